@@ -120,8 +120,9 @@ def policy_pictures(found: SavedPolicies, policy: LearnedPolicy) -> dict[str, Pi
     if policy.action == "bands":
         drawn |= {"trades": trades_picture(policy), "regimes": regimes_picture(policy)}
         if len(policy.assets) == 2 and not why_no_optimum(card):
-            half, past = policy.scales.half_width[-1], partial(distance_outside, policy)
-            drawn["region"] = region_picture(policy.assets, half, past, region_of(policy), IN_THE_MEAN)
+            half, past, region = policy.scales.half_width[-1], partial(distance_outside, policy), region_of(policy)
+            if len(region.axes) == 2:  # without cash the gap of one is that of the other
+                drawn["region"] = region_picture(policy.assets, half, past, region, IN_THE_MEAN)
     return {name: picture for name, picture in drawn.items() if picture is not None}
 
 

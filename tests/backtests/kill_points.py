@@ -184,7 +184,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_backtest(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a learned policy, with its card."""
     monkeypatch.setattr(reporting, "load_portfolio", lambda _: compared.portfolio)
-    monkeypatch.setattr(reporting, "fit", lambda name, *_: compared.fitted[name])
+    monkeypatch.setattr(reporting, "fit", lambda name, *_, **__: compared.fitted[name])
     for module, functions in {
         policy_card: ("with_optimality_gaps", "policy_html"),
         reporting: (

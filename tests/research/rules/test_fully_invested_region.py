@@ -162,7 +162,7 @@ def test_played_by_the_engine_it_loses_the_same_and_less_than_the_best_plain_ban
     [
         (
             [0.3, 0.3, 0.2],
-            "target of optimal_region has 3 lines: a grid is made for one or two beside cash, or for two",
+            "target of optimal_region has 3 lines that sum to 0.8: a grid is made for one or two beside cash, or for",
         ),
         ([0.3, 0.3, 0.2, 0.2], "target of optimal_region has 4 lines"),
         ([1.0], r"target of optimal_region is \[1.0\]: leave something to cash, or give a second line"),
