@@ -58,7 +58,7 @@ def test_where_they_are_not_it_is_below_it_too_and_near(bps: float, below: float
 def test_strong_drifts_do_not_lift_it_above_the_optimum() -> None:
     """Drifts of up to two volatilities a year: the losses of the lines come to 2 % more than the optimum."""
     rng, above = np.random.default_rng(0), []
-    for _ in range(5):
+    for _ in range(3):
         volatility, correlation = np.exp(rng.uniform(np.log(0.05), np.log(0.6), 2)), rng.uniform(-0.3, 0.3)
         covariance = np.outer(volatility, volatility) * [[1.0, correlation], [correlation, 1.0]]
         market = (rng.dirichlet(np.full(3, 2.0))[:2], rng.uniform(-2.0, 2.0, 2) * volatility, covariance,
