@@ -82,7 +82,10 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 
 def _but_reference(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a report without the policy that others are compared with."""
-    portfolio = {name: value for name, value in settings["portfolio"].items() if name != "reference"}
+    found = settings.get("portfolio")
+    portfolio = (
+        {name: value for name, value in found.items() if name != "reference"} if isinstance(found, dict) else found
+    )
     return {**settings, "reference": "", "portfolio": portfolio}
 
 

@@ -68,6 +68,14 @@ def test_damaged_runs_are_named_in_a_line_each_and_the_whole_one_is_used(undecid
     assert "Traceback" not in done.err
 
 
+def test_a_report_with_another_reference_is_used(undecided: Path, tmp_path: Path) -> None:
+    full_run(load_portfolio(undecided), tmp_path / "reports", recommendation={"policy": "yearly"}, fitted={})
+    undecided.write_text(undecided.read_text() + "reference: never\n")
+    assert load_portfolio(undecided).reference == "never"
+    done = rebalance("trades", undecided, "--reports", tmp_path / "reports")
+    assert "by policy 'yearly'" in done.out, done.err
+
+
 TUNED = {"band": 0.02, "within": 0.01, "seen": "2011-12-30"}
 
 
