@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.families import Family, families, played, tune, untuned
+from backtests.laboratory.paths import FIGURES
 from backtests.laboratory.simulate import estimate, ratio
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from backtests.laboratory.universal import lines_in, losses
@@ -22,7 +23,6 @@ TO_EDGE = (0.05, 0.06, 0.07, 0.08, 0.09, 0.10, 0.12, 0.14, 0.17, 0.20, 0.25, 0.3
 TO_TARGET = (0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.23, 0.26, 0.32, 0.40)
 INSIDE = (0.25, 0.5)  # of a band: where a trade into it ends
 UNTUNED = ("every 4 weeks", "every 13 weeks", "every 52 weeks", "20 % relative", "closed form")
-FIGURES = ("cost", "tracking", "turnover", "events")  # that are given beside the loss
 SCALES = (0.2, 0.3, 0.4, 0.5, 0.7, 1.0)  # of g, by which the closed form finds its widths
 
 
@@ -74,8 +74,8 @@ def rules_above(market: SimulatedMarket, name: str, paths: int, seed: int, worke
     rows: list[dict[str, object]] = [] if market.has_optimum else [{"policy": BOUND, "loss": bound, "over": 0.0}]
     for rule, of_paths in found.items():
         loss, above = estimate(of_paths), ratio(of_paths, best)
-        played_here = results.get(rule)
-        figures = {what: float(getattr(played_here, what).mean()) for what in FIGURES if played_here is not None}
+        one = results.get(rule)  # none of the universal policy
+        figures = {} if one is None else {what: float(getattr(one, what).mean()) for what in FIGURES}
         rows.append(
             {"policy": rule, "loss": loss.value, "loss_lower": loss.lower, "loss_upper": loss.upper, **figures,
              "over": above.value, "over_lower": above.lower, "over_upper": above.upper}

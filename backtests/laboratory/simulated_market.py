@@ -11,7 +11,8 @@ from research.allocation import FixedWeights
 from research.arrays import Array
 from research.risk import GBM
 from research.risk.measures import BPS
-from research.rules.dynamic_programming import is_whole, optimal_region
+from research.rules.bands import is_fully_invested
+from research.rules.dynamic_programming import optimal_region
 from research.rules.lower_bound import lower_bound
 from research.rules.region import Region
 
@@ -67,7 +68,7 @@ class SimulatedMarket:
     @property
     def is_whole(self) -> bool:
         """Is nothing left to cash?"""
-        return is_whole(np.array(self.target))
+        return is_fully_invested(np.array(self.target))
 
     def laboratory(self, paths: int, seed: int) -> Laboratory:
         """The market in weeks, with a warm-up of three years before the ten that are measured. Raises ConfigError.

@@ -54,7 +54,7 @@ class KnownOptimum:
         """The paths and costs. A trade of all assets pays the fee: an equal share is the ticket of each asset."""
         laboratory, lines = self.market.laboratory(self.paths, self.seed), len(self.market.target)
         ticket = np.full(lines, self.market.ticket / lines)
-        return replace(laboratory, costs=replace(laboratory.costs, ticket=ticket)) if ticket.any() else laboratory
+        return replace(laboratory, costs=replace(laboratory.costs, ticket=ticket))
 
     @cached_property
     def region(self) -> Region:

@@ -22,7 +22,8 @@ from research.learning.training_days import History, TrainingDays, training_days
 from research.learning.worlds import Worlds
 from research.risk import GBM
 from research.rules import OptimalRegion
-from research.rules.dynamic_programming import is_whole, optimal_region
+from research.rules.bands import is_fully_invested
+from research.rules.dynamic_programming import optimal_region
 from research.rules.region import Region
 
 PATHS, SEED = 300, 7
@@ -51,7 +52,7 @@ class Gap:
 def why_no_optimum(card: Mapping[str, Any]) -> str:
     """The reason why no optimum is known for a policy's last target, in words; "" where one is known."""
     today = card["targets"][-1]
-    whole = is_whole(np.array(list(today["target"].values())))
+    whole = is_fully_invested(np.array(list(today["target"].values())))
     if len(today["target"]) > 2 + whole or len(card["assets"]) != len(today["target"]):
         return "it is known for one or two assets and cash, or two or three without, and this policy has more"
     if not card["objective"].get("proportional", False):

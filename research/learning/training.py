@@ -143,23 +143,7 @@ def train(
     """
     from joblib import cpu_count  # type: ignore[import-untyped]
 
-    if workers is not None and (not is_whole(workers) or workers < 1):
-        raise ConfigError(
-            f"workers is {shown(workers)}: give a whole number of processes, 1 or more, or None for one per core."
-        )
-    if isinstance(executor, ThreadPoolExecutor):
-        raise ConfigError(
-            "executor has threads, which share the random generators of stable-baselines3: use processes."
-        )
-    for name, folder in (("checkpoints", checkpoints), ("tensorboard", tensorboard)):
-        if folder is not None and (not isinstance(folder, str | Path) or Path(folder).is_file()):
-            refuse(f"{name} is", folder, "give the path of a folder; it is created if missing.")
-    if progress is not None and not callable(progress):
-        refuse(
-            "progress is",
-            progress,
-            "give a function of steps done and total steps, or leave it out for a progress bar.",
-        )
+    _check_call(workers, executor, progress, {"checkpoints": checkpoints, "tensorboard": tensorboard})
     days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
     check_learner(spec, costs)
     references = {
@@ -191,6 +175,32 @@ def train(
         never=references["never"][-1],
         reused=len(spec.seeds) - len(missing),
     )
+
+
+def _check_call(
+    workers: int | None,
+    executor: Executor | None,
+    progress: Progress | None,
+    folders: Mapping[str, str | Path | None],
+) -> None:
+    """Refuse where and how a training should run; `folders` by the name of their parameter. Raises ConfigError."""
+    if workers is not None and (not is_whole(workers) or workers < 1):
+        raise ConfigError(
+            f"workers is {shown(workers)}: give a whole number of processes, 1 or more, or None for one per core."
+        )
+    if isinstance(executor, ThreadPoolExecutor):
+        raise ConfigError(
+            "executor has threads, which share the random generators of stable-baselines3: use processes."
+        )
+    for name, folder in folders.items():
+        if folder is not None and (not isinstance(folder, str | Path) or Path(folder).is_file()):
+            refuse(f"{name} is", folder, "give the path of a folder; it is created if missing.")
+    if progress is not None and not callable(progress):
+        refuse(
+            "progress is",
+            progress,
+            "give a function of steps done and total steps, or leave it out for a progress bar.",
+        )
 
 
 def check_learner(spec: Learned, costs: Costs) -> None:

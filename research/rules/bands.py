@@ -164,6 +164,11 @@ def own_sides(target: Array) -> dict[str, Array]:
     }
 
 
+def is_fully_invested(target: Array) -> bool:
+    """Does a target (n,), fraction of NAV, leave nothing to cash, as `cash_of` counts it?"""
+    return bool(cash_of(target[None])[0] == 0.0)
+
+
 def cash_of(target: Array) -> Array:
     """What targets leave to cash: zero where it is less than 1e-9 of NAV.
 

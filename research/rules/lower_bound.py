@@ -42,8 +42,10 @@ from scipy.optimize import minimize
 from research.arguments import refuse
 from research.arrays import Array
 from research.errors import ConfigError
-from research.rules.dynamic_programming import NODES, checked, is_whole, optimal_region
+from research.rules.bands import is_fully_invested
+from research.rules.dynamic_programming import NODES, optimal_region
 from research.rules.no_trade_region import relative_variance
+from research.rules.problem_checks import checked
 from research.rules.region import Region
 from research.tolerances import EIGENVALUE
 
@@ -102,7 +104,8 @@ def lower_bound(
         "lower_bound", target, mean, covariance, cost, tracking_penalty, interval, ticket
     )
     n = len(target)
-    drift, apart = _beside_the_rest(target, mean, covariance)
+    beside = _beside_the_rest(target, mean, covariance)
+    drift, apart = beside.drift, beside.variance
     squared = target**2 * relative_variance(target, covariance)  # of a year's drift of each gap
     variance = _split(target, covariance, (cost * squared) ** (2.0 / 3.0))
     width = np.cbrt(1.5 * cost * squared / (tracking_penalty * variance))
@@ -154,7 +157,7 @@ class _Inequality:
 
     def least(self, starts: int) -> float:
         """The least over long-only portfolios, fraction of NAV a year: the lowest end of so many descents, or 0."""
-        aim = np.append(self.target, [] if is_whole(self.target) else [1.0 - self.target.sum()])
+        aim = np.append(self.target, [] if is_fully_invested(self.target) else [1.0 - self.target.sum()])
         scale = sum(region.value for region in self.regions)
         reach = np.append(np.array([np.ptp(region.axes[0]) for region in self.regions]) / 2.0 / self.target, 0.0)
         rng, ends = np.random.default_rng(0), []
@@ -177,11 +180,7 @@ class _Inequality:
         gaps, interval = weights - self.target, self.interval
         tracking = self.tracking_penalty * self.covariance @ gaps
         others = 1.0 - weights
-        rest = weights * (1.0 - np.eye(len(weights))) / others[:, None]  # (n, n): what is beside each line
-        with_rest = rest @ self.covariance
-        variance = np.einsum("ij,ij->i", with_rest, rest) + np.diag(self.covariance) - 2.0 * np.diag(with_rest)
-        drift = self.mean - 0.5 * np.diag(self.covariance) - rest @ self.mean
-        drift += 0.5 * np.einsum("ij,ij->i", with_rest, rest)
+        rest, with_rest, drift, variance = _beside_the_rest(weights, self.mean, self.covariance)
         wide = np.sqrt(interval * variance)
         growth = np.exp(drift[:, None] * interval + wide[:, None] * self.nodes)  # of the line beside its rest
         whole = others[:, None] + weights[:, None] * growth
@@ -213,12 +212,28 @@ class _Inequality:
         return value + cost * np.abs(beyond), np.where(beyond == 0.0, slope, cost * np.sign(beyond))
 
 
-def _beside_the_rest(target: Array, mean: Array, covariance: Array) -> tuple[Array, Array]:
-    """(n,) growth a year of each line's worth over that of the rest of the target portfolio, in logs; its variance."""
-    others = target * (1.0 - np.eye(len(target))) / (1.0 - target)[:, None]
-    own = mean - 0.5 * np.diag(covariance)
-    rest = others @ mean - 0.5 * np.einsum("ij,jk,ik->i", others, covariance, others)
-    return own - rest, relative_variance(target, covariance) / (1.0 - target) ** 2
+class _Beside(NamedTuple):
+    """Each line beside the rest of a portfolio.
+
+    rest      : (n, n) the weights of the rest, which sum to one with its cash.
+    with_rest : (n, n) covariances of each rest with each line, a year.
+    drift     : (n,) growth a year of the line's worth over that of its rest, in logs.
+    variance  : (n,) of it, a year.
+    """
+
+    rest: Array
+    with_rest: Array
+    drift: Array
+    variance: Array
+
+
+def _beside_the_rest(weights: Array, mean: Array, covariance: Array) -> _Beside:
+    """Each line of a portfolio with these weights (n,) beside all others."""
+    rest = weights * (1.0 - np.eye(len(weights))) / (1.0 - weights)[:, None]
+    with_rest, own = rest @ covariance, np.diag(covariance)
+    of_rest = np.einsum("ij,ij->i", with_rest, rest)
+    drift = mean - 0.5 * own - rest @ mean + 0.5 * of_rest
+    return _Beside(rest, with_rest, drift, of_rest + own - 2.0 * np.diag(with_rest))
 
 
 def _split(target: Array, covariance: Array, gain: Array) -> Array:
@@ -231,7 +246,7 @@ def _split(target: Array, covariance: Array, gain: Array) -> Array:
 
     n = len(target)
     # without cash the gaps that occur sum to zero
-    occurring = np.linalg.svd(np.ones((1, n)))[2][1:].T if is_whole(target) else np.eye(n)
+    occurring = np.linalg.svd(np.ones((1, n)))[2][1:].T if is_fully_invested(target) else np.eye(n)
     there = occurring.T @ covariance @ occurring
     least, scale = np.linalg.eigvalsh(there)[[0, -1]].tolist()
     if not least > EIGENVALUE * scale:

@@ -154,4 +154,6 @@ def test_its_settings_are_checked(desk: Any) -> None:
 def test_a_shipped_rule_takes_no_code() -> None:
     with pytest.raises(ConfigError, match=r"policies\.quarterly\.code: unknown key"):
         load_portfolio(FILE, {"policies.quarterly.code": "0" * 64})
-    assert isinstance(load_portfolio(FILE).policies["quarterly"], Calendar)
+    portfolio = load_portfolio(FILE)
+    assert portfolio.policies["quarterly"] == Calendar(portfolio.strategic, "quarter")
+    assert "code" not in portfolio.settings["policies"]["quarterly"]
