@@ -14,7 +14,7 @@ import pandas as pd
 from backtests.audits.look_ahead import LookAhead, look_ahead
 from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, exposure_table
 from backtests.comparison.candidates import backtest_candidate, benchmark_of
-from backtests.comparison.comparison import evidence_between
+from backtests.comparison.paired import evidence_between
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import losses
 from backtests.evaluation.evidence import Difference, Evidence, Resampling

@@ -1,10 +1,10 @@
-"""Many policies on the same days: played, paired, judged, and one of them recommended, or none."""
+"""The policies of a portfolio on the same days: played, paired, judged, and one of them recommended, or none."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import overload
 
-import numpy as np
 import pandas as pd
 
 from backtests.comparison.candidates import (
@@ -17,21 +17,21 @@ from backtests.comparison.candidates import (
     fitted_without,
     shortened,
 )
+from backtests.comparison.paired import PairedBacktests, evidence_between, pair
 from backtests.comparison.recommendation import Recommendation, recommend
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.evidence import Evidence, Resampling, paired_evidence
-from backtests.evaluation.scores import Score, score, table
+from backtests.evaluation.evidence import Resampling
+from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import finding
-from backtests.views import view
+from backtests.wording import listed
 from research.allocation import Allocation, TargetPath
 from research.arguments import refuse
-from research.arrays import Array
 from research.errors import ConfigError
 from research.learning import Learned
 from research.market.notes import warnings_in
 from research.portfolio import Portfolio
 from research.progress import bar
+from research.risk.measures import TRACKING_PENALTY
 from research.rules import Rule
 from research.rules.protocol import traits
 
@@ -41,7 +41,7 @@ FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(PairedBacktests):
     """Policies of one portfolio on the same market, days, costs and lag.
 
     backtests, scores, fitted : by policy, in the order of the file.  seed_scores : for a learned policy, each seed's.
@@ -50,14 +50,9 @@ class Comparison:
     """
 
     portfolio: Portfolio
-    benchmark: Benchmark
-    reference: str
     fitted: Mapping[str, Fitted]
-    backtests: Mapping[str, Backtest]
-    scores: Mapping[str, Score]
     seed_backtests: Mapping[str, Mapping[int, Backtest]]
     seed_scores: Mapping[str, Mapping[int, Score]]
-    evidence: Evidence
     recommendation: Recommendation
     trials: int
     settings: Mapping[str, object]
@@ -67,10 +62,6 @@ class Comparison:
         """The recommended policy itself."""
         name = self.recommendation.policy
         return None if name is None else self.fitted[name].policy
-
-    def table(self) -> pd.DataFrame:
-        """A column a policy, a row a figure."""
-        return table(self.scores, self.backtests)
 
     def seeds(self) -> pd.DataFrame:
         """A row a learned policy and seed: J on training worlds, then its figures out of sample."""
@@ -89,19 +80,6 @@ class Comparison:
         return pd.DataFrame(rows)
 
     @cached_property
-    def accounting(self) -> str:
-        """One line: whether every backtest reconciles, with the largest residual."""
-        found = {name: played.reconcile() for name, played in self.backtests.items()}
-        broken = [money.verdict for money in found.values() if not money.holds]
-        if broken:
-            return " ".join(broken)
-        largest = max(money.largest for money in found.values())
-        return (
-            f"start + gains − costs = end on every day and asset of all {len(found)} backtests; the largest "
-            f"residual is {largest:.0e} of NAV"
-        )
-
-    @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must judge: of the data in the test, of policies that never traded, and of the run."""
         found = backtest_warnings(self.portfolio, self.fitted, self.backtests)
@@ -113,10 +91,7 @@ class Comparison:
                 "these trades follow the recommendation" if self.recommendation.policy else "no trades are listed"
             )
             found.append(f"The file's active policy is {self.portfolio.policy}; {followed}.")
-        days = len(self.backtests[self.reference].net_returns)
-        if days < 3 * self.benchmark.periods_per_year:
-            found.append(f"The test has {days} days, less than three years: most differences are not significant.")
-        return tuple(found)
+        return (*found, *self.short_test)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -136,17 +111,10 @@ class Comparison:
         """The answer in words, with its evidence."""
         return f"**{self.recommendation.sentence}** {finding(self.evidence, self.trials)}"
 
-    def __repr__(self) -> str:
-        """The table, the differences in J and the recommendation, as text."""
-        return str(view(self, "text"))
 
-    def _repr_html_(self) -> str:
-        """The blocks of the tearsheet."""
-        return str(view(self, "html"))
-
-
+@overload
 def compare(
-    portfolio: Portfolio,
+    compared: Portfolio,
     *,
     reference: str = "",
     only: Sequence[str] | None = None,
@@ -156,20 +124,63 @@ def compare(
     retrain: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Play every candidate of `portfolio` from its first test day on, and judge them on the same days.
+    """Play every candidate of a portfolio."""
 
-    portfolio : whose candidates are compared.
-    reference : the policy to which differences are taken; by default the file's.
+
+@overload
+def compare(
+    compared: Sequence[Backtest] | Mapping[str, Backtest],
+    *,
+    reference: str = "",
+    draws: int = 10_000,
+    tracking_penalty: float = TRACKING_PENALTY,
+) -> PairedBacktests:
+    """Pair backtests that are there."""
+
+
+def compare(
+    compared: Portfolio | Sequence[Backtest] | Mapping[str, Backtest],
+    *,
+    reference: str = "",
+    only: Sequence[str] | None = None,
+    rl_steps: int = 0,
+    rl_seeds: int = 0,
+    draws: int = 10_000,
+    retrain: bool = False,
+    tracking_penalty: float = TRACKING_PENALTY,
+    progress: Progress | None = None,
+) -> PairedBacktests:
+    """Play every candidate of a portfolio from its first test day on, and judge them on the same days.
+
+    Backtests that are there, `compare([one, other])`, are measured by the target of the reference and compared in the
+    same way; without a portfolio there are no limits, and nothing is recommended.
+
+    compared  : a portfolio, whose candidates are compared; or backtests of one market and test, by name or as a list.
+    reference : the policy to which differences are taken; by default the file's, or the first backtest.
     only      : names of the candidates to compare (default: all).
     rl_steps  : training steps a seed of learned candidates; 0 takes the file's.
     rl_seeds  : number of seeds of learned candidates; 0 takes the file's.
     draws     : of the bootstrap.
     retrain   : train learned candidates anew, even if the same training is kept.
+    tracking_penalty : of the loss J of backtests; that of a portfolio stands in its file.
     progress  : told what is being done, and how far it is; without it a bar is shown.
-    Raises    : ConfigError for an unknown name or a reference that is not among the candidates.
+    Raises    : ConfigError for an unknown name or a reference that is not among the candidates, and for backtests of
+                different markets, days or periods a year.
 
     What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only.
     """
+    fitting = {"only": only, "rl_steps": rl_steps, "rl_seeds": rl_seeds, "retrain": retrain}
+    if not isinstance(compared, Portfolio):
+        if given := [name for name, value in fitting.items() if value]:
+            raise ConfigError(
+                f"{listed(given)}: only a portfolio's candidates are fitted; backtests are compared as they are."
+            )
+        return pair(compared, reference, tracking_penalty, draws)
+    portfolio = compared
+    if tracking_penalty != TRACKING_PENALTY:
+        refuse(
+            "tracking_penalty is", tracking_penalty, f"set tracking_penalty in {portfolio.file}: it is a portfolio's."
+        )
     names, reference = list(portfolio.policies) if only is None else list(only), reference or portfolio.reference
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
     with bar(len(names), "comparing", shown=progress is None) as stages:
@@ -289,26 +300,3 @@ def settings_of(portfolio: Portfolio, reference: str, *, rl_steps: int, rl_seeds
         "reference": reference,
         "candidates": list(portfolio.policies),
     }
-
-
-def evidence_between(
-    played: Mapping[str, Backtest], losses: Sequence[Array], reference: str, resampling: Resampling
-) -> Evidence:
-    """The paired evidence of backtests on the same days.
-
-    played     : backtests by name.
-    losses     : the daily terms of J of each, (D,) bp a year.
-    reference  : name of the one with which the others are compared.
-    resampling : of the days.
-    """
-    one = next(iter(played.values()))
-    return paired_evidence(
-        list(played),
-        np.column_stack(losses),
-        np.column_stack([b.net_returns for b in played.values()]),
-        one.market.cash[one.first + 1 :],
-        reference=reference,
-        span_days=float((one.dates[-1] - one.dates[0]).days),
-        periods_per_year=one.periods_per_year,
-        resampling=resampling,
-    )

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
@@ -25,11 +24,17 @@ GROUPS: Mapping[str, tuple[str, ...]] = {  # of a table, with their metrics in o
     "Trading": ("turnover", "trades", "trading_days", "tracking_error_own", "opening_cost"),
 }
 FLOWS = (METRICS["money_weighted"], METRICS["flows"])
+OUTSIDE = "days_outside"  # the metric of ranges
 KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
 
 
-def metric_groups() -> dict[str, list[Metric]]:
-    """By group, the metrics of a backtest in the order of its table: every one that `score` computes is in a group."""
+def metric_groups(benchmark: Benchmark | None = None) -> dict[str, list[Metric]]:
+    """By group, the metrics of a backtest in the order of its table: every one that `score` computes is in a group.
+
+    benchmark : by which it is measured; those of ranges are left out where it has none.
+    """
+    if benchmark is not None and not benchmark.has_ranges:
+        return {group: [m for m in found if m.key != OUTSIDE] for group, found in metric_groups().items()}
     named = {key for keys in GROUPS.values() for key in keys}
     further = [metric for metric in METRICS.values() if metric.of is not None and metric.key not in named]
     groups = {group: [METRICS[key] for key in keys] for group, keys in GROUPS.items()}
@@ -55,8 +60,7 @@ def comparison_figures(scores: Mapping[str, Score], backtests: Mapping[str, Back
 
 def backtest_score(backtest: Backtest) -> Score:
     """Figures of one backtest against its own target. Metrics `of_portfolio` then mean nothing."""
-    nowhere = np.full(len(backtest.market.assets), np.inf)
-    return score(backtest, Benchmark(backtest.targets, -nowhere, nowhere, 0.0, backtest.periods_per_year))
+    return score(backtest, Benchmark.of(backtest, 0.0))
 
 
 def backtest_figures(backtest: Backtest, scored: Score | None = None) -> tuple[list[Metric], dict[str, Any]]:

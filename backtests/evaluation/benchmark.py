@@ -31,6 +31,17 @@ class Benchmark:
     tracking_penalty: float
     periods_per_year: float
 
+    @classmethod
+    def of(cls, backtest: Backtest, tracking_penalty: float) -> "Benchmark":
+        """A backtest's own target, without ranges."""
+        anywhere = np.full(len(backtest.market.assets), np.inf)
+        return cls(backtest.targets, -anywhere, anywhere, tracking_penalty, backtest.periods_per_year)
+
+    @property
+    def has_ranges(self) -> bool:
+        """Has any line a range that it could leave?"""
+        return bool(np.isfinite([self.lower, self.upper]).any())
+
 
 def target_returns(targets: TargetPath, market: Market, first: int) -> Array:
     """(D,) return of the target in force at yesterday's close, rebalanced daily at no cost, after row `first`."""

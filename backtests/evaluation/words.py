@@ -42,7 +42,7 @@ def distinguished(evidence: Evidence, metric: str) -> str | None:
     return best if words and all(word == "worse" for word in words) else None
 
 
-def finding(evidence: Evidence, trials: int) -> str:
+def finding(evidence: Evidence, trials: int | None = None) -> str:
     """How many candidates differ significantly from the reference in J, and how many configurations were tried."""
     found, reference = evidence.differences("loss"), evidence.reference
     if not found:
@@ -50,8 +50,9 @@ def finding(evidence: Evidence, trials: int) -> str:
     words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
     significant = sum(map(len, words.values()))
     named = "; ".join(f"{word}: {listed(names)}" for word, names in words.items() if names)
+    verb = "differs" if significant == 1 else "differ"
     count = (
-        f"{significant or 'None'} of {counted(len(found), 'candidate')} differ significantly from {reference} in loss J"
+        f"{significant or 'None'} of {counted(len(found), 'candidate')} {verb} significantly from {reference} in loss J"
     )
-    tried = f"{trials:,} configurations were tried."
-    return f"{count} (5 %, Holm-adjusted){': ' + named if named else ''}. {tried}"
+    tried = "" if trials is None else f" {trials:,} configurations were tried."
+    return f"{count} (5 %, Holm-adjusted){': ' + named if named else ''}.{tried}"

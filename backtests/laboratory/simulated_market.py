@@ -10,7 +10,7 @@ from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.arrays import Array
 from research.risk import GBM
-from research.risk.measures import BPS
+from research.risk.measures import BPS, TRACKING_PENALTY
 from research.rules.bands import is_fully_invested
 from research.rules.dynamic_programming import optimal_region
 from research.rules.lower_bound import lower_bound
@@ -38,7 +38,7 @@ class SimulatedMarket:
     volatility: tuple[float, ...]
     correlation: float | tuple[tuple[float, ...], ...]
     cost: float | tuple[float, ...]
-    tracking_penalty: float = 5.0
+    tracking_penalty: float = TRACKING_PENALTY
     ticket: float = 0.0
 
     @property

@@ -19,10 +19,11 @@ from backtests.figures.styles import LineStyle, line_styles
 from backtests.wording import counted, listed, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL
+from research.allocation import Allocation
 from research.rules.protocol import held_by, long_name, traits
 
 if TYPE_CHECKING:
-    from backtests.comparison.comparison import Comparison
+    from backtests.comparison import Comparison, PairedBacktests
     from research.trading import TradeList
 
 Block = dict[str, Any]
@@ -64,84 +65,122 @@ def page_styles(comparison: "Comparison") -> dict[str, LineStyle]:
 
 def first_screen(comparison: "Comparison") -> Block:
     """Title, verdict, growth, table, differences and warnings: what a notebook's cell shows too."""
-    styles, dates = page_styles(comparison), comparison.backtests[comparison.reference].dates
-    portfolio, reference = comparison.portfolio, comparison.reference
-    count = len(comparison.scores)
-    return {
-        "title": portfolio.name,
-        "subtitle": f"{counted(count, 'policy', 'policies')}, {_span(dates)}, net of costs",
-        "reference": reference,
-        "recommendation": comparison.recommendation.sentence,
-        "colour": styles[comparison.recommendation.policy].colour if comparison.recommendation.policy else "soft",
+    styles, made, dates = (
+        page_styles(comparison),
+        comparison.recommendation,
+        comparison.backtests[comparison.reference].dates,
+    )
+    screen = _screen(comparison, styles, made.policy, comparison.portfolio.strategic)
+    return screen | {
+        "title": comparison.portfolio.name,
+        "subtitle": f"{counted(len(comparison.scores), 'policy', 'policies')}, {_span(dates)}, net of costs",
+        "recommendation": made.sentence,
+        "colour": styles[made.policy].colour if made.policy else "soft",
         "finding": finding(comparison.evidence, comparison.trials),
-        "growth": timeline_picture(comparison.backtests, styles, reference, comparison.benchmark.periods_per_year),
-        "columns": _columns(comparison, styles),
-        "groups": _groups(comparison),
+        "groups": [*screen["groups"], _eligibility(comparison)],
         "table_caption": "Out of sample, net of costs unless labelled gross.",
-        "interval_words": f"with {percent(comparison.evidence.level, 0)} intervals",
-        "bold_rule": BOLD_RULE,
-        "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in comparison.recommendation.broken.items()),
-        "metrics": [{"label": shown.label, "unit": shown.unit} for shown in SHOWN.values()],
-        "differences": _differences(comparison, styles),
-        "differences_caption": (
-            f"Each policy minus {reference}, on the same days. The interval below a difference "
-            f"({percent(comparison.evidence.level, 0)}) does not depend on how many policies are compared; p-values "
-            f"and verdicts are Holm-adjusted for {count - 1} comparisons."
-        ),
-        "difference_picture": differences_picture(comparison.evidence, styles) if count > 1 else None,
-        "warnings": comparison.warnings,
+        "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in made.broken.items()),
     }
 
 
-def _columns(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> list[Block]:
-    chosen, strategic = comparison.recommendation.policy, comparison.portfolio.strategic
-    marks = {comparison.reference: "reference"} | ({chosen: "recommended"} if chosen else {})
-    if chosen == comparison.reference:
+def paired_screen(paired: "PairedBacktests") -> Block:
+    """The same of backtests without a portfolio: nothing is recommended."""
+    base = paired.backtests[paired.reference]
+    other = {name: held_by(b.policy) != held_by(base.policy) for name, b in paired.backtests.items()}
+    screen = _screen(paired, line_styles(other, paired.reference, None), None, held_by(base.policy))
+    return screen | {
+        "title": counted(len(paired.scores), "backtest"),
+        "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_span(base.dates)}, net of costs",
+        "recommendation": finding(paired.evidence),
+        "finding": "",
+        "broken": "",
+        "colour": "soft",
+        "table_caption": (
+            f"Net of costs unless labelled gross; loss J and tracking error to the target of {paired.reference}."
+        ),
+    }
+
+
+def _screen(
+    paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None, target: Allocation | None
+) -> Block:
+    """What a comparison shows with a portfolio and without: growth, table, differences and warnings.
+
+    chosen : the recommended policy, or None.
+    target : what is held where a policy's name does not say it.
+    """
+    reference, level, count = paired.reference, percent(paired.evidence.level, 0), len(paired.scores)
+    return {
+        "reference": reference,
+        "growth": timeline_picture(paired.backtests, styles, reference, paired.benchmark.periods_per_year),
+        "columns": _columns(paired, styles, chosen, target),
+        "groups": _groups(paired),
+        "interval_words": f"with {level} intervals",
+        "bold_rule": BOLD_RULE,
+        "metrics": [{"label": shown.label, "unit": shown.unit} for shown in SHOWN.values()],
+        "differences": _differences(paired, styles, chosen),
+        "differences_caption": (
+            f"Each policy minus {reference}, on the same days. The interval below a difference "
+            f"({level}) does not depend on how many policies are compared; p-values "
+            f"and verdicts are Holm-adjusted for {counted(count - 1, 'comparison')}."
+        ),
+        "difference_picture": differences_picture(paired.evidence, styles) if count > 1 else None,
+        "warnings": paired.warnings,
+    }
+
+
+def _columns(
+    paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None, target: Allocation | None
+) -> list[Block]:
+    marks = {paired.reference: "reference"} | ({chosen: "recommended"} if chosen else {})
+    if chosen == paired.reference:
         marks[chosen] = "reference, recommended"
     return [
         {
             "name": name,
-            "rule": long_name(f.policy, strategic),
+            "rule": long_name(b.policy, target),
             "look": styles[name],
             "mark": marks.get(name, ""),
             "chosen": name == chosen,
         }
-        for name, f in comparison.fitted.items()
+        for name, b in paired.backtests.items()
     ]
 
 
-def _groups(comparison: "Comparison") -> list[Block]:
-    """The rows of the table, in groups; the last group is about who may be recommended."""
+def _groups(paired: "PairedBacktests") -> list[Block]:
+    """The rows of the table, in groups."""
     without = {row.key: float("nan") for row in FLOWS}
-    figures = {
-        name: without | found for name, found in comparison_figures(comparison.scores, comparison.backtests).items()
-    }
-    flows = FLOWS if any(played.flows.any() for played in comparison.backtests.values()) else ()
-    groups = [
-        {"name": name, "rows": [_row(comparison, each, figures) for each in (*metrics, *flows * (name == WEALTH))]}
-        for name, metrics in metric_groups().items()
+    figures = {name: without | found for name, found in comparison_figures(paired.scores, paired.backtests).items()}
+    flows = FLOWS if any(played.flows.any() for played in paired.backtests.values()) else ()
+    return [
+        {"name": name, "rows": [_row(paired, each, figures) for each in (*metrics, *flows * (name == WEALTH))]}
+        for name, metrics in metric_groups(paired.benchmark).items()
     ]
-    made = comparison.recommendation
-    kept: list[Block] = [{"words": "no" if n in made.broken else "yes", "below": [], "best": False} for n in figures]
+
+
+def _eligibility(comparison: "Comparison") -> Block:
+    """The rows of the table about who may be recommended."""
+    made, names = comparison.recommendation, list(comparison.scores)
+    kept: list[Block] = [{"words": "no" if n in made.broken else "yes", "below": [], "best": False} for n in names]
     among = [
         {
             "words": "–" if n not in made.p else "yes" if n in made.members else "no",
             "below": [_p_words(made.p[n])] if n in made.p else [],
             "best": False,
         }
-        for n in figures
+        for n in names
     ]
     rows = [
         {"label": "Within limits", "unit": "", "cells": kept},
         {"label": "In the confidence set", "unit": "90 %", "cells": among},
     ]
-    return [*groups, {"name": "Eligibility", "rows": rows}]
+    return {"name": "Eligibility", "rows": rows}
 
 
-def _row(comparison: "Comparison", metric: Metric, figures: Mapping[str, Mapping[str, Any]]) -> Block:
-    compared = metric.key in comparison.evidence.estimates
-    best = distinguished(comparison.evidence, metric.key) if compared else None
-    own = comparison.evidence.figures(metric.key) if compared else {}
+def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mapping[str, Any]]) -> Block:
+    compared = metric.key in paired.evidence.estimates
+    best = distinguished(paired.evidence, metric.key) if compared else None
+    own = paired.evidence.figures(metric.key) if compared else {}
     cells = []
     for name, by_key in figures.items():
         below: list[str] = []
@@ -157,8 +196,8 @@ def _p_words(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
 
 
-def _differences(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> list[Block]:
-    found = {metric: comparison.evidence.differences(metric) for metric in SHOWN}
+def _differences(paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None) -> list[Block]:
+    found = {metric: paired.evidence.differences(metric) for metric in SHOWN}
     rows = []
     for name in found["loss"]:
         cells = []
@@ -172,9 +211,7 @@ def _differences(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> l
                     "below": d.times(shown.factor).interval(shown.digits),
                 }
             )
-        rows.append(
-            {"name": name, "look": styles[name], "cells": cells, "chosen": name == comparison.recommendation.policy}
-        )
+        rows.append({"name": name, "look": styles[name], "cells": cells, "chosen": name == chosen})
     return rows
 
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from backtests.comparison.comparison import Comparison
+from backtests.comparison import Comparison, PairedBacktests
 from backtests.comparison.tuning import thresholds_tried
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_figures, backtest_title, comparison_figures
@@ -18,7 +18,7 @@ from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
-from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, pictures, table, whole_sheet
+from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, paired_screen, pictures, table, whole_sheet
 from backtests.pages.render import render
 from backtests.runs.formats import csv_text, plain_json
 from research.errors import DataError
@@ -65,6 +65,11 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
 def comparison_html(comparison: Comparison) -> str:
     """Verdict, growth, table, differences and warnings as a block of HTML that brings its own style."""
     return render("comparison.html.j2", sheet=first_screen(comparison))
+
+
+def paired_html(paired: PairedBacktests) -> str:
+    """What differs, growth, table, differences and warnings as a block of HTML that brings its own style."""
+    return render("comparison.html.j2", sheet=paired_screen(paired))
 
 
 def backtest_html(played: Backtest) -> str:

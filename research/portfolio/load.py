@@ -23,6 +23,7 @@ from research.portfolio.flows import read_flows
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import Limits, Portfolio
 from research.portfolio.strict_yaml import KeyPath
+from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Threshold
 from research.tolerances import TARGET
 
@@ -59,7 +60,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     strategic = _strategic(document, lines)
     market = _desk_market(document, market, lines, basis)
     execution = _execution(document)
-    tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=5.0)
+    tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
     a_year = _periods_per_year(document, market)
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
     policies = {name: read_policy(document, ("policies", name), strategic, shared) for name in names}

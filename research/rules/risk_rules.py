@@ -12,6 +12,7 @@ from research.arrays import Array, Mask
 from research.errors import PolicyError
 from research.market.calendars import WEEKDAYS
 from research.risk.covariances import taken_apart
+from research.risk.measures import TRACKING_PENALTY
 from research.rules.bands import band_rows, or_narrowest, own_sides
 from research.rules.no_trade_region import half_widths, relative_variance
 from research.rules.one_asset import OVERSHOOT
@@ -113,7 +114,7 @@ class CostBenefit(RiskRule):
     """
 
     allocation: Allocation
-    tracking_penalty: float = 5.0
+    tracking_penalty: float = TRACKING_PENALTY
     horizon: float = 0.25
     trigger: ClassVar[str] = "cost_benefit"
 
@@ -153,7 +154,7 @@ class NoTradeRegion(RiskRule):
     """
 
     allocation: Allocation
-    tracking_penalty: float = 5.0
+    tracking_penalty: float = TRACKING_PENALTY
     to: Literal["edge", "target"] = "edge"
     narrowed: bool = True
 
@@ -217,7 +218,7 @@ class BestPoint(RiskRule):
     """
 
     allocation: Allocation
-    tracking_penalty: float = 5.0
+    tracking_penalty: float = TRACKING_PENALTY
     horizon: float = 0.25
     schedule: Schedule = field(default="month", kw_only=True)
     trigger: ClassVar[str] = "best_point"

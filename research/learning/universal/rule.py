@@ -26,6 +26,7 @@ from research.market.calendars import check_schedule, scheduled
 from research.market.market import Past
 from research.market.tables import DATA
 from research.risk.covariances import taken_apart
+from research.risk.measures import TRACKING_PENALTY
 from research.rules.bands import band_rows, or_narrowest
 from research.rules.estimates import covariance_now
 from research.rules.no_trade_bands import UNSEEN, decide_in
@@ -116,7 +117,7 @@ class Universal(RuleTraits):
     """
 
     allocation: Allocation
-    tracking_penalty: float = 5.0
+    tracking_penalty: float = TRACKING_PENALTY
     schedule: Schedule = "week"
     returns: int = 252
     periods_per_year: float = 252.0

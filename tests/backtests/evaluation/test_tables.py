@@ -83,7 +83,7 @@ def test_the_finding_counts_significant_differences(comparison) -> None:
     words = [d.verdict for d in comparison.evidence.differences("loss").values()]
     apart = len(words) - words.count("not significant")
     assert finding(comparison.evidence, comparison.trials).startswith(
-        f"{apart or 'None'} of 2 candidates differ significantly from quarterly in loss J"
+        f"{apart or 'None'} of 2 candidates {'differs' if apart == 1 else 'differ'} significantly from quarterly in loss J"
     )
 
 

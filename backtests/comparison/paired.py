@@ -1,0 +1,226 @@
+"""Backtests of the same market and days: measured by one target, and compared in pairs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.evidence import Evidence, Resampling, paired_evidence
+from backtests.evaluation.scores import Score, score, table
+from backtests.evaluation.words import finding
+from backtests.views import view
+from backtests.wording import listed
+from research.arguments import refuse
+from research.arrays import Array
+from research.errors import ConfigError
+from research.market import Market
+from research.market.notes import warnings_in
+
+TERMS = {  # of a backtest, which may differ on purpose: field and words
+    "costs": "costs",
+    "lag": "lag",
+    "execution": "execution",
+    "dividends": "dividends",
+    "flows": "cash flows",
+    "wealth": "opening NAV",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PairedBacktests:
+    """Backtests on the same market and days, with the evidence of their differences.
+
+    benchmark : what all are measured by.  reference : the one to which differences are taken.
+    backtests, scores : by name, in the order given.  evidence : figures, differences and their intervals.
+    """
+
+    benchmark: Benchmark
+    reference: str
+    backtests: Mapping[str, Backtest]
+    scores: Mapping[str, Score]
+    evidence: Evidence
+
+    def table(self) -> pd.DataFrame:
+        """A column a policy, a row a figure."""
+        return table(self.scores, self.backtests)
+
+    @cached_property
+    def accounting(self) -> str:
+        """One line: whether every backtest reconciles, with the largest residual."""
+        found = {name: played.reconcile() for name, played in self.backtests.items()}
+        broken = [money.verdict for money in found.values() if not money.holds]
+        if broken:
+            return " ".join(broken)
+        largest = max(money.largest for money in found.values())
+        return (
+            f"start + gains − costs = end on every day and asset of all {len(found)} backtests; the largest "
+            f"residual is {largest:.0e} of NAV"
+        )
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must judge: of the data in the test, and of differences that are not those of the policies."""
+        base = self.backtests[self.reference]
+        found = list(warnings_in(base.market.notes, *base.dates[[0, -1]]))
+        for name, played in self.backtests.items():
+            if not np.array_equal(_targets_in_test(played), _targets_in_test(base)):
+                found.append(
+                    f"{name} follows another target than {self.reference}: its loss J and its tracking error measure "
+                    "the distance of the targets, not the rule. Compare growth and Sharpe ratio."
+                )
+            terms = [words for term, words in TERMS.items() if not _same(getattr(played, term), getattr(base, term))]
+            if terms:
+                found.append(f"{name} and {self.reference} differ in more than the policy: {listed(terms)}.")
+            found.extend(played.warnings)
+        return (*found, *self.short_test)
+
+    @property
+    def short_test(self) -> tuple[str, ...]:
+        """A warning of a test of less than three years; none of a longer one."""
+        days = len(self.backtests[self.reference].net_returns)
+        if days >= 3 * self.benchmark.periods_per_year:
+            return ()
+        return (f"The test has {days} days, less than three years: most differences are not significant.",)
+
+    def answer(self) -> str:
+        """What differs significantly, in words."""
+        return finding(self.evidence)
+
+    def __repr__(self) -> str:
+        """The table and the differences in J, as text."""
+        return str(view(self, "text"))
+
+    def _repr_html_(self) -> str:
+        """The blocks of the tearsheet that need no portfolio."""
+        return str(view(self, "html"))
+
+
+def pair(
+    backtests: Sequence[Backtest] | Mapping[str, Backtest],
+    reference: str,
+    tracking_penalty: float,
+    draws: int,
+) -> PairedBacktests:
+    """Measure backtests by the target of the reference, and compare them.
+
+    backtests        : two at least, with a name each: a sequence takes the names of the backtests.
+    reference        : the one to which differences are taken, and whose target J is measured by; "" takes the first.
+    tracking_penalty : of the loss J.
+    draws            : of the bootstrap.
+    Raises           : ConfigError for a name given twice, a reference that is not among the names, fewer than two
+                       backtests, and for different markets, days or periods a year.
+    """
+    named = _named(backtests)
+    reference = reference or next(iter(named))
+    if reference not in named:
+        refuse("reference is", reference, f"name one of the backtests: {', '.join(named)}.")
+    base = named[reference]
+    for name, played in named.items():
+        _refuse_unlike(name, played, reference, base)
+    benchmark = Benchmark.of(base, tracking_penalty)
+    scores = {name: score(played, benchmark) for name, played in named.items()}
+    evidence = evidence_between(named, [s.losses for s in scores.values()], reference, Resampling(reps=draws))
+    return PairedBacktests(benchmark, reference, named, scores, evidence)
+
+
+def evidence_between(
+    played: Mapping[str, Backtest], losses: Sequence[Array], reference: str, resampling: Resampling
+) -> Evidence:
+    """The paired evidence of backtests on the same days.
+
+    played     : backtests by name.
+    losses     : the daily terms of J of each, (D,) bp a year.
+    reference  : name of the one with which the others are compared.
+    resampling : of the days.
+    """
+    one = next(iter(played.values()))
+    return paired_evidence(
+        list(played),
+        np.column_stack(losses),
+        np.column_stack([b.net_returns for b in played.values()]),
+        one.market.cash[one.first + 1 :],
+        reference=reference,
+        span_days=float((one.dates[-1] - one.dates[0]).days),
+        periods_per_year=one.periods_per_year,
+        resampling=resampling,
+    )
+
+
+def _named(backtests: Sequence[Backtest] | Mapping[str, Backtest]) -> dict[str, Backtest]:
+    """Backtests by name. Raises ConfigError for what is none, a name given twice, or fewer than two."""
+    given = (
+        list(backtests.items()) if isinstance(backtests, Mapping) else [(_name(b, k), b) for k, b in _each(backtests)]
+    )
+    named: dict[str, Backtest] = {}
+    for name, played in given:
+        if not isinstance(played, Backtest):
+            refuse(f"backtest {name!r} is", played, "give what `backtest(market, policy, costs)` returns.")
+        if name in named:
+            raise ConfigError(
+                f"two backtests have the name {name!r}. Give each a name: backtest(…, name=…), or "
+                "compare({name: backtest, …})."
+            )
+        named[name] = played
+    if len(named) < 2:
+        raise ConfigError(f"a comparison needs two backtests at least: found {len(named)}. Give those to compare.")
+    return named
+
+
+def _each(backtests: object) -> list[tuple[int, Any]]:
+    if not isinstance(backtests, Sequence) or isinstance(backtests, str):
+        refuse("compared is", backtests, "give a portfolio (`load_portfolio`), or a list of backtests.")
+    return list(enumerate(backtests))
+
+
+def _name(played: object, number: int) -> str:
+    return played.name if isinstance(played, Backtest) else f"number {number + 1}"
+
+
+def _refuse_unlike(name: str, played: Backtest, reference: str, base: Backtest) -> None:
+    """Raise ConfigError unless two backtests are of the same market, days and periods a year."""
+    if differs := _unlike_markets(played.market, base.market):
+        raise ConfigError(
+            f"backtests {reference!r} and {name!r} are of different markets: {differs}. Only backtests of one market "
+            "are compared day by day: play both policies on the same one."
+        )
+    if played.first != base.first:
+        raise ConfigError(
+            f"backtests {reference!r} and {name!r} have different days: their tests begin on {base.dates[1]:%Y-%m-%d} "
+            f"and {played.dates[1]:%Y-%m-%d}. Play both with the same start, such as "
+            f'backtest(…, start="{max(base.dates[1], played.dates[1]):%Y-%m-%d}").'
+        )
+    if played.periods_per_year != base.periods_per_year:
+        raise ConfigError(
+            f"backtests {reference!r} and {name!r} have different periods_per_year, {base.periods_per_year:g} and "
+            f"{played.periods_per_year:g}. Play both with the same."
+        )
+
+
+def _unlike_markets(one: Market, other: Market) -> str:
+    """What differs between two markets, in words; "" where nothing does."""
+    if one is other or one.fingerprint == other.fingerprint:
+        return ""
+    if one.assets != other.assets:
+        only = sorted(set(one.assets) ^ set(other.assets)) or ["the same in another order"]
+        return f"their assets differ ({listed(only, most=6)})"
+    if not one.dates.equals(other.dates):
+        spans = " and ".join(f"{m.dates[0]:%Y-%m-%d} to {m.dates[-1]:%Y-%m-%d}" for m in (other, one))
+        return f"their dates are {spans}, {len(other.dates):,} and {len(one.dates):,} sessions"
+    return f"their data have the fingerprints {other.fingerprint[:8]} and {one.fingerprint[:8]}"
+
+
+def _targets_in_test(played: Backtest) -> Array:
+    """(D + 1, n) target in force at each close."""
+    return played.targets.rows[played.targets.row[played.first :]]
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)  # type: ignore[arg-type]
+    settings = getattr(one, "settings", one), getattr(other, "settings", other)
+    return bool(one is other or settings[0] == settings[1])

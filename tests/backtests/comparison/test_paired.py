@@ -1,0 +1,133 @@
+"""Backtests that were made by hand: compared as those of a portfolio file are, and refused where they are unlike."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backtests.comparison import PairedBacktests, compare
+from backtests.engine import Backtest, backtest
+from research.accounting import Costs
+from research.allocation import FixedWeights
+from research.errors import ConfigError
+from research.market import Market, load_market
+from research.portfolio import load_portfolio
+from research.rules import Calendar, Never, Rule, Threshold
+
+FILE = Path(__file__).parents[3] / "data" / "portfolios" / "sixty_forty.yaml"
+HALVES = FixedWeights((0.5, 0.5))
+START = "2016-01-04"
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return load_market("us_etf_ohlcv").select(["SPY", "AGG"])
+
+
+def play(market: Market, rule: Rule, **settings: object) -> Backtest:
+    given = {"start": START} | settings
+    return backtest(market, rule, Costs.bps(2, commission=1, half_spread=1), **given)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def paired(market: Market) -> PairedBacktests:
+    rules = {
+        "monthly": Calendar(HALVES, "month"),
+        "band": Threshold(HALVES, band=0.03, to="edge"),
+        "tilted": Calendar(FixedWeights((0.8, 0.2)), "month"),
+    }
+    return compare({name: play(market, rule) for name, rule in rules.items()}, draws=500)
+
+
+def test_backtests_of_a_portfolio_have_the_evidence_of_its_comparison_to_the_bit() -> None:
+    whole = compare(load_portfolio(FILE), only=["never", "yearly", "quarterly"], draws=500)
+    alone = compare(whole.backtests, reference="quarterly", draws=500)
+    assert alone.evidence.summary().equals(whole.evidence.summary())
+    kept = [figure for figure in whole.table().index if figure != "days_outside"]
+    assert alone.table().loc[kept].equals(whole.table().loc[kept])
+    assert alone.accounting == whole.accounting
+
+
+def test_j_is_measured_by_the_target_of_the_reference(paired: PairedBacktests) -> None:
+    # a mix of other weights moves away from the target by the difference of weights times that of returns
+    market, first = paired.backtests["monthly"].market, paired.backtests["monthly"].first
+    spread = 0.3 * (market.returns[first + 1 :, 0] - market.returns[first + 1 :, 1])
+    assert paired.scores["tilted"]["tracking_error"] == pytest.approx(np.std(spread, ddof=1) * 252**0.5, rel=0.03)
+    by_other = compare(paired.backtests, reference="tilted", draws=500)
+    assert by_other.scores["tilted"]["tracking_error"] == pytest.approx(by_other.scores["tilted"]["tracking_error_own"])
+
+
+def test_the_penalty_is_that_of_j(paired: PairedBacktests) -> None:
+    free = compare(paired.backtests, tracking_penalty=0.0, draws=500)
+    for name, score in free.scores.items():
+        daily = paired.backtests[name].cost_rate
+        assert score["loss"] == pytest.approx(1e4 * 252 * float(np.mean(daily)), rel=1e-12)
+
+
+def test_another_target_other_terms_and_a_short_test_are_warned_of(market: Market, paired: PairedBacktests) -> None:
+    assert [w for w in paired.warnings if "another target" in w] == [
+        "tilted follows another target than monthly: its loss J and its tracking error measure the distance of the "
+        "targets, not the rule. Compare growth and Sharpe ratio."
+    ]
+    late = play(market, Calendar(HALVES, "month"), lag=3, nav=1e6, name="late")
+    found = compare([paired.backtests["monthly"], late], draws=500)
+    assert "late and Calendar differ in more than the policy: lag and opening NAV." in found.warnings
+    year = [play(market, rule, start="2022-01-03") for rule in (Never(HALVES), Calendar(HALVES, "month"))]
+    assert any("less than three years" in w for w in compare(year, draws=500).warnings)
+
+
+def test_it_shows_itself_without_a_recommendation(paired: PairedBacktests) -> None:
+    text, page = repr(paired), paired._repr_html_()
+    assert "3 backtests from 2016-01-04" in text
+    assert text.count("Difference in ") == 3
+    assert paired.answer() in " ".join(text.split())
+    for shown in (text, page):
+        assert "Use " not in shown
+        assert "Eligibility" not in shown
+        assert "Days outside ranges" not in shown
+
+
+def test_backtests_of_one_name_need_names(market: Market) -> None:
+    two = [play(market, Threshold(HALVES, band=band)) for band in (0.02, 0.05)]
+    with pytest.raises(ConfigError, match=r"two backtests have the name 'Threshold'.*name=…"):
+        compare(two)
+    assert list(compare(dict(zip(("2 points", "5 points"), two, strict=True)), draws=500).scores) == [
+        "2 points",
+        "5 points",
+    ]
+
+
+def test_unlike_backtests_are_refused(market: Market, paired: PairedBacktests) -> None:
+    monthly, rule = paired.backtests["monthly"], Never(HALVES)
+    other_lines = load_market("us_etf_ohlcv").select(["SPY", "GLD"])
+    returns = market.returns.copy()
+    returns[-1, 0] += 1e-6
+    unlike = {
+        r"different markets: their assets differ \(AGG and GLD\)": play(other_lines, rule),
+        r"different markets: their dates are .* to 2023-02-27 and .* to 2022-12-30": play(
+            market.until("2022-12-30"), rule
+        ),
+        "different markets: their data have the fingerprints": play(replace(market, returns=returns), rule),
+        r'tests begin on 2016-01-04 and 2017-01-03.*start="2017-01-03"': play(market, rule, start="2017-01-03"),
+        "periods_per_year, 252 and 365": play(market, rule, periods_per_year=365.0),
+    }
+    for said, played in unlike.items():
+        with pytest.raises(ConfigError, match=said):
+            compare([monthly, played])
+
+
+def test_what_cannot_be_compared_is_refused(paired: PairedBacktests) -> None:
+    one = paired.backtests["monthly"]
+    with pytest.raises(ConfigError, match="two backtests at least: found 1"):
+        compare([one])
+    with pytest.raises(ConfigError, match="'number 2' is 3: give what `backtest"):
+        compare([one, 3])  # type: ignore[list-item]
+    with pytest.raises(ConfigError, match=r"compared is 'sixty_forty\.yaml': give a portfolio"):
+        compare("sixty_forty.yaml")  # type: ignore[call-overload]
+    with pytest.raises(ConfigError, match="reference is 'quarterly': name one of the backtests: monthly, band, tilted"):
+        compare(paired.backtests, reference="quarterly")
+    with pytest.raises(ConfigError, match="only and rl_seeds: only a portfolio's candidates are fitted"):
+        compare(paired.backtests, only=["monthly"], rl_seeds=2)  # type: ignore[call-overload]
+    with pytest.raises(ConfigError, match=r"tracking_penalty is 2\.0: set tracking_penalty in"):
+        compare(load_portfolio(FILE), tracking_penalty=2.0)  # type: ignore[call-overload]
