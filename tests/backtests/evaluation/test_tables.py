@@ -82,8 +82,9 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
 def test_the_finding_counts_significant_differences(comparison) -> None:
     words = [d.verdict for d in comparison.evidence.differences("loss").values()]
     apart = len(words) - words.count("not significant")
+    differ = "differs" if apart == 1 else "differ"
     assert finding(comparison.evidence, comparison.trials).startswith(
-        f"{apart or 'None'} of 2 candidates {'differs' if apart == 1 else 'differ'} significantly from quarterly in loss J"
+        f"{apart or 'None'} of 2 candidates {differ} significantly from quarterly in loss J"
     )
 
 
