@@ -9,7 +9,7 @@ from research.accounting import Costs
 from research.allocation import Allocation, FixedWeights, target_path
 from research.arrays import frozen
 from research.learning import Learned, LearnedPolicy, PPOSettings
-from research.learning.card import card
+from research.learning.card import card, features_of
 from research.learning.learners.learning_curve import SeedResult
 from research.learning.network import Network, network
 from research.learning.rollouts import measure_scaling
@@ -44,8 +44,8 @@ def carded(market: Market, seed: int = 0, target: FixedWeights = TARGET) -> Lear
     days = training_days(spec, market, COSTS, PENALTY, YEAR)
     standard, scale = measure_scaling(days, spec)
     net, curve = any_network(2, seed), [(1_000 * k, 3.0 - 0.1 * k + 0.05 * seed) for k in range(6)]
-    result = SeedResult(net, 5_000, [2.5 + 0.05 * seed], curve)
-    told = card(spec, days, seed, result, standard, scale, {"closed_form": [3.0], "never": [60.0]})
+    result = SeedResult(net, 5_000, [2.5 + 0.05 * seed], curve, features_of(days, net, standard))
+    told = card(spec, days, seed, result, scale, {"closed_form": [3.0], "never": [60.0]})
     return LearnedPolicy(target, "week", market.assets, market.dates[-1], days.scales, standard, net, told)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from research.arrays import Array
 from research.learning.drift import lengths, observed
 from research.learning.importance import WORLDS, importance
-from research.learning.rollouts import ActionFunction, action_function
+from research.learning.network import Network
+from research.learning.rollouts import action_function
 from research.learning.settings import Learned
 from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
@@ -24,7 +25,6 @@ def card(
     days: TrainingDays,
     seed: int,
     result: "SeedResult",
-    standard: FeatureScaling,
     reward_scale: float,
     references: dict[str, list[float]],
 ) -> dict[str, Any]:
@@ -33,12 +33,11 @@ def card(
     spec         : settings of the training.
     days         : the training days.
     seed         : of the training.
-    result       : what the seed learned.
-    standard     : how features are scaled.
+    result       : what the seed learned, with its features.
     reward_scale : factor of every reward.
     references   : by name, J of another rule for each target, bp of NAV a year.
     """
-    market, answer = days.market, action_function(result.net, standard)
+    market = days.market
     return {
         "saw": {
             "market": market.name,
@@ -62,7 +61,7 @@ def card(
         "settings": spec.settings(),
         "seed": seed,
         "steps": result.steps,
-        **_features(days, answer, standard),
+        **result.features,
         "long_run_volatility": days.scales.volatility * float(np.sqrt(days.periods_per_year)),
         "targets": [_target(days, k, {"learned": result.losses, **references}) for k in range(len(days.share))],
         "curve": [{"steps": steps, "loss": loss} for steps, loss in result.curve],
@@ -75,8 +74,14 @@ def versions() -> dict[str, str]:
     return {library: version(library) for library in LIBRARIES}
 
 
-def _features(days: TrainingDays, answer: ActionFunction, standard: FeatureScaling) -> dict[str, Any]:
-    """Each feature's scaling, its distribution in simulated paths, and its importance."""
+def features_of(days: TrainingDays, net: Network, standard: FeatureScaling) -> dict[str, Any]:
+    """Each feature's scaling, its distribution in simulated paths, and its importance, as plain JSON values.
+
+    days     : the training days.
+    net      : what a seed learned.
+    standard : how features are scaled.
+    """
+    answer = action_function(net, standard)
     names = [*SHARED, *(f"drift of {asset}" for asset in days.market.assets)]
     seen, decisions = observed(days, answer)
     worth = importance(days, answer, len(names))

@@ -19,7 +19,7 @@ from research.arguments import is_whole, refuse, shown
 from research.arrays import frozen
 from research.errors import ConfigError, DataError
 from research.learning.actions import action_size
-from research.learning.card import card, versions
+from research.learning.card import card, features_of, versions
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import PointLogger, SeedResult
 from research.learning.network import Network, network
@@ -165,9 +165,7 @@ def train(
     standard, reward_scale = measure_scaling(days, spec)
     return Training(
         policies={
-            seed: _policy(
-                spec, days, standard, result.net, card(spec, days, seed, result, standard, reward_scale, references)
-            )
+            seed: _policy(spec, days, standard, result.net, card(spec, days, seed, result, reward_scale, references))
             for seed, result in zip(spec.seeds, results, strict=True)
         },
         losses={seed: result.losses[-1] for seed, result in zip(spec.seeds, results, strict=True)},
@@ -266,9 +264,12 @@ def _learn(
     if checkpoints is not None:
         done, checkpoint = _done(checkpoints, seed, spec, days), Checkpoint(checkpoints, seed, _depends_on(spec, days))
     with _curve_logger(tensorboard, seed) as log:
-        result: SeedResult = learner_of(spec.learner)(days, spec, seed, report, checkpoint, log)
+        learned: SeedResult = learner_of(spec.learner)(days, spec, seed, report, checkpoint, log)
+    result = learned._replace(features=features_of(days, learned.net, measure_scaling(days, spec)[0]))
     if done is not None and checkpoint is not None:
-        done.save(result.net._asdict(), {name: getattr(result, name) for name in ("steps", "losses", "curve")})
+        done.save(
+            result.net._asdict(), {name: getattr(result, name) for name in ("steps", "losses", "curve", "features")}
+        )
         checkpoint.delete()
     return result
 
@@ -298,7 +299,7 @@ def _finished(folder: str | Path, spec: Learned, days: TrainingDays, keep: bool)
             arrays, record = loaded
             net = Network(*(frozen(arrays[name]) for name in Network._fields))
             curve = [tuple(point) for point in record["curve"]]
-            found[seed] = SeedResult(net, record["steps"], record["losses"], curve)
+            found[seed] = SeedResult(net, record["steps"], record["losses"], curve, record["features"])
     return found
 
 

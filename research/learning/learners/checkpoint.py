@@ -16,7 +16,7 @@ import numpy as np
 from research.errors import DataError
 from research.files import delete, write_whole
 
-FORMAT = "learning checkpoint, 2"
+FORMAT = "learning checkpoint, 3"
 ROOM = Path(__file__).parents[2]
 
 

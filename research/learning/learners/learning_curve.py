@@ -21,12 +21,14 @@ class SeedResult(NamedTuple):
     steps  : decisions that it learned from.
     losses : J for each target, bp of NAV a year, in paths that no seed trained on.
     curve  : (steps, J) during training, for the last target, in paths that no seed trained on or is evaluated in.
+    features : scaling, distribution and importance of each feature, as the model card has them; measured at the end.
     """
 
     net: Network
     steps: int
     losses: list[float]
     curve: list[tuple[int, float]]
+    features: Mapping[str, Any] = {}
 
 
 class LearningCurve:
