@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
@@ -39,6 +40,7 @@ WEIGHTS_WORDS = (
     "Shaded: the permitted range. Solid line across it: the target weight. Dotted lines: the band beyond which the "
     "rule trades, if it has one. Bars below each panel: purchases up, sales down."
 )
+_SCREENS: WeakKeyDictionary["Comparison", Block] = WeakKeyDictionary()  # whose pictures take a second to draw
 PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
 SETTING = 112  # letters of a setting on one line
 COST_COLUMNS = (
@@ -64,7 +66,13 @@ def page_styles(comparison: "Comparison") -> dict[str, LineStyle]:
 
 
 def first_screen(comparison: "Comparison") -> Block:
-    """Title, verdict, growth, table, differences and warnings: what a notebook's cell shows too."""
+    """Title, verdict, growth, table, differences and warnings: what a notebook's cell shows too, made once for both."""
+    if comparison not in _SCREENS:
+        _SCREENS[comparison] = _first_screen(comparison)
+    return _SCREENS[comparison]
+
+
+def _first_screen(comparison: "Comparison") -> Block:
     styles, made, dates = (
         page_styles(comparison),
         comparison.recommendation,

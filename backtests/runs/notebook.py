@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -121,7 +122,8 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
     try:
         with _followed(progress):  # which begins before the environment says that progress is told elsewhere
             os.environ.update(environment)
-            import papermill
+            with _without_grammars_of_addresses():
+                import papermill
             from nbclient.exceptions import DeadKernelError
             from papermill.exceptions import PapermillExecutionError
 
@@ -146,6 +148,23 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
     _forget_times(output)
+
+
+@contextmanager
+def _without_grammars_of_addresses() -> Iterator[None]:
+    """Imports of jsonschema skip rfc3987_syntax, which compiles grammars of internet addresses for a second.
+
+    jsonschema does without it; the schema of a notebook has no such address.
+    """
+    name = "rfc3987_syntax"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # an import of it raises ImportError
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def _forget_times(path: Path) -> None:
