@@ -40,7 +40,7 @@ MOST_STEPS = 1_000_000_000  # of training: weeks of one core
 FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison(PairedBacktests):
     """Policies of one portfolio on the same market, days, costs and lag.
 

@@ -31,7 +31,7 @@ TERMS = {  # of a backtest, which may differ on purpose: field and words
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PairedBacktests:
     """Backtests on the same market and days, with the evidence of their differences.
 
