@@ -8,6 +8,7 @@ from benchmarks import (
     hrp,
     laboratory,
     learning,
+    look_ahead,
     main_job,
     placement,
     start,
@@ -24,6 +25,7 @@ if __name__ == "__main__":
     tax.main()
     laboratory.main()
     learning.main()
+    look_ahead.main()
     environment.main()
     universal.main()
     start.main()
