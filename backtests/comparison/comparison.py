@@ -23,6 +23,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.evidence import Resampling
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import finding
+from backtests.views import view
 from backtests.wording import listed
 from research.allocation import Allocation, TargetPath
 from research.arguments import refuse
@@ -98,6 +99,12 @@ class Comparison(PairedBacktests):
         """What a reader must know of the data in the test, and need not judge."""
         first, last = self.backtests[self.reference].dates[[0, -1]]
         return tuple(str(n) for n in self.portfolio.market.notes if not n.warning and n.falls_in(first, last))
+
+    @cached_property
+    def look_ahead(self) -> str:
+        """One line: the look-ahead audit of the recommended policy, or of the reference."""
+        found: str = view(self, "look_ahead")
+        return found
 
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""

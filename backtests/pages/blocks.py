@@ -310,6 +310,7 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
         "Judged by": f"rebalancing loss J, tracking penalty g = {comparison.benchmark.tracking_penalty:g}; tracking "
         + (f"error at most {percent(limit)}" if limit is not None else "error without limit"),
         "Accounting": comparison.accounting,
+        "Look-ahead audit": comparison.look_ahead,
         **run,
     }
     return [{"name": name, "words": words} for name, words in facts.items()]
