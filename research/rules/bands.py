@@ -182,7 +182,7 @@ def cash_of(target: Array) -> Array:
 
 def _split(target: Array, half_width: Array | float) -> tuple[Array, Array]:
     """Half-widths of the lines (K, n) and of cash (K,)."""
-    all_lines = np.broadcast_to(half_width, (len(target), target.shape[1] + 1))
+    all_lines = np.full((len(target), target.shape[1] + 1), half_width)
     return all_lines[:, :-1], all_lines[:, -1]
 
 

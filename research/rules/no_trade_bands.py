@@ -1,7 +1,7 @@
 """A rule on one market as arrays: the days on which it is asked, its no-trade bands, and where it trades to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -69,9 +69,8 @@ class NoTradeBands:
                     f"row {k} of no-trade bands has the box [{lower[k, i]}, {upper[k, i]}] for line {i}: give two "
                     "numbers, the lower first."
                 )
-        for f in fields(self):
-            if isinstance(getattr(self, f.name), np.ndarray):
-                object.__setattr__(self, f.name, frozen(getattr(self, f.name)))
+        for name in ("asked", "row", "target", *rows, "cash"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
         kept = {name: frozen(x) for name, x in self.options._asdict().items() if isinstance(x, np.ndarray)}
         object.__setattr__(self, "options", self.options._replace(**kept))  # type: ignore[arg-type]
 
