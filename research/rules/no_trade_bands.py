@@ -62,9 +62,9 @@ class NoTradeBands:
                     f"{name} of no-trade bands has shape {bound.shape}, and its target {self.target.shape}."
                 )
         for lower, upper in ((self.trigger_lower, self.trigger_upper), (self.lower, self.upper)):
-            crossed = ~(lower <= upper)  # true for a missing number as well
-            if crossed.any():
-                k, i = np.argwhere(crossed)[0]
+            right = lower <= upper  # not for a missing number either
+            if not right.all():
+                k, i = np.argwhere(~right)[0]
                 raise PolicyError(
                     f"row {k} of no-trade bands has the box [{lower[k, i]}, {upper[k, i]}] for line {i}: give two "
                     "numbers, the lower first."

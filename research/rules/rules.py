@@ -306,11 +306,10 @@ class Threshold(StandardRule):
             )
         return options._replace(some=True, makes_boxes=True, goal=BREACHING, payer=payers[self.payer])
 
-    def _half_widths(self, estimates: Estimates, band: float) -> Array:
-        """(K, n + 1) half-widths where the band, of the rule's kind, is `band`; fraction of NAV, that of cash last."""
-        rows, n = estimates.target.shape
+    def _half_widths(self, estimates: Estimates, band: float) -> Array | float:
+        """Half-widths where the band, of the rule's kind, is `band`, as `band_rows` takes them."""
         if self.kind == "absolute":
-            return np.full((rows, n + 1), band)
+            return band
         lines = np.abs(np.column_stack([estimates.target, cash_of(estimates.target)]))
         if self.kind == "volatility":
             volatility = np.sqrt(np.diagonal(estimates.covariance, axis1=1, axis2=2))
