@@ -10,6 +10,7 @@ from benchmarks import (
     learning,
     main_job,
     placement,
+    reconciliation,
     start,
     tax,
     universal,
@@ -22,6 +23,7 @@ if __name__ == "__main__":
     placement.main()
     hrp.main()
     tax.main()
+    reconciliation.main()
     laboratory.main()
     learning.main()
     environment.main()
