@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,9 @@ from backtests.runs.sent_markets import packed
 from backtests.sweeps import Plan, Strategic
 from backtests.sweeps.executors import run_all
 from backtests.sweeps.plan import MOST, Part
-from backtests.sweeps.run import table_of
 from backtests.sweeps.run_part import run_part
 from backtests.sweeps.setup import PreparedSweep, prepare_sweep
-from backtests.sweeps.store import chunk, write_chunk
+from backtests.sweeps.store import write_chunk
 from benchmarks.timing import keep, machine, show, versions
 from research.portfolio import load_portfolio
 from research.rules import Threshold
@@ -37,7 +37,8 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 WORKERS, SMALL, PARTS = 64, 64, 2_000  # processes, configurations of a part, parts
 FEW, MANY = 1_000, 100_000  # tasks that do nothing
-CHUNKED = ((250, 1_024), (8, MOST))  # chunks of a sweep that is written, and their configurations
+CARRIED = {1_024: 400, MOST: 100}  # chunks, by their configurations, of ROW bytes each
+ROW = 100  # bytes of a configuration on disk
 START = 240.0  # seconds until all workers are there: they share few cores
 SETTINGS = {  # workers may take more than their share of this machine's memory, and seldom look after themselves
     **{f"DASK_DISTRIBUTED__WORKER__MEMORY__{when}": "False" for when in ("TARGET", "SPILL", "PAUSE", "TERMINATE")},
@@ -57,8 +58,8 @@ class Measured:
     driver    : processor µs a task of this process.
     scheduler : the same of the scheduler's, which also starts and watches the workers.
     wire      : bytes a task over the loopback device, all processes together, with their heartbeats.
-    memory    : MB by which this process has grown.
-    held      : MB by which the scheduler's has.
+    memory    : MB by which this process grew in the first and in the second half of the tasks.
+    held      : the same of the scheduler's.
     """
 
     tasks: int
@@ -67,8 +68,8 @@ class Measured:
     driver: float
     scheduler: float
     wire: float
-    memory: float
-    held: float
+    memory: tuple[float, float]
+    held: tuple[float, float]
 
 
 @contextmanager
@@ -122,17 +123,19 @@ def measure(
             drawn += 1
             yield part
 
-    before = _facts(own, scheduler)
+    before = half = _facts(own, scheduler)
     for part, result in run_all(prepared, lazily(), job, cluster=address):
         ahead, done = max(ahead, drawn - done), done + 1
         equal = equal and expected(part, result)
+        if done == len(parts) // 2:
+            half = _facts(own, scheduler)
         if kill and done == len(parts) // 4:
             os.kill(kill, signal.SIGKILL)
     after = _facts(own, scheduler)
     print(f"{len(parts):,} tasks: equal" if equal else f"{len(parts):,} tasks: NOT EQUAL", flush=True)
-    took = {name: after[name] - before[name] for name in after}
-    each = {name: took[name] / len(parts) for name in ("driver", "scheduler", "wire")}
-    return Measured(len(parts), equal and done == len(parts), ahead, **each, memory=took["memory"], held=took["held"])
+    driver, on_scheduler, wire = ((after[name] - before[name]) / len(parts) for name in ("driver", "scheduler", "wire"))
+    memory, held = ((half[name] - before[name], after[name] - half[name]) for name in ("memory", "held"))
+    return Measured(len(parts), equal and done == len(parts), ahead, driver, on_scheduler, wire, memory, held)
 
 
 def _facts(own: psutil.Process, scheduler: psutil.Process) -> dict[str, float]:
@@ -167,27 +170,22 @@ def against(alone: dict[Part, bytes], workers: int, address: str, scheduler: psu
     return measure(prepared, small, run_part, lambda p, f: f.tobytes() == alone[p], address, scheduler, pids[0])
 
 
-def as_chunk(prepared: PreparedSweep, part: Part) -> bytes:
-    """What a worker makes of a part of a sweep that is written."""
-    return chunk(table_of(prepared, part), b"0" * 64)
+def content(size: int, prepared: PreparedSweep, part: Part) -> bytes:
+    """A task that gives as many bytes as a chunk has, and plays nothing."""
+    return bytes(size)
 
 
-def chunks(count: int, size: int, address: str, scheduler: psutil.Process) -> dict[str, float]:
-    """Chunks of `size` configurations, written by the driver: what one takes, as `Measured` says, and bytes on disk."""
-    prepared, parts = small_sweep(count, size)
+def carried(count: int, size: int, address: str, scheduler: psutil.Process) -> Measured:
+    """Chunks of a size in bytes, brought to the driver and written."""
+    prepared, _ = small_sweep(1)
+    parts = [Part(k, k + 1) for k in range(count)]
     with tempfile.TemporaryDirectory() as folder:
 
-        def written(part: Part, content: bytes) -> bool:
-            write_chunk(Path(folder), part, content)
-            return True
+        def written(part: Part, found: bytes) -> bool:
+            write_chunk(Path(folder), Part(0, 1), found)
+            return len(found) == size
 
-        done = measure(prepared, parts, as_chunk, written, address, scheduler)
-        disk = sum(path.stat().st_size for path in Path(folder).iterdir()) / count
-    return {
-        "size": float(size),
-        **{name: getattr(done, name) for name in ("driver", "scheduler", "wire")},
-        "disk": disk,
-    }
+        return measure(prepared, parts, partial(content, size), written, address, scheduler)
 
 
 def memory_of_workers(address: str) -> tuple[float, float]:
@@ -209,32 +207,31 @@ def main() -> None:
     rows, alone = {}, played_alone(PARTS)
     with started(WORKERS) as (address, scheduler):
         rows[f"{PARTS:,} parts of {SMALL}, a worker killed"] = against(alone, WORKERS, address, scheduler)
-        written = [chunks(count, size, address, scheduler) for count, size in CHUNKED]
+        for size, count in CARRIED.items():
+            rows[f"{count} chunks of {size:,}, written"] = carried(count, ROW * size, address, scheduler)
         prepared, _ = small_sweep(1)
         for count in (FEW, MANY):
             idle = [Part(k, k + 1) for k in range(count)]
             done = measure(prepared, idle, nothing, lambda _, found: found == b"", address, scheduler)
             rows[f"{count:,} tasks of no work"] = done
         whole, shared = memory_of_workers(address)
-    content, markets = packed((prepared, run_part))
+    sent, markets = packed((prepared, run_part))
     show(
         f"{WORKERS} workers of one thread on {os.cpu_count()} cores",
-        ("", "equal", "most ahead", "driver µs", "scheduler µs", "bytes a task", "driver + MB", "scheduler + MB"),
+        ("", "equal", "most ahead", "driver µs", "scheduler µs", "bytes a task", "driver grew", "scheduler grew, MB"),
         [
             (name, "yes" if m.equal else "NO", str(m.ahead), f"{m.driver:.0f}", f"{m.scheduler:.0f}", f"{m.wire:,.0f}",
-             f"{m.memory:.0f}", f"{m.held:.0f}")
+             "{:.0f} + {:.0f}".format(*m.memory), "{:.0f} + {:.0f}".format(*m.held))
             for name, m in rows.items()
         ],
         [
-            *(f"a chunk of {w['size']:,.0f} configurations, written: driver {w['driver']:,.0f} µs, scheduler "
-              f"{w['scheduler']:,.0f} µs, {w['wire']:,.0f} bytes moved, {w['disk']:,.0f} on disk" for w in written),
             f"a worker takes {whole:.0f} MB, {shared:.0f} with shared pages counted once",
-            f"sent once to a worker: {len(content):,} bytes; to a machine: {sum(map(len, markets.values())):,}",
+            f"sent once to a worker: {len(sent):,} bytes; to a machine: {sum(map(len, markets.values())):,}",
         ],
     )  # fmt: skip
     assert all(m.equal for m in rows.values())
-    keep("cluster", {"versions": versions("distributed"), **{k: asdict(m) for k, m in rows.items()}, "chunks": written,
-                     "worker_mb": [whole, shared]})  # fmt: skip
+    found = {name: asdict(m) for name, m in rows.items()}
+    keep("cluster", {"versions": versions("distributed"), "worker_mb": [whole, shared], **found})
 
 
 if __name__ == "__main__":
