@@ -252,7 +252,7 @@ def as_they_finish(
 ) -> Iterator[tuple[Task, Result]]:
     """Keep a few tasks a worker submitted; give back each with its result as it finishes.
 
-    submit  : starts a task.
+    submit  : starts a task; gives its future, or Dask's, which gets a result again that was lost with its worker.
     tasks   : in the order in which they are started; no more are drawn than are submitted.
     workers : number of workers, or a function that says how many there are now.
     gone    : asked now and then while nothing finishes; true twice in a row, the workers are given up.

@@ -45,14 +45,13 @@ def _on_cluster(
     prepared: PreparedSweep, parts: Iterable[Part], job: Job[Result], address: str
 ) -> Iterator[tuple[Part, Result]]:
     """The prepared sweep is sent to each worker of a Dask cluster once, and its markets to each machine once."""
-    with tasks.cluster(address) as (client, pool):
+    with tasks.cluster(address) as (client, _):
         content, markets = packed((prepared, job))
         with offered(client, markets) as key:
             [sent] = client.scatter([(tasks.code_now(), key, content)], broadcast=True, hash=False)
+            submit = partial(client.submit, _run_there, sent, retries=tasks.RETRIES, pure=False)
             threads = tasks.threads_of(client)
-            yield from tasks.as_they_finish(
-                lambda part: pool.submit(_run_there, sent, part), parts, threads, lambda: tasks.is_gone(client)
-            )
+            yield from tasks.as_they_finish(submit, parts, threads, lambda: tasks.is_gone(client))
 
 
 def _run_there(sent: tuple[Mapping[str, str], str, bytes], part: Part) -> Any:
