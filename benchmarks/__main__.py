@@ -11,6 +11,7 @@ from benchmarks import (
     look_ahead,
     main_job,
     placement,
+    reconciliation,
     start,
     tax,
     universal,
@@ -23,6 +24,7 @@ if __name__ == "__main__":
     placement.main()
     hrp.main()
     tax.main()
+    reconciliation.main()
     laboratory.main()
     learning.main()
     look_ahead.main()

@@ -25,12 +25,14 @@ from research.market import Past
 from research.portfolio.policies import allocation_key, rule_key
 from research.rules import GroupThreshold, NoTradeRegion, Rule, RuleTraits, Threshold
 from research.rules.protocol import held_by, short_name, traits
+from research.rules.standard_rule import StandardRule
 
 AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
 PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `AXES`
 USUAL = 6  # columns of a policy that every table has
 BLOCK = 64  # configurations that are played together: a chunk holds whole blocks
 CHUNK, FEW, CHUNKS = 1024, 16, 1000  # configurations of a chunk, chunks of a small sweep, and of a large one at most
+MOST = 65_536  # configurations of a chunk in a sweep of any size: a worker needs room for them
 ALLOCATIONS_OWN = {"schedule": "allocation_schedule"}  # columns of an allocation's settings that a rule has too
 ROUND = 12  # digits of a destination over its band: 0.5 is to be one value of the axis
 
@@ -158,7 +160,7 @@ class Plan:
     def parts(self) -> Iterator[Part]:
         """The chunks in which it is played: they depend on nothing but its size, so that any workers can go on."""
         size = max(min(CHUNK, -(-len(self) // FEW)), -(-len(self) // CHUNKS))
-        size = -(-size // BLOCK) * BLOCK
+        size = min(-(-size // BLOCK) * BLOCK, MOST)
         for first in range(0, len(self), size):
             yield Part(first, min(first + size, len(self)))
 
@@ -361,7 +363,7 @@ def _portfolio(value: Any) -> str:
 
 
 def _policy(value: Any) -> Any:
-    if isinstance(value, type) or not isinstance(value, Policy):
+    if isinstance(value, type) or not isinstance(value, StandardRule | Policy):  # a protocol alone takes 15 µs
         refuse(
             "policies of a plan holds",
             value,
