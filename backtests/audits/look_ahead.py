@@ -172,15 +172,15 @@ def look_ahead(
         "start": start, "lag": lag, "nav": nav, "execution": execution, "dividends": dividends,
         "leverage_limit": leverage_limit, "periods_per_year": periods_per_year,
     }  # fmt: skip
-    if isinstance(days, int) and days < 1:
+    if isinstance(days, int | np.integer) and days < 1:
         refuse("days of look_ahead are", days, "give the days, or a number of 1 or more.")
     policy, known = make(market), Future(market, costs, flows)
     original = Played.on(known, policy, terms)
     first = original.result.first + max(lag, 1)
     asked = _decision_days(original, first)
-    if isinstance(days, int):
+    if isinstance(days, int | np.integer):
         kinds = kinds_of(market, asked)
-        picked = _sample(kinds, np.isin(asked, original.decided), days, np.random.default_rng(seed))
+        picked = _sample(kinds, np.isin(asked, original.decided), int(days), np.random.default_rng(seed))
         rows, sampled, whole = asked[picked], kinds[picked], _is_whole_sample(kinds[picked], kinds)
     else:
         rows = _rows(market, first, days)
