@@ -8,6 +8,7 @@ from backtests.audits.futures import FUTURES
 from backtests.audits.look_ahead import DAYS, PASSED, LookAhead
 from backtests.audits.portfolio_audit import audit_policy
 from backtests.comparison.candidates import check_trainable, fit
+from backtests.runs.tasks import check_workers, in_processes
 from backtests.text_tables import text_table, wrapped
 from research.errors import ConfigError
 from research.market import Market
@@ -31,15 +32,17 @@ class Audited:
         return any(audit.found for audit in self.audits.values())
 
 
-def make_audit(file: Path, policy: str | None = None, days: int = DAYS) -> Audited:
+def make_audit(file: Path, policy: str | None = None, days: int = DAYS, workers: int = 1) -> Audited:
     """Audit the policies of a portfolio file; what must be tuned or trained is fitted first, on days before the test.
 
-    file   : of the portfolio.
-    policy : name of one of its policies; None for all.
-    days   : the most decision days of each policy to check.
-    Raises : ConfigError for a policy that is not in the file, and for `days` below 1; ConfigError and DataError as
-             `load_portfolio` and `fit` do; PolicyError for a policy that cannot be played.
+    file    : of the portfolio.
+    policy  : name of one of its policies; None for all.
+    days    : the most decision days of each policy to check.
+    workers : processes of this machine, one policy each.
+    Raises  : ConfigError for a policy that is not in the file, and for `days` or `workers` below 1; ConfigError and
+              DataError as `load_portfolio` and `fit` do; PolicyError for a policy that cannot be played.
     """
+    check_workers(workers)
     if days < 1:
         raise ConfigError(f"days is {days}: give a whole number of 1 or more.")
     with bar(None, "reading prices"):
@@ -50,14 +53,28 @@ def make_audit(file: Path, policy: str | None = None, days: int = DAYS) -> Audit
         )
     names = list(portfolio.policies) if policy is None else [policy]
     check_trainable(portfolio, names)
-    audits = {}
     with bar(len(names), "auditing") as progress:
-        for done, name in enumerate(names):
-            progress.stage(f"fitting {name}", done, len(names))
-            ready = fit(name, portfolio, progress.stage).policy
-            progress.stage(f"auditing {name}", done, len(names))
-            audits[name] = audit_policy(portfolio, partial(_as_fitted, ready), days)
+        ready = {}
+        for name in names:
+            progress.stage(f"fitting {name}", 0, len(names))
+            ready[name] = fit(name, portfolio, progress.stage).policy
+        progress.stage("auditing", 0, len(names))
+        if min(workers, len(names)) > 1:
+            done = in_processes(partial(_audit_of, file, days), names, min(workers, len(names)))
+        else:
+            done = ((name, audit_policy(portfolio, partial(_as_fitted, ready[name]), days)) for name in names)
+        found = {}
+        for count, (name, audit) in enumerate(done, 1):
+            found[name] = audit
+            progress.stage(f"auditing: {name} is done", count, len(names))
+    audits = {name: found[name] for name in names}
     return Audited(audits, audit_text(portfolio, audits))
+
+
+def _audit_of(file: Path, days: int, name: str) -> LookAhead:
+    """The audit of one policy in a process of its own, which takes what was trained from where it is kept."""
+    portfolio = load_portfolio(file)
+    return audit_policy(portfolio, partial(_as_fitted, fit(name, portfolio).policy), days)
 
 
 def _as_fitted(policy: Rule, _: Market) -> Rule:

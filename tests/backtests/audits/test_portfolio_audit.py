@@ -121,6 +121,10 @@ def test_the_command_ends_with_1_where_a_policy_looks_ahead(tmp_path: Path, monk
     assert (done.status, done.err.count("Traceback")) == (1, 0)
     assert "mine    failed" in done.out
     assert "mine: Look-ahead test failed: on " in done.out
+    shared = ["audit", file, "--trust-code", "--days", "2"]
+    alone, two = rebalance(*shared), rebalance(*shared, "--workers", "2")
+    assert (alone.status, two.status) == (1, 1)
+    assert alone.out == two.out
     monkeypatch.delenv(TRUST)
     refused = rebalance("audit", file)
     assert refused.status == 2
@@ -133,6 +137,7 @@ def test_the_command_ends_with_1_where_a_policy_looks_ahead(tmp_path: Path, monk
         (["--policy", "nope"], "policy 'nope' is not in "),
         (["--days", "0"], "days is 0: give a whole number of 1 or more."),
         (["--days", "many"], "valid integer"),
+        (["--workers", "0"], "workers is 0: give a whole number"),
     ],
 )
 def test_what_cannot_be_audited_is_a_sentence(words: list[str], said: str) -> None:
