@@ -4,6 +4,7 @@ from benchmarks import (
     destination,
     engine,
     environment,
+    evidence,
     grid,
     hrp,
     laboratory,
@@ -26,5 +27,6 @@ if __name__ == "__main__":
     learning.main()
     environment.main()
     universal.main()
+    evidence.main()
     start.main()
     main_job.main()

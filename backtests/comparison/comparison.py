@@ -20,7 +20,7 @@ from backtests.comparison.candidates import (
 from backtests.comparison.paired import PairedBacktests, evidence_between, pair
 from backtests.comparison.recommendation import Recommendation, recommend
 from backtests.engine.result import Backtest
-from backtests.evaluation.evidence import Resampling
+from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import finding
 from backtests.wording import listed

@@ -10,7 +10,8 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.evidence import Evidence, Resampling, paired_evidence
+from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.evidence import Evidence, paired_evidence
 from backtests.evaluation.scores import Score, score, table
 from backtests.evaluation.words import finding
 from backtests.views import view

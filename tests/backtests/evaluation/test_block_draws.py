@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from drawn_rows import rows_of
 
 from backtests.evaluation.block_draws import (
     Resampling,
@@ -16,26 +17,6 @@ from backtests.evaluation.block_draws import (
 from research.errors import ConfigError, DataError
 
 FEW = Resampling(reps=500, seed=3)
-
-
-def rows_of(days: int, resampling: Resampling) -> np.ndarray:
-    """(reps, days) the rows of each draw, by a loop that anyone can check: a uniform for the start, one for the length.
-
-    A block ends before a day with probability 1 / block: it is as long as the first k with (1 - 1/block)^k <= u.
-    """
-    rng = np.random.default_rng(resampling.seed)
-    on = 1.0 - 1.0 / resampling.block
-    drawn = []
-    for _ in range(resampling.reps):
-        rows: list[int] = []
-        while len(rows) < days:
-            start, u = int(rng.random() * days), rng.random()
-            length, longer = 1, on
-            while longer > u and length < days:
-                length, longer = length + 1, longer * on
-            rows += [(start + k) % days for k in range(min(length, days - len(rows)))]
-        drawn.append(rows)
-    return np.array(drawn)
 
 
 @pytest.mark.parametrize("block", [1, 2, 7, 20, 200])
@@ -127,6 +108,23 @@ def test_the_means_are_those_of_arch() -> None:
         spread = theirs[:, column].std()
         assert abs(ours[:, column].mean() - theirs[:, column].mean()) < 4.0 * spread * math.sqrt(1 / 20_000 + 1 / 4_000)
         assert ours[:, column].std() == pytest.approx(spread, rel=4.0 * math.sqrt(0.5 / 4_000 + 0.5 / 20_000))
+
+
+def test_the_draws_have_the_variance_of_politis_and_romano() -> None:
+    """Given the data: (c0 + 2 sum (1 - i/T) (1 - 1/block)^i c_i) / T with circular autocovariances (1994, Lemma 1)."""
+    days, block = 300, 10
+    rng = np.random.default_rng(5)
+    x = np.zeros(days)
+    for t in range(1, days):
+        x[t] = 0.6 * x[t - 1] + rng.standard_normal()
+    x -= x.mean()
+    lags = np.arange(days)
+    circular = np.array([x @ np.roll(x, -i) for i in lags]) / days
+    weights = np.where(lags == 0, 1.0, 2.0 * (1 - lags / days) * (1 - 1 / block) ** lags)
+    exact = weights @ circular / days
+    drawn = drawn_means(x[:, None], Resampling(block=block, reps=10_000, seed=1))
+    assert np.mean(drawn**2) == pytest.approx(exact, rel=0.05)  # 10,000 draws know a variance to 1.4 %
+    assert exact > 2.0 * circular[0] / days  # and days that hang together are not taken for independent ones
 
 
 def test_prefix_sums_go_round_the_history() -> None:
