@@ -1,5 +1,5 @@
-"""The command line: `rebalance report | backtest | trades | sweep FILE | verify RUN | laboratory | study | policies |
-train | compile`.
+"""The command line: `rebalance report | backtest | trades | sweep FILE`, `runs`, `show | verify | replay RUN`,
+`diff RUN RUN`, `laboratory | study | policies | train | compile`.
 
 Each imports what is heavy when it runs.
 """
@@ -40,6 +40,7 @@ Retrain = Annotated[
 TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Let FILE name rules by import path, module:Class: their code runs.")
 ]
+FinishedRun = Annotated[Path, typer.Argument(help="Folder of a run, such as reports/<run>.")]
 INTERRUPTED = 130  # exit status
 SMALLER = "Ask for less: a smaller number of paths, draws, steps, seeds or workers, or a shorter portfolio."
 
@@ -259,7 +260,7 @@ def policies(
 
 @app.command()
 def verify(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, such as reports/<run>.")],
+    run: FinishedRun,
 ) -> None:
     """Say whether RUN is what it was when it was made: its files and its manifest. Exit status 1 if it is not."""
     with _starting():
@@ -268,6 +269,57 @@ def verify(
     found = verified(run)
     _show(repr(found))
     if found.changed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def runs(
+    kind: Annotated[str, typer.Option(help="Only runs of this kind: report, backtest, sweep or laboratory.")] = "",
+    portfolio: Annotated[str, typer.Option(help="Only runs of this portfolio, such as sixty_forty.")] = "",
+    since: Annotated[str, typer.Option(help="Only runs made on this day or later, YYYY-MM-DD.")] = "",
+    sort: Annotated[str, typer.Option(help="time, portfolio or seconds.")] = "time",
+    reports: Reports = None,
+) -> None:
+    """List the finished runs, the newest first, from their manifests."""
+    with _starting():
+        from backtests.commands.past_runs import runs_text
+
+    _show(runs_text(reports, kind, portfolio, since, sort))
+
+
+@app.command()
+def show(run: FinishedRun) -> None:
+    """Show again what RUN printed when it was made, and where its sheet is."""
+    with _starting():
+        from backtests.commands.past_runs import show_text
+
+    _show(show_text(run))
+
+
+@app.command()
+def diff(run: FinishedRun, other: FinishedRun) -> None:
+    """Say what differs between two runs: settings, data, code, packages, figures, and the first day of wealth."""
+    with _starting():
+        from backtests.commands.past_runs import diff_text
+
+    _show(diff_text(run, other))
+
+
+@app.command()
+def replay(
+    run: FinishedRun,
+    file: Annotated[Path | None, typer.Option(help="The portfolio file, where it is not where it was.")] = None,
+    retrain: Retrain = False,
+    trust_code: TrustCode = False,
+) -> None:
+    """Make RUN again and compare all its files. Exit status 1 where a byte differs."""
+    _trust(trust_code)
+    with _starting():
+        from backtests.commands.past_runs import replay as made_again
+
+    found = made_again(run, file, retrain)
+    _show(found.text)
+    if not found.same:
         raise typer.Exit(1)
 
 

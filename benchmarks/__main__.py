@@ -11,6 +11,7 @@ from benchmarks import (
     learning,
     main_job,
     placement,
+    reconciliation,
     start,
     tax,
     universal,
@@ -23,6 +24,7 @@ if __name__ == "__main__":
     placement.main()
     hrp.main()
     tax.main()
+    reconciliation.main()
     laboratory.main()
     learning.main()
     environment.main()

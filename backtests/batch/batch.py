@@ -7,22 +7,25 @@ those on which something may happen, and `research.compiled.simd` makes it read 
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
 from backtests.batch.block import play_block
 from backtests.batch.state import BLOCK, CURVE, BlockArrays, Panel, State, addresses
-from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, SHARPE, checked, tail, target_path_returns
+from backtests.batch.streaming_metrics import BATCH_METRICS, SHARPE, checked, tail, target_path_returns
 from research.accounting import Costs
 from research.allocation import TargetPath
 from research.arguments import check_positive, is_number, is_whole, refuse
-from research.arrays import Array
+from research.arrays import Array, Rows
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.rules.no_trade_bands import NoTradeBands
 from research.tolerances import TARGET
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +43,58 @@ class PreparedConfiguration:
     first: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """C configurations by columns: what many of them share is one object, and they have its number.
+
+    bands    : what they share, each object once.
+    targets  : likewise.
+    costs    : likewise.
+    of_bands, of_targets, of_costs : (C,) numbers of a configuration's own.
+    lag      : (C,) sessions from a decision to its booking.
+    first    : (C,) market row of the opening trade.
+    """
+
+    bands: Sequence[NoTradeBands]
+    targets: Sequence[TargetPath]
+    costs: Sequence[Costs]
+    of_bands: Rows
+    of_targets: Rows
+    of_costs: Rows
+    lag: Rows | Array
+    first: Rows
+
+    @classmethod
+    def of(cls, configurations: Sequence[PreparedConfiguration]) -> "Batch":
+        """The columns of prepared configurations."""
+        bands, of_bands = each_once([one.bands for one in configurations])
+        targets, of_targets = each_once([one.targets for one in configurations])
+        costs, of_costs = each_once([one.costs for one in configurations])
+        lag, first = ([getattr(one, name) for one in configurations] for name in ("lag", "first"))
+        return cls(bands, targets, costs, of_bands, of_targets, of_costs, np.array(lag), np.array(first))
+
+    def __len__(self) -> int:
+        """C."""
+        return len(self.first)
+
+    @cached_property
+    def openings(self) -> tuple[list[tuple[int, int]], Rows]:
+        """The different opening trades, (number of its targets, market row), and (C,) which of them is whose."""
+        rows = int(self.first.max()) + 1
+        keys, which = np.unique(self.of_targets * rows + self.first, return_inverse=True)
+        return [divmod(key, rows) for key in keys.tolist()], which
+
+
+def each_once(owners: Sequence[T]) -> tuple[list[T], Rows]:
+    """Objects, each once, and the number of each that was given."""
+    distinct = {id(owner): owner for owner in owners}
+    number = {key: k for k, key in enumerate(distinct)}
+    return list(distinct.values()), np.array([number[id(owner)] for owner in owners])
+
+
 def play_batch(
     market: Market,
-    configurations: Sequence[PreparedConfiguration],
+    configurations: Batch | Sequence[PreparedConfiguration],
     strategic: TargetPath,
     tracking_penalty: float,
     periods_per_year: float,
@@ -64,19 +116,15 @@ def play_batch(
     Raises           : ConfigError or PolicyError, naming the configuration, for one that does not fit the market or
                        cannot be booked; DataError for one with a figure that is not defined.
     """
+    batch = configurations if isinstance(configurations, Batch) else Batch.of(configurations)
     check_settings(tracking_penalty, periods_per_year, leverage_limit, workers)
-    check_configurations(market, configurations, leverage_limit)
-    panel, paths = Panel.of(market), Paths(market)
-    references = paths.returns(strategic)
-    shared: dict[int, Any] = {}
+    check_batch(market, batch, leverage_limit)
+    panel, reference, blocks = Panel.of(market), target_path_returns(strategic, market), Blocks(market, batch)
 
     def play(start: int) -> Array:
-        members = configurations[start : start + BLOCK]
-        return _play(
-            market, panel, members, start, paths, references, tracking_penalty, periods_per_year, cvar95, shared
-        )
+        return _play(market, panel, batch, blocks, start, reference, tracking_penalty, periods_per_year, cvar95)
 
-    return by_block(play, len(configurations), workers)
+    return by_block(play, len(batch), workers)
 
 
 def by_block(play: Callable[[int], Array], count: int, workers: int) -> Array:
@@ -92,24 +140,6 @@ def by_block(play: Callable[[int], Array], count: int, workers: int) -> Array:
         return np.concatenate([play(start) for start in starts])
     with ThreadPoolExecutor(workers) as pool:
         return np.concatenate(list(pool.map(play, starts)))
-
-
-def _columns(cvar95: bool) -> tuple[str, ...]:
-    return (*BATCH_METRICS, CVAR) if cvar95 else BATCH_METRICS
-
-
-class Paths:
-    """The daily returns of each target path that configurations have in common, computed once."""
-
-    def __init__(self, market: Market) -> None:
-        self.market = market
-        self.known: dict[int, Array] = {}
-
-    def returns(self, targets: TargetPath) -> Array:
-        """(T,) returns of a path."""
-        if id(targets) not in self.known:
-            self.known[id(targets)] = target_path_returns(targets, self.market)
-        return self.known[id(targets)]
 
 
 # -- at the door -----------------------------------------------------------------------------------------------------
@@ -131,37 +161,43 @@ def check_settings(tracking_penalty: float, periods_per_year: float, leverage_li
         refuse("workers is", workers, "give a whole number of threads, 1 or more.")
 
 
-def check_configurations(
-    market: Market, configurations: Sequence[PreparedConfiguration], leverage_limit: float
-) -> None:
-    """Refuse what cannot be played, each shared object once."""
-    seen: set[int] = set()
-    days = len(market.dates)
+def check_batch(market: Market, batch: Batch, leverage_limit: float) -> None:
+    """Refuse what cannot be played, each shared object once. Raises ConfigError or PolicyError."""
+    days, first, lag = len(market.dates), batch.first, batch.lag
     if (market.exits < days).any():
         i = int(np.argmin(market.exits))
         raise ConfigError(
             f"{market.assets[i]} is delisted on {market.dates[market.exits[i]]:%Y-%m-%d}: a batch books no exits. Play "
             "such a market one backtest at a time (`backtest`)."
         )
-    for number, one in enumerate(configurations):
-        if not (0 <= one.first < days - 2 and one.targets.row[one.first] >= 0):
-            raise ConfigError(
-                f"configuration {number} opens in row {one.first!r}, where no target is in force or fewer than two "
-                f"left: the market has {days} rows."
-            )
-        if one.lag < 0 or one.lag != int(one.lag):
-            raise ConfigError(f"lag of configuration {number} is {one.lag!r}: it counts sessions, 0 or more.")
-        if one.lag >= days - 1 - one.first:
-            raise ConfigError(
-                f"lag of configuration {number} is {one.lag}, and {days - 1 - one.first} sessions follow its opening "
-                "trade: nothing would ever be booked. Give a shorter lag, or more days."
-            )
-        for owner in (one.bands, one.targets, one.costs):
-            if id(owner) not in seen:
-                seen.add(id(owner))
-                found = misfit(owner, market, leverage_limit)
-                if found:
-                    raise PolicyError(f"configuration {number} cannot be played on market {market.name!r}: {found}")
+    opens = (first >= 0) & (first < days - 2)
+    if opens.all():
+        cases, which = batch.openings
+        opens = np.array([batch.targets[k].row[row] >= 0 for k, row in cases])[which]
+    if not opens.all():
+        number = int(np.argmin(opens))
+        raise ConfigError(
+            f"configuration {number} opens in row {first[number].item()!r}, where no target is in force or fewer than "
+            f"two left: the market has {days} rows."
+        )
+    for number in np.flatnonzero((lag < 0) | (lag != np.floor(lag)))[:1].tolist():
+        raise ConfigError(f"lag of configuration {number} is {lag[number].item()!r}: it counts sessions, 0 or more.")
+    for number in np.flatnonzero(lag >= days - 1 - first)[:1].tolist():
+        raise ConfigError(
+            f"lag of configuration {number} is {lag[number]}, and {days - 1 - first[number]} sessions follow its "
+            "opening trade: nothing would ever be booked. Give a shorter lag, or more days."
+        )
+    shared: list[tuple[Sequence[NoTradeBands | TargetPath | Costs], Rows]] = [
+        (batch.bands, batch.of_bands),
+        (batch.targets, batch.of_targets),
+        (batch.costs, batch.of_costs),
+    ]
+    for owners, of in shared:
+        for k, owner in enumerate(owners):
+            found = misfit(owner, market, leverage_limit)
+            if found:
+                number = int(np.argmax(of == k))
+                raise PolicyError(f"configuration {number} cannot be played on market {market.name!r}: {found}")
 
 
 def misfit(owner: NoTradeBands | TargetPath | Costs, market: Market, leverage_limit: float) -> str:
@@ -195,20 +231,62 @@ def _past(gross: float, limit: float, who: str) -> str:
 # -- a block ---------------------------------------------------------------------------------------------------------
 
 
+class Blocks:
+    """A batch as its blocks read it; the members that are left over in the last block never open."""
+
+    def __init__(self, market: Market, batch: Batch) -> None:
+        """Lay out the columns of all blocks at once: what each of them takes is a slice."""
+        self.market, self.batch, count = market, batch, len(batch)
+        costs = [(owner.cost_parameters().rates, owner.total) for owner in batch.costs]
+        cases, case = batch.openings
+        opening = [batch.targets[k].at(row) for k, row in cases]
+        self.held = costs, opening  # as long as their addresses
+        take = np.minimum(np.arange(-(-count // BLOCK) * BLOCK), count - 1)
+        of_bands, of_costs, case = batch.of_bands[take], batch.of_costs[take], case[take]
+        bands = [(len(a.target), a.fraction, a.fraction < 1.0 and a.again) for a in batch.bands]
+        rows, fraction, again = (np.array(values)[of_bands] for values in zip(*bands, strict=True))
+        first = batch.first[take]
+        span = market.days[-1] - market.days[first]
+        first[count:] = len(market.dates)
+        self.all = BlockArrays(
+            at=np.column_stack(
+                [
+                    np.array([addresses(owner.arrays) for owner in batch.bands])[of_bands],
+                    np.array([addresses(arrays) for arrays in costs])[of_costs],
+                    np.array([addresses((target,)) for target in opening])[case],
+                ]
+            ),
+            rows=rows,
+            fraction=fraction.astype(float),
+            again=again.astype(float),
+            opening_cash=np.array([1.0 - target.sum() for target in opening])[case],
+            lag=batch.lag[take].astype(float),
+            first=first.astype(float),
+            span=span.astype(float),
+            path=batch.of_targets[take],
+            used=count,
+        )
+        self.own = np.array([target_path_returns(targets, market) for targets in batch.targets])  # (P, T)
+
+    def at_number(self, start: int) -> BlockArrays:
+        """The block that begins at a configuration, by its number."""
+        *columns, used = self.all
+        return BlockArrays._make((*(column[start : start + BLOCK] for column in columns), min(BLOCK, used - start)))
+
+
 def _play(
     market: Market,
     panel: Panel,
-    members: Sequence[PreparedConfiguration],
+    batch: Batch,
+    blocks: Blocks,
     start: int,
-    paths: Paths,
     strategic: Array,
     tracking_penalty: float,
     periods_per_year: float,
     cvar95: bool,
-    shared: dict[int, Any],
 ) -> Array:
     """Play one block; gives its rows of the table."""
-    block, own = block_arrays(market, members, paths, shared)
+    block = blocks.at_number(start)
     out, curves = np.empty((BLOCK, len(BATCH_METRICS))), np.ones(CURVE * BLOCK)
     path = np.empty((BLOCK if cvar95 else 0, len(market.dates)))
     member, t = play_block(
@@ -216,7 +294,7 @@ def _play(
         market.cash,
         block,
         strategic,
-        own,
+        blocks.own,
         tracking_penalty,
         periods_per_year,
         curves,
@@ -225,10 +303,10 @@ def _play(
         State.empty(len(market.assets)),
     )
     if t >= 0:
-        raise refused(market, members[member], start + member, t)
-    figures = out[: len(members)]
+        raise refused(market, batch, start + member, t)
+    figures = out[: block.used]
     if cvar95:
-        tails = [tail(path[j, one.first :]) for j, one in enumerate(members)]
+        tails = [tail(path[j, batch.first[start + j] :]) for j in range(block.used)]
         figures = np.column_stack([figures, tails])
     undefined = np.flatnonzero(np.isnan(figures[:, SHARPE]))
     for j in undefined:
@@ -236,81 +314,20 @@ def _play(
     return figures
 
 
-def block_arrays(
-    market: Market, members: Sequence[PreparedConfiguration], paths: Paths, shared: dict[int, Any]
-) -> tuple[BlockArrays, Array]:
-    """The arrays of a block, and the returns of its targets. The members that are left over never open.
-
-    market  : T days of n lines.
-    members : up to BLOCK configurations.
-    paths   : gives the returns of a target path.
-    shared  : what is kept between blocks, by the identity of its owner.
-    Returns : the block; (P, T) simple returns of its P target paths, fraction.
-    """
-    never = replace(members[-1], first=len(market.dates))
-    full = [*members, *[never] * (BLOCK - len(members))]
-    distinct = {id(one.targets): one.targets for one in full}
-    number = {key: j for j, key in enumerate(distinct)}
-    facts = [_facts(one, shared) for one in full]
-    first = np.array([one.first for one in full])
-    block = BlockArrays(
-        at=np.array([at for at, _ in facts], dtype=np.int64),
-        rows=np.array([len(one.bands.target) for one in full]),
-        fraction=np.array([one.bands.fraction for one in full], dtype=float),
-        again=np.array([one.bands.compiled.again for one in full], dtype=float),
-        opening_cash=np.array([cash for _, cash in facts]),
-        lag=np.array([one.lag for one in full], dtype=float),
-        first=first.astype(float),
-        span=(market.days[-1] - market.days[np.minimum(first, len(market.days) - 1)]).astype(float),
-        path=np.array([number[id(one.targets)] for one in full]),
-        used=len(members),
-    )
-    return block, np.array([paths.returns(targets) for targets in distinct.values()])
-
-
-def _facts(one: PreparedConfiguration, shared: dict[Any, Any]) -> tuple[list[int], float]:
-    """Where the arrays of a configuration lie, in the order of the facts; the weight of cash in its opening trade."""
-    key = id(one.bands), id(one.targets), id(one.costs), one.first
-    if key not in shared:
-        opening, cash = _opening(one.targets, one.first, shared)
-        shared[key] = (
-            [*_addresses(one.bands, shared), *_addresses(one.costs, shared), opening],
-            cash,
-        )
-    return shared[key]  # type: ignore[no-any-return]
-
-
-def _opening(targets: TargetPath, first: int, shared: dict[Any, Any]) -> tuple[int, float]:
-    """Where the target of the opening trade lies, and what it leaves to cash."""
-    key = id(targets), first
-    if key not in shared:
-        opening = targets.rows[targets.row[min(first, len(targets.row) - 1)]]
-        shared[key] = addresses((opening,))[0], 1.0 - opening.sum()
-    return shared[key]  # type: ignore[no-any-return]
-
-
-def _addresses(owner: NoTradeBands | Costs, shared: dict[Any, Any]) -> list[int]:
-    """Where the arrays of no-trade bands or of costs lie."""
-    if id(owner) not in shared:
-        arrays = owner.arrays if isinstance(owner, NoTradeBands) else (owner.cost_parameters().rates, owner.total)
-        # the arrays live as long as their addresses: those of the first thread, where two come at once
-        shared.setdefault(id(owner), (addresses(arrays), arrays))
-    return shared[id(owner)][0]  # type: ignore[no-any-return]
-
-
-def refused(market: Market, one: PreparedConfiguration, number: int, t: int) -> PolicyError:
+def refused(market: Market, batch: Batch, number: int, t: int) -> PolicyError:
     """Why row t of the market cannot be booked by a configuration, in words.
 
     market : that is played.
-    one    : the configuration.
+    batch  : the configurations.
     number : of the configuration.
     t      : row of the market.
     """
-    weights, dates = one.targets.at(t), market.dates
-    i = int(np.argmax(np.abs(weights) * one.costs.total))
+    targets, costs = batch.targets[batch.of_targets[number]], batch.costs[batch.of_costs[number]]
+    weights, dates = targets.at(t), market.dates
+    i = int(np.argmax(np.abs(weights) * costs.total))
     return PolicyError(
         f"configuration {number} cannot go on at {dates[t]:%Y-%m-%d}: wealth is no longer positive, or the costs of "
         "its trade would take more than the lines that trade are worth. The costliest line of its target is "
-        f"{market.assets[i]}: {one.costs.total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the "
+        f"{market.assets[i]}: {costs.total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the "
         "leverage."
     )

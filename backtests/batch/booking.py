@@ -32,7 +32,6 @@ from backtests.batch.state import (
     ints,
 )
 from backtests.batch.streaming_metrics import Traded, more_traded
-from backtests.engine.quiet_days import bounds
 from research.accounting.kernel import into_box
 from research.accounting.proportional import (
     Rates,
@@ -164,8 +163,16 @@ def _next_row(block: BlockArrays, member: int, after_another: bool, now: int, da
     lower, upper = floats(at[TRIGGER_LOWER], shape), floats(at[TRIGGER_UPPER], shape)
     cash = floats(at[CASH], (block.rows[member], 4))
     for i in range(n):
-        state.lower[i * BLOCK + member], state.upper[i * BLOCK + member] = lower[k, i], upper[k, i]
-    state.lower[n * BLOCK + member], state.upper[n * BLOCK + member] = cash[k, 0], cash[k, 1]
+        _hold_triggers(lower[k, i], upper[k, i], i * BLOCK + member, state)
+    _hold_triggers(cash[k, 0], cash[k, 1], n * BLOCK + member, state)
+
+
+@inlined
+def _hold_triggers(lower: float, upper: float, o: int, state: State) -> None:
+    """Hold the triggers of a line of a member, and what `refresh_bounds` multiplies by."""
+    slack = 0.5 * TRIGGER
+    state.lower[o], state.upper[o] = lower, upper
+    state.per_lower[o], state.per_upper[o] = 1.0 / (lower - slack), 1.0 / (upper + slack)
 
 
 @inlined
@@ -262,12 +269,14 @@ def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector)
 
 @inlined
 def refresh_bounds(n: int, first: int, state: State) -> None:
-    """What the first look compares; see `quiet_days.bounds`."""
+    """What the first look compares: `quiet_days.bounds`, with products for its quotients."""
     for i in range(n + 1):
         o = i * BLOCK + first
-        over, under = bounds(load(state.units, o), load(state.lower, o), load(state.upper, o))
-        store(state.over, o, over)
-        store(state.under, o, under)
+        units, lower, upper = load(state.units, o), load(state.per_lower, o), load(state.per_upper, o)
+        size, long = magnitude(units), units >= 0.0
+        outer, inner = where(long, upper, 0.0 - lower), where(long, lower, 0.0 - upper)
+        store(state.over, o, where(outer >= 0.0, size * outer, fill(np.inf)))  # 0: a trigger that nothing reaches
+        store(state.under, o, where(inner > 0.0, size * inner, fill(np.inf)))
 
 
 # -- the booking -----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Flat arrays are [·, member]: entry (k, member) lies at k x BLOCK + member, so t
 one `research.compiled.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,6 +140,8 @@ class State(NamedTuple):
     under     : [n + 1, member] units over the trigger whose crossing takes them down, cash last.
     lower     : [n + 1, member] lower trigger of the row in force, fraction of NAV, cash last.
     upper     : [n + 1, member] upper trigger of the row in force, fraction of NAV, cash last.
+    per_lower : [n + 1, member] 1 over the lower trigger, which is wider by half the tolerance; cash last.
+    per_upper : [n + 1, member] 1 over the upper trigger, likewise.
     row       : (BLOCK,) row of the bands in force.
     change    : (BLOCK,) the next day with another one.
     box_lower : [n + 1, member] lower bound of the box of row `boxed`, fraction of NAV, cash last.
@@ -169,6 +172,8 @@ class State(NamedTuple):
     under: Array
     lower: Array
     upper: Array
+    per_lower: Array
+    per_upper: Array
     row: Rows
     change: Rows
     box_lower: Array
@@ -194,36 +199,44 @@ class State(NamedTuple):
     @classmethod
     def empty(cls, n: int) -> "State":
         """The state of a block of n lines before anything has happened: each member holds one unit of cash."""
-        lines, count = n * BLOCK, np.int64
-        units = np.zeros(lines + BLOCK)
-        units[lines:] = 1.0
-        return cls(
-            units=units,
-            nav=np.ones(DAYS * BLOCK),
-            before=np.ones(DAYS * BLOCK),
-            over=np.zeros(lines + BLOCK),
-            under=np.full(lines + BLOCK, np.inf),
-            lower=np.full(lines + BLOCK, -np.inf),
-            upper=np.full(lines + BLOCK, np.inf),
-            row=np.zeros(BLOCK, dtype=count),
-            change=np.zeros(BLOCK, dtype=count),
-            box_lower=np.zeros(lines + BLOCK),
-            box_upper=np.zeros(lines + BLOCK),
-            boxed=np.full(BLOCK, NONE),
-            rates=np.zeros(2 * lines),
-            due=np.full(BLOCK, NEVER),
-            again=np.zeros(BLOCK),
-            trades=np.zeros(TRADED * BLOCK),
-            opening=np.zeros(2 * BLOCK),
-            wake=np.zeros(GROUPS, dtype=count),
-            review=np.zeros(GROUPS, dtype=count),
-            alike=np.ones(GROUPS, dtype=np.bool_),
-            one_path=np.ones(GROUPS, dtype=np.bool_),
-            values=np.zeros(n * WIDTH),
-            held=np.zeros(n * WIDTH),
-            asked=np.zeros(n * WIDTH),
-            own=np.zeros(DAYS * WIDTH),
-            weights=np.zeros(n),
-            goal=np.zeros(n),
-            movable=np.zeros(n, dtype=np.bool_),
-        )
+        return cls._make(array.copy() for array in _empty(n))
+
+
+@lru_cache(maxsize=4)
+def _empty(n: int) -> State:
+    """`State.empty`, which is copied: so it is not laid out anew for each block."""
+    lines, count = n * BLOCK, np.int64
+    units = np.zeros(lines + BLOCK)
+    units[lines:] = 1.0
+    return State(
+        units=units,
+        nav=np.ones(DAYS * BLOCK),
+        before=np.ones(DAYS * BLOCK),
+        over=np.zeros(lines + BLOCK),
+        under=np.full(lines + BLOCK, np.inf),
+        lower=np.full(lines + BLOCK, -np.inf),
+        upper=np.full(lines + BLOCK, np.inf),
+        per_lower=np.zeros(lines + BLOCK),
+        per_upper=np.zeros(lines + BLOCK),
+        row=np.zeros(BLOCK, dtype=count),
+        change=np.zeros(BLOCK, dtype=count),
+        box_lower=np.zeros(lines + BLOCK),
+        box_upper=np.zeros(lines + BLOCK),
+        boxed=np.full(BLOCK, NONE),
+        rates=np.zeros(2 * lines),
+        due=np.full(BLOCK, NEVER),
+        again=np.zeros(BLOCK),
+        trades=np.zeros(TRADED * BLOCK),
+        opening=np.zeros(2 * BLOCK),
+        wake=np.zeros(GROUPS, dtype=count),
+        review=np.zeros(GROUPS, dtype=count),
+        alike=np.ones(GROUPS, dtype=np.bool_),
+        one_path=np.ones(GROUPS, dtype=np.bool_),
+        values=np.zeros(n * WIDTH),
+        held=np.zeros(n * WIDTH),
+        asked=np.zeros(n * WIDTH),
+        own=np.zeros(DAYS * WIDTH),
+        weights=np.zeros(n),
+        goal=np.zeros(n),
+        movable=np.zeros(n, dtype=np.bool_),
+    )

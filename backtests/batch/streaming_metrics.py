@@ -233,12 +233,13 @@ def batch_metrics(
     of_days = market.cash[first + 1 :], strategic[first + 1 :], own[first + 1 :]
     opening = charged(book.opening_charges) / backtest.wealth
     path, done = _path(backtest), backtest.booked
-    others, on = book.booked >= 0, backtest.wealth_charged
+    aside, charges, others = 0.0, book.charges[done], book.booked >= 0
     others[done] = False
-    aside, charges = float((book.charges[others].sum(axis=(1, 2)) / on[others]).sum()), book.charges[done]
+    if others.any():
+        aside = float((book.charges[others].sum(axis=(1, 2)) / backtest.wealth_charged[others]).sum())
     if not backtest.plain:
         aside += float((book.holding_costs[1:].sum(axis=1) / book.nav[:-1]).sum())
-        charges *= (book.nav_before[done] / on[done])[:, None, None]
+        charges *= (book.nav_before[done] / backtest.wealth_charged[done])[:, None, None]
     _one_path(
         *path, *of_days, book.trades[done], charges, book.nav_before[done], opening, aside, span, tracking_penalty,
         backtest.periods_per_year, out,

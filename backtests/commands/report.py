@@ -20,7 +20,7 @@ from backtests.evaluation.scores import Score, score
 from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
 from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import MANIFEST, REPORTS, Run, check_whole, partial_of, staged, write_json
+from backtests.runs.folder import MANIFEST, REPORTS, ROOT, Run, check_whole, partial_of, staged, write_json
 from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, Plain, check_parameters, execute, parse_parameter
@@ -104,6 +104,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
     facts = {
         "recommendation": asdict(comparison.recommendation),
         "trials": comparison.trials,
+        "file": file_fact(comparison.portfolio),
         **fits(comparison.fitted),
     }
     write_json(folder / MANIFEST, record.manifest(**plain_json(facts)))
@@ -163,6 +164,11 @@ def reused_seeds(fitted: Mapping[str, Fitted]) -> dict[str, int]:
 def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run:
     """The run of one kind on a portfolio's file, data and these settings."""
     return Run(kind, Path(portfolio.file).stem, f"{portfolio.date:%Y-%m-%d}", settings, portfolio.market.fingerprint)
+
+
+def file_fact(portfolio: Portfolio) -> str:
+    """Where the portfolio file is, from the workbench's folder, for the manifest of a run that is made again."""
+    return Path(os.path.relpath(portfolio.file, ROOT)).as_posix()
 
 
 def run_name(run: str) -> str:
@@ -274,8 +280,10 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain:
         if fitted.training is not None:
             seed = fitted.training.chosen
             save_learned({policy: fitted}, {policy: {seed: played}}, {policy: {seed: scored}}, {}, folder, run.name)
-        write_json(folder / MANIFEST, run.manifest(**plain_json({"trials": fitted.tried, **fits({policy: fitted})})))
+        facts = {"trials": fitted.tried, "file": file_fact(portfolio), **fits({policy: fitted})}
+        write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
+        warned = warnings_text(backtest_warnings(portfolio, {policy: fitted}, {policy: played}))
+        text = f"{backtest_text(played, scored)}{warned}\n"
+        write_whole(folder / SUMMARY, printable(text))
         sign(folder, started)
-    warned = warnings_text(backtest_warnings(portfolio, {policy: fitted}, {policy: played}))
-    reused = _reused_text(reused_seeds({policy: fitted}))
-    return Made(final, f"{backtest_text(played, scored)}{warned}\n{reused}\n{final}")
+    return Made(final, f"{text}{_reused_text(reused_seeds({policy: fitted}))}\n{final}")

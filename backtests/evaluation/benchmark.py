@@ -45,9 +45,10 @@ class Benchmark:
 
 def target_returns(targets: TargetPath, market: Market, first: int) -> Array:
     """(D,) return of the target in force at yesterday's close, rebalanced daily at no cost, after row `first`."""
-    rows = targets.rows[targets.row[first:-1]]
-    cash = 1.0 - rows.sum(axis=1)
-    return np.einsum("ti,ti->t", rows, market.returns[first + 1 :]) + cash * market.cash[first + 1 :]
+    returns, row = market.returns[first + 1 :], targets.row[first:-1]
+    rows = np.broadcast_to(targets.rows[0], returns.shape) if len(targets.rows) == 1 else targets.rows[row]
+    cash = (1.0 - targets.rows.sum(axis=1))[row]
+    return np.einsum("ti,ti->t", rows, returns) + cash * market.cash[first + 1 :]
 
 
 def losses(backtest: Backtest, benchmark: Benchmark) -> Array:

@@ -115,8 +115,8 @@ class PastRuns(NamedTuple):
     broken: list[str]
 
 
-def past_runs(reports: Path = REPORTS, kind: str = "report") -> PastRuns:
-    """The whole runs of one kind, and why others cannot be used."""
+def past_runs(reports: Path = REPORTS, kind: str | None = "report") -> PastRuns:
+    """The whole runs of one kind, or of all, and why others cannot be used."""
     whole, broken = [], []
     for folder in run_folders(reports):
         try:
@@ -129,6 +129,6 @@ def past_runs(reports: Path = REPORTS, kind: str = "report") -> PastRuns:
         except DataError as error:
             broken.append(str(error))
         else:
-            if manifest["kind"] == kind:
+            if kind is None or manifest["kind"] == kind:
                 whole.append((folder, manifest))
     return PastRuns(sorted(whole, key=lambda pair: pair[1]["times"]["ended"], reverse=True), broken)

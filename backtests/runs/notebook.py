@@ -16,6 +16,7 @@ from research.progress import TOLD_IN, bar
 
 Plain = bool | int | float | str
 COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
+AGAIN = {"run": 'run = ""\n', "retrain": "retrain = False\n"}  # in an executed notebook: it writes nothing again
 SET_BY_REPORT = ("portfolio", "run", "retrain")  # its parameters that the command sets itself
 
 
@@ -147,7 +148,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-    _forget_times(output)
+    _forget_this_execution(output)
 
 
 @contextmanager
@@ -167,8 +168,11 @@ def _without_grammars_of_addresses() -> Iterator[None]:
         del sys.modules[name]
 
 
-def _forget_times(path: Path) -> None:
-    """Take out of an executed notebook what differs between two equal runs: times, and an id drawn by chance."""
+def _forget_this_execution(path: Path) -> None:
+    """Take out of an executed notebook what differs between two equal runs: times, an id drawn by chance, the folder.
+
+    Who executes it again writes nothing.
+    """
     content = json.loads(path.read_text(encoding="utf-8"))
     content["metadata"].pop("papermill", None)
     for cell in content["cells"]:
@@ -176,6 +180,8 @@ def _forget_times(path: Path) -> None:
             cell["metadata"].pop(key, None)
         if "injected-parameters" in cell["metadata"].get("tags", []):
             cell["id"] = "injected-parameters"  # papermill draws one
+            lines = "".join(cell["source"]).splitlines(keepends=True)
+            cell["source"] = [AGAIN.get(line.partition(" = ")[0], line) for line in lines]
     write_whole(path, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 

@@ -22,8 +22,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+from backtests.runs.differences import changes
 from backtests.runs.folder import Run, code_version
-from research.arguments import cut, is_whole, refuse
+from research.arguments import is_whole, refuse
 from research.errors import ConfigError, DataError, PolicyError
 
 EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
@@ -61,27 +62,14 @@ def identity(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
 
 def refuse_other(place: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise ConfigError, naming what differs, unless the results in `place` were made from what is wanted."""
-    differ = list(_differences(found, wanted))
+    differ = list(changes(found, wanted))
     if differ:
-        each = [f"{key} was {_short(was)} and is {_short(now)}" for key, was, now in differ[:SHOWN]]
+        each = differ[:SHOWN]
         more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
         raise ConfigError(
             f"{place} holds results with another origin: {'; '.join(each)}{more}. Restore that state to finish "
             "them, or delete the folder (`--fresh` does) to start over."
         )
-
-
-def _differences(was: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(dotted key, value, value) of each place where nested mappings differ."""
-    if isinstance(was, Mapping) and isinstance(now, Mapping):
-        for key in dict.fromkeys([*was, *now]):
-            yield from _differences(was.get(key), now.get(key), f"{path}.{key}".lstrip("."))
-    elif was != now:
-        yield path, was, now
-
-
-def _short(value: Any) -> str:
-    return "absent" if value is None else cut(json.dumps(value), 80)
 
 
 # -- workers ---------------------------------------------------------------------------------------------------------

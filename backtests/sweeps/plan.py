@@ -25,6 +25,7 @@ from research.market import Past
 from research.portfolio.policies import allocation_key, rule_key
 from research.rules import GroupThreshold, NoTradeRegion, Rule, RuleTraits, Threshold
 from research.rules.protocol import held_by, short_name, traits
+from research.rules.standard_rule import StandardRule
 
 AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
 PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `AXES`
@@ -361,7 +362,7 @@ def _portfolio(value: Any) -> str:
 
 
 def _policy(value: Any) -> Any:
-    if isinstance(value, type) or not isinstance(value, Policy):
+    if isinstance(value, type) or not isinstance(value, StandardRule | Policy):  # a protocol alone takes 15 µs
         refuse(
             "policies of a plan holds",
             value,

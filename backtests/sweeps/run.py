@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -19,6 +20,7 @@ from backtests.sweeps.setup import PreparedSweep, Setup, prepare_sweep
 from backtests.sweeps.store import read_chunk, unfinished, write_chunk
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from backtests.views import view
+from research.arrays import Array
 from research.errors import ConfigError
 from research.portfolio import Portfolio
 from research.portfolio.policies import allocation_key, rule_key
@@ -103,15 +105,15 @@ def sweep(
     keep = keep or Keep()
     prepared = prepare(where, plan, keep, cvar95)
     if folder is None:
-        tables = dict(run_tables(prepared, parts_of(prepared), workers, cluster, progress))
-        parts: list[pa.Table] = [tables[part] for part in parts_of(prepared)]
+        figures = dict(run_parts(prepared, parts_of(prepared), workers, cluster, progress))
+        found = rows(prepared, Part(0, len(prepared.plan)), np.concatenate([figures[part] for part in sorted(figures)]))
     else:
         _refuse_unwritten(prepared)
         run = Run("sweep", "", "", settings_of(prepared), fingerprint_of(prepared))
         with unfinished(Path(folder), run, prepared.fingerprints()) as done:
             run_into(Path(folder), prepared, done, workers, cluster, progress)
-            parts = [read_chunk(Path(folder), part) for part in parts_of(prepared)]
-    table = pa.concat_tables(parts).to_pandas()
+            found = pa.concat_tables([read_chunk(Path(folder), part) for part in parts_of(prepared)])
+    table = found.to_pandas()
     return Sweep(prepared, table, paths(prepared, kept(prepared, keep, [table])))
 
 
@@ -132,10 +134,10 @@ def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> Prepar
     return prepared
 
 
-def run_tables(
+def run_parts(
     prepared: PreparedSweep, parts: Iterable[Part], workers: int, cluster: str, progress: bool, done: int = 0
-) -> Iterable[tuple[Part, pa.Table]]:
-    """Parts with their rows as they finish, under a progress bar.
+) -> Iterable[tuple[Part, Array]]:
+    """Parts with their figures as they finish, under a progress bar.
 
     prepared : the sweep.
     parts    : of its plan.
@@ -147,7 +149,7 @@ def run_tables(
     count = len(prepared.plan)
     with bar(count, "sweep", "configurations", done=done, shown=progress) as stages:
         for part, figures in run_all(prepared, parts, workers=workers, cluster=cluster):
-            yield part, rows(prepared, part, figures)
+            yield part, figures
             stages.update(part.stop - part.first)
 
 
@@ -166,8 +168,8 @@ def run_into(
     parts = list(parts_of(prepared))
     left = [part for part in parts if part not in done]
     count = len(prepared.plan) - sum(part.stop - part.first for part in left)
-    for part, table in run_tables(prepared, left, workers, cluster, progress, count):
-        write_chunk(folder, part, table)
+    for part, figures in run_parts(prepared, left, workers, cluster, progress, count):
+        write_chunk(folder, part, rows(prepared, part, figures))
 
 
 def settings_of(prepared: PreparedSweep, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -1,21 +1,21 @@
 """Playing a part of a plan: configurations in, a row of metrics each out. The same bits whoever plays it, and where."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 
-from backtests.batch.batch import PreparedConfiguration, play_batch
+from backtests.batch.batch import Batch, each_once, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.sweeps.plan import CHUNKS, Configuration, Part
-from backtests.sweeps.setup import PreparedSweep, Setup, Start
+from backtests.sweeps.plan import CHUNKS, Configuration, Part, held_in_plan
+from backtests.sweeps.setup import PreparedSweep, Setup
 from research.accounting import Policy
 from research.allocation import TargetPath
-from research.arrays import Array
+from research.arrays import Array, Rows
 from research.errors import ConfigError, DataError, PolicyError
-from research.rules.no_trade_bands import NoTradeBands
+from research.rules import Rule
 from research.rules.protocol import CompiledRule, compiled_rule, fitted_until
 
 
@@ -65,17 +65,19 @@ def run_part(prepared: PreparedSweep, part: Part) -> Array:
     ways, is played in batches, anything else by itself, to the same bits.
     Raises : what the engine raises.
     """
-    configurations = prepared.plan.of(part)
-    out = np.empty((len(configurations), len(metrics(prepared))))
-    known = {id(c.policy): is_plain(c.policy) for c in {id(c.policy): c for c in configurations}.values()}
-    for name, setup in prepared.setups.items():
-        here = [k for k, c in enumerate(configurations) if c.portfolio == name]
-        free = is_free(setup)
-        plain = [k for k in here if free and known[id(configurations[k].policy)]]
-        if plain:
-            out[plain] = _in_batch(prepared, setup, [configurations[k] for k in plain], [part.first + k for k in plain])
-        for k in sorted(set(here) - set(plain)):
-            out[k] = _by_itself(prepared, configurations[k], part.first + k)
+    plan = prepared.plan
+    places, numbers = plan.positions(part), np.arange(part.first, part.stop)
+    out = np.empty((len(places), len(metrics(prepared))))
+    policies, which = np.unique(places[:, 1], return_inverse=True)
+    together = np.array([is_plain(plan.policies[k]) for k in policies.tolist()])[which]
+    for k in np.unique(places[:, 0]).tolist():
+        setup = prepared.setups[plan.portfolios[k]]
+        here = places[:, 0] == k
+        plain = here & together & is_free(setup)
+        if plain.any():
+            out[plain] = _in_batch(prepared, setup, places[plain], numbers[plain])
+        for j in np.flatnonzero(here & ~plain).tolist():
+            out[j] = _by_itself(prepared, plan[part.first + j], part.first + j)
     return out
 
 
@@ -107,28 +109,51 @@ def _by_itself(prepared: PreparedSweep, c: Configuration, number: int) -> Array:
     return batch_metrics(backtest_one(prepared, number), strategic, own, setup.tracking_penalty, cvar95=prepared.cvar95)
 
 
-def _in_batch(
-    prepared: PreparedSweep, setup: Setup, configurations: Sequence[Configuration], numbers: Sequence[int]
-) -> Array:
-    """The metrics of configurations on one setup whose rules have plain bands; what they share is made once."""
-    costs = {multiple: setup.times(multiple) for multiple in dict.fromkeys(c.cost_multiple for c in configurations)}
-    rules: dict[tuple[int, Start], tuple[CompiledRule, TargetPath, int]] = {}
-    made: dict[tuple[int, int, float | None], NoTradeBands] = {}
-    batch = []
-    for c in configurations:
-        case = (id(c.policy), c.start)  # the plan holds one object of each policy
-        if case not in rules:
-            found = compiled_rule(setup.policy(c.policy))
-            assert found is not None  # `is_plain` said so
-            rules[case] = found, prepared.targets(c), prepared.first(c)
-        rule, targets, first = rules[case]
-        key = (id(c.policy), id(targets), c.cost_multiple if rule.depends_on_costs else None)
-        if key not in made:
-            made[key] = rule.no_trade_bands(setup.market, targets, costs[c.cost_multiple])
-        lag = setup.lag if c.lag is None else c.lag
-        batch.append(PreparedConfiguration(made[key], targets, costs[c.cost_multiple], lag, first))
+def _in_batch(prepared: PreparedSweep, setup: Setup, places: Rows, numbers: Rows) -> Array:
+    """The metrics of configurations on one setup whose rules have plain bands; what they share is made once.
+
+    places  : (k, 5) their positions on `AXES`.
+    numbers : (k,) theirs in the plan.
+    """
+    plan = prepared.plan
+    _, policy, start, lag, cost = places.T
+    policies, of_rules = np.unique(policy, return_inverse=True)
+    multiples, of_costs = np.unique(cost, return_inverse=True)
+    rules = [_rule(setup, plan.policies[k]) for k in policies.tolist()]
+    costs = [setup.times(plan.cost_multiples[k]) for k in multiples.tolist()]
+
+    cases, of_cases = np.unique(policy * len(plan.days) + start, return_inverse=True)
+    paths = [_path(prepared, setup, *divmod(key, len(plan.days))) for key in cases.tolist()]
+    targets, of_paths = each_once(paths)
+    of_targets = of_paths[of_cases]
+
+    priced = np.array([rule.depends_on_costs for rule in rules])[of_rules]
+    shape = len(rules), len(targets), len(costs)
+    keys = np.ravel_multi_index((of_rules, of_targets, np.where(priced, of_costs, 0)), shape)
+    distinct, of_bands = np.unique(keys, return_inverse=True)
+    bands = [
+        rules[r].no_trade_bands(setup.market, targets[t], costs[c])
+        for r, t, c in zip(*(axis.tolist() for axis in np.unravel_index(distinct, shape)), strict=True)
+    ]
+
+    lags = np.array([setup.lag if value is None else value for value in plan.lags])[lag]
+    firsts = np.array([prepared.firsts[setup.name, day] for day in plan.days])[start]
+    batch = Batch(bands, targets, costs, of_bands, of_targets, of_costs, lags, firsts)
     given = (prepared.strategic[setup.name], setup.tracking_penalty, setup.periods_per_year)
     try:
         return play_batch(setup.market, batch, *given, cvar95=prepared.cvar95)
     except (ConfigError, DataError, PolicyError) as error:
         raise type(error)(f"configurations {numbers[0]} to {numbers[-1]} on {setup.name}: {error}") from error
+
+
+def _rule(setup: Setup, policy: Rule) -> CompiledRule:
+    """A policy with plain bands as it is played on a setup."""
+    found = compiled_rule(setup.policy(policy))
+    assert found is not None  # `is_plain` said so
+    return found
+
+
+def _path(prepared: PreparedSweep, setup: Setup, policy: int, start: int) -> TargetPath:
+    """The target path of a policy on a setup from a start, by their positions in the plan."""
+    plan = prepared.plan
+    return prepared.paths[setup.name, held_in_plan(plan.policies[policy]), plan.days[start]]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from research.portfolio.costs import with_asset
 from research.rules import Rule
 from research.rules.estimates import check_year
 from research.rules.protocol import held_by
+
+MULTIPLES = 64  # costs that a setup keeps: grids have few, and a sample may have a million
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,10 +146,19 @@ class Setup:
         """What a policy holds here: its allocation, or the strategic target where it names none."""
         return self.holds(held_in_plan(policy))
 
+    @cached_property
+    def _multiples(self) -> dict[float, Costs]:
+        """Its costs by multiple: those that were asked for first, and its own."""
+        return {1.0: self.costs}
+
     def times(self, multiple: float) -> Costs:
         """Its costs, those of trading times a multiple. Raises ConfigError where one is then no cost."""
+        known = self._multiples
         try:
-            return self.costs if multiple == 1.0 else self.costs.scaled(multiple)
+            found = known[multiple] if multiple in known else self.costs.scaled(multiple)
+            if len(known) < MULTIPLES:
+                known[multiple] = found
+            return found
         except ConfigError as error:
             text = with_asset(str(error), self.market.assets)
             raise ConfigError(f"costs of {self.name} times {multiple:g}: {text}") from error

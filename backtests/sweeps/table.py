@@ -41,12 +41,13 @@ class Keep:
 
 def rows(prepared: PreparedSweep, part: Part, figures: Array) -> pa.Table:
     """The rows of a part, from its figures (k, metrics)."""
-    columns = prepared.plan.columns(part)
-    setups = [prepared.setups[name] for name in columns["portfolio"]]
-    lags = [a.lag if lag is None else lag for a, lag in zip(setups, columns["lag"], strict=True)]
-    days = [a.start if day is None else day for a, day in zip(setups, columns["start"], strict=True)]
-    resolved = {"lag": lags, "start": pd.DatetimeIndex(days).as_unit("us")}
-    found = {**columns, **resolved, **dict(zip(metrics(prepared), figures.T, strict=True))}
+    plan = prepared.plan
+    portfolio, _, start, lag, _ = plan.positions(part).T
+    setups = [prepared.setups[name] for name in plan.portfolios]
+    lags = np.array([[a.lag if own is None else own for own in plan.lags] for a in setups])
+    days = np.array([[a.start if own is None else own for own in plan.days] for a in setups], dtype="datetime64[us]")
+    resolved = {"lag": lags[portfolio, lag], "start": days[portfolio, start]}
+    found = {**plan.columns(part), **resolved, **dict(zip(metrics(prepared), figures.T, strict=True))}
     return pa.table({name: pa.array(values) for name, values in found.items()})
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from research.arguments import shown
 from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, DataError
+from research.market.calendars import scheduled
 from research.market.checks import PANELS, check_labels, check_shapes, check_values
 from research.market.data import MarketData
 from research.market.instruments import checked_instruments, instruments_table
@@ -95,6 +96,22 @@ class Market(MarketData):
         """(·,) rows on which the set of listed lines changes, by a listing or a delisting, in order."""
         listings = np.argmax(self.tradable, axis=0)[self.tradable.any(axis=0)]
         return frozen(np.union1d(listings, self.exits[self.exits < len(self.dates)]))
+
+    @cached_property
+    def _scheduled(self) -> dict[tuple[str | int, int], Mask]:
+        return {}
+
+    def scheduled(self, every: str | int, offset: int = 0) -> Mask:
+        """(T,) whether each day is a session of the schedule (`research.market.calendars.scheduled`), found once.
+
+        every    : a period, a weekday, or a number of sessions.
+        offset   : sessions from what `every` picks to what is scheduled.
+        Raises   : ConfigError for an unknown schedule, and for a day whose answer is beyond the calendar's reach.
+        """
+        known = self._scheduled
+        if (every, offset) not in known:
+            known[every, offset] = frozen(scheduled(self.days, every, self.calendar, offset))
+        return known[every, offset]
 
     @cached_property
     def price_index(self) -> Array:

@@ -133,22 +133,25 @@ def gap_of(weight: float, lower: float, upper: float) -> float:
 def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict[str, Array]:
     """The rows of a symmetric band round each target, as `NoTradeBands` hold them.
 
-    target : (K, n) fraction of NAV.  trigger, box : half-widths, fraction of NAV: (K, n + 1) with that of cash last, or
-    one for all.
+    target       : (K, n) fraction of NAV.
+    trigger, box : half-widths, fraction of NAV: (K, n + 1) with that of cash last, (K, 1), or one for all.
+
     A long line's box ends at zero, a short line's too, and so does that of cash, which the target's rest is the target
     of. A target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0]. The trigger of cash does
     not end at zero: fees and interest that overdraw it by less than the trigger wait for the next trade.
     """
-    cash, (past, cash_past), (into, cash_into) = cash_of(target), _split(target, trigger), _split(target, box)
-    (trigger_lower, trigger_upper), (lower, upper) = _round(target, past), _round(target, into)
-    cash_box = [np.where(cash != 0.0, bound, 0.0) for bound in _round(cash, cash_into)]
+    cash = cash_of(target)
+    full = np.column_stack([target, cash])
+    past, into = (full - trigger, full + trigger), (full - box, full + box)
+    (trigger_lower, trigger_upper), (lower, upper) = _own_side(full, *past), _own_side(full, *into)
+    cash_box = [np.where(cash != 0.0, bound[:, -1], 0.0) for bound in (lower, upper)]
     return {
         "target": target,
-        "trigger_lower": trigger_lower,
-        "trigger_upper": trigger_upper,
-        "lower": lower,
-        "upper": upper,
-        "cash": np.stack([cash - cash_past, cash + cash_past, *cash_box], axis=1),
+        "trigger_lower": trigger_lower[:, :-1],
+        "trigger_upper": trigger_upper[:, :-1],
+        "lower": lower[:, :-1],
+        "upper": upper[:, :-1],
+        "cash": np.column_stack([past[0][:, -1], past[1][:, -1], *cash_box]),
     }
 
 
@@ -180,16 +183,9 @@ def cash_of(target: Array) -> Array:
     return cash
 
 
-def _split(target: Array, half_width: Array | float) -> tuple[Array, Array]:
-    """Half-widths of the lines (K, n) and of cash (K,)."""
-    all_lines = np.broadcast_to(half_width, (len(target), target.shape[1] + 1))
-    return all_lines[:, :-1], all_lines[:, -1]
-
-
-def _round(target: Array, half_width: Array) -> tuple[Array, Array]:
-    """(lower, upper) round each target, on its own side of zero."""
+def _own_side(target: Array, lower: Array, upper: Array) -> tuple[Array, Array]:
+    """(lower, upper) bounds round each target, on its own side of zero."""
     long = target >= 0.0
-    lower, upper = target - half_width, target + half_width
     return np.where(long, np.maximum(lower, 0.0), lower), np.where(long, upper, np.minimum(upper, 0.0))
 
 

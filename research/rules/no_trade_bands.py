@@ -1,7 +1,7 @@
 """A rule on one market as arrays: the days on which it is asked, its no-trade bands, and where it trades to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -62,16 +62,15 @@ class NoTradeBands:
                     f"{name} of no-trade bands has shape {bound.shape}, and its target {self.target.shape}."
                 )
         for lower, upper in ((self.trigger_lower, self.trigger_upper), (self.lower, self.upper)):
-            crossed = ~(lower <= upper)  # true for a missing number as well
-            if crossed.any():
-                k, i = np.argwhere(crossed)[0]
+            right = lower <= upper  # not for a missing number either
+            if not right.all():
+                k, i = np.argwhere(~right)[0]
                 raise PolicyError(
                     f"row {k} of no-trade bands has the box [{lower[k, i]}, {upper[k, i]}] for line {i}: give two "
                     "numbers, the lower first."
                 )
-        for f in fields(self):
-            if isinstance(getattr(self, f.name), np.ndarray):
-                object.__setattr__(self, f.name, frozen(getattr(self, f.name)))
+        for name in ("asked", "row", "target", *rows, "cash"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
         kept = {name: frozen(x) for name, x in self.options._asdict().items() if isinstance(x, np.ndarray)}
         object.__setattr__(self, "options", self.options._replace(**kept))  # type: ignore[arg-type]
 

@@ -129,6 +129,10 @@ class Calendar(StandardRule):
         some: Mask = np.any(at_phase(days, self.schedule, calendar, self.offsets), axis=0)
         return some
 
+    def _asked_on(self, market: Market) -> Mask:
+        """The same on all days of a market."""
+        return self._asked(market.days, market.calendar)
+
     def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         """The rule as arrays; in tranches each phase has a row of its own."""
         made = super().no_trade_bands(market, targets, costs)
@@ -302,11 +306,11 @@ class Threshold(StandardRule):
             )
         return options._replace(some=True, makes_boxes=True, goal=BREACHING, payer=payers[self.payer])
 
-    def _half_widths(self, estimates: Estimates, band: float) -> Array:
-        """(K, n + 1) half-widths where the band, of the rule's kind, is `band`; fraction of NAV, that of cash last."""
-        lines = np.abs(np.column_stack([estimates.target, cash_of(estimates.target)]))
+    def _half_widths(self, estimates: Estimates, band: float) -> Array | float:
+        """Half-widths where the band, of the rule's kind, is `band`, as `band_rows` takes them."""
         if self.kind == "absolute":
-            return np.full(lines.shape, band)
+            return band
+        lines = np.abs(np.column_stack([estimates.target, cash_of(estimates.target)]))
         if self.kind == "volatility":
             volatility = np.sqrt(np.diagonal(estimates.covariance, axis1=1, axis2=2))
             lines[:, :-1] *= volatility

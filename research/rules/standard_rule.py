@@ -143,6 +143,10 @@ class StandardRule(CompiledRule):
         """(T,) true on the days on which the rule is asked."""
         return scheduled(days, self.schedule, calendar, self.offset)
 
+    def _asked_on(self, market: Market) -> Mask:
+        """The same on all days of a market, which keeps it for other rules."""
+        return market.scheduled(self.schedule, self.offset)
+
     def _today(self, view: View) -> Hold | NoTradeBands:
         """The no-trade bands of this day (K = 1); `Hold` with the reason on a day on which the rule is not asked."""
         past, covariance, then = view.past, self._given(len(view.weights)), 0
@@ -171,14 +175,13 @@ class StandardRule(CompiledRule):
         costs   : used by rules that weigh a trade against its cost, or rank lines by cost; by default trading is free.
         Raises  : ConfigError for a given covariance of other lines; PolicyError where no trade has a counterpart.
         """
-        asked = self._asked(market.days, market.calendar)
-        n, review = len(market.assets), np.zeros(len(market.dates), dtype=bool)
-        if self.review_schedule is not None:
-            review = scheduled(market.days, self.review_schedule, market.calendar)
-        found, ends, which = self._given(n), np.zeros(1, dtype=np.int64), np.zeros(len(market.dates), dtype=np.int64)
+        asked, days, n = self._asked_on(market), len(market.dates), len(market.assets)
+        review = None if self.review_schedule is None else market.scheduled(self.review_schedule)
+        found, ends, which, unseen = self._given(n), np.zeros(1, dtype=np.int64), None, 0
         if self.window > 0:
             found, ends, which = covariances(market, self.window, self.periods_per_year)
             found, ends = np.concatenate([found, np.zeros((1, n, n))]), np.append(ends, 0)  # of -1, where none is known
+            unseen = int(np.argmax(which >= 0)) if which[-1] >= 0 else days
         row, of, reviewed, measured = _rows_of(targets, review, which)
         costs = Costs.bps(n) if costs is None else costs
         rates = costs.per_side
@@ -191,8 +194,8 @@ class StandardRule(CompiledRule):
             costs.ticket,
             market,
         )
-        unseen = int(np.argmax(which >= 0)) if which[-1] >= 0 else len(which)
-        return self._bands((asked | review) & (which >= 0), row, estimates, unseen)
+        asked = asked if review is None else asked | review
+        return self._bands(asked & (np.arange(days) >= unseen) if unseen else asked, row, estimates, unseen)
 
     def _bands(self, asked: Mask, row: NDArray[np.int64], estimates: Estimates, unseen: int = 0) -> NoTradeBands:
         rows, options = restricted(self.rows(estimates), estimates.market), self.options(estimates)
@@ -287,18 +290,21 @@ def check_window(owner: object, setting: str, window: int, periods_per_year: flo
 
 
 def _rows_of(
-    targets: TargetPath, review: Mask, which: NDArray[np.int64]
+    targets: TargetPath, review: Mask | None, which: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Mask, NDArray[np.int64]]:
     """The K different combinations of target, review and covariance, and which of them is in force on each day.
 
     targets : path of T days.
-    review  : (T,) true on the days of the review schedule.
-    which   : (T,) number of the covariance in force, -1 before the first.
+    review  : (T,) true on the days of the review schedule, or None for no such day.
+    which   : (T,) number of the covariance in force, -1 before the first; or None for number 0 on all days.
     Returns : (T,) the row in force; and of each of the K rows the number of its target, whether it is of a review, and
               the number of its covariance, (K,) each.
     """
-    if not review.any() and (which == which[0]).all():
-        rows = len(targets.rows)
-        return targets.row, np.arange(rows), np.zeros(rows, dtype=bool), np.full(rows, which[0])
+    rows, days = len(targets.rows), len(targets.row)
+    if (review is None or not review.any()) and (which is None or (which == which[0]).all()):
+        number = 0 if which is None else which[0]
+        return targets.row, np.arange(rows), np.zeros(rows, dtype=bool), np.full(rows, number)
+    review = np.zeros(days, dtype=bool) if review is None else review
+    which = np.zeros(days, dtype=np.int64) if which is None else which
     keys, row = np.unique(np.column_stack([targets.row, review, which]), axis=0, return_inverse=True)
     return row, keys[:, 0], keys[:, 1] > 0, keys[:, 2]

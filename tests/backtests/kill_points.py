@@ -28,6 +28,7 @@ from backtests.learned.results import RESULTS, read_policies
 from backtests.pages import policy_card, tearsheet
 from backtests.real_markets import Budget, Study
 from backtests.runs import folder as runs
+from backtests.runs import tasks
 from backtests.runs.folder import MANIFEST
 from backtests.runs.manifest import past_runs
 from backtests.runs.verify import verify
@@ -46,9 +47,10 @@ Job = Callable[[], object]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking git, and waiting for the disk, take longer than all the rest."""
+    """Asking git and libraries for their versions, and waiting for the disk, take longer than all the rest."""
     monkeypatch.setattr(runs, "code_version", lambda *_: "code")
     monkeypatch.setattr(runs, "surroundings", once(runs.surroundings))
+    monkeypatch.setattr(tasks, "version", once(tasks.version))
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
@@ -286,6 +288,8 @@ def test_a_training_with_checkpoints(portfolio: Any, tmp_path: Path, monkeypatch
     folder = tmp_path / "policies"
     for name in ("training_days", "evaluate_targets", "measure_scaling", "card"):
         monkeypatch.setattr(training, name, once(getattr(training, name)))
+    described = once(training.features_of, lambda _, net, *__: tuple(layer.tobytes() for layer in net))
+    monkeypatch.setattr(training, "features_of", described)
 
     def job() -> None:
         train(spec, market, Costs.bps(2), 5.0, 252, workers=1, checkpoints=folder / ".learning").save(folder / "rl")
@@ -301,6 +305,7 @@ def test_a_training_of_the_universal_policy(tmp_path: Path, monkeypatch: pytest.
 
     start, folder = tmp_path / "start", tmp_path / "policies"
     shutil.copytree(FOLDER, start / "own")
+    monkeypatch.setattr(universal, "version", once(universal.version))
     monkeypatch.setattr(universal, "begin", once(universal.begin))
     monkeypatch.setattr(universal, "advance", once(universal.advance, lambda state, *_: state.done))
     seeds = set()

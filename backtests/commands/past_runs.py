@@ -1,0 +1,219 @@
+"""Runs that were made: a list of them, what one shows, what differs between two, and whether one can be made again."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from backtests.commands.report import FULL, SUMMARY, Made, make_backtest, make_report
+from backtests.evaluation.metrics import METRICS
+from backtests.runs.differences import FigureDifference, RunDifferences, differing, run_differences
+from backtests.runs.folder import REPORTS, ROOT, found_at
+from backtests.runs.manifest import past_runs
+from backtests.runs.verify import verify
+from backtests.text_tables import text_table, wrapped
+from backtests.wording import counted, listed, number
+from research.arguments import day, one_of
+from research.errors import ConfigError, DataError
+from research.portfolio import load_portfolio
+
+KINDS = ("report", "backtest", "sweep", "laboratory")
+ORDERS = ("time", "portfolio", "seconds")
+MOST = 20  # differences of figures that are shown
+SHEETS = ("tearsheet.html", "sweep.html", "laboratory.html")
+
+
+# -- the list --------------------------------------------------------------------------------------------------------
+
+
+def runs_text(
+    reports: Path | None = None, kind: str = "", portfolio: str = "", since: str = "", sort: str = "time"
+) -> str:
+    """The finished runs of a folder as a table, the newest first.
+
+    reports   : folder of the runs, or None for the usual one.
+    kind      : only runs of this kind; "" takes all.
+    portfolio : only runs of this portfolio; "" takes all.
+    since     : only runs made on this day (YYYY-MM-DD) or later; "" takes all.
+    sort      : "time", "portfolio" or "seconds".
+    Raises    : ConfigError for an unknown kind or order.
+    """
+    if kind:
+        one_of("kind is", kind, KINDS)
+    one_of("sort is", sort, ORDERS)
+    first = f"{day('since is', since):%Y-%m-%d}" if since else ""
+    found = past_runs(reports or REPORTS, kind or None)
+    kept = [
+        manifest
+        for _, manifest in found.whole
+        if (not portfolio or manifest["portfolio"] == portfolio) and manifest["times"]["ended"][:10] >= first
+    ]
+    order = {"time": lambda m: 0.0, "portfolio": lambda m: m["portfolio"], "seconds": lambda m: -m["times"]["seconds"]}
+    rows = [
+        [m["run"], m["kind"], m["times"]["ended"][:16].replace("T", " "), f"{m['times']['seconds']:.0f}", _outcome(m)]
+        for m in sorted(kept, key=order[sort])
+    ]
+    broken = "".join(f"\n{wrapped(sentence)}" for sentence in found.broken)
+    if not rows:
+        return (
+            f"No finished run is in {reports or REPORTS}{' that fits' if kind or portfolio or since else ''}.{broken}"
+        )
+    head = ["run", "kind", "made (UTC)", "seconds", "result"]
+    return text_table([head, *rows], left=3, last_left=True, width=None) + broken
+
+
+def _outcome(manifest: Mapping[str, Any]) -> str:
+    """What a run came to, in a few words."""
+    if "recommendation" in manifest:
+        policy = manifest["recommendation"]["policy"]
+        return f"recommends {policy}" if policy else "recommends none"
+    return str(manifest["settings"].get("policy", ""))
+
+
+# -- one run ---------------------------------------------------------------------------------------------------------
+
+
+def show_text(run: Path) -> str:
+    """What a run printed when it was made, and where its sheet is; from its files alone.
+
+    run    : its folder.
+    Raises : DataError where it is no finished run, or was made before runs kept their text.
+    """
+    found = verify(run)
+    text = found.folder / SUMMARY
+    if not text.exists():
+        raise DataError(f"{found.folder} has no {SUMMARY}, so it cannot be shown. Make the run again.")
+    sheet = next((found.folder / name for name in SHEETS if (found.folder / name).exists()), None)
+    parts = [text.read_text(encoding="utf-8").rstrip(), *([] if sheet is None else [f"Sheet: {sheet}"])]
+    if found.changed:
+        parts.append(repr(found))
+    return "\n\n".join(parts)
+
+
+# -- two runs --------------------------------------------------------------------------------------------------------
+
+
+def differences_text(found: RunDifferences) -> str:
+    """What differs between two runs: what they were made from first, then figures, then the first day of wealth."""
+    if not (found.files or any(found.made_from.values())):
+        return f"Same bytes in all {counted(len(found.one['files']), 'file')}: {found.one['run']}."
+    blocks = [f"{found.one['run']} and {found.other['run']}"]
+    for of, sentences in found.made_from.items():
+        said = [f"  {sentence}." for sentence in sentences] or ["  the same."]
+        blocks.append("\n".join([f"{of.capitalize()}:", *said]))
+    if found.figures:
+        blocks.append(_figures_text(found.figures))
+    for which, names in zip(("first", "second"), found.alone, strict=True):
+        if names:
+            blocks.append(f"Only in the {which} run: {listed(names)}.")
+    if found.wealth or found.same:
+        blocks.append(_wealth_text(found))
+    blocks.append(
+        wrapped(f"Files that differ: {listed(found.files, most=MOST)}.") if found.files else "No file differs."
+    )
+    return "\n\n".join(blocks)
+
+
+def _figures_text(figures: Sequence[FigureDifference]) -> str:
+    rows = [["policy", "figure", "first run", "second run", "difference", ""]]
+    for d in figures[:MOST]:
+        shown = METRICS.get(d.figure)
+        if shown is None or d.size == float("inf"):
+            rows.append([d.policy, d.figure, str(d.one), str(d.other), "", ""])
+            continue
+        difference = number(shown.factor * (d.other - d.one), shown.digits, signed=True)
+        words = [shown.text(d.one), shown.text(d.other), difference]
+        rows.append([d.policy, shown.phrase, *words, shown.unit])
+    more = f"\n… and {counted(len(figures) - MOST, 'more figure')}" if len(figures) > MOST else ""
+    return f"Figures, the farthest apart first:\n{text_table(rows, left=2, last_left=True)}{more}"
+
+
+def _wealth_text(found: RunDifferences) -> str:
+    lines = [
+        f"  {d.policy}: {d.why}."
+        if not d.date
+        else f"  {d.policy}: first on {d.date} ({number(d.one)} and {number(d.other)}): {d.why}."
+        for d in found.wealth
+    ]
+    if found.same:
+        lines.append(f"  {listed(found.same, most=MOST)}: equal at every close.")
+    return "\n".join(["Wealth:", *map(wrapped, lines)])
+
+
+# -- again -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A run that was made again.
+
+    same : are all its files the same, byte by byte?
+    text : the verdict, with what differs.
+    """
+
+    same: bool
+    text: str
+
+
+def replay(run: Path, file: Path | None = None, retrain: bool = False) -> Replayed:
+    """Make a run again, from the same file with the same settings, and compare it with what is there.
+
+    run     : folder of a report or backtest.
+    file    : its portfolio file, where it is not where it was.
+    retrain : train learned policies anew too; else an earlier training with the same settings, data and code is taken.
+    Raises  : DataError where there is no such run or its files were changed; ConfigError for a run of another kind, for
+              a file that is missing, and for one with other settings than the run's.
+    """
+    run = found_at(run)
+    found = verify(run)
+    if found.changed:
+        raise DataError(f"{found!r} Only an unchanged run can be compared.")
+    manifest = found.manifest
+    file = file or _file_of(run, manifest)
+    _refuse_other_settings(run, manifest, file)
+    settings = manifest["settings"]
+    if manifest["kind"] == "report":
+        parameters = [f"{name}={settings[name]}" for name in (*FULL, "reference")]
+        again = partial(make_report, file, parameters)
+    else:
+        again = partial(make_backtest, file, settings["policy"])
+    with tempfile.TemporaryDirectory(prefix="replay-") as place:
+        made: Made = again(reports=Path(place), retrain=retrain)
+        differences = run_differences(run, made.folder)
+    same = not (differences.files or any(differences.made_from.values()))
+    text = differences_text(differences)
+    verdict = "Made again." if same else "Made again, with differences: the first is the run, the second was made now."
+    return Replayed(same, f"{verdict}{' ' if same else chr(10) * 2}{text}")
+
+
+def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:
+    """The portfolio file that a run was made from."""
+    if manifest["kind"] not in ("report", "backtest"):
+        raise ConfigError(
+            f"{run} is a {manifest['kind']}: reports and backtests are made again by `replay`. Give the folder of one."
+        )
+    file = ROOT / str(manifest.get("file", ""))
+    if not file.is_file():
+        raise ConfigError(
+            f"{run} was made from {manifest.get('file', 'a file that its manifest does not name')}, which is not "
+            "there. Give the file: rebalance replay RUN --file FILE."
+        )
+    return file
+
+
+def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path) -> None:
+    """Raise ConfigError where the file has other settings than the run."""
+    was, now = manifest["settings"]["portfolio"], load_portfolio(file).settings
+    differ = [f"{key} ({before} in the run, {after} in the file)" for key, before, after in differing(was, now)]
+    if differ:
+        raise ConfigError(
+            f"{file} has other settings than {run.name}: {listed(differ, most=5)}. Restore the file, or give the one "
+            "that the run was made from: rebalance replay RUN --file FILE."
+        )
+
+
+def diff_text(one: Path, other: Path) -> str:
+    """What differs between two runs, as text. one, other : their folders. Raises DataError for what is no run."""
+    return differences_text(run_differences(one, other))

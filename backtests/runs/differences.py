@@ -1,0 +1,212 @@
+"""What differs between two finished runs: what they were made from, their figures, and where their wealth parts."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.runs.folder import found_at
+from backtests.runs.manifest import read_manifest
+from research.arguments import cut
+
+RESULTS = "results.parquet"
+MADE_WITH = ("code", "python", "platform", "lock")
+SHOWN = 80  # letters of a setting
+
+Figures = Mapping[str, Mapping[str, Any]]  # by policy and name, in the units of records
+
+
+@dataclass(frozen=True)
+class FigureDifference:
+    """A figure of a policy of both runs that differs, in the unit of records; None where a run has none."""
+
+    policy: str
+    figure: str
+    one: Any
+    other: Any
+
+    @property
+    def size(self) -> float:
+        """How far they are apart, relative to the larger; infinite where one run has none, or words differ."""
+        if not (isinstance(self.one, float | int) and isinstance(self.other, float | int)):
+            return float("inf")
+        return abs(self.other - self.one) / max(abs(self.one), abs(self.other))
+
+
+@dataclass(frozen=True)
+class WealthDifference:
+    """The first close at which the wealth of a policy differs between two runs, and why.
+
+    policy     : its name.
+    date       : of that close, YYYY-MM-DD.
+    one, other : wealth there, currency.
+    why        : the first thing that differs on that day.
+    """
+
+    policy: str
+    date: str
+    one: float
+    other: float
+    why: str
+
+
+@dataclass(frozen=True)
+class RunDifferences:
+    """What differs between two runs.
+
+    one, other : their manifests.
+    made_from  : by what it is of (settings, data, code, packages): a sentence for each difference.
+    files      : names of the files that differ or that one of them lacks.
+    figures    : of policies of both runs that differ, the farthest apart first.
+    alone      : policies of one run only, by its number, 0 or 1.
+    wealth     : of each policy whose wealth differs.
+    same       : policies whose wealth is equal at every close.
+    """
+
+    one: dict[str, Any]
+    other: dict[str, Any]
+    made_from: Mapping[str, tuple[str, ...]]
+    files: tuple[str, ...]
+    figures: tuple[FigureDifference, ...]
+    alone: tuple[tuple[str, ...], tuple[str, ...]]
+    wealth: tuple[WealthDifference, ...]
+    same: tuple[str, ...]
+
+
+def run_differences(one: Path, other: Path) -> RunDifferences:
+    """Compare two finished runs.
+
+    one, other : their folders.
+    Raises     : DataError where one is no finished run, or its manifest was changed.
+    """
+    one, other = found_at(one), found_at(other)
+    first, second = read_manifest(one), read_manifest(other)
+    wealth, same = _wealth(one, other)
+    figures = _stored_figures(one, first), _stored_figures(other, second)
+    hashes = first["files"], second["files"]
+    return RunDifferences(
+        one=first,
+        other=second,
+        made_from={
+            "settings": tuple(changes(first["settings"], second["settings"])),
+            "data": tuple(changes({"fingerprint": first["fingerprint"]}, {"fingerprint": second["fingerprint"]})),
+            "code": tuple(changes({k: first[k] for k in MADE_WITH}, {k: second[k] for k in MADE_WITH})),
+            "packages": tuple(changes(first["versions"], second["versions"])),
+        },
+        files=tuple(name for name in sorted({*hashes[0], *hashes[1]}) if hashes[0].get(name) != hashes[1].get(name)),
+        figures=_figures(*figures),
+        alone=(_without(*figures), _without(*figures[::-1])),
+        wealth=wealth,
+        same=same,
+    )
+
+
+def changes(was: Any, now: Any) -> Iterator[str]:
+    """A sentence for each place where nested mappings differ: dotted key, what was, what is."""
+    return (f"{key} was {_short(before)} and is {_short(after)}" for key, before, after in differing(was, now))
+
+
+def differing(was: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted key, value, value) of each place where nested mappings differ."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*was, *now]):
+            yield from differing(was.get(key), now.get(key), f"{path}.{key}".lstrip("."))
+    elif was != now:
+        yield path, was, now
+
+
+def _short(value: Any) -> str:
+    return "absent" if value is None else cut(json.dumps(value), SHOWN)
+
+
+# -- results ---------------------------------------------------------------------------------------------------------
+
+
+def _figures(one: Figures, other: Figures) -> tuple[FigureDifference, ...]:
+    differences = []
+    for policy in (name for name in one if name in other):
+        mine, theirs = one[policy], other[policy]
+        differences += [
+            FigureDifference(policy, name, mine.get(name), theirs.get(name))
+            for name in dict.fromkeys([*mine, *theirs])
+            if mine.get(name) != theirs.get(name)
+        ]
+    return tuple(sorted(differences, key=lambda d: -d.size))
+
+
+def _without(one: Figures, other: Figures) -> tuple[str, ...]:
+    """The policies of `one` that `other` lacks."""
+    return tuple(name for name in one if name not in other)
+
+
+def _stored_figures(folder: Path, manifest: Mapping[str, Any]) -> Figures:
+    """Figures by policy, as a report or a backtest stored them; none of a run of another kind."""
+    kind = manifest["kind"]
+    if kind == "report":
+        return dict(json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))["figures"])
+    if kind == "backtest":
+        return {manifest["settings"]["policy"]: json.loads((folder / "summary.json").read_text(encoding="utf-8"))}
+    return {}
+
+
+def _wealth(one: Path, other: Path) -> tuple[tuple[WealthDifference, ...], tuple[str, ...]]:
+    """Where the wealth of each policy that both have first differs, and the policies of which it is equal."""
+    mine, theirs = _paths(one), _paths(other)
+    differ, same = [], []
+    for policy in (name for name in mine if name in theirs):
+        found = _first_difference(policy, mine[policy], theirs[policy])
+        if found is None:
+            same.append(policy)
+        else:
+            differ.append(found)
+    return tuple(differ), tuple(same)
+
+
+def _paths(folder: Path) -> dict[str, pd.DataFrame]:
+    """Daily results by policy, by date; none of a run that has no daily results."""
+    if not (folder / RESULTS).exists():
+        return {}
+    table = pd.read_parquet(folder / RESULTS)
+    if not {"policy", "date", "nav"} <= set(table.columns):  # of a sweep
+        return {}
+    return {str(name): rows.set_index("date") for name, rows in table.groupby("policy", sort=False)}
+
+
+def _first_difference(policy: str, mine: pd.DataFrame, theirs: pd.DataFrame) -> WealthDifference | None:
+    dates = mine.index.intersection(theirs.index)
+    if not len(dates):
+        return WealthDifference(policy, "", np.nan, np.nan, "the tests have no day in common")
+    a, b = mine.loc[dates], theirs.loc[dates]
+    unlike = np.flatnonzero(a["nav"].to_numpy() != b["nav"].to_numpy())
+    if not len(unlike):
+        if len(mine) == len(theirs):
+            return None
+        outside = mine.index.symmetric_difference(theirs.index)
+        return WealthDifference(policy, f"{outside[0]:%Y-%m-%d}", np.nan, np.nan, "only one of the tests has this day")
+    t = int(unlike[0])
+    return WealthDifference(
+        policy, f"{dates[t]:%Y-%m-%d}", float(a["nav"].iloc[t]), float(b["nav"].iloc[t]), _why(a, b, t)
+    )
+
+
+def _why(a: pd.DataFrame, b: pd.DataFrame, t: int) -> str:
+    """The first thing that differs in row t of two tables of daily results whose wealth is equal before it."""
+    if t == 0:
+        return "the tests open with another wealth, or another opening trade"
+    weights = [name for name in a.columns if name.startswith("weight_") and name in b.columns]
+    before = [name for name in weights if a[name].iloc[t - 1] != b[name].iloc[t - 1]]
+    if before:
+        lines = ", ".join(name.removeprefix("weight_") for name in before[:3])
+        return f"other weights at the close before ({lines})"
+    (one, other) = ({name: float(f[name].iloc[t]) for name in ("gross_return", "turnover", "cost")} for f in (a, b))
+    if one["gross_return"] != other["gross_return"]:
+        return f"other prices: the same weights earned {one['gross_return']:.6%} and {other['gross_return']:.6%}"
+    if one["turnover"] != other["turnover"]:
+        return f"other trades: turnover {one['turnover']:.4%} and {other['turnover']:.4%}"
+    if one["cost"] != other["cost"]:
+        return f"other costs: {1e4 * one['cost']:.4f} and {1e4 * other['cost']:.4f} bp of NAV"
+    return "cash that came or went"

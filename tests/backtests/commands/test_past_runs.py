@@ -1,0 +1,138 @@
+"""Runs that were made: listed, shown, compared and made again, each by its own command, on real files."""
+
+import json
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from backtests.commands.past_runs import diff_text, replay, runs_text, show_text
+from backtests.commands.report import make_backtest
+from backtests.runs.folder import MANIFEST, Run, write_json
+from backtests.runs.manifest import checksum, sign
+from research.errors import ConfigError, DataError
+from research.market import load_market
+
+RULE = {"rule": "threshold", "band": 0.03}
+CHANGED = "2021-03-10"  # the day of the one price that another desk has
+
+
+def desk(folder: Path, change: float = 0.0, **settings: object) -> Path:
+    """The file of a portfolio on closes in a CSV file; one close may be changed."""
+    market = load_market("us_etf_ohlcv").select(["SPY", "AGG"])
+    closes = pd.DataFrame(market.prices, market.dates, ["SPY", "AGG"])["2019-01-02":"2022-12-30"]
+    closes.loc[CHANGED, "SPY"] += change
+    folder.mkdir(exist_ok=True)
+    closes.round(6).to_csv(folder / "closes.csv", index_label="date")
+    lines = {
+        name: {"asset_class": "all", "holdings": held, "target": 0.5, "range": [0.3, 0.7]}
+        for name, held in (("SPY", 40_000.0), ("AGG", 40_000.0))
+    }
+    content = {
+        "name": "Two funds", "market": "closes.csv", "basis": "USD", "cash": 0.0, "last_trade": "2022-12-01",
+        "lines": lines, "costs": {"all": {"commission_bps": 1.0, "half_spread_bps": 1.0}},
+        "limits": {"tracking_error": 0.02}, "test_start": "2020-01-02",
+        "policies": {"quarterly": {"rule": "calendar", "schedule": "quarter"}, "band": RULE},
+    }  # fmt: skip
+    (folder / "desk.yaml").write_text(yaml.safe_dump(content | settings))
+    return folder / "desk.yaml"
+
+
+def signed(run: Run, reports: Path) -> Path:
+    """The folder of a run without results."""
+    folder = reports / run.name
+    folder.mkdir()
+    write_json(folder / MANIFEST, run.manifest())
+    sign(folder, datetime.now(UTC))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """A portfolio file, and the runs of its two policies."""
+    folder = tmp_path_factory.mktemp("desk")
+    file, reports = desk(folder / "files"), folder / "reports"
+    band, quarterly = (make_backtest(file, name, reports).folder for name in ("band", "quarterly"))
+    return file, band, quarterly
+
+
+def test_runs_are_listed_and_filtered_from_their_manifests(made: tuple[Path, Path, Path]) -> None:
+    reports = made[1].parent
+    whole = runs_text(reports)
+    assert [line.split()[0] for line in whole.splitlines()[1:]] == [made[2].name, made[1].name]  # the newest first
+    assert "backtest" in whole
+    assert runs_text(reports, kind="sweep") == f"No finished run is in {reports} that fits."
+    assert len(runs_text(reports, portfolio="desk", sort="portfolio").splitlines()) == 3
+    assert runs_text(reports, since="2999-01-01").startswith("No finished run")
+    for wrong in ({"kind": "reprt"}, {"sort": "size"}, {"since": "yesterday"}):
+        with pytest.raises(ConfigError):
+            runs_text(reports, **wrong)
+
+
+def test_a_run_shows_again_what_it_printed(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    again = make_backtest(made[0], "band", tmp_path)
+    assert show_text(made[1]) == (again.folder / "summary.txt").read_text().rstrip()
+    assert show_text(made[1]) in again.text
+    (again.folder / "summary.txt").write_text("J is 0.\n")
+    assert "was changed after it was made" in show_text(again.folder)
+    with pytest.raises(DataError, match="is no run"):
+        show_text(tmp_path)
+
+
+def test_a_run_is_made_again_to_the_byte(made: tuple[Path, Path, Path]) -> None:
+    found = replay(made[1])
+    assert found.same
+    assert found.text == f"Made again. Same bytes in all 4 files: {made[1].name}."
+
+
+def test_one_changed_price_is_named_by_fingerprint_and_by_the_first_day(
+    made: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    other = desk(tmp_path / "files", change=0.01)
+    found = replay(made[1], file=other)
+    assert not found.same
+    before, after = (
+        json.loads((run / MANIFEST).read_text()) for run in (made[1], make_backtest(other, "band", tmp_path).folder)
+    )
+    assert f'fingerprint was "{before["fingerprint"]}" and is "{after["fingerprint"]}".' in " ".join(found.text.split())
+    assert re.search(
+        rf"band: first on {CHANGED} \(.*\): other prices: the same weights earned", " ".join(found.text.split())
+    )
+    assert "Settings:\n  the same." in found.text
+
+
+def test_differences_begin_with_settings_and_end_with_files(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    costlier = desk(tmp_path / "files", costs={"all": {"commission_bps": 9.0, "half_spread_bps": 1.0}})
+    found = diff_text(made[1], make_backtest(costlier, "band", tmp_path).folder)
+    assert "portfolio.costs.all.commission_bps was 1.0 and is 9.0." in found
+    assert "Data:\n  the same." in found
+    cost = next(line for line in found.splitlines() if line.startswith("band") and " cost " in line)
+    one, other, difference = map(float, re.findall(r"[+−]?[\d.]+", cost)[:3])
+    assert other == pytest.approx(5.0 * one, rel=0.02)  # 2 and 10 bp a side
+    assert difference == pytest.approx(other - one, abs=0.011)
+    assert "band: the tests open with another wealth, or another opening trade" in " ".join(found.split()) or (
+        "band: first on 2019-12-31" in found
+    )
+    assert "Only in the first run: band." in diff_text(made[1], made[2])
+    assert diff_text(made[1], made[1]) == f"Same bytes in all 4 files: {made[1].name}."
+
+
+def test_what_cannot_be_made_again_is_refused(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    other = desk(tmp_path / "files", tracking_penalty=3.0)
+    with pytest.raises(ConfigError, match=r"tracking_penalty \(5.0 in the run, 3.0 in the file\).*Restore the file"):
+        replay(made[1], file=other)
+    touched = Path(shutil.copytree(made[1], tmp_path / made[1].name))
+    (touched / "booked.csv").write_text("")
+    with pytest.raises(DataError, match=r"booked.csv has another content.*\n?.*Only an unchanged run"):
+        replay(touched)
+    lost = Path(shutil.copytree(made[1], tmp_path / "lost" / made[1].name))
+    manifest = json.loads((lost / MANIFEST).read_text()) | {"file": "nowhere.yaml"}
+    write_json(lost / MANIFEST, manifest | {"sha256": checksum(manifest)})
+    with pytest.raises(ConfigError, match=r"was made from nowhere\.yaml, which is not there. Give the file"):
+        replay(lost)
+    with pytest.raises(ConfigError, match="is a laboratory: reports and backtests are made again"):
+        replay(signed(Run("laboratory", "laboratory", "seed-1", {}, "f" * 64), tmp_path))
