@@ -214,70 +214,72 @@ def overfitting(returns: ArrayLike, blocks: int = 16, names: Sequence[str] | Non
     shift = x.mean(axis=0) / x.std(axis=0)
     sums = np.stack([np.add.reduceat(part, edges[:-1], axis=0) for part in (scaled, scaled**2)])
     halves = np.array(list(combinations(range(blocks), blocks // 2)), dtype=np.int64)
-    ratios = np.empty((len(halves), x.shape[1]))
-    still = _sharpe_of_halves(sums, np.diff(edges).astype(float), shift, halves, ratios)
+    ranks, own = np.empty(len(halves)), np.empty(len(halves))
+    still = _cross_validate(sums, np.diff(edges).astype(float), shift, halves, ranks, own)
     if still >= 0:
         raise DataError(
             f"trial {_name(still, names)} does not vary in some half of the periods, so that it has no Sharpe ratio "
             "there. Leave it out, or take fewer blocks."
         )
-    ranks = np.empty(len(halves))
-    losses = _rank_of_best(ratios, ranks)
     omega = ranks / (x.shape[1] + 1.0)
     logits = np.log(omega / (1.0 - omega))
-    return Overfitting(float(np.mean(logits <= 0.0)), logits, losses / len(halves), x.shape[1], blocks)
+    return Overfitting(float(np.mean(logits <= 0.0)), logits, float(np.mean(own < 0.0)), x.shape[1], blocks)
 
 
 @compiled
-def _sharpe_of_halves(sums: Array, lengths: Array, shift: Array, halves: Rows, ratios: Array) -> int:
-    """Write (H, N) Sharpe ratios of each trial in each half; give the first trial that does not vary in one, or -1.
+def _cross_validate(sums: Array, lengths: Array, shift: Array, halves: Rows, ranks: Array, own: Array) -> int:
+    """Write, of each half's best in the other half, the rank (H,) from 1 for the worst, and the Sharpe ratio (H,).
 
     sums    : (2, S, N) of standardised returns and of their squares, by block.
     lengths : (S,) of the blocks.
     shift   : (N,) mean over deviation of each trial.
-    halves  : (H, S / 2) the blocks of each.
+    halves  : (H, S / 2) the blocks of each, as `itertools.combinations` orders them: the other half of h is H − 1 − h.
+    Returns : the first trial that does not vary in some half, or -1.
     """
-    trials = sums.shape[2]
-    total, square = np.empty(trials), np.empty(trials)
-    for h in range(halves.shape[0]):
-        total[:] = 0.0
-        square[:] = 0.0
-        days = 0.0
-        for k in range(halves.shape[1]):
-            block = halves[h, k]
-            days += lengths[block]
-            for n in range(trials):
-                total[n] += sums[0, block, n]
-                square[n] += sums[1, block, n]
-        for n in range(trials):
-            mean = total[n] / days
-            variance = (square[n] / days - mean * mean) * days / (days - 1.0)
-            if variance <= NOTHING:
-                return n
-            ratios[h, n] = (shift[n] + mean) / np.sqrt(variance)
+    trials, last = sums.shape[2], halves.shape[0] - 1
+    one, other, scratch = np.empty(trials), np.empty(trials), np.empty(trials)
+    for h in range((last + 1) // 2):
+        for k, ratios in ((h, one), (last - h, other)):
+            still = _sharpe_of_half(sums, lengths, shift, halves[k], ratios, scratch)
+            if still >= 0:
+                return still
+        ranks[h], own[h] = _rank_of_best(one, other)
+        ranks[last - h], own[last - h] = _rank_of_best(other, one)
     return -1
 
 
 @compiled
-def _rank_of_best(ratios: Array, ranks: Array) -> int:
-    """Write (H,) the rank, from 1 for the worst, in the other half of each half's best; count its ratios below zero.
+def _sharpe_of_half(sums: Array, lengths: Array, shift: Array, half: Rows, ratios: Array, square: Array) -> int:
+    """Write (N,) Sharpe ratios of each trial in a half; give the first trial that does not vary in it, or -1."""
+    ratios[:] = 0.0
+    square[:] = 0.0
+    days = 0.0
+    for block in half:
+        days += lengths[block]
+        for n in range(len(ratios)):
+            ratios[n] += sums[0, block, n]
+            square[n] += sums[1, block, n]
+    for n in range(len(ratios)):
+        mean = ratios[n] / days
+        variance = (square[n] / days - mean * mean) * days / (days - 1.0)
+        if variance <= NOTHING:
+            return n
+        ratios[n] = (shift[n] + mean) / np.sqrt(variance)
+    return -1
 
-    ratios : (H, N); the other half of half h is half H − 1 − h, as `itertools.combinations` orders them.
-    """
-    halves, trials = ratios.shape
-    losses = 0
-    for h in range(halves):
-        best = 0
-        for n in range(1, trials):
-            if ratios[h, n] > ratios[h, best]:
-                best = n
-        own, below, equal = ratios[halves - 1 - h, best], 0, 0
-        for n in range(trials):
-            below += ratios[halves - 1 - h, n] < own
-            equal += ratios[halves - 1 - h, n] == own
-        ranks[h] = below + 0.5 * (equal + 1)
-        losses += own < 0.0
-    return losses
+
+@compiled
+def _rank_of_best(inside: Array, outside: Array) -> tuple[float, float]:
+    """The rank outside of the best inside, from 1 for the worst, ties at their mean; and its ratio outside."""
+    best = 0
+    for n in range(1, len(inside)):
+        if inside[n] > inside[best]:
+            best = n
+    below = equal = 0
+    for n in range(len(outside)):
+        below += outside[n] < outside[best]
+        equal += outside[n] == outside[best]
+    return below + 0.5 * (equal + 1), outside[best]
 
 
 # -- how many trials there were --------------------------------------------------------------------------------------
