@@ -1,5 +1,5 @@
 """The command line: `rebalance report | backtest | trades | sweep FILE`, `runs`, `show | verify | replay RUN`,
-`diff RUN RUN`, `laboratory | study | policies | train | compile`.
+`diff RUN RUN`, `laboratory | study | policies | train | cluster | compile`.
 
 Each imports what is heavy when it runs.
 """
@@ -197,6 +197,30 @@ def study(
     with _kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster, fresh=fresh)
     _show(f"{made!r}\n\n{folder}")
+
+
+@app.command()
+def cluster(
+    address: Annotated[
+        str, typer.Argument(help="Of the scheduler to join, such as tls://10.0.0.1:8786. [default: start one here]")
+    ] = "",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes of one thread. [default: one a core]", show_default=False)
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address of this machine to listen on, by TLS. [default: 127.0.0.1, without TLS]")
+    ] = "",
+    port: Annotated[int, typer.Option(help="Of the scheduler.")] = 8786,
+) -> None:
+    """Start a Dask cluster for `--cluster` on this machine, or, with ADDRESS, workers for one that is running."""
+    with _starting():
+        from backtests.commands.cluster import HERE, join, serve
+        from backtests.commands.compile_kernels import compile_kernels
+
+    compile_kernels()
+    if address:
+        join(address, host, workers)
+    serve(host or HERE, port, workers)
 
 
 @app.command(name="compile")

@@ -1,6 +1,6 @@
 """What the benchmarks time is one job: the same trades if they are free, and vectorbt's own convention if not.
 
-The best point is one point, whoever finds it.
+The best point is one point, whoever finds it. A cluster's results are those of one worker.
 
 bt is held to the same by the benchmark itself, with which it is installed.
 """
@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from benchmarks import destination, jobs
+from backtests.runs import tasks
+from benchmarks import cluster, destination, jobs
 from benchmarks.jobs import Job, Played
 from research.market import Market, load_market
 
@@ -105,3 +106,9 @@ def test_every_solver_is_asked_for_the_same_destination(room: float) -> None:
     assert len(apart) == 6
     assert max(apart.values()) < destination.SAME
     assert 0 < (destination.our_kernel(at)() != at.weights).sum() < 12
+
+
+def test_a_cluster_gives_the_bits_of_one_worker_though_one_of_its_workers_is_killed() -> None:
+    found = cluster.simulate(workers=3, parts=40)
+    assert found.equal
+    assert found.ahead <= tasks.AHEAD * 3

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import platform
+import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -33,7 +34,7 @@ from backtests.real_markets.run_case import (
     spec,
 )
 from backtests.runs import tasks
-from backtests.runs.folder import ROOT, Run, code_version, json_text, write_json
+from backtests.runs.folder import ROOT, Run, json_text, write_json
 from backtests.views import view
 from research.allocation import FixedWeights
 from research.arguments import refuse
@@ -232,7 +233,7 @@ def run(
             if max(client.nthreads().values()) > 1:
                 raise ConfigError(
                     f"the workers at {cluster} have several threads, but random draws of learners are shared "
-                    f"between threads. Start each with one thread: dask worker {cluster} --nthreads 1 --nworkers 2"
+                    f"between threads. Start workers of one thread each: rebalance cluster {cluster}"
                 )
             made = study(cases, folder, budget, executor=pool, fresh=fresh)
     else:
@@ -258,7 +259,7 @@ def _results(
     cases: Sequence[Case], budget: Budget, workers: int, executor: Executor | None
 ) -> Iterator[tuple[Case, dict[str, Any]]]:
     """Cases with their results, as they finish."""
-    run_there = partial(_run_there, budget, code_version())
+    run_there = partial(_run_there, budget, tasks.code_now(), {one.name: one.market.fingerprint for one in cases})
     if executor is not None:
         yield from tasks.as_they_finish(lambda one: executor.submit(run_there, one), cases, len(cases))
     elif workers == 1 or len(cases) < 2:
@@ -267,7 +268,16 @@ def _results(
         yield from tasks.in_processes(run_there, cases, workers)
 
 
-def _run_there(budget: Budget, code: str, one: Case) -> dict[str, Any]:
-    """Run a case on a worker; its code must be that of the study."""
-    tasks.check_code(code)
+def _run_there(budget: Budget, code: Mapping[str, str], data: Mapping[str, str], one: Case) -> dict[str, Any]:
+    """Run a case on a worker; its code and its market, which it reads from its own files, must be those of the study.
+
+    code : as `tasks.code_now` gave it.  data : fingerprints of the markets, by the name of the case.
+    """
+    tasks.check_worker(code)
+    if one.market.fingerprint != data[one.name]:
+        raise DataError(
+            f"the worker on {socket.gethostname()} has other data for case {one.name} in {ROOT / 'data'}: its market "
+            f"has fingerprint {one.market.fingerprint[:8]}, that of the study {data[one.name][:8]}. Check out the same "
+            "commit there, run `make setup`, and start the worker again."
+        )
     return run_case(one, budget)

@@ -3,8 +3,8 @@
 A task is a part of a sweep, or a case of a study. Results on disk say what they were made from: settings, data, code
 and the libraries on which their bits depend; results of anything else are refused, and never mixed in. Workers are
 threads, processes of this machine, or a Dask cluster; a task gives the same result wherever it runs, so nothing but the
-order in which results arrive depends on the workers. Only a few tasks a worker are submitted at a time: memory stays
-flat.
+order in which results arrive depends on the workers. Tasks are drawn a few a worker at a time, and a result that was
+handed on is not kept: the memory of the driver does not grow with the number of tasks.
 """
 
 import json
@@ -14,16 +14,18 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from backtests.runs.differences import changes
-from backtests.runs.folder import Run, code_version
+from backtests.runs.folder import ROOT, Run, code_version
 from research.arguments import is_whole, refuse
 from research.errors import ConfigError, DataError, PolicyError
 
@@ -35,8 +37,8 @@ RETRIES = 3  # of a task whose worker died
 PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
 START = (
-    "Start one on this machine with `dask scheduler --host 127.0.0.1`, and give the address that it prints, such as "
-    "tcp://127.0.0.1:8786. Whoever reaches that port can run code here, so keep it on this machine; other machines "
+    "Start one with `rebalance cluster`, and give the address that it prints, such as tcp://127.0.0.1:8786. Whoever "
+    "reaches that port can run code here: without options it is open to this machine only, and other machines "
     "connect through an SSH tunnel or TLS (docs/sweeps.md)."
 )
 RESUME = "Finished work is kept: start the same command again to resume."
@@ -54,8 +56,7 @@ def identity(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
     run  : its kind, settings and code.
     data : fingerprint of each market, by name.
     """
-    versions = {name: version(name) for name in EXACT}
-    facts = {"kind": run.kind, "settings": run.settings, "data": dict(data), "code": run.code, "versions": versions}
+    facts = {"kind": run.kind, "settings": run.settings, "data": dict(data), "code": run.code, "versions": _versions()}
     read_back: dict[str, Any] = json.loads(json.dumps(facts))
     return read_back
 
@@ -144,26 +145,51 @@ def cluster(address: str) -> Iterator[tuple[Any, Executor]]:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Any]:
-    """A client of the cluster at an address, with one worker at least. Raises ConfigError when there is none."""
-    from distributed import Client, Security
+def connected(address: str, workers: int = 1) -> Iterator[Any]:
+    """A client of the cluster at an address, with one worker at least, or more, or none.
 
-    if address.startswith("tls:") and Security().get_connection_args("client")["ssl_context"] is None:
-        raise ConfigError(
-            f"the cluster at {address} is to be reached by TLS, and no certificate is given: name `ca-file`, and "
-            "`cert` and `key` of the client, in ~/.config/dask/tls.yaml (docs/sweeps.md)."
-        )
+    Raises : ConfigError where no cluster answers, or it has fewer workers.
+    """
+    from distributed import Client
+
+    if address.startswith("tls:"):
+        check_certificate(f"the cluster at {address}", "client")
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
         raise ConfigError(f"there is no cluster at {address!r} ({error}). {START}") from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=PATIENCE)
+            if workers:
+                client.wait_for_workers(workers, timeout=PATIENCE)
         except TimeoutError as error:
-            fix = f"Start one: dask worker {address} --host 127.0.0.1 (docs/sweeps.md, also for other machines)."
+            fix = f"Start some: rebalance cluster {address} (docs/sweeps.md)."
             raise ConfigError(f"the cluster at {address} has no workers. {fix}") from error
         yield client
+
+
+def check_certificate(what: str, role: str) -> None:
+    """Raise ConfigError where Dask's settings name no certificate for a role: "client", "scheduler" or "worker"."""
+    from distributed import Security
+
+    if Security().get_connection_args(role)["ssl_context"] is None:
+        raise ConfigError(
+            f"{what} is to be reached by TLS, and no certificate is given: name `ca-file`, and `cert` and `key` of the "
+            f"{role}, in ~/.config/dask/tls.yaml (docs/sweeps.md)."
+        )
+
+
+def threads_of(client: Any) -> Callable[[], int]:
+    """How many threads the workers of a cluster have, asked at most once in `WATCH` seconds: they come and go."""
+    known, asked = 0, float("-inf")
+
+    def threads() -> int:
+        nonlocal known, asked
+        if time.monotonic() > asked + WATCH:
+            known, asked = sum(client.nthreads().values()), time.monotonic()
+        return known
+
+    return threads
 
 
 def is_gone(client: Any) -> bool:
@@ -190,51 +216,68 @@ def failure_explained(client: Any, address: str) -> Iterator[None]:
         raise ConfigError(f"the cluster at {address} stopped, or lost its workers ({error!r}). {RESUME}") from error
 
 
-def check_code(code: str) -> None:
-    """Raise ConfigError, on a worker, where its code is not that with which the work was begun."""
-    if code_here() != code:
-        raise ConfigError(
-            f"the worker on {socket.gethostname()} runs code {code_here()}, but the work was started with {code}. "
-            "Check out the same commit there, and start the worker again."
-        )
+def check_worker(wanted: Mapping[str, str]) -> None:
+    """Raise ConfigError, on a worker, where its code or libraries are not those with which the work was begun.
+
+    wanted : what `code_now` gave then, to whoever began it.
+    """
+    for name, here in _code_here().items():
+        if here != wanted[name]:
+            raise ConfigError(
+                f"the worker on {socket.gethostname()} ({ROOT}) runs {name} {here}, but the work was started with "
+                f"{wanted[name]}. Check out the same commit there, run `make setup`, and start the worker again."
+            )
+
+
+def code_now() -> dict[str, str]:
+    """The versions of the code as it is on disk, and of the libraries on which the bits of results depend."""
+    return {"code": code_version(), **_versions()}
 
 
 @cache
-def code_here() -> str:
-    """The version of the code that this process runs."""
-    return code_version()
+def _code_here() -> Mapping[str, str]:
+    """The same, as it was when this process first asked: that is the code that it runs."""
+    return code_now()
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in EXACT}
 
 
 def as_they_finish(
     submit: Callable[[Task], "Future[Result]"],
     tasks: Iterable[Task],
-    workers: int,
+    workers: int | Callable[[], int],
     gone: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Task, Result]]:
     """Keep a few tasks a worker submitted; give back each with its result as it finishes.
 
-    submit  : starts a task.
-    tasks   : in the order in which they are started.
-    workers : number of workers.
+    submit  : starts a task; gives its future, or Dask's, which gets a result again that was lost with its worker.
+    tasks   : in the order in which they are started; no more are drawn than are submitted.
+    workers : number of workers, or a function that says how many there are now.
     gone    : asked now and then while nothing finishes; true twice in a row, the workers are given up.
     Raises  : TimeoutError where the workers are given up; what a task raises.
     """
     rest, running, away = iter(tasks), dict[Future[Result], Task](), 0
+    done: SimpleQueue[Future[Result]] = SimpleQueue()
     try:
         while True:
-            for task in rest:
-                running[submit(task)] = task
-                if len(running) >= AHEAD * workers:
-                    break
+            ahead = AHEAD * max(1, workers if isinstance(workers, int) else workers())
+            for task in islice(rest, max(0, ahead - len(running))):
+                future = submit(task)
+                running[future] = task
+                future.add_done_callback(done.put)
             if not running:
                 return
-            done, _ = wait(running, timeout=PATIENCE / 2, return_when=FIRST_COMPLETED)
-            away = away + 1 if not done and gone() else 0
-            if away >= 2:
-                raise TimeoutError("no workers are left")
-            for future in done:
-                task = running.pop(future)
-                yield task, future.result()
+            try:
+                future = done.get(timeout=PATIENCE / 2)
+            except Empty:
+                away = away + 1 if gone() else 0
+                if away >= 2:
+                    raise TimeoutError("no workers are left") from None
+                continue
+            away = 0
+            yield running.pop(future), future.result()
     finally:
         for future in running:
             future.cancel()

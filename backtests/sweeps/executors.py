@@ -1,34 +1,38 @@
 """Which workers run the parts of a sweep: this thread, threads, processes, or a Dask cluster."""
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 from backtests.runs import tasks
-from backtests.runs.folder import code_version
+from backtests.runs.sent_markets import offered, packed, unpacked
 from backtests.sweeps.plan import Part
-from backtests.sweeps.run_part import is_plain, run_part
+from backtests.sweeps.run_part import is_plain
 from backtests.sweeps.setup import PreparedSweep
-from research.arrays import Array
 
-Figures = Iterator[tuple[Part, Array]]
+Result = TypeVar("Result")
+Job = Callable[[PreparedSweep, Part], Result]
 
 
-def run_all(prepared: PreparedSweep, parts: Iterable[Part], *, workers: int = 1, cluster: str = "") -> Figures:
-    """Run parts of a plan; gives each with its figures as it finishes, in any order.
+def run_all(
+    prepared: PreparedSweep, parts: Iterable[Part], job: Job[Result], *, workers: int = 1, cluster: str = ""
+) -> Iterator[tuple[Part, Result]]:
+    """Do a job for parts of a plan; gives each with its result as it finishes, in any order.
 
     prepared : the sweep.
-    parts    : of its plan.
+    parts    : of its plan; each is drawn when a worker will soon be free for it.
+    job      : such as `run_part`; a function of a module that workers can import.
     workers  : of this machine: threads where all is compiled, else processes.
     cluster  : address of a Dask scheduler instead, such as "tcp://127.0.0.1:8786".
     Raises   : ConfigError for fewer than one worker, a cluster that does not answer or goes away, a worker that died.
     """
     tasks.check_workers(workers)
     if cluster:
-        return _on_cluster(prepared, parts, cluster)
+        return _on_cluster(prepared, parts, job, cluster)
     if workers == 1:
-        return ((part, run_part(prepared, part)) for part in parts)
+        return ((part, job(prepared, part)) for part in parts)
     pool = tasks.in_threads if compiled(prepared) else tasks.in_processes
-    return pool(partial(run_part, prepared), parts, workers)
+    return pool(partial(job, prepared), parts, workers)
 
 
 def compiled(prepared: PreparedSweep) -> bool:
@@ -37,17 +41,25 @@ def compiled(prepared: PreparedSweep) -> bool:
     return all(setup.scales for setup in setups) and all(map(is_plain, policies))
 
 
-def _on_cluster(prepared: PreparedSweep, parts: Iterable[Part], address: str) -> Figures:
-    """The prepared sweep is sent to each worker of a Dask cluster once."""
-    with tasks.cluster(address) as (client, pool):
-        sent = client.scatter(prepared, broadcast=True, hash=False)
-        workers, code = sum(client.nthreads().values()), code_version()
-        yield from tasks.as_they_finish(
-            lambda part: pool.submit(_run_there, sent, code, part), parts, workers, lambda: tasks.is_gone(client)
-        )
+def _on_cluster(
+    prepared: PreparedSweep, parts: Iterable[Part], job: Job[Result], address: str
+) -> Iterator[tuple[Part, Result]]:
+    """The prepared sweep is sent to each worker of a Dask cluster once, and its markets to each machine once."""
+    with tasks.cluster(address) as (client, _):
+        content, markets = packed((prepared, job))
+        with offered(client, markets) as key:
+            [sent] = client.scatter([(tasks.code_now(), key, content)], broadcast=True, hash=False)
+            submit = partial(client.submit, _run_there, sent, retries=tasks.RETRIES, pure=False)
+            threads = tasks.threads_of(client)
+            yield from tasks.as_they_finish(submit, parts, threads, lambda: tasks.is_gone(client))
 
 
-def _run_there(prepared: PreparedSweep, code: str, part: Part) -> Array:
-    """Run a part on a worker, whose code is that with which the sweep was begun."""
-    tasks.check_code(code)
-    return run_part(prepared, part)
+def _run_there(sent: tuple[Mapping[str, str], str, bytes], part: Part) -> Any:
+    """Do the job for a part on a worker, whose code must be that with which the sweep was begun."""
+    code, key, content = sent
+    tasks.check_worker(code)
+    prepared, job = _unpacked(content, key)
+    return job(prepared, part)
+
+
+_unpacked = lru_cache(maxsize=1)(unpacked)  # the sweep that this worker last had to do with

@@ -32,6 +32,7 @@ PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `A
 USUAL = 6  # columns of a policy that every table has
 BLOCK = 64  # configurations that are played together: a chunk holds whole blocks
 CHUNK, FEW, CHUNKS = 1024, 16, 1000  # configurations of a chunk, chunks of a small sweep, and of a large one at most
+MOST = 65_536  # configurations of a chunk in a sweep of any size: a worker needs room for them
 ALLOCATIONS_OWN = {"schedule": "allocation_schedule"}  # columns of an allocation's settings that a rule has too
 ROUND = 12  # digits of a destination over its band: 0.5 is to be one value of the axis
 
@@ -159,7 +160,7 @@ class Plan:
     def parts(self) -> Iterator[Part]:
         """The chunks in which it is played: they depend on nothing but its size, so that any workers can go on."""
         size = max(min(CHUNK, -(-len(self) // FEW)), -(-len(self) // CHUNKS))
-        size = -(-size // BLOCK) * BLOCK
+        size = min(-(-size // BLOCK) * BLOCK, MOST)
         for first in range(0, len(self), size):
             yield Part(first, min(first + size, len(self)))
 

@@ -1,10 +1,11 @@
 """A sweep: every configuration of a plan played, and the table of what came out."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,11 @@ from backtests.runs.folder import Run
 from backtests.sweeps.axes import Axes
 from backtests.sweeps.executors import run_all
 from backtests.sweeps.plan import Part, Plan, Strategic, held_in_plan
-from backtests.sweeps.run_part import backtest_one, parts_of
+from backtests.sweeps.run_part import backtest_one, parts_of, run_part
 from backtests.sweeps.setup import PreparedSweep, Setup, prepare_sweep
-from backtests.sweeps.store import read_chunk, unfinished, write_chunk
+from backtests.sweeps.store import chunk, made_from, read_chunk, unfinished, write_chunk
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from backtests.views import view
-from research.arrays import Array
 from research.errors import ConfigError
 from research.portfolio import Portfolio
 from research.portfolio.policies import allocation_key, rule_key
@@ -30,6 +30,7 @@ from research.rules.protocol import short_name
 WRITTEN = ("never", "calendar", "threshold", "no_trade_region")  # rules whose `repr` says all that they decide by
 SHOWN = 200_000  # rows that a notebook's cell makes blocks of
 Where = Portfolio | Setup | Sequence[Portfolio | Setup]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ def sweep(
     keep = keep or Keep()
     prepared = prepare(where, plan, keep, cvar95)
     if folder is None:
-        figures = dict(run_parts(prepared, parts_of(prepared), workers, cluster, progress))
+        figures = dict(run_parts(prepared, parts_of(prepared), run_part, workers, cluster, progress))
         found = rows(prepared, Part(0, len(prepared.plan)), np.concatenate([figures[part] for part in sorted(figures)]))
     else:
         _refuse_unwritten(prepared)
@@ -135,12 +136,19 @@ def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> Prepar
 
 
 def run_parts(
-    prepared: PreparedSweep, parts: Iterable[Part], workers: int, cluster: str, progress: bool, done: int = 0
-) -> Iterable[tuple[Part, Array]]:
-    """Parts with their figures as they finish, under a progress bar.
+    prepared: PreparedSweep,
+    parts: Iterable[Part],
+    job: Callable[[PreparedSweep, Part], Result],
+    workers: int,
+    cluster: str,
+    progress: bool,
+    done: int = 0,
+) -> Iterator[tuple[Part, Result]]:
+    """Parts with what a job makes of each as they finish, under a progress bar.
 
     prepared : the sweep.
     parts    : of its plan.
+    job      : such as `run_part`: a function of the sweep and a part, which workers call.
     workers  : of this machine.
     cluster  : address of a Dask cluster instead, or "".
     progress : show the bar.
@@ -148,15 +156,20 @@ def run_parts(
     """
     count = len(prepared.plan)
     with bar(count, "sweep", "configurations", done=done, shown=progress) as stages:
-        for part, figures in run_all(prepared, parts, workers=workers, cluster=cluster):
-            yield part, figures
+        for part, result in run_all(prepared, parts, job, workers=workers, cluster=cluster):
+            yield part, result
             stages.update(part.stop - part.first)
+
+
+def _chunk(stamp: bytes, prepared: PreparedSweep, part: Part) -> bytes:
+    """The chunk of a part, played; workers make it, so that the driver has nothing to do but to write it."""
+    return chunk(rows(prepared, part, run_part(prepared, part)), stamp)
 
 
 def run_into(
     folder: Path, prepared: PreparedSweep, done: set[Part], workers: int, cluster: str, progress: bool
 ) -> None:
-    """Play what is not finished in a folder, and write each chunk as it finishes.
+    """Play what is not finished in a folder, and write each chunk as it finishes; none is kept in memory.
 
     folder   : of the chunks.
     prepared : the sweep.
@@ -165,11 +178,11 @@ def run_into(
     cluster  : address of a Dask cluster instead, or "".
     progress : show a bar.
     """
-    parts = list(parts_of(prepared))
-    left = [part for part in parts if part not in done]
-    count = len(prepared.plan) - sum(part.stop - part.first for part in left)
-    for part, figures in run_parts(prepared, left, workers, cluster, progress, count):
-        write_chunk(folder, part, rows(prepared, part, figures))
+    left = (part for part in parts_of(prepared) if part not in done)
+    count = sum(part.stop - part.first for part in done)
+    job = partial(_chunk, made_from(folder))
+    for part, content in run_parts(prepared, left, job, workers, cluster, progress, count):
+        write_chunk(folder, part, content)
 
 
 def settings_of(prepared: PreparedSweep, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -55,14 +55,14 @@ def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = Fa
             raise ConfigError(f"another process was just sweeping into {folder}. Start it again.")
         if fresh:
             clear(folder)
-        made_from = identity(run, data)
+        origin = identity(run, data)
         begun = (folder / RUN).exists()
         if begun:
-            refuse_other(folder, _record(folder), made_from)
+            refuse_other(folder, _record(folder), origin)
         try:
             if not begun:
                 clear(folder)  # nobody knows what chunks without it were made from
-                write_json(folder / RUN, made_from)
+                write_json(folder / RUN, origin)
             yield finished(folder)
         except BaseException:
             if not any(CHUNK.fullmatch(path.name) for path in folder.iterdir()):
@@ -112,16 +112,21 @@ def chunk_of(part: Part) -> str:
 def finished(folder: Path) -> set[Part]:
     """The parts whose chunks are whole, and were made from what `run.json` says. Raises DataError for a broken one."""
     found = [path for path in folder.iterdir() if CHUNK.fullmatch(path.name)]
-    wanted = _made_from(folder) if found else b""
+    wanted = made_from(folder) if found else b""
     return {Part(*map(int, path.stem.split("-"))) for path in found if _stamp(_schema(path)) == wanted}
 
 
-def write_chunk(folder: Path, part: Part, table: pa.Table) -> None:
-    """Write the rows of a part, whole or not at all, with the sha256 of the `run.json` that they are made under."""
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), STAMP: _made_from(folder)})
+def chunk(table: pa.Table, stamp: bytes) -> bytes:
+    """The rows of a part as a file. stamp : sha256 of the `run.json` that they are made under, as `made_from` gives."""
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), STAMP: stamp})
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer)
-    write_whole(folder / chunk_of(part), memoryview(buffer.getvalue()))
+    return buffer.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def write_chunk(folder: Path, part: Part, content: bytes) -> None:
+    """Write the chunk of a part, whole or not at all."""
+    write_whole(folder / chunk_of(part), content)
 
 
 def read_chunk(folder: Path, part: Part) -> pa.Table:
@@ -129,7 +134,7 @@ def read_chunk(folder: Path, part: Part) -> pa.Table:
     path = folder / chunk_of(part)
     with _readable(path):
         table = pq.read_table(path)
-    if _stamp(table.schema) != _made_from(folder):
+    if _stamp(table.schema) != made_from(folder):
         raise DataError(
             f"the chunk {path} has another origin than {RUN} in its folder says: found "
             f"{_stamp(table.schema).decode()!r}. Delete it, and start the sweep again."
@@ -141,7 +146,7 @@ def read_chunk(folder: Path, part: Part) -> pa.Table:
     return table
 
 
-def _made_from(folder: Path) -> bytes:
+def made_from(folder: Path) -> bytes:
     """sha256, hex, of what chunks are made from here. Raises DataError where nothing says what that is."""
     try:
         return hashlib.sha256((folder / RUN).read_bytes()).hexdigest().encode()

@@ -151,11 +151,12 @@ def test_a_page_that_cannot_be_drawn_costs_nothing_of_the_run(tmp_path: Path) ->
     from backtests.runs.folder import Run
     from backtests.sweeps.file import read_sweep
     from backtests.sweeps.run import prepare, run_parts
+    from backtests.sweeps.run_part import run_part
     from backtests.sweeps.table import rows
 
     asked = read_sweep(written(tmp_path, SMALL.replace("keep:", "# keep:")))
     made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
-    parts = run_parts(made, made.plan.parts(), 1, "", progress=False)
+    parts = run_parts(made, made.plan.parts(), run_part, 1, "", progress=False)
     table = pd.concat([rows(made, part, figures).to_pandas() for part, figures in parts])
     table.assign(loss=table["loss"].where(table["configuration"] != 3)).to_parquet(tmp_path / make.RESULTS)
     said = make.publish(made, asked.keep, Run("sweep", "bands", "", {}, "0" * 64), tmp_path)

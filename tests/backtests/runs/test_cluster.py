@@ -82,14 +82,14 @@ def test_how_to_start_a_cluster_names_this_machine_alone() -> None:
         port = free.getsockname()[1]
     with pytest.raises(ConfigError) as refused, tasks.connected(f"tcp://127.0.0.1:{port}"):
         pass
-    assert "dask scheduler --host 127.0.0.1" in str(refused.value)
-    assert "run code" in str(refused.value)
+    assert "rebalance cluster" in str(refused.value)
+    assert "run code here: without options it is open to this machine only" in str(refused.value)
 
 
 def test_a_cluster_without_workers_is_said() -> None:
     with (
         LocalCluster(n_workers=0, protocol="tcp", host="127.0.0.1", dashboard_address=None) as empty,
-        pytest.raises(ConfigError, match=r"has no workers. Start one: dask worker tcp://.* --host 127.0.0.1"),
+        pytest.raises(ConfigError, match=r"has no workers. Start some: rebalance cluster tcp://127.0.0.1"),
         tasks.connected(empty.scheduler_address),
     ):
         pass

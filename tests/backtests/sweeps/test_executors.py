@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 from distributed import LocalCluster
 from faults import alive, children
@@ -42,7 +41,7 @@ def made(setup: Setup) -> PreparedSweep:
 @pytest.fixture(scope="module")
 def alone(made: PreparedSweep) -> dict[Part, bytes]:
     """Every part as one process plays it, one after the other."""
-    return {part: figures.tobytes() for part, figures in run_all(made, PARTS)}
+    return {part: figures.tobytes() for part, figures in run_all(made, PARTS, run_part)}
 
 
 @pytest.fixture
@@ -58,7 +57,7 @@ def bits(played: Iterator[tuple[Part, Array]]) -> dict[Part, bytes]:
 
 def test_threads_give_the_same_bits(made: PreparedSweep, alone: dict[Part, bytes]) -> None:
     assert executors.compiled(made)
-    assert bits(run_all(made, PARTS, workers=2)) == alone
+    assert bits(run_all(made, PARTS, run_part, workers=2)) == alone
 
 
 def test_processes_give_the_same_bits(made: PreparedSweep, alone: dict[Part, bytes]) -> None:
@@ -112,7 +111,7 @@ def test_workers_of_a_killed_sweep_end_and_leave_no_file(tmp_path: Path) -> None
 def test_a_worker_killed_in_mid_sweep_is_survived_to_the_bit(
     made: PreparedSweep, alone: dict[Part, bytes], cluster: LocalCluster
 ) -> None:
-    played = run_all(made, PARTS, cluster=cluster.scheduler_address)
+    played = run_all(made, PARTS, run_part, cluster=cluster.scheduler_address)
     first, figures = next(played)
     victim = next(iter(cluster.workers.values())).pid
     os.kill(victim, signal.SIGKILL)  # most parts are not even on their way
@@ -124,8 +123,8 @@ def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
 ) -> None:
     plan = Plan([Threshold(Strategic(), b / 10_000) for b in range(1, 401)], [k / 4 for k in range(16)])
 
-    def and_close(folder: Path, part: Part, table: pa.Table) -> None:
-        write_chunk(folder, part, table)
+    def and_close(folder: Path, part: Part, content: bytes) -> None:
+        write_chunk(folder, part, content)
         if cluster.status.name == "running":
             cluster.close()
 
@@ -161,10 +160,13 @@ def test_what_a_part_raises_on_a_worker_is_raised_here(setup: Setup, cluster: Lo
         sweep(calm, plan, cluster=cluster.scheduler_address, progress=False)
 
 
-def test_a_worker_with_other_code_is_refused(made: PreparedSweep) -> None:
-    with pytest.raises(ConfigError, match=r"runs code .*, but the work was started with other\. Check out the same"):
-        executors._run_there(made, "other", PARTS[0])
-    assert run_part(made, PARTS[0]).tobytes() == executors._run_there(made, tasks.code_here(), PARTS[0]).tobytes()
+@pytest.mark.parametrize("what", ["code", "numpy"])
+def test_a_worker_with_other_code_or_libraries_is_refused(what: str) -> None:
+    tasks.check_worker(tasks.code_now())
+    with pytest.raises(
+        ConfigError, match=rf"runs {what} .*, but the work was started with other\. Check out the same.*make setup"
+    ):
+        tasks.check_worker(tasks.code_now() | {what: "other"})
 
 
 @pytest.mark.parametrize(
@@ -172,7 +174,10 @@ def test_a_worker_with_other_code_is_refused(made: PreparedSweep) -> None:
     [
         ({"workers": 0}, "workers is 0"),
         ({"workers": 1.5}, "workers is 1.5"),
-        ({"cluster": "tcp://127.0.0.1:1"}, "there is no cluster at 'tcp://127.0.0.1:1'.*dask scheduler"),
+        (
+            {"cluster": "tcp://127.0.0.1:1"},
+            "there is no cluster at 'tcp://127.0.0.1:1'.*Start one with `rebal",
+        ),
         ({"cluster": "nonsense://a"}, "there is no cluster at 'nonsense://a'"),
     ],
 )

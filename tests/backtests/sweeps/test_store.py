@@ -5,7 +5,7 @@ import json
 import os
 import re
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,19 @@ from backtests.sweeps import Axes, Keep, Plan, Setup, Strategic, sweep
 from backtests.sweeps.plan import Part
 from backtests.sweeps.run import run_into
 from backtests.sweeps.setup import prepare_sweep
-from backtests.sweeps.store import LOCK, chunk_of, clear, discard, finished, join, read_chunk, unfinished, write_chunk
+from backtests.sweeps.store import (
+    LOCK,
+    chunk,
+    chunk_of,
+    clear,
+    discard,
+    finished,
+    join,
+    made_from,
+    read_chunk,
+    unfinished,
+    write_chunk,
+)
 from research.accounting import Hold, View
 from research.allocation import FixedWeights
 from research.arrays import Array
@@ -36,6 +48,11 @@ def many(size: int) -> Plan:
     return Plan([Threshold(Strategic(), 0.01)], [k / 1024 for k in range(size)])
 
 
+def write_rows(folder: Path, part: Part, numbers: Sequence[int]) -> None:
+    """A chunk with nothing but the numbers of its configurations."""
+    write_chunk(folder, part, chunk(pa.table({"configuration": numbers}), made_from(folder)))
+
+
 class Stopped(Exception):
     """What stands for a power cut."""
 
@@ -44,11 +61,11 @@ def stop_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the sweep end in the middle of writing chunk number `count`, with a draft of it on disk."""
     left = iter(range(count))
 
-    def interrupted(folder: Path, part: Part, table: pa.Table) -> None:
+    def interrupted(folder: Path, part: Part, content: bytes) -> None:
         if next(left, None) is None:
             (folder / f".{chunk_of(part)}.0123456789abcdef.part").write_bytes(b"half")
             raise Stopped
-        write_chunk(folder, part, table)
+        write_chunk(folder, part, content)
 
     monkeypatch.setattr(sweeping, "write_chunk", interrupted)
 
@@ -108,7 +125,7 @@ def test_two_processes_do_not_sweep_into_one_folder(setup: Setup, tmp_path: Path
 
 def test_a_fresh_sweep_takes_nothing_over(tmp_path: Path) -> None:
     with unfinished(tmp_path, Run("sweep", "", "", {"a": 1}, "f", "c"), {}):
-        write_chunk(tmp_path, Part(0, 1), pa.table({"configuration": [0]}))
+        write_rows(tmp_path, Part(0, 1), [0])
     other = Run("sweep", "", "", {"a": 2}, "f", "c")
     with pytest.raises(ConfigError, match=r"settings\.a was 1 and is 2"), unfinished(tmp_path, other, {}):
         pass
@@ -120,7 +137,7 @@ def test_a_fresh_sweep_takes_nothing_over(tmp_path: Path) -> None:
 def test_runs_that_clear_away_what_was_killed_leave_an_unfinished_sweep(tmp_path: Path) -> None:
     folder = tmp_path / ".thresholds.unfinished"
     with unfinished(folder, Run("sweep", "", "", {}, "f", "c"), {}):
-        write_chunk(folder, Part(0, 1), pa.table({"configuration": [0]}))
+        write_rows(folder, Part(0, 1), [0])
     with staged(tmp_path / "run"):
         pass
     assert finished(folder) == {Part(0, 1)}
@@ -129,7 +146,7 @@ def test_runs_that_clear_away_what_was_killed_leave_an_unfinished_sweep(tmp_path
 def begun(folder: Path, settings: dict[str, object], size: int = 3) -> bytes:
     """A sweep that was stopped after its first chunk; gives what that chunk was on disk."""
     with unfinished(folder, Run("sweep", "", "", settings, "f", "c"), {}):
-        write_chunk(folder, Part(0, size), pa.table({"configuration": np.arange(size)}))
+        write_rows(folder, Part(0, size), range(size))
     return (folder / chunk_of(Part(0, size))).read_bytes()
 
 
@@ -161,7 +178,7 @@ def test_what_is_deleted_goes_chunks_first(
     for left in range(4):
         folder = tmp_path / str(left)
         begun(folder, {})
-        write_chunk(folder, Part(3, 6), pa.table({"configuration": [3, 4, 5]}))
+        write_rows(folder, Part(3, 6), [3, 4, 5])
         (folder / f".{chunk_of(Part(6, 9))}.0123456789abcdef.part").write_bytes(b"half")
         steps, remove = iter(range(left)), os.unlink
 
@@ -228,7 +245,7 @@ def test_a_sweep_goes_on_only_with_the_libraries_it_was_begun_with(tmp_path: Pat
 
 def test_a_broken_chunk_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
-    write_chunk(tmp_path, Part(0, 2), pa.table({"configuration": [0, 2]}))
+    write_rows(tmp_path, Part(0, 2), [0, 2])
     with pytest.raises(DataError, match=r"has other rows than its name says\. Delete it"):
         read_chunk(tmp_path, Part(0, 2))
     os.truncate(tmp_path / chunk_of(Part(0, 2)), 100)

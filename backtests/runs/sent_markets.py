@@ -1,0 +1,132 @@
+"""Markets that workers on other machines need: known by their fingerprints, and sent to a machine once.
+
+A record is sent with the fingerprint in place of each market. A machine keeps the markets that it has had in
+`data/cache/markets`, by fingerprint, for all its workers and all later work. One that it does not have it gets from the
+scheduler of the cluster, where whoever sent the record offers it. Whatever the way, a market is used only if its values
+have the fingerprint that was asked for. Like the compiled code beside it, the cache is read as code: it belongs to the
+user alone.
+"""
+
+import io
+import pickle
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from backtests.runs.folder import ROOT
+from research.errors import DataError
+from research.files import locked, write_whole
+from research.market import Market
+
+KEPT = ROOT / "data" / "cache" / "markets"
+
+
+class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickles all but markets, which it puts aside."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.markets: dict[str, Market] = {}
+
+    def persistent_id(self, found: Any) -> tuple[Any, ...] | None:
+        """What stands for a market: its fingerprint, and what is not in that; None for anything else."""
+        if type(found) is not Market:
+            return None
+        self.markets[found.fingerprint] = found
+        return found.fingerprint, found.name, found.notes
+
+
+class _Unpacker(pickle.Unpickler):
+    """Puts the markets back."""
+
+    def __init__(self, content: bytes, key: str) -> None:
+        super().__init__(io.BytesIO(content))
+        self.key = key
+
+    def persistent_load(self, pid: tuple[Any, ...]) -> Market:
+        """The market that was put aside."""
+        fingerprint, name, notes = pid
+        market = market_of(fingerprint, self.key)
+        return market if (market.name, market.notes) == (name, notes) else replace(market, name=name, notes=notes)
+
+
+def packed(record: Any) -> tuple[bytes, dict[str, bytes]]:
+    """A record with fingerprints in place of its markets, and those markets by fingerprint; all pickled."""
+    file = io.BytesIO()
+    packer = _Packer(file)
+    packer.dump(record)
+    return file.getvalue(), {fingerprint: pickle.dumps(market) for fingerprint, market in packer.markets.items()}
+
+
+def unpacked(content: bytes, key: str) -> Any:
+    """The record, on a worker. key : under which its markets are offered. Raises : DataError as `market_of` does."""
+    return _Unpacker(content, key).load()
+
+
+@contextmanager
+def offered(client: Any, markets: Mapping[str, bytes]) -> Iterator[str]:
+    """Offer markets to all workers of a cluster, also to those that come later; gives the key under which they are.
+
+    client  : of the cluster.
+    markets : pickled, by fingerprint. The scheduler holds one copy of them within the block.
+    """
+    key = f"markets of {client.id}"
+    client.set_metadata(key, dict(markets))
+    try:
+        yield key
+    finally:
+        with suppress(Exception):  # the cluster is away, and they with it
+            client.set_metadata(key, {})
+
+
+def market_of(fingerprint: str, key: str) -> Market:
+    """A market by its fingerprint: from this machine's cache, or else, once, from the scheduler.
+
+    fingerprint : sha256, hex.
+    key         : under which it is offered.
+    Raises      : DataError where nobody offers it.
+    """
+    place = KEPT / fingerprint
+    found = _read(place, fingerprint)
+    if found is not None:
+        return found
+    try:
+        KEPT.mkdir(parents=True, exist_ok=True)
+        with locked(KEPT / f".{fingerprint}.lock", wait=True):  # one worker asks, the others of this machine wait
+            found = _read(place, fingerprint)
+            if found is None:
+                content, found = _asked(fingerprint, key)
+                write_whole(place, content)
+    except OSError:  # nothing can be kept here
+        found = found or _asked(fingerprint, key)[1]
+    return found
+
+
+def _read(place: Path, fingerprint: str) -> Market | None:
+    """The market of a file; None where there is none, or it is damaged."""
+    try:
+        found = pickle.loads(place.read_bytes())
+    except Exception:  # a damaged pickle raises anything
+        return None
+    return found if isinstance(found, Market) and found.fingerprint == fingerprint else None
+
+
+def _asked(fingerprint: str, key: str) -> tuple[bytes, Market]:
+    """A market that the scheduler offers, pickled and as it is. Raises DataError where it offers none, or another."""
+    from distributed import get_worker
+    from distributed.utils import sync
+
+    worker = get_worker()
+    content = sync(worker.loop, worker.scheduler.get_metadata, keys=[key, fingerprint], default=None)
+    found = None if content is None else pickle.loads(content)
+    if not isinstance(found, Market) or found.fingerprint != fingerprint:
+        raise DataError(
+            f"no market with fingerprint {fingerprint[:8]} is in {KEPT} of {socket.gethostname()}, and the scheduler "
+            f"offers {'none' if found is None else repr(found)}. Start the sweep again; it resumes."
+        )
+    return content, found

@@ -1,0 +1,93 @@
+"""A market is sent to a machine once, and used only if its values have the fingerprint that was asked for."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client, LocalCluster
+from simulated import world
+
+from backtests.runs import sent_markets
+from backtests.runs.sent_markets import offered, packed, unpacked
+from research.errors import DataError
+from research.market import Market
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """A worker in this process."""
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
+        Client(cluster, set_as_default=False) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setattr(sent_markets, "KEPT", tmp_path / "markets")
+    return tmp_path / "markets"
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return world(40)
+
+
+def opened(client: Client, content: bytes, key: str) -> Any:
+    """The record, unpacked in a task of the worker."""
+    return client.submit(unpacked, content, key, pure=False).result()
+
+
+def test_a_record_comes_back_whole_and_holds_no_copy_of_its_market(client: Client, kept: Path, market: Market) -> None:
+    record = {"market": market, "again": market, "lags": (1, 2)}
+    content, markets = packed(record)
+    assert list(markets) == [market.fingerprint]
+    assert len(content) < 500 < market.returns.nbytes
+    with offered(client, markets) as key:
+        found = opened(client, content, key)
+        assert [path.name for path in kept.glob("*")] == [market.fingerprint]
+    assert found["market"] is not market
+    assert found["market"].fingerprint == market.fingerprint
+    assert found["lags"] == (1, 2)
+
+
+def test_a_market_that_a_machine_has_is_not_asked_for(client: Client, kept: Path, market: Market) -> None:
+    content, markets = packed(market)
+    with offered(client, markets) as key:
+        opened(client, content, key)
+    assert opened(client, content, "nobody").fingerprint == market.fingerprint
+    renamed = opened(client, packed(replace(market, name="ours"))[0], "nobody")  # a name is not in the fingerprint
+    assert (renamed.name, renamed.fingerprint) == ("ours", market.fingerprint)
+
+
+@pytest.mark.parametrize("damage", ["half", "empty", "another"])
+def test_a_damaged_file_is_fetched_anew(client: Client, kept: Path, market: Market, damage: str) -> None:
+    content, markets = packed(market)
+    (whole,) = markets.values()
+    kept.mkdir()
+    bad = {"half": whole[: len(whole) // 2], "empty": b"", "another": next(iter(packed(world(41))[1].values()))}
+    (kept / market.fingerprint).write_bytes(bad[damage])
+    with offered(client, markets) as key:
+        assert opened(client, content, key).fingerprint == market.fingerprint
+    assert (kept / market.fingerprint).read_bytes() == whole
+
+
+def test_a_market_is_used_where_nothing_can_be_kept(client: Client, kept: Path, market: Market) -> None:
+    kept.write_text("a file stands where the folder should")
+    content, markets = packed(market)
+    with offered(client, markets) as key:
+        assert opened(client, content, key).fingerprint == market.fingerprint
+
+
+@pytest.mark.parametrize("offer", ["nothing", "another"])
+def test_a_market_that_nobody_has_is_said(client: Client, kept: Path, market: Market, offer: str) -> None:
+    content, _ = packed(market)
+    other = {market.fingerprint: next(iter(packed(world(41))[1].values()))} if offer == "another" else {}
+    said = rf"no market with fingerprint {market.fingerprint[:8]} is in .* Start the sweep again"
+    with offered(client, other) as key, pytest.raises(DataError, match=said):
+        opened(client, content, key)
+    assert not list(kept.glob("[0-9a-f]*"))

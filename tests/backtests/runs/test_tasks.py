@@ -1,0 +1,121 @@
+"""However many tasks there are, few are under way: no more are drawn, and no result is kept that was handed on."""
+
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from distributed import LocalCluster
+
+from backtests.runs import tasks
+from backtests.runs.tasks import AHEAD, as_they_finish, in_processes, in_threads
+
+MANY = 60
+
+
+def on_cluster(function: Callable[[Any], Any], given: Iterable[Any], workers: int) -> Iterator[tuple[Any, Any]]:
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=":0") as here,
+        tasks.cluster(here.scheduler_address) as (client, pool),
+    ):
+        yield from as_they_finish(lambda task: pool.submit(function, task), given, tasks.threads_of(client))
+
+
+@pytest.mark.parametrize("pool", [in_threads, in_processes, on_cluster])
+def test_tasks_are_drawn_no_further_ahead_than_a_few_a_worker(pool: Callable[..., Iterator[tuple[int, int]]]) -> None:
+    drawn, finished, ahead = 0, [], 0
+
+    def lazily() -> Iterator[int]:
+        nonlocal drawn
+        for task in range(MANY):
+            drawn += 1
+            yield task
+
+    for task, result in pool(abs, lazily(), 2):
+        ahead = max(ahead, drawn - len(finished))
+        finished.append(task)
+        assert result == task
+    assert sorted(finished) == list(range(MANY))
+    assert ahead <= AHEAD * 2
+
+
+class Result:
+    """Of a task; it can be asked whether somebody still holds it."""
+
+
+def test_results_that_were_handed_on_are_let_go() -> None:
+    alive: weakref.WeakSet[Result] = weakref.WeakSet()
+
+    def work(task: int) -> Result:
+        made = Result()
+        alive.add(made)
+        return made
+
+    most = 0
+    for _ in in_threads(work, range(MANY), 2):
+        most = max(most, len(alive))
+    assert most <= AHEAD * 2 + 1
+
+
+def test_a_task_that_takes_long_does_not_let_others_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing finishes for many looks at the workers: the tasks that are under way stay as many as they were."""
+    monkeypatch.setattr(tasks, "PATIENCE", 0.01)
+    free, looks, drawn = threading.Event(), 0, 0
+
+    def gone() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 20:
+            free.set()
+        return False
+
+    def lazily() -> Iterator[int]:
+        nonlocal drawn
+        for task in range(MANY):
+            drawn += 1
+            yield task
+
+    held: list[Future[int]] = []
+
+    def submit(task: int) -> "Future[int]":
+        held.append(Future())
+        return held[-1]
+
+    played = as_they_finish(submit, lazily(), 2, lambda: gone() or (free.is_set() and not held[0].set_result(0)))
+    next(played)
+    assert looks == 20
+    assert drawn == AHEAD * 2
+    played.close()
+    assert all(future.cancelled() for future in held[1:])
+
+
+def test_workers_that_come_later_are_used() -> None:
+    ahead = finished = 0
+
+    def lazily() -> Iterator[int]:
+        nonlocal ahead
+        for task in range(MANY):
+            ahead = max(ahead, task + 1 - finished)
+            yield task
+
+    def submit(task: int) -> "Future[int]":
+        future: Future[int] = Future()
+        future.set_result(task)
+        return future
+
+    def workers() -> int:
+        return 1 if finished < MANY // 2 else 4
+
+    for _ in as_they_finish(submit, lazily(), workers):
+        finished += 1
+        assert ahead <= AHEAD * workers()
+    assert finished == MANY
+    assert ahead == AHEAD * 4
+
+
+def test_a_cluster_whose_workers_all_left_ends_with_an_error_and_not_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "PATIENCE", 0.01)
+    with pytest.raises(TimeoutError, match="no workers are left"):
+        list(as_they_finish(lambda _: Future(), range(MANY), lambda: 0, lambda: True))
