@@ -4,6 +4,7 @@ from benchmarks import (
     destination,
     engine,
     environment,
+    evidence,
     grid,
     hrp,
     laboratory,
@@ -30,5 +31,6 @@ if __name__ == "__main__":
     look_ahead.main()
     environment.main()
     universal.main()
+    evidence.main()
     start.main()
     main_job.main()

@@ -18,7 +18,8 @@ from backtests.comparison.candidates import backtest_candidate, benchmark_of
 from backtests.comparison.paired import evidence_between
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import losses
-from backtests.evaluation.evidence import Difference, Evidence, Resampling
+from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.evidence import Difference, Evidence
 from backtests.wording import number, percent
 from research.allocation import Allocation, RegimeExposure
 from research.allocation.estimated import EstimationSchedule

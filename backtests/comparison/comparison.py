@@ -20,7 +20,7 @@ from backtests.comparison.candidates import (
 from backtests.comparison.paired import PairedBacktests, evidence_between, pair
 from backtests.comparison.recommendation import Recommendation, recommend
 from backtests.engine.result import Backtest
-from backtests.evaluation.evidence import Resampling
+from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import finding
 from backtests.views import view
@@ -176,9 +176,9 @@ def compare(
 
     What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only.
     """
-    fitting = {"only": only, "rl_steps": rl_steps, "rl_seeds": rl_seeds, "retrain": retrain}
+    fitting = {"only": only, "rl_steps": rl_steps or None, "rl_seeds": rl_seeds or None, "retrain": retrain or None}
     if not isinstance(compared, Portfolio):
-        if given := [name for name, value in fitting.items() if value]:
+        if given := [name for name, value in (fitting | {"progress": progress}).items() if value is not None]:
             raise ConfigError(
                 f"{listed(given)}: only a portfolio's candidates are fitted; backtests are compared as they are."
             )

@@ -10,12 +10,13 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.evidence import Evidence, Resampling, paired_evidence
+from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.evidence import Evidence, paired_evidence
 from backtests.evaluation.scores import Score, score, table
 from backtests.evaluation.words import finding
 from backtests.views import view
 from backtests.wording import listed
-from research.arguments import refuse
+from research.arguments import is_number, refuse
 from research.arrays import Array
 from research.errors import ConfigError
 from research.market import Market
@@ -115,6 +116,10 @@ def pair(
     Raises           : ConfigError for a name given twice, a reference that is not among the names, fewer than two
                        backtests, and for different markets, days or periods a year.
     """
+    if not (is_number(tracking_penalty) and tracking_penalty >= 0.0):
+        refuse(
+            "tracking_penalty is", tracking_penalty, "give the price of tracking error, a finite number of 0 or more."
+        )
     named = _named(backtests)
     reference = reference or next(iter(named))
     if reference not in named:

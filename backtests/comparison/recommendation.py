@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.evaluation.evidence import Resampling, confidence_set
+from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.evidence import confidence_set
 from backtests.evaluation.scores import Score
 from research.portfolio import Portfolio
 from research.rules.protocol import complexity

@@ -1,90 +1,31 @@
 """How sure are we: policies compared on the same days, by one paired bootstrap and by the model confidence set.
 
-History is drawn again in blocks of days: one set of draws for all policies, so that what they share cancels in their
-differences. The draws depend on the number of days and on `Resampling` alone, and every column is summed by itself, in
-the order of its draw: a policy more or less in the comparison changes no bit of another's figures or intervals. Only
-what is said of many policies at once (Holm's p, the words, the confidence set) depends on how many there are.
+History is drawn again in blocks of days (`backtests.evaluation.block_draws`): one set of draws for all policies, so
+that what they share cancels in their differences. A policy more or less in the comparison changes no bit of another's
+figures or intervals. Only what is said of many policies at once (Holm's p, the words, the confidence set) depends on
+how many there are.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from backtests.evaluation.block_draws import HOUSE, Resampling, drawn_means
 from backtests.evaluation.estimates import Estimate, EstimateWithTest
 from backtests.evaluation.metrics import COMPARED, METRICS
 from research.arguments import shown
 from research.arrays import Array, frozen
-from research.compiled import compiled
 from research.errors import ConfigError, DataError
 from research.risk import growth, nav_path, sharpe
 from research.risk.measures import DAYS_PER_YEAR
 from research.tolerances import SERIES
 
 Verdict = Literal["better", "worse", "not significant", "reference"]
-
-MOST_DRAWS = 1_000_000
-BATCH = 512  # draws held at once: 8 MB for 2,014 days
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """The stationary bootstrap of Politis and Romano (1994): blocks of days, of random length and `block` in mean.
-
-    block : mean length of a block, days.     reps : number of draws.     seed : of the draws.
-    """
-
-    block: int = 20
-    reps: int = 10_000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Raise ConfigError where no interval could come of it."""
-        if self.block < 1 or not 100 <= self.reps <= MOST_DRAWS:
-            raise ConfigError(
-                f"a bootstrap needs blocks of a day or more, and at least 100 draws and at most {MOST_DRAWS:,}: found "
-                f"block={self.block}, reps={self.reps}. The default is 20 and 10,000."
-            )
-
-    def rows(self, days: int) -> Iterator[NDArray[np.int64]]:
-        """The draws, BATCH at a time: (at most BATCH, days) rows of history, as arch draws them from the same seed."""
-        from arch.bootstrap import StationaryBootstrap  # 1.5 s to import
-
-        bootstrap = StationaryBootstrap(self.block, np.arange(days), seed=self.seed)
-        for first in range(0, self.reps, BATCH):
-            yield np.stack([bootstrap.update_indices() for _ in range(min(BATCH, self.reps - first))])
-
-
-HOUSE = Resampling()
-
-
-@compiled
-def _add_drawn_rows(columns: Array, rows: NDArray[np.int64], sums: Array) -> None:
-    """sums[r, c] += columns[rows[r, t], c] for every t in order: plain additions, the same bits on any machine."""
-    for r in range(rows.shape[0]):
-        for t in range(rows.shape[1]):
-            for c in range(columns.shape[1]):
-                sums[r, c] += columns[rows[r, t], c]
-
-
-def drawn_means(columns: ArrayLike, resampling: Resampling = HOUSE) -> Array:
-    """(reps, C) mean of each column over the days of each draw, in its own unit.
-
-    columns    : (T, C) a row a day, each column in its own unit.
-    resampling : of the days.
-    Raises     : DataError if T is less than two blocks.
-    """
-    values = np.ascontiguousarray(columns, dtype=float)
-    _refuse_too_few(len(values), resampling)
-    sums = np.zeros((resampling.reps, values.shape[1]))
-    first = 0
-    for rows in resampling.rows(len(values)):
-        _add_drawn_rows(values, rows, sums[first : first + len(rows)])
-        first += len(rows)
-    return sums / len(values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,10 +254,9 @@ class ConfidenceSet:
 def confidence_set(losses: ArrayLike, *, size: float = 0.10, resampling: Resampling = HOUSE) -> ConfidenceSet:
     """The model confidence set on daily `losses` (T, P): it holds the best policy with probability 1 - `size` at least.
 
-    arch's MCS with the range statistic ("R"). The test divides by the spread of each difference, so columns that differ
-    by a constant are settled before it: equal ones (to rounding) enter once and share the answer; one that is worse by
-    the same amount every day is out, with p = 0. A policy alone is its own set. arch keeps its draws: 8 bytes a day and
-    draw, 160 MB for 2,014 days.
+    By the range statistic. The test divides by the spread of each difference, so columns that differ by a constant are
+    settled before it: equal ones (to rounding) enter once and share the answer; one that is worse by the same amount
+    every day is out, with p = 0. A policy alone is its own set.
     Source : Hansen, Lunde and Nason (2011), The Model Confidence Set, Econometrica 79(2).
     Raises : DataError for losses that are not finite or fewer than two blocks; ConfigError for the size.
     """
@@ -325,25 +265,41 @@ def confidence_set(losses: ArrayLike, *, size: float = 0.10, resampling: Resampl
             f"the size of a confidence set lies between 0 and 1: found {shown(size)}. The default is 0.10."
         )
     columns = _columns(losses, "losses")
-    _refuse_too_few(len(columns), resampling)
+    resampling.refuse_too_few(len(columns))
     family, behind = _families(columns, _rounding("loss"))
     heads = np.unique(family)
     p = np.ones(columns.shape[1])
     if len(heads) > 1:
-        p[heads] = _mcs(columns[:, heads], size, resampling)
+        p[heads] = _mcs(columns[:, heads], resampling)
     p = np.where(behind, 0.0, p[family])
     return ConfidenceSet(frozen(p > size), frozen(p), size, resampling)
 
 
-def _mcs(losses: Array, size: float, resampling: Resampling) -> Array:
-    """(P,) p-values of arch's MCS for `losses` (T, P), no two columns of which differ by a constant."""
-    from arch.bootstrap import MCS  # 1.5 s to import
+def _mcs(losses: Array, resampling: Resampling) -> Array:
+    """(P,) p-values of the range test for `losses` (T, P), no two columns of which differ by a constant.
 
-    test = MCS(losses, size, resampling.reps, resampling.block, "R", "stationary", seed=resampling.seed)
-    test.compute()
-    p = np.empty(losses.shape[1])
-    for column, value in zip(test.pvalues.index, test.pvalues["Pvalue"], strict=True):
-        p[np.asarray(column, dtype=int)] = value  # equal means make arch name a column twice, as an array
+    The order in which policies leave does not depend on the largest difference of a draw: it is found first, and every
+    pair of policies is then looked at once, from the last that stay to the first that leaves.
+    Source : Hansen, Lunde and Nason (2011), section 3.1.2 (T_R and its elimination rule).
+    """
+    means = np.ascontiguousarray(losses.T).mean(axis=1)  # a row by itself: its sum does not depend on the others
+    away = np.ascontiguousarray(drawn_means(losses, resampling).T) - means[:, None]
+    apart, spread = means[:, None] - means, np.ones((len(means), len(means)))
+    for i, j in combinations(range(len(means)), 2):
+        spread[i, j] = spread[j, i] = np.sqrt(np.mean((away[i] - away[j]) ** 2))
+    ratio = apart / spread
+    stays, leaving, ranges = list(range(len(means))), [], []
+    while len(stays) > 1:
+        among = ratio[np.ix_(stays, stays)]
+        leaving.append(stays.pop(int(np.argmax(among.max(axis=1)))))
+        ranges.append(among.max())
+    p, drawn = np.ones(len(means)), np.zeros(away.shape[1])
+    for i, found in zip(reversed(leaving), reversed(ranges), strict=True):
+        for j in stays:
+            drawn = np.maximum(drawn, np.abs(away[i] - away[j]) / spread[i, j])
+        p[i] = np.mean(drawn > found)
+        stays.append(i)
+    p[leaving] = np.maximum.accumulate(p[leaving])
     return p
 
 
@@ -401,14 +357,6 @@ def _rounding(metric: str) -> float:
 
 def _without_rounding(differences: Array, rounding: float) -> Array:
     return np.where(np.abs(differences) <= rounding, 0.0, differences)
-
-
-def _refuse_too_few(days: int, resampling: Resampling) -> None:
-    if days < 2 * resampling.block:
-        raise DataError(
-            f"{days} days are too few to be drawn in blocks of {resampling.block} on average: two blocks at least are "
-            "needed. Take a longer test, or shorter blocks."
-        )
 
 
 def _named(names: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.evidence import Resampling, drawn_means
+from backtests.evaluation.block_draws import Resampling, drawn_means
 from backtests.evaluation.scores import Score
 from backtests.learned.warnings import drift_in
 from backtests.runs.folder import write_json

@@ -29,7 +29,6 @@ LIBRARIES = (
     "pandas",
     "numba",
     "scipy",
-    "arch",
     "torch",
     "stable-baselines3",
     "exchange_calendars",

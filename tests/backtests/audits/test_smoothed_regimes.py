@@ -15,7 +15,7 @@ from backtests.audits.smoothed_regimes import (
     on_dates,
 )
 from backtests.engine import backtest
-from backtests.evaluation.evidence import Resampling
+from backtests.evaluation.block_draws import Resampling
 from backtests.pages.interactive import probability_plot, wealth_plot
 from research.allocation import FixedWeights
 from research.errors import DataError

@@ -20,6 +20,7 @@ import psutil
 import pytest
 import yaml
 from commanded import ROOT, rebalance
+from distributed import Client
 
 from backtests.runs import tasks
 from backtests.sweeps import Plan, Setup, Strategic, sweep
@@ -104,7 +105,10 @@ def listening(process: psutil.Process) -> set[str]:
     return {c.laddr.ip for one in family for c in one.net_connections(kind="inet") if c.status == psutil.CONN_LISTEN}
 
 
-def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(tmp_path: Path, settings: Path) -> None:
+def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
+    tmp_path: Path, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "PATIENCE", 600.0)  # the commands compile first what is not compiled
     one, other = (machine(tmp_path / name, settings) for name in ("one", "other"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -122,8 +126,10 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
         one.running(first, "--workers", 1, "--port", port) as scheduler,
         dask.config.set(own),
         other.running(joined, "--workers", 1) as workers,
-        tasks.connected(address, workers=2),
+        tasks.connected(address, workers=2) as client,
     ):
+        assert isinstance(client, Client)
+        assert [*client.nthreads().values()] == [1, 1]
         subprocess.run(one.command(swept), cwd=one.folder, env=one.environment, check=True, capture_output=True)
         assert listening(scheduler) == {"127.0.0.1"}
         assert "127.0.0.1" in listening(workers)

@@ -66,7 +66,7 @@ def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
     assert manifest["seeds"] == {"rl": [1]}
     assert manifest["cards"] == {"rl": CARD}
     assert len(manifest["fingerprint"]) == 64
-    assert {"numpy", "torch", "arch"} <= set(manifest["versions"])
+    assert {"numpy", "torch", "scipy"} <= set(manifest["versions"])
     assert set(manifest["times"]) == {"started", "ended", "seconds"}
 
 

@@ -11,7 +11,7 @@ import pytest
 from backtests.comparison.candidates import fit
 from backtests.comparison.comparison import Comparison, compare
 from backtests.comparison.recommendation import recommend
-from backtests.evaluation.evidence import Resampling
+from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score
 from research.errors import ConfigError

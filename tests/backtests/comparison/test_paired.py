@@ -128,6 +128,9 @@ def test_what_cannot_be_compared_is_refused(paired: PairedBacktests) -> None:
     with pytest.raises(ConfigError, match="reference is 'quarterly': name one of the backtests: monthly, band, tilted"):
         compare(paired.backtests, reference="quarterly")
     with pytest.raises(ConfigError, match="only and rl_seeds: only a portfolio's candidates are fitted"):
-        compare(paired.backtests, only=["monthly"], rl_seeds=2)  # type: ignore[call-overload]
+        compare(paired.backtests, only=[], rl_seeds=2)  # type: ignore[call-overload]
+    for wrong in (-1.0, float("nan"), "x"):
+        with pytest.raises(ConfigError, match=r"tracking_penalty is .*: give the price of tracking error"):
+            compare(paired.backtests, tracking_penalty=wrong)  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match=r"tracking_penalty is 2\.0: set tracking_penalty in"):
         compare(load_portfolio(FILE), tracking_penalty=2.0)  # type: ignore[call-overload]

@@ -4,16 +4,15 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from drawn_rows import rows_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from backtests.evaluation import evidence as module
+from backtests.evaluation.block_draws import Resampling, drawn_means
 from backtests.evaluation.evidence import (
     Evidence,
-    Resampling,
     confidence_set,
-    drawn_means,
     half_width,
     holm,
     paired_evidence,
@@ -42,74 +41,57 @@ def weighed(names, losses, returns, cash, resampling: Resampling = FEW, **change
 # the draws
 
 
-def test_rows_are_those_of_arch() -> None:
-    from arch.bootstrap import StationaryBootstrap
+def figures_of(losses, returns, cash):
+    """(3, P) J, growth and Sharpe ratio of the policies of `made`, by plain formulas; 600 calendar days."""
+    excess = returns - cash[:, None]
+    growth = np.prod(1 + returns, axis=0) ** (365.25 / 600) - 1
+    sharpe = excess.mean(axis=0) / excess.std(axis=0, ddof=1) * np.sqrt(252)
+    return np.array([losses.mean(axis=0), growth, sharpe])
 
-    settings = Resampling(block=20, reps=module.BATCH + 3, seed=11)
-    ours = np.concatenate(list(settings.rows(60)))
-    theirs = [data[0][0] for data in StationaryBootstrap(20, np.arange(60), seed=11).bootstrap(settings.reps)]
-    assert (ours == np.array(theirs)).all()
 
-
-def test_intervals_are_those_of_arch() -> None:
-    """One pair, every metric, by arch's own conf_int and plain formulas over resampled rows."""
-    from arch.bootstrap import StationaryBootstrap
-
+def test_intervals_are_those_of_drawn_days() -> None:
+    """One pair, every metric, by plain formulas over the rows of each draw."""
     names, losses, returns, cash = made(2)
     days = len(cash)
     found = weighed(names, losses, returns, cash, span_days=600)
-
-    def figures(losses, returns, cash):
-        excess = returns - cash[:, None]
-        growth = np.prod(1 + returns, axis=0) ** (365.25 / 600) - 1
-        sharpe = excess.mean(axis=0) / excess.std(axis=0, ddof=1) * np.sqrt(252)
-        return np.array([losses.mean(axis=0), growth, sharpe])
-
-    def differences(*data):
-        return figures(*data) @ [-1.0, 1.0]
-
-    def arch_interval(statistic):
-        bootstrap = StationaryBootstrap(20, losses, returns, cash, seed=FEW.seed)
-        return bootstrap.conf_int(statistic, FEW.reps, method="percentile", size=0.95)
-
-    own = arch_interval(lambda *data: figures(*data)[:, 1])
-    bootstrap = StationaryBootstrap(20, losses, returns, cash, seed=FEW.seed)
-    drawn, estimated = bootstrap.apply(differences, FEW.reps), differences(losses, returns, cash)
-    far = np.quantile(np.abs(drawn - estimated), 0.95, axis=0)
-    tail = (1 + (np.abs(drawn - estimated) >= np.abs(estimated)).sum(axis=0)) / (FEW.reps + 1)
+    drawn = np.array([figures_of(losses[rows], returns[rows], cash[rows]) for rows in rows_of(days, FEW)])
+    estimated, differences = figures_of(losses, returns, cash), drawn @ [-1.0, 1.0]
+    apart = estimated @ [-1.0, 1.0]
+    own = np.quantile(drawn[:, :, 1], [0.025, 0.975], axis=0)
+    far = np.quantile(np.abs(differences - apart), 0.95, axis=0)
+    tail = (1 + (np.abs(differences - apart) >= np.abs(apart)).sum(axis=0)) / (FEW.reps + 1)
     for m, metric in enumerate(METRICS):
         figure, difference = found.figures(metric)["p1"], found.differences(metric)["p1"]
         assert [figure.lower, figure.upper] == pytest.approx(own[:, m], rel=1e-9)
-        between = [estimated[m] - far[m], estimated[m] + far[m]]
+        between = [apart[m] - far[m], apart[m] + far[m]]
         assert [difference.lower, difference.upper] == pytest.approx(between, rel=1e-9)
-        assert difference.value == pytest.approx(estimated[m], rel=1e-9)
+        assert difference.value == pytest.approx(apart[m], rel=1e-9)
         assert difference.p == pytest.approx(tail[m], rel=1e-12)
-        assert figure.value == pytest.approx(figures(losses, returns, cash)[m, 1], rel=1e-10)
+        assert figure.value == pytest.approx(estimated[m, 1], rel=1e-10)
     assert found.days == days
 
 
-def test_the_draws_have_the_variance_of_politis_and_romano() -> None:
-    """Given the data: (c0 + 2 sum (1 - i/T) (1 - 1/block)^i c_i) / T with circular autocovariances (1994, Lemma 1)."""
-    days, block = 300, 10
-    rng = np.random.default_rng(5)
-    x = np.zeros(days)
-    for t in range(1, days):
-        x[t] = 0.6 * x[t - 1] + rng.standard_normal()
-    x -= x.mean()
-    lags = np.arange(days)
-    circular = np.array([x @ np.roll(x, -i) for i in lags]) / days
-    weights = np.where(lags == 0, 1.0, 2.0 * (1 - lags / days) * (1 - 1 / block) ** lags)
-    exact = weights @ circular / days
-    drawn = drawn_means(x[:, None], Resampling(block=block, reps=10_000, seed=1))
-    assert np.mean(drawn**2) == pytest.approx(exact, rel=0.05)  # 10,000 draws know a variance to 1.4 %
-    assert exact > 2.0 * circular[0] / days  # and days that hang together are not taken for independent ones
+def test_intervals_are_those_of_arch() -> None:
+    """Other draws of the same law, by arch's own conf_int: ends within four of the standard errors of both quantiles.
 
+    A quantile at 2.5 % of n normal draws has an error of sqrt(0.025 · 0.975 / n) / φ(1.96) = 2.67 / sqrt(n) deviations.
+    """
+    from arch.bootstrap import StationaryBootstrap
 
-def test_draws_do_not_depend_on_how_many_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    columns = made(3)[1]
-    whole = drawn_means(columns, FEW)
-    monkeypatch.setattr(module, "BATCH", 7)
-    assert (drawn_means(columns, FEW) == whole).all()
+    names, losses, returns, cash = made(2)
+    found = weighed(names, losses, returns, cash, Resampling(reps=20_000), span_days=600)
+    bootstrap = StationaryBootstrap(20, losses, returns, cash, seed=3)
+
+    def whole(*data):
+        figures = figures_of(*data)
+        return np.concatenate([figures[:, 1], figures @ [-1.0, 1.0]])
+
+    ends = bootstrap.conf_int(whole, 4_000, method="percentile", size=0.95)
+    error = 4 * 2.67 * np.sqrt(1 / 4_000 + 1 / 20_000) * (ends[1] - ends[0]) / (2 * 1.96)
+    for m, metric in enumerate(METRICS):
+        figure, difference = found.figures(metric)["p1"], found.draws[metric] @ [-1.0, 1.0]
+        assert np.abs([figure.lower, figure.upper] - ends[:, m]).max() < error[m]
+        assert np.abs(np.quantile(difference, [0.025, 0.975]) - ends[:, 3 + m]).max() < error[3 + m]
 
 
 # the figures
@@ -320,15 +302,35 @@ def test_the_confidence_set_loses_the_best_no_oftener_than_it_says() -> None:
 
 
 def test_the_confidence_set_is_that_of_arch_where_no_two_are_alike() -> None:
+    """Other draws of the same law: p within four standard errors of both."""
     from arch.bootstrap import MCS
 
-    losses = made(5)[1] + np.linspace(0, 1.5, 5)
-    test = MCS(losses, 0.10, reps=FEW.reps, block_size=20, method="R", bootstrap="stationary", seed=FEW.seed)
+    losses, reps = made(5)[1] + np.linspace(0, 1.5, 5), 4_000
+    test = MCS(losses, 0.10, reps=reps, block_size=20, method="R", bootstrap="stationary", seed=3)
     test.compute()
-    found = confidence_set(losses, resampling=FEW)
-    assert found.p.tolist() == test.pvalues["Pvalue"].sort_index().tolist()
+    found, theirs = confidence_set(losses), test.pvalues["Pvalue"].sort_index().to_numpy()
+    error = np.sqrt(theirs * (1 - theirs) * (1 / reps + 1 / 10_000))
+    assert (np.abs(found.p - theirs) <= 4 * error + 1e-3).all()
     assert np.flatnonzero(found.included).tolist() == test.included
     assert not found.included.all()
+
+
+def test_the_confidence_set_is_that_of_a_plain_loop() -> None:
+    """The largest studentised difference of those still in, the worst leaves; on the same draws."""
+    losses = made(6, seed=3)[1] + np.linspace(0, 1.2, 6)
+    means, drawn = losses.mean(axis=0), drawn_means(losses, FEW)
+    apart = means[:, None] - means
+    away = drawn[:, :, None] - drawn[:, None, :] - apart
+    spread = np.sqrt((away**2).mean(axis=0)) + np.eye(6)
+    stays, p, largest = list(range(6)), np.ones(6), 0.0
+    while len(stays) > 1:
+        among = np.ix_(stays, stays)
+        ratio, simulated = (apart / spread)[among], np.abs(away / spread)[:, among[0], among[1]].max(axis=(1, 2))
+        largest = max(largest, np.mean(simulated > ratio.max()))
+        worst = stays[int(np.argmax(ratio.max(axis=1)))]
+        p[worst] = largest
+        stays.remove(worst)
+    assert confidence_set(losses, resampling=FEW).p == pytest.approx(p, abs=1.5 / FEW.reps)
 
 
 def test_policies_that_are_alike_share_the_answer_and_change_no_other() -> None:

@@ -13,7 +13,8 @@ from backtests.comparison.comparison import Comparison, compare
 from backtests.comparison.text import comparison_text
 from backtests.engine import backtest
 from backtests.evaluation.backtest_figures import backtest_table
-from backtests.evaluation.evidence import Resampling, paired_evidence
+from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.evidence import paired_evidence
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import score
 from backtests.evaluation.words import distinguished, finding

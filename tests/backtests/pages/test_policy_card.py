@@ -14,7 +14,7 @@ from learned import COSTS, PENALTY, YEAR, carded, two_lines
 
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.evidence import drawn_means
+from backtests.evaluation.block_draws import drawn_means
 from backtests.evaluation.scores import score
 from backtests.learned.partial_dependence import distance_outside, trade_sizes, width_multiples
 from backtests.learned.results import DRAWS, RESULTS, read_policies, results_of, write_results
