@@ -84,15 +84,24 @@ class LookAhead:
         return PASSED if self.table["decisions"].iloc[-1] else IDLE
 
     @property
+    def checked(self) -> str:
+        """The days checked, in words."""
+        if (self.table["kind"] == GIVEN).all():
+            return counted(len(self.table), "day")
+        return f"{len(self.table):,} of {self.days:,} decision days"
+
+    @property
+    def peek(self) -> str:
+        """The peek of which `power` is the probability to be found, in words."""
+        every = "one kind of decision day" if self.whole else "every decision day"
+        return f"a one-day peek on {'these days' if (self.table['kind'] == GIVEN).all() else every}"
+
+    @property
     def scope(self) -> str:
         """The days checked and the power, in words."""
-        every = "one kind of decision day" if self.whole else "every decision day"
-        checked = f"{len(self.table):,} of {self.days:,} decision days"
-        if (self.table["kind"] == GIVEN).all():
-            every, checked = "these days", counted(len(self.table), "day")
         return (
-            f"{checked}, {len(FUTURES)} futures each; a one-day peek on {every} would have been found with "
-            f"probability {self.probability} or more"
+            f"{self.checked}, {len(FUTURES)} futures each; {self.peek} would have been found with probability "
+            f"{self.probability} or more"
         )
 
     @property

@@ -55,13 +55,13 @@ def sheet_line(comparison: "Comparison") -> str:
     """One line: the look-ahead test of the recommended policy, or of the reference, on few days; where to find more."""
     recommended = comparison.recommendation.policy
     name = recommended or comparison.reference
-    policy, who = comparison.fitted[name].policy, f"{name}, the {'recommended policy' if recommended else 'reference'}"
+    policy, who = comparison.fitted[name].policy, name if recommended else f"{name}, the reference"
     tested = len(comparison.backtests[name].net_returns)
     sessions = None if compiled_rule(policy) is not None or tested <= SESSIONS else SESSIONS
     try:
         found = audit_policy(comparison.portfolio, lambda _: policy, ON_SHEET, sessions)
     except ConfigError as error:  # of a test that is too short for it
         return f"not available for {who}: {error}"
-    where = "" if sessions is None else f", in the first {sessions} days of the test"
-    checked = f" ({found.scope})" if found.result == PASSED else ""
-    return f"{who}{where}: {found.result}{checked}. All policies, on more days: rebalance audit."
+    where = "" if sessions is None else f" of the first {sessions} test days"
+    checked = f", on {found.checked}{where}; finds {found.peek} with probability {found.probability}"
+    return f"{who}: {found.result}{checked * (found.result == PASSED)}. For all policies: rebalance audit"

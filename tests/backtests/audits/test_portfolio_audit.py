@@ -80,17 +80,15 @@ def of(portfolio: Portfolio, policy: Rule, recommended: str | None) -> str:
 
 
 def test_a_sheet_says_which_policy_was_audited_and_on_what(portfolio: Portfolio) -> None:
-    power = "a one-day peek on every decision day would have been found with probability 0.998 or more"
+    power = "finds a one-day peek on every decision day with probability 0.998. For all policies: rebalance audit"
     assert of(portfolio, portfolio.policies["threshold"], "one") == (
-        f"one, the recommended policy: passed (3 of 2,765 decision days, 3 futures each; {power}). All policies, on "
-        "more days: rebalance audit."
+        f"one: passed, on 3 of 2,765 decision days; {power}"
     )
     assert of(portfolio, Counts(portfolio.strategic), None) == (
-        f"one, the reference, in the first {SESSIONS} days of the test: passed (3 of 498 decision days, 3 futures "
-        f"each; {power}). All policies, on more days: rebalance audit."
+        f"one, the reference: passed, on 3 of 498 decision days of the first {SESSIONS} test days; {power}"
     )
     short = replace(portfolio, test_start=portfolio.market.dates[-2])
-    assert of(short, portfolio.policies["threshold"], "one").startswith("not available for one, the recommended policy")
+    assert of(short, portfolio.policies["threshold"], "one").startswith("not available for one: ")
 
 
 def test_the_power_is_that_of_the_kind_with_the_fewest_days() -> None:
