@@ -35,6 +35,7 @@ MOST_WORKERS = 1_024  # of one machine
 AHEAD = 3  # tasks a worker that are submitted at a time
 RETRIES = 3  # of a task whose worker died
 PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
+LONGEST = 600.0  # seconds that are spent on one attempt to bring a result
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
 START = (
     "Start one with `rebalance cluster`, and give the address that it prints, such as tcp://127.0.0.1:8786. Whoever "
@@ -255,10 +256,10 @@ def as_they_finish(
     submit  : starts a task; gives its future, or Dask's, which gets a result again that was lost with its worker.
     tasks   : in the order in which they are started; no more are drawn than are submitted.
     workers : number of workers, or a function that says how many there are now.
-    gone    : asked now and then while nothing finishes; true twice in a row, the workers are given up.
+    gone    : asked now and then while no result arrives; true twice in a row, the workers are given up.
     Raises  : TimeoutError where the workers are given up; what a task raises.
     """
-    rest, running, away = iter(tasks), dict[Future[Result], Task](), 0
+    rest, running, away, wait = iter(tasks), dict[Future[Result], Task](), 0, PATIENCE / 2
     done: SimpleQueue[Future[Result]] = SimpleQueue()
     try:
         while True:
@@ -269,15 +270,22 @@ def as_they_finish(
                 future.add_done_callback(done.put)
             if not running:
                 return
+            finished = None
             try:
-                future = done.get(timeout=PATIENCE / 2)
-            except Empty:
+                finished = done.get(timeout=PATIENCE / 2)
+                result = finished.result(timeout=wait)
+            except (Empty, TimeoutError):
+                if finished is not None:
+                    if getattr(finished, "status", "error") == "error":  # what the task raised
+                        raise
+                    done.put(finished)  # its result was lost with its worker, or is long on its way
+                    wait = min(2 * wait, LONGEST)
                 away = away + 1 if gone() else 0
                 if away >= 2:
                     raise TimeoutError("no workers are left") from None
                 continue
-            away = 0
-            yield running.pop(future), future.result()
+            away, wait = 0, PATIENCE / 2
+            yield running.pop(finished), result
     finally:
         for future in running:
             future.cancel()
