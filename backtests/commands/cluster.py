@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from backtests.runs.tasks import PATIENCE, check_certificate, check_workers, connected
+from backtests.runs.tasks import DEATHS, PATIENCE, check_certificate, check_workers, connected
 from research.arguments import refuse
 from research.errors import ConfigError
 
@@ -29,6 +29,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
     workers : processes of one thread, or None for one a core; 0 starts the scheduler alone.
     Raises  : ConfigError for an address without a certificate, and where the port is taken.
     """
+    import dask
     from distributed import LocalCluster, Security
 
     count, here = _count(workers), _is_here(host)
@@ -37,11 +38,12 @@ def serve(host: str, port: int, workers: int | None) -> None:
         for role in ("scheduler", "worker"):
             check_certificate(f"a cluster on {host}", role)
     try:
-        cluster = LocalCluster(
-            n_workers=count, threads_per_worker=1, host=host, scheduler_port=port,
-            protocol="tls" if safe else "tcp", security=Security() if safe else None,
-            dashboard_address=PAGES, worker_dashboard_address=PAGES,
-        )  # fmt: skip
+        with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
+            cluster = LocalCluster(
+                n_workers=count, threads_per_worker=1, host=host, scheduler_port=port,
+                protocol="tls" if safe else "tcp", security=Security() if safe else None,
+                dashboard_address=PAGES, worker_dashboard_address=PAGES,
+            )  # fmt: skip
     except (OSError, RuntimeError) as failed:
         error: BaseException = failed
         while error.__cause__ is not None:

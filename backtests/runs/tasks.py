@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
@@ -33,7 +33,7 @@ EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a
 SHOWN = 6  # of the settings that differ
 MOST_WORKERS = 1_024  # of one machine
 AHEAD = 3  # tasks a worker that are submitted at a time
-RETRIES = 3  # of a task whose worker died
+DEATHS = 3  # of workers that a task may have been running on, for each of which it is begun again
 PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
 LONGEST = 600.0  # seconds that are spent on one attempt to bring a result
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
@@ -135,14 +135,33 @@ def _work(task: Any) -> Any:
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[tuple[Any, Executor]]:
-    """A client of the Dask cluster at an address, and its executor: a task whose worker dies goes to another one.
+def cluster(address: str) -> Iterator[Any]:
+    """A client of the Dask cluster at an address.
 
     Raises : ConfigError where no cluster answers or it has no workers, and where it goes away within the block; what a
     task raised is left as it is.
     """
     with connected(address) as client, failure_explained(client, address):
-        yield client, client.get_executor(retries=RETRIES, pure=False)
+        yield client
+
+
+def on_client(
+    client: Any, function: Callable[..., Result], *common: Any, tasks: Iterable[Task]
+) -> Iterator[tuple[Task, Result]]:
+    """Tasks with their results as they finish, from the workers of a Dask cluster, as many as there are at the time.
+
+    client   : of the cluster. Its scheduler gives a task whose worker dies to another one; what a task raises ends all.
+    function : called with what is common, then a task.
+    common   : the first arguments; a future among them becomes its result, on each worker once.
+    tasks    : in the order in which they are started.
+    Raises   : TimeoutError where no workers are left; what a task raises.
+    """
+
+    def submit(task: Task) -> "Future[Result]":
+        submitted: Future[Result] = client.submit(function, *common, task, pure=False)
+        return submitted
+
+    yield from as_they_finish(submit, tasks, threads_of(client), lambda: is_gone(client))
 
 
 @contextmanager

@@ -75,8 +75,7 @@ def test_a_cluster_gives_the_same_files(whole: Path, tmp_path: Path) -> None:
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        pool = client.get_executor(pure=False)
-        made = study(few, tmp_path, TINY, executor=pool, progress=False)
+        made = study(few, tmp_path, TINY, client=client, progress=False)
     assert files(tmp_path) == {name: bits for name, bits in files(whole).items() if name[:-5] in NAMES[:2]}
     assert set(made.table["case"]) == set(NAMES[:2])
 

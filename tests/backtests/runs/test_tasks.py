@@ -4,6 +4,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from distributed import LocalCluster, wait
 
 from backtests.runs import tasks
 from backtests.runs.tasks import AHEAD, as_they_finish, in_processes, in_threads
+from research.errors import ConfigError, PolicyError
 
 MANY = 60
 
@@ -18,9 +20,9 @@ MANY = 60
 def on_cluster(function: Callable[[Any], Any], given: Iterable[Any], workers: int) -> Iterator[tuple[Any, Any]]:
     with (
         LocalCluster(n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=":0") as here,
-        tasks.cluster(here.scheduler_address) as (client, pool),
+        tasks.cluster(here.scheduler_address) as client,
     ):
-        yield from as_they_finish(lambda task: pool.submit(function, task), given, tasks.threads_of(client))
+        yield from tasks.on_client(client, function, tasks=given)
 
 
 @pytest.mark.parametrize("pool", [in_threads, in_processes, on_cluster])
@@ -150,5 +152,18 @@ def test_a_timeout_that_a_task_raises_is_its_own() -> None:
         raise TimeoutError(f"task {task} waited for a file")
 
     for pool in (in_threads, on_cluster):
-        with pytest.raises((TimeoutError, tasks.ConfigError), match="task 1 waited for a file"):
+        with pytest.raises((TimeoutError, ConfigError), match="task 1 waited for a file"):
             list(pool(late, [1], 1))
+
+
+def test_a_task_that_raises_is_not_repeated_on_a_cluster(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+
+    def work(task: int) -> None:
+        with calls.open("a") as log:
+            log.write("1")
+        raise PolicyError("a configuration that cannot go on")
+
+    with pytest.raises(PolicyError, match="cannot go on"):
+        list(on_cluster(work, [1], 1))
+    assert calls.read_text() == "1"
