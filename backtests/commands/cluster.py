@@ -29,7 +29,6 @@ def serve(host: str, port: int, workers: int | None) -> None:
     workers : processes of one thread, or None for one a core; 0 starts the scheduler alone.
     Raises  : ConfigError for an address without a certificate, and where the port is taken.
     """
-    import dask
     from distributed import LocalCluster, Security
 
     from backtests.commands.compile_kernels import compile_kernels
@@ -41,18 +40,18 @@ def serve(host: str, port: int, workers: int | None) -> None:
             check_certificate(f"a cluster on {host}", role)
     compile_kernels()
     try:
-        with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
-            cluster = LocalCluster(
-                n_workers=count, threads_per_worker=1, host=host, scheduler_port=port,
-                protocol="tls" if safe else "tcp", security=Security() if safe else None,
-                dashboard_address=PAGES, worker_dashboard_address=PAGES,
-            )  # fmt: skip
+        cluster = LocalCluster(
+            n_workers=count, threads_per_worker=1, host=host, scheduler_port=port,
+            protocol="tls" if safe else "tcp", security=Security() if safe else None,
+            dashboard_address=PAGES, worker_dashboard_address=PAGES,
+        )  # fmt: skip
     except (OSError, RuntimeError) as failed:
         error: BaseException = failed
         while error.__cause__ is not None:
             error = error.__cause__
         raise ConfigError(f"no cluster starts on {host}, port {port}: {error}. Give another --port.") from error
     with cluster:
+        cluster.scheduler.allowed_failures = DEATHS
         address = cluster.scheduler_address
         print(f"{count} workers. In other commands: --cluster {address}", flush=True)
         print(f"More workers, on {'this machine' if here else 'any machine'}: rebalance cluster {address}", flush=True)
