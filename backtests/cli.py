@@ -234,9 +234,7 @@ def cluster(
     """Start a Dask cluster for `--cluster` on this machine, or, with ADDRESS, workers for one that is running."""
     with _starting():
         from backtests.commands.cluster import HERE, join, serve
-        from backtests.commands.compile_kernels import compile_kernels
 
-    compile_kernels()
     if address:
         join(address, host, workers)
     serve(host or HERE, port, workers)

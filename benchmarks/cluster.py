@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 WORKERS, SMALL, PARTS = 64, 64, 2_000  # processes, configurations of a part, parts
 FEW, MANY = 1_000, 100_000  # tasks that do nothing
+CARRIERS = 4  # workers that send chunks: more of them would keep one another waiting for the few cores
 CARRIED = {1_024: 400, MOST: 100}  # chunks, by their configurations, of ROW bytes each
 ROW = 100  # bytes of a configuration on disk
 START = 240.0  # seconds until all workers are there: they share few cores
@@ -207,14 +208,16 @@ def main() -> None:
     rows, alone = {}, played_alone(PARTS)
     with started(WORKERS) as (address, scheduler):
         rows[f"{PARTS:,} parts of {SMALL}, a worker killed"] = against(alone, WORKERS, address, scheduler)
-        for size, count in CARRIED.items():
-            rows[f"{count} chunks of {size:,}, written"] = carried(count, ROW * size, address, scheduler)
         prepared, _ = small_sweep(1)
         for count in (FEW, MANY):
             idle = [Part(k, k + 1) for k in range(count)]
             done = measure(prepared, idle, nothing, lambda _, found: found == b"", address, scheduler)
             rows[f"{count:,} tasks of no work"] = done
         whole, shared = memory_of_workers(address)
+    with started(CARRIERS) as (address, scheduler):
+        for size, count in CARRIED.items():
+            name = f"{count} chunks of {size:,}, written, {CARRIERS} workers"
+            rows[name] = carried(count, ROW * size, address, scheduler)
     sent, markets = packed((prepared, run_part))
     show(
         f"{WORKERS} workers of one thread on {os.cpu_count()} cores",

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from backtests.runs.tasks import PATIENCE, check_certificate, check_workers, connected
+from backtests.runs.tasks import DEATHS, PATIENCE, check_certificate, check_workers, connected
 from research.arguments import refuse
 from research.errors import ConfigError
 
@@ -22,7 +22,7 @@ PAGES = f"{HERE}:0"  # what Dask shows of itself, without encryption
 
 
 def serve(host: str, port: int, workers: int | None) -> None:
-    """Start a scheduler and workers on this machine, say how to use them, and stay until a signal ends the command.
+    """Compile, start a scheduler and workers on this machine, say how to use them, and stay until a signal.
 
     host    : address on which they listen; any but 127.0.0.1 takes TLS, which needs certificates.
     port    : of the scheduler.
@@ -31,11 +31,14 @@ def serve(host: str, port: int, workers: int | None) -> None:
     """
     from distributed import LocalCluster, Security
 
+    from backtests.commands.compile_kernels import compile_kernels
+
     count, here = _count(workers), _is_here(host)
     safe = not here or bool(Security().require_encryption)
     if safe:
         for role in ("scheduler", "worker"):
             check_certificate(f"a cluster on {host}", role)
+    compile_kernels()
     try:
         cluster = LocalCluster(
             n_workers=count, threads_per_worker=1, host=host, scheduler_port=port,
@@ -48,6 +51,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
             error = error.__cause__
         raise ConfigError(f"no cluster starts on {host}, port {port}: {error}. Give another --port.") from error
     with cluster:
+        cluster.scheduler.allowed_failures = DEATHS
         address = cluster.scheduler_address
         print(f"{count} workers. In other commands: --cluster {address}", flush=True)
         print(f"More workers, on {'this machine' if here else 'any machine'}: rebalance cluster {address}", flush=True)
@@ -55,14 +59,18 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
 
 def join(address: str, host: str, workers: int | None) -> NoReturn:
-    """Become the workers of this machine for the scheduler at an address, until it ends or a signal ends the command.
+    """Compile, and become the workers of this machine for the scheduler at an address, until it or a signal ends that.
 
     address : such as tls://10.0.0.1:8786.
     host    : address on which they listen.
     workers : processes of one thread, or None for one a core.
-    Raises  : ConfigError for an address that is none, or not safe, and where no scheduler answers.
+    Raises  : ConfigError for no workers, an address that is none, or not safe, and where no scheduler answers.
     """
+    from backtests.commands.compile_kernels import compile_kernels
+
     count, parts = _count(workers), urlsplit(address)
+    if not count:
+        refuse("--workers is", workers, "with ADDRESS the command is nothing but workers: give at least 1.")
     if parts.scheme not in ("tcp", "tls") or not parts.hostname:
         refuse("ADDRESS is", address, "give that of a scheduler, such as tls://10.0.0.1:8786.")
     if parts.scheme == "tcp" and not (_is_here(parts.hostname) and _is_here(host or HERE)):
@@ -72,6 +80,7 @@ def join(address: str, host: str, workers: int | None) -> NoReturn:
         )
     if parts.scheme == "tls":
         check_certificate(f"the cluster at {address}", "worker")
+    compile_kernels()
     with connected(address, workers=0):
         pass
     listen = host or (HERE if _is_here(parts.hostname) else "")

@@ -11,7 +11,6 @@ import os
 import platform
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -127,7 +126,7 @@ def study(
     budget: Budget | None = None,
     *,
     workers: int = 1,
-    executor: Executor | None = None,
+    client: Any = None,
     progress: bool = True,
     fresh: bool = False,
 ) -> Study:
@@ -137,7 +136,7 @@ def study(
     folder   : None keeps nothing.
     budget   : of training and tuning.
     workers  : processes of our own, a case each.
-    executor : someone else's processes instead, such as a cluster's, of one thread each.
+    client   : of a Dask cluster instead, whose workers have one thread each.
     progress : show a bar.
     fresh    : play all of them anew.
     Raises   : ConfigError for no cases, workers below one, and a folder with a case that was made from anything else.
@@ -154,7 +153,7 @@ def study(
     found = {} if fresh or folder is None else finished(folder, origins)
     left = sorted((one for one in cases if one not in found), key=lambda one: -weight(one, budget))
     with bar(len(cases), "study", "cases", done=len(found), shown=progress) as done:
-        for one, result in _results(left, budget, workers, executor):
+        for one, result in _results(left, budget, workers, client):
             found[one] = {"made_from": origins[one], **result}
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -230,13 +229,13 @@ def run(
     """
     cases = [case(name) for name in names] or list(exposure_cases() if EXPOSURE in budget.steps else all_cases())
     if cluster:
-        with tasks.cluster(cluster) as (client, pool):
+        with tasks.cluster(cluster) as client:
             if max(client.nthreads().values()) > 1:
                 raise ConfigError(
                     f"the workers at {cluster} have several threads, but random draws of learners are shared "
                     f"between threads. Start workers of one thread each: rebalance cluster {cluster}"
                 )
-            made = study(cases, folder, budget, executor=pool, fresh=fresh)
+            made = study(cases, folder, budget, client=client, fresh=fresh)
     else:
         made = study(cases, folder, budget, workers=workers, fresh=fresh)
     _together(folder, budget, made.manifest["made_from"]["code"]).save(folder)
@@ -256,13 +255,11 @@ def _together(folder: Path, budget: Budget, code: str) -> Study:
 # -- workers ---------------------------------------------------------------------------------------------------------
 
 
-def _results(
-    cases: Sequence[Case], budget: Budget, workers: int, executor: Executor | None
-) -> Iterator[tuple[Case, dict[str, Any]]]:
+def _results(cases: Sequence[Case], budget: Budget, workers: int, client: Any) -> Iterator[tuple[Case, dict[str, Any]]]:
     """Cases with their results, as they finish."""
     run_there = partial(_run_there, budget, tasks.code_now(), {one.name: one.market.fingerprint for one in cases})
-    if executor is not None:
-        yield from tasks.as_they_finish(lambda one: executor.submit(run_there, one), cases, len(cases))
+    if client is not None:
+        yield from tasks.on_client(client, run_there, tasks=cases)
     elif workers == 1 or len(cases) < 2:
         yield from ((one, run_case(one, budget)) for one in cases)
     else:

@@ -2,14 +2,16 @@
 
 A record is sent with the fingerprint in place of each market. A machine keeps the markets that it has had in
 `data/cache/markets`, by fingerprint, for all its workers and all later work. One that it does not have it gets from the
-scheduler of the cluster, where whoever sent the record offers it. Whatever the way, a market is used only if its values
-have the fingerprint that was asked for. Like the compiled code beside it, the cache is read as code: it belongs to the
-user alone.
+scheduler of the cluster, where whoever sent the record offers it for as long as they are connected. Whatever the way, a
+market is used only if its values have the fingerprint that was asked for. The cache is read by pickle, as code is: a
+folder in which anybody else may write is refused.
 """
 
 import io
+import os
 import pickle
 import socket
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -24,6 +26,7 @@ from research.files import locked, write_whole
 from research.market import Market
 
 KEPT = ROOT / "data" / "cache" / "markets"
+OFFER = "markets of "  # before the id of the client that offers them
 
 
 class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
@@ -75,7 +78,8 @@ def offered(client: Any, markets: Mapping[str, bytes]) -> Iterator[str]:
     client  : of the cluster.
     markets : pickled, by fingerprint. The scheduler holds one copy of them within the block.
     """
-    key = f"markets of {client.id}"
+    key = OFFER + client.id
+    client.register_plugin(_letting_go(OFFER))
     client.set_metadata(key, dict(markets))
     try:
         yield key
@@ -84,27 +88,54 @@ def offered(client: Any, markets: Mapping[str, bytes]) -> Iterator[str]:
             client.set_metadata(key, {})
 
 
+def _letting_go(offer: str) -> Any:
+    """A plugin of a scheduler: it forgets what a client offered when the client leaves, or is killed.
+
+    Its class is made here, so that it is sent whole: the scheduler imports nothing of ours.
+    """
+    from distributed import SchedulerPlugin
+
+    class LettingGo(SchedulerPlugin):
+        name, idempotent = "letting go of markets", True
+
+        def remove_client(self, scheduler: Any, client: str) -> None:
+            scheduler.task_metadata.pop(offer + client, None)
+
+    return LettingGo()
+
+
 def market_of(fingerprint: str, key: str) -> Market:
     """A market by its fingerprint: from this machine's cache, or else, once, from the scheduler.
 
     fingerprint : sha256, hex.
     key         : under which it is offered.
-    Raises      : DataError where nobody offers it.
+    Raises      : DataError where nobody offers it, and where others may write in the cache.
     """
     place = KEPT / fingerprint
-    found = _read(place, fingerprint)
-    if found is not None:
-        return found
     try:
-        KEPT.mkdir(parents=True, exist_ok=True)
+        KEPT.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_shared(KEPT)
+        found = _read(place, fingerprint)
+        if found is not None:
+            return found
         with locked(KEPT / f".{fingerprint}.lock", wait=True):  # one worker asks, the others of this machine wait
             found = _read(place, fingerprint)
             if found is None:
                 content, found = _asked(fingerprint, key)
                 write_whole(place, content)
     except OSError:  # nothing can be kept here
-        found = found or _asked(fingerprint, key)[1]
+        _, found = _asked(fingerprint, key)
     return found
+
+
+def _refuse_shared(folder: Path) -> None:
+    """Raise DataError for a folder in which anybody but this user may write."""
+    about = folder.stat()
+    if about.st_uid != os.geteuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise DataError(
+            f"{folder} on {socket.gethostname()} has owner {about.st_uid} and mode {stat.filemode(about.st_mode)}: "
+            "others could put code there, which would be run. Delete it; it is made again, for this user alone."
+        )
 
 
 def _read(place: Path, fingerprint: str) -> Market | None:

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
@@ -33,8 +33,9 @@ EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a
 SHOWN = 6  # of the settings that differ
 MOST_WORKERS = 1_024  # of one machine
 AHEAD = 3  # tasks a worker that are submitted at a time
-RETRIES = 3  # of a task whose worker died
+DEATHS = 3  # of workers that a task may have been running on, for each of which it is begun again
 PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
+LONGEST = 600.0  # seconds that are spent on one attempt to bring a result
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
 START = (
     "Start one with `rebalance cluster`, and give the address that it prints, such as tcp://127.0.0.1:8786. Whoever "
@@ -134,14 +135,33 @@ def _work(task: Any) -> Any:
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[tuple[Any, Executor]]:
-    """A client of the Dask cluster at an address, and its executor: a task whose worker dies goes to another one.
+def cluster(address: str) -> Iterator[Any]:
+    """A client of the Dask cluster at an address.
 
     Raises : ConfigError where no cluster answers or it has no workers, and where it goes away within the block; what a
     task raised is left as it is.
     """
     with connected(address) as client, failure_explained(client, address):
-        yield client, client.get_executor(retries=RETRIES, pure=False)
+        yield client
+
+
+def on_client(
+    client: Any, function: Callable[..., Result], *common: Any, tasks: Iterable[Task]
+) -> Iterator[tuple[Task, Result]]:
+    """Tasks with their results as they finish, from the workers of a Dask cluster, as many as there are at the time.
+
+    client   : of the cluster. Its scheduler gives a task whose worker dies to another one; what a task raises ends all.
+    function : called with what is common, then a task.
+    common   : the first arguments; a future among them becomes its result, on each worker once.
+    tasks    : in the order in which they are started.
+    Raises   : TimeoutError where no workers are left; what a task raises.
+    """
+
+    def submit(task: Task) -> "Future[Result]":
+        submitted: Future[Result] = client.submit(function, *common, task, pure=False)
+        return submitted
+
+    yield from as_they_finish(submit, tasks, threads_of(client), lambda: is_gone(client))
 
 
 @contextmanager
@@ -255,10 +275,10 @@ def as_they_finish(
     submit  : starts a task; gives its future, or Dask's, which gets a result again that was lost with its worker.
     tasks   : in the order in which they are started; no more are drawn than are submitted.
     workers : number of workers, or a function that says how many there are now.
-    gone    : asked now and then while nothing finishes; true twice in a row, the workers are given up.
+    gone    : asked now and then while no result arrives; true twice in a row, the workers are given up.
     Raises  : TimeoutError where the workers are given up; what a task raises.
     """
-    rest, running, away = iter(tasks), dict[Future[Result], Task](), 0
+    rest, running, away, wait = iter(tasks), dict[Future[Result], Task](), 0, PATIENCE / 2
     done: SimpleQueue[Future[Result]] = SimpleQueue()
     try:
         while True:
@@ -269,15 +289,22 @@ def as_they_finish(
                 future.add_done_callback(done.put)
             if not running:
                 return
+            finished = None
             try:
-                future = done.get(timeout=PATIENCE / 2)
-            except Empty:
+                finished = done.get(timeout=PATIENCE / 2)
+                result = finished.result(timeout=wait)
+            except (Empty, TimeoutError):
+                if finished is not None:
+                    if getattr(finished, "status", "error") == "error":  # what the task raised
+                        raise
+                    done.put(finished)  # its result was lost with its worker, or is long on its way
+                    wait = min(2 * wait, LONGEST)
                 away = away + 1 if gone() else 0
                 if away >= 2:
                     raise TimeoutError("no workers are left") from None
                 continue
-            away = 0
-            yield running.pop(future), future.result()
+            away, wait = 0, PATIENCE / 2
+            yield running.pop(finished), result
     finally:
         for future in running:
             future.cancel()

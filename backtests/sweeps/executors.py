@@ -45,13 +45,17 @@ def _on_cluster(
     prepared: PreparedSweep, parts: Iterable[Part], job: Job[Result], address: str
 ) -> Iterator[tuple[Part, Result]]:
     """The prepared sweep is sent to each worker of a Dask cluster once, and its markets to each machine once."""
-    with tasks.cluster(address) as (client, _):
+    with tasks.cluster(address) as client:
         content, markets = packed((prepared, job))
         with offered(client, markets) as key:
-            [sent] = client.scatter([(tasks.code_now(), key, content)], broadcast=True, hash=False)
-            submit = partial(client.submit, _run_there, sent, retries=tasks.RETRIES, pure=False)
-            threads = tasks.threads_of(client)
-            yield from tasks.as_they_finish(submit, parts, threads, lambda: tasks.is_gone(client))
+            sent = client.submit(_sent, tasks.code_now(), key, content, pure=False)
+            client.replicate([sent])
+            yield from tasks.on_client(client, _run_there, sent, tasks=parts)
+
+
+def _sent(code: Mapping[str, str], key: str, content: bytes) -> tuple[Mapping[str, str], str, bytes]:
+    """What all parts need: a task, which the scheduler repeats when all workers that had its result are gone."""
+    return code, key, content
 
 
 def _run_there(sent: tuple[Mapping[str, str], str, bytes], part: Part) -> Any:

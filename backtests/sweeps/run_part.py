@@ -9,7 +9,7 @@ from backtests.batch.batch import Batch, each_once, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.sweeps.plan import CHUNKS, Configuration, Part, held_in_plan
+from backtests.sweeps.plan import BLOCK, CHUNKS, Configuration, Part, held_in_plan
 from backtests.sweeps.setup import PreparedSweep, Setup
 from research.accounting import Policy
 from research.allocation import TargetPath
@@ -17,6 +17,8 @@ from research.arrays import Array, Rows
 from research.errors import ConfigError, DataError, PolicyError
 from research.rules import Rule
 from research.rules.protocol import CompiledRule, compiled_rule, fitted_until
+
+TOGETHER = 16 * BLOCK  # configurations whose no-trade bands are made at a time: they need memory
 
 
 def is_plain(policy: Policy) -> bool:
@@ -74,8 +76,9 @@ def run_part(prepared: PreparedSweep, part: Part) -> Array:
         setup = prepared.setups[plan.portfolios[k]]
         here = places[:, 0] == k
         plain = here & together & is_free(setup)
-        if plain.any():
-            out[plain] = _in_batch(prepared, setup, places[plain], numbers[plain])
+        played = np.flatnonzero(plain)
+        for some in (played[first : first + TOGETHER] for first in range(0, len(played), TOGETHER)):
+            out[some] = _in_batch(prepared, setup, places[some], numbers[some])
         for j in np.flatnonzero(here & ~plain).tolist():
             out[j] = _by_itself(prepared, plan[part.first + j], part.first + j)
     return out

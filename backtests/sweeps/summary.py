@@ -30,12 +30,7 @@ def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: in
     told, each with its own conditions, as no ranking.
     """
     under = reference(prepared)
-    found: list[pd.DataFrame] = []
-    for table in tables:
-        for portfolio, part in table.groupby("portfolio"):
-            here = part if (now := under[str(portfolio)]) is None else part[_at(part, now)]
-            found.append(best_first(here, "loss").head(rows))
-    best = best_first(pd.concat(found, ignore_index=True), "loss")
+    best = best_first(pd.concat(best_of(under, tables, rows).values(), ignore_index=True), "loss")
     text = [headline(prepared)]
     for portfolio, part in best.groupby("portfolio", sort=False):
         now, own = under[str(portfolio)], own_conditions(prepared.setups[str(portfolio)])
@@ -49,6 +44,26 @@ def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: in
             text[-1] += f"\n(none or too few policies ran under the portfolio's own conditions, {_words(own)})"
         text += ["", _table(part.head(rows))]
     return "\n".join(text) + warnings_text(data_warnings(prepared))
+
+
+def best_of(
+    under: Mapping[str, Mapping[str, Any] | None], tables: Iterable[pd.DataFrame], rows: int
+) -> dict[str, pd.DataFrame]:
+    """The rows with the lowest loss, by portfolio; no more than these are held beside the present table.
+
+    under  : by portfolio, the conditions of the rows that count, or None for all.
+    tables : a row a configuration; metrics in the units of records.
+    rows   : most of a portfolio.
+    """
+    best: dict[str, pd.DataFrame] = {}
+    for table in tables:
+        for name, part in table.groupby("portfolio"):
+            portfolio = str(name)
+            here = part if (now := under[portfolio]) is None else part[_at(part, now)]
+            lowest = best_first(here, "loss").head(rows)
+            both = pd.concat([best[portfolio], lowest]) if portfolio in best else lowest
+            best[portfolio] = best_first(both, "loss").head(rows).copy()  # a view would keep the whole table
+    return best
 
 
 def data_warnings(prepared: PreparedSweep) -> list[str]:

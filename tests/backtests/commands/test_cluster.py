@@ -152,12 +152,13 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
         (["tcp://127.0.0.1:8786", "--host", "0.0.0.0"], "without TLS, where anybody could run code"),
         (["10.0.0.1"], "ADDRESS is '10.0.0.1': give that of a scheduler, such as tls://"),
         (["--workers", "-1"], "workers is -1: give a whole number"),
+        (["tcp://127.0.0.1:8786", "--workers", "0"], "--workers is 0: with ADDRESS the command is nothing but workers"),
     ],
 )
-def test_a_cluster_that_would_be_open_to_others_is_refused(
+def test_a_cluster_that_would_be_open_to_others_is_refused_before_anything_is_compiled(
     words: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backtests.commands.compile_kernels.compile_kernels", lambda: False)
+    monkeypatch.setattr("backtests.commands.compile_kernels.compile_kernels", lambda: pytest.fail("it compiles"))
     found = rebalance("cluster", *words)
     assert found.status == 2
     assert said in found.err

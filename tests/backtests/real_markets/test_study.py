@@ -18,6 +18,7 @@ from backtests.cli import main
 from backtests.real_markets import NAMED, Budget, Study, case, run, study
 from backtests.real_markets.run_case import EXPOSURE, HORIZONS, MULTIPLES, STEPS, UPDATE, exposure_cases, run_case
 from backtests.real_markets.study import RECORD, _together
+from backtests.runs import tasks
 from research.errors import ConfigError, DataError
 
 TINY = Budget(steps={"cross-entropy": 2 * UPDATE}, seeds=(3, 7))
@@ -75,10 +76,19 @@ def test_a_cluster_gives_the_same_files(whole: Path, tmp_path: Path) -> None:
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        pool = client.get_executor(pure=False)
-        made = study(few, tmp_path, TINY, executor=pool, progress=False)
+        made = study(few, tmp_path, TINY, client=client, progress=False)
     assert files(tmp_path) == {name: bits for name, bits in files(whole).items() if name[:-5] in NAMES[:2]}
     assert set(made.table["case"]) == set(NAMES[:2])
+
+
+def test_a_study_gives_up_a_cluster_that_has_lost_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "PATIENCE", 0.2)
+    with (
+        LocalCluster(n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        pytest.raises(TimeoutError, match="no workers are left"),
+    ):
+        study(CASES, None, TINY, client=client, progress=False)
 
 
 def test_what_is_saved_is_all_that_the_folder_has_of_the_study(tmp_path: Path) -> None:

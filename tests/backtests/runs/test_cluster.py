@@ -56,8 +56,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cluster_is_used_by_tls_with_the_certificates_of_dasks_settings(ours: dict[str, Any], address: str) -> None:
     assert address.startswith("tls://127.0.0.1:")
-    with dask.config.set(ours), tasks.cluster(address) as (_, pool):
-        assert pool.submit(sum, [1, 2]).result() == 3
+    with dask.config.set(ours), tasks.cluster(address) as client:
+        assert client.submit(sum, [1, 2]).result() == 3
 
 
 def test_without_a_certificate_the_fix_is_named(address: str) -> None:

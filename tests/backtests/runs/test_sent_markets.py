@@ -1,5 +1,8 @@
 """A market is sent to a machine once, and used only if its values have the fingerprint that was asked for."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +84,49 @@ def test_a_market_is_used_where_nothing_can_be_kept(client: Client, kept: Path, 
     content, markets = packed(market)
     with offered(client, markets) as key:
         assert opened(client, content, key).fingerprint == market.fingerprint
+
+
+def test_the_cache_is_made_for_its_user_alone_and_refused_where_others_may_write(
+    client: Client, kept: Path, market: Market
+) -> None:
+    content, markets = packed(market)
+    with offered(client, markets) as key:
+        opened(client, content, key)
+        assert kept.stat().st_mode & 0o777 == 0o700
+        kept.chmod(0o770)
+        with pytest.raises(DataError, match=r"mode drwxrwx---: others could put code there.*Delete it"):
+            opened(client, content, key)
+
+
+KILLED = """
+import os, sys
+from distributed import Client
+from backtests.runs.sent_markets import offered
+
+with Client(sys.argv[1], set_as_default=False) as client, offered(client, {"f": b"market"}) as key:
+    print(key, client.get_metadata([key, "f"]), flush=True)
+    os._exit(9)
+"""
+
+
+def test_what_a_killed_command_offered_is_let_go() -> None:
+    with (
+        LocalCluster(n_workers=0, protocol="tcp", host="127.0.0.1", dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=False) as other,
+        offered(other, {"e": b"another"}) as kept,
+    ):
+        words = [sys.executable, "-c", KILLED, cluster.scheduler_address]
+        said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+        assert said.startswith("markets of Client-")
+        assert said.endswith(" b'market'\n")
+
+        def held() -> list[str]:
+            return [name for name in cluster.scheduler.task_metadata if name.startswith("markets of ")]
+
+        until = time.monotonic() + 30.0
+        while len(held()) > 1 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert held() == [kept]
 
 
 @pytest.mark.parametrize("offer", ["nothing", "another"])

@@ -4,13 +4,15 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, wait
 
 from backtests.runs import tasks
 from backtests.runs.tasks import AHEAD, as_they_finish, in_processes, in_threads
+from research.errors import ConfigError, PolicyError
 
 MANY = 60
 
@@ -18,9 +20,9 @@ MANY = 60
 def on_cluster(function: Callable[[Any], Any], given: Iterable[Any], workers: int) -> Iterator[tuple[Any, Any]]:
     with (
         LocalCluster(n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=":0") as here,
-        tasks.cluster(here.scheduler_address) as (client, pool),
+        tasks.cluster(here.scheduler_address) as client,
     ):
-        yield from as_they_finish(lambda task: pool.submit(function, task), given, tasks.threads_of(client))
+        yield from tasks.on_client(client, function, tasks=given)
 
 
 @pytest.mark.parametrize("pool", [in_threads, in_processes, on_cluster])
@@ -119,3 +121,49 @@ def test_a_cluster_whose_workers_all_left_ends_with_an_error_and_not_too_early(m
     monkeypatch.setattr(tasks, "PATIENCE", 0.01)
     with pytest.raises(TimeoutError, match="no workers are left"):
         list(as_they_finish(lambda _: Future(), range(MANY), lambda: 0, lambda: True))
+
+
+def test_a_result_that_is_lost_with_the_last_worker_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All tasks are finished, and one result is read, when the worker that has the others leaves."""
+    monkeypatch.setattr(tasks, "PATIENCE", 0.5)
+    held: list[Any] = []
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as here,
+        tasks.connected(here.scheduler_address) as client,
+    ):
+
+        def submit(task: int) -> Any:
+            held.append(client.submit(abs, task, pure=False))
+            return held[-1]
+
+        played = as_they_finish(submit, range(AHEAD), 1, lambda: tasks.is_gone(client))
+        next(played)
+        with client.as_current():
+            wait(held)
+        here.sync(here.workers[0].close)
+        with pytest.raises(TimeoutError, match="no workers are left"):
+            list(played)
+
+
+def test_a_timeout_that_a_task_raises_is_its_own() -> None:
+    def late(task: int) -> int:
+        raise TimeoutError(f"task {task} waited for a file")
+
+    for pool in (in_threads, on_cluster):
+        with pytest.raises((TimeoutError, ConfigError), match="task 1 waited for a file"):
+            list(pool(late, [1], 1))
+
+
+def test_a_task_that_raises_is_not_repeated_on_a_cluster(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+
+    def work(task: int) -> None:
+        with calls.open("a") as log:
+            log.write("1")
+        raise PolicyError("a configuration that cannot go on")
+
+    with pytest.raises(PolicyError, match="cannot go on"):
+        list(on_cluster(work, [1], 1))
+    assert calls.read_text() == "1"

@@ -118,6 +118,17 @@ def test_a_worker_killed_in_mid_sweep_is_survived_to_the_bit(
     assert {first: figures.tobytes()} | bits(played) == alone
 
 
+def test_all_workers_killed_at_once_and_started_again_are_survived_to_the_bit(
+    made: PreparedSweep, alone: dict[Part, bytes], cluster: LocalCluster
+) -> None:
+    """Nobody has what the parts need any more; each nanny starts another worker."""
+    played = run_all(made, PARTS, run_part, cluster=cluster.scheduler_address)
+    first, figures = next(played)
+    for worker in cluster.workers.values():
+        os.kill(worker.pid, signal.SIGKILL)
+    assert {first: figures.tobytes()} | bits(played) == alone
+
+
 def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
     setup: Setup, tmp_path: Path, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+import backtests.sweeps.run_part as playing
+from backtests.batch.batch import Batch, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
@@ -19,7 +22,7 @@ from research.accounting import Costs, Execution
 from research.allocation import HRP, FixedWeights, target_path
 from research.arrays import Array
 from research.errors import ConfigError, DataError
-from research.market import Past, delist
+from research.market import Market, Past, delist
 from research.rules import Calendar, Never, Threshold
 
 Equal = Callable[[object, object], bool]
@@ -62,6 +65,23 @@ def test_a_part_does_not_depend_on_where_a_plan_is_cut(setup: Setup, axes: Axes,
     made = prepare_sweep(setup, axes.grid())
     at_once = run_part(made, Part(0, 144))
     assert equal_bits(at_once, np.vstack([run_part(made, Part(a, b)) for a, b in ((0, 1), (1, 50), (50, 144))]))
+
+
+def test_a_large_part_makes_the_bands_of_a_few_at_a_time(
+    setup: Setup, axes: Axes, equal_bits: Equal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The memory of a worker does not grow with the part that it plays."""
+    made = prepare_sweep(setup, axes.grid())
+    at_once, sizes = run_part(made, Part(0, 144)), []
+
+    def counted(market: Market, batch: Batch, *given: Any, **named: Any) -> Array:
+        sizes.append(len(batch))
+        return play_batch(market, batch, *given, **named)
+
+    monkeypatch.setattr(playing, "TOGETHER", 50)
+    monkeypatch.setattr(playing, "play_batch", counted)
+    assert equal_bits(at_once, run_part(made, Part(0, 144)))
+    assert sizes == [50, 50, 44]
 
 
 def test_what_is_played_by_itself_is_a_part_of_its_own(setup: Setup, equal_bits: Equal) -> None:
