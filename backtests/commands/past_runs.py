@@ -17,7 +17,7 @@ from backtests.runs.manifest import past_runs
 from backtests.runs.verify import verify
 from backtests.text_tables import text_table, wrapped
 from backtests.wording import counted, listed, number
-from research.arguments import day, one_of
+from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 
@@ -46,10 +46,12 @@ def runs_text(
         one_of("kind is", kind, KINDS)
     one_of("sort is", sort, ORDERS)
     first = f"{day('since is', since):%Y-%m-%d}" if since else ""
+    if reports is not None and not reports.is_dir():
+        refuse("--reports is", str(reports), "give the folder that holds the runs.")
     found = past_runs(reports or REPORTS, kind or None)
     kept = [
-        manifest
-        for _, manifest in found.whole
+        manifest | {"run": folder.name}  # a copy under another name is listed by that
+        for folder, manifest in found.whole
         if (not portfolio or manifest["portfolio"] == portfolio) and manifest["times"]["ended"][:10] >= first
     ]
     order = {"time": lambda m: 0.0, "portfolio": lambda m: m["portfolio"], "seconds": lambda m: -m["times"]["seconds"]}

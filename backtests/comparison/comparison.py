@@ -92,7 +92,7 @@ class Comparison(PairedBacktests):
                 "these trades follow the recommendation" if self.recommendation.policy else "no trades are listed"
             )
             found.append(f"The file's active policy is {self.portfolio.policy}; {followed}.")
-        return (*found, *self.short_test)
+        return (*found, *self.weak_test)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -188,6 +188,8 @@ def compare(
         refuse(
             "tracking_penalty is", tracking_penalty, f"set tracking_penalty in {portfolio.file}: it is a portfolio's."
         )
+    if isinstance(only, str):
+        refuse("only is", only, "give a list of names.")
     names, reference = list(portfolio.policies) if only is None else list(only), reference or portfolio.reference
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
     with bar(len(names), "comparing", shown=progress is None) as stages:
@@ -270,11 +272,16 @@ def check_settings(
     Raises    : ConfigError.
     """
     for name in [*names, reference]:
-        if name not in portfolio.policies or name not in names:
+        if name not in portfolio.policies:
             raise ConfigError(
                 f"policy {name!r} is not among the candidates of {portfolio.file} ({', '.join(portfolio.policies)}). "
                 "Correct the name, or add it under `policies`."
             )
+    if reference not in names:
+        raise ConfigError(
+            f"the reference {reference!r} is not among those to compare ({', '.join(names)}): add it, or name another "
+            "reference."
+        )
     tested = len(portfolio.market.dates) - portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1)) - 1
     if tested < LEAST_DAYS:
         raise ConfigError(

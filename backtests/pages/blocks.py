@@ -99,7 +99,7 @@ def paired_screen(paired: "PairedBacktests") -> Block:
     return screen | {
         "title": counted(len(paired.scores), "backtest"),
         "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_span(base.dates)}, net of costs",
-        "recommendation": finding(paired.evidence),
+        "recommendation": paired.answer(),
         "finding": "",
         "broken": "",
         "colour": "soft",

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.runs.folder import found_at
-from backtests.runs.manifest import hashes, read_manifest
+from backtests.runs.manifest import AGAIN, hashes, read_manifest
 from research.arguments import cut
+from research.errors import DataError
 
 RESULTS = "results.parquet"
 MADE_WITH = ("code", "python", "platform", "lock")
@@ -147,10 +148,18 @@ def _stored_figures(folder: Path, manifest: Mapping[str, Any]) -> Figures:
     """Figures by policy, as a report or a backtest stored them; none of a run of another kind."""
     kind = manifest["kind"]
     if kind == "report":
-        return dict(json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))["figures"])
+        return dict(_json(folder / "tearsheet.json")["figures"])
     if kind == "backtest":
-        return {manifest["settings"]["policy"]: json.loads((folder / "summary.json").read_text(encoding="utf-8"))}
+        return {manifest["settings"]["policy"]: _json(folder / "summary.json")}
     return {}
+
+
+def _json(path: Path) -> Any:
+    """What a file holds. Raises DataError where it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {cut(str(error))}. {AGAIN}") from error
 
 
 def _wealth(one: Path, other: Path) -> tuple[tuple[WealthDifference, ...], tuple[str, ...]]:
@@ -170,7 +179,10 @@ def _paths(folder: Path) -> dict[str, pd.DataFrame]:
     """Daily results by policy, by date; none of a run that has no daily results."""
     if not (folder / RESULTS).exists():
         return {}
-    table = pd.read_parquet(folder / RESULTS)
+    try:
+        table = pd.read_parquet(folder / RESULTS)
+    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise DataError(f"{folder / RESULTS} cannot be read: {cut(str(error))}. {AGAIN}") from error
     if not {"policy", "date", "nav"} <= set(table.columns):  # of a sweep
         return {}
     return {str(name): rows.set_index("date") for name, rows in table.groupby("policy", sort=False)}

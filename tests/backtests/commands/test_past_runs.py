@@ -135,6 +135,14 @@ def test_files_are_compared_as_they_are(made: tuple[Path, Path, Path], tmp_path:
     assert "Files that differ: booked.csv." in diff_text(made[1], touched)
 
 
+def test_damaged_results_are_named(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    for name in ("results.parquet", "summary.json"):
+        touched = Path(shutil.copytree(made[1], tmp_path / name / made[1].name))
+        (touched / name).write_text("garbage")
+        with pytest.raises(DataError, match=rf"{name} cannot be read: .* Make the run again"):
+            diff_text(made[1], touched)
+
+
 def test_a_run_with_the_same_bytes_by_other_code_is_the_same(
     made: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
