@@ -30,6 +30,15 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich takes as long to import as all the rest
     help="Backtest rebalancing policies, compare them with evidence, and make trade lists.",
 )
+
+
+def _address(given: str | None) -> str:
+    """The address of a cluster, "" for none. Raises ConfigError for an empty one, as of a variable that is not set."""
+    if given == "":
+        raise ConfigError("--cluster is empty: give the address of a scheduler, or leave the option out.")
+    return given or ""
+
+
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[
     Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
@@ -41,6 +50,12 @@ TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Let FILE name rules by import path, module:Class: their code runs.")
 ]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder of a run, such as reports/<run>.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.", callback=_address, show_default=False
+    ),
+]
 INTERRUPTED = 130  # exit status
 SMALLER = "Ask for less: a smaller number of paths, draws, steps, seeds or workers, or a shorter portfolio."
 
@@ -159,7 +174,7 @@ def audit(
 def sweep(
     file: Annotated[Path, typer.Argument(help="A sweep file, such as data/sweeps/thresholds.yaml.")],
     workers: Annotated[int, typer.Option(help="Workers on this machine.")] = 1,
-    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.")] = "",
+    cluster: Cluster = None,
     reports: Reports = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier sweep.")] = False,
 ) -> None:
@@ -168,7 +183,7 @@ def sweep(
         from backtests.commands.sweep import make_sweep
 
     with _kept("chunks"):
-        made = make_sweep(file, workers=workers, cluster=cluster, reports=reports, fresh=fresh)
+        made = make_sweep(file, workers=workers, cluster=cluster or "", reports=reports, fresh=fresh)
     _show(made.text)
 
 
@@ -191,7 +206,7 @@ def laboratory(
 def study(
     cases: Annotated[list[str] | None, typer.Argument(help="Cases, such as funds-2-2016. [default: all]")] = None,
     workers: Annotated[int, typer.Option(help="Workers on this machine, one case each.")] = 1,
-    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.")] = "",
+    cluster: Cluster = None,
     rules_only: Annotated[bool, typer.Option("--rules-only", help="Without learned policies.")] = False,
     exposure: Annotated[
         bool, typer.Option("--exposure", help="Train policies for exposure instead of rebalancing.")
@@ -214,7 +229,7 @@ def study(
     what = "rules-only" if rules_only else "exposure" if exposure else "study"
     folder = (reports or REPORTS) / what
     with _kept("cases"), writing(folder):
-        made = run(cases or (), folder, budget, workers=workers, cluster=cluster, fresh=fresh)
+        made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
     _show(f"{made!r}\n\n{folder}")
 
 
@@ -229,7 +244,7 @@ def cluster(
     host: Annotated[
         str, typer.Option(help="Address of this machine to listen on, by TLS. [default: 127.0.0.1, without TLS]")
     ] = "",
-    port: Annotated[int, typer.Option(help="Of the scheduler.")] = 8786,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the scheduler; 0 takes a free one.")] = 8786,
 ) -> None:
     """Start a Dask cluster for `--cluster` on this machine, or, with ADDRESS, workers for one that is running."""
     with _starting():

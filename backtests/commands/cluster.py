@@ -8,12 +8,10 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
-from ipaddress import ip_address
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from backtests.runs.tasks import DEATHS, PATIENCE, check_certificate, check_workers, connected
+from backtests.runs.tasks import DEATHS, PATIENCE, check_address, check_certificate, check_workers, connected, is_here
 from research.arguments import refuse
 from research.errors import ConfigError
 
@@ -33,7 +31,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
     from backtests.commands.compile_kernels import compile_kernels
 
-    count, here = _count(workers), _is_here(host)
+    count, here = _count(workers), is_here(host)
     safe = not here or bool(Security().require_encryption)
     if safe:
         for role in ("scheduler", "worker"):
@@ -51,6 +49,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
             error = error.__cause__
         raise ConfigError(f"no cluster starts on {host}, port {port}: {error}. Give another --port.") from error
     with cluster:
+        assert cluster.scheduler is not None
         cluster.scheduler.allowed_failures = DEATHS
         address = cluster.scheduler_address
         print(f"{count} workers. In other commands: --cluster {address}", flush=True)
@@ -68,22 +67,16 @@ def join(address: str, host: str, workers: int | None) -> NoReturn:
     """
     from backtests.commands.compile_kernels import compile_kernels
 
-    count, parts = _count(workers), urlsplit(address)
+    count = _count(workers)
     if not count:
         refuse("--workers is", workers, "with ADDRESS the command is nothing but workers: give at least 1.")
-    if parts.scheme not in ("tcp", "tls") or not parts.hostname:
-        refuse("ADDRESS is", address, "give that of a scheduler, such as tls://10.0.0.1:8786.")
-    if parts.scheme == "tcp" and not (_is_here(parts.hostname) and _is_here(host or HERE)):
-        raise ConfigError(
-            f"{address} would be reached over the network without TLS, where anybody could run code on this machine. "
-            "Start the scheduler with `rebalance cluster --host ADDRESS`, which takes TLS (docs/sweeps.md)."
-        )
-    if parts.scheme == "tls":
-        check_certificate(f"the cluster at {address}", "worker")
+    check_address(address, "worker")
+    if urlsplit(address).scheme == "tcp" and not is_here(host or HERE):
+        refuse("--host is", host, "workers listen on the network by TLS only: give a tls:// address (docs/sweeps.md).")
     compile_kernels()
     with connected(address, workers=0):
         pass
-    listen = host or (HERE if _is_here(parts.hostname) else "")
+    listen = host or (HERE if is_here(str(urlsplit(address).hostname)) else "")
     words = [address, "--nworkers", count, "--nthreads", 1, "--dashboard-address", PAGES, "--death-timeout", PATIENCE]
     words += ["--host", listen] if listen else []
     sys.stdout.flush()
@@ -97,15 +90,6 @@ def _count(workers: int | None) -> int:
     if workers:
         check_workers(workers)
     return workers
-
-
-def _is_here(host: str) -> bool:
-    """Does an address belong to this machine alone?"""
-    if host == "localhost":
-        return True
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return False
 
 
 def _wait() -> None:

@@ -7,6 +7,7 @@ order in which results arrive depends on the workers. Tasks are drawn a few a wo
 handed on is not kept: the memory of the driver does not grow with the number of tasks.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -16,13 +17,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
+from ipaddress import ip_address
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from backtests.runs.differences import changes
 from backtests.runs.folder import ROOT, Run, code_version
@@ -168,16 +171,22 @@ def on_client(
 def connected(address: str, workers: int = 1) -> Iterator[Any]:
     """A client of the cluster at an address, with one worker at least, or more, or none.
 
-    Raises : ConfigError where no cluster answers, or it has fewer workers.
+    Raises : ConfigError for an address that is none or not safe, and where no cluster answers, or it has fewer workers.
     """
     from distributed import Client
 
-    if address.startswith("tls:"):
-        check_certificate(f"the cluster at {address}", "client")
+    class Connected(Client):
+        def __del__(self) -> None:
+            if self.status == "running":  # what never connected has nothing to close, and would wait for ever
+                super().__del__()  # type: ignore[no-untyped-call]
+
+    check_address(address, "client")
     try:
-        client = Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"there is no cluster at {address!r} ({error}). {START}") from error
+        _greet(address)
+        client = Connected(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError, RuntimeError, MemoryError) as error:  # the last: what answers is no Dask
+        why = str(error) or f"no answer within {PATIENCE:g} s"
+        raise ConfigError(f"there is no cluster at {address!r} ({why}). {START}") from error
     with client:
         try:
             if workers:
@@ -186,6 +195,56 @@ def connected(address: str, workers: int = 1) -> Iterator[Any]:
             fix = f"Start some: rebalance cluster {address} (docs/sweeps.md)."
             raise ConfigError(f"the cluster at {address} has no workers. {fix}") from error
         yield client
+
+
+def _greet(address: str) -> None:
+    """Greet the scheduler at an address within `PATIENCE` seconds: a client would wait for a stranger for ever.
+
+    Raises : OSError, TimeoutError, ValueError or MemoryError where what answers is no scheduler.
+    """
+    from distributed import Security
+    from distributed.comm import connect
+
+    async def greet() -> None:
+        arguments = Security().get_connection_args("client")
+        comm = await asyncio.wait_for(connect(address, timeout=PATIENCE, **arguments), PATIENCE)
+        await comm.close()
+
+    with ThreadPoolExecutor(1) as pool:  # a notebook's own thread has a loop that runs
+        pool.submit(asyncio.run, greet()).result()
+
+
+def check_address(address: str, role: str) -> None:
+    """Refuse what is no address of a scheduler, and one on another machine that is reached without TLS.
+
+    address : such as tls://10.0.0.1:8786.
+    role    : that this process has there: "client" or "worker".
+    Raises  : ConfigError.
+    """
+    fix = "give that of a scheduler, with its port, such as tcp://127.0.0.1:8786 or tls://10.0.0.1:8786."
+    try:
+        parts = urlsplit(address)
+        known = parts.scheme in ("tcp", "tls") and bool(parts.hostname) and bool(parts.port)
+    except ValueError:  # a port that is none
+        known = False
+    if not known:
+        refuse("the address of a cluster is", address, fix)
+    if parts.scheme == "tls":
+        check_certificate(f"the cluster at {address}", role)
+    elif not is_here(str(parts.hostname)):
+        raise ConfigError(
+            f"{address} would be reached over the network without TLS, where anybody could run code on this machine. "
+            "Start the scheduler with `rebalance cluster --host ADDRESS`, which takes TLS (docs/sweeps.md)."
+        )
+
+
+def is_here(host: str) -> bool:
+    """Does an address belong to this machine alone?"""
+    if host == "localhost":
+        return True
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return False
 
 
 def check_certificate(what: str, role: str) -> None:

@@ -167,3 +167,26 @@ def test_a_task_that_raises_is_not_repeated_on_a_cluster(tmp_path: Path) -> None
     with pytest.raises(PolicyError, match="cannot go on"):
         list(on_cluster(work, [1], 1))
     assert calls.read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        *((address, "the address of a cluster is") for address in ("foo", "tcp://127.0.0.1", "http://127.0.0.1:80")),
+        *((address, "the address of a cluster is") for address in ("inproc://x", "tcp://127.0.0.1:99999", "tcp://:1")),
+        *((address, "without TLS") for address in ("tcp://10.0.0.1:8786", "tcp://another.example:8786")),
+    ],
+)
+def test_addresses_that_are_none_or_not_safe_are_refused_before_anything_is_sent(address: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said), tasks.connected(address):
+        pass
+
+
+def test_what_answers_and_is_no_scheduler_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "PATIENCE", 1.0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as stranger:
+        threading.Thread(target=stranger.serve_forever, daemon=True).start()
+        address = f"tcp://127.0.0.1:{stranger.server_port}"
+        with pytest.raises(ConfigError, match=f"there is no cluster at '{address}'"), tasks.connected(address):
+            pass
+        stranger.shutdown()
