@@ -49,7 +49,6 @@ def _on_cluster(
         content, markets = packed((prepared, job))
         with offered(client, markets) as key:
             sent = client.submit(_sent, tasks.code_now(), key, content, pure=False)
-            client.replicate([sent])
             yield from tasks.on_client(client, _run_there, sent, tasks=parts)
 
 
