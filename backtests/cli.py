@@ -1,4 +1,4 @@
-"""The command line: `rebalance report | backtest | trades | sweep FILE`, `runs`, `show | verify | replay RUN`,
+"""The command line: `rebalance report | backtest | trades | audit | sweep FILE`, `runs`, `show | verify | replay RUN`,
 `diff RUN RUN`, `laboratory | study | policies | train | cluster | compile`.
 
 Each imports what is heavy when it runs.
@@ -134,6 +134,25 @@ def trades(
         listed = trades_now(portfolio, reports=reports)
     saved = "" if csv is None else f"\n{save_trades(listed, csv, reports)}"  # before anybody stops reading
     _show(f"{listed!r}{saved}")
+
+
+@app.command()
+def audit(
+    file: File,
+    policy: Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")] = None,
+    days: Annotated[int, typer.Option(help="The most decision days of a policy to check.")] = 24,
+    workers: Annotated[int, typer.Option(help="Workers on this machine, one policy each.")] = 1,
+    trust_code: TrustCode = False,
+) -> None:
+    """Say whether a policy of FILE looks ahead: whether a decision depends on later data. Exit status 1 if one does."""
+    _trust(trust_code)
+    with _starting():
+        from backtests.commands.audit import make_audit
+
+    made = make_audit(file, policy, days, workers)
+    _show(made.text)
+    if made.found:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -16,6 +16,7 @@ VIEWS = {  # record, view: module, function of the record
     ("engine.result.Backtest", "warnings"): "learned.warnings:use_warnings",
     ("comparison.comparison.Comparison", "html"): "pages.tearsheet:comparison_html",
     ("comparison.comparison.Comparison", "text"): "comparison.text:comparison_text",
+    ("comparison.comparison.Comparison", "look_ahead"): "audits.portfolio_audit:sheet_line",
     ("comparison.paired.PairedBacktests", "html"): "pages.tearsheet:paired_html",
     ("comparison.paired.PairedBacktests", "text"): "comparison.text:paired_text",
     ("figures.picture.Picture", "html"): "pages.tearsheet:picture_html",

@@ -9,6 +9,7 @@ from benchmarks import (
     hrp,
     laboratory,
     learning,
+    look_ahead,
     main_job,
     placement,
     reconciliation,
@@ -27,6 +28,7 @@ if __name__ == "__main__":
     reconciliation.main()
     laboratory.main()
     learning.main()
+    look_ahead.main()
     environment.main()
     universal.main()
     evidence.main()

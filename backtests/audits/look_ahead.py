@@ -2,35 +2,39 @@
 
     look_ahead(lambda market: Calendar(HRP(window=252), "month"), market, costs, start="2015-01-02")
 
-On each of several days the market is cut off, and in a second run every later value is changed. All that was decided
-and booked up to that day must be the same, to the bit. The policy is *made* from each of these markets too, so that
-anything computed in advance from the whole history is found.
+On its own decision days the market is cut off, and in further runs every later value is another one. All that was
+decided and booked up to that day must be the same, to the bit. The policy is *made* from each of these markets too, so
+that anything computed in advance from the whole history is found. A policy that does not repeat itself on the unchanged
+market is not accused: it is named as such.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from backtests.engine.result import Backtest
-from backtests.engine.run import backtest
-from research.accounting import Costs, Hold, Policy, Trade, View
-from research.allocation import Allocation
+from backtests.audits.futures import CALM, CUT, FUTURES, Future, future
+from backtests.audits.recorded import Played, difference
+from backtests.wording import counted
+from research.accounting import Costs, Execution, Flows, Policy
+from research.accounting.execution import Dividends
 from research.arguments import day, is_whole, refuse
 from research.arrays import Rows
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market
-from research.rules.protocol import compiled_rule, held_by, short_name
+from research.market.calendars import period
+from research.rules.protocol import held_by, short_name
 
-Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each of them belongs to, and the values
-
-DAYS = 6  # asked about, where none are given
-CUT, CHANGED = "difference, data cut off there", "difference, later data changed"
-BARS = {"open": 1.0, "high": 1.1, "low": 0.9}  # of the closes that are drawn
+DAYS = 24  # decision days that are checked, where a policy has more
+SPREAD = 6  # days that are checked of a policy that decides on none
+LEAST = 3  # days of a kind
+GIVEN, OTHER = "given", "other"  # kinds of day beside those of `kinds_of`
+PASSED, FAILED, IDLE, RANDOM = "passed", "failed", "no trades", "not repeatable"
+AGAIN = 4  # times that a difference must come back, and the unchanged market none
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,36 +42,90 @@ class LookAhead:
     """The result of the test.
 
     policy, market : in words.
-    table : a row a day: the number of decisions by then, and the first difference, "" for none, on the market that
-            ends there and on the one that continues with other values.
+    table : a row a day: its kind, the number of decisions to trade by then, and the first difference, "" for none, on
+            the market that ends there and on two that continue with other values.
+    days : number of the decision days of the policy that could be checked.
+    whole : has every kind of decision day been checked?
+    unrepeatable : what differs first between two runs on the same market, "" for nothing: it is no look-ahead.
     """
 
     policy: str
     market: str
     table: pd.DataFrame
+    days: int
+    whole: bool
+    unrepeatable: str = ""
 
     @property
     def found(self) -> bool:
         """Does any decision or trade depend on later data?"""
-        return bool((self.table[[CUT, CHANGED]] != "").to_numpy().any())
+        return not self.unrepeatable and bool((self.table[list(FUTURES)] != "").to_numpy().any())
+
+    @property
+    def power(self) -> float:
+        """The probability with which a peek at the next day would have been found.
+
+        It is that of a policy that peeks on one kind of decision day, the one with the fewest days checked, or on every
+        decision day where not every kind was checked; and that decides otherwise in one of two futures.
+        """
+        days = int(self.table["kind"].value_counts().min()) if self.whole else len(self.table)
+        return 1.0 - 0.5 ** (len(FUTURES) * days)
+
+    @property
+    def probability(self) -> str:
+        """The power as text, rounded down."""
+        return f"{np.floor(1e3 * min(self.power, 0.9999)) / 1e3:.3f}"
+
+    @property
+    def result(self) -> str:
+        """The result in a word or two."""
+        if self.unrepeatable or self.found:
+            return RANDOM if self.unrepeatable else FAILED
+        return PASSED if self.table["decisions"].iloc[-1] else IDLE
+
+    @property
+    def checked(self) -> str:
+        """The days checked, in words."""
+        if (self.table["kind"] == GIVEN).all():
+            return counted(len(self.table), "day")
+        return f"{len(self.table):,} of {self.days:,} decision days"
+
+    @property
+    def peek(self) -> str:
+        """The peek of which `power` is the probability to be found, in words."""
+        every = "one kind of decision day" if self.whole else "every decision day"
+        return f"a one-day peek on {'these days' if (self.table['kind'] == GIVEN).all() else every}"
+
+    @property
+    def scope(self) -> str:
+        """The days checked and the power, in words."""
+        return (
+            f"{self.checked}, {len(FUTURES)} futures each; {self.peek} would have been found with probability "
+            f"{self.probability} or more"
+        )
 
     @property
     def verdict(self) -> str:
         """The result in words."""
-        days, decisions = len(self.table), int(self.table["decisions"].iloc[-1])
+        if self.unrepeatable:
+            return (
+                f"Look-ahead test not possible: two backtests on the same market differ, first in {self.unrepeatable}. "
+                "The policy draws random numbers without a fixed seed, or remembers earlier backtests."
+            )
+        decisions, last = int(self.table["decisions"].iloc[-1]), self.table.index[-1]
         if self.found:
-            differs = self.table[[CUT, CHANGED]]
+            differs = self.table[list(FUTURES)]
             caught = differs[(differs != "").any(axis=1)]
             first = next(words for words in caught.iloc[0] if words)
             return (
-                f"Look-ahead test failed: on {len(caught)} of {days} days a decision or trade depends on later data. "
-                f"The first difference, checked on {caught.index[0]:%Y-%m-%d}, is: {first}."
+                f"Look-ahead test failed: on {len(caught)} of {len(self.table)} days a decision or trade depends on "
+                f"later data. The first difference, checked on {caught.index[0]:%Y-%m-%d}, is: {first}."
             )
-        if not decisions:
-            return f"No trade up to {self.table.index[-1]:%Y-%m-%d}: the look-ahead test shows little."
+        if self.result == IDLE:
+            return f"No trade up to {last:%Y-%m-%d}: the look-ahead test shows little."
         return (
-            f"Look-ahead test passed: on {days} days, {decisions:,} decisions to trade and all executed trades are "
-            f"identical bit for bit, whatever the later data."
+            f"Look-ahead test passed: {decisions:,} decisions to trade and all executed trades up to {last:%Y-%m-%d} "
+            f"are identical bit for bit, whatever the later data ({self.scope})."
         )
 
     def __repr__(self) -> str:
@@ -86,105 +144,124 @@ def look_ahead(
     costs: Costs,
     start: str | pd.Timestamp,
     *,
-    days: Sequence[str | pd.Timestamp] | None = None,
+    days: Sequence[str | pd.Timestamp] | int = DAYS,
     lag: int = 1,
     seed: int = 0,
+    nav: float = 1.0,
+    execution: Execution | None = None,
+    dividends: Dividends = "reinvest",
+    flows: Flows | None = None,
+    leverage_limit: float = 1.0,
+    periods_per_year: float = 252.0,
 ) -> LookAhead:
     """Test the policy that `make` gives.
 
-    On the whole market, cut off on each of `days`, and changed after each of them.
+    On the whole market twice, then on markets that end on a decision day or continue otherwise after it.
 
-    If a policy fails on a changed future, it depends on the future; the table has its error. A policy that looks ahead
-    on some days only is detected only if these days are checked: check many.
+    A policy that looks ahead on some days only is detected only if such days are checked: of more decision days than
+    `days`, as many of each kind are drawn (each weekday, starts and ends of months, ends of quarters), half of them
+    days on which it decided to trade. What it reads from elsewhere than the market it is made from or sees is not
+    found.
     make   : makes a policy, with its allocation, from a market. It must compute in there all that the policy uses.
     market : as it was.
     costs  : of the test.
     start  : first day of the test.
-    days   : of the test, after the first possible booking and before its last day; by default six, evenly spread.
+    days   : the most decision days to check; or the days themselves, after the first possible booking and before the
+             last day of the test.
     lag    : sessions from a decision to its booking.
-    seed   : of the changed values: returns, prices, volumes, tradable, spreads, cash. Dates stay.
+    seed   : of the days that are drawn, and of the changed values: returns, prices, volumes, tradable, spreads, cash.
+             Dates stay.
+    nav, execution, dividends, flows, leverage_limit, periods_per_year : of the test, as in `backtest`.
     Raises : ConfigError for days outside the test, and all that making and playing the policy on the whole market
              raises.
     """
     if not is_whole(seed) or seed < 0:
         refuse("seed of look_ahead is", seed, "give a whole number of 0 or more.")
-    policy = make(market)
-    original = _Played.of(policy, market, costs, start, lag)
-    rows = _rows(market, original.result.first + max(lag, 1), days)
-    table = pd.DataFrame(
-        {
-            "decisions": [int((original.result.ledger.asked <= t).sum()) for t in rows],
-            CUT: [
-                _difference(original, make, market.until(market.dates[t]), costs.until(t + 1), start, lag, t)
-                for t in rows
-            ],
-            CHANGED: [
-                _difference(
-                    original, make, changed_after(market, t, seed), _changed_costs(costs, t, seed), start, lag, t
-                )
-                for t in rows
-            ],
-        },
-        index=market.dates[rows],
-    )
-    return LookAhead(f"{short_name(policy)} of {short_name(held_by(policy))}", repr(market), table)
+    terms = {
+        "start": start, "lag": lag, "nav": nav, "execution": execution, "dividends": dividends,
+        "leverage_limit": leverage_limit, "periods_per_year": periods_per_year,
+    }  # fmt: skip
+    if isinstance(days, int | np.integer) and days < 1:
+        refuse("days of look_ahead are", days, "give the days, or a number of 1 or more.")
+    policy, known = make(market), Future(market, costs, flows)
+    original = Played.on(known, policy, terms)
+    first = original.result.first + max(lag, 1)
+    asked = _decision_days(original, first)
+    if isinstance(days, int | np.integer):
+        kinds = kinds_of(market, asked)
+        picked = _sample(kinds, np.isin(asked, original.decided), int(days), np.random.default_rng(seed))
+        rows, sampled, whole = asked[picked], kinds[picked], _is_whole_sample(kinds[picked], kinds)
+    else:
+        rows = _rows(market, first, days)
+        sampled, whole = np.full(len(rows), GIVEN), True
+    table, unrepeatable = _Test(make, known, terms, seed, original).run(rows)
+    table.insert(0, "kind", sampled)
+    name = f"{short_name(policy)} of {short_name(held_by(policy))}"
+    return LookAhead(name, repr(market), table, len(asked), whole, unrepeatable)
 
 
-def changed_after(market: Market, t: int, seed: int = 0) -> Market:
-    """The same market up to and including row t, with other values after it.
+def kinds_of(market: Market, rows: Rows) -> np.ndarray:
+    """(k,) the kind of each of these rows in words: its weekday, or its place in a month or quarter.
 
-    Dates stay, and no asset is delisted later.
+    Kinds are taken together until each has `LEAST` days.
+    market : T days.
+    rows   : (k,) of it.
     """
-    rng, shape, cut = np.random.default_rng([seed, t]), market.shape, market.until(market.dates[t])
-    later, left = np.arange(shape[0])[:, None] > t, market.exits <= t
-    tradable = np.where(later, (rng.random(shape) > 0.2) & ~left, market.tradable)
-    listed = np.maximum.accumulate(tradable, axis=0) & ~(later & left)
-    returns = np.where(later, rng.normal(0.0, 0.05, shape), market.returns) * (tradable | ~later) * listed
-    prices = rng.uniform(1.0, 9.0, shape)
-    panels = {
-        "volumes": rng.uniform(1.0, 9.0, shape),
-        "dividends": np.where(tradable & (rng.random(shape) < 0.02), 0.01, 0.0),
-        "splits": np.ones(shape),
-    }
-    known = {name: getattr(market, name) for name in panels}
-    kept: dict[str, Any] = {k: np.where(later, panels[k], v) for k, v in known.items() if v is not None}
-    bars = {name: np.where(later, BARS[name] * prices, bar) for name, bar in (market.bars or {}).items()}
-    return replace(
-        market,
-        returns=returns,
-        tradable=tradable,
-        instruments=cut.instruments,
-        notes=cut.notes,
-        prices=np.where(later, prices, market.prices),
-        cash=np.where(later[:, 0], rng.uniform(0.0, 1e-3, shape[0]), market.cash),
-        bars=None if market.bars is None else bars,
-        **kept,
-    )
+    kinds = market.dates[rows].day_name().to_numpy(dtype=object)
+    ends = {every: np.append(np.diff(period(market.days, every)) != 0, False) for every in ("month", "quarter")}
+    kinds[np.roll(ends["month"], 1)[rows]] = "month's start"
+    kinds[ends["month"][rows]] = "month's end"
+    kinds[ends["quarter"][rows]] = "quarter's end"
+    counts = Counter(kinds.tolist())
+    while len(counts) > 1 and min(counts.values()) < LEAST:
+        kinds[np.isin(kinds, sorted(counts, key=lambda kind: counts[kind])[:2])] = OTHER
+        counts = Counter(kinds.tolist())
+    return kinds
 
 
-def _changed_costs(costs: Costs, t: int, seed: int) -> Costs:
-    """The same costs up to and including row t, and other spreads after it where they vary by day."""
-    if costs.half_spread.ndim == 1:
-        return costs
-    spreads = costs.half_spread.copy()
-    spreads[t + 1 :] = np.random.default_rng([seed, t, 1]).uniform(50e-4, 100e-4, spreads[t + 1 :].shape)
-    return replace(costs, half_spread=spreads)
+def _decision_days(played: Played, first: int) -> Rows:
+    """The rows after row `first`, so that a trade is possible before the cut, on which the policy decides anything.
 
-
-def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None) -> list[int]:
-    """The rows of the market to check, after row `first`, so that a trade is possible before the cut.
-
-    Raises : ConfigError for a day outside the test, and for a test that is too short.
+    Of a policy that decides on none: some days, evenly spread.
+    Raises : ConfigError for a test that is too short.
     """
+    market = played.result.market
     last = len(market.dates) - 1
     if last - first < 2:
         raise ConfigError(
             f"a test that ends on {market.dates[last]:%Y-%m-%d} and cannot trade before "
             f"{market.dates[first]:%Y-%m-%d} has no day to check: start it earlier."
         )
-    if days is None:
-        spread = np.linspace(first, last, DAYS + 2).astype(int)[1:-1]
-        return np.unique(np.maximum(spread, first + 1)).tolist()
+    rows = played.days[(played.days > first) & (played.days < last)]
+    if len(rows):
+        return rows
+    return np.unique(np.maximum(np.linspace(first, last, SPREAD + 2).astype(int)[1:-1], first + 1))
+
+
+def _sample(kinds: np.ndarray, traded: np.ndarray, most: int, rng: np.random.Generator) -> Rows:
+    """The numbers of at most so many days, in order: as many of each kind, half of them with a trade, drawn at random.
+
+    kinds  : (k,) of each day.
+    traded : (k,) whether the policy decided to trade on it.
+    """
+    turn = np.empty(len(kinds))  # when it is taken: first one of each kind, then another of each
+    for kind in np.unique(kinds):
+        some = np.flatnonzero(kinds == kind)
+        some = some[rng.permutation(len(some))]
+        rank = np.where(traded[some], np.cumsum(traded[some]), np.cumsum(~traded[some]) + 0.5)
+        turn[some[np.argsort(rank)]] = np.arange(len(some)) + rng.random()
+    return np.sort(np.argsort(turn)[:most])
+
+
+def _is_whole_sample(sampled: np.ndarray, kinds: np.ndarray) -> bool:
+    """Are there `LEAST` days of every kind in the sample, or all that there are?"""
+    found = zip(*np.unique(kinds, return_counts=True), strict=True)
+    return all(int((sampled == kind).sum()) >= min(LEAST, count) for kind, count in found)
+
+
+def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp]) -> Rows:
+    """The market rows of the given days. Raises ConfigError for a day outside the test, and for none."""
+    last = len(market.dates) - 1
     rows = [market.row(day("a day of look_ahead is", one)) for one in days]
     outside = [t for t in rows if not first < t < last]
     if outside or not rows:
@@ -193,113 +270,59 @@ def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None)
             f"a day to check is {given}: give days after {market.dates[first]:%Y-%m-%d}, the first possible trade, "
             f"and before the last day of the test, {market.dates[last]:%Y-%m-%d}."
         )
-    return sorted(rows)
-
-
-# -- what was known, asked for and booked ----------------------------------------------------------------------------
+    return np.array(sorted(rows))
 
 
 @dataclass(frozen=True)
-class _Recorded:
-    """A policy that decides day by day, with what it answered: the market row, the box, and the fraction of the way."""
+class _Test:
+    """A policy, what it is played on, and how it played there."""
 
-    policy: Policy
-    allocation: Allocation | None
-    rows: list[int] = field(default_factory=list)
-    boxes: list[np.ndarray] = field(default_factory=list)
+    make: Callable[[Market], Policy]
+    known: Future
+    terms: Mapping[str, Any]
+    seed: int
+    original: Played
 
-    def decide(self, view: View) -> Hold | Trade:
-        answer = self.policy.decide(view)
-        if isinstance(answer, Trade):
-            self.rows.append(view.past.t)
-            edges = [answer.cash_lower, answer.cash_upper, answer.fraction]
-            self.boxes.append(np.concatenate([answer.lower, answer.upper, edges]))
-        return answer
+    def run(self, rows: Rows) -> tuple[pd.DataFrame, str]:
+        """The table of differences by day and future, and what no two runs on the same market agree in."""
+        found = pd.DataFrame("", index=self.known.market.dates[rows], columns=list(FUTURES))
+        found.insert(0, "decisions", [int((self.original.decided <= t).sum()) for t in rows])
+        unrepeatable = self._unrepeatable()
+        for k, t in enumerate(rows.tolist()):
+            for which in () if unrepeatable else FUTURES:
+                found.loc[found.index[k], which] = self._difference(t, which)
+        caught = np.argwhere((found[list(FUTURES)] != "").to_numpy())
+        if len(caught):
+            k, which = caught[0]
+            unrepeatable = self._by_chance(int(rows[k]), FUTURES[which])
+        return found, unrepeatable
 
+    def _unrepeatable(self) -> str:
+        """What differs first in another run on the unchanged market; "" for nothing."""
+        return difference(self.original, self._play(self.known), len(self.known.market.dates) - 1)
 
-@dataclass(frozen=True)
-class _Played:
-    """A policy played to the end of a market, with every box that it asked for."""
-
-    result: Backtest
-    answers: Facts
-
-    @classmethod
-    def of(cls, policy: Policy, market: Market, costs: Costs, start: str | pd.Timestamp, lag: int) -> "_Played":
-        rule = compiled_rule(policy)
-        if rule is None:
-            recorded = _Recorded(policy, held_by(policy))
-            result = backtest(market, recorded, costs, start=start, lag=lag, name=short_name(policy))
-            answered = np.array(recorded.boxes).reshape(len(recorded.rows), 2 * len(market.assets) + 3)
-            return cls(result, {"answer": (np.array(recorded.rows, dtype=np.int64), answered)})
-        result = backtest(market, policy, costs, start=start, lag=lag)
-        bands = rule.no_trade_bands(market, result.targets, costs)
-        days = np.arange(result.first + 1, len(market.dates))
-        asked, row, *boxes = bands.arrays
-        rates = bands.options.rates
-        answers: Facts = {f"box {k} of the bands": (days, box[row[days]]) for k, box in enumerate(boxes)}
-        answers["days on which the rule is asked"] = (days, asked[days])
-        answers["rates of the bands"] = (days, rates[days]) if len(rates) > 1 else (days[: len(rates)], rates)
-        return cls(result, answers)
-
-    @cached_property
-    def decisions(self) -> pd.DataFrame:
-        return self.result.decisions()
-
-    def until(self, t: int) -> Facts:
-        """Everything that was known, asked for or booked up to the close of row t: causes before their effects."""
-        result, book = self.result, self.result.ledger
-        days = np.arange(result.first, t + 1)
-        decided, done = book.asked <= t, (book.booked >= 0) & (book.booked <= t)
-        facts: Facts = {"target": (days, result.targets.rows[result.targets.row[days]])}
-        facts |= {name: (rows[rows <= t], values[rows <= t]) for name, (rows, values) in self.answers.items()}
-        told = self.decisions[self.decisions["asked"] <= result.market.dates[t]].copy()
-        told["booked"] = told["booked"].where(told["booked"] <= result.market.dates[t])
-        rows = result.market.dates.get_indexer(pd.DatetimeIndex(told["asked"]))
-        facts |= {f"{name} of the decision": (rows, told[name].to_numpy()) for name in told}
-        for name in ("asked", "line", "size", "allowed"):
-            facts[f"{name} of the booking"] = (book.asked[decided], getattr(book, name)[decided])
-        of_trade = {name: getattr(book, name) for name in ("booked", "trades", "charges", "nav_before")}
-        of_trade |= {"units": book.units[1:], "cash_units": book.cash_units[1:]}
-        facts |= {name: (book.booked[done], values[done]) for name, values in of_trade.items()}
-        closes = {"nav": book.nav, "weights": result.weights.to_numpy()}
-        return facts | {name: (days, values[: len(days)]) for name, values in closes.items()}
-
-
-def _difference(
-    original: _Played,
-    make: Callable[[Market], Policy],
-    other: Market,
-    costs: Costs,
-    start: str | pd.Timestamp,
-    lag: int,
-    t: int,
-) -> str:
-    """What differs first, up to row t, where the policy is made for and played on another market; "" for nothing."""
-    try:
-        theirs = _Played.of(make(other), other, costs, start, lag).until(t)
-    except Exception as error:  # whatever a policy of anyone's raises here, it did not raise it where it first played
-        return f"{type(error).__name__}: {error}"
-    ours = original.until(t)
-    if ours.keys() != theirs.keys():
-        return "the kind of the policy"
-    rows = {name: _first_row(ours[name], theirs[name]) for name in ours}
-    differing = {name: row for name, row in rows.items() if row is not None}
-    if not differing:
+    def _by_chance(self, t: int, which: str) -> str:
+        """What differs on the unchanged market too, or differs once and not again; "" where neither."""
+        for _ in range(AGAIN):
+            if words := self._unrepeatable():
+                return words
+            if not self._difference(t, which):
+                return f"what was decided by {self.known.market.dates[t]:%Y-%m-%d}"
         return ""
-    name = min(differing, key=lambda name: differing[name])
-    return f"{name}, {original.result.market.dates[differing[name]]:%Y-%m-%d}"
 
+    def _difference(self, t: int, which: str) -> str:
+        """What differs first, up to row t, where the policy is made for and played on another market; "" for nothing.
 
-def _first_row(one: tuple[Rows, np.ndarray], two: tuple[Rows, np.ndarray]) -> int | None:
-    """The market row of the first value that differs or that only one of them has; None where all are the same."""
-    (rows, mine), (others, theirs) = one, two
-    both = min(len(rows), len(others))
-    a, b = mine[:both], theirs[:both]
-    differs = (a != b) & ~((a != a) & (b != b))  # a missing number, or date, is the same as a missing one
-    apart = (rows[:both] != others[:both]) | differs.any(axis=tuple(range(1, differs.ndim)))
-    if apart.any():
-        k = int(np.argmax(apart))
-        return int(min(rows[k], others[k]))
-    longer = rows if len(rows) > len(others) else others
-    return int(longer[both]) if len(longer) > both else None
+        Where that cannot be played, the future in which hardly anything happens is asked about: a withdrawal that could
+        not be paid later, or a rest longer than what is left, accuses nobody.
+        """
+        try:
+            other = self._play(future(*self.known, t, which, self.seed), t)
+        except Exception as error:  # whatever it is, it was not raised where the policy first played
+            if which == CALM or (which == CUT and not isinstance(error, ConfigError | DataError | PolicyError)):
+                return f"{type(error).__name__}: {error}"
+            return self._difference(t, CALM)
+        return difference(self.original, other, t)
+
+    def _play(self, other: Future, last: int | None = None) -> Played:
+        return Played.on(other, self.make(other.market), self.terms, last)

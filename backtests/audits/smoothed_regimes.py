@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from backtests.audits.look_ahead import LookAhead, look_ahead
+from backtests.audits.look_ahead import LookAhead
 from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, exposure_table
+from backtests.audits.portfolio_audit import audit_policy
 from backtests.comparison.candidates import backtest_candidate, benchmark_of
 from backtests.comparison.paired import evidence_between
 from backtests.engine.result import Backtest
@@ -125,9 +126,8 @@ class SmoothedRegimeCheck:
         return pd.DataFrame(columns, index=figures.index).join(differences).fillna("")
 
     def audit(self, name: str) -> LookAhead:
-        """The look-ahead test of the policy by smoothed or by filtered regimes."""
-        desk = self.portfolio
-        return look_ahead(self.policies[name], desk.market, desk.costs, desk.test_start, lag=desk.lag)
+        """The look-ahead test of the policy by smoothed or by filtered regimes, on six of its decision days."""
+        return audit_policy(self.portfolio, self.policies[name], days=6)
 
     def answer(self, smoothed: LookAhead, filtered: LookAhead) -> str:
         """The conclusion in words, with its limitations.

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backtests.commands.report import FULL, SUMMARY, Made, make_backtest, make_report
 from backtests.evaluation.metrics import METRICS
 from backtests.runs.differences import FigureDifference, RunDifferences, differing, run_differences
@@ -15,7 +17,7 @@ from backtests.runs.manifest import past_runs
 from backtests.runs.verify import verify
 from backtests.text_tables import text_table, wrapped
 from backtests.wording import counted, listed, number
-from research.arguments import day, one_of
+from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 
@@ -44,10 +46,12 @@ def runs_text(
         one_of("kind is", kind, KINDS)
     one_of("sort is", sort, ORDERS)
     first = f"{day('since is', since):%Y-%m-%d}" if since else ""
+    if reports is not None and not reports.is_dir():
+        refuse("--reports is", str(reports), "give the folder that holds the runs.")
     found = past_runs(reports or REPORTS, kind or None)
     kept = [
-        manifest
-        for _, manifest in found.whole
+        manifest | {"run": folder.name}  # a copy under another name is listed by that
+        for folder, manifest in found.whole
         if (not portfolio or manifest["portfolio"] == portfolio) and manifest["times"]["ended"][:10] >= first
     ]
     order = {"time": lambda m: 0.0, "portfolio": lambda m: m["portfolio"], "seconds": lambda m: -m["times"]["seconds"]}
@@ -98,7 +102,7 @@ def show_text(run: Path) -> str:
 def differences_text(found: RunDifferences) -> str:
     """What differs between two runs: what they were made from first, then figures, then the first day of wealth."""
     if not (found.files or any(found.made_from.values())):
-        return f"Same bytes in all {counted(len(found.one['files']), 'file')}: {found.one['run']}."
+        return f"Same bytes in all {_count(found)}: {found.one['run']}."
     blocks = [f"{found.one['run']} and {found.other['run']}"]
     for of, sentences in found.made_from.items():
         said = [f"  {sentence}." for sentence in sentences] or ["  the same."]
@@ -116,16 +120,21 @@ def differences_text(found: RunDifferences) -> str:
     return "\n\n".join(blocks)
 
 
+def _count(found: RunDifferences) -> str:
+    return counted(len(found.one["files"]), "file")
+
+
 def _figures_text(figures: Sequence[FigureDifference]) -> str:
     rows = [["policy", "figure", "first run", "second run", "difference", ""]]
     for d in figures[:MOST]:
         shown = METRICS.get(d.figure)
         if shown is None or d.size == float("inf"):
-            rows.append([d.policy, d.figure, str(d.one), str(d.other), "", ""])
+            rows.append([d.policy, d.figure, *("–" if v is None else str(v) for v in (d.one, d.other)), "", ""])
             continue
-        difference = number(shown.factor * (d.other - d.one), shown.digits, signed=True)
-        words = [shown.text(d.one), shown.text(d.other), difference]
-        rows.append([d.policy, shown.phrase, *words, shown.unit])
+        one, other = shown.factor * d.one, shown.factor * d.other
+        digits = max(shown.digits, 1 - int(np.floor(np.log10(abs(other - one)))))  # two digits of the difference
+        words = [number(one, digits), number(other, digits), number(other - one, digits, signed=True)]
+        rows.append([d.policy, shown.label, *words, shown.unit])
     more = f"\n… and {counted(len(figures) - MOST, 'more figure')}" if len(figures) > MOST else ""
     return f"Figures, the farthest apart first:\n{text_table(rows, left=2, last_left=True)}{more}"
 
@@ -182,10 +191,15 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False) -> Replay
     with tempfile.TemporaryDirectory(prefix="replay-") as place:
         made: Made = again(reports=Path(place), retrain=retrain)
         differences = run_differences(run, made.folder)
-    same = not (differences.files or any(differences.made_from.values()))
-    text = differences_text(differences)
-    verdict = "Made again." if same else "Made again, with differences: the first is the run, the second was made now."
-    return Replayed(same, f"{verdict}{' ' if same else chr(10) * 2}{text}")
+    same, text = not differences.files, differences_text(differences)
+    if same and any(differences.made_from.values()):
+        return Replayed(
+            True, f"Made again: same bytes in all {_count(differences)}, although not all is as it was.\n\n{text}"
+        )
+    verdict = (
+        "Made again. " if same else "Made again, with differences: the first is the run, the second was made now.\n\n"
+    )
+    return Replayed(same, f"{verdict}{text}")
 
 
 def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:

@@ -23,6 +23,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import finding
+from backtests.views import view
 from backtests.wording import listed
 from research.allocation import Allocation, TargetPath
 from research.arguments import refuse
@@ -91,13 +92,19 @@ class Comparison(PairedBacktests):
                 "these trades follow the recommendation" if self.recommendation.policy else "no trades are listed"
             )
             found.append(f"The file's active policy is {self.portfolio.policy}; {followed}.")
-        return (*found, *self.short_test)
+        return (*found, *self.weak_test)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the data in the test, and need not judge."""
         first, last = self.backtests[self.reference].dates[[0, -1]]
         return tuple(str(n) for n in self.portfolio.market.notes if not n.warning and n.falls_in(first, last))
+
+    @cached_property
+    def look_ahead(self) -> str:
+        """One line: the look-ahead audit of the recommended policy, or of the reference."""
+        found: str = view(self, "look_ahead")
+        return found
 
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""
@@ -169,9 +176,9 @@ def compare(
 
     What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only.
     """
-    fitting = {"only": only, "rl_steps": rl_steps, "rl_seeds": rl_seeds, "retrain": retrain}
+    fitting = {"only": only, "rl_steps": rl_steps or None, "rl_seeds": rl_seeds or None, "retrain": retrain or None}
     if not isinstance(compared, Portfolio):
-        if given := [name for name, value in fitting.items() if value]:
+        if given := [name for name, value in (fitting | {"progress": progress}).items() if value is not None]:
             raise ConfigError(
                 f"{listed(given)}: only a portfolio's candidates are fitted; backtests are compared as they are."
             )
@@ -181,6 +188,8 @@ def compare(
         refuse(
             "tracking_penalty is", tracking_penalty, f"set tracking_penalty in {portfolio.file}: it is a portfolio's."
         )
+    if isinstance(only, str):
+        refuse("only is", only, "give a list of names.")
     names, reference = list(portfolio.policies) if only is None else list(only), reference or portfolio.reference
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
     with bar(len(names), "comparing", shown=progress is None) as stages:
@@ -263,11 +272,16 @@ def check_settings(
     Raises    : ConfigError.
     """
     for name in [*names, reference]:
-        if name not in portfolio.policies or name not in names:
+        if name not in portfolio.policies:
             raise ConfigError(
                 f"policy {name!r} is not among the candidates of {portfolio.file} ({', '.join(portfolio.policies)}). "
                 "Correct the name, or add it under `policies`."
             )
+    if reference not in names:
+        raise ConfigError(
+            f"the reference {reference!r} is not among those to compare ({', '.join(names)}): add it, or name another "
+            "reference."
+        )
     tested = len(portfolio.market.dates) - portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1)) - 1
     if tested < LEAST_DAYS:
         raise ConfigError(

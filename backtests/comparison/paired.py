@@ -16,7 +16,7 @@ from backtests.evaluation.scores import Score, score, table
 from backtests.evaluation.words import finding
 from backtests.views import view
 from backtests.wording import listed
-from research.arguments import refuse
+from research.arguments import is_number, refuse
 from research.arrays import Array
 from research.errors import ConfigError
 from research.market import Market
@@ -65,32 +65,46 @@ class PairedBacktests:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must judge: of the data in the test, and of differences that are not those of the policies."""
+        """What a reader must judge: of the data in the test, and of terms that differ beside the policies."""
         base = self.backtests[self.reference]
         found = list(warnings_in(base.market.notes, *base.dates[[0, -1]]))
         for name, played in self.backtests.items():
-            if not np.array_equal(_targets_in_test(played), _targets_in_test(base)):
-                found.append(
-                    f"{name} follows another target than {self.reference}: its loss J and its tracking error measure "
-                    "the distance of the targets, not the rule. Compare growth and Sharpe ratio."
-                )
             terms = [words for term, words in TERMS.items() if not _same(getattr(played, term), getattr(base, term))]
             if terms:
                 found.append(f"{name} and {self.reference} differ in more than the policy: {listed(terms)}.")
             found.extend(played.warnings)
-        return (*found, *self.short_test)
+        return (*found, *self.weak_test)
 
     @property
-    def short_test(self) -> tuple[str, ...]:
-        """A warning of a test of less than three years; none of a longer one."""
-        days = len(self.backtests[self.reference].net_returns)
-        if days >= 3 * self.benchmark.periods_per_year:
-            return ()
-        return (f"The test has {days} days, less than three years: most differences are not significant.",)
+    def weak_test(self) -> tuple[str, ...]:
+        """Warnings of a test of less than three years, and of draws that are too few for any difference to be found."""
+        found, days = [], len(self.backtests[self.reference].net_returns)
+        if days < 3 * self.benchmark.periods_per_year:
+            found.append(f"The test has {days} days, less than three years: most differences are not significant.")
+        others, draws, size = len(self.backtests) - 1, self.evidence.resampling.reps, 1.0 - self.evidence.level
+        if others / (draws + 1) > size:
+            found.append(
+                f"{draws:,} draws are too few for {others} differences: no adjusted p can be {size:.0%} or less. Take "
+                f"{int(others / size) + 1:,} draws or more."
+            )
+        return tuple(found)
+
+    @cached_property
+    def other_targets(self) -> tuple[str, ...]:
+        """The backtests that follow another target than the reference: their J measures the distance of the targets."""
+        own = _targets_in_test(self.backtests[self.reference])
+        return tuple(name for name, b in self.backtests.items() if not np.array_equal(_targets_in_test(b), own))
 
     def answer(self) -> str:
         """What differs significantly, in words."""
-        return finding(self.evidence)
+        if not self.other_targets:
+            return finding(self.evidence)
+        follow = "follows" if len(self.other_targets) == 1 else "follow"
+        return (
+            f"{finding(self.evidence)} {listed(self.other_targets)} {follow} another target than {self.reference}: "
+            "loss J and tracking error then measure the distance of the targets, not the rule. Compare growth and "
+            "Sharpe ratio."
+        )
 
     def __repr__(self) -> str:
         """The table and the differences in J, as text."""
@@ -116,6 +130,10 @@ def pair(
     Raises           : ConfigError for a name given twice, a reference that is not among the names, fewer than two
                        backtests, and for different markets, days or periods a year.
     """
+    if not (is_number(tracking_penalty) and tracking_penalty >= 0.0):
+        refuse(
+            "tracking_penalty is", tracking_penalty, "give the price of tracking error, a finite number of 0 or more."
+        )
     named = _named(backtests)
     reference = reference or next(iter(named))
     if reference not in named:
@@ -159,6 +177,8 @@ def _named(backtests: Sequence[Backtest] | Mapping[str, Backtest]) -> dict[str, 
     )
     named: dict[str, Backtest] = {}
     for name, played in given:
+        if not (isinstance(name, str) and name.strip()):
+            refuse("the name of a backtest is", name, "give text, such as 'band of 2 points'.")
         if not isinstance(played, Backtest):
             refuse(f"backtest {name!r} is", played, "give what `backtest(market, policy, costs)` returns.")
         if name in named:
@@ -174,8 +194,16 @@ def _named(backtests: Sequence[Backtest] | Mapping[str, Backtest]) -> dict[str, 
 
 def _each(backtests: object) -> list[tuple[int, Any]]:
     if not isinstance(backtests, Sequence) or isinstance(backtests, str):
-        refuse("compared is", backtests, "give a portfolio (`load_portfolio`), or a list of backtests.")
+        raise ConfigError(
+            f"compared is {_kind(backtests)}: give a portfolio (`load_portfolio`), a list of backtests, or backtests "
+            "by name."
+        )
     return list(enumerate(backtests))
+
+
+def _kind(value: object) -> str:
+    """What was given, in a few words: not its text, which may fill a page."""
+    return "one backtest" if isinstance(value, Backtest) else f"a {type(value).__name__}"
 
 
 def _name(played: object, number: int) -> str:

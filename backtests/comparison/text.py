@@ -28,7 +28,7 @@ def paired_text(paired: PairedBacktests) -> str:
     blocks = [_title(paired, f"{len(paired.scores)} backtests"), _figures(paired, {})]
     for metric in paired.evidence.estimates:
         blocks += _differences(paired, metric)
-    return _page([*blocks, finding(paired.evidence)]) + warnings_text(paired.warnings)
+    return _page([*blocks, paired.answer()]) + warnings_text(paired.warnings)
 
 
 def _title(paired: PairedBacktests, of: str) -> str:

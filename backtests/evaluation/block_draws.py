@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from research.arguments import is_number, is_whole, refuse
 from research.arrays import Array, Rows
 from research.compiled import compiled, linked
-from research.errors import ConfigError, DataError
+from research.errors import DataError
 
 MOST_DRAWS = 1_000_000
 BUCKETS = 4_096  # of the table that says where among the lengths of blocks a search begins
@@ -31,11 +32,12 @@ class Resampling:
 
     def __post_init__(self) -> None:
         """Raise ConfigError where no interval could come of it."""
-        if self.block < 1 or not 100 <= self.reps <= MOST_DRAWS:
-            raise ConfigError(
-                f"a bootstrap needs blocks of a day or more, and at least 100 draws and at most {MOST_DRAWS:,}: found "
-                f"block={self.block}, reps={self.reps}. The default is 20 and 10,000."
+        if not (is_whole(self.reps) and 100 <= self.reps <= MOST_DRAWS):
+            refuse(
+                "draws of a bootstrap is", self.reps, f"give a whole number from 100 to {MOST_DRAWS:,}, such as 10000."
             )
+        if not (is_number(self.block) and self.block >= 1):
+            refuse("block of a bootstrap is", self.block, "give a mean length of one day or more, such as 20.")
 
     def refuse_too_few(self, days: int) -> None:
         """Raise DataError for fewer days than two blocks."""

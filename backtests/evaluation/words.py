@@ -50,7 +50,7 @@ def finding(evidence: Evidence, trials: int | None = None) -> str:
     words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
     significant = sum(map(len, words.values()))
     named = "; ".join(f"{word}: {listed(names)}" for word, names in words.items() if names)
-    verb = "differs" if significant == 1 else "differ"
+    verb = "differs" if significant == 1 or len(found) == 1 else "differ"
     count = (
         f"{significant or 'None'} of {counted(len(found), 'candidate')} {verb} significantly from {reference} in loss J"
     )

@@ -23,6 +23,7 @@ from research.accounting import Policy
 from research.allocation import FixedWeights
 from research.errors import ConfigError
 from research.progress import bar
+from research.risk.measures import TRACKING_PENALTY
 from research.rules import OptimalRegion
 from research.rules.dynamic_programming import optimal_region
 from research.rules.one_asset import best_half_width, to_edge
@@ -101,7 +102,7 @@ class ScalingLaws(NamedTuple):
     loss: float
 
 
-def scaling_laws(tracking_penalty: float = 5.0) -> ScalingLaws:
+def scaling_laws(tracking_penalty: float = TRACKING_PENALTY) -> ScalingLaws:
     """The optimal band of the asset of a 60/40 portfolio at several costs, by dynamic programming and in closed form.
 
     tracking_penalty : price of squared tracking error.

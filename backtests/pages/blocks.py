@@ -99,7 +99,7 @@ def paired_screen(paired: "PairedBacktests") -> Block:
     return screen | {
         "title": counted(len(paired.scores), "backtest"),
         "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_span(base.dates)}, net of costs",
-        "recommendation": finding(paired.evidence),
+        "recommendation": paired.answer(),
         "finding": "",
         "broken": "",
         "colour": "soft",
@@ -310,6 +310,7 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
         "Judged by": f"rebalancing loss J, tracking penalty g = {comparison.benchmark.tracking_penalty:g}; tracking "
         + (f"error at most {percent(limit)}" if limit is not None else "error without limit"),
         "Accounting": comparison.accounting,
+        "Look-ahead audit": comparison.look_ahead,
         **run,
     }
     return [{"name": name, "words": words} for name, words in facts.items()]

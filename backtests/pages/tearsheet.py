@@ -139,6 +139,7 @@ def sheet_numbers(
         },
         "trials": comparison.trials,
         "accounting": comparison.accounting,
+        "look_ahead": comparison.look_ahead,
         "figures": comparison_figures(comparison.scores, comparison.backtests),
         "evidence": evidence.summary().reset_index().to_dict("records"),
         "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},

@@ -22,9 +22,10 @@ from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.errors import ConfigError
 from research.market import Market, load_market
+from research.risk.measures import TRACKING_PENALTY
 
 COST = 10.0  # bp a side: half commission, half spread
-TRACKING_PENALTY, LAG, PERIODS = 5.0, 1, 252.0
+LAG, PERIODS = 1, 252.0
 YEARS, BEFORE = 3, 5  # of a window; of training days before it, at the least
 STOCK_WINDOWS = range(1995, 2025, YEARS)
 FUND_WINDOWS = range(2013, 2022, YEARS)

@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.real_markets.cases import COST, LAG, PERIODS, TRACKING_PENALTY, Case, all_cases, case
+from backtests.real_markets.cases import COST, LAG, PERIODS, Case, all_cases, case
 from backtests.real_markets.run_case import (
     CALENDARS,
     EXPOSURE,
@@ -43,6 +43,7 @@ from research.learning.card import LIBRARIES
 from research.learning.checksummed import checksum_of
 from research.learning.universal.rule import FOLDER
 from research.progress import bar
+from research.risk.measures import TRACKING_PENALTY
 
 FIGURES, RECORD = "figures.parquet", "study.json"  # on disk the first bears the beginning of its checksum
 KEPT = ROOT / "data" / "studies" / "real_markets"  # the study that comes with the workbench

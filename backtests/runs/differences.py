@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.runs.folder import found_at
-from backtests.runs.manifest import read_manifest
+from backtests.runs.manifest import AGAIN, hashes, read_manifest
 from research.arguments import cut
+from research.errors import DataError
 
 RESULTS = "results.parquet"
 MADE_WITH = ("code", "python", "platform", "lock")
@@ -60,7 +61,7 @@ class RunDifferences:
 
     one, other : their manifests.
     made_from  : by what it is of (settings, data, code, packages): a sentence for each difference.
-    files      : names of the files that differ or that one of them lacks.
+    files      : names of the files that differ or that one of them lacks, by their content now.
     figures    : of policies of both runs that differ, the farthest apart first.
     alone      : policies of one run only, by its number, 0 or 1.
     wealth     : of each policy whose wealth differs.
@@ -87,7 +88,7 @@ def run_differences(one: Path, other: Path) -> RunDifferences:
     first, second = read_manifest(one), read_manifest(other)
     wealth, same = _wealth(one, other)
     figures = _stored_figures(one, first), _stored_figures(other, second)
-    hashes = first["files"], second["files"]
+    found = hashes(one), hashes(other)
     return RunDifferences(
         one=first,
         other=second,
@@ -97,7 +98,7 @@ def run_differences(one: Path, other: Path) -> RunDifferences:
             "code": tuple(changes({k: first[k] for k in MADE_WITH}, {k: second[k] for k in MADE_WITH})),
             "packages": tuple(changes(first["versions"], second["versions"])),
         },
-        files=tuple(name for name in sorted({*hashes[0], *hashes[1]}) if hashes[0].get(name) != hashes[1].get(name)),
+        files=tuple(name for name in sorted({*found[0], *found[1]}) if found[0].get(name) != found[1].get(name)),
         figures=_figures(*figures),
         alone=(_without(*figures), _without(*figures[::-1])),
         wealth=wealth,
@@ -147,10 +148,18 @@ def _stored_figures(folder: Path, manifest: Mapping[str, Any]) -> Figures:
     """Figures by policy, as a report or a backtest stored them; none of a run of another kind."""
     kind = manifest["kind"]
     if kind == "report":
-        return dict(json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))["figures"])
+        return dict(_json(folder / "tearsheet.json")["figures"])
     if kind == "backtest":
-        return {manifest["settings"]["policy"]: json.loads((folder / "summary.json").read_text(encoding="utf-8"))}
+        return {manifest["settings"]["policy"]: _json(folder / "summary.json")}
     return {}
+
+
+def _json(path: Path) -> Any:
+    """What a file holds. Raises DataError where it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {cut(str(error))}. {AGAIN}") from error
 
 
 def _wealth(one: Path, other: Path) -> tuple[tuple[WealthDifference, ...], tuple[str, ...]]:
@@ -170,33 +179,35 @@ def _paths(folder: Path) -> dict[str, pd.DataFrame]:
     """Daily results by policy, by date; none of a run that has no daily results."""
     if not (folder / RESULTS).exists():
         return {}
-    table = pd.read_parquet(folder / RESULTS)
+    try:
+        table = pd.read_parquet(folder / RESULTS)
+    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise DataError(f"{folder / RESULTS} cannot be read: {cut(str(error))}. {AGAIN}") from error
     if not {"policy", "date", "nav"} <= set(table.columns):  # of a sweep
         return {}
     return {str(name): rows.set_index("date") for name, rows in table.groupby("policy", sort=False)}
 
 
 def _first_difference(policy: str, mine: pd.DataFrame, theirs: pd.DataFrame) -> WealthDifference | None:
-    dates = mine.index.intersection(theirs.index)
-    if not len(dates):
-        return WealthDifference(policy, "", np.nan, np.nan, "the tests have no day in common")
-    a, b = mine.loc[dates], theirs.loc[dates]
-    unlike = np.flatnonzero(a["nav"].to_numpy() != b["nav"].to_numpy())
+    """Where the wealth of a policy first differs, from two tables of daily results; None where it does not."""
+    spans = [f"{table.index[0]:%Y-%m-%d} to {table.index[-1]:%Y-%m-%d}" for table in (mine, theirs)]
+    if spans[0] != spans[1] or len(mine) != len(theirs):
+        counts = [f"{span} ({len(table):,} closes)" for span, table in zip(spans, (mine, theirs), strict=True)]
+        return WealthDifference(policy, "", np.nan, np.nan, f"other tests: {counts[0]} and {counts[1]}")
+    if not mine.index.equals(theirs.index):
+        return WealthDifference(policy, "", np.nan, np.nan, "other sessions between the same first and last day")
+    unlike = np.flatnonzero(mine["nav"].to_numpy() != theirs["nav"].to_numpy())
     if not len(unlike):
-        if len(mine) == len(theirs):
-            return None
-        outside = mine.index.symmetric_difference(theirs.index)
-        return WealthDifference(policy, f"{outside[0]:%Y-%m-%d}", np.nan, np.nan, "only one of the tests has this day")
+        return None
     t = int(unlike[0])
-    return WealthDifference(
-        policy, f"{dates[t]:%Y-%m-%d}", float(a["nav"].iloc[t]), float(b["nav"].iloc[t]), _why(a, b, t)
-    )
+    navs = float(mine["nav"].iloc[t]), float(theirs["nav"].iloc[t])
+    return WealthDifference(policy, f"{mine.index[t]:%Y-%m-%d}", *navs, _why(mine, theirs, t))
 
 
 def _why(a: pd.DataFrame, b: pd.DataFrame, t: int) -> str:
     """The first thing that differs in row t of two tables of daily results whose wealth is equal before it."""
     if t == 0:
-        return "the tests open with another wealth, or another opening trade"
+        return "another opening NAV, or another opening trade"
     weights = [name for name in a.columns if name.startswith("weight_") and name in b.columns]
     before = [name for name in weights if a[name].iloc[t - 1] != b[name].iloc[t - 1]]
     if before:
@@ -209,4 +220,4 @@ def _why(a: pd.DataFrame, b: pd.DataFrame, t: int) -> str:
         return f"other trades: turnover {one['turnover']:.4%} and {other['turnover']:.4%}"
     if one["cost"] != other["cost"]:
         return f"other costs: {1e4 * one['cost']:.4f} and {1e4 * other['cost']:.4f} bp of NAV"
-    return "cash that came or went"
+    return "daily results do not say why: returns, trades and costs are equal, as with other cash flows"

@@ -205,8 +205,14 @@ def _names(reports: Path) -> set[str]:
 
 
 def found_at(final: Path) -> Path:
-    """Where the run `final` is: at its name, or where a kill between the two renames left it."""
-    return former_of(final) if former_of(final).exists() and not final.exists() else final
+    """Where the run `final` is: at its name, or where a kill between the two renames left it.
+
+    A name alone is also looked for among the usual runs.
+    """
+    here = former_of(final) if former_of(final).exists() and not final.exists() else final
+    if here.exists() or final.name != str(final):
+        return here
+    return REPORTS / final.name if (REPORTS / final.name).exists() else here
 
 
 def check_whole(folder: Path, names: Mapping[str, str]) -> None:

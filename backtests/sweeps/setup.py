@@ -21,6 +21,7 @@ from research.errors import ConfigError, DataError
 from research.market import Market
 from research.portfolio import Portfolio
 from research.portfolio.costs import with_asset
+from research.risk.measures import TRACKING_PENALTY
 from research.rules import Rule
 from research.rules.estimates import check_year
 from research.rules.protocol import held_by
@@ -47,7 +48,7 @@ class Setup:
     start: pd.Timestamp
     lag: int = 1
     nav: float = 1.0
-    tracking_penalty: float = 5.0
+    tracking_penalty: float = TRACKING_PENALTY
     periods_per_year: float = 252.0
     execution: Execution = field(default_factory=Execution)
     dividends: Dividends = "reinvest"

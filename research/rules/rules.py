@@ -129,10 +129,6 @@ class Calendar(StandardRule):
         some: Mask = np.any(at_phase(days, self.schedule, calendar, self.offsets), axis=0)
         return some
 
-    def _asked_on(self, market: Market) -> Mask:
-        """The same on all days of a market."""
-        return self._asked(market.days, market.calendar)
-
     def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         """The rule as arrays; in tranches each phase has a row of its own."""
         made = super().no_trade_bands(market, targets, costs)

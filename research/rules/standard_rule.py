@@ -144,8 +144,10 @@ class StandardRule(CompiledRule):
         return scheduled(days, self.schedule, calendar, self.offset)
 
     def _asked_on(self, market: Market) -> Mask:
-        """The same on all days of a market, which keeps it for other rules."""
-        return market.scheduled(self.schedule, self.offset)
+        """The same on all days of a market, which keeps the days of a schedule for other rules."""
+        if type(self)._asked is StandardRule._asked:
+            return market.scheduled(self.schedule, self.offset)
+        return self._asked(market.days, market.calendar)
 
     def _today(self, view: View) -> Hold | NoTradeBands:
         """The no-trade bands of this day (K = 1); `Hold` with the reason on a day on which the rule is not asked."""

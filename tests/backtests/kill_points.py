@@ -32,7 +32,7 @@ from backtests.runs import tasks
 from backtests.runs.folder import MANIFEST
 from backtests.runs.manifest import past_runs
 from backtests.runs.verify import verify
-from backtests.sweeps import executors, plan
+from backtests.sweeps import plan
 from backtests.sweeps import run as sweeping
 from research.accounting import Costs
 from research.learning import LearnedPolicy, Training, train, training
@@ -212,8 +212,8 @@ def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "BLOCK", 8)  # so that a small sweep has many chunks
     for name in ("read_sweep", "prepare", "sweep_text", "_sheet", "kept", "paths"):
         monkeypatch.setattr(sweep, name, once(getattr(sweep, name)))
-    for module, name in ((sweeping, "rows"), (executors, "run_part")):
-        monkeypatch.setattr(module, name, once(getattr(module, name), lambda _, part, *__: part))
+    for name in ("rows", "run_part"):
+        monkeypatch.setattr(sweeping, name, once(getattr(sweeping, name), lambda _, part, *__: part))
     assert of_runs(partial(sweep.make_sweep, file, reports=tmp_path / "reports"), tmp_path, "sweep") >= 270
 
 

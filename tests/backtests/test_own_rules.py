@@ -18,6 +18,7 @@ from backtests.pages.tearsheet import comparison_html
 from backtests.sweeps import Plan, Setup, sweep
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights, target_path
+from research.market import load_market
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 from research.rules.protocol import compiled_rule, complexity, fitted_until, held_by, long_name, short_name, traits
@@ -181,3 +182,18 @@ def test_it_is_walked_forward() -> None:
     days = [portfolio.market.dates[k] for k in (-400, -200)]
     walked = walk_forward(portfolio, "own", days, spec=Own(portfolio.strategic))
     assert walked.folds()["chosen"].tolist() == ["as given"] * 2
+
+
+@dataclass(frozen=True)
+class NeverReviewed(Threshold):
+    """A threshold that is asked on no day."""
+
+    def _asked(self, days: np.ndarray, calendar: str) -> np.ndarray:
+        return np.zeros(len(days), dtype=bool)
+
+
+def test_a_rule_that_is_asked_on_days_of_its_own_is_asked_on_no_other() -> None:
+    market = load_market("us_etf_ohlcv").select(["SPY", "AGG"])
+    target, costs = FixedWeights((0.5, 0.5)), Costs.bps(2, commission=1)
+    assert len(backtest(market, Threshold(target, 0.01), costs, start="2016-01-04").booked) > 10
+    assert len(backtest(market, NeverReviewed(target, 0.01), costs, start="2016-01-04").booked) == 0

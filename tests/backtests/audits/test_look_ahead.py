@@ -10,18 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 from typing_extensions import is_protocol
 
-from backtests.audits.look_ahead import CHANGED, CUT, LookAhead, changed_after, look_ahead
+from backtests.audits.futures import CHANGED, CUT, FUTURES, changed_after
+from backtests.audits.look_ahead import LookAhead, look_ahead
 from backtests.comparison.tuning import tune
 from backtests.engine import backtest
 from backtests.sweeps import Setup
 from research import allocation, learning, rules
-from research.accounting import Costs, Hold, Policy, Trade, View, Why
+from research.accounting import Costs, Flows, Hold, Policy, Trade, View, Why
 from research.allocation import (
     HRP,
     ConstantExposure,
@@ -270,6 +272,10 @@ def test_what_comes_after_is_really_another(market: Market) -> None:
         mine, theirs = getattr(market, panel)[LISTED + 1 :], getattr(other, panel)[LISTED + 1 :]
         assert (mine != theirs).mean() > 0.75, panel
     assert (market.tradable[LISTED + 1 :] != other.tradable[LISTED + 1 :]).any()
+    mirrored = changed_after(market, LISTED, mirrored=True)
+    both = (other.tradable & mirrored.tradable)[LISTED + 1 :]
+    assert (mirrored.returns[LISTED + 1 :] == -other.returns[LISTED + 1 :])[both].all()
+    assert (mirrored.prices[LISTED + 1 :] > 1e5).all()
     rule, later = Calendar(FIXED, "week"), slice(LISTED + 1 - START, None)
     nav, changed = (backtest(w, rule, COSTS, start=w.dates[START + 1]).ledger.nav[later] for w in (market, other))
     assert not np.isclose(nav, changed).any()
@@ -444,22 +450,127 @@ class Tilted:
         return np.where(np.arange(LINES) == self.worst, 0.0, 0.2)
 
 
-def test_days_are_spread_over_the_test_where_none_are_given(market: Market) -> None:
+def test_all_decision_days_are_checked_where_none_are_given_and_they_are_few(market: Market) -> None:
     audit = look_ahead(POLICIES["week, fixed"], market, COSTS, market.dates[START + 1])
     rows = market.dates.get_indexer(audit.table.index)
-    assert len(rows) == 6
-    assert rows[0] > START
-    assert rows[-1] < DAYS - 1
-    assert np.ptp(np.diff(rows)) <= 1
+    weeks = np.flatnonzero(last_of(market.days, "week", market.calendar))
+    assert rows.tolist() == weeks[(weeks > START + 1) & (weeks < DAYS - 1)].tolist()
     assert not audit.found
     played = backtest(market, POLICIES["week, fixed"](market), COSTS, start=market.dates[START + 1])
     assert audit.table["decisions"].tolist() == [(played.ledger.asked <= t).sum() for t in rows]
     assert audit.verdict == (
-        f"Look-ahead test passed: on 6 days, {audit.table['decisions'].iloc[-1]} decisions to trade and all executed "
-        "trades are identical bit for bit, whatever the later data."
+        f"Look-ahead test passed: {audit.table['decisions'].iloc[-1]} decisions to trade and all executed trades up to "
+        f"{audit.table.index[-1]:%Y-%m-%d} are identical bit for bit, whatever the later data ({audit.scope})."
+    )
+    assert audit.scope == (
+        "21 of 21 decision days, 3 futures each; a one-day peek on one kind of decision day would have been found with "
+        "probability 0.999 or more"
     )
     assert audit.verdict in repr(audit)
     assert audit.verdict in audit._repr_html_()
+
+
+def test_of_many_decision_days_a_few_of_each_kind_are_drawn_and_half_of_them_traded(market: Market) -> None:
+    make = POLICIES["edge, equal, in halves"]
+    audit = look_ahead(make, market, COSTS, market.dates[START + 1], days=20)
+    traded = backtest(market, make(market), COSTS, start=market.dates[START + 1]).ledger.asked
+    rows = market.dates.get_indexer(audit.table.index)
+    assert len(rows) == 20 < audit.days
+    assert not audit.found
+    counts = audit.table["kind"].value_counts()
+    assert {"month's start", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday"} <= set(counts.index)
+    assert counts.max() - counts.min() <= 1
+    assert abs(int(np.isin(rows, traded).sum()) - 10) <= len(counts)
+    few = look_ahead(make, market, COSTS, market.dates[START + 1], days=2)
+    assert (len(few.table), few.whole, few.power) == (2, False, 1.0 - 0.5**6)
+    assert "a one-day peek on every decision day would have been found with probability 0.984 or more" in few.verdict
+
+
+@dataclass(frozen=True)
+class MonthsEnd:
+    """Reads the return of the next day at each month's end."""
+
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        past, world = view.past, view.past._market
+        ends = last_of(past.days[-1:], "month", past.calendar)[0]
+        rises = ends and world.returns[min(past.t + 1, len(world.dates) - 1), 0] > 0.0
+        return Trade.to(view.target, Why("rises")) if rises else Hold(Why("month"))
+
+
+def test_one_that_peeks_at_months_ends_only_is_caught_by_its_own_decision_days(market: Market) -> None:
+    """On six days that are evenly spread it would pass."""
+    start = market.dates[START + 1]
+    spread = [market.dates[t] for t in (280, 297, 312, 328, 343, 358)]
+    assert not look_ahead(lambda _: MonthsEnd(), market, COSTS, start, days=spread).found
+    audit = look_ahead(lambda _: MonthsEnd(), market, COSTS, start)
+    caught = audit.table[(audit.table[list(FUTURES)] != "").any(axis=1)]
+    assert set(caught["kind"]) <= {"month's end", "other"}
+    assert audit.found
+
+
+# -- who is not accused ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Diary:
+    """Trades on every seventh day on which it is asked, and keeps count."""
+
+    allocation: FixedWeights = FIXED
+    count: int = 0
+
+    def decide(self, view: View) -> Hold | Trade:
+        self.count += 1
+        return Trade.to(view.target, Why("seventh")) if self.count % 7 == 0 else Hold(Why("counted"))
+
+
+@dataclass
+class Fickle:
+    """Trades on another day in its fifth run than in all others."""
+
+    runs: ClassVar[list[int]] = []
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        if view.past.t == START + 1:
+            self.runs.append(len(self.runs))
+        on = START + 5 + (len(self.runs) == 5)
+        return Trade.to(view.target, Why("fickle")) if view.past.t == on else Hold(Why("fickle"))
+
+
+@dataclass(frozen=True)
+class Unseeded:
+    """Trades at random."""
+
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        drawn = np.random.default_rng().random() < 0.5
+        return Trade.to(view.target, Why("drawn")) if drawn else Hold(Why("drawn"))
+
+
+def test_one_that_remembers_its_days_begins_each_run_afresh(market: Market) -> None:
+    diary = Diary()
+    audit = look_ahead(lambda _: diary, market, COSTS, market.dates[START + 1], days=6)
+    assert (audit.result, diary.count) == ("passed", 0)
+
+
+@pytest.mark.parametrize("policy", [Unseeded(), Fickle()])
+def test_one_that_does_not_repeat_itself_is_not_accused(market: Market, policy: Policy) -> None:
+    audit = look_ahead(lambda _: policy, market, COSTS, market.dates[START + 1], days=4)
+    assert (audit.found, audit.result) == (False, "not repeatable")
+    assert audit.verdict.startswith("Look-ahead test not possible: two backtests on the same market differ, first in ")
+
+
+def test_a_withdrawal_or_a_rest_that_only_another_future_forbids_accuses_nobody(market: Market) -> None:
+    """The audit plays the flows that come by the day that it asks about; and asks again where a future is refused."""
+    end, start = market.dates[-2], market.dates[START + 1]
+    rests = Threshold(FIXED, 0.01, cooldown=60)
+    asked = [market.dates[START + 30], market.dates[START + 80]]
+    flows = Flows({market.dates[START + 40]: -0.3, end: -0.4})
+    audit = look_ahead(lambda _: rests, market, COSTS, start, days=asked, nav=1.0, flows=flows)
+    assert (audit.result, audit.table["decisions"].tolist()) == ("passed", [0, 1])
 
 
 def test_what_was_worked_out_on_the_whole_market_is_named_with_its_day(market: Market) -> None:

@@ -12,6 +12,7 @@ import yaml
 
 from backtests.commands.past_runs import diff_text, replay, runs_text, show_text
 from backtests.commands.report import make_backtest
+from backtests.runs import folder
 from backtests.runs.folder import MANIFEST, Run, write_json
 from backtests.runs.manifest import checksum, sign
 from research.errors import ConfigError, DataError
@@ -21,13 +22,13 @@ RULE = {"rule": "threshold", "band": 0.03}
 CHANGED = "2021-03-10"  # the day of the one price that another desk has
 
 
-def desk(folder: Path, change: float = 0.0, **settings: object) -> Path:
+def desk(place: Path, change: float = 0.0, **settings: object) -> Path:
     """The file of a portfolio on closes in a CSV file; one close may be changed."""
     market = load_market("us_etf_ohlcv").select(["SPY", "AGG"])
     closes = pd.DataFrame(market.prices, market.dates, ["SPY", "AGG"])["2019-01-02":"2022-12-30"]
     closes.loc[CHANGED, "SPY"] += change
-    folder.mkdir(exist_ok=True)
-    closes.round(6).to_csv(folder / "closes.csv", index_label="date")
+    place.mkdir(exist_ok=True)
+    closes.round(6).to_csv(place / "closes.csv", index_label="date")
     lines = {
         name: {"asset_class": "all", "holdings": held, "target": 0.5, "range": [0.3, 0.7]}
         for name, held in (("SPY", 40_000.0), ("AGG", 40_000.0))
@@ -38,24 +39,24 @@ def desk(folder: Path, change: float = 0.0, **settings: object) -> Path:
         "limits": {"tracking_error": 0.02}, "test_start": "2020-01-02",
         "policies": {"quarterly": {"rule": "calendar", "schedule": "quarter"}, "band": RULE},
     }  # fmt: skip
-    (folder / "desk.yaml").write_text(yaml.safe_dump(content | settings))
-    return folder / "desk.yaml"
+    (place / "desk.yaml").write_text(yaml.safe_dump(content | settings))
+    return place / "desk.yaml"
 
 
 def signed(run: Run, reports: Path) -> Path:
     """The folder of a run without results."""
-    folder = reports / run.name
-    folder.mkdir()
-    write_json(folder / MANIFEST, run.manifest())
-    sign(folder, datetime.now(UTC))
-    return folder
+    place = reports / run.name
+    place.mkdir()
+    write_json(place / MANIFEST, run.manifest())
+    sign(place, datetime.now(UTC))
+    return place
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """A portfolio file, and the runs of its two policies."""
-    folder = tmp_path_factory.mktemp("desk")
-    file, reports = desk(folder / "files"), folder / "reports"
+    place = tmp_path_factory.mktemp("desk")
+    file, reports = desk(place / "files"), place / "reports"
     band, quarterly = (make_backtest(file, name, reports).folder for name in ("band", "quarterly"))
     return file, band, quarterly
 
@@ -114,11 +115,42 @@ def test_differences_begin_with_settings_and_end_with_files(made: tuple[Path, Pa
     one, other, difference = map(float, re.findall(r"[+−]?[\d.]+", cost)[:3])
     assert other == pytest.approx(5.0 * one, rel=0.02)  # 2 and 10 bp a side
     assert difference == pytest.approx(other - one, abs=0.011)
-    assert "band: the tests open with another wealth, or another opening trade" in " ".join(found.split()) or (
-        "band: first on 2019-12-31" in found
+    assert "band: first on 2019-12-31 (79,984.00 and 79,920.08): another opening NAV, or another opening trade" in (
+        " ".join(found.split())
     )
     assert "Only in the first run: band." in diff_text(made[1], made[2])
     assert diff_text(made[1], made[1]) == f"Same bytes in all 4 files: {made[1].name}."
+
+
+def test_runs_of_other_days_say_so(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    later = make_backtest(desk(tmp_path / "files", test_start="2020-07-01"), "band", tmp_path).folder
+    assert "band: other tests: 2019-12-31 to 2022-12-30 (757 closes) and 2020-06-30 to 2022-12-30 (632 closes)" in (
+        " ".join(diff_text(made[1], later).split())
+    )
+
+
+def test_files_are_compared_as_they_are(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    touched = Path(shutil.copytree(made[1], tmp_path / made[1].name))
+    (touched / "booked.csv").write_text("x")
+    assert "Files that differ: booked.csv." in diff_text(made[1], touched)
+
+
+def test_damaged_results_are_named(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    for name in ("results.parquet", "summary.json"):
+        touched = Path(shutil.copytree(made[1], tmp_path / name / made[1].name))
+        (touched / name).write_text("garbage")
+        with pytest.raises(DataError, match=rf"{name} cannot be read: .* Make the run again"):
+            diff_text(made[1], touched)
+
+
+def test_a_run_with_the_same_bytes_by_other_code_is_the_same(
+    made: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "code_version", lambda: "0123456789ab")
+    found = replay(made[1])
+    assert found.same
+    assert found.text.startswith("Made again: same bytes in all 4 files, although not all is as it was.")
+    assert 'and is "0123456789ab".' in found.text
 
 
 def test_what_cannot_be_made_again_is_refused(made: tuple[Path, Path, Path], tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def rebalance(*words: object) -> subprocess.CompletedProcess[str]:
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one whole run of the main portfolio."""
     folder = tmp_path_factory.mktemp("reports")
-    done = rebalance("report", FILE, *QUICK, "--reports", folder)
+    done = rebalance("report", FILE, *QUICK, "--retrain", "--reports", folder)
     assert done.returncode == 0, done.stderr
     folder.with_name("stderr.txt").write_text(done.stderr)
     return folder

@@ -75,7 +75,7 @@ def test_the_tuned_threshold_is_fitted_on_the_days_before_the_test(more: Compari
 def test_an_unknown_candidate_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="'quaterly' is not among the candidates"):
         compare(load_portfolio(FILE), only=["never", "quaterly"])
-    with pytest.raises(ConfigError, match="'quarterly' is not among the candidates"):
+    with pytest.raises(ConfigError, match="the reference 'quarterly' is not among those to compare"):
         compare(load_portfolio(FILE), only=["never", "monthly"])
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from slow import NoRoot, Portfolio, Rule, Setting, play
 
+from backtests.audits.look_ahead import look_ahead
 from backtests.engine import backtest
 from backtests.engine.ledger import EXIT, FLOW
 from backtests.engine.result import Backtest
@@ -250,6 +251,15 @@ def test_the_compiled_loop_and_the_daily_one_are_equal_to_the_bit(by_day: Callab
             np.testing.assert_array_equal(values, getattr(slow.ledger, fact), err_msg=f"{fact} of case {seed}")
         assert fast.triggers == slow.triggers
         pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
+
+
+def test_no_mixture_makes_an_honest_policy_look_ahead() -> None:
+    """Orders worked over days, flows, opens, lags and costs by the day: what is asked today may be booked later."""
+    for seed in playable()[::12]:
+        c = case(seed)
+        audit = look_ahead(lambda _, c=c: c.policy, c.setting.market, c.setting.costs, days=2, seed=seed, **c.kept)
+        assert not audit.found, (seed, audit)
+        assert not audit.unrepeatable, (seed, audit)
 
 
 def test_every_mixture_reconciles() -> None:

@@ -139,5 +139,5 @@ def test_too_few_days_and_senseless_settings_are_refused() -> None:
     with pytest.raises(DataError, match="39 days are too few"):
         drawn_means(np.ones((39, 1)))
     for settings in ({"block": 0}, {"reps": 99}, {"reps": 1_000_001}):
-        with pytest.raises(ConfigError, match="blocks of a day or more"):
+        with pytest.raises(ConfigError, match="of a bootstrap is"):
             Resampling(**settings)

@@ -285,6 +285,12 @@ def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
     assert [order["units"] for order in numbers["trades"]["orders"]] == trades.orders["units"].tolist()
 
 
+def test_the_sheet_says_whether_the_recommended_policy_looks_ahead(page, folder, comparison) -> None:
+    assert comparison.look_ahead.startswith(f"{comparison.recommendation.policy}, the recommended policy: passed (")
+    assert html.escape(comparison.look_ahead) in page
+    assert json.loads((folder / "tearsheet.json").read_text())["look_ahead"] == comparison.look_ahead
+
+
 def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> None:
     (table,) = re.findall(r'<table class="comparison".*?</table>', page, flags=re.DOTALL)
     (row,) = re.findall(r'<tr><th scope="row">Rebalancing loss J, cost.*?</tr>', table, flags=re.DOTALL)
