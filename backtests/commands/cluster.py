@@ -51,6 +51,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
             error = error.__cause__
         raise ConfigError(f"no cluster starts on {host}, port {port}: {error}. Give another --port.") from error
     with cluster:
+        assert cluster.scheduler is not None
         cluster.scheduler.allowed_failures = DEATHS
         address = cluster.scheduler_address
         print(f"{count} workers. In other commands: --cluster {address}", flush=True)
