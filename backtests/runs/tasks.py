@@ -271,6 +271,12 @@ def threads_of(client: Any) -> Callable[[], int]:
     return threads
 
 
+def wait_for(client: Any, future: Any) -> None:
+    """Wait until a task of a cluster is finished. Raises TimeoutError where no workers are left; what it raises."""
+    for _ in as_they_finish(lambda _: future, [None], 1, lambda: is_gone(client)):
+        pass
+
+
 def is_gone(client: Any) -> bool:
     """Is the client's cluster away, or without workers?"""
     return client.status != "running" or not client.scheduler_info()["workers"]

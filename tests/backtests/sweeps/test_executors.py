@@ -16,6 +16,7 @@ from faults import alive, children
 
 import backtests.sweeps.run as sweeping
 from backtests.runs import tasks
+from backtests.runs.sent_markets import packed
 from backtests.sweeps import Axes, Plan, Setup, Strategic, executors, sweep
 from backtests.sweeps.executors import run_all
 from backtests.sweeps.plan import Part
@@ -150,6 +151,21 @@ def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
     table = sweep(setup, plan, folder=tmp_path, progress=False).table
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in before} == before
     pd.testing.assert_frame_equal(table, sweep(setup, plan, progress=False).table, check_exact=True)
+
+
+def test_workers_that_leave_before_they_are_sent_anything_are_given_up(
+    made: PreparedSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "PATIENCE", 0.4)
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as leaving:
+
+        def and_leave(record: object) -> tuple[bytes, dict[str, bytes]]:
+            leaving.sync(leaving.workers[0].close)
+            return packed(record)
+
+        monkeypatch.setattr(executors, "packed", and_leave)
+        with pytest.raises(ConfigError, match=r"lost its workers.*no workers are left.*to resume"):
+            bits(run_all(made, PARTS, run_part, cluster=leaving.scheduler_address))
 
 
 def test_whatever_fails_once_the_cluster_is_away_is_told_as_that(cluster: LocalCluster) -> None:
