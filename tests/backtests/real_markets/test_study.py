@@ -106,8 +106,10 @@ def test_what_is_saved_is_all_that_the_folder_has_of_the_study(tmp_path: Path) -
 
 def test_a_cluster_whose_workers_have_threads_is_refused(tmp_path: Path) -> None:
     with (
-        LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
-        pytest.raises(ConfigError, match=r"several threads.*rebalance cluster inproc://"),
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+        ) as cluster,
+        pytest.raises(ConfigError, match=r"several threads.*rebalance cluster tcp://127\.0\.0\.1"),
     ):
         run(NAMES[:1], tmp_path, TINY, cluster=cluster.scheduler_address)
     assert not files(tmp_path)
