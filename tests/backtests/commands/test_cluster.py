@@ -149,7 +149,7 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
         (["--host", "10.0.0.1"], "a cluster on 10.0.0.1 is to be reached by TLS, and no certificate is given"),
         (["tls://10.0.0.1:8786"], "the cluster at tls://10.0.0.1:8786 is to be reached by TLS, and no certificate"),
         (["tcp://10.0.0.1:8786"], "tcp://10.0.0.1:8786 would be reached over the network without TLS"),
-        (["tcp://127.0.0.1:8786", "--host", "0.0.0.0"], "workers listen on the network by TLS only"),
+        (["tcp://127.0.0.1:8786", "--host", "0.0.0.0"], "--host is '0.0.0.0': workers listen on the network by TLS"),
         (["10.0.0.1"], "the address of a cluster is '10.0.0.1': give that of a scheduler, with its port"),
         (["--workers", "-1"], "workers is -1: give a whole number"),
         (["tcp://127.0.0.1:8786", "--workers", "0"], "--workers is 0: with ADDRESS the command is nothing but workers"),

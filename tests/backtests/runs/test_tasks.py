@@ -16,13 +16,12 @@ from backtests.runs.tasks import AHEAD, as_they_finish, in_processes, in_threads
 from research.errors import ConfigError, PolicyError
 
 MANY = 60
+HERE: dict[str, Any] = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": None}
 
 
 def on_cluster(function: Callable[[Any], Any], given: Iterable[Any], workers: int) -> Iterator[tuple[Any, Any]]:
     with (
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
-        ) as here,
+        LocalCluster(n_workers=workers, threads_per_worker=1, processes=False, **HERE) as here,
         tasks.cluster(here.scheduler_address) as client,
     ):
         yield from tasks.on_client(client, function, tasks=given)
@@ -133,9 +132,7 @@ def test_a_result_that_is_lost_with_the_last_worker_is_not_waited_for_without_en
     monkeypatch.setattr(tasks, "PATIENCE", 0.5)
     held: list[Any] = []
     with (
-        LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
-        ) as here,
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **HERE) as here,
         tasks.connected(here.scheduler_address) as client,
     ):
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -28,6 +29,7 @@ from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.rules import Threshold
 
+HERE: dict[str, Any] = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": None}
 PARTS = [Part(k, k + 16) for k in range(0, 16 * 40, 16)]
 
 
@@ -157,9 +159,7 @@ def test_workers_that_leave_before_they_are_sent_anything_are_given_up(
     made: PreparedSweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 0.4)
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
-    ) as leaving:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **HERE) as leaving:
 
         def and_leave(record: object) -> tuple[bytes, dict[str, bytes]]:
             leaving.sync(leaving.workers[0].close)
