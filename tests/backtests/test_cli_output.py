@@ -139,7 +139,10 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
         (["study", "--workers", "-3"], "workers is -3: give a whole number"),
         (["train", "universal", "--steps", HUGE, "--folder", "x"], "updates of the universal policy are 9999999999999"),
         (["train", "universal", "--seed", HUGE, "--folder", "x"], "seed of the universal policy is 99999999999999"),
-        (["report", FILE, "-p", f"draws={HUGE}"], "at most 1,000,000: found block=20, reps=99999999999999"),
+        (
+            ["report", FILE, "-p", f"draws={HUGE}"],
+            "draws of a bootstrap is 99999999999999: give a whole number from 100 to 1,000,000",
+        ),
         (["report", FILE, "-p", f"rl_steps={HUGE}"], "rl_steps is 99999999999999: give training steps"),
         (["report", FILE, "-p", f"rl_seeds={HUGE}"], "rl_seeds is 99999999999999"),
         (["report", FILE, "-p", f"draws={'9' * 400}"], "write a value such as 1000"),
