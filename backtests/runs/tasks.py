@@ -22,6 +22,7 @@ from functools import cache
 from importlib.metadata import version
 from ipaddress import ip_address
 from itertools import islice
+from multiprocessing import active_children
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -104,12 +105,18 @@ def in_processes(
     """
     from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 
+    before = set(active_children())
     pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_work, initargs=(os.getpid(), function))
     try:
         yield from as_they_finish(lambda task: pool.submit(_work, task), tasks, workers)
     except BrokenProcessPool as error:
         raise ConfigError(f"a worker process died, perhaps for lack of memory. {RESUME}") from error
     except BaseException:
+        for child in (
+            set(active_children()) - before
+        ):  # also one that was just being started, of which the pool knows not
+            if child.pid is not None:
+                os.kill(child.pid, signal.SIGKILL)
         pool.shutdown(wait=True, kill_workers=True)
         raise
     pool.shutdown(wait=True)
