@@ -32,11 +32,11 @@ app = typer.Typer(
 )
 
 
-def _address(given: str | None) -> str:
-    """The address of a cluster, "" for none. Raises ConfigError for an empty one, as of a variable that is not set."""
+def _address(given: str | None) -> str | None:
+    """The address of a cluster, as given. Raises ConfigError for an empty one, as of a variable that is not set."""
     if given == "":
         raise ConfigError("--cluster is empty: give the address of a scheduler, or leave the option out.")
-    return given or ""
+    return given
 
 
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]

@@ -7,7 +7,7 @@ from pathlib import Path
 from backtests.audits.futures import FUTURES
 from backtests.audits.look_ahead import DAYS, PASSED, LookAhead
 from backtests.audits.portfolio_audit import audit_policy
-from backtests.comparison.candidates import check_trainable, fit
+from backtests.comparison.candidates import check_named, check_trainable, fit
 from backtests.runs.tasks import check_workers, in_processes
 from backtests.text_tables import text_table, wrapped
 from research.errors import ConfigError
@@ -47,10 +47,8 @@ def make_audit(file: Path, policy: str | None = None, days: int = DAYS, workers:
         raise ConfigError(f"days is {days}: give a whole number of 1 or more.")
     with bar(None, "reading prices"):
         portfolio = load_portfolio(file)
-    if policy is not None and policy not in portfolio.policies:
-        raise ConfigError(
-            f"policy {policy!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
-        )
+    if policy is not None:
+        check_named(portfolio, policy)
     names = list(portfolio.policies) if policy is None else [policy]
     check_trainable(portfolio, names)
     with bar(len(names), "auditing") as progress:
@@ -72,7 +70,10 @@ def make_audit(file: Path, policy: str | None = None, days: int = DAYS, workers:
 
 
 def _audit_of(file: Path, days: int, name: str) -> LookAhead:
-    """The audit of one policy in a process of its own, which takes what was trained from where it is kept."""
+    """The audit of one policy in a process of its own, to which the class of an own rule cannot be sent.
+
+    It reads the file itself, and takes what was trained from where it is kept.
+    """
     portfolio = load_portfolio(file)
     return audit_policy(portfolio, partial(_as_fitted, fit(name, portfolio).policy), days)
 

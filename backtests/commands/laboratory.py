@@ -9,7 +9,7 @@ from backtests.commands.report import Made
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS
 from backtests.laboratory.study import study
 from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
-from backtests.runs.folder import MANIFEST, REPORTS, Run, staged, write_json
+from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, Run, staged, write_json
 from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.manifest import sign
 from backtests.runs.tasks import check_workers
@@ -21,7 +21,7 @@ from research.progress import bar
 PATHS, SEED = 1_000, 1
 MOST_PATHS = 1_000_000  # of which figures take a gigabyte
 MOST_SEED = 2**32 - 1  # rules are tuned on paths of the next one
-SHEET, RESULTS, SUMMARY = "laboratory.html", "results.csv", "summary.txt"
+SHEET, RESULTS = "laboratory.html", "results.csv"
 WITHOUT_CASH = "fully_invested.csv"
 
 

@@ -1,7 +1,7 @@
 """Runs that were made: a list of them, what one shows, what differs between two, and whether one can be made again."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from backtests.commands.report import FULL, SUMMARY, Made, make_backtest, make_report
+from backtests.commands.report import FULL, Made, make_backtest, make_report
 from backtests.evaluation.metrics import METRICS
 from backtests.runs.differences import FigureDifference, RunDifferences, differing, run_differences
-from backtests.runs.folder import REPORTS, ROOT, found_at
+from backtests.runs.folder import REPORTS, ROOT, SUMMARY, found_at
 from backtests.runs.manifest import past_runs
 from backtests.runs.verify import verify
 from backtests.text_tables import text_table, wrapped
@@ -22,7 +22,11 @@ from research.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 
 KINDS = ("report", "backtest", "sweep", "laboratory")
-ORDERS = ("time", "portfolio", "seconds")
+ORDERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {  # keys of manifests, which are in the order of time
+    "time": lambda manifest: 0,
+    "portfolio": lambda manifest: manifest["portfolio"],
+    "seconds": lambda manifest: -manifest["times"]["seconds"],
+}
 MOST = 20  # differences of figures that are shown
 SHEETS = ("tearsheet.html", "sweep.html", "laboratory.html")
 
@@ -54,10 +58,9 @@ def runs_text(
         for folder, manifest in found.whole
         if (not portfolio or manifest["portfolio"] == portfolio) and manifest["times"]["ended"][:10] >= first
     ]
-    order = {"time": lambda m: 0.0, "portfolio": lambda m: m["portfolio"], "seconds": lambda m: -m["times"]["seconds"]}
     rows = [
         [m["run"], m["kind"], m["times"]["ended"][:16].replace("T", " "), f"{m['times']['seconds']:.0f}", _outcome(m)]
-        for m in sorted(kept, key=order[sort])
+        for m in sorted(kept, key=ORDERS[sort])
     ]
     broken = "".join(f"\n{wrapped(sentence)}" for sentence in found.broken)
     if not rows:

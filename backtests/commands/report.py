@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.commands.trades import TRADES
-from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, fit
+from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, check_named, fit
 from backtests.comparison.comparison import FULL, Comparison, backtest_warnings, check_settings, settings_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
@@ -20,7 +20,20 @@ from backtests.evaluation.scores import Score, score
 from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
 from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import MANIFEST, REPORTS, ROOT, Run, check_whole, partial_of, staged, write_json
+from backtests.runs.folder import (
+    FIGURES,
+    MANIFEST,
+    NUMBERS,
+    REPORTS,
+    RESULTS,
+    ROOT,
+    SUMMARY,
+    Run,
+    check_whole,
+    partial_of,
+    staged,
+    write_json,
+)
 from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, Plain, check_parameters, execute, parse_parameter
@@ -36,11 +49,11 @@ from research.progress import bar
 from research.rules import Rule, Threshold
 from research.trading import TradeList, trade_list
 
-PROGRESS, SUMMARY, RESULTS = ".progress", "summary.txt", "results.parquet"
+PROGRESS = ".progress"
 FILES = {
     COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
-    "tearsheet.json": "its numbers",
+    NUMBERS: "its numbers",
     TRADES: "the trade list",
     "trades.json": "the trade list",
     RESULTS: "daily results",
@@ -261,10 +274,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain:
     """
     with bar(None, "reading prices"):
         portfolio = load_portfolio(file)
-    if policy not in portfolio.policies:
-        raise ConfigError(
-            f"policy {policy!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
-        )
+    check_named(portfolio, policy)
     started = datetime.now(UTC)
     run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
     final = (reports or REPORTS) / run.name
@@ -276,7 +286,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain:
         scored = score(played, benchmark_of(portfolio, portfolio.market))
         write_whole(folder / RESULTS, results({policy: played}).to_parquet(index=False))
         write_whole(folder / "booked.csv", csv_text(played.trades()))
-        write_json(folder / "summary.json", plain_json(scored.figures(played.dates)))
+        write_json(folder / FIGURES, plain_json(scored.figures(played.dates)))
         if fitted.training is not None:
             seed = fitted.training.chosen
             save_learned({policy: fitted}, {policy: {seed: played}}, {policy: {seed: scored}}, {}, folder, run.name)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from backtests.commands.report import Made
 from backtests.pages.sweep import sweep_html
-from backtests.runs.folder import MANIFEST, REPORTS, Run, staged, write_json
+from backtests.runs.folder import MANIFEST, REPORTS, RESULTS, SUMMARY, Run, staged, write_json
 from backtests.runs.formats import plain_json
 from backtests.runs.manifest import sign
 from backtests.runs.tasks import check_workers
@@ -24,7 +24,7 @@ from research.files import write_whole, writing
 from research.printable import printable
 from research.progress import bar
 
-RESULTS, PATHS, SUMMARY, SHEET = "results.parquet", "paths.parquet", "summary.txt", "sweep.html"
+PATHS, SHEET = "paths.parquet", "sweep.html"
 DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole table into memory
 
 

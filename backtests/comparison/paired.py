@@ -1,6 +1,6 @@
 """Backtests of the same market and days: measured by one target, and compared in pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -170,11 +170,18 @@ def evidence_between(
     )
 
 
-def _named(backtests: Sequence[Backtest] | Mapping[str, Backtest]) -> dict[str, Backtest]:
+def _named(backtests: object) -> dict[str, Backtest]:
     """Backtests by name. Raises ConfigError for what is none, a name given twice, or fewer than two."""
-    given = (
-        list(backtests.items()) if isinstance(backtests, Mapping) else [(_name(b, k), b) for k, b in _each(backtests)]
-    )
+    given: Iterable[tuple[Any, Any]]
+    if isinstance(backtests, Mapping):
+        given = backtests.items()
+    elif isinstance(backtests, Sequence) and not isinstance(backtests, str):
+        given = ((b.name if isinstance(b, Backtest) else f"number {k}", b) for k, b in enumerate(backtests, start=1))
+    else:  # whose text may fill a page
+        kind = "one backtest" if isinstance(backtests, Backtest) else f"a {type(backtests).__name__}"
+        raise ConfigError(
+            f"compared is {kind}: give a portfolio (`load_portfolio`), a list of backtests, or backtests by name."
+        )
     named: dict[str, Backtest] = {}
     for name, played in given:
         if not (isinstance(name, str) and name.strip()):
@@ -190,24 +197,6 @@ def _named(backtests: Sequence[Backtest] | Mapping[str, Backtest]) -> dict[str, 
     if len(named) < 2:
         raise ConfigError(f"a comparison needs two backtests at least: found {len(named)}. Give those to compare.")
     return named
-
-
-def _each(backtests: object) -> list[tuple[int, Any]]:
-    if not isinstance(backtests, Sequence) or isinstance(backtests, str):
-        raise ConfigError(
-            f"compared is {_kind(backtests)}: give a portfolio (`load_portfolio`), a list of backtests, or backtests "
-            "by name."
-        )
-    return list(enumerate(backtests))
-
-
-def _kind(value: object) -> str:
-    """What was given, in a few words: not its text, which may fill a page."""
-    return "one backtest" if isinstance(value, Backtest) else f"a {type(value).__name__}"
-
-
-def _name(played: object, number: int) -> str:
-    return played.name if isinstance(played, Backtest) else f"number {number + 1}"
 
 
 def _refuse_unlike(name: str, played: Backtest, reference: str, base: Backtest) -> None:

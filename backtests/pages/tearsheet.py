@@ -20,6 +20,7 @@ from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, paired_screen, pictures, table, whole_sheet
 from backtests.pages.render import render
+from backtests.runs.folder import NUMBERS
 from backtests.runs.formats import csv_text, plain_json
 from research.errors import DataError
 from research.files import write_whole
@@ -58,7 +59,7 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     for picture in pictures(sheet):
         write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
-    write_whole(folder / "tearsheet.json", json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", sheet=sheet))
 
 

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.runs.folder import found_at
+from backtests.runs.folder import FIGURES, NUMBERS, RESULTS, found_at
 from backtests.runs.manifest import AGAIN, hashes, read_manifest
 from research.arguments import cut
 from research.errors import DataError
 
-RESULTS = "results.parquet"
 MADE_WITH = ("code", "python", "platform", "lock")
 SHOWN = 80  # letters of a setting
 
@@ -148,9 +147,9 @@ def _stored_figures(folder: Path, manifest: Mapping[str, Any]) -> Figures:
     """Figures by policy, as a report or a backtest stored them; none of a run of another kind."""
     kind = manifest["kind"]
     if kind == "report":
-        return dict(_json(folder / "tearsheet.json")["figures"])
+        return dict(_json(folder / NUMBERS)["figures"])
     if kind == "backtest":
-        return {manifest["settings"]["policy"]: _json(folder / "summary.json")}
+        return {manifest["settings"]["policy"]: _json(folder / FIGURES)}
     return {}
 
 

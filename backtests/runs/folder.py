@@ -24,6 +24,8 @@ from research.files import locked, sha256_of, sync, sync_names, write_whole
 ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
 MANIFEST = "manifest.json"
+SUMMARY, RESULTS = "summary.txt", "results.parquet"  # of a run: what its command printed; daily, or by configuration
+NUMBERS, FIGURES = "tearsheet.json", "summary.json"  # with the figures of a report, and those of a backtest
 LIBRARIES = (
     "numpy",
     "pandas",

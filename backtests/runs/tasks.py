@@ -112,11 +112,10 @@ def in_processes(
     except BrokenProcessPool as error:
         raise ConfigError(f"a worker process died, perhaps for lack of memory. {RESUME}") from error
     except BaseException:
-        for child in (
-            set(active_children()) - before
-        ):  # also one that was just being started, of which the pool knows not
-            if child.pid is not None:
-                os.kill(child.pid, signal.SIGKILL)
+        # the pool does not know of one that was just being started
+        for pid in (child.pid for child in set(active_children()) - before):
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
         pool.shutdown(wait=True, kill_workers=True)
         raise
     pool.shutdown(wait=True)
@@ -182,15 +181,10 @@ def connected(address: str, workers: int = 1) -> Iterator[Any]:
     """
     from distributed import Client
 
-    class Connected(Client):
-        def __del__(self) -> None:
-            if self.status == "running":  # what never connected has nothing to close, and would wait for ever
-                super().__del__()  # type: ignore[no-untyped-call]
-
     check_address(address, "client")
     try:
         _greet(address)
-        client = Connected(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError, RuntimeError, MemoryError) as error:  # the last: what answers is no Dask
         why = str(error) or f"no answer within {PATIENCE:g} s"
         raise ConfigError(f"there is no cluster at {address!r} ({why}). {START}") from error
@@ -293,8 +287,7 @@ def is_gone(client: Any) -> bool:
 def failure_explained(client: Any, address: str) -> Iterator[None]:
     """Raise ConfigError where the block fails because a cluster went away; what a task raised is left as it is.
 
-    What is raised then is not always a loss by its type: a result that is lost between its arrival and its reading is
-    taken by distributed's executor for an error, and unpacked.
+    What is raised then is not always a loss by its type.
     """
     from distributed import KilledWorker
 
