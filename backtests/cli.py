@@ -5,23 +5,20 @@ Each imports what is heavy when it runs.
 """
 
 import gc
-import io
 import os
-import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn, TextIO
+from typing import Annotated
 
 import typer
 
+from backtests.commands.terminal import INTERRUPTED, end, print_text, run_app
 from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, explained
-from research.errors import ConfigError, DataError, PolicyError
-from research.files import FULL, writing
-from research.printable import print_anywhere, printable
+from research.errors import ConfigError
+from research.files import writing
 from research.progress import bar
 
 app = typer.Typer(
@@ -56,13 +53,11 @@ Cluster = Annotated[
         help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.", callback=_address, show_default=False
     ),
 ]
-INTERRUPTED = 130  # exit status
-SMALLER = "Ask for less: a smaller number of paths, draws, steps, seeds or workers, or a shorter portfolio."
 
 
 def _version(asked: bool) -> None:
     if asked:
-        _show(f"rebalance {version('rebalance-workbench')}, code {code_version()}")
+        print_text(f"rebalance {version('rebalance-workbench')}, code {code_version()}")
         raise typer.Exit
 
 
@@ -108,7 +103,7 @@ def report(
         from backtests.commands.report import make_report
 
     made = make_report(file, parameter or (), reports, retrain)
-    _show(made.text)
+    print_text(made.text)
 
 
 @app.command()
@@ -125,7 +120,7 @@ def backtest(
         from backtests.commands.report import make_backtest
 
     made = make_backtest(file, policy, reports, retrain)
-    _show(made.text)
+    print_text(made.text)
 
 
 @app.command()
@@ -148,7 +143,7 @@ def trades(
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports)
     saved = "" if csv is None else f"\n{save_trades(listed, csv, reports)}"  # before anybody stops reading
-    _show(f"{listed!r}{saved}")
+    print_text(f"{listed!r}{saved}")
 
 
 @app.command()
@@ -165,7 +160,7 @@ def audit(
         from backtests.commands.audit import make_audit
 
     made = make_audit(file, policy, days, workers)
-    _show(made.text)
+    print_text(made.text)
     if made.found:
         raise typer.Exit(1)
 
@@ -184,7 +179,7 @@ def sweep(
 
     with _kept("chunks"):
         made = make_sweep(file, workers=workers, cluster=cluster or "", reports=reports, fresh=fresh)
-    _show(made.text)
+    print_text(made.text)
 
 
 @app.command()
@@ -199,7 +194,7 @@ def laboratory(
         from backtests.commands.laboratory import make_laboratory
 
     made = make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports)
-    _show(made.text)
+    print_text(made.text)
 
 
 @app.command()
@@ -230,7 +225,7 @@ def study(
     folder = (reports or REPORTS) / what
     with _kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
-    _show(f"{made!r}\n\n{folder}")
+    print_text(f"{made!r}\n\n{folder}")
 
 
 @app.command()
@@ -263,7 +258,7 @@ def compile_now() -> None:
 
     with _kept("kernels"):
         compiled = compile_kernels()
-    _show("Compiled for this machine." if compiled else "Compiled code is up to date: nothing to do.")
+    print_text("Compiled for this machine." if compiled else "Compiled code is up to date: nothing to do.")
 
 
 @contextmanager
@@ -287,7 +282,7 @@ def _kept(what: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _end(f"Interrupted; finished {what} are kept, and the same command resumes.", INTERRUPTED)
+        end(f"Interrupted; finished {what} are kept, and the same command resumes.", INTERRUPTED)
 
 
 @app.command()
@@ -304,14 +299,14 @@ def policies(
 
         with writing(folder), bar(None, "drawing the card"):
             written = write_card(folder)
-        _show(f"Written to {written}.")
+        print_text(f"Written to {written}.")
         return
     with _starting():
         from backtests.pages.policy_catalog import policies_text, policy_folders
 
     with bar(None, "reading policies"):
         listed = policies_text(policy_folders(reports))
-    _show(listed)
+    print_text(listed)
 
 
 @app.command()
@@ -323,7 +318,7 @@ def verify(
         from backtests.runs.verify import verify as verified
 
     found = verified(run)
-    _show(repr(found))
+    print_text(repr(found))
     if found.changed:
         raise typer.Exit(1)
 
@@ -340,7 +335,7 @@ def runs(
     with _starting():
         from backtests.commands.past_runs import runs_text
 
-    _show(runs_text(reports, kind, portfolio, since, sort))
+    print_text(runs_text(reports, kind, portfolio, since, sort))
 
 
 @app.command()
@@ -349,7 +344,7 @@ def show(run: FinishedRun) -> None:
     with _starting():
         from backtests.commands.past_runs import show_text
 
-    _show(show_text(run))
+    print_text(show_text(run))
 
 
 @app.command()
@@ -358,7 +353,7 @@ def diff(run: FinishedRun, other: FinishedRun) -> None:
     with _starting():
         from backtests.commands.past_runs import diff_text
 
-    _show(diff_text(run, other))
+    print_text(diff_text(run, other))
 
 
 @app.command()
@@ -374,7 +369,7 @@ def replay(
         from backtests.commands.past_runs import replay as made_again
 
     found = made_again(run, file, retrain)
-    _show(found.text)
+    print_text(found.text)
     if not found.same:
         raise typer.Exit(1)
 
@@ -409,92 +404,12 @@ def universal(
         )
     with _kept("updates"), writing(folder or FOLDER), bar(steps, "universal", "updates") as shown:
         made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
-    _show(f"Written to {made}.")
-
-
-def _show(text: str) -> None:
-    """Print to stdout; no control character of a name or a path reaches the terminal."""
-    print(printable(text), flush=True)
-
-
-def _warn(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """As `warnings.showwarning`: what the workbench says of its input as a sentence, anything else with its place."""
-    from backtests.runs.manifest import BrokenRun
-
-    said = str(message) if category is BrokenRun else warnings.formatwarning(message, category, filename, lineno)
-    print(printable(said.rstrip("\n")), file=sys.stderr, flush=True)
-
-
-def _end(sentence: str, status: int = 2) -> NoReturn:
-    """Print why the command ends to stderr, in red on a terminal, and end."""
-    text = printable(sentence)
-    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    print(typer.style(text, fg=typer.colors.RED) if colour else text, file=sys.stderr, flush=True)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _drop_output()
-    sys.exit(status)
-
-
-def _drop_output() -> None:
-    """Give up what stdout still holds, which cannot be written: Python would try again when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _usage(error: typer.TyperException) -> str:
-    """What typer says of a word that it does not know, with the usage of the command where there is one."""
-    said, show = io.StringIO(), getattr(error, "show", None)
-    if show is not None:  # with the usage, and where to find help
-        show(file=said)
-    return said.getvalue().rstrip("\n") or f"Error: {error.format_message()}"
-
-
-def _of_files(error: OSError) -> str:
-    """What the system refused, of which path, and how to fix it."""
-    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
-    fix = (
-        "Free space there, or write to another place."
-        if error.errno in FULL
-        else "Give a path that can be read or written."
-    )
-    return f"{error.strerror or error}{where}. {fix}"
+    print_text(f"Written to {made}.")
 
 
 def main() -> None:
-    """Run the command line. Errors of the input are printed as a sentence, without a traceback."""
-    sys.stdout, sys.stderr = (stream or io.StringIO() for stream in (sys.stdout, sys.stderr))  # None: was closed
-    print_anywhere(sys.stdout)
-    print_anywhere(sys.stderr)
-    warnings.showwarning = _warn
-    try:
-        status = app(standalone_mode=False)
-        sys.stdout.flush()
-    except typer.TyperException as error:  # a word that is no command, option or value of one
-        _end(_usage(error), error.exit_code)
-    except (ConfigError, DataError, PolicyError) as error:
-        _end(str(error))
-    except BrokenPipeError:  # whoever read the output has gone: nobody is left to tell
-        _drop_output()
-        sys.exit(1)
-    except OSError as error:
-        _end(_of_files(error))
-    except MemoryError as error:
-        _end(f"The command needs more memory than this machine has ({error}). {SMALLER}")
-    except OverflowError as error:
-        _end(f"A number is too large to be computed with ({error}). {SMALLER}")
-    except KeyboardInterrupt:
-        _end("Interrupted; nothing unfinished was kept.", INTERRUPTED)
-    if status == INTERRUPTED:
-        _end("Interrupted; nothing unfinished was kept.", status)
-    sys.exit(status)
+    """Run the command line."""
+    run_app(app)
 
 
 if __name__ == "__main__":
