@@ -19,10 +19,11 @@ from backtests.comparison.candidates import (
 )
 from backtests.comparison.paired import PairedBacktests, evidence_between, pair
 from backtests.comparison.recommendation import Recommendation, recommend
+from backtests.comparison.verdict import Verdict, verdict_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.scores import Score, score
-from backtests.evaluation.words import finding
+from backtests.evaluation.words import tried_words
 from backtests.views import view
 from backtests.wording import listed
 from research.allocation import Allocation, TargetPath
@@ -106,6 +107,13 @@ class Comparison(PairedBacktests):
         found: str = view(self, "look_ahead")
         return found
 
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What to do, what it saves, how sure that is, and what else would do."""
+        return verdict_of(
+            self.portfolio, self.recommendation, self.recommended, self.scores, self.backtests, self.evidence
+        )
+
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""
         days = len(self.backtests[self.reference].net_returns)
@@ -116,7 +124,8 @@ class Comparison(PairedBacktests):
 
     def answer(self) -> str:
         """The answer in words, with its evidence."""
-        return f"**{self.recommendation.sentence}** {finding(self.evidence, self.trials)}"
+        said = self.verdict.sentences()
+        return " ".join([f"**{said[0]}**", *said[1:], tried_words(self.trials)])
 
 
 @overload
@@ -235,7 +244,7 @@ def _compared(
         seed_backtests=by_seed,
         seed_scores={name: {seed: score(b, benchmark) for seed, b in runs.items()} for name, runs in by_seed.items()},
         evidence=evidence,
-        recommendation=recommend(portfolio, scores, evidence.resampling),
+        recommendation=recommend(portfolio, scores, evidence.losses),
         trials=sum(f.tried for f in fitted.values()),
         settings=settings_of(portfolio, reference, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
         | {"candidates": names},

@@ -13,6 +13,7 @@ from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.evidence import Evidence, paired_evidence
 from backtests.evaluation.scores import Score, score, table
+from backtests.evaluation.slow_waves import LEAST_EPISODES
 from backtests.evaluation.words import finding
 from backtests.views import view
 from backtests.wording import listed
@@ -21,6 +22,7 @@ from research.arrays import Array
 from research.errors import ConfigError
 from research.market import Market
 from research.market.notes import warnings_in
+from research.rules.protocol import traits
 
 TERMS = {  # of a backtest, which may differ on purpose: field and words
     "costs": "costs",
@@ -166,8 +168,17 @@ def evidence_between(
         reference=reference,
         span_days=float((one.dates[-1] - one.dates[0]).days),
         periods_per_year=one.periods_per_year,
+        limited=[has_shown_its_limit(b) for b in played.values()],
         resampling=resampling,
     )
+
+
+def has_shown_its_limit(played: Backtest) -> bool:
+    """Has a policy limited drift often enough that its loss is known from above too?
+
+    Its rule ends every drift past a limit within a week, and did so in the test.
+    """
+    return traits(played.policy).limits_drift and len(played.booked) >= LEAST_EPISODES
 
 
 def _named(backtests: object) -> dict[str, Backtest]:

@@ -1,56 +1,90 @@
-"""The recommended policy: the simplest that is within the limits and not significantly different from the best."""
+"""The recommendation: among the policies within the limits, the simplest that is not materially worse than the best."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.evidence import confidence_set
 from backtests.evaluation.scores import Score
+from backtests.evaluation.slow_waves import SlowMeans, confidence_set
 from research.portfolio import Portfolio
 from research.rules.protocol import complexity
+
+CONFIDENCE = 0.90  # one-sided, that a policy is not materially worse; also that of the set
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The simplest policy that is within the limits and not significantly different from the best of them.
+    """The simplest policy that is within the limits and not materially worse than the best of them.
 
-    policy : its name, or None.  members : the 90 % model confidence set of the eligible on daily J.
-    p : each eligible policy's p of belonging to it.  broken : for each that is not eligible, the limits it breached.
-    sentence : the recommendation in words.
+    policy  : its name, or None.
+    best    : the eligible policy of the lowest J, or None.
+    excess  : for each eligible policy, the most by which its J exceeds that of the best, bp a year, with 90 %
+              confidence; infinite where the test holds too few episodes to know.
+    margin  : what is material, bp a year.
+    members : the 90 % confidence set of the best among the eligible.
+    p       : each eligible policy's p of belonging to it.
+    broken  : for each that is not eligible, the limits that it breached.
     """
 
     policy: str | None
+    best: str | None
+    excess: Mapping[str, float]
+    margin: float
     members: tuple[str, ...]
     p: Mapping[str, float]
     broken: Mapping[str, tuple[str, ...]]
-    sentence: str
+
+    @property
+    def as_good(self) -> tuple[str, ...]:
+        """The other policies that are not materially worse than the best, in the order of the file."""
+        return tuple(name for name, most in self.excess.items() if most <= self.margin and name != self.policy)
 
 
-def recommend(portfolio: Portfolio, scores: Mapping[str, Score], resampling: Resampling) -> Recommendation:
-    """The simplest class of the 90 % confidence set of the eligible on daily J, and within it the lowest J.
+def recommend(portfolio: Portfolio, scores: Mapping[str, Score], losses: SlowMeans) -> Recommendation:
+    """The simplest class of policies that are not materially worse than the best, and within it the lowest J.
 
     A policy is not eligible if its realised tracking error to the strategic target exceeds the file's limit, or if an
-    asset is outside its range on more than the allowed fraction of test days. Growth and Sharpe never select.
+    asset is outside its range on more than the allowed fraction of test days. An eligible policy is not materially
+    worse if its J exceeds the lowest by the file's margin at most, with 90 % confidence. Growth and Sharpe ratio never
+    select.
+
+    portfolio : whose limits and margin are taken.
+    scores    : of each policy.
+    losses    : J of the same policies, in the same order.
     """
     broken = {name: found for name, s in scores.items() if (found := _broken(s, portfolio))}
-    eligible = [name for name in scores if name not in broken]
+    names = list(scores)
+    eligible = [name for name in names if name not in broken]
+    margin = portfolio.materiality
     if not eligible:
-        reasons = "; ".join(f"{name}: {' and '.join(limits)}" for name, limits in broken.items())
-        return Recommendation(None, (), {}, broken, f"No policy is recommended: none is within the limits ({reasons}).")
-    chosen_from = confidence_set(
-        np.column_stack([scores[n].losses for n in eligible]), size=0.10, resampling=resampling
-    )
-    members = tuple(name for name, held in zip(eligible, chosen_from.included, strict=True) if held)
-    best = min(members, key=lambda name: (complexity(portfolio.policies[name]), scores[name]["loss"]))
+        return Recommendation(None, None, {}, margin, (), {}, broken)
+    among = losses.select([names.index(name) for name in eligible])
+    chosen, best, excess = simplest(among, [complexity(portfolio.policies[name]) for name in eligible], margin)
+    together = confidence_set(among, 1.0 - CONFIDENCE)
     return Recommendation(
-        best,
-        members,
-        dict(zip(eligible, chosen_from.p.tolist(), strict=True)),
+        eligible[chosen],
+        eligible[best],
+        dict(zip(eligible, excess, strict=True)),
+        margin,
+        tuple(name for name, held in zip(eligible, together.included, strict=True) if held),
+        dict(zip(eligible, together.p.tolist(), strict=True)),
         broken,
-        _sentence(best, members, eligible, scores),
     )
+
+
+def simplest(losses: SlowMeans, classes: Sequence[int], margin: float) -> tuple[int, int, list[float]]:
+    """The number of the recommended policy, that of the lowest J, and the most by which each J exceeds it.
+
+    losses  : of the eligible policies.
+    classes : the place of each in the order of complexity.
+    margin  : what is material, bp a year.
+    """
+    count = len(losses.means)
+    best = int(np.argmin(losses.means))
+    excess = [losses.most(p, best, CONFIDENCE) for p in range(count)]
+    near = [p for p in range(count) if excess[p] <= margin]
+    return min(near, key=lambda p: (classes[p], losses.means[p])), best, excess
 
 
 def _broken(s: Score, portfolio: Portfolio) -> tuple[str, ...]:
@@ -63,18 +97,3 @@ def _broken(s: Score, portfolio: Portfolio) -> tuple[str, ...]:
             f"an asset outside its range on {s['days_outside']:.1%} of days, {limits.max_days_outside:.1%} allowed"
         )
     return tuple(found)
-
-
-def _sentence(best: str, members: tuple[str, ...], eligible: Sequence[str], scores: Mapping[str, Score]) -> str:
-    lowest = min(eligible, key=lambda name: scores[name]["loss"])
-    tail = f"Its loss J is {scores[best]['loss']:.2f} bp a year"
-    if best == lowest:
-        tail += ", the lowest of the eligible"
-    else:
-        tail += f"; the lowest, {scores[lowest]['loss']:.2f} of {lowest}, is in the same set"
-    if len(members) == 1:
-        return f"Use {best}: it is alone in the 90 % confidence set of {len(eligible)} eligible policies. {tail}."
-    return (
-        f"Use {best}: the simplest of {len(members)} policies in the 90 % confidence set of the best, among "
-        f"{len(eligible)} eligible. {tail}."
-    )

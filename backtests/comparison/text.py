@@ -6,7 +6,7 @@ from backtests.comparison.comparison import Comparison
 from backtests.comparison.paired import PairedBacktests
 from backtests.evaluation.backtest_figures import KEY_FIGURES
 from backtests.evaluation.metrics import METRICS
-from backtests.evaluation.words import finding
+from backtests.evaluation.words import tried_words
 from backtests.text_tables import text_table, warnings_text, wrapped
 
 
@@ -18,7 +18,7 @@ def comparison_text(comparison: Comparison) -> str:
         _title(comparison, f"{comparison.portfolio.name}: {len(comparison.scores)} policies"),
         _figures(comparison, limits),
         *_differences(comparison, "loss"),
-        f"{finding(comparison.evidence, comparison.trials)}\n{comparison.recommendation.sentence}",
+        "\n".join([*comparison.verdict.sentences(), tried_words(comparison.trials)]),
     ]
     return _page(blocks) + warnings_text(comparison.warnings)
 

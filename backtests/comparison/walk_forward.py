@@ -56,6 +56,11 @@ class Succession(RuleTraits):
         return traits(self.policies[0]).desk_schedule
 
     @property
+    def limits_drift(self) -> bool:
+        """Do all policies end every drift past a limit within a week?"""
+        return all(traits(policy).limits_drift for policy in self.policies)
+
+    @property
     def turnover_cap(self) -> float | None:
         """The turnover cap of all policies, if they have one."""
         return traits(self.policies[0]).turnover_cap

@@ -1,6 +1,7 @@
 """An estimate with its interval: one record for all that is estimated, and one way to print it."""
 
 from dataclasses import dataclass, field, replace
+from math import isinf
 
 from backtests.wording import number
 
@@ -31,7 +32,16 @@ class Estimate:
         return f"{self.value:.4g} [{self.lower:.4g}, {self.upper:.4g}]"
 
     def interval(self, digits: int = 2) -> str:
-        """The interval in words."""
+        """The interval in words; an end that is not known is infinite.
+
+        >>> Estimate(1.0, 0.5, float("inf"), 0.95).interval()
+        'at least 0.50'
+        """
+        if isinf(self.lower) or isinf(self.upper):
+            if isinf(self.lower) and isinf(self.upper):
+                return "not known"
+            end, which = (self.lower, "at least") if isinf(self.upper) else (self.upper, "at most")
+            return f"{which} {number(end, digits)}"
         return f"[{number(self.lower, digits)}, {number(self.upper, digits)}]"
 
     def text(self, digits: int = 2, *, signed: bool = False) -> str:

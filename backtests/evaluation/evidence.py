@@ -1,23 +1,24 @@
-"""How sure are we: policies compared on the same days, by one paired bootstrap and by the model confidence set.
+"""How sure are we: policies compared on the same days, in pairs.
 
-History is drawn again in blocks of days (`backtests.evaluation.block_draws`): one set of draws for all policies, so
-that what they share cancels in their differences. A policy more or less in the comparison changes no bit of another's
-figures or intervals. Only what is said of many policies at once (Holm's p, the words, the confidence set) depends on
-how many there are.
+Of the loss J, intervals and tests come from the slowest waves of its daily terms (`backtests.evaluation.slow_waves`):
+episodes of months make it, and blocks of days are too short for them. For growth and Sharpe ratio, history is drawn
+again in blocks of days (`backtests.evaluation.block_draws`): one set of draws for all policies, so that what they share
+cancels in their differences. A policy more or less in the comparison changes no bit of another's figures or intervals.
+Only what is said of many policies at once (Holm's p, the words) depends on how many there are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from backtests.evaluation.block_draws import HOUSE, Resampling, drawn_means
 from backtests.evaluation.estimates import Estimate, EstimateWithTest
 from backtests.evaluation.metrics import COMPARED, METRICS
+from backtests.evaluation.slow_waves import SlowMeans
 from research.arguments import shown
 from research.arrays import Array, frozen
 from research.errors import ConfigError, DataError
@@ -25,15 +26,17 @@ from research.risk import growth, nav_path, sharpe
 from research.risk.measures import DAYS_PER_YEAR
 from research.tolerances import SERIES
 
-Verdict = Literal["better", "worse", "not significant", "reference"]
+LOSS = "loss"  # the metric that slow waves judge
+Verdict = Literal["better", "worse", "not significant", "too few episodes", "reference"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference(EstimateWithTest):
     """A policy's figure less the reference's, on the same days.
 
-    lower, upper : symmetric interval of the paired draws, not widened for the number of policies compared.
-    p            : two-sided, of no difference; 1 - level or less where the interval leaves zero out.
+    lower, upper : interval of the pair, not widened for the number of policies compared; infinite where the test holds
+                   too few episodes to know that end.
+    p            : of no difference; 1 - level or less where the interval leaves zero out.
     p_holm       : the same, adjusted for all policies that are compared with the reference on this metric.
     verdict      : by `p_holm` at 1 - level.
     """
@@ -49,7 +52,8 @@ class Evidence:
     names      : P policies.
     reference  : the one with which the others are compared.
     estimates  : (P,) by metric of `COMPARED`, in the unit of the record.
-    draws      : (reps, P) by metric: the same figures on each draw. A row is one draw for all policies and metrics.
+    losses     : J of each, with what is not known of it.
+    draws      : (reps, P) by each other metric: the same figures on each draw. A row is one draw for all policies.
     days       : T.
     resampling : of the days.
     level      : of the intervals; the words are at 1 - level, after Holm.
@@ -59,6 +63,7 @@ class Evidence:
     names: tuple[str, ...]
     reference: str
     estimates: Mapping[str, Array]
+    losses: SlowMeans
     draws: Mapping[str, Array]
     days: int
     resampling: Resampling
@@ -82,7 +87,9 @@ class Evidence:
         return replace(self, reference=reference)
 
     def figures(self, metric: str) -> dict[str, Estimate]:
-        """By policy: its own figure, with the percentile interval of its draws."""
+        """By policy: its own figure and its interval, of J by its waves and else the percentiles of its draws."""
+        if metric == LOSS:
+            return {name: self.losses.figure(p, self.level) for p, name in enumerate(self.names)}
         numbers = np.vstack([self.estimates[metric], _interval(self.draws[metric], self.level)]).T.tolist()
         return {
             name: Estimate(value, lower, upper, self.level)
@@ -93,23 +100,36 @@ class Evidence:
         """By policy other than the reference: its difference to the reference, with interval, p and word."""
         base = self.names.index(self.reference)
         others = [p for p in range(len(self.names)) if p != base]
-        rounding, sign = _rounding(metric), -1.0 if METRICS[metric].lower_is_better else 1.0
+        sign = -1.0 if METRICS[metric].lower_is_better else 1.0
+        found = [self.losses.difference(p, base, self.level) for p in others] if metric == LOSS else self._drawn(metric)
+        return {
+            self.names[other]: Difference(
+                one.value,
+                one.lower,
+                one.upper,
+                one.level,
+                p=one.p,
+                p_holm=adjusted,
+                verdict=verdict(adjusted, is_better=sign * one.value > 0.0, level=self.level)
+                if np.isfinite([one.lower, one.upper]).any()
+                else "too few episodes",
+            )
+            for other, one, adjusted in zip(others, found, holm([one.p for one in found]).tolist(), strict=True)
+        }
+
+    def _drawn(self, metric: str) -> list[EstimateWithTest]:
+        """The differences to the reference by the draws, in the order of the other names."""
+        base = self.names.index(self.reference)
+        others = [p for p in range(len(self.names)) if p != base]
+        rounding = _rounding(metric)
         estimates = _without_rounding(self.estimates[metric][others] - self.estimates[metric][base], rounding)
         draws = _without_rounding(self.draws[metric][:, others] - self.draws[metric][:, [base]], rounding)
         p, half = two_sided_p(draws, estimates), half_width(draws, estimates, self.level)
-        numbers = np.vstack([estimates, estimates - half, estimates + half, p, holm(p)]).T.tolist()
-        return {
-            self.names[other]: Difference(
-                value,
-                lower,
-                upper,
-                self.level,
-                p=unadjusted,
-                p_holm=adjusted,
-                verdict=verdict(adjusted, is_better=sign * value > 0.0, level=self.level),
-            )
-            for other, (value, lower, upper, unadjusted, adjusted) in zip(others, numbers, strict=True)
-        }
+        numbers = np.vstack([estimates, estimates - half, estimates + half, p]).T.tolist()
+        return [
+            EstimateWithTest(value, lower, upper, self.level, p=unadjusted)
+            for value, lower, upper, unadjusted in numbers
+        ]
 
     def summary(self) -> pd.DataFrame:
         """A row per metric and policy: figure and interval, then difference to the reference, p, Holm's p and word."""
@@ -144,6 +164,7 @@ def paired_evidence(
     reference: str,
     span_days: float,
     periods_per_year: float,
+    limited: ArrayLike = True,
     resampling: Resampling = HOUSE,
     level: float = 0.95,
 ) -> Evidence:
@@ -158,6 +179,8 @@ def paired_evidence(
                        its growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such
                        rates.
     periods_per_year : by which figures are annualised.
+    limited          : (P,) or one for all, whether a policy has shown the largest drift that it allows, so that its J
+                       is known from above too (`backtests.evaluation.slow_waves`).
     resampling       : of the days.
     level            : of the intervals.
     Raises           : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio,
@@ -175,22 +198,22 @@ def paired_evidence(
             f"{bill.shape}. Cut them to the same test."
         )
     estimates = {
-        "loss": daily.mean(axis=1),
+        LOSS: daily.mean(axis=1),
         "growth": _by_policy(named, net, lambda r: growth(nav_path(r), span_days)),
         "sharpe": _by_policy(named, net, lambda r: sharpe(r, bill, periods_per_year)),
     }
     excess = net - bill
     centre = excess.mean(axis=1)
     around = excess - centre[:, None]  # squared about the mean, so that nothing cancels in a draw's variance
-    drawn = drawn_means(np.vstack([daily, np.log1p(net), around, around**2]).T, resampling)
-    drawn_losses, logs, shift, square = np.split(drawn, 4, axis=1)
+    drawn = drawn_means(np.vstack([np.log1p(net), around, around**2]).T, resampling)
+    logs, shift, square = np.split(drawn, 3, axis=1)
     days = net.shape[1]
     draws = {
-        "loss": drawn_losses,
         "growth": np.expm1(logs * (days * DAYS_PER_YEAR / span_days)),
         "sharpe": (centre + shift) / _deviation(named, square - shift**2, days) * np.sqrt(periods_per_year),
     }
-    return Evidence(named, reference, estimates, draws, days, resampling, level)
+    slow = SlowMeans.of(daily.T, np.broadcast_to(limited, len(named)), _rounding(LOSS))
+    return Evidence(named, reference, estimates, slow, draws, days, resampling, level)
 
 
 def half_width(draws: ArrayLike, estimates: ArrayLike, level: float) -> Array:
@@ -233,84 +256,6 @@ def holm(p: ArrayLike) -> Array:
     adjusted = np.empty_like(plain)
     adjusted[order] = np.minimum(np.maximum.accumulate(plain[order] * np.arange(len(plain), 0, -1)), 1.0)
     return adjusted
-
-
-@dataclass(frozen=True, eq=False)
-class ConfidenceSet:
-    """The policies that cannot be ruled out as the one of lowest expected loss.
-
-    included   : (P,) bool: p above `size`.
-    p          : (P,) the smallest size at which a policy is left out, a probability.
-    size       : of the test, a probability.
-    resampling : of the days.
-    """
-
-    included: NDArray[np.bool_]
-    p: Array
-    size: float
-    resampling: Resampling
-
-
-def confidence_set(losses: ArrayLike, *, size: float = 0.10, resampling: Resampling = HOUSE) -> ConfidenceSet:
-    """The model confidence set on daily `losses` (T, P): it holds the best policy with probability 1 - `size` at least.
-
-    By the range statistic. The test divides by the spread of each difference, so columns that differ by a constant are
-    settled before it: equal ones (to rounding) enter once and share the answer; one that is worse by the same amount
-    every day is out, with p = 0. A policy alone is its own set.
-    Source : Hansen, Lunde and Nason (2011), The Model Confidence Set, Econometrica 79(2).
-    Raises : DataError for losses that are not finite or fewer than two blocks; ConfigError for the size.
-    """
-    if not 0.0 < size < 1.0:
-        raise ConfigError(
-            f"the size of a confidence set lies between 0 and 1: found {shown(size)}. The default is 0.10."
-        )
-    columns = _columns(losses, "losses")
-    resampling.refuse_too_few(len(columns))
-    family, behind = _families(columns, _rounding("loss"))
-    heads = np.unique(family)
-    p = np.ones(columns.shape[1])
-    if len(heads) > 1:
-        p[heads] = _mcs(columns[:, heads], resampling)
-    p = np.where(behind, 0.0, p[family])
-    return ConfidenceSet(frozen(p > size), frozen(p), size, resampling)
-
-
-def _mcs(losses: Array, resampling: Resampling) -> Array:
-    """(P,) p-values of the range test for `losses` (T, P), no two columns of which differ by a constant.
-
-    The order in which policies leave does not depend on the largest difference of a draw: it is found first, and every
-    pair of policies is then looked at once, from the last that stay to the first that leaves.
-    Source : Hansen, Lunde and Nason (2011), section 3.1.2 (T_R and its elimination rule).
-    """
-    means = np.ascontiguousarray(losses.T).mean(axis=1)  # a row by itself: its sum does not depend on the others
-    away = np.ascontiguousarray(drawn_means(losses, resampling).T) - means[:, None]
-    apart, spread = means[:, None] - means, np.ones((len(means), len(means)))
-    for i, j in combinations(range(len(means)), 2):
-        spread[i, j] = spread[j, i] = np.sqrt(np.mean((away[i] - away[j]) ** 2))
-    ratio = apart / spread
-    stays, leaving, ranges = list(range(len(means))), [], []
-    while len(stays) > 1:
-        among = ratio[np.ix_(stays, stays)]
-        leaving.append(stays.pop(int(np.argmax(among.max(axis=1)))))
-        ranges.append(among.max())
-    p, drawn = np.ones(len(means)), np.zeros(away.shape[1])
-    for i, found in zip(reversed(leaving), reversed(ranges), strict=True):
-        for j in stays:
-            drawn = np.maximum(drawn, np.abs(away[i] - away[j]) / spread[i, j])
-        p[i] = np.mean(drawn > found)
-        stays.append(i)
-    p[leaving] = np.maximum.accumulate(p[leaving])
-    return p
-
-
-def _families(columns: Array, rounding: float) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """For each of `columns` (T, P): the lowest among those at a constant distance from it, and whether it is higher."""
-    means = columns.mean(axis=0)
-    family = np.empty(columns.shape[1], dtype=np.intp)
-    for p in range(columns.shape[1]):
-        kin = np.flatnonzero(np.ptp(columns - columns[:, [p]], axis=0) <= rounding)
-        family[p] = kin[np.argmax(means[kin] <= means[kin].min() + rounding)]
-    return family, means > means[family] + rounding
 
 
 def _by_policy(names: Sequence[str], rows: Array, measure: Callable[[Array], float]) -> Array:

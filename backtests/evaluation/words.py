@@ -42,8 +42,17 @@ def distinguished(evidence: Evidence, metric: str) -> str | None:
     return best if words and all(word == "worse" for word in words) else None
 
 
-def finding(evidence: Evidence, trials: int | None = None) -> str:
-    """How many candidates differ significantly from the reference in J, and how many configurations were tried."""
+def tried_words(trials: int) -> str:
+    """How many configurations were tried.
+
+    >>> tried_words(1200)
+    '1,200 configurations were tried.'
+    """
+    return f"{trials:,} configurations were tried." if trials != 1 else "One configuration was tried."
+
+
+def finding(evidence: Evidence) -> str:
+    """How many policies differ significantly from the reference in J."""
     found, reference = evidence.differences("loss"), evidence.reference
     if not found:
         return f"{reference} is the only policy: there is nothing to compare it with."
@@ -54,5 +63,4 @@ def finding(evidence: Evidence, trials: int | None = None) -> str:
     count = (
         f"{significant or 'None'} of {counted(len(found), 'candidate')} {verb} significantly from {reference} in loss J"
     )
-    tried = "" if trials is None else f" {trials:,} configurations were tried."
-    return f"{count} (5 %, Holm-adjusted){': ' + named if named else ''}.{tried}"
+    return f"{count} (5 %, Holm-adjusted){': ' + named if named else ''}."

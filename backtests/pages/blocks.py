@@ -1,6 +1,7 @@
 """What the blocks of a sheet say: a comparison, and the trades that follow, as the words and cells of a page."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isinf
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from backtests.evaluation.backtest_figures import FLOWS, WEALTH, comparison_figures, drawdown_dates, metric_groups
 from backtests.evaluation.metrics import COST_PARTS, METRICS, Column, Metric
-from backtests.evaluation.words import CHARGES, charged_words, distinguished, finding
+from backtests.evaluation.words import CHARGES, charged_words, distinguished, tried_words
 from backtests.figures.comparison.costs import cost_table, costs_picture
 from backtests.figures.comparison.evidence import SHOWN, differences_picture
 from backtests.figures.comparison.learning import learning_picture, seeds_picture, tuning_picture
@@ -17,7 +18,7 @@ from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table, years_picture
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle, line_styles
-from backtests.wording import counted, listed, percent
+from backtests.wording import counted, listed, number, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL
 from research.allocation import Allocation
@@ -82,9 +83,9 @@ def _first_screen(comparison: "Comparison") -> Block:
     return screen | {
         "title": comparison.portfolio.name,
         "subtitle": f"{counted(len(comparison.scores), 'policy', 'policies')}, {_span(dates)}, net of costs",
-        "recommendation": made.sentence,
+        "verdict": comparison.verdict.sentences(),
         "colour": styles[made.policy].colour if made.policy else "soft",
-        "finding": finding(comparison.evidence, comparison.trials),
+        "tried": tried_words(comparison.trials),
         "groups": [*screen["groups"], _eligibility(comparison)],
         "table_caption": "Out of sample, net of costs unless labelled gross.",
         "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in made.broken.items()),
@@ -99,8 +100,8 @@ def paired_screen(paired: "PairedBacktests") -> Block:
     return screen | {
         "title": counted(len(paired.scores), "backtest"),
         "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_span(base.dates)}, net of costs",
-        "recommendation": paired.answer(),
-        "finding": "",
+        "verdict": (paired.answer(),),
+        "tried": "",
         "broken": "",
         "colour": "soft",
         "table_caption": (
@@ -178,8 +179,10 @@ def _eligibility(comparison: "Comparison") -> Block:
         }
         for n in names
     ]
+    near = [{"words": _excess_words(made.excess.get(n)), "below": [], "best": False} for n in names]
     rows = [
         {"label": "Within limits", "unit": "", "cells": kept},
+        {"label": "Loss above the best, at most", "unit": "bp a year, 90 %", "cells": near},
         {"label": "In the confidence set", "unit": "90 %", "cells": among},
     ]
     return {"name": "Eligibility", "rows": rows}
@@ -198,6 +201,11 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
             below = drawdown_dates(by_key).replace(" to", ",to").split(",")
         cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
     return {"label": metric.label, "unit": metric.unit, "cells": cells}
+
+
+def _excess_words(most: float | None) -> str:
+    """The most by which J exceeds the best, in words; a dash for a policy that is not eligible."""
+    return "not known" if most is not None and isinf(most) else number(most)
 
 
 def _p_words(p: float) -> str:
@@ -439,6 +447,7 @@ def _conventions(comparison: "Comparison") -> dict[str, str | bool]:
     return {
         "year": f"{benchmark.periods_per_year:g}",
         "tracking_penalty": f"{benchmark.tracking_penalty:g}",
+        "margin": number(comparison.recommendation.margin, 1),
         "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
         "limit": "" if limits.tracking_error is None else percent(limits.tracking_error),
         "outside": percent(limits.max_days_outside, 0),

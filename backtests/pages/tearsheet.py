@@ -4,6 +4,7 @@ The same comparison gives the same bytes. Nothing is fetched and nothing runs: a
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -133,7 +134,10 @@ def sheet_numbers(
         "reference": comparison.reference,
         "recommendation": {
             "policy": made.policy,
-            "sentence": made.sentence,
+            "verdict": asdict(comparison.verdict),
+            "best": made.best,
+            "margin": made.margin,
+            "excess": made.excess,
             "members": made.members,
             "p": made.p,
             "broken": made.broken,

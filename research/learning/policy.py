@@ -20,7 +20,7 @@ from research.learning.checksummed import read_checksummed, write_checksummed
 from research.learning.network import Network, forward, network
 from research.learning.state import LOOKBACK, SHARED, FeatureScaling, Scales, observe, standardise, strategic_returns
 from research.learning.training_days import scales as scales_of
-from research.market.calendars import last_of
+from research.market.calendars import at_least_weekly, last_of
 from research.rules.no_trade_bands import decide_in
 from research.rules.protocol import FittedRule, Schedule
 from research.tolerances import TARGET
@@ -64,6 +64,11 @@ class LearnedPolicy(FittedRule):
     def desk_schedule(self) -> Schedule:
         """Its period: a desk trades once the end of one was missed."""
         return self.schedule  # type: ignore[return-value]  # as its settings checked it
+
+    @property
+    def limits_drift(self) -> bool:
+        """Does it decide at least once a week?"""
+        return at_least_weekly(self.schedule)
 
     @property
     def long_name(self) -> str:

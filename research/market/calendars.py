@@ -77,6 +77,15 @@ def check_schedule(every: str | int, offset: int = 0, name: str = "schedule") ->
         refuse("offset is", offset, f"of every {every!r} it is {allowed}.")
 
 
+def at_least_weekly(every: str | int) -> bool:
+    """Has a schedule a day in every week, or in every five sessions?
+
+    >>> at_least_weekly("friday"), at_least_weekly(5), at_least_weekly("month")
+    (True, True, False)
+    """
+    return every in ("day", "week", *WEEKDAYS) or (is_whole(every) and int(every) <= 5)
+
+
 def scheduled(days: Days, every: str | int, calendar: str, offset: int = 0) -> NDArray[np.bool_]:
     """(T,) whether each day is a session of the schedule; known on the day itself, from the exchange calendar.
 

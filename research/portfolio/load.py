@@ -28,12 +28,14 @@ from research.rules import Calendar, Threshold
 from research.tolerances import TARGET
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
-        "limits", "execution", "dividends", "flows", "tracking_penalty", "test_start", "policies", "policy",
-        "reference", "periods_per_year", "lag")  # fmt: skip
+        "limits", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start", "policies",
+        "policy", "reference", "periods_per_year", "lag")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
 
+MATERIALITY = 1.0  # bp of NAV a year
+MOST_MATERIALITY = 1_000.0  # a larger number is no longer about rebalancing
 LEAST_NAV = 1e-6  # currency
 MOST_TRACKING_ERROR = 0.25  # a year; a larger number is a per cent: 0.5 was meant as 0.005
 FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
@@ -79,6 +81,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         costs=read_costs(document, market, [(line.asset, line.asset_class, line.costs) for line in lines]),
         limits=_limits(document, lines),
         tracking_penalty=tracking_penalty,
+        materiality=document.number("materiality_bps", at_least=0.0, at_most=MOST_MATERIALITY, default=MATERIALITY),
         periods_per_year=a_year,
         lag=document.whole("lag", at_least=0, default=1),
         test_start=_test_start(document, market),
@@ -426,6 +429,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
             "max_days_outside": limits.max_days_outside,
         },
         "tracking_penalty": portfolio.tracking_penalty,
+        "materiality_bps": portfolio.materiality,
         "test_start": f"{portfolio.test_start:%Y-%m-%d}",
         "policies": {name: policy_settings(policy) for name, policy in portfolio.policies.items()},
         **({} if portfolio.policy is None else {"policy": portfolio.policy}),

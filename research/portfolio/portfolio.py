@@ -56,6 +56,7 @@ class Portfolio:
     costs            : of each line.
     limits           : of trades and policies.
     tracking_penalty : of the rebalancing loss J: g, the price of squared tracking error.
+    materiality      : of the loss J: policies that differ by less are equally good to this desk, bp of NAV a year.
     periods_per_year : of the market: 252 for days.
     lag              : sessions from a decision to its booking.
     test_start       : first day of the test.
@@ -84,6 +85,7 @@ class Portfolio:
     costs: Costs
     limits: Limits
     tracking_penalty: float
+    materiality: float
     periods_per_year: int
     lag: int
     test_start: pd.Timestamp

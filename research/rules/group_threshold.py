@@ -48,6 +48,11 @@ class GroupThreshold(StandardRule):
         self._check()
 
     @property
+    def limits_drift(self) -> bool:
+        """Does it limit each line, not groups alone, and is it asked at least once a week?"""
+        return self.lines is not None and super().limits_drift
+
+    @property
     def destination(self) -> float:
         """Half-width of the box of a group, fraction of NAV."""
         return half_width(self.to, self.band)

@@ -101,6 +101,11 @@ class RuleTraits:
         return 0
 
     @property
+    def limits_drift(self) -> bool:
+        """Does it end every drift of a line past a limit within a week? Then its largest loss is that of its limit."""
+        return False
+
+    @property
     def turnover_cap(self) -> float | None:
         """The most that it trades at once, one-way, fraction of NAV; None without a limit."""
         return None

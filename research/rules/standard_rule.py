@@ -13,7 +13,7 @@ from research.allocation import Allocation, TargetPath
 from research.arguments import is_number, is_whole, refuse
 from research.arrays import Array, Mask
 from research.errors import ConfigError
-from research.market.calendars import check_schedule, scheduled
+from research.market.calendars import at_least_weekly, check_schedule, scheduled
 from research.market.market import Market, Past
 from research.rules.estimates import covariance_now, covariances
 from research.rules.no_trade_bands import UNSEEN, NoTradeBands, restricted
@@ -79,6 +79,11 @@ class StandardRule(CompiledRule):
     @abstractmethod
     def does(self) -> str:
         """When the rule trades and where to, in a few words, without the settings that all rules have."""
+
+    @property
+    def limits_drift(self) -> bool:
+        """Is it asked at least once a week?"""
+        return at_least_weekly(self.schedule)
 
     @property
     def periods_per_year(self) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from backtests.figures.charts.panel import Axis, Panel
 from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE
@@ -19,7 +20,8 @@ class Row:
     """One row. All numbers are values of the panel's x axis.
 
     name : at the left; bold where its style is.
-    estimate, lower, upper : the mark, and the ends of its interval.
+    estimate, lower, upper : the mark, and the ends of its interval, which reaches the edge where one is infinite; none
+        is drawn where both are.
     style : colour, dash and width of the interval.
     filled : False for an open mark.
     figure : written at the right edge of the picture, or "".
@@ -87,8 +89,8 @@ def interval_rows(
             continue
         if zero:
             canvas.line([panel.x_at(0.0)] * 2, [y - half, y + half], colour="ink", width=0.9, behind=True)
-        if row.lower < row.upper:
-            ends = panel.across([row.lower, row.upper])
+        if row.lower < row.upper and (isfinite(row.lower) or isfinite(row.upper)):
+            ends = panel.across([max(row.lower, panel.x.low), min(row.upper, panel.x.high)])
             canvas.line(ends, [y, y], colour=style.colour, width=style.width, dash=style.dash)
         for value in row.values:
             canvas.line([panel.x_at(value)] * 2, [y - STROKE, y + STROKE], colour=style.colour, width=1.6)

@@ -1,9 +1,11 @@
 """Differences to the reference on the same days: a mark and an interval for each policy and metric."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 from backtests.evaluation.evidence import METRICS, Difference, Evidence
+from backtests.evaluation.metrics import Column
 from backtests.figures.charts.interval_rows import Row, interval_rows
 from backtests.figures.charts.panel import Axis, Panel
 from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE, far
@@ -46,11 +48,18 @@ def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: f
     for metric, by_policy in found.items():
         shown = SHOWN[metric]
         rows = [
-            f"{name} {shown.text(d.value, signed=True)} ({shown.text(d.lower)} to {shown.text(d.upper)}), {_verdict(d)}"
+            f"{name} {shown.text(d.value, signed=True)} ({_ends(d, shown)}), {_verdict(d)}"
             for name, d in by_policy.items()
         ]
         each.append(f"{', '.join(filter(None, [shown.label, shown.unit]))}: {'; '.join(rows)}")
     return f"Difference vs {reference}, with {level:.0%} intervals. {'. '.join(each)}."
+
+
+def _ends(d: Difference, shown: Column) -> str:
+    """The interval in words."""
+    if math.isinf(d.lower) or math.isinf(d.upper):
+        return d.times(shown.factor).interval(shown.digits)
+    return f"{shown.text(d.lower)} to {shown.text(d.upper)}"
 
 
 def _verdict(d: Difference) -> str:
@@ -73,7 +82,8 @@ def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapp
     for (metric, by_policy), (x, top) in zip(found.items(), places, strict=True):
         shown, rows = SHOWN[metric], _rows(metric, by_policy, styles)
         near = [v for row in rows if not row.beyond for v in (row.lower, row.estimate, row.upper)]
-        panel = Panel(canvas, x, top, width, ROW * len(rows), Axis.over([*near, 0.0]))
+        axis = Axis.over([*filter(math.isfinite, near), 0.0])
+        panel = Panel(canvas, x, top, width, ROW * len(rows), axis)
         better = "lower is better" if METRICS[metric].lower_is_better else "higher is better"
         panel.title(shown.label, ", ".join(filter(None, [shown.unit, better])))
         panel.x_grid(panel.x.ticks())
@@ -84,7 +94,8 @@ def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapp
 def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:
     """A row a policy; of one too far away for the scale the words stand at its edge."""
     shown = SHOWN[metric]
-    gone = far([shown.factor * max(abs(d.lower), abs(d.upper)) for d in found.values()])
+    ends = [[abs(v) for v in (d.lower, d.value, d.upper) if math.isfinite(v)] for d in found.values()]
+    gone = far([shown.factor * max(each) for each in ends])
     rows = []
     for (name, d), out in zip(found.items(), gone, strict=True):
         lower, estimate, upper = (shown.factor * v for v in (d.lower, d.value, d.upper))

@@ -22,7 +22,7 @@ from research.learning.card_shape import check_card
 from research.learning.checksummed import read_checksummed
 from research.learning.state import REACH, FeatureScaling
 from research.learning.universal.equivariant import MOVING, STANDING, Equivariant, Lines, answers, arrays_of, lines_of
-from research.market.calendars import check_schedule, scheduled
+from research.market.calendars import at_least_weekly, check_schedule, scheduled
 from research.market.market import Past
 from research.market.tables import DATA
 from research.risk.covariances import taken_apart
@@ -151,6 +151,11 @@ class Universal(RuleTraits):
     def desk_schedule(self) -> Schedule:
         """When it decides: a desk trades once a day of it was missed."""
         return self.schedule
+
+    @property
+    def limits_drift(self) -> bool:
+        """Does it decide at least once a week?"""
+        return at_least_weekly(self.schedule)
 
     @property
     def long_name(self) -> str:

@@ -1,8 +1,10 @@
 """Policies of the main portfolio on the same days: paired, judged by the stated rule, each blind to the others."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,10 +12,10 @@ import pytest
 
 from backtests.comparison.candidates import fit
 from backtests.comparison.comparison import Comparison, compare
-from backtests.comparison.recommendation import recommend
-from backtests.evaluation.block_draws import Resampling
+from backtests.comparison.recommendation import Recommendation, recommend
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score
+from backtests.evaluation.slow_waves import SlowMeans
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.risk import Drawdown
@@ -81,8 +83,7 @@ def test_an_unknown_candidate_is_refused_by_name() -> None:
 
 # -- the recommendation ----------------------------------------------------------------------------------------------
 
-DAYS = 500
-QUICK = Resampling(reps=500)
+DAYS = 1_000
 
 
 def scored(j: float, seed: int, *, error: float = 0.005, outside: float = 0.0) -> Score:
@@ -100,36 +101,58 @@ class OfFamily(RuleTraits):
     family: str = "never"
 
 
-def desk(**families: str) -> SimpleNamespace:
+def recommended(scores: dict[str, Score], margin: float = 1.0, known: bool = True, **families: str) -> Recommendation:
+    """The recommendation among policies of these families."""
     limits = SimpleNamespace(tracking_error=0.015, max_days_outside=0.05)
-    return SimpleNamespace(limits=limits, policies={n: OfFamily(f) for n, f in families.items()})
+    policies = {n: OfFamily(f) for n, f in families.items()}
+    desk: Any = SimpleNamespace(limits=limits, policies=policies, materiality=margin)
+    losses = SlowMeans.of(
+        np.column_stack([s.losses for s in scores.values()]), [known or f == "band" for f in families.values()]
+    )
+    return recommend(desk, scores, losses)
 
 
-def test_among_equals_the_simplest_family_is_recommended_not_the_lowest_loss() -> None:
+def test_among_those_not_materially_worse_the_simplest_family_is_recommended() -> None:
     scores = {"learned": scored(1.00, 1), "band": scored(1.02, 2), "quarterly": scored(1.05, 3)}
-    found = recommend(desk(learned="learned", band="band", quarterly="calendar"), scores, QUICK)  # type: ignore[arg-type]
-    assert set(found.members) == {"learned", "band", "quarterly"}
-    assert found.policy == "quarterly"
-    assert "1.00 of learned, is in the same set" in found.sentence
+    found = recommended(scores, learned="learned", band="band", quarterly="calendar")
+    assert (found.policy, found.best) == ("quarterly", "learned")
+    assert found.as_good == ("learned", "band")
+    assert max(found.excess.values()) <= 1.0
 
 
 def test_within_a_family_the_lowest_loss_is_recommended() -> None:
     scores = {"monthly": scored(1.06, 1), "quarterly": scored(1.02, 2), "band": scored(1.00, 3)}
-    found = recommend(desk(monthly="calendar", quarterly="calendar", band="band"), scores, QUICK)  # type: ignore[arg-type]
-    assert found.policy == "quarterly"
+    assert recommended(scores, monthly="calendar", quarterly="calendar", band="band").policy == "quarterly"
 
 
-def test_a_simpler_policy_that_is_clearly_worse_is_not_recommended() -> None:
+def test_a_simpler_policy_that_is_materially_worse_is_not_recommended() -> None:
     scores = {"quarterly": scored(3.0, 1), "band": scored(1.0, 2)}
-    found = recommend(desk(quarterly="calendar", band="band"), scores, QUICK)  # type: ignore[arg-type]
-    assert found.policy == "band"
-    assert found.members == ("band",)
+    found = recommended(scores, quarterly="calendar", band="band")
+    assert (found.policy, found.members, found.as_good) == ("band", ("band",), ())
     assert found.p["quarterly"] < 0.1
+    assert found.excess["quarterly"] > 2.0
+
+
+def test_what_is_material_is_the_files() -> None:
+    """A difference of half a basis point, known to a few hundredths, matters to one desk and not to another."""
+    one = scored(1.5, 1)
+    scores = {"quarterly": one, "band": replace(scored(1.0, 1), losses=one.losses - 0.5)}
+    families = {"quarterly": "calendar", "band": "band"}
+    assert recommended(scores, 1.0, **families).policy == "quarterly"
+    assert recommended(scores, 0.1, **families).policy == "band"
+
+
+def test_a_policy_whose_worst_is_not_known_is_recommended_only_if_it_is_the_best() -> None:
+    near = {"quarterly": scored(1.05, 1), "band": scored(1.00, 2)}
+    found = recommended(near, known=False, quarterly="calendar", band="band")
+    assert (found.policy, found.excess["quarterly"]) == ("band", math.inf)
+    best = {"quarterly": scored(0.5, 1), "band": scored(3.00, 2)}
+    assert recommended(best, known=False, quarterly="calendar", band="band").policy == "quarterly"
 
 
 def test_a_policy_past_a_limit_is_not_eligible_however_good() -> None:
     scores = {"never": scored(0.1, 1, error=0.02), "outside": scored(0.1, 2, outside=0.06), "band": scored(1.0, 3)}
-    found = recommend(desk(never="never", outside="band", band="band"), scores, QUICK)  # type: ignore[arg-type]
+    found = recommended(scores, never="never", outside="band", band="band")
     assert found.policy == "band"
     assert found.broken == {
         "never": ("tracking error 2.00% exceeds the limit of 1.50%",),
@@ -137,19 +160,45 @@ def test_a_policy_past_a_limit_is_not_eligible_however_good() -> None:
     }
 
 
-def test_when_no_policy_keeps_the_limits_none_is_recommended_and_each_broken_limit_is_named() -> None:
+def test_when_no_policy_keeps_the_limits_none_is_recommended() -> None:
     scores = {"never": scored(0.1, 1, error=0.02), "band": scored(1.0, 3, error=0.03, outside=0.5)}
-    found = recommend(desk(never="never", band="band"), scores, QUICK)  # type: ignore[arg-type]
-    assert found.policy is None
-    for said in ("never", "2.00%", "band", "3.00%", "50.0%"):
-        assert said in found.sentence
+    found = recommended(scores, never="never", band="band")
+    assert (found.policy, found.best, found.members) == (None, None, ())
+    assert set(found.broken) == {"never", "band"}
 
 
 def test_growth_and_sharpe_never_select() -> None:
     plain = {"quarterly": scored(1.0, 1), "band": scored(1.02, 2)}
     rich = plain | {"band": replace(plain["band"], values={**plain["band"].values, "growth": 9.0, "sharpe": 9.0})}
-    policies = desk(quarterly="calendar", band="band")
-    assert recommend(policies, plain, QUICK) == recommend(policies, rich, QUICK)  # type: ignore[arg-type]
+    families = {"quarterly": "calendar", "band": "band"}
+    assert recommended(plain, **families) == recommended(rich, **families)
+
+
+# -- the verdict -----------------------------------------------------------------------------------------------------
+
+
+def test_the_verdict_says_what_to_do_what_it_saves_how_sure_and_what_else_would_do(more: Comparison) -> None:
+    name, said = more.recommendation.policy, more.verdict
+    assert name == "threshold"
+    saved = more.scores["quarterly"]["loss"] - more.scores[name]["loss"]
+    difference = more.evidence.differences("loss")[name]
+    assert said.do.startswith("Use threshold: it trades when a weight is 2 points off its target")
+    assert f"saves {saved:.2f} bp" in said.saves
+    assert f"{saved / 1e4 * more.portfolio.nav:,.0f} USD" in said.saves
+    growth = more.evidence.differences("growth")[name]
+    assert f"it grew {-100 * growth.value:.2f}" in said.saves
+    assert "no more than chance explains" in said.saves
+    assert f"at least {-difference.upper:.2f} bp" in said.sure
+    assert "nothing ends the drift of quarterly" in said.sure
+    assert more.answer().startswith(f"**{said.do}** {said.saves}")
+
+
+def test_with_no_policy_within_the_limits_the_verdict_names_each_limit() -> None:
+    desk = load_portfolio(FILE, {"limits.tracking_error": 1e-6})
+    said = str(compare(desk, only=FEW, draws=500).verdict)
+    assert said.startswith("No policy is recommended")
+    for name in FEW:
+        assert f"{name}: tracking error" in said
 
 
 # -- what fitting may see --------------------------------------------------------------------------------------------

@@ -9,18 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from backtests.evaluation.block_draws import Resampling, drawn_means
+from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.evidence import (
     Evidence,
-    confidence_set,
     half_width,
     holm,
     paired_evidence,
     two_sided_p,
 )
+from backtests.evaluation.slow_waves import SlowMeans
 from research.errors import ConfigError, DataError
 
 METRICS = ("loss", "growth", "sharpe")
+DRAWN = METRICS[1:]  # the loss is judged by its slow waves, see test_slow_waves
 FEW = Resampling(reps=500, seed=3)
 
 
@@ -50,7 +51,7 @@ def figures_of(losses, returns, cash):
 
 
 def test_intervals_are_those_of_drawn_days() -> None:
-    """One pair, every metric, by plain formulas over the rows of each draw."""
+    """One pair, every drawn metric, by plain formulas over the rows of each draw."""
     names, losses, returns, cash = made(2)
     days = len(cash)
     found = weighed(names, losses, returns, cash, span_days=600)
@@ -60,7 +61,7 @@ def test_intervals_are_those_of_drawn_days() -> None:
     own = np.quantile(drawn[:, :, 1], [0.025, 0.975], axis=0)
     far = np.quantile(np.abs(differences - apart), 0.95, axis=0)
     tail = (1 + (np.abs(differences - apart) >= np.abs(apart)).sum(axis=0)) / (FEW.reps + 1)
-    for m, metric in enumerate(METRICS):
+    for m, metric in enumerate(DRAWN, start=1):
         figure, difference = found.figures(metric)["p1"], found.differences(metric)["p1"]
         assert [figure.lower, figure.upper] == pytest.approx(own[:, m], rel=1e-9)
         between = [apart[m] - far[m], apart[m] + far[m]]
@@ -88,7 +89,7 @@ def test_intervals_are_those_of_arch() -> None:
 
     ends = bootstrap.conf_int(whole, 4_000, method="percentile", size=0.95)
     error = 4 * 2.67 * np.sqrt(1 / 4_000 + 1 / 20_000) * (ends[1] - ends[0]) / (2 * 1.96)
-    for m, metric in enumerate(METRICS):
+    for m, metric in enumerate(DRAWN, start=1):
         figure, difference = found.figures(metric)["p1"], found.draws[metric] @ [-1.0, 1.0]
         assert np.abs([figure.lower, figure.upper] - ends[:, m]).max() < error[m]
         assert np.abs(np.quantile(difference, [0.025, 0.975]) - ends[:, 3 + m]).max() < error[3 + m]
@@ -224,13 +225,10 @@ def test_holm_is_the_closure_of_bonferroni(p: np.ndarray) -> None:
 
 
 def test_the_words_pay_for_the_number_compared() -> None:
-    names, losses, returns, cash = made(2)
-    losses[:, 1] = losses[:, 0] - 0.35 - 3.0 * np.random.default_rng(4).standard_normal(400)
-    pair = weighed(names, losses, returns, cash).differences("loss")["p1"]
-    extra = made(12, seed=5)[1]
-    many = weighed(
-        [*names, *(f"q{i}" for i in range(12))], np.hstack([losses, extra]), np.hstack([returns, extra * 1e-3]), cash
-    ).differences("loss")["p1"]
+    names, losses, returns, cash = made(14)
+    returns[:, 1] = returns[:, 0] + 0.0005 + 0.0050 * np.random.default_rng(4).standard_normal(400)
+    pair = weighed(names[:2], losses[:, :2], returns[:, :2], cash).differences("growth")["p1"]
+    many = weighed(names, losses, returns, cash).differences("growth")["p1"]
     assert pair.verdict == "better"
     assert many.verdict == "not significant"
     assert (many.lower, many.upper, many.p) == (pair.lower, pair.upper, pair.p)
@@ -265,104 +263,15 @@ def test_the_table_has_a_row_for_each_metric_and_policy() -> None:
 def test_what_was_found_cannot_be_written_over() -> None:
     found = weighed(*made(2))
     with pytest.raises(ValueError, match="read-only"):
-        found.draws["loss"][0, 0] = 0.0
-    with pytest.raises(ValueError, match="read-only"):
-        confidence_set(made(2)[1], resampling=FEW).p[0] = 1.0
+        found.draws["growth"][0, 0] = 0.0
 
 
 def test_what_was_found_does_not_follow_the_arrays_that_it_was_made_from() -> None:
     values = np.array([1.0, 2.0])
-    found = Evidence(("a", "b"), "a", {"loss": values}, {"loss": np.ones((3, 2))}, 100, FEW)
+    slow = SlowMeans.of(np.ones((50, 2)), True)
+    found = Evidence(("a", "b"), "a", {"loss": values}, slow, {"growth": np.ones((3, 2))}, 100, FEW)
     values[0] = 9.0
     assert found.estimates["loss"].tolist() == [1.0, 2.0]
-
-
-# the confidence set
-
-
-def test_the_confidence_set_holds_the_best_and_drops_the_worst() -> None:
-    rng = np.random.default_rng(1)
-    losses = np.array([1.0, 1.0, 1.6, 2.0]) + rng.standard_normal((500, 4))
-    found = confidence_set(losses, resampling=FEW)
-    assert found.included.tolist() == [True, True, False, False]
-    assert found.p.max() == 1.0
-    assert found.p[2:].max() <= 0.10
-
-
-def test_the_confidence_set_loses_the_best_no_oftener_than_it_says() -> None:
-    """60 worlds with two best of four: both stay in at least 90 %; 48 of 60 is 2.6 deviations below."""
-    kept = dropped = 0
-    for seed in range(60):
-        losses = np.array([1.0, 1.0, 1.5, 1.5]) + np.random.default_rng(seed).standard_normal((200, 4))
-        included = confidence_set(losses, resampling=Resampling(block=5, reps=200)).included
-        kept += included[:2].all()
-        dropped += not included[2:].any()
-    assert kept >= 48
-    assert dropped >= 48
-
-
-def test_the_confidence_set_is_that_of_arch_where_no_two_are_alike() -> None:
-    """Other draws of the same law: p within four standard errors of both."""
-    from arch.bootstrap import MCS
-
-    losses, reps = made(5)[1] + np.linspace(0, 1.5, 5), 4_000
-    test = MCS(losses, 0.10, reps=reps, block_size=20, method="R", bootstrap="stationary", seed=3)
-    test.compute()
-    found, theirs = confidence_set(losses), test.pvalues["Pvalue"].sort_index().to_numpy()
-    error = np.sqrt(theirs * (1 - theirs) * (1 / reps + 1 / 10_000))
-    assert (np.abs(found.p - theirs) <= 4 * error + 1e-3).all()
-    assert np.flatnonzero(found.included).tolist() == test.included
-    assert not found.included.all()
-
-
-def test_the_confidence_set_is_that_of_a_plain_loop() -> None:
-    """The largest studentised difference of those still in, the worst leaves; on the same draws."""
-    losses = made(6, seed=3)[1] + np.linspace(0, 1.2, 6)
-    means, drawn = losses.mean(axis=0), drawn_means(losses, FEW)
-    apart = means[:, None] - means
-    away = drawn[:, :, None] - drawn[:, None, :] - apart
-    spread = np.sqrt((away**2).mean(axis=0)) + np.eye(6)
-    stays, p, largest = list(range(6)), np.ones(6), 0.0
-    while len(stays) > 1:
-        among = np.ix_(stays, stays)
-        ratio, simulated = (apart / spread)[among], np.abs(away / spread)[:, among[0], among[1]].max(axis=(1, 2))
-        largest = max(largest, np.mean(simulated > ratio.max()))
-        worst = stays[int(np.argmax(ratio.max(axis=1)))]
-        p[worst] = largest
-        stays.remove(worst)
-    assert confidence_set(losses, resampling=FEW).p == pytest.approx(p, abs=1.5 / FEW.reps)
-
-
-def test_policies_that_are_alike_share_the_answer_and_change_no_other() -> None:
-    losses = made(4)[1] + np.linspace(0, 1.5, 4)
-    plain = confidence_set(losses, resampling=FEW)
-    twins = [3, 0, 1, 0, 2, 3]
-    found = confidence_set(losses[:, twins] + [0.0, 0.0, 0.0, 1e-13, 0.0, 0.0], resampling=FEW)
-    again = confidence_set(losses[:, [3, 0, 1, 2]], resampling=FEW)
-    assert found.p.tolist() == again.p[[0, 1, 2, 1, 3, 0]].tolist()
-    assert found.included.tolist() == plain.included[twins].tolist()
-
-
-def test_one_that_is_worse_by_the_same_every_day_is_out() -> None:
-    losses = made(2)[1]
-    shifted = np.hstack([losses + 0.001, losses[:, :1]])
-    found = confidence_set(shifted, resampling=FEW)
-    assert found.p[0] == 0.0
-    assert found.p[2] == confidence_set(shifted[:, 1:], resampling=FEW).p[1]
-
-
-def test_constant_losses_and_equal_means_have_an_answer() -> None:
-    constant = np.ones((100, 3)) * [2.0, 1.0, 3.0]
-    assert confidence_set(constant, resampling=FEW).included.tolist() == [False, True, False]
-    assert confidence_set(np.zeros((100, 3)), resampling=FEW).p.tolist() == [1.0, 1.0, 1.0]
-    turns = np.tile([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0]], (25, 1))
-    assert confidence_set(turns, resampling=FEW).included.all()
-
-
-def test_a_policy_alone_is_its_own_set() -> None:
-    found = confidence_set(made(1)[1], resampling=FEW)
-    assert found.included.tolist() == [True]
-    assert found.p.tolist() == [1.0]
 
 
 # the door
@@ -394,7 +303,6 @@ def test_data_that_cannot_be_compared_is_refused(changed: dict, says: str) -> No
         lambda: weighed(*made(2), level=95),
         lambda: weighed(*made(2), span_days=0),
         lambda: weighed(*made(2), periods_per_year=0),
-        lambda: confidence_set(made(2)[1], size=10),
         lambda: Resampling(block=0),
         lambda: Resampling(reps=99),
     ],
@@ -402,10 +310,3 @@ def test_data_that_cannot_be_compared_is_refused(changed: dict, says: str) -> No
 def test_settings_that_make_no_sense_are_refused(call) -> None:
     with pytest.raises(ConfigError):
         call()
-
-
-def test_a_confidence_set_refuses_what_it_cannot_judge() -> None:
-    with pytest.raises(DataError, match="39 days are too few"):
-        confidence_set(np.ones((39, 2)))
-    with pytest.raises(DataError, match="column 1 in row 2"):
-        confidence_set(np.where(np.arange(200).reshape(100, 2) == 5, np.inf, 1.0))

@@ -62,6 +62,7 @@ def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
         scores=renamed,
         fitted=dict(zip(renamed, comparison.fitted.values(), strict=True)),
         backtests=dict(zip(renamed, comparison.backtests.values(), strict=True)),
+        recommendation=replace(comparison.recommendation, policy="quarterly", best="quarterly"),
         evidence=replace(comparison.evidence, names=tuple(renamed)),
     )
     assert max(map(len, comparison_text(longer).splitlines())) <= 110
@@ -74,17 +75,18 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
         assert f"{s['loss']:.2f}" in line
         assert f"{100 * s['growth']:.2f}" in line
     difference = comparison.evidence.differences("loss")["threshold"]
-    assert f"[{difference.lower:.2f}, {difference.upper:.2f}]".replace("-", "−") in text
+    assert difference.interval() in text
+    assert difference.interval() == f"at most {difference.upper:.2f}".replace("-", "−")
     assert difference.verdict in text
-    assert comparison.recommendation.sentence[:60] in text
+    assert comparison.verdict.do[:60] in text
     assert f"{comparison.trials} configurations were tried" in " ".join(text.split())
 
 
 def test_the_finding_counts_significant_differences(comparison) -> None:
     words = [d.verdict for d in comparison.evidence.differences("loss").values()]
-    apart = len(words) - words.count("not significant")
+    apart = words.count("better") + words.count("worse")
     differ = "differs" if apart == 1 else "differ"
-    assert finding(comparison.evidence, comparison.trials).startswith(
+    assert finding(comparison.evidence).startswith(
         f"{apart or 'None'} of 2 candidates {differ} significantly from quarterly in loss J"
     )
 

@@ -1,0 +1,280 @@
+"""Means of daily series that move slowly, with what is not known of them: losses, costs, turnover, squared returns.
+
+What a rule lets drift stays away for months, and a few such episodes make its loss: errors that come from blocks of
+days are too small. Here the error of a mean comes from the three slowest waves of its series alone, with as many
+degrees of freedom, and intervals are symmetric in logarithms, since a loss is never negative.
+
+A rule that is asked at least once a week, and has been at its limit, has shown the largest drift that it allows. One
+that is asked less often has not: the drift of the worst month or quarter to come may be many times that of the test,
+and no resampling of the test can draw it. Its mean is then known from below only, and its interval says "at least".
+`python -m benchmarks.coverage` measures how often these intervals hold the true number; docs/evidence.md has the table.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from backtests.evaluation.estimates import Estimate, EstimateWithTest
+from research.arguments import refuse
+from research.arrays import Array, Mask, frozen
+from research.errors import DataError
+from research.tolerances import SERIES
+
+WAVES = 3  # Student's quantile is then 3.18: what honesty about episodes of months costs
+LEAST_EPISODES = 3  # bookings of a rule that has been at its limit
+POINTS, FARTHEST = 401, 10.0  # at which the distribution of a difference is summed, arsinh of errors
+RANGES = 4000  # simulated largest differences among equals
+MONTH = 21  # days
+STEEPEST = 50.0  # logarithm of the widest factor of an interval
+SMALLEST = 1e-9  # of an error, that a difference of two that err as one has
+
+
+def wave_transforms(columns: Array, waves: int = WAVES) -> Array:
+    """(waves, P) of columns (T, P): their squares, averaged over the waves, are the squared error of a column's mean.
+
+    Λ_j / sqrt(T), Λ_j = sqrt(2 / T) Σ cos(π j (t − 1/2) / T) x_t for j = 1 … waves; the mean of x does not matter.
+
+    Source : Müller (2014), HAC corrections for strongly autocorrelated time series, Journal of Business and Economic
+             Statistics 32(3), section 3; Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for
+             practice, the same journal 36(4), equation 9 (equal-weighted cosines).
+    """
+    periods = len(columns)
+    angles = math.pi * (np.arange(periods) + 0.5) / periods
+    cosines = np.array([np.cos(j * angles) for j in range(1, waves + 1)])
+    found: Array = cosines @ columns * (math.sqrt(2.0) / periods)
+    return found
+
+
+def wave_error(influence: Array, waves: int = WAVES) -> float:
+    """Standard error of the mean of a series (T,), by `wave_transforms`; it has `waves` degrees of freedom.
+
+    influence : (T,) of each period on the estimate.
+    waves     : number of transforms: few are honest where a series has a long memory, many are sharper where not.
+    """
+    return math.sqrt(float(np.mean(wave_transforms(influence[:, None], waves) ** 2)))
+
+
+@dataclass(frozen=True, eq=False)
+class SlowMeans:
+    """Means of P daily series, none of which is ever negative, over the same T days.
+
+    means    : (P,) in the unit of the series.
+    relative : (WAVES, P) `wave_transforms` over the mean: how the logarithm of a mean errs.
+    together : (P, P) covariance of the sums of each month over the mean: how the logarithms err together.
+    known    : (P,) whether a mean is known from above too, see `backtests.evaluation.slow_waves`.
+    rounding : differences between means of so much or less come from rounding.
+    """
+
+    means: Array
+    relative: Array
+    together: Array
+    known: Mask
+    rounding: float
+
+    @classmethod
+    def of(cls, columns: ArrayLike, known: ArrayLike, rounding: float = 0.0) -> "SlowMeans":
+        """The means of columns (T, P).
+
+        columns  : (T, P) finite; 0 or more, but for rounding.
+        known    : (P,) whether each mean is known from above too.
+        rounding : differences between means of so much or less come from rounding.
+        Raises   : DataError for a column whose mean is negative.
+        """
+        rows = np.ascontiguousarray(np.asarray(columns, dtype=float).T)  # each summed by itself, whatever the others
+        means = rows.mean(axis=1)
+        if (means < 0.0).any():
+            p = int(np.argmax(means < 0.0))
+            raise DataError(f"the mean of series {p} is {means[p]:.3g}: give one that is never negative.")
+        scale = np.where(means > 0.0, means, 1.0)
+        waves = np.column_stack([wave_transforms(row[:, None])[:, 0] for row in rows])
+        months = rows[:, : rows.shape[1] // MONTH * MONTH].reshape(len(rows), -1, MONTH).sum(axis=2) / scale[:, None]
+        together = np.atleast_2d(np.cov(months)) if months.shape[1] > 1 else np.zeros((len(rows), len(rows)))
+        return cls(means, frozen(waves / scale), frozen(together), frozen(np.asarray(known, dtype=bool)), rounding)
+
+    def select(self, which: Sequence[int]) -> "SlowMeans":
+        """Some of the series, by number."""
+        numbers = list(which)
+        return SlowMeans(
+            self.means[numbers],
+            self.relative[:, numbers],
+            self.together[np.ix_(numbers, numbers)],
+            self.known[numbers],
+            self.rounding,
+        )
+
+    def figure(self, p: int, level: float) -> Estimate:
+        """The mean of series p, with its interval; without an upper end where that is not known."""
+        value, relative = float(self.means[p]), self._error(p)
+        both = bool(self.known[p])
+        wide = math.exp(min(quantile(level, both=both) * relative, STEEPEST))
+        return Estimate(value, value / wide, value * wide if both else math.inf, level, value * relative)
+
+    def difference(self, p: int, q: int, level: float) -> EstimateWithTest:
+        """The mean of series p less that of series q, paired, with its interval and a test of equal means.
+
+        The test is Student's, of the logarithm of their ratio. The interval has the quantiles of the difference when
+        both logarithms err as their waves say, so it leaves zero out where the test does. Where one of the means is
+        known from below only, so is the difference, from that side, and the test has one side too; where both are,
+        nothing is known of it: the interval has no ends, and p is 1.
+        """
+        value, from_below, from_above = float(self.means[p] - self.means[q]), bool(self.known[q]), bool(self.known[p])
+        if self._same(p, q):
+            return EstimateWithTest(0.0, 0.0, 0.0, level, 0.0, p=1.0)
+        if not from_below and not from_above:
+            return EstimateWithTest(value, -math.inf, math.inf, level, p=1.0)
+        tail = (1.0 - level) / (2.0 if from_below and from_above else 1.0)
+        return EstimateWithTest(
+            value,
+            self._quantile(p, q, tail) if from_below else -math.inf,
+            self._quantile(p, q, 1.0 - tail) if from_above else math.inf,
+            level,
+            math.sqrt(float(np.mean((self.means[p] * self.relative[:, p] - self.means[q] * self.relative[:, q]) ** 2))),
+            p=self._p(p, q, from_below=from_below, from_above=from_above),
+        )
+
+    def most(self, p: int, q: int, level: float) -> float:
+        """The most by which mean p exceeds mean q, with one-sided confidence `level`; infinite where that is not known.
+
+        0 for one and the same series.
+        """
+        if self._same(p, q):
+            return 0.0
+        return self._quantile(p, q, level) if self.known[p] else math.inf
+
+    def ratio(self, p: int, q: int) -> float:
+        """Student's t of the logarithm of mean p over mean q; infinite where no error is left, 0 for one series."""
+        if self._same(p, q):
+            return 0.0
+        one, two = float(self.means[p]), float(self.means[q])
+        error = math.sqrt(float(np.mean((self.relative[:, p] - self.relative[:, q]) ** 2)))
+        if one <= 0.0 or two <= 0.0 or error == 0.0:
+            return math.copysign(math.inf, one - two)
+        return math.log(one / two) / error
+
+    def _same(self, p: int, q: int) -> bool:
+        """Are they one series, but for rounding?"""
+        waves = self.means[p] * self.relative[:, p] - self.means[q] * self.relative[:, q]
+        apart = max(abs(float(self.means[p] - self.means[q])), float(np.abs(waves).max()))
+        return apart <= self.rounding
+
+    def _quantile(self, p: int, q: int, probability: float) -> float:
+        """Of the difference, when both logarithms err as their waves say: together as Student's bivariate t.
+
+        Given the error of the second, that of the first has Student's t with one degree of freedom more.
+        Source : Ding (2016), On the conditional distribution of the multivariate t distribution, The American
+                 Statistician 70(3).
+        """
+        from scipy.optimize import brentq
+        from scipy.special import stdtr
+
+        if self.means[q] == 0.0:
+            return float(self.means[p] * math.exp(_reach(self._error(p) * _inverse(probability))))
+        if self.means[p] == 0.0:
+            return -float(self.means[q] * math.exp(_reach(self._error(q) * _inverse(1.0 - probability))))
+        one, two, both = self._error(p), self._error(q), float(np.mean(self.relative[:, p] * self.relative[:, q]))
+        other = np.sinh(places := np.linspace(-FARTHEST, FARTHEST, POINTS))  # of the second, in its errors
+        weights = (1.0 + other**2 / WAVES) ** (-(WAVES + 1) / 2) * np.cosh(places)
+        weights /= weights.sum()
+        slope = both / two if two > 0.0 else 0.0
+        left = math.sqrt(max(one**2 - slope**2, (SERIES + SMALLEST * one) ** 2))
+        wide = left * np.sqrt((WAVES + other**2) / (WAVES + 1))
+        taken = self.means[q] * np.exp(_reach(two * other))
+        scale = float(self.means[p] + self.means[q])
+
+        def short(place: float) -> float:
+            mine = (scale * math.sinh(place) + taken) / self.means[p]
+            gaps = np.log(mine, out=np.full(POINTS, -math.inf), where=mine > 0.0)
+            return float(weights @ stdtr(WAVES + 1, (gaps - slope * other) / wide)) - probability
+
+        return scale * math.sinh(brentq(short, -STEEPEST, STEEPEST, xtol=1e-12))
+
+    def _error(self, p: int) -> float:
+        """Of the logarithm of mean p."""
+        return math.sqrt(float(np.mean(self.relative[:, p] ** 2)))
+
+    def _p(self, p: int, q: int, *, from_below: bool, from_above: bool) -> float:
+        """Of equal means; one-sided where the difference is known from one side only."""
+        from scipy.special import stdtr
+
+        t = self.ratio(p, q)
+        if from_below and from_above:
+            return float(2.0 * stdtr(WAVES, -abs(t)))
+        return float(stdtr(WAVES, -t if from_below else t))
+
+
+@dataclass(frozen=True, eq=False)
+class ConfidenceSet:
+    """The series that cannot be ruled out as the one of lowest expected mean.
+
+    included : (P,) bool: p above `size`.
+    p        : (P,) the smallest size at which a series is left out, a probability.
+    size     : of the test, a probability.
+    """
+
+    included: Mask
+    p: Array
+    size: float
+
+
+def confidence_set(slow: SlowMeans, size: float = 0.10) -> ConfidenceSet:
+    """The model confidence set of series of losses: it holds the best with probability 1 - `size` at least.
+
+    By the range statistic of the logarithms of the means. Its largest value among equals is simulated: errors of means
+    and waves are normal, and err together as the sums of months do. One series cannot rule out another if its own mean
+    is known from below only.
+    Source : Hansen, Lunde and Nason (2011), The Model Confidence Set, Econometrica 79(2), section 3.1.2 (T_R and its
+             elimination rule).
+    Raises : ConfigError for the size.
+    """
+    if not 0.0 < size < 1.0:
+        refuse("the size of a confidence set is", size, "give a probability between 0 and 1; the default is 0.10.")
+    count = len(slow.means)
+    worse = np.array([[slow.ratio(p, q) if slow.known[q] else 0.0 for q in range(count)] for p in range(count)])
+    drawn = _ranges(slow)
+    stays, p, least = list(range(count)), np.ones(count), 0.0
+    while len(stays) > 1:
+        among = worse[np.ix_(stays, stays)]
+        leaves = stays[int(np.argmax(among.max(axis=1)))]
+        largest = drawn[:, np.array(stays)[:, None], stays].max(axis=(1, 2))
+        least = max(least, float(np.mean(largest >= among.max())))
+        p[leaves] = least
+        stays.remove(leaves)
+    return ConfidenceSet(frozen(p > size), frozen(p), size)
+
+
+def _ranges(slow: SlowMeans) -> Array:
+    """(RANGES, P, P) Student's t of each pair, worse than, among series of equal means that err as these do."""
+    count = len(slow.means)
+    values, vectors = np.linalg.eigh(slow.together)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    normal = np.random.default_rng(0).standard_normal((WAVES + 1, RANGES, count)) @ root.T
+    apart = normal[..., :, None] - normal[..., None, :]
+    error = np.sqrt(np.mean(apart[1:] ** 2, axis=0))
+    least = SERIES * math.sqrt(max(float(values[-1]), 0.0))
+    ratio = np.divide(apart[0], error, out=np.zeros_like(error), where=error > least)
+    found: Array = np.where(slow.known, ratio, 0.0)
+    return found
+
+
+def quantile(level: float, *, both: bool = True) -> float:
+    """Of Student's t with `WAVES` degrees of freedom at confidence `level`, of two sides or of one.
+
+    >>> round(quantile(0.95), 3), round(quantile(0.95, both=False), 3)
+    (3.182, 2.353)
+    """
+    return float(_inverse(0.5 + level / 2.0 if both else level))
+
+
+def _inverse(probability: ArrayLike) -> Array:
+    from scipy.special import stdtrit
+
+    found: Array = stdtrit(WAVES, probability)
+    return found
+
+
+def _reach(logarithm: ArrayLike) -> Array:
+    """Within what an interval can be wide."""
+    return np.clip(logarithm, -STEEPEST, STEEPEST)
