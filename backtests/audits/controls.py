@@ -85,11 +85,11 @@ class Controls:
         parts = [
             f"{self.portfolio.name}: controls",
             text_table(
-                [["policy", f"J less than {self.reference}'s", "days shuffled", "growth gained, %", "days shuffled"],
+                [["policy", f"gain in J over {self.reference}", "days shuffled", "growth gained, %", "days shuffled"],
                  *shuffled], left=1
             ),
             wrapped(
-                "Shuffled: mean and standard deviation over orders of the test days. J is against each policy's own "
+                "Gains: shuffled days show the mean and standard deviation over orders. J is against each policy's own "
                 "target, bp a year; what is left of a gain there does not come from the order of days."
             ),
             text_table([["policy", "trading days", "J", "at random times", "beats"], *random], left=1),

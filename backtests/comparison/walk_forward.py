@@ -7,6 +7,7 @@ it. One portfolio goes through all folds: what one policy leaves behind, the nex
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -36,15 +37,28 @@ from research.rules.protocol import Schedule, fitted_until, held_by, long_name, 
 
 AGES = (3, 6, 12, 24)  # months after the last training day at which `decay` begins a new row
 MONTH = 365.25 / 12.0  # calendar days
+MOST_OLDER = 3  # folds by which `older` makes fits older
 LEAST_SESSIONS, LEAST_FOLDS = 30, 3  # of a fold to have a mean, and of a mean over folds to have an interval
 
 
 @dataclass(frozen=True, eq=False)
 class Succession(RuleTraits):
-    """A sequence of policies.  starts : the first day of each; it decides up to the next one's."""
+    """A sequence of policies.  starts : the first day of each; it decides up to the next one's.
+
+    Raises : PolicyError for a policy that saw the day of its start, or a later one.
+    """
 
     policies: tuple[Rule, ...]
     starts: tuple[pd.Timestamp, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a policy that knows what comes after its start."""
+        for policy, start in zip(self.policies, self.starts, strict=True):
+            if (seen := fitted_until(policy)) is not None and seen >= start:
+                raise PolicyError(
+                    f"a policy of a walk-forward that decides from {start:%Y-%m-%d} on saw data up to {seen:%Y-%m-%d}: "
+                    "it knows what comes after. Fit it on earlier days."
+                )
 
     @property
     def allocation(self) -> Allocation | None:
@@ -204,47 +218,82 @@ class WalkForward:
                 by_fold.append(values if len(values) >= LEAST_SESSIONS else values[:0])
         return found
 
+    @cached_property
+    def older(self) -> pd.DataFrame:
+        """J of older fits less that of the newest on the same days: a row a number of folds by which they are older.
+
+        One portfolio goes through all folds with the older fits too; in the first folds there are none, and no
+        difference is taken there.
+        Returns : older, 1 to MOST_OLDER folds; months, the mean age of the older fits; folds, in which both are known;
+                  difference, the mean over these folds, bp a year; lower and upper as in `decay`.
+        """
+        days, rows, count = self.played.dates[1:], [], len(self.fits)
+        bounds = [*np.searchsorted(days, pd.DatetimeIndex(self.starts)), len(days)]
+        benchmark = benchmark_of(self.portfolio, self.portfolio.market)
+        for by in range(1, min(MOST_OLDER, count - LEAST_FOLDS) + 1):
+            policies = tuple(self.fits[max(k - by, 0)].policy for k in range(count))
+            played = backtest_candidate(self.portfolio, Succession(policies, self.starts), self.name)
+            more = losses(played, benchmark) - self.score.losses
+            folds = [slice(bounds[k], bounds[k + 1]) for k in range(by, count)]
+            found = estimate(np.array([more[fold].mean() for fold in folds]))
+            seen = [self._seen(k - by) for k in range(by, count)]
+            ages = [np.asarray((days[fold] - last).days).mean() / MONTH for fold, last in zip(folds, seen, strict=True)]
+            counts = {"older": by, "months": float(np.mean(ages)), "folds": len(folds)}
+            rows.append(counts | {"difference": found.value, "lower": found.lower, "upper": found.upper})
+        return pd.DataFrame(rows, columns=["older", "months", "folds", "difference", "lower", "upper"])
+
+    def _seen(self, fold: int) -> pd.Timestamp:
+        """The last day that the policy of a fold saw, or its start where it saw none."""
+        return _account(self.fits[fold])[0] or self.starts[fold]
+
     @property
     def decay_sentence(self) -> str:
-        """Does the fit decay? The same folds when they are young and at the greatest age that enough of them reach."""
-        by_age, names = self._by_age(), _age_names()
-        of = f"J less that of {self.reference}" if self.reference else "J"
-        for k in range(len(names) - 1, 0, -1):
-            pairs = [(one, other) for one, other in zip(by_age[0], by_age[k], strict=True) if len(one) and len(other)]
-            if len(pairs) >= LEAST_FOLDS:
-                change = estimate(np.array([other.mean() - one.mean() for one, other in pairs]))
-                word = (
-                    "The fit decays" if change.lower > 0.0 else "The fit gets better with age"
-                    if change.upper < 0.0 else "No decay can be told"
-                )  # fmt: skip
-                return (
-                    f"{word}: from {names[0]} to {names[k]} months after the fit {of} changes by {change.value:+.2f} "
-                    f"[{change.lower:+.2f}, {change.upper:+.2f}] bp a year in the mean of {len(pairs)} folds."
-                )
+        """Does the fit decay? By the fits that are one fold older, on the same days."""
+        if all(_account(fitted)[0] is None for fitted in self.fits):
+            return f"{self.name} was not fitted, so there is no decay."
+        if self.older.empty:
+            return f"Too few folds to tell whether the fit decays: {LEAST_FOLDS + 1} at least are needed."
+        row = self.older.iloc[0]
+        if row["lower"] == row["upper"]:
+            return "Fits that are one fold older decide the same: no decay."
+        word = "No decay can be told"
+        if row["lower"] > 0.0:
+            word = "The fit decays"
+        elif row["upper"] < 0.0:
+            word = "The fit does not decay, older ones are better"
         return (
-            f"Too few folds to tell whether the fit decays: {LEAST_FOLDS} at least must be fitted less than {AGES[0]} "
-            "months before they begin, and last longer than that."
+            f"{word}: on the same days J of fits that are one fold older, {row['months']:.0f} months in the mean, "
+            f"differs by {row['difference']:+.2f} [{row['lower']:+.2f}, {row['upper']:+.2f}] bp a year from that of "
+            f"the newest, in the mean of {row['folds']:.0f} folds."
         )
 
     def __repr__(self) -> str:
         """The folds, J over all of them, and the decay."""
         seen = "all earlier days" if self.window is None else f"{self.window:,} sessions"
         left_out = f", {self.embargo} left out before each fold" if self.embargo else ""
-        rows = [
-            [
-                str(row["months"]),
-                f"{row['folds']}",
-                f"{row['difference']:+.2f}",
-                "not available" if np.isnan(row["lower"]) else f"[{row['lower']:+.2f}, {row['upper']:+.2f}]",
-            ]
-            for row in self.decay().to_dict("records")
-        ]
-        head = ["months since the fit", "folds", f"J less {self.reference}'s" if self.reference else "J", "95 %"]
-        return (
+        against = f"J less {self.reference}'s" if self.reference else "J"
+        parts = [
             f"{self.name}, walk-forward: loss J {self.score['loss']:.2f} bp a year, {self.trials} trials, fitted on "
-            f"{seen}{left_out}\n{self.folds().to_string(index=False)}\n\n{text_table([head, *rows], left=1)}\n"
-            f"{wrapped(self.decay_sentence)}{warnings_text(self.warnings)}"
-        )
+            f"{seen}{left_out}\n{self.folds().to_string(index=False)}",
+            _decay_table("months since the fit", "months", against, self.decay()),
+        ]
+        if not self.older.empty:
+            by_older = self.older.assign(words=[f"{r.older} ({r.months:.0f})" for r in self.older.itertuples()])
+            parts.append(_decay_table("folds older (months)", "words", "J less the newest fits'", by_older))
+        return "\n\n".join([*parts, wrapped(self.decay_sentence)]) + warnings_text(self.warnings)
+
+
+def _decay_table(head: str, key: str, difference: str, rows: pd.DataFrame) -> str:
+    cells = [
+        [
+            str(row[key]),
+            f"{row['folds']}",
+            f"{row['difference']:+.2f}",
+            "not available" if np.isnan(row["lower"]) else f"[{row['lower']:+.2f}, {row['upper']:+.2f}]",
+        ]
+        for row in rows.to_dict("records")
+    ]
+    return text_table([[head, "folds", difference, "95 %"], *cells], left=1)
 
 
 def walk_forward(

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.candidates import backtest_candidate, fit
+from backtests.comparison.candidates import backtest_candidate, benchmark_of, fit
 from backtests.comparison.walk_forward import Succession, WalkForward, walk_forward
+from backtests.evaluation.scores import score
 from backtests.laboratory.simulate import estimate
 from backtests.learned.warnings import observations
 from research.allocation import HRP
@@ -275,13 +276,52 @@ def test_the_decay_is_the_mean_over_folds_at_each_age(tuned: WalkForward) -> Non
     )
 
 
-def test_a_sentence_says_whether_the_fit_decays(tuned: WalkForward) -> None:
-    assert aging(tuned, 1.0).decay_sentence.startswith("The fit decays: from 0–3 to 12–24 months after the fit J less ")
-    assert aging(tuned, -1.0).decay_sentence.startswith("The fit gets better with age")
-    assert tuned.decay_sentence.startswith("No decay can be told")
-    assert "that of quarterly" in tuned.decay_sentence
-    alone = replace(tuned, fits=tuned.fits[:1], starts=tuned.starts[:1])
-    assert alone.decay_sentence.startswith("Too few folds to tell")
+@pytest.fixture(scope="module")
+def yearly(portfolio: Portfolio) -> WalkForward:
+    return walk_forward(portfolio, "tuned", [f"{year}-01-02" for year in range(2016, 2022)])
+
+
+def test_older_fits_are_played_through_the_same_days(portfolio: Portfolio, yearly: WalkForward) -> None:
+    """One fold older: the first fold as it is, then each fold by the policy of the one before."""
+    policies = [fitted.policy for fitted in yearly.fits]
+    desk = replace(portfolio, test_start=yearly.starts[0])
+    late = backtest_candidate(desk, Succession((policies[0], *policies[:-1]), yearly.starts), "late")
+    more = score(late, benchmark_of(desk, desk.market)).losses - yearly.score.losses
+    days = yearly.played.dates[1:]
+    assert not more[days < yearly.starts[1]].any()
+    by_year = [more[days.year == year].mean() for year in range(2017, 2021)]
+    by_year.append(more[days.year > 2020].mean())
+    row, found = yearly.older.iloc[0], estimate(np.array(by_year))
+    assert row[["older", "folds"]].tolist() == [1, 5]
+    assert row[["difference", "lower", "upper"]].tolist() == pytest.approx([found.value, found.lower, found.upper])
+    assert yearly.older["folds"].tolist() == [5, 4, 3]
+    assert yearly.older["months"].tolist() == pytest.approx([19.2, 31.5, 44.1], abs=1.5)
+
+
+def test_a_sentence_says_whether_the_fit_decays(yearly: WalkForward, tuned: WalkForward, portfolio: Portfolio) -> None:
+    def said(change: float, half: float) -> str:
+        told = replace(yearly)
+        bounds = {"difference": change, "lower": change - half, "upper": change + half}
+        told.__dict__["older"] = yearly.older.assign(**bounds)
+        return told.decay_sentence
+
+    assert said(1.0, 0.5).startswith("The fit decays: on the same days J of fits that are one fold older, 19 months ")
+    assert "differs by +1.00 [+0.50, +1.50] bp a year from that of the newest, in the mean of 5 folds." in said(
+        1.0, 0.5
+    )
+    assert said(-1.0, 0.5).startswith("The fit does not decay, older ones are better: ")
+    assert said(1.0, 1.5).startswith("No decay can be told: ")
+    assert said(0.0, 0.0) == "Fits that are one fold older decide the same: no decay."
+    assert tuned.decay_sentence == "Too few folds to tell whether the fit decays: 4 at least are needed."
+    given = walk_forward(portfolio, "quarterly", STARTS)
+    assert given.decay_sentence == "quarterly was not fitted, so there is no decay."
+    assert "folds older" in repr(yearly)
+
+
+def test_a_policy_that_saw_its_own_start_is_refused(tuned: WalkForward) -> None:
+    policies = tuple(fitted.policy for fitted in tuned.fits)
+    with pytest.raises(PolicyError, match="decides from 2016-01-04 on saw data up to 2017-12-29"):
+        Succession(policies[1:], tuned.starts[:2])
 
 
 def test_the_reference_goes_through_the_same_days(portfolio: Portfolio, tuned: WalkForward) -> None:
