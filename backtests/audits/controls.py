@@ -246,7 +246,7 @@ def random_times(
     Returns   : by policy that traded: days on which it traded; loss, its J against its own target, bp a year;
                 loss_random, the mean J of the rules; beats, the share of them with a higher J (of equals, half).
     """
-    first, last = _opening(portfolio) + 1, len(portfolio.market.dates) - 1 - portfolio.lag
+    first, last = _opening(portfolio) + 1, len(portfolio.market.dates) - portfolio.lag
     rows = {}
     for k, (name, one) in enumerate(_played(portfolio, portfolio.market, portfolio.costs, policies).items()):
         tell(f"random times: {name}", k, len(policies))
@@ -268,8 +268,9 @@ def random_times(
 def _apart(rng: np.random.Generator, days: int, count: int, lag: int) -> Rows:
     """(count,) days out of `days`, in order, with `lag` others at least between two: nobody is asked while orders wait.
 
-    Every such set is equally likely.
+    Every such set is equally likely. Of more days than there is room for, as many as there is.
     """
+    count = min(count, (days + lag) // (lag + 1))
     free = days - (count - 1) * lag
     drawn: Rows = np.sort(rng.choice(free, count, replace=False)) + lag * np.arange(count)
     return drawn

@@ -209,10 +209,9 @@ class WalkForward:
         """By age and fold, the daily differences of J to the reference's; none for a fold that is too short."""
         days, daily = self.played.dates[1:], self.score.losses - self.reference_losses
         found: list[list[Array]] = [[] for _ in range(len(AGES) + 1)]
-        for fitted, start, stop in zip(self.fits, self.starts, [*self.starts[1:], None], strict=True):
+        for fold, (start, stop) in enumerate(zip(self.starts, [*self.starts[1:], None], strict=True)):
             within = (days >= start) & (days < stop if stop is not None else True)
-            seen = _account(fitted)[0] or start
-            age = np.searchsorted(AGES, np.asarray((days - seen).days) / MONTH, side="right")
+            age = np.searchsorted(AGES, np.asarray((days - self._seen(fold)).days) / MONTH, side="right")
             for k, by_fold in enumerate(found):
                 values = daily[within & (age == k)]
                 by_fold.append(values if len(values) >= LEAST_SESSIONS else values[:0])
@@ -254,7 +253,7 @@ class WalkForward:
         if self.older.empty:
             return f"Too few folds to tell whether the fit decays: {LEAST_FOLDS + 1} at least are needed."
         row = self.older.iloc[0]
-        if row["lower"] == row["upper"]:
+        if row["lower"] == row["upper"] == 0.0:
             return "Fits that are one fold older decide the same: no decay."
         word = "No decay can be told"
         if row["lower"] > 0.0:

@@ -333,6 +333,15 @@ def test_days_that_are_drawn_lie_apart_and_are_all_equally_likely() -> None:
     assert [drawn.count(pair) / len(drawn) for pair in pairs] == pytest.approx([1 / 6] * 6, abs=0.03)
 
 
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_random_times_of_a_policy_that_always_trades_are_its_own(two: Portfolio, lag: int) -> None:
+    """Without a lag there is one way to trade every day; with one there are few, and they are much alike."""
+    desk = replace(two, lag=lag, market=two.market.until("2013-06-28"))
+    row = random_times(desk, {"daily": Calendar(desk.strategic, "day")}, 20, 1, silent).loc["daily"]
+    assert row["loss_random"] == pytest.approx(row["loss"], rel=1e-9 if lag == 0 else 0.1)
+    assert lag > 0 or row["beats"] == 0.5
+
+
 def test_a_policy_that_trades_when_it_should_beats_random_times() -> None:
     desk = load_portfolio(FILE)
     policies = {"band": Threshold(desk.strategic, 0.03), "never": Never(desk.strategic)}
