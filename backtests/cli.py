@@ -152,6 +152,9 @@ def audit(
     policy: Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")] = None,
     days: Annotated[int, typer.Option(help="The most decision days of a policy to check.")] = 24,
     workers: Annotated[int, typer.Option(help="Workers on this machine, one policy each.")] = 1,
+    controls: Annotated[
+        bool, typer.Option("--controls", help="Also play shuffled days, random times and martingale worlds.")
+    ] = False,
     trust_code: TrustCode = False,
 ) -> None:
     """Say whether a policy of FILE looks ahead: whether a decision depends on later data. Exit status 1 if one does."""
@@ -159,7 +162,7 @@ def audit(
     with _starting():
         from backtests.commands.audit import make_audit
 
-    made = make_audit(file, policy, days, workers)
+    made = make_audit(file, policy, days, workers, controls)
     print_text(made.text)
     if made.found:
         raise typer.Exit(1)

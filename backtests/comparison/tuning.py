@@ -135,9 +135,9 @@ def tune(
     if measure is not None and not callable(measure):
         refuse("measure is", measure, "give a function that measures candidates, such as on_worlds(), or nothing.")
     setup = where if isinstance(where, Setup) else Setup.of(where)
-    origins = _origins(candidates, setup)
+    origins = every_candidate(candidates, setup)
     rules = list(origins)
-    training, possible = _training(setup, rules, until, cost_multiple)
+    training, possible = training_setup(setup, rules, until, cost_multiple)
     tried = _table(rules, (measure or played)(training, rules))
     best = _lowest(tried)
     chosen, market = setup.policy(rules[best]), training.market
@@ -206,8 +206,13 @@ def _values(rule: Any) -> dict[str, Any]:
 # -- candidates ------------------------------------------------------------------------------------------------------
 
 
-def _origins(candidates: Any, setup: Setup) -> dict[Rule, Origin | None]:
-    """Every candidate once, with its place on its grid, where it has one."""
+def every_candidate(candidates: Any, setup: Setup) -> dict[Rule, Origin | None]:
+    """Every candidate once, with its place on its grid, where it has one.
+
+    candidates : as `tune` takes them.
+    setup      : whose strategic target is held where a grid names no allocation.
+    Raises     : ConfigError for what are no candidates, or none.
+    """
     if isinstance(candidates, TunedThreshold):
         held, bands, to = candidates.allocation, candidates.bands, candidates.to
         candidates = Choices(threshold, allocation=held, band=bands, to=to)
@@ -262,8 +267,15 @@ def _allows(origin: Origin, setup: Setup) -> bool:
 # -- training days ---------------------------------------------------------------------------------------------------
 
 
-def _training(setup: Setup, rules: Sequence[Rule], until: Any, cost_multiple: float) -> tuple[Setup, pd.Timestamp]:
-    """The setup up to `until`, from the first day that all candidates can be played on; and that by windows alone."""
+def training_setup(setup: Setup, rules: Sequence[Rule], until: Any, cost_multiple: float) -> tuple[Setup, pd.Timestamp]:
+    """The setup up to `until`, from the first day that all candidates can be played on; and that by windows alone.
+
+    setup         : market, costs and target.
+    rules         : the candidates.
+    until         : last day, or None for the last day before the test of the setup.
+    cost_multiple : of the costs, 0 or more.
+    Raises        : as `tune` does.
+    """
     dates = setup.market.dates
     last = setup.start - pd.Timedelta(days=1) if until is None else day("until is", until)
     if not dates[0] <= last <= dates[-1]:
