@@ -19,6 +19,7 @@ from backtests.comparison.candidates import (
 )
 from backtests.comparison.paired import PairedBacktests, evidence_between, pair
 from backtests.comparison.recommendation import Recommendation, recommend
+from backtests.comparison.stability import Stability, stability
 from backtests.comparison.verdict import Verdict, verdict_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.block_draws import Resampling
@@ -109,10 +110,21 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What to do, what it saves, how sure that is, and what else would do."""
+        """What to do, what it saves, how sure that is, and what else would do, and whether it holds."""
         return verdict_of(
-            self.portfolio, self.recommendation, self.recommended, self.scores, self.backtests, self.evidence
+            self.portfolio,
+            self.recommendation,
+            self.recommended,
+            self.scores,
+            self.backtests,
+            self.evidence,
+            self.stability.sentence,
         )
+
+    @cached_property
+    def stability(self) -> Stability:
+        """What would be recommended if the test had been another."""
+        return stability(self)
 
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""

@@ -60,7 +60,8 @@ def recommend(portfolio: Portfolio, scores: Mapping[str, Score], losses: SlowMea
     if not eligible:
         return Recommendation(None, None, {}, margin, (), {}, broken)
     among = losses.select([names.index(name) for name in eligible])
-    chosen, best, excess = simplest(among, [complexity(portfolio.policies[name]) for name in eligible], margin)
+    chosen, best = simplest(among, [complexity(portfolio.policies[name]) for name in eligible], margin)
+    excess = [among.most(p, best, CONFIDENCE) for p in range(len(eligible))]
     together = confidence_set(among, 1.0 - CONFIDENCE)
     return Recommendation(
         eligible[chosen],
@@ -73,18 +74,16 @@ def recommend(portfolio: Portfolio, scores: Mapping[str, Score], losses: SlowMea
     )
 
 
-def simplest(losses: SlowMeans, classes: Sequence[int], margin: float) -> tuple[int, int, list[float]]:
-    """The number of the recommended policy, that of the lowest J, and the most by which each J exceeds it.
+def simplest(losses: SlowMeans, classes: Sequence[int], margin: float) -> tuple[int, int]:
+    """The numbers of the recommended policy and of the lowest J.
 
     losses  : of the eligible policies.
     classes : the place of each in the order of complexity.
     margin  : what is material, bp a year.
     """
-    count = len(losses.means)
     best = int(np.argmin(losses.means))
-    excess = [losses.most(p, best, CONFIDENCE) for p in range(count)]
-    near = [p for p in range(count) if excess[p] <= margin]
-    return min(near, key=lambda p: (classes[p], losses.means[p])), best, excess
+    near = [p for p in range(len(losses.means)) if losses.chance(p, best, margin) >= CONFIDENCE]
+    return min([*near, best], key=lambda p: (classes[p], losses.means[p])), best
 
 
 def _broken(s: Score, portfolio: Portfolio) -> tuple[str, ...]:

@@ -28,16 +28,18 @@ class Verdict:
     saves  : against the reference, in bp and currency a year; what it gave up in this test, and whether that is chance.
     sure   : how sure that is, and what sample would settle it.
     others : which other policies would do as well.
+    holds  : whether the answer survives on other days, prices, costs, lags and assets.
     """
 
     do: str
     saves: str = ""
     sure: str = ""
     others: str = ""
+    holds: str = ""
 
     def sentences(self) -> tuple[str, ...]:
         """Those that there are, in order."""
-        return tuple(filter(None, (self.do, self.saves, self.sure, self.others)))
+        return tuple(filter(None, (self.do, self.saves, self.sure, self.others, self.holds)))
 
     def __str__(self) -> str:
         """All of it."""
@@ -51,6 +53,7 @@ def verdict_of(
     scores: Mapping[str, Score],
     backtests: Mapping[str, Backtest],
     evidence: Evidence,
+    holds: str,
 ) -> Verdict:
     """The verdict on a recommendation.
 
@@ -60,6 +63,7 @@ def verdict_of(
     scores    : of each policy.
     backtests : of each policy.
     evidence  : of their differences to the reference.
+    holds     : whether the recommendation survives (`backtests.comparison.stability`).
     """
     name, reference = made.policy, evidence.reference
     if name is None or rule is None:
@@ -67,7 +71,7 @@ def verdict_of(
         return Verdict(f"No policy is recommended: none is within the limits ({reasons}).")
     does = rule_words(long_name(rule, portfolio.strategic))
     if name == reference:
-        return Verdict(f"Keep {name}: it {does}.", _no_better(made, scores), "", _others(made))
+        return Verdict(f"Keep {name}: it {does}.", _no_better(made, scores), "", _others(made), holds)
     difference = evidence.differences(LOSS)[name]
     years = (backtests[name].dates[-1] - backtests[name].dates[0]).days / DAYS_PER_YEAR
     return Verdict(
@@ -75,6 +79,7 @@ def verdict_of(
         f"{_saving(portfolio, name, reference, scores)} {_given_up(name, evidence, scores)}",
         _sure(difference, reference, years),
         _others(made),
+        holds,
     )
 
 

@@ -27,6 +27,7 @@ from research.risk.measures import DAYS_PER_YEAR
 from research.tolerances import SERIES
 
 LOSS = "loss"  # the metric that slow waves judge
+LOSS_ROUNDING = METRICS[LOSS].rounding or 0.0
 Verdict = Literal["better", "worse", "not significant", "too few episodes", "reference"]
 
 
@@ -212,7 +213,7 @@ def paired_evidence(
         "growth": np.expm1(logs * (days * DAYS_PER_YEAR / span_days)),
         "sharpe": (centre + shift) / _deviation(named, square - shift**2, days) * np.sqrt(periods_per_year),
     }
-    slow = SlowMeans.of(daily.T, np.broadcast_to(limited, len(named)), _rounding(LOSS))
+    slow = SlowMeans.of(daily.T, np.broadcast_to(limited, len(named)), LOSS_ROUNDING)
     return Evidence(named, reference, estimates, slow, draws, days, resampling, level)
 
 

@@ -11,7 +11,7 @@ and no resampling of the test can draw it. Its mean is then known from below onl
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,20 +160,32 @@ class SlowMeans:
         apart = max(abs(float(self.means[p] - self.means[q])), float(np.abs(waves).max()))
         return apart <= self.rounding
 
+    def chance(self, p: int, q: int, margin: float) -> float:
+        """The probability that mean p exceeds mean q by `margin` at most; 0 where mean p is not known from above."""
+        if self._same(p, q):
+            return float(margin >= 0.0)
+        return self._distribution(p, q)(margin) if self.known[p] else 0.0
+
     def _quantile(self, p: int, q: int, probability: float) -> float:
-        """Of the difference, when both logarithms err as their waves say: together as Student's bivariate t.
+        """Of the difference, when both logarithms err as their waves say."""
+        from scipy.optimize import brentq
+
+        distribution, scale = self._distribution(p, q), float(self.means[p] + self.means[q])
+
+        def short(place: float) -> float:
+            return distribution(scale * math.sinh(place)) - probability
+
+        return scale * math.sinh(brentq(short, -STEEPEST, STEEPEST, xtol=1e-12))
+
+    def _distribution(self, p: int, q: int) -> Callable[[float], float]:
+        """The probability of a difference of x at most: both logarithms err together as Student's bivariate t.
 
         Given the error of the second, that of the first has Student's t with one degree of freedom more.
         Source : Ding (2016), On the conditional distribution of the multivariate t distribution, The American
                  Statistician 70(3).
         """
-        from scipy.optimize import brentq
         from scipy.special import stdtr
 
-        if self.means[q] == 0.0:
-            return float(self.means[p] * math.exp(_reach(self._error(p) * _inverse(probability))))
-        if self.means[p] == 0.0:
-            return -float(self.means[q] * math.exp(_reach(self._error(q) * _inverse(1.0 - probability))))
         one, two, both = self._error(p), self._error(q), float(np.mean(self.relative[:, p] * self.relative[:, q]))
         other = np.sinh(places := np.linspace(-FARTHEST, FARTHEST, POINTS))  # of the second, in its errors
         weights = (1.0 + other**2 / WAVES) ** (-(WAVES + 1) / 2) * np.cosh(places)
@@ -182,14 +194,15 @@ class SlowMeans:
         left = math.sqrt(max(one**2 - slope**2, (SERIES + SMALLEST * one) ** 2))
         wide = left * np.sqrt((WAVES + other**2) / (WAVES + 1))
         taken = self.means[q] * np.exp(_reach(two * other))
-        scale = float(self.means[p] + self.means[q])
 
-        def short(place: float) -> float:
-            mine = (scale * math.sinh(place) + taken) / self.means[p]
-            gaps = np.log(mine, out=np.full(POINTS, -math.inf), where=mine > 0.0)
-            return float(weights @ stdtr(WAVES + 1, (gaps - slope * other) / wide)) - probability
+        def distribution(x: float) -> float:
+            mine = x + taken
+            if self.means[p] == 0.0:
+                return float(weights @ (mine >= 0.0))
+            gaps = np.log(mine / self.means[p], out=np.full(POINTS, -math.inf), where=mine > 0.0)
+            return float(weights @ stdtr(WAVES + 1, (gaps - slope * other) / wide))
 
-        return scale * math.sinh(brentq(short, -STEEPEST, STEEPEST, xtol=1e-12))
+        return distribution
 
     def _error(self, p: int) -> float:
         """Of the logarithm of mean p."""

@@ -18,6 +18,7 @@ from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table, years_picture
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle, line_styles
+from backtests.pages.stability import stability_rows
 from backtests.wording import counted, listed, number, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL
@@ -248,6 +249,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
     before = played[comparison.reference].dates[0]
     return first | {
         "facts": _facts(comparison, run),
+        "stability": _stability(comparison),
         "weights": weights_picture(played[shown], styles[shown], benchmark.lower, benchmark.upper),
         "weights_words": WEIGHTS_WORDS,
         "years": years_picture(by_year, styles, comparison.reference),
@@ -280,6 +282,11 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
     }
 
 
+def _stability(comparison: "Comparison") -> Block:
+    caption, rows = stability_rows(comparison.stability)
+    return table(caption, ["change", "cases", "same answer", "recommended"], rows, texts=[3])
+
+
 def pictures(sheet: Block) -> list[Picture]:
     """Every picture of a sheet, in order."""
     names = ("growth", "difference_picture", "weights", "years", "costs")
@@ -290,6 +297,7 @@ def pictures(sheet: Block) -> list[Picture]:
 def _sections(first: Block, fits: bool, trades: bool) -> list[Block]:
     names = {
         "table": "Figures",
+        "stability": "Does it hold?",
         "differences": f"Differences to {first['reference']}",
         "weights": "Weights",
         "years": "Years",

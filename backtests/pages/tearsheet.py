@@ -142,6 +142,7 @@ def sheet_numbers(
             "p": made.p,
             "broken": made.broken,
         },
+        "stability": comparison.stability.table().reset_index().to_dict("records"),
         "trials": comparison.trials,
         "accounting": comparison.accounting,
         "look_ahead": comparison.look_ahead,
