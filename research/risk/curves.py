@@ -25,6 +25,7 @@ CURVE_MEASURES = (
     "kurtosis", "omega", "hit_rate",
 )  # fmt: skip
 PILOT = 63  # returns whose mean is taken from all before powers are summed: near the mean, they lose no digits
+CHECKED = 2**16  # NAVs that are checked together, so that they are still at hand for the second look
 TILE = 8 * WIDTH  # curves that are copied together, so that a row of them is read once
 
 
@@ -222,6 +223,11 @@ def _finish(
     out[11, at] = kept[3, c] / periods
 
 
+def _has_value(rows: Array) -> bool:
+    """Are all NAVs of some rows positive and finite? Of NaN neither the least nor the largest is."""
+    return not rows.size or bool(rows.min() > 0.0 and rows.max() < np.inf)
+
+
 def curve_measures(
     nav: ArrayLike, cash: ArrayLike = 0.0, *, days: ArrayLike | None = None, periods_per_year: float
 ) -> dict[str, Array]:
@@ -245,7 +251,8 @@ def curve_measures(
     path = np.ascontiguousarray(path[:, None] if path.ndim == 1 else path)
     if path.ndim != 2 or len(path) < 2:
         raise DataError(f"curves are rows of NAV, two at least, a column a curve: found shape {path.shape}.")
-    if path.size and not (path.min() > 0.0 and path.max() < np.inf):  # of NaN, neither is
+    rows = 1 + CHECKED // max(path.shape[1], 1)
+    if not all(_has_value(path[t : t + rows]) for t in range(0, len(path), rows)):
         row, column = np.argwhere(~(np.isfinite(path) & (path > 0.0)))[0]
         raise DataError(
             f"nav of curve {column} in row {row} is {path[row, column]:.6g}, not a positive number: cut the curves to "
