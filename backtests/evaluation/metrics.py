@@ -173,6 +173,8 @@ def mean_diversification(measured: Measured) -> float:
     backtest = measured.backtest
     weights, listed = measured.weights.mean(axis=0), backtest.market.listed[backtest.first + 1 :]
     held = np.abs(weights) > TRIGGER
+    if not held.any():
+        raise DataError("the diversification ratio is not defined: the portfolio holds cash alone.")
     late = held & ~listed.all(axis=0)
     if late.any():
         name = backtest.market.assets[int(np.argmax(late))]

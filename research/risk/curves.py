@@ -35,7 +35,7 @@ class Track(NamedTuple):
     per_nav : 1 over the last NAV.          peak, per_peak : highest NAV so far, and 1 over it.
     since   : day of the last peak.         under : the last drawdown, fraction, zero at a peak.
     deepest : the maximum drawdown.         squares : sum of squared drawdowns.
-    longest : of a drawdown so far, days.   hits : returns above zero.
+    longest : of a drawdown so far, days.   hits : returns above rounding.
     first, second, third, fourth : sums of powers of returns less the pilot.
     low, high       : the least and the largest of these.
     excess, excess2 : sums of what they are over cash, and of its squares.
@@ -111,7 +111,7 @@ def followed(track: Track, nav: Number, pilot: Number, cash: float, day: float) 
         minimum(track.deepest, under),
         track.squares + under * under,
         maximum(track.longest, lasted),
-        track.hits + where(net > 0.0, fill(1.0), fill(0.0)),
+        track.hits + where(net > SERIES, fill(1.0), fill(0.0)),
         track.first + apart,
         track.second + square,
         track.third + square * apart,
@@ -219,7 +219,7 @@ def _finish(
     out[9, at] = (
         (fourth - 4.0 * mean * third + 6.0 * mean**2 * second - 3.0 * mean**4) / variance**2 - 3.0 if varies else none
     )
-    out[10, at] = (over * periods + short) / short if short > SERIES and periods > 1 else none
+    out[10, at] = (over * periods + short) / short if short > SERIES * periods and periods > 1 else none
     out[11, at] = kept[3, c] / periods
 
 

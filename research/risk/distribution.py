@@ -60,18 +60,18 @@ def omega(returns: ArrayLike, cash: ArrayLike) -> float:
     """
     excess = excess_returns(returns, cash)
     short = float(-np.minimum(excess, 0.0).sum())
-    if short <= SERIES:
+    if short <= SERIES * len(excess):
         raise DataError(f"the Omega ratio is not defined: none of {len(excess)} returns is below cash.")
     return float(np.maximum(excess, 0.0).sum()) / short
 
 
 def hit_rate(returns: ArrayLike) -> float:
-    """Share of all `returns` (T,) that are positive, fraction; a return of zero counts as none.
+    """Share of all `returns` (T,) that are gains, fraction; a return of zero, or of rounding (1e-14), is none.
 
     >>> hit_rate([0.01, 0.0, -0.02, 0.03])
     0.5
     """
-    return float((one_series(returns, "returns", at_least=1) > 0.0).mean())
+    return float((one_series(returns, "returns", at_least=1) > SERIES).mean())
 
 
 def tail_ratio(returns: ArrayLike) -> float:
