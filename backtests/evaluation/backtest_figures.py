@@ -141,7 +141,9 @@ def not_available(scores: Mapping[str, Score], metrics: Sequence[Metric]) -> lis
         for name, scored in scores.items():
             if metric.key in scored.undefined:
                 of.setdefault(scored.undefined[metric.key], []).append(name)
-        sentences += [f"{metric.name} not available for {listed(names)}: {why}" for why, names in of.items()]
+        for why, names in of.items():
+            whose = "any of them" if len(names) == len(scores) > 1 else listed(names)
+            sentences.append(f"{metric.name} not available for {whose}: {why}")
     return sentences
 
 

@@ -120,8 +120,15 @@ def test_what_a_portfolio_of_cash_does_not_have_is_said_and_the_rest_is_there() 
     figures = s.figures(played.dates)
     assert figures["sharpe"] is None
     assert not any(isinstance(value, float) and not np.isfinite(value) for value in figures.values())
-    (words,) = not_available({"all cash": s, "again": s}, [METRICS["calmar"]])
-    assert words.startswith("Calmar ratio not available for all cash and again: the Calmar ratio is not defined: the")
+    other, calmar = traded(market)[0], METRICS["calmar"]
+    for scores, whose in (
+        ({"all cash": s}, "all cash"),
+        ({"all cash": s, "again": s}, "any of them"),
+        ({"all cash": s, "again": s, "monthly": other}, "all cash and again"),
+    ):
+        (words,) = not_available(scores, [calmar])
+        assert words == f"Calmar ratio not available for {whose}: {s.undefined['calmar']}"
+    assert s.undefined["calmar"] == "the Calmar ratio is not defined: the path has no drawdown."
 
 
 def test_no_table_of_a_backtest_has_nan() -> None:
