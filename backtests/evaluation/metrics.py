@@ -185,6 +185,9 @@ def mean_diversification(measured: Measured) -> float:
     return diversification_ratio(weights[held], np.atleast_2d(np.cov(returns, rowvar=False)))
 
 
+NAMED_AFTER = ("Sharpe", "Sortino", "Calmar", "Omega", "Ulcer", "Gaussian")  # which keep their capital in a sentence
+
+
 @dataclass(frozen=True)
 class Column:
     """A number as a table shows it: times a factor, in a unit, with so many digits."""
@@ -244,7 +247,7 @@ class Metric(Column):
     def phrase(self) -> str:
         """Its name within a sentence, such as "maximum drawdown", "CAGR" or "Sharpe ratio"."""
         first = self.name.partition(" ")[0]
-        return self.name[0].lower() + self.name[1:] if first[1:].islower() and first != "Sharpe" else self.name
+        return self.name[0].lower() + self.name[1:] if first[1:].islower() and first not in NAMED_AFTER else self.name
 
     @property
     def narrow(self) -> str:

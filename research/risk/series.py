@@ -4,6 +4,7 @@ A series that fails is refused with the row, the value found and what to do; not
 """
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from research.arguments import shown
@@ -23,7 +24,21 @@ def one_series(values: ArrayLike, name: str, at_least: int) -> Array:
 
 
 def two_series(one: ArrayLike, one_name: str, two: ArrayLike, two_name: str, at_least: int) -> tuple[Array, Array]:
-    """Two series of one length. Raises DataError."""
+    """Two series of one length, and of the same dates where both have dates. Raises DataError.
+
+    one      : (T,), or a pandas series with its dates.
+    one_name : for the message.
+    two      : likewise.
+    two_name : likewise.
+    at_least : observations.
+    """
+    if isinstance(one, pd.Series) and isinstance(two, pd.Series) and not one.index.equals(two.index):
+        only_one, only_two = one.index.difference(two.index), two.index.difference(one.index)
+        raise DataError(
+            f"{one_name} and {two_name} are of different dates: {len(only_one)} are only in {one_name} and "
+            f"{len(only_two)} only in {two_name}, of {len(one)} and {len(two)}. Nothing is aligned unasked: "
+            'one.align(two, join="inner") keeps what both have.'
+        )
     a, b = one_series(one, one_name, at_least), one_series(two, two_name, at_least)
     if len(a) != len(b):
         raise DataError(f"{one_name} has {len(a)} observations and {two_name} {len(b)}: give both over the same dates.")

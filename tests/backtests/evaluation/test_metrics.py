@@ -75,6 +75,7 @@ def test_units_as_tables_records_and_differences_have_them() -> None:
     assert (trades.counted_unit, trades.narrow_unit) == ("orders a year", "/year")
     assert growth.text_with_unit(0.05) == "5.00\u202f% a year"
     assert replace(growth, label="Growth, of a part").name == "Growth"
-    assert [METRICS[key].phrase for key in ("loss", "growth", "sharpe", "max_drawdown", "cvar95")] == [
-        "rebalancing loss J", "CAGR", "Sharpe ratio", "maximum drawdown", "CVaR 95 %",
+    keys = ("loss", "growth", "sharpe", "max_drawdown", "cvar95", "ulcer", "alpha")
+    assert [METRICS[key].phrase for key in keys] == [
+        "rebalancing loss J", "CAGR", "Sharpe ratio", "maximum drawdown", "CVaR 95 %", "Ulcer index", "alpha",
     ]  # fmt: skip

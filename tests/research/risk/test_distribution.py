@@ -79,6 +79,7 @@ def test_tail_ratio_is_that_of_vectorbt_and_of_quantiles_of_pandas() -> None:
 @pytest.mark.parametrize("level", [0.95, 0.99])
 def test_historical_losses_are_those_of_skfolio_and_riskfolio(level: float) -> None:
     assert var(RETURNS, level) == pytest.approx(skfolio.value_at_risk(RETURNS, beta=level), rel=1e-12)
+    assert var(RETURNS, level) == np.quantile(-RETURNS, level, method="inverted_cdf")
     assert cvar(RETURNS, level) == pytest.approx(skfolio.cvar(RETURNS, beta=level), rel=1e-12)
     assert cvar(RETURNS, level) == pytest.approx(riskfolio.CVaR_Hist(RETURNS, alpha=1.0 - level), rel=1e-9)
 

@@ -49,6 +49,14 @@ def test_longest_drawdown_is_the_longest_record_of_vectorbt() -> None:
     assert found.trough == each["valley_idx"][longest]
 
 
+def test_recovery_is_that_of_the_deepest_record_of_vectorbt() -> None:
+    each = records.get_drawdowns_nb(NAV[:, None])
+    deepest = each[int(np.argmin(each["valley_val"] / each["peak_val"]))]
+    assert deepest["status"] == 1  # it has recovered
+    days = np.arange(len(NAV)) * 1.5
+    assert recovery_days(NAV, days) == 1.5 * (deepest["end_idx"] - deepest["valley_idx"])
+
+
 def by_loop(nav: np.ndarray, days: np.ndarray) -> float:
     """The longest time from a row at a peak to the next one, or to the last row, with a lower row between."""
     longest, since, peak, lower = 0.0, days[0], nav[0], False
