@@ -1,6 +1,7 @@
 """Every benchmark, one after the other (`make bench`); the main job comes last, as it takes longest."""
 
 from benchmarks import (
+    curves,
     destination,
     engine,
     environment,
@@ -11,6 +12,7 @@ from benchmarks import (
     learning,
     look_ahead,
     main_job,
+    metrics,
     placement,
     reconciliation,
     start,
@@ -32,5 +34,7 @@ if __name__ == "__main__":
     environment.main()
     universal.main()
     evidence.main()
+    curves.main()
+    metrics.main()
     start.main()
     main_job.main()

@@ -11,7 +11,7 @@ from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import COST_PARTS, METRICS, Metric
 from backtests.evaluation.scores import Score, score
 from backtests.text_tables import text_table, warnings_text, wrapped
-from backtests.wording import counted
+from backtests.wording import counted, listed
 from research.errors import DataError
 from research.risk.measures import BPS
 from research.rules.protocol import long_name
@@ -22,7 +22,16 @@ GROUPS: Mapping[str, tuple[str, ...]] = {  # of a table, with their metrics in o
     "Rebalancing loss and limits": ("loss", "cost", "tracking_error", "days_outside"),
     WEALTH: ("growth", "growth_gross", "volatility", "sharpe", "max_drawdown", "cvar95"),
     "Trading": ("turnover", "trades", "trading_days", "tracking_error_own", "opening_cost"),
-}
+    "Shape and tails": (
+        "sortino", "calmar", "omega", "hit_rate", "ulcer", "longest_drawdown", "recovery", "cdar95", "skewness",
+        "kurtosis", "tail_ratio", "var95", "var95_gaussian", "var95_cornish_fisher", "cvar95_gaussian",
+        "cvar95_cornish_fisher", "var99", "var99_gaussian", "var99_cornish_fisher", "cvar99", "cvar99_gaussian",
+        "cvar99_cornish_fisher",
+    ),
+    "Against the target": ("beta", "alpha", "information_ratio", "up_capture", "down_capture"),
+    "Spread over lines": ("concentration", "effective_lines", "diversification"),
+}  # fmt: skip
+FOLDED = ("Shape and tails", "Against the target", "Spread over lines")  # shown where a reader asks for them
 FLOWS = (METRICS["money_weighted"], METRICS["flows"])
 OUTSIDE = "days_outside"  # the metric of ranges
 KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
@@ -63,14 +72,19 @@ def backtest_score(backtest: Backtest) -> Score:
     return score(backtest, Benchmark.of(backtest, 0.0))
 
 
-def backtest_figures(backtest: Backtest, scored: Score | None = None) -> tuple[list[Metric], dict[str, Any]]:
-    """The metrics that are shown of one backtest, and the figures by key.
+def backtest_figures(
+    backtest: Backtest, scored: Score | None = None, *, folded: bool = True
+) -> tuple[list[Metric], dict[str, Any], Score]:
+    """The metrics that are shown of one backtest, the figures by key, and the score that they come from.
 
-    scored : its figures by the benchmark of a portfolio, if it has one: metrics `of_portfolio` are then shown too.
+    backtest : one policy on one market.
+    scored   : its figures by the benchmark of a portfolio, if it has one: metrics `of_portfolio` are then shown too.
+    folded   : those of the groups `FOLDED` too?
     Where several costs were charged, each stands below their sum; where cash flowed, so do the sum of the flows and the
     money-weighted growth, as far as there is one.
     """
-    figures = (scored or backtest_score(backtest)).figures(backtest.dates)
+    made = scored or backtest_score(backtest)
+    figures = made.figures(backtest.dates)
     rates = backtest.cost_rates[backtest.cost_rates != 0.0]
     parts = rates * backtest.periods_per_year / len(backtest.net_returns) * BPS
     below: dict[str, Sequence[Metric]] = {"cost": tuple(COST_PARTS.values())} if len(parts) > 1 else {}
@@ -80,12 +94,13 @@ def backtest_figures(backtest: Backtest, scored: Score | None = None) -> tuple[l
         below["growth_gross"] = FLOWS
     shown = [
         metric
-        for group in metric_groups().values()
+        for name, group in metric_groups().items()
+        if folded or name not in FOLDED
         for each in group
         if scored is not None or not each.of_portfolio
         for metric in (each, *below.get(each.key, ()))
     ]
-    return [metric for metric in shown if metric.key in figures], figures
+    return [metric for metric in shown if metric.key in figures], figures, made
 
 
 def flow_figures(backtest: Backtest) -> dict[str, float]:
@@ -99,12 +114,37 @@ def flow_figures(backtest: Backtest) -> dict[str, float]:
 
 
 def backtest_table(backtest: Backtest) -> pd.DataFrame:
-    """A row a figure: value in the unit beside it, net of costs unless labelled gross."""
-    metrics, figures = backtest_figures(backtest)
-    return pd.DataFrame(
+    """A row a figure: value in the unit beside it, net of costs unless labelled gross.
+
+    Where a figure is not defined its value is missing, and a third column says why.
+    """
+    metrics, figures, scored = backtest_figures(backtest)
+    table = pd.DataFrame(
         {"value": [metric.value(figures) for metric in metrics], "unit": [metric.unit for metric in metrics]},
         index=pd.Index([metric.label for metric in metrics], name=backtest.name),
     )
+    why = [scored.undefined.get(metric.key, "") for metric in metrics]
+    if any(why):
+        table = table.astype({"value": "Float64"}).assign(**{"not available": why})
+    return table
+
+
+def not_available(scores: Mapping[str, Score], metrics: Sequence[Metric]) -> list[str]:
+    """Which of these metrics which backtests do not have, and why: a sentence a metric and reason.
+
+    scores  : of each backtest, by name.
+    metrics : those that are shown.
+    """
+    sentences = []
+    for metric in metrics:
+        of: dict[str, list[str]] = {}
+        for name, scored in scores.items():
+            if metric.key in scored.undefined:
+                of.setdefault(scored.undefined[metric.key], []).append(name)
+        for why, names in of.items():
+            whose = "any of them" if len(names) == len(scores) > 1 else listed(names)
+            sentences.append(f"{metric.name} not available for {whose}: {why}")
+    return sentences
 
 
 def backtest_title(backtest: Backtest) -> str:
@@ -119,12 +159,13 @@ def backtest_title(backtest: Backtest) -> str:
 def backtest_text(backtest: Backtest, scored: Score | None = None) -> str:
     """The figures of one backtest for a terminal; by the benchmark of a portfolio, if it has been `scored`."""
     try:
-        metrics, figures = backtest_figures(backtest, scored)
-    except DataError as error:  # too short, or it never moves: it shows itself all the same
+        metrics, figures, made = backtest_figures(backtest, scored, folded=False)
+    except DataError as error:  # too short, or its wealth is gone: it shows itself all the same
         return f"{wrapped(backtest_title(backtest))}\n\n{wrapped(f'No metrics: {error}')}"
     rows = [[metric.label, metric.cell(figures), metric.unit] for metric in metrics]
     rows.append(["Drawdown from", "", drawdown_dates(figures)])
-    return f"{wrapped(backtest_title(backtest))}\n\n{text_table(rows, left=1, last_left=True)}"
+    notes = "".join(f"\n{wrapped(note)}" for note in not_available({backtest.name: made}, metrics))
+    return f"{wrapped(backtest_title(backtest))}\n\n{text_table(rows, left=1, last_left=True)}{notes}"
 
 
 def backtest_text_with_warnings(backtest: Backtest) -> str:

@@ -19,7 +19,38 @@ from backtests.wording import NARROW_SPACE, number
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.arrays import Array
-from research.risk import Drawdown, cvar, growth, max_drawdown, nav_path, sharpe, tracking_error, volatility
+from research.errors import DataError
+from research.risk import (
+    Drawdown,
+    alpha,
+    beta,
+    calmar,
+    cdar,
+    concentration,
+    cornish_fisher_cvar,
+    cornish_fisher_var,
+    curve_measures,
+    cvar,
+    diversification_ratio,
+    down_capture,
+    excess_kurtosis,
+    gaussian_cvar,
+    gaussian_var,
+    growth,
+    information_ratio,
+    max_drawdown,
+    nav_path,
+    omega,
+    recovery_days,
+    sharpe,
+    skewness,
+    sortino,
+    tail_ratio,
+    tracking_error,
+    up_capture,
+    var,
+    volatility,
+)
 from research.risk.measures import BPS
 from research.tolerances import TRIGGER
 
@@ -63,9 +94,14 @@ class Measured:
         return self.backtest.market.cash[self.backtest.first + 1 :]
 
     @cached_property
+    def strategic(self) -> Array:
+        """(D,) returns of the strategic target, rebalanced daily at no cost, fraction."""
+        return target_returns(self.benchmark.strategic, self.backtest.market, self.backtest.first)
+
+    @cached_property
     def active(self) -> Array:
         """(D,) returns before costs less those of the strategic target, fraction."""
-        return self.gross - target_returns(self.benchmark.strategic, self.backtest.market, self.backtest.first)
+        return self.gross - self.strategic
 
     @cached_property
     def active_own(self) -> Array:
@@ -83,6 +119,30 @@ class Measured:
         return max_drawdown(self.backtest.growth_path)
 
     @cached_property
+    def days(self) -> Array:
+        """(D + 1,) number of each close's calendar day, from the first on."""
+        dates = self.backtest.dates.to_numpy().astype("datetime64[D]")
+        return (dates - dates[0]).astype(float)
+
+    @cached_property
+    def curve(self) -> Mapping[str, float]:
+        """What one compiled pass over the path gives, net of costs (`curve_measures`); NaN where not defined."""
+        found = curve_measures(
+            self.backtest.growth_path, self.cash, days=self.days, periods_per_year=self.periods_per_year
+        )
+        return {name: float(values[0]) for name, values in found.items()}
+
+    def of_curve(self, measure: str, plain: Callable[[], float]) -> float:
+        """A measure of `curve`; where it is not defined, `plain` is asked, and raises DataError with the reason."""
+        value = self.curve[measure]
+        return plain() if np.isnan(value) else value
+
+    @cached_property
+    def weights(self) -> Array:
+        """(D, n) weights at each close of the test after the opening one, fraction of NAV."""
+        return self.backtest.weights.to_numpy()[1:]
+
+    @cached_property
     def traded(self) -> NDArray[np.bool_]:
         """(k, n) whether each booking traded each line."""
         counted: NDArray[np.bool_] = self.backtest.counted[self.backtest.booked]
@@ -92,10 +152,40 @@ class Measured:
 def days_outside(measured: Measured) -> float:
     """Fraction of the days on which a listed line is outside its range, after booking."""
     backtest, benchmark = measured.backtest, measured.benchmark
-    weights = backtest.weights.to_numpy()[1:]
+    weights = measured.weights
     listed = backtest.market.listed[backtest.first + 1 :]
     outside = listed & ((weights < benchmark.lower - TRIGGER) | (weights > benchmark.upper + TRIGGER))
     return float(outside.any(axis=1).mean())
+
+
+def mean_concentration(measured: Measured) -> float:
+    """`concentration` of the weights at a close, mean over the days on which a line is held."""
+    sizes = np.abs(measured.weights)
+    held = sizes.sum(axis=1)
+    invested = held > TRIGGER
+    if not invested.any():
+        return concentration(measured.weights[0])  # which says why there is none
+    return float(np.mean(np.sum((sizes[invested] / held[invested, None]) ** 2, axis=1)))
+
+
+def mean_diversification(measured: Measured) -> float:
+    """`diversification_ratio` of the mean weights of the test, by the covariance of the lines' returns on its days."""
+    backtest = measured.backtest
+    weights, listed = measured.weights.mean(axis=0), backtest.market.listed[backtest.first + 1 :]
+    held = np.abs(weights) > TRIGGER
+    if not held.any():
+        raise DataError("the diversification ratio is not defined: the portfolio holds cash alone.")
+    late = held & ~listed.all(axis=0)
+    if late.any():
+        name = backtest.market.assets[int(np.argmax(late))]
+        raise DataError(f"the diversification ratio is not defined: {name} is not listed on every day of the test.")
+    if len(listed) < 2:
+        raise DataError(f"the diversification ratio needs two returns: found {len(listed)}.")
+    returns = backtest.market.returns[backtest.first + 1 :, held]
+    return diversification_ratio(weights[held], np.atleast_2d(np.cov(returns, rowvar=False)))
+
+
+NAMED_AFTER = ("Sharpe", "Sortino", "Calmar", "Omega", "Ulcer", "Gaussian")  # which keep their capital in a sentence
 
 
 @dataclass(frozen=True)
@@ -108,9 +198,9 @@ class Column:
     factor: float = 1.0
     digits: int = 2
 
-    def text(self, value: float, *, signed: bool = False) -> str:
-        """The number in its unit of display, without the unit."""
-        return number(self.factor * value, self.digits, signed=signed)
+    def text(self, value: float | None, *, signed: bool = False) -> str:
+        """The number in its unit of display, without the unit; a dash for one that is not available."""
+        return number(None if value is None else self.factor * value, self.digits, signed=signed)
 
     def text_with_unit(self, value: float) -> str:
         """The number with its unit."""
@@ -118,12 +208,14 @@ class Column:
         return f"{self.text(value)}{space}{self.unit}".strip()
 
     def value(self, figures: Mapping[str, Any]) -> float:
-        """This number of `figures`, by name, in its unit of display."""
-        return self.factor * float(figures[self.key])
+        """This number of `figures`, by name, in its unit of display; NaN for one that is not available."""
+        found = figures[self.key]
+        return float("nan") if found is None else self.factor * float(found)
 
     def cell(self, figures: Mapping[str, Any]) -> str:
-        """This number of `figures`, by name, as a cell of a table."""
-        return self.text(float(figures[self.key]))
+        """This number of `figures`, by name, as a cell of a table; a dash for one that is not available."""
+        found = figures[self.key]
+        return self.text(None if found is None else float(found))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +247,7 @@ class Metric(Column):
     def phrase(self) -> str:
         """Its name within a sentence, such as "maximum drawdown", "CAGR" or "Sharpe ratio"."""
         first = self.name.partition(" ")[0]
-        return self.name[0].lower() + self.name[1:] if first[1:].islower() and first != "Sharpe" else self.name
+        return self.name[0].lower() + self.name[1:] if first[1:].islower() and first not in NAMED_AFTER else self.name
 
     @property
     def narrow(self) -> str:
@@ -245,6 +337,81 @@ METRICS: Mapping[str, Metric] = {
             "max_drawdown", "Maximum drawdown", "%", 100.0, 1, short="drawdown", lower_is_better=False,
             of=lambda m: m.drawdown.depth,
         ),
+        Metric(
+            "sortino", "Sortino ratio", "", lower_is_better=False,
+            of=lambda m: m.of_curve("sortino", lambda: sortino(m.net, m.cash, m.periods_per_year)),
+        ),
+        Metric(
+            "calmar", "Calmar ratio", "", lower_is_better=False,
+            of=lambda m: m.of_curve("calmar", lambda: calmar(m.backtest.growth_path, m.calendar_days)),
+        ),
+        Metric(
+            "omega", "Omega ratio, over cash", "", lower_is_better=False,
+            of=lambda m: m.of_curve("omega", lambda: omega(m.net, m.cash)),
+        ),
+        Metric(
+            "hit_rate", "Hit rate, days of gain", "%", 100.0, 1, lower_is_better=False,
+            of=lambda m: m.curve["hit_rate"],
+        ),
+        Metric("ulcer", "Ulcer index", "%", 100.0, of=lambda m: m.curve["ulcer"]),
+        Metric("longest_drawdown", "Longest drawdown", "days", digits=0, of=lambda m: m.curve["longest_drawdown"]),
+        Metric(
+            "recovery", "Recovery from maximum drawdown", "days", digits=0,
+            of=lambda m: recovery_days(m.backtest.growth_path, m.days),
+        ),
+        Metric("cdar95", "CDaR 95 %", "%", 100.0, of=lambda m: cdar(m.backtest.growth_path, 0.95)),
+        Metric(
+            "skewness", "Skewness", "", lower_is_better=False,
+            of=lambda m: m.of_curve("skewness", lambda: skewness(m.net)),
+        ),
+        Metric("kurtosis", "Excess kurtosis", "", of=lambda m: m.of_curve("kurtosis", lambda: excess_kurtosis(m.net))),
+        Metric("tail_ratio", "Tail ratio, 95 % over 5 %", "", lower_is_better=False, of=lambda m: tail_ratio(m.net)),
+        Metric("var95", "VaR 95 %", "% a day", 100.0, of=lambda m: var(m.net, 0.95)),
+        Metric("var95_gaussian", "VaR 95 %, Gaussian", "% a day", 100.0, of=lambda m: gaussian_var(m.net, 0.95)),
+        Metric(
+            "var95_cornish_fisher", "VaR 95 %, Cornish–Fisher", "% a day", 100.0,
+            of=lambda m: cornish_fisher_var(m.net, 0.95),
+        ),
+        Metric("cvar95_gaussian", "CVaR 95 %, Gaussian", "% a day", 100.0, of=lambda m: gaussian_cvar(m.net, 0.95)),
+        Metric(
+            "cvar95_cornish_fisher", "CVaR 95 %, Cornish–Fisher", "% a day", 100.0,
+            of=lambda m: cornish_fisher_cvar(m.net, 0.95),
+        ),
+        Metric("var99", "VaR 99 %", "% a day", 100.0, of=lambda m: var(m.net, 0.99)),
+        Metric("var99_gaussian", "VaR 99 %, Gaussian", "% a day", 100.0, of=lambda m: gaussian_var(m.net, 0.99)),
+        Metric(
+            "var99_cornish_fisher", "VaR 99 %, Cornish–Fisher", "% a day", 100.0,
+            of=lambda m: cornish_fisher_var(m.net, 0.99),
+        ),
+        Metric("cvar99", "CVaR 99 %", "% a day", 100.0, of=lambda m: cvar(m.net, 0.99)),
+        Metric("cvar99_gaussian", "CVaR 99 %, Gaussian", "% a day", 100.0, of=lambda m: gaussian_cvar(m.net, 0.99)),
+        Metric(
+            "cvar99_cornish_fisher", "CVaR 99 %, Cornish–Fisher", "% a day", 100.0,
+            of=lambda m: cornish_fisher_cvar(m.net, 0.99),
+        ),
+        Metric("beta", "Beta", "", of_portfolio=True, of=lambda m: beta(m.net, m.strategic, m.cash)),
+        Metric(
+            "alpha", "Alpha", "% a year", 100.0, lower_is_better=False, of_portfolio=True,
+            of=lambda m: alpha(m.net, m.strategic, m.cash, m.periods_per_year),
+        ),
+        Metric(
+            "information_ratio", "Information ratio", "", lower_is_better=False, of_portfolio=True,
+            of=lambda m: information_ratio(m.net, m.strategic, m.periods_per_year),
+        ),
+        Metric(
+            "up_capture", "Capture of gains", "%", 100.0, 1, lower_is_better=False, of_portfolio=True,
+            of=lambda m: up_capture(m.net, m.strategic),
+        ),
+        Metric(
+            "down_capture", "Capture of losses", "%", 100.0, 1, of_portfolio=True,
+            of=lambda m: down_capture(m.net, m.strategic),
+        ),
+        Metric("concentration", "Concentration of weights, HHI", "", digits=3, of=mean_concentration),
+        Metric(
+            "effective_lines", "Effective number of lines", "", digits=1, lower_is_better=False,
+            of=lambda m: 1.0 / mean_concentration(m),
+        ),
+        Metric("diversification", "Diversification ratio", "", lower_is_better=False, of=mean_diversification),
         Metric("nav", "Final wealth", "of 1 at the start", digits=3, lower_is_better=False),
         Metric("money_weighted", "Money-weighted return", "% a year", 100.0, lower_is_better=False),
         Metric("flows", "Net cash flows", "currency"),

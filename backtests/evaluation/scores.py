@@ -1,7 +1,7 @@
 """What one backtest was worth: every metric of the registry that has a function, and the daily terms of J."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -9,6 +9,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import METRICS, Measured
 from research.arrays import Array
+from research.errors import DataError
 from research.risk import Drawdown
 
 
@@ -18,31 +19,43 @@ class Score:
 
     Fractions are a year, costs and J bp a year, unless the metric says otherwise; net of costs unless named gross.
 
-    values   : by metric.
-    drawdown : the maximum drawdown with its rows.
-    losses   : (D,) daily terms of J, bp a year.
+    values    : by metric, those that are defined.
+    drawdown  : the maximum drawdown with its rows.
+    losses    : (D,) daily terms of J, bp a year.
+    undefined : by metric, why the backtest has no such figure.
     """
 
     values: Mapping[str, float]
     drawdown: Drawdown
     losses: Array
+    undefined: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, metric: str) -> float:
-        """The figure of this metric. Raises KeyError for one that has no function."""
+        """The figure of this metric.
+
+        Raises DataError, with the reason, for one that is not defined, and KeyError for one that has no function.
+        """
+        if metric in self.undefined:
+            raise DataError(self.undefined[metric])
         return self.values[metric]
 
     def figures(self, dates: pd.DatetimeIndex) -> dict[str, float | str | None]:
-        """The figures by name, and the dates (D + 1,) of the maximum drawdown in words."""
+        """The figures by name, None for one that is not defined, and the dates (D + 1,) of the maximum drawdown."""
         rows = {"peak": self.drawdown.peak, "trough": self.drawdown.trough, "recovery": self.drawdown.recovery}
         when = {f"drawdown_{k}": None if row is None else f"{dates[row]:%Y-%m-%d}" for k, row in rows.items()}
-        return {**self.values, **when}
+        return {**{key: self.values.get(key) for key in METRICS if key in self.values or key in self.undefined}, **when}
 
 
 def score(backtest: Backtest, benchmark: Benchmark) -> Score:
-    """Measure one backtest."""
-    measured = Measured(backtest, benchmark)
-    values = {metric.key: metric.of(measured) for metric in METRICS.values() if metric.of is not None}
-    return Score(values, measured.drawdown, measured.losses)
+    """Measure one backtest; a metric that it does not have is `undefined`, with its reason."""
+    measured, values, undefined = Measured(backtest, benchmark), {}, {}
+    for metric in METRICS.values():
+        if metric.of is not None:
+            try:
+                values[metric.key] = metric.of(measured)
+            except DataError as error:
+                undefined[metric.key] = str(error)
+    return Score(values, measured.drawdown, measured.losses, undefined)
 
 
 def table(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) -> pd.DataFrame:

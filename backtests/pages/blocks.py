@@ -7,7 +7,15 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from backtests.evaluation.backtest_figures import FLOWS, WEALTH, comparison_figures, drawdown_dates, metric_groups
+from backtests.evaluation.backtest_figures import (
+    FLOWS,
+    FOLDED,
+    WEALTH,
+    comparison_figures,
+    drawdown_dates,
+    metric_groups,
+    not_available,
+)
 from backtests.evaluation.metrics import COST_PARTS, METRICS, Column, Metric
 from backtests.evaluation.words import CHARGES, charged_words, distinguished, tried_words
 from backtests.figures.comparison.costs import cost_table, costs_picture
@@ -120,11 +128,15 @@ def _screen(
     target : what is held where a policy's name does not say it.
     """
     reference, level, count = paired.reference, percent(paired.evidence.level, 0), len(paired.scores)
+    groups = _groups(paired)
     return {
         "reference": reference,
         "growth": timeline_picture(paired.backtests, styles, reference, paired.benchmark.periods_per_year),
         "columns": _columns(paired, styles, chosen, target),
-        "groups": _groups(paired),
+        "groups": [group for group in groups if group["name"] not in FOLDED],
+        "folded": [group for group in groups if group["name"] in FOLDED],
+        "not_available": _not_available(paired, folded=False),
+        "folded_not_available": _not_available(paired, folded=True),
         "interval_words": f"with {level} intervals",
         "bold_rule": BOLD_RULE,
         "metrics": [{"label": shown.label, "unit": shown.unit} for shown in SHOWN.values()],
@@ -166,6 +178,12 @@ def _groups(paired: "PairedBacktests") -> list[Block]:
         {"name": name, "rows": [_row(paired, each, figures) for each in (*metrics, *flows * (name == WEALTH))]}
         for name, metrics in metric_groups(paired.benchmark).items()
     ]
+
+
+def _not_available(paired: "PairedBacktests", *, folded: bool) -> list[str]:
+    """Why figures of the table, or of its folded groups, are missing."""
+    groups = metric_groups(paired.benchmark)
+    return not_available(paired.scores, [m for name in groups if (name in FOLDED) == folded for m in groups[name]])
 
 
 def _eligibility(comparison: "Comparison") -> Block:

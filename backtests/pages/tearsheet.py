@@ -11,7 +11,12 @@ from typing import Any, Protocol, cast
 from backtests.comparison import Comparison, PairedBacktests
 from backtests.comparison.tuning import thresholds_tried
 from backtests.engine.result import Backtest
-from backtests.evaluation.backtest_figures import backtest_figures, backtest_title, comparison_figures
+from backtests.evaluation.backtest_figures import (
+    backtest_figures,
+    backtest_title,
+    comparison_figures,
+    not_available,
+)
 from backtests.evaluation.words import distinguished
 from backtests.figures.comparison.costs import cost_table
 from backtests.figures.comparison.timeline import timeline_picture
@@ -95,11 +100,12 @@ def picture_html(picture: Picture) -> str:
 def _alone(played: Backtest) -> Block:
     """The figures of a backtest that belongs to no comparison; why there are none, where they are not defined."""
     try:
-        shown, figures = backtest_figures(played)
-    except DataError as error:  # too short, or it never moves: it shows itself all the same
+        shown, figures, scored = backtest_figures(played, folded=False)
+    except DataError as error:  # too short, or its wealth is gone: it shows itself all the same
         return table(f"No metrics: {error}", [], [])
     rows = [[row.label, row.cell(figures), row.unit] for row in shown]
-    return table("Net of costs unless labelled gross", ["figure", "value", "unit"], rows, texts=[2])
+    caption = " ".join(["Net of costs unless labelled gross.", *not_available({played.name: scored}, shown)])
+    return table(caption.removesuffix("."), ["figure", "value", "unit"], rows, texts=[2])
 
 
 def _identity(run: Origin) -> dict[str, str]:
@@ -147,6 +153,7 @@ def sheet_numbers(
         "accounting": comparison.accounting,
         "look_ahead": comparison.look_ahead,
         "figures": comparison_figures(comparison.scores, comparison.backtests),
+        "not_available": {name: dict(s.undefined) for name, s in comparison.scores.items() if s.undefined},
         "evidence": evidence.summary().reset_index().to_dict("records"),
         "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},
         "years": {name: values.to_dict() for name, values in year_table(comparison.backtests).items()},

@@ -1,5 +1,21 @@
-"""Risk figures of a return series, the loss J that compares policies, and simulated markets with known parameters."""
+"""Risk figures of return series and curves, the loss J that compares policies, and simulated markets."""
 
+from research.risk.concentration import concentration, diversification_ratio, effective_lines
+from research.risk.curves import CURVE_MEASURES, curve_measures
+from research.risk.distribution import (
+    cornish_fisher_cvar,
+    cornish_fisher_var,
+    evar,
+    excess_kurtosis,
+    gaussian_cvar,
+    gaussian_var,
+    hit_rate,
+    omega,
+    skewness,
+    tail_ratio,
+    tail_table,
+)
+from research.risk.drawdowns import calmar, cdar, longest_drawdown, recovery_days, ulcer_index
 from research.risk.measures import (
     Drawdown,
     calendar_years,
@@ -18,10 +34,12 @@ from research.risk.measures import (
     volatility,
 )
 from research.risk.models import GBM, Garch, MertonJumps, Model, RegimeSwitching
+from research.risk.relative import alpha, beta, down_capture, information_ratio, up_capture
 from research.risk.resampling import StationaryBootstrap
 from research.risk.simulated import batches, simulated_market
 
 __all__ = [
+    "CURVE_MEASURES",
     "GBM",
     "Drawdown",
     "Garch",
@@ -29,20 +47,45 @@ __all__ = [
     "Model",
     "RegimeSwitching",
     "StationaryBootstrap",
+    "alpha",
     "batches",
+    "beta",
     "calendar_years",
+    "calmar",
+    "cdar",
+    "concentration",
+    "cornish_fisher_cvar",
+    "cornish_fisher_var",
+    "curve_measures",
     "cvar",
     "daily_loss",
+    "diversification_ratio",
+    "down_capture",
     "drawdown",
+    "effective_lines",
+    "evar",
+    "excess_kurtosis",
+    "gaussian_cvar",
+    "gaussian_var",
     "growth",
+    "hit_rate",
+    "information_ratio",
+    "longest_drawdown",
     "loss",
     "max_drawdown",
     "money_weighted",
     "nav_path",
+    "omega",
+    "recovery_days",
     "sharpe",
     "simulated_market",
+    "skewness",
     "sortino",
+    "tail_ratio",
+    "tail_table",
     "tracking_error",
+    "ulcer_index",
+    "up_capture",
     "var",
     "volatility",
 ]

@@ -14,6 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from research.arguments import shown
 from research.arrays import Array
 from research.errors import ConfigError, DataError
+from research.risk.series import (
+    compounding,
+    excess_returns,
+    nav_rows,
+    one_series,
+    per_year,
+    refuse,
+    tail_losses,
+    two_series,
+)
 from research.tolerances import SERIES
 
 DAYS_PER_YEAR = 365.25  # of growth rates: calendar days, so that weekly and daily records of one history agree
@@ -29,7 +39,7 @@ def nav_path(returns: ArrayLike) -> Array:
     >>> nav_path([0.10, -0.50]).round(4).tolist()
     [1.0, 1.1, 0.55]
     """
-    r = _compounding(returns)
+    r = compounding(returns)
     return np.concatenate([[1.0], np.cumprod(1.0 + r)])
 
 
@@ -42,7 +52,7 @@ def growth(nav: ArrayLike, span_days: float) -> float:
     >>> round(growth([100.0, 90.0, 121.0], span_days=2 * 365.25), 12)
     0.1
     """
-    path = _nav(nav, at_least=2)
+    path = nav_rows(nav, at_least=2)
     if not (np.isfinite(span_days) and span_days > 0):
         raise ConfigError(
             f"growth needs the calendar days from the first to the last NAV: found {shown(span_days)}. "
@@ -68,7 +78,7 @@ def money_weighted(start: float, flows: ArrayLike, end: float, dates: ArrayLike)
     from scipy.optimize import brentq
 
     days = np.asarray(dates, dtype="datetime64[D]").astype(np.int64)
-    amounts = np.concatenate([[start], _series(flows, "flows", at_least=1)])
+    amounts = np.concatenate([[start], one_series(flows, "flows", at_least=1)])
     left = (days[-1] - days) / DAYS_PER_YEAR
     widest = min(np.log(1e12), 600.0 / left[0])  # what a float can hold over the whole time
     log_rates = (-widest, widest)
@@ -96,7 +106,7 @@ def calendar_years(dates: NDArray[np.datetime64], returns: ArrayLike) -> tuple[N
     >>> years.tolist(), values.round(4).tolist()
     ([2019, 2020], [0.01, 0.32])
     """
-    r = _compounding(returns)
+    r = compounding(returns)
     days = np.asarray(dates, dtype="datetime64[D]")
     if days.shape != r.shape or np.isnat(days).any() or (np.diff(days) <= np.timedelta64(0, "D")).any():
         raise DataError(
@@ -113,7 +123,7 @@ def volatility(returns: ArrayLike, periods_per_year: float) -> float:
     >>> round(volatility([0.01, -0.01, 0.01, -0.01], periods_per_year=3), 12)
     0.02
     """
-    return float(np.std(_series(returns, "returns", at_least=2), ddof=1)) * math.sqrt(_per_year(periods_per_year))
+    return float(np.std(one_series(returns, "returns", at_least=2), ddof=1)) * math.sqrt(per_year(periods_per_year))
 
 
 def sharpe(returns: ArrayLike, cash: ArrayLike, periods_per_year: float) -> float:
@@ -124,13 +134,13 @@ def sharpe(returns: ArrayLike, cash: ArrayLike, periods_per_year: float) -> floa
     >>> round(sharpe([0.03, 0.01, 0.03, 0.01], [0.01] * 4, periods_per_year=12), 12)
     3.0
     """
-    excess = _excess(returns, cash)
+    excess = excess_returns(returns, cash)
     if np.ptp(excess) <= SERIES:
         raise DataError(
             f"the Sharpe ratio is not defined: all {len(excess)} excess returns are {excess[0]:.3g}. "
             "Leave out a series that only holds cash."
         )
-    return float(excess.mean() / np.std(excess, ddof=1)) * math.sqrt(_per_year(periods_per_year))
+    return float(excess.mean() / np.std(excess, ddof=1)) * math.sqrt(per_year(periods_per_year))
 
 
 def sortino(returns: ArrayLike, cash: ArrayLike, periods_per_year: float) -> float:
@@ -143,14 +153,14 @@ def sortino(returns: ArrayLike, cash: ArrayLike, periods_per_year: float) -> flo
     >>> round(sortino([0.03, 0.00, 0.03, 0.00], [0.01] * 4, periods_per_year=8), 12)
     2.0
     """
-    excess = _excess(returns, cash)
+    excess = excess_returns(returns, cash)
     downside = float(np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2)))
     if downside <= SERIES:
         raise DataError(
             f"the Sortino ratio is not defined: none of {len(excess)} returns is below cash. Take a longer "
             "period, or leave it out."
         )
-    return float(excess.mean()) / downside * math.sqrt(_per_year(periods_per_year))
+    return float(excess.mean()) / downside * math.sqrt(per_year(periods_per_year))
 
 
 @dataclass(frozen=True)
@@ -174,7 +184,7 @@ def drawdown(nav: ArrayLike) -> Array:
     >>> drawdown([1.0, 2.0, 1.5, 2.5]).tolist()
     [0.0, 0.0, -0.25, 0.0]
     """
-    path = _nav(nav, at_least=1)
+    path = nav_rows(nav, at_least=1)
     return path / np.maximum.accumulate(path) - 1.0
 
 
@@ -186,7 +196,7 @@ def max_drawdown(nav: ArrayLike) -> Drawdown:
     >>> max_drawdown([1.0, 2.0, 1.0]).recovery is None
     True
     """
-    path = _nav(nav, at_least=1)
+    path = nav_rows(nav, at_least=1)
     under = drawdown(path)
     trough = int(np.argmin(under))
     if under[trough] == 0.0:
@@ -205,7 +215,7 @@ def var(returns: ArrayLike, level: float = 0.95) -> float:
     >>> var([-0.05, -0.04, -0.03, -0.02, *[0.01] * 16], level=0.90)
     0.03
     """
-    losses, whole, _ = _tail(returns, level)
+    losses, whole, _ = tail_losses(returns, level)
     return float(losses[whole])
 
 
@@ -223,7 +233,7 @@ def cvar(returns: ArrayLike, level: float = 0.95) -> float:
     >>> round(cvar([-0.05, -0.04, *[0.01] * 13], level=0.90), 12)                  # the worst, and half of the next
     0.046666666667
     """
-    losses, whole, mass = _tail(returns, level)
+    losses, whole, mass = tail_losses(returns, level)
     return float(losses[:whole].sum() + (mass - whole) * losses[whole]) / mass
 
 
@@ -233,7 +243,8 @@ def tracking_error(active: ArrayLike, periods_per_year: float) -> float:
     >>> round(tracking_error([0.002, 0.0, 0.002, 0.0], periods_per_year=12), 12)
     0.004
     """
-    return float(np.std(_series(active, "active returns", at_least=2), ddof=1)) * math.sqrt(_per_year(periods_per_year))
+    spread = float(np.std(one_series(active, "active returns", at_least=2), ddof=1))
+    return spread * math.sqrt(per_year(periods_per_year))
 
 
 def daily_loss(cost: ArrayLike, active: ArrayLike, tracking_penalty: float, periods_per_year: float) -> Array:
@@ -248,14 +259,14 @@ def daily_loss(cost: ArrayLike, active: ArrayLike, tracking_penalty: float, peri
     >>> daily_loss([0.0, 0.0002], [0.01, 0.0], tracking_penalty=5.0, periods_per_year=1.0).round(9).tolist()
     [2.5, 2.0]
     """
-    c, a = _pair(cost, "cost", active, "active returns", at_least=1)
-    _refuse(c < 0.0, c, "cost", "is negative: give costs of zero or more")
+    c, a = two_series(cost, "cost", active, "active returns", at_least=1)
+    refuse(c < 0.0, c, "cost", "is negative: give costs of zero or more")
     if not (np.isfinite(tracking_penalty) and tracking_penalty >= 0.0):
         raise ConfigError(
             f"tracking_penalty must be zero or more: found {shown(tracking_penalty)}. Correct tracking_penalty in the "
             "portfolio file."
         )
-    return _per_year(periods_per_year) * BPS * (c + 0.5 * tracking_penalty * a**2)
+    return per_year(periods_per_year) * BPS * (c + 0.5 * tracking_penalty * a**2)
 
 
 def loss(cost: ArrayLike, active: ArrayLike, tracking_penalty: float, periods_per_year: float) -> float:
@@ -271,69 +282,3 @@ def loss(cost: ArrayLike, active: ArrayLike, tracking_penalty: float, periods_pe
     2.25
     """
     return float(daily_loss(cost, active, tracking_penalty, periods_per_year).mean())
-
-
-def _series(values: ArrayLike, name: str, at_least: int) -> Array:
-    """`values` as (T,) floats. Raises DataError when it is not one finite series of `at_least` observations."""
-    array = np.asarray(values, dtype=float)
-    if array.ndim != 1:
-        raise DataError(f"{name} must be one series: found shape {array.shape}. Give one column at a time.")
-    if len(array) < at_least:
-        raise DataError(f"{name} has {len(array)} observations where {at_least} are needed. Take a longer period.")
-    _refuse(~np.isfinite(array), array, name, "is not a number: complete or cut the series first")
-    return array
-
-
-def _pair(one: ArrayLike, one_name: str, two: ArrayLike, two_name: str, at_least: int) -> tuple[Array, Array]:
-    """Two series of one length. Raises DataError."""
-    a, b = _series(one, one_name, at_least), _series(two, two_name, at_least)
-    if len(a) != len(b):
-        raise DataError(f"{one_name} has {len(a)} observations and {two_name} {len(b)}: give both over the same dates.")
-    return a, b
-
-
-def _excess(returns: ArrayLike, cash: ArrayLike) -> Array:
-    r, c = _pair(returns, "returns", cash, "cash", at_least=2)
-    return r - c
-
-
-def _compounding(returns: ArrayLike) -> Array:
-    r = _series(returns, "returns", at_least=1)
-    _refuse(r <= -1.0, r, "returns", "is a loss of everything or more: only returns above -1 compound")
-    return r
-
-
-def _nav(nav: ArrayLike, at_least: int) -> Array:
-    path = _series(nav, "nav", at_least)
-    _refuse(path <= 0.0, path, "nav", "is not positive: cut the path to the days on which the portfolio had value")
-    return path
-
-
-def _tail(returns: ArrayLike, level: float) -> tuple[Array, int, float]:
-    """Losses, largest first; whole observations in the tail; and its mass in observations, (1 - level)·T."""
-    if not 0.0 < level < 1.0:
-        raise ConfigError(
-            f"the level of VaR and CVaR lies between 0 and 1: found {shown(level)}. 0.95 takes the worst 5 %."
-        )
-    losses = np.sort(-_series(returns, "returns", at_least=1))[::-1]
-    mass = round((1.0 - level) * len(losses), 9)  # (1 - 0.95)·100 is 5.000000000000004: five observations are meant
-    if mass < 1.0:
-        raise DataError(
-            f"{len(losses)} returns leave {mass:.2f} observations in the tail at level {level}: one at least is "
-            "needed. Take a longer period or a lower level."
-        )
-    return losses, min(int(mass), len(losses) - 1), mass
-
-
-def _per_year(periods_per_year: float) -> float:
-    if not (np.isfinite(periods_per_year) and periods_per_year > 0):
-        raise ConfigError(
-            f"periods_per_year must be positive: found {shown(periods_per_year)}. Daily is 252, weekly 52, monthly 12."
-        )
-    return float(periods_per_year)
-
-
-def _refuse(bad: NDArray[np.bool_], values: Array, name: str, reason: str) -> None:
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise DataError(f"{name} in row {row} of {len(values)} {reason}. Found {values[row]:.6g}.")

@@ -9,7 +9,7 @@ from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR
 from backtests.comparison.comparison import compare
 from backtests.comparison.text import comparison_text
 from backtests.engine import backtest
-from backtests.evaluation.backtest_figures import FURTHER, GROUPS, KEY_FIGURES, backtest_table, metric_groups
+from backtests.evaluation.backtest_figures import FOLDED, FURTHER, GROUPS, KEY_FIGURES, backtest_table, metric_groups
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import COMPARED, METRICS, Measured, Metric, lower_is_better
 from backtests.evaluation.scores import score
@@ -22,30 +22,30 @@ from research.rules import Calendar
 TARGET = (0.4, 0.3, 0.3)
 
 
-def calmar(measured: Measured) -> float:
-    """Growth over the depth of the maximum drawdown."""
-    return METRICS["growth"].of(measured) / -measured.drawdown.depth  # type: ignore[misc]
+def martin(measured: Measured) -> float:
+    """Growth over the Ulcer index."""
+    return METRICS["growth"].of(measured) / METRICS["ulcer"].of(measured)  # type: ignore[misc]
 
 
-CALMAR = Metric("calmar", "Calmar ratio", "", lower_is_better=False, of=calmar)
+MARTIN = Metric("martin", "Martin ratio", "", lower_is_better=False, of=martin)
 
 
 def test_a_metric_more_is_its_function_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """The function and the row above put it into scores, a backtest's table, the sheet, and the sheet's numbers."""
-    monkeypatch.setitem(METRICS, "calmar", CALMAR)  # type: ignore[arg-type]  # as if it were written there
+    monkeypatch.setitem(METRICS, "martin", MARTIN)  # type: ignore[arg-type]  # as if it were written there
     market = world()
     result = backtest(market, Calendar(FixedWeights(TARGET), "month"), Costs.bps(3))
     benchmark: Benchmark = measured_by(market, TARGET)
     s = score(result, benchmark)
-    assert s["calmar"] == s["growth"] / -s["max_drawdown"]
-    assert s.figures(result.dates)["calmar"] == s["calmar"]
-    assert backtest_table(result).loc["Calmar ratio", "value"] == pytest.approx(s["calmar"], rel=1e-12)
-    assert "Calmar ratio" in repr(result)
+    assert s["martin"] == s["growth"] / s["ulcer"]
+    assert s.figures(result.dates)["martin"] == s["martin"]
+    assert backtest_table(result).loc["Martin ratio", "value"] == pytest.approx(s["martin"], rel=1e-12)
+    assert "Martin ratio" in repr(result)
     comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=["never", "quarterly"], draws=100)
-    assert comparison.table().loc["calmar", "never"] == comparison.scores["never"]["calmar"]
-    group = first_screen(comparison)["groups"][len(GROUPS)]
-    assert (group["name"], [row["label"] for row in group["rows"]]) == (FURTHER, ["Calmar ratio"])
-    assert "Calmar ratio" in comparison._repr_html_()
+    assert comparison.table().loc["martin", "never"] == comparison.scores["never"]["martin"]
+    group = first_screen(comparison)["groups"][len(GROUPS) - len(FOLDED)]
+    assert (group["name"], [row["label"] for row in group["rows"]]) == (FURTHER, ["Martin ratio"])
+    assert "Martin ratio" in comparison._repr_html_()
     assert comparison_text(comparison)  # whose columns are chosen
 
 
@@ -59,7 +59,11 @@ def test_whatever_is_computed_and_shown_is_in_the_registry() -> None:
 
 def test_which_way_is_better_is_said_once() -> None:
     higher = {key for key in METRICS if not lower_is_better(key)}
-    assert higher == {"growth", "growth_gross", "sharpe", "max_drawdown", "nav", "money_weighted"}
+    assert higher == {
+        "growth", "growth_gross", "sharpe", "max_drawdown", "nav", "money_weighted", "sortino", "calmar", "omega",
+        "hit_rate", "skewness", "tail_ratio", "alpha", "information_ratio", "up_capture", "effective_lines",
+        "diversification",
+    }  # fmt: skip
     assert lower_is_better("band")  # no metric: a column of settings, the lowest first
 
 
@@ -71,6 +75,7 @@ def test_units_as_tables_records_and_differences_have_them() -> None:
     assert (trades.counted_unit, trades.narrow_unit) == ("orders a year", "/year")
     assert growth.text_with_unit(0.05) == "5.00\u202f% a year"
     assert replace(growth, label="Growth, of a part").name == "Growth"
-    assert [METRICS[key].phrase for key in ("loss", "growth", "sharpe", "max_drawdown", "cvar95")] == [
-        "rebalancing loss J", "CAGR", "Sharpe ratio", "maximum drawdown", "CVaR 95 %",
+    keys = ("loss", "growth", "sharpe", "max_drawdown", "cvar95", "ulcer", "alpha")
+    assert [METRICS[key].phrase for key in keys] == [
+        "rebalancing loss J", "CAGR", "Sharpe ratio", "maximum drawdown", "CVaR 95 %", "Ulcer index", "alpha",
     ]  # fmt: skip

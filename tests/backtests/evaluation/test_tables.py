@@ -135,9 +135,17 @@ def test_flows_are_shown_with_what_the_money_earned() -> None:
 def test_a_backtest_too_short_for_figures_still_shows_itself(make_market) -> None:
     market = make_market(np.zeros((4, 2)))
     played = backtest(market, Never(TARGET), Costs.bps(2), start=market.dates[1], name="still")
-    assert "No metrics: " in repr(played)
+    for shown in (" ".join(repr(played).split()), played._repr_html_()):
+        assert (
+            "Sharpe ratio not available for still: the Sharpe ratio is not defined: all 3 excess returns are" in shown
+        )
+        assert "CVaR 95 % not available for still: 3 returns leave 0.15 observations in the tail" in shown
+        assert "nan" not in shown.lower().replace("finance", "")
     assert "still: never trades" in repr(played)
-    assert "No metrics: " in played._repr_html_()
+    table = played.summary()
+    assert table.loc["Sharpe ratio", "not available"].startswith("the Sharpe ratio is not defined")
+    assert table.loc["CAGR", "value"] == 0.0
+    assert "nan" not in table.to_string().lower()
 
 
 @dataclass(frozen=True)

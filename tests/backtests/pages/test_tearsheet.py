@@ -19,6 +19,7 @@ from browser import Elements, browse, check_page, check_themes
 from backtests.commands.report import trades_of
 from backtests.comparison.candidates import Fitted, backtest_candidate
 from backtests.comparison.comparison import Comparison, compare
+from backtests.evaluation.backtest_figures import FOLDED, metric_groups
 from backtests.evaluation.scores import score
 from backtests.pages.tearsheet import backtest_html, comparison_html, write_tearsheet
 from backtests.runs.folder import Run
@@ -299,6 +300,25 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
     assert [words for _, words, _ in cells] == [number(s["loss"]) for s in comparison.scores.values()]
     assert [below for _, _, below in cells] == [f.interval() for f in figures.values()]
     assert any(below.startswith("at least") for _, _, below in cells)
+
+
+def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, folder, comparison) -> None:
+    (folded,) = re.findall(r"<details>.*?</details>", page, flags=re.DOTALL)
+    assert "<summary>Further figures: shape and tails, against the target, spread over lines</summary>" in folded
+    groups = metric_groups(comparison.benchmark)
+    shown = [metric for name in FOLDED for metric in groups[name]]
+    rows = re.findall(r'<tr><th scope="row">(.*?) <small.*?</tr>', folded, flags=re.DOTALL)
+    assert rows == [metric.label for metric in shown]
+    for metric in shown:
+        (row,) = re.findall(rf'<tr><th scope="row">{re.escape(metric.label)} <small.*?</tr>', folded, flags=re.DOTALL)
+        values = [s.values.get(metric.key) for s in comparison.scores.values()]
+        assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == [metric.text(value) for value in values]
+    numbers = json.loads((folder / "tearsheet.json").read_text())
+    assert numbers["not_available"] == {n: dict(s.undefined) for n, s in comparison.scores.items() if s.undefined}
+    assert numbers["not_available"]["never"]["recovery"] == "the maximum drawdown has not recovered by the last day."
+    assert numbers["figures"]["never"]["recovery"] is None
+    assert "Recovery from maximum drawdown not available for any of them: the maximum drawdown has not" in folded
+    assert ">nan<" not in page.lower()
 
 
 def test_bold_is_what_can_be_told_apart_from_every_other(page, comparison) -> None:

@@ -1,0 +1,97 @@
+"""What every figure of a return series asks of it before it computes: one finite series, long enough, on one calendar.
+
+A series that fails is refused with the row, the value found and what to do; nothing is repaired, nothing gives NaN.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from research.arguments import shown
+from research.arrays import Array
+from research.errors import ConfigError, DataError
+
+
+def one_series(values: ArrayLike, name: str, at_least: int) -> Array:
+    """`values` as (T,) floats. Raises DataError when it is not one finite series of `at_least` observations."""
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 1:
+        raise DataError(f"{name} must be one series: found shape {array.shape}. Give one column at a time.")
+    if len(array) < at_least:
+        raise DataError(f"{name} has {len(array)} observations where {at_least} are needed. Take a longer period.")
+    refuse(~np.isfinite(array), array, name, "is not a number: complete or cut the series first")
+    return array
+
+
+def two_series(one: ArrayLike, one_name: str, two: ArrayLike, two_name: str, at_least: int) -> tuple[Array, Array]:
+    """Two series of one length, and of the same dates where both have dates. Raises DataError.
+
+    one      : (T,), or a pandas series with its dates.
+    one_name : for the message.
+    two      : likewise.
+    two_name : likewise.
+    at_least : observations.
+    """
+    if isinstance(one, pd.Series) and isinstance(two, pd.Series) and not one.index.equals(two.index):
+        only_one, only_two = one.index.difference(two.index), two.index.difference(one.index)
+        raise DataError(
+            f"{one_name} and {two_name} are of different dates: {len(only_one)} are only in {one_name} and "
+            f"{len(only_two)} only in {two_name}, of {len(one)} and {len(two)}. Nothing is aligned unasked: "
+            'one.align(two, join="inner") keeps what both have.'
+        )
+    a, b = one_series(one, one_name, at_least), one_series(two, two_name, at_least)
+    if len(a) != len(b):
+        raise DataError(f"{one_name} has {len(a)} observations and {two_name} {len(b)}: give both over the same dates.")
+    return a, b
+
+
+def excess_returns(returns: ArrayLike, cash: ArrayLike) -> Array:
+    """(T,) `returns` less `cash`, both (T,), two observations at least. Raises DataError."""
+    r, c = two_series(returns, "returns", cash, "cash", at_least=2)
+    return r - c
+
+
+def compounding(returns: ArrayLike) -> Array:
+    """(T,) returns, each above -1. Raises DataError for a loss of everything or more."""
+    r = one_series(returns, "returns", at_least=1)
+    refuse(r <= -1.0, r, "returns", "is a loss of everything or more: only returns above -1 compound")
+    return r
+
+
+def nav_rows(nav: ArrayLike, at_least: int) -> Array:
+    """(T + 1,) NAV, positive, of `at_least` rows. Raises DataError."""
+    path = one_series(nav, "nav", at_least)
+    refuse(path <= 0.0, path, "nav", "is not positive: cut the path to the days on which the portfolio had value")
+    return path
+
+
+def tail_losses(returns: ArrayLike, level: float) -> tuple[Array, int, float]:
+    """Losses, largest first; whole observations in the tail; and its mass in observations, (1 - level)·T."""
+    if not 0.0 < level < 1.0:
+        raise ConfigError(
+            f"the level of VaR and CVaR lies between 0 and 1: found {shown(level)}. 0.95 takes the worst 5 %."
+        )
+    losses = np.sort(-one_series(returns, "returns", at_least=1))[::-1]
+    mass = round((1.0 - level) * len(losses), 9)  # (1 - 0.95)·100 is 5.000000000000004: five observations are meant
+    if mass < 1.0:
+        raise DataError(
+            f"{len(losses)} returns leave {mass:.2f} observations in the tail at level {level}: one at least is "
+            "needed. Take a longer period or a lower level."
+        )
+    return losses, min(int(mass), len(losses) - 1), mass
+
+
+def per_year(periods_per_year: float) -> float:
+    """The same, positive. Raises ConfigError."""
+    if not (np.isfinite(periods_per_year) and periods_per_year > 0):
+        raise ConfigError(
+            f"periods_per_year must be positive: found {shown(periods_per_year)}. Daily is 252, weekly 52, monthly 12."
+        )
+    return float(periods_per_year)
+
+
+def refuse(bad: NDArray[np.bool_], values: Array, name: str, reason: str) -> None:
+    """Raise DataError for the first row of `values` (T,) that is `bad` (T,), with the reason."""
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(f"{name} in row {row} of {len(values)} {reason}. Found {values[row]:.6g}.")
