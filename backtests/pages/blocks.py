@@ -296,13 +296,15 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         "candidates": _candidates(comparison, styles),
         "conventions": _conventions(comparison),
         "settings": settings_text(comparison.settings),
-        "sections": _sections(first, bool(fits), trades is not None),
+        "sections": _sections(first, bool(comparison.stability.changes), bool(fits), trades is not None),
     }
 
 
-def _stability(comparison: "Comparison") -> Block:
+def _stability(comparison: "Comparison") -> Block | None:
+    if not comparison.stability.changes:
+        return None
     caption, rows = stability_rows(comparison.stability)
-    return table(caption, ["change", "cases", "same answer", "recommended"], rows, texts=[3])
+    return table(caption, ["change", "cases", "same answer", "recommendation"], rows, texts=[3])
 
 
 def pictures(sheet: Block) -> list[Picture]:
@@ -312,7 +314,7 @@ def pictures(sheet: Block) -> list[Picture]:
     return [picture for picture in found if picture is not None]
 
 
-def _sections(first: Block, fits: bool, trades: bool) -> list[Block]:
+def _sections(first: Block, holds: bool, fits: bool, trades: bool) -> list[Block]:
     names = {
         "table": "Figures",
         "stability": "Does it hold?",
@@ -325,7 +327,7 @@ def _sections(first: Block, fits: bool, trades: bool) -> list[Block]:
         "conventions": "Conventions",
         "settings": "Settings",
     }
-    there = {"differences": bool(first["differences"]), "fitting": fits, "trades": trades}
+    there = {"stability": holds, "differences": bool(first["differences"]), "fitting": fits, "trades": trades}
     return [{"id": key, "name": name} for key, name in names.items() if there.get(key, True)]
 
 
