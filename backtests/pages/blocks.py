@@ -159,7 +159,7 @@ def _screen(
             f"and verdicts are Holm-adjusted for {counted(count - 1, 'comparison')}. {of_all(paired)}"
         ).strip(),
         "detectable": before_differences(paired, chosen),
-        "pairs": table(**pairs_table(paired), styles=styles, chosen=chosen) if count > 1 else None,
+        "pairs": table(**pairs_table(paired), styles=styles, chosen=chosen) if paired.pairs else None,
         "pairs_note": pairs_note(paired),
         "difference_picture": differences_picture(paired.evidence, styles) if count > 1 else None,
         "warnings": paired.warnings,
