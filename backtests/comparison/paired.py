@@ -15,7 +15,7 @@ from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.evidence import Evidence, paired_evidence
 from backtests.evaluation.intervals import Interval, drawn_drawdowns, intervals
 from backtests.evaluation.paired_sharpe import PairedSharpe
-from backtests.evaluation.pairs import Pair, better_than_reference, pairs
+from backtests.evaluation.pairs import Pair, any_grows_faster, any_loses_less, pairs
 from backtests.evaluation.scores import Score, score, table
 from backtests.evaluation.selection import SuperiorAbility
 from backtests.evaluation.slow_waves import LEAST_EPISODES
@@ -71,12 +71,8 @@ class PairedBacktests:
     @cached_property
     def superior_ability(self) -> Mapping[str, SuperiorAbility | NotAvailable]:
         """By metric, "loss" and "growth": Hansen's test that no policy is better than the reference, or why not."""
-        losses = {name: s.losses for name, s in self.scores.items()}
-        falls = {name: -np.log1p(played.net_returns) for name, played in self.backtests.items()}
-        return {
-            "loss": better_than_reference(self.evidence, losses),
-            "growth": better_than_reference(self.evidence, falls),
-        }
+        returns = {name: played.net_returns for name, played in self.backtests.items()}
+        return {"loss": any_loses_less(self.evidence), "growth": any_grows_faster(self.evidence, returns)}
 
     @cached_property
     def _drawdowns(self) -> Array | NotAvailable:

@@ -27,7 +27,7 @@ from research.arrays import Array, frozen
 Interval = Estimate | NotAvailable
 MOST_DRAWS = 2_000  # of drawdowns, whose draws are of days and cannot be added up in blocks
 METHODS: Mapping[str, str] = {  # how the interval of a metric is found
-    "loss": "stationary bootstrap, percentiles",
+    "loss": "three cosine waves (Müller 2014), in logarithms",
     "growth": "stationary bootstrap, percentiles",
     "sharpe": "Lo (2002), with autocorrelation",
     "volatility": "six cosine waves (Müller 2014), in logarithms",

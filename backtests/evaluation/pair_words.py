@@ -54,7 +54,7 @@ def detectable(pairs: Mapping[str, Pair], chosen: str | None) -> str:
     return (
         f"With {pair.days:,} days, a true difference between {pair.policy} and {pair.reference} of less than "
         f"{listed(limits, 'or')} would be found with a probability of less than {POWER * 100:.0f}{NARROW_SPACE}% (a "
-        "test of this pair alone at 5 %)."
+        f"test of this pair alone at 5{NARROW_SPACE}%)."
     )
 
 

@@ -4,6 +4,7 @@ The test of Sharpe ratios is that of Ledoit and Wolf everywhere; Memmel's z stan
 without a p of its own.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,10 @@ from backtests.evaluation.paired_sharpe import PairedSharpe
 from backtests.evaluation.risk_inference import risk_difference
 from backtests.evaluation.selection import SuperiorAbility, superior_ability
 from backtests.evaluation.sharpe_inference import SharpeDifference, detectable_difference
-from research.arrays import Array
+from backtests.evaluation.slow_waves import ratios_among_equals
+from research.arrays import Array, Mask
 from research.risk import max_drawdown, nav_path
+from research.tolerances import SERIES
 
 POWER = 0.80  # with which a detectable difference is found
 IDENTICAL = "both have the same returns"
@@ -117,17 +120,51 @@ def pairs(
     return found
 
 
-def better_than_reference(evidence: Evidence, losses: Mapping[str, Array]) -> SuperiorAbility | NotAvailable:
-    """Hansen's test that no policy has a lower expected loss than the reference; or why there is none.
+def any_grows_faster(evidence: Evidence, returns: Mapping[str, Array]) -> SuperiorAbility | NotAvailable:
+    """Hansen's test that no policy has a higher expected log return than the reference; or why there is none.
 
     evidence : of the policies.
-    losses   : by policy, (T,) daily losses in one unit; a policy with those of the reference does not count.
+    returns  : by policy, (T,) simple returns above −1, fraction; a policy with those of the reference does not count.
     """
-    base = losses[evidence.reference]
-    others = [x for name, x in losses.items() if name != evidence.reference and not np.allclose(x, base, 1e-12, 1e-15)]
+    base = returns[evidence.reference]
+    others = [x for name, x in returns.items() if name != evidence.reference and not np.allclose(x, base, 0.0, SERIES)]
     if not others:
         return NotAvailable(f"no policy differs from {evidence.reference}")
-    return or_why_not(lambda: superior_ability(base, np.column_stack(others), evidence.resampling))
+    lost = -np.log1p(np.column_stack([base, *others]))
+    return or_why_not(lambda: superior_ability(lost[:, 0], lost[:, 1:], evidence.resampling))
+
+
+def any_loses_less(evidence: Evidence) -> SuperiorAbility | NotAvailable:
+    """The same that no policy has a lower J than the reference, with the errors and the law that judge J elsewhere.
+
+    The statistic is the largest Student's t of the logarithm of the ratio to each policy, its law that of policies with
+    equal means (`slow_waves.ratios_among_equals`). A policy whose J is known from below only cannot show the reference
+    to be worse. As in Hansen's test, policies that are clearly worse do not count.
+
+    evidence : of the policies.
+    """
+    slow, base = evidence.losses, evidence.names.index(evidence.reference)
+    others = [p for p in range(len(evidence.names)) if p != base and slow.ratio(base, p) != 0.0]
+    known = [p for p in others if slow.known[p]]
+    if not others:
+        return NotAvailable(f"no policy differs from {evidence.reference}")
+    if not known:
+        return NotAvailable(
+            f"the test holds too few episodes to tell whether any policy is better than {evidence.reference}"
+        )
+    scores = np.array([slow.ratio(base, p) for p in known])
+    drawn = ratios_among_equals(slow)[:, base, known]
+    found = max(float(scores.max()), 0.0)
+
+    def tail(counted: Mask) -> float:
+        best = np.where(counted, drawn, -np.inf).max(axis=1)
+        return (1.0 + float((np.maximum(best, 0.0) >= found).sum())) / (len(drawn) + 1.0)
+
+    worst = -math.sqrt(2.0 * math.log(math.log(evidence.days)))
+    lower, consistent, upper = (
+        tail(kept) for kept in (scores >= 0.0, scores >= worst, np.ones(len(known), dtype=bool))
+    )
+    return SuperiorAbility(consistent, lower, upper, others.index(known[int(np.argmax(scores))]))
 
 
 def _adjusted(

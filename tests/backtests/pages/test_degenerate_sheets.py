@@ -48,7 +48,8 @@ def shown(found: PairedBacktests, folder: Path) -> str:
         write_tearsheet(folder, found, None, ORIGIN)
         pages += [(folder / name).read_text(encoding="utf-8") for name in ("tearsheet.html", "tearsheet.json")]
         json.loads(pages[-1], parse_constant=lambda word: pytest.fail(f"{word} in tearsheet.json"))
-        pages += [path.read_text(encoding="utf-8") for path in (folder / "figures").iterdir()]
+        for path in (folder / "figures").iterdir():  # where the end of an interval may be infinite
+            pages.append(re.sub(r"(?<=,)-?inf(?=,)", "", path.read_text(encoding="utf-8")))
     return html.unescape(re.sub(r"<style.*?</style>", "", "\n".join(pages), flags=re.DOTALL))
 
 
