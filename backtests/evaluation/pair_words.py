@@ -65,15 +65,14 @@ def superior(found: Mapping[str, SuperiorAbility | NotAvailable], reference: str
     reference : name of the policy that none may be better than.
     """
     than = {"loss": "has a lower loss J", "growth": "grows faster"}
-    tested = {metric: each for metric, each in found.items() if not isinstance(each, NotAvailable)}
-    if not tested:
-        return " ".join(
-            f"Hansen's SPA: {_sentence(each.reason)}"
-            for each in list(found.values())[:1]
-            if isinstance(each, NotAvailable)
-        )
-    words = [f"that no policy {than[metric]} than {reference}, {p_words(each.p)}" for metric, each in tested.items()]
-    return f"Hansen's SPA over all policies: {'; '.join(words)}."
+    words = []
+    for metric, each in found.items():
+        said = f"not available: {each.reason}" if isinstance(each, NotAvailable) else p_words(each.p)
+        words.append(f"that no policy {than[metric]} than {reference}, {said}")
+    reasons = {each.reason for each in found.values() if isinstance(each, NotAvailable)}
+    if len(reasons) == 1 and all(isinstance(each, NotAvailable) for each in found.values()):
+        return f"Hansen's SPA: {_sentence(reasons.pop())}"
+    return f"Hansen's SPA over all policies: {_sentence('; '.join(words))}"
 
 
 def p_words(p: float) -> str:
