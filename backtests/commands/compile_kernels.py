@@ -49,10 +49,12 @@ def backtests_and_trades() -> None:
 
 
 def comparison() -> None:
-    """A report's own work: a tuned and a learned policy fitted, played, judged and paired."""
+    """A report's own work: a tuned and a learned policy fitted, played, judged and paired, with all intervals."""
     from backtests.comparison import compare
 
-    compare(_short(), only=["quarterly", "tuned", "rl"], rl_steps=1, rl_seeds=1, draws=100, progress=lambda *_: None)
+    only = ["quarterly", "tuned", "rl"]
+    found = compare(_short(), only=only, rl_steps=1, rl_seeds=1, draws=100, progress=lambda *_: None)
+    repr(found)  # which asks for intervals and pairs
 
 
 JOBS: dict[str, Callable[[], None]] = {job.__name__: job for job in (backtests_and_trades, comparison)}

@@ -17,7 +17,7 @@ from backtests.comparison.candidates import (
     fitted_without,
     shortened,
 )
-from backtests.comparison.paired import PairedBacktests, evidence_between, pair
+from backtests.comparison.paired import PairedBacktests, evidence_between, measured, pair
 from backtests.comparison.recommendation import Recommendation, recommend
 from backtests.comparison.stability import Stability, stability
 from backtests.comparison.verdict import Verdict, verdict_of
@@ -244,7 +244,7 @@ def _compared(
                 for seed, policy in f.seeds.items()
             }
     tell("bootstrapping paired differences", 0, 0)
-    scores = {name: score(b, benchmark) for name, b in played.items()}
+    scores = measured(played, benchmark)
     evidence = evidence_between(played, [s.losses for s in scores.values()], reference, Resampling(reps=draws))
     return Comparison(
         portfolio=portfolio,

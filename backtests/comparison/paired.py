@@ -1,7 +1,7 @@
 """Backtests of the same market and days: measured by one target, and compared in pairs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,15 +11,20 @@ import pandas as pd
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.evidence import Evidence, paired_evidence
+from backtests.evaluation.intervals import Interval, drawn_drawdowns, intervals
+from backtests.evaluation.paired_sharpe import PairedSharpe
+from backtests.evaluation.pairs import Pair, any_grows_faster, any_loses_less, pairs
 from backtests.evaluation.scores import Score, score, table
+from backtests.evaluation.selection import SuperiorAbility
 from backtests.evaluation.slow_waves import LEAST_EPISODES
 from backtests.evaluation.words import finding
 from backtests.views import view
 from backtests.wording import listed
 from research.arguments import is_number, refuse
-from research.arrays import Array
-from research.errors import ConfigError
+from research.arrays import Array, frozen
+from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.notes import warnings_in
 from research.rules.protocol import traits
@@ -51,6 +56,27 @@ class PairedBacktests:
     def table(self) -> pd.DataFrame:
         """A column a policy, a row a figure."""
         return table(self.scores, self.backtests)
+
+    @cached_property
+    def intervals(self) -> Mapping[str, Mapping[str, Interval]]:
+        """By metric and policy: the figure with its interval, in the unit of the record, or why there is none."""
+        return intervals(self.backtests, self.evidence, self._drawdowns)
+
+    @cached_property
+    def pairs(self) -> Mapping[str, Pair]:
+        """By policy other than the reference: its pair with the reference."""
+        ratios = self.evidence.ratios
+        return {} if ratios is None else pairs(self.backtests, self.evidence, ratios, self._drawdowns)
+
+    @cached_property
+    def superior_ability(self) -> Mapping[str, SuperiorAbility | NotAvailable]:
+        """By metric, "loss" and "growth": Hansen's test that no policy is better than the reference, or why not."""
+        returns = {name: played.net_returns for name, played in self.backtests.items()}
+        return {"loss": any_loses_less(self.evidence), "growth": any_grows_faster(self.evidence, returns)}
+
+    @cached_property
+    def _drawdowns(self) -> Array | NotAvailable:
+        return drawn_drawdowns(self.backtests, self.evidence)
 
     @cached_property
     def accounting(self) -> str:
@@ -144,15 +170,30 @@ def pair(
     for name, played in named.items():
         _refuse_unlike(name, played, reference, base)
     benchmark = Benchmark.of(base, tracking_penalty)
-    scores = {name: score(played, benchmark) for name, played in named.items()}
+    scores = measured(named, benchmark)
     evidence = evidence_between(named, [s.losses for s in scores.values()], reference, Resampling(reps=draws))
     return PairedBacktests(benchmark, reference, named, scores, evidence)
+
+
+def measured(played: Mapping[str, Backtest], benchmark: Benchmark) -> dict[str, Score]:
+    """The score of each backtest. Raises DataError for one that has none, with its name.
+
+    played    : backtests by name.
+    benchmark : by which they are measured.
+    """
+    scores = {}
+    for name, one in played.items():
+        try:
+            scores[name] = score(one, benchmark)
+        except DataError as error:
+            raise DataError(f"policy {name!r} cannot be compared: {error}") from error
+    return scores
 
 
 def evidence_between(
     played: Mapping[str, Backtest], losses: Sequence[Array], reference: str, resampling: Resampling
 ) -> Evidence:
-    """The paired evidence of backtests on the same days.
+    """The paired evidence of backtests on the same days; of Sharpe ratios by Lo (2002) and Ledoit and Wolf (2008).
 
     played     : backtests by name.
     losses     : the daily terms of J of each, (D,) bp a year.
@@ -160,17 +201,19 @@ def evidence_between(
     resampling : of the days.
     """
     one = next(iter(played.values()))
-    return paired_evidence(
+    returns, cash = np.column_stack([b.net_returns for b in played.values()]), one.market.cash[one.first + 1 :]
+    found = paired_evidence(
         list(played),
         np.column_stack(losses),
-        np.column_stack([b.net_returns for b in played.values()]),
-        one.market.cash[one.first + 1 :],
+        returns,
+        cash,
         reference=reference,
         span_days=float((one.dates[-1] - one.dates[0]).days),
         periods_per_year=one.periods_per_year,
         limited=[has_shown_its_limit(b) for b in played.values()],
         resampling=resampling,
     )
+    return replace(found, ratios=PairedSharpe(frozen((returns - cash[:, None]).T), one.periods_per_year, resampling))
 
 
 def has_shown_its_limit(played: Backtest) -> bool:
@@ -213,9 +256,15 @@ def _named(backtests: object) -> dict[str, Backtest]:
 def _refuse_unlike(name: str, played: Backtest, reference: str, base: Backtest) -> None:
     """Raise ConfigError unless two backtests are of the same market, days and periods a year."""
     if differs := _unlike_markets(played.market, base.market):
+        last = min(played.market.dates[-1], base.market.dates[-1])
+        mend = (
+            "play both policies on the same one."
+            if played.market.dates[-1] == base.market.dates[-1]
+            else f'play both policies on the days that both have, such as market.until("{last:%Y-%m-%d}").'
+        )
         raise ConfigError(
             f"backtests {reference!r} and {name!r} are of different markets: {differs}. Only backtests of one market "
-            "are compared day by day: play both policies on the same one."
+            f"are compared day by day, and none is cut here: {mend}"
         )
     if played.first != base.first:
         raise ConfigError(

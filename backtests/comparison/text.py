@@ -5,18 +5,23 @@ from collections.abc import Mapping
 from backtests.comparison.comparison import Comparison
 from backtests.comparison.paired import PairedBacktests
 from backtests.evaluation.backtest_figures import KEY_FIGURES
+from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.metrics import METRICS
+from backtests.evaluation.pair_words import detectable, not_available, superior, without_interval
 from backtests.evaluation.words import tried_words
 from backtests.text_tables import text_table, warnings_text, wrapped
+from backtests.wording import counted, number
 
 
 def comparison_text(comparison: Comparison) -> str:
     """For a terminal: key figures of each policy, differences in J to the reference, and the recommendation."""
-    broken = comparison.recommendation.broken
+    broken, chosen = comparison.recommendation.broken, comparison.recommendation.policy
     limits = {name: "breached" if name in broken else "within" for name in comparison.scores}
     blocks = [
-        _title(comparison, f"{comparison.portfolio.name}: {len(comparison.scores)} policies"),
+        _title(comparison, f"{comparison.portfolio.name}: {counted(len(comparison.scores), 'policy', 'policies')}"),
         _figures(comparison, limits),
+        _intervals(comparison, chosen if chosen and chosen in comparison.scores else comparison.reference),
+        _certainty(comparison, chosen),
         *_differences(comparison, "loss"),
         "\n".join([*comparison.verdict.sentences(), tried_words(comparison.trials)]),
     ]
@@ -25,7 +30,12 @@ def comparison_text(comparison: Comparison) -> str:
 
 def paired_text(paired: PairedBacktests) -> str:
     """For a terminal: key figures of each backtest, and all differences to the reference."""
-    blocks = [_title(paired, f"{len(paired.scores)} backtests"), _figures(paired, {})]
+    blocks = [
+        _title(paired, f"{len(paired.scores)} backtests"),
+        _figures(paired, {}),
+        _intervals(paired, paired.reference),
+        _certainty(paired, None),
+    ]
     for metric in paired.evidence.estimates:
         blocks += _differences(paired, metric)
     return _page([*blocks, paired.answer()]) + warnings_text(paired.warnings)
@@ -48,13 +58,36 @@ def _figures(paired: PairedBacktests, limits: Mapping[str, str]) -> str:
     return text_table([head, units, *rows], left=1)
 
 
+def _intervals(paired: PairedBacktests, name: str) -> str:
+    """The key figures of a policy with their intervals, what these are, and which figures have none."""
+    figures, rows, found = paired.scores[name], [], paired.intervals
+    metrics = [METRICS[key] for key in KEY_FIGURES]
+    for metric in metrics:
+        each = found.get(metric.key, {}).get(name)
+        if isinstance(each, Estimate):
+            interval = each.times(metric.factor).interval(metric.digits)
+            rows.append([metric.narrow, metric.text(figures[metric.key]), metric.unit, interval, metric.interval])
+    lines = [f"{name} with {paired.evidence.level:.0%} intervals", text_table(rows, left=1, last_left=True)]
+    return "\n".join([*lines, *without_interval(metrics, {key: {name: by[name]} for key, by in found.items()})])
+
+
+def _certainty(paired: PairedBacktests, chosen: str | None) -> str:
+    """How small a difference this test would find, and whether any policy is better than the reference."""
+    if not paired.pairs:
+        return ""
+    sentences = [detectable(paired.pairs, chosen), superior(paired.superior_ability, paired.reference)]
+    return "\n".join([*sentences, *not_available(paired.pairs)])
+
+
 def _differences(paired: PairedBacktests, metric: str) -> list[str]:
-    """A title and the differences of a metric to the reference."""
+    """A title and the differences of a metric to the reference; nothing of a policy alone."""
+    if len(paired.scores) == 1:
+        return []
     shown, evidence = METRICS[metric].difference, paired.evidence
     rows = []
     for name, d in evidence.differences(metric).items():
         interval = d.times(shown.factor).interval(shown.digits)
-        rows.append([name, shown.text(d.value, signed=True), interval, f"{d.p_holm:.3f}", d.verdict])
+        rows.append([name, shown.text(d.value, signed=True), interval, number(d.p_holm, 3), d.verdict])
     sense = f"{'lower' if METRICS[metric].lower_is_better else 'higher'} is better"
     to = ", ".join(filter(None, [paired.reference, shown.unit]))
     return [
@@ -66,4 +99,4 @@ def _differences(paired: PairedBacktests, metric: str) -> list[str]:
 
 
 def _page(blocks: list[str]) -> str:
-    return "\n\n".join("\n".join(wrapped(line) for line in block.splitlines()) for block in blocks)
+    return "\n\n".join("\n".join(wrapped(line) for line in block.splitlines()) for block in blocks if block)

@@ -5,6 +5,7 @@ many additions as it has blocks, not days. The draws depend on the number of day
 column is summed by itself, in the order of its draw: another column changes no bit of it.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ class Resampling:
         if days < 2 * self.block:
             raise DataError(
                 f"{days} days are too few to be drawn in blocks of {self.block} on average: two blocks at least are "
-                "needed. Take a longer test, or shorter blocks."
+                f"needed, {math.ceil(2 * self.block)} days. Take a longer test, or shorter blocks."
             )
 
 

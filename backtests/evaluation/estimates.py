@@ -1,9 +1,14 @@
 """An estimate with its interval: one record for all that is estimated, and one way to print it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import isinf
+from typing import TypeVar
 
 from backtests.wording import number
+from research.errors import DataError
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,13 @@ class Estimate:
         return f"{self.value:.4g} [{self.lower:.4g}, {self.upper:.4g}]"
 
     def interval(self, digits: int = 2) -> str:
-        """The interval in words; an end that is not known is infinite.
+        """The interval in words; an end that is not known is infinite, and a dash says that there is none.
 
         >>> Estimate(1.0, 0.5, float("inf"), 0.95).interval()
         'at least 0.50'
         """
+        if self.lower != self.lower:
+            return number(None)
         if isinf(self.lower) or isinf(self.upper):
             if isinf(self.lower) and isinf(self.upper):
                 return "not known"
@@ -58,3 +65,22 @@ class EstimateWithTest(Estimate):
     """An estimate with a test of zero.  p : two-sided, of no difference from zero."""
 
     p: float
+
+
+@dataclass(frozen=True)
+class NotAvailable:
+    """What could not be estimated.  reason : why, and what would be needed."""
+
+    reason: str
+
+
+def or_why_not(estimated: Callable[[], Found]) -> Found | NotAvailable:
+    """What `estimated` gives; or, where the data do not allow it (DataError), the reason.
+
+    >>> or_why_not(lambda: 1.0)
+    1.0
+    """
+    try:
+        return estimated()
+    except DataError as error:
+        return NotAvailable(str(error))

@@ -7,6 +7,7 @@ cancels in their differences. A policy more or less in the comparison changes no
 Only what is said of many policies at once (Holm's p, the words) depends on how many there are.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike
 from backtests.evaluation.block_draws import HOUSE, Resampling, drawn_means
 from backtests.evaluation.estimates import Estimate, EstimateWithTest
 from backtests.evaluation.metrics import COMPARED, METRICS
+from backtests.evaluation.paired_sharpe import PairedSharpe
 from backtests.evaluation.slow_waves import SlowMeans
 from research.arguments import shown
 from research.arrays import Array, frozen
@@ -28,7 +30,7 @@ from research.tolerances import SERIES
 
 LOSS = "loss"  # the metric that slow waves judge
 LOSS_ROUNDING = METRICS[LOSS].rounding or 0.0
-Verdict = Literal["better", "worse", "not significant", "too few episodes", "reference"]
+Verdict = Literal["better", "worse", "not significant", "too few episodes", "not available", "reference"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class Difference(EstimateWithTest):
                    too few episodes to know that end.
     p            : of no difference; 1 - level or less where the interval leaves zero out.
     p_holm       : the same, adjusted for all policies that are compared with the reference on this metric.
-    verdict      : by `p_holm` at 1 - level.
+    verdict      : by `p_holm` at 1 - level; "not available" where there is no test: its interval and p are NaN.
     """
 
     p_holm: float
@@ -58,6 +60,7 @@ class Evidence:
     days       : T.
     resampling : of the days.
     level      : of the intervals; the words are at 1 - level, after Holm.
+    ratios     : Sharpe ratios with errors of their own, which then take the place of their draws; or None.
     Raises     : ConfigError for an unknown reference or an impossible level.
     """
 
@@ -69,6 +72,7 @@ class Evidence:
     days: int
     resampling: Resampling
     level: float = 0.95
+    ratios: PairedSharpe | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only. Raises ConfigError for an unknown reference or an impossible level."""
@@ -88,9 +92,11 @@ class Evidence:
         return replace(self, reference=reference)
 
     def figures(self, metric: str) -> dict[str, Estimate]:
-        """By policy: its own figure and its interval, of J by its waves and else the percentiles of its draws."""
+        """By policy: its own figure and its interval, by the error of J or of a ratio, else the draws' percentiles."""
         if metric == LOSS:
             return {name: self.losses.figure(p, self.level) for p, name in enumerate(self.names)}
+        if metric == "sharpe" and self.ratios is not None:
+            return {name: self.ratios.interval(p, self.level) for p, name in enumerate(self.names)}
         numbers = np.vstack([self.estimates[metric], _interval(self.draws[metric], self.level)]).T.tolist()
         return {
             name: Estimate(value, lower, upper, self.level)
@@ -111,11 +117,11 @@ class Evidence:
                 one.level,
                 p=one.p,
                 p_holm=adjusted,
-                verdict=verdict(adjusted, is_better=sign * one.value > 0.0, level=self.level)
-                if np.isfinite([one.lower, one.upper]).any()
-                else "too few episodes",
+                verdict="too few episodes"
+                if math.isinf(one.lower) and math.isinf(one.upper)
+                else verdict(adjusted, is_better=sign * one.value > 0.0, level=self.level),
             )
-            for other, one, adjusted in zip(others, found, holm([one.p for one in found]).tolist(), strict=True)
+            for other, one, adjusted in zip(others, found, _adjusted([one.p for one in found]), strict=True)
         }
 
     def _drawn(self, metric: str) -> list[EstimateWithTest]:
@@ -124,8 +130,11 @@ class Evidence:
         others = [p for p in range(len(self.names)) if p != base]
         rounding = _rounding(metric)
         estimates = _without_rounding(self.estimates[metric][others] - self.estimates[metric][base], rounding)
-        draws = _without_rounding(self.draws[metric][:, others] - self.draws[metric][:, [base]], rounding)
-        p, half = two_sided_p(draws, estimates), half_width(draws, estimates, self.level)
+        if metric == "sharpe" and self.ratios is not None:
+            p, half = self.ratios.tests(others, base, self.level)
+        else:
+            draws = _without_rounding(self.draws[metric][:, others] - self.draws[metric][:, [base]], rounding)
+            p, half = two_sided_p(draws, estimates), half_width(draws, estimates, self.level)
         numbers = np.vstack([estimates, estimates - half, estimates + half, p]).T.tolist()
         return [
             EstimateWithTest(value, lower, upper, self.level, p=unadjusted)
@@ -286,8 +295,18 @@ def _interval(draws: Array, level: float) -> Array:
     return np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
 
 
+def _adjusted(p: Sequence[float]) -> list[float]:
+    """Holm's p; a pair without a test, whose p is NaN, counts as one that rejects nothing, and stays without."""
+    plain = np.asarray(p, dtype=float)
+    tested = np.isfinite(plain)
+    adjusted: list[float] = np.where(tested, holm(np.where(tested, plain, 1.0)), np.nan).tolist()
+    return adjusted
+
+
 def verdict(p: float, *, is_better: bool, level: float) -> Verdict:
     """The verdict on a difference with this p-value: significant at 1 - `level`, and for the better or the worse?"""
+    if p != p:
+        return "not available"
     if p > 1.0 - level:
         return "not significant"
     return "better" if is_better else "worse"

@@ -186,6 +186,10 @@ def mean_diversification(measured: Measured) -> float:
 
 
 NAMED_AFTER = ("Sharpe", "Sortino", "Calmar", "Omega", "Ulcer", "Gaussian")  # which keep their capital in a sentence
+CONFIDENCE = "confidence interval"
+PREDICTIVE = "range expected in another such period"
+ITS_OWN = "a description of this sample"
+REPLAY = "a fact of this sample, which varies only where the policy is run again on other markets"
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,8 @@ class Metric(Column):
     rounding          : differences between policies of so much or less come from rounding, in the unit of the record;
                         None where policies are not compared by it.
     difference_digits : digits of a difference, where they are not those of the number.
+    interval          : what stands beside it, as `backtests.evaluation.intervals` finds it; "" where there is none.
+    no_interval       : why there is none.
     """
 
     short: str = ""
@@ -237,6 +243,8 @@ class Metric(Column):
     of_portfolio: bool = False
     rounding: float | None = None
     difference_digits: int | None = None
+    interval: str = ""
+    no_interval: str = ITS_OWN
 
     @property
     def name(self) -> str:
@@ -285,57 +293,63 @@ METRICS: Mapping[str, Metric] = {
     for metric in (
         Metric(
             "growth", "CAGR", "% a year", 100.0, lower_is_better=False, rounding=1e-11,
-            of=lambda m: growth(m.backtest.growth_path, m.calendar_days),
+            of=lambda m: growth(m.backtest.growth_path, m.calendar_days), interval=CONFIDENCE,
         ),
         Metric(
             "growth_gross", "CAGR, gross", "% a year", 100.0, lower_is_better=False,
             of=lambda m: growth(nav_path(m.gross), m.calendar_days),
+            no_interval="that of the CAGR, higher by the costs",
         ),
         Metric(
             "volatility", "Volatility", "% a year", 100.0, short="volatility",
-            of=lambda m: volatility(m.net, m.periods_per_year),
+            of=lambda m: volatility(m.net, m.periods_per_year), interval=CONFIDENCE,
         ),
         Metric(
             "sharpe", "Sharpe ratio", "", short="Sharpe", lower_is_better=False, rounding=1e-9, difference_digits=3,
             of=lambda m: sharpe(m.net, m.cash, m.periods_per_year),
+            interval=CONFIDENCE,
         ),
-        Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: cvar(m.net, 0.95)),
+        Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: cvar(m.net, 0.95), interval=PREDICTIVE),
         Metric(
             "loss", "Rebalancing loss J, cost and tracking", "bp a year", short="loss J", of_portfolio=True,
-            rounding=1e-8, of=lambda m: float(m.losses.mean()),
+            rounding=1e-8, of=lambda m: float(m.losses.mean()), interval=CONFIDENCE,
         ),
         Metric(
             "tracking_error", "Tracking error, strategic", "% a year", 100.0, short="tracking", of_portfolio=True,
-            of=lambda m: tracking_error(m.active, m.periods_per_year),
+            of=lambda m: tracking_error(m.active, m.periods_per_year), no_interval=REPLAY,
         ),
         Metric(
             "tracking_error_own", "Tracking error, own target", "% a year", 100.0,
-            of=lambda m: tracking_error(m.active_own, m.periods_per_year),
+            of=lambda m: tracking_error(m.active_own, m.periods_per_year), no_interval=REPLAY,
         ),
-        Metric("days_outside", "Days outside ranges", "%", 100.0, 1, of_portfolio=True, of=days_outside),
+        Metric(
+            "days_outside", "Days outside ranges", "%", 100.0, 1, of_portfolio=True, of=days_outside,
+            no_interval=REPLAY,
+        ),
         Metric(
             "turnover", "Turnover, one-way", "% a year", 100.0, 1, short="turnover",
-            of=lambda m: float(m.backtest.turnover.sum()) / m.years,
+            of=lambda m: float(m.backtest.turnover.sum()) / m.years, no_interval=REPLAY,
         ),
         Metric(
             "trades", "Orders", "a year", digits=1, short="orders",
-            of=lambda m: float(m.traded.sum()) / m.years,
+            of=lambda m: float(m.traded.sum()) / m.years, no_interval=REPLAY,
         ),
         Metric(
             "trading_days", "Rebalancing days", "a year", digits=1, short="days",
-            of=lambda m: float(m.traded.any(axis=1).sum()) / m.years,
+            of=lambda m: float(m.traded.any(axis=1).sum()) / m.years, no_interval=REPLAY,
         ),
         Metric(
             "cost", "Cost", "bp a year", short="cost",
-            of=lambda m: float(m.backtest.cost_rate.sum()) / m.years * BPS,
+            of=lambda m: float(m.backtest.cost_rate.sum()) / m.years * BPS, no_interval=REPLAY,
         ),
         Metric(
             "opening_cost", "Initial investment cost", "bp once", digits=1,
             of=lambda m: m.backtest.opening_cost * BPS,
+            no_interval="a charge on the first trade, the same in any market",
         ),
         Metric(
             "max_drawdown", "Maximum drawdown", "%", 100.0, 1, short="drawdown", lower_is_better=False,
-            of=lambda m: m.drawdown.depth,
+            of=lambda m: m.drawdown.depth, interval=PREDICTIVE,
         ),
         Metric(
             "sortino", "Sortino ratio", "", lower_is_better=False,

@@ -104,6 +104,27 @@ def risk_difference(
     }
 
 
+def predicted_cvar(
+    returns: ArrayLike,
+    *,
+    waves: int = WAVES,
+    level: float = 0.95,
+) -> Estimate:
+    """CVaR 95 % of a series, a period, and a *predictive range* of that of another history as long.
+
+    returns : (T,) simple returns, fraction.
+    waves   : of the error, see `wave_error`.
+    level   : of the range, which is symmetric in logarithms.
+    Raises  : as `risk_with_error`.
+
+    The other history strays from the truth as far as this one does: its variance about this estimate is twice the
+    estimate's own, and the range √2 times as wide as the interval of `risk_with_error`.
+    """
+    found = risk_with_error(returns, 1.0, waves=waves, level=level)["cvar95"]
+    relative = math.sqrt(2.0) * found.error / found.value
+    return _in_logarithms(found.value, relative, _quantile(1.0, waves, level), level)
+
+
 def _quantile(periods_per_year: float, waves: int, level: float) -> float:
     """Of Student's t at `level`, two-sided. Raises ConfigError for what cannot be asked."""
     from scipy.special import stdtrit
@@ -163,23 +184,44 @@ def predicted_drawdown(
     not known of the mean and the variance, and once for what the next history makes of them.
     """
     check_level(level)
+    x = checked_history(returns, resampling)
+    return in_range(x, twice_drawn_drawdowns(x[:, None], resampling)[:, 0], level)
+
+
+def checked_history(returns: ArrayLike, resampling: Resampling) -> Array:
+    """A series (T,) of which drawdowns can be predicted. Raises DataError as `predicted_drawdown`.
+
+    returns    : (T,) simple returns, fraction.
+    resampling : of the days.
+    """
     x = checked_series(returns, "returns", max(LEAST, 2 * resampling.block))
     if x.min() <= -1.0:
         raise DataError(f"returns: row {int(np.argmin(x))} loses everything, and no history goes on after it.")
-    lower, upper = np.quantile(twice_drawn_drawdowns(x, resampling), [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Estimate(max_drawdown(nav_path(x)).depth, float(lower), float(upper), level)
+    return x
+
+
+def in_range(returns: Array, drawn: Array, level: float) -> Estimate:
+    """The maximum drawdown of a series, with the range of drawn ones.
+
+    returns : (T,) simple returns, fraction.
+    drawn   : (reps,) maximum drawdowns of drawn histories, fraction.
+    level   : of the range.
+    """
+    lower, upper = np.quantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return Estimate(max_drawdown(nav_path(returns)).depth, float(lower), float(upper), level)
 
 
 def twice_drawn_drawdowns(returns: Array, resampling: Resampling) -> Array:
-    """(reps,) maximum drawdown, fraction, never positive, of draws of draws.
+    """(reps, P) maximum drawdown, fraction, never positive, of draws of draws; the same days for all P series.
 
-    returns    : (T,) simple returns above −1, fraction.
+    returns    : (T, P) simple returns above −1, fraction. A series more changes no bit of the others.
     resampling : of the days; blocks of each of the two draws are twice as long, so that both together have its mean.
     """
-    days = len(returns)
+    days, count = returns.shape
     longer, guide = geometric_lengths(2 * resampling.block, days)
-    depths, rng = np.empty(resampling.reps), np.random.default_rng(resampling.seed)
-    _draw_twice(np.log1p(returns), rng, longer, guide, np.empty(days), depths)
+    depths, rng = np.empty((resampling.reps, count)), np.random.default_rng(resampling.seed)
+    logs = np.ascontiguousarray(np.log1p(returns).T)
+    _draw_twice(logs, rng, longer, guide, np.empty((2, days), dtype=np.int64), depths)
     return np.expm1(depths)
 
 
@@ -189,29 +231,32 @@ def _draw_twice(
     rng: np.random.Generator,
     longer: Array,
     guide: Rows,
-    first: Array,
+    rows: Rows,
     depths: Array,
 ) -> None:
-    """Write (reps,) the deepest fall of log wealth on a draw of a draw; `first` (T,) is scratch for the first."""
-    days = len(logs)
+    """Write (reps, P) the deepest fall of log wealth (P, T) on a draw of a draw; `rows` (2, T) is scratch for days."""
+    count, days = logs.shape
     for r in range(len(depths)):
         filled = 0
         while filled < days:
             row = int(rng.random() * days) % days
             length = min(length_of(rng.random(), longer, guide), days - filled)
             for _ in range(length):
-                first[filled] = logs[row]
+                rows[0, filled] = row
                 filled += 1
                 row = row + 1 if row + 1 < days else 0
-        wealth = peak = deepest = 0.0
-        left = days
-        while left > 0:
+        filled = 0
+        while filled < days:
             row = int(rng.random() * days) % days
-            length = min(length_of(rng.random(), longer, guide), left)
-            left -= length
+            length = min(length_of(rng.random(), longer, guide), days - filled)
             for _ in range(length):
-                wealth += first[row]
+                rows[1, filled] = rows[0, row]
+                filled += 1
+                row = row + 1 if row + 1 < days else 0
+        for p in range(count):
+            wealth = peak = deepest = 0.0
+            for t in range(days):
+                wealth += logs[p, rows[1, t]]
                 peak = max(peak, wealth)
                 deepest = min(deepest, wealth - peak)
-                row = row + 1 if row + 1 < days else 0
-        depths[r] = deepest
+            depths[r, p] = deepest

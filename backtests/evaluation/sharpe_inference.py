@@ -329,8 +329,8 @@ def _studentised(pair: _Pair, resampling: Resampling, blocks: Blocks) -> Array:
     still = _draw_studentised(prefix, centre, means, rng, longer, guide, work, away)
     if still:
         raise DataError(
-            f"{still} of {resampling.reps:,} draws have a series or a difference that does not vary: it is in cash on "
-            "nearly all days. Leave it out, or compare over a longer time."
+            f"{still} of {resampling.reps:,} draws have a series or a difference that does not vary: on nearly all "
+            "days one is in cash, or both have the same return. Compare over a longer time."
         )
     return away
 

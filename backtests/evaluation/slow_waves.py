@@ -246,7 +246,7 @@ def confidence_set(slow: SlowMeans, size: float = 0.10) -> ConfidenceSet:
         refuse("the size of a confidence set is", size, "give a probability between 0 and 1; the default is 0.10.")
     count = len(slow.means)
     worse = np.array([[slow.ratio(p, q) if slow.known[q] else 0.0 for q in range(count)] for p in range(count)])
-    drawn = _ranges(slow)
+    drawn = ratios_among_equals(slow)
     stays, p, least = list(range(count)), np.ones(count), 0.0
     while len(stays) > 1:
         among = worse[np.ix_(stays, stays)]
@@ -258,7 +258,7 @@ def confidence_set(slow: SlowMeans, size: float = 0.10) -> ConfidenceSet:
     return ConfidenceSet(frozen(p > size), frozen(p), size)
 
 
-def _ranges(slow: SlowMeans) -> Array:
+def ratios_among_equals(slow: SlowMeans) -> Array:
     """(RANGES, P, P) Student's t of each pair, worse than, among series of equal means that err as these do."""
     count = len(slow.means)
     values, vectors = np.linalg.eigh(slow.together)

@@ -16,7 +16,8 @@ from backtests.evaluation.backtest_figures import (
     metric_groups,
     not_available,
 )
-from backtests.evaluation.metrics import COST_PARTS, METRICS, Column, Metric
+from backtests.evaluation.metrics import COST_PARTS, METRICS, PREDICTIVE, Column, Metric
+from backtests.evaluation.pair_words import p_words
 from backtests.evaluation.words import CHARGES, charged_words, distinguished, tried_words
 from backtests.figures.comparison.costs import cost_table, costs_picture
 from backtests.figures.comparison.evidence import SHOWN, differences_picture
@@ -26,6 +27,14 @@ from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table, years_picture
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle, line_styles
+from backtests.pages.pairs import (
+    before_differences,
+    below_figure,
+    of_all,
+    pairs_note,
+    pairs_table,
+    without_intervals,
+)
 from backtests.pages.stability import stability_rows
 from backtests.wording import counted, listed, number, percent
 from research.accounting import Costs
@@ -43,9 +52,11 @@ Block = dict[str, Any]
 FURTHER: tuple[Callable[["Comparison", Mapping[str, LineStyle]], Picture], ...] = ()
 
 BOLD_RULE = (
-    "Bold: the best policy of a row when it differs significantly from every other (paired bootstrap, Holm-adjusted "
-    "over all others, 5 %). A row without intervals has no bold figure. The interval stands below each figure."
+    "Bold: the best policy of a row when it differs significantly from every other (Holm-adjusted over all others, "
+    "5 %); loss J, CAGR and Sharpe ratio are tested, no other row has a bold figure. The interval stands below each "
+    "figure."
 )
+FOLDED_WORDS = "The further figures describe this sample and have no interval."
 WEIGHTS_WORDS = (
     "Shaded: the permitted range. Solid line across it: the target weight. Dotted lines: the band beyond which the "
     "rule trades, if it has one. Bars below each panel: purchases up, sales down."
@@ -128,7 +139,8 @@ def _screen(
     target : what is held where a policy's name does not say it.
     """
     reference, level, count = paired.reference, percent(paired.evidence.level, 0), len(paired.scores)
-    groups = _groups(paired)
+    groups, metrics = _groups(paired), metric_groups(paired.benchmark)
+    shown = [each for group, found in metrics.items() if group not in FOLDED for each in found]
     return {
         "reference": reference,
         "growth": timeline_picture(paired.backtests, styles, reference, paired.benchmark.periods_per_year),
@@ -138,14 +150,17 @@ def _screen(
         "not_available": _not_available(paired, folded=False),
         "folded_not_available": _not_available(paired, folded=True),
         "interval_words": f"with {level} intervals",
-        "bold_rule": BOLD_RULE,
-        "metrics": [{"label": shown.label, "unit": shown.unit} for shown in SHOWN.values()],
+        "bold_rule": f"{BOLD_RULE} {without_intervals(paired, shown)} {FOLDED_WORDS}",
+        "metrics": [{"label": each.label, "unit": each.unit} for each in SHOWN.values()],
         "differences": _differences(paired, styles, chosen),
         "differences_caption": (
             f"Each policy minus {reference}, on the same days. The interval below a difference "
             f"({level}) does not depend on how many policies are compared; p-values "
-            f"and verdicts are Holm-adjusted for {counted(count - 1, 'comparison')}."
-        ),
+            f"and verdicts are Holm-adjusted for {counted(count - 1, 'comparison')}. {of_all(paired)}"
+        ).strip(),
+        "detectable": before_differences(paired, chosen),
+        "pairs": table(**pairs_table(paired), styles=styles, chosen=chosen) if paired.pairs else None,
+        "pairs_note": pairs_note(paired),
         "difference_picture": differences_picture(paired.evidence, styles) if count > 1 else None,
         "warnings": paired.warnings,
     }
@@ -193,7 +208,7 @@ def _eligibility(comparison: "Comparison") -> Block:
     among = [
         {
             "words": "–" if n not in made.p else "yes" if n in made.members else "no",
-            "below": [_p_words(made.p[n])] if n in made.p else [],
+            "below": [p_words(made.p[n])] if n in made.p else [],
             "best": False,
         }
         for n in names
@@ -210,25 +225,19 @@ def _eligibility(comparison: "Comparison") -> Block:
 def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mapping[str, Any]]) -> Block:
     compared = metric.key in paired.evidence.estimates
     best = distinguished(paired.evidence, metric.key) if compared else None
-    own = paired.evidence.figures(metric.key) if compared else {}
     cells = []
     for name, by_key in figures.items():
-        below: list[str] = []
-        if name in own:
-            below = [own[name].times(metric.factor).interval(metric.digits)]
-        elif metric.key == "max_drawdown":
-            below = drawdown_dates(by_key).replace(" to", ",to").split(",")
+        below = below_figure(paired, metric, name)
+        if metric.key == "max_drawdown":
+            below += drawdown_dates(by_key).replace(" to", ",to").split(",")
         cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
-    return {"label": metric.label, "unit": metric.unit, "cells": cells}
+    kind = metric.interval if metric.interval == PREDICTIVE else ""
+    return {"label": metric.label, "unit": metric.unit, "kind": kind, "cells": cells}
 
 
 def _excess_words(most: float | None) -> str:
     """The most by which J exceeds the best, in words; a dash for a policy that is not eligible."""
     return "not known" if most is not None and isinf(most) else number(most)
-
-
-def _p_words(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
 
 
 def _differences(paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None) -> list[Block]:
@@ -241,7 +250,7 @@ def _differences(paired: "PairedBacktests", styles: Mapping[str, LineStyle], cho
             cells.append(
                 {
                     "words": shown.text(d.value, signed=True),
-                    "p": f"{d.p_holm:.3f}",
+                    "p": number(d.p_holm, 3),
                     "verdict": d.verdict,
                     "below": d.times(shown.factor).interval(shown.digits),
                 }

@@ -15,8 +15,12 @@ from backtests.evaluation.backtest_figures import (
     backtest_figures,
     backtest_title,
     comparison_figures,
+    metric_groups,
     not_available,
 )
+from backtests.evaluation.estimates import NotAvailable
+from backtests.evaluation.intervals import interval_records
+from backtests.evaluation.selection import SuperiorAbility
 from backtests.evaluation.words import distinguished
 from backtests.figures.comparison.costs import cost_table
 from backtests.figures.comparison.timeline import timeline_picture
@@ -33,6 +37,7 @@ from research.files import write_whole
 from research.rules import Threshold
 from research.trading import TradeList
 
+SCHEMA = 1  # of tearsheet.json: docs/schemas/tearsheet-1.json
 ALONE = LineStyle("sky", width=1.5)  # a policy by itself
 
 
@@ -132,7 +137,9 @@ def sheet_numbers(
     )
     year = comparison.benchmark.periods_per_year
     tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
+    shown = [metric for metrics in metric_groups(comparison.benchmark).values() for metric in metrics]
     content = {
+        "schema": SCHEMA,
         "run": {"name": run.name, "data_fingerprint": run.fingerprint, "code": run.code},
         "portfolio": comparison.portfolio.name,
         "lines": list(comparison.portfolio.market.assets),
@@ -154,7 +161,10 @@ def sheet_numbers(
         "look_ahead": comparison.look_ahead,
         "figures": comparison_figures(comparison.scores, comparison.backtests),
         "not_available": {name: dict(s.undefined) for name, s in comparison.scores.items() if s.undefined},
+        "intervals": interval_records(shown, comparison.intervals, evidence),
         "evidence": evidence.summary().reset_index().to_dict("records"),
+        "pairs": [pair.record() for pair in comparison.pairs.values()],
+        "superior_ability": {metric: _ability(each) for metric, each in comparison.superior_ability.items()},
         "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},
         "years": {name: values.to_dict() for name, values in year_table(comparison.backtests).items()},
         "costs": cost_table(comparison.backtests, comparison.scores, year).to_dict("records"),
@@ -179,6 +189,12 @@ def sheet_numbers(
     }
     numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
     return numbers
+
+
+def _ability(found: SuperiorAbility | NotAvailable) -> dict[str, Any]:
+    if isinstance(found, NotAvailable):
+        return {"p": None, "lower": None, "upper": None, "reason": found.reason}
+    return {"p": found.p, "lower": found.lower, "upper": found.upper}
 
 
 def _trade_numbers(trades: TradeList) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from backtests.evaluation.evidence import METRICS, Difference, Evidence
-from backtests.evaluation.metrics import Column
+from backtests.evaluation.evidence import Difference, Evidence
+from backtests.evaluation.metrics import METRICS, Column
 from backtests.figures.charts.interval_rows import Row, interval_rows
 from backtests.figures.charts.panel import Axis, Panel
 from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE, far
@@ -57,6 +57,8 @@ def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: f
 
 def _ends(d: Difference, shown: Column) -> str:
     """The interval in words."""
+    if math.isnan(d.lower):
+        return "no interval"
     if math.isinf(d.lower) or math.isinf(d.upper):
         return d.times(shown.factor).interval(shown.digits)
     return f"{shown.text(d.lower)} to {shown.text(d.upper)}"
@@ -64,7 +66,7 @@ def _ends(d: Difference, shown: Column) -> str:
 
 def _verdict(d: Difference) -> str:
     """The verdict in a picture, where there is room for two words."""
-    return d.verdict if d.verdict in ("better", "worse") else "not significant"
+    return d.verdict if d.verdict in ("better", "worse", "not available") else "not significant"
 
 
 def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapping[str, LineStyle]) -> Canvas:
@@ -94,6 +96,7 @@ def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapp
 def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:
     """A row a policy; of one too far away for the scale the words stand at its edge."""
     shown = SHOWN[metric]
+    found = {name: replace(d, lower=d.value, upper=d.value) if math.isnan(d.lower) else d for name, d in found.items()}
     ends = [[abs(v) for v in (d.lower, d.value, d.upper) if math.isfinite(v)] for d in found.values()]
     gone = far([shown.factor * max(each) for each in ends])
     rows = []

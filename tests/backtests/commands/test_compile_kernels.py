@@ -1,5 +1,6 @@
 """What set-up compiles is what the first commands need: they find it, and compile nothing."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backtests.commands import compile_kernels as made
+from research.compiled.store import folders
 from research.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
@@ -25,6 +27,9 @@ def test_a_backtest_and_a_trade_list_compile_nothing_after_set_up(tmp_path: Path
     """On another portfolio than the one that set-up plays."""
     rebalance("compile")
     assert "nothing to do" in rebalance("compile").stdout
+    compiled = json.loads((folders()[0][0].parent / made.NOTE).read_text(encoding="utf-8"))["kernels"]
+    for kernel in ("risk_inference._draw_twice", "sharpe_inference._draw_studentised"):  # of a report's intervals
+        assert f"backtests.evaluation.{kernel}" in compiled
     for words in (["trades", str(FILE)], ["backtest", str(FILE), "--policy", "threshold"]):
         done = rebalance(*words, "--reports", str(tmp_path))
         assert "compiling" not in done.stderr.lower()
