@@ -151,7 +151,10 @@ def _record(found: Found, played: Mapping[str, Backtest]) -> None:
     figures = {metric: evidence.figures(metric) for metric in ("loss", "growth")}
     for name, one in measured.items():
         own: dict[str, Estimate] = {metric: figures[metric][name] for metric in figures}
-        own |= slow_figures(one, limited=has_shown_its_limit(played[name]), level=LEVEL)
+        own |= {
+            metric: each if isinstance(each, Estimate) else Estimate(0.0, 0.0, 0.0, LEVEL)  # it never traded
+            for metric, each in slow_figures(one, limited=has_shown_its_limit(played[name]), level=LEVEL).items()
+        }
         own["volatility"] = risk_with_error(one.net, YEAR, waves=WAVES, level=LEVEL)["volatility"]
         own["sharpe"] = sharpe_with_error(one.net - one.cash, YEAR, level=LEVEL)
         for figure in FIGURES:

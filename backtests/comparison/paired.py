@@ -60,7 +60,7 @@ class PairedBacktests:
     @cached_property
     def intervals(self) -> Mapping[str, Mapping[str, Interval]]:
         """By metric and policy: the figure with its interval, in the unit of the record, or why there is none."""
-        return intervals(self.backtests, self.evidence, self._drawdowns)
+        return intervals(self.backtests, self.benchmark, self.evidence, self._drawdowns)
 
     @cached_property
     def pairs(self) -> Mapping[str, Pair]:

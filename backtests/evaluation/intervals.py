@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.estimates import Estimate, NotAvailable, or_why_not
 from backtests.evaluation.evidence import Evidence
-from backtests.evaluation.metrics import Metric
+from backtests.evaluation.metrics import Measured, Metric
 from backtests.evaluation.risk_inference import (
     checked_history,
     in_range,
@@ -22,6 +23,7 @@ from backtests.evaluation.risk_inference import (
     twice_drawn_drawdowns,
 )
 from backtests.evaluation.sharpe_inference import SharpeEstimate
+from backtests.evaluation.slow_figures import SLOW, slow_figures
 from research.arrays import Array, frozen
 
 Interval = Estimate | NotAvailable
@@ -30,18 +32,20 @@ METHODS: Mapping[str, str] = {  # how the interval of a metric is found
     "loss": "three cosine waves (Müller 2014), in logarithms",
     "growth": "stationary bootstrap, percentiles",
     "sharpe": "Lo (2002), with autocorrelation",
-    "volatility": "six cosine waves (Müller 2014), in logarithms",
-    "cvar95": "six cosine waves (Müller 2014), in logarithms, for another history",
+    **dict.fromkeys(SLOW, "three cosine waves (Müller 2014), in logarithms"),
+    "volatility": "three cosine waves (Müller 2014), in logarithms",
+    "cvar95": "three cosine waves (Müller 2014), in logarithms, for another history",
     "max_drawdown": f"stationary bootstrap of a stationary bootstrap, {MOST_DRAWS:,} draws at most",
 }
 
 
 def intervals(
-    played: Mapping[str, Backtest], evidence: Evidence, drawdowns: Array | NotAvailable
+    played: Mapping[str, Backtest], benchmark: Benchmark, evidence: Evidence, drawdowns: Array | NotAvailable
 ) -> dict[str, dict[str, Interval]]:
     """By metric of `METHODS` and by policy: the figure with its interval, in the unit of the record, or why not.
 
     played    : backtests by name, all on the same days.
+    benchmark : what they are measured by.
     evidence  : of the same policies.
     drawdowns : as `drawn_drawdowns` gives them.
     """
@@ -53,6 +57,9 @@ def intervals(
         if isinstance(ratio, NotAvailable):
             found["sharpe"][name] = ratio
         returns, year, level = one.net_returns, one.periods_per_year, evidence.level
+        limited = bool(evidence.losses.known[k])
+        for metric, each in slow_figures(Measured(one, benchmark), limited=limited, level=level).items():
+            found[metric][name] = each
         risk = or_why_not(partial(risk_with_error, returns, year, level=level))
         found["volatility"][name] = risk if isinstance(risk, NotAvailable) else risk["volatility"]
         found["cvar95"][name] = or_why_not(partial(predicted_cvar, returns, level=level))

@@ -189,7 +189,7 @@ NAMED_AFTER = ("Sharpe", "Sortino", "Calmar", "Omega", "Ulcer", "Gaussian")  # w
 CONFIDENCE = "confidence interval"
 PREDICTIVE = "range expected in another such period"
 ITS_OWN = "a description of this sample"
-REPLAY = "a fact of this sample, which varies only where the policy is run again on other markets"
+COUNT = "a count of this test"
 
 
 @dataclass(frozen=True)
@@ -316,31 +316,31 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             "tracking_error", "Tracking error, strategic", "% a year", 100.0, short="tracking", of_portfolio=True,
-            of=lambda m: tracking_error(m.active, m.periods_per_year), no_interval=REPLAY,
+            of=lambda m: tracking_error(m.active, m.periods_per_year), interval=CONFIDENCE,
         ),
         Metric(
             "tracking_error_own", "Tracking error, own target", "% a year", 100.0,
-            of=lambda m: tracking_error(m.active_own, m.periods_per_year), no_interval=REPLAY,
+            of=lambda m: tracking_error(m.active_own, m.periods_per_year), interval=CONFIDENCE,
         ),
         Metric(
             "days_outside", "Days outside ranges", "%", 100.0, 1, of_portfolio=True, of=days_outside,
-            no_interval=REPLAY,
+            no_interval=COUNT,
         ),
         Metric(
             "turnover", "Turnover, one-way", "% a year", 100.0, 1, short="turnover",
-            of=lambda m: float(m.backtest.turnover.sum()) / m.years, no_interval=REPLAY,
+            of=lambda m: float(m.backtest.turnover.sum()) / m.years, interval=CONFIDENCE,
         ),
         Metric(
             "trades", "Orders", "a year", digits=1, short="orders",
-            of=lambda m: float(m.traded.sum()) / m.years, no_interval=REPLAY,
+            of=lambda m: float(m.traded.sum()) / m.years, no_interval=COUNT,
         ),
         Metric(
             "trading_days", "Rebalancing days", "a year", digits=1, short="days",
-            of=lambda m: float(m.traded.any(axis=1).sum()) / m.years, no_interval=REPLAY,
+            of=lambda m: float(m.traded.any(axis=1).sum()) / m.years, no_interval=COUNT,
         ),
         Metric(
             "cost", "Cost", "bp a year", short="cost",
-            of=lambda m: float(m.backtest.cost_rate.sum()) / m.years * BPS, no_interval=REPLAY,
+            of=lambda m: float(m.backtest.cost_rate.sum()) / m.years * BPS, interval=CONFIDENCE,
         ),
         Metric(
             "opening_cost", "Initial investment cost", "bp once", digits=1,

@@ -2,8 +2,8 @@
 
 Risk has a long memory: where GARCH variance takes two months to calm down (alpha + beta 0.98), a bootstrap in blocks
 of 20 days gives 95 % intervals of volatility that hold the true one in 63 to 70 % of histories of four to eight years,
-and calls equal volatilities different in 29 to 32 %. Errors from the slowest waves of a series alone, with as few
-degrees of freedom as there are waves, give 88 to 91 % and 5 to 8 %; at 0.94 or without memory, 94 to 96 % and 5 to 6 %.
+and calls equal volatilities different in 29 to 32 %. Errors come from the slowest waves of a series alone, with as few
+degrees of freedom as there are waves (`backtests.evaluation.slow_waves`; docs/evidence.md has what they cover).
 """
 
 import math
@@ -15,33 +15,16 @@ from numpy.typing import ArrayLike
 from backtests.evaluation.block_draws import HOUSE, Resampling, geometric_lengths, length_of
 from backtests.evaluation.estimates import Estimate, EstimateWithTest
 from backtests.evaluation.sharpe_inference import check_level, checked_series
+from backtests.evaluation.slow_waves import WAVES, wave_error
 from research.arguments import check_positive, is_whole, refuse
 from research.arrays import Array, Rows
 from research.compiled import compiled
 from research.errors import DataError
 from research.risk import cvar, max_drawdown, nav_path, volatility
 
-WAVES = 6  # Student's quantile is then a quarter above the normal one: what honesty about slow variances costs
-LEAST = 250  # observations: the shortest of six waves is then four months long
+LEAST = 250  # observations: the shortest of three waves is then eight months long
 TAIL = 0.95  # level of CVaR
 SAME = 1e-12  # of the largest return: series that differ by less are one
-
-
-def wave_error(influence: Array, waves: int = WAVES) -> float:
-    """Standard error of the mean of a series, from its first cosine transforms; it has `waves` degrees of freedom.
-
-    sqrt(mean over j of Λ_j² / T), Λ_j = sqrt(2 / T) Σ cos(π j (t − 1/2) / T) x_t for j = 1 … waves.
-
-    influence : (T,) of each period on the estimate; its mean does not matter.
-    waves     : number of transforms: few are honest where a series has a long memory, many are sharper where not.
-    Source    : Müller (2014), HAC corrections for strongly autocorrelated time series, Journal of Business and Economic
-                Statistics 32(3), section 3; Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for
-                practice, the same journal 36(4), equation 9 (equal-weighted cosines).
-    """
-    periods = len(influence)
-    angles = math.pi * (np.arange(periods) + 0.5) / periods
-    transforms = np.array([np.cos(j * angles) @ influence for j in range(1, waves + 1)]) * math.sqrt(2.0 / periods)
-    return math.sqrt(float(np.mean(transforms**2)) / periods)
 
 
 def risk_with_error(

@@ -11,8 +11,8 @@ from backtests.evaluation.risk_inference import (
     risk_difference,
     risk_with_error,
     twice_drawn_drawdowns,
-    wave_error,
 )
+from backtests.evaluation.slow_waves import wave_error
 from research.errors import ConfigError, DataError
 from research.risk import cvar, max_drawdown, nav_path, volatility
 from research.risk.models import GBM, Garch
@@ -44,7 +44,7 @@ def test_the_error_of_a_mean_is_right_on_average() -> None:
     for t in range(1, 350):
         slow[:, t] += 0.5 * slow[:, t - 1]
     for series, variance in ((noise, 1.0), (slow, 4.0)):
-        squares = [wave_error(row[50:]) ** 2 for row in series]
+        squares = [wave_error(row[50:], 6) ** 2 for row in series]
         assert np.mean(squares) == pytest.approx(variance / 300, rel=0.06)
 
 
@@ -80,7 +80,7 @@ def test_equal_risks_are_called_different_as_often_as_the_level_says(model: GBM 
 
 def test_a_planted_difference_is_found_with_its_sign() -> None:
     x, y = days(1_000), days(1_000, seed=1)
-    there, back = risk_difference(1.5 * x, y, 252), risk_difference(y, 1.5 * x, 252)
+    there, back = risk_difference(3.0 * x, y, 252), risk_difference(y, 3.0 * x, 252)
     for metric in ("volatility", "cvar95"):
         assert there[metric].p < 0.01
         assert there[metric].lower > 0.0
