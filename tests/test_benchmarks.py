@@ -1,6 +1,7 @@
 """What the benchmarks time is one job: the same trades if they are free, and vectorbt's own convention if not.
 
-The best point is one point, whoever finds it. A cluster's results are those of one worker.
+The best point is one point, whoever finds it. A cluster's results are those of one worker. The figures of curves that
+both have are the same figures.
 
 bt is held to the same by the benchmark itself, with which it is installed.
 """
@@ -112,3 +113,9 @@ def test_a_cluster_gives_the_bits_of_one_worker_though_one_of_its_workers_is_kil
     found = cluster.simulate(workers=3, parts=40)
     assert found.equal
     assert found.ahead <= tasks.AHEAD * 3
+
+
+def test_figures_of_curves_that_both_have_are_those_of_vectorbt() -> None:
+    from benchmarks import curves
+
+    assert curves.agreement(*curves.curves(9)) < 1e-9
