@@ -33,7 +33,7 @@ MULTIPLES = 64  # costs that a setup keeps: grids have few, and a sample may hav
 class Setup:
     """A market, what trading on it costs, and what its policies are judged by.
 
-    name : by which a plan calls it.  strategic : the static target that J and tracking error are measured against.
+    name : by which a plan calls it.  strategic : the target that J and tracking error are measured against.
     start : first day of the test, where a configuration names no other.  lag : sessions, likewise.
     nav : wealth before the opening trade, currency; figures are given for a wealth of 1.
     tracking_penalty : price of squared tracking error in J.
@@ -231,7 +231,7 @@ def prepare_sweep(
     for setup in used.values():
         setup.times(max(plan.cost_multiples))  # says which cost is too high
     firsts = {(name, start): setup.first(start) for name, setup in used.items() for start in plan.days}
-    strategic = {name: target_path(setup.strategic, setup.market) for name, setup in used.items()}
+    strategic = {name: _strategic_path(setup, firsts) for name, setup in used.items()}
     _check_games(used, plan, firsts, strategic)
     for name, setup in used.items():
         earliest = min(row for (of, _), row in firsts.items() if of == name)
@@ -245,6 +245,12 @@ def prepare_sweep(
         strategic=strategic,
         cvar95=cvar95,
     )
+
+
+def _strategic_path(setup: Setup, firsts: Mapping[tuple[str, Start], int]) -> TargetPath:
+    """What J is measured against: of an allocation with a window, from the earliest opening trade on."""
+    earliest = min(row for (name, _), row in firsts.items() if name == setup.name)
+    return target_path(setup.strategic, setup.market, start=earliest if setup.strategic.window else 0)
 
 
 def _check_games(
