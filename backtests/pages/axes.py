@@ -1,6 +1,6 @@
 """Which rule, which target: the words and cells of the two tables, and their numbers as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ Block = dict[str, Any]
 NAME = "Which rule, which target"
 NONE = "not available"
 RULE_HEADS = ("loss J", "cost", "tracking", f"{1.0 - SIZE:.0%} set".replace("%", " %"))
+WORDS = (RULE_HEADS[-1], "verdict")  # columns of words
 TARGET_HEADS = ("figure", "difference", "Holm p", "verdict", "detectable")
 
 
@@ -76,6 +77,7 @@ def _rules(grid: RuleGrid, styles: Mapping[str, LineStyle]) -> Block:
             f"{percent(1.0 - SIZE, 0)} model confidence set of the rules on daily J."
         ),
         "heads": RULE_HEADS,
+        "words": WORDS,
         "targets": list(grid.targets),
         "rows": rows,
         "note": (
@@ -89,10 +91,10 @@ def _rules(grid: RuleGrid, styles: Mapping[str, LineStyle]) -> Block:
 
 def _rule_cells(grid: RuleGrid, rule: str, target: str) -> list[Block]:
     if (rule, target) in grid.missing:
-        return [_cell("–") for _ in RULE_HEADS]
+        return _dashes(RULE_HEADS)
     s, best = grid.scores[rule, target], grid.best[target]
     standing = "in the set" if rule in best.members else "outside"
-    shown = _cell("lowest", text=True) if rule == best.rule else _cell(standing, f"p {best.p[rule]:.3f}", text=True)
+    shown = _cell("lowest", text=True) if rule == best.rule else _cell(standing, _p_words(best.p[rule]), text=True)
     loss, cost = (METRICS[key].text(s[key]) for key in ("loss", "cost"))
     tracking = METRICS["tracking_loss"].text(s["loss"] - s["cost"])
     return [
@@ -131,6 +133,7 @@ def _targets(compared: ComparedTargets, grid: RuleGrid, comparison: "Comparison"
             "probability of 80 %."
         ),
         "heads": TARGET_HEADS,
+        "words": WORDS,
         "targets": list(names),
         "rows": rows,
         "note": _target_note(compared),
@@ -151,13 +154,13 @@ def _because(compared: ComparedTargets, comparison: "Comparison") -> str:
 
 def _target_cells(metric: Metric, figure: TargetFigure | None, match: Match | None) -> list[Block]:
     if figure is None:
-        return [_cell(NONE), *(_cell("–") for _ in TARGET_HEADS[1:])]
+        return [_cell(NONE), *_dashes(TARGET_HEADS[1:])]
     first = _figure_cell(metric, figure)
     if match is not None:
         first["below"] += _match_words(match)
     d, shown = figure.difference, metric.difference
     if d is None or figure.detectable is None:
-        return [first, _cell("not tested"), *(_cell("–") for _ in TARGET_HEADS[2:])]
+        return [first, _cell("not tested"), *_dashes(TARGET_HEADS[2:])]
     return [
         first,
         _cell(shown.text(d.value, signed=True), _interval(d, shown)),
@@ -223,9 +226,17 @@ def _chosen_words(axes: TwoAxes) -> str:
     if axes.may_change:
         return axes.chosen.sentence
     return (
-        "The recommendation stays on the strategic target, since the file does not say `target: may_change`. If it "
+        "The recommendation stays on the strategic target, since the file does not say “target: may_change”. If it "
         f"did: {axes.chosen.sentence}"
     )
+
+
+def _p_words(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+
+
+def _dashes(heads: Sequence[str]) -> list[Block]:
+    return [_cell("–", text=head in WORDS) for head in heads]
 
 
 def _cell(words: str, *below: str, best: bool = False, text: bool = False) -> Block:
