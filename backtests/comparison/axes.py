@@ -67,14 +67,16 @@ def two_axes(
     backtests   : of each.
     scores      : of each, by `benchmark`.
     recommended : the policy under whose rule targets are compared, if this can be moved onto all of them; or None.
-    reference   : the one whose rule takes its place where it cannot.
+    reference   : the one whose rule takes its place where it cannot; and where the target may change, since it is then
+                  chosen before the rule, and by nothing that was chosen in this test.
     resampling  : of the days.
     """
     if len(targets_of(portfolio, fitted)) == 1:
         return None
     grid = rule_grid(portfolio, benchmark, fitted, backtests, scores, resampling)
     try:
-        compared = compare_targets(grid, comparing_rule(grid, portfolio, (recommended, reference)))
+        preferred = (reference,) if portfolio.target_may_change else (recommended, reference)
+        compared = compare_targets(grid, comparing_rule(grid, portfolio, preferred))
     except (ConfigError, DataError) as error:
         return TwoAxes(grid, None, str(error), portfolio.target_may_change)
     return TwoAxes(grid, compared, "", portfolio.target_may_change)

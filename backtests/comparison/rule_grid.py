@@ -77,7 +77,7 @@ class RuleGrid:
         return {rule: s for (rule, on), s in self.scores.items() if on == target}
 
     def candidates(self, target: str) -> dict[str, Score]:
-        """By policy of the file that holds this target, its figures against the target's own path."""
+        """By policy of the file that holds this target, its figures against the target's own path; of equal ones one."""
         return {name: self.scores[cell] for cell, name in self.policies.items() if cell[1] == target}
 
     def everywhere(self) -> tuple[str, ...]:

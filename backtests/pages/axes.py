@@ -144,9 +144,12 @@ def _because(compared: ComparedTargets, comparison: "Comparison") -> str:
     """Why targets are compared under this rule, in words."""
     grid, recommended = comparison.axes.grid, comparison.recommendation.policy  # type: ignore[union-attr]
     names = {policy: rule for (rule, _), policy in grid.policies.items()}
-    if names.get(recommended or "") == compared.rule:
+    may_change = comparison.portfolio.target_may_change
+    if names.get(recommended or "") == compared.rule and not may_change:
         return ", the recommended rule"
     instead = "" if recommended is None else f", since {recommended} cannot be moved to every target"
+    if may_change:
+        instead = ": a target that may change is chosen before the rule"
     if names.get(comparison.reference) == compared.rule:
         return f", the reference{instead}"
     return f", the simplest rule that every target can have{instead}"
@@ -226,8 +229,8 @@ def _chosen_words(axes: TwoAxes) -> str:
     if axes.may_change:
         return axes.chosen.sentence
     return (
-        "The recommendation stays on the strategic target, since the file does not say “target: may_change”. If it "
-        f"did: {axes.chosen.sentence}"
+        "The recommendation stays on the strategic target, since the file does not say “target: may_change”. By these "
+        f"figures alone: {axes.chosen.sentence}"
     )
 
 

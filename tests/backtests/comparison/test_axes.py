@@ -185,6 +185,15 @@ def test_targets_are_compared_under_the_recommended_rule_or_the_reference_or_the
         comparing_rule(without, portfolio, ("quarterly",))
 
 
+def test_a_target_that_may_change_is_chosen_under_the_reference_whatever_is_recommended(comparison: Comparison) -> None:
+    may = replace(comparison, portfolio=replace(comparison.portfolio, target_may_change=True))
+    for policy in ("threshold", "hrp_threshold", None):
+        again = replace(may, recommendation=replace(may.recommendation, policy=policy)).axes
+        assert again is not None
+        assert again.compared is not None
+        assert (again.compared.rule, again.may_change) == ("quarterly", True)
+
+
 def test_figures_of_targets_are_those_of_their_backtests(comparison: Comparison, axes: TwoAxes) -> None:
     compared = axes.compared
     assert compared is not None

@@ -143,7 +143,7 @@ def test_the_sheet_says_whether_the_target_may_change(page: str, comparison: Com
     assert axes.chosen is not None
     said = html.unescape(section(page))
     assert "stays on the strategic target, since the file does not say “target: may_change”" in said
-    assert f"If it did: {axes.chosen.sentence}" in said
+    assert f"By these figures alone: {axes.chosen.sentence}" in said
     may = replace(comparison, portfolio=replace(comparison.portfolio, target_may_change=True))
     block = axes_block(may, {})
     assert block is not None
