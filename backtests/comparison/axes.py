@@ -17,7 +17,7 @@ from research.errors import ConfigError, DataError
 from research.portfolio import Portfolio
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TwoAxes:
     """Which rule, and which target.
 
@@ -46,6 +46,11 @@ class TwoAxes:
     def chosen(self) -> ChosenTarget | None:
         """The target of the procedure for files with `target: may_change`; None where targets are not compared."""
         return None if self.compared is None else chosen_target(self.compared)
+
+    def __repr__(self) -> str:
+        """Both tables."""
+        targets = f"Targets are not compared: {self.why_not}" if self.compared is None else repr(self.compared)
+        return f"{self.grid!r}\n\n{targets}"
 
 
 def two_axes(

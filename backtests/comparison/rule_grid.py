@@ -47,7 +47,7 @@ class BestRule:
     p: Mapping[str, float]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RuleGrid:
     """Rules × targets, on the same days, costs and lag.
 
@@ -77,7 +77,7 @@ class RuleGrid:
         return {rule: s for (rule, on), s in self.scores.items() if on == target}
 
     def candidates(self, target: str) -> dict[str, Score]:
-        """By policy of the file that holds this target, its figures against the target's own path; of equal ones one."""
+        """By policy of the file that holds this target, its figures against its own path; of equal ones the first."""
         return {name: self.scores[cell] for cell, name in self.policies.items() if cell[1] == target}
 
     def everywhere(self) -> tuple[str, ...]:
@@ -112,6 +112,10 @@ class RuleGrid:
                 | {"p": best.p[rule], "in_set": rule in best.members, "best": rule == best.rule}
             )
         return pd.DataFrame(rows).set_index(["rule", "target"])
+
+    def __repr__(self) -> str:
+        """The table."""
+        return self.table.to_string(float_format="{:.4g}".format)
 
 
 def targets_of(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> dict[str, Allocation]:

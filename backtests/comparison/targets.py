@@ -33,7 +33,7 @@ BESIDE = ("turnover", "cost")  # metrics that are shown of each target, and not 
 NOT_TESTED = "shown as it was in this test"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ComparedTargets:
     """The targets of a grid under one rule, on the same days.
 
@@ -67,6 +67,10 @@ class ComparedTargets:
             for target, figure in by_target.items()
         ]
         return pd.DataFrame(rows, dtype=object).set_index(["measure", "target"])
+
+    def __repr__(self) -> str:
+        """The table without its reasons."""
+        return self.table.drop(columns=["no_interval", "no_test"]).to_string(float_format="{:.4g}".format, na_rep="")
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,9 @@ def test_the_sheet_says_whether_the_target_may_change(page: str, comparison: Com
     may = replace(comparison, portfolio=replace(comparison.portfolio, target_may_change=True))
     block = axes_block(may, {})
     assert block is not None
-    assert block["chosen"] == axes.chosen.sentence
+    assert block["chosen"].startswith("Keep the strategic target: no other has")
+    assert "under quarterly" in block["chosen"]
+    assert "(each quarter, to target), the reference: a target that may change is" in block["targets"]["caption"]
 
 
 def test_several_targets_with_harmful_names_fit_a_telephone(portfolio: Portfolio, tmp_path: Path) -> None:
