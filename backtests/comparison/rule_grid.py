@@ -15,12 +15,16 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.candidates import Fitted, backtest_candidate, tuning_setup
+from backtests.comparison.paired import has_shown_its_limit
 from backtests.comparison.tuning import tune
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.evidence import ConfidenceSet, confidence_set
+from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.evidence import LOSS
+from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score, score
+from backtests.evaluation.slow_waves import SlowMeans, confidence_set
 from research.allocation import Allocation, TargetPath
 from research.errors import ConfigError, DataError, PolicyError
 from research.portfolio import Portfolio
@@ -30,6 +34,7 @@ from research.rules.protocol import allocation_name, held_by, long_name
 
 STRATEGIC = "strategic"  # the name of the strategic target
 SIZE = 0.10  # of the confidence sets
+LEVEL = 0.95  # of the intervals of J
 Cell = tuple[str, str]  # rule, target
 
 
@@ -38,13 +43,15 @@ class BestRule:
     """The rule of lowest J on one target, and those that are not significantly different from it.
 
     rule    : its name.
-    members : the model confidence set of the rules on daily J, the best among them.
+    members : the model confidence set of the rules on J, the best among them.
     p       : of belonging to it, by rule.
+    losses  : J of each rule with its interval, bp a year.
     """
 
     rule: str
     members: tuple[str, ...]
     p: Mapping[str, float]
+    losses: Mapping[str, Estimate]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,27 +94,29 @@ class RuleGrid:
     @cached_property
     def best(self) -> Mapping[str, BestRule]:
         """By target, its best rule."""
-        found = {}
-        for target in self.targets:
-            scores = self.on(target)
-            if scores:
-                columns = np.column_stack([s.losses for s in scores.values()])
-                found[target] = _best(scores, confidence_set(columns, size=SIZE, resampling=self.resampling))
-        return found
+        return {target: _best(self.on(target), self.slow_losses(target)) for target in self.targets}
+
+    def slow_losses(self, target: str) -> SlowMeans:
+        """J of the rules on one target, in the order of `on`, with what is not known of it."""
+        shown = [has_shown_its_limit(self.backtests[rule, target]) for rule in self.on(target)]
+        columns = np.column_stack([s.losses for s in self.on(target).values()])
+        return SlowMeans.of(columns, shown, METRICS[LOSS].rounding or 0.0)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """A row a rule and target that were played together.
 
-        Columns : policy of the file or "", loss, cost and tracking_loss in bp a year, tracking_error and turnover as
-                  fractions a year, p and in_set of the 90 % confidence set of the target, and best.
+        Columns : policy of the file or "", loss with lower and upper (infinite where the test holds too few episodes to
+                  know it), cost and tracking_loss in bp a year, tracking_error and turnover as fractions a year, p and
+                  in_set of the 90 % confidence set of the target, and best.
         """
         rows = []
         for (rule, target), s in self.scores.items():
             best = self.best[target]
             rows.append(
                 {"rule": rule, "target": target, "policy": self.policies.get((rule, target), "")}
-                | {"loss": s["loss"], "cost": s["cost"], "tracking_loss": s["loss"] - s["cost"]}
+                | {"loss": s[LOSS], "lower": best.losses[rule].lower, "upper": best.losses[rule].upper}
+                | {"cost": s["cost"], "tracking_loss": s[LOSS] - s["cost"]}
                 | {"tracking_error": s["tracking_error"], "turnover": s["turnover"]}
                 | {"p": best.p[rule], "in_set": rule in best.members, "best": rule == best.rule}
             )
@@ -228,8 +237,9 @@ def _moved(portfolio: Portfolio, name: str, fitted: Fitted, allocation: Allocati
     return moved
 
 
-def _best(scores: Mapping[str, Score], found: ConfidenceSet) -> BestRule:
-    names = list(scores)
+def _best(scores: Mapping[str, Score], slow: SlowMeans) -> BestRule:
+    names, found = list(scores), confidence_set(slow, SIZE)
     members = tuple(name for name, included in zip(names, found.included, strict=True) if included)
-    lowest = min(names, key=lambda name: scores[name]["loss"])
-    return BestRule(lowest, members, dict(zip(names, found.p.tolist(), strict=True)))
+    lowest = min(names, key=lambda name: scores[name][LOSS])
+    losses = {name: slow.figure(k, LEVEL) for k, name in enumerate(names)}
+    return BestRule(lowest, members, dict(zip(names, found.p.tolist(), strict=True)), losses)

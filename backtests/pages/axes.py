@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from backtests.comparison.axes import TwoAxes
-from backtests.comparison.rule_grid import SIZE, STRATEGIC, RuleGrid
+from backtests.comparison.rule_grid import LEVEL, SIZE, STRATEGIC, RuleGrid
 from backtests.comparison.targets import BESIDE, ComparedTargets
 from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.metrics import METRICS, Column, Metric
@@ -72,9 +72,9 @@ def _rules(grid: RuleGrid, styles: Mapping[str, LineStyle]) -> Block:
     notes = [f"{rule} on {target}: {why}" for (rule, target), why in grid.missing.items()]
     return {
         "caption": (
-            "Which rule: rebalancing loss J of each rule against the path of the target that it follows, bp a year; "
-            "in bold the lowest of a target. In the set: not significantly different from the lowest, in the "
-            f"{percent(1.0 - SIZE, 0)} model confidence set of the rules on daily J."
+            "Which rule: rebalancing loss J of each rule against the path of the target that it follows, bp a year, "
+            f"with {percent(LEVEL, 0)} intervals; in bold the lowest of a target. In the set: not significantly "
+            f"different from the lowest, in the {percent(1.0 - SIZE, 0)} model confidence set of the rules."
         ),
         "heads": RULE_HEADS,
         "words": WORDS,
@@ -98,7 +98,7 @@ def _rule_cells(grid: RuleGrid, rule: str, target: str) -> list[Block]:
     loss, cost = (METRICS[key].text(s[key]) for key in ("loss", "cost"))
     tracking = METRICS["tracking_loss"].text(s["loss"] - s["cost"])
     return [
-        _cell(loss, best=rule == best.rule),
+        _cell(loss, best.losses[rule].interval(METRICS["loss"].digits), best=rule == best.rule),
         _cell(cost),
         _cell(tracking),
         shown,

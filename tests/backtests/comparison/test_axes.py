@@ -9,13 +9,16 @@ import pytest
 from backtests.comparison.axes import TwoAxes
 from backtests.comparison.candidates import Fitted, backtest_candidate
 from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.paired import has_shown_its_limit
 from backtests.comparison.rule_grid import STRATEGIC, rule_grid
 from backtests.comparison.targets import chosen_target, compare_targets, comparing_rule
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark, losses
 from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.evidence import Difference, confidence_set
+from backtests.evaluation.evidence import Difference
+from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import score
+from backtests.evaluation.slow_waves import SlowMeans, confidence_set
 from backtests.evaluation.target_inference import CERTAIN
 from backtests.sweeps import threshold
 from research.accounting import Hold, Trade, View, Why
@@ -101,8 +104,10 @@ def test_the_best_rule_of_a_target_leads_its_confidence_set(axes: TwoAxes) -> No
     for target, best in axes.grid.best.items():
         scores = axes.grid.on(target)
         assert best.rule == min(scores, key=lambda rule: scores[rule]["loss"])
-        found = confidence_set(np.column_stack([s.losses for s in scores.values()]), resampling=Resampling(reps=400))
-        assert best.p == dict(zip(scores, found.p.tolist(), strict=True))
+        shown = [has_shown_its_limit(axes.grid.backtests[rule, target]) for rule in scores]
+        slow = SlowMeans.of(np.column_stack([s.losses for s in scores.values()]), shown, METRICS["loss"].rounding)
+        assert best.p == dict(zip(scores, confidence_set(slow).p.tolist(), strict=True))
+        assert best.losses == {rule: slow.figure(k, 0.95) for k, rule in enumerate(scores)}
         assert best.rule in best.members
         column = axes.rules.xs(target, level="target")
         assert column.index[column["best"]].tolist() == [best.rule]
