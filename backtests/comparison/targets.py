@@ -22,15 +22,14 @@ from backtests.comparison.rule_grid import STRATEGIC, RuleGrid
 from backtests.engine.result import Backtest
 from backtests.evaluation.evidence import Difference
 from backtests.evaluation.scores import Score
-from backtests.evaluation.target_inference import CERTAIN, TargetEvidence, TargetFigure, target_evidence
+from backtests.evaluation.slow_waves import SlowMeans
+from backtests.evaluation.target_inference import CERTAIN, TargetEvidence, target_evidence
 from backtests.wording import listed, number, percent
 from research.errors import ConfigError
 from research.portfolio import Portfolio
+from research.risk.measures import BPS
 from research.risk.utility import RISK_AVERSION
 from research.rules.protocol import complexity
-
-BESIDE = ("turnover", "cost")  # metrics that are shown of each target, and not tested
-NOT_TESTED = "shown as it was in this test"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,15 +54,9 @@ class ComparedTargets:
         Columns : value, lower, upper, difference, difference_lower, difference_upper, p, p_holm, verdict, detectable
                   (None where there is none), and no_interval and no_test: why there is none, or "".
         """
-        figures = dict(self.evidence.figures)
-        for key in BESIDE:
-            figures[key] = {
-                target: TargetFigure(s[key], None, None, None, NOT_TESTED, NOT_TESTED)
-                for target, s in self.scores.items()
-            }
         rows: list[dict[str, object]] = [
             {"measure": measure, "target": target, **figure.record()}
-            for measure, by_target in figures.items()
+            for measure, by_target in self.evidence.figures.items()
             for target, figure in by_target.items()
         ]
         return pd.DataFrame(rows, dtype=object).set_index(["measure", "target"])
@@ -128,9 +121,20 @@ def compare_targets(grid: RuleGrid, rule: str, risk_aversion: float = RISK_AVERS
         one.market.cash[one.first + 1 :],
         span_days=float((one.dates[-1] - one.dates[0]).days),
         periods_per_year=one.periods_per_year,
+        slow=_traded(played),
         risk_aversion=risk_aversion,
     )
     return ComparedTargets(rule, played, scores, found)
+
+
+def _traded(played: Mapping[str, Backtest]) -> dict[str, SlowMeans]:
+    """Turnover, fraction a year, and cost, bp a year, of each backtest, with what is not known of them."""
+    traded = [len(b.booked) > 0 for b in played.values()]
+    daily = {
+        "turnover": [b.turnover * b.periods_per_year for b in played.values()],
+        "cost": [b.cost_rate * (b.periods_per_year * BPS) for b in played.values()],
+    }
+    return {key: SlowMeans.of(np.column_stack(columns), traded) for key, columns in daily.items()}
 
 
 def chosen_target(compared: ComparedTargets) -> ChosenTarget:

@@ -6,6 +6,7 @@ of power utility, and growth at equal volatility. Intervals and tests are those 
 growth, certainty equivalent : one paired bootstrap of the days, the draws of all of a comparison's intervals.
 Sharpe ratio                 : percentiles of the same draws; the difference by Ledoit and Wolf (2008).
 volatility                   : from the slowest waves of the series (`risk_inference`), for a long memory of risk.
+turnover, cost               : from the slowest waves of their days (`slow_waves`), since trades come in episodes.
 maximum drawdown             : a predictive range. A history has no true drawdown, so no difference of two is tested.
 
 In 500 histories of eight years each of independent, GARCH and regime-switching days, 95 % intervals of a difference
@@ -24,6 +25,7 @@ from backtests.evaluation.evidence import Difference, Evidence, half_width, holm
 from backtests.evaluation.metrics import METRICS, Metric
 from backtests.evaluation.risk_inference import predicted_drawdown, risk_difference, risk_with_error
 from backtests.evaluation.sharpe_inference import detectable_difference, ledoit_wolf
+from backtests.evaluation.slow_waves import SlowMeans
 from research.arrays import Array
 from research.errors import DataError
 from research.risk import growth, nav_path, volatility
@@ -46,6 +48,8 @@ MEASURES: Mapping[str, Metric] = {  # in the order of a table
         METRICS["max_drawdown"],
         Metric(CERTAIN, "Certainty equivalent", "% a year", 100.0, lower_is_better=False, rounding=1e-11),
         Metric(MATCHED, "CAGR at equal volatility", "% a year", 100.0, lower_is_better=False, rounding=1e-11),
+        METRICS["turnover"],
+        METRICS["cost"],
     )
 }
 TESTED = {  # columns of a record, and what of a `Difference` they hold
@@ -158,6 +162,7 @@ def target_evidence(
     *,
     span_days: float,
     periods_per_year: float,
+    slow: Mapping[str, SlowMeans] | None = None,
     risk_aversion: float = RISK_AVERSION,
 ) -> TargetEvidence:
     """Figures of K targets with intervals, and their paired differences to the first.
@@ -167,6 +172,7 @@ def target_evidence(
     cash             : (D,) simple returns of cash, fraction.
     span_days        : calendar days from the close before the first return to the last.
     periods_per_year : by which figures are annualised.
+    slow             : turnover and cost of the targets, a year, by the keys of `MEASURES`.
     risk_aversion    : γ of the certainty equivalent.
     Raises           : ConfigError for a γ that is none; DataError as `paired_evidence` does.
     """
@@ -182,6 +188,7 @@ def target_evidence(
             "max_drawdown": _drawdown(series),
             CERTAIN: _certain(series, risk_aversion),
             MATCHED: matched,
+            **{measure: _slow(series, measure, means) for measure, means in (slow or {}).items()},
         },
         matches,
         unmatched,
@@ -200,7 +207,7 @@ def _of_evidence(evidence: Evidence, measure: str) -> dict[str, TargetFigure]:
     draws, base, found = evidence.draws[measure], evidence.names.index(evidence.reference), {}
     for k, name in enumerate(evidence.names):
         d, error = differences.get(name), float(np.std(draws[:, k] - draws[:, base]))
-        found[name] = _figure(figures[name].value, figures[name], d, error)
+        found[name] = _figure(figures[name].value, figures[name], None if d is None else replace(d, error=error))
     return found
 
 
@@ -216,7 +223,7 @@ def _certain(series: _Series, risk_aversion: float) -> dict[str, TargetFigure]:
         name: _figure(
             float(values[k]),
             Estimate(float(values[k]), float(lower[k]), float(upper[k]), series.level),
-            *tested.get(name, ()),
+            tested.get(name),
         )
         for k, name in enumerate(series.names)
     }
@@ -249,14 +256,14 @@ def _matched(series: _Series) -> tuple[dict[str, TargetFigure], dict[str, Match]
     if not matches:
         return {}, matches, unmatched
     tested = _tested(series, MATCHED, np.array(differences), np.column_stack(draws), list(matches))
-    found = {name: _figure(value, intervals[name], *tested[name]) for name, value in values.items()}
+    found = {name: _figure(value, intervals[name], tested[name]) for name, value in values.items()}
     return found, matches, unmatched
 
 
 def _tested(
     series: _Series, measure: str, estimates: Array, draws: Array, names: Sequence[str] = ()
-) -> dict[str, tuple[Difference, float]]:
-    """By target, its difference to the first with its test, and the standard error of it.
+) -> dict[str, Difference]:
+    """By target, its difference to the first with its test.
 
     estimates : (m,) differences.
     draws     : (reps, m) of them.
@@ -265,8 +272,12 @@ def _tested(
     rounding = MEASURES[measure].rounding or 0.0
     estimates, draws = (np.where(np.abs(a) <= rounding, 0.0, a) for a in (estimates, draws))
     p, half = two_sided_p(draws, estimates), half_width(draws, estimates, series.level)
-    found = _differences(series, measure, estimates, half, p, names or series.names[1:])
-    return {name: (d, float(error)) for (name, d), error in zip(found.items(), draws.std(axis=0), strict=True)}
+    numbers = np.vstack([estimates, estimates - half, estimates + half, draws.std(axis=0), p]).T.tolist()
+    tests = {
+        name: EstimateWithTest(value, lower, upper, series.level, error, p=one)
+        for name, (value, lower, upper, error, one) in zip(names or series.names[1:], numbers, strict=True)
+    }
+    return _judged(series, measure, tests)
 
 
 # -- by the inference of each figure ---------------------------------------------------------------------------------
@@ -310,6 +321,13 @@ def _drawdown(series: _Series) -> dict[str, TargetFigure]:
     return found
 
 
+def _slow(series: _Series, measure: str, means: SlowMeans) -> dict[str, TargetFigure]:
+    """Figures and differences of means that move slowly."""
+    own = {name: means.figure(k, series.level) for k, name in enumerate(series.names)}
+    values = {name: one.value for name, one in own.items()}
+    return _by_tests(series, measure, values, own, {}, lambda k: means.difference(k, 0, series.level))
+
+
 def _each(series: _Series, measure: Callable[[Array], Estimate]) -> tuple[dict[str, Estimate], dict[str, str]]:
     """By target, its figure with an interval, or why there is none."""
     found, reasons = {}, {}
@@ -342,14 +360,13 @@ def _by_tests(
             tests[series.names[k]] = test(k)
         except DataError as error:
             refused[series.names[k]] = str(error)
-    estimates, upper, p = (np.array([getattr(t, part) for t in tests.values()]) for part in ("value", "upper", "p"))
-    differences = _differences(series, measure, estimates, upper - estimates, p, list(tests))
+    differences = _judged(series, measure, tests)
     return {
         name: TargetFigure(
             values[name],
             own.get(name),
             differences.get(name),
-            detectable_difference(tests[name].error, level=series.level) if name in tests else None,
+            _detectable(tests[name]) if name in tests else None,
             reasons.get(name, ""),
             refused.get(name, ""),
         )
@@ -357,36 +374,37 @@ def _by_tests(
     }
 
 
-def _differences(
-    series: _Series, measure: str, estimates: Array, half: Array, p: Array, names: Sequence[str]
-) -> dict[str, Difference]:
-    """Differences to the first target with symmetric intervals, and verdicts after Holm over the targets."""
-    if not len(names):
-        return {}
+def _judged(series: _Series, measure: str, tests: Mapping[str, EstimateWithTest]) -> dict[str, Difference]:
+    """Differences to the first target, by name, with verdicts after Holm over the targets that were tested."""
     sign = -1.0 if MEASURES[measure].lower_is_better else 1.0
-    numbers = np.vstack([estimates, estimates - half, estimates + half, p, holm(p)]).T.tolist()
+    adjusted = holm([test.p for test in tests.values()]).tolist()
     return {
         name: Difference(
-            value,
-            lower,
-            upper,
+            test.value,
+            test.lower,
+            test.upper,
             series.level,
-            p=unadjusted,
-            p_holm=adjusted,
-            verdict=verdict(adjusted, is_better=sign * value > 0.0, level=series.level),
+            test.error,
+            p=test.p,
+            p_holm=p,
+            verdict=verdict(p, is_better=sign * test.value > 0.0, level=series.level)
+            if np.isfinite([test.lower, test.upper]).any()
+            else "too few episodes",
         )
-        for name, (value, lower, upper, unadjusted, adjusted) in zip(names, numbers, strict=True)
+        for (name, test), p in zip(tests.items(), adjusted, strict=True)
     }
 
 
-def _figure(value: float, interval: Estimate, difference: Difference | None = None, error: float = 0.0) -> TargetFigure:
-    """A figure from draws; without a difference that of the first target.
-
-    error : standard error of the difference.
-    """
+def _figure(value: float, interval: Estimate, difference: Difference | None) -> TargetFigure:
+    """A figure from draws; without a difference that of the first target."""
     if difference is None:
         return TargetFigure(value, interval, None, None, no_test=FIRST)
-    return TargetFigure(value, interval, difference, detectable_difference(error, level=interval.level))
+    return TargetFigure(value, interval, difference, _detectable(difference))
+
+
+def _detectable(test: EstimateWithTest) -> float | None:
+    """The smallest true difference that the test would find; None where it has no error."""
+    return detectable_difference(test.error, level=test.level) if np.isfinite(test.error) else None
 
 
 def _tails(level: float) -> list[float]:

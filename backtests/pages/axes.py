@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from backtests.comparison.axes import TwoAxes
 from backtests.comparison.rule_grid import LEVEL, SIZE, STRATEGIC, RuleGrid
-from backtests.comparison.targets import BESIDE, ComparedTargets
+from backtests.comparison.targets import ComparedTargets
 from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.metrics import METRICS, Column, Metric
 from backtests.evaluation.target_inference import CERTAIN, MATCHED, MEASURES, Match, TargetFigure
@@ -112,10 +112,8 @@ def _targets(compared: ComparedTargets, grid: RuleGrid, comparison: "Comparison"
     evidence = compared.evidence
     names = evidence.names
     rows = []
-    for measure, metric in {**MEASURES, **{key: METRICS[key] for key in BESIDE}}.items():
-        figures = evidence.figures.get(measure) or {
-            name: TargetFigure(s[measure], None, None, None) for name, s in compared.scores.items()
-        }
+    for measure, metric in MEASURES.items():
+        figures = evidence.figures[measure]
         label = f"{metric.label}, risk aversion {evidence.risk_aversion:g}" if measure == CERTAIN else metric.label
         first = _figure_cell(metric, figures.get(STRATEGIC)) if measure != MATCHED else _cell("for each pair")
         cells = [first]
@@ -162,20 +160,20 @@ def _target_cells(metric: Metric, figure: TargetFigure | None, match: Match | No
     if match is not None:
         first["below"] += _match_words(match)
     d, shown = figure.difference, metric.difference
-    if d is None or figure.detectable is None:
+    if d is None:
         return [first, _cell("not tested"), *_dashes(TARGET_HEADS[2:])]
     return [
         first,
         _cell(shown.text(d.value, signed=True), _interval(d, shown)),
         _cell(f"{d.p_holm:.3f}"),
         _cell(_verdict(metric, d.verdict, d.value), text=True),
-        _cell(shown.text(figure.detectable)),
+        _cell("–" if figure.detectable is None else shown.text(figure.detectable)),
     ]
 
 
 def _verdict(metric: Metric, word: str, value: float) -> str:
     """The verdict on a difference; of volatility, which is no merit by itself, whether it is higher or lower."""
-    if metric.key != "volatility" or word == "not significant":
+    if metric.key != "volatility" or word not in ("better", "worse"):
         return word
     return "higher" if value > 0.0 else "lower"
 
@@ -217,8 +215,8 @@ def _target_note(compared: ComparedTargets) -> str:
     }
     parts += sorted(reasons)
     parts.append(
-        "Sharpe ratios: Ledoit and Wolf (2008); volatility: from the slowest waves of the series; the others: paired "
-        "bootstrap of the days. A history has one drawdown, so two are not tested; nor are turnover and cost."
+        "Sharpe ratios: Ledoit and Wolf (2008); volatility, turnover and cost: from the slowest waves of the "
+        "series; the others: paired bootstrap of the days. A history has one drawdown, so two are not tested."
     )
     return " ".join(filter(None, parts))
 

@@ -9,7 +9,8 @@ from backtests.evaluation.block_draws import Resampling, drawn_means
 from backtests.evaluation.evidence import paired_evidence
 from backtests.evaluation.risk_inference import risk_difference
 from backtests.evaluation.sharpe_inference import ledoit_wolf
-from backtests.evaluation.target_inference import MEASURES, TargetEvidence, target_evidence
+from backtests.evaluation.slow_waves import SlowMeans
+from backtests.evaluation.target_inference import TargetEvidence, target_evidence
 from research.errors import ConfigError
 from research.risk import (
     Garch,
@@ -57,7 +58,7 @@ def found() -> TargetEvidence:
 
 def test_every_figure_is_that_of_its_measure(found: TargetEvidence) -> None:
     for name, r in zip(NAMES, series().T, strict=True):
-        own = {key: found.figures[key][name].value for key in MEASURES if key != "growth_matched"}
+        own = {key: found.figures[key][name].value for key in found.figures if key != "growth_matched"}
         assert own == {
             "growth": pytest.approx(growth(nav_path(r), SPAN), rel=1e-12),
             "volatility": volatility(r, YEAR),
@@ -93,6 +94,24 @@ def test_tests_of_sharpe_ratio_and_volatility_are_those_of_their_papers(found: T
     d = found.figures["volatility"]["wild"].difference
     assert (d.value, d.p, d.verdict) == (risk.value, risk.p, "worse")
     assert d.lower == pytest.approx(risk.lower)
+
+
+def test_turnover_and_cost_err_as_their_slowest_waves_say() -> None:
+    days, returns = np.random.default_rng(4).exponential(2.0, (2_000, 3)), series()
+    days[:, 2] = 0.0  # never traded: how much it may trade another time is not known
+    means = SlowMeans.of(days, [True, True, False])
+    evidence = paired_evidence(
+        NAMES, np.zeros_like(returns), returns, cash(), reference="strategic", span_days=SPAN, periods_per_year=YEAR,
+        resampling=FEW,
+    )  # fmt: skip
+    given = {"span_days": SPAN, "periods_per_year": YEAR, "slow": {"cost": means}}
+    figures = target_evidence(evidence, returns, cash(), **given).figures["cost"]
+    expected = means.difference(1, 0, 0.95)
+    d = figures["calm"].difference
+    assert figures["calm"].interval == means.figure(1, 0.95)
+    assert (d.value, d.lower, d.upper, d.p) == (expected.value, expected.lower, expected.upper, expected.p)
+    assert d.p_holm == pytest.approx(min(1.0, 2.0 * d.p)) or d.p_holm == pytest.approx(d.p)
+    assert math.isinf(figures["wild"].difference.upper)
 
 
 def test_drawdowns_have_a_predictive_range_and_no_test(found: TargetEvidence) -> None:
