@@ -48,7 +48,6 @@ def axes_numbers(axes: TwoAxes | None) -> dict[str, Any] | None:
     grid, compared, chosen = axes.grid, axes.compared, axes.chosen
     return {
         "rules": axes.rules.reset_index().to_dict("records"),
-        "best": {target: asdict(best) for target, best in grid.best.items()},
         "missing": [{"rule": rule, "target": target, "why": why} for (rule, target), why in grid.missing.items()],
         "targets": axes.targets.reset_index().to_dict("records"),
         "rule": None if compared is None else compared.rule,
