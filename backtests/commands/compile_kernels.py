@@ -52,9 +52,10 @@ def comparison() -> None:
     """A report's own work: a tuned and a learned policy fitted, played, judged and paired, with all intervals."""
     from backtests.comparison import compare
 
-    only = ["quarterly", "tuned", "rl"]
+    only = ["quarterly", "tuned", "rl", "hrp_monthly"]
     found = compare(_short(), only=only, rl_steps=1, rl_seeds=1, draws=100, progress=lambda *_: None)
     repr(found)  # which asks for intervals and pairs
+    repr(found.axes)  # and for the targets
 
 
 JOBS: dict[str, Callable[[], None]] = {job.__name__: job for job in (backtests_and_trades, comparison)}

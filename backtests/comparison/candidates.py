@@ -80,7 +80,7 @@ def _fitted(
     spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
 ) -> Fitted:
     if isinstance(spec, TunedThreshold):
-        tuned = tune(spec, replace(Setup.of(portfolio), execution=Execution(), dividends="reinvest", flows=None))
+        tuned = tune(spec, tuning_setup(portfolio))
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
         before, told = training_days(portfolio), None if progress is None else partial(progress, "training")
@@ -98,6 +98,11 @@ def _fitted(
         )
         return Fitted(training.policy, training=training)
     return Fitted(spec)
+
+
+def tuning_setup(portfolio: Portfolio) -> Setup:
+    """Where thresholds are tuned: the desk of the file, without what tuning ignores."""
+    return replace(Setup.of(portfolio), execution=Execution(), dividends="reinvest", flows=None)
 
 
 def training_costs(portfolio: Portfolio, before: Market) -> Costs:

@@ -7,6 +7,7 @@ from typing import overload
 
 import pandas as pd
 
+from backtests.comparison.axes import TwoAxes, two_axes
 from backtests.comparison.candidates import (
     Fitted,
     Progress,
@@ -119,6 +120,20 @@ class Comparison(PairedBacktests):
             self.backtests,
             self.evidence,
             self.stability.sentence,
+        )
+
+    @cached_property
+    def axes(self) -> TwoAxes | None:
+        """Which rule on each target, and which target under one rule; None where all policies hold one target."""
+        return two_axes(
+            self.portfolio,
+            self.benchmark,
+            self.fitted,
+            self.backtests,
+            self.scores,
+            recommended=self.recommendation.policy,
+            reference=self.reference,
+            resampling=self.evidence.resampling,
         )
 
     @cached_property

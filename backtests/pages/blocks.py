@@ -27,6 +27,8 @@ from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table, years_picture
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle, line_styles
+from backtests.pages.axes import NAME as AXES
+from backtests.pages.axes import axes_block
 from backtests.pages.pairs import (
     before_differences,
     below_figure,
@@ -40,6 +42,7 @@ from backtests.wording import counted, listed, number, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL
 from research.allocation import Allocation
+from research.risk.utility import RISK_AVERSION
 from research.rules.protocol import held_by, long_name, traits
 
 if TYPE_CHECKING:
@@ -274,9 +277,11 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
     cost = cost_table(played, comparison.scores, benchmark.periods_per_year)
     fits = fitted_pictures(comparison, styles)
     before = played[comparison.reference].dates[0]
+    axes = axes_block(comparison, styles)
     return first | {
         "facts": _facts(comparison, run),
         "stability": _stability(comparison),
+        "axes": axes,
         "weights": weights_picture(played[shown], styles[shown], benchmark.lower, benchmark.upper),
         "weights_words": WEIGHTS_WORDS,
         "years": years_picture(by_year, styles, comparison.reference),
@@ -305,7 +310,16 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         "candidates": _candidates(comparison, styles),
         "conventions": _conventions(comparison),
         "settings": settings_text(comparison.settings),
-        "sections": _sections(first, bool(comparison.stability.changes), bool(fits), trades is not None),
+        "sections": _sections(
+            first,
+            {
+                "stability": bool(comparison.stability.changes),
+                "differences": bool(first["differences"]),
+                "axes": axes is not None,
+                "fitting": bool(fits),
+                "trades": trades is not None,
+            },
+        ),
     }
 
 
@@ -323,11 +337,13 @@ def pictures(sheet: Block) -> list[Picture]:
     return [picture for picture in found if picture is not None]
 
 
-def _sections(first: Block, holds: bool, fits: bool, trades: bool) -> list[Block]:
+def _sections(first: Block, there: Mapping[str, bool]) -> list[Block]:
+    """Links to the sections. there : which of those that may be missing are shown."""
     names = {
         "table": "Figures",
         "stability": "Does it hold?",
         "differences": f"Differences to {first['reference']}",
+        "axes": AXES,
         "weights": "Weights",
         "years": "Years",
         "costs": "Costs",
@@ -336,7 +352,6 @@ def _sections(first: Block, holds: bool, fits: bool, trades: bool) -> list[Block
         "conventions": "Conventions",
         "settings": "Settings",
     }
-    there = {"stability": holds, "differences": bool(first["differences"]), "fitting": fits, "trades": trades}
     return [{"id": key, "name": name} for key, name in names.items() if there.get(key, True)]
 
 
@@ -494,6 +509,7 @@ def _conventions(comparison: "Comparison") -> dict[str, str | bool]:
         "level": percent(evidence.level, 0),
         "cost": _cost_words(comparison.portfolio.costs),
         "flows": any(played.flows.any() for played in comparison.backtests.values()),
+        "axes": "" if comparison.axes is None else f"{RISK_AVERSION:g}",
         "notes": " ".join(comparison.notes),
     }
 

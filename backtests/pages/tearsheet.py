@@ -28,6 +28,7 @@ from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
+from backtests.pages.axes import axes_numbers
 from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, paired_screen, pictures, table, whole_sheet
 from backtests.pages.render import render
 from backtests.runs.folder import NUMBERS
@@ -166,6 +167,7 @@ def sheet_numbers(
         "pairs": [pair.record() for pair in comparison.pairs.values()],
         "superior_ability": {metric: _ability(each) for metric, each in comparison.superior_ability.items()},
         "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},
+        "axes": axes_numbers(comparison.axes),
         "years": {name: values.to_dict() for name, values in year_table(comparison.backtests).items()},
         "costs": cost_table(comparison.backtests, comparison.scores, year).to_dict("records"),
         "seeds": comparison.seeds().to_dict("records"),

@@ -33,7 +33,7 @@ MULTIPLES = 64  # costs that a setup keeps: grids have few, and a sample may hav
 class Setup:
     """A market, what trading on it costs, and what its policies are judged by.
 
-    name : by which a plan calls it.  strategic : the static target that J and tracking error are measured against.
+    name : by which a plan calls it.  strategic : the target that J and tracking error are measured against.
     start : first day of the test, where a configuration names no other.  lag : sessions, likewise.
     nav : wealth before the opening trade, currency; figures are given for a wealth of 1.
     tracking_penalty : price of squared tracking error in J.
@@ -231,20 +231,31 @@ def prepare_sweep(
     for setup in used.values():
         setup.times(max(plan.cost_multiples))  # says which cost is too high
     firsts = {(name, start): setup.first(start) for name, setup in used.items() for start in plan.days}
-    strategic = {name: target_path(setup.strategic, setup.market) for name, setup in used.items()}
+    strategic = {name: _strategic_path(setup, firsts) for name, setup in used.items()}
     _check_games(used, plan, firsts, strategic)
     for name, setup in used.items():
-        earliest = min(row for (of, _), row in firsts.items() if of == name)
+        earliest = _earliest(name, firsts)
         for policy in plan.policies:
             check_schedules(policy, setup.market, earliest)
     return PreparedSweep(
         plan=plan,
         setups=used,
         firsts=firsts,
-        paths=_share(used, plan, firsts),
+        paths=_share(used, plan, firsts, strategic),
         strategic=strategic,
         cvar95=cvar95,
     )
+
+
+def _strategic_path(setup: Setup, firsts: Mapping[tuple[str, Start], int]) -> TargetPath:
+    """What J is measured against: of an allocation with a window, from the earliest opening trade on."""
+    start = _earliest(setup.name, firsts) if setup.strategic.window > 0 else 0
+    return target_path(setup.strategic, setup.market, start=start)
+
+
+def _earliest(name: str, firsts: Mapping[tuple[str, Start], int]) -> int:
+    """Market row of the earliest opening trade of a setup."""
+    return min(row for (of, _), row in firsts.items() if of == name)
 
 
 def _check_games(
@@ -288,7 +299,12 @@ def _everywhere(plan: Plan, setups: Sequence[Setup]) -> Plan:
     return replace(plan, portfolios=(setups[0].name,))
 
 
-def _share(setups: Mapping[str, Setup], plan: Plan, firsts: Mapping[tuple[str, Start], int]) -> Shared:
+def _share(
+    setups: Mapping[str, Setup],
+    plan: Plan,
+    firsts: Mapping[tuple[str, Start], int],
+    strategic: Mapping[str, TargetPath],
+) -> Shared:
     """The target paths of a plan, each computed once and shared by all rules, costs, lags and, where it can be, starts.
 
     A path holds for a later start too: from there on the targets in force are the same, except where the path begins
@@ -302,7 +318,9 @@ def _share(setups: Mapping[str, Setup], plan: Plan, firsts: Mapping[tuple[str, S
         market, held = setups[portfolio].market, setups[portfolio].holds(allocation)
         rows = {start: firsts[portfolio, start] for start in starts}
         earliest = min(rows.values())
-        longest = target_path(held, market, start=earliest)
+        known, of = strategic[portfolio], setups[portfolio].strategic
+        from_there = held.window > 0 and held == of and earliest == _earliest(portfolio, firsts)
+        longest = known if from_there else target_path(held, market, start=earliest)
         for start, row in rows.items():
             off_schedule = longest.row[row] == 0 and longest.seen[0] == earliest < row
             paths[portfolio, allocation, start] = target_path(held, market, start=row) if off_schedule else longest

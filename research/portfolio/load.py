@@ -29,9 +29,10 @@ from research.tolerances import TARGET
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start", "policies",
-        "policy", "reference", "periods_per_year", "lag")  # fmt: skip
+        "policy", "reference", "target", "periods_per_year", "lag")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
+TARGETS = ("strategic", "may_change")  # what a recommendation may hold
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
 
 MATERIALITY = 1.0  # bp of NAV a year
@@ -92,6 +93,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         execution=execution,
         dividends=_dividends(document, market),
         flows=read_flows(document, market, execution),
+        target_may_change=_target_may_change(document),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -397,6 +399,15 @@ def _policy(document: Document, key: str) -> str | None:
     return policy
 
 
+def _target_may_change(document: Document) -> bool:
+    """May the recommendation hold another target than the strategic one? Not unless the file says so."""
+    found = document.text("target", default=TARGETS[0])
+    if found not in TARGETS:
+        fix = f"Use {' or '.join(TARGETS)}; the weights stand below `lines`, and that of cash is `target_cash`."
+        document.refuse(("target",), "says neither that the target stays nor that it may change", found, fix)
+    return found == TARGETS[1]
+
+
 def _usual_reference(policies: Mapping[str, Any]) -> str:
     """The first calendar, else the first policy."""
     return next((name for name, policy in policies.items() if isinstance(policy, Calendar)), next(iter(policies)))
@@ -434,6 +445,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "policies": {name: policy_settings(policy) for name, policy in portfolio.policies.items()},
         **({} if portfolio.policy is None else {"policy": portfolio.policy}),
         **({"reference": portfolio.reference} if document.has("reference") else {}),
+        **({"target": TARGETS[1]} if portfolio.target_may_change else {}),
         "periods_per_year": portfolio.periods_per_year,
         "lag": portfolio.lag,
     }

@@ -67,6 +67,7 @@ class Portfolio:
     execution        : how backtests book decisions.
     dividends        : what backtests do with dividends.
     flows            : deposits and withdrawals in backtests, or None.
+    target_may_change : may a recommendation hold another target than the strategic one?
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -96,6 +97,7 @@ class Portfolio:
     execution: Execution = field(default_factory=Execution)
     dividends: Dividends = "reinvest"
     flows: Flows | None = None
+    target_may_change: bool = False
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""

@@ -37,6 +37,7 @@ from research.risk.models import GBM, Garch, MertonJumps, Model, RegimeSwitching
 from research.risk.relative import alpha, beta, down_capture, information_ratio, up_capture
 from research.risk.resampling import StationaryBootstrap
 from research.risk.simulated import batches, simulated_market
+from research.risk.utility import certainty_equivalent, scaled_to_volatility
 
 __all__ = [
     "CURVE_MEASURES",
@@ -53,6 +54,7 @@ __all__ = [
     "calendar_years",
     "calmar",
     "cdar",
+    "certainty_equivalent",
     "concentration",
     "cornish_fisher_cvar",
     "cornish_fisher_var",
@@ -77,6 +79,7 @@ __all__ = [
     "nav_path",
     "omega",
     "recovery_days",
+    "scaled_to_volatility",
     "sharpe",
     "simulated_market",
     "skewness",

@@ -61,6 +61,19 @@ def test_the_metrics_are_those_of_a_score(setup: Setup, axes: Axes) -> None:
             assert found[name] == pytest.approx(of_score[name], rel=1e-9, abs=1e-11), name
 
 
+def test_j_may_be_measured_against_a_target_that_moves(setup: Setup) -> None:
+    """From the first day on which it is known; where a policy holds it too, the path is computed once."""
+    hrp = HRP(window=40)
+    made = prepare_sweep(replace(setup, strategic=hrp), Plan([Calendar(hrp, "month"), Never(Strategic())]))
+    assert made.strategic["small"] is made.targets(made.plan[0])
+    assert made.shared == 1
+    found = dict(zip(metrics(made), run_part(made, Part(0, 1))[0], strict=True))
+    played = backtest(setup.market, Calendar(hrp, "month"), setup.costs, start=setup.start, lag=setup.lag)
+    expected = score(played, Benchmark.of(played, setup.tracking_penalty))
+    assert found["loss"] == pytest.approx(expected["loss"], rel=1e-9)
+    assert found["tracking_error"] == pytest.approx(expected["tracking_error_own"], rel=1e-9)
+
+
 def test_a_part_does_not_depend_on_where_a_plan_is_cut(setup: Setup, axes: Axes, equal_bits: Equal) -> None:
     made = prepare_sweep(setup, axes.grid())
     at_once = run_part(made, Part(0, 144))

@@ -93,6 +93,15 @@ def test_overrides_replace_what_the_file_says(write: Any) -> None:
     assert got.settings["policies"]["quarterly"]["schedule"] == "year"
 
 
+def test_the_target_stays_unless_the_file_says_that_it_may_change(write: Any) -> None:
+    stays, may = (load_portfolio(write(), {"target": word}) for word in ("strategic", "may_change"))
+    assert (stays.target_may_change, may.target_may_change) == (False, True)
+    assert stays.settings == load_portfolio(write()).settings  # and so are its runs, by name and bytes
+    assert may.settings == stays.settings | {"target": "may_change"}
+    with pytest.raises(ConfigError, match=r"target: .*overridden\): found 'hrp'\. Use strategic or may_change"):
+        load_portfolio(write(), {"target": "hrp"})
+
+
 def test_record_cannot_be_written_to(write: Any) -> None:
     got = load_portfolio(write())
     with pytest.raises(FrozenInstanceError):

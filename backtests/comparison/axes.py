@@ -1,0 +1,87 @@
+"""The two axes of "threshold, learned or HRP": which rule on the same target, and which target under the same rule."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from backtests.comparison.candidates import Fitted
+from backtests.comparison.rule_grid import RuleGrid, rule_grid, targets_of
+from backtests.comparison.targets import ChosenTarget, ComparedTargets, chosen_target, compare_targets, comparing_rule
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.scores import Score
+from research.errors import ConfigError, DataError
+from research.portfolio import Portfolio
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TwoAxes:
+    """Which rule, and which target.
+
+    grid       : every rule on every target.
+    compared   : the targets under one rule, or None.
+    why_not    : why targets are not compared; "" where they are.
+    may_change : may the recommendation hold another target than the strategic one?
+    """
+
+    grid: RuleGrid
+    compared: ComparedTargets | None
+    why_not: str
+    may_change: bool
+
+    @property
+    def rules(self) -> pd.DataFrame:
+        """A row a rule and target, by J against the target's own path."""
+        return self.grid.table
+
+    @property
+    def targets(self) -> pd.DataFrame:
+        """A row a measure and target, with the difference to the strategic target; empty where none are compared."""
+        return pd.DataFrame() if self.compared is None else self.compared.table
+
+    @cached_property
+    def chosen(self) -> ChosenTarget | None:
+        """The target of the procedure for files with `target: may_change`; None where targets are not compared."""
+        return None if self.compared is None else chosen_target(self.compared)
+
+    def __repr__(self) -> str:
+        """Both tables."""
+        targets = f"Targets are not compared: {self.why_not}" if self.compared is None else repr(self.compared)
+        return f"{self.grid!r}\n\n{targets}"
+
+
+def two_axes(
+    portfolio: Portfolio,
+    benchmark: Benchmark,
+    fitted: Mapping[str, Fitted],
+    backtests: Mapping[str, Backtest],
+    scores: Mapping[str, Score],
+    *,
+    recommended: str | None,
+    reference: str,
+    resampling: Resampling,
+) -> TwoAxes | None:
+    """Both axes of a comparison; None where all its policies hold the strategic target.
+
+    portfolio   : whose candidates they are.
+    benchmark   : with the path of the strategic target.
+    fitted      : candidates by name.
+    backtests   : of each.
+    scores      : of each, by `benchmark`.
+    recommended : the policy under whose rule targets are compared, if this can be moved onto all of them; or None.
+    reference   : the one whose rule takes its place where it cannot; and where the target may change, since it is then
+                  chosen before the rule, and by nothing that was chosen in this test.
+    resampling  : of the days.
+    """
+    if len(targets_of(portfolio, fitted)) == 1:
+        return None
+    grid = rule_grid(portfolio, benchmark, fitted, backtests, scores, resampling)
+    try:
+        preferred = (reference,) if portfolio.target_may_change else (recommended, reference)
+        compared = compare_targets(grid, comparing_rule(grid, portfolio, preferred))
+    except (ConfigError, DataError) as error:
+        return TwoAxes(grid, None, str(error), portfolio.target_may_change)
+    return TwoAxes(grid, compared, "", portfolio.target_may_change)
