@@ -115,7 +115,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
     }
     save_learned(comparison.fitted, comparison.seed_backtests, comparison.seed_scores, marks, folder, record.name)
     facts = {
-        "recommendation": asdict(comparison.recommendation),
+        "recommendation": plain_json(asdict(comparison.recommendation), missing_as_null=True),
         "trials": comparison.trials,
         "file": file_fact(comparison.portfolio),
         **fits(comparison.fitted),
