@@ -1,18 +1,23 @@
 """The two axes of "threshold, learned or HRP": which rule on the same target, and which target under the same rule."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from backtests.comparison.candidates import Fitted
-from backtests.comparison.rule_grid import RuleGrid, rule_grid, targets_of
+from backtests.comparison.paired import has_shown_its_limit
+from backtests.comparison.recommendation import Recommendation, recommend
+from backtests.comparison.rule_grid import STRATEGIC, RuleGrid, rule_grid, targets_of
 from backtests.comparison.targets import ChosenTarget, ComparedTargets, chosen_target, compare_targets, comparing_rule
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.evidence import LOSS_ROUNDING, Evidence
 from backtests.evaluation.scores import Score
+from backtests.evaluation.slow_waves import SlowMeans
 from research.errors import ConfigError, DataError
 from research.portfolio import Portfolio
 
@@ -85,3 +90,43 @@ def two_axes(
     except (ConfigError, DataError) as error:
         return TwoAxes(grid, None, str(error), portfolio.target_may_change)
     return TwoAxes(grid, compared, "", portfolio.target_may_change)
+
+
+def recommend_with_target(
+    portfolio: Portfolio,
+    benchmark: Benchmark,
+    fitted: Mapping[str, Fitted],
+    played: Mapping[str, Backtest],
+    scores: Mapping[str, Score],
+    evidence: Evidence,
+) -> Recommendation:
+    """The recommendation on the strategic target; where the file lets it change, the target is chosen first.
+
+    portfolio : whose candidates they are.
+    benchmark : with the path of the strategic target.
+    fitted    : candidates by name.
+    played    : the backtest of each.
+    scores    : of each, by `benchmark`.
+    evidence  : of their differences to the reference.
+    """
+    axes = None
+    if portfolio.target_may_change:
+        axes = two_axes(
+            portfolio,
+            benchmark,
+            fitted,
+            played,
+            scores,
+            recommended=None,
+            reference=evidence.reference,
+            resampling=evidence.resampling,
+        )
+    chosen = None if axes is None else axes.chosen
+    if axes is None or chosen is None or chosen.target == STRATEGIC:
+        return recommend(portfolio, scores, evidence.losses)
+    on = axes.grid.candidates(chosen.target)
+    known = [has_shown_its_limit(played[name]) for name in on]
+    losses = SlowMeans.of(np.column_stack([s.losses for s in on.values()]), known, LOSS_ROUNDING)
+    made = recommend(portfolio, on, losses, axes.grid.targets[chosen.target])
+    others = {name: ("it holds another target",) for name in scores if name not in on}
+    return replace(made, broken=others | dict(made.broken), target=chosen.sentence)

@@ -7,7 +7,7 @@ from typing import overload
 
 import pandas as pd
 
-from backtests.comparison.axes import TwoAxes, two_axes
+from backtests.comparison.axes import TwoAxes, recommend_with_target, two_axes
 from backtests.comparison.candidates import (
     Fitted,
     Progress,
@@ -19,7 +19,7 @@ from backtests.comparison.candidates import (
     shortened,
 )
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured, pair
-from backtests.comparison.recommendation import Recommendation, recommend
+from backtests.comparison.recommendation import Recommendation
 from backtests.comparison.stability import Stability, stability
 from backtests.comparison.verdict import Verdict, verdict_of
 from backtests.engine.result import Backtest
@@ -271,7 +271,7 @@ def _compared(
         seed_backtests=by_seed,
         seed_scores={name: {seed: score(b, benchmark) for seed, b in runs.items()} for name, runs in by_seed.items()},
         evidence=evidence,
-        recommendation=recommend(portfolio, scores, evidence.losses),
+        recommendation=recommend_with_target(portfolio, benchmark, fitted, played, scores, evidence),
         trials=sum(f.tried for f in fitted.values()),
         settings=settings_of(portfolio, reference, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
         | {"candidates": names},

@@ -7,8 +7,9 @@ import numpy as np
 
 from backtests.evaluation.scores import Score
 from backtests.evaluation.slow_waves import SlowMeans, confidence_set
+from research.allocation import Allocation
 from research.portfolio import Portfolio
-from research.rules.protocol import complexity
+from research.rules.protocol import complexity, held_by
 
 CONFIDENCE = 0.90  # one-sided, that a policy is not materially worse; also that of the set
 
@@ -24,7 +25,8 @@ class Recommendation:
     margin  : what is material, bp a year.
     members : the 90 % confidence set of the best among the eligible.
     p       : each eligible policy's p of belonging to it.
-    broken  : for each that is not eligible, the limits that it breached.
+    broken  : for each that is not eligible, the limits that it breached, or that it holds another target.
+    target  : why another target than the strategic one is held, where the file lets it change; else "".
     """
 
     policy: str | None
@@ -34,6 +36,7 @@ class Recommendation:
     members: tuple[str, ...]
     p: Mapping[str, float]
     broken: Mapping[str, tuple[str, ...]]
+    target: str = ""
 
     @property
     def as_good(self) -> tuple[str, ...]:
@@ -41,19 +44,23 @@ class Recommendation:
         return tuple(name for name, most in self.excess.items() if most <= self.margin and name != self.policy)
 
 
-def recommend(portfolio: Portfolio, scores: Mapping[str, Score], losses: SlowMeans) -> Recommendation:
+def recommend(
+    portfolio: Portfolio, scores: Mapping[str, Score], losses: SlowMeans, held: Allocation | None = None
+) -> Recommendation:
     """The simplest class of policies that are not materially worse than the best, and within it the lowest J.
 
-    A policy is not eligible if its realised tracking error to the strategic target exceeds the file's limit, or if an
-    asset is outside its range on more than the allowed fraction of test days. An eligible policy is not materially
-    worse if its J exceeds the lowest by the file's margin at most, with 90 % confidence. Growth and Sharpe ratio never
-    select.
+    A policy is not eligible if it holds another target than `held`, if its realised tracking error to the strategic
+    target exceeds the file's limit, or if an asset is outside its range on more than the allowed fraction of test days.
+    An eligible policy is not materially worse if its J exceeds the lowest by the file's margin at most, with 90 %
+    confidence. Growth and Sharpe ratio never select.
 
     portfolio : whose limits and margin are taken.
     scores    : of each policy.
     losses    : J of the same policies, in the same order.
+    held      : the target that they are to hold; by default the strategic one.
     """
-    broken = {name: found for name, s in scores.items() if (found := _broken(s, portfolio))}
+    held = portfolio.strategic if held is None else held
+    broken = {name: found for name, s in scores.items() if (found := _broken(name, s, portfolio, held))}
     names = list(scores)
     eligible = [name for name in names if name not in broken]
     margin = portfolio.materiality
@@ -86,8 +93,10 @@ def simplest(losses: SlowMeans, classes: Sequence[int], margin: float) -> tuple[
     return min([*near, best], key=lambda p: (classes[p], losses.means[p])), best
 
 
-def _broken(s: Score, portfolio: Portfolio) -> tuple[str, ...]:
-    """The limits that a policy breached in the test, in words."""
+def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tuple[str, ...]:
+    """The limits that a policy breached in the test, in words; or that it holds another target."""
+    if held_by(portfolio.policies[name], portfolio.strategic) != held:
+        return ("it holds another target",)
     limits, found = portfolio.limits, []
     if limits.tracking_error is not None and s["tracking_error"] > limits.tracking_error:
         found.append(f"tracking error {s['tracking_error']:.2%} exceeds the limit of {limits.tracking_error:.2%}")

@@ -112,14 +112,14 @@ class Stability:
 
 def stability(comparison: "Comparison") -> Stability:
     """Make the recommendation again: on drawn tests, parts of the days, other penalties, costs, lags and first days,
-    and without the asset that grew most.
+    and without the asset that grew most. Nothing is asked where another target than the strategic one was chosen.
 
     Days and penalties need no new backtest. For the rest, fitted policies are played again as they are, and those that
     decide day by day in Python are left out.
     """
     made, scores = comparison.recommendation, comparison.scores
     eligible = [name for name in scores if name not in made.broken]
-    if made.policy is None or len(eligible) < 2:
+    if made.policy is None or made.target or len(eligible) < 2:
         return Stability(made.policy or NONE, Change("drawn tests", {"1": made.policy or NONE}, NONE), (), ())
     losses = np.column_stack([scores[name].losses for name in eligible])
     costs = np.column_stack([_costs(comparison.backtests[name]) for name in eligible])

@@ -70,6 +70,8 @@ def verdict_of(
         reasons = "; ".join(f"{each}: {listed(limits)}" for each, limits in made.broken.items())
         return Verdict(f"No policy is recommended: none is within the limits ({reasons}).")
     does = rule_words(long_name(rule, portfolio.strategic))
+    if made.target:  # J against another target than the reference's says nothing of the two
+        return Verdict(f"Use {name}: it {does}.", made.target, "", _others(made))
     if name == reference:
         return Verdict(f"Keep {name}: it {does}.", _no_better(made, scores), "", _others(made), holds)
     difference = evidence.differences(LOSS)[name]

@@ -264,3 +264,40 @@ def test_targets_of_one_name_are_told_apart_by_a_policy(comparison: Comparison) 
     assert list(found.grid.rules) == ["quarterly"]
     flat, equal = (found.grid.scores["quarterly", name] for name in ("FixedWeights (flat)", "EqualWeights"))
     assert flat["loss"] == pytest.approx(equal["loss"], rel=1e-9)
+
+
+# the recommendation
+
+
+def falling(word: str) -> Comparison:
+    """Two funds of which the larger one falls by a fifth a year in the test, held as in the file and by HRP."""
+    hrp = {"kind": "hrp", "window": 252}
+    policies = {
+        "policies.hrp_quarterly": {"rule": "calendar", "schedule": "quarter", "allocation": hrp},
+        "policies.hrp_threshold": {"rule": "threshold", "band": 0.02, "to": "target", "allocation": hrp},
+        "limits.tracking_error": None,
+        "target": word,
+    }
+    desk = load_portfolio(FILE.with_name("sixty_forty.yaml"), policies)
+    returns = desk.market.returns.copy()
+    returns[desk.market.row(desk.test_start) :, list(desk.market.assets).index("SPY")] -= 0.001
+    desk = replace(desk, market=replace(desk.market, returns=returns), lower=0.0 * desk.lower)
+    return compare(desk, only=["quarterly", "threshold", "hrp_quarterly", "hrp_threshold"], draws=400)
+
+
+def test_where_the_target_may_change_a_clearly_better_one_is_held_and_the_rule_is_chosen_on_it() -> None:
+    found = falling("may_change")
+    made = found.recommendation
+    assert made.policy in ("hrp_quarterly", "hrp_threshold")
+    assert made.broken["quarterly"] == made.broken["threshold"] == ("it holds another target",)
+    assert made.target.startswith(f"Hold {HRP_NAME}: its certainty equivalent")
+    assert found.verdict.saves == made.target
+    assert found.verdict.do.startswith(f"Use {made.policy}: ")
+    assert not found.stability.changes
+
+
+def test_without_leave_the_recommendation_stays_on_the_strategic_target() -> None:
+    made = falling("strategic").recommendation
+    assert made.policy in ("quarterly", "threshold")
+    assert made.broken["hrp_threshold"] == ("it holds another target",)
+    assert made.target == ""

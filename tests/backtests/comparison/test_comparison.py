@@ -105,7 +105,7 @@ def recommended(scores: dict[str, Score], margin: float = 1.0, known: bool = Tru
     """The recommendation among policies of these families."""
     limits = SimpleNamespace(tracking_error=0.015, max_days_outside=0.05)
     policies = {n: OfFamily(f) for n, f in families.items()}
-    desk: Any = SimpleNamespace(limits=limits, policies=policies, materiality=margin)
+    desk: Any = SimpleNamespace(limits=limits, policies=policies, materiality=margin, strategic=None)
     losses = SlowMeans.of(
         np.column_stack([s.losses for s in scores.values()]), [known or f == "band" for f in families.values()]
     )
