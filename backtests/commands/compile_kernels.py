@@ -55,6 +55,7 @@ def comparison() -> None:
     only = ["quarterly", "tuned", "rl", "hrp_monthly"]
     found = compare(_short(), only=only, rl_steps=1, rl_seeds=1, draws=100, progress=lambda *_: None)
     repr(found)  # which asks for intervals and pairs
+    assert found.selection.overfitting is not None  # which compiles what counts it
     repr(found.axes)  # and for the targets
 
 
