@@ -351,7 +351,9 @@ def trials(
     with _starting():
         from backtests.commands.trials import trials_text
 
-    print_text(trials_text(portfolio))
+    with bar(None, "reading the trial book"):
+        text = trials_text(portfolio)
+    print_text(text)
 
 
 @app.command()

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.types import union_categoricals
 
 from backtests.runs.folder import RUN_IN, code_version
 from research.arrays import Rows
@@ -38,6 +39,7 @@ TEXTS = ("kind", "policy", "first", "last")
 KNOWN = ("active_return", "active_volatility", "skewness", "kurtosis", "loss", "cluster")  # NaN where it is not
 COLUMNS = ("id", "configuration", *TEXTS, "days", "lag", "cost_multiple", *KNOWN)
 OF_BATCH = ("portfolio", "data", "periods_per_year", "written", "run", "code")
+EMPTY: Any = dict.fromkeys((*TEXTS, "portfolio", "data", "written", "run", "code"), "category")  # without trials
 LEAST_SPREAD = 1e-9  # active volatility a year below which there is no active Sharpe ratio
 MEND = "Restore the file from a copy; or delete it, and its trials are counted no more."
 
@@ -167,7 +169,8 @@ class TrialBook:
 
     def of(self, portfolio: str, data: str = "") -> "TrialBook":
         """The trials of one portfolio, and of the data whose fingerprint begins so."""
-        own = (self.trials["portfolio"] == portfolio) & self.trials["data"].str.startswith(data)
+        prints = [one for one in self.trials["data"].cat.categories if one.startswith(data)]
+        own = (self.trials["portfolio"] == portfolio) & self.trials["data"].isin(prints)
         return TrialBook(self.trials[own], self.variants)
 
     @property
@@ -211,27 +214,42 @@ class TrialBook:
         return float(scaled.var(ddof=1)) / days
 
 
-def book_of(tables: Sequence[pd.DataFrame]) -> TrialBook:
-    """The book of trials from the tables of its batches, each with the columns `OF_BATCH` beside its own."""
+def book_of(parts: Sequence[tuple[Mapping[str, Any], pd.DataFrame]]) -> TrialBook:
+    """The book of parts: what holds for all trials of each, by the names of `OF_BATCH`, and their table."""
+    parts = sorted(((about, table) for about, table in parts if len(table)), key=lambda part: part[0]["written"])
+    if not parts:
+        return TrialBook(pd.DataFrame({name: [] for name in (*COLUMNS, *OF_BATCH, "sharpe")}).astype(EMPTY), ())
+    tables = [table for _, table in parts]
     variants: list[Rows] = [
         group["configuration"].to_numpy(dtype=np.uint64)
-        for one in tables
-        for _, group in one.dropna(subset="cluster").groupby("cluster")
+        for table in tables
+        for _, group in table.dropna(subset="cluster").groupby("cluster")
     ]
-    found = pd.concat(tables, ignore_index=True).astype({name: str for name in TEXTS})
-    found["sharpe"] = (found["active_return"] / found["active_volatility"]).where(
-        found["active_volatility"] > LEAST_SPREAD
-    )
-    order = np.lexsort((found["written"], found["skewness"].isna()))
-    return TrialBook(found.iloc[order].drop_duplicates("id").sort_values("written", kind="stable"), variants)
+    found = pd.concat([table.drop(columns=list(TEXTS)) for table in tables], ignore_index=True)
+    lengths = [len(table) for table in tables]
+    for name in TEXTS:  # as categories: a sweep repeats each a thousand times
+        found[name] = union_categoricals([table[name].cat.as_unordered() for table in tables])
+    for name in OF_BATCH:
+        values = [about[name] for about, _ in parts]
+        found[name] = np.repeat(values, lengths) if name == "periods_per_year" else _repeated(values, lengths)
+    varies = found["active_volatility"] > LEAST_SPREAD
+    found["sharpe"] = (found["active_return"] / found["active_volatility"]).where(varies)
+    first = found.iloc[np.argsort(found["skewness"].isna().to_numpy(), kind="stable")].drop_duplicates("id")
+    return TrialBook(first.sort_index()[[*COLUMNS, *OF_BATCH, "sharpe"]], variants)
+
+
+def _repeated(values: Any, lengths: Sequence[int]) -> Any:
+    """Texts, each so many times, as a categorical."""
+    one = pd.Categorical(values)
+    return pd.Categorical.from_codes(np.repeat(one.codes, lengths), dtype=one.dtype)
 
 
 def book_of_batches(batches: Sequence[Batch]) -> TrialBook:
     """The book of batches that need not be written."""
-    empty = {"written": "", "run": "", "code": ""}
+    unwritten = {"written": "", "run": "", "code": ""}
     return book_of(
         [
-            one.table.assign(portfolio=one.portfolio, data=one.data, periods_per_year=one.periods_per_year, **empty)
+            (unwritten | {name: getattr(one, name) for name in ("portfolio", "data", "periods_per_year")}, one.table)
             for one in batches
         ]
     )
@@ -244,12 +262,14 @@ def read_book(folder: Path | None = None) -> TrialBook:
     Raises : DataError for a file that is damaged, renamed, or of a form that this code does not know.
     """
     found = [path for path in (folder or book_folder()).glob("*.parquet") if not path.name.startswith(".")]
-    nothing = pd.DataFrame({name: [] for name in (*COLUMNS, *OF_BATCH)}).astype({"portfolio": str, "data": str})
-    return book_of([_read(path) for path in sorted(found)] or [nothing])
+    return book_of([_read(path) for path in sorted(found)])
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """The trials of a file. Raises DataError, with what is wrong and how to mend it, for one that is not whole."""
+def _read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """What holds for all trials of a file, and their table.
+
+    Raises : DataError, with what is wrong and how to mend it, for a file that is not whole.
+    """
     named = NAME.fullmatch(path.name)
     if named is None:
         raise DataError(
@@ -269,4 +289,4 @@ def _read(path: Path) -> pd.DataFrame:
             f"{path} has form {about.get('version')} of the trial book, and this code reads form {VERSION}: it was "
             "written by other code. Read it with that, or move it elsewhere."
         )
-    return table.to_pandas().assign(**{name: about[name] for name in OF_BATCH})
+    return about, table.to_pandas()

@@ -13,7 +13,10 @@ from backtests.comparison.selection import ActiveSharpe
 from backtests.pages.selection import selection_block, selection_numbers
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import Run
+from backtests.runs.trial_book import read_book
+from backtests.sweeps import Plan, Strategic, sweep
 from research.portfolio import load_portfolio
+from research.rules import Threshold
 
 NAMES = ["never", "quarterly", "threshold"]
 
@@ -67,6 +70,18 @@ def test_what_is_not_defined_says_why(comparison: Comparison) -> None:
         "not available, since fewer than two policies with different active returns were compared."
     )
     assert selection_block(alone)["table"]["rows"][0]["cells"][3] == "not available"
+
+
+def test_the_page_stays_the_same_when_more_is_tried(comparison: Comparison, tmp_path: Path) -> None:
+    run, before = Run("report", "desk", "2022-12-29", {}, "f" * 64, "c0de"), len(read_book().trials)
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+        write_tearsheet(tmp_path / folder, comparison, None, run)
+        sweep(comparison.portfolio, Plan([Threshold(Strategic(), 0.0123)]), progress=False)
+        comparison = compare(comparison.portfolio, only=NAMES, draws=100)
+    assert len(read_book().trials) == before + 1
+    for name in ("tearsheet.html", "tearsheet.json"):
+        assert (tmp_path / "before" / name).read_bytes() == (tmp_path / "after" / name).read_bytes()
 
 
 def test_the_numbers_of_the_sheet_are_those_of_the_comparison(comparison: Comparison, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from backtests.commands import compile_kernels
 from backtests.runs import trial_book
 from backtests.runs.trial_book import (
     Batch,
@@ -170,6 +171,15 @@ def test_the_book_stays_when_caches_are_deleted() -> None:
     assert "data/cache" in said
     assert "trials" not in said
     assert "data/* " not in said
+
+
+def test_what_is_compiled_ahead_of_use_is_not_counted(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(compile_kernels.subprocess, "Popen", lambda *_, env, **__: given.append(env))
+    compile_kernels._started("comparison", tmp_path)
+    assert given[0][trial_book.PLACE] == str(tmp_path / "trials") != str(book)
 
 
 def test_nothing_of_the_book_is_committed() -> None:
