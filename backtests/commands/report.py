@@ -14,7 +14,7 @@ import pandas as pd
 from backtests.commands.trades import TRADES
 from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, check_named, fit
 from backtests.comparison.comparison import FULL, Comparison, backtest_warnings, check_settings, settings_of
-from backtests.comparison.trials import played_trials
+from backtests.comparison.trials import played_trials, tunings_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
 from backtests.evaluation.scores import Score, score
@@ -288,7 +288,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain:
         benchmark = benchmark_of(portfolio, portfolio.market)
         scored = score(played, benchmark)
         tried = played_trials(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
-        count_trials([tried], run.name)
+        count_trials([tried, *tunings_of([fitted])], run.name)
         write_whole(folder / RESULTS, results({policy: played}).to_parquet(index=False))
         write_whole(folder / "booked.csv", csv_text(played.trades()))
         write_json(folder / FIGURES, plain_json(scored.figures(played.dates)))

@@ -22,7 +22,7 @@ from backtests.comparison.paired import PairedBacktests, evidence_between, measu
 from backtests.comparison.recommendation import Recommendation, recommend
 from backtests.comparison.selection import Selection, selection_of
 from backtests.comparison.stability import Stability, stability
-from backtests.comparison.trials import played_trials
+from backtests.comparison.trials import played_trials, tunings_of
 from backtests.comparison.verdict import Verdict, verdict_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.block_draws import Resampling
@@ -254,7 +254,7 @@ def compare(
     with bar(len(names), "comparing", shown=progress is None) as stages:
         tell = progress or stages.stage
         found = _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, retrain, tell)
-    count_trials([found.played_trials])
+    count_trials([found.played_trials, *tunings_of(found.fitted.values())])
     return found
 
 

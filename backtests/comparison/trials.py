@@ -1,12 +1,13 @@
 """The trials of a comparison and of a walk-forward, for the trial book: candidates, seeds and folds as they were.
 
-Those of a tuning are counted where it is done (`backtests.comparison.tuning`).
+What a tuning tried comes with it (`backtests.comparison.tuning.Tuned.trials`).
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from backtests.sweeps import Setup
 from backtests.sweeps.trials import in_words, trial_batch
 from research.arrays import Array
 from research.portfolio import Portfolio
+from research.rules import Rule
 from research.tolerances import SERIES
 
 if TYPE_CHECKING:
@@ -66,10 +68,11 @@ def played_trials(
     return trial_batch(setup, rows)
 
 
-def fold_trials(found: "WalkForward") -> Batch:
+def fold_trials(found: "WalkForward") -> list[Batch]:
     """The trials of a walk-forward: a row a fold, as its policy was played there, and a row a seed that was not.
 
-    Folds are parts of one trial: all are in one cluster.
+    Folds are parts of one trial: all are in one cluster. The tunings of folds follow, as trials on the whole data,
+    whatever part of them a fold was fitted on.
     """
     portfolio, played = found.portfolio, found.played
     setup, days = Setup.of(portfolio), played.dates[1:]
@@ -86,12 +89,40 @@ def fold_trials(found: "WalkForward") -> Batch:
         judged = {"cluster": 0, "loss": float(found.score.losses[within].mean())}
         figures = _moments(active[within], portfolio.periods_per_year)
         rows.append({"kind": "fold"} | when | row | judged | figures)
+    data = portfolio.market.fingerprint
+    return [trial_batch(setup, rows), *(replace(one, data=data) for one in tunings_of(found.fits))]
+
+
+def split_trials(
+    setup: Setup, rules: Sequence[Rule], days: pd.DatetimeIndex, active: Array, losses: Array, year: float
+) -> Batch:
+    """The trials of combinatorial splits: a row a setting, as it was played in all blocks.
+
+    setup  : on which they were played.
+    rules  : the settings.
+    days   : (D,) of all blocks.
+    active : (settings, D) returns net of costs, over the strategic target.
+    losses : (settings, D) daily terms of J, bp a year.
+    year   : periods of one.
+    """
+    when = {"first": f"{days[0]:%Y-%m-%d}", "last": f"{days[-1]:%Y-%m-%d}", "days": len(days), "lag": setup.lag}
+    rows = [
+        {"kind": "tuning", "policy": text, "cost_multiple": 1.0, "cluster": cluster, "loss": float(loss.mean())}
+        | when
+        | _moments(own, year)
+        for text, cluster, own, loss in zip(in_words(setup, rules), clusters(list(active)), active, losses, strict=True)
+    ]
     return trial_batch(setup, rows)
+
+
+def tunings_of(fits: Iterable[Fitted]) -> list[Batch]:
+    """What the tuned ones among candidates tried."""
+    return [fitted.tuned.trials for fitted in fits if fitted.tuned is not None]
 
 
 def own_book(candidates: Batch, fitted: Mapping[str, Fitted]) -> TrialBook:
     """All trials of a comparison: its candidates and seeds in the test, and what its tunings tried before it."""
-    return book_of_batches([candidates, *(f.tuned.trials for f in fitted.values() if f.tuned is not None)])
+    return book_of_batches([candidates, *tunings_of(fitted.values())])
 
 
 def clusters(series: Sequence[Array | None]) -> Sequence[float]:

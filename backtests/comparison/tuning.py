@@ -138,6 +138,20 @@ def tune(
     Raises : ConfigError for no candidates, and for an `until` outside the data or too early for costs and lag;
     DataError where it is too early for an allocation's window.
     """
+    found = uncounted_tune(candidates, where, until, cost_multiple=cost_multiple, measure=measure)
+    count_trials([found.trials])
+    return found
+
+
+def uncounted_tune(
+    candidates: Candidates,
+    where: Setup | Portfolio,
+    until: str | pd.Timestamp | None = None,
+    *,
+    cost_multiple: float = 1.0,
+    measure: Measure | None = None,
+) -> Tuned:
+    """What `tune` gives, whose caller counts its trials, or makes a tuning again that was counted before."""
     if not isinstance(where, Setup | Portfolio):
         refuse("where is", where, "give a Setup, such as Setup.on(market, costs, target, start), or a Portfolio.")
     if measure is not None and not callable(measure):
@@ -151,7 +165,6 @@ def tune(
         "" if measure is None else f", measured by {getattr(measure, '__qualname__', repr(measure)).partition('.')[0]}"
     )
     trials = tuning_trials(setup, training, cost_multiple, rules, tried, how)
-    count_trials([trials])
     best = _lowest(tried)
     chosen, market = setup.policy(rules[best]), training.market
     card = TuningCard(

@@ -8,7 +8,9 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from backtests.commands.audit import make_audit
 from backtests.comparison import Comparison, compare, selection
+from backtests.comparison.combinatorial import combinatorial
 from backtests.comparison.walk_forward import walk_forward
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, active_returns
@@ -96,6 +98,36 @@ def test_a_walk_forward_counts_its_folds_as_one_candidate_and_all_of_its_tunings
     assert (
         book.effective == TUNED - len(chosen) + 1
     )  # each of forty on any days; those that were chosen are one candidate
+
+
+def test_rolling_folds_count_on_the_whole_data(
+    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    walk_forward(portfolio, "tuned", ["2014-01-02", "2018-01-02"], window=756, embargo=5)
+    found = read_book().trials
+    assert set(found["data"]) == {portfolio.market.fingerprint}
+    assert found["kind"].value_counts().to_dict() == {"tuning": 2 * TUNED, "fold": 2}
+
+
+def test_each_setting_of_combinatorial_splits_counts_once(
+    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    settings = [Threshold(portfolio.strategic, band) for band in (0.01, 0.03, 0.1)]
+    for _ in range(2):
+        found = combinatorial(portfolio, "tuned", spec=settings, blocks=4)
+    book = read_book()
+    assert len(book.trials) == found.trials == 3
+    assert set(book.trials["days"]) == {len(found.days)}
+    assert np.isfinite(book.trials["kurtosis"]).all()
+    assert book.clustered == 3
+
+
+def test_an_audit_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(trial_book.PLACE, str(tmp_path / "book"))
+    make_audit(FILE, "tuned", days=2)
+    assert not (tmp_path / "book").exists()
 
 
 def test_seeds_count_as_they_were_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
