@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 HEADS = (
     "policy",
     ("active Sharpe ratio", "a year"),
-    ("above zero, untried", "probability"),
-    ("above zero, deflated", "probability"),
+    ("above zero", "PSR"),
+    ("above zero given the search", "DSR"),
     ("track record needed", "years"),
     "why not",
 )
