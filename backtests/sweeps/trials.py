@@ -166,7 +166,8 @@ def tuning_trials(
         "loss": measured["loss"].to_numpy(),
     }
     if set(FIGURES) <= set(measured):
-        targets = target_path(training.strategic, training.market)
+        opening = first if training.strategic.window > 0 else 0
+        targets = target_path(training.strategic, training.market, start=opening)
         rows["active_return"] = _active_returns(training, targets, np.full(len(rules), first), measured)
         rows["active_volatility"] = measured["tracking_error"].to_numpy()
     return trial_batch(setup, rows)

@@ -97,6 +97,14 @@ def test_what_a_tuning_tried_counts_on_its_training_days(setup: Setup, book: Pat
     assert len(list(book.iterdir())) == 1
 
 
+def test_a_tuning_for_a_target_that_moves_counts_over_that_target(setup: Setup, book: Path) -> None:
+    moving = replace(setup, strategic=HRP(window=20))
+    tune(Choices(threshold, band=(0.01, 0.05)), moving, "2020-09-30")
+    found = read_book().trials
+    assert len(found) == 2
+    assert np.isfinite(found["sharpe"]).all()
+
+
 def test_a_tuning_on_simulated_paths_counts_without_a_ratio(setup: Setup, book: Path) -> None:
     tune(Choices(threshold, band=(0.01, 0.02)), setup, "2020-09-30", measure=on_worlds(2, 0.5, warm_up=0.0))
     found = read_book().trials
