@@ -57,7 +57,7 @@ lock:  ## resolve pyproject.toml anew into requirements*.lock; with KEEP=1 add t
 	python3.11 -m venv .cache/lock
 	.cache/lock/bin/python .ci/lock.py $(if $(KEEP),--keep)
 
-clean:  ## delete caches; .venv and reports stay
+clean:  ## delete caches; .venv, reports and the trial book stay
 	rm -rf .cache data/cache site
 	find research backtests tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 

@@ -1,5 +1,5 @@
-"""The command line: `rebalance report | backtest | trades | audit | sweep FILE`, `runs`, `show | verify | replay RUN`,
-`diff RUN RUN`, `laboratory | study | policies | train | cluster | compile`.
+"""The command line: `rebalance report | backtest | trades | audit | sweep FILE`, `show | verify | replay RUN`,
+`runs`, `trials`, `diff RUN RUN`, `laboratory | study | policies | train | cluster | compile`.
 
 Each imports what is heavy when it runs.
 """
@@ -339,6 +339,21 @@ def runs(
         from backtests.commands.past_runs import runs_text
 
     print_text(runs_text(reports, kind, portfolio, since, sort))
+
+
+@app.command()
+def trials(
+    portfolio: Annotated[
+        str, typer.Argument(help="Only trials of this portfolio, such as sixty_forty. [default: all]")
+    ] = "",
+) -> None:
+    """Show the trial book: how many configurations were tried, and what that leaves of the best of them."""
+    with _starting():
+        from backtests.commands.trials import trials_text
+
+    with bar(None, "reading the trial book"):
+        text = trials_text(portfolio)
+    print_text(text)
 
 
 @app.command()

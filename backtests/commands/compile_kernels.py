@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from backtests.runs.folder import ROOT, write_json
+from backtests.runs.trial_book import PLACE
 from research.compiled.content import content
 from research.compiled.store import KernelStore, folders, processor
 from research.errors import ConfigError
@@ -55,6 +56,7 @@ def comparison() -> None:
     only = ["quarterly", "tuned", "rl", "hrp_monthly"]
     found = compare(_short(), only=only, rl_steps=1, rl_seeds=1, draws=100, progress=lambda *_: None)
     repr(found)  # which asks for intervals and pairs
+    assert found.selection.overfitting is not None  # which compiles what counts it
     repr(found.axes)  # and for the targets
 
 
@@ -127,7 +129,8 @@ def _kernel(name: str) -> Any:
 
 def _started(name: str, folder: Path) -> subprocess.Popen[bytes]:
     """A process that does one job, and tells in a file how far it is."""
-    environment = {**os.environ, TOLD_IN: str(folder / name)}
+    nobodys = str(folder / "trials")  # what a job tries is no search
+    environment = {**os.environ, TOLD_IN: str(folder / name), PLACE: nobodys}
     with (folder / f"{name}.log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", MODULE, name, str(folder)], env=environment, stdout=log, stderr=log

@@ -14,6 +14,7 @@ import pandas as pd
 from backtests.commands.trades import TRADES
 from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, check_named, fit
 from backtests.comparison.comparison import FULL, Comparison, backtest_warnings, check_settings, settings_of
+from backtests.comparison.trials import played_trials, tunings_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
 from backtests.evaluation.scores import Score, score
@@ -37,6 +38,7 @@ from backtests.runs.folder import (
 from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, Plain, check_parameters, execute, parse_parameter
+from backtests.runs.trial_book import count_trials
 from backtests.text_tables import warnings_text
 from backtests.wording import counted
 from research.accounting import Hold, View, Why
@@ -283,7 +285,10 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain:
         progress.stage(f"backtesting {policy}", 0, 0)
         played = backtest_candidate(portfolio, fitted.policy, policy)
         progress.stage("writing results")
-        scored = score(played, benchmark_of(portfolio, portfolio.market))
+        benchmark = benchmark_of(portfolio, portfolio.market)
+        scored = score(played, benchmark)
+        tried = played_trials(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
+        count_trials([tried, *tunings_of([fitted])], run.name)
         write_whole(folder / RESULTS, results({policy: played}).to_parquet(index=False))
         write_whole(folder / "booked.csv", csv_text(played.trades()))
         write_json(folder / FIGURES, plain_json(scored.figures(played.dates)))

@@ -13,6 +13,7 @@ from backtests.runs.folder import MANIFEST, REPORTS, RESULTS, SUMMARY, Run, stag
 from backtests.runs.formats import plain_json
 from backtests.runs.manifest import sign
 from backtests.runs.tasks import check_workers
+from backtests.runs.trial_book import count_trials
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of
 from backtests.sweeps.run_part import parts_of
@@ -20,11 +21,13 @@ from backtests.sweeps.setup import PreparedSweep
 from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.table import Keep, kept, paths
+from backtests.sweeps.trials import FIGURES, sweep_trials
 from research.files import write_whole, writing
 from research.printable import printable
 from research.progress import bar
 
 PATHS, SHEET = "paths.parquet", "sweep.html"
+COUNTED = 500_000  # configurations of a file of the trial book
 DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole table into memory
 
 
@@ -59,6 +62,9 @@ def make_sweep(
             join(chunks, parts_of(prepared), folder / RESULTS)
             text = publish(prepared, asked.keep, run, folder)
             sign(folder, started)
+        results = pq.ParquetFile(final / RESULTS, pre_buffer=False)
+        for some in results.iter_batches(COUNTED, columns=["configuration", *FIGURES]):
+            count_trials(sweep_trials(prepared, some.to_pandas()), run.name)
         discard(chunks)
     again = f"{before:,} of them were already finished, and did not run again.\n\n" if before else ""
     return Made(final, f"{text}\n\n{again}{final}")

@@ -6,7 +6,7 @@ from functools import partial
 
 import pandas as pd
 
-from backtests.comparison.tuning import Tuned, tune
+from backtests.comparison.tuning import Tuned, uncounted_tune
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark
@@ -59,7 +59,7 @@ def fit(
     spec: Rule | TunedThreshold | Learned | None = None,
     retrain: bool = False,
 ) -> Fitted:
-    """Tune or train a candidate if needed, on the days before the test only.
+    """Tune or train a candidate if needed, on the days before the test only. What is tried is counted by the caller.
 
     A training is kept in `TRAININGS`, and taken from there when settings, data, costs, code and seed are the same.
 
@@ -80,7 +80,7 @@ def _fitted(
     spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
 ) -> Fitted:
     if isinstance(spec, TunedThreshold):
-        tuned = tune(spec, tuning_setup(portfolio))
+        tuned = uncounted_tune(spec, tuning_setup(portfolio))
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
         before, told = training_days(portfolio), None if progress is None else partial(progress, "training")

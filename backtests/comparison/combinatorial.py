@@ -19,9 +19,11 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.candidates import Progress
+from backtests.comparison.trials import split_trials
 from backtests.comparison.tuning import Candidates, Origin, every_candidate, training_setup
 from backtests.engine.run import backtest
-from backtests.evaluation.benchmark import Benchmark, losses
+from backtests.evaluation.benchmark import Benchmark, losses, target_returns
+from backtests.runs.trial_book import count_trials
 from backtests.sweeps import Setup
 from backtests.text_tables import text_table, warnings_text, wrapped
 from research.accounting import Execution, Policy
@@ -136,6 +138,8 @@ def combinatorial(
     progress  : told what is being done, and how far it is; without it a bar is shown.
     Raises    : ConfigError for a candidate that has nothing to choose, for a learned one, and for numbers that do not
                 fit together; ConfigError and DataError as `tune` does.
+
+    Each setting is counted in the trial book (`backtests.runs.trial_book`).
     """
     candidates = _checked(portfolio, name, spec)
     setup = replace(Setup.of(portfolio), execution=Execution(), dividends="reinvest", flows=None)
@@ -153,6 +157,8 @@ def combinatorial(
         for b, (start, stop) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
             tell(f"playing block {b + 1}", b, blocks)
             daily[:, start:stop], net[:, start:stop] = _played(portfolio, history, rules, first + start, first + stop)
+    target = target_returns(target_path(history.strategic, history.market), history.market, first - 1)
+    count_trials([split_trials(setup, rules, days, net - target, daily, portfolio.periods_per_year)])
     before = np.array([daily[:, rows].mean(axis=1) for rows in trained])  # (splits, settings)
     chosen = np.argmin(before, axis=1)
     block = np.searchsorted(ends, np.arange(len(days)), side="right")

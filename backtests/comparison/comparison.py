@@ -20,12 +20,15 @@ from backtests.comparison.candidates import (
 )
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured, pair
 from backtests.comparison.recommendation import Recommendation
+from backtests.comparison.selection import Selection, selection_of
 from backtests.comparison.stability import Stability, stability
+from backtests.comparison.trials import played_trials, tunings_of
 from backtests.comparison.verdict import Verdict, verdict_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import tried_words
+from backtests.runs.trial_book import Batch, count_trials
 from backtests.views import view
 from backtests.wording import listed
 from research.allocation import Allocation, TargetPath
@@ -102,6 +105,24 @@ class Comparison(PairedBacktests):
         """What a reader must know of the data in the test, and need not judge."""
         first, last = self.backtests[self.reference].dates[[0, -1]]
         return tuple(str(n) for n in self.portfolio.market.notes if not n.warning and n.falls_in(first, last))
+
+    @cached_property
+    def played_trials(self) -> Batch:
+        """The candidates and seeds of the test as trials; what tunings tried before it is in `fitted`."""
+        return played_trials(
+            self.portfolio,
+            self.benchmark,
+            self.fitted,
+            self.backtests,
+            self.scores,
+            self.seed_backtests,
+            self.seed_scores,
+        )
+
+    @cached_property
+    def selection(self) -> Selection:
+        """What this comparison's own search does to its figures: deflated Sharpe ratios, and overfitting."""
+        return selection_of(self)
 
     @cached_property
     def look_ahead(self) -> str:
@@ -210,7 +231,9 @@ def compare(
     Raises    : ConfigError for an unknown name or a reference that is not among the candidates, and for backtests of
                 different markets, days or periods a year.
 
-    What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only.
+    What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only. Each candidate
+    of a portfolio, with its seeds and the configurations of its tuning, is counted in the trial book
+    (`backtests.runs.trial_book`).
     """
     fitting = {"only": only, "rl_steps": rl_steps or None, "rl_seeds": rl_seeds or None, "retrain": retrain or None}
     if not isinstance(compared, Portfolio):
@@ -229,7 +252,10 @@ def compare(
     names, reference = list(portfolio.policies) if only is None else list(only), reference or portfolio.reference
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
     with bar(len(names), "comparing", shown=progress is None) as stages:
-        return _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, retrain, progress or stages.stage)
+        tell = progress or stages.stage
+        found = _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, retrain, tell)
+    count_trials([found.played_trials, *tunings_of(found.fitted.values())])
+    return found
 
 
 def _compared(

@@ -5,7 +5,8 @@
     backtest(market, tuned.policy, costs, start=setup.start)
 
 `tune` plays every candidate on the days before the test and keeps the one with the lowest J. What it keeps carries the
-last day that it saw, so that it cannot be played from an earlier one; its card says what was tried, and on what.
+last day that it saw, so that it cannot be played from an earlier one; its card says what was tried, and on what. Each
+candidate is counted in the trial book (`backtests.runs.trial_book`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +18,11 @@ import numpy as np
 import pandas as pd
 
 from backtests.batch.streaming_metrics import BATCH_METRICS
-from backtests.sweeps import Choices, Plan, Setup, sweep, threshold
+from backtests.runs.trial_book import Batch, count_trials
+from backtests.sweeps import Choices, Plan, Setup, threshold
 from backtests.sweeps.plan import CHECKS, Part
+from backtests.sweeps.run import uncounted_sweep
+from backtests.sweeps.trials import tuning_trials
 from research.accounting import Flows
 from research.allocation import Allocation
 from research.allocation.allocation import check_history
@@ -103,10 +107,14 @@ class TuningCard:
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """The rule that was chosen, which knows the last day that it was chosen on (`with_last_day`), and how it was."""
+    """The rule that was chosen, which knows the last day that it was chosen on (`with_last_day`), and how it was.
+
+    trials : what was tried, as the trial book counts it, in the order of `card.tried`.
+    """
 
     policy: Rule
     card: TuningCard
+    trials: Batch
 
 
 def tune(
@@ -130,6 +138,20 @@ def tune(
     Raises : ConfigError for no candidates, and for an `until` outside the data or too early for costs and lag;
     DataError where it is too early for an allocation's window.
     """
+    found = uncounted_tune(candidates, where, until, cost_multiple=cost_multiple, measure=measure)
+    count_trials([found.trials])
+    return found
+
+
+def uncounted_tune(
+    candidates: Candidates,
+    where: Setup | Portfolio,
+    until: str | pd.Timestamp | None = None,
+    *,
+    cost_multiple: float = 1.0,
+    measure: Measure | None = None,
+) -> Tuned:
+    """What `tune` gives, whose caller counts its trials, or makes a tuning again that was counted before."""
     if not isinstance(where, Setup | Portfolio):
         refuse("where is", where, "give a Setup, such as Setup.on(market, costs, target, start), or a Portfolio.")
     if measure is not None and not callable(measure):
@@ -139,6 +161,10 @@ def tune(
     rules = list(origins)
     training, possible = training_setup(setup, rules, until, cost_multiple)
     tried = _table(rules, (measure or played)(training, rules))
+    how = (
+        "" if measure is None else f", measured by {getattr(measure, '__qualname__', repr(measure)).partition('.')[0]}"
+    )
+    trials = tuning_trials(setup, training, cost_multiple, rules, tried, how)
     best = _lowest(tried)
     chosen, market = setup.policy(rules[best]), training.market
     card = TuningCard(
@@ -153,7 +179,7 @@ def tune(
         edges=_edges(origins[rules[best]], setup),
         fingerprint=market.fingerprint,
     )
-    return Tuned(with_last_day(chosen, card.seen), card)
+    return Tuned(with_last_day(chosen, card.seen), card, trials)
 
 
 def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
@@ -169,7 +195,7 @@ def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
 
 def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
     """The metrics of a sweep, a row a rule, each played on `setup` from its start to its end."""
-    return sweep(setup, Plan(rules), progress=False).table[list(BATCH_METRICS)]
+    return uncounted_sweep(setup, Plan(rules), progress=False).table[list(BATCH_METRICS)]
 
 
 def with_last_day(rule: R, day: pd.Timestamp) -> R:

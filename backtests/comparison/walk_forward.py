@@ -15,11 +15,13 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.candidates import Fitted, Progress, backtest_candidate, benchmark_of, fit, fitted_without
+from backtests.comparison.trials import fold_trials
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import losses
 from backtests.evaluation.scores import Score, score
 from backtests.laboratory.simulate import estimate
 from backtests.learned.warnings import warnings_of
+from backtests.runs.trial_book import count_trials
 from backtests.text_tables import text_table, warnings_text, wrapped
 from research.accounting import Costs, Hold, Policy, Trade, View
 from research.allocation import Allocation
@@ -317,6 +319,9 @@ def walk_forward(
     progress  : told what is being done, and how far it is; without it a bar is shown.
     Raises    : ConfigError for starts that are out of order, or none, or past the data, and for a window or an embargo
                 that leaves no training days; what fitting raises.
+
+    Each fold, with its seeds and the configurations of its tuning, is counted in the trial book
+    (`backtests.runs.trial_book`).
     """
     days = _checked(portfolio, starts)
     if spec is not None and (isinstance(spec, type) or not isinstance(spec, Policy | UnfittedRule)):
@@ -337,7 +342,7 @@ def walk_forward(
         beside = np.zeros(len(played.net_returns))
         if reference:
             beside = losses(backtest_candidate(whole, fit(reference, whole, tell).policy, reference), benchmark)
-    return WalkForward(
+    found = WalkForward(
         name=name,
         portfolio=whole,
         fits=tuple(fits),
@@ -349,6 +354,8 @@ def walk_forward(
         reference=reference,
         reference_losses=beside,
     )
+    count_trials(fold_trials(found))
+    return found
 
 
 def _before(portfolio: Portfolio, start: pd.Timestamp, window: int | None, embargo: int) -> Portfolio:

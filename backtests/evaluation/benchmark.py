@@ -55,3 +55,8 @@ def losses(backtest: Backtest, benchmark: Benchmark) -> Array:
     """(D,) the daily terms of J, bp a year."""
     active = backtest.gross_returns - target_returns(benchmark.strategic, backtest.market, backtest.first)
     return daily_loss(backtest.cost_rate, active, benchmark.tracking_penalty, benchmark.periods_per_year)
+
+
+def active_returns(backtest: Backtest, benchmark: Benchmark) -> Array:
+    """(D,) return net of costs less that of the strategic target, which costs nothing."""
+    return backtest.net_returns - target_returns(benchmark.strategic, backtest.market, backtest.first)

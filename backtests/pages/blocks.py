@@ -348,6 +348,7 @@ def _sections(first: Block, there: Mapping[str, bool]) -> list[Block]:
         "years": "Years",
         "costs": "Costs",
         "fitting": "Fitting",
+        "selection": "Selection",
         "trades": "Trades",
         "conventions": "Conventions",
         "settings": "Settings",

@@ -31,6 +31,7 @@ from backtests.figures.styles import LineStyle
 from backtests.pages.axes import axes_numbers
 from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, paired_screen, pictures, table, whole_sheet
 from backtests.pages.render import render
+from backtests.pages.selection import selection_block, selection_numbers
 from backtests.runs.folder import NUMBERS
 from backtests.runs.formats import csv_text, plain_json
 from research.errors import DataError
@@ -66,7 +67,7 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     trades     : of today, or None.
     run        : what identifies the run.
     """
-    sheet = whole_sheet(comparison, trades, _identity(run))
+    sheet = whole_sheet(comparison, trades, _identity(run)) | {"selection": selection_block(comparison)}
     (folder / "figures").mkdir(exist_ok=True)
     for picture in pictures(sheet):
         write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
@@ -181,6 +182,7 @@ def sheet_numbers(
             }
             for n, t in tuned.items()
         },
+        "selection": selection_numbers(comparison),
         "trades": None if trades is None else _trade_numbers(trades),
         "warnings": comparison.warnings,
         "settings": comparison.settings,

@@ -26,6 +26,7 @@ REPORTS = ROOT / "reports"
 MANIFEST = "manifest.json"
 SUMMARY, RESULTS = "summary.txt", "results.parquet"  # of a run: what its command printed; daily, or by configuration
 NUMBERS, FIGURES = "tearsheet.json", "summary.json"  # with the figures of a report, and those of a backtest
+RUN_IN = "REBALANCE_RUN"  # environment variable: name of the run that a notebook is executed for
 LIBRARIES = (
     "numpy",
     "pandas",

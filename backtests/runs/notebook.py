@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from backtests.runs.folder import RUN_IN
 from research.errors import ConfigError, DataError
 from research.files import write_whole
 from research.progress import TOLD_IN, bar
@@ -117,6 +118,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
         "TQDM_DISABLE": "1",
         "IPYTHONDIR": str(cache / "ipython"),
         "MPLCONFIGDIR": str(cache / "matplotlib"),
+        RUN_IN: Path(str(parameters.get("run", ""))).name,
         TOLD_IN: "" if progress is None else str(progress.resolve()),
     }
     before = {name: os.environ.get(name) for name in environment}

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from backtests.engine.result import Backtest
 from backtests.runs.folder import Run
+from backtests.runs.trial_book import count_trials
 from backtests.sweeps.axes import Axes
 from backtests.sweeps.executors import run_all
 from backtests.sweeps.plan import Part, Plan, Strategic, held_in_plan
@@ -20,6 +21,7 @@ from backtests.sweeps.run_part import backtest_one, parts_of, run_part
 from backtests.sweeps.setup import PreparedSweep, Setup, prepare_sweep
 from backtests.sweeps.store import chunk, made_from, read_chunk, unfinished, write_chunk
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
+from backtests.sweeps.trials import sweep_trials
 from backtests.views import view
 from research.errors import ConfigError
 from research.portfolio import Portfolio
@@ -102,7 +104,28 @@ def sweep(
     folder   : where finished chunks are kept, so that a killed sweep goes on from them; "" or None keeps none.
     progress : show a bar.
     Raises   : ConfigError for what cannot be played, and for a folder with chunks of other settings, data or code.
+
+    Each configuration is counted in the trial book (`backtests.runs.trial_book`).
     """
+    found = uncounted_sweep(
+        where, plan, workers=workers, cluster=cluster, keep=keep, cvar95=cvar95, folder=folder, progress=progress
+    )
+    count_trials(sweep_trials(found.prepared, found.table))
+    return found
+
+
+def uncounted_sweep(
+    where: Where,
+    plan: Plan | Axes,
+    *,
+    workers: int = 1,
+    cluster: str = "",
+    keep: Keep | None = None,
+    cvar95: bool = False,
+    folder: str | Path | None = None,
+    progress: bool = True,
+) -> Sweep:
+    """What `sweep` gives, of configurations that the caller counts as trials of another kind, or that are none."""
     keep = keep or Keep()
     prepared = prepare(where, plan, keep, cvar95)
     if folder is None:

@@ -1,0 +1,124 @@
+"""How much of what a comparison found may be the luck of its search: deflated Sharpe ratios of active returns, and PBO.
+
+The ratios are those of *active* returns, net of costs over the strategic target: whether trading earned anything is a
+question about them, and the market's own return would drown it. The strategic target, and not the reference policy, is
+what is subtracted: the reference then has a ratio too, and trials of different comparisons can be counted together.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backtests.comparison.trials import own_book
+from backtests.evaluation.benchmark import active_returns
+from backtests.evaluation.selection import (
+    Moments,
+    expected_maximum,
+    minimum_track_record,
+    overfitting,
+    probabilistic_sharpe,
+)
+from research.arrays import Array
+from research.errors import DataError
+from research.tolerances import SERIES
+
+if TYPE_CHECKING:
+    from backtests.comparison.comparison import Comparison
+
+BLOCKS = 16  # of days, for the probability of overfitting
+CONSTANT = "its active returns do not vary"
+
+
+@dataclass(frozen=True)
+class ActiveSharpe:
+    """The Sharpe ratio of one policy's active returns, and what a search leaves of it.
+
+    ratio        : annual, net of costs, over the strategic target.
+    probability  : that the true ratio is above zero, had nothing else been tried (PSR).
+    deflated     : the same, given how many trials there were (DSR); None of a single one.
+    track_record : years after which such a ratio would be above zero with 95 % probability (MinTRL); infinite where
+                   it is not above zero.
+    why_not      : the reason where there is no ratio, and no number is given; else "".
+    """
+
+    ratio: float | None = None
+    probability: float | None = None
+    deflated: float | None = None
+    track_record: float | None = None
+    why_not: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What a comparison's own search does to its figures.
+
+    policies     : by name.
+    trials       : configurations and seeds that this comparison tried.
+    effective    : the same with variants counted once: clusters of the series that were played in the test, and each
+                   configuration of a tuning that was not chosen.
+    noise        : annual active Sharpe ratio that the best of so many worthless trials is expected to reach; None of
+                   a single one.
+    overfitting  : probability that the best policy in one half of the days is no better than the median in the other
+                   (PBO); None where `why_not` says why.
+    compared     : policies that differ, of which it is that probability.
+    why_not      : why there is no such probability, or "".
+    """
+
+    policies: Mapping[str, ActiveSharpe]
+    trials: int
+    effective: int
+    noise: float | None
+    overfitting: float | None
+    compared: int
+    why_not: str
+
+
+def selection_of(comparison: "Comparison") -> Selection:
+    """Judge what a comparison found as the result of a search."""
+    year, book = comparison.benchmark.periods_per_year, own_book(comparison.played_trials, comparison.fitted)
+    active = {name: active_returns(played, comparison.benchmark) for name, played in comparison.backtests.items()}
+    days = len(next(iter(active.values())))
+    effective, variance = book.effective, book.luck(days)
+    noise = None if variance is None or effective < 2 else math.sqrt(variance) * expected_maximum(effective)
+    probability, compared, why_not = _overfitting(active)
+    return Selection(
+        policies={name: _judged(returns, noise, year) for name, returns in active.items()},
+        trials=comparison.trials,
+        effective=effective,
+        noise=None if noise is None else noise * math.sqrt(year),
+        overfitting=probability,
+        compared=compared,
+        why_not=why_not,
+    )
+
+
+def _judged(active: Array, noise: float | None, year: float) -> ActiveSharpe:
+    """What active returns (T,) come to. noise : the ratio a period that the best worthless trial reaches, or None."""
+    try:
+        moments = Moments.of(active)
+    except DataError as error:
+        return ActiveSharpe(why_not=CONSTANT if np.ptp(active) <= SERIES else str(error))
+    return ActiveSharpe(
+        ratio=moments.sharpe * math.sqrt(year),
+        probability=probabilistic_sharpe(moments),
+        deflated=None if noise is None else probabilistic_sharpe(moments, noise),
+        track_record=minimum_track_record(moments) / year if moments.sharpe > 0.0 else math.inf,
+    )
+
+
+def _overfitting(active: Mapping[str, Array]) -> tuple[float | None, int, str]:
+    """PBO of the policies that differ, how many these are, and why there is no such probability."""
+    differ: dict[bytes, tuple[str, Array]] = {}
+    for name, returns in active.items():
+        if np.ptp(returns) > SERIES:
+            differ.setdefault(returns.tobytes(), (name, returns))
+    if len(differ) < 2:
+        return None, len(differ), "fewer than two policies with different active returns were compared"
+    names, series = zip(*differ.values(), strict=True)
+    try:
+        return overfitting(np.column_stack(series), BLOCKS, names).probability, len(differ), ""
+    except DataError as error:
+        return None, len(differ), str(error)

@@ -1,0 +1,292 @@
+"""The trial book: every configuration that was tried on a market, so that the luck of a search can be counted.
+
+`data/trials/` holds a Parquet file a batch: written whole, never changed, and apart from reports and caches, which may
+be deleted. A trial is known by what it is (portfolio, data, terms, policy, days), so that one that is tried again
+counts once, whoever tried it. The book counts what went through `sweep`, `tune`, `compare`, `walk_forward` and the
+commands; a bare `backtest` is not counted.
+"""
+
+import hashlib
+import json
+import os
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pandas.api.types import union_categoricals
+
+from backtests.runs.folder import RUN_IN, code_version
+from research.arrays import Rows
+from research.errors import DataError
+from research.files import write_whole
+from research.market.tables import DATA
+
+PLACE = "REBALANCE_TRIALS"  # environment variable: another folder for the book
+KINDS = ("sweep", "tuning", "seed", "fold", "candidate")
+VERSION, ABOUT = 1, b"trials"  # of the form of a file, and where its schema says what holds for all of its trials
+NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.parquet")  # hashes of the ids, and of the bytes
+LONGEST = 240  # letters of a policy that are kept; longer ones end with their hash
+TEXTS = ("kind", "policy", "first", "last")
+KNOWN = ("active_return", "active_volatility", "skewness", "kurtosis", "loss", "cluster")  # NaN where it is not
+COLUMNS = ("id", "configuration", *TEXTS, "days", "lag", "cost_multiple", *KNOWN)
+OF_BATCH = ("portfolio", "data", "periods_per_year", "written", "run", "code")
+EMPTY: Any = dict.fromkeys((*TEXTS, "portfolio", "data", "written", "run", "code"), "category")  # without trials
+LEAST_SPREAD = 1e-9  # active volatility a year below which there is no active Sharpe ratio
+MEND = "Restore the file from a copy; or delete it, and its trials are counted no more."
+
+
+class NotCounted(UserWarning):
+    """Trials were made, and could not be written into the book."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Trials on one portfolio and market.
+
+    portfolio        : name of the portfolio's file, or of the setup.
+    data             : fingerprint of its market.
+    terms            : what the trials were played under besides, such as costs; plain JSON values.
+    periods_per_year : by which figures are annualised.
+    trials           : a row a trial. kind, one of `KINDS`; policy, as text; first and last day of the returns,
+                       YYYY-MM-DD; days, their number; lag, sessions; cost_multiple. Then, where known: active_return
+                       and active_volatility, fraction a year; skewness and raw kurtosis of the daily active returns;
+                       loss J, bp a year; cluster, equal for trials of this batch that are variants of one.
+    """
+
+    portfolio: str
+    data: str
+    terms: Mapping[str, Any]
+    periods_per_year: float
+    trials: pd.DataFrame
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The columns of the book: `configuration` is a hash of what was played, `id` one of that and of its days."""
+        frame = self.trials.reindex(columns=[*COLUMNS[2:]])
+        for name in TEXTS:
+            texts = frame[name].astype("category").cat.remove_unused_categories()
+            kept = pd.Index([_kept(text) for text in texts.cat.categories.tolist()], dtype=object)
+            frame[name] = texts.cat.rename_categories(kept)  # type: ignore[arg-type]  # a list becomes strings of arrow
+        frame = frame.astype({"days": np.int64, "lag": np.int64, "cost_multiple": float} | dict.fromkeys(KNOWN, float))
+        about = json.dumps([self.portfolio, self.data, self.terms], sort_keys=True).encode()
+        same = np.uint64(int.from_bytes(hashlib.sha256(about).digest()[:8], "little"))
+        played, when = (
+            pd.util.hash_pandas_object(frame[columns], index=False).to_numpy()
+            for columns in (["policy", "lag", "cost_multiple"], ["first", "last"])
+        )
+        return frame.assign(configuration=played ^ same, id=played ^ same ^ when)[list(COLUMNS)]
+
+
+def _kept(text: str) -> str:
+    """A text as it is kept: too long a one ends with its hash."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… #{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def book_folder() -> Path:
+    """Where the book is: `data/trials`, or what `REBALANCE_TRIALS` names, from the workbench's folder."""
+    return DATA.parent / (os.environ.get(PLACE) or "data/trials")
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------
+
+
+def count_trials(batches: Sequence[Batch], run: str = "") -> None:
+    """Write batches of trials into the book; one that is there already adds nothing.
+
+    batches : those without trials are left out.
+    run     : name of the run that they belong to; by default the one that this notebook is executed for.
+
+    Trials are made before they are counted: where the book cannot be written, a warning says so (`NotCounted`), and
+    what was computed stays.
+    """
+    folder = book_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for batch in batches:
+            if len(batch.trials):
+                _write(folder, batch, run or os.environ.get(RUN_IN, ""))
+    except OSError as error:
+        count = sum(len(batch.trials) for batch in batches)
+        warnings.warn(
+            f"{count:,} trials could not be written into {folder} ({error.strerror or error}), so they are not "
+            f"counted. Make the folder writable, or name another one in {PLACE}, and do the same again.",
+            NotCounted,
+            stacklevel=3,
+        )
+
+
+def _write(folder: Path, batch: Batch, run: str) -> None:
+    named = hashlib.sha256(np.sort(batch.table["id"].to_numpy()).astype("<u8").tobytes()).hexdigest()[:16]
+    if any(folder.glob(f"{named}-*.parquet")):
+        return
+    about = {
+        "version": VERSION,
+        "portfolio": batch.portfolio,
+        "data": batch.data,
+        "terms": dict(batch.terms),
+        "periods_per_year": batch.periods_per_year,
+        "written": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "run": run,
+        "code": _code(),
+    }
+    table = pa.Table.from_pandas(batch.table, preserve_index=False)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(about).encode()}), buffer, compression="zstd")
+    content = buffer.getvalue().to_pybytes()
+    write_whole(folder / f"{named}-{hashlib.sha256(content).hexdigest()[:16]}.parquet", content)
+
+
+@cache
+def _code() -> str:
+    """The version of the code that this process runs."""
+    return code_version()
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class TrialBook:
+    """Trials, each once.
+
+    trials   : a row a trial: the columns of `Batch.trials`, with id, portfolio, data, periods_per_year, sharpe (annual,
+               of active returns; NaN where it is not known), written, run and code. Of a trial that was counted more
+               than once, the row whose moments are known stands, else the first.
+    variants : configurations that are variants of one: what some batch found in one cluster.
+    """
+
+    trials: pd.DataFrame
+    variants: Sequence[Rows]
+
+    def of(self, portfolio: str, data: str = "") -> "TrialBook":
+        """The trials of one portfolio, and of the data whose fingerprint begins so."""
+        prints = [one for one in self.trials["data"].cat.categories if one.startswith(data)]
+        own = (self.trials["portfolio"] == portfolio) & self.trials["data"].isin(prints)
+        return TrialBook(self.trials[own], self.variants)
+
+    @property
+    def effective(self) -> int:
+        """The number of configurations, whatever their days, where variants of one count once.
+
+        Those whose return series were not there to be clustered, as in a sweep, count one each.
+        """
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        nodes = np.unique(self.trials["configuration"].to_numpy(dtype=np.uint64))
+        if not len(nodes):
+            return 0
+        groups = [group[np.isin(group, nodes)] for group in self.variants]
+        pairs = [(own[0], other) for own in groups for other in own[1:]] or [(nodes[0], nodes[0])]
+        ends = np.searchsorted(nodes, np.array(pairs, dtype=np.uint64))
+        links = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(nodes), len(nodes)))
+        return int(connected_components(links, directed=False, return_labels=False))
+
+    @property
+    def configurations(self) -> int:
+        """The number of different configurations, whatever their days."""
+        return int(self.trials["configuration"].nunique())
+
+    @property
+    def clustered(self) -> int:
+        """How many of them were correlated with others."""
+        known = np.concatenate([*self.variants, np.array([], dtype=np.uint64)])
+        return int(np.isin(self.trials["configuration"].unique(), known).sum())
+
+    def luck(self, days: int) -> float | None:
+        """Variance of the trials' active Sharpe ratios a period, as that of series of so many days; None of one ratio.
+
+        Ratios of other lengths are brought to this one: of worthless trials, ratio² × days has one expectation.
+        """
+        known = self.trials[np.isfinite(self.trials["sharpe"].to_numpy(dtype=float))]
+        if len(known) < 2:
+            return None
+        scaled = known["sharpe"] * np.sqrt(known["days"] / known["periods_per_year"])
+        return float(scaled.var(ddof=1)) / days
+
+
+def book_of(parts: Sequence[tuple[Mapping[str, Any], pd.DataFrame]]) -> TrialBook:
+    """The book of parts: what holds for all trials of each, by the names of `OF_BATCH`, and their table."""
+    parts = sorted(((about, table) for about, table in parts if len(table)), key=lambda part: part[0]["written"])
+    if not parts:
+        return TrialBook(pd.DataFrame({name: [] for name in (*COLUMNS, *OF_BATCH, "sharpe")}).astype(EMPTY), ())
+    tables = [table for _, table in parts]
+    variants: list[Rows] = [
+        group["configuration"].to_numpy(dtype=np.uint64)
+        for table in tables
+        for _, group in table.dropna(subset="cluster").groupby("cluster")
+    ]
+    found = pd.concat([table.drop(columns=list(TEXTS)) for table in tables], ignore_index=True)
+    lengths = [len(table) for table in tables]
+    for name in TEXTS:  # as categories: a sweep repeats each a thousand times
+        found[name] = union_categoricals([table[name].cat.as_unordered() for table in tables])
+    for name in OF_BATCH:
+        values = [about[name] for about, _ in parts]
+        found[name] = np.repeat(values, lengths) if name == "periods_per_year" else _repeated(values, lengths)
+    varies = found["active_volatility"] > LEAST_SPREAD
+    found["sharpe"] = (found["active_return"] / found["active_volatility"]).where(varies)
+    first = found.iloc[np.argsort(found["skewness"].isna().to_numpy(), kind="stable")].drop_duplicates("id")
+    return TrialBook(first.sort_index()[[*COLUMNS, *OF_BATCH, "sharpe"]], variants)
+
+
+def _repeated(values: Any, lengths: Sequence[int]) -> Any:
+    """Texts, each so many times, as a categorical."""
+    one = pd.Categorical(values)
+    return pd.Categorical.from_codes(np.repeat(one.codes, lengths), dtype=one.dtype)
+
+
+def book_of_batches(batches: Sequence[Batch]) -> TrialBook:
+    """The book of batches that need not be written."""
+    unwritten = {"written": "", "run": "", "code": ""}
+    return book_of(
+        [
+            (unwritten | {name: getattr(one, name) for name in ("portfolio", "data", "periods_per_year")}, one.table)
+            for one in batches
+        ]
+    )
+
+
+def read_book(folder: Path | None = None) -> TrialBook:
+    """The whole book.
+
+    folder : of the book; by default `book_folder()`. One that is missing or empty holds no trials.
+    Raises : DataError for a file that is damaged, renamed, or of a form that this code does not know.
+    """
+    found = [path for path in (folder or book_folder()).glob("*.parquet") if not path.name.startswith(".")]
+    return book_of([_read(path) for path in sorted(found)])
+
+
+def _read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """What holds for all trials of a file, and their table.
+
+    Raises : DataError, with what is wrong and how to mend it, for a file that is not whole.
+    """
+    named = NAME.fullmatch(path.name)
+    if named is None:
+        raise DataError(
+            f"{path} has no name of the trial book (16 hex, 16 hex of its bytes, .parquet). Move it elsewhere, or give "
+            "it back its name."
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. {MEND}") from error
+    if hashlib.sha256(content).hexdigest()[:16] != named[1]:
+        raise DataError(f"{path} is damaged: the hash of its {len(content):,} bytes is not the one in its name. {MEND}")
+    table = pq.read_table(pa.BufferReader(content))
+    about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+    if about.get("version") != VERSION:
+        raise DataError(
+            f"{path} has form {about.get('version')} of the trial book, and this code reads form {VERSION}: it was "
+            "written by other code. Read it with that, or move it elsewhere."
+        )
+    return about, table.to_pandas()

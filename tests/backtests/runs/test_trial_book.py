@@ -1,0 +1,242 @@
+"""The trial book: counted once, written by several at once, never half, never read where it is damaged."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from backtests.commands import compile_kernels
+from backtests.runs import trial_book
+from backtests.runs.trial_book import (
+    Batch,
+    NotCounted,
+    book_folder,
+    book_of_batches,
+    count_trials,
+    read_book,
+)
+from research.errors import DataError
+
+ROOT = Path(__file__).parents[3]
+WRITER = """
+import sys
+from backtests.runs.trial_book import count_trials
+sys.path.append({here!r})
+from test_trial_book import batch
+for k in range(*map(int, sys.argv[1:])):
+    count_trials([batch([f"rule {{k}} {{n}}" for n in range(50)])])
+    print(k, flush=True)
+"""
+
+
+def batch(policies: list[str], data: str = "f" * 64, portfolio: str = "desk", **columns: object) -> Batch:
+    """Trials of a kind and days, one a policy; columns replace those."""
+    rows = {
+        "kind": "candidate", "policy": policies, "first": "2020-01-02", "last": "2022-12-30", "days": 756, "lag": 1,
+        "cost_multiple": 1.0,
+    }  # fmt: skip
+    return Batch(portfolio, data, {"costs": [1.0]}, 252.0, pd.DataFrame(rows | columns))
+
+
+@pytest.fixture
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty book of its own."""
+    monkeypatch.setenv(trial_book.PLACE, str(tmp_path / "book"))
+    return book_folder()
+
+
+# -- counting --------------------------------------------------------------------------------------------------------
+
+
+def test_a_trial_counts_once_however_often_and_by_whom_it_is_tried(book: Path) -> None:
+    count_trials([batch(["one", "two"])])
+    count_trials([batch(["one", "two"])])
+    assert len(list(book.iterdir())) == 1
+    count_trials([batch(["two", "three"], kind="sweep")])
+    assert len(list(book.iterdir())) == 2
+    found = read_book().trials
+    assert sorted(found["policy"]) == ["one", "three", "two"]
+    assert found.set_index("policy").loc["two", "kind"] == "candidate"  # what stood there first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"data": "e" * 64}, {"portfolio": "other"}, {"first": "2020-01-03"}, {"last": "2022-12-29"}, {"lag": 2},
+        {"cost_multiple": 2.0}, {"policy": ["two"]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_whatever_makes_it_another_trial_makes_it_count(other: dict[str, object], book: Path) -> None:
+    count_trials([batch(["one"]), batch(["one"], **other)])  # type: ignore[arg-type]
+    assert len(read_book().trials) == 2
+
+
+def test_terms_such_as_costs_make_another_trial() -> None:
+    one = batch(["one"])
+    other = Batch(one.portfolio, one.data, {"costs": [2.0]}, 252.0, one.trials)
+    assert len(book_of_batches([one, other]).trials) == 2
+
+
+def test_the_row_whose_moments_are_known_stands(book: Path) -> None:
+    count_trials([batch(["one"], kind="sweep", active_return=0.01, active_volatility=0.02)])
+    count_trials([batch(["one", "two"], active_return=0.01, active_volatility=0.02, skewness=0.5, kurtosis=4.0)])
+    found = read_book().trials
+    assert found["skewness"].tolist() == [0.5, 0.5]
+    assert found["sharpe"].tolist() == [0.5, 0.5]
+
+
+def test_active_returns_that_do_not_vary_have_no_ratio() -> None:
+    found = book_of_batches([batch(["one", "two"], active_return=-1e-4, active_volatility=[0.0, 0.01])]).trials
+    assert np.isnan(found["sharpe"]).tolist() == [True, False]
+
+
+def test_long_policies_are_told_apart_where_they_are_cut(book: Path) -> None:
+    count_trials([batch([f"{'x' * 500}{end}" for end in "ab"])])
+    found = read_book().trials["policy"]
+    assert len(set(found)) == 2
+    assert found.str.len().max() < 260
+
+
+def test_variants_count_once_in_the_effective_number() -> None:
+    one = batch(["a", "b", "c", "d"], cluster=[0, 0, 1, np.nan])
+    assert book_of_batches([one]).effective == 3
+    assert book_of_batches([one]).clustered == 3
+    later = batch(["b", "c", "e"], cluster=[0, 0, 1], first="2021-01-04")  # the same on other days, and joined
+    both = book_of_batches([one, later])
+    assert (len(both.trials), both.configurations, both.effective) == (7, 5, 3)
+    assert both.of("nobody").effective == 0
+
+
+def test_the_spread_of_ratios_does_not_depend_on_how_long_each_was_played() -> None:
+    """Worthless trials of one and of sixteen years: each ratio times the root of its days has variance 1."""
+    draws, year = np.random.default_rng(1).standard_normal(4_000), 252.0
+    days = np.where(np.arange(4_000) < 2_000, 252, 16 * 252)
+    trials = batch(
+        [str(k) for k in range(4_000)], days=days, active_return=0.01 * draws * np.sqrt(year / days),
+        active_volatility=0.01,
+    )  # fmt: skip
+    assert book_of_batches([trials]).luck(252) == pytest.approx(1.0 / 252.0, rel=0.1)
+    assert book_of_batches([batch(["one"], active_return=0.1, active_volatility=0.1)]).luck(252) is None
+
+
+# -- written by several, and killed ----------------------------------------------------------------------------------
+
+
+def writer(*words: object) -> subprocess.Popen[str]:
+    script = WRITER.format(here=str(Path(__file__).parent))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, words)], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_two_processes_write_at_once_and_nothing_is_lost_or_counted_twice(book: Path) -> None:
+    both = [writer(0, 30), writer(15, 45)]
+    assert [one.wait(timeout=120) for one in both] == [0, 0]
+    assert len(read_book().trials) == 45 * 50
+    assert not [path for path in book.iterdir() if path.suffix != ".parquet"]
+
+
+def test_a_writer_that_is_killed_leaves_whole_batches(book: Path) -> None:
+    one = writer(0, 100_000)
+    assert one.stdout is not None
+    for _ in range(5):
+        one.stdout.readline()
+    time.sleep(0.003)  # somewhere in the next one
+    one.send_signal(signal.SIGKILL)
+    one.wait(timeout=60)
+    found = read_book().trials
+    assert len(found) >= 5 * 50
+    assert len(found) % 50 == 0
+
+
+def test_what_cannot_be_written_is_said_and_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(trial_book.PLACE, str(tmp_path / "file"))
+    with pytest.warns(NotCounted, match=r"2 trials could not be written into .*file .*REBALANCE_TRIALS"):
+        count_trials([batch(["one", "two"])])
+
+
+def test_the_book_stays_when_caches_are_deleted() -> None:
+    said = subprocess.run(["make", "-n", "clean"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "data/cache" in said
+    assert "trials" not in said
+    assert "data/* " not in said
+
+
+def test_what_is_compiled_ahead_of_use_is_not_counted(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(compile_kernels.subprocess, "Popen", lambda *_, env, **__: given.append(env))
+    compile_kernels._started("comparison", tmp_path)
+    assert given[0][trial_book.PLACE] == str(tmp_path / "trials") != str(book)
+
+
+def test_nothing_of_the_book_is_committed() -> None:
+    ignored = ["git", "check-ignore", "data/trials/0-0.parquet", "data/trials/README.md"]
+    done = subprocess.run(ignored, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["data/trials/0-0.parquet"]
+
+
+# -- damaged ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_file(book: Path) -> Path:
+    count_trials([batch(["one", "two"])])
+    (found,) = book.iterdir()
+    return found
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, -1])
+def test_a_half_file_is_refused_with_how_to_mend_it(one_file: Path, keep: int) -> None:
+    one_file.write_bytes(one_file.read_bytes()[:keep])
+    with pytest.raises(DataError, match=rf"{one_file.name} is damaged: .* Restore the file .*or delete it") as error:
+        read_book()
+    assert str(one_file) in str(error.value)
+
+
+def test_one_changed_bit_is_refused(one_file: Path) -> None:
+    content = bytearray(one_file.read_bytes())
+    content[len(content) // 2] ^= 1
+    one_file.write_bytes(content)
+    with pytest.raises(DataError, match="is damaged"):
+        read_book()
+
+
+def test_a_file_under_another_name_is_refused(one_file: Path) -> None:
+    one_file.rename(one_file.with_name("copy.parquet"))
+    with pytest.raises(DataError, match=r"copy\.parquet has no name of the trial book"):
+        read_book()
+
+
+def test_a_file_of_another_form_is_refused(one_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_book, "VERSION", 2)
+    with pytest.raises(DataError, match="has form 1 of the trial book, and this code reads form 2"):
+        read_book()
+
+
+def test_a_parquet_file_that_is_no_batch_is_refused(book: Path) -> None:
+    book.mkdir()
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.table({"x": [1]}), buffer)
+    content = buffer.getvalue().to_pybytes()
+    (book / f"{'0' * 16}-{trial_book.hashlib.sha256(content).hexdigest()[:16]}.parquet").write_bytes(content)
+    with pytest.raises(DataError, match="has form None"):
+        read_book()
+
+
+def test_an_empty_book_and_a_missing_one_hold_nothing(book: Path) -> None:
+    assert len(read_book().trials) == 0
+    book.mkdir()
+    assert read_book().effective == 0
