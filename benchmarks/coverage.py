@@ -21,12 +21,10 @@ from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.estimates import Estimate, NotAvailable
+from backtests.evaluation.intervals import intervals
 from backtests.evaluation.metrics import Measured
-from backtests.evaluation.risk_inference import risk_with_error
-from backtests.evaluation.sharpe_inference import sharpe_with_error
-from backtests.evaluation.slow_figures import slow_figures
-from backtests.evaluation.slow_waves import WAVES, SlowMeans, confidence_set
+from backtests.evaluation.slow_waves import SlowMeans, confidence_set
 from backtests.laboratory.simulate import Laboratory
 from benchmarks.timing import keep, machine, show
 from research.accounting import Costs
@@ -45,7 +43,7 @@ WORLDS, SLOW_WORLDS, EQUAL_WORLDS, DRAWS = 1_000, 200, 1_000, 500
 REFERENCES = ("quarterly", "band of 2 points")
 YEAR, PENALTY, LEVEL = 252.0, 5.0, 0.95
 ALPHA, BETA = 0.08, 0.90  # of each line: variances calm down in two months
-FIGURES = ("loss", "cost", "turnover", "tracking_error", "volatility", "growth", "sharpe")
+FIGURES = ("loss", "cost", "turnover", "tracking_error_own", "volatility", "growth", "sharpe")
 AIM = (0.92, 0.97)
 EQUALS: Mapping[str, Callable[[FixedWeights], Rule]] = {
     "band of 5 points": lambda held: Threshold(held, band=0.05),
@@ -148,18 +146,13 @@ def _record(found: Found, played: Mapping[str, Backtest]) -> None:
     measured = {name: Measured(one, Benchmark.of(one, PENALTY)) for name, one in played.items()}
     reference = next(iter(played))
     evidence = evidence_between(played, [m.losses for m in measured.values()], reference, Resampling(reps=DRAWS))
-    figures = {metric: evidence.figures(metric) for metric in ("loss", "growth")}
-    for name, one in measured.items():
-        own: dict[str, Estimate] = {metric: figures[metric][name] for metric in figures}
-        own |= {
-            metric: each if isinstance(each, Estimate) else Estimate(0.0, 0.0, 0.0, LEVEL)  # it never traded
-            for metric, each in slow_figures(one, limited=has_shown_its_limit(played[name]), level=LEVEL).items()
-        }
-        own["volatility"] = risk_with_error(one.net, YEAR, waves=WAVES, level=LEVEL)["volatility"]
-        own["sharpe"] = sharpe_with_error(one.net - one.cash, YEAR, level=LEVEL)
+    shown = intervals(played, Benchmark.of(played[reference], PENALTY), evidence, NotAvailable("not asked"))
+    for name in played:
         for figure in FIGURES:
-            found.values[figure][name].append(own[figure].value)
-            found.ends[figure][name].append((own[figure].lower, own[figure].upper))
+            own = shown[figure][name]
+            if isinstance(own, Estimate):
+                found.values[figure][name].append(own.value)
+                found.ends[figure][name].append((own.lower, own.upper))
     for one_name, two_name in found.pairs:
         numbers = [evidence.names.index(name) for name in (one_name, two_name)]
         pair = evidence.losses.difference(numbers[0], numbers[1], LEVEL)
@@ -184,7 +177,11 @@ Cells = dict[str, dict[str, tuple[float, bool]]]  # by figure or reference, and 
 def coverages(found: Found) -> tuple[Cells, Cells]:
     """Of each figure and policy, and of each difference in J: reference, then policy."""
     figures = {
-        figure: {name: covered(found.ends[figure][name], truth(figure, values)) for name, values in by_policy.items()}
+        figure: {
+            name: covered(found.ends[figure][name], truth(figure, values))
+            for name, values in by_policy.items()
+            if values
+        }
         for figure, by_policy in found.values.items()
     }
     losses = {name: truth("loss", values) for name, values in found.values["loss"].items()}
@@ -234,7 +231,7 @@ WORDS = {
     "loss": "Loss J",
     "cost": "Cost",
     "turnover": "Turnover",
-    "tracking_error": "Tracking error",
+    "tracking_error_own": "Tracking error",
     "volatility": "Volatility",
     "growth": "CAGR",
     "sharpe": "Sharpe ratio",
@@ -250,9 +247,9 @@ def page(
     lines = [note, ""]
     for figure, words in WORDS.items():
         lines += [f"### {words}", "", *head]
-        policies = list(next(iter(by_law.values()))[0][figure])
+        policies = list(next(iter(by_law.values()))[0]["loss"])
         lines += [
-            f"| {name} | {' | '.join(_cell(by_law[law][0][figure][name]) for law in names)} |" for name in policies
+            f"| {name} | {' | '.join(_cell(by_law[law][0][figure].get(name)) for law in names)} |" for name in policies
         ]
         lines.append("")
     lines += ["### Differences in J", "", head[0].replace("policy", "less"), head[1]]
@@ -312,7 +309,7 @@ def main() -> None:
     note = (
         f"Made by `python -m benchmarks.coverage`: the share of 95 % intervals that hold the truth, in {worlds:,} "
         f"simulated tests of {DAYS:,} days ({slow} of the learned policy). ≥: the figure is known from below only, and "
-        "the share is that of lower ends below the truth."
+        "the share is that of lower ends below the truth. –: the sheet shows no interval."
     )
     before, heading, _ = PAGE.read_text(encoding="utf-8").partition(HEADING)
     PAGE.write_text(f"{before}{heading}\n{page(by_law, same, note)}", encoding="utf-8")

@@ -39,6 +39,10 @@ METHODS: Mapping[str, str] = {  # how the interval of a metric is found
 }
 
 
+DRIFTING = ("growth", "volatility", "cvar95", "tracking_error", "tracking_error_own")  # with the weights, in a year
+ADRIFT = NotAvailable("it never traded: its weights drift away, and no interval covers")
+
+
 def intervals(
     played: Mapping[str, Backtest], benchmark: Benchmark, evidence: Evidence, drawdowns: Array | NotAvailable
 ) -> dict[str, dict[str, Interval]]:
@@ -66,6 +70,9 @@ def intervals(
         found["max_drawdown"][name] = (
             drawdowns if isinstance(drawdowns, NotAvailable) else in_range(returns, drawdowns[:, k], level)
         )
+        if not len(one.booked):
+            for metric in DRIFTING:
+                found[metric][name] = ADRIFT
     return found
 
 
