@@ -12,7 +12,7 @@ A calendar lets weights drift between its days, and its worst drift may be still
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -25,8 +25,9 @@ from backtests.audits.smoothed_regimes import FILTERED, SMOOTHED, SmoothedRegime
 from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.evidence import holm
 from backtests.learned.known_optimum import shipped
+from backtests.real_markets.cases import COST
 from backtests.real_markets.findings import CHOSEN, clustered_mean, exposure_rows, representative_rows
-from backtests.real_markets.run_case import BETTER_CALENDAR, EXPOSURE, UNTRAINED
+from backtests.real_markets.run_case import BETTER_CALENDAR, EXPOSURE, MULTIPLES, UNTRAINED
 from backtests.real_markets.study import KEPT, KEPT_EXPOSURE, Study
 from backtests.wording import counted, listed, number
 from research.arrays import Array
@@ -60,11 +61,10 @@ class Results:
         """The studies that come with the workbench."""
         return cls(Study.load(KEPT), Study.load(KEPT_EXPOSURE), shipped("plain"), regimes)
 
-    @property
-    def rows(self) -> pd.DataFrame:
-        """A row a case and rule, of both studies."""
-        both = [representative_rows(self.markets), exposure_rows(self.exposure)]
-        return pd.concat(both, ignore_index=True)
+    def rows(self, multiple: float = 1.0) -> pd.DataFrame:
+        """A row a case and rule, of both studies at the usual costs; at a multiple of them, of real markets alone."""
+        rows = representative_rows(self.markets, multiple)
+        return pd.concat([rows, exposure_rows(self.exposure)], ignore_index=True) if multiple == 1.0 else rows
 
 
 class Measured(NamedTuple):
@@ -143,17 +143,20 @@ def verdict(gain: Estimate, least: float, p_holm: float) -> Verdict:
 # -- how a gain is measured ------------------------------------------------------------------------------------------
 
 
-def lower(rule: str, over: str, *measures: str, at_least: bool = False) -> Callable[..., Measured]:
+def lower(
+    rule: str, over: str, *measures: str, at_least: bool = False, multiple: float = 1.0
+) -> Callable[..., Measured]:
     """The gain of a rule whose figures are to be lower: per cent by which they are below those of another rule.
 
     rule     : for which it is claimed.
     over     : beside which.
     measures : columns of the study; of several their product, averaged in logs.
     at_least : for a figure of `over` that is known from below only.
+    multiple : of the costs, at which both are tuned and played.
     """
 
     def measure(claim: AdvertisedClaim, results: Results) -> Measured:
-        pairs = _pairs(results, rule, over)
+        pairs = _pairs(results, rule, over, multiple)
         logs = sum(np.log(pairs[f"{name} of other"] / pairs[name]) for name in measures)
         found = _clustered(claim, np.asarray(logs), pairs["window"], _seeds(results, rule))
         return found._replace(gain=replace(found.gain, upper=math.inf)) if at_least else found
@@ -179,28 +182,38 @@ def higher(rule: str, over: str, name: str) -> Callable[..., Measured]:
 
 
 def with_tracking_error(rule: str, over: str, measure: Callable[..., Measured]) -> Callable[..., Measured]:
-    """The gain, with by how much the rule's tracking error is below the other's beside it."""
-    return _beside("tracking error lower by", measure, lower(rule, over, "tracking_error"))
+    """The gain over a calendar, with by how much the rule's tracking error is below the calendar's beside it."""
+    lower_error = lower(rule, over, "tracking_error", at_least=True)
+    return _beside(measure, {"tracking error lower by": lower_error})
 
 
 def with_untrained(measure: Callable[..., Measured]) -> Callable[..., Measured]:
     """The gain, with that of the untrained bands over the better calendar beside it."""
-    return _beside("bands without training", measure, lower(UNTRAINED, BETTER_CALENDAR, "loss", at_least=True))
+    return _beside(measure, {"bands without training": lower(UNTRAINED, BETTER_CALENDAR, "loss", at_least=True)})
 
 
 def with_volatility_target(measure: Callable[..., Measured]) -> Callable[..., Measured]:
     """The gain, with that over a volatility target of the same mean exposure beside it."""
-    return _beside("over a volatility target", measure, higher(EXPOSURE, VOLATILITY, "sharpe"))
+    return _beside(measure, {"over a volatility target": higher(EXPOSURE, VOLATILITY, "sharpe")})
 
 
-def _beside(words: str, measure: Callable[..., Measured], other: Callable[..., Measured]) -> Callable[..., Measured]:
-    """A gain with another one of the same unit in words beside it."""
+def at_other_costs(rule: str, over: str) -> Callable[..., Measured]:
+    """The gain of J at the usual costs, with those at the other costs of the study beside it."""
+    others = {f"at {multiple * COST:g} bp a side": multiple for multiple in MULTIPLES if multiple != 1.0}
+    return _beside(
+        lower(rule, over, "loss"),
+        {words: lower(rule, over, "loss", multiple=multiple) for words, multiple in others.items()},
+    )
 
-    def both(claim: AdvertisedClaim, results: Results) -> Measured:
-        second = other(claim, results).gain
-        return measure(claim, results)._replace(beside=f"{words}: {gain_text(second, claim.unit)}")
 
-    return both
+def _beside(measure: Callable[..., Measured], others: Mapping[str, Callable[..., Measured]]) -> Callable[..., Measured]:
+    """A gain with others of the same unit beside it, by what they are in words."""
+
+    def all_of_them(claim: AdvertisedClaim, results: Results) -> Measured:
+        said = [f"{words}: {gain_text(one(claim, results).gain, claim.unit)}" for words, one in others.items()]
+        return measure(claim, results)._replace(beside="; ".join(said))
+
+    return all_of_them
 
 
 def best_seed(rule: str) -> Callable[..., Measured]:
@@ -252,9 +265,9 @@ def regimes(claim: AdvertisedClaim, results: Results) -> Measured | None:
     return Measured(gain, known.p, int(known.value >= claim.least), 1, where, 0, beside)
 
 
-def _pairs(results: Results, rule: str, over: str) -> pd.DataFrame:
+def _pairs(results: Results, rule: str, over: str, multiple: float = 1.0) -> pd.DataFrame:
     """A row a case that has both rules: the rule's columns, and the other's with " of other"."""
-    rows = results.rows
+    rows = results.rows(multiple)
     own, other = (rows[rows["rule"] == name].set_index("case") for name in (rule, over))
     pairs = own.join(other, how="inner", rsuffix=" of other")
     if pairs.empty:
@@ -303,7 +316,10 @@ KARZANOV = (
     "Karzanov, Garzón, Terekhov, Gulcehre, Raffinot and Detyniecki (2025), Regret-optimized portfolio enhancement "
     "through deep reinforcement learning and future looking rewards, arXiv 2502.02619"
 )
-NOVA = "Nova Solutions (vendor's page, seen 2026), Development of AI-based portfolio rebalancing system"
+NOVA = (
+    "Nova Solutions (vendor's page, seen 2026), Development of AI-based portfolio rebalancing system, "
+    "novasolutions.technology"
+)
 TRACKING = "Peng, Gong and He (2023), Reinforcement learning for financial index tracking, arXiv 2308.02820"
 
 CLAIMS = (
@@ -315,7 +331,7 @@ CLAIMS = (
         "%",
         MATTERS["%"],
         lower("gradient", CHOSEN, "loss"),
-        "Costs that a band cannot follow: fixed fees, impact, taxes by lot.",
+        "Higher costs, see the claim about one policy; or costs that a band cannot follow: fees, impact, taxes by lot.",
     ),
     AdvertisedClaim(
         "Reinforcement learning (PPO) beats threshold rebalancing net of costs.",
@@ -351,7 +367,7 @@ CLAIMS = (
     AdvertisedClaim(
         "Learned rebalancing trades less than rebalancing each month.",
         "turnover vs monthly",
-        "Traidies (vendor's page, 2026), How AI powers dynamic portfolio rebalancing",
+        "Traidies (vendor's page, 2026), How AI powers dynamic portfolio rebalancing, traidies.com",
         "turnover of the universal policy and of monthly rebalancing",
         "%",
         MATTERS["%"],
@@ -377,8 +393,8 @@ CLAIMS = (
         "J of the universal policy and of the thresholds that did best in training; up to 5 % worse counts as as well",
         "%",
         -MATTERS["%"],
-        lower("universal", CHOSEN, "loss"),
-        "More windows, or another allowance than 5 %.",
+        at_other_costs("universal", CHOSEN),
+        "The costs, as its gains at other costs show; or another allowance than 5 %.",
     ),
     AdvertisedClaim(
         "More training gives a better policy.",
@@ -416,7 +432,7 @@ CLAIMS = (
     AdvertisedClaim(
         "Reinforcement learning raises the Sharpe ratio over static rules of rebalancing.",
         "Sharpe by timing",
-        "Fygurs (vendor's page, seen 2026), AI-driven portfolio rebalancing engine: 5 to 15 % higher",
+        "Fygurs (vendor's page, seen 2026), AI-driven portfolio rebalancing engine, fygurs.com (5 to 15 % higher)",
         "Sharpe ratio of the universal policy and of monthly rebalancing, net of costs",
         "Sharpe",
         MATTERS["Sharpe"],
