@@ -7,16 +7,18 @@ import pandas as pd
 
 from backtests.figures.charts.interval_rows import Row, interval_rows
 from backtests.figures.charts.panel import Axis, Panel
-from backtests.figures.layout import NUMBERS, ROW, TITLE, far
+from backtests.figures.layout import NUMBERS, ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.real_markets.advertised import FAILS, HOLDS, OPEN, Outcome, gain_text
+from backtests.wording import number
 
 TITLES = {"%": "Gain, %", "Sharpe": "Gain of the Sharpe ratio", "points": "Gain, percentage points"}
 COLOURS = {HOLDS: "green", FAILS: "orange", OPEN: "soft"}
 STYLES = {word: LineStyle(colour, width=1.8) for word, colour in COLOURS.items()}
 NAMES = {True: 210.0, False: 168.0}  # px: room for names, of a wide picture and of a narrow one
+DOUBLED = 100.0  # %: a loss beyond it is off the scale
 EDGE, TICK = 8.0, 7.0  # px: at the right, and half the height of the stroke at what matters
 
 
@@ -62,12 +64,11 @@ def _draw(f: Format, data: pd.DataFrame) -> Canvas:
 
 
 def _rows(rows: pd.DataFrame) -> list[Row]:
-    """A row a claim; one whose loss is too large for the scale has words at its edge."""
-    gone = far(rows["gain"].abs()) & (rows["gain"] < 0.0).to_numpy()
-    return [
-        Row(
-            r["claim"], r["gain"], r["lower"], r["upper"], STYLES[r["verdict"]],
-            filled=r["verdict"] != OPEN, beyond=f"{r['gain']:.0f} {r['unit']}".replace("-", "−") if out else "",
-        )
-        for r, out in zip(rows.to_dict("records"), gone, strict=True)
-    ]  # fmt: skip
+    """A row a claim; one that more than doubles what it was to lower has words at the edge of the panel."""
+    drawn = []
+    for r in rows.to_dict("records"):
+        words = f"{number(r['gain'], 0)} %" if r["unit"] == "%" and r["gain"] < -DOUBLED else ""
+        style = STYLES[r["verdict"]]
+        row = Row(r["claim"], r["gain"], r["lower"], r["upper"], style, filled=r["verdict"] != OPEN, beyond=words)
+        drawn.append(row)
+    return drawn
