@@ -11,7 +11,8 @@ from backtests.figures.layout import NUMBERS, ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
-from backtests.real_markets.advertised import FAILS, HOLDS, OPEN, Outcome, gain_text
+from backtests.real_markets.advertised import FAILS, HOLDS, OPEN, Outcome
+from backtests.real_markets.claim_gains import gain_text
 from backtests.wording import number
 
 TITLES = {"%": "Gain, %", "Sharpe": "Gain of the Sharpe ratio", "points": "Gain, percentage points"}

@@ -15,21 +15,23 @@ from backtests.evaluation.estimates import Estimate, EstimateWithTest
 from backtests.evaluation.evidence import holm
 from backtests.figures.claims import claims_picture
 from backtests.real_markets.advertised import (
-    CLAIMS,
-    AdvertisedClaim,
+    ADVERTISED,
     Outcome,
-    Results,
     answer,
+    claims_table,
+    outcomes,
+    sources_table,
+    verdict,
+)
+from backtests.real_markets.claim_gains import (
+    AdvertisedClaim,
+    Results,
     at_other_costs,
     beside_closed_form,
     best_seed,
-    claims_table,
     higher,
     lower,
-    outcomes,
     regimes,
-    sources_table,
-    verdict,
     with_tracking_error,
 )
 from backtests.real_markets.findings import CHOSEN, TUNED, exposure, ratios, representative_rows
@@ -220,7 +222,7 @@ def test_rules_without_a_common_case_are_refused(results: Results) -> None:
         only(results, claim(lower("ppo", "constant exposure", "loss")))
 
 
-@pytest.mark.parametrize("one", CLAIMS, ids=lambda one: one.short)
+@pytest.mark.parametrize("one", ADVERTISED, ids=lambda one: one.short)
 def test_each_claim_says_who_claims_it_and_what_would_change_the_answer(one: AdvertisedClaim) -> None:
     assert any(str(year) in one.source for year in range(1990, 2027))
     assert all(text.endswith(".") for text in (one.words, one.change))
@@ -231,7 +233,7 @@ def test_each_claim_says_who_claims_it_and_what_would_change_the_answer(one: Adv
 def test_the_kept_studies_give_the_gains_that_their_own_findings_give() -> None:
     kept = Results.kept()
     found = {one.claim.short: one for one in outcomes(kept)}
-    assert len(found) == len(CLAIMS) - 1  # all but the one about regimes
+    assert len(found) == len(ADVERTISED) - 1  # all but the one about regimes
     for short, rule in (("learned vs thresholds", "gradient"), ("PPO vs thresholds", "ppo")):
         row = ratios(kept.markets, CHOSEN).loc[rule]
         gain = found[short].measured.gain
