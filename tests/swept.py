@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.batch.streaming_metrics import BATCH_METRICS
 from backtests.comparison.candidates import benchmark_of
 from backtests.engine import backtest
-from backtests.evaluation.backtest_figures import GROUPS
 from backtests.evaluation.scores import score
 from research.allocation import HRP, Allocation
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Threshold
 
-COLUMNS = tuple(m for group in GROUPS.values() for m in group if m not in ("growth_gross", "cvar95"))
+COLUMNS = tuple(m for m in BATCH_METRICS if m != "nav")
 
 
 def rules(allocation: Allocation, bands: Sequence[float]) -> Iterable[tuple[Any, dict[str, Any]]]:

@@ -303,7 +303,7 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
 
 
 def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, folder, comparison) -> None:
-    (folded,) = re.findall(r"<details>.*?</details>", page, flags=re.DOTALL)
+    (folded,) = re.findall(r"<details>\s*<summary>Further.*?</details>", page, flags=re.DOTALL)
     assert "<summary>Further figures: shape and tails, against the target, spread over lines</summary>" in folded
     groups = metric_groups(comparison.benchmark)
     shown = [metric for name in FOLDED for metric in groups[name]]
@@ -472,4 +472,4 @@ def test_it_prints_on_a_few_pages(folder, tmp_path) -> None:
     pdf = tmp_path / "sheet.pdf"
     browse(tmp_path, f"--print-to-pdf={pdf}", (folder / "tearsheet.html").as_uri())
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))
-    assert 4 <= pages <= 10
+    assert 4 <= pages <= 14  # of four policies and two targets, with what was found about each
