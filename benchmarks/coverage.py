@@ -74,10 +74,10 @@ def _persistent(lines: int) -> tuple[Array, Array]:
     return np.full(lines, ALPHA), np.full(lines, BETA)
 
 
-def rules(portfolio: Portfolio) -> dict[str, Rule]:
-    """The policies by name; the learned one as trained for the portfolio."""
+def rules(portfolio: Portfolio, *, learned: bool = True) -> dict[str, Rule]:
+    """The policies by name; the learned one as trained for the portfolio, where asked for."""
     held = FixedWeights(tuple(portfolio.target.tolist()))
-    return {
+    found: dict[str, Rule] = {
         "never": Never(held),
         "yearly": Calendar(held, "year"),
         "quarterly": Calendar(held, "quarter"),
@@ -87,8 +87,8 @@ def rules(portfolio: Portfolio) -> dict[str, Rule]:
         "band of 1 point": Threshold(held, band=0.01),
         "2 points, to the edge": Threshold(held, band=0.02, to="edge"),
         "HRP, band of 2 points": Threshold(HRP(window=252), band=0.02),
-        "learned": fit("rl", portfolio).policy,
     }
+    return found | ({"learned": fit("rl", portfolio).policy} if learned else {})
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,3 +119,24 @@ def test_figures_of_curves_that_both_have_are_those_of_vectorbt() -> None:
     from benchmarks import curves
 
     assert curves.agreement(*curves.curves(9)) < 1e-9
+
+
+def test_intervals_cover_in_a_law_with_clustering_and_equal_policies_are_kept() -> None:
+    """A small version of `benchmarks.coverage`: 80 worlds, so 95 % within three standard errors is 0.88 at least."""
+    from benchmarks import coverage
+    from research.portfolio import load_portfolio
+
+    portfolio = load_portfolio(coverage.PORTFOLIO)
+    every = coverage.rules(portfolio, learned=False)
+    policies = {name: every[name] for name in ("quarterly", "band of 2 points", "2 points, to the edge")}
+    figures, pairs = coverage.coverages(coverage.measure(coverage.laws(portfolio)["GARCH"], portfolio, policies, 80, 0))
+    assert figures["loss"]["quarterly"][1]
+    for name in policies:
+        assert figures["loss"][name][0] >= 0.875, name
+        assert figures["turnover"][name][0] >= 0.875, name
+    assert pairs["quarterly"]["band of 2 points"][0] >= 0.875
+    assert pairs["band of 2 points"]["2 points, to the edge"][0] >= 0.85
+    model = coverage.exchangeable()["GARCH"]
+    rejected, kept = coverage.equals(80, coverage.EQUALS["band of 2 points, to its edge"], model)
+    assert rejected <= 0.125
+    assert kept >= 0.80
