@@ -89,8 +89,8 @@ def simplest(losses: SlowMeans, classes: Sequence[int], margin: float) -> tuple[
     margin  : what is material, bp a year.
     """
     best = int(np.argmin(losses.means))
-    near = [p for p in range(len(losses.means)) if losses.chance(p, best, margin) >= CONFIDENCE]
-    return min([*near, best], key=lambda p: (classes[p], losses.means[p])), best
+    from_the_simplest = sorted(range(len(losses.means)), key=lambda p: (classes[p], losses.means[p]))
+    return next(p for p in from_the_simplest if p == best or losses.chance(p, best, margin) >= CONFIDENCE), best
 
 
 def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tuple[str, ...]:

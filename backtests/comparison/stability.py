@@ -21,7 +21,7 @@ from research.arrays import Array, Mask
 from research.errors import ConfigError, DataError, PolicyError
 from research.portfolio import Portfolio
 from research.rules import Rule
-from research.rules.protocol import compiled_rule, complexity
+from research.rules.protocol import compiled_rule, complexity, held_by
 
 if TYPE_CHECKING:
     from backtests.comparison.comparison import Comparison
@@ -144,7 +144,7 @@ def stability(comparison: "Comparison") -> Stability:
             Change("penalty for tracking error", {k: among(v) for k, v in penalties.items()}, made.policy),
             *_played_again(comparison),
         ),
-        tuple(name for name in comparison.fitted if not _is_quick(comparison.fitted[name].policy)),
+        tuple(name for name in eligible if not _is_quick(comparison.fitted[name].policy)),
     )
 
 
@@ -182,7 +182,11 @@ def _is_quick(policy: Rule) -> bool:
 def _played_again(comparison: "Comparison") -> list[Change]:
     """The recommendation among the quick policies: at other costs, lags and first days, and without one asset."""
     portfolio = comparison.portfolio
-    quick = {name: f.policy for name, f in comparison.fitted.items() if _is_quick(f.policy)}
+    quick = {
+        name: f.policy
+        for name, f in comparison.fitted.items()
+        if _is_quick(f.policy) and held_by(f.policy, portfolio.strategic) == portfolio.strategic
+    }
     before = _recommended(portfolio, quick)
     days, first = portfolio.market.dates, portfolio.market.row(portfolio.test_start)
     enough = [k for k in LATER if first + k < len(days) - 500]
@@ -236,11 +240,10 @@ def _without(portfolio: Portfolio, policies: Mapping[str, Rule], asset: int, bef
     lower = portfolio.lower.copy()
     lower[asset] = min(lower[asset], 0.0)
     other = replace(portfolio, strategic=strategic, lower=lower)
-    moved = {
-        name: replace(cast(Any, policy), allocation=strategic)  # a compiled rule of the house is a dataclass
-        if policy.allocation == portfolio.strategic and is_dataclass(policy)
-        else policy
+    moved: dict[str, Rule] = {
+        name: replace(cast(Any, policy), allocation=strategic)
         for name, policy in policies.items()
+        if is_dataclass(policy)
     }
     name = portfolio.market.assets[asset]
     return Change("the asset that grew most", {f"without {name}": _recommended(other, moved)}, before)
