@@ -15,7 +15,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.evidence import LOSS_ROUNDING
 from backtests.evaluation.scores import score
 from backtests.evaluation.slow_waves import SlowMeans
-from backtests.wording import listed, percent
+from backtests.wording import listed
 from research.allocation import Allocation, TargetPath
 from research.arrays import Array, Mask
 from research.errors import ConfigError, DataError, PolicyError
@@ -55,7 +55,7 @@ class Change:
         """What was recommended, how often; the cases of what is another policy, where they are few."""
         counts = Counter(self.answers.values()).most_common()
         if len(self.answers) > 50:
-            return ", ".join(f"{name} {percent(count / len(self.answers), 0)}" for name, count in counts)
+            return ", ".join(f"{name} {count:,}" for name, count in counts)
         return ", ".join(
             f"{name} {count}" + ("" if name == self.before else f" ({listed(self._cases(name), most=4)})")
             for name, count in counts
@@ -98,14 +98,14 @@ class Stability:
         """Whether the answer survives, and which changes flip it."""
         if self.recommended == NONE:
             return ""
-        share = 1.0 - len(self.drawn.flips) / len(self.drawn.answers)
+        drawn = len(self.drawn.answers)
         cases = sum(len(one.answers) for one in self.changes)
         flips = [f"{case} ({answer})" for one in self.changes for case, answer in one.flips.items()]
-        drawn = f"{percent(share, 0)} of {len(self.drawn.answers):,} other tests like this one would recommend it too"
+        same = f"{drawn - len(self.drawn.flips):,} of {drawn:,} other tests like this one would recommend it too"
         if not flips:
-            return f"{drawn}, and so do all {cases} changes of days, penalty, costs, lag, first day and assets."
+            return f"{same}, and so do all {cases} changes of days, penalty, costs, lag, first day and assets."
         return (
-            f"{drawn}, and so do {cases - len(flips)} of {cases} changes of days, penalty, costs, lag, first day and "
+            f"{same}, and so do {cases - len(flips)} of {cases} changes of days, penalty, costs, lag, first day and "
             f"assets. Exceptions: {listed(flips, most=4)}."
         )
 
@@ -239,7 +239,8 @@ def _without(portfolio: Portfolio, policies: Mapping[str, Rule], asset: int, bef
     strategic = replace(portfolio.strategic, weights=tuple((target * invested / target.sum()).tolist()))
     lower = portfolio.lower.copy()
     lower[asset] = min(lower[asset], 0.0)
-    other = replace(portfolio, strategic=strategic, lower=lower)
+    specs = {name: replace(portfolio.policies[name], allocation=strategic) for name in policies}
+    other = replace(portfolio, strategic=strategic, lower=lower, policies=specs, reference=next(iter(specs)))
     moved: dict[str, Rule] = {
         name: replace(cast(Any, policy), allocation=strategic)
         for name, policy in policies.items()
