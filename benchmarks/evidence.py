@@ -14,7 +14,6 @@ from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.evidence import Evidence, paired_evidence
 from backtests.evaluation.selection import overfitting, superior_ability
 from backtests.evaluation.sharpe_inference import ledoit_wolf, memmel
-from backtests.evaluation.slow_waves import SlowMeans, confidence_set
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.arrays import Array
 from research.risk.models import Garch
@@ -72,15 +71,6 @@ def agreement(data: tuple[Array, Array, Array]) -> float:
     return largest
 
 
-def arch_set(losses: Array) -> object:
-    """arch's model confidence set."""
-    from arch.bootstrap import MCS
-
-    test = MCS(losses, 0.10, REPS, BLOCK, "R", "stationary", seed=0)
-    test.compute()
-    return test.included
-
-
 def arch_ability(losses: Array) -> object:
     """arch's test of superior predictive ability."""
     from arch.bootstrap import SPA
@@ -127,13 +117,6 @@ def main() -> None:
     losses = eleven[0]
     settings = Resampling(BLOCK, REPS)
     tests = {
-        "confidence set": take_turns(
-            {
-                OURS: lambda: confidence_set(SlowMeans.of(losses, [True] * losses.shape[1])),
-                ARCH: lambda: arch_set(losses),
-            },
-            1,
-        ),
         "superior ability": take_turns(
             {OURS: lambda: superior_ability(losses[:, 0], losses[:, 1:], settings), ARCH: lambda: arch_ability(losses)},
             1,
