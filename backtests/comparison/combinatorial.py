@@ -169,15 +169,8 @@ def combinatorial(
     rows = []
     for s, (seen, k) in enumerate(zip(trained, chosen.tolist(), strict=True)):
         inside = np.flatnonzero((number == s).any(axis=1))
-        rows.append(
-            {
-                "tested": ", ".join(str(b + 1) for b in inside),
-                "sessions": len(seen),
-                "chosen": words[k],
-                "loss_training": float(before[s, k]),
-                "loss": float(daily[k, np.isin(block, inside)].mean()),
-            }
-        )
+        out = float(daily[k, np.isin(block, inside)].mean())
+        rows.append(_split(inside, len(seen), words[k], float(before[s, k]), out))
     return Combinatorial(
         name=name,
         portfolio=portfolio,
@@ -196,6 +189,12 @@ def combinatorial(
             }
         ),
     )
+
+
+def _split(tested: Rows, sessions: int, chosen: str, before: float, out: float) -> dict[str, object]:
+    """A row of the table of splits. before, out : J on the training days and on those tested, bp a year."""
+    blocks = ", ".join(str(b + 1) for b in tested)
+    return {"tested": blocks, "sessions": sessions, "chosen": chosen, "loss_training": before, "loss": out}
 
 
 def _checked(portfolio: Portfolio, name: str, spec: Candidates | None) -> Candidates:

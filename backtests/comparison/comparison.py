@@ -122,7 +122,7 @@ class Comparison(PairedBacktests):
     @cached_property
     def selection(self) -> Selection:
         """What this comparison's own search does to its figures: deflated Sharpe ratios, and overfitting."""
-        return selection_of(self)
+        return selection_of(self.benchmark, self.backtests, self.fitted, self.played_trials)
 
     @cached_property
     def look_ahead(self) -> str:
@@ -160,7 +160,7 @@ class Comparison(PairedBacktests):
     @cached_property
     def stability(self) -> Stability:
         """What would be recommended if the test had been another."""
-        return stability(self)
+        return stability(self.portfolio, self.recommendation, self.fitted, self.backtests, self.scores)
 
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""

@@ -8,12 +8,13 @@ what is subtracted: the reference then has a ratio too, and trials of different 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backtests.comparison.candidates import Fitted
 from backtests.comparison.trials import own_book
-from backtests.evaluation.benchmark import active_returns
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark, active_returns
 from backtests.evaluation.selection import (
     Moments,
     expected_maximum,
@@ -21,12 +22,10 @@ from backtests.evaluation.selection import (
     overfitting,
     probabilistic_sharpe,
 )
+from backtests.runs.trial_book import Batch
 from research.arrays import Array
 from research.errors import DataError
 from research.tolerances import SERIES
-
-if TYPE_CHECKING:
-    from backtests.comparison.comparison import Comparison
 
 BLOCKS = 16  # of days, for the probability of overfitting
 CONSTANT = "its active returns do not vary"
@@ -76,17 +75,25 @@ class Selection:
     why_not: str
 
 
-def selection_of(comparison: "Comparison") -> Selection:
-    """Judge what a comparison found as the result of a search."""
-    year, book = comparison.benchmark.periods_per_year, own_book(comparison.played_trials, comparison.fitted)
-    active = {name: active_returns(played, comparison.benchmark) for name, played in comparison.backtests.items()}
+def selection_of(
+    benchmark: Benchmark, backtests: Mapping[str, Backtest], fitted: Mapping[str, Fitted], played: Batch
+) -> Selection:
+    """Judge what a comparison found as the result of a search.
+
+    benchmark : whose strategic target active returns are over.
+    backtests : by policy.
+    fitted    : the candidates, with what their tunings tried.
+    played    : candidates and seeds of the test, as trials.
+    """
+    year, book = benchmark.periods_per_year, own_book(played, fitted)
+    active = {name: active_returns(one, benchmark) for name, one in backtests.items()}
     days = len(next(iter(active.values())))
     effective, variance = book.effective, book.luck(days)
     noise = None if variance is None or effective < 2 else math.sqrt(variance) * expected_maximum(effective)
     probability, compared, why_not = _overfitting(active)
     return Selection(
         policies={name: _judged(returns, noise, year) for name, returns in active.items()},
-        trials=comparison.trials,
+        trials=sum(one.tried for one in fitted.values()),
         effective=effective,
         noise=None if noise is None else noise * math.sqrt(year),
         overfitting=probability,

@@ -3,17 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.candidates import backtest_candidate, benchmark_of
+from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of
 from backtests.comparison.paired import has_shown_its_limit
 from backtests.comparison.recommendation import Recommendation, recommend, simplest
 from backtests.engine.result import Backtest
 from backtests.evaluation.evidence import LOSS_ROUNDING
-from backtests.evaluation.scores import score
+from backtests.evaluation.scores import Score, score
 from backtests.evaluation.slow_waves import SlowMeans
 from backtests.wording import listed
 from research.allocation import Allocation, TargetPath
@@ -21,10 +21,7 @@ from research.arrays import Array, Mask
 from research.errors import ConfigError, DataError, PolicyError
 from research.portfolio import Portfolio
 from research.rules import Rule
-from research.rules.protocol import compiled_rule, complexity, held_by
-
-if TYPE_CHECKING:
-    from backtests.comparison.comparison import Comparison
+from research.rules.protocol import compiled_rule, complexity
 
 TESTS = 1_000  # drawn
 LATER = (21, 42, 63, 126, 252)  # sessions by which the test begins later
@@ -110,22 +107,28 @@ class Stability:
         )
 
 
-def stability(comparison: "Comparison") -> Stability:
+def stability(
+    portfolio: Portfolio,
+    made: Recommendation,
+    fitted: Mapping[str, Fitted],
+    backtests: Mapping[str, Backtest],
+    scores: Mapping[str, Score],
+) -> Stability:
     """Make the recommendation again: on drawn tests, parts of the days, other penalties, costs, lags and first days,
     and without the asset that grew most. Nothing is asked where another target than the strategic one was chosen.
 
     Days and penalties need no new backtest. For the rest, fitted policies are played again as they are, and those that
     decide day by day in Python are left out.
     """
-    made, scores = comparison.recommendation, comparison.scores
     eligible = [name for name in scores if name not in made.broken]
     if made.policy is None or made.target or len(eligible) < 2:
         return Stability(made.policy or NONE, Change("drawn tests", {"1": made.policy or NONE}, NONE), (), ())
+    quick = {name: fitted[name].policy for name in eligible if compiled_rule(fitted[name].policy) is not None}
     losses = np.column_stack([scores[name].losses for name in eligible])
-    costs = np.column_stack([_costs(comparison.backtests[name]) for name in eligible])
-    dates = comparison.backtests[eligible[0]].dates[1:]
-    known = [has_shown_its_limit(comparison.backtests[name]) for name in eligible]
-    classes = [complexity(comparison.portfolio.policies[name]) for name in eligible]
+    costs = np.column_stack([_costs(backtests[name]) for name in eligible])
+    dates = backtests[eligible[0]].dates[1:]
+    known = [has_shown_its_limit(backtests[name]) for name in eligible]
+    classes = [complexity(portfolio.policies[name]) for name in eligible]
 
     def among(daily: Array) -> str:
         means = SlowMeans.of(daily, known, LOSS_ROUNDING)
@@ -142,9 +145,9 @@ def stability(comparison: "Comparison") -> Stability:
             Change("half of the days", _on_parts(losses, parts, among), made.policy),
             Change("each year left out", _on_parts(losses, years, among), made.policy),
             Change("penalty for tracking error", {k: among(v) for k, v in penalties.items()}, made.policy),
-            *_played_again(comparison),
+            *_played_again(portfolio, quick),
         ),
-        tuple(name for name in eligible if not _is_quick(comparison.fitted[name].policy)),
+        tuple(name for name in eligible if name not in quick),
     )
 
 
@@ -175,18 +178,10 @@ def _drawn(
 # -- played again ----------------------------------------------------------------------------------------------------
 
 
-def _is_quick(policy: Rule) -> bool:
-    return compiled_rule(policy) is not None
-
-
-def _played_again(comparison: "Comparison") -> list[Change]:
+def _played_again(portfolio: Portfolio, quick: Mapping[str, Rule]) -> list[Change]:
     """The recommendation among the quick policies: at other costs, lags and first days, and without one asset."""
-    portfolio = comparison.portfolio
-    quick = {
-        name: f.policy
-        for name, f in comparison.fitted.items()
-        if _is_quick(f.policy) and held_by(f.policy, portfolio.strategic) == portfolio.strategic
-    }
+    if not quick:
+        return []
     before = _recommended(portfolio, quick)
     days, first = portfolio.market.dates, portfolio.market.row(portfolio.test_start)
     enough = [k for k in LATER if first + k < len(days) - 500]

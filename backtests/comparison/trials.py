@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,9 +26,6 @@ from research.arrays import Array
 from research.portfolio import Portfolio
 from research.rules import Rule
 from research.tolerances import SERIES
-
-if TYPE_CHECKING:
-    from backtests.comparison.walk_forward import WalkForward
 
 Row = dict[str, Any]
 
@@ -68,17 +65,24 @@ def played_trials(
     return trial_batch(setup, rows)
 
 
-def fold_trials(found: "WalkForward") -> list[Batch]:
+def fold_trials(
+    portfolio: Portfolio, fits: Sequence[Fitted], starts: Sequence[pd.Timestamp], played: Backtest, losses: Array
+) -> list[Batch]:
     """The trials of a walk-forward: a row a fold, as its policy was played there, and a row a seed that was not.
 
     Folds are parts of one trial: all are in one cluster. The tunings of folds follow, as trials on the whole data,
     whatever part of them a fold was fitted on.
+
+    portfolio : as it was played, from the first fold on.
+    fits      : the candidate as it was fitted for each fold.
+    starts    : the first day of each fold.
+    played    : through all folds.
+    losses    : (D,) daily terms of its J, bp a year.
     """
-    portfolio, played = found.portfolio, found.played
     setup, days = Setup.of(portfolio), played.dates[1:]
     active = active_returns(played, benchmark_of(portfolio, portfolio.market))
     rows: list[Row] = []
-    for fitted, start, stop in zip(found.fits, found.starts, [*found.starts[1:], None], strict=True):
+    for fitted, start, stop in zip(fits, starts, [*starts[1:], None], strict=True):
         within = slice(days.searchsorted(start), len(days) if stop is None else days.searchsorted(stop))
         when, row = _when(played, days[within]), _rule(setup, fitted)
         if fitted.training is not None:
@@ -86,11 +90,11 @@ def fold_trials(found: "WalkForward") -> list[Batch]:
             row = {"policy": _seed_text(setup, chosen, fitted.policy)}
             others = {seed: policy for seed, policy in fitted.seeds.items() if seed != chosen}
             rows += [{"kind": "seed", "policy": _seed_text(setup, *one)} | when for one in others.items()]
-        judged = {"cluster": 0, "loss": float(found.score.losses[within].mean())}
+        judged = {"cluster": 0, "loss": float(losses[within].mean())}
         figures = _moments(active[within], portfolio.periods_per_year)
         rows.append({"kind": "fold"} | when | row | judged | figures)
     data = portfolio.market.fingerprint
-    return [trial_batch(setup, rows), *(replace(one, data=data) for one in tunings_of(found.fits))]
+    return [trial_batch(setup, rows), *(replace(one, data=data) for one in tunings_of(fits))]
 
 
 def split_trials(

@@ -354,7 +354,7 @@ def walk_forward(
         reference=reference,
         reference_losses=beside,
     )
-    count_trials(fold_trials(found))
+    count_trials(fold_trials(whole, fits, days, played, found.score.losses))
     return found
 
 

@@ -29,6 +29,7 @@ from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle, line_styles
 from backtests.pages.axes import NAME as AXES
 from backtests.pages.axes import axes_block
+from backtests.pages.conventions import conventions, settings_text
 from backtests.pages.pairs import (
     before_differences,
     below_figure,
@@ -39,10 +40,8 @@ from backtests.pages.pairs import (
 )
 from backtests.pages.stability import stability_rows
 from backtests.wording import counted, listed, number, percent
-from research.accounting import Costs
 from research.accounting.costs import USUAL
 from research.allocation import Allocation
-from research.risk.utility import RISK_AVERSION
 from research.rules.protocol import held_by, long_name, traits
 
 if TYPE_CHECKING:
@@ -66,7 +65,6 @@ WEIGHTS_WORDS = (
 )
 _SCREENS: WeakKeyDictionary["Comparison", Block] = WeakKeyDictionary()  # whose pictures take a second to draw
 PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
-SETTING = 112  # letters of a setting on one line
 COST_COLUMNS = (
     *(part.labelled(part.short) for part in COST_PARTS.values()),
     METRICS["cost"],
@@ -308,7 +306,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         "last_training_day": f"{before:%Y-%m-%d}",
         "trades": trades,
         "candidates": _candidates(comparison, styles),
-        "conventions": _conventions(comparison),
+        "conventions": conventions(comparison),
         "settings": settings_text(comparison.settings),
         "sections": _sections(
             first,
@@ -482,61 +480,3 @@ def _candidates(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> Bl
         styles=styles,
         chosen=comparison.recommendation.policy,
     )
-
-
-# -- conventions and settings ----------------------------------------------------------------------------------------
-
-
-def _cost_words(costs: Costs) -> str:
-    """The costs of a file, and how they are expressed."""
-    traded, held = charged_words(costs)
-    text = f"Per side of a trade, divided by NAV before it: {listed(traded)}." if traded else "No trading costs."
-    return f"{text} For holding, divided by NAV at the close before: {listed(held)}." if held else text
-
-
-def _conventions(comparison: "Comparison") -> dict[str, str | bool]:
-    """Numbers in the words of `conventions.html.j2`."""
-    benchmark, evidence, limits = comparison.benchmark, comparison.evidence, comparison.portfolio.limits
-    return {
-        "year": f"{benchmark.periods_per_year:g}",
-        "tracking_penalty": f"{benchmark.tracking_penalty:g}",
-        "margin": number(comparison.recommendation.margin, 1),
-        "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
-        "limit": "" if limits.tracking_error is None else percent(limits.tracking_error),
-        "outside": percent(limits.max_days_outside, 0),
-        "days": f"{evidence.days:,}",
-        "draws": f"{evidence.resampling.reps:,}",
-        "block": f"{evidence.resampling.block}",
-        "level": percent(evidence.level, 0),
-        "cost": _cost_words(comparison.portfolio.costs),
-        "flows": any(played.flows.any() for played in comparison.backtests.values()),
-        "axes": "" if comparison.axes is None else f"{RISK_AVERSION:g}",
-        "notes": " ".join(comparison.notes),
-    }
-
-
-def settings_text(settings: Mapping[str, Any], indent: int = 0) -> str:
-    """Settings as a desk would write them: a line a key, what fits on a line in braces.
-
-    >>> print(settings_text({"tracking_penalty": 5.0, "lines": {"SPY": {"range": [0.2, 0.3]}}, "policy": None}))
-    tracking_penalty: 5
-    lines: {SPY: {range: [0.2, 0.3]}}
-    policy: none
-    """
-    lines = []
-    for name, value in settings.items():
-        line = f"{' ' * indent}{name}: {_on_a_line(value)}"
-        if isinstance(value, Mapping) and len(line) > SETTING:
-            line = f"{' ' * indent}{name}:\n{settings_text(value, indent + 2)}"
-        lines.append(line)
-    return "\n".join(lines)
-
-
-def _on_a_line(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name}: {_on_a_line(item)}" for name, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_on_a_line, value)) + "]"
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "yes", False: "no"}[value]
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
