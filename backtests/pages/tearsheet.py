@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from backtests.comparison import Comparison, PairedBacktests
-from backtests.comparison.tuning import thresholds_tried
+from backtests.comparison.tuning import Tuned, thresholds_tried
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import (
     backtest_figures,
@@ -132,13 +132,8 @@ def sheet_numbers(
     run        : what identifies the run.
     drawn      : the sheet's pictures.
     """
-    made, evidence, dates = (
-        comparison.recommendation,
-        comparison.evidence,
-        comparison.backtests[comparison.reference].dates,
-    )
+    evidence, dates = comparison.evidence, comparison.backtests[comparison.reference].dates
     year = comparison.benchmark.periods_per_year
-    tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
     shown = [metric for metrics in metric_groups(comparison.benchmark).values() for metric in metrics]
     content = {
         "schema": SCHEMA,
@@ -147,16 +142,7 @@ def sheet_numbers(
         "lines": list(comparison.portfolio.market.assets),
         "test": {"first": f"{dates[1]:%Y-%m-%d}", "last": f"{dates[-1]:%Y-%m-%d}", "days": len(dates) - 1},
         "reference": comparison.reference,
-        "recommendation": {
-            "policy": made.policy,
-            "verdict": asdict(comparison.verdict),
-            "best": made.best,
-            "margin": made.margin,
-            "excess": made.excess,
-            "members": made.members,
-            "p": made.p,
-            "broken": made.broken,
-        },
+        "recommendation": _recommendation_numbers(comparison),
         "stability": comparison.stability.table().reset_index().to_dict("records"),
         "trials": comparison.trials,
         "accounting": comparison.accounting,
@@ -172,16 +158,7 @@ def sheet_numbers(
         "years": {name: values.to_dict() for name, values in year_table(comparison.backtests).items()},
         "costs": cost_table(comparison.backtests, comparison.scores, year).to_dict("records"),
         "seeds": comparison.seeds().to_dict("records"),
-        "tuned": {
-            n: {
-                "band": cast(Threshold, t.policy).band,
-                "destination": cast(Threshold, t.policy).destination,
-                "first": f"{t.card.first:%Y-%m-%d}",
-                "last": f"{t.card.seen:%Y-%m-%d}",
-                "tried": thresholds_tried(t).drop(columns="chosen").to_dict("records"),
-            }
-            for n, t in tuned.items()
-        },
+        "tuned": {n: _tuned_numbers(f.tuned) for n, f in comparison.fitted.items() if f.tuned is not None},
         "selection": selection_numbers(comparison),
         "trades": None if trades is None else _trade_numbers(trades),
         "warnings": comparison.warnings,
@@ -193,6 +170,24 @@ def sheet_numbers(
     }
     numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
     return numbers
+
+
+def _recommendation_numbers(comparison: Comparison) -> dict[str, Any]:
+    made = comparison.recommendation
+    named = {"policy": made.policy, "verdict": asdict(comparison.verdict), "best": made.best}
+    judged = {"margin": made.margin, "excess": made.excess, "members": made.members, "p": made.p}
+    return {**named, **judged, "broken": made.broken}
+
+
+def _tuned_numbers(tuned: Tuned) -> dict[str, Any]:
+    policy, card = cast(Threshold, tuned.policy), tuned.card
+    return {
+        "band": policy.band,
+        "destination": policy.destination,
+        "first": f"{card.first:%Y-%m-%d}",
+        "last": f"{card.seen:%Y-%m-%d}",
+        "tried": thresholds_tried(tuned).drop(columns="chosen").to_dict("records"),
+    }
 
 
 def _ability(found: SuperiorAbility | NotAvailable) -> dict[str, Any]:
