@@ -2,7 +2,7 @@
 
 The laws have the means and covariances of the test days of the shipped main portfolio: independent normal days, GARCH
 with variances that calm down in two months, two regimes, and days of the market itself in blocks. Its target and its
-costs are the file's. The truth of a figure is its mean over many other worlds. The last table has policies whose truth
+costs are the file's. The truth of a figure is its mean over the worlds. The last table has policies whose truth
 is equal by symmetry: five lines of one law, and five targets that are one target turned round.
 
 `python -m benchmarks.coverage` writes the tables at the end of docs/evidence.md.

@@ -21,6 +21,8 @@ from backtests.evaluation.slow_waves import SlowMeans
 from research.errors import ConfigError, DataError
 from research.portfolio import Portfolio
 
+NO_LIMITS = "The limits of tracking error and ranges are those of the strategic target, and were not applied."
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TwoAxes:
@@ -125,8 +127,10 @@ def recommend_with_target(
     if axes is None or chosen is None or chosen.target == STRATEGIC:
         return recommend(portfolio, scores, evidence.losses)
     on = axes.grid.candidates(chosen.target)
+    if not on:  # only policies that were tuned for the strategic target hold it
+        return recommend(portfolio, scores, evidence.losses)
     known = [has_shown_its_limit(played[name]) for name in on]
     losses = SlowMeans.of(np.column_stack([s.losses for s in on.values()]), known, LOSS_ROUNDING)
     made = recommend(portfolio, on, losses, axes.grid.targets[chosen.target])
-    others = {name: ("it holds another target",) for name in scores if name not in on}
-    return replace(made, broken=others | dict(made.broken), target=chosen.sentence)
+    others = {name: ("it holds another target, or was tuned for one",) for name in scores if name not in on}
+    return replace(made, broken=others | dict(made.broken), target=f"{chosen.sentence} {NO_LIMITS}")

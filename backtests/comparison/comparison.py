@@ -140,7 +140,7 @@ class Comparison(PairedBacktests):
             self.scores,
             self.backtests,
             self.evidence,
-            self.stability.sentence,
+            "" if self.stability is None else self.stability.sentence,
         )
 
     @cached_property
@@ -158,8 +158,8 @@ class Comparison(PairedBacktests):
         )
 
     @cached_property
-    def stability(self) -> Stability:
-        """What would be recommended if the test had been another."""
+    def stability(self) -> Stability | None:
+        """What would be recommended if the test had been another; None where nothing could be."""
         return stability(self.portfolio, self.recommendation, self.fitted, self.backtests, self.scores)
 
     def digest(self) -> str:

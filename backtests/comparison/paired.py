@@ -221,7 +221,16 @@ def has_shown_its_limit(played: Backtest) -> bool:
 
     Its rule ends every drift past a limit within a week, and did so in the test.
     """
-    return traits(played.policy).limits_drift and len(played.booked) >= LEAST_EPISODES
+    return not why_not_limited(played)
+
+
+def why_not_limited(played: Backtest) -> str:
+    """Why the loss of a policy is known from below only, as the rest of a sentence; "" where it is known from above."""
+    if not traits(played.policy).limits_drift:
+        return "nothing ends its drift within a week"
+    if len(played.booked) < LEAST_EPISODES:
+        return f"it was at its limit fewer than {LEAST_EPISODES} times"
+    return ""
 
 
 def _named(backtests: object) -> dict[str, Backtest]:

@@ -19,7 +19,7 @@ class Recommendation:
     """The simplest policy that is within the limits and not materially worse than the best of them.
 
     policy  : its name, or None.
-    best    : the eligible policy of the lowest J, or None.
+    best    : the eligible policy of the lowest J among those whose J is known from above; of all, if none is; or None.
     excess  : for each eligible policy, the most by which its J exceeds that of the best, bp a year, with 90 %
               confidence; infinite where the test holds too few episodes to know.
     margin  : what is material, bp a year.
@@ -82,13 +82,16 @@ def recommend(
 
 
 def simplest(losses: SlowMeans, classes: Sequence[int], margin: float) -> tuple[int, int]:
-    """The numbers of the recommended policy and of the lowest J.
+    """The numbers of the recommended policy and of the best: that of the lowest J among those known from above.
+
+    What is known from below only is recommended where nothing else is there: its J may be many times that of the test.
 
     losses  : of the eligible policies.
     classes : the place of each in the order of complexity.
     margin  : what is material, bp a year.
     """
-    best = int(np.argmin(losses.means))
+    among = np.flatnonzero(losses.known) if losses.known.any() else np.arange(len(losses.means))
+    best = int(among[np.argmin(losses.means[among])])
     from_the_simplest = sorted(range(len(losses.means)), key=lambda p: (classes[p], losses.means[p]))
     return next(p for p in from_the_simplest if p == best or losses.chance(p, best, margin) >= CONFIDENCE), best
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +14,7 @@ from backtests.comparison.recommendation import Recommendation, recommend, simpl
 from backtests.engine.result import Backtest
 from backtests.evaluation.evidence import LOSS_ROUNDING
 from backtests.evaluation.scores import Score, score
-from backtests.evaluation.slow_waves import SlowMeans
+from backtests.evaluation.slow_waves import STEEPEST, SlowMeans
 from backtests.wording import listed
 from research.allocation import Allocation, TargetPath
 from research.arrays import Array, Mask
@@ -24,9 +24,11 @@ from research.rules import Rule
 from research.rules.protocol import compiled_rule, complexity
 
 TESTS = 1_000  # drawn
+LEAST_LEFT = 500  # days of a test that begins later
 LATER = (21, 42, 63, 126, 252)  # sessions by which the test begins later
 LAGS = (0, 1, 2, 3, 4, 5)
-NONE = "none"  # is recommended
+DAYS_ONLY = 3  # changes that need no new backtest
+NONE = "none"  # is within the limits
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ class Change:
     """One thing that was changed, and what was then recommended.
 
     what     : was changed, in words.
+    short    : the same in one or two words.
     answers  : the recommended policy in each case, or `NONE`.
     before   : what is recommended without the change, of the policies that could be judged with it.
     """
 
     what: str
+    short: str
     answers: Mapping[str, str]
     before: str
 
@@ -66,16 +70,21 @@ class Change:
 class Stability:
     """What would be recommended if the test had been another.
 
-    recommended : the policy, or `NONE`.
+    recommended : the policy.
     drawn       : among tests as long as this one, drawn from what is not known of the losses.
     changes     : one thing at a time.
-    not_played  : policies that decide day by day in Python, and are left out where everything is played again.
+    not_played  : eligible policies that decide day by day in Python, and are left out where all are played again.
     """
 
     recommended: str
     drawn: Change
     changes: tuple[Change, ...]
     not_played: tuple[str, ...]
+
+    @property
+    def asked(self) -> tuple[Change, ...]:
+        """The changes that could have given the recommended policy: those that it was played in."""
+        return tuple(one for one in self.changes if one.before == self.recommended)
 
     def table(self) -> pd.DataFrame:
         """A row a change: how many cases, in how many the answer stays, and what is recommended."""
@@ -93,18 +102,27 @@ class Stability:
     @property
     def sentence(self) -> str:
         """Whether the answer survives, and which changes flip it."""
-        if self.recommended == NONE:
-            return ""
-        drawn = len(self.drawn.answers)
-        cases = sum(len(one.answers) for one in self.changes)
-        flips = [f"{case} ({answer})" for one in self.changes for case, answer in one.flips.items()]
-        same = f"{drawn - len(self.drawn.flips):,} of {drawn:,} other tests like this one would recommend it too"
-        if not flips:
-            return f"{same}, and so do all {cases} changes of days, penalty, costs, lag, first day and assets."
-        return (
-            f"{same}, and so do {cases - len(flips)} of {cases} changes of days, penalty, costs, lag, first day and "
-            f"assets. Exceptions: {listed(flips, most=4)}."
-        )
+        drawn, asked = len(self.drawn.answers), self.asked
+        kept = drawn - len(self.drawn.flips)
+        same = f"With losses drawn within their errors it stays recommended in {kept:,} of {drawn:,} draws"
+        if asked:
+            cases, flips = sum(len(one.answers) for one in asked), self.flips
+            held = f"all {cases}" if not flips else f"{cases - len(flips)} of {cases}"
+            same += f", and after {held} changes of {listed([one.short for one in asked])}"
+            if flips:
+                same += f" (not {listed(flips, most=4)})"
+        left = [one.short for one in self.changes if one not in asked]
+        if left:
+            why = "it decides day by day" if self.recommended in self.not_played else "not all could be played again"
+            return f"{same}. Not asked: {listed(left)}, since {why}."
+        if self.not_played and len(asked) > DAYS_ONLY:
+            return f"{same}. {listed(self.not_played)} were left out where policies are played again."
+        return f"{same}."
+
+    @property
+    def flips(self) -> list[str]:
+        """The cases in which another policy is recommended, with it."""
+        return [f"{case}: {answer}" for one in self.asked for case, answer in one.flips.items()]
 
 
 def stability(
@@ -113,16 +131,18 @@ def stability(
     fitted: Mapping[str, Fitted],
     backtests: Mapping[str, Backtest],
     scores: Mapping[str, Score],
-) -> Stability:
+) -> Stability | None:
     """Make the recommendation again: on drawn tests, parts of the days, other penalties, costs, lags and first days,
-    and without the asset that grew most. Nothing is asked where another target than the strategic one was chosen.
+    and without the asset that grew most.
 
-    Days and penalties need no new backtest. For the rest, fitted policies are played again as they are, and those that
-    decide day by day in Python are left out.
+    None where fewer than two policies are eligible, and where another target than the strategic one was chosen. Days
+    and penalties need no new backtest; what was eligible on all days is so on some. For the rest, the eligible policies
+    are played again as they were fitted, and judged by the limits anew; those that decide day by day in Python are left
+    out.
     """
     eligible = [name for name in scores if name not in made.broken]
     if made.policy is None or made.target or len(eligible) < 2:
-        return Stability(made.policy or NONE, Change("drawn tests", {"1": made.policy or NONE}, NONE), (), ())
+        return None
     quick = {name: fitted[name].policy for name in eligible if compiled_rule(fitted[name].policy) is not None}
     losses = np.column_stack([scores[name].losses for name in eligible])
     costs = np.column_stack([_costs(backtests[name]) for name in eligible])
@@ -137,16 +157,22 @@ def stability(
     halves = np.arange(len(dates)) < len(dates) // 2
     parts = {"first half only": halves, "second half only": ~halves}
     years = {f"without {year}": dates.year != year for year in dates.year.unique()}
-    penalties = {f"{factor:g} × the penalty": costs + factor * (losses - costs) for factor in (0.5, 2.0, 4.0)}
+    penalties = {f"{factor:g} × the penalty": among(costs + factor * (losses - costs)) for factor in (0.5, 2.0, 4.0)}
+    changes = (
+        Change("half of the days", "halves", _on_parts(losses, parts, among), made.policy),
+        Change("each year left out", "years", _on_parts(losses, years, among), made.policy),
+        Change("penalty for tracking error", "penalty", penalties, made.policy),
+        *_played_again(portfolio, quick),
+    )
     return Stability(
         made.policy,
-        Change("other tests like this one, drawn", _drawn(losses, known, classes, made, eligible), made.policy),
-        (
-            Change("half of the days", _on_parts(losses, parts, among), made.policy),
-            Change("each year left out", _on_parts(losses, years, among), made.policy),
-            Change("penalty for tracking error", {k: among(v) for k, v in penalties.items()}, made.policy),
-            *_played_again(portfolio, quick),
+        Change(
+            "losses drawn within their errors",
+            "draws",
+            _drawn(losses, known, classes, made, eligible),
+            made.policy,
         ),
+        tuple(one for one in changes if one.answers),
         tuple(name for name in eligible if name not in quick),
     )
 
@@ -168,7 +194,11 @@ def _drawn(
     """The recommendation on drawn tests: logarithms of the losses err as their waves say, all together."""
     means = SlowMeans.of(losses, known, LOSS_ROUNDING)
     waves = len(means.relative)
-    errors = np.random.default_rng(0).standard_normal((TESTS, waves)) @ means.relative / np.sqrt(waves)
+    rng = np.random.default_rng(0)
+    wide = np.sqrt(waves / rng.chisquare(waves, (TESTS, 1)))  # Student's, as the intervals are
+    errors = np.clip(
+        wide * (rng.standard_normal((TESTS, waves)) @ means.relative) / np.sqrt(waves), -STEEPEST, STEEPEST
+    )
     return {
         str(test + 1): names[simplest(replace(means, means=means.means * np.exp(error)), classes, made.margin)[0]]
         for test, error in enumerate(errors)
@@ -180,41 +210,54 @@ def _drawn(
 
 def _played_again(portfolio: Portfolio, quick: Mapping[str, Rule]) -> list[Change]:
     """The recommendation among the quick policies: at other costs, lags and first days, and without one asset."""
-    if not quick:
+    before = _recommended(portfolio, quick) if quick else None
+    if before is None:
         return []
-    before = _recommended(portfolio, quick)
     days, first = portfolio.market.dates, portfolio.market.row(portfolio.test_start)
-    enough = [k for k in LATER if first + k < len(days) - 500]
-    cases: dict[str, dict[str, Portfolio]] = {
-        "costs": {f"{k:g} × the costs": replace(portfolio, costs=portfolio.costs.scaled(k)) for k in (0.5, 2.0)},
-        "lag": {f"lag {lag}": replace(portfolio, lag=lag) for lag in LAGS if lag != portfolio.lag},
-        "first day of the test": {
-            f"from {days[first + k]:%Y-%m-%d}": replace(portfolio, test_start=days[first + k]) for k in enough
-        },
-    }
-    found = [
-        Change(what, {case: _recommended(other, quick) for case, other in each.items()}, before)
-        for what, each in cases.items()
-        if each
+    later = [first + k for k in LATER if first + k < len(days) - LEAST_LEFT]
+    cases: list[tuple[str, str, dict[str, Portfolio]]] = [
+        (
+            "costs",
+            "costs",
+            {f"{k:g} × the costs": replace(portfolio, costs=portfolio.costs.scaled(k)) for k in (0.5, 2.0)},
+        ),
+        ("lag", "lag", {f"lag {lag}": replace(portfolio, lag=lag) for lag in LAGS if lag != portfolio.lag}),
+        (
+            "first day of the test",
+            "first day",
+            {f"from {days[row]:%Y-%m-%d}": replace(portfolio, test_start=days[row]) for row in later},
+        ),
     ]
-    without = _best_asset(portfolio)
-    if without is not None:
-        found.append(_without(portfolio, quick, without, before))
+    best = _best_asset(portfolio)
+    if best is not None:
+        name = f"without {portfolio.market.assets[best]}"
+        cases.append(("the asset that grew most", "assets", {name: _without(portfolio, quick, best)}))
+    found = []
+    for what, short, portfolios in cases:
+        answers = {case: _recommended(other, _moved(quick, portfolio, other)) for case, other in portfolios.items()}
+        found.append(Change(what, short, {case: a for case, a in answers.items() if a is not None}, before))
     return found
 
 
-def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule]) -> str:
-    """What is recommended for a portfolio among fitted policies, or `NONE`; also where it cannot be played."""
+def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule]) -> str | None:
+    """What is recommended for a portfolio among fitted policies, or `NONE`; None where it cannot be played."""
     benchmark = benchmark_of(portfolio, portfolio.market)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: benchmark.strategic}
     try:
         played = {name: backtest_candidate(portfolio, policy, name, paths) for name, policy in policies.items()}
+        scores = {name: score(one, benchmark) for name, one in played.items()}
     except (ConfigError, DataError, PolicyError):
-        return NONE
-    scores = {name: score(one, benchmark) for name, one in played.items()}
+        return None
     losses = np.column_stack([s.losses for s in scores.values()])
     known = [has_shown_its_limit(one) for one in played.values()]
     return recommend(portfolio, scores, SlowMeans.of(losses, known, LOSS_ROUNDING)).policy or NONE
+
+
+def _moved(policies: Mapping[str, Rule], portfolio: Portfolio, other: Portfolio) -> Mapping[str, Rule]:
+    """The policies on the strategic target of another portfolio, where that is another."""
+    if other.strategic == portfolio.strategic:
+        return policies
+    return {name: replace(cast(Any, policy), allocation=other.strategic) for name, policy in policies.items()}
 
 
 def _best_asset(portfolio: Portfolio) -> int | None:
@@ -227,19 +270,14 @@ def _best_asset(portfolio: Portfolio) -> int | None:
     return int(held[np.argmax(grown)])
 
 
-def _without(portfolio: Portfolio, policies: Mapping[str, Rule], asset: int, before: str) -> Change:
-    """The recommendation where the asset has a target of zero and the others share its weight as they share theirs."""
-    target = portfolio.target.copy()
-    invested, target[asset] = target.sum(), 0.0
-    strategic = replace(portfolio.strategic, weights=tuple((target * invested / target.sum()).tolist()))
-    lower = portfolio.lower.copy()
-    lower[asset] = min(lower[asset], 0.0)
+def _without(portfolio: Portfolio, policies: Mapping[str, Rule], asset: int) -> Portfolio:
+    """The same where the asset has a target of zero; the others share its weight as they share theirs, ranges too."""
+    before, target = portfolio.target, portfolio.target.copy()
+    target[asset] = 0.0
+    target *= before.sum() / target.sum()
+    strategic = replace(portfolio.strategic, weights=tuple(target.tolist()))
     specs = {name: replace(portfolio.policies[name], allocation=strategic) for name in policies}
-    other = replace(portfolio, strategic=strategic, lower=lower, policies=specs, reference=next(iter(specs)))
-    moved: dict[str, Rule] = {
-        name: replace(cast(Any, policy), allocation=strategic)
-        for name, policy in policies.items()
-        if is_dataclass(policy)
-    }
-    name = portfolio.market.assets[asset]
-    return Change("the asset that grew most", {f"without {name}": _recommended(other, moved)}, before)
+    lower, upper = (ends + (target - before) for ends in (portfolio.lower, portfolio.upper))
+    return replace(
+        portfolio, strategic=strategic, lower=lower, upper=upper, policies=specs, reference=next(iter(specs))
+    )

@@ -5,19 +5,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from backtests.comparison.paired import why_not_limited
 from backtests.comparison.recommendation import CONFIDENCE, Recommendation
 from backtests.engine.result import Backtest
-from backtests.evaluation.estimates import EstimateWithTest
 from backtests.evaluation.evidence import LOSS, Evidence
 from backtests.evaluation.scores import Score
-from backtests.evaluation.sharpe_inference import detectable_difference
+from backtests.evaluation.slow_waves import detectable
 from backtests.wording import listed, number, percent
 from research.portfolio import Portfolio
 from research.risk.measures import BPS, DAYS_PER_YEAR
 from research.rules import Rule
-from research.rules.protocol import long_name
+from research.rules.protocol import RuleTraits, long_name
 
 SMALL = 0.005  # bp a year: less is no saving
+TOLD = ("better", "worse")  # words of a significant difference
 
 
 @dataclass(frozen=True)
@@ -69,106 +70,122 @@ def verdict_of(
     if name is None or rule is None:
         reasons = "; ".join(f"{each}: {listed(limits)}" for each, limits in made.broken.items())
         return Verdict(f"No policy is recommended: none is within the limits ({reasons}).")
-    does = rule_words(long_name(rule, portfolio.strategic))
+    does = rule_words(rule, portfolio)
     if made.target:  # J against another target than the reference's says nothing of the two
-        return Verdict(f"Use {name}: it {does}.", made.target, "", _others(made))
+        return Verdict(f"Use {name}: {does}.", made.target, "", _others(made, scores))
     if name == reference:
-        return Verdict(f"Keep {name}: it {does}.", _no_better(made, scores), "", _others(made), holds)
-    difference = evidence.differences(LOSS)[name]
-    years = (backtests[name].dates[-1] - backtests[name].dates[0]).days / DAYS_PER_YEAR
+        return Verdict(f"Keep {name}: {does}.", _no_better(made, scores), "", _others(made, scores), holds)
     return Verdict(
-        f"Use {name}: it {does}.",
-        f"{_saving(portfolio, name, reference, scores)} {_given_up(name, evidence, scores)}",
-        _sure(difference, reference, years),
-        _others(made),
+        f"Use {name}: {does}.",
+        f"{_saving(portfolio, made, scores, reference)} {_given_up(portfolio, name, evidence)}",
+        _sure(evidence, name, backtests),
+        _others(made, scores),
         holds,
     )
 
 
-def rule_words(long: str) -> str:
-    """What a rule does, from its long name, as the rest of a sentence.
+def rule_words(rule: Rule, portfolio: Portfolio) -> str:
+    """What a rule does, as the rest of a sentence."""
+    if not isinstance(rule, RuleTraits):
+        return f"a rule of your own ({type(rule).__name__})"
+    held, _, long = long_name(rule, portfolio.strategic).rpartition("; ")
+    does = long if long.startswith("never") else f"trades {_when(long)}"
+    return f"it holds {held} and {does}" if held else f"it {does}"
 
-    >>> rule_words("past 2 points, to target"), rule_words("each quarter, to target"), rule_words("never trades")
-    ('trades when a weight is 2 points off its target, to target', 'trades each quarter, to target', 'never trades')
+
+def _when(long: str) -> str:
+    """When a rule trades, and where to.
+
+    >>> _when("past 2 points, to target"), _when("each quarter, to target")
+    ('when a weight is 2 points off its target, to target', 'each quarter, to target')
     """
-    if long.startswith("never"):
-        return long
-    return "trades " + re.sub(r"^past ([\d.]+ points?)", r"when a weight is \1 off its target", long).replace(
-        "past the", "when a weight is past the", 1
-    )
+    said = re.sub(r"^past ([\d.]+ points?)", r"when a weight is \1 off its target", long)
+    return re.sub(r"^past the", "when a weight is past the", said)
 
 
-def _saving(portfolio: Portfolio, name: str, reference: str, scores: Mapping[str, Score]) -> str:
-    """How much less J is than the reference's, in bp and currency, and its two parts."""
-    one, other = scores[name], scores[reference]
-    saved = other[LOSS] - one[LOSS]
-    if abs(saved) < SMALL:
-        return f"Its loss is that of {reference}."
-    cost = one["cost"] - other["cost"]
+def _money(portfolio: Portfolio, fraction: float) -> str:
+    """A fraction of today's NAV in currency."""
+    return f"{abs(fraction) * portfolio.nav:,.0f} {portfolio.basis}"
+
+
+def _saving(portfolio: Portfolio, made: Recommendation, scores: Mapping[str, Score], reference: str) -> str:
+    """How J differs from the reference's: trading costs, which are money, and tracking, which the penalty prices."""
+    one, other = scores[made.policy or ""], scores[reference]
+    breached = ", which breached a limit," if reference in made.broken else ""
+    saved, cost = other[LOSS] - one[LOSS], one["cost"] - other["cost"]
+    if abs(saved) < SMALL and abs(cost) < SMALL:
+        return f"Against {reference}{breached} neither costs nor tracking differ."
+    spent = f"{number(abs(cost))} bp a year {'less' if cost < 0.0 else 'more'} in trading costs"
     tracking = -saved - cost
-    amount = f"{abs(saved) / BPS * portfolio.nav:,.0f} {portfolio.basis}"
+    worth = f"{number(abs(tracking))} bp {'less' if tracking < 0.0 else 'more'} by the file's penalty"
     return (
-        f"Against {reference} it {'saves' if saved > 0.0 else 'loses'} {number(abs(saved))} bp of net asset value a "
-        f"year, {amount}: trading costs {number(cost, signed=True)} bp, penalty for tracking error "
-        f"{number(tracking, signed=True)} bp."
+        f"Against {reference}{breached} it pays {spent} ({_money(portfolio, cost / BPS)} at today's value); its "
+        f"tracking error is {percent(one['tracking_error'], 2)} instead of {percent(other['tracking_error'], 2)}, "
+        f"{worth}. Together it {'saves' if saved > 0.0 else 'loses'} {number(abs(saved))} bp of net asset value a year."
     )
 
 
-def _given_up(name: str, evidence: Evidence, scores: Mapping[str, Score]) -> str:
-    """How growth differed in this test, and whether that is more than chance."""
+def _given_up(portfolio: Portfolio, name: str, evidence: Evidence) -> str:
+    """How growth differed in this test, and whether that is told apart from chance."""
     growth = evidence.differences("growth")[name]
-    apart = f"{percent(abs(growth.value), 2)} a year"
-    if growth.value == 0.0:
-        return f"It grew as {evidence.reference} did."
-    found = "more" if growth.value > 0.0 else "less"
-    chance = "more than chance explains" if growth.p <= 1.0 - evidence.level else "no more than chance explains"
-    level = percent(evidence.level, 0)
-    ends = f"{percent(growth.lower, 2, signed=True)} to {percent(growth.upper, 2, signed=True)}"
-    return f"In this test it grew {apart} {found} than {evidence.reference}: {chance} ({level} interval {ends})."
-
-
-def _sure(difference: EstimateWithTest, reference: str, years: float) -> str:
-    """How sure the difference in J is, and how long a test would settle it."""
-    less, more, level = -difference.upper, -difference.lower, percent(difference.level, 0)
-    if math.isinf(less) and math.isinf(more):
-        return (
-            "The test holds too few episodes to tell how sure that is: nothing ends the drift of either policy between "
-            "its days, and the worst months to come decide the difference."
-        )
-    if math.isinf(more):
-        said = (
-            f"With {level} confidence it saves at least {number(less)} bp"
-            if less > 0.0
-            else f"With {level} confidence it loses no more than {number(-less)} bp against {reference}"
-        )
-        said += f"; how much more, the test cannot tell: nothing ends the drift of {reference} between its days."
-    elif math.isinf(less):
-        said = f"With {level} confidence it saves at most {number(more)} bp; the least is not known."
-    else:
-        said = f"The {level} interval of what it saves is {number(less)} to {number(more)} bp (p {difference.p:.2f})."
-    if difference.p <= 1.0 - difference.level or not difference.error > 0.0 or abs(difference.value) < SMALL:
-        return said
-    needed = years * (detectable_difference(difference.error) / difference.value) ** 2
+    if abs(growth.value) < 0.5e-4:
+        return f"In this test it grew as {evidence.reference} did."
+    found, level = "more" if growth.value > 0.0 else "less", percent(evidence.level, 0)
+    ends = f"{level} interval {percent(growth.lower, 2, signed=True)} to {percent(growth.upper, 2, signed=True)}"
+    told = "which is more than chance explains" if growth.verdict in TOLD else "which the test cannot tell from chance"
     return (
-        f"{said} To find a difference of this size takes a test of about {needed:,.0f} years; this one has {years:.0f}."
+        f"In this test it grew {percent(abs(growth.value), 2)} a year {found} than {evidence.reference} "
+        f"({_money(portfolio, growth.value)}), {told} ({ends}; p {growth.p_holm:.2f} for all policies compared)."
     )
+
+
+def _sure(evidence: Evidence, name: str, backtests: Mapping[str, Backtest]) -> str:
+    """How sure the difference in J is, and how long a test would settle it."""
+    if not any(len(each.booked) for each in backtests.values()):
+        return "No policy traded in this test: it says nothing about them."
+    difference, reference = evidence.differences(LOSS)[name], evidence.reference
+    less, more, level = -difference.upper, -difference.lower, percent(difference.level, 0)
+    why = " and ".join(
+        f"of {each}, {reason}" for each in (reference, name) if (reason := why_not_limited(backtests[each]))
+    )
+    if math.isinf(less) and math.isinf(more):
+        return f"How sure that is, the test cannot tell: it holds too few episodes ({why})."
+    told = "significant" if difference.verdict in TOLD else "not significant"
+    adjusted = f"{told} for all policies compared, p {difference.p_holm:.3f}"
+    if math.isinf(more):
+        said = f"It saves at least {number(less)} bp" if less > 0.0 else f"It may lose up to {number(-less)} bp"
+        return f"{said} ({level}, one-sided; {adjusted}); how much it may save is not known ({why})."
+    if math.isinf(less):
+        said = f"It saves {number(more)} bp at most" if more > 0.0 else f"It loses at least {number(-more)} bp"
+        return f"{said} ({level}, one-sided; {adjusted}); the other end is not known ({why})."
+    said = f"The {level} interval of what it saves is {number(less)} to {number(more)} bp ({adjusted})."
+    if difference.verdict in TOLD or not difference.error > 0.0 or abs(difference.value) < SMALL:
+        return said
+    dates = backtests[name].dates
+    years = (dates[-1] - dates[0]).days / DAYS_PER_YEAR
+    needed = years * (detectable(difference.error) / difference.value) ** 2
+    return f"{said} To find such a difference takes about {needed:,.0f} years of test; this one has {years:.1f}."
 
 
 def _no_better(made: Recommendation, scores: Mapping[str, Score]) -> str:
     if len(scores) == 1:
         return "It is the only policy: there is nothing to compare it with."
     if made.best in (None, made.policy):
-        return "No other policy within the limits has a lower loss."
+        return "No other policy within the limits has a lower loss that is known from both sides."
     gap = scores[made.policy or ""][LOSS] - scores[made.best or ""][LOSS]
     return f"The lowest loss, of {made.best}, is {number(gap)} bp a year lower: not a material difference."
 
 
-def _others(made: Recommendation) -> str:
-    """Which policies are as good, and of which that is not known."""
-    confident = f"{number(made.margin, 1)} bp a year, with {percent(CONFIDENCE, 0)} confidence"
-    as_good = made.as_good
+def _others(made: Recommendation, scores: Mapping[str, Score]) -> str:
+    """Which policies are not materially worse, and of which that is not known."""
     if len(made.excess) < 2:
         return ""
-    said = f"As good, within {confident}: {listed(as_good)}." if as_good else f"No other policy is within {confident}."
-    unknown = [n for n, most in made.excess.items() if math.isinf(most) and n in made.members]
-    return f"{said} Not known, for too few episodes: {listed(unknown)}." if unknown else said
+    by = f"by {number(made.margin, 1)} bp a year at most, {percent(CONFIDENCE, 0)} confidence"
+    as_good = made.as_good
+    said = f"Not materially worse than the best ({by}): {listed(as_good)}." if as_good else ""
+    unknown = [name for name, most in made.excess.items() if math.isinf(most) and name != made.policy]
+    if unknown:
+        losses = listed([f"{name} {number(scores[name][LOSS])}" for name in unknown])
+        own = number(scores[made.policy or ""][LOSS])
+        said += f" Without an upper limit of their loss: {listed(unknown)} (J here {losses}; of {made.policy} {own})."
+    return said.strip()

@@ -109,19 +109,21 @@ class Evidence:
         others = [p for p in range(len(self.names)) if p != base]
         sign = -1.0 if METRICS[metric].lower_is_better else 1.0
         found = [self.losses.difference(p, base, self.level) for p in others] if metric == LOSS else self._drawn(metric)
+        tested = [math.nan if math.isinf(one.lower) and math.isinf(one.upper) else one.p for one in found]
         return {
             self.names[other]: Difference(
                 one.value,
                 one.lower,
                 one.upper,
                 one.level,
+                one.error,
                 p=one.p,
-                p_holm=adjusted,
+                p_holm=adjusted if adjusted == adjusted else one.p,
                 verdict="too few episodes"
-                if math.isinf(one.lower) and math.isinf(one.upper)
+                if _is_untold(one)
                 else verdict(adjusted, is_better=sign * one.value > 0.0, level=self.level),
             )
-            for other, one, adjusted in zip(others, found, _adjusted([one.p for one in found]), strict=True)
+            for other, one, adjusted in zip(others, found, _adjusted(tested), strict=True)
         }
 
     def _drawn(self, metric: str) -> list[EstimateWithTest]:
@@ -296,11 +298,12 @@ def _interval(draws: Array, level: float) -> Array:
 
 
 def _adjusted(p: Sequence[float]) -> list[float]:
-    """Holm's p; a pair without a test, whose p is NaN, counts as one that rejects nothing, and stays without."""
-    plain = np.asarray(p, dtype=float)
-    tested = np.isfinite(plain)
-    adjusted: list[float] = np.where(tested, holm(np.where(tested, plain, 1.0)), np.nan).tolist()
-    return adjusted
+    """Holm's p over the pairs that have a test; one without, whose p is NaN, stays without."""
+    adjusted = np.array(p, dtype=float)
+    tested = np.isfinite(adjusted)
+    adjusted[tested] = holm(adjusted[tested])
+    found: list[float] = adjusted.tolist()
+    return found
 
 
 def verdict(p: float, *, is_better: bool, level: float) -> Verdict:
@@ -310,6 +313,13 @@ def verdict(p: float, *, is_better: bool, level: float) -> Verdict:
     if p > 1.0 - level:
         return "not significant"
     return "better" if is_better else "worse"
+
+
+def _is_untold(one: EstimateWithTest) -> bool:
+    """Are both ends unknown, or the only end that would tell the difference from zero?"""
+    if math.isinf(one.lower):
+        return math.isinf(one.upper) or one.value > 0.0
+    return math.isinf(one.upper) and one.value < 0.0
 
 
 def _rounding(metric: str) -> float:

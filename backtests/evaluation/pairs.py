@@ -30,8 +30,8 @@ IDENTICAL = "both have the same returns"
 METHODS: Mapping[str, str] = {  # how the difference of a metric is tested
     "growth": "paired stationary bootstrap",
     "sharpe": "Ledoit and Wolf (2008), studentised block bootstrap",
-    "volatility": "six cosine waves (Müller 2014)",
-    "cvar95": "six cosine waves (Müller 2014)",
+    "volatility": "three cosine waves (Müller 2014)",
+    "cvar95": "three cosine waves (Müller 2014)",
     "max_drawdown": "paired range expected in another such period; no test",
 }
 

@@ -27,7 +27,7 @@ WAVES = 3  # Student's quantile is then 3.18: what honesty about episodes of mon
 LEAST_EPISODES = 3  # bookings of a rule that has been at its limit
 POINTS, FARTHEST = 401, 10.0  # at which the distribution of a difference is summed, arsinh of errors
 RANGES = 4000  # simulated largest differences among equals
-MONTH = 21  # days
+MONTH, SPANS = 21, 4  # days whose sums show how series err together; at least so many sums a series, or fewer days
 STEEPEST = 50.0  # logarithm of the widest factor of an interval
 SMALLEST = 1e-9  # of an error, that a difference of two that err as one has
 
@@ -63,7 +63,8 @@ class SlowMeans:
 
     means    : (P,) in the unit of the series.
     relative : (WAVES, P) `wave_transforms` over the mean: how the logarithm of a mean errs.
-    together : (P, P) covariance of the sums of each month over the mean: how the logarithms err together.
+    together : (P, P) covariance of the sums of each month, or of fewer days where there are few months, over the
+               mean: how the logarithms err together.
     known    : (P,) whether a mean is known from above too, see `backtests.evaluation.slow_waves`.
     rounding : differences between means of so much or less come from rounding.
     """
@@ -90,8 +91,9 @@ class SlowMeans:
             raise DataError(f"the mean of series {p} is {means[p]:.3g}: give one that is never negative.")
         scale = np.where(means > 0.0, means, 1.0)
         waves = np.column_stack([wave_transforms(row[:, None])[:, 0] for row in rows])
-        months = rows[:, : rows.shape[1] // MONTH * MONTH].reshape(len(rows), -1, MONTH).sum(axis=2) / scale[:, None]
-        together = np.atleast_2d(np.cov(months)) if months.shape[1] > 1 else np.zeros((len(rows), len(rows)))
+        span = min(MONTH, max(rows.shape[1] // (SPANS * len(rows)), 1))
+        spans = rows[:, : rows.shape[1] // span * span].reshape(len(rows), -1, span).sum(axis=2) / scale[:, None]
+        together = np.atleast_2d(np.cov(spans)) if spans.shape[1] > 1 else np.zeros((len(rows), len(rows)))
         return cls(means, frozen(waves / scale), frozen(together), frozen(np.asarray(known, dtype=bool)), rounding)
 
     def select(self, which: Sequence[int]) -> "SlowMeans":
@@ -279,6 +281,21 @@ def quantile(level: float, *, both: bool = True) -> float:
     (3.182, 2.353)
     """
     return float(_inverse(0.5 + level / 2.0 if both else level))
+
+
+def detectable(error: float, level: float = 0.95, power: float = 0.80) -> float:
+    """The smallest true difference that a two-sided test by `WAVES` waves finds with probability `power`.
+
+    error : standard error of the difference; the answer is in its unit.
+    level : of the interval that the test inverts.
+    power : a probability.
+
+    >>> round(detectable(1.0), 2)  # 2.80 where the error is known
+    4.26
+    """
+    from scipy.special import nctdtrinc
+
+    return float(nctdtrinc(WAVES, 1.0 - power, quantile(level))) * error
 
 
 def _inverse(probability: ArrayLike) -> Array:

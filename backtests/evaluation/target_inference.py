@@ -25,7 +25,7 @@ from backtests.evaluation.evidence import Difference, Evidence, half_width, holm
 from backtests.evaluation.metrics import METRICS, Metric
 from backtests.evaluation.risk_inference import predicted_drawdown, risk_difference, risk_with_error
 from backtests.evaluation.sharpe_inference import detectable_difference, ledoit_wolf
-from backtests.evaluation.slow_waves import SlowMeans
+from backtests.evaluation.slow_waves import SlowMeans, detectable
 from research.arrays import Array
 from research.errors import DataError
 from research.risk import growth, nav_path, volatility
@@ -60,6 +60,7 @@ TESTED = {  # columns of a record, and what of a `Difference` they hold
     "p_holm": "p_holm",
     "verdict": "verdict",
 }
+BY_WAVES = ("volatility", "turnover", "cost")  # measures whose errors are those of slow waves
 RANGE_DRAWS = 2_000  # of a predictive range, at most: each is a whole history day by day
 NO_DRAWDOWN_TEST = "a history has one drawdown and no true one: two are not tested"
 FIRST = "the others are compared with it"
@@ -366,7 +367,7 @@ def _by_tests(
             values[name],
             own.get(name),
             differences.get(name),
-            _detectable(tests[name]) if name in tests else None,
+            _detectable(tests[name], by_waves=measure in BY_WAVES) if name in tests else None,
             reasons.get(name, ""),
             refused.get(name, ""),
         )
@@ -402,9 +403,11 @@ def _figure(value: float, interval: Estimate, difference: Difference | None) -> 
     return TargetFigure(value, interval, difference, _detectable(difference))
 
 
-def _detectable(test: EstimateWithTest) -> float | None:
+def _detectable(test: EstimateWithTest, *, by_waves: bool = False) -> float | None:
     """The smallest true difference that the test would find; None where it has no error."""
-    return detectable_difference(test.error, level=test.level) if np.isfinite(test.error) else None
+    if not np.isfinite(test.error):
+        return None
+    return (detectable if by_waves else detectable_difference)(test.error, level=test.level)
 
 
 def _tails(level: float) -> list[float]:

@@ -311,7 +311,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         "sections": _sections(
             first,
             {
-                "stability": bool(comparison.stability.changes),
+                "stability": comparison.stability is not None,
                 "differences": bool(first["differences"]),
                 "axes": axes is not None,
                 "fitting": bool(fits),
@@ -322,7 +322,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
 
 
 def _stability(comparison: "Comparison") -> Block | None:
-    if not comparison.stability.changes:
+    if comparison.stability is None:
         return None
     caption, rows = stability_rows(comparison.stability)
     return table(caption, ["change", "cases", "same answer", "recommendation"], rows, texts=[3])

@@ -143,7 +143,9 @@ def sheet_numbers(
         "test": {"first": f"{dates[1]:%Y-%m-%d}", "last": f"{dates[-1]:%Y-%m-%d}", "days": len(dates) - 1},
         "reference": comparison.reference,
         "recommendation": _recommendation_numbers(comparison),
-        "stability": comparison.stability.table().reset_index().to_dict("records"),
+        "stability": []
+        if comparison.stability is None
+        else comparison.stability.table().reset_index().to_dict("records"),
         "trials": comparison.trials,
         "accounting": comparison.accounting,
         "look_ahead": comparison.look_ahead,
@@ -177,6 +179,11 @@ def _recommendation_numbers(comparison: Comparison) -> dict[str, Any]:
     named = {"policy": made.policy, "verdict": asdict(comparison.verdict), "best": made.best}
     judged = {"margin": made.margin, "excess": made.excess, "members": made.members, "p": made.p}
     return {**named, **judged, "broken": made.broken}
+
+
+def _stability_numbers(comparison: Comparison) -> list[dict[Any, Any]]:
+    found = comparison.stability
+    return [] if found is None else found.table().reset_index().to_dict("records")
 
 
 def _tuned_numbers(tuned: Tuned) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from research.rules.rule_options import PLAIN, RuleOptions
 Bounds = dict[str, Array]  # the rows of no-trade bands by name, as `bands.band_rows` gives them
 Square = tuple[tuple[float, ...], ...]
 MOST = 100_000  # returns of a covariance: no market has more
+WEEK, LEAST_FRACTION = 5, 0.5  # sessions; of the way that a trade goes, in a rule that limits drift
 
 
 class Estimates(NamedTuple):
@@ -82,8 +83,9 @@ class StandardRule(CompiledRule):
 
     @property
     def limits_drift(self) -> bool:
-        """Is it asked at least once a week?"""
-        return at_least_weekly(self.schedule)
+        """Is it asked at least once a week, also after a trade, and does it trade most of the way in a few days?"""
+        quick = self.cooldown <= WEEK and self.turnover_cap is None and self.fraction >= LEAST_FRACTION
+        return quick and at_least_weekly(self.schedule)
 
     @property
     def periods_per_year(self) -> float:

@@ -142,12 +142,14 @@ def test_what_is_material_is_the_files() -> None:
     assert recommended(scores, 0.1, **families).policy == "band"
 
 
-def test_a_policy_whose_worst_is_not_known_is_recommended_only_if_it_is_the_best() -> None:
+def test_a_policy_whose_worst_is_not_known_is_recommended_only_where_no_other_is_there() -> None:
     near = {"quarterly": scored(1.05, 1), "band": scored(1.00, 2)}
     found = recommended(near, known=False, quarterly="calendar", band="band")
     assert (found.policy, found.excess["quarterly"]) == ("band", math.inf)
     best = {"quarterly": scored(0.5, 1), "band": scored(3.00, 2)}
-    assert recommended(best, known=False, quarterly="calendar", band="band").policy == "quarterly"
+    assert recommended(best, known=False, quarterly="calendar", band="band").policy == "band"
+    only = {"quarterly": scored(0.5, 1), "monthly": scored(3.00, 2)}
+    assert recommended(only, known=False, quarterly="calendar", monthly="calendar").policy == "quarterly"
 
 
 def test_a_policy_past_a_limit_is_not_eligible_however_good() -> None:
@@ -184,12 +186,17 @@ def test_the_verdict_says_what_to_do_what_it_saves_how_sure_and_what_else_would_
     difference = more.evidence.differences("loss")[name]
     assert said.do.startswith("Use threshold: it trades when a weight is 2 points off its target")
     assert f"saves {saved:.2f} bp" in said.saves
-    assert f"{saved / 1e4 * more.portfolio.nav:,.0f} USD" in said.saves
+    cost = more.scores["quarterly"]["cost"] - more.scores[name]["cost"]
+    assert f"{cost:.2f} bp a year less in trading costs" in said.saves
+    assert f"{cost / 1e4 * more.portfolio.nav:,.0f} USD" in said.saves
     growth = more.evidence.differences("growth")[name]
     assert f"it grew {-100 * growth.value:.2f}" in said.saves
-    assert "no more than chance explains" in said.saves
+    assert f"{-growth.value * more.portfolio.nav:,.0f} USD" in said.saves
+    assert "which the test cannot tell from chance" in said.saves
     assert f"at least {-difference.upper:.2f} bp" in said.sure
-    assert "nothing ends the drift of quarterly" in said.sure
+    assert f"p {difference.p_holm:.3f}" in said.sure
+    assert "of quarterly, nothing ends its drift within a week" in said.sure
+    assert "quarterly" in said.others
     assert more.answer().startswith(f"**{said.do}** {said.saves}")
 
 
