@@ -15,9 +15,17 @@ from research.risk.distribution import (
     tail_ratio,
     tail_table,
 )
-from research.risk.drawdowns import calmar, cdar, longest_drawdown, recovery_days, ulcer_index
+from research.risk.drawdowns import (
+    calmar,
+    cdar,
+    deepest_drawdowns,
+    longest_drawdown,
+    recovery_days,
+    ulcer_index,
+)
 from research.risk.measures import (
     Drawdown,
+    calendar_months,
     calendar_years,
     cvar,
     daily_loss,
@@ -36,6 +44,7 @@ from research.risk.measures import (
 from research.risk.models import GBM, Garch, MertonJumps, Model, RegimeSwitching
 from research.risk.relative import alpha, beta, down_capture, information_ratio, up_capture
 from research.risk.resampling import StationaryBootstrap
+from research.risk.rolling import rolling_sharpe, rolling_tracking_error, rolling_volatility
 from research.risk.simulated import batches, simulated_market
 from research.risk.utility import certainty_equivalent, scaled_to_volatility
 
@@ -51,6 +60,7 @@ __all__ = [
     "alpha",
     "batches",
     "beta",
+    "calendar_months",
     "calendar_years",
     "calmar",
     "cdar",
@@ -61,6 +71,7 @@ __all__ = [
     "curve_measures",
     "cvar",
     "daily_loss",
+    "deepest_drawdowns",
     "diversification_ratio",
     "down_capture",
     "drawdown",
@@ -79,6 +90,9 @@ __all__ = [
     "nav_path",
     "omega",
     "recovery_days",
+    "rolling_sharpe",
+    "rolling_tracking_error",
+    "rolling_volatility",
     "scaled_to_volatility",
     "sharpe",
     "simulated_market",

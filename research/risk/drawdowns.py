@@ -1,4 +1,4 @@
-"""Falls of a NAV below its running peak: how deep on average, how long, and growth against the deepest.
+"""Falls of a NAV below its running peak: the deepest, how deep on average, how long, and growth against the deepest.
 
 A `nav` starts with the close before the first return. A figure that the path does not have raises DataError with the
 reason; nothing gives NaN.
@@ -13,6 +13,7 @@ from research.arrays import Array
 from research.errors import DataError
 from research.risk.measures import Drawdown, cvar, drawdown, growth, max_drawdown
 from research.risk.series import nav_rows, one_series
+from research.tolerances import SERIES
 
 
 def calmar(nav: ArrayLike, span_days: float) -> float:
@@ -61,7 +62,27 @@ def longest_drawdown(nav: ArrayLike, days: ArrayLike | None = None) -> Drawdown:
     ends = np.append(at_peak[1:], last)
     lengths = np.where(np.add.reduceat(under, at_peak) < 0.0, day[ends] - day[at_peak], -1.0)
     which = int(np.argmax(lengths))
-    peak, end = int(at_peak[which]), int(ends[which])
+    return _fall(under, int(at_peak[which]), int(ends[which]))
+
+
+def deepest_drawdowns(nav: ArrayLike, most: int = 5) -> list[Drawdown]:
+    """The `most` deepest falls of `nav` (T + 1,), deepest first; each runs from a peak to the first row back at it.
+
+    They share no row but a peak. Of equally deep ones the earlier comes first; a fall of rounding (1e-14) is none. The first is
+    `max_drawdown`, and a NAV that never falls has none.
+
+    >>> deepest_drawdowns([1.0, 0.75, 1.0, 1.2, 0.6, 1.5])
+    [Drawdown(depth=-0.5, peak=3, trough=4, recovery=5), Drawdown(depth=-0.25, peak=0, trough=1, recovery=2)]
+    """
+    under = drawdown(nav_rows(nav, at_least=1))
+    at_peak = np.flatnonzero(under == 0.0)
+    depths, ends = np.minimum.reduceat(under, at_peak), np.append(at_peak[1:], len(under) - 1)
+    order = np.argsort(depths, kind="stable")[:most]
+    return [_fall(under, int(at_peak[k]), int(ends[k])) for k in order if depths[k] < -SERIES]
+
+
+def _fall(under: Array, peak: int, end: int) -> Drawdown:
+    """The fall between two rows of the drawdowns `under` (T + 1,): a peak, and the next one or the last row."""
     trough = peak + int(np.argmin(under[peak : end + 1]))
     return Drawdown(float(under[trough]), peak, trough, end if under[end] == 0.0 else None)
 

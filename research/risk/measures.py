@@ -7,6 +7,7 @@ starts with the close before the first return, so T returns make a `nav` of T + 
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -106,15 +107,38 @@ def calendar_years(dates: NDArray[np.datetime64], returns: ArrayLike) -> tuple[N
     >>> years.tolist(), values.round(4).tolist()
     ([2019, 2020], [0.01, 0.32])
     """
+    years, values = _calendar(dates, returns, "Y")
+    return years.astype(np.int64) + 1970, values
+
+
+def calendar_months(dates: NDArray[np.datetime64], returns: ArrayLike) -> tuple[NDArray[np.datetime64], Array]:
+    """Months (M,), datetime64[M], in which a return ended, and the compound return of each (M,), fraction.
+
+    dates   : (T,) close at which each return ends, increasing; the first and the last month may be incomplete.
+    returns : (T,) simple returns, fraction.
+    Raises  : DataError for dates that do not increase, or of another number than returns.
+
+    >>> days = np.array(["2019-12-31", "2020-01-02", "2020-01-31"], dtype="datetime64[D]")
+    >>> months, values = calendar_months(days, [0.01, 0.10, 0.20])
+    >>> months.astype(str).tolist(), values.round(4).tolist()
+    (['2019-12', '2020-01'], [0.01, 0.32])
+    """
+    return _calendar(dates, returns, "M")
+
+
+def _calendar(
+    dates: NDArray[np.datetime64], returns: ArrayLike, unit: Literal["Y", "M"]
+) -> tuple[NDArray[np.datetime64], Array]:
+    """Years or months in which a return ended, and the compound return of each."""
     r = compounding(returns)
     days = np.asarray(dates, dtype="datetime64[D]")
     if days.shape != r.shape or np.isnat(days).any() or (np.diff(days) <= np.timedelta64(0, "D")).any():
         raise DataError(
-            f"calendar years need one increasing date per return: found dates of shape {days.shape} for "
-            f"returns of shape {r.shape}. Sort them and drop repeated ones."
+            f"calendar {'years' if unit == 'Y' else 'months'} need one increasing date per return: found dates of "
+            f"shape {days.shape} for returns of shape {r.shape}. Sort them and drop repeated ones."
         )
-    years, first = np.unique(days.astype("datetime64[Y]").astype(np.int64) + 1970, return_index=True)
-    return years, np.multiply.reduceat(1.0 + r, first) - 1.0
+    periods, first = np.unique(days.astype(f"datetime64[{unit}]"), return_index=True)
+    return periods, np.multiply.reduceat(1.0 + r, first) - 1.0
 
 
 def volatility(returns: ArrayLike, periods_per_year: float) -> float:

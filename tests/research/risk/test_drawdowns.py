@@ -11,7 +11,16 @@ from vectorbt.generic import nb as records
 from vectorbt.returns import nb as vectorbt
 
 from research.errors import DataError
-from research.risk import calmar, cdar, longest_drawdown, max_drawdown, nav_path, recovery_days, ulcer_index
+from research.risk import (
+    calmar,
+    cdar,
+    deepest_drawdowns,
+    longest_drawdown,
+    max_drawdown,
+    nav_path,
+    recovery_days,
+    ulcer_index,
+)
 
 RETURNS = np.concatenate([[0.001], fat_tailed()[0]])  # vectorbt counts no loss of the first day
 NAV = nav_path(RETURNS)
@@ -57,6 +66,41 @@ def test_recovery_is_that_of_the_deepest_record_of_vectorbt() -> None:
     assert recovery_days(NAV, days) == 1.5 * (deepest["end_idx"] - deepest["valley_idx"])
 
 
+def test_deepest_drawdowns_are_the_records_of_vectorbt_by_depth() -> None:
+    each = records.get_drawdowns_nb(NAV[:, None])
+    depths = each["valley_val"] / each["peak_val"] - 1.0
+    order = np.argsort(depths, kind="stable")
+    found = deepest_drawdowns(NAV, most=len(NAV))
+    assert len(found) == len(each) > 20
+    for one, k in zip(found, order, strict=True):
+        assert one.depth == pytest.approx(depths[k], rel=1e-12)
+        assert (one.peak, one.trough) == (each["peak_idx"][k], each["valley_idx"][k])
+        assert one.recovery == (each["end_idx"][k] if each["status"][k] == 1 else None)
+    assert deepest_drawdowns(NAV) == found[:5]
+
+
+def falls_by_loop(nav: np.ndarray) -> list[tuple[float, int, int, int | None]]:
+    """Depth, peak, trough and recovery of every fall, in order."""
+    found, peak, trough = [], 0, 0
+    for row, value in enumerate(nav):
+        if value >= nav[peak]:
+            if trough > peak:
+                found.append((nav[trough] / nav[peak] - 1.0, peak, trough, row))
+            peak = trough = row
+        elif value < nav[trough]:
+            trough = row
+    return [*found, (nav[trough] / nav[peak] - 1.0, peak, trough, None)] if trough > peak else found
+
+
+@given(st.lists(st.sampled_from([0.25, -0.2, 0.0, 0.5, -0.5, 1.0]), min_size=1, max_size=40))
+def test_deepest_drawdowns_are_those_of_a_loop(returns: list[float]) -> None:
+    nav = nav_path(returns)
+    found = deepest_drawdowns(nav, most=100)
+    expected = sorted((fall for fall in falls_by_loop(nav) if fall[0] < -1e-14), key=lambda fall: fall[0])
+    assert [(d.depth, d.peak, d.trough, d.recovery) for d in found] == expected
+    assert [max_drawdown(nav)] == found[:1] or max_drawdown(nav).depth > -1e-14
+
+
 def by_loop(nav: np.ndarray, days: np.ndarray) -> float:
     """The longest time from a row at a peak to the next one, or to the last row, with a lower row between."""
     longest, since, peak, lower = 0.0, days[0], nav[0], False
@@ -88,6 +132,7 @@ def test_a_drawdown_that_goes_on_lasts_to_the_last_row() -> None:
 def test_a_path_that_never_falls_has_no_drawdown() -> None:
     nav, days = [1.0, 1.0, 1.1], [0.0, 1.0, 2.0]
     assert longest_drawdown(nav).depth == ulcer_index(nav) == 0.0
+    assert deepest_drawdowns(nav) == []
     with pytest.raises(DataError, match="the path has no drawdown"):
         calmar(nav, 2.0)
     with pytest.raises(DataError, match="no recovery: the path has no drawdown"):

@@ -4,6 +4,7 @@ import math
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from research.errors import ConfigError, DataError
 from research.risk import (
     Drawdown,
+    calendar_months,
     calendar_years,
     cvar,
     daily_loss,
@@ -48,6 +50,16 @@ def test_growth_counts_calendar_days_not_rows() -> None:
 
 def test_doubling_in_four_years_and_a_leap_day_is_the_fourth_root_of_two() -> None:
     assert growth([1.0, 0.5, 2.0], span_days=4 * 365 + 1) == pytest.approx(2**0.25 - 1, rel=TINY)
+
+
+def test_calendar_months_and_years_are_those_of_pandas() -> None:
+    days = pd.bdate_range("2019-11-20", "2022-02-10").delete([5, 6, 7, 300])
+    returns = pd.Series(np.random.default_rng(3).normal(0.0, 0.01, len(days)), days)
+    for found, rule in ((calendar_months, "M"), (calendar_years, "Y")):
+        expected = (1.0 + returns).groupby(days.to_period(rule)).prod() - 1.0
+        periods, values = found(days.to_numpy(), returns)
+        assert [str(p) for p in periods] == [str(p) for p in expected.index]
+        assert values == pytest.approx(expected.to_numpy(), rel=1e-12, abs=1e-15)
 
 
 def test_calendar_years_compound_to_the_whole() -> None:
@@ -250,6 +262,7 @@ def test_the_loss_is_its_cost_plus_its_distance_and_the_mean_of_its_days(
         (lambda: cvar([0.01] * 19), "0.95 observations in the tail"),
         (lambda: daily_loss([-0.1], [0.0], 5.0, 252), "negative"),
         (lambda: calendar_years(np.array(["2020-01-02"] * 2, dtype="datetime64[D]"), [0.0, 0.0]), "increasing"),
+        (lambda: calendar_months(np.array(["2020-01-02"] * 2, dtype="datetime64[D]"), [0.0, 0.0]), "calendar months"),
         (lambda: calendar_years(np.array(["2020-01-02", "NaT"], dtype="datetime64[D]"), [0.0, 0.0]), "increasing"),
     ],
 )
