@@ -26,6 +26,7 @@ from backtests.comparison.trials import played_trials, tunings_of
 from backtests.comparison.verdict import Verdict, verdict_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import tried_words
 from backtests.runs.trial_book import Batch, count_trials
@@ -123,6 +124,12 @@ class Comparison(PairedBacktests):
     def selection(self) -> Selection:
         """What this comparison's own search does to its figures: deflated Sharpe ratios, and overfitting."""
         return selection_of(self.benchmark, self.backtests, self.fitted, self.played_trials)
+
+    @cached_property
+    def risk(self) -> dict[str, PolicyRisk]:
+        """What could have been lost and when: of the recommended policy, and then of the reference."""
+        names = dict.fromkeys((self.recommendation.policy or self.reference, self.reference))
+        return {name: policy_risk(self.backtests[name], self.benchmark) for name in names}
 
     @cached_property
     def look_ahead(self) -> str:

@@ -331,7 +331,7 @@ def _stability(comparison: "Comparison") -> Block | None:
 def pictures(sheet: Block) -> list[Picture]:
     """Every picture of a sheet, in order."""
     names = ("growth", "difference_picture", "weights", "years", "costs")
-    found = (*(sheet[name] for name in names), *sheet["further"], *sheet["fits"])
+    found = (*(sheet[name] for name in names), *sheet["risk"]["pictures"], *sheet["further"], *sheet["fits"])
     return [picture for picture in found if picture is not None]
 
 
@@ -345,6 +345,7 @@ def _sections(first: Block, there: Mapping[str, bool]) -> list[Block]:
         "weights": "Weights",
         "years": "Years",
         "costs": "Costs",
+        "risk": "Risk",
         "fitting": "Fitting",
         "selection": "Selection",
         "trades": "Trades",

@@ -31,6 +31,7 @@ from backtests.figures.styles import LineStyle
 from backtests.pages.axes import axes_numbers
 from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, paired_screen, pictures, table, whole_sheet
 from backtests.pages.render import render
+from backtests.pages.risk import risk_block, risk_numbers
 from backtests.pages.selection import selection_block, selection_numbers
 from backtests.runs.folder import NUMBERS
 from backtests.runs.formats import csv_text, plain_json
@@ -67,7 +68,8 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     trades     : of today, or None.
     run        : what identifies the run.
     """
-    sheet = whole_sheet(comparison, trades, _identity(run)) | {"selection": selection_block(comparison)}
+    sheet = whole_sheet(comparison, trades, _identity(run))
+    sheet |= {"risk": risk_block(comparison), "selection": selection_block(comparison)}
     (folder / "figures").mkdir(exist_ok=True)
     for picture in pictures(sheet):
         write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
@@ -159,6 +161,7 @@ def sheet_numbers(
         "axes": axes_numbers(comparison.axes),
         "years": {name: values.to_dict() for name, values in year_table(comparison.backtests).items()},
         "costs": cost_table(comparison.backtests, comparison.scores, year).to_dict("records"),
+        "risk": risk_numbers(comparison),
         "seeds": comparison.seeds().to_dict("records"),
         "tuned": {n: _tuned_numbers(f.tuned) for n, f in comparison.fitted.items() if f.tuned is not None},
         "selection": selection_numbers(comparison),

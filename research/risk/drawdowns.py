@@ -68,8 +68,8 @@ def longest_drawdown(nav: ArrayLike, days: ArrayLike | None = None) -> Drawdown:
 def deepest_drawdowns(nav: ArrayLike, most: int = 5) -> list[Drawdown]:
     """The `most` deepest falls of `nav` (T + 1,), deepest first; each runs from a peak to the first row back at it.
 
-    They share no row but a peak. Of equally deep ones the earlier comes first; a fall of rounding (1e-14) is none. The first is
-    `max_drawdown`, and a NAV that never falls has none.
+    They share no row but a peak. Of equally deep ones the earlier comes first; a fall of rounding (1e-14) is none.
+    The first is `max_drawdown`, and a NAV that never falls has none.
 
     >>> deepest_drawdowns([1.0, 0.75, 1.0, 1.2, 0.6, 1.5])
     [Drawdown(depth=-0.5, peak=3, trough=4, recovery=5), Drawdown(depth=-0.25, peak=0, trough=1, recovery=2)]

@@ -38,6 +38,8 @@ class HeatMap:
     ringed : row and column of each cell to ring.
     hues   : colour of each cell, a list a row; by default all have one.
     turned : whether rows and columns have been exchanged.
+    top    : where the cells begin, px.
+    least  : height of a cell at the least, px.
     """
 
     words: Sequence[Sequence[str]]
@@ -49,6 +51,8 @@ class HeatMap:
     ringed: Sequence[tuple[int, int]] = ()
     hues: Sequence[Sequence[str]] | None = None
     turned: bool = False
+    top: float = TOP
+    least: float = LEAST
 
     @property
     def left(self) -> float:
@@ -63,7 +67,7 @@ class HeatMap:
     @property
     def high(self) -> float:
         """Height of a cell, px."""
-        return min(TURNED if self.turned else UPRIGHT, max(LEAST, HIGHEST / len(self.down)))
+        return min(TURNED if self.turned else UPRIGHT, max(self.least, HIGHEST / len(self.down)))
 
     @property
     def numbers(self) -> bool:
@@ -74,7 +78,7 @@ class HeatMap:
     @property
     def bottom(self) -> float:
         """Where the cells end, px."""
-        return TOP + len(self.down) * self.high
+        return self.top + len(self.down) * self.high
 
     @property
     def height(self) -> float:
@@ -98,9 +102,11 @@ class HeatMap:
 
 
 def heat_map(canvas: Canvas, shown: HeatMap) -> None:
-    """Draw a map below `TOP`."""
-    canvas.text(0.0, TOP - 13.0, shown.axes[1], colour="soft")
-    axes = canvas.axes(shown.left, TOP, shown.cell * len(shown.across), shown.bottom - TOP)
+    """Draw a map below its top."""
+    from matplotlib.patches import Rectangle
+
+    canvas.text(0.0, shown.top - 13.0, shown.axes[1], colour="soft")
+    axes = canvas.axes(shown.left, shown.top, shown.cell * len(shown.across), shown.bottom - shown.top)
     axes.set_xlim(0.0, len(shown.across))
     axes.set_ylim(len(shown.down), 0.0)
     strongest = WORDY if shown.numbers else STRONG
@@ -108,13 +114,14 @@ def heat_map(canvas: Canvas, shown: HeatMap) -> None:
         if share == share:
             hue = "sky" if shown.hues is None else shown.hues[row][column]
             shade = FAINT + (strongest - FAINT) * float(share)
-            axes.barh(row + 0.5, 0.985, 0.965, left=column + 0.008, color=TOKENS[hue], alpha=shade, linewidth=0.0)
+            corner = (column + 0.008, row + 0.0175)
+            axes.add_artist(Rectangle(corner, 0.985, 0.965, color=TOKENS[hue], alpha=shade, linewidth=0.0))
     for row, line in enumerate(shown.words if shown.numbers else []):
         for column, word in enumerate(line):
-            x, y = shown.left + (column + 0.5) * shown.cell, TOP + (row + 0.5) * shown.high
+            x, y = shown.left + (column + 0.5) * shown.cell, shown.top + (row + 0.5) * shown.high
             canvas.text(x, y, word, align="center", bold=(row, column) in shown.ringed)
     for row, column in shown.ringed:
-        _ring(canvas, shown.left + column * shown.cell, TOP + row * shown.high, shown.cell, shown.high)
+        _ring(canvas, shown.left + column * shown.cell, shown.top + row * shown.high, shown.cell, shown.high)
     _names(canvas, shown)
 
 
@@ -129,7 +136,7 @@ def _names(canvas: Canvas, shown: HeatMap) -> None:
         x = shown.left + (column + 0.5) * shown.cell
         canvas.text(x, shown.bottom + 12.0, shown.across[column], colour="soft", align="center")
     for row in range(0, len(shown.down), int(np.ceil((SMALL + 2.0) / shown.high))):
-        y = TOP + (row + 0.5) * shown.high
+        y = shown.top + (row + 0.5) * shown.high
         canvas.text(shown.left - 7.0, y, shown.down[row], colour="soft", align="right")
     middle = shown.left + shown.cell * len(shown.across) / 2.0
     canvas.text(middle, shown.bottom + 30.0, shown.axes[0], colour="soft", align="center")
