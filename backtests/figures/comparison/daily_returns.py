@@ -14,7 +14,7 @@ from backtests.figures.svg import SMALL, TOKENS, Canvas
 from backtests.wording import percent
 
 HIGH, ROW = 170.0, 16.0  # px: of the bars, and of a marked loss above them
-BARS = 60  # at most
+BARS = 60  # at most; fewer where there are few days
 SHADE = 0.45  # strength of the bars' colour
 MARKS = (("VaR", "var", (0, (4.0, 2.0))), ("CVaR", "cvar", "-"))  # words, field, dash
 TINY = 1e-9  # of a bar: how far beyond its end a return may lie by rounding
@@ -26,8 +26,8 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
     risk   : by policy, the one that is shown first.
     styles : line style of each policy.
     """
-    edges = _edges(np.concatenate([r.returns for r in risk.values()]))
     name, one = next(iter(risk.items()))
+    edges = _edges(np.concatenate([r.returns for r in risk.values()]), len(one.returns))
     if edges is None or one.constant:
         return None
     counts = {n: np.histogram(r.returns, edges)[0] for n, r in risk.items()}
@@ -42,15 +42,20 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
     )
 
 
-def _edges(returns: Array) -> Array | None:
-    """(B + 1,) ends of at most `BARS` bars of a round width, one end of them zero; None where all returns are equal."""
+def _edges(returns: Array, days: int) -> Array | None:
+    """(B + 1,) ends of at most `BARS` bars of a round width, one of them zero; None where all returns are equal.
+
+    returns : (k,) of all policies, fraction.
+    days    : of one policy: twice the root of their number, and a few, is the most bars that they fill.
+    """
     low, high = float(returns.min()), float(returns.max())
     if not high > low:
         return None
-    power = 10.0 ** np.floor(np.log10((high - low) / BARS))
+    most = min(BARS, int(2.0 * np.sqrt(days)) + 4)
+    power = 10.0 ** np.floor(np.log10((high - low) / most))
     for step in (s * power * k for k in (1.0, 10.0, 100.0) for s in STEPS):
         first, last = np.floor(low / step + TINY), np.ceil(high / step - TINY)
-        if last - first <= BARS:
+        if last - first <= most:
             break
     edges: Array = step * np.arange(first, last + 1.0)
     edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
@@ -78,9 +83,7 @@ def _caption(name: str, risk: Mapping[str, PolicyRisk]) -> str:
     text = [f"{words}." for words in (_words(n, r) for n, r in risk.items())]
     text.append(f"Worst day of {name}: {percent(float(one.returns[worst]), 2)} on {one.dates[worst + 1]:%Y-%m-%d}.")
     if one.tails:
-        text.append(
-            "VaR 95 % is exceeded on one day in twenty; CVaR 95 % is the mean loss of such days. Both are historical."
-        )
+        text.append("VaR 95 % is exceeded on one day in twenty; CVaR 95 % is the mean loss of such days (historical).")
     text += [f"None at {percent(at, 0)}: {one.undefined[f'{at:g}']}" for at in LEVELS if at not in one.tails]
     if len(risk) > 1:
         text.append(f"Bars: {name}; line: {list(risk)[1]}.")

@@ -108,19 +108,20 @@ def _largest(values: np.ndarray) -> float:
 
 
 def _halves(whole: HeatMap) -> list[HeatMap]:
-    """The first six months above the others and the year, with cells of one width."""
+    """The first six months, if there are any, above the others and the year, with cells of one width."""
+    assert whole.hues is not None
     made: list[HeatMap] = []
     for columns in HALF_YEARS:
-        assert whole.hues is not None
-        made.append(
-            replace(
-                whole,
-                words=[row[columns] for row in whole.words],
-                shades=whole.shades[:, columns],
-                across=whole.across[columns],
-                hues=[row[columns] for row in whole.hues],
-                top=made[-1].bottom + AXIS + TITLE if made else TITLE,
-            )
+        if np.isnan(whole.shades[:, columns]).all():
+            continue
+        one = replace(
+            whole,
+            words=[row[columns] for row in whole.words],
+            shades=whole.shades[:, columns],
+            across=whole.across[columns],
+            hues=[row[columns] for row in whole.hues],
+            top=made[-1].bottom + AXIS + TITLE if made else TITLE,
         )
-    first, second = made
-    return [replace(first, width=first.left + second.cell * len(first.across) + 4.0), second]
+        made.append(one)
+    last = made[-1]
+    return [*(replace(one, width=one.left + last.cell * len(one.across) + 4.0) for one in made[:-1]), last]

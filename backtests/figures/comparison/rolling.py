@@ -114,7 +114,8 @@ def _draw(
         shown = MEASURES[measure]
         scaled = {name: shown.factor * values for name, values in found.items()}
         ends = [float(end(values)) for values in scaled.values() for end in (np.min, np.max)]
-        up = Axis.over([*ends, 0.0])
+        least = 10.0**-shown.digits  # the axis holds the least value that a label can show: rounding is no movement
+        up = Axis.over([*ends, 0.0, *([least] if max(map(abs, ends)) < least else [])])
         panel = Panel(canvas, f.left, TITLE + row * step, f.plot, HIGH, across, up)
         panel.title(shown.name, shown.unit if f.is_wide else shown.narrow)
         panel.y_grid(panel.y.ticks(4), even(panel.y.ticks(4)))

@@ -159,8 +159,14 @@ def test_some_months_have_no_rolling_year_and_no_percentile_of_few_days(portfoli
     assert "Rolling volatility, Sharpe ratio and tracking error need a year of 252 returns: the test has 83." in text
     assert "None at 99 %: 83 returns leave 0.83 observations in the tail" in text
     assert not (found / "figures" / "rolling.csv").exists()
+    page = (found / "tearsheet.html").read_text(encoding="utf-8")
+    (drawn,) = re.findall(r'<figure id="figure-months">.*?</figure>', page, flags=re.DOTALL)
+    assert [drawn.count(f">{month}</text>") for month in ("Jan", "Sep")] == [
+        1,
+        2,
+    ]  # a narrow page leaves out Jan to Jun
     assert not re.search(r"(?i)\bnan\b", text)
-    check_page((found / "tearsheet.html").read_text(encoding="utf-8"), tmp_path)
+    check_page(page, tmp_path)
 
 
 def test_a_year_to_the_day_has_one_point(portfolio, tmp_path) -> None:
