@@ -21,7 +21,7 @@ from research.portfolio.costs import COSTS, costs_at, impact_settings, read_cost
 from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.flows import read_flows
 from research.portfolio.policies import policy_settings, read_policy
-from research.portfolio.portfolio import Limits, Portfolio
+from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
 from research.portfolio.strict_yaml import KeyPath
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Threshold
@@ -35,7 +35,6 @@ LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
 
-MATERIALITY = 1.0  # bp of NAV a year
 MOST_MATERIALITY = 1_000.0  # a larger number is no longer about rebalancing
 LEAST_NAV = 1e-6  # currency
 MOST_TRACKING_ERROR = 0.25  # a year; a larger number is a per cent: 0.5 was meant as 0.005

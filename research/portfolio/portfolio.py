@@ -14,6 +14,8 @@ from research.arrays import Array, Mask, frozen
 from research.market import Market
 from research.names import check_name, same_names
 
+MATERIALITY = 1.0  # bp of NAV a year
+
 
 @dataclass(frozen=True, eq=False)
 class Limits:
@@ -56,7 +58,6 @@ class Portfolio:
     costs            : of each line.
     limits           : of trades and policies.
     tracking_penalty : of the rebalancing loss J: g, the price of squared tracking error.
-    materiality      : of the loss J: policies that differ by less are equally good to this desk, bp of NAV a year.
     periods_per_year : of the market: 252 for days.
     lag              : sessions from a decision to its booking.
     test_start       : first day of the test.
@@ -67,6 +68,7 @@ class Portfolio:
     execution        : how backtests book decisions.
     dividends        : what backtests do with dividends.
     flows            : deposits and withdrawals in backtests, or None.
+    materiality      : of the loss J: policies that differ by less are equally good to this desk, bp of NAV a year.
     target_may_change : may a recommendation hold another target than the strategic one?
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
@@ -86,7 +88,6 @@ class Portfolio:
     costs: Costs
     limits: Limits
     tracking_penalty: float
-    materiality: float
     periods_per_year: int
     lag: int
     test_start: pd.Timestamp
@@ -97,6 +98,7 @@ class Portfolio:
     execution: Execution = field(default_factory=Execution)
     dividends: Dividends = "reinvest"
     flows: Flows | None = None
+    materiality: float = MATERIALITY
     target_may_change: bool = False
 
     def __post_init__(self) -> None:
