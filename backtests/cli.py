@@ -16,7 +16,8 @@ import typer
 
 from backtests.commands.terminal import INTERRUPTED, end, print_text, run_app
 from backtests.runs.folder import code_version
-from backtests.runs.notebook import COMPARING, SET_BY_REPORT, explained
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT
+from backtests.runs.parameters import declared
 from research.errors import ConfigError
 from research.files import writing
 from research.progress import bar
@@ -82,7 +83,8 @@ def _parameters() -> str:
     """The parameters of a report with their explanations in the notebook, one a line."""
     if not COMPARING.exists():  # not in a checkout
         return ""
-    lines = [f"  {name:<10} {text}" for name, text in explained(COMPARING).items() if name not in SET_BY_REPORT]
+    known = {name: parameter for name, parameter in declared(COMPARING).items() if name not in SET_BY_REPORT}
+    lines = [f"  {name:<10} {parameter.meaning}" for name, parameter in known.items()]
     return "\n".join(["\b", "Parameters of the notebook:", *lines])  # \b: keep the line breaks
 
 

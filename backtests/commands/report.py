@@ -37,7 +37,8 @@ from backtests.runs.folder import (
 )
 from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.manifest import sign
-from backtests.runs.notebook import COMPARING, SET_BY_REPORT, Plain, check_parameters, execute, parse_parameter
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
+from backtests.runs.parameters import Plain, check_parameters, parse_parameter
 from backtests.runs.trial_book import count_trials
 from backtests.text_tables import warnings_text
 from backtests.wording import counted
@@ -236,14 +237,15 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
             )
     parameters = check_parameters(COMPARING, {**FULL, **asked})
     portfolio = load_portfolio(file)
-    knobs = {name: int(parameters[name]) for name in FULL}
+    knobs = {name: cast(int, parameters[name]) for name in FULL}
     reference = str(parameters["reference"]) or portfolio.reference
     check_settings(portfolio, list(portfolio.policies), reference, **knobs)
     run = run_for("report", portfolio, settings_of(portfolio, reference, **knobs))
     final = (reports or REPORTS) / run.name
     started = datetime.now(UTC)
     with writing(final), staged(final) as folder:
-        paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in (("portfolio", file), ("run", final))}
+        where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
+        paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
         chosen: dict[str, Plain] = {**knobs, "reference": reference, "retrain": retrain, **paths}
         execute(COMPARING, folder / COMPARING.name, chosen, progress=folder / PROGRESS)
         (folder / PROGRESS).unlink(missing_ok=True)
