@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,18 @@ from research.progress import TOLD_IN, bar
 
 COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
 AGAIN = {"run": 'run = ""\n', "retrain": "retrain = False\n"}  # in an executed notebook: it writes nothing again
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 SET_BY_REPORT = ("portfolio", "run", "retrain")  # its parameters that the command sets itself
+
+
+class FailedCell(DataError):
+    """A cell of a notebook failed. source : of the cell. traceback : what the kernel said of it, without colours."""
+
+    source = traceback = ""
+
+
+class DeadKernel(DataError):
+    """The kernel died that ran a notebook: executing it again may help."""
 
 
 def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progress: Path | None = None) -> None:
@@ -26,8 +38,8 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
     output     : path of the executed one.
     parameters : of its cell of parameters.
     progress   : path of a file in which the notebook tells how far it is, for us to show.
-    Raises     : ConfigError before a kernel starts; DataError with the failing cell's error when the notebook fails, or
-                 its kernel dies.
+    Raises     : ConfigError before a kernel starts; FailedCell with the failing cell's error when the notebook fails;
+                 DeadKernel when its kernel dies.
     """
     check_parameters(notebook, parameters)
     cache = Path(__file__).parents[2] / ".cache"  # and not the user's home
@@ -60,9 +72,11 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
                 extra_arguments=["--log-level=CRITICAL"],
             )
     except PapermillExecutionError as error:
-        raise DataError(f"{notebook.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from error
+        failed = FailedCell(f"{notebook.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}")
+        failed.source, failed.traceback = error.source, COLOURS.sub("", "\n".join(error.traceback))
+        raise failed from error
     except DeadKernelError as error:
-        raise DataError(
+        raise DeadKernel(
             f"the kernel that ran {notebook.name} died (was it killed, or out of memory?). Run it again."
         ) from error
     finally:
