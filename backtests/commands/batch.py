@@ -25,7 +25,7 @@ import pandas as pd
 from backtests.commands.notebook_run import PORTFOLIO, ask_notebook, check_reads_portfolio, made_notebook
 from backtests.commands.report import ask_report, asked_parameters, made_report
 from backtests.pages.batch import FIGURES, batch_html
-from backtests.runs.folder import NUMBERS, REPORTS, SUMMARY, staged
+from backtests.runs.folder import NUMBERS, REPORTS, SUMMARY, clear_killed, staged
 from backtests.runs.manifest import read_manifest
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, DeadKernel, FailedCell
 from backtests.runs.parameters import Plain
@@ -266,11 +266,14 @@ def make_batch(
     done: dict[Job, Outcome] = {}
     began = time.monotonic()
     with bar(len(asked), "batch", "runs") as progress:
-        for job, became in run_all(work, asked, workers):
-            done[job] = became
-            left = (len(asked) - len(done)) * (time.monotonic() - began) / len(done)
-            progress.update()
-            progress.stage(f"batch, about {_time(left)} left" if left else "batch")
+        try:
+            for job, became in run_all(work, asked, workers):
+                done[job] = became
+                left = (len(asked) - len(done)) * (time.monotonic() - began) / len(done)
+                progress.update()
+                progress.stage(f"batch, about {_time(left)} left" if left else "batch")
+        finally:
+            clear_killed(home)  # where workers were interrupted, or died
     rows = sorted((done[job] for job in asked), key=lambda row: row.portfolio)  # stable: parameters as asked for
     with writing(final), staged(final) as folder:
         write_batch(folder, name, notebook, rows)

@@ -4,6 +4,9 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +21,7 @@ from backtests.pages.batch import batch_html
 from backtests.runs.notebook import COMPARING, DeadKernel
 from research.errors import ConfigError
 
-NOW = notebook_named("rebalance_now")
+MAIN = "from backtests.cli import main; main()"
 
 
 def rows_of(folder: Path) -> pd.DataFrame:
@@ -181,6 +184,20 @@ def test_a_run_whose_kernel_died_is_begun_again_once(
     found = outcome(Job(FILE, ("draws=200",)), notebook=COMPARING, reports=tmp_path, retrain=False)
     assert (found.status, len(begun)) == (status, 2)
     assert found.run.startswith("sixty_forty-2022-12-29-")
+
+
+def test_an_interrupted_batch_leaves_nothing_half_made(tmp_path: Path) -> None:
+    words = ["batch", str(FILE), "-p", "draws=200", "--reports", str(tmp_path)]
+    command = [sys.executable, "-c", f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {MAIN}"]
+    with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True) as started:
+        until = time.monotonic() + 60
+        while not list(tmp_path.glob(".*.partial")) and time.monotonic() < until:
+            time.sleep(0.1)
+        started.send_signal(signal.SIGINT)
+        said = started.communicate()[1]
+    assert started.returncode == 130
+    assert "finished runs are kept, and the same command resumes" in said
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_worker_that_is_killed_costs_at_most_the_run_that_killed_it_twice(tmp_path: Path) -> None:
