@@ -1,5 +1,6 @@
-"""The command line: `rebalance report | backtest | trades | audit | sweep FILE`, `show | verify | replay RUN`,
-`runs`, `trials`, `diff RUN RUN`, `laboratory | study | policies | train | cluster | compile`.
+"""The command line: `rebalance report | backtest | trades | audit | sweep FILE`, `batch FILES`,
+`show | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`,
+`cluster | compile`.
 
 Each imports what is heavy when it runs.
 """
@@ -16,7 +17,8 @@ import typer
 
 from backtests.commands.terminal import INTERRUPTED, end, print_text, run_app
 from backtests.runs.folder import code_version
-from backtests.runs.notebook import COMPARING, SET_BY_REPORT, explained
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT
+from backtests.runs.parameters import declared
 from research.errors import ConfigError
 from research.files import writing
 from research.progress import bar
@@ -82,7 +84,8 @@ def _parameters() -> str:
     """The parameters of a report with their explanations in the notebook, one a line."""
     if not COMPARING.exists():  # not in a checkout
         return ""
-    lines = [f"  {name:<10} {text}" for name, text in explained(COMPARING).items() if name not in SET_BY_REPORT]
+    known = {name: parameter for name, parameter in declared(COMPARING).items() if name not in SET_BY_REPORT}
+    lines = [f"  {name:<10} {parameter.meaning}" for name, parameter in known.items()]
     return "\n".join(["\b", "Parameters of the notebook:", *lines])  # \b: keep the line breaks
 
 
@@ -104,6 +107,48 @@ def report(
 
     made = make_report(file, parameter or (), reports, retrain)
     print_text(made.text)
+
+
+@app.command()
+def batch(
+    files: Annotated[list[Path], typer.Argument(help="Portfolio files.", show_default=False)],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="A parameter of all runs, as name=value; may be repeated."),
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(help="A parameter that varies, as name=v1,v2; may be repeated: every combination is run."),
+    ] = None,
+    notebook: Annotated[str, typer.Option(help="Name of the notebook that is executed.")] = COMPARING.stem,
+    name: Annotated[str, typer.Option(help="Of the batch's folder beside its runs.")] = "batch",
+    workers: Annotated[int, typer.Option(help="Workers on this machine, one notebook each.")] = 1,
+    retrain: Retrain = False,
+    trust_code: TrustCode = False,
+    reports: Reports = None,
+) -> None:
+    """Make a report of each of FILES with each combination of parameters, and one page over all of them.
+
+    A finished run is not made again, so that an interrupted batch resumes. Exit status 1 if a run failed.
+    """
+    _trust(trust_code)
+    with _starting():
+        from backtests.commands.batch import make_batch
+
+    with _kept("runs"):
+        made = make_batch(
+            files,
+            parameter or (),
+            grid or (),
+            notebook=notebook,
+            name=name,
+            workers=workers,
+            reports=reports,
+            retrain=retrain,
+        )
+    print_text(made.text)
+    if made.failed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 
-KINDS = ("report", "backtest", "sweep", "laboratory")
+KINDS = ("report", "backtest", "sweep", "laboratory", "notebook")
 ORDERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {  # keys of manifests, which are in the order of time
     "time": lambda manifest: 0,
     "portfolio": lambda manifest: manifest["portfolio"],

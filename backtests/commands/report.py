@@ -37,7 +37,8 @@ from backtests.runs.folder import (
 )
 from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.manifest import sign
-from backtests.runs.notebook import COMPARING, SET_BY_REPORT, Plain, check_parameters, execute, parse_parameter
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
+from backtests.runs.parameters import Plain, check_parameters, parse_parameter
 from backtests.runs.trial_book import count_trials
 from backtests.text_tables import warnings_text
 from backtests.wording import counted
@@ -217,6 +218,48 @@ class Made:
     text: str
 
 
+@dataclass(frozen=True)
+class AskedReport:
+    """A report before it is made.
+
+    final      : folder that it will have.
+    parameters : of the comparing notebook.
+    """
+
+    final: Path
+    parameters: Mapping[str, Plain]
+
+
+def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Sequence[str]) -> dict[str, Plain]:
+    """What is given to a notebook as name=value, checked.
+
+    Raises : ConfigError as `parse_parameter` and `check_parameters` do, and for a parameter that the command sets.
+    """
+    asked = dict(parse_parameter(notebook, text) for text in given)
+    for name in set_by_command:
+        if name in asked:
+            raise ConfigError(
+                f"parameter {name} is set by the command itself: give the file as its argument, and --retrain to train "
+                "anew."
+            )
+    check_parameters(notebook, asked)
+    return asked
+
+
+def ask_report(file: Path, given: Sequence[str] = (), reports: Path | None = None) -> AskedReport:
+    """What a report of a portfolio file is made from, before a kernel starts; arguments and errors of `make_report`."""
+    parameters = {**FULL, **asked_parameters(COMPARING, given, SET_BY_REPORT)}
+    portfolio = load_portfolio(file)
+    knobs = {name: cast(int, parameters[name]) for name in FULL}
+    reference = str(parameters.get("reference", "")) or portfolio.reference
+    check_settings(portfolio, list(portfolio.policies), reference, **knobs)
+    run = run_for("report", portfolio, settings_of(portfolio, reference, **knobs))
+    final = (reports or REPORTS) / run.name
+    where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
+    paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
+    return AskedReport(final, {**knobs, "reference": reference, **paths})
+
+
 def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = None, retrain: bool = False) -> Made:
     """Have papermill execute the comparing notebook for a portfolio file, into a run of its own.
 
@@ -227,24 +270,14 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     Raises  : ConfigError for a parameter that the command sets itself, and as `check_parameters` and `check_settings`
               do; ConfigError and DataError as `load_portfolio` and `execute` do.
     """
-    asked = dict(parse_parameter(COMPARING, text) for text in given)
-    for name in SET_BY_REPORT:
-        if name in asked:
-            raise ConfigError(
-                f"parameter {name} is set by the command itself: give the file as its argument, and --retrain to train "
-                "anew."
-            )
-    parameters = check_parameters(COMPARING, {**FULL, **asked})
-    portfolio = load_portfolio(file)
-    knobs = {name: int(parameters[name]) for name in FULL}
-    reference = str(parameters["reference"]) or portfolio.reference
-    check_settings(portfolio, list(portfolio.policies), reference, **knobs)
-    run = run_for("report", portfolio, settings_of(portfolio, reference, **knobs))
-    final = (reports or REPORTS) / run.name
-    started = datetime.now(UTC)
+    return made_report(ask_report(file, given, reports), retrain)
+
+
+def made_report(asked: AskedReport, retrain: bool = False) -> Made:
+    """A report that was asked for, made. Raises DataError as `execute` does."""
+    final, started = asked.final, datetime.now(UTC)
     with writing(final), staged(final) as folder:
-        paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in (("portfolio", file), ("run", final))}
-        chosen: dict[str, Plain] = {**knobs, "reference": reference, "retrain": retrain, **paths}
+        chosen = {**asked.parameters, "retrain": retrain}
         execute(COMPARING, folder / COMPARING.name, chosen, progress=folder / PROGRESS)
         (folder / PROGRESS).unlink(missing_ok=True)
         check_whole(folder, FILES)

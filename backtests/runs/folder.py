@@ -144,6 +144,13 @@ def _alone_in(reports: Path) -> AbstractContextManager[bool]:
     return locked(reports / ".lock", wait=True)
 
 
+def clear_killed(reports: Path) -> None:
+    """Clear away what killed runs left in a folder of runs; what is being made stays."""
+    if reports.exists():
+        with _alone_in(reports):
+            _clear_killed(reports)
+
+
 def _clear_killed(reports: Path) -> None:
     """Clear away what killed runs left: hidden folders whose lock nobody holds; a run without its name gets it back."""
     left = {

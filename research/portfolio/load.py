@@ -1,5 +1,6 @@
 """From a desk's YAML file to a `Portfolio`; every error names the file, the key, the value found and how to fix it."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from math import fsum
@@ -27,6 +28,8 @@ from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Threshold
 from research.tolerances import TARGET
 
+ROOT = Path(__file__).parents[2]  # the workbench's folder
+
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start", "policies",
         "policy", "reference", "target", "periods_per_year", "lag")  # fmt: skip
@@ -47,6 +50,7 @@ EDGES = 3  # rows by which a weekend or a holiday at its ends moves the count of
 def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Portfolio:
     """The portfolio that a YAML file describes, on its market, checked.
 
+    path      : of the file, from the current folder, or else from the workbench's own.
     overrides : settings that replace those of the file, nested or with dotted keys ({"policies.rl.steps": 30_000});
                 None removes a key.
     Raises    : ConfigError that names file, line, key, value and fix, for whatever the file gets wrong.
@@ -54,7 +58,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     >>> load_portfolio("data/portfolios/sixty_forty.yaml").market.assets
     ('SPY', 'AGG')
     """
-    document = read_document(path, overrides, KEYS)
+    document = read_document(_found(path), overrides, KEYS)
     name, names, basis = document.name("name"), _policy_names(document), document.text("basis")
     document.names("lines")  # refuses a name that is none, before anything is read
     market = _market(document)
@@ -68,7 +72,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     policies = {name: read_policy(document, ("policies", name), strategic, shared) for name in names}
     portfolio = Portfolio(
         name=name,
-        file=str(path),
+        file=document.file,
         market=market,
         basis=basis,
         holdings=np.array([line.holdings for line in lines]),
@@ -118,6 +122,12 @@ class _Line:
 
 
 # -- the market ------------------------------------------------------------------------------------------------------
+
+
+def _found(path: str | Path) -> str:
+    """Where a portfolio file is: as given, or in the workbench's folder, where only that one is there."""
+    own = str(ROOT / path)
+    return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
 
 
 def _market(document: Document) -> Market:

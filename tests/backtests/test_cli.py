@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from backtests.runs.folder import code_version
-from backtests.runs.notebook import COMPARING, explained, parameters_of
+from backtests.runs.notebook import COMPARING
+from backtests.runs.parameters import declared, parameters_of
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"numpy", "pandas", "numba", "torch", "scipy", "matplotlib", "vectorbt", "papermill", "distributed", "rich"}
@@ -39,7 +40,7 @@ def test_version_and_code_are_named() -> None:
 def test_help_of_report_explains_the_parameters_of_its_notebook() -> None:
     done = rebalance("report", "--help")
     assert done.returncode == 0, done.stderr
-    said = explained(COMPARING)
+    said = {name: parameter.meaning for name, parameter in declared(COMPARING).items()}
     assert list(said) == list(parameters_of(COMPARING))
     for name in ("rl_steps", "rl_seeds", "draws"):
         assert re.search(rf"\n +{name} +{re.escape(said[name])}\n", done.stdout)

@@ -7,6 +7,8 @@ import os
 import random
 import re
 import signal
+import subprocess
+import sysconfig
 import threading
 import time
 import warnings
@@ -15,10 +17,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from backtests.runs.notebook import check_parameters, execute, parameters_of, parse_parameter
+from backtests.runs.notebook import execute
+from backtests.runs.parameters import check_given, check_parameters, declared, parameters_of, parse_parameter
 from research.errors import ConfigError, DataError
 
 NOTEBOOKS = sorted((Path(__file__).parents[3] / "notebooks").glob("*.ipynb"))
+NOW = next(path for path in NOTEBOOKS if path.stem == "rebalance_now")
+CHECK = "from backtests.runs.parameters import check_given\n\ncheck_given(globals())"
 
 
 def notebook(folder: Path, *cells: tuple[str, str]) -> Path:
@@ -33,7 +38,7 @@ def notebook(folder: Path, *cells: tuple[str, str]) -> Path:
     return path
 
 
-PARAMETERS = ("parameters", 'steps = 10  # a unit\nrate = 0.5\nname = "x"\nloud = False')
+PARAMETERS = ("parameters", 'steps: int = 10  # a unit\nrate: float = 0.5\nname: str = "x"\nloud: bool = False')
 
 
 def test_parameters_are_read_without_a_kernel(tmp_path: Path) -> None:
@@ -45,7 +50,10 @@ def test_parameters_are_read_without_a_kernel(tmp_path: Path) -> None:
     [
         ((PARAMETERS, PARAMETERS), "2 cells tagged `parameters`"),
         ((("", "x = 1"),), "0 cells tagged `parameters`"),
-        ((("parameters", "x = 1\ny = x + 1"),), "'y = x + 1'"),
+        ((("parameters", "x: int = 1\ny: int = x + 1"),), "'y: int = x + 1'"),
+        ((("parameters", "x = 1"),), "'x = 1'"),
+        ((("parameters", "x: int = 0.5"),), "'x: int = 0.5'"),
+        ((("parameters", "x: dict = {}"),), "'x: dict = {}'"),
         ((("parameters", "import os"),), "'import os'"),
     ],
 )
@@ -60,18 +68,23 @@ def test_a_notebook_with_unclear_parameters_is_refused(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"stesp": 3}, "no parameter 'stesp'. It has steps, rate, name, loud"),
+        ({"stesp": 3}, "no parameter 'stesp'. It has steps, rate, name, loud, lags"),
         ({"steps": "3"}, "steps of story.ipynb is '3' (str), expected int"),
         ({"steps": 3.0}, "expected int"),
         ({"steps": True}, "(bool), expected int"),
         ({"loud": 1}, "expected bool"),
+        ({"lags": 1}, "lags of story.ipynb is 1 (int), expected list[int], such as [0, 1]"),
+        ({"lags": [1, 0.5]}, "(list), expected list[int]"),
+        ({"lags": []}, "(list), expected list[int]"),
+        ({"lags": [10**20]}, "expected a number of at most"),
     ],
 )
 def test_an_unknown_or_mistyped_parameter_is_refused_before_a_kernel_starts(
     tmp_path: Path, given: dict[str, object], message: str
 ) -> None:
+    with_lags = (PARAMETERS[0], f"{PARAMETERS[1]}\nlags: list[int] = [0, 1]")
     with pytest.raises(ConfigError, match=re.escape(message)):
-        execute(notebook(tmp_path, PARAMETERS), tmp_path / "out.ipynb", given)  # type: ignore[arg-type]
+        execute(notebook(tmp_path, with_lags), tmp_path / "out.ipynb", given)  # type: ignore[arg-type]
     assert not (tmp_path / "out.ipynb").exists()
 
 
@@ -87,6 +100,80 @@ def test_a_parameter_on_the_command_line_takes_the_type_of_its_default(tmp_path:
         parse_parameter(path, "steps=many")
     with pytest.raises(ConfigError, match="write name=value"):
         parse_parameter(path, "steps")
+
+
+DECLARES = {"steps": int, "rates": list[float], "name": str, "table": object}
+HOLDS = {"__annotations__": DECLARES, "steps": 10, "rates": [1, 0.5], "name": "x", "table": None, "other": 3}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"In": ["", "the parameters", "check_given(globals())"]},
+        {"In": ["", "the parameters", "# Parameters\nsteps = 10\nname = 'x'\n", "check_given(globals())"]},
+        {"In": ["", "# Parameters\nother = 3\n", "more = 1", "check_given(globals())"]},  # another cell in between
+        {"__annotations__": {}},
+    ],
+)
+def test_a_notebook_takes_what_it_declares_and_what_a_reader_adds(changes: dict[str, object]) -> None:
+    check_given(HOLDS | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"In": ["# Parameters\nother = 3\n", "check"]},
+            "this notebook has no parameter 'other'. It has steps, rates,",
+        ),
+        ({"steps": "many"}, "parameter steps of this notebook is 'many' (str), expected int."),
+        ({"steps": True}, "(bool), expected int."),
+        ({"rates": "[1]"}, "rates of this notebook is '[1]' (str), expected list[float]."),
+        ({"rates": [float("nan")]}, "expected a number of at most 1e+15."),
+        ({"name": 7}, "name of this notebook is 7 (int), expected str."),
+        ({"name": "a\nb"}, "expected text on one line"),
+    ],
+)
+def test_a_notebook_refuses_an_unknown_or_mistyped_parameter(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        check_given(HOLDS | changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["policy", "yearly", "portfolio", "data/portfolios/sixty_forty.yaml"], ""),
+        (["polcy", "monthly"], "this notebook has no parameter 'polcy'. It has portfolio, policy, csv."),
+        (["policy", "7"], "parameter policy of this notebook is 7 (int), expected str."),
+    ],
+)
+def test_papermill_itself_runs_a_notebook_from_another_folder_and_stops_at_a_wrong_parameter(
+    tmp_path: Path, given: list[str], message: str
+) -> None:
+    path, options = NOW, [word for pair in zip(given[::2], given[1::2], strict=True) for word in ("-p", *pair)]
+    papermill = Path(sysconfig.get_path("scripts")) / "papermill"
+    environment = {"IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    command = [papermill, os.path.relpath(path, tmp_path), "out.ipynb", *options]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True)
+    assert (done.returncode == 0) is not bool(message), done.stderr
+    assert message in done.stderr
+    cells = nbformat.read(tmp_path / "out.ipynb", as_version=4)["cells"]
+    ran = [cell["id"] for cell in cells if cell.get("execution_count")]
+    if message:
+        assert ran[-1] == "check"
+    else:
+        assert ran[-1] == "answer"
+        assert "no review is due today" in json.dumps(cells[-1]["outputs"])
+
+
+def test_papermill_itself_lists_the_parameters_of_a_notebook_with_their_types(tmp_path: Path) -> None:
+    papermill = Path(sysconfig.get_path("scripts")) / "papermill"
+    done = subprocess.run([papermill, "--help-notebook", NOW], cwd=tmp_path, capture_output=True, text=True)
+    assert 'policy: str (default "quarterly")' in done.stdout, done.stderr
+    for name, parameter in declared(NOW).items():
+        assert f"  {name}: {parameter.kind} (default " in done.stdout
+        assert parameter.meaning in " ".join(done.stdout.split())
 
 
 def test_a_notebook_runs_with_its_parameters_and_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -142,6 +229,11 @@ def test_a_notebook_of_the_house_is_thin_and_tells_its_story(path: Path) -> None
             assert "keep_output" in tags or not (cell["outputs"] or cell["execution_count"])
         if "parameters" in tags:
             assert all("#" in line for line in cell["source"].splitlines()), "each parameter states its unit or meaning"
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert "parameters" in code[0]["metadata"]["tags"]
+    assert code[1]["source"] == CHECK, "the cell after the parameters checks what papermill put in"
+    for name, parameter in declared(path).items():  # papermill does not read such a line
+        assert "=" not in f"{parameter.default}{parameter.meaning}", name
 
 
 VALUES = (

@@ -16,7 +16,7 @@ from research.allocation import HRP, FixedWeights
 from research.errors import ConfigError
 from research.market import load_market
 from research.portfolio import load_portfolio
-from research.portfolio.load import KEYS
+from research.portfolio.load import KEYS, ROOT
 from research.rules import Calendar, Threshold, Within
 
 EXAMPLES = ("global_multi_asset", "sixty_forty", "stocks_20")
@@ -592,3 +592,18 @@ def test_a_file_that_holds_no_keys_is_shown_in_part(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds no keys") as error:
         load_portfolio(tmp_path / "desk.yaml")
     assert len(str(error.value)) < 450
+
+
+def test_a_file_is_looked_for_in_the_current_folder_and_then_in_the_workbench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "data/portfolios/sixty_forty.yaml"
+    monkeypatch.chdir(tmp_path)
+    assert load_portfolio(name).file == str(ROOT / name)
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text((ROOT / name).read_text().replace("name: ", "name: My ", 1))
+    mine = load_portfolio(name)
+    assert mine.file == name
+    assert mine.name.startswith("My ")
+    with pytest.raises(ConfigError, match=r"absent\.yaml"):
+        load_portfolio("absent.yaml")

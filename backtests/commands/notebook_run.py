@@ -1,0 +1,75 @@
+"""A run of any notebook that reads a portfolio file: the executed notebook, and the answer with which it ends."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from backtests.commands.report import Made, file_fact, run_for
+from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, Run, staged, write_json
+from backtests.runs.formats import plain_json
+from backtests.runs.manifest import sign
+from backtests.runs.notebook import execute
+from backtests.runs.parameters import Plain, parameters_of
+from research.errors import ConfigError
+from research.files import write_whole, writing
+from research.portfolio import Portfolio, load_portfolio
+from research.printable import printable
+
+PORTFOLIO = "portfolio"  # the parameter that the command sets
+
+
+def check_reads_portfolio(notebook: Path) -> None:
+    """Raise ConfigError for a notebook that has no portfolio among its parameters."""
+    if PORTFOLIO not in parameters_of(notebook):
+        raise ConfigError(f"{notebook.name} has no parameter {PORTFOLIO}: name a notebook that reads a portfolio file.")
+
+
+def ask_notebook(notebook: Path, file: Path, given: Mapping[str, Plain]) -> tuple[Portfolio, Run]:
+    """The portfolio that a notebook will read, and the run that it will be.
+
+    notebook : path of it.
+    file     : of the portfolio.
+    given    : its other parameters, checked.
+    Raises   : ConfigError as `load_portfolio` and `check_reads_portfolio` do.
+    """
+    check_reads_portfolio(notebook)
+    portfolio = load_portfolio(file)
+    chosen = {name: value for name, value in (parameters_of(notebook) | dict(given)).items() if name != PORTFOLIO}
+    settings = {"notebook": notebook.stem, "parameters": chosen, "portfolio": portfolio.settings}
+    return portfolio, run_for("notebook", portfolio, plain_json(settings))
+
+
+def made_notebook(
+    notebook: Path, asked: tuple[Portfolio, Run], given: Mapping[str, Plain], reports: Path | None = None
+) -> Made:
+    """A run of a notebook that was asked for, made.
+
+    notebook : path of it.
+    asked    : as `ask_notebook` gives it.
+    given    : its other parameters.
+    reports  : folder of the runs, or None for the usual one.
+    Raises   : DataError as `execute` does.
+    """
+    (portfolio, run), started = asked, datetime.now(UTC)
+    final = (reports or REPORTS) / run.name
+    with writing(final), staged(final) as folder:
+        where = os.path.relpath(portfolio.file, notebook.parent)
+        execute(notebook, folder / notebook.name, {**given, PORTFOLIO: where})
+        text = answer(folder / notebook.name)
+        write_whole(folder / SUMMARY, printable(f"{text}\n"))
+        write_json(folder / MANIFEST, run.manifest(**plain_json({"file": file_fact(portfolio)})))
+        sign(folder, started)
+    return Made(final, f"{text}\n\n{final}")
+
+
+def answer(notebook: Path) -> str:
+    """The words with which an executed notebook ends, or "" where its last cell shows none."""
+    cells: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    for output in cells[-1].get("outputs", []):
+        found = output.get("data", {}).get("text/markdown", "")
+        if found:
+            return "".join(found).replace("**", "")
+    return ""
