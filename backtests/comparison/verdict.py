@@ -135,7 +135,7 @@ def _given_up(portfolio: Portfolio, name: str, evidence: Evidence) -> str:
     told = "which is more than chance explains" if growth.verdict in TOLD else "which the test cannot tell from chance"
     return (
         f"In this test it grew {percent(abs(growth.value), 2)} a year {found} than {evidence.reference} "
-        f"({_money(portfolio, growth.value)}), {told} ({ends}; p {growth.p_holm:.2f} for all policies compared)."
+        f"({_money(portfolio, growth.value)}), {told} ({ends}; p {growth.p_holm:.2f} after adjusting for all policies)."
     )
 
 
@@ -151,7 +151,7 @@ def _sure(evidence: Evidence, name: str, backtests: Mapping[str, Backtest]) -> s
     if math.isinf(less) and math.isinf(more):
         return f"How sure that is, the test cannot tell: it holds too few episodes ({why})."
     told = "significant" if difference.verdict in TOLD else "not significant"
-    adjusted = f"{told} for all policies compared, p {difference.p_holm:.3f}"
+    adjusted = f"{told} after adjusting for all policies, p {difference.p_holm:.3f}"
     if math.isinf(more):
         said = f"It saves at least {number(less)} bp" if less > 0.0 else f"It may lose up to {number(-less)} bp"
         return f"{said} ({level}, one-sided; {adjusted}); how much it may save is not known ({why})."
