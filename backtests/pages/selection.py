@@ -73,8 +73,9 @@ def _overfitted(found: Selection) -> str:
     if found.overfitting is None:
         return f"Probability of overfitting: not available, since {found.why_not}."
     return (
-        f"Probability of overfitting (PBO): {percent(found.overfitting, 0)}. So often was the policy that is best in "
-        f"one half of the days no better than the median of the {found.compared} in the other half; chance gives 50 %."
+        f"Probability of overfitting (PBO): {percent(found.overfitting, 0)}. So often was the policy of the highest "
+        f"active Sharpe ratio in one half of the days no better than the median of the {found.compared} in the other; "
+        "chance gives 50 %. This section is about returns, by which no policy is recommended; the loss J is not in it."
     )
 
 
