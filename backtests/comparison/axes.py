@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from backtests.comparison.candidates import Fitted
-from backtests.comparison.paired import has_shown_its_limit
+from backtests.comparison.paired import slow_losses
 from backtests.comparison.recommendation import Recommendation, recommend
 from backtests.comparison.rule_grid import STRATEGIC, RuleGrid, rule_grid, targets_of
 from backtests.comparison.targets import ChosenTarget, ComparedTargets, chosen_target, compare_targets, comparing_rule
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.evidence import LOSS_ROUNDING, Evidence
+from backtests.evaluation.evidence import Evidence
 from backtests.evaluation.scores import Score
-from backtests.evaluation.slow_waves import SlowMeans
 from research.errors import ConfigError, DataError
 from research.portfolio import Portfolio
 
@@ -129,8 +127,6 @@ def recommend_with_target(
     on = axes.grid.candidates(chosen.target)
     if not on:  # only policies that were tuned for the strategic target hold it
         return recommend(portfolio, scores, evidence.losses)
-    known = [has_shown_its_limit(played[name]) for name in on]
-    losses = SlowMeans.of(np.column_stack([s.losses for s in on.values()]), known, LOSS_ROUNDING)
-    made = recommend(portfolio, on, losses, axes.grid.targets[chosen.target])
+    made = recommend(portfolio, on, slow_losses(on, played), axes.grid.targets[chosen.target])
     others = {name: ("it holds another target, or was tuned for one",) for name in scores if name not in on}
     return replace(made, broken=others | dict(made.broken), target=f"{chosen.sentence} {NO_LIMITS}")

@@ -12,13 +12,13 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.estimates import NotAvailable
-from backtests.evaluation.evidence import Evidence, paired_evidence
+from backtests.evaluation.evidence import LOSS_ROUNDING, Evidence, paired_evidence
 from backtests.evaluation.intervals import Interval, drawn_drawdowns, intervals
 from backtests.evaluation.paired_sharpe import PairedSharpe
 from backtests.evaluation.pairs import Pair, any_grows_faster, any_loses_less, pairs
 from backtests.evaluation.scores import Score, score, table
 from backtests.evaluation.selection import SuperiorAbility
-from backtests.evaluation.slow_waves import LEAST_EPISODES
+from backtests.evaluation.slow_waves import LEAST_EPISODES, SlowMeans
 from backtests.evaluation.words import finding
 from backtests.views import view
 from backtests.wording import listed
@@ -222,6 +222,12 @@ def has_shown_its_limit(played: Backtest) -> bool:
     Its rule ends every drift past a limit within a week, and did so in the test.
     """
     return not why_not_limited(played)
+
+
+def slow_losses(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) -> SlowMeans:
+    """J of some policies, in the order of `scores`, with what is not known of it; `backtests` has at least these."""
+    known = [has_shown_its_limit(backtests[name]) for name in scores]
+    return SlowMeans.of(np.column_stack([s.losses for s in scores.values()]), known, LOSS_ROUNDING)
 
 
 def why_not_limited(played: Backtest) -> str:

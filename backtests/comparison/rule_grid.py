@@ -15,14 +15,13 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.candidates import Fitted, backtest_candidate, tuning_setup
-from backtests.comparison.paired import has_shown_its_limit
+from backtests.comparison.paired import slow_losses
 from backtests.comparison.tuning import tune
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.evidence import LOSS
-from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.slow_waves import SlowMeans, confidence_set
 from research.allocation import Allocation, TargetPath
@@ -98,9 +97,8 @@ class RuleGrid:
 
     def slow_losses(self, target: str) -> SlowMeans:
         """J of the rules on one target, in the order of `on`, with what is not known of it."""
-        shown = [has_shown_its_limit(self.backtests[rule, target]) for rule in self.on(target)]
-        columns = np.column_stack([s.losses for s in self.on(target).values()])
-        return SlowMeans.of(columns, shown, METRICS[LOSS].rounding or 0.0)
+        scores = self.on(target)
+        return slow_losses(scores, {rule: self.backtests[rule, target] for rule in scores})
 
     @cached_property
     def table(self) -> pd.DataFrame:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of
-from backtests.comparison.paired import has_shown_its_limit
+from backtests.comparison.paired import slow_losses
 from backtests.comparison.recommendation import Recommendation, recommend, simplest
 from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import daily_costs
 from backtests.evaluation.evidence import LOSS_ROUNDING
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.slow_waves import STEEPEST, SlowMeans
@@ -145,14 +146,13 @@ def stability(
         return None
     quick = {name: fitted[name].policy for name in eligible if compiled_rule(fitted[name].policy) is not None}
     losses = np.column_stack([scores[name].losses for name in eligible])
-    costs = np.column_stack([_costs(backtests[name]) for name in eligible])
+    costs = np.column_stack([daily_costs(backtests[name]) for name in eligible])
     dates = backtests[eligible[0]].dates[1:]
-    known = [has_shown_its_limit(backtests[name]) for name in eligible]
+    means = slow_losses({name: scores[name] for name in eligible}, backtests)
     classes = [complexity(portfolio.policies[name]) for name in eligible]
 
     def among(daily: Array) -> str:
-        means = SlowMeans.of(daily, known, LOSS_ROUNDING)
-        return eligible[simplest(means, classes, made.margin)[0]]
+        return eligible[simplest(SlowMeans.of(daily, means.known, LOSS_ROUNDING), classes, made.margin)[0]]
 
     halves = np.arange(len(dates)) < len(dates) // 2
     parts = {"first half only": halves, "second half only": ~halves}
@@ -169,7 +169,7 @@ def stability(
         Change(
             "losses drawn within their errors",
             "draws",
-            _drawn(losses, known, classes, made, eligible),
+            _drawn(means, classes, made, eligible),
             made.policy,
         ),
         tuple(one for one in changes if one.answers),
@@ -177,22 +177,13 @@ def stability(
     )
 
 
-def _costs(played: Backtest) -> Array:
-    """(D,) the part of J's daily terms that is cost, bp a year."""
-    daily: Array = played.cost_rate * played.periods_per_year * 1e4
-    return daily
-
-
 def _on_parts(losses: Array, parts: Mapping[str, Mask], among: Callable[[Array], str]) -> dict[str, str]:
     """The recommendation on some of the days, where they are enough."""
     return {case: among(losses[which]) for case, which in parts.items() if which.sum() > 250}
 
 
-def _drawn(
-    losses: Array, known: Sequence[bool], classes: Sequence[int], made: Recommendation, names: Sequence[str]
-) -> dict[str, str]:
-    """The recommendation on drawn tests: logarithms of the losses err as their waves say, all together."""
-    means = SlowMeans.of(losses, known, LOSS_ROUNDING)
+def _drawn(means: SlowMeans, classes: Sequence[int], made: Recommendation, names: Sequence[str]) -> dict[str, str]:
+    """The recommendation with drawn losses: their logarithms err as their waves say, all together."""
     waves = len(means.relative)
     rng = np.random.default_rng(0)
     wide = np.sqrt(waves / rng.chisquare(waves, (TESTS, 1)))  # Student's, as the intervals are
@@ -248,9 +239,7 @@ def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule]) -> str | No
         scores = {name: score(one, benchmark) for name, one in played.items()}
     except (ConfigError, DataError, PolicyError):
         return None
-    losses = np.column_stack([s.losses for s in scores.values()])
-    known = [has_shown_its_limit(one) for one in played.values()]
-    return recommend(portfolio, scores, SlowMeans.of(losses, known, LOSS_ROUNDING)).policy or NONE
+    return recommend(portfolio, scores, slow_losses(scores, played)).policy or NONE
 
 
 def _moved(policies: Mapping[str, Rule], portfolio: Portfolio, other: Portfolio) -> Mapping[str, Rule]:

@@ -20,6 +20,7 @@ import pandas as pd
 from backtests.comparison.paired import evidence_between
 from backtests.comparison.rule_grid import STRATEGIC, RuleGrid
 from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import daily_costs
 from backtests.evaluation.evidence import Difference
 from backtests.evaluation.scores import Score
 from backtests.evaluation.slow_waves import SlowMeans
@@ -27,7 +28,6 @@ from backtests.evaluation.target_inference import CERTAIN, TargetEvidence, targe
 from backtests.wording import listed, number, percent
 from research.errors import ConfigError
 from research.portfolio import Portfolio
-from research.risk.measures import BPS
 from research.risk.utility import RISK_AVERSION
 from research.rules.protocol import complexity
 
@@ -132,7 +132,7 @@ def _traded(played: Mapping[str, Backtest]) -> dict[str, SlowMeans]:
     traded = [len(b.booked) > 0 for b in played.values()]
     daily = {
         "turnover": [b.turnover * b.periods_per_year for b in played.values()],
-        "cost": [b.cost_rate * (b.periods_per_year * BPS) for b in played.values()],
+        "cost": [daily_costs(b) for b in played.values()],
     }
     return {key: SlowMeans.of(np.column_stack(columns), traded) for key, columns in daily.items()}
 

@@ -12,6 +12,7 @@ from research.allocation import TargetPath
 from research.arrays import Array
 from research.market import Market
 from research.risk import daily_loss
+from research.risk.measures import BPS
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,12 @@ def target_returns(targets: TargetPath, market: Market, first: int) -> Array:
     rows = np.broadcast_to(targets.rows[0], returns.shape) if len(targets.rows) == 1 else targets.rows[row]
     cash = (1.0 - targets.rows.sum(axis=1))[row]
     return np.einsum("ti,ti->t", rows, returns) + cash * market.cash[first + 1 :]
+
+
+def daily_costs(backtest: Backtest) -> Array:
+    """(D,) costs over NAV before each trade, bp a year: their mean is the part of J that is cost."""
+    found: Array = backtest.cost_rate * (backtest.periods_per_year * BPS)
+    return found
 
 
 def losses(backtest: Backtest, benchmark: Benchmark) -> Array:

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from backtests.evaluation.benchmark import daily_costs
 from backtests.evaluation.estimates import Estimate, NotAvailable
 from backtests.evaluation.metrics import Measured
 from backtests.evaluation.slow_waves import SlowMeans
-from research.risk.measures import BPS
 
 SLOW = ("cost", "turnover", "tracking_error", "tracking_error_own")  # metrics of `slow_figures`
 
@@ -22,7 +22,7 @@ def slow_figures(measured: Measured, *, limited: bool, level: float) -> dict[str
     """
     year, days = measured.periods_per_year, len(measured.net)
     squares = [(active - active.mean()) ** 2 * (year * days / (days - 1)) for active in _active(measured)]
-    daily = [measured.backtest.cost_rate * (year * BPS), measured.backtest.turnover * year, *squares]
+    daily = [daily_costs(measured.backtest), measured.backtest.turnover * year, *squares]
     means = SlowMeans.of(np.column_stack(daily), [True, True, limited, limited])
     found: dict[str, Estimate | NotAvailable] = {metric: means.figure(k, level) for k, metric in enumerate(SLOW)}
     for metric in SLOW[2:]:
