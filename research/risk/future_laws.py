@@ -1,0 +1,194 @@
+"""Laws of the returns to come, fitted to the past of a market up to its last close, and drawn from that close on.
+
+Three laws that err in different ways: the stationary bootstrap repeats days that happened; two normal regimes keep calm
+and turbulent spells, and start from what today is likely to be; filtered historical simulation starts from the
+volatility of today. In the long run each keeps the mean log return of its sample. Paths come in blocks of `BLOCK`, and
+a block has its own random numbers: the same seed gives the same bits, whichever blocks are drawn and in whatever order.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from research.arrays import Array
+from research.errors import DataError
+from research.market import Market
+from research.risk.resampling import StationaryBootstrap, common_rows
+from research.risk.two_regimes import TwoRegimes, fit_two_regimes
+
+BLOCK = 500  # paths that are drawn together
+FEWEST = 252  # returns, below which nothing is fitted
+MEAN_BLOCK = 20.0  # days, of the bootstrap: the same as of the intervals of a comparison
+
+
+class FutureLaw(Protocol):
+    """A law of the returns to come."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    def growths(self, block: int, days: int, seed: int) -> Array:
+        """(BLOCK, days, n) 1 + simple return of each line on each day to come.
+
+        block : number of the block of paths, from 0.
+        days  : sessions of each path.
+        seed  : of the random numbers.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class BootstrappedFuture:
+    """Days of the past again, in blocks of random length; the draws are those of `StationaryBootstrap`."""
+
+    bootstrap: StationaryBootstrap
+    name: str = field(default="stationary bootstrap", init=False)
+
+    def growths(self, block: int, days: int, seed: int) -> Array:
+        """(BLOCK, days, n), as `FutureLaw` says."""
+        return self.bootstrap.growths(BLOCK, days, seed, block * BLOCK)
+
+
+@dataclass(frozen=True, eq=False)
+class RegimeFuture:
+    """Normal log returns in a calm and in a turbulent regime, from the regimes' probabilities at the last close.
+
+    Source : Hamilton (1994), Time Series Analysis, chapter 22.
+    """
+
+    regimes: TwoRegimes
+    name: str = field(default="two regimes", init=False)
+
+    def growths(self, block: int, days: int, seed: int) -> Array:
+        """(BLOCK, days, n), as `FutureLaw` says."""
+        rng, law = _stream(seed, block, 1), self.regimes
+        uniforms, n = rng.random((days + 1, BLOCK)), law.means.shape[1]
+        turbulent = np.empty((days, BLOCK), dtype=bool)
+        state = uniforms[0] < law.today
+        for t in range(days):
+            state = uniforms[t + 1] < law.transition[state.astype(np.int64), 1]
+            turbulent[t] = state
+        normals, which = rng.standard_normal((BLOCK * days, n)), turbulent.T.ravel()
+        log = np.empty_like(normals)
+        for k, here in enumerate((~which, which)):
+            log[here] = law.means[k] + normals[here] @ law.roots[k]
+        return np.exp(log, out=log).reshape(BLOCK, days, n)
+
+
+@dataclass(frozen=True, eq=False)
+class FilteredFuture:
+    """Filtered historical simulation: past shocks in units of their volatility then, at the volatilities to come.
+
+    All lines take the shocks of the same past day, so that they stay together; days are drawn independently, and each
+    line's variance goes on by its own GARCH(1,1) from that of the first day to come.
+
+    mean      : (n,) of a day's log return.
+    omega     : (n,) constant of the variance of a day.
+    alpha     : (n,) weight of yesterday's squared shock.
+    beta      : (n,) weight of yesterday's variance.
+    variance  : (n,) of the first day to come.
+    shocks    : (T, n) past shocks over their volatility, with mean 0 and variance 1.
+    Source    : Barone-Adesi, Giannopoulos and Vosper (1999), VaR without correlations for portfolios of derivative
+                securities, Journal of Futures Markets 19.
+    """
+
+    mean: Array
+    omega: Array
+    alpha: Array
+    beta: Array
+    variance: Array
+    shocks: Array
+    name: str = field(default="filtered historical", init=False)
+
+    def growths(self, block: int, days: int, seed: int) -> Array:
+        """(BLOCK, days, n), as `FutureLaw` says."""
+        rows = _stream(seed, block, 2).integers(len(self.shocks), size=(days, BLOCK))
+        log = np.empty((BLOCK, days, len(self.mean)))
+        variance = np.broadcast_to(self.variance, (BLOCK, len(self.mean)))
+        for t in range(days):
+            shock = np.sqrt(variance) * self.shocks[rows[t]]
+            log[:, t] = self.mean + shock
+            variance = self.omega + self.alpha * shock * shock + self.beta * variance
+        return np.exp(log, out=log)
+
+
+def future_laws(market: Market) -> dict[str, FutureLaw]:
+    """The three laws by name, the stationary bootstrap first, fitted to the days on which all lines have returns.
+
+    market : its last row is today.
+    Raises : DataError for fewer than 252 such days up to the last close, and where a law cannot be fitted.
+    """
+    returns = sample(market)[1]
+    made: list[FutureLaw] = [
+        BootstrappedFuture(StationaryBootstrap(market, MEAN_BLOCK)),
+        RegimeFuture(fit_two_regimes(np.log1p(returns), market.assets)),
+        fit_filtered(np.log1p(returns), market.assets),
+    ]
+    return {law.name: law for law in made}
+
+
+def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
+    """(T,) dates and (T, n) simple returns of the days on which all lines have returns, the last close among them.
+
+    Raises : DataError for fewer than 252, and where a line has left by the last close.
+    """
+    first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
+    gone = [asset for asset, there in zip(market.assets, market.listed[-1], strict=True) if not there]
+    if gone:
+        raise DataError(
+            f"{gone[0]} is not listed at the last close of market {market.name!r}, {market.days[-1]}: no future of it "
+            "can be simulated. Leave it out of the file."
+        )
+    if stop - first < FEWEST:
+        raise DataError(
+            f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its lines, and laws of the "
+            f"returns to come need {FEWEST}, a year. Leave out the line that was listed last, or take more history."
+        )
+    returns = market.returns[first:stop]
+    if (returns <= -1.0).any():
+        t, i = np.argwhere(returns <= -1.0)[0]
+        raise DataError(
+            f"{market.assets[i]} lost everything on {market.days[first + t]}: its log return is not finite, and no law "
+            "can be fitted to it. Leave it out of the file."
+        )
+    return market.dates[first:stop], returns
+
+
+def fit_filtered(log_returns: Array, assets: tuple[str, ...]) -> FilteredFuture:
+    """Filtered historical simulation with a GARCH(1,1) of each line, by maximum likelihood (arch).
+
+    log_returns : (T, n) of each day.
+    assets      : n names.
+    Raises      : DataError for a line that does not vary, and where the likelihood has no maximum.
+    """
+    from arch.univariate import GARCH, ConstantMean, Normal
+
+    found, shocks, following = [], np.empty_like(log_returns), []
+    for i, asset in enumerate(assets):
+        series = log_returns[:, i]
+        scale = float(series.std())
+        if not scale > 0.0:
+            raise DataError(f"{asset} does not vary over {len(series)} days: no GARCH can be fitted to it.")
+        model = ConstantMean(series / scale, volatility=GARCH(1, 0, 1), distribution=Normal(), rescale=False)
+        fit = model.fit(disp="off", show_warning=False)
+        mean, omega, alpha, beta = (float(value) for value in np.asarray(fit.params))
+        if fit.convergence_flag != 0:
+            raise DataError(
+                f"the GARCH(1,1) of {asset} has no maximum of its likelihood over {len(series)} days: no filtered "
+                "historical simulation. Leave the line out, or take more history."
+            )
+        shock, volatility = series - scale * mean, scale * np.asarray(fit.conditional_volatility)
+        shocks[:, i] = shock / volatility
+        found.append((scale * mean, scale**2 * omega, alpha, beta))
+        following.append(scale**2 * omega + alpha * shock[-1] ** 2 + beta * volatility[-1] ** 2)
+    shocks = (shocks - shocks.mean(axis=0)) / shocks.std(axis=0)
+    mean, omega, alpha, beta = np.array(found).T
+    return FilteredFuture(log_returns.mean(axis=0), omega, alpha, beta, np.array(following), shocks)
+
+
+def _stream(seed: int, block: int, law: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(law, block)))
