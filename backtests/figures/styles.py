@@ -6,8 +6,12 @@ from typing import Any
 
 from backtests.figures.svg import HUES, SMALL
 
-SOLID: tuple[Any, ...] = ("-", (0, (1.3, 1.5)), (0, (9.0, 1.6)))  # policies that hold the strategic target
-DASHED: tuple[Any, ...] = ((0, (5.5, 2.2)), (0, (6.5, 2.0, 1.3, 2.0)), (0, (2.6, 1.6)))  # policies that hold another target
+SOLID: tuple[Any, ...] = ("-", (0, (1.3, 1.5)), (0, (9.0, 1.6)))  # of the strategic target
+DASHED: tuple[Any, ...] = (
+    (0, (5.5, 2.2)),
+    (0, (6.5, 2.0, 1.3, 2.0)),
+    (0, (2.6, 1.6)),
+)  # of another target
 
 LABEL_GAP = 13.5  # px from one label to the next
 LEAD = 20.0  # px from a curve's end to its label
