@@ -27,6 +27,8 @@ from backtests.comparison.trials import played_trials, tunings_of
 from backtests.comparison.verdict import Verdict, verdict_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.estimates import NotAvailable
+from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import tried_words
@@ -135,6 +137,14 @@ class Comparison(PairedBacktests):
         """What could have been lost and when: of the recommended policy, and then of the reference."""
         names = dict.fromkeys((self.recommendation.policy or self.reference, self.reference))
         return {name: policy_risk(self.backtests[name], self.benchmark) for name in names}
+
+    @cached_property
+    def from_today(self) -> FromToday | NotAvailable:
+        """What may become of today's holdings: the recommended policy, the reference, the active one, and never."""
+        never = [name for name, f in self.fitted.items() if traits(f.policy).family == "never"][:1]
+        names = dict.fromkeys((self.recommendation.policy, self.reference, self.portfolio.policy, *never))
+        policies = {name: self.fitted[name].policy for name in names if name is not None and name in self.fitted}
+        return from_today_or_why_not(self.portfolio, policies, paths=self.evidence.resampling.reps)
 
     @cached_property
     def look_ahead(self) -> str:

@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.future_paths import Opening, PlayedPaths, has_one_band_path, play_future, play_futures
+from backtests.evaluation.estimates import NotAvailable
 from research.accounting import Policy
 from research.arguments import is_whole, refuse
 from research.arrays import Array
+from research.errors import DataError, PolicyError
 from research.portfolio import Portfolio
 from research.risk.future_laws import BLOCK, FutureLaw, future_laws, sample
 from research.rules.protocol import compiled_rule
@@ -178,6 +180,16 @@ def from_today(
         seed,
         opening.left_out,
     )
+
+
+def from_today_or_why_not(
+    portfolio: Portfolio, policies: Mapping[str, Policy], *, paths: int = PATHS
+) -> FromToday | NotAvailable:
+    """What `from_today` gives; or, where data or a policy do not allow it, the reason."""
+    try:
+        return from_today(portfolio, policies, paths=paths)
+    except (DataError, PolicyError) as error:
+        return NotAvailable(str(error))
 
 
 def _quick(

@@ -9,6 +9,7 @@ from backtests.pages.axes import axes_numbers, axes_parts
 from backtests.pages.conventions import conventions_parts
 from backtests.pages.differences import differences_parts
 from backtests.pages.fitting import fitting_parts
+from backtests.pages.from_today import from_today_numbers, from_today_parts
 from backtests.pages.parts import Part
 from backtests.pages.played import costs_numbers, costs_parts, weights_parts, years_numbers, years_parts
 from backtests.pages.risk import risk_numbers, risk_parts
@@ -42,6 +43,7 @@ SECTIONS = (
     Section("years", "Years", "Calendar years", years_parts, years_numbers),
     Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
     Section("risk", "Risk", "Risk", risk_parts, risk_numbers),
+    Section("from_today", "From today", "A year from today", from_today_parts, from_today_numbers),
     Section("fitting", "Fitting", "How candidates were fitted", fitting_parts),
     Section("selection", "Selection", "Selection", selection_parts, selection_numbers),
     Section("conventions", "Conventions", "Candidates and conventions", conventions_parts),

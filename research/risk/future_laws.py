@@ -73,9 +73,9 @@ class RegimeFuture:
             state = uniforms[t + 1] < law.transition[state.astype(np.int64), 1]
             turbulent[t] = state
         normals, which = rng.standard_normal((BLOCK * days, n)), turbulent.T.ravel()
-        log = np.empty_like(normals)
-        for k, here in enumerate((~which, which)):
-            log[here] = law.means[k] + normals[here] @ law.roots[k]
+        calm, wild = law.roots
+        log = law.means[0] + normals @ calm
+        log[which] = law.means[1] + normals[which] @ wild
         return np.exp(log, out=log).reshape(BLOCK, days, n)
 
 

@@ -1,0 +1,152 @@
+"""The section of a sheet on what may become of today's holdings: a fan, three laws side by side, and the policies."""
+
+from typing import TYPE_CHECKING, Any
+
+from backtests.evaluation.estimates import NotAvailable
+from backtests.evaluation.from_today import DAILY, ESTIMATING, FIGURES, REASON, FromToday, Simulated
+from backtests.figures.fan import fan_picture
+from backtests.figures.styles import LineStyle
+from backtests.pages.parts import Block, Folded, Part, Words, table
+from backtests.pages.policy_styles import page_styles
+from backtests.wording import counted, listed, number, percent
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
+
+UNITS = {  # name of a figure: factor, unit and digits as shown
+    **dict.fromkeys(("loss_month", "loss_year", "drawdown_10", "drawdown_20"), (100.0, "%", 1)),
+    **dict.fromkeys(("mean", "median", "percentile_5", "percentile_1"), (100.0, "% of NAV", 1)),
+    "under_water": (1.0, "sessions", 0),
+    "turnover": (100.0, "% a year", 1),
+    "cost": (1e4, "bp a year", 2),
+    "tracking_error": (100.0, "% a year", 2),
+}
+BESIDE = ("loss_month", "loss_year", "drawdown_10", "drawdown_20", "percentile_5", "percentile_1", "median",
+          "under_water", "turnover", "cost", "tracking_error")  # fmt: skip
+
+
+def from_today_parts(comparison: "Comparison") -> list[Part]:
+    """Words, picture and tables of the section."""
+    found = comparison.from_today
+    if isinstance(found, NotAvailable):
+        return [Words(f"Not simulated: {found.reason}")]
+    return future_parts(found, page_styles(comparison)[found.policies[0]])
+
+
+def future_parts(found: FromToday, style: LineStyle) -> list[Part]:
+    """The same of any holdings.  style : line style of the first policy."""
+    more = [_policies_table(found)] if len(found.policies) > 1 else []
+    return [
+        Words(_intro(found), "intro"),
+        fan_picture(found, style),
+        _laws_table(found),
+        *more,
+        *map(Words, _notes(found)),
+        Folded("Every policy under every law", [_whole_table(found)]),
+    ]
+
+
+def from_today_numbers(comparison: "Comparison") -> dict[str, Any]:
+    """The same as plain values."""
+    found = comparison.from_today
+    return {"reason": found.reason} if isinstance(found, NotAvailable) else future_numbers(found)
+
+
+def future_numbers(found: FromToday) -> dict[str, Any]:
+    """The figures of every policy under every law, with their standard errors, as plain values."""
+    return {
+        "recommended_law": found.laws[0],
+        "policies": list(found.policies),
+        "first": f"{found.dates[0]:%Y-%m-%d}",
+        "month": f"{found.dates[found.month]:%Y-%m-%d}",
+        "last": f"{found.dates[-1]:%Y-%m-%d}",
+        "nav": found.nav,
+        "sample": {"first": f"{found.sample[0]:%Y-%m-%d}", "last": f"{found.sample[1]:%Y-%m-%d}"},
+        "drift": found.drift,
+        "seed": found.seed,
+        "left_out": list(found.left_out),
+        "futures": [
+            {
+                "law": law,
+                "policy": policy,
+                "paths": one.paths,
+                "figures": {name: figure._asdict() for name, figure in one.figures.items()},
+            }
+            for (law, policy), one in found.futures.items()
+        ],
+    }
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+def _intro(found: FromToday) -> str:
+    figures, first = found.shown.figures, f"{found.dates[0]:%Y-%m-%d}"
+    loss, low = figures["loss_year"], figures["percentile_5"]
+    return (
+        f"{found.policies[0]}, from the holdings of {first} ({number(found.nav, 0)} {found.basis}), loses within a "
+        f"year with a probability of {percent(loss.value)}; in one future of twenty the year returns "
+        f"{percent(low.value, signed=True)} or less. Futures are played by the accounting of the backtests, on the "
+        "sessions that the exchange has from that close on; calendar rules know them."
+    )
+
+
+def _notes(found: FromToday) -> list[str]:
+    days = f"{found.sample[0]:%Y-%m-%d} to {found.sample[1]:%Y-%m-%d}"
+    notes = [
+        f"Recommended is the {found.laws[0]}: {REASON} The columns differ by the law alone; that difference is the "
+        "risk of the model, and is no part of the standard errors.",
+        f"The laws are fitted to {days}, the days on which all lines have returns, and go on with their mean: the "
+        f"strategic target grew by {percent(found.drift)} a year (log return). Means of so few years are hardly known, "
+        "and probabilities of a loss within a year depend on them; percentiles within 30 days hardly do.",
+    ]
+    fewer = {one.policy: one.paths for one in found.futures.values() if one.paths in (ESTIMATING, DAILY)}
+    alone = [name for name in found.policies if (found.laws[-1], name) not in found.futures and len(found.laws) > 1]
+    if alone:
+        each = listed([f"{name} ({counted(fewer.get(name, found.shown.paths), 'future')})" for name in alone])
+        notes.append(f"Played under the {found.laws[0]} only, since bands depend on the prices of each future: {each}.")
+    if found.left_out:
+        notes.append(f"The file has, and the futures have not: {listed(found.left_out)}.")
+    return notes
+
+
+# -- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _text(name: str, figure: Simulated) -> str:
+    factor, _, digits = UNITS[name]
+    return f"{number(factor * figure.value, digits)} ± {number(factor * figure.error, digits + (figure.error > 0.0))}"
+
+
+def _laws_table(found: FromToday) -> Block:
+    """A row a figure of the first policy, a column a law."""
+    first = found.policies[0]
+    laws = [law for law in found.laws if (law, first) in found.futures]
+    rows = [
+        [words, UNITS[name][1], *(_text(name, found.futures[law, first].figures[name]) for law in laws)]
+        for name, (words, _) in FIGURES.items()
+    ]
+    caption = f"{first} under {counted(len(laws), 'law')}: each figure ± one standard error of the simulation"
+    return table(caption, ["figure", "unit", *laws], rows, texts=[1])
+
+
+def _policies_table(found: FromToday) -> Block:
+    """A row a policy under the recommended law."""
+    law = found.laws[0]
+    heads = [(FIGURES[name][0], UNITS[name][1]) for name in BESIDE]
+    rows = []
+    for policy in found.policies:
+        figures = found.futures[law, policy].figures
+        rows.append([policy, *(number(UNITS[name][0] * figures[name].value, UNITS[name][2]) for name in BESIDE)])
+    caption = f"Policies under the {law}, on the same futures"
+    return table(caption, ["policy", *heads], rows, chosen=found.policies[0])
+
+
+def _whole_table(found: FromToday) -> Block:
+    heads = [(FIGURES[name][0], UNITS[name][1]) for name in BESIDE]
+    rows = [
+        [law, policy, f"{one.paths:,}", *(_text(name, one.figures[name]) for name in BESIDE)]
+        for (law, policy), one in found.futures.items()
+    ]
+    caption = "Each figure ± one standard error of the simulation"
+    return table(caption, ["law", "policy", "futures", *heads], rows, texts=[1])
