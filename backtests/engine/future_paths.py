@@ -2,8 +2,9 @@
 
 A future begins one close before the last one, with the units that are held today: so a rule is asked at the last close
 already, as a trade list asks it, and a calendar rule that missed a session since the last trade is due there. Rules
-whose bands follow from dates and fixed weights have the same bands on every future, which are made once; another rule
-is played on a market of its own for each future, with the past that it estimates from.
+whose bands follow from dates and fixed weights have the same bands on every future, which are made once. A rule that
+estimates is played on many futures with its estimates of the last close, and on single ones as it is: on a market of
+its own, with the past that it estimates from.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,17 +25,17 @@ from backtests.engine.loop_inputs import LoopInputs
 from backtests.engine.python_loop import play_daily
 from backtests.engine.quiet_days import DAYS
 from research.accounting import Costs, Execution, Policy
-from research.allocation import EqualWeights, FixedWeights, target_path
+from research.allocation import EqualWeights, FixedWeights, TargetPath, target_path
 from research.arguments import refuse
-from research.arrays import Array, frozen
+from research.arrays import Array, Mask, frozen
 from research.compiled import compiled
 from research.errors import DataError
 from research.market import Market
 from research.market.calendars import due, last_of, sessions
 from research.portfolio import Portfolio
 from research.risk.simulated import staying
-from research.rules.protocol import compiled_rule, held_by, short_name, traits
-from research.rules.rule_options import Workspace
+from research.rules.protocol import CompiledRule, compiled_rule, held_by, short_name, traits
+from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
 YEAR, MONTH = 365, 30  # calendar days ahead: of the longer horizon, and of the shorter
 EVERY = {52: "week", 12: "month", 4: "quarter", 1: "year"}  # the rows of a market, by its periods a year; else sessions
@@ -145,8 +146,14 @@ class Opening:
 
     @cached_property
     def skeleton(self) -> Market:
-        """A future in which no price moves: its dates and lines are those of all futures, and so are bands on it."""
-        return self.market(np.ones((self.days, len(self.portfolio.market.assets))))
+        """A future whose dates and lines are those of all futures, and so are bands on it; its prices do not matter."""
+        return self.market(self.repeated)
+
+    @property
+    def repeated(self) -> Array:
+        """(D, n) growths of the last rows of the past again."""
+        rows = 1 + np.arange(-self.days, 0) % (len(self.portfolio.market.dates) - 1)
+        return 1.0 + np.asarray(self.portfolio.market.returns[rows])
 
     @cached_property
     def closes(self) -> Array:
@@ -176,23 +183,28 @@ class PlayedPaths:
     turnover: Array
 
 
-def has_one_band_path(policy: Policy) -> bool:
-    """Do the bands of a policy follow from dates and fixed weights alone, so that all futures share them?
+def is_played_at_once(policy: Policy) -> bool:
+    """Can a policy be played through many futures by bands that they share: by its own, or by those of the last close?
 
-    A rule of a user's own may look at prices; one that estimates does, and so do tranches, which drift with them.
+    A rule of a user's own may look at prices, tranches drift with them, and some policies decide day by day.
     """
     rule, allocation = compiled_rule(policy), held_by(policy)
     shipped = any(k.__module__.startswith("research.rules.") for k in type(policy).__mro__[:2])
-    fixed = type(allocation) in (FixedWeights, EqualWeights)
-    plain = traits(policy).window == 0 and traits(policy).tranches == 1
-    return rule is not None and shipped and fixed and plain
+    known = type(allocation).__module__.startswith("research.allocation.")
+    return rule is not None and shipped and known and traits(policy).tranches == 1
+
+
+def estimates(policy: Policy) -> bool:
+    """Does a policy estimate anew on the way, so that its bands or targets depend on the prices to come?"""
+    return traits(policy).window > 0 or type(held_by(policy)) not in (FixedWeights, EqualWeights)
 
 
 def play_futures(opening: Opening, policies: Mapping[str, Policy], growths: Array) -> dict[str, PlayedPaths]:
-    """Play policies whose bands all futures share, from today's holdings through each of P futures.
+    """Play policies by bands that all futures share, from today's holdings through each of P futures.
 
+    A policy that estimates goes on with its target and bands of the last close.
     opening  : today's holdings.
-    policies : by name; `has_one_band_path` is true of each.
+    policies : by name; `is_played_at_once` is true of each.
     growths  : (P, D, n) 1 + simple return of each line on each row to come.
     Raises   : PolicyError, with the date, for a future in which a policy cannot go on.
     """
@@ -213,20 +225,20 @@ def play_future(opening: Opening, policy: Policy, growths: Array, name: str = ""
     name    : of the policy, in messages.
     Raises  : PolicyError, with the date, where the policy cannot go on.
     """
-    allocation = held_by(policy)
-    window = max(traits(policy).window, 0 if allocation is None else allocation.window)
-    if compiled_rule(policy) is None:
-        window += FEATURES
-    past = min(2 * window + 63, len(opening.portfolio.market.dates) - 1) if window else 1
+    past = _past(opening, policy)
     market = opening.market(growths, past)
-    inputs = _inputs(opening, policy, market, past - 1, name)
+    first = past - 1
+    targets = target_path(held_by(policy, opening.portfolio.strategic), market, start=first)
+    inputs = _inputs(opening, policy, market, targets, first, name)
     ledger, units, cash_units = _opened(opening, inputs)
     rule = compiled_rule(policy)
     if rule is None:
         play_daily(inputs, cash_units, ledger, None)
         count = int(np.flatnonzero(ledger.booked > 0)[-1]) + 1 if (ledger.booked > 0).any() else 0
     else:
-        given = _given(opening, policy, inputs, ledger)
+        bands = bands_of(rule, market, targets, first, opening.costs)
+        arrays = bands.compiled._replace(asked=_asked(opening, rule, bands.asked, market, first + 1))
+        given = _given(inputs, arrays, bands.options, ledger)
         count, stopped = play(given, inputs.first, units, cash_units)
         if stopped >= 0:
             raise inputs.refused(stopped, float(ledger.nav[stopped - inputs.first]))
@@ -236,22 +248,24 @@ def play_future(opening: Opening, policy: Policy, growths: Array, name: str = ""
     return PlayedPaths(*(row[None, 1:].copy() for row in (ledger.nav, cost, holding, turnover)))
 
 
-def _inputs(opening: Opening, policy: Policy, market: Market, first: int, name: str) -> EngineInputs:
+def _past(opening: Opening, policy: Policy) -> int:
+    """Rows before the last close that a policy needs to estimate on each row from it on."""
+    allocation = held_by(policy)
+    window = max(traits(policy).window, 0 if allocation is None else allocation.window)
+    if compiled_rule(policy) is None:
+        window += FEATURES
+    return min(2 * window + 63, len(opening.portfolio.market.dates) - 1) if window else 1
+
+
+def _inputs(
+    opening: Opening, policy: Policy, market: Market, targets: TargetPath, first: int, name: str
+) -> EngineInputs:
     """What is played on a market that holds the future, opened at its row `first`."""
-    targets = target_path(held_by(policy, opening.portfolio.strategic), market, start=first)
+    leverage = max(1.0, float(np.abs(targets.rows).sum(axis=1).max()))
     return EngineInputs.of(
-        market,
-        policy,
-        targets,
-        opening.costs,
-        first,
-        opening.portfolio.lag,
-        opening.execution,
-        "reinvest",
-        None,
-        name or short_name(policy),
-        max(1.0, float(np.abs(targets.rows).sum(axis=1).max())),
-    )
+        market, policy, targets, opening.costs, first, opening.portfolio.lag, opening.execution, "reinvest", None,
+        name or short_name(policy), leverage,
+    )  # fmt: skip
 
 
 def _opened(opening: Opening, inputs: EngineInputs) -> tuple[Ledger, Array, float]:
@@ -267,23 +281,38 @@ def _opened(opening: Opening, inputs: EngineInputs) -> tuple[Ledger, Array, floa
     return ledger, units, cash_units
 
 
-def _given(opening: Opening, policy: Policy, inputs: EngineInputs, ledger: Ledger) -> LoopInputs:
-    """What the compiled loop takes; a calendar rule that missed a session since the last trade is asked at once."""
-    rule, n = compiled_rule(policy), len(inputs.market.assets)
-    assert rule is not None
-    bands = bands_of(rule, inputs.market, inputs.targets, inputs.first, inputs.costs)
-    arrays = bands.compiled
-    schedule, today = traits(rule).desk_schedule, inputs.first + 1
-    if schedule is not None:
-        last_trade = np.datetime64(opening.portfolio.last_trade, "D")
-        asked = arrays.asked.copy()
-        asked[today] = any(
-            due(last_trade, inputs.market.days[today], schedule, inputs.market.calendar, offset)
-            for offset in traits(rule).desk_offsets
-        )
-        arrays = arrays._replace(asked=frozen(asked))
+def _given(inputs: EngineInputs, bands: BandArrays, options: RuleOptions, ledger: Ledger) -> LoopInputs:
+    """What the compiled loop takes."""
+    n = len(inputs.market.assets)
     workspace, bounds = Workspace.of(n), np.empty((2, n + 1))
-    return LoopInputs(inputs.sessions, arrays, bands.options, inputs.desk, inputs.scratch, workspace, bounds, ledger)
+    return LoopInputs(inputs.sessions, bands, options, inputs.desk, inputs.scratch, workspace, bounds, ledger)
+
+
+def _asked(opening: Opening, rule: CompiledRule, asked: Mask, market: Market, today: int) -> Mask:
+    """(T,) when a rule is asked: at the last close, row `today`, if it missed a session since the last trade."""
+    schedule, found = rule.desk_schedule, asked.copy()
+    if schedule is not None:
+        last_trade, day = np.datetime64(opening.portfolio.last_trade, "D"), market.days[today]
+        found[today] = any(due(last_trade, day, schedule, market.calendar, offset) for offset in rule.desk_offsets)
+    return frozen(found)
+
+
+def _shared_bands(opening: Opening, policy: Policy) -> tuple[TargetPath, BandArrays, RuleOptions]:
+    """The target and the bands of a policy on the rows from the close before the last on, the same in all futures."""
+    rule, past = compiled_rule(policy), _past(opening, policy)
+    assert rule is not None
+    market = opening.skeleton if past == 1 else opening.market(opening.repeated, past)
+    first = past - 1
+    targets = target_path(held_by(policy, opening.portfolio.strategic), market, start=first)
+    bands = bands_of(rule, market, targets, first, opening.costs)
+    row, asked = bands.row[first:].copy(), bands.asked[first:]
+    if estimates(policy):
+        targets = replace(
+            targets, rows=targets.at(past)[None], row=np.zeros(len(row), dtype=np.int64), seen=np.zeros(1, np.int64)
+        )
+        row[:] = row[1]
+    asked = _asked(opening, rule, asked, opening.skeleton, 1)
+    return targets, bands.compiled._replace(asked=asked, row=frozen(row)), bands.options
 
 
 def _play_all(opening: Opening, policy: Policy, closes: Array, tiles: Array) -> PlayedPaths:
@@ -293,11 +322,12 @@ def _play_all(opening: Opening, policy: Policy, closes: Array, tiles: Array) -> 
     tiles  : (P, tiles, n + 1, DAYS) the same with cash, as `quiet_days.tiles_of` lays them out.
     """
     paths, rows, n = closes.shape
-    inputs = _inputs(opening, policy, opening.skeleton, 0, "")
+    targets, bands, options = _shared_bands(opening, policy)
+    inputs = _inputs(opening, policy, opening.skeleton, targets, 0, "")
     ledger, _, _ = _opened(opening, inputs)
     here, laid = np.empty_like(closes[0]), np.empty_like(tiles[0])  # the future that is played, read-only to the loop
     now = inputs.sessions._replace(closes=_shown(here), tiles=_shown(laid), cash_index=opening.cash_closes)
-    given = _given(opening, policy, inputs, ledger)._replace(sessions=now)
+    given = _given(inputs, bands, options, ledger)._replace(sessions=now)
     out = PlayedPaths(np.empty((paths, rows)), *np.zeros((3, paths, rows)))
     units, held = np.empty(n), opening.portfolio.holdings / opening.closes[1]
     cash_units = float(opening.portfolio.cash / opening.cash_closes[1])

@@ -13,7 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.engine.future_paths import Opening, PlayedPaths, has_one_band_path, play_future, play_futures
+from backtests.engine.future_paths import (
+    Opening,
+    PlayedPaths,
+    estimates,
+    is_played_at_once,
+    play_future,
+    play_futures,
+)
 from backtests.evaluation.estimates import NotAvailable
 from research.accounting import Policy
 from research.arguments import is_whole, refuse
@@ -39,7 +46,7 @@ FIGURES = {  # name: what it is, its unit
     "loss_month": ("probability of a loss within 30 days", "probability"),
     "loss_year": ("probability of a loss after a year", "probability"),
     **{
-        f"drawdown_{limit:.0%}".rstrip("%"): (f"probability of a drawdown of {limit:.0%}", "probability")
+        f"drawdown_{100 * limit:.0f}": (f"probability of a drawdown of {100 * limit:.0f} %", "probability")
         for limit in LIMITS
     },
     "mean": ("mean return of the year", "fraction"),
@@ -78,6 +85,22 @@ class PolicyFuture:
     fan: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class StandingEstimates:
+    """A policy that estimates, on the same futures as it is, and with its estimates of the last close.
+
+    paths      : number of futures.
+    wealth     : mean size of the difference of wealth after the year, fraction of NAV.
+    turnover   : a year, one-way: as it is, and with standing estimates.
+    cost       : a year, fraction of NAV, likewise.
+    """
+
+    paths: int
+    wealth: float
+    turnover: tuple[float, float]
+    cost: tuple[float, float]
+
+
 @dataclass(frozen=True, eq=False)
 class FromToday:
     """Today's holdings played on by policies, under each law.
@@ -93,6 +116,7 @@ class FromToday:
     drift    : mean log return a year of the strategic target in that sample: all laws keep it.
     seed     : of the random numbers.
     left_out : what the file has and the futures have not, by name.
+    checks   : by policy that estimates: it goes on with its estimates of the last close, and what that changes.
     """
 
     futures: Mapping[tuple[str, str], PolicyFuture]
@@ -106,11 +130,13 @@ class FromToday:
     drift: float
     seed: int
     left_out: tuple[str, ...]
+    checks: Mapping[str, "StandingEstimates"]
 
     @property
     def shown(self) -> PolicyFuture:
-        """The first policy under the recommended law."""
-        return self.futures[self.laws[0], self.policies[0]]
+        """Under the recommended law, the first policy that is played on all futures, or the first."""
+        most = max(one.paths for one in self.futures.values())
+        return next(one for one in self.futures.values() if one.law == self.laws[0] and one.paths == most)
 
     def table(self) -> pd.DataFrame:
         """A row a law and policy: number of paths, each figure, and its standard error in a column `<name>_se`."""
@@ -143,7 +169,9 @@ def from_today(
 ) -> FromToday:
     """Play policies on from today's holdings through a year of simulated futures, under each law.
 
-    A policy that estimates on each path, or decides in Python, is played under the first law only, on 200 or 50 paths.
+    A policy that estimates goes on with its estimates of the last close, and on 200 futures as it is: `checks` says
+    what that changes. One that cannot be played at once is played under the first law only, on 200 futures, or on 50
+    where it decides in Python.
     portfolio : its holdings are those of the last close.
     policies  : ready to decide, by name; the first is shown.
     paths     : number of futures of each law.
@@ -160,11 +188,16 @@ def from_today(
     opening = Opening(portfolio)
     dates, returns = sample(portfolio.market)
     laws = future_laws(portfolio.market) if laws is None else laws
-    quick = {name: policy for name, policy in policies.items() if has_one_band_path(policy)}
+    quick = {name: policy for name, policy in policies.items() if is_played_at_once(policy)}
     found = _quick(opening, laws, quick, paths, seed, workers)
     first, law = next(iter(laws.items()))
-    for policy in [policy for policy in policies if policy not in quick]:
-        found[first, policy] = _slow(opening, first, law, policy, policies[policy], paths, seed)
+    checks = {}
+    for policy, rule in policies.items():
+        if policy not in quick:
+            found[first, policy] = _slow(opening, first, law, policy, rule, paths, seed)[0]
+        elif estimates(rule):
+            exact, wealth = _slow(opening, first, law, policy, rule, paths, seed)
+            checks[policy] = _check(opening, law, rule, exact, wealth, seed)
     cash = 1.0 - float(portfolio.target.sum())
     held = np.log1p(returns @ portfolio.target + cash * (opening.cash_growth - 1.0))
     return FromToday(
@@ -179,6 +212,7 @@ def from_today(
         float(held.mean()) * portfolio.periods_per_year,
         seed,
         opening.left_out,
+        checks,
     )
 
 
@@ -220,13 +254,26 @@ def _quick(
 
 def _slow(
     opening: Opening, name: str, law: FutureLaw, policy: str, rule: Policy, paths: int, seed: int
-) -> PolicyFuture:
-    """A policy that is played on a market of its own for each future."""
+) -> tuple[PolicyFuture, Array]:
+    """A policy that is played on a market of its own for each future; its wealth (P,) after the year too."""
     count = min(paths, ESTIMATING if compiled_rule(rule) is not None else DAILY)
     growths, parts = law.growths(0, opening.days, seed)[:count], []
     for one, strategic in zip(growths, _strategic(opening, growths), strict=True):
         parts.append(_Gathered.of(opening, play_future(opening, rule, one, policy), strategic[None]))
-    return _future(opening, name, policy, parts)
+    return _future(opening, name, policy, parts), np.concatenate([part.wealth[:, -1] for part in parts])
+
+
+def _check(
+    opening: Opening, law: FutureLaw, rule: Policy, exact: PolicyFuture, wealth: Array, seed: int
+) -> StandingEstimates:
+    """What standing estimates change.  wealth : (P,) after the year without them."""
+    growths = law.growths(0, opening.days, seed)[: exact.paths]
+    played = play_futures(opening, {"": rule}, growths)[""]
+    standing = _Gathered.of(opening, played, _strategic(opening, growths))
+    turnover, cost = (
+        (exact.figures[name].value, float(getattr(standing, name).mean())) for name in ("turnover", "cost")
+    )
+    return StandingEstimates(exact.paths, float(np.abs(standing.wealth[:, -1] - wealth).mean()), turnover, cost)
 
 
 def _strategic(opening: Opening, growths: Array) -> Array:
@@ -272,7 +319,7 @@ def _future(opening: Opening, law: str, policy: str, parts: list[_Gathered]) -> 
     figures = {
         "loss_month": share(wealth[:, opening.month] < 1.0),
         "loss_year": share(wealth[:, -1] < 1.0),
-        **{f"drawdown_{limit:.0%}".rstrip("%"): share(drawdown <= -limit) for limit in LIMITS},
+        **{f"drawdown_{100 * limit:.0f}": share(drawdown <= -limit) for limit in LIMITS},
         "mean": mean(wealth[:, -1] - 1.0),
         "median": quantile(end, 0.50),
         "percentile_5": quantile(end, 0.05),

@@ -17,7 +17,7 @@ NAMED = {"0.95": "95 %", "0.75": "75 %", "0.5": "median", "0.25": "25 %", "0.05"
 
 
 def fan_picture(found: FromToday, style: LineStyle) -> Picture:
-    """The first policy under the recommended law.  style : of its line; the bands have its colour."""
+    """The policy shown, under the recommended law.  style : of its line; the bands have its colour."""
     shown = found.shown
     fan = 100.0 * (shown.fan - 1.0)
     last = shown.fan.iloc[-1] - 1.0

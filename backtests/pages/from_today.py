@@ -1,9 +1,10 @@
 """The section of a sheet on what may become of today's holdings: a fan, three laws side by side, and the policies."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from backtests.evaluation.estimates import NotAvailable
-from backtests.evaluation.from_today import DAILY, ESTIMATING, FIGURES, REASON, FromToday, Simulated
+from backtests.evaluation.from_today import FIGURES, REASON, FromToday, Simulated
 from backtests.figures.fan import fan_picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.parts import Block, Folded, Part, Words, table
@@ -30,11 +31,11 @@ def from_today_parts(comparison: "Comparison") -> list[Part]:
     found = comparison.from_today
     if isinstance(found, NotAvailable):
         return [Words(f"Not simulated: {found.reason}")]
-    return future_parts(found, page_styles(comparison)[found.policies[0]])
+    return future_parts(found, page_styles(comparison)[found.shown.policy])
 
 
 def future_parts(found: FromToday, style: LineStyle) -> list[Part]:
-    """The same of any holdings.  style : line style of the first policy."""
+    """The same of any holdings.  style : line style of the policy shown."""
     more = [_policies_table(found)] if len(found.policies) > 1 else []
     return [
         Words(_intro(found), "intro"),
@@ -65,6 +66,7 @@ def future_numbers(found: FromToday) -> dict[str, Any]:
         "drift": found.drift,
         "seed": found.seed,
         "left_out": list(found.left_out),
+        "standing_estimates": {name: asdict(check) for name, check in found.checks.items()},
         "futures": [
             {
                 "law": law,
@@ -84,7 +86,7 @@ def _intro(found: FromToday) -> str:
     figures, first = found.shown.figures, f"{found.dates[0]:%Y-%m-%d}"
     loss, low = figures["loss_year"], figures["percentile_5"]
     return (
-        f"{found.policies[0]}, from the holdings of {first} ({number(found.nav, 0)} {found.basis}), loses within a "
+        f"{found.shown.policy}, from the holdings of {first} ({number(found.nav, 0)} {found.basis}), loses within a "
         f"year with a probability of {percent(loss.value)}; in one future of twenty the year returns "
         f"{percent(low.value, signed=True)} or less. Futures are played by the accounting of the backtests, on the "
         "sessions that the exchange has from that close on; calendar rules know them."
@@ -100,11 +102,21 @@ def _notes(found: FromToday) -> list[str]:
         f"strategic target grew by {percent(found.drift)} a year (log return). Means of so few years are hardly known, "
         "and probabilities of a loss within a year depend on them; percentiles within 30 days hardly do.",
     ]
-    fewer = {one.policy: one.paths for one in found.futures.values() if one.paths in (ESTIMATING, DAILY)}
+    for policy, check in found.checks.items():
+        (turned, standing), (paid, pays) = check.turnover, check.cost
+        notes.append(
+            f"{policy} estimates anew on its way; here it goes on with its target and bands of the last close. On "
+            f"{check.paths:,} of the futures it was also played as it is: wealth after the year differs by "
+            f"{number(1e4 * check.wealth, 1)} bp in the mean, turnover is {percent(turned)} a year instead of "
+            f"{percent(standing)}, and cost {number(1e4 * paid)} bp instead of {number(1e4 * pays)} bp."
+        )
     alone = [name for name in found.policies if (found.laws[-1], name) not in found.futures and len(found.laws) > 1]
     if alone:
-        each = listed([f"{name} ({counted(fewer.get(name, found.shown.paths), 'future')})" for name in alone])
-        notes.append(f"Played under the {found.laws[0]} only, since bands depend on the prices of each future: {each}.")
+        each = listed([f"{name} ({counted(found.futures[found.laws[0], name].paths, 'future')})" for name in alone])
+        notes.append(
+            f"Played under the {found.laws[0]} only, and on fewer futures, since each decision takes so long: {each}. "
+            "Their standard errors say what that leaves open."
+        )
     if found.left_out:
         notes.append(f"The file has, and the futures have not: {listed(found.left_out)}.")
     return notes
@@ -119,8 +131,8 @@ def _text(name: str, figure: Simulated) -> str:
 
 
 def _laws_table(found: FromToday) -> Block:
-    """A row a figure of the first policy, a column a law."""
-    first = found.policies[0]
+    """A row a figure of the policy shown, a column a law."""
+    first = found.shown.policy
     laws = [law for law in found.laws if (law, first) in found.futures]
     rows = [
         [words, UNITS[name][1], *(_text(name, found.futures[law, first].figures[name]) for law in laws)]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.future_paths import Opening, has_one_band_path, play_future, play_futures
+from backtests.engine.future_paths import Opening, estimates, is_played_at_once, play_future, play_futures
 from backtests.engine.run import backtest
 from research.accounting import Costs, Execution, Flows, Hold, Trade
 from research.accounting.costs import Tax
@@ -80,7 +80,8 @@ def check(paths, played) -> None:
 @pytest.mark.parametrize("name", QUICK)
 def test_each_future_is_the_backtest_of_it_as_a_market(portfolio, growths, name):
     policy = QUICK[name]
-    assert has_one_band_path(policy)
+    assert is_played_at_once(policy)
+    assert not estimates(policy)
     for path in (0, 7, 19):
         played, held = opened_like(portfolio, Opening(portfolio).market(growths[path]), policy)
         paths = play_futures(Opening(held), {name: policy}, growths)[name]
@@ -92,9 +93,24 @@ def test_each_future_is_the_backtest_of_it_as_a_market(portfolio, growths, name)
 def test_any_policy_plays_one_future_as_a_backtest_does(portfolio, growths, name):
     policy = (QUICK | SLOW)[name]
     past = {"region": 567, "hrp": 303, "own": 663}.get(name, 1)
-    assert has_one_band_path(policy) == (name in QUICK)
+    assert is_played_at_once(policy) == (name not in ("own", "in tranches"))
+    assert estimates(policy) == (name in ("region", "hrp"))
     played, held = opened_like(portfolio, Opening(portfolio).market(growths[4], past), policy, past - 1)
     check(play_future(Opening(held), policy, growths[4]), played)
+
+
+@pytest.mark.parametrize("name", ["region", "hrp"])
+def test_a_policy_that_estimates_goes_on_with_what_it_estimated_at_the_last_close(portfolio, growths, name):
+    """Until it would estimate anew, at the end of the month, both are one."""
+    policy, market = SLOW[name], portfolio.market.until("2022-12-12")
+    held = Opening(replace(portfolio, market=market, last_trade=market.dates[-1]))
+    shared = play_futures(held, {name: policy}, growths[:, : held.days])[name].nav
+    exact = np.vstack([play_future(held, policy, one[: held.days]).nav for one in growths])
+    before = held.dates.month == 12
+    before[-20:] = False
+    assert before.sum() == 14
+    np.testing.assert_allclose(shared[:, before], exact[:, before], rtol=1e-12)
+    assert np.abs(shared[:, -1] / exact[:, -1] - 1.0).max() > 1e-7
 
 
 def test_holding_costs_and_least_orders_are_charged_alike(portfolio, growths):

@@ -139,19 +139,32 @@ def test_another_policy_changes_no_figure_of_the_first(portfolio):
     pd.testing.assert_frame_equal(alone, both.loc[alone.index], check_exact=True)
 
 
-def test_policies_that_see_prices_are_played_on_fewer_futures_of_the_first_law(portfolio):
+def test_policies_that_take_long_are_played_on_fewer_futures_of_the_first_law(portfolio):
     policies = {
+        "own": Holds(portfolio.strategic),
         "never": Never(portfolio.strategic),
         "region": NoTradeRegion(portfolio.strategic),
-        "own": Holds(portfolio.strategic),
+        "in parts": Calendar(portfolio.strategic, "month", tranches=2),
     }
     found = from_today(portfolio, policies, paths=600)
-    assert len(found.futures) == 3 + 2
     table = found.table()["paths"]
-    assert table["stationary bootstrap"].tolist() == [600, ESTIMATING, DAILY]
+    assert table["stationary bootstrap"].to_dict() == {
+        "own": DAILY, "never": 600, "region": 600, "in parts": ESTIMATING,
+    }  # fmt: skip
+    assert table["two regimes"].to_dict() == {"never": 600, "region": 600}
+    assert found.shown.policy == "never"
     own = found.futures["stationary bootstrap", "own"].figures
     few = from_today(portfolio, {"never": policies["never"]}, paths=DAILY).futures["stationary bootstrap", "never"]
     assert own["mean"].value == pytest.approx(few.figures["mean"].value, abs=1e-12)
+
+
+def test_what_standing_estimates_change_is_measured(portfolio):
+    found = from_today(portfolio, {"region": NoTradeRegion(portfolio.strategic)}, paths=300)
+    check = found.checks["region"]
+    assert check.paths == ESTIMATING
+    assert 0.0 < check.wealth < 0.005
+    assert check.turnover[0] != check.turnover[1] > 0.0
+    assert not from_today(portfolio, {"never": Never(portfolio.strategic)}, paths=300).checks
 
 
 def test_every_figure_has_a_name_and_an_error(held):
