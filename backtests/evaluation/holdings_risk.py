@@ -1,0 +1,239 @@
+"""The risk of today's holdings: what they are exposed to, what they may lose, where that comes from, and their drift.
+
+Two samples, both of days on which all lines have returns. Volatility, tracking error, beta and contributions are ex
+ante: by the covariance of the last year, as rules estimate it. Losses at a level are by the whole sample: what the
+weights of today would have returned on its days.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from backtests.evaluation.estimates import NotAvailable
+from backtests.evaluation.from_today import FromToday, from_today_or_why_not
+from research.accounting import Policy
+from research.allocation import target_path
+from research.arrays import Array
+from research.errors import DataError
+from research.portfolio import Portfolio
+from research.risk import cvar, effective_lines, gaussian_cvar, gaussian_var, var
+from research.risk.contributions import effective_bets, risk_contributions, summed_by
+from research.risk.future_laws import sample
+from research.rules import Never
+from research.rules.estimates import covariance_of
+from research.rules.protocol import compiled_rule, held_by, traits
+
+LEVELS = (0.95, 0.99)
+METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
+PATHS = 2_000  # futures of each law: half a percentage point of a probability of 5 %
+CASH = "cash"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What may be lost at a level, positive, fraction of NAV.
+
+    horizon : "one day" or "one month".
+    method  : "historical" or "Gaussian".
+    level   : such as 0.95.
+    """
+
+    horizon: str
+    method: str
+    level: float
+    var: float
+    cvar: float
+
+
+@dataclass(frozen=True, eq=False)
+class HoldingsRisk:
+    """Today's holdings, n lines, and their risk.
+
+    portfolio     : the holdings.
+    window        : returns of the covariance, the last ones.
+    covariance    : (n, n) a year.
+    sample        : first and last date of the returns of losses.
+    losses        : by horizon, method and level.
+    contributions : (n,) Euler's, to the volatility of the holdings, fraction a year; they sum to it.
+    active        : (n,) to the tracking error to the strategic target; they sum to it.
+    beta          : of the holdings to the strategic target, by the covariance.
+    lines         : effective number of lines.
+    bets          : effective number of uncorrelated lines.
+    bands         : (2, n) weights past which the active policy trades a line today, NaN where it has no such band.
+    policy        : name of the active policy that `bands` are of, or "".
+    future        : policies played on from today; or why they are not.
+    undefined     : by name of a figure, why there is none; it is NaN, or empty.
+    notes         : what a reader must know of how it was made.
+    """
+
+    portfolio: Portfolio
+    window: int
+    covariance: Array
+    sample: tuple[pd.Timestamp, pd.Timestamp]
+    losses: tuple[Loss, ...]
+    contributions: Array
+    active: Array
+    beta: float
+    lines: float
+    bets: float
+    bands: Array
+    policy: str
+    future: FromToday | NotAvailable
+    undefined: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def volatility(self) -> float:
+        """Ex ante, fraction a year."""
+        w = self.portfolio.weights
+        return float(np.sqrt(max(w @ self.covariance @ w, 0.0)))
+
+    @property
+    def tracking_error(self) -> float:
+        """Ex ante, to the strategic target, fraction a year."""
+        apart = self.portfolio.weights - self.portfolio.target
+        return float(np.sqrt(max(apart @ self.covariance @ apart, 0.0)))
+
+    def exposures(self, groups: Sequence[str]) -> pd.DataFrame:
+        """A row a group and one for cash: weight, target, gap, and shares of volatility and of tracking error.
+
+        groups : (n,) of the lines, such as `market.asset_class`.
+        """
+        held, target = self.portfolio.weights, self.portfolio.target
+        columns = {"weight": held, "target": target, "gap": held - target}
+        columns |= {"risk_share": _shares(self.contributions, held), "active_share": _shares(self.active, held)}
+        made = pd.DataFrame({name: summed_by(values, groups) for name, values in columns.items()})
+        cash = CASH if CASH not in made.index else "cash account"
+        rest = np.round(1.0 - np.array([held.sum(), target.sum()]), 12) + 0.0
+        made.loc[cash] = [rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0]
+        return made.rename_axis("group").reset_index()
+
+    def drift(self) -> pd.DataFrame:
+        """A row a line: weight, target, gap, range, band of the active policy, and how far it is outside of both.
+
+        outside_range, outside_band : fraction of NAV, below zero under it, 0 within; NaN where there is none.
+        """
+        p, w = self.portfolio, self.portfolio.weights
+        return pd.DataFrame(
+            {
+                "asset": list(p.market.assets),
+                "asset_class": list(p.market.asset_class),
+                "weight": w,
+                "target": p.target,
+                "gap": w - p.target,
+                "lower": p.lower,
+                "upper": p.upper,
+                "outside_range": _outside(w, p.lower, p.upper),
+                "band_lower": self.bands[0],
+                "band_upper": self.bands[1],
+                "outside_band": _outside(w, *self.bands),
+                "contribution": self.contributions if len(self.contributions) else np.nan,
+                "active_contribution": self.active if len(self.active) else np.nan,
+            }
+        )
+
+
+def holdings_risk(
+    portfolio: Portfolio, policies: Mapping[str, Policy], *, paths: int = PATHS, notes: Sequence[str] = ()
+) -> HoldingsRisk:
+    """The risk of a portfolio's holdings at its last close.
+
+    portfolio : the file.
+    policies  : ready to decide, by name, played on from today; the first is shown, and without any the holdings are
+                held.
+    paths     : futures of each law.
+    notes     : what a reader must know of the policies.
+    Raises    : DataError for less than a year of returns of all lines, and for a line that has left; ConfigError as
+                `from_today` does.
+    """
+    market, window = portfolio.market, max(round(portfolio.periods_per_year), 2)
+    dates, returns = sample(market)
+    past, w, target = market.past(len(market.dates) - 1), portfolio.weights, portfolio.target
+    covariance = covariance_of(past, window, portfolio.periods_per_year)
+    undefined: dict[str, str] = {}
+    own = {"contributions": w, "active": w - target}
+    found = {name: _euler(name, weights, covariance, undefined) for name, weights in own.items()}
+    strategic = float(target @ covariance @ target)
+    if not strategic > 0.0:
+        undefined["beta"] = "the strategic target has no risk."
+    policy = portfolio.policy or ""
+    bands = _bands(portfolio, policies.get(policy))
+    played = policies or {"as held": Never(portfolio.strategic)}
+    return HoldingsRisk(
+        portfolio,
+        window,
+        covariance,
+        (dates[0], dates[-1]),
+        _losses(portfolio, returns, undefined),
+        found["contributions"],
+        found["active"],
+        float(w @ covariance @ target) / strategic if strategic > 0.0 else float("nan"),
+        _or_nan("lines", lambda: effective_lines(w), undefined),
+        _or_nan("bets", lambda: effective_bets(w, covariance), undefined),
+        bands,
+        policy if policy in policies else "",
+        from_today_or_why_not(portfolio, played, paths=paths),
+        undefined,
+        tuple(notes),
+    )
+
+
+def _euler(name: str, weights: Array, covariance: Array, undefined: dict[str, str]) -> Array:
+    try:
+        return risk_contributions(weights, covariance)
+    except DataError as error:
+        undefined[name] = str(error)
+        return np.zeros(0)
+
+
+def _or_nan(name: str, figure: "object", undefined: dict[str, str]) -> float:
+    try:
+        return float(figure())  # type: ignore[operator]
+    except DataError as error:
+        undefined[name] = str(error)
+        return float("nan")
+
+
+def _losses(portfolio: Portfolio, returns: Array, undefined: dict[str, str]) -> tuple[Loss, ...]:
+    """Losses of the weights of today over the days of the sample, and over all its months, which overlap."""
+    w, month = portfolio.weights, max(round(portfolio.periods_per_year / 12.0), 1)
+    cash = (1.0 - w.sum()) * float(portfolio.market.cash[-21:].mean())
+    growth = np.vstack([np.ones(len(w)), np.cumprod(1.0 + returns, axis=0)])
+    series = {"one day": returns @ w + cash, "one month": (growth[month:] / growth[:-month] - 1.0) @ w + month * cash}
+    found = []
+    for horizon, values in series.items():
+        for method, (at_risk, beyond) in METHODS.items():
+            for level in LEVELS:
+                try:
+                    found.append(Loss(horizon, method, level, at_risk(values, level), beyond(values, level)))
+                except DataError as error:
+                    undefined[f"{horizon}, {method}, {level:g}"] = str(error)
+    return tuple(found)
+
+
+def _bands(portfolio: Portfolio, policy: Policy | None) -> Array:
+    """(2, n) weights below and above which a policy trades a line at the last close; NaN where it has no band."""
+    market, nothing = portfolio.market, np.full((2, len(portfolio.market.assets)), np.nan)
+    rule = None if policy is None else compiled_rule(policy)
+    if rule is None or traits(rule).family not in ("band", "tuned") or held_by(rule) is None:
+        return nothing
+    last = len(market.dates) - 1
+    first = max(last - 3 * max(traits(rule).window, 21), 0)
+    targets = target_path(held_by(rule, portfolio.strategic), market, start=first)
+    bands = rule.no_trade_bands(market, targets.opened(first), portfolio.costs)
+    k = bands.row[last]
+    found = np.array([bands.trigger_lower[k], bands.trigger_upper[k]])
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def _outside(weights: Array, lower: Array, upper: Array) -> Array:
+    """(n,) how far weights are above `upper`, or below `lower` (negative); 0 within, NaN without any."""
+    with np.errstate(invalid="ignore"):
+        return np.where(weights > upper, weights - upper, np.where(weights < lower, weights - lower, 0.0 * lower))
+
+
+def _shares(parts: Array, like: Array) -> Array:
+    """(n,) parts over their sum; NaN where there are none."""
+    return parts / parts.sum() if len(parts) else np.full(len(like), np.nan)
