@@ -1,4 +1,4 @@
-"""The command line: `rebalance report | backtest | trades | audit | sweep FILE`, `batch FILES`,
+"""The command line: `rebalance report | backtest | trades | risk | audit | sweep FILE`, `batch FILES`,
 `show | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`,
 `cluster | compile`.
 
@@ -189,6 +189,22 @@ def trades(
         listed = trades_now(portfolio, reports=reports)
     saved = "" if csv is None else f"\n{save_trades(listed, csv, reports)}"  # before anybody stops reading
     print_text(f"{listed!r}{saved}")
+
+
+@app.command()
+def risk(
+    file: File,
+    paths: Annotated[int, typer.Option(help="Simulated futures of a year, of each of three laws.")] = 2_000,
+    trust_code: TrustCode = False,
+    reports: Reports = None,
+) -> None:
+    """Write the risk sheet of today's holdings of FILE: exposures, losses, contributions, drift, a year from today."""
+    _trust(trust_code)
+    with _starting():
+        from backtests.commands.risk import make_risk
+
+    made = make_risk(file, reports, paths)
+    print_text(made.text)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backtests.commands.report import Made
+from backtests.commands.made import Made
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS
 from backtests.laboratory.study import study
 from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backtests.commands.report import Made, file_fact, run_for
+from backtests.commands.made import Made, file_fact, run_for
 from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, Run, staged, write_json
 from backtests.runs.formats import plain_json
 from backtests.runs.manifest import sign

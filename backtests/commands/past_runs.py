@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from backtests.commands.report import FULL, Made, make_backtest, make_report
+from backtests.commands.made import Made
+from backtests.commands.report import FULL, make_backtest, make_report
 from backtests.evaluation.metrics import METRICS
 from backtests.runs.differences import FigureDifference, RunDifferences, differing, run_differences
 from backtests.runs.folder import REPORTS, ROOT, SUMMARY, found_at
@@ -21,14 +22,14 @@ from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 
-KINDS = ("report", "backtest", "sweep", "laboratory", "notebook")
+KINDS = ("report", "backtest", "risk", "sweep", "laboratory", "notebook")
 ORDERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {  # keys of manifests, which are in the order of time
     "time": lambda manifest: 0,
     "portfolio": lambda manifest: manifest["portfolio"],
     "seconds": lambda manifest: -manifest["times"]["seconds"],
 }
 MOST = 20  # differences of figures that are shown
-SHEETS = ("tearsheet.html", "sweep.html", "laboratory.html")
+SHEETS = ("tearsheet.html", "risk.html", "sweep.html", "laboratory.html")
 
 
 # -- the list --------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from backtests.commands.made import Made, age_text, file_fact, run_for
 from backtests.commands.trades import TRADES
 from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, check_named, fit
 from backtests.comparison.comparison import FULL, Comparison, backtest_warnings, check_settings, settings_of
@@ -27,7 +28,6 @@ from backtests.runs.folder import (
     NUMBERS,
     REPORTS,
     RESULTS,
-    ROOT,
     SUMMARY,
     Run,
     check_whole,
@@ -46,14 +46,13 @@ from research.accounting import Hold, View, Why
 from research.allocation import Allocation
 from research.errors import ConfigError, DataError
 from research.files import write_whole, writing
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import load_portfolio
 from research.printable import printable
 from research.progress import bar
 from research.rules import Rule, Threshold
 from research.trading import TradeList, trade_list
 
 PROGRESS = ".progress"
-WEEKEND = 5  # days: older prices are not of the last session
 FILES = {
     COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
@@ -178,16 +177,6 @@ def reused_seeds(fitted: Mapping[str, Fitted]) -> dict[str, int]:
     return {name: f.training.reused for name, f in fitted.items() if f.training is not None and f.training.reused}
 
 
-def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run:
-    """The run of one kind on a portfolio's file, data and these settings."""
-    return Run(kind, Path(portfolio.file).stem, f"{portfolio.date:%Y-%m-%d}", settings, portfolio.market.fingerprint)
-
-
-def file_fact(portfolio: Portfolio) -> str:
-    """Where the portfolio file is, from the workbench's folder, for the manifest of a run that is made again."""
-    return Path(os.path.relpath(portfolio.file, ROOT)).as_posix()
-
-
 def run_name(run: str) -> str:
     """The name of the run whose folder is `run`."""
     return Path(run).name if run else ""
@@ -209,14 +198,6 @@ def results(backtests: Mapping[str, Backtest]) -> pd.DataFrame:
         weights = b.weights.add_prefix("weight_").reset_index(drop=True)
         parts.append(pd.concat([frame, weights, b.cash_weight.rename("weight_cash").reset_index(drop=True)], axis=1))
     return pd.concat(parts, ignore_index=True)
-
-
-@dataclass(frozen=True)
-class Made:
-    """A run that was made: where, and what the terminal shows of it."""
-
-    folder: Path
-    text: str
 
 
 @dataclass(frozen=True)
@@ -285,14 +266,10 @@ def made_report(asked: AskedReport, retrain: bool = False) -> Made:
         sign(folder, started)
         text = (folder / SUMMARY).read_text(encoding="utf-8")
         manifest = json.loads((folder / MANIFEST).read_bytes())
-    said = _reused_text(manifest["reused"]) + _age_text(date.fromisoformat(manifest["last_day"]), started.date())
+    said = _reused_text(manifest["reused"]) + age_text(
+        date.fromisoformat(manifest["last_day"]), started.date(), "the trades are those"
+    )
     return Made(final, f"{text}{said}\n{final}")
-
-
-def _age_text(last: date, today: date) -> str:
-    """A line where the prices of a report are older than a long weekend."""
-    days = (today - last).days
-    return f"\nPrices end on {last}, {days:,} days ago: the trades are those of that day.\n" if days > WEEKEND else ""
 
 
 def _reused_text(reused: Mapping[str, int]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from backtests.commands.report import Made
+from backtests.commands.made import Made
 from backtests.pages.sweep import sweep_html
 from backtests.runs.folder import MANIFEST, REPORTS, RESULTS, SUMMARY, Run, staged, write_json
 from backtests.runs.formats import plain_json

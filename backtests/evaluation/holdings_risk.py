@@ -5,7 +5,8 @@ ante: by the covariance of the last year, as rules estimate it. Losses at a leve
 weights of today would have returned on its days.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,13 +89,13 @@ class HoldingsRisk:
     def volatility(self) -> float:
         """Ex ante, fraction a year."""
         w = self.portfolio.weights
-        return float(np.sqrt(max(w @ self.covariance @ w, 0.0)))
+        return math.sqrt(max(float(w @ self.covariance @ w), 0.0))
 
     @property
     def tracking_error(self) -> float:
         """Ex ante, to the strategic target, fraction a year."""
         apart = self.portfolio.weights - self.portfolio.target
-        return float(np.sqrt(max(apart @ self.covariance @ apart, 0.0)))
+        return math.sqrt(max(float(apart @ self.covariance @ apart), 0.0))
 
     def exposures(self, groups: Sequence[str]) -> pd.DataFrame:
         """A row a group and one for cash: weight, target, gap, and shares of volatility and of tracking error.
@@ -188,9 +189,9 @@ def _euler(name: str, weights: Array, covariance: Array, undefined: dict[str, st
         return np.zeros(0)
 
 
-def _or_nan(name: str, figure: "object", undefined: dict[str, str]) -> float:
+def _or_nan(name: str, figure: Callable[[], float], undefined: dict[str, str]) -> float:
     try:
-        return float(figure())  # type: ignore[operator]
+        return figure()
     except DataError as error:
         undefined[name] = str(error)
         return float("nan")

@@ -15,6 +15,7 @@ import pandas as pd
 from research.arrays import Array
 from research.errors import DataError
 from research.market import Market
+from research.risk.garch_fit import fit_garch
 from research.risk.resampling import StationaryBootstrap, common_rows
 from research.risk.two_regimes import TwoRegimes, fit_two_regimes
 
@@ -159,35 +160,21 @@ def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
 
 
 def fit_filtered(log_returns: Array, assets: tuple[str, ...]) -> FilteredFuture:
-    """Filtered historical simulation with a GARCH(1,1) of each line, by maximum likelihood (arch).
+    """Filtered historical simulation with a GARCH(1,1) of each line, by maximum likelihood.
 
     log_returns : (T, n) of each day.
     assets      : n names.
-    Raises      : DataError for a line that does not vary, and where the likelihood has no maximum.
+    Raises      : DataError as `fit_garch` does.
     """
-    from arch.univariate import GARCH, ConstantMean, Normal
-
-    found, shocks, following = [], np.empty_like(log_returns), []
-    for i, asset in enumerate(assets):
-        series = log_returns[:, i]
-        scale = float(series.std())
-        if not scale > 0.0:
-            raise DataError(f"{asset} does not vary over {len(series)} days: no GARCH can be fitted to it.")
-        model = ConstantMean(series / scale, volatility=GARCH(1, 0, 1), distribution=Normal(), rescale=False)
-        fit = model.fit(disp="off", show_warning=False)
-        mean, omega, alpha, beta = (float(value) for value in np.asarray(fit.params))
-        if fit.convergence_flag != 0:
-            raise DataError(
-                f"the GARCH(1,1) of {asset} has no maximum of its likelihood over {len(series)} days: no filtered "
-                "historical simulation. Leave the line out, or take more history."
-            )
-        shock, volatility = series - scale * mean, scale * np.asarray(fit.conditional_volatility)
-        shocks[:, i] = shock / volatility
-        found.append((scale * mean, scale**2 * omega, alpha, beta))
-        following.append(scale**2 * omega + alpha * shock[-1] ** 2 + beta * volatility[-1] ** 2)
+    mean = log_returns.mean(axis=0)
+    apart = log_returns - mean
+    fits = [fit_garch(np.ascontiguousarray(apart[:, i]), asset) for i, asset in enumerate(assets)]
+    shocks = apart / np.sqrt(np.column_stack([fit.variance for fit in fits]))
     shocks = (shocks - shocks.mean(axis=0)) / shocks.std(axis=0)
-    mean, omega, alpha, beta = np.array(found).T
-    return FilteredFuture(log_returns.mean(axis=0), omega, alpha, beta, np.array(following), shocks)
+    omega, alpha, beta, following = (
+        np.array([getattr(fit, name) for fit in fits]) for name in ("omega", "alpha", "beta", "following")
+    )
+    return FilteredFuture(mean, omega, alpha, beta, following, shocks)
 
 
 def _stream(seed: int, block: int, law: int) -> np.random.Generator:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from commanded import FILE, rebalance
 
-from backtests.commands.report import run_for
+from backtests.commands.made import run_for
 from backtests.comparison.comparison import FULL, settings_of
 from backtests.runs.folder import MANIFEST, write_json
 from backtests.runs.formats import plain_json
