@@ -142,12 +142,12 @@ def _missing(portfolio: Portfolio) -> str:
     if portfolio.market.volumes is None:
         return (
             f"market {portfolio.market.name!r} has no volumes, by which impact is estimated: take a market that has "
-            "them, or give their file as `volumes` under `market`; then give `impact: 1.0` under the costs of each "
-            "asset class."
+            "them, or give their file as “volumes” under “market”; then give “impact: 1.0” under the costs "
+            "of each asset class."
         )
     if portfolio.costs.impact is None:
         return (
-            f"{portfolio.file} charges no market impact: give `impact: 1.0`, its coefficient, under the costs of each "
-            "asset class."
+            "the portfolio's file charges no market impact: give “impact: 1.0”, its coefficient, under the costs of "
+            "each asset class that has volumes."
         )
     return ""

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.engine.kept import bands_of
 from backtests.engine.result import Backtest
+from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import Measured
 from research.arrays import Array, Mask
-from research.rules.protocol import compiled_rule
 from research.tolerances import TRIGGER
 
 CASH = "cash"  # the name of its row
@@ -52,7 +51,6 @@ def policy_statement(backtest: Backtest, benchmark: Benchmark) -> PolicyStatemen
     outside, weights = measured.outside, measured.weights
     target = benchmark.strategic.rows[benchmark.strategic.row[backtest.first + 1 :]]
     gaps = np.where(market.listed[backtest.first + 1 :], weights - target, 0.0)
-    past = _past_band(backtest, weights)
     classes = np.array([str(name) for name in market.instruments["asset_class"]], dtype=object)
     lines = _gaps(dates, gaps, market.listed[backtest.first + 1 :])
     table = pd.DataFrame(
@@ -65,7 +63,7 @@ def policy_statement(backtest: Backtest, benchmark: Benchmark) -> PolicyStatemen
             "days_outside": outside.sum(axis=0),
             "longest_outside": [longest_run(outside[:, i]) for i in range(outside.shape[1])],
             **lines,
-            "past_band": np.full(len(classes), np.nan) if past is None else past.sum(axis=0).astype(float),
+            "past_band": _past_band(backtest, weights),
         }
     )
     cash_target = 1.0 - target.sum(axis=1)
@@ -104,19 +102,12 @@ def _gaps(dates: pd.DatetimeIndex, gaps: Array, listed: Mask | None = None) -> d
     }
 
 
-def _past_band(backtest: Backtest, weights: Array) -> Mask | None:
-    """(D, n) days past the policy's own band; None for one that never looks, or has no band, or none with a width."""
-    rule = compiled_rule(backtest.policy)
-    if rule is None or not rule.has_plain_bands:
-        return None
-    bands = bands_of(rule, backtest.market, backtest.targets, backtest.first, backtest.costs)
-    row = bands.row[backtest.first + 1 :]
-    lower, upper = bands.trigger_lower[row], bands.trigger_upper[row]
-    if not bands.asked.any() or (upper - lower <= TRIGGER).all():
-        return None
-    listed = backtest.market.listed[backtest.first + 1 :]
-    found: Mask = listed & ((weights < lower - TRIGGER) | (weights > upper + TRIGGER))
-    return found
+def _past_band(backtest: Backtest, weights: Array) -> Array:
+    """(n,) days on which each listed line is past the policy's own band; NaN where it has none."""
+    rows = np.arange(backtest.first + 1, len(backtest.market.dates))
+    lower, upper = bands_in_force(backtest, rows)
+    past = backtest.market.listed[rows] & ((weights < lower - TRIGGER) | (weights > upper + TRIGGER))
+    return np.where(np.isnan(lower).all(axis=0), np.nan, past.sum(axis=0))
 
 
 def longest_run(found: NDArray[np.bool_]) -> int:

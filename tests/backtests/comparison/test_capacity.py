@@ -99,7 +99,7 @@ def test_what_is_missing_is_said_with_no_number() -> None:
     none = found_for(desk(impact=False))
     assert none.nav is None
     assert none.table.empty
-    assert "give `impact: 1.0`" in none.reason
+    assert "charges no market impact: give “impact: 1.0”" in none.reason
     without = desk()
     none = found_for(replace(without, market=replace(without.market, volumes=None), costs=Costs.bps(2)))
     assert "has no volumes" in none.reason
