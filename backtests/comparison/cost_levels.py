@@ -12,7 +12,7 @@ from backtests.comparison.candidates import backtest_candidate
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, losses
 from research.accounting import Costs
-from research.errors import PolicyError
+from research.errors import ConfigError, DataError, PolicyError
 from research.portfolio import Portfolio
 from research.risk import growth
 from research.rules import Rule
@@ -182,10 +182,10 @@ def _figures(play: Replay, name: str, bps: float, benchmark: Benchmark) -> tuple
     """J, bp a year, and annual growth, fraction; NaN for a policy that cannot pay these costs."""
     try:
         played = play(name, bps)
-    except PolicyError:
+        days = float((played.dates[-1] - played.dates[0]).days)
+        return _loss(played, benchmark), growth(played.growth_path, days)
+    except (ConfigError, DataError, PolicyError):
         return float("nan"), float("nan")
-    days = float((played.dates[-1] - played.dates[0]).days)
-    return _loss(played, benchmark), growth(played.growth_path, days)
 
 
 def _loss(played: Backtest, benchmark: Benchmark) -> float:

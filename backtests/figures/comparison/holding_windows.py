@@ -64,7 +64,7 @@ def _alt(windows: HoldingWindows, shown: str, other: str) -> str:
 
 
 def _draw(f: Format, windows: HoldingWindows) -> Canvas:
-    whole, most = windows.difference, float(np.nanmax(np.abs(windows.difference))) or 1.0
+    whole, most = windows.difference, float(np.nanmax(np.abs(windows.difference))) or 1.0 / BP
     step = next((s for s in (1, 3) if len(whole) / s * NARROWEST <= f.width - 48.0), 12)
     values, starts = whole[::step].T, windows.starts[::step]
     following = [str(date.year + (date.month == 12)) for date in starts]  # a year begins at the last close before it
