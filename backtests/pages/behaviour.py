@@ -15,6 +15,7 @@ from backtests.figures.comparison.holding_windows import BP, holding_windows_pic
 from backtests.figures.styles import LineStyle
 from backtests.pages.parts import Beside, Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
+from backtests.pages.terms import term_of
 from backtests.wording import counted, listed, number, percent
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _lines_table(found: Behaviour) -> Block:
         )
     used = [k for k, head in enumerate(heads) if k == 0 or any(row[k] != "–" for row in rows)]
     shown = [[row[k] for k in used] for row in rows]
-    return table(LINES_CAPTION.format(days=first.days), [heads[k] for k in used], shown)
+    return _linked(table(LINES_CAPTION.format(days=first.days), [heads[k] for k in used], shown), "days outside")
 
 
 def _range(lower: float, upper: float) -> str:
@@ -186,7 +187,15 @@ def _statements_table(
         ("mean gap", "points, over assets"),
     ]
     caption = "Days outside permitted ranges, and gaps to the strategic target, after booking"
-    return table(caption, heads, rows, texts=[5], styles=styles, chosen=chosen)
+    return _linked(table(caption, heads, rows, texts=[5], styles=styles, chosen=chosen), "outside")
+
+
+def _linked(made: Block, words: str) -> Block:
+    """The table with links to what days outside are, from the heads that have these words."""
+    for head in made["heads"]:
+        if words in (head["words"], head["unit"]):
+            head["term"] = term_of("days_outside")
+    return made
 
 
 # -- starts and lengths ----------------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ class HeatMap:
             ringed=[(column, row) for row, column in self.ringed],
             hues=None if self.hues is None else list(zip(*self.hues, strict=True)),
             turned=not self.turned,
+            marked=(),
         )
         return other if other.numbers and not self.numbers and len(other.down) <= TALL else self
 
