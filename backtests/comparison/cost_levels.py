@@ -16,13 +16,14 @@ from research.errors import ConfigError, DataError, PolicyError
 from research.portfolio import Portfolio
 from research.risk import growth
 from research.rules import Rule
-from research.rules.protocol import compiled_rule, held_by
+from research.rules.protocol import FAMILIES, compiled_rule, held_by, traits
 
 LEVELS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0)  # bp of notional a side
 FEWER = (0.0, 5.0, 20.0, 50.0)  # of a policy that decides day by day in Python: a replay takes 100 times as long
 NEAR = 1e-4  # bp of notional a side: how near the root is found
 EQUAL = 1e-3  # bp a year: what J may differ by at a break-even; where it differs by more, it jumps there
 BPS = 1e-4
+OWN = FAMILIES[-1]  # the family of a class of the user's own
 
 Replay = Callable[[str, float], Backtest]  # a policy by its name, at a level of costs
 
@@ -58,6 +59,8 @@ class CostLevels:
     reference   : its name.
     searched    : the policies for which they were looked for.
     by_day      : those that decide day by day, and were played at `FEWER` levels.
+    left_out    : those of a class of the user's own that decide day by day, and were not played: one replay of them may
+                  take as long as all others.
     """
 
     table: pd.DataFrame
@@ -65,6 +68,7 @@ class CostLevels:
     reference: str
     searched: tuple[str, ...]
     by_day: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     def wide(self, metric: str) -> pd.DataFrame:
         """A row a policy, a column a level, of "loss" or "growth"."""
@@ -109,7 +113,7 @@ def cost_levels(
     reference: str,
     recommended: str | None,
 ) -> CostLevels:
-    """Play every policy at each of `LEVELS`, and find where it and the reference change places by J.
+    """Play policies at each of `LEVELS`, and find where each and the reference change places by J.
 
     portfolio   : whose market, test and other costs are taken.
     benchmark   : of J.
@@ -118,25 +122,29 @@ def cost_levels(
     reference   : name of the one with which the others are compared.
     recommended : name of the recommended one, or None.
 
-    Between two levels at which the order differs the root is found by replays (Brent, 1973). Of policies that decide
-    day by day in Python only the recommended one is searched; of none that holds another target than the reference,
-    whose J measures the distance of the targets.
+    Policies of a user's own class that decide day by day are left out, but the reference and the recommended one.
+    Between two levels at which the order differs the root is found by replays (Brent, 1973): for the recommended policy,
+    and for those that are played compiled, as the reference is, and hold its target. The J of another target measures
+    the distance of the targets.
     """
     play = replayed(portfolio, policies, backtests)
     lots = portfolio.execution.sizing != "fractional"  # then the engine plays every policy day by day
-    by_day = tuple(name for name, policy in policies.items() if lots or compiled_rule(policy) is None)
+    own_class = [n for n, p in policies.items() if compiled_rule(p) is None and traits(p).family == OWN]
+    left_out = tuple(name for name in own_class if name not in (reference, recommended))
+    by_day = tuple(n for n, p in policies.items() if (lots or compiled_rule(p) is None) and n not in left_out)
     rows, known = [], dict[tuple[str, float], float]()
-    for name in policies:
+    for name in (name for name in policies if name not in left_out):
         for bps in FEWER if name in by_day else LEVELS:
             found = _figures(play, name, bps, benchmark)
             rows.append({"policy": name, "cost_bps": bps, "loss": found[0], "growth": found[1]})
             known[name, bps] = found[0]
     own = held_by(policies[reference], portfolio.strategic)
+    compiled = {*policies} - {reference, *by_day, *left_out}
     searched = tuple(
         name
         for name, policy in policies.items()
         if name == recommended != reference
-        or (name != reference and name not in by_day and held_by(policy, portfolio.strategic) == own)
+        or (reference not in by_day and name in compiled and held_by(policy, portfolio.strategic) == own)
     )
     levels = {name: FEWER if {name, reference} & {*by_day} else LEVELS for name in searched}
 
@@ -151,7 +159,7 @@ def cost_levels(
             difference(name),
         )
     ]  # fmt: skip
-    return CostLevels(pd.DataFrame(rows), tuple(roots), reference, searched, by_day)
+    return CostLevels(pd.DataFrame(rows), tuple(roots), reference, searched, by_day, left_out)
 
 
 def break_evens(

@@ -254,6 +254,8 @@ def _notes(found: Behaviour) -> list[str]:
     if costs.by_day:
         few = listed([f"{level:g}" for level in FEWER])
         words += f" Policies that decide day by day ({listed(costs.by_day)}) are played at {few} bp only."
+    if costs.left_out:
+        words += f" Classes of your own that decide day by day ({listed(costs.left_out)}) are not played again."
     notes = [words]
     if found.windows is None:
         notes.append(f"There is no second policy beside {found.shown}: starts and lengths are not compared.")
