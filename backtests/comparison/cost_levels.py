@@ -123,9 +123,9 @@ def cost_levels(
     recommended : name of the recommended one, or None.
 
     Policies of a user's own class that decide day by day are left out, but the reference and the recommended one.
-    Between two levels at which the order differs the root is found by replays (Brent, 1973): for the recommended policy,
-    and for those that are played compiled, as the reference is, and hold its target. The J of another target measures
-    the distance of the targets.
+    Between two levels at which the order differs the root is found by replays (Brent, 1973): for the recommended
+    policy, and for those that are played compiled, as the reference is, and hold its target. The J of another target
+    measures the distance of the targets.
     """
     play = replayed(portfolio, policies, backtests)
     lots = portfolio.execution.sizing != "fractional"  # then the engine plays every policy day by day
