@@ -8,6 +8,7 @@ from typing import overload
 import pandas as pd
 
 from backtests.comparison.axes import TwoAxes, recommend_with_target, two_axes
+from backtests.comparison.behaviour import Behaviour, behaviour_of
 from backtests.comparison.candidates import (
     Fitted,
     Progress,
@@ -145,6 +146,18 @@ class Comparison(PairedBacktests):
         names = dict.fromkeys((self.recommendation.policy, self.reference, self.portfolio.policy, *never))
         policies = {name: self.fitted[name].policy for name in names if name is not None and name in self.fitted}
         return from_today_or_why_not(self.portfolio, policies, paths=self.evidence.resampling.reps)
+
+    @cached_property
+    def behaviour(self) -> Behaviour:
+        """How the policies behave: limits, start and length of the holding, costs, round trips and wealth."""
+        return behaviour_of(
+            self.portfolio,
+            self.benchmark,
+            self.fitted,
+            self.backtests,
+            self.reference,
+            self.recommendation.policy,
+        )
 
     @cached_property
     def look_ahead(self) -> str:
