@@ -36,11 +36,9 @@ ESTIMATING, DAILY = 200, 50  # paths of a policy that estimates on each path, an
 MOST_PATHS = 1_000_000
 LIMITS = (0.10, 0.20)  # drawdowns whose breach is counted
 LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)  # of the fan: bands of 90, 80 and 50 % round the median
-RECOMMENDED = "stationary bootstrap"
 REASON = (
-    "it assumes least: days that happened, with all lines together and in blocks that keep spells of volatility, and "
-    "no parameter is estimated. Over a month, look at filtered historical simulation beside it, which starts from the "
-    "volatility of today."
+    "it assumes least: days that happened, all lines together, in blocks that keep spells of volatility, and nothing "
+    "is estimated. Over a month see filtered historical beside it, which starts from the volatility of today."
 )
 FIGURES = {  # name: what it is, its unit
     "loss_month": ("probability of a loss within 30 days", "probability"),

@@ -36,14 +36,14 @@ def from_today_parts(comparison: "Comparison") -> list[Part]:
 
 def future_parts(found: FromToday, style: LineStyle) -> list[Part]:
     """The same of any holdings.  style : line style of the policy shown."""
-    more = [_policies_table(found)] if len(found.policies) > 1 else []
+    first, *more = _notes(found)
+    others = [_policies_table(found)] if len(found.policies) > 1 else []
     return [
         Words(_intro(found), "intro"),
         fan_picture(found, style),
         _laws_table(found),
-        *more,
-        *map(Words, _notes(found)),
-        Folded("Every policy under every law", [_whole_table(found)]),
+        Words(first),
+        Folded("Policies, laws and how they are simulated", [*others, *map(Words, more), _whole_table(found)]),
     ]
 
 
@@ -88,19 +88,19 @@ def _intro(found: FromToday) -> str:
     return (
         f"{found.shown.policy}, from the holdings of {first} ({number(found.nav, 0)} {found.basis}), loses within a "
         f"year with a probability of {percent(loss.value)}; in one future of twenty the year returns "
-        f"{percent(low.value, signed=True)} or less. Futures are played by the accounting of the backtests, on the "
-        "sessions that the exchange has from that close on; calendar rules know them."
+        f"{percent(low.value, signed=True)} or less."
     )
 
 
 def _notes(found: FromToday) -> list[str]:
     days = f"{found.sample[0]:%Y-%m-%d} to {found.sample[1]:%Y-%m-%d}"
     notes = [
-        f"Recommended is the {found.laws[0]}: {REASON} The columns differ by the law alone; that difference is the "
-        "risk of the model, and is no part of the standard errors.",
-        f"The laws are fitted to {days}, the days on which all lines have returns, and go on with their mean: the "
-        f"strategic target grew by {percent(found.drift)} a year (log return). Means of so few years are hardly known, "
-        "and probabilities of a loss within a year depend on them; percentiles within 30 days hardly do.",
+        f"Recommended is the {found.laws[0]}: {REASON} The columns differ by the law alone: that is the risk of the "
+        f"model, and no part of the standard errors. All laws go on with the mean of {days}, in which the strategic "
+        f"target grew by {percent(found.drift)} a year (log return): so few years hardly determine it, and "
+        "probabilities of a loss within a year depend on it.",
+        f"The laws are fitted to {days}, the days on which all lines have returns. Futures are played by the "
+        "accounting of the backtests, on the sessions that the exchange has; calendar rules know them.",
     ]
     for policy, check in found.checks.items():
         (turned, standing), (paid, pays) = check.turnover, check.cost

@@ -85,13 +85,15 @@ class FilteredFuture:
     """Filtered historical simulation: past shocks in units of their volatility then, at the volatilities to come.
 
     All lines take the shocks of the same past day, so that they stay together; days are drawn independently, and each
-    line's variance goes on by its own GARCH(1,1) from that of the first day to come.
+    line's variance goes on by its own GARCH(1,1) from that of the first day to come, and never past the largest of the
+    past: shocks that are no normals would else drive some paths to variances without bound, and means with them.
 
     mean      : (n,) of a day's log return.
     omega     : (n,) constant of the variance of a day.
     alpha     : (n,) weight of yesterday's squared shock.
     beta      : (n,) weight of yesterday's variance.
     variance  : (n,) of the first day to come.
+    largest   : (n,) of any day of the past or of the first to come.
     shocks    : (T, n) past shocks over their volatility, with mean 0 and variance 1.
     Source    : Barone-Adesi, Giannopoulos and Vosper (1999), VaR without correlations for portfolios of derivative
                 securities, Journal of Futures Markets 19.
@@ -102,6 +104,7 @@ class FilteredFuture:
     alpha: Array
     beta: Array
     variance: Array
+    largest: Array
     shocks: Array
     name: str = field(default="filtered historical", init=False)
 
@@ -113,7 +116,7 @@ class FilteredFuture:
         for t in range(days):
             shock = np.sqrt(variance) * self.shocks[rows[t]]
             log[:, t] = self.mean + shock
-            variance = self.omega + self.alpha * shock * shock + self.beta * variance
+            variance = np.minimum(self.omega + self.alpha * shock * shock + self.beta * variance, self.largest)
         return np.exp(log, out=log)
 
 
@@ -169,12 +172,14 @@ def fit_filtered(log_returns: Array, assets: tuple[str, ...]) -> FilteredFuture:
     mean = log_returns.mean(axis=0)
     apart = log_returns - mean
     fits = [fit_garch(np.ascontiguousarray(apart[:, i]), asset) for i, asset in enumerate(assets)]
-    shocks = apart / np.sqrt(np.column_stack([fit.variance for fit in fits]))
+    variances = np.column_stack([fit.variance for fit in fits])
+    shocks = apart / np.sqrt(variances)
     shocks = (shocks - shocks.mean(axis=0)) / shocks.std(axis=0)
     omega, alpha, beta, following = (
         np.array([getattr(fit, name) for fit in fits]) for name in ("omega", "alpha", "beta", "following")
     )
-    return FilteredFuture(mean, omega, alpha, beta, following, shocks)
+    largest = np.maximum(variances.max(axis=0), following)
+    return FilteredFuture(mean, omega, alpha, beta, following, largest, shocks)
 
 
 def _stream(seed: int, block: int, law: int) -> np.random.Generator:
