@@ -262,11 +262,11 @@ def _before_test(episode: Episode, span: Span, portfolio: Portfolio, rules: Mapp
 def _not_before(rule: Policy, market: Market, row: int) -> str:
     """Why a policy is not played from a row before the test, or ""."""
     if (seen := fitted_until(rule)) is not None:
-        return f"was fitted on days up to {seen:%Y-%m-%d}, and so has seen this episode"
+        return f"fitted on days up to {seen:%Y-%m-%d}, which contain the episode"
     window = max(traits(rule).window, getattr(held_by(rule), "window", 0))
     late = traits(rule).window > 0 and known_from(market, traits(rule).window) > row
     if window > row or late:
-        return f"needs {window} returns before the episode"
+        return f"{window} returns before the episode are needed"
     return ""
 
 

@@ -5,7 +5,7 @@ The house's stand in `data/stress.yaml`. A portfolio file may name another file,
     stress:
       file: our_stress.yaml
       episodes: {Taper tantrum 2013: {first: 2013-05-22, last: 2013-06-24, source: closes of TLT}}
-      shocks: {Long bonds -10 %: {TLT: -0.10}}
+      shocks: {Long bonds fall 10 %: {TLT: -0.10}}
 """
 
 from collections.abc import Mapping

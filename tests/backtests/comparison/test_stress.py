@@ -73,10 +73,10 @@ def test_an_episode_before_the_test_is_a_backtest_of_its_days_alone(found: Stres
 
 
 def test_what_was_fitted_on_an_episode_or_lacks_its_window_is_left_out_with_the_reason(found: StressTests) -> None:
-    one = next(e for e in found.episodes if e.episode.name == "Financial crisis 2007-09")
+    one = next(e for e in found.episodes if e.episode.name == "Crisis of 2007-09")
     assert set(one.figures) == {"never", "quarterly", "threshold"}
-    assert one.left_out["tuned"] == "was fitted on days up to 2014-12-31, and so has seen this episode"
-    assert one.left_out["closed_form"] == one.left_out["hrp_monthly"] == "needs 252 returns before the episode"
+    assert one.left_out["tuned"] == "fitted on days up to 2014-12-31, which contain the episode"
+    assert one.left_out["closed_form"] == one.left_out["hrp_monthly"] == "252 returns before the episode are needed"
 
 
 def test_episodes_outside_the_data_are_left_out_and_said(found: StressTests) -> None:
@@ -137,7 +137,7 @@ def test_a_rule_that_never_trades_does_not_after_a_shock(found: StressTests) -> 
 
 
 def test_a_threshold_trades_when_the_shock_takes_a_line_past_its_band(found: StressTests) -> None:
-    falls = next(s for s in found.shocks if s.moved.name == "US equities -20 %").policies["threshold"]
+    falls = next(s for s in found.shocks if s.moved.name == "US equities fall 20 %").policies["threshold"]
     assert falls.sessions == 1  # decided at the close of the shock, booked a session later
     assert abs(falls.gap) > 0.02
     assert "past the 2.00 allowed" in falls.reason

@@ -25,7 +25,7 @@ def test_a_file_without_stress_has_the_house_ones(write: Any) -> None:
 
 def test_its_own_come_with_the_house_ones_and_replace_those_of_the_same_name(write: Any) -> None:
     own = f"stress:\n  episodes:\n    {TAPER}\n    Late 2018: {{first: 2018-10-01, last: 2018-12-24}}\n"
-    own += "  shocks: {Bonds -5 %: {AGG: -0.06}}\n"
+    own += "  shocks: {Bonds fall 5 %: {AGG: -0.06}}\n"
     got = load_portfolio(write(BEFORE, own + BEFORE))
     episodes = {one.name: one for one in got.stress.episodes}
     assert episodes["Taper"].first == pd.Timestamp("2013-05-22")
@@ -33,7 +33,7 @@ def test_its_own_come_with_the_house_ones_and_replace_those_of_the_same_name(wri
     assert episodes["Late 2018"].first == pd.Timestamp("2018-10-01")
     assert len(episodes) == len(load_portfolio(write()).stress.episodes) + 1
     assert list(episodes) == sorted(episodes, key=lambda name: episodes[name].first)
-    assert {one.name: dict(one.moves) for one in got.stress.shocks}["Bonds -5 %"] == {"AGG": -0.06}
+    assert {one.name: dict(one.moves) for one in got.stress.shocks}["Bonds fall 5 %"] == {"AGG": -0.06}
 
 
 def test_another_file_takes_the_place_of_the_house_and_settings_give_it_again(write: Any, tmp_path: Any) -> None:
