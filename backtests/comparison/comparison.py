@@ -177,7 +177,7 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def stress(self) -> StressTests:
-        """What the policies did in episodes of stress, and would do after shocks, with dear trading, and so on."""
+        """What the policies did in episodes of stress, and would do after shocks and at higher costs."""
         shown = self.recommendation.policy or self.reference
         return stress_tests(self.portfolio, self.benchmark, self.fitted, self.backtests, shown)
 

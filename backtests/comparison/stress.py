@@ -1,11 +1,12 @@
-"""Stress tests of the policies of a comparison: episodes of the past, shocks from today, dear trading.
+"""Stress tests of the policies of a comparison: episodes, shocks from today, higher costs.
 
     tests = stress_tests(portfolio, benchmark, fitted, backtests, policy)
 
 Every figure of a policy comes from a backtest of it, played by the engine on a market and at costs that are changed:
 
-- an episode inside the test is read from the backtest of the test; one before it is played by the rules that were not
-  fitted, from their target at its first close. A tuned or learned policy has seen those days, and is left out;
+- an episode inside the test is read from the backtest of the test; for one before it, the rules that were not fitted
+  are backtested on its days, from their target at its first close. A tuned or learned policy has seen those days, and
+  is left out;
 - a shock is the session after the last close. The policy goes on from its last trade and is asked at that session and
   at those after it, on which prices stay where the shock left them; a trade that it decided at the last close is booked
   at the prices of the shock;
@@ -41,6 +42,7 @@ from research.rules.protocol import compiled_rule, fitted_until, held_by, short_
 MONTH = 21  # sessions after a shock, prices unchanged, on which trades are counted
 COSTS_TIMES, VOLUME_OVER = 5.0, 5.0  # of the shock to liquidity
 CASH = "cash"
+REFUSALS = (ConfigError, DataError, PolicyError)  # of a backtest
 P = TypeVar("P", bound=Policy)
 
 
@@ -51,7 +53,7 @@ class EpisodeResult:
     episode  : its name, days and source.
     first    : the close on which its first return is earned.
     last     : its last close.
-    when     : "test", or "before" for an episode that was played before the test.
+    when     : "test", or "before" for an episode before the test, with backtests of its own.
     whole    : is the whole of it covered?
     target   : return of the strategic target in it, rebalanced daily at no cost, fraction.
     figures  : by policy.
@@ -97,15 +99,21 @@ class AfterShock:
 
 @dataclass(frozen=True, eq=False)
 class ShockResult:
-    """One shock: the returns of the lines, and its effect on every policy, by name."""
+    """One shock.
+
+    moved    : the returns of the lines.
+    policies : its effect on each policy, by name.
+    left_out : by policy, why it has none.
+    """
 
     moved: Moved
     policies: Mapping[str, AfterShock]
+    left_out: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Liquidity:
-    """One policy on the days of the test, as costs are and with dear trading; bp of NAV a year.
+    """One policy on the days of the test, as costs are and with higher ones; bp of NAV a year.
 
     cost, loss              : trading and holding cost, and J.
     stressed_cost, stressed_loss : the same after the shock.
@@ -128,7 +136,7 @@ class StressTests:
     breakdown   : risk of the last weights of `policy` with correlations moved toward one.
     policy      : whose weights these are: the recommended one, or the reference.
     window      : returns of the covariance of shocks and correlations.
-    left_out    : sentences: which episodes and shocks are left out, and why.
+    left_out    : sentences: which episodes, shocks and policies are left out, and why.
     """
 
     episodes: tuple[EpisodeResult, ...]
@@ -164,15 +172,21 @@ def stress_tests(
         risk = breakdown(portfolio, backtests[policy], window)
     except (ConfigError, DataError) as error:
         shocks, not_moved, risk = [], [f"Shocks and correlations: {error}"], []
+    charged, dearer = {}, []
+    for name, rule in rules.items():
+        try:
+            charged[name] = liquidity(portfolio, benchmark, rule, backtests[name])
+        except REFUSALS as error:
+            dearer.append(f"Higher costs of {name}: {error}")
     return StressTests(
         tuple(episodes),
         tuple(shocks),
-        {name: liquidity(portfolio, benchmark, rules[name], backtests[name]) for name in rules},
+        charged,
         by_volume(portfolio),
         tuple(risk),
         policy,
         window,
-        (*missing, *not_moved),
+        (*missing, *not_moved, *dearer),
     )
 
 
@@ -205,7 +219,7 @@ def episode_results(
             continue
         try:
             found.append(_before_test(episode, span, portfolio, rules))
-        except (ConfigError, DataError, PolicyError) as error:
+        except REFUSALS as error:
             left_out.append(f"{episode.name}: {error}")
     return found, left_out
 
@@ -251,7 +265,7 @@ def _before_test(episode: Episode, span: Span, portfolio: Portfolio, rules: Mapp
             try:
                 played = backtest_candidate(then, rule, name, paths)
                 figures[name] = episode_figures(played, 0, span.last - span.base)
-            except (ConfigError, DataError, PolicyError) as error:
+            except REFUSALS as error:
                 why = str(error)
         if why:
             left_out[name] = why
@@ -260,7 +274,7 @@ def _before_test(episode: Episode, span: Span, portfolio: Portfolio, rules: Mapp
 
 
 def _not_before(rule: Policy, market: Market, row: int) -> str:
-    """Why a policy is not played from a row before the test, or ""."""
+    """Why a policy has no backtest from a row before the test, or ""."""
     if (seen := fitted_until(rule)) is not None:
         return f"fitted on days up to {seen:%Y-%m-%d}, which contain the episode"
     window = max(traits(rule).window, getattr(held_by(rule), "window", 0))
@@ -331,15 +345,13 @@ def shock_results(
         moved = propagated(shock, market.assets, market.asset_class, covariance, known)
         after = market_after(market, moved.returns, 1 + MONTH, portfolio.periods_per_year)
         costs = longer_costs(portfolio.costs, 1 + MONTH)
-        found.append(
-            ShockResult(
-                moved,
-                {
-                    name: _after_shock(portfolio, after, costs, rules[name], played, moved)
-                    for name, played in backtests.items()
-                },
-            )
-        )
+        effects, refused = {}, {}
+        for name, played in backtests.items():
+            try:
+                effects[name] = _after_shock(portfolio, after, costs, rules[name], played, moved)
+            except REFUSALS as error:
+                refused[name] = str(error)
+        found.append(ShockResult(moved, effects, refused))
     return found, left_out
 
 
@@ -414,7 +426,7 @@ def by_volume(portfolio: Portfolio) -> bool:
     )
 
 
-def dear(portfolio: Portfolio) -> Portfolio:
+def with_higher_costs(portfolio: Portfolio) -> Portfolio:
     """The portfolio with `COSTS_TIMES` its costs of trading and a `VOLUME_OVER`th of the volumes of its market."""
     market = portfolio.market
     if by_volume(portfolio):
@@ -424,7 +436,7 @@ def dear(portfolio: Portfolio) -> Portfolio:
 
 
 def liquidity(portfolio: Portfolio, benchmark: Benchmark, rule: Policy, played: Backtest) -> Liquidity:
-    """One policy with dear trading, on the days of the test, deciding as if costs had not changed.
+    """One policy with higher costs, on the days of the test, deciding as if costs had not changed.
 
     portfolio : as it is.
     benchmark : by which J is measured.
@@ -432,14 +444,14 @@ def liquidity(portfolio: Portfolio, benchmark: Benchmark, rule: Policy, played: 
     played    : its backtest in the test.
     """
     paths: dict[Allocation, TargetPath] = {held_by(rule, portfolio.strategic): played.targets}
-    stressed = backtest_candidate(dear(portfolio), deciding_at(rule, portfolio.costs), played.name, paths)
+    stressed = backtest_candidate(with_higher_costs(portfolio), deciding_at(rule, portfolio.costs), played.name, paths)
     return Liquidity(
         *(float(daily.mean()) for one in (played, stressed) for daily in (daily_costs(one), losses(one, benchmark)))
     )
 
 
 def deciding_at(rule: P, costs: Costs) -> P:
-    """The same policy, which sees these costs whatever it is charged: its decisions do not react to dear trading."""
+    """The same policy, which sees these costs whatever it is charged: its decisions do not react to higher costs."""
     kind: Any = type(rule)
 
     def decide(self: Any, view: View) -> Any:

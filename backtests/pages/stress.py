@@ -1,4 +1,4 @@
-"""The section of a sheet on stress: episodes of the past, shocks from today, dear trading, correlations toward one."""
+"""The section of a sheet on stress: episodes, shocks from today, higher costs, correlations toward one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -20,14 +20,15 @@ from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
 from backtests.wording import counted, listed, number, percent
 from research.risk.measures import BPS
+from research.risk.shocks import LEAST_RETURN, Moved
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
 
 INTRO = (
-    "Named episodes of the past, hypothetical shocks after the last close, dearer trading, and correlations that move "
-    "toward one. Episodes describe single stretches of days; shocks and correlations are assumptions, worked out with "
-    "the covariance of recent returns. None of these figures is a forecast."
+    "Named episodes of the past, hypothetical shocks after the last close, higher trading costs, and correlations that "
+    "move toward one. Episodes describe single stretches of days; shocks and correlations are assumptions, worked out "
+    "with the covariance of recent returns. None of these figures is a forecast."
 )
 TARGET = "strategic target, costless"
 EPISODE_FIGURES: tuple[tuple[str, str, Callable[[EpisodeFigures], str]], ...] = (  # what is folded, and its cells
@@ -151,7 +152,7 @@ def _covered(one: EpisodeResult) -> str:
 
 
 def _episode_notes(episodes: Sequence[EpisodeResult]) -> list[str]:
-    """What was played before the test, what is covered in part, who has no figures, and which lines were missing."""
+    """What was tested before the test, what is covered in part, who has no figures, and which lines were missing."""
     notes = []
     if before := [one for one in episodes if one.when == "before"]:
         notes.append(
@@ -208,74 +209,59 @@ def _shock_parts(
     found: StressTests, comparison: "Comparison", names: Sequence[str], styles: Mapping[str, LineStyle]
 ) -> list[Part]:
     """The shocks on the policy shown, and folded the lines, the classes and the other policies."""
-    if not found.shocks:
+    shown = names[0]
+    shocks = [one for one in found.shocks if shown in one.policies]
+    if not shocks:
         return []
-    portfolio, shown = comparison.portfolio, _shown(comparison)
+    portfolio, chosen = comparison.portfolio, comparison.recommendation.policy
     assets, classes = portfolio.market.assets, portfolio.market.asset_class
     caption = (
         f"Shocks after the last close, on the last weights of {shown}: gain or loss before any trade, at today's NAV "
         f"of {portfolio.nav:,.0f} {portfolio.basis}; then what it trades in the {MONTH} sessions after, with prices "
         "unchanged"
     )
-    rows = [_shock_row(one.moved.name, one.policies[shown], portfolio.nav) for one in found.shocks]
-    heads: list[str | tuple[str, str]] = ["line", *((one.moved.name, "%") for one in found.shocks)]
-    by_line = [
-        [
-            asset,
-            *(number(100.0 * one.moved.returns[i], 1) + (" *" if one.moved.stated[i] else "") for one in found.shocks),
-        ]
-        for i, asset in enumerate(assets)
-    ]
-    gains = [one.policies[shown].effect for one in found.shocks]
-    by_class = [one.by_class(classes) for one in gains]
-    every = [
-        [
-            name,
-            *(
-                cell
-                for one in found.shocks
-                for cell in (
-                    number(100.0 * one.policies[name].effect.total, 1),
-                    number(100.0 * one.policies[name].turnover, 1),
-                    number(BPS * one.policies[name].cost),
-                )
-            ),
-        ]
-        for name in names
-    ]
-    each = [
-        (f"{one.moved.name}: {what}", unit)
-        for one in found.shocks
-        for what, unit in (("gain or loss", "% of NAV"), ("turnover", "% of NAV"), ("cost", "bp"))
-    ]
-    chosen = comparison.recommendation.policy
+    rows = [_shock_row(one.moved.name, one.policies[shown], portfolio.nav) for one in shocks]
+    gains = [one.policies[shown].effect for one in shocks]
+    by_class = [gain.by_class(classes) for gain in gains]
+
+    def by_shock(caption: str, head: str, unit: str, rows: list[list[str]]) -> Block:
+        return table(caption, [head, *((one.moved.name, unit) for one in shocks)], rows)
+
+    moves = [[a, *(_move(one.moved, i) for one in shocks)] for i, a in enumerate(assets)]
+    of_lines = [[a, *(number(100.0 * gain.lines[i]) for gain in gains)] for i, a in enumerate(assets)]
+    of_classes = [[c, *(number(100.0 * gain[c]) for gain in by_class)] for c in dict.fromkeys(classes)]
+    every = (
+        "Every policy: gain or loss before any trade (% of NAV), then turnover (% of NAV) and cost (bp of NAV) in the"
+    )
     return [
         table(caption, SHOCK_HEADS, rows, texts=(4, 5)),
-        *map(Words, _shock_notes(found)),
+        *map(Words, _shock_notes(shocks, found.window)),
         Folded(
             "Shocks by line, class and policy",
             [
-                table("Returns of the lines; those with * are stated, the others follow", heads, by_line),
+                by_shock("Returns of the lines; those with * are stated, the others follow", "line", "%", moves),
+                by_shock(f"Gain or loss of {shown} by line", "line", "% of NAV", of_lines),
+                by_shock(f"Gain or loss of {shown} by asset class", "class", "% of NAV", of_classes),
                 table(
-                    f"Gain or loss of {shown} by line",
-                    ["line", *((one.moved.name, "% of NAV") for one in found.shocks)],
-                    [[a, *(number(100.0 * g.lines[i]) for g in gains)] for i, a in enumerate(assets)],
-                ),
-                table(
-                    f"Gain or loss of {shown} by asset class",
-                    ["class", *((one.moved.name, "% of NAV") for one in found.shocks)],
-                    [[c, *(number(100.0 * g[c]) for g in by_class)] for c in dict.fromkeys(classes)],
-                ),
-                table(
-                    f"Every policy: gain or loss before any trade, turnover and cost in the {MONTH} sessions after",
-                    ["policy", *each],
-                    every,
+                    f"{every} {MONTH} sessions after",
+                    ["policy", *(one.moved.name for one in shocks)],
+                    [[name, *(_effect(one.policies.get(name)) for one in shocks)] for name in names],
                     styles=styles,
                     chosen=chosen,
                 ),
             ],
         ),
     ]
+
+
+def _move(moved: Moved, line: int) -> str:
+    return number(100.0 * moved.returns[line], 1) + (" *" if moved.stated[line] else "")
+
+
+def _effect(one: AfterShock | None) -> str:
+    if one is None:
+        return "–"
+    return f"{number(100.0 * one.effect.total, 1)}; {number(100.0 * one.turnover, 1)}; {number(BPS * one.cost)}"
 
 
 def _shock_row(name: str, one: AfterShock, nav: float) -> list[str]:
@@ -292,22 +278,23 @@ def _shock_row(name: str, one: AfterShock, nav: float) -> list[str]:
     ]
 
 
-def _shock_notes(found: StressTests) -> list[str]:
-    """How shocks are propagated, and which lines are not moved, or not further."""
+def _shock_notes(shocks: Sequence[ShockResult], window: int) -> list[str]:
+    """How shocks are propagated; which lines are not moved, or not further; and which policies have no figures."""
     notes = [
         "Lines that a shock does not name move by their conditional mean, given those that it names: Gaussian, by the "
-        f"covariance of the last {found.window} returns with shrunk correlations. “Explained” is the share of the "
+        f"covariance of the last {window} returns with shrunk correlations. “Explained” is the share of the "
         "portfolio's variance that the named lines explain; where it is small, the rest of the loss is a guess. A "
         "trade at the close of the shock was decided before it."
     ]
-    first = found.shocks[0].moved
-    assets = list(next(iter(found.shocks[0].policies.values())).effect.lines)
-    if first.unknown.any():
-        count = int(first.unknown.sum())
-        notes.append(f"{counted(count, 'line')} of {len(assets)} with a short history are moved by no other line.")
-    if any(one.moved.bounded.any() for one in found.shocks):
-        notes.append(f"No line falls by more than {percent(0.99, 0)}, where the covariance would have it so.")
-    return notes
+    if short := max(int(one.moved.unknown.sum()) for one in shocks):
+        notes.append(f"{counted(short, 'line')} with a short history: no other line moves it.")
+    if any(one.moved.bounded.any() for one in shocks):
+        notes.append(f"No line falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so.")
+    reasons: dict[str, list[str]] = {}
+    for one in shocks:
+        for name, why in one.left_out.items():
+            reasons.setdefault(f"{name}: {why}", []).append(one.moved.name)
+    return notes + [f"No figures after {listed(where)} of {reason}" for reason, where in reasons.items()]
 
 
 def _shock_numbers(one: ShockResult, assets: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
@@ -321,6 +308,7 @@ def _shock_numbers(one: ShockResult, assets: Sequence[str], classes: Sequence[st
         "stated": lines(moved.stated),
         "unknown": lines(moved.unknown),
         "bounded": lines(moved.bounded),
+        "left_out": dict(one.left_out),
         "policies": {
             name: {
                 "total": after.effect.total,
@@ -346,39 +334,37 @@ def _shock_numbers(one: ShockResult, assets: Sequence[str], classes: Sequence[st
 def _liquidity_parts(
     found: StressTests, names: Sequence[str], styles: Mapping[str, LineStyle], chosen: str | None
 ) -> list[Part]:
-    """What dearer trading would have cost, in a sentence; every policy folded."""
-    one = found.liquidity[found.policy]
-    lowest, after = (
-        min(found.liquidity, key=lambda name: getattr(found.liquidity[name], key)) for key in ("loss", "stressed_loss")
-    )
+    """What higher trading costs would have done, in a sentence; every policy folded."""
+    if not found.liquidity:
+        return []
+    charged = [name for name in names if name in found.liquidity]
+    shown = charged[0]
+    one = found.liquidity[shown]
+    lowest, after = (min(charged, key=lambda n: getattr(found.liquidity[n], key)) for key in ("loss", "stressed_loss"))
     volume = (
-        f" and a {VOLUME_OVER:g}th of the volume"
+        f"and a {VOLUME_OVER:g}th of the volumes, "
         if found.volumes
-        else " (volumes are left as they are: neither costs nor orders of this portfolio depend on them)"
+        else "(volumes as they were, since neither costs nor orders of this portfolio depend on them), "
     )
     same = f"{lowest} has the lowest J in both" if lowest == after else f"the lowest J passes from {lowest} to {after}"
+    caption = f"Cost and loss J on the days of the test, as they were and at {COSTS_TIMES:g} times the trading costs"
+    bps = "bp a year"
     return [
         Words(
-            f"Dearer trading: the same decisions on the days of the test at {COSTS_TIMES:g} times the costs{volume} "
-            f"would have cost {found.policy} {number(one.stressed_cost)} instead of {number(one.cost)} bp a year, and "
-            f"its loss J would have been {number(one.stressed_loss)} instead of {number(one.loss)}; {same}.",
+            f"Higher trading costs: at {COSTS_TIMES:g} times the costs {volume}the same decisions would have cost "
+            f"{shown} {number(one.stressed_cost)} instead of {number(one.cost)} bp a year in the test, and its loss J "
+            f"would have been {number(one.stressed_loss)} instead of {number(one.loss)}; {same}.",
             "",
         ),
         Folded(
-            "Dearer trading, every policy",
+            "Higher trading costs, every policy",
             [
                 table(
-                    f"Cost and loss J as they were, and at {COSTS_TIMES:g} times the costs",
-                    (
-                        "policy",
-                        ("cost", "bp a year"),
-                        ("stressed", "bp a year"),
-                        ("J", "bp a year"),
-                        ("stressed", "bp a year"),
-                    ),
+                    caption,
+                    ("policy", ("cost", bps), ("cost, stressed", bps), ("J", bps), ("J, stressed", bps)),
                     [
                         [name, *(number(v) for v in (x.cost, x.stressed_cost, x.loss, x.stressed_loss))]
-                        for name, x in ((n, found.liquidity[n]) for n in names)
+                        for name, x in ((n, found.liquidity[n]) for n in charged)
                     ],
                     styles=styles,
                     chosen=chosen,

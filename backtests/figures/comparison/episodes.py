@@ -159,7 +159,7 @@ def _bars(panel: Panel, names: Sequence[str], returns: pd.Series, style: LineSty
     row_names(panel, [(name, False) for name in names])
     for value, y in zip(values, heights(panel, len(values)), strict=True):
         if value != value:
-            panel.canvas.text(panel.x_at(0.0) - 6.0, y, "not played", align="right", colour="soft")
+            panel.canvas.text(panel.x_at(0.0) - 6.0, y, "no backtest", align="right", colour="soft")
         else:
             x, align = panel.x_at(value), "right" if value < 0.0 else "left"
             panel.canvas.text(x - 5.0 if value < 0.0 else x + 5.0, y, number(value, 1), align=align)

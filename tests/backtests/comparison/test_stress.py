@@ -1,4 +1,4 @@
-"""Stress tests of policies: what they do in episodes, after shocks and with dear trading, against plain backtests."""
+"""Stress tests of policies: what they do in episodes, after shocks and at higher costs, against plain backtests."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -158,7 +158,7 @@ def test_spreads_by_the_day_go_on_as_they_are() -> None:
 # -- liquidity -------------------------------------------------------------------------------------------------------
 
 
-def test_dear_trading_charges_the_same_decisions_five_times(found: StressTests, compared: Comparison) -> None:
+def test_higher_costs_charge_the_same_decisions_five_times(found: StressTests, compared: Comparison) -> None:
     for name, one in found.liquidity.items():
         played = compared.backtests[name]
         assert one.cost == pytest.approx(float(daily_costs(played).mean()), rel=1e-12)
@@ -169,10 +169,10 @@ def test_dear_trading_charges_the_same_decisions_five_times(found: StressTests, 
 
 
 def test_a_rule_that_weighs_costs_decides_as_if_they_had_not_changed(compared: Comparison, desk: Portfolio) -> None:
-    rule, dear = compared.fitted["closed_form"].policy, replace(desk, costs=desk.costs.scaled(5.0))
+    rule, dearer = compared.fitted["closed_form"].policy, replace(desk, costs=desk.costs.scaled(5.0))
     calm = compared.backtests["closed_form"]
-    same = backtest_candidate(dear, deciding_at(rule, desk.costs), "closed_form")
-    told = backtest_candidate(dear, rule, "closed_form")
+    same = backtest_candidate(dearer, deciding_at(rule, desk.costs), "closed_form")
+    told = backtest_candidate(dearer, rule, "closed_form")
     assert same.turnover.sum() == pytest.approx(calm.turnover.sum(), rel=0.02)  # what is charged moves weights a little
     assert told.turnover.sum() < 0.8 * same.turnover.sum()  # told of them, it trades less
 
@@ -208,6 +208,15 @@ def test_less_volume_matters_where_impact_is_charged() -> None:
     assert found.volumes
     one = found.liquidity["quarterly"]
     assert one.stressed_cost == pytest.approx(5.0 * 5.0**0.5 * one.cost, rel=0.01)
+
+
+def test_costs_that_cannot_be_charged_are_said(compared: Comparison, desk: Portfolio) -> None:
+    """Five times 1,500 bp are more than half of the notional, which no costs may take."""
+    dearest = replace(desk, costs=Costs.bps(8, commission=1_500), stress=replace(desk.stress, episodes=(), shocks=()))
+    found = stressed(compared, dearest)
+    assert not found.liquidity
+    assert found.left_out[0].startswith("Higher costs of never: ")
+    assert len(found.left_out) == len(FEW)
 
 
 # -- correlations ----------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def test_the_csv_and_the_numbers_are_those_of_the_tests(comparison: Comparison, 
     assert shock["stated"] == ["SPY", "QQQ"]
 
 
-def test_the_page_says_what_was_played_before_the_test_and_what_is_left_out(folder: Path) -> None:
+def test_the_page_says_what_was_tested_before_the_test_and_what_is_left_out(folder: Path) -> None:
     text = words(folder)
     assert "Before the test: Crisis of 2007-09, Flash crash 2010 and Euro crisis 2011." in text
     assert "%, before the test" in text
@@ -91,11 +91,11 @@ def test_the_recommended_policy_is_the_first_row_and_returns_are_those_of_the_ep
     assert portfolio.stress.episodes[0].name not in str(block["heads"])
 
 
-def test_the_picture_names_what_was_not_played_and_has_words_for_every_policy(comparison: Comparison) -> None:
+def test_the_picture_names_what_has_no_backtest_and_has_words_for_every_policy(comparison: Comparison) -> None:
     drawn = episodes_picture(comparison.stress.episodes, page_styles(comparison), "tuned", "quarterly")
     assert drawn is not None
-    assert "not played" in drawn.wide
-    assert "not played" in drawn.narrow
+    assert "no backtest" in drawn.wide
+    assert "no backtest" in drawn.narrow
     assert all(name in drawn.alt for name in NAMES)
     alone = episodes_picture(comparison.stress.episodes, page_styles(comparison), "nobody", "quarterly")
     assert alone is None
@@ -123,7 +123,9 @@ def test_one_policy_and_a_short_test_have_a_section_too(tmp_path: Path) -> None:
     desk = load_portfolio("data/portfolios/sixty_forty.yaml", {"test_start": "2022-09-01"})
     found = compare(desk, only=["quarterly"], draws=100)
     write_tearsheet(tmp_path, found, None, ORIGIN)
-    assert "Pandemic 2020 before the test" in words(tmp_path).replace("%, ", "")
+    assert "Pandemic 2020 %, before the test" in words(tmp_path)
+    assert "Left out: Russia and LTCM 1998" in words(tmp_path)
+    assert "Crypto falls 50 %: the portfolio has no crypto." in words(tmp_path)
 
 
 def test_the_page_opens_in_a_browser(folder: Path) -> None:
