@@ -326,7 +326,7 @@ def _result(
 def shock_results(
     portfolio: Portfolio, rules: Mapping[str, Policy], backtests: Mapping[str, Backtest], window: int
 ) -> tuple[list[ShockResult], list[str]]:
-    """What the shocks of a portfolio do to its policies, and a sentence for each shock that moves none of its lines.
+    """What the shocks of a portfolio do to its policies, and a sentence for each that moves others too.
 
     portfolio : with its shocks.
     rules     : by name, the policies as they were played.
@@ -339,8 +339,9 @@ def shock_results(
     covariance, known = recent_covariance(past, window)
     found, left_out = [], []
     for shock in portfolio.stress.shocks:
+        if sentence := shock.left_out(market.assets, market.asset_class):
+            left_out.append(sentence)
         if np.isnan(shock.stated(market.assets, market.asset_class)).all():
-            left_out.append(f"{shock.name}: the portfolio has no {' and no '.join(shock.moves)}.")
             continue
         moved = propagated(shock, market.assets, market.asset_class, covariance, known)
         after = market_after(market, moved.returns, 1 + MONTH, portfolio.periods_per_year)

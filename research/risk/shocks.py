@@ -49,6 +49,13 @@ class Shock:
                     f"{MOST_RETURN:g}, such as -0.2 for a fall of 20 %."
                 )
 
+    def left_out(self, assets: Sequence[str], asset_class: Sequence[str]) -> str:
+        """A sentence that says what of it moves none of these lines, or ""."""
+        missing = self.unknown(assets, asset_class)
+        if len(missing) == len(self.moves):
+            return f"{self.name}: the portfolio has no {' and no '.join(missing)}."
+        return f"{self.name}: without {' and '.join(missing)}, which the portfolio does not have." if missing else ""
+
     def unknown(self, assets: Sequence[str], asset_class: Sequence[str]) -> list[str]:
         """What it moves and these lines and their classes do not have."""
         return [what for what in self.moves if what not in assets and what not in asset_class]
@@ -204,7 +211,7 @@ def shock_effect(weights: Array, moved: Moved) -> ShockEffect:
 def shock_effects(
     weights: Array, past: Past, shocks: Sequence[Shock], window: int
 ) -> tuple[list[ShockEffect], list[str]]:
-    """The effects of several shocks on one portfolio, and a sentence for each shock that moves none of its lines.
+    """The effects of several shocks on one portfolio, and a sentence for each that moves lines which it does not have.
 
     weights : (n,) fraction of NAV.
     past    : the market up to today.
@@ -213,14 +220,13 @@ def shock_effects(
     Raises  : as `recent_covariance` and `conditional_mean` do.
     """
     covariance, known = recent_covariance(past, window)
-    found, left_out = [], []
+    found = []
     for shock in shocks:
-        if np.isnan(shock.stated(past.assets, past.asset_class)).all():
-            left_out.append(f"{shock.name}: the portfolio holds no {' and no '.join(shock.moves)}.")
-        else:
+        if not np.isnan(shock.stated(past.assets, past.asset_class)).all():
             moved = propagated(shock, past.assets, past.asset_class, covariance, known)
             found.append(shock_effect(weights, moved))
-    return found, left_out
+    left_out = [shock.left_out(past.assets, past.asset_class) for shock in shocks]
+    return found, [sentence for sentence in left_out if sentence]
 
 
 def _solved(covariance: Array, lines: Mask, values: Array) -> Array:

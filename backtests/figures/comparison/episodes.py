@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.stress import EpisodeResult
-from backtests.figures.charts.interval_rows import bars, heights, row_names
+from backtests.figures.charts.interval_rows import BAR, heights, row_names
 from backtests.figures.charts.panel import THIN, Axis, Panel, heading
 from backtests.figures.layout import AXIS, KEY_ROW, NAMES, TITLE, far
 from backtests.figures.picture import Format, Picture, picture
@@ -154,15 +154,15 @@ def _draw(
 def _bars(panel: Panel, names: Sequence[str], returns: pd.Series, style: LineStyle) -> None:
     """A bar an episode from zero, with its figure; an episode without one says so."""
     panel.x_grid(panel.x.ticks(4))
-    values = [100.0 * float(value) for value in returns]
-    bars(panel, [[(0.0, value, style.colour, 0.75)] if value == value else [] for value in values])
+    values, canvas, zero = [100.0 * float(value) for value in returns], panel.canvas, panel.x_at(0.0)
     row_names(panel, [(name, False) for name in names])
     for value, y in zip(values, heights(panel, len(values)), strict=True):
         if value != value:
-            panel.canvas.text(panel.x_at(0.0) - 6.0, y, "no backtest", align="right", colour="soft")
+            canvas.text(zero - 6.0, y, "no backtest", align="right", colour="soft")
         else:
-            x, align = panel.x_at(value), "right" if value < 0.0 else "left"
-            panel.canvas.text(x - 5.0 if value < 0.0 else x + 5.0, y, number(value, 1), align=align)
+            x, align, away = panel.x_at(value), "right" if value < 0.0 else "left", -5.0 if value < 0.0 else 5.0
+            canvas.line([zero, x], [y, y], colour=style.colour, width=BAR * SLOT)
+            canvas.text(x + away, y, number(value, 1), align=align)
     panel.x_line(0.0, "ink", 0.8)
     panel.x_title("return, %, not annualised")
 

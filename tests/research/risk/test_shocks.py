@@ -123,11 +123,15 @@ def test_a_covariance_knows_what_its_window_holds() -> None:
 
 def test_shocks_of_other_portfolios_are_left_out_and_named() -> None:
     past = load_market("multi_asset_daily").select(["SPY", "AGG"]).past(3_000)
-    shocks = [Shock("Crypto", {"crypto": -0.5}), Shock("Equities", {"us_equity": -0.2})]
+    both = Shock("Both", {"us_equity": -0.2, "gold": -0.1})
+    shocks = [Shock("Crypto", {"crypto": -0.5}), Shock("Equities", {"us_equity": -0.2}), both]
     found, left_out = shock_effects(np.array([0.6, 0.4]), past, shocks, 504)
-    assert [one.name for one in found] == ["Equities"]
+    assert [one.name for one in found] == ["Equities", "Both"]
     assert found[0].lines[0] == pytest.approx(-0.12)
-    assert left_out == ["Crypto: the portfolio holds no crypto."]
+    assert left_out == [
+        "Crypto: the portfolio has no crypto.",
+        "Both: without gold, which the portfolio does not have.",
+    ]
 
 
 @pytest.mark.parametrize(
