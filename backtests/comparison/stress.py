@@ -29,7 +29,6 @@ from research.accounting import Costs, Policy
 from research.accounting.view import View
 from research.allocation import Allocation, TargetPath, target_path
 from research.arrays import Array
-from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market
 from research.portfolio import Portfolio
 from research.risk.correlation_breakdown import StressedRisk, stressed_risk
@@ -42,7 +41,7 @@ from research.rules.protocol import compiled_rule, fitted_until, held_by, short_
 MONTH = 21  # sessions after a shock, prices unchanged, on which trades are counted
 COSTS_TIMES, VOLUME_OVER = 5.0, 5.0  # of the shock to liquidity
 CASH = "cash"
-REFUSALS = (ConfigError, DataError, PolicyError)  # of a backtest
+REFUSALS = (ValueError, ArithmeticError)  # the house's are ValueErrors; a rule of one's own may raise others
 P = TypeVar("P", bound=Policy)
 
 
@@ -167,17 +166,24 @@ def stress_tests(
     rules = {name: one.policy for name, one in fitted.items()}
     episodes, missing = episode_results(portfolio, benchmark, rules, backtests)
     window = round(WINDOW_YEARS * portfolio.periods_per_year)
+    said = list(missing)
     try:
         shocks, not_moved = shock_results(portfolio, rules, backtests, window)
+        said += not_moved
+    except REFUSALS as error:
+        shocks = []
+        said.append(f"Shocks: {error}")
+    try:
         risk = breakdown(portfolio, backtests[policy], window)
-    except (ConfigError, DataError) as error:
-        shocks, not_moved, risk = [], [f"Shocks and correlations: {error}"], []
-    charged, dearer = {}, []
+    except REFUSALS as error:
+        risk = []
+        said.append(f"Correlations: {error}")
+    charged = {}
     for name, rule in rules.items():
         try:
             charged[name] = liquidity(portfolio, benchmark, rule, backtests[name])
         except REFUSALS as error:
-            dearer.append(f"Higher costs of {name}: {error}")
+            said.append(f"Higher costs of {name}: {error}")
     return StressTests(
         tuple(episodes),
         tuple(shocks),
@@ -186,7 +192,7 @@ def stress_tests(
         tuple(risk),
         policy,
         window,
-        (*missing, *not_moved, *dearer),
+        tuple(said),
     )
 
 
@@ -326,13 +332,13 @@ def _result(
 def shock_results(
     portfolio: Portfolio, rules: Mapping[str, Policy], backtests: Mapping[str, Backtest], window: int
 ) -> tuple[list[ShockResult], list[str]]:
-    """What the shocks of a portfolio do to its policies, and a sentence for each that moves others too.
+    """What the shocks of a portfolio do to its policies, and a sentence for each that is left out, in part at least.
 
     portfolio : with its shocks.
     rules     : by name, the policies as they were played.
     backtests : by name, of the test.
     window    : returns of the covariance by which a shock is propagated.
-    Raises    : DataError where no covariance is known, ConfigError for a shock that cannot be propagated.
+    Raises    : DataError where no covariance is known.
     """
     market = portfolio.market
     past = market.past(len(market.dates) - 1)
@@ -343,8 +349,12 @@ def shock_results(
             left_out.append(sentence)
         if np.isnan(shock.stated(market.assets, market.asset_class)).all():
             continue
-        moved = propagated(shock, market.assets, market.asset_class, covariance, known)
-        after = market_after(market, moved.returns, 1 + MONTH, portfolio.periods_per_year)
+        try:
+            moved = propagated(shock, market.assets, market.asset_class, covariance, known)
+            after = market_after(market, moved.returns, 1 + MONTH, portfolio.periods_per_year)
+        except REFUSALS as error:
+            left_out.append(f"{shock.name}: {error}")
+            continue
         costs = longer_costs(portfolio.costs, 1 + MONTH)
         effects, refused = {}, {}
         for name, played in backtests.items():
@@ -453,6 +463,8 @@ def liquidity(portfolio: Portfolio, benchmark: Benchmark, rule: Policy, played: 
 
 def deciding_at(rule: P, costs: Costs) -> P:
     """The same policy, which sees these costs whatever it is charged: its decisions do not react to higher costs."""
+    if not hasattr(rule, "__dict__"):  # a class with slots cannot be derived from so, and sees what is charged
+        return rule
     kind: Any = type(rule)
 
     def decide(self: Any, view: View) -> Any:

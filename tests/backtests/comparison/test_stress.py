@@ -155,6 +155,37 @@ def test_spreads_by_the_day_go_on_as_they_are() -> None:
     assert longer_costs(costs, 2).half_spread.tolist() == [[1e-4, 2e-4], [3e-4, 4e-4], [3e-4, 4e-4], [3e-4, 4e-4]]
 
 
+def test_a_rule_that_cannot_decide_after_a_shock_is_left_out_with_its_reason(desk: Portfolio) -> None:
+    class Breaks:
+        allocation = desk.strategic
+
+        def decide(self, view):  # type: ignore[no-untyped-def]
+            if view.past.date > desk.date:
+                raise np.linalg.LinAlgError("singular")
+            return desk.policies["quarterly"].decide(view)
+
+    few = replace(
+        desk, stress=replace(desk.stress, episodes=(), shocks=desk.stress.shocks[:1]), test_start="2022-10-03"
+    )
+    few = replace(few, test_start=pd.Timestamp("2022-10-03"), policies=desk.policies | {"breaks": Breaks()})
+    (shock,) = compare(few, only=["quarterly", "breaks"], draws=100).stress.shocks
+    assert list(shock.policies) == ["quarterly"]
+    assert shock.left_out == {"breaks": "singular"}
+
+
+def test_lines_that_move_as_one_and_are_shocked_apart_move_the_others_as_their_mean(
+    compared: Comparison, desk: Portfolio
+) -> None:
+    """Shrunk correlations are below one, so that no shock divides by a variance of zero."""
+    twin = np.array(desk.market.returns)
+    twin[:, 1] = twin[:, 0]
+    shocks = (Shock("Apart", {"SPY": -0.2, "QQQ": -0.3}), Shock("Mean", {"SPY": -0.25, "QQQ": -0.25}))
+    market = replace(desk.market, returns=twin)
+    found = stressed(compared, replace(desk, market=market, stress=replace(desk.stress, episodes=(), shocks=shocks)))
+    apart, mean = (one.moved.returns for one in found.shocks)
+    np.testing.assert_allclose(apart[2:], mean[2:], rtol=1e-9)
+
+
 # -- liquidity -------------------------------------------------------------------------------------------------------
 
 
