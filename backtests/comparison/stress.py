@@ -11,6 +11,9 @@ Every figure of a policy comes from a backtest of it, played by the engine on a 
   at those after it, on which prices stay where the shock left them; a trade that it decided at the last close is booked
   at the prices of the shock;
 - the shock to liquidity charges the same decisions more, on the days of the test.
+
+A policy of a user's own class that decides day by day may take minutes for a backtest: unless the sheet recommends it,
+it has figures in the episodes of the test and after shocks only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +28,7 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, losses, target_returns
 from backtests.evaluation.episodes import EpisodeFigures, episode_figures
+from backtests.wording import listed
 from research.accounting import Costs, Policy
 from research.accounting.view import View
 from research.allocation import Allocation, TargetPath, target_path
@@ -36,7 +40,7 @@ from research.risk.episodes import Episode, Span, span_of
 from research.risk.shocked_market import market_after
 from research.risk.shocks import WINDOW_YEARS, Moved, ShockEffect, propagated, recent_covariance, shock_effect
 from research.rules.estimates import known_from
-from research.rules.protocol import compiled_rule, fitted_until, held_by, short_name, traits
+from research.rules.protocol import FAMILIES, compiled_rule, fitted_until, held_by, short_name, traits
 
 MONTH = 21  # sessions after a shock, prices unchanged, on which trades are counted
 COSTS_TIMES, VOLUME_OVER = 5.0, 5.0  # of the shock to liquidity
@@ -164,9 +168,15 @@ def stress_tests(
     policy    : whose last weights have their correlations stressed.
     """
     rules = {name: one.policy for name, one in fitted.items()}
-    episodes, missing = episode_results(portfolio, benchmark, rules, backtests)
+    again = {name: rule for name, rule in rules.items() if name == policy or not is_slow(rule)}
+    episodes, missing = episode_results(portfolio, benchmark, again, backtests)
     window = round(WINDOW_YEARS * portfolio.periods_per_year)
     said = list(missing)
+    if slow := [name for name in rules if name not in again]:
+        said.append(
+            f"{listed(slow)}: of a class of your own that decides day by day; not backtested again, before the test or "
+            "at higher costs."
+        )
     try:
         shocks, not_moved = shock_results(portfolio, rules, backtests, window)
         said += not_moved
@@ -179,7 +189,7 @@ def stress_tests(
         risk = []
         said.append(f"Correlations: {error}")
     charged = {}
-    for name, rule in rules.items():
+    for name, rule in again.items():
         try:
             charged[name] = liquidity(portfolio, benchmark, rule, backtests[name])
         except REFUSALS as error:
@@ -196,6 +206,11 @@ def stress_tests(
     )
 
 
+def is_slow(rule: Policy) -> bool:
+    """Is it of a user's own class, and decides day by day?"""
+    return compiled_rule(rule) is None and traits(rule).family == FAMILIES[-1]
+
+
 # -- episodes --------------------------------------------------------------------------------------------------------
 
 
@@ -206,7 +221,7 @@ def episode_results(
 
     portfolio : with its episodes.
     benchmark : with the strategic target.
-    rules     : by name, the policies as they were played.
+    rules     : by name, the policies that can be backtested again, as they were fitted.
     backtests : by name, of the test; one at least.
     """
     market, tested = portfolio.market, next(iter(backtests.values()))

@@ -168,9 +168,15 @@ def test_a_rule_that_cannot_decide_after_a_shock_is_left_out_with_its_reason(des
         desk, stress=replace(desk.stress, episodes=(), shocks=desk.stress.shocks[:1]), test_start="2022-10-03"
     )
     few = replace(few, test_start=pd.Timestamp("2022-10-03"), policies=desk.policies | {"breaks": Breaks()})
-    (shock,) = compare(few, only=["quarterly", "breaks"], draws=100).stress.shocks
+    found = compare(few, only=["quarterly", "breaks"], draws=100).stress
+    (shock,) = found.shocks
     assert list(shock.policies) == ["quarterly"]
     assert shock.left_out == {"breaks": "singular"}
+    assert list(found.liquidity) == ["quarterly"]
+    assert found.left_out == (
+        "breaks: of a class of your own that decides day by day; not backtested again, before the test or at higher "
+        "costs.",
+    )
 
 
 def test_lines_that_move_as_one_and_are_shocked_apart_move_the_others_as_their_mean(
