@@ -14,6 +14,7 @@ import pandas as pd
 
 from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.from_today import FromToday, from_today_or_why_not
+from backtests.evaluation.holdings_stress import HoldingsStress, holdings_stress
 from research.accounting import Policy
 from research.allocation import target_path
 from research.arrays import Array
@@ -64,6 +65,7 @@ class HoldingsRisk:
     bets          : effective number of uncorrelated lines.
     bands         : (2, n) weights past which the active policy trades a line today, NaN where it has no such band.
     policy        : name of the active policy that `bands` are of, or "".
+    stress        : episodes, shocks and correlations.
     future        : policies played on from today; or why they are not.
     undefined     : by name of a figure, why there is none; it is NaN, or empty.
     notes         : what a reader must know of how it was made.
@@ -81,6 +83,7 @@ class HoldingsRisk:
     bets: float
     bands: Array
     policy: str
+    stress: HoldingsStress
     future: FromToday | NotAvailable
     undefined: Mapping[str, str]
     notes: tuple[str, ...]
@@ -175,6 +178,7 @@ def holdings_risk(
         _or_nan("bets", lambda: effective_bets(w, covariance), undefined),
         bands,
         policy if policy in policies else "",
+        holdings_stress(portfolio),
         from_today_or_why_not(portfolio, played, paths=paths),
         undefined,
         tuple(notes),

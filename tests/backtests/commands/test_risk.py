@@ -56,7 +56,7 @@ def test_the_page_is_one_file_without_an_address(made):
     assert not elements.crossed
     assert not [a for _, a in elements.found if (a.get("href") or "").startswith("http") or "src" in a]
     assert [a["id"] for tag, a in elements.found if tag == "section" and "id" in a] == [
-        "drift", "exposure", "losses", "from_today",
+        "drift", "exposure", "losses", "stress", "from_today",
     ]  # fmt: skip
     assert "nan" not in page.replace("nance", "")
     assert len(page) < 400_000
