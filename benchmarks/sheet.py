@@ -21,7 +21,8 @@ SECONDS, GIGABYTES = 15.0, 1.5  # what is to be reached
 SHEET = """
 import json, resource, sys, tempfile, time
 from pathlib import Path
-from backtests.commands.report import run_for, trades_of
+from backtests.commands.made import run_for
+from backtests.commands.report import trades_of
 from backtests.comparison import compare
 from backtests.pages.first_screen import first_screen
 from backtests.pages.sections import SECTIONS

@@ -282,8 +282,8 @@ def _stress(risk: HoldingsRisk) -> list[Part]:
             for x in stress.shocks
         ]
         heads: list[str | tuple[str, str]] = [
-            "shock", ("gain or loss", "% of NAV"), ("amount", risk.portfolio.basis), "largest loss", ("its share", "% of NAV"),
-            ("explained", "% of variance"),
+            "shock", ("gain or loss", "% of NAV"), ("amount", risk.portfolio.basis), "largest loss",
+            ("its share", "% of NAV"), ("explained", "% of variance"),
         ]  # fmt: skip
         caption = (
             "Hypothetical shocks: stated returns of some lines, and of the others what their covariance with these "
