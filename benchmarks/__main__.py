@@ -15,6 +15,7 @@ from benchmarks import (
     metrics,
     placement,
     reconciliation,
+    risk_sheet,
     sheet,
     start,
     tax,
@@ -38,5 +39,6 @@ if __name__ == "__main__":
     curves.main()
     metrics.main()
     sheet.main()
+    risk_sheet.main()
     start.main()
     main_job.main()
