@@ -10,7 +10,7 @@ from research.errors import DataError
 from research.tolerances import SERIES
 
 LEVEL = 0.95  # of the intervals
-COLLINEAR = 1e10  # condition number of the factors, each over its standard deviation, past which betas mean nothing
+COLLINEAR = 1e12  # condition number of the correlations of the factors past which betas mean nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,23 +89,26 @@ def rolling_betas(returns: Array, factors: Array, window: int) -> Array:
     if (still := np.abs(x).max(axis=2) <= SERIES).any():
         row, k = np.argwhere(still)[0].tolist()
         raise DataError(f"factor {k} does not vary over the {window} periods from row {row} on: it has no beta there.")
+    _refuse_alike(x, f"over {window} periods ")
     moments = x @ x.transpose(0, 2, 1)
-    if (alike := np.linalg.cond(moments) > COLLINEAR**2).any():
-        row = int(np.argmax(alike))
-        raise DataError(f"the factors follow from one another over the {window} periods from row {row} on.")
     found: Array = np.linalg.solve(moments, (x @ y[..., None]))[..., 0]
     return found
 
 
 def _check(factors: Array) -> None:
     """Refuse factors without betas. Raises DataError."""
-    spread = factors.std(axis=0)
     if (still := np.ptp(factors, axis=0) <= SERIES).any():
         k = int(np.argmax(still))
         raise DataError(f"factor {k} is {factors[0, k]:.4g} in every period: it has no beta. Leave it out.")
-    condition = float(np.linalg.cond((factors - factors.mean(axis=0)) / spread))
-    if condition > COLLINEAR:
+    _refuse_alike((factors - factors.mean(axis=0)).T[None], "")
+
+
+def _refuse_alike(x: Array, when: str) -> None:
+    """Refuse factors of which one follows from the others, x (W, k, T) less their means. Raises DataError."""
+    unit = x / np.linalg.norm(x, axis=2, keepdims=True)
+    condition = np.linalg.cond(unit @ unit.transpose(0, 2, 1))
+    if (condition > COLLINEAR).any():
         raise DataError(
-            f"the factors follow from one another (condition number {condition:.1e}): their betas are not defined. "
-            "Leave one of them out."
+            f"the factors follow from one another {when}(condition number {condition.max():.1e}): their betas are not "
+            "defined. Leave one of them out."
         )
