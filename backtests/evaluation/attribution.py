@@ -32,6 +32,7 @@ from backtests.evaluation.alike import refuse_unlike
 from backtests.evaluation.contributions import COSTS, Contributions, cash_name, contributions
 from research.arrays import Array, frozen
 from research.risk.linking import linking_factors
+from research.tolerances import WEIGHT
 
 MARKET = ("exposure", "timing", "income", "cash drag", "execution")
 COMPONENTS = (*MARKET, *COSTS, "opening")
@@ -92,8 +93,8 @@ class Attribution:
 
     @cached_property
     def components(self) -> tuple[str, ...]:
-        """The components that there are, in the order of `COMPONENTS`; exposure and timing always."""
-        there = np.any(self.cells != 0.0, axis=(0, 1))
+        """The components that are more than rounding, in the order of `COMPONENTS`; exposure and timing always."""
+        there = np.any(np.abs(self.cells) > WEIGHT, axis=(0, 1))
         return tuple(c for k, c in enumerate(COMPONENTS) if there[k] or k in (EXPOSURE, TIMING))
 
     @cached_property
