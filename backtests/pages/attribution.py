@@ -154,9 +154,10 @@ def _premium_words(one: RebalancingPremium) -> str:
     return (
         f"Rebalancing premium: {one.name} grew {percent(abs(one.net) * a_year, 2)} a year {grew} than the portfolio "
         f"that it opened with, left to drift, after costs of trading ({percent(one.gross * a_year, 2, signed=True)} "
-        f"before them). The volatility return {gained['volatility return']} {said['volatility return']} a year; that "
-        f"the drifting portfolio let its winners run {gained['dispersion discount']} {said['dispersion discount']}; "
-        f"holding other weights than the opening ones {gained['weights']} {said['weights']}."
+        f"before them). The volatility return {gained['volatility return']} {said['volatility return']} a year, the "
+        f"dispersion discount, since winners become a larger part of what drifts, {gained['dispersion discount']} "
+        f"{said['dispersion discount']}, and holding other weights than the opening ones {gained['weights']} "
+        f"{said['weights']}."
     )
 
 

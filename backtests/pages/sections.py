@@ -42,7 +42,7 @@ SECTIONS = (
     Section("weights", "Weights", "Weights", weights_parts),
     Section("years", "Years", "Calendar years", years_parts, years_numbers),
     Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
-    Section("attribution", "Attribution", "Where the gap came from", attribution_parts, attribution_numbers),
+    Section("attribution", "Attribution", "Attribution", attribution_parts, attribution_numbers),
     Section("risk", "Risk", "Risk", risk_parts, risk_numbers),
     Section("fitting", "Fitting", "How candidates were fitted", fitting_parts),
     Section("selection", "Selection", "Selection", selection_parts, selection_numbers),

@@ -33,7 +33,7 @@ def attribution_picture(gap: Attribution, styles: Mapping[str, LineStyle]) -> Pi
     years = BPS * gap.by_year["total"]
     return picture(
         NAME,
-        f"{gap.name} less {gap.other}: where the gap came from",
+        f"Gap of {gap.name} to {gap.other} by component and year",
         _caption(gap, a_year),
         _alt(gap, rows, years),
         gap.table().reset_index(),
