@@ -18,6 +18,7 @@ from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
 from backtests.wording import number, percent
 from research.risk.measures import BPS
+from research.tolerances import WEIGHT
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
@@ -31,6 +32,7 @@ MEANINGS = {
     "execution": "trades at the open, from the open to the close",
     "opening": "initial investment, counted in the first year",
 }
+NOT_RECOMMENDED = "the first of the other policies, since none of them is recommended"
 KINDS = {"asset_class": "asset class", "sector": "sector"}
 SAMPLE = "All of this describes the sample; intervals of differences stand in “Differences to the reference”."
 
@@ -65,8 +67,7 @@ def attribution_numbers(comparison: "Comparison") -> dict[str, Any]:
 
 
 def _intro(found: Attributions, gap: Attribution) -> str:
-    which = "the recommended policy" if found.is_recommended else "the first of the other policies, since none other"
-    which += "" if found.is_recommended else " than the reference is recommended"
+    which = "the recommended policy" if found.is_recommended else NOT_RECOMMENDED
     years = number(gap.span, 1)
     return (
         f"{gap.name}, {which}, against {gap.other}, the reference: log growth differs by "
@@ -136,7 +137,10 @@ def _premium_parts(found: Attributions, comparison: "Comparison") -> list[Part]:
             shown = each.terms.drop("execution") if not _executed(found) else each.terms
             rows.append([name, *_cells(pd.Series([*shown, each.net]) * BPS / each.span)])
     terms = [term for term in TERMS if term != "execution" or _executed(found)]
-    caption = "Rebalancing premium of each policy over the portfolio it opened with, bp of log growth a year"
+    caption = (
+        "Rebalancing premium of each policy over the portfolio it opened with, bp of log growth a year. Costs are "
+        "those of trading; what holding costs is left out of both"
+    )
     chosen = comparison.recommendation.policy
     made = table(caption, ["policy", *terms, "premium, net"], rows, styles=page_styles(comparison), chosen=chosen)
     return [Words(_premium_words(one), ""), Folded("The rebalancing premium of every policy", [made, *why])]
@@ -168,7 +172,8 @@ def _class_parts(one: ClassAttribution | NotAvailable, found: Attributions) -> l
     if isinstance(one, NotAvailable):
         return [Words(f"Attribution by class of {found.shown} not available: {one.reason}")]
     rows = []
-    for name, row in one.table.iterrows():
+    held = one.table[one.table.abs().max(axis=1) > WEIGHT]
+    for name, row in held.iterrows():
         weights = [percent(float(row["weight"])), percent(float(row["compared"]))]
         rows.append([str(name), *weights, *(number(100.0 * float(row[c]), 3) for c in (*EFFECTS, "total"))])
     total = 100.0 * one.table[[*EFFECTS, "total"]].sum()

@@ -83,7 +83,7 @@ def read_factors(path: str | Path) -> FactorReturns:
 
     Raises : DataError as `read_table` does, and for returns in per cent.
     """
-    return _factors(read_table(path), str(path))
+    return _factors(read_table(path))
 
 
 def factors_of(frame: pd.DataFrame) -> FactorReturns:
@@ -91,13 +91,13 @@ def factors_of(frame: pd.DataFrame) -> FactorReturns:
 
     Raises : DataError as `table_of` does, and for returns in per cent.
     """
-    return _factors(table_of(frame, "the frame of factors"), "the frame of factors")
+    return _factors(table_of(frame, "the frame of factors"))
 
 
-def _factors(table: Table, source: str) -> FactorReturns:
+def _factors(table: Table) -> FactorReturns:
     table.refuse(
         np.abs(table.cells) >= LARGEST,
         "return of a factor of 100 % or more in a day",
         "Give fractions: 0.01 is 1 %. A file in per cent is to be divided by 100.",
     )
-    return FactorReturns(table.names, table.days, frozen(table.cells), source)
+    return FactorReturns(table.names, table.days, frozen(table.cells), table.source)
