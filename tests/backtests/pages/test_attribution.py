@@ -80,7 +80,7 @@ def test_the_section_says_the_gap_the_premium_and_the_classes(comparison: Compar
     assert (
         f"total {number(gap.gap * 1e4 / gap.span, signed=True)} {number(final[0] - final[1], 0, signed=True)}" in words
     )
-    assert "Rebalancing premium:" in words
+    assert "Rebalancing premium in this sample: threshold grew" in words
     assert "by asset class: allocation, selection and interaction of Brinson and Fachler" in words
     assert "Income is not a component: market 'multi_asset_daily' has no dividends" in words
 
