@@ -156,8 +156,8 @@ def _premium_words(one: RebalancingPremium) -> str:
     grew = "faster" if one.net > 0.0 else "slower"
     gained = {name: "added" if part >= 0.0 else "took" for name, part in terms.items()}
     return (
-        f"Rebalancing premium in this sample: {one.name} grew {percent(abs(one.net) * a_year, 2)} a year {grew} than the portfolio "
-        f"that it opened with, left to drift, after costs of trading ({percent(one.gross * a_year, 2, signed=True)} "
+        f"Rebalancing premium in this sample: {one.name} grew {percent(abs(one.net) * a_year, 2)} a year {grew} than the "
+        f"portfolio that it opened with, left to drift, after costs of trading ({percent(one.gross * a_year, 2, signed=True)} "
         f"before them). The volatility return {gained['volatility return']} {said['volatility return']} a year, the "
         f"dispersion discount, since winners become a larger part of what drifts, {gained['dispersion discount']} "
         f"{said['dispersion discount']}, and holding other weights than the opening ones {gained['weights']} "
