@@ -1,7 +1,7 @@
 """What a comparison attributes: the gap of one policy to the reference, rebalancing premiums, classes and factors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
 
@@ -55,6 +55,7 @@ def attributions(
     recommended : a policy, or None.
     factors     : of the portfolio file, or None.
     """
+    backtests = {name: b if b.name == name else replace(b, name=name) for name, b in backtests.items()}
     others = [name for name in backtests if name != reference]
     shown = recommended if recommended in others else next(iter(others), reference)
     parts = {name: contributions(played) for name, played in backtests.items()}

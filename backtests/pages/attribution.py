@@ -151,16 +151,14 @@ def _executed(found: Attributions) -> bool:
 
 
 def _premium_words(one: RebalancingPremium) -> str:
-    terms, a_year = one.terms, 1.0 / one.span
-    said = {name: percent(abs(float(part)) * a_year, 2) for name, part in terms.items()}
-    grew = "faster" if one.net > 0.0 else "slower"
-    gained = {name: "added" if part >= 0.0 else "took" for name, part in terms.items()}
+    terms = {name: float(part) / one.span for name, part in one.terms.items()}
+    said = {name: f"{'added' if part >= 0.0 else 'took'} {percent(abs(part), 2)}" for name, part in terms.items()}
+    net, gross = percent(abs(one.net) / one.span, 2), percent(one.gross / one.span, 2, signed=True)
     return (
-        f"Rebalancing premium in this sample: {one.name} grew {percent(abs(one.net) * a_year, 2)} a year {grew} than the "
-        f"portfolio that it opened with, left to drift, after costs of trading ({percent(one.gross * a_year, 2, signed=True)} "
-        f"before them). The volatility return {gained['volatility return']} {said['volatility return']} a year, the "
-        f"dispersion discount, since winners become a larger part of what drifts, {gained['dispersion discount']} "
-        f"{said['dispersion discount']}, and holding other weights than the opening ones {gained['weights']} "
+        f"Rebalancing premium in this sample: {one.name} grew {net} a year {'faster' if one.net > 0.0 else 'slower'} "
+        f"than the portfolio that it opened with, left to drift, after costs of trading ({gross} before them). The "
+        f"volatility return {said['volatility return']} a year, the dispersion discount, since winners become a larger "
+        f"part of what drifts, {said['dispersion discount']}, and holding other weights than the opening ones "
         f"{said['weights']}."
     )
 
