@@ -45,8 +45,9 @@ def attribution_parts(comparison: "Comparison") -> list[Part]:
         parts += [Words(_intro(found, found.gap), "intro"), _components(found.gap, comparison)]
         parts += [attribution_picture(found.gap, styles), *_folded_gap(found.gap)]
     parts += _premium_parts(found, comparison)
+    first = _first_class(found)
     for one in found.by_class:
-        parts += _class_parts(one, found)
+        parts += _class_parts(one, found, folded=one is not first)
     return parts + _factor_parts(found, comparison)
 
 
@@ -166,7 +167,14 @@ def _premium_words(one: RebalancingPremium) -> str:
 # -- classes ---------------------------------------------------------------------------------------------------------
 
 
-def _class_parts(one: ClassAttribution | NotAvailable, found: Attributions) -> list[Part]:
+def _first_class(found: Attributions) -> ClassAttribution | None:
+    """The one that is not folded: against the reference where there is one, by the first kind with several classes."""
+    there = [one for one in found.by_class if isinstance(one, ClassAttribution)]
+    wanted = [one for one in there if found.gap is None or one.other == found.reference]
+    return next((one for one in wanted if len(one.classes) > 2), next(iter(wanted), None))  # cash is one of them
+
+
+def _class_parts(one: ClassAttribution | NotAvailable, found: Attributions, *, folded: bool) -> list[Part]:
     if isinstance(one, NotAvailable):
         return [Words(f"Attribution by class of {found.shown} not available: {one.reason}")]
     rows = []
@@ -183,9 +191,7 @@ def _class_parts(one: ClassAttribution | NotAvailable, found: Attributions) -> l
         f"{number(100.0 * one.difference, 3, signed=True)} in all"
     )
     made = table(caption, heads, rows, chosen="total")
-    if found.gap is not None and one.other == found.reference and one.by == "asset_class":
-        return [made]
-    return [Folded(f"{one.name} against {one.other} by {KINDS[one.by]}", [made])]
+    return [Folded(f"{one.name} against {one.other} by {KINDS[one.by]}", [made])] if folded else [made]
 
 
 # -- factors ---------------------------------------------------------------------------------------------------------

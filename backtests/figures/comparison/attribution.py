@@ -42,6 +42,8 @@ def attribution_picture(gap: Attribution, styles: Mapping[str, LineStyle]) -> Pi
 
 
 def _caption(gap: Attribution, a_year: pd.Series) -> str:
+    if not gap.cells.any():
+        return f"{gap.name} and {gap.other} held the same on every day and paid the same."
     largest = str(a_year.abs().idxmax())
     line = str(gap.by_line["total"].abs().idxmax())
     of_line = float(gap.by_line["total"].loc[line]) * BPS / gap.span

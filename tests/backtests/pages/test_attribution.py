@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
 from backtests.evaluation.attribution import attribution
+from backtests.figures.picture import Picture
 from backtests.pages.attribution import attribution_numbers, attribution_parts
 from backtests.pages.tearsheet import SCHEMA, write_tearsheet
 from backtests.runs.folder import Run
@@ -117,3 +118,11 @@ def test_parts_by_class_are_those_of_the_sheets_own_growth(comparison: Compariso
     for one in comparison.attributions.by_class:
         own = comparison.backtests[comparison.attributions.shown]
         assert np.prod(1.0 + one.returns) == pytest.approx(own.ledger.nav[-1] / own.wealth, rel=1e-12)
+
+
+def test_policies_that_do_the_same_have_no_gap() -> None:
+    twin = {"policies.twin": {"rule": "calendar", "schedule": "quarter"}}
+    found = compare(load_portfolio("data/portfolios/sixty_forty.yaml", twin), only=["quarterly", "twin"], draws=100)
+    (drawn,) = [part for part in attribution_parts(found) if isinstance(part, Picture)]
+    assert drawn.caption == "twin and quarterly held the same on every day and paid the same."
+    assert attribution_numbers(found)["gap"]["log_growth"] == 0.0
