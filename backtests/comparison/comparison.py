@@ -9,6 +9,7 @@ import pandas as pd
 
 from backtests.comparison.attributions import Attributions, attributions
 from backtests.comparison.axes import TwoAxes, recommend_with_target, two_axes
+from backtests.comparison.behaviour import Behaviour, behaviour_of
 from backtests.comparison.candidates import (
     Fitted,
     Progress,
@@ -142,6 +143,18 @@ class Comparison(PairedBacktests):
         """Where the growth of the recommended policy over the reference came from, and what rebalancing earned."""
         return attributions(
             self.backtests, self.benchmark, self.reference, self.recommendation.policy, self.portfolio.factors
+        )
+
+    @cached_property
+    def behaviour(self) -> Behaviour:
+        """How the policies behave: limits, start and length of the holding, costs, round trips and wealth."""
+        return behaviour_of(
+            self.portfolio,
+            self.benchmark,
+            self.fitted,
+            self.backtests,
+            self.reference,
+            self.recommendation.policy,
         )
 
     @cached_property
