@@ -58,7 +58,7 @@ def attributions(
     backtests = {name: b if b.name == name else replace(b, name=name) for name, b in backtests.items()}
     others = [name for name in backtests if name != reference]
     shown = recommended if recommended in others else next(iter(others), reference)
-    parts = {name: contributions(played) for name, played in backtests.items()}
+    parts = {name: contributions(backtests[name]) for name in dict.fromkeys((shown, reference))}
     one, base = backtests[shown], backtests[reference]
     against: list[Backtest] = [base] if shown != reference else []
     targets: list[Backtest | TargetPath] = [*against, benchmark.strategic]
@@ -69,7 +69,8 @@ def attributions(
         reference=reference,
         gap=attributed(one, parts[shown], base, parts[reference]) if against else None,
         premiums={
-            name: or_why_not(partial(rebalancing_premium, played, parts[name])) for name, played in backtests.items()
+            name: or_why_not(partial(rebalancing_premium, played, parts.get(name)))
+            for name, played in backtests.items()
         },
         by_class=tuple(
             or_why_not(partial(class_attribution, one, other, by, parts[shown])) for by in kinds for other in targets
