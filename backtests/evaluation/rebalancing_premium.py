@@ -10,8 +10,8 @@ the policy at the close before, the difference of the two growth rates before co
 - the **dispersion discount** is the same of the drifting portfolio and its opening weights: what it gains as its
   winners become the larger part of it. Over a test without shorts it is never negative, and it is the relative entropy
   of the opening weights to the weights at which the drifting portfolio ends;
-- **weights** is what the policy earned by holding other weights than the opening ones: little for a rule that returns
-  to one target, much for one whose target moves.
+- **weight changes** are what the policy earned by holding other weights than the opening ones: little for a rule that
+  returns to one target, much for one whose target moves.
 
 Trades at the open add what they gain by the close (**execution**), and **costs** are those of trading, which the
 drifting portfolio does not have. Costs of holding would be charged to both, and are left out of both.
@@ -33,7 +33,7 @@ from research.arrays import Array, frozen
 from research.errors import DataError
 from research.risk.excess_growth import excess_growth, log_returns
 
-TERMS = ("volatility return", "dispersion discount", "weights", "execution", "costs")
+TERMS = ("volatility return", "dispersion discount", "weight changes", "execution", "costs")
 COST = len(TERMS) - 1
 
 

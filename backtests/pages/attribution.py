@@ -160,7 +160,7 @@ def _premium_words(one: RebalancingPremium) -> str:
         f"than the portfolio that it opened with, left to drift, after costs of trading ({gross} before them). The "
         f"volatility return {said['volatility return']} a year, the dispersion discount, since winners become a larger "
         f"part of what drifts, {said['dispersion discount']}, and holding other weights than the opening ones "
-        f"{said['weights']}."
+        f"{said['weight changes']}."
     )
 
 

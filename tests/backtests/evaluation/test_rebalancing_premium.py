@@ -76,7 +76,7 @@ def test_constant_weights_have_the_excess_growth_rate_of_continuous_time(make_ma
     covariance = np.cov(market.returns[1:].T, ddof=0)
     expected = 0.5 * (np.diag(covariance).mean() - np.full(2, 0.5) @ covariance @ np.full(2, 0.5)) * 999
     assert found.terms["volatility return"] == pytest.approx(expected, rel=0.02)
-    assert abs(found.terms["weights"]) < 1e-12
+    assert abs(found.terms["weight changes"]) < 1e-12
 
 
 def test_random_mixtures_of_every_cost_and_event_add_up() -> None:
