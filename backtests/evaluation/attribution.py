@@ -5,12 +5,12 @@ other, after all costs, time-weighted where money came or went. Logarithms make 
 arithmetic difference of the two returns is a sum over lines and causes, and the factor of Carino (1999) turns it into
 the difference of logarithms; so every cell is exact, and no residual is left or spread.
 
-On a day, with active weights d = w - v at the close before (w of the one, v of the other), line returns of p from
+On a day, with active weights d = w - v at the close before (w of the one, v of the other), line returns p from
 prices and y from dividends, and the other's return before costs B, of which Y is from dividends:
 
 - **exposure** and **timing**: d (p - (B - Y)), the allocation effect of Brinson and Fachler (1985) for a line. Over the
   days of a calendar year, Σ d e = Σ d̄ e + Σ (d - d̄) e. The first sum is the exposure: what the mean active weight d̄ of
-  the year earned. The second is the timing: days × the covariance of active weight and relative return, what being
+  the year earned. The second is the timing: days × the covariance of active weight and linked return, what being
   overweight on the right days of the year earned. Source : Hsu, Kalesnik and Myers (2010), Performance Attribution:
   Measuring Dynamic Allocation Skill; Lo (2008), Where Do Alphas Come From? Means are of a year, so that the figures of
   a year do not change when another is added.
