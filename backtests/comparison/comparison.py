@@ -7,6 +7,7 @@ from typing import overload
 
 import pandas as pd
 
+from backtests.comparison.attributions import Attributions, attributions
 from backtests.comparison.axes import TwoAxes, recommend_with_target, two_axes
 from backtests.comparison.behaviour import Behaviour, behaviour_of
 from backtests.comparison.candidates import (
@@ -147,6 +148,13 @@ class Comparison(PairedBacktests):
         names = dict.fromkeys((self.recommendation.policy, self.reference, self.portfolio.policy, *never))
         policies = {name: self.fitted[name].policy for name in names if name is not None and name in self.fitted}
         return from_today_or_why_not(self.portfolio, policies, paths=self.evidence.resampling.reps)
+
+    @cached_property
+    def attributions(self) -> Attributions:
+        """Where the growth of the recommended policy over the reference came from, and what rebalancing earned."""
+        return attributions(
+            self.backtests, self.benchmark, self.reference, self.recommendation.policy, self.portfolio.factors
+        )
 
     @cached_property
     def behaviour(self) -> Behaviour:

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [
     "docs/architecture.md",
+    "docs/attribution.md",
     "docs/extending.md",
     "docs/glossary.md",
     "docs/metrics.md",
