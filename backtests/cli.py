@@ -389,7 +389,7 @@ def verify(
 
 @app.command()
 def runs(
-    kind: Annotated[str, typer.Option(help="Only runs of this kind: report, backtest, risk, sweep or laboratory.")] = "",
+    kind: Annotated[str, typer.Option(help="Only runs of this kind: report, backtest, risk, sweep, laboratory.")] = "",
     portfolio: Annotated[str, typer.Option(help="Only runs of this portfolio, such as sixty_forty.")] = "",
     since: Annotated[str, typer.Option(help="Only runs made on this day or later, YYYY-MM-DD.")] = "",
     sort: Annotated[str, typer.Option(help="time, portfolio or seconds.")] = "time",
