@@ -4,9 +4,9 @@
 
 Every figure of a policy comes from a backtest of it, played by the engine on a market and at costs that are changed:
 
-- an episode inside the test is read from the backtest of the test; for one before it, the rules that were not fitted
-  are backtested on its days, from their target at its first close. A tuned or learned policy has seen those days, and
-  is left out;
+- an episode inside the test is read from the backtest of the test. For one of which most is before it, the rules that
+  were not fitted are backtested on its days, from their target at its first close; a tuned or learned policy has seen
+  those days, and is left out;
 - a shock is the session after the last close. The policy goes on from its last trade and is asked at that session and
   at those after it, on which prices stay where the shock left them; a trade that it decided at the last close is booked
   at the prices of the shock;
@@ -223,23 +223,24 @@ def episode_results(
     benchmark : with the strategic target.
     rules     : by name, the policies that can be backtested again, as they were fitted.
     backtests : by name, of the test; one at least.
+
+    An episode is one of the test where the test has half of its days at least.
     """
     market, tested = portfolio.market, next(iter(backtests.values()))
     found, left_out = [], []
     for episode in portfolio.stress.episodes:
-        span = span_of(episode, market.days[tested.first :])
-        if span.coverage != "none":
-            found.append(_in_test(episode, span, portfolio, benchmark, backtests))
-            continue
-        span = span_of(episode, market.days[: tested.first + 1])
-        if span.coverage == "none":
+        span, there = span_of(episode, market.days[tested.first :]), span_of(episode, market.days)
+        if there.coverage == "none":
             left_out.append(
                 f"{episode.name} ({episode.first:%Y-%m-%d} to {episode.last:%Y-%m-%d}): the data runs from "
                 f"{market.days[0]} to {market.days[-1]}."
             )
             continue
+        if 2 * (span.last - span.base) >= there.last - there.base:
+            found.append(_in_test(episode, span, portfolio, benchmark, backtests))
+            continue
         try:
-            found.append(_before_test(episode, span, portfolio, rules))
+            found.append(_before_test(episode, there, portfolio, rules))
         except REFUSALS as error:
             left_out.append(f"{episode.name}: {error}")
     return found, left_out
@@ -297,7 +298,7 @@ def _before_test(episode: Episode, span: Span, portfolio: Portfolio, rules: Mapp
 def _not_before(rule: Policy, market: Market, row: int) -> str:
     """Why a policy has no backtest from a row before the test, or ""."""
     if (seen := fitted_until(rule)) is not None:
-        return f"fitted on days up to {seen:%Y-%m-%d}, which contain the episode"
+        return f"fitted on days up to {seen:%Y-%m-%d}, which contain days of the episode"
     window = max(traits(rule).window, getattr(held_by(rule), "window", 0))
     late = traits(rule).window > 0 and known_from(market, traits(rule).window) > row
     if window > row or late:
