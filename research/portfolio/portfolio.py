@@ -12,6 +12,7 @@ from research.allocation import FixedWeights
 from research.arguments import refuse
 from research.arrays import Array, Mask, frozen
 from research.market import Market
+from research.market.factors import FactorReturns
 from research.names import check_name, same_names
 from research.portfolio.stress import Stress
 
@@ -71,6 +72,7 @@ class Portfolio:
     flows            : deposits and withdrawals in backtests, or None.
     materiality      : of the loss J: policies that differ by less are equally good to this desk, bp of NAV a year.
     target_may_change : may a recommendation hold another target than the strategic one?
+    factors          : to which returns are attributed, or None.
     stress           : episodes and shocks that it is tested with.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
@@ -102,6 +104,7 @@ class Portfolio:
     flows: Flows | None = None
     materiality: float = MATERIALITY
     target_may_change: bool = False
+    factors: FactorReturns | None = None
     stress: Stress = field(default_factory=Stress)
 
     def __post_init__(self) -> None:
