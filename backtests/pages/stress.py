@@ -9,10 +9,10 @@ from backtests.comparison.stress import (
     MONTH,
     VOLUME_OVER,
     AfterShock,
-    EpisodeResult,
     ShockResult,
     StressTests,
 )
+from backtests.comparison.stress_episodes import EpisodeResult
 from backtests.evaluation.episodes import EpisodeFigures
 from backtests.figures.comparison.episodes import episodes_picture
 from backtests.figures.styles import LineStyle
