@@ -4,9 +4,9 @@
 
 Every figure of a policy comes from a backtest of it, played by the engine on a market and at costs that are changed:
 
-- an episode inside the test is read from the backtest of the test; for one before it, the rules that were not fitted
-  are backtested on its days, from their target at its first close. A tuned or learned policy has seen those days, and
-  is left out;
+- an episode inside the test is read from the backtest of the test. For one of which most is before it, the rules that
+  were not fitted are backtested on its days, from their target at its first close; a tuned or learned policy has seen
+  those days, and is left out;
 - a shock is the session after the last close. The policy goes on from its last trade and is asked at that session and
   at those after it, on which prices stay where the shock left them; a trade that it decided at the last close is booked
   at the prices of the shock;
@@ -18,61 +18,30 @@ it has figures in the episodes of the test and after shocks only.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
-import pandas as pd
 
 from backtests.comparison.candidates import Fitted, backtest_candidate
+from backtests.comparison.stress_episodes import REFUSALS, EpisodeResult, episode_results
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.evaluation.benchmark import Benchmark, daily_costs, losses, target_returns
-from backtests.evaluation.episodes import EpisodeFigures, episode_figures
+from backtests.evaluation.benchmark import Benchmark, daily_costs, losses
 from backtests.wording import listed
 from research.accounting import Costs, Policy
 from research.accounting.view import View
 from research.allocation import Allocation, TargetPath, target_path
-from research.arrays import Array
 from research.market import Market
 from research.portfolio import Portfolio
 from research.risk.correlation_breakdown import StressedRisk, stressed_risk
-from research.risk.episodes import Episode, Span, span_of
 from research.risk.shocked_market import market_after
 from research.risk.shocks import WINDOW_YEARS, Moved, ShockEffect, propagated, recent_covariance, shock_effect
-from research.rules.estimates import known_from
-from research.rules.protocol import FAMILIES, compiled_rule, fitted_until, held_by, short_name, traits
+from research.rules.protocol import FAMILIES, compiled_rule, held_by, short_name, traits
 
 MONTH = 21  # sessions after a shock, prices unchanged, on which trades are counted
 COSTS_TIMES, VOLUME_OVER = 5.0, 5.0  # of the shock to liquidity
 CASH = "cash"
-REFUSALS = (ValueError, ArithmeticError)  # the house's are ValueErrors; a rule of one's own may raise others
 P = TypeVar("P", bound=Policy)
-
-
-@dataclass(frozen=True)
-class EpisodeResult:
-    """What the policies did in one episode.
-
-    episode  : its name, days and source.
-    first    : the close on which its first return is earned.
-    last     : its last close.
-    when     : "test", or "before" for an episode before the test, with backtests of its own.
-    whole    : is the whole of it covered?
-    target   : return of the strategic target in it, rebalanced daily at no cost, fraction.
-    figures  : by policy.
-    left_out : by policy, why it has none.
-    unlisted : lines with a target that were not listed at its first close; their target was spread over the others.
-    """
-
-    episode: Episode
-    first: pd.Timestamp
-    last: pd.Timestamp
-    when: Literal["test", "before"]
-    whole: bool
-    target: float
-    figures: Mapping[str, EpisodeFigures]
-    left_out: Mapping[str, str]
-    unlisted: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,136 +178,6 @@ def stress_tests(
 def is_slow(rule: Policy) -> bool:
     """Is it of a user's own class, and decides day by day?"""
     return compiled_rule(rule) is None and traits(rule).family == FAMILIES[-1]
-
-
-# -- episodes --------------------------------------------------------------------------------------------------------
-
-
-def episode_results(
-    portfolio: Portfolio, benchmark: Benchmark, rules: Mapping[str, Policy], backtests: Mapping[str, Backtest]
-) -> tuple[list[EpisodeResult], list[str]]:
-    """What the policies did in the episodes of a portfolio, and a sentence for each episode that is left out.
-
-    portfolio : with its episodes.
-    benchmark : with the strategic target.
-    rules     : by name, the policies that can be backtested again, as they were fitted.
-    backtests : by name, of the test; one at least.
-    """
-    market, tested = portfolio.market, next(iter(backtests.values()))
-    found, left_out = [], []
-    for episode in portfolio.stress.episodes:
-        span = span_of(episode, market.days[tested.first :])
-        if span.coverage != "none":
-            found.append(_in_test(episode, span, portfolio, benchmark, backtests))
-            continue
-        span = span_of(episode, market.days[: tested.first + 1])
-        if span.coverage == "none":
-            left_out.append(
-                f"{episode.name} ({episode.first:%Y-%m-%d} to {episode.last:%Y-%m-%d}): the data runs from "
-                f"{market.days[0]} to {market.days[-1]}."
-            )
-            continue
-        try:
-            found.append(_before_test(episode, span, portfolio, rules))
-        except REFUSALS as error:
-            left_out.append(f"{episode.name}: {error}")
-    return found, left_out
-
-
-def _in_test(
-    episode: Episode, span: Span, portfolio: Portfolio, benchmark: Benchmark, backtests: Mapping[str, Backtest]
-) -> EpisodeResult:
-    """An episode as the backtests of the test have it."""
-    one = next(iter(backtests.values()))
-    target = target_returns(benchmark.strategic, one.market, one.first)[span.base : span.last]
-    return _result(
-        episode,
-        span,
-        portfolio,
-        one.first,
-        "test",
-        target,
-        {name: episode_figures(played, span.base, span.last) for name, played in backtests.items()},
-        {},
-    )
-
-
-def _before_test(episode: Episode, span: Span, portfolio: Portfolio, rules: Mapping[str, Policy]) -> EpisodeResult:
-    """An episode before the test, played by the rules that were not fitted, on a market that ends with it.
-
-    Raises : DataError where the strategic target cannot be played.
-    """
-    days = portfolio.market.dates
-    market = portfolio.market.until(days[span.last])
-    then = replace(
-        portfolio,
-        market=market,
-        costs=portfolio.costs.until(len(market.dates)),
-        test_start=days[span.base + 1],
-        flows=None,
-    )
-    strategic = target_path(portfolio.strategic, market, start=span.base)
-    paths: dict[Allocation, TargetPath] = {portfolio.strategic: strategic}
-    figures, left_out = {}, {}
-    for name, rule in rules.items():
-        why = _not_before(rule, market, span.base)
-        if not why:
-            try:
-                played = backtest_candidate(then, rule, name, paths)
-                figures[name] = episode_figures(played, 0, span.last - span.base)
-            except REFUSALS as error:
-                why = str(error)
-        if why:
-            left_out[name] = why
-    target = target_returns(strategic, market, span.base)
-    return _result(episode, span, portfolio, 0, "before", target, figures, left_out)
-
-
-def _not_before(rule: Policy, market: Market, row: int) -> str:
-    """Why a policy has no backtest from a row before the test, or ""."""
-    if (seen := fitted_until(rule)) is not None:
-        return f"fitted on days up to {seen:%Y-%m-%d}, which contain the episode"
-    window = max(traits(rule).window, getattr(held_by(rule), "window", 0))
-    late = traits(rule).window > 0 and known_from(market, traits(rule).window) > row
-    if window > row or late:
-        return f"{window} returns before the episode are needed"
-    return ""
-
-
-def _result(
-    episode: Episode,
-    span: Span,
-    portfolio: Portfolio,
-    first: int,
-    when: Literal["test", "before"],
-    target: Array,
-    figures: Mapping[str, EpisodeFigures],
-    left_out: Mapping[str, str],
-) -> EpisodeResult:
-    """The result of one episode.
-
-    episode   : the episode.
-    span      : its rows, counted from row `first` of the market.
-    portfolio : with its market and target.
-    first     : row of the market.
-    when      : it was played.
-    target    : daily returns of the strategic target in the episode, fraction.
-    figures   : by policy.
-    left_out  : by policy, why it has none.
-    """
-    market, base, last = portfolio.market, first + span.base, first + span.last
-    unlisted = (portfolio.target != 0.0) & ~market.listed[base]
-    return EpisodeResult(
-        episode,
-        market.dates[base],
-        market.dates[last],
-        when,
-        span.coverage == "whole",
-        float(np.prod(1.0 + target)) - 1.0,
-        figures,
-        left_out,
-        tuple(a for a, out in zip(market.assets, unlisted.tolist(), strict=True) if out),
-    )
 
 
 # -- shocks from today -----------------------------------------------------------------------------------------------

@@ -291,7 +291,7 @@ def _stress(risk: HoldingsRisk) -> list[Part]:
             "other lines is little more than a guess"
         )
         parts.append(table(caption, heads, rows, texts=[3]))
-    if stress.episodes:
+    if risk.episodes:
         parts.append(
             table(
                 "Episodes of the past: the weights of today, bought at the close before and held without a trade",
@@ -301,11 +301,11 @@ def _stress(risk: HoldingsRisk) -> list[Part]:
                         x.name + ("" if x.whole else ", in part"), f"{x.first:%Y-%m-%d}", f"{x.last:%Y-%m-%d}",
                         number(100 * x.total_return, 1), number(100 * x.max_drawdown, 1),
                     ]
-                    for x in stress.episodes
+                    for x in risk.episodes
                 ],
             )
         )  # fmt: skip
-    if stress.correlations:
+    if stress.breakdown:
         parts.append(
             table(
                 f"Correlations moved toward one, volatilities as they are, by the last {stress.window:,} returns",
@@ -318,11 +318,12 @@ def _stress(risk: HoldingsRisk) -> list[Part]:
                         number(100 * x.share, 0), number(x.correlation), number(100 * x.volatility, 1),
                         number(100 * x.var95), number(100 * x.var99), number(x.diversification),
                     ]
-                    for x in stress.correlations
+                    for x in stress.breakdown
                 ],
             )
         )  # fmt: skip
-    return [*parts, *([Words(f"Left out: {' '.join(stress.left_out)}")] if stress.left_out else [])]
+    left_out = [*risk.no_episodes, *stress.left_out]
+    return [*parts, *([Words(f"Left out: {' '.join(left_out)}")] if left_out else [])]
 
 
 def _worst(risk: HoldingsRisk, effect: ShockEffect) -> tuple[str, str]:
@@ -393,11 +394,9 @@ def _stress_numbers(risk: HoldingsRisk) -> dict[str, Any]:
             }
             for x in stress.shocks
         ],
-        "episodes": [
-            asdict(x) | {"first": f"{x.first:%Y-%m-%d}", "last": f"{x.last:%Y-%m-%d}"} for x in stress.episodes
-        ],
-        "correlations": [asdict(x) for x in stress.correlations],
-        "left_out": list(stress.left_out),
+        "episodes": [asdict(x) | {"first": f"{x.first:%Y-%m-%d}", "last": f"{x.last:%Y-%m-%d}"} for x in risk.episodes],
+        "correlations": [asdict(x) for x in stress.breakdown],
+        "left_out": [*risk.no_episodes, *stress.left_out],
     }
 
 

@@ -9,18 +9,19 @@ from backtests.comparison.stress import (
     MONTH,
     VOLUME_OVER,
     AfterShock,
-    EpisodeResult,
     ShockResult,
     StressTests,
 )
+from backtests.comparison.stress_episodes import EpisodeResult
 from backtests.evaluation.episodes import EpisodeFigures
 from backtests.figures.comparison.episodes import episodes_picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
 from backtests.wording import counted, listed, number, percent
+from research.risk.correlation_breakdown import StressedRisk
 from research.risk.measures import BPS
-from research.risk.shocks import LEAST_RETURN, Moved
+from research.risk.shocks import LEAST_RETURN, Moved, ShockEffect
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
@@ -227,7 +228,7 @@ def _shock_parts(
     def by_shock(caption: str, head: str, unit: str, rows: list[list[str]]) -> Block:
         return table(caption, [head, *((one.moved.name, unit) for one in shocks)], rows)
 
-    moves = [[a, *(_move(one.moved, i) for one in shocks)] for i, a in enumerate(assets)]
+    moves = [[a, *(move(one.moved, i) for one in shocks)] for i, a in enumerate(assets)]
     of_lines = [[a, *(number(100.0 * gain.lines[i]) for gain in gains)] for i, a in enumerate(assets)]
     of_classes = [[c, *(number(100.0 * gain[c]) for gain in by_class)] for c in dict.fromkeys(classes)]
     every = (
@@ -254,7 +255,8 @@ def _shock_parts(
     ]
 
 
-def _move(moved: Moved, line: int) -> str:
+def move(moved: Moved, line: int) -> str:
+    """The return of a line under a shock, in per cent, marked where it is stated."""
     return number(100.0 * moved.returns[line], 1) + (" *" if moved.stated[line] else "")
 
 
@@ -279,17 +281,9 @@ def _shock_row(name: str, one: AfterShock, nav: float) -> list[str]:
 
 
 def _shock_notes(shocks: Sequence[ShockResult], window: int) -> list[str]:
-    """How shocks are propagated; which lines are not moved, or not further; and which policies have no figures."""
-    notes = [
-        "Lines that a shock does not name move by their conditional mean, given those that it names: Gaussian, by the "
-        f"covariance of the last {window} returns with shrunk correlations. “Explained” is the share of the "
-        "portfolio's variance that the named lines explain; where it is small, the rest of the loss is a guess. A "
-        "trade at the close of the shock was decided before it."
-    ]
-    if short := max(int(one.moved.unknown.sum()) for one in shocks):
-        notes.append(f"{counted(short, 'line')} with a short history: no other line moves it.")
-    if any(one.moved.bounded.any() for one in shocks):
-        notes.append(f"No line falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so.")
+    """How shocks are propagated, and which policies have no figures."""
+    notes = propagation_notes([one.moved for one in shocks], window)
+    notes[0] += " A trade at the close of the shock was decided before it."
     reasons: dict[str, list[str]] = {}
     for one in shocks:
         for name, why in one.left_out.items():
@@ -297,24 +291,31 @@ def _shock_notes(shocks: Sequence[ShockResult], window: int) -> list[str]:
     return notes + [f"No figures after {listed(where)} of {reason}" for reason, where in reasons.items()]
 
 
-def _shock_numbers(one: ShockResult, assets: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
-    def lines(mask: Any) -> list[str]:
-        return [asset for asset, there in zip(assets, mask.tolist(), strict=True) if there]
+def propagation_notes(moved: Sequence[Moved], window: int) -> list[str]:
+    """How shocks are propagated, and which lines are not moved, or not further.
 
-    moved = one.moved
+    moved  : the returns of each shock, one at least.
+    window : returns of the covariance.
+    """
+    notes = [
+        "Lines that a shock does not name move by their conditional mean, given those that it names: Gaussian, by the "
+        f"covariance of the last {window} returns with shrunk correlations. “Explained” is the share of the "
+        "portfolio's variance that the named lines explain; where it is small, the rest of the loss is a guess."
+    ]
+    if short := max(int(one.unknown.sum()) for one in moved):
+        notes.append(f"{counted(short, 'line')} with a short history: no other line moves it.")
+    if any(one.bounded.any() for one in moved):
+        notes.append(f"No line falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so.")
+    return notes
+
+
+def _shock_numbers(one: ShockResult, assets: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
     return {
-        "name": moved.name,
-        "returns": dict(zip(assets, moved.returns.tolist(), strict=True)),
-        "stated": lines(moved.stated),
-        "unknown": lines(moved.unknown),
-        "bounded": lines(moved.bounded),
+        **moved_numbers(one.moved, assets),
         "left_out": dict(one.left_out),
         "policies": {
             name: {
-                "total": after.effect.total,
-                "lines": dict(zip(assets, after.effect.lines.tolist(), strict=True)),
-                "classes": after.effect.by_class(classes),
-                "explained": after.effect.explained,
+                **effect_numbers(after.effect, assets, classes),
                 "furthest": after.line,
                 "gap": after.gap,
                 "sessions": after.sessions,
@@ -325,6 +326,31 @@ def _shock_numbers(one: ShockResult, assets: Sequence[str], classes: Sequence[st
             }
             for name, after in one.policies.items()
         },
+    }
+
+
+def moved_numbers(moved: Moved, assets: Sequence[str]) -> dict[str, Any]:
+    """The returns of a shock by line, and which of the n lines are stated, not known, and bounded."""
+
+    def lines(mask: Any) -> list[str]:
+        return [asset for asset, there in zip(assets, mask.tolist(), strict=True) if there]
+
+    return {
+        "name": moved.name,
+        "returns": dict(zip(assets, moved.returns.tolist(), strict=True)),
+        "stated": lines(moved.stated),
+        "unknown": lines(moved.unknown),
+        "bounded": lines(moved.bounded),
+    }
+
+
+def effect_numbers(effect: ShockEffect, assets: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
+    """What a shock does to a portfolio, in all, by line and by asset class (n names each), fraction of NAV."""
+    return {
+        "total": effect.total,
+        "lines": dict(zip(assets, effect.lines.tolist(), strict=True)),
+        "classes": effect.by_class(classes),
+        "explained": effect.explained,
     }
 
 
@@ -376,11 +402,21 @@ def _liquidity_parts(
 
 def _correlation_parts(found: StressTests) -> list[Part]:
     """The risk of the last weights with correlations moved toward one."""
-    if not found.breakdown:
+    return correlation_parts(found.breakdown, f"the last weights of {found.policy}", found.window)
+
+
+def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: int) -> list[Part]:
+    """The risk of a portfolio with correlations moved toward one.
+
+    breakdown : a row a share of the way; none where it is not known.
+    weights   : of whom, in words.
+    window    : returns of the covariance.
+    """
+    if not breakdown:
         return []
     caption = (
-        f"Correlations toward one, on the last weights of {found.policy}: every correlation moved part of the way, "
-        f"volatilities as in the last {found.window} returns; VaR is Gaussian, of one period"
+        f"Correlations toward one, on {weights}: every correlation moved part of the way, volatilities as in the last "
+        f"{window} returns; VaR is Gaussian, of one period"
     )
     rows = [
         [
@@ -391,6 +427,6 @@ def _correlation_parts(found: StressTests) -> list[Part]:
             number(100.0 * one.var99),
             number(one.diversification),
         ]
-        for one in found.breakdown
+        for one in breakdown
     ]
     return [table(caption, RISK_HEADS, rows)]

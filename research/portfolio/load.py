@@ -34,7 +34,8 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start", "policies",
-        "policy", "reference", "target", "periods_per_year", "lag", "stress", "factors")  # fmt: skip
+        "policy", "reference", "target", "periods_per_year", "lag", "factors",
+        "stress")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
@@ -99,8 +100,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         dividends=_dividends(document, market),
         flows=read_flows(document, market, execution),
         target_may_change=_target_may_change(document),
-        stress=read_stress(document, market),
         factors=factors_in(document, market, _test_start(document, market), a_year),
+        stress=read_stress(document, market),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")

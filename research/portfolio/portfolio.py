@@ -72,8 +72,8 @@ class Portfolio:
     flows            : deposits and withdrawals in backtests, or None.
     materiality      : of the loss J: policies that differ by less are equally good to this desk, bp of NAV a year.
     target_may_change : may a recommendation hold another target than the strategic one?
-    stress           : episodes and shocks that it is tested with.
     factors          : to which returns are attributed, or None.
+    stress           : episodes and shocks that it is tested with.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -104,8 +104,8 @@ class Portfolio:
     flows: Flows | None = None
     materiality: float = MATERIALITY
     target_may_change: bool = False
-    stress: Stress = field(default_factory=Stress)
     factors: FactorReturns | None = None
+    stress: Stress = field(default_factory=Stress)
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""

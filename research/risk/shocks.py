@@ -97,7 +97,7 @@ class Moved:
 class ShockEffect:
     """What a shock does to a portfolio, before anything is traded.
 
-    name      : of the shock.
+    moved     : the returns of the lines.
     lines     : (n,) gain or loss of each line, fraction of NAV before the shock.
     total     : of the portfolio, fraction of NAV; cash does not move.
     weights   : (n,) after the shock, without trading, fraction of NAV.
@@ -105,7 +105,7 @@ class ShockEffect:
                 is small, the loss by the other lines is little more than a guess.
     """
 
-    name: str
+    moved: Moved
     lines: Array
     total: float
     weights: Array
@@ -115,6 +115,11 @@ class ShockEffect:
         """Make the arrays read-only."""
         for name in ("lines", "weights"):
             object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+
+    @property
+    def name(self) -> str:
+        """Of the shock."""
+        return self.moved.name
 
     def by_class(self, asset_class: Sequence[str]) -> dict[str, float]:
         """Gain or loss of each asset class, fraction of NAV, in the order of the lines."""
@@ -200,7 +205,7 @@ def shock_effect(weights: Array, moved: Moved) -> ShockEffect:
     lines = weights * moved.returns
     total = float(lines.sum())
     return ShockEffect(
-        moved.name,
+        moved,
         lines,
         total,
         weights * (1.0 + moved.returns) / (1.0 + total),

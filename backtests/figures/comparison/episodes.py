@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.stress import EpisodeResult
+from backtests.comparison.stress_episodes import EpisodeResult
 from backtests.figures.charts.interval_rows import BAR, heights, row_names
 from backtests.figures.charts.panel import THIN, Axis, Panel, heading
 from backtests.figures.layout import AXIS, KEY_ROW, NAMES, TITLE, far

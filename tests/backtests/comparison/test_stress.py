@@ -75,7 +75,7 @@ def test_an_episode_before_the_test_is_a_backtest_of_its_days_alone(found: Stres
 def test_what_was_fitted_on_an_episode_or_lacks_its_window_is_left_out_with_the_reason(found: StressTests) -> None:
     one = next(e for e in found.episodes if e.episode.name == "Crisis of 2007-09")
     assert set(one.figures) == {"never", "quarterly", "threshold"}
-    assert one.left_out["tuned"] == "fitted on days up to 2014-12-31, which contain the episode"
+    assert one.left_out["tuned"] == "fitted on days up to 2014-12-31, which contain days of the episode"
     assert one.left_out["closed_form"] == one.left_out["hrp_monthly"] == "252 returns before the episode are needed"
 
 
@@ -91,12 +91,22 @@ def test_episodes_outside_the_data_are_left_out_and_said(found: StressTests) -> 
 def test_an_episode_over_the_start_of_the_test_or_the_end_of_the_data_is_covered_in_part(
     compared: Comparison, desk: Portfolio
 ) -> None:
-    over = [("start", "2014-11-03", "2015-02-27"), ("end", "2022-11-01", "2023-03-31")]
+    over = [("start", "2014-12-01", "2015-02-27"), ("end", "2022-11-01", "2023-03-31")]
     episodes = tuple(Episode(name, pd.Timestamp(a), pd.Timestamp(b)) for name, a, b in over)
     found = stressed(compared, replace(desk, stress=replace(desk.stress, episodes=episodes)))
     (start, end), days = found.episodes, compared.backtests["quarterly"].dates
     assert (start.whole, start.first, start.when) == (False, days[0], "test")
     assert (end.whole, end.last, end.when) == (False, days[-1], "test")
+
+
+def test_an_episode_of_which_most_is_before_the_test_is_backtested_as_a_whole(
+    compared: Comparison, desk: Portfolio
+) -> None:
+    most = (Episode("most", pd.Timestamp("2014-06-02"), pd.Timestamp("2015-01-09")),)
+    (one,) = stressed(compared, replace(desk, stress=replace(desk.stress, episodes=most, shocks=()))).episodes
+    assert (one.when, one.whole, f"{one.last:%Y-%m-%d}") == ("before", True, "2015-01-09")
+    assert "tuned" in one.left_out
+    assert set(one.figures) == set(FEW) - {"tuned"}
 
 
 # -- shocks ----------------------------------------------------------------------------------------------------------

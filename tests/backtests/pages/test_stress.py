@@ -69,7 +69,7 @@ def test_the_page_says_what_was_tested_before_the_test_and_what_is_left_out(fold
     assert "%, before the test" in text
     assert (
         "No figures of tuned in Crisis of 2007-09, Flash crash 2010 and Euro crisis 2011: fitted on days up to "
-        "2014-12-31, which contain the episode." in text
+        "2014-12-31, which contain days of the episode." in text
     )
     assert "Left out: Russia and LTCM 1998 (1998-07-18 to 1998-10-08): the data runs from 2007-07-26" in text
     assert "Not listed when Crisis of 2007-09, Flash crash 2010 and Euro crisis 2011 began: BTC." in text

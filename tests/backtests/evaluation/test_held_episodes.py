@@ -1,4 +1,4 @@
-"""Today's holdings under stress: by hand, and what is left out."""
+"""The weights of today in past episodes and under shocks: by hand, and what is left out."""
 
 from dataclasses import replace
 
@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.evaluation.holdings_stress import HeldEpisode, held_through, holdings_stress
+from backtests.evaluation.held_episodes import HeldEpisode, held_episodes, held_through
+from backtests.evaluation.holdings_stress import holdings_stress
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.episodes import Episode
 
@@ -31,16 +32,16 @@ def test_an_episode_is_the_weights_of_today_held_through_it(portfolio):
 
 
 def test_an_episode_outside_the_data_or_before_a_line_is_left_out_and_said(portfolio):
-    found = holdings_stress(portfolio)
-    said = " ".join(found.left_out)
+    found, left_out = held_episodes(portfolio)
+    said = " ".join(left_out)
     assert "Dot-com bust 2000-02: the data has no two returns of it." in said
     assert "BTC was not listed on" in said
-    assert {one.name for one in found.episodes} >= {"Pandemic 2020", "Inflation 2022"}
+    assert {one.name for one in found} >= {"Pandemic 2020", "Inflation 2022"}
 
 
 def test_a_line_that_is_not_held_does_not_matter_to_an_episode(portfolio):
     without = replace(portfolio, holdings=np.where(np.arange(8) == 7, 0.0, portfolio.holdings))
-    assert "Flash crash 2010" in {one.name for one in holdings_stress(without).episodes}
+    assert "Flash crash 2010" in {one.name for one in held_episodes(without)[0]}
 
 
 def test_shocks_and_correlations_are_those_of_the_weights_of_today(portfolio):
@@ -48,7 +49,7 @@ def test_shocks_and_correlations_are_those_of_the_weights_of_today(portfolio):
     crypto = next(one for one in found.shocks if one.name == "Crypto falls 50 %")
     assert crypto.lines[7] == pytest.approx(-0.5 * portfolio.weights[7], rel=1e-12)
     assert crypto.total == pytest.approx(crypto.lines.sum(), abs=1e-15)
-    volatilities = [one.volatility for one in found.correlations]
+    volatilities = [one.volatility for one in found.breakdown]
     assert volatilities == sorted(volatilities)
     spread = np.abs(portfolio.weights) @ portfolio.market.returns[-504:].std(axis=0, ddof=1) * np.sqrt(252)
     assert volatilities[-1] == pytest.approx(spread, rel=1e-9)
@@ -56,5 +57,5 @@ def test_shocks_and_correlations_are_those_of_the_weights_of_today(portfolio):
 
 def test_cash_alone_has_no_correlations(portfolio):
     found = holdings_stress(replace(portfolio, holdings=np.zeros(8), cash=1e6))
-    assert not found.correlations
+    assert not found.breakdown
     assert "holds cash alone" in " ".join(found.left_out)
