@@ -1,5 +1,5 @@
 """The command line: `rebalance report | backtest | trades | audit | sweep FILE`, `batch FILES`,
-`show | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`,
+`show | pdf | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`,
 `cluster | compile`.
 
 Each imports what is heavy when it runs.
@@ -97,16 +97,20 @@ def report(
         typer.Option("--parameter", "-p", help="A parameter of the notebook, as name=value; may be repeated."),
     ] = None,
     retrain: Retrain = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium.")] = False,
     trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
     """Compare all policies of FILE; write tearsheet, trade list and results into the folder of one run."""
     _trust(trust_code)
     with _starting():
+        from backtests.commands.print_page import print_page
         from backtests.commands.report import make_report
 
     made = make_report(file, parameter or (), reports, retrain)
     print_text(made.text)
+    if pdf:
+        print_text(f"{print_page(made.folder)}")
 
 
 @app.command()
@@ -408,6 +412,15 @@ def show(run: FinishedRun) -> None:
         from backtests.commands.past_runs import show_text
 
     print_text(show_text(run))
+
+
+@app.command()
+def pdf(run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")]) -> None:
+    """Print the page of RUN as PDF beside it, by Chromium. A print is no part of a run: `verify` does not see it."""
+    with _starting():
+        from backtests.commands.print_page import print_page
+
+    print_text(f"{print_page(run)}")
 
 
 @app.command()

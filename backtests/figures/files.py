@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.path import Path as Line
     from matplotlib.transforms import Bbox, Transform
 
+FORMS = ("csv", "png", "svg")  # in which each picture is written
 DOTS = 2.0  # of a PNG in a pixel of the page: sharp on any screen
 MARGIN, HEAD = 20.0, 52.0  # px: round a picture, and above it with its title
 TITLE = 16.0  # size of the title, px

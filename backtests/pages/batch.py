@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
-from backtests.pages.render import render
+from backtests.pages.render import Running, render
 from backtests.wording import counted
 
 FIGURES = ("growth", "sharpe", "max_drawdown", "cost", "loss")
@@ -36,6 +36,7 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame) -> str:
     said = ", ".join(f"{count[status]} {status}" for status in ("made", "found", "failed") if status in count)
     return render(
         "batch.html.j2",
+        Running(f"{name}: batch"),
         name=name,
         subtitle=f"{counted(len(table), 'run')} of {notebook}: {said}",
         heads=[{"words": metric.short or metric.label, "unit": metric.unit} for metric in shown],

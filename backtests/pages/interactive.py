@@ -13,7 +13,7 @@ from backtests.figures.layout import limits, log_ticks, ticks
 from backtests.figures.styles import line_styles
 from backtests.figures.svg import LIGHT
 from backtests.figures.traces import line_of
-from backtests.pages.blocks import page_styles
+from backtests.pages.policy_styles import page_styles
 from backtests.sweeps.labels import AXES, CALENDARS, CONDITIONS, axis_value, policy_axes
 from backtests.wording import even
 
