@@ -24,6 +24,7 @@ from backtests.figures.styles import LineStyle, line_styles
 from backtests.pages.differences import differences_parts, paired_parts
 from backtests.pages.parts import Block
 from backtests.pages.policy_styles import page_styles
+from backtests.pages.terms import term_of
 from backtests.wording import counted, listed, number, percent
 from research.allocation import Allocation
 from research.rules.protocol import held_by, long_name
@@ -37,6 +38,7 @@ BOLD_RULE = (
     "figure."
 )
 FOLDED_WORDS = "The further figures describe this sample and have no interval."
+ELIGIBLE = "term-recommendation"
 QUESTIONS = {
     "saves": "What it saves",
     "sure": "How sure that is",
@@ -203,9 +205,9 @@ def _eligibility(comparison: "Comparison", columns: Sequence[Block]) -> Block:
     ]
     near = [{"words": _excess_words(made.excess.get(n)), "below": [], "best": False} for n in names]
     rows = [
-        {"label": "Within limits", "unit": "", "cells": kept},
-        {"label": "Loss above the best, at most", "unit": "bp a year, 90 %", "cells": near},
-        {"label": "In the confidence set", "unit": "90 %", "cells": among},
+        {"label": "Within limits", "unit": "", "term": ELIGIBLE, "cells": kept},
+        {"label": "Loss above the best, at most", "unit": "bp a year, 90 %", "term": ELIGIBLE, "cells": near},
+        {"label": "In the confidence set", "unit": "90 %", "term": ELIGIBLE, "cells": among},
     ]
     return {"name": "Eligibility", "rows": rows}
 
@@ -220,7 +222,7 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
             below += drawdown_dates(by_key).replace(" to", ",to").split(",")
         cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
     kind = metric.interval if metric.interval == PREDICTIVE else ""
-    return {"label": metric.label, "unit": metric.unit, "kind": kind, "cells": cells}
+    return {"label": metric.label, "unit": metric.unit, "kind": kind, "term": term_of(metric.key), "cells": cells}
 
 
 def _excess_words(most: float | None) -> str:

@@ -56,5 +56,5 @@ def _seed_tables(comparison: "Comparison") -> list[Block]:
         own = by_seed[by_seed["policy"] == name]
         stands = str(own.loc[own["stands"], "seed"].iloc[0])
         caption = f"{name}: every seed, out of sample; seed {stands} is the selected (median) seed"
-        tables.append(figures_table(caption, "seed", SEED_COLUMNS, by_name(own, "seed"), chosen=stands))
+        tables.append(figures_table(caption, "seed", SEED_COLUMNS, by_name(own, "seed"), chosen=stands, terms=True))
     return tables

@@ -9,6 +9,7 @@ import pandas as pd
 from backtests.evaluation.metrics import Column
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
+from backtests.pages.terms import term_of
 
 Block = dict[str, Any]
 
@@ -91,7 +92,7 @@ def table(
     titled = [head if isinstance(head, tuple) else (head, "") for head in heads]
     return {
         "caption": caption,
-        "heads": [{"words": words, "unit": unit} for words, unit in titled],
+        "heads": [{"words": words, "unit": unit, "term": ""} for words, unit in titled],
         "text": [k in texts for k in range(len(titled))],
         "rows": [
             {"cells": list(row), "look": (styles or {}).get(row[0]), "chosen": row[0] == chosen and chosen is not None}
@@ -107,6 +108,7 @@ def figures_table(
     records: Mapping[str, Mapping[str, Any]],
     styles: Mapping[str, LineStyle] | None = None,
     chosen: str | None = None,
+    terms: bool = False,
 ) -> Block:
     """A table of figures: a row a record, by its name in column 0; a column a `Column`.
 
@@ -116,10 +118,14 @@ def figures_table(
     records : figures by name, in the units of records.
     styles  : of the policies in column 0.
     chosen  : the row to mark, by its column 0.
+    terms   : whether the page has the terms that heads of figures link to.
     """
     heads: list[str | tuple[str, str]] = [head, *((column.label, column.unit) for column in columns)]
     rows = [[name, *(column.cell(figures) for column in columns)] for name, figures in records.items()]
-    return table(caption, heads, rows, styles=styles, chosen=chosen)
+    made = table(caption, heads, rows, styles=styles, chosen=chosen)
+    for shown, column in zip(made["heads"][1:], columns, strict=True):
+        shown["term"] = term_of(column.key) if terms else ""
+    return made
 
 
 def by_name(frame: pd.DataFrame, column: str) -> dict[str, dict[str, Any]]:

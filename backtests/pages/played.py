@@ -71,6 +71,7 @@ def costs_parts(comparison: "Comparison") -> list[Part]:
             by_name(cost, "policy"),
             styles,
             comparison.recommendation.policy,
+            terms=True,
         ),
     ]
 

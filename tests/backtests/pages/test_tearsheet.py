@@ -297,6 +297,18 @@ def test_the_sheet_says_whether_the_recommended_policy_looks_ahead(page, folder,
     assert json.loads((folder / "tearsheet.json").read_text())["look_ahead"] == comparison.look_ahead
 
 
+def unlinked(page: str) -> str:
+    """A page whose heads do not link to the terms that explain them, as in a notebook, which has no terms."""
+    return re.sub(r'<a href="#term-\w+">(.*?)</a>', r"\1", page)
+
+
+def test_every_head_of_figures_links_to_its_term(page) -> None:
+    tables = re.findall(r'<table class="comparison.*?</table>', page, flags=re.DOTALL)
+    heads = [h for t in tables for h in re.findall(r'<th scope="row">(.*?)</th>', t, flags=re.DOTALL)]
+    assert len(heads) > 40
+    assert all(re.match(r'<a href="#term-\w+">', head) for head in heads)
+
+
 def shown_order(comparison: Comparison) -> list[str]:
     """The columns: the recommended policy, the reference, the others as in the file."""
     return list(dict.fromkeys([comparison.recommendation.policy, comparison.reference, *comparison.scores]))
@@ -304,7 +316,7 @@ def shown_order(comparison: Comparison) -> list[str]:
 
 def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> None:
     (table,) = re.findall(r'<table class="comparison".*?</table>', page, flags=re.DOTALL)
-    (row,) = re.findall(r'<tr><th scope="row">Rebalancing loss J, cost.*?</tr>', table, flags=re.DOTALL)
+    (row,) = re.findall(r'<tr><th scope="row">Rebalancing loss J, cost.*?</tr>', unlinked(table), flags=re.DOTALL)
     cells = re.findall(r"<td class=\"([^\"]*)\">([^<]*)<small>([^<]*)</small></td>", row)
     figures = comparison.evidence.figures("loss")
     order = shown_order(comparison)
@@ -314,7 +326,7 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
 
 
 def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, folder, comparison) -> None:
-    (folded,) = re.findall(r"<details>\s*<summary>Further.*?</details>", page, flags=re.DOTALL)
+    (folded,) = re.findall(r"<details>\s*<summary>Further.*?</details>", unlinked(page), flags=re.DOTALL)
     assert "<summary>Further figures: shape and tails, against the target, spread over lines</summary>" in folded
     groups = metric_groups(comparison.benchmark)
     shown = [metric for name in FOLDED for metric in groups[name]]
@@ -441,7 +453,8 @@ def test_a_comparison_shows_itself_with_the_blocks_of_the_sheet(comparison, page
     assert "http" not in block
     assert not Elements(block).crossed
     for pattern in (r'<figure id="figure-growth".*?</figure>', r'<table class="comparison".*?</table>'):
-        assert re.search(pattern, block, re.DOTALL)[0] == re.search(pattern, page, re.DOTALL)[0]
+        assert re.search(pattern, block, re.DOTALL)[0] == re.search(pattern, unlinked(page), re.DOTALL)[0]
+    assert "#term-" not in block
 
 
 def test_a_style_of_a_block_touches_nothing_outside_it(comparison) -> None:
