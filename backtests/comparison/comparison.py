@@ -8,6 +8,7 @@ from typing import overload
 import pandas as pd
 
 from backtests.comparison.axes import TwoAxes, recommend_with_target, two_axes
+from backtests.comparison.behaviour import Behaviour, behaviour_of
 from backtests.comparison.candidates import (
     Fitted,
     Progress,
@@ -135,6 +136,18 @@ class Comparison(PairedBacktests):
         """What could have been lost and when: of the recommended policy, and then of the reference."""
         names = dict.fromkeys((self.recommendation.policy or self.reference, self.reference))
         return {name: policy_risk(self.backtests[name], self.benchmark) for name in names}
+
+    @cached_property
+    def behaviour(self) -> Behaviour:
+        """How the policies behave: limits, start and length of the holding, costs, round trips and wealth."""
+        return behaviour_of(
+            self.portfolio,
+            self.benchmark,
+            self.fitted,
+            self.backtests,
+            self.reference,
+            self.recommendation.policy,
+        )
 
     @cached_property
     def look_ahead(self) -> str:
