@@ -142,19 +142,20 @@ class Painter:
         runs : words and their styles, one after the other.
         own  : styles of all, which say how they are aligned.
         """
-        fonts = [_font(styles) for _, styles in runs]
-        widths = [
-            self.renderer.get_text_width_height_descent(words, font, False)[0]
-            for (words, _), font in zip(runs, fonts, strict=True)
-        ]
         back = {"end": 1.0, "middle": 0.5}.get(own.get("text-anchor", ""), 0.0)
-        at, foot = DOTS * (x + MARGIN) - back * sum(widths), DOTS * (y + HEAD)
-        for (words, styles), font, width in zip(runs, fonts, widths, strict=True):
+        at, foot = DOTS * (x + MARGIN), DOTS * (y + HEAD)
+        if back:
+            at -= back * sum(self._width(words, styles) for words, styles in runs)
+        for k, (words, styles) in enumerate(runs):
             gc = self.renderer.new_gc()
             gc.set_foreground(styles.get("fill", PLAIN["fill"]))
-            self.renderer.draw_text(gc, at, foot, words, font, 0.0)
+            self.renderer.draw_text(gc, at, foot, words, _font(styles), 0.0)
             gc.restore()
-            at += width
+            at += self._width(words, styles) if k + 1 < len(runs) else 0.0
+
+    def _width(self, words: str, styles: Styles) -> float:
+        """Of words, dots."""
+        return float(self.renderer.get_text_width_height_descent(words, _font(styles), False)[0])
 
     def _path(self, path: "Line", place: "Transform", styles: Styles, clip: str) -> None:
         styles = PLAIN | styles
