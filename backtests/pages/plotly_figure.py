@@ -6,7 +6,6 @@ from typing import Any
 import plotly.graph_objects as go
 
 from backtests.figures.files import png_file
-from backtests.figures.picture import Picture
 from backtests.figures.traces import traces_picture
 
 
@@ -17,19 +16,17 @@ class ShownFigure(go.Figure):  # type: ignore[misc]
     could draw it: there the image is seen, with its alternative text.
     """
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
-        """The figure as plotly's renderers give it, with its image and its words beside that."""
-        return self._bundle(traces_picture(self), **options)
+    _ipython_display_ = None  # a notebook takes `_repr_mimebundle_`; plotly's own would leave out the image
 
-    def _ipython_display_(self) -> None:
-        """Show the figure in a cell."""
-        from IPython.display import display
-
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None, **options: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The figure as plotly's renderers give it, with its image and its words; and what is known of the image."""
         seen = traces_picture(self)
-        image = {"alt": f"{seen.title}. {seen.alt}", "width": round(seen.width)}
-        display(self._bundle(seen), raw=True, metadata={"image/png": image})
+        words, image = f"{seen.title}. {seen.alt}", base64.b64encode(png_file(seen)).decode("ascii")
+        interactive: dict[str, Any] = super()._repr_mimebundle_(include, exclude, **options)
+        known = {"image/png": {"alt": words, "width": round(seen.width)}}
+        return {**interactive, "image/png": image, "text/plain": words}, known
 
-    def _bundle(self, seen: Picture, **options: Any) -> dict[str, Any]:
-        image = base64.b64encode(png_file(seen)).decode("ascii")
-        interactive: dict[str, Any] = super()._repr_mimebundle_(**options)
-        return {**interactive, "image/png": image, "text/plain": f"{seen.title}. {seen.alt}"}
+    def _repr_html_(self) -> None:
+        """Nothing, where plotly would name a script on the network."""

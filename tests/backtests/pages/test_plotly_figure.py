@@ -46,9 +46,10 @@ DASHED = LineStyle("orange", (0, (5.5, 2.2)), 2.1)
 
 
 def test_a_figure_shows_as_plotly_and_as_an_image_with_its_words() -> None:
-    bundle = lines()._repr_mimebundle_()
+    bundle, known = lines()._repr_mimebundle_()
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert bundle["text/plain"] == "Up and flat. units by close. Ends: up 3.00; flat 1.00."
+    assert known == {"image/png": {"alt": bundle["text/plain"], "width": 940}}
     assert json.loads(lines().to_json())["layout"]["title"]["text"] == "Up and flat"
 
 
