@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backtests.comparison import Comparison
+from backtests.pages.attribution import attribution_numbers, attribution_parts
 from backtests.pages.axes import axes_numbers, axes_parts
 from backtests.pages.behaviour import behaviour_numbers, behaviour_parts
 from backtests.pages.conventions import conventions_parts
@@ -42,6 +43,7 @@ SECTIONS = (
     Section("weights", "Weights", "Weights", weights_parts),
     Section("years", "Years", "Calendar years", years_parts, years_numbers),
     Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
+    Section("attribution", "Attribution", "Attribution", attribution_parts, attribution_numbers),
     Section("risk", "Risk", "Risk", risk_parts, risk_numbers),
     Section("behaviour", "Behaviour", "Behaviour", behaviour_parts, behaviour_numbers),
     Section("fitting", "Fitting", "How candidates were fitted", fitting_parts),
