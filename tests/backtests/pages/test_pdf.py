@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from backtests.commands import report
 from backtests.commands.print_page import print_page
 from backtests.commands.report import Made
+from backtests.pages.parts import table
 from backtests.pages.pdf import GIVEN, browser, write_pdf
 from backtests.pages.render import Running, css_string, render
 from backtests.runs.folder import MANIFEST, Run, write_json
@@ -18,13 +19,11 @@ from backtests.runs.manifest import sign
 from backtests.runs.verify import verify
 from research.errors import ConfigError, DataError
 
-ROW = {"cells": ["a policy", *["1.00"] * 5], "look": None, "chosen": False}
-TABLE = {
-    "caption": "A table that is longer than a sheet of paper",
-    "heads": [{"words": f"column {k}", "unit": ""} for k in range(6)],
-    "text": [False] * 6,
-    "rows": [ROW] * 150,
-}
+TABLE = table(
+    "A table that is longer than a sheet of paper",
+    [f"column {k}" for k in range(6)],
+    [["a policy", *["1.00"] * 5]] * 150,
+)
 
 
 def page(title: str = "A “batch” of <pages>") -> str:
