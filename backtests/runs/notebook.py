@@ -105,10 +105,14 @@ def _without_grammars_of_addresses() -> Iterator[None]:
 def _forget_this_execution(path: Path) -> None:
     """Take out of an executed notebook what differs between two equal runs: times, an id drawn by chance, the folder.
 
-    Who executes it again writes nothing.
+    Who executes it again writes nothing. The values that it recorded are put into its metadata too.
     """
+    from backtests.runs.values import OURS, VALUES, values_in  # which needs pandas
+
     content = json.loads(path.read_text(encoding="utf-8"))
     content["metadata"].pop("papermill", None)
+    if values := values_in(content):
+        content["metadata"][OURS] = {VALUES: values}
     for cell in content["cells"]:
         for key in ("papermill", "execution"):
             cell["metadata"].pop(key, None)
