@@ -75,7 +75,9 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
         failed = FailedCell(f"{notebook.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}")
         failed.source, failed.traceback = error.source, COLOURS.sub("", "\n".join(error.traceback))
         raise failed from error
-    except DeadKernelError as error:
+    except (DeadKernelError, RuntimeError) as error:
+        if not isinstance(error, DeadKernelError) and not str(error).startswith("Kernel "):  # as it began
+            raise
         raise DeadKernel(
             f"the kernel that ran {notebook.name} died (was it killed, or out of memory?). Run it again."
         ) from error

@@ -1,7 +1,7 @@
 """A batch whose processes are killed again and again ends with the runs of one that nobody disturbed.
 
-`python tests/backtests/killed_batch.py [RUNS] [KILLS] [SEED]` kills the batch itself, a worker or a kernel, whichever
-is drawn, at a random moment; one that was killed is started again. `commands/test_batch_faults.py` does a few of these.
+`python tests/killed_batch.py [RUNS] [KILLS] [SEED]` kills the batch itself, a worker or a kernel, whichever is drawn, at
+a random moment; one that was killed is started again. `backtests/commands/test_batch_faults.py` does a few of these.
 """
 
 import json
@@ -14,11 +14,12 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psutil
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
 COMMAND = [sys.executable, "-c", "from backtests.cli import main; main()", "batch"]
 KINDS = ("batch", "worker", "kernel")
@@ -51,11 +52,14 @@ def finished(files: list[Path], reports: Path) -> str:
     return printed
 
 
-def victims(batch: subprocess.Popen[bytes]) -> dict[str, list[psutil.Process]]:
+def victims(batch: subprocess.Popen[Any]) -> dict[str, list[psutil.Process]]:
     """Processes by kind. Workers are Python without a kernel's module; loky's tracker is none of them."""
     found: dict[str, list[psutil.Process]] = {"batch": [psutil.Process(batch.pid)], "worker": [], "kernel": []}
     for child in psutil.Process(batch.pid).children(recursive=True):
-        words = " ".join(child.cmdline())
+        try:
+            words = " ".join(child.cmdline())
+        except psutil.Error:  # it has just ended
+            continue
         if "ipykernel_launcher" in words:
             found["kernel"].append(child)
         elif "popen_loky_posix" in words:
