@@ -15,6 +15,7 @@ from benchmarks import (
     metrics,
     placement,
     reconciliation,
+    sheet,
     start,
     tax,
     universal,
@@ -36,5 +37,6 @@ if __name__ == "__main__":
     evidence.main()
     curves.main()
     metrics.main()
+    sheet.main()
     start.main()
     main_job.main()

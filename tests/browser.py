@@ -18,7 +18,7 @@ WIDTHS = (360, 768, 1440)
 class Elements(HTMLParser):
     """Every element of a page with its attributes, in order, and whether each that is opened is closed."""
 
-    VOID: ClassVar[set[str]] = {"meta", "br", "img", "link", "input", "hr"}
+    VOID: ClassVar[set[str]] = {"meta", "br", "img", "link", "input", "hr", "wbr"}
 
     def __init__(self, page: str) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,6 +53,7 @@ from research.rules import Rule, Threshold
 from research.trading import TradeList, trade_list
 
 PROGRESS = ".progress"
+WEEKEND = 5  # days: older prices are not of the last session
 FILES = {
     COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
@@ -283,8 +284,15 @@ def made_report(asked: AskedReport, retrain: bool = False) -> Made:
         check_whole(folder, FILES)
         sign(folder, started)
         text = (folder / SUMMARY).read_text(encoding="utf-8")
-        reused = json.loads((folder / MANIFEST).read_bytes())["reused"]
-    return Made(final, f"{text}{_reused_text(reused)}\n{final}")
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    said = _reused_text(manifest["reused"]) + _age_text(date.fromisoformat(manifest["last_day"]), started.date())
+    return Made(final, f"{text}{said}\n{final}")
+
+
+def _age_text(last: date, today: date) -> str:
+    """A line where the prices of a report are older than a long weekend."""
+    days = (today - last).days
+    return f"\nPrices end on {last}, {days:,} days ago: the trades are those of that day.\n" if days > WEEKEND else ""
 
 
 def _reused_text(reused: Mapping[str, int]) -> str:

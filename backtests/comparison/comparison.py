@@ -18,6 +18,7 @@ from backtests.comparison.candidates import (
     fitted_without,
     shortened,
 )
+from backtests.comparison.hindsight import hindsight_warning
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured, pair
 from backtests.comparison.recommendation import Recommendation
 from backtests.comparison.selection import Selection, selection_of
@@ -31,7 +32,7 @@ from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import tried_words
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.views import view
-from backtests.wording import listed
+from backtests.wording import counted, listed
 from research.allocation import Allocation, TargetPath
 from research.arguments import refuse
 from research.errors import ConfigError
@@ -44,6 +45,7 @@ from research.rules import Rule
 from research.rules.protocol import traits
 
 LEAST_DAYS = 2 * Resampling().block  # of a test: two blocks of the bootstrap
+FEW_TRADES = 5  # days with a trade in the test: fewer are warned of
 MOST_STEPS = 1_000_000_000  # of training: weeks of one core
 FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
 
@@ -90,7 +92,10 @@ class Comparison(PairedBacktests):
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must judge: of the data in the test, of policies that never traded, and of the run."""
-        found = backtest_warnings(self.portfolio, self.fitted, self.backtests)
+        found = [
+            *backtest_warnings(self.portfolio, self.fitted, self.backtests),
+            *hindsight_warning(self.portfolio),
+        ]
         quick = {name: self.settings[name] for name, full in FULL.items() if self.settings[name] != full}
         if quick:
             found.append(f"Draft run with {', '.join(f'{k} = {v:,}' for k, v in quick.items())}: not a full run.")
@@ -321,10 +326,19 @@ def backtest_warnings(
     first, last = next(iter(backtests.values())).dates[[0, -1]]
     found = [*warnings_in(portfolio.market.notes, first, last), *fitted_without(portfolio, fitted)]
     for name, played in backtests.items():
-        if not len(played.ledger.asked) and traits(portfolio.policies[name]).family != "never":
-            found.append(f"{name} never traded in the test.")
+        found.extend(_few_trades(name, played, traits(portfolio.policies[name]).family))
         found.extend(played.warnings)
     return found
+
+
+def _few_trades(name: str, played: Backtest, family: str) -> list[str]:
+    """A warning where a policy that should trade did so seldom."""
+    days = int(played.counted.any(axis=1).sum())
+    if family == "never" or days >= FEW_TRADES:
+        return []
+    if not days:
+        return [f"{name} never traded in the test."]
+    return [f"{name} traded on {counted(days, 'day')} of the test only: its figures rest on few trades."]
 
 
 def check_settings(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of
+from backtests.comparison.hindsight import best_line
 from backtests.comparison.paired import slow_losses
 from backtests.comparison.recommendation import Recommendation, recommend, simplest
 from backtests.engine.result import Backtest
@@ -219,7 +220,7 @@ def _played_again(portfolio: Portfolio, quick: Mapping[str, Rule]) -> list[Chang
             {f"from {days[row]:%Y-%m-%d}": replace(portfolio, test_start=days[row]) for row in later},
         ),
     ]
-    best = _best_asset(portfolio)
+    best = best_line(portfolio)
     if best is not None:
         name = f"without {portfolio.market.assets[best]}"
         cases.append(("the asset that grew most", "assets", {name: _without(portfolio, quick, best)}))
@@ -247,16 +248,6 @@ def _moved(policies: Mapping[str, Rule], portfolio: Portfolio, other: Portfolio)
     if other.strategic == portfolio.strategic:
         return policies
     return {name: replace(cast(Any, policy), allocation=other.strategic) for name, policy in policies.items()}
-
-
-def _best_asset(portfolio: Portfolio) -> int | None:
-    """The number of the asset that grew most in the test, which only hindsight can choose; None where one is left."""
-    held = np.flatnonzero(portfolio.target > 0.0)
-    if len(held) < 3:
-        return None
-    first = portfolio.market.row(portfolio.test_start)
-    grown = np.log1p(portfolio.market.returns[first:, held]).sum(axis=0)
-    return int(held[np.argmax(grown)])
 
 
 def _without(portfolio: Portfolio, policies: Mapping[str, Rule], asset: int) -> Portfolio:

@@ -5,9 +5,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from backtests.comparison.paired import why_not_limited
 from backtests.comparison.recommendation import CONFIDENCE, Recommendation
 from backtests.engine.result import Backtest
+from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.evidence import LOSS, Evidence
 from backtests.evaluation.scores import Score
 from backtests.evaluation.slow_waves import detectable
@@ -17,6 +20,7 @@ from research.risk.measures import BPS, DAYS_PER_YEAR
 from research.rules import Rule
 from research.rules.protocol import RuleTraits, long_name
 
+SAME_WIDTH = 0.005  # points: bands that differ by less are shown as one
 SMALL = 0.005  # bp a year: less is no saving
 TOLD = ("better", "worse")  # words of a significant difference
 
@@ -70,7 +74,7 @@ def verdict_of(
     if name is None or rule is None:
         reasons = "; ".join(f"{each}: {listed(limits)}" for each, limits in made.broken.items())
         return Verdict(f"No policy is recommended: none is within the limits ({reasons}).")
-    does = rule_words(rule, portfolio)
+    does = f"{rule_words(rule, portfolio)}{_widths(backtests[name])}"
     if made.target:  # J against another target than the reference's says nothing of the two
         return Verdict(f"Use {name}: {does}.", made.target, "", _others(made, scores))
     if name == reference:
@@ -103,6 +107,25 @@ def _when(long: str) -> str:
     return re.sub(r"^past the", "when a weight is past the", said)
 
 
+def _widths(played: Backtest) -> str:
+    """How wide a rule's bands are on the last day, where each line has its own; else nothing.
+
+    It opens with a space.
+    """
+    last = len(played.market.dates) - 1
+    _, upper = bands_in_force(played, np.array([last]))
+    widths = 100.0 * (upper[0] - played.targets.rows[played.targets.row[last]])
+    held = np.flatnonzero(np.isfinite(widths) & (played.targets.rows[played.targets.row[last]] > 0.0))
+    if len(held) == 0 or np.ptp(widths[held]) < SAME_WIDTH:
+        return ""
+    narrow, wide = (int(held[k]) for k in (widths[held].argmin(), widths[held].argmax()))
+    names = played.market.assets
+    return (
+        f" (on the last day {number(widths[narrow])} points off target for {names[narrow]}, the narrowest, to "
+        f"{number(widths[wide])} for {names[wide]})"
+    )
+
+
 def _money(portfolio: Portfolio, fraction: float) -> str:
     """A fraction of today's NAV in currency."""
     return f"{abs(fraction) * portfolio.nav:,.0f} {portfolio.basis}"
@@ -117,7 +140,7 @@ def _saving(portfolio: Portfolio, made: Recommendation, scores: Mapping[str, Sco
         return f"Against {reference}{breached} neither costs nor tracking differ."
     spent = f"{number(abs(cost))} bp a year {'less' if cost < 0.0 else 'more'} in trading costs"
     tracking = -saved - cost
-    worth = f"{number(abs(tracking))} bp {'less' if tracking < 0.0 else 'more'} by the file's penalty"
+    worth = f"which the file prices {number(abs(tracking))} bp {'lower' if tracking < 0.0 else 'higher'}"
     return (
         f"Against {reference}{breached} it pays {spent} ({_money(portfolio, cost / BPS)} at today's value); its "
         f"tracking error is {percent(one['tracking_error'], 2)} instead of {percent(other['tracking_error'], 2)}, "
@@ -185,7 +208,10 @@ def _others(made: Recommendation, scores: Mapping[str, Score]) -> str:
     said = f"Not materially worse than the best ({by}): {listed(as_good)}." if as_good else ""
     unknown = [name for name, most in made.excess.items() if math.isinf(most) and name != made.policy]
     if unknown:
-        losses = listed([f"{name} {number(scores[name][LOSS])}" for name in unknown])
+        losses = listed([f"{number(scores[name][LOSS])} for {name}" for name in unknown])
         own = number(scores[made.policy or ""][LOSS])
-        said += f" Without an upper limit of their loss: {listed(unknown)} (J here {losses}; of {made.policy} {own})."
+        said += (
+            f" How much worse {listed(unknown)} may be is not known: in this test costs and tracking came to {losses}, "
+            f"{own} for {made.policy}, bp a year."
+        )
     return said.strip()

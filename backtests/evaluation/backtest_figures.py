@@ -34,6 +34,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {  # of a table, with their metrics in o
 FOLDED = ("Shape and tails", "Against the target", "Spread over lines")  # shown where a reader asks for them
 FLOWS = (METRICS["money_weighted"], METRICS["flows"])
 OUTSIDE = "days_outside"  # the metric of ranges
+HEADLINE_FIGURES = (
+    "growth",
+    "sharpe",
+    "max_drawdown",
+    "tracking_error",
+    "cost",
+)  # of a first screen, a summary, a batch
 KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
 
 

@@ -6,8 +6,12 @@ from typing import Any
 
 from backtests.figures.svg import HUES, SMALL
 
-SOLID: tuple[Any, ...] = ("-", (0, (1.3, 1.5)))  # policies that hold the strategic target
-DASHED: tuple[Any, ...] = ((0, (5.5, 2.2)), (0, (6.5, 2.0, 1.3, 2.0)))  # policies that hold another target
+SOLID: tuple[Any, ...] = ("-", (0, (1.3, 1.5)), (0, (9.0, 1.6)))  # of the strategic target
+DASHED: tuple[Any, ...] = (
+    (0, (5.5, 2.2)),
+    (0, (6.5, 2.0, 1.3, 2.0)),
+    (0, (2.6, 1.6)),
+)  # of another target
 
 LABEL_GAP = 13.5  # px from one label to the next
 LEAD = 20.0  # px from a curve's end to its label
@@ -41,25 +45,25 @@ class LineStyle:
 
 
 def line_styles(other_target: Mapping[str, bool], reference: str, recommended: str | None) -> dict[str, LineStyle]:
-    """Line styles by policy, in the order given: the reference in ink, the others in six hues.
+    """Line styles by policy, in the order given: the reference in ink, the others in ten hues.
 
-    Colour-blind readers distinguish the hues. After six policies of a kind the hues are used again with another dash,
-    so that 24 policies and the reference have different styles.
+    Colour-blind readers distinguish the hues. After ten policies the hues are used again with another dash, so that 30
+    policies and the reference have different styles.
 
     other_target : by policy, whether it holds another target than the strategic one: then it is dashed.
     reference : name of the reference.
     recommended : name of the recommended policy, or None.
     """
-    found, count = {}, {False: 0, True: 0}
+    found, k = {}, 0
     for name, other in other_target.items():
-        k, dashes = count[other], DASHED if other else SOLID
+        dashes = DASHED if other else SOLID
         bold = name == recommended
         width = 2.1 if bold else 1.15
         if name == reference:
             found[name] = LineStyle("ink", DASHED[0] if other else "-", 2.1 if bold else 1.5, bold)
             continue
         found[name] = LineStyle(HUES[k % len(HUES)], dashes[k // len(HUES) % len(dashes)], width, bold)
-        count[other] += 1
+        k += 1
     return found
 
 

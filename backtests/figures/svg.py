@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 # The page's colours: --ink, --soft and so on. Lines are 3:1 against the paper at least, words 4.5:1. Any two of ink and
-# the six hues are 18 apart or more in CIELAB, for normal eyes and with each of the three colour blindnesses.
+# the ten hues are 18 apart or more in CIELAB, for normal eyes and with each of the three colour blindnesses.
 LIGHT = {
     "ink": "#1b1d21",
     "soft": "#5d6168",
@@ -32,6 +32,10 @@ LIGHT = {
     "violet": "#5b3fa6",
     "wine": "#882255",
     "pink": "#cc79a7",
+    "blue": "#0046fa",
+    "stone": "#a08c78",
+    "red": "#e6003c",
+    "brown": "#461e00",
 }
 DARK = {
     "ink": "#eceae4",
@@ -46,8 +50,12 @@ DARK = {
     "violet": "#9a86e8",
     "wine": "#b8436a",
     "pink": "#cc79a7",
+    "blue": "#286efa",
+    "stone": "#beb4a0",
+    "red": "#c81e1e",
+    "brown": "#fac896",
 }
-HUES = ("sky", "orange", "green", "violet", "wine", "pink")
+HUES = ("sky", "orange", "green", "violet", "wine", "pink", "blue", "stone", "red", "brown")
 TOKENS = {name: f"#5eed{k:02x}" for k, name in enumerate(LIGHT)}  # what matplotlib draws with in their place
 
 SMALL = 12.0  # size of type, px at the picture's own width

@@ -11,38 +11,36 @@ from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.metrics import METRICS, Column, Metric
 from backtests.evaluation.target_inference import CERTAIN, MATCHED, MEASURES, Match, TargetFigure
 from backtests.figures.styles import LineStyle
+from backtests.pages.parts import Block, Filled, Part
+from backtests.pages.policy_styles import page_styles
 from backtests.wording import counted, listed, number, percent
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
 
-Block = dict[str, Any]
-NAME = "Which rule, which target"
 NONE = "not available"
 RULE_HEADS = ("loss J", "cost", "tracking", f"{1.0 - SIZE:.0%} set".replace("%", " %"))
 WORDS = (RULE_HEADS[-1], "verdict")  # columns of words
 TARGET_HEADS = ("figure", "difference", "Holm p", "verdict", "detectable")
 
 
-def axes_block(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> Block | None:
-    """The section; None where all policies hold one target.
-
-    comparison : the policies.
-    styles     : of each.
-    """
+def axes_parts(comparison: "Comparison") -> list[Part]:
+    """Two tables; nothing where all policies hold one target."""
     axes = comparison.axes
     if axes is None:
-        return None
-    return {
-        "rules": _rules(axes.grid, styles),
+        return []
+    content = {
+        "rules": _rules(axes.grid, page_styles(comparison)),
         "targets": None if axes.compared is None else _targets(axes.compared, axes.grid, comparison),
         "why_not": axes.why_not,
         "chosen": _chosen_words(axes),
     }
+    return [Filled("axes.html.j2", content)]
 
 
-def axes_numbers(axes: TwoAxes | None) -> dict[str, Any] | None:
+def axes_numbers(comparison: "Comparison") -> dict[str, Any] | None:
     """Both tables and the choice of a target as plain values; None where all policies hold one target."""
+    axes = comparison.axes
     if axes is None:
         return None
     grid, compared, chosen = axes.grid, axes.compared, axes.chosen

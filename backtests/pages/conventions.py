@@ -3,15 +3,31 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from backtests.evaluation.words import charged_words
-from backtests.wording import listed, number, percent
+from backtests.evaluation.words import CHARGES, charged_words
+from backtests.pages.parts import Block, Filled, Folded, Part, table
+from backtests.pages.policy_styles import page_styles
+from backtests.wording import counted, listed, number, percent
 from research.accounting import Costs
+from research.accounting.costs import USUAL
+from research.risk.measures import BPS
 from research.risk.utility import RISK_AVERSION
+from research.rules.protocol import long_name, traits
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
 
+PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
 SETTING = 112  # letters of a setting on one line
+
+
+def conventions_parts(comparison: "Comparison") -> list[Part]:
+    """The candidates, what each measure means, and the settings, folded."""
+    settings = Filled("settings.html.j2", settings_text(comparison.settings))
+    return [
+        _candidates(comparison),
+        Filled("conventions.html.j2", _terms(comparison)),
+        Folded("All settings of this run", [settings]),
+    ]
 
 
 def _cost_words(costs: Costs) -> str:
@@ -21,7 +37,7 @@ def _cost_words(costs: Costs) -> str:
     return f"{text} For holding, divided by NAV at the close before: {listed(held)}." if held else text
 
 
-def conventions(comparison: "Comparison") -> dict[str, str | bool]:
+def _terms(comparison: "Comparison") -> dict[str, str | bool]:
     """Numbers in the words of `conventions.html.j2`."""
     benchmark, evidence, limits = comparison.benchmark, comparison.evidence, comparison.portfolio.limits
     return {
@@ -67,3 +83,51 @@ def _on_a_line(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+# -- the candidates, and what this run is ----------------------------------------------------------------------------
+
+
+def _candidates(comparison: "Comparison") -> Block:
+    portfolio, broken = comparison.portfolio, comparison.recommendation.broken
+    rows = [
+        [
+            name,
+            traits(portfolio.policies[name]).family,
+            long_name(f.policy, portfolio.strategic),
+            str(f.tried),
+            listed(broken[name]) if name in broken else "within limits",
+        ]
+        for name, f in comparison.fitted.items()
+    ]
+    return table(
+        "Candidates by complexity class",
+        ["policy", "class", "rule", "configurations tried", "limits"],
+        rows,
+        texts=[1, 2, 4],
+        styles=page_styles(comparison),
+        chosen=comparison.recommendation.policy,
+    )
+
+
+def facts_of(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
+    """What was compared, on which days and at which costs, and how it was checked.
+
+    run : name and words of what identifies the run.
+    """
+    portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
+    assets, total = portfolio.market.assets, BPS * portfolio.costs.total
+    low, high = (f"{round(float(v), 2):g}" for v in (total.min(), total.max()))
+    later = {0: "at the same close", 1: "at the next close"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
+    rates = low if low == high else f"{low} to {high}"
+    others = [words for kind in charged_words(portfolio.costs) for words in kind if words not in PROPORTIONAL]
+    besides = f", plus {listed(others)}" if others else ""
+    facts = {
+        "Universe": f"{counted(len(assets), 'asset')}: {listed(assets, most=12)}; in {portfolio.basis}",
+        "Test": f"{len(dates) - 1:,} days; everything fitted uses only earlier days",
+        "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, executed {later}",
+        "Accounting": comparison.accounting,
+        "Look-ahead audit": comparison.look_ahead,
+        **run,
+    }
+    return [{"name": name, "words": words} for name, words in facts.items()]

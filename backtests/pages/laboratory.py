@@ -23,7 +23,7 @@ from backtests.laboratory.families import setting_words
 from backtests.laboratory.fully_invested import BOUND, OPTIMUM
 from backtests.laboratory.simulated_market import WARM_UP, YEARS
 from backtests.laboratory.study import Study
-from backtests.pages.blocks import Block, table
+from backtests.pages.parts import Block, table
 from backtests.pages.render import render
 from backtests.text_tables import text_table, wrapped
 from backtests.wording import NARROW_SPACE, listed, number, percent

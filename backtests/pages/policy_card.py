@@ -22,9 +22,9 @@ from backtests.figures.policy.trades import trades_picture
 from backtests.learned.optimality_gap import region_of, why_no_optimum
 from backtests.learned.partial_dependence import distance_outside
 from backtests.learned.results import SHEET, SavedPolicies, loss, read_policies, with_optimality_gaps, write_results
-from backtests.pages.blocks import Block, figures_table, table
 from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.conventions import settings_text
+from backtests.pages.parts import Block, figures_table, table
 from backtests.pages.policy_catalog import holds_words, learner_words, saw_words
 from backtests.pages.render import render
 from backtests.pages.universal_card import write_universal_card

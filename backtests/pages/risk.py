@@ -7,7 +7,8 @@ from backtests.evaluation.policy_risk import MOST, PolicyRisk
 from backtests.figures.comparison.daily_returns import daily_returns_picture
 from backtests.figures.comparison.months import months_picture
 from backtests.figures.comparison.rolling import MEASURES, rolling_picture
-from backtests.pages.blocks import Block, page_styles, table
+from backtests.pages.parts import Part, Words, table
+from backtests.pages.policy_styles import page_styles
 from backtests.wording import listed, percent
 from research.risk import Drawdown
 
@@ -30,7 +31,7 @@ CAPTION = (
 )
 
 
-def risk_block(comparison: "Comparison") -> Block:
+def risk_parts(comparison: "Comparison") -> list[Part]:
     """Words, table and pictures of the section."""
     risk, styles = comparison.risk, page_styles(comparison)
     shown = next(iter(risk))
@@ -41,12 +42,12 @@ def risk_block(comparison: "Comparison") -> Block:
         daily_returns_picture(risk, styles),
     )
     chosen = comparison.recommendation.policy
-    return {
-        "intro": _intro(shown, comparison),
-        "drawdowns": table(CAPTION, HEADS, rows, styles=styles, chosen=chosen) if rows else None,
-        "notes": _notes(risk),
-        "pictures": [picture for picture in drawn if picture is not None],
-    }
+    return [
+        Words(_intro(shown, comparison), "intro"),
+        *([table(CAPTION, HEADS, rows, styles=styles, chosen=chosen)] if rows else []),
+        *map(Words, _notes(risk)),
+        *(picture for picture in drawn if picture is not None),
+    ]
 
 
 def risk_numbers(comparison: "Comparison") -> dict[str, Any]:

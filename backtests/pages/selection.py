@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backtests.comparison.selection import ActiveSharpe, Selection
-from backtests.pages.blocks import Block, page_styles, table
+from backtests.pages.parts import Folded, Part, Words, table
+from backtests.pages.policy_styles import page_styles
 from backtests.wording import counted, number, percent
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ CAPTION = (
 )
 
 
-def selection_block(comparison: "Comparison") -> Block:
+def selection_parts(comparison: "Comparison") -> list[Part]:
     """Words and table of the section."""
     found, styles = comparison.selection, page_styles(comparison)
     rows = [[name, *_cells(one)] for name, one in found.policies.items()]
@@ -35,10 +36,9 @@ def selection_block(comparison: "Comparison") -> Block:
     shown = rows if missing else [row[:-1] for row in rows]
     heads = HEADS if missing else HEADS[:-1]
     chosen = comparison.recommendation.policy
-    return {
-        "words": [_searched(found), _overfitted(found), _counted_here(comparison)],
-        "table": table(CAPTION, heads, shown, texts=[5] if missing else [], styles=styles, chosen=chosen),
-    }
+    deflated = table(CAPTION, heads, shown, texts=[5] if missing else [], styles=styles, chosen=chosen)
+    said = (_searched(found), _overfitted(found), _counted_here(comparison))
+    return [*(Words(words) for words in said), Folded("Active Sharpe ratio of each policy, deflated", [deflated])]
 
 
 def selection_numbers(comparison: "Comparison") -> dict[str, Any]:

@@ -1,15 +1,21 @@
-"""The table of a sheet that says whether the recommendation holds."""
+"""The section of a sheet that says whether the recommendation holds."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from backtests.pages.parts import Part, table
 from backtests.wording import listed
 
 if TYPE_CHECKING:
-    from backtests.comparison.stability import Stability
+    from backtests.comparison import Comparison
+
+HEADS = ("change", "cases", "same answer", "recommendation")
 
 
-def stability_rows(found: "Stability") -> tuple[str, list[list[str]]]:
-    """The caption, and a row a change: what was changed, cases, how many give the same answer, what is recommended."""
+def stability_parts(comparison: "Comparison") -> list[Part]:
+    """A row a change: what was changed, cases, how many give the same answer, what is recommended."""
+    found = comparison.stability
+    if found is None:
+        return []
     caption = "The recommendation, made again after one change at a time; fitted policies are not fitted again."
     if found.not_played:
         left_out = listed(found.not_played)
@@ -18,4 +24,10 @@ def stability_rows(found: "Stability") -> tuple[str, list[list[str]]]:
         [str(change), f"{cases:,}", f"{same:,}", str(recommended)]
         for change, cases, same, recommended in found.table().itertuples()
     ]
-    return caption, rows
+    return [table(caption, HEADS, rows, texts=[3])]
+
+
+def stability_numbers(comparison: "Comparison") -> list[dict[Any, Any]]:
+    """The same as plain values."""
+    found = comparison.stability
+    return [] if found is None else found.table().reset_index().to_dict("records")

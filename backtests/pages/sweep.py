@@ -19,7 +19,7 @@ from backtests.figures.sweep.ladders import cost_ladder_picture, lag_ladder_pict
 from backtests.figures.sweep.sample import binned, sample_picture
 from backtests.figures.sweep.start_dates import start_dates_picture
 from backtests.figures.sweep.styles import family_styles, policy_styles
-from backtests.pages.blocks import Block, figures_table
+from backtests.pages.parts import Block, figures_table
 from backtests.pages.render import render
 from backtests.sweeps.analysis import frontier, grid, rank_range
 from backtests.sweeps.findings import Findings, facts

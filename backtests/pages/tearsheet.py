@@ -22,17 +22,16 @@ from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.intervals import interval_records
 from backtests.evaluation.selection import SuperiorAbility
 from backtests.evaluation.words import distinguished
-from backtests.figures.comparison.costs import cost_table
 from backtests.figures.comparison.timeline import timeline_picture
 from backtests.figures.comparison.weights import weights_picture
-from backtests.figures.comparison.years import year_table
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
-from backtests.pages.axes import axes_numbers
-from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, paired_screen, pictures, table, whole_sheet
+from backtests.pages.conventions import facts_of
+from backtests.pages.first_screen import first_screen, paired_screen
+from backtests.pages.parts import Block, pictures_in, table
+from backtests.pages.played import WEIGHTS_WORDS
 from backtests.pages.render import render
-from backtests.pages.risk import risk_block, risk_numbers
-from backtests.pages.selection import selection_block, selection_numbers
+from backtests.pages.sections import SECTIONS
 from backtests.runs.folder import NUMBERS
 from backtests.runs.formats import csv_text, plain_json
 from research.errors import DataError
@@ -68,14 +67,29 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     trades     : of today, or None.
     run        : what identifies the run.
     """
-    sheet = whole_sheet(comparison, trades, _identity(run))
-    sheet |= {"risk": risk_block(comparison), "selection": selection_block(comparison)}
+    sheet = whole_sheet(comparison, trades, run)
     (folder / "figures").mkdir(exist_ok=True)
     for picture in pictures(sheet):
         write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
     write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", sheet=sheet))
+
+
+def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -> Block:
+    """Every block of a tearsheet; arguments of `write_tearsheet`."""
+    made = [(section, section.parts(comparison)) for section in SECTIONS]
+    sections = [{"key": s.key, "name": s.name, "title": s.title, "parts": parts} for s, parts in made if parts]
+    return first_screen(comparison) | {
+        "facts": facts_of(comparison, _identity(run)),
+        "trades": trades,
+        "sections": sections,
+    }
+
+
+def pictures(sheet: Block) -> list[Picture]:
+    """Every picture of a sheet, in order."""
+    return [sheet["growth"], *(each for section in sheet["sections"] for each in pictures_in(section["parts"]))]
 
 
 def comparison_html(comparison: Comparison) -> str:
@@ -135,7 +149,6 @@ def sheet_numbers(
     drawn      : the sheet's pictures.
     """
     evidence, dates = comparison.evidence, comparison.backtests[comparison.reference].dates
-    year = comparison.benchmark.periods_per_year
     shown = [metric for metrics in metric_groups(comparison.benchmark).values() for metric in metrics]
     content = {
         "schema": SCHEMA,
@@ -145,9 +158,6 @@ def sheet_numbers(
         "test": {"first": f"{dates[1]:%Y-%m-%d}", "last": f"{dates[-1]:%Y-%m-%d}", "days": len(dates) - 1},
         "reference": comparison.reference,
         "recommendation": _recommendation_numbers(comparison),
-        "stability": []
-        if comparison.stability is None
-        else comparison.stability.table().reset_index().to_dict("records"),
         "trials": comparison.trials,
         "accounting": comparison.accounting,
         "look_ahead": comparison.look_ahead,
@@ -158,13 +168,9 @@ def sheet_numbers(
         "pairs": [pair.record() for pair in comparison.pairs.values()],
         "superior_ability": {metric: _ability(each) for metric, each in comparison.superior_ability.items()},
         "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},
-        "axes": axes_numbers(comparison.axes),
-        "years": {name: values.to_dict() for name, values in year_table(comparison.backtests).items()},
-        "costs": cost_table(comparison.backtests, comparison.scores, year).to_dict("records"),
-        "risk": risk_numbers(comparison),
+        **{section.key: section.numbers(comparison) for section in SECTIONS if section.numbers is not None},
         "seeds": comparison.seeds().to_dict("records"),
         "tuned": {n: _tuned_numbers(f.tuned) for n, f in comparison.fitted.items() if f.tuned is not None},
-        "selection": selection_numbers(comparison),
         "trades": None if trades is None else _trade_numbers(trades),
         "warnings": comparison.warnings,
         "settings": comparison.settings,
@@ -182,11 +188,6 @@ def _recommendation_numbers(comparison: Comparison) -> dict[str, Any]:
     named = {"policy": made.policy, "verdict": asdict(comparison.verdict), "best": made.best}
     judged = {"margin": made.margin, "excess": made.excess, "members": made.members, "p": made.p}
     return {**named, **judged, "broken": made.broken}
-
-
-def _stability_numbers(comparison: Comparison) -> list[dict[Any, Any]]:
-    found = comparison.stability
-    return [] if found is None else found.table().reset_index().to_dict("records")
 
 
 def _tuned_numbers(tuned: Tuned) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.laboratory.universal import lines_in
 from backtests.learned.results import SHEET, write_results
 from backtests.learned.universal_gap import CLOSED, KINDS, gap, kind_of, median, simulated_markets
-from backtests.pages.blocks import Block, table
 from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.conventions import settings_text
+from backtests.pages.parts import Block, table
 from backtests.pages.render import render
 from backtests.wording import listed, number, percent
 from research.arrays import Array

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
+from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
 from backtests.figures.layout import NUMBERS, TITLE, limits, thinned
 from backtests.figures.picture import Format, Picture, picture
@@ -13,7 +14,6 @@ from backtests.figures.styles import LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import listed, number
 from research.arrays import Array
-from research.rules.protocol import compiled_rule
 
 HIGH = 132.0  # px: of a panel
 BELOW = 20.0  # px: below a panel, for its trades
@@ -81,7 +81,7 @@ def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[L
     trades = np.zeros_like(weight)
     trades[at] = np.where(played.counted[moved], book.trades[moved], 0.0)
     target = 100.0 * played.targets.rows[played.targets.row[rows]]
-    band = _bands(played, rows)
+    band = tuple(100.0 * ends for ends in bands_in_force(played, rows))
     return [
         Line(
             name=name,
@@ -96,17 +96,6 @@ def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[L
         )
         for i, name in enumerate(played.market.assets)
     ]
-
-
-def _bands(played: Backtest, rows: np.ndarray) -> tuple[Array, Array]:
-    """(D + 1, n) twice: the weights past which the rule trades, in points; NaN where it has no band, or one of zero."""
-    nothing = np.full((len(rows), len(played.market.assets)), np.nan)
-    rule = compiled_rule(played.policy)
-    if rule is None or rule.family not in ("band", "tuned"):
-        return nothing, nothing
-    bands = rule.no_trade_bands(played.market, played.targets.opened(played.first), played.costs)
-    k = bands.row[rows]
-    return 100.0 * bands.trigger_lower[k], 100.0 * bands.trigger_upper[k]
 
 
 def _table(lines: list[Line], dates: pd.DatetimeIndex) -> pd.DataFrame:

@@ -153,10 +153,10 @@ def test_words_and_lines_stand_out_from_the_paper(theme) -> None:
     assert all(contrast(theme[name], theme["paper"]) >= 3.0 for name in HUES)
 
 
-def test_24_policies_and_the_reference_look_different_and_keep_their_looks() -> None:
-    other = {f"p{k}": k % 2 == 1 for k in range(25)}
+def test_30_policies_and_the_reference_look_different_and_keep_their_looks() -> None:
+    other = {f"p{k}": k % 2 == 1 for k in range(31)}
     styles = line_styles(other, reference="p0", recommended="p3")
-    assert len({(s.colour, str(s.dash)) for s in styles.values()}) == 25
+    assert len({(s.colour, str(s.dash)) for s in styles.values()}) == 31
     assert styles["p0"].colour == "ink"
     fewer = line_styles(dict(list(other.items())[:5]), reference="p0", recommended=None)
     assert all((fewer[n].colour, fewer[n].dash) == (styles[n].colour, styles[n].dash) for n in fewer)

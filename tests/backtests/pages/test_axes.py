@@ -5,13 +5,15 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from browser import Elements, check_page
 
 from backtests.comparison.axes import TwoAxes
 from backtests.comparison.comparison import Comparison, compare
-from backtests.pages.axes import axes_block, axes_numbers
+from backtests.pages.axes import axes_numbers, axes_parts
+from backtests.pages.parts import Filled
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import Run
 from backtests.runs.formats import plain_json
@@ -51,6 +53,13 @@ def page(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> st
     return written(comparison, tmp_path_factory.mktemp("sheet"))
 
 
+def shown(comparison: Comparison) -> dict[str, Any]:
+    """What the template is filled with."""
+    (part,) = axes_parts(comparison)
+    assert isinstance(part, Filled)
+    return cast(dict[str, Any], part.content)
+
+
 def section(page: str) -> str:
     (found,) = re.findall(r'<section id="axes">.*?</section>', page, flags=re.DOTALL)
     return found
@@ -66,7 +75,7 @@ def test_the_section_follows_the_differences(page: str) -> None:
     order = ['id="differences"', 'id="axes"', 'id="weights"']
     places = [page.index(words) for words in order]
     assert places == sorted(places)
-    assert '<a href="#axes">Which rule, which target</a>' in page
+    assert '<a href="#axes">Rule and target</a>' in page
     assert not Elements(page).crossed
 
 
@@ -113,8 +122,7 @@ def test_a_cell_that_cannot_be_played_has_its_reason_below_the_table(comparison:
     gone = {name: {k: v for k, v in getattr(grid, name).items() if k != cell} for name in ("backtests", "scores")}
     lacking = replace(comparison)
     lacking.__dict__["axes"] = replace(axes, grid=replace(grid, **gone, missing={cell: "it cannot."}))
-    block = axes_block(lacking, {})
-    assert block is not None
+    block = shown(lacking)
     assert block["rules"]["missing"] == "tuned on HRP of 252 days: it cannot."
     (row,) = (row for row in block["rules"]["rows"] if row["name"] == "tuned")
     assert [one["words"] for one in row["cells"][4:]] == ["–"] * 4
@@ -132,7 +140,7 @@ def test_without_a_rule_for_all_targets_the_sheet_says_so(
 def test_the_json_has_both_tables(comparison: Comparison, axes: TwoAxes, tmp_path: Path) -> None:
     written(comparison, tmp_path)
     numbers = json.loads((tmp_path / "tearsheet.json").read_text(encoding="utf-8"))["axes"]
-    assert numbers == plain_json(axes_numbers(axes), missing_as_null=True)
+    assert numbers == plain_json(axes_numbers(comparison), missing_as_null=True)
     assert {(row["rule"], row["target"]): row["loss"] for row in numbers["rules"]} == axes.rules["loss"].to_dict()
     assert len(numbers["targets"]) == len(axes.targets)
     assert (numbers["rule"], numbers["risk_aversion"]) == (comparison.recommendation.policy, 3.0)
@@ -145,8 +153,7 @@ def test_the_sheet_says_whether_the_target_may_change(page: str, comparison: Com
     assert "stays on the strategic target, since the file does not say “target: may_change”" in said
     assert f"By these figures alone: {axes.chosen.sentence}" in said
     may = replace(comparison, portfolio=replace(comparison.portfolio, target_may_change=True))
-    block = axes_block(may, {})
-    assert block is not None
+    block = shown(may)
     assert block["chosen"].startswith("Keep the strategic target: no other has")
     assert "under quarterly" in block["chosen"]
     assert "(each quarter, to target), the reference: a target that may change is" in block["targets"]["caption"]

@@ -12,7 +12,8 @@ from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
 from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.metrics import METRICS, PREDICTIVE
-from backtests.pages.blocks import first_screen
+from backtests.pages.differences import differences_parts
+from backtests.pages.first_screen import first_screen
 from backtests.pages.tearsheet import comparison_html, write_tearsheet
 from backtests.runs.folder import Run
 from backtests.wording import number
@@ -34,7 +35,9 @@ def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_a_figure_has_its_interval_below_it(comparison: Comparison) -> None:
-    screen, names = first_screen(comparison), list(comparison.scores)
+    screen = first_screen(comparison)
+    names = [column["name"] for column in screen["columns"]]
+    assert sorted(names) == sorted(comparison.scores)
     rows = {row["label"]: row for group in screen["groups"] for row in group["rows"]}
     for metric, by_policy in comparison.intervals.items():
         row = rows[METRICS[metric].label]
@@ -51,10 +54,8 @@ def test_a_figure_has_its_interval_below_it(comparison: Comparison) -> None:
 
 
 def test_the_table_shows_the_numbers_of_the_pairs(comparison: Comparison) -> None:
-    table, heads = (
-        first_screen(comparison)["pairs"],
-        [head["words"] for head in first_screen(comparison)["pairs"]["heads"]],
-    )
+    table = next(part for part in differences_parts(comparison) if isinstance(part, dict))
+    heads = [head["words"] for head in table["heads"]]
     assert heads == ["policy", "correlation", "detectable", "detectable", "Memmel's z", "Volatility", "Holm p",
                      "CVaR 95 %", "Holm p", "Maximum drawdown"]  # fmt: skip
     for row, (name, pair) in zip(table["rows"], comparison.pairs.items(), strict=True):
@@ -69,7 +70,7 @@ def test_the_table_shows_the_numbers_of_the_pairs(comparison: Comparison) -> Non
 def test_what_could_be_found_stands_above_the_differences_in_sheet_notebook_and_text(
     comparison: Comparison, folder: Path
 ) -> None:
-    said = first_screen(comparison)["detectable"]
+    said = differences_parts(comparison)[0].text
     page = html.unescape((folder / "tearsheet.html").read_text(encoding="utf-8"))
     for shown in (page, html.unescape(comparison_html(comparison))):
         assert 0 < shown.index(said) < shown.index("Each policy minus") < shown.index("Each policy with")

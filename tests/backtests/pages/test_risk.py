@@ -14,7 +14,8 @@ from browser import check_page
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
 from backtests.evaluation.policy_risk import PolicyRisk
-from backtests.pages.risk import risk_block, risk_numbers
+from backtests.pages.parts import Words, pictures_in
+from backtests.pages.risk import risk_numbers, risk_parts
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import Run
 from backtests.wording import percent
@@ -202,14 +203,15 @@ def test_a_market_that_only_rises_has_no_drawdown(portfolio, tmp_path) -> None:
 def test_returns_that_do_not_vary_have_no_distribution(comparison, monkeypatch) -> None:
     still = {name: constant(one) for name, one in comparison.risk.items()}
     monkeypatch.setitem(comparison.__dict__, "risk", still)
-    block = risk_block(comparison)
-    assert [picture.name for picture in block["pictures"]] == ["months", "rolling"]
-    assert block["drawdowns"] is None
-    notes = " ".join(block["notes"])
+    parts = risk_parts(comparison)
+    pictures = list(pictures_in(parts))
+    assert [picture.name for picture in pictures] == ["months", "rolling"]
+    assert not any(isinstance(part, dict) for part in parts)
+    notes = " ".join(part.text for part in parts if isinstance(part, Words))
     assert "threshold and quarterly never fell below an earlier close: no drawdown." in notes
     assert "Rolling Sharpe ratio of threshold not available: no ratio." in notes
     assert f"All daily returns of threshold are {percent(0.0, 4)}: there is no distribution to show." in notes
-    drawn = "".join(picture.wide + picture.narrow + picture.caption for picture in block["pictures"])
+    drawn = "".join(picture.wide + picture.narrow + picture.caption for picture in pictures)
     assert not re.search(r"(?i)\bnan\b", drawn)
     assert risk_numbers(comparison)["threshold"]["rolling"]["sharpe"] is None
 

@@ -5,12 +5,14 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from backtests.comparison import Comparison, compare
 from backtests.comparison.selection import ActiveSharpe
-from backtests.pages.selection import selection_block, selection_numbers
+from backtests.pages.parts import Block, Folded, Words
+from backtests.pages.selection import selection_numbers, selection_parts
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import Run
 from backtests.runs.trial_book import read_book
@@ -34,8 +36,21 @@ def with_policy(comparison: Comparison, one: ActiveSharpe) -> Comparison:
     return changed
 
 
+def words(comparison: Comparison) -> list[str]:
+    """The paragraphs of the section."""
+    return [part.text for part in selection_parts(comparison) if isinstance(part, Words)]
+
+
+def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
+    """The rows of its table."""
+    folded = selection_parts(comparison)[-1]
+    assert isinstance(folded, Folded)
+    (table,) = folded.parts
+    return cast(Block, table)["rows"]
+
+
 def test_the_section_says_what_was_tried_and_what_luck_reaches(comparison: Comparison) -> None:
-    tried, overfitted, counted = selection_block(comparison)["words"]
+    tried, overfitted, counted = words(comparison)
     found = comparison.selection
     assert tried == (
         f"This comparison tried 3 configurations, {found.effective} where variants count once. The best of so many "
@@ -46,7 +61,7 @@ def test_the_section_says_what_was_tried_and_what_luck_reaches(comparison: Compa
 
 
 def test_each_policy_has_a_row(comparison: Comparison) -> None:
-    rows = {row["cells"][0]: row["cells"][1:] for row in selection_block(comparison)["table"]["rows"]}
+    rows = {row["cells"][0]: row["cells"][1:] for row in rows_of(comparison)}
     never, found = rows["never"], comparison.selection.policies["never"]
     assert never == [
         f"{found.ratio:.2f}",
@@ -58,10 +73,10 @@ def test_each_policy_has_a_row(comparison: Comparison) -> None:
 
 
 def test_what_is_not_defined_says_why(comparison: Comparison) -> None:
-    block = selection_block(with_policy(comparison, ActiveSharpe(why_not="its active returns do not vary")))
-    assert block["table"]["rows"][0]["cells"] == ["never", *["not available"] * 4, "its active returns do not vary"]
+    without = with_policy(comparison, ActiveSharpe(why_not="its active returns do not vary"))
+    assert rows_of(without)[0]["cells"] == ["never", *["not available"] * 4, "its active returns do not vary"]
     alone = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=["quarterly"], draws=100)
-    tried, overfitted, _ = selection_block(alone)["words"]
+    tried, overfitted, _ = words(alone)
     assert (
         tried
         == "This comparison tried 1 configuration: nothing was chosen among several, so there is no deflated ratio."
@@ -69,7 +84,7 @@ def test_what_is_not_defined_says_why(comparison: Comparison) -> None:
     assert overfitted.endswith(
         "not available, since fewer than two policies with different active returns were compared."
     )
-    assert selection_block(alone)["table"]["rows"][0]["cells"][3] == "not available"
+    assert rows_of(alone)[0]["cells"][3] == "not available"
 
 
 def test_the_page_stays_the_same_when_more_is_tried(comparison: Comparison, tmp_path: Path) -> None:

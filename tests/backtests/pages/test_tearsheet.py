@@ -197,21 +197,23 @@ def test_what_comes_first_stands_first(page, comparison) -> None:
     said = [html.escape(words, quote=False).replace("'", "&#39;") for words in comparison.verdict.sentences()]
     order = [
         f"<h1>{comparison.portfolio.name}</h1>",
-        ORIGIN.name,
+        '<nav aria-label="Contents">',
         *said,
         "configurations were tried",
+        'class="headline"',
+        "Trades at the closes of 2022-12-29",
+        "No warnings." if not comparison.warnings else comparison.warnings[0][:20],
         'id="figure-growth"',
         'class="comparison"',
-        "Trades as of 2022-12-29",
-        "No warnings." if not comparison.warnings else comparison.warnings[0][:20],
+        'id="trades"',
         'id="differences"',
         'id="weights"',
         'id="years"',
         'id="costs"',
         'id="fitting"',
-        'id="trades"',
         'id="conventions"',
-        'id="settings"',
+        'class="settings"',
+        ORIGIN.name,
     ]
     places = [page.find(words) for words in order]
     assert -1 not in places, order[places.index(-1)]
@@ -292,18 +294,36 @@ def test_the_sheet_says_whether_the_recommended_policy_looks_ahead(page, folder,
     assert json.loads((folder / "tearsheet.json").read_text())["look_ahead"] == comparison.look_ahead
 
 
+def unlinked(page: str) -> str:
+    """A page whose heads do not link to the terms that explain them, as in a notebook, which has no terms."""
+    return re.sub(r'<a href="#term-\w+">(.*?)</a>', r"\1", page)
+
+
+def test_every_head_of_figures_links_to_its_term(page) -> None:
+    tables = re.findall(r'<table class="comparison.*?</table>', page, flags=re.DOTALL)
+    heads = [h for t in tables for h in re.findall(r'<th scope="row">(.*?)</th>', t, flags=re.DOTALL)]
+    assert len(heads) > 40
+    assert all(re.match(r'<a href="#term-\w+">', head) for head in heads)
+
+
+def shown_order(comparison: Comparison) -> list[str]:
+    """The columns: the recommended policy, the reference, the others as in the file."""
+    return list(dict.fromkeys([comparison.recommendation.policy, comparison.reference, *comparison.scores]))
+
+
 def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> None:
     (table,) = re.findall(r'<table class="comparison".*?</table>', page, flags=re.DOTALL)
-    (row,) = re.findall(r'<tr><th scope="row">Rebalancing loss J, cost.*?</tr>', table, flags=re.DOTALL)
+    (row,) = re.findall(r'<tr><th scope="row">Rebalancing loss J, cost.*?</tr>', unlinked(table), flags=re.DOTALL)
     cells = re.findall(r"<td class=\"([^\"]*)\">([^<]*)<small>([^<]*)</small></td>", row)
     figures = comparison.evidence.figures("loss")
-    assert [words for _, words, _ in cells] == [number(s["loss"]) for s in comparison.scores.values()]
-    assert [below for _, _, below in cells] == [f.interval() for f in figures.values()]
+    order = shown_order(comparison)
+    assert [words for _, words, _ in cells] == [number(comparison.scores[name]["loss"]) for name in order]
+    assert [below for _, _, below in cells] == [figures[name].interval() for name in order]
     assert any(below.startswith("at least") for _, _, below in cells)
 
 
 def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, folder, comparison) -> None:
-    (folded,) = re.findall(r"<details>\s*<summary>Further.*?</details>", page, flags=re.DOTALL)
+    (folded,) = re.findall(r"<details>\s*<summary>Further.*?</details>", unlinked(page), flags=re.DOTALL)
     assert "<summary>Further figures: shape and tails, against the target, spread over lines</summary>" in folded
     groups = metric_groups(comparison.benchmark)
     shown = [metric for name in FOLDED for metric in groups[name]]
@@ -311,7 +331,7 @@ def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, fol
     assert rows == [metric.label for metric in shown]
     for metric in shown:
         (row,) = re.findall(rf'<tr><th scope="row">{re.escape(metric.label)} <small.*?</tr>', folded, flags=re.DOTALL)
-        values = [s.values.get(metric.key) for s in comparison.scores.values()]
+        values = [comparison.scores[name].values.get(metric.key) for name in shown_order(comparison)]
         assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == [metric.text(value) for value in values]
     numbers = json.loads((folder / "tearsheet.json").read_text())
     assert numbers["not_available"] == {n: dict(s.undefined) for n, s in comparison.scores.items() if s.undefined}
@@ -430,7 +450,8 @@ def test_a_comparison_shows_itself_with_the_blocks_of_the_sheet(comparison, page
     assert "http" not in block
     assert not Elements(block).crossed
     for pattern in (r'<figure id="figure-growth".*?</figure>', r'<table class="comparison".*?</table>'):
-        assert re.search(pattern, block, re.DOTALL)[0] == re.search(pattern, page, re.DOTALL)[0]
+        assert re.search(pattern, block, re.DOTALL)[0] == re.search(pattern, unlinked(page), re.DOTALL)[0]
+    assert "#term-" not in block
 
 
 def test_a_style_of_a_block_touches_nothing_outside_it(comparison) -> None:

@@ -1,0 +1,26 @@
+"""The bands past which a rule trades, on days of its backtest."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtests.engine.result import Backtest
+from research.arrays import Array
+from research.rules.protocol import compiled_rule
+
+FAMILIES = ("band", "tuned")  # of rules that trade past a band
+
+
+def bands_in_force(played: Backtest, rows: NDArray[np.int64]) -> tuple[Array, Array]:
+    """The weights below and above which the rule trades a line, fraction of NAV; NaN where it has none.
+
+    played  : the backtest.
+    rows    : (D,) of its market.
+    Returns : (D, n) twice.
+    """
+    nothing = np.full((len(rows), len(played.market.assets)), np.nan)
+    rule = compiled_rule(played.policy)
+    if rule is None or rule.family not in FAMILIES:
+        return nothing, nothing
+    bands = rule.no_trade_bands(played.market, played.targets.opened(played.first), played.costs)
+    k = bands.row[rows]
+    return bands.trigger_lower[k], bands.trigger_upper[k]

@@ -1,0 +1,127 @@
+"""The section of a sheet on differences: each policy beside the reference, what a test could find, and each pair."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from backtests.evaluation.estimates import Estimate, NotAvailable
+from backtests.evaluation.evidence import Difference
+from backtests.evaluation.metrics import METRICS
+from backtests.evaluation.pair_words import detectable, not_available, superior
+from backtests.evaluation.pairs import Pair
+from backtests.figures.comparison.evidence import SHOWN, differences_picture
+from backtests.figures.styles import LineStyle
+from backtests.pages.parts import Block, Filled, Part, Words, table
+from backtests.pages.policy_styles import page_styles
+from backtests.wording import counted, number, percent
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison, PairedBacktests
+
+RISKS = ("volatility", "cvar95", "max_drawdown")
+HEADS: list[str | tuple[str, str]] = [
+    "policy",
+    "correlation",
+    ("detectable", f"CAGR, {METRICS['growth'].difference.unit}"),
+    ("detectable", "Sharpe ratio"),
+    "Memmel's z",
+]
+
+
+def differences_parts(comparison: "Comparison") -> list[Part]:
+    """Table, picture and pairs of a comparison; nothing of a policy alone."""
+    return paired_parts(comparison, page_styles(comparison), comparison.recommendation.policy)
+
+
+def paired_parts(paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None) -> list[Part]:
+    """The same of any paired backtests.
+
+    paired : the comparison.
+    styles : of each policy.
+    chosen : the recommended policy, or None.
+    """
+    if not paired.pairs:
+        return []
+    notes = (detectable(paired.pairs, chosen), " ".join(not_available(paired.pairs)))
+    found, missing = ([Words(words)] if words else [] for words in notes)
+    return [
+        *found,
+        Filled("differences.html.j2", _differences(paired, styles, chosen)),
+        differences_picture(paired.evidence, styles),
+        _pairs(paired, styles, chosen),
+        *missing,
+    ]
+
+
+# -- each policy minus the reference ---------------------------------------------------------------------------------
+
+
+def _differences(paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None) -> Block:
+    found = {metric: paired.evidence.differences(metric) for metric in SHOWN}
+    rows = []
+    for name in found["loss"]:
+        cells = []
+        for metric, shown in SHOWN.items():
+            d = found[metric][name]
+            cells.append(
+                {
+                    "words": shown.text(d.value, signed=True),
+                    "p": number(d.p_holm, 3),
+                    "verdict": d.verdict,
+                    "below": d.times(shown.factor).interval(shown.digits),
+                }
+            )
+        rows.append({"name": name, "look": styles[name], "cells": cells, "chosen": name == chosen})
+    others, level = len(paired.scores) - 1, percent(paired.evidence.level, 0)
+    return {
+        "reference": paired.reference,
+        "caption": (
+            f"Each policy minus {paired.reference}, on the same days. The interval below a difference "
+            f"({level}) does not depend on how many policies are compared; p-values and verdicts are Holm-adjusted for "
+            f"{counted(others, 'comparison')}. {superior(paired.superior_ability, paired.reference)}"
+        ).strip(),
+        "metrics": [{"label": each.label, "unit": each.unit} for each in SHOWN.values()],
+        "rows": rows,
+    }
+
+
+# -- each pair -------------------------------------------------------------------------------------------------------
+
+
+def _pairs(paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None) -> Block:
+    level = percent(paired.evidence.level, 0)
+    heads = list(HEADS)
+    for key in RISKS:
+        shown = METRICS[key].difference
+        heads.append((shown.label, shown.unit))
+        heads += ["Holm p"] if key != "max_drawdown" else []
+    caption = (
+        f"Each policy with {paired.reference}: correlation of daily returns over cash; smallest true difference "
+        "that a test of the pair alone (5 %) finds with a probability of 80 %; z of the Sharpe difference for "
+        f"independent normal days; differences in risk with {level} intervals, of the drawdown the range "
+        f"expected in another such period ({level})"
+    )
+    return table(
+        caption, heads, [_pair(name, pair) for name, pair in paired.pairs.items()], styles=styles, chosen=chosen
+    )
+
+
+def _pair(name: str, pair: Pair) -> list[str]:
+    growth, sharpe = (pair.detectable[key] for key in ("growth", "sharpe"))
+    cells = [
+        name,
+        number(pair.correlation, 4),
+        "–" if isinstance(growth, NotAvailable) else METRICS["growth"].difference.text(growth),
+        "–" if isinstance(sharpe, NotAvailable) else METRICS["sharpe"].difference.text(sharpe),
+        "–" if isinstance(pair.memmel, NotAvailable) else number(pair.memmel.z),
+    ]
+    for key in RISKS:
+        found = pair.differences[key]
+        cells.append(_risk(key, found))
+        if key != "max_drawdown":
+            cells.append(f"{found.p_holm:.3f}" if isinstance(found, Difference) else "–")
+    return cells
+
+
+def _risk(key: str, found: Estimate | NotAvailable) -> str:
+    shown = METRICS[key].difference
+    return "–" if isinstance(found, NotAvailable) else found.times(shown.factor).text(shown.digits, signed=True)

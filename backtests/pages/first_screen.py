@@ -1,0 +1,247 @@
+"""The first screen of a comparison's sheet, and its table of figures: what a notebook's cell shows too."""
+
+from collections.abc import Mapping, Sequence
+from math import isinf
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from backtests.evaluation.backtest_figures import (
+    FLOWS,
+    FOLDED,
+    HEADLINE_FIGURES,
+    WEALTH,
+    comparison_figures,
+    drawdown_dates,
+    metric_groups,
+    not_available,
+)
+from backtests.evaluation.estimates import NotAvailable
+from backtests.evaluation.metrics import METRICS, PREDICTIVE, Metric
+from backtests.evaluation.pair_words import p_words, without_interval
+from backtests.evaluation.words import distinguished, tried_words
+from backtests.figures.comparison.timeline import timeline_picture
+from backtests.figures.styles import LineStyle, line_styles
+from backtests.pages.differences import differences_parts, paired_parts
+from backtests.pages.parts import Block
+from backtests.pages.policy_styles import page_styles
+from backtests.pages.terms import term_of
+from backtests.wording import counted, listed, number, percent
+from research.allocation import Allocation
+from research.rules.protocol import held_by, long_name
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison, PairedBacktests
+
+BOLD_RULE = (
+    "Bold: the best policy of a row when it differs significantly from every other (Holm-adjusted over all others, "
+    "5 %); loss J, CAGR and Sharpe ratio are tested, no other row has a bold figure. The interval stands below each "
+    "figure."
+)
+FOLDED_WORDS = "The further figures describe this sample and have no interval."
+ELIGIBLE = "term-recommendation"
+QUESTIONS = {
+    "saves": "What it saves",
+    "sure": "How sure that is",
+    "others": "What else would do",
+    "holds": "Does it hold",
+}
+_SCREENS: WeakKeyDictionary["Comparison", Block] = WeakKeyDictionary()  # whose pictures take a second to draw
+
+
+def first_screen(comparison: "Comparison") -> Block:
+    """Title, verdict, figures, growth, table and warnings: what a notebook's cell shows too, made once for both."""
+    if comparison not in _SCREENS:
+        _SCREENS[comparison] = _first_screen(comparison)
+    return _SCREENS[comparison]
+
+
+def _first_screen(comparison: "Comparison") -> Block:
+    styles, made, said = page_styles(comparison), comparison.recommendation, comparison.verdict
+    screen = _screen(comparison, styles, made.policy, comparison.portfolio.strategic)
+    reasons = {words: text for key, words in QUESTIONS.items() if (text := getattr(said, key))}
+    return screen | {
+        "title": comparison.portfolio.name,
+        "subtitle": f"{counted(len(comparison.scores), 'policy', 'policies')}, {_tested(comparison)}",
+        "verdict": said.do,
+        "reasons": [{"name": name, "words": words} for name, words in reasons.items()],
+        "colour": styles[made.policy].colour if made.policy else "soft",
+        "tried": tried_words(comparison.trials),
+        "groups": [*screen["groups"], _eligibility(comparison, screen["columns"])],
+        "table_caption": "Out of sample, net of costs unless labelled gross.",
+        "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in made.broken.items()),
+        "differences": differences_parts(comparison),
+    }
+
+
+def paired_screen(paired: "PairedBacktests") -> Block:
+    """The same of backtests without a portfolio: nothing is recommended."""
+    base = paired.backtests[paired.reference]
+    other = {name: held_by(b.policy) != held_by(base.policy) for name, b in paired.backtests.items()}
+    styles = line_styles(other, paired.reference, None)
+    return _screen(paired, styles, None, held_by(base.policy)) | {
+        "title": counted(len(paired.scores), "backtest"),
+        "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_tested(paired)}",
+        "verdict": paired.answer(),
+        "reasons": [],
+        "tried": "",
+        "broken": "",
+        "colour": "soft",
+        "table_caption": (
+            f"Net of costs unless labelled gross; loss J and tracking error to the target of {paired.reference}."
+        ),
+        "differences": paired_parts(paired, styles, None),
+    }
+
+
+def _tested(paired: "PairedBacktests") -> str:
+    dates = paired.backtests[paired.reference].dates
+    return f"{dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, net of costs"
+
+
+def _screen(
+    paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None, target: Allocation | None
+) -> Block:
+    """What a comparison shows with a portfolio and without: five figures, growth, table and warnings.
+
+    chosen : the recommended policy, or None.
+    target : what is held where a policy's name does not say it.
+    """
+    names = _in_order(paired, chosen)
+    groups, metrics = _groups(paired, names), metric_groups(paired.benchmark)
+    shown = [each for group, found in metrics.items() if group not in FOLDED for each in found]
+    missing = " ".join(without_interval(shown, paired.intervals))
+    return {
+        "reference": paired.reference,
+        "headline": _headline(paired, names),
+        "growth": timeline_picture(paired.backtests, styles, paired.reference, paired.benchmark.periods_per_year),
+        "columns": _columns(paired, names, styles, chosen, target),
+        "groups": [group for group in groups if group["name"] not in FOLDED],
+        "folded": [group for group in groups if group["name"] in FOLDED],
+        "not_available": _not_available(paired, folded=False),
+        "folded_not_available": _not_available(paired, folded=True),
+        "interval_words": f"with {percent(paired.evidence.level, 0)} intervals",
+        "bold_rule": f"{BOLD_RULE} {missing} {FOLDED_WORDS}",
+        "warnings": paired.warnings,
+    }
+
+
+def _in_order(paired: "PairedBacktests", chosen: str | None) -> list[str]:
+    """The policies as columns: the recommended one, the reference, then the others."""
+    return list(dict.fromkeys([*([chosen] if chosen else []), paired.reference, *paired.backtests]))
+
+
+def _headline(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
+    """The five figures of the first policy, each with its interval and with that of the second."""
+    first, *others = names
+    figures = comparison_figures(paired.scores, paired.backtests)
+    found = []
+    for metric in (METRICS[key] for key in HEADLINE_FIGURES):
+        interval = _interval(paired, metric, first)
+        beside = paired.reference if first != paired.reference else next(iter(others), None)
+        found.append(
+            {
+                "label": metric.label,
+                "unit": metric.unit,
+                "words": metric.cell(figures[first]),
+                "interval": interval,
+                "kind": "range expected in another such period" if metric.interval == PREDICTIVE else "",
+                "beside": "" if beside is None else f"{beside}: {metric.cell(figures[beside])}",
+            }
+        )
+    return found
+
+
+def _columns(
+    paired: "PairedBacktests",
+    names: Sequence[str],
+    styles: Mapping[str, LineStyle],
+    chosen: str | None,
+    target: Allocation | None,
+) -> list[Block]:
+    marks = {paired.reference: "reference"} | ({chosen: "recommended"} if chosen else {})
+    if chosen == paired.reference:
+        marks[chosen] = "reference, recommended"
+    return [
+        {
+            "name": name,
+            "rule": long_name(paired.backtests[name].policy, target),
+            "look": styles[name],
+            "mark": marks.get(name, ""),
+            "chosen": name == chosen,
+        }
+        for name in names
+    ]
+
+
+def _groups(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
+    """The rows of the table, in groups."""
+    without = {row.key: float("nan") for row in FLOWS}
+    found = comparison_figures(paired.scores, paired.backtests)
+    figures = {name: without | found[name] for name in names}
+    flows = FLOWS if any(played.flows.any() for played in paired.backtests.values()) else ()
+    return [
+        {"name": name, "rows": [_row(paired, each, figures) for each in (*metrics, *flows * (name == WEALTH))]}
+        for name, metrics in metric_groups(paired.benchmark).items()
+    ]
+
+
+def _not_available(paired: "PairedBacktests", *, folded: bool) -> list[str]:
+    """Why figures of the table, or of its folded groups, are missing."""
+    groups = metric_groups(paired.benchmark)
+    return not_available(paired.scores, [m for name in groups if (name in FOLDED) == folded for m in groups[name]])
+
+
+def _eligibility(comparison: "Comparison", columns: Sequence[Block]) -> Block:
+    """The rows of the table about who may be recommended."""
+    made, names = comparison.recommendation, [column["name"] for column in columns]
+    kept: list[Block] = [{"words": "no" if n in made.broken else "yes", "below": [], "best": False} for n in names]
+    among = [
+        {
+            "words": "–" if n not in made.p else "yes" if n in made.members else "no",
+            "below": [p_words(made.p[n])] if n in made.p else [],
+            "best": False,
+        }
+        for n in names
+    ]
+    near = [{"words": _excess_words(made.excess.get(n)), "below": [], "best": False} for n in names]
+    rows = [
+        {"label": "Within limits", "unit": "", "term": ELIGIBLE, "cells": kept},
+        {"label": "Loss above the best, at most", "unit": "bp a year, 90 %", "term": ELIGIBLE, "cells": near},
+        {"label": "In the confidence set", "unit": "90 %", "term": ELIGIBLE, "cells": among},
+    ]
+    return {"name": "Eligibility", "rows": rows}
+
+
+def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mapping[str, Any]]) -> Block:
+    compared = metric.key in paired.evidence.estimates
+    best = distinguished(paired.evidence, metric.key) if compared else None
+    cells = []
+    for name, by_key in figures.items():
+        below = _below(paired, metric, name)
+        if metric.key == "max_drawdown":
+            below += drawdown_dates(by_key).replace(" to", ",to").split(",")
+        cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
+    kind = metric.interval if metric.interval == PREDICTIVE else ""
+    return {"label": metric.label, "unit": metric.unit, "kind": kind, "term": term_of(metric.key), "cells": cells}
+
+
+def _excess_words(most: float | None) -> str:
+    """The most by which J exceeds the best, in words; a dash for a policy that is not eligible."""
+    return "not known" if most is not None and isinf(most) else number(most)
+
+
+def _below(paired: "PairedBacktests", metric: Metric, name: str) -> list[str]:
+    """The lines below a figure: its interval; of a Sharpe ratio, also what it is with its autocorrelation."""
+    lines = [found] if (found := _interval(paired, metric, name)) else []
+    if lines and metric.key == "sharpe" and paired.evidence.ratios is not None:
+        own = paired.evidence.ratios.own(list(paired.backtests).index(name), paired.evidence.level)
+        lines += [] if isinstance(own, NotAvailable) else [f"η(q): {number(own.value, metric.digits)}"]
+    return lines
+
+
+def _interval(paired: "PairedBacktests", metric: Metric, name: str) -> str:
+    """The interval of a figure in its unit; "" where it has none."""
+    found = paired.intervals.get(metric.key, {}).get(name)
+    if found is None or isinstance(found, NotAvailable):
+        return ""
+    return found.times(metric.factor).interval(metric.digits)

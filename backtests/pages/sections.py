@@ -1,0 +1,48 @@
+"""The sections of a comparison's sheet, in order, below its first screen: a new section is a module and a row here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from backtests.comparison import Comparison
+from backtests.pages.axes import axes_numbers, axes_parts
+from backtests.pages.conventions import conventions_parts
+from backtests.pages.differences import differences_parts
+from backtests.pages.fitting import fitting_parts
+from backtests.pages.parts import Part
+from backtests.pages.played import costs_numbers, costs_parts, weights_parts, years_numbers, years_parts
+from backtests.pages.risk import risk_numbers, risk_parts
+from backtests.pages.selection import selection_numbers, selection_parts
+from backtests.pages.stability import stability_numbers, stability_parts
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the sheet.
+
+    key     : of its address on the page, and of its numbers in tearsheet.json.
+    name    : in the contents of the page.
+    title   : above it.
+    parts   : what it shows of a comparison, in order; nothing where it has nothing to say, and is left out.
+    numbers : the same as plain values, in the units of records; None where another section has them.
+    """
+
+    key: str
+    name: str
+    title: str
+    parts: Callable[[Comparison], list[Part]]
+    numbers: Callable[[Comparison], Any] | None = None
+
+
+SECTIONS = (
+    Section("stability", "Does it hold?", "Does the recommendation hold?", stability_parts, stability_numbers),
+    Section("differences", "Differences", "Differences to the reference", differences_parts),
+    Section("axes", "Rule and target", "Which rule, which target", axes_parts, axes_numbers),
+    Section("weights", "Weights", "Weights", weights_parts),
+    Section("years", "Years", "Calendar years", years_parts, years_numbers),
+    Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
+    Section("risk", "Risk", "Risk", risk_parts, risk_numbers),
+    Section("fitting", "Fitting", "How candidates were fitted", fitting_parts),
+    Section("selection", "Selection", "Selection", selection_parts, selection_numbers),
+    Section("conventions", "Conventions", "Candidates and conventions", conventions_parts),
+)

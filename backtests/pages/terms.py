@@ -1,0 +1,33 @@
+"""Where on a sheet a figure is explained: the heads of its tables link to the terms of `conventions.html.j2`."""
+
+from backtests.evaluation.metrics import COST_PARTS
+
+TERMS = {  # of the list of conventions, with the figures that each explains; the others are in `FURTHER`
+    "loss": ("loss", "tracking_loss", "loss_training"),
+    "recommendation": ("days_outside",),
+    "tracking": ("tracking_error", "tracking_error_own"),
+    "turnover": ("turnover", "trades", "trading_days"),
+    "cost": ("cost", "opening_cost", *(part.key for part in COST_PARTS.values())),
+    "cagr": ("growth", "growth_gross", "money_weighted", "flows"),
+    "volatility": ("volatility", "sharpe"),
+    "drawdown": (
+        "max_drawdown",
+        "longest_drawdown",
+        "recovery",
+        "cvar95",
+        "cvar99",
+        "var95",
+        "var99",
+    ),
+}
+FURTHER = "further"
+_TERM_OF = {key: term for term, keys in TERMS.items() for key in keys}
+
+
+def term_of(key: str) -> str:
+    """The address of the term that explains a figure, on the sheet.
+
+    >>> term_of("growth"), term_of("omega")
+    ('term-cagr', 'term-further')
+    """
+    return f"term-{_TERM_OF.get(key, FURTHER)}"
