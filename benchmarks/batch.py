@@ -6,9 +6,12 @@ trades and drawdowns such as those of real ones.
 The batch: quick reports of one portfolio file with different numbers of draws, by two workers, and each by a command of
 its own; wall and processor seconds of both, and the memory of the largest process, each run's kernel among them. The
 aim is 60 % of the wall's seconds on two idle cores; the processor's say what is saved where other work disturbs them.
+
+The memory of a worker after each of its runs, which must not grow with them.
 """
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -18,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from backtests.commands.batch.run import Outcome, drawdowns, table_of
+from backtests.commands.batch.plan import Job, notebook_named
+from backtests.commands.batch.run import Outcome, drawdowns, outcome, table_of
 from backtests.pages.batch import batch_html
 from backtests.runs.batch_changes import changes_between
 from benchmarks.timing import keep, machine, processor_seconds, show, versions
@@ -89,9 +93,24 @@ def against_single(count: int) -> dict[str, float]:
     }  # fmt: skip
 
 
+def worker_memory(count: int) -> list[float]:
+    """MiB that a worker has after each of so many trade lists, this process being the worker."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for k in range(count):
+            file = Path(folder) / f"desk{k}.yaml"
+            file.write_text(re.sub(r"(?m)^cash:.*$", f"cash: {1_000 + k}", FILE.read_text(encoding="utf-8")))
+            job = Job(file, ("policy=quarterly",))
+            made = outcome(job, notebook=notebook_named("rebalance_now"), reports=Path(folder) / "r", retrain=False)
+            assert made.status == "made", made.verdict
+            found.append(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20)
+    return found
+
+
 def main() -> None:
     """Measure, print, and keep."""
     built, took = page(), against_single(REPORTS)
+    memory = worker_memory(max(REPORTS, 3))
     print(f"{machine()}; {versions('pandas', 'papermill')}")
     show(
         f"The page of {RUNS:,} runs",
@@ -113,7 +132,8 @@ def main() -> None:
         ],
         [f"aim {SHARE:.0%} of the wall's on two idle cores; the largest process had {took['largest_mib']:.0f} MiB"],
     )
-    keep("batch", {"page": built, "reports": REPORTS, **took})
+    show("A worker's memory", ("after run", "MiB"), [(str(k + 1), f"{mib:.1f}") for k, mib in enumerate(memory)])
+    keep("batch", {"page": built, "reports": REPORTS, "worker_mib": memory, **took})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from backtests.comparison.comparison import Comparison
 from backtests.engine.result import Backtest
 from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.figures.layout import limits, log_ticks, ticks
+from backtests.runs.quick_imports import without_grammars_of_addresses
 from backtests.sweeps.labels import AXES, CALENDARS, CONDITIONS, axis_value, policy_axes
 from backtests.wording import even
 
@@ -179,6 +180,8 @@ def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "F
     y      : name of the axis up.
     height : px.
     """
+    with without_grammars_of_addresses():
+        import nbformat  # noqa: F401  (plotly imports it to show a figure)
     figure.update_layout(
         title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 50}
     )

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from backtests.runs.folder import RUN_IN
 from backtests.runs.parameters import Plain, check_parameters
+from backtests.runs.quick_imports import without_grammars_of_addresses
 from research.errors import DataError
 from research.files import write_whole
 from research.progress import TOLD_IN, bar
@@ -55,7 +55,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
     try:
         with _followed(progress):  # which begins before the environment says that progress is told elsewhere
             os.environ.update(environment)
-            with _without_grammars_of_addresses():
+            with without_grammars_of_addresses():
                 import papermill
             from nbclient.exceptions import DeadKernelError
             from papermill.exceptions import PapermillExecutionError
@@ -85,23 +85,6 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
     _forget_this_execution(output)
-
-
-@contextmanager
-def _without_grammars_of_addresses() -> Iterator[None]:
-    """Imports of jsonschema skip rfc3987_syntax, which compiles grammars of internet addresses for a second.
-
-    jsonschema does without it; the schema of a notebook has no such address.
-    """
-    name = "rfc3987_syntax"
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # an import of it raises ImportError
-    try:
-        yield
-    finally:
-        del sys.modules[name]
 
 
 def _forget_this_execution(path: Path) -> None:
