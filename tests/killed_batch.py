@@ -7,12 +7,12 @@ at a random moment; one that was killed is started again. `backtests/commands/te
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
 COMMAND = [sys.executable, "-c", "from backtests.cli import main; main()", "batch"]
 KINDS = ("batch", "worker", "kernel")
-LONGEST = 10.0  # seconds from a start, or from a kill, to the next kill
+LONGEST = 12.0  # seconds from a start, or from a kill, to a kill of the batch; a quarter of them to another kill
 
 
 def desks(folder: Path, count: int) -> list[Path]:
@@ -105,21 +105,20 @@ def killed(folder: Path, runs: int, kills: int, seed: int = 1) -> Counter[str]:
     batch = start(files, reports)
     count["started"] += 1
     while sum(count[kind] for kind in KINDS) < kills:
-        try:
-            ended = batch.wait(timeout=rng.uniform(0.0, LONGEST)) is not None
-        except subprocess.TimeoutExpired:
-            ended = False
-        if ended:
+        kind, pause = rng.choice(KINDS), rng.uniform(0.0, LONGEST)
+        while batch.poll() is None and not victims(batch)[kind]:
+            time.sleep(0.05)
+        with suppress(subprocess.TimeoutExpired):
+            batch.wait(timeout=pause if kind == "batch" else pause / 4)
+        if batch.poll() is not None:
             if batch.returncode == 0:
                 assert timeless(reports) == wanted
                 count["whole batches"] += 1
                 reports.rename(folder / f"whole{count['whole batches']}")
         else:
-            there = {kind: found for kind, found in victims(batch).items() if found}
-            kind = rng.choice(sorted(there))
             try:
-                rng.choice(there[kind]).send_signal(signal.SIGKILL)
-            except psutil.NoSuchProcess:
+                rng.choice(victims(batch)[kind]).kill()
+            except (IndexError, psutil.NoSuchProcess):  # it has ended by itself
                 continue
             count[kind] += 1
             if kind != "batch":
