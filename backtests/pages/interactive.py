@@ -181,7 +181,7 @@ def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "F
     height : px.
     """
     with without_grammars_of_addresses():
-        import nbformat  # noqa: F401  (plotly imports it to show a figure)
+        from plotly.io import renderers  # noqa: F401  (which show the figure, and import jsonschema)
     figure.update_layout(
         title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 50}
     )

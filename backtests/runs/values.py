@@ -7,6 +7,7 @@ under `rebalance.values`, where they stay when its outputs are stripped.
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,12 @@ OURS, VALUES = "rebalance", "values"  # keys in a notebook's metadata
 def record(**values: Any) -> None:
     """Record values in the notebook that calls it; what is None or not finite has no value, and is left out.
 
+    Outside of a notebook they are checked, and recorded nowhere.
+
     values : text, whole numbers, fractions, true or false, and lists and mappings of these, by name.
     Raises : ConfigError for anything else.
     """
-    from IPython.display import display
-
+    display = sys.modules.get("IPython.display")
     for name, value in values.items():
         data = plain_json(value) if hasattr(value, "tolist") else value
         if data is None or (isinstance(data, float) and not math.isfinite(data)):
@@ -42,7 +44,8 @@ def record(**values: Any) -> None:
             )
         scrap = {"name": name, "data": data, "encoder": "json", "version": VERSION}
         about = {"scrapbook": {"name": name, "data": True, "display": False}}
-        display({MIME: scrap}, metadata=about, raw=True)  # type: ignore[no-untyped-call]
+        if display is not None:
+            display.display({MIME: scrap}, metadata=about, raw=True)
 
 
 def read_values(path: Path | str) -> dict[str, Any]:
