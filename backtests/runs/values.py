@@ -62,14 +62,28 @@ def read_values(path: Path | str) -> dict[str, Any]:
 
 
 def values_in(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The values in the content of a notebook: those of its metadata, replaced by those of its outputs."""
+    """The values in the content of a notebook: those of its metadata, replaced by those of its outputs.
+
+    One that records no `answer` itself has the words with which it ends.
+    """
     found: dict[str, Any] = dict(content["metadata"].get(OURS, {}).get(VALUES, {}))
     for cell in content["cells"]:
         for output in cell.get("outputs", []):
             for kind, scrap in output.get("data", {}).items():
                 if kind.startswith(SCRAPS) and scrap.get("encoder") in JSON and "data" in scrap:
                     found[str(scrap["name"])] = scrap["data"]
+    if words := answer_in(content):
+        found.setdefault("answer", words)
     return found
+
+
+def answer_in(content: Mapping[str, Any]) -> str:
+    """The words with which an executed notebook ends, or "" where its last cell shows none."""
+    for output in content["cells"][-1].get("outputs", []) if content["cells"] else []:
+        found = output.get("data", {}).get("text/markdown", "")
+        if found:
+            return "".join(found).replace("**", "")
+    return ""
 
 
 def values_table(folder: Path | str, notebook: str = "*") -> pd.DataFrame:

@@ -55,6 +55,12 @@ def test_values_of_scrapbook_itself_are_read_and_the_last_of_a_name_counts(tmp_p
     assert read_values(notebook(tmp_path / "x" / "n.ipynb", outputs)) == {"a": 2, "b": "text"}
 
 
+def test_the_words_with_which_a_notebook_ends_are_its_answer(tmp_path: Path) -> None:
+    ends = [{"data": {"text/markdown": ["**Sell** ", "SPY."], "text/plain": ["<Markdown>"]}}]
+    assert read_values(notebook(tmp_path / "x" / "n.ipynb", ends)) == {"answer": "Sell SPY."}
+    assert read_values(notebook(tmp_path / "x" / "n.ipynb", [scrap("answer", "x"), *ends])) == {"answer": "x"}
+
+
 def test_values_in_the_metadata_outlive_the_outputs(tmp_path: Path) -> None:
     kept = {"rebalance": {"values": {"a": 1, "b": 2}}}
     assert read_values(notebook(tmp_path / "x" / "n.ipynb", [], kept)) == {"a": 1, "b": 2}
