@@ -7,7 +7,9 @@ from typing import overload
 
 import pandas as pd
 
+from backtests.comparison.attributions import Attributions, attributions
 from backtests.comparison.axes import TwoAxes, recommend_with_target, two_axes
+from backtests.comparison.behaviour import Behaviour, behaviour_of
 from backtests.comparison.candidates import (
     Fitted,
     Progress,
@@ -135,6 +137,25 @@ class Comparison(PairedBacktests):
         """What could have been lost and when: of the recommended policy, and then of the reference."""
         names = dict.fromkeys((self.recommendation.policy or self.reference, self.reference))
         return {name: policy_risk(self.backtests[name], self.benchmark) for name in names}
+
+    @cached_property
+    def attributions(self) -> Attributions:
+        """Where the growth of the recommended policy over the reference came from, and what rebalancing earned."""
+        return attributions(
+            self.backtests, self.benchmark, self.reference, self.recommendation.policy, self.portfolio.factors
+        )
+
+    @cached_property
+    def behaviour(self) -> Behaviour:
+        """How the policies behave: limits, start and length of the holding, costs, round trips and wealth."""
+        return behaviour_of(
+            self.portfolio,
+            self.benchmark,
+            self.fitted,
+            self.backtests,
+            self.reference,
+            self.recommendation.policy,
+        )
 
     @cached_property
     def look_ahead(self) -> str:

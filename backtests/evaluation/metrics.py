@@ -143,6 +143,16 @@ class Measured:
         return self.backtest.weights.to_numpy()[1:]
 
     @cached_property
+    def outside(self) -> NDArray[np.bool_]:
+        """(D, n) whether each line is listed and outside its range at each close, after what was booked there."""
+        backtest, benchmark, weights = self.backtest, self.benchmark, self.weights
+        listed = backtest.market.listed[backtest.first + 1 :]
+        found: NDArray[np.bool_] = listed & (
+            (weights < benchmark.lower - TRIGGER) | (weights > benchmark.upper + TRIGGER)
+        )
+        return found
+
+    @cached_property
     def traded(self) -> NDArray[np.bool_]:
         """(k, n) whether each booking traded each line."""
         counted: NDArray[np.bool_] = self.backtest.counted[self.backtest.booked]
@@ -151,11 +161,7 @@ class Measured:
 
 def days_outside(measured: Measured) -> float:
     """Fraction of the days on which a listed line is outside its range, after booking."""
-    backtest, benchmark = measured.backtest, measured.benchmark
-    weights = measured.weights
-    listed = backtest.market.listed[backtest.first + 1 :]
-    outside = listed & ((weights < benchmark.lower - TRIGGER) | (weights > benchmark.upper + TRIGGER))
-    return float(outside.any(axis=1).mean())
+    return float(measured.outside.any(axis=1).mean())
 
 
 def mean_concentration(measured: Measured) -> float:

@@ -19,8 +19,8 @@ from backtests.wording import counted
 
 STATUSES = ("made", "found", "unchanged", "failed")
 FIGURES = ("growth", "sharpe", "max_drawdown", "cost", "loss")
-POINTS = 16  # of a picture
-STEP, HEIGHT = 4, 16  # px between two points, and from no drawdown to the deepest of all runs
+POINTS = 14  # of a picture
+STEP, HEIGHT = 4, 14  # px between two points, and from no drawdown to the deepest of all runs
 SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
 NAMED = 10  # runs with a change of one kind above the table, which marks all
 
@@ -158,7 +158,7 @@ def curve(drawdowns: Sequence[float], deepest: float) -> str:
     deepest   : of all runs, which is at the bottom.
 
     >>> curve([0.0, -0.5, -1.0, -1.0], -1.0)
-    'M0 0l8 16 4 0'
+    'M0 0l8 14 4 0'
     """
     if len(drawdowns) < 2 or not deepest:
         return ""

@@ -19,7 +19,7 @@ from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.metrics import METRICS, PREDICTIVE, Metric
 from backtests.evaluation.pair_words import p_words, without_interval
 from backtests.evaluation.words import distinguished, tried_words
-from backtests.figures.comparison.timeline import timeline_picture
+from backtests.figures.comparison.timeline import growth_picture
 from backtests.figures.styles import LineStyle, line_styles
 from backtests.pages.differences import differences_parts, paired_parts
 from backtests.pages.parts import Block
@@ -113,7 +113,7 @@ def _screen(
     return {
         "reference": paired.reference,
         "headline": _headline(paired, names),
-        "growth": timeline_picture(paired.backtests, styles, paired.reference, paired.benchmark.periods_per_year),
+        "growth": growth_picture(paired.backtests, styles, paired.reference, paired.benchmark.periods_per_year),
         "columns": _columns(paired, names, styles, chosen, target),
         "groups": [group for group in groups if group["name"] not in FOLDED],
         "folded": [group for group in groups if group["name"] in FOLDED],

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from backtests.evaluation.metrics import COST_PARTS, METRICS, Column
 from backtests.figures.comparison.costs import cost_table, costs_picture
+from backtests.figures.comparison.timeline import trading_picture
 from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table, years_picture
 from backtests.pages.parts import Part, Words, by_name, figures_table
@@ -62,7 +63,9 @@ def costs_parts(comparison: "Comparison") -> list[Part]:
     """Each cost of each policy, and the tracking penalty."""
     cost, styles = _costs(comparison), page_styles(comparison)
     limit = comparison.portfolio.limits.tracking_error
+    played, year = comparison.backtests, comparison.benchmark.periods_per_year
     return [
+        trading_picture(played, styles, comparison.reference, year),
         costs_picture(cost, styles, comparison.benchmark.tracking_penalty, limit),
         figures_table(
             "Each cost component, and the tracking penalty of the loss",

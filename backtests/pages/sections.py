@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from backtests.comparison import Comparison
+from backtests.pages.attribution import attribution_numbers, attribution_parts
 from backtests.pages.axes import axes_numbers, axes_parts
+from backtests.pages.behaviour import behaviour_numbers, behaviour_parts
 from backtests.pages.conventions import conventions_parts
 from backtests.pages.differences import differences_parts
 from backtests.pages.fitting import fitting_parts
@@ -41,7 +43,9 @@ SECTIONS = (
     Section("weights", "Weights", "Weights", weights_parts),
     Section("years", "Years", "Calendar years", years_parts, years_numbers),
     Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
+    Section("attribution", "Attribution", "Attribution", attribution_parts, attribution_numbers),
     Section("risk", "Risk", "Risk", risk_parts, risk_numbers),
+    Section("behaviour", "Behaviour", "Behaviour", behaviour_parts, behaviour_numbers),
     Section("fitting", "Fitting", "How candidates were fitted", fitting_parts),
     Section("selection", "Selection", "Selection", selection_parts, selection_numbers),
     Section("conventions", "Conventions", "Candidates and conventions", conventions_parts),

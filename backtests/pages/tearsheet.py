@@ -22,7 +22,7 @@ from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.intervals import interval_records
 from backtests.evaluation.selection import SuperiorAbility
 from backtests.evaluation.words import distinguished
-from backtests.figures.comparison.timeline import timeline_picture
+from backtests.figures.comparison.timeline import growth_picture, trading_picture
 from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
@@ -104,10 +104,11 @@ def paired_html(paired: PairedBacktests) -> str:
 
 def backtest_html(played: Backtest) -> str:
     """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
+    alone = ({played.name: ALONE}, played.name, played.periods_per_year)
     return render(
         "backtest.html.j2",
         title=backtest_title(played),
-        growth=timeline_picture({played.name: played}, {played.name: ALONE}, played.name, played.periods_per_year),
+        pictures=[draw({played.name: played}, *alone) for draw in (growth_picture, trading_picture)],
         weights=weights_picture(played, ALONE),
         weights_words=WEIGHTS_WORDS,
         figures=_alone(played),

@@ -20,6 +20,7 @@ from research.market.instruments import SMALLEST_LOT, TRADING
 from research.names import same_names
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
 from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.factors import factor_settings, factors_in
 from research.portfolio.flows import read_flows
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
@@ -32,7 +33,7 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start", "policies",
-        "policy", "reference", "target", "periods_per_year", "lag")  # fmt: skip
+        "policy", "reference", "target", "periods_per_year", "lag", "factors")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
@@ -97,6 +98,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         dividends=_dividends(document, market),
         flows=read_flows(document, market, execution),
         target_may_change=_target_may_change(document),
+        factors=factors_in(document, market, _test_start(document, market), a_year),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -455,6 +457,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         **({} if portfolio.policy is None else {"policy": portfolio.policy}),
         **({"reference": portfolio.reference} if document.has("reference") else {}),
         **({"target": TARGETS[1]} if portfolio.target_may_change else {}),
+        **({} if portfolio.factors is None else {"factors": factor_settings(document, portfolio.factors)}),
         "periods_per_year": portfolio.periods_per_year,
         "lag": portfolio.lag,
     }

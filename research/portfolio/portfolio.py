@@ -12,6 +12,7 @@ from research.allocation import FixedWeights
 from research.arguments import refuse
 from research.arrays import Array, Mask, frozen
 from research.market import Market
+from research.market.factors import FactorReturns
 from research.names import check_name, same_names
 
 MATERIALITY = 1.0  # bp of NAV a year
@@ -70,6 +71,7 @@ class Portfolio:
     flows            : deposits and withdrawals in backtests, or None.
     materiality      : of the loss J: policies that differ by less are equally good to this desk, bp of NAV a year.
     target_may_change : may a recommendation hold another target than the strategic one?
+    factors          : to which returns are attributed, or None.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -100,6 +102,7 @@ class Portfolio:
     flows: Flows | None = None
     materiality: float = MATERIALITY
     target_may_change: bool = False
+    factors: FactorReturns | None = None
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""

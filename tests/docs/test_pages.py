@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["docs/architecture.md", "docs/batches.md", "docs/extending.md", "docs/glossary.md", "docs/metrics.md"]
+PAGES = [
+    "docs/architecture.md",
+    "docs/attribution.md",
+    "docs/batches.md",
+    "docs/extending.md",
+    "docs/glossary.md",
+    "docs/metrics.md",
+]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -38,6 +38,7 @@ class HeatMap:
     ringed : row and column of each cell to ring.
     hues   : colour of each cell, a list a row; by default all have one.
     turned : whether rows and columns have been exchanged.
+    marked : numbers of the columns whose texts are written, as many as there is room for; by default of all.
     top    : where the cells begin, px.
     least  : height of a cell at the least, px.
     """
@@ -51,6 +52,7 @@ class HeatMap:
     ringed: Sequence[tuple[int, int]] = ()
     hues: Sequence[Sequence[str]] | None = None
     turned: bool = False
+    marked: Sequence[int] = ()
     top: float = TOP
     least: float = LEAST
 
@@ -97,6 +99,7 @@ class HeatMap:
             ringed=[(column, row) for row, column in self.ringed],
             hues=None if self.hues is None else list(zip(*self.hues, strict=True)),
             turned=not self.turned,
+            marked=(),
         )
         return other if other.numbers and not self.numbers and len(other.down) <= TALL else self
 
@@ -131,8 +134,10 @@ def _ring(canvas: Canvas, x: float, y: float, width: float, height: float) -> No
 
 def _names(canvas: Canvas, shown: HeatMap) -> None:
     """Values of the two parameters, as many as there is room for, and what runs across."""
-    step = int(np.ceil((LETTER * SMALL * max(map(len, shown.across)) + 6.0) / shown.cell))
-    for column in range(0, len(shown.across), step):
+    marked = shown.marked or range(len(shown.across))
+    apart = shown.cell * (min(np.diff(marked)) if len(marked) > 1 else 1)
+    step = int(np.ceil((LETTER * SMALL * max(len(shown.across[k]) for k in marked) + 6.0) / apart))
+    for column in marked[::step]:
         x = shown.left + (column + 0.5) * shown.cell
         canvas.text(x, shown.bottom + 12.0, shown.across[column], colour="soft", align="center")
     for row in range(0, len(shown.down), int(np.ceil((SMALL + 2.0) / shown.high))):
@@ -142,13 +147,16 @@ def _names(canvas: Canvas, shown: HeatMap) -> None:
     canvas.text(middle, shown.bottom + 30.0, shown.axes[0], colour="soft", align="center")
 
 
-def colour_scale(canvas: Canvas, shown: HeatMap, shares: Array, ends: tuple[str, str]) -> None:
+def colour_scale(
+    canvas: Canvas, shown: HeatMap, shares: Array, ends: tuple[str, str], hues: Sequence[str] = ()
+) -> None:
     """What the colours mean, below a map whose cells have no room for words.
 
     canvas : that the map is on.
     shown  : the map.
     shares : (k,) strength of the colours from left to right, 0 to 1.
     ends   : texts at the left and the right end.
+    hues   : (k,) colour of each; by default all have one.
     """
     x, y, width = shown.left, shown.bottom + AXIS + 6.0, min(shown.cell * len(shown.across), 320.0)
     axes = canvas.axes(x, y, width, 10.0)
@@ -156,6 +164,7 @@ def colour_scale(canvas: Canvas, shown: HeatMap, shares: Array, ends: tuple[str,
     axes.set_ylim(0.0, 1.0)
     for k, share in enumerate(shares):
         shade = FAINT + (STRONG - FAINT) * float(share)
-        axes.barh(0.5, 1.0, 1.0, left=k, color=TOKENS["sky"], alpha=shade, linewidth=0.0)
+        hue = hues[k] if hues else "sky"
+        axes.barh(0.5, 1.0, 1.0, left=k, color=TOKENS[hue], alpha=shade, linewidth=0.0)
     for at, word, align in ((x, ends[0], "left"), (x + width, ends[1], "right")):
         canvas.text(at, y + 22.0, word, colour="soft", align=align)

@@ -1,7 +1,7 @@
-"""Growth, growth relative to the reference, drawdown, turnover and cumulative cost, above one another on one axis."""
+"""What each policy went through: growth and drawdown in one picture, turnover and cumulative cost in another."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -40,7 +40,7 @@ class Paths:
     turnover_a_year: float
 
 
-def timeline_picture(
+def growth_picture(
     played: Mapping[str, Backtest], styles: Mapping[str, LineStyle], reference: str, periods_per_year: float
 ) -> Picture:
     """The picture that opens a sheet; with one policy, without the panel relative to the reference.
@@ -50,18 +50,58 @@ def timeline_picture(
     reference        : name of the policy to which the others are compared.
     periods_per_year : by which turnover is annualised.
     """
-    base = played[reference].growth_path
-    paths = {name: _paths(b, base / base[0], periods_per_year) for name, b in played.items()}
+    paths, dates = _all(played, reference, periods_per_year), played[reference].dates
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
-    dates = played[reference].dates
+    said = [_ends_words(paths, reference)] if len(paths) > 1 else [_alone_words(reference, paths[reference])]
+    columns = {
+        "growth": [p.growth for p in paths.values()],
+        **({"relative_to_reference": [p.relative for p in paths.values()]} if len(paths) > 1 else {}),
+        "drawdown": [p.drawdown for p in paths.values()],
+    }
+    each = [
+        f"{name}: grew to {number(p.growth[-1])}, maximum drawdown {percent(p.drawdown.min())}"
+        for name, p in paths.items()
+    ]
     return picture(
         "growth",
-        "Growth, drawdown, turnover and cost",
-        _caption(paths, reference) + flowed * any(b.flows.any() for b in played.values()),
-        _alt(paths, reference, dates),
-        _table(paths, dates, compared=len(paths) > 1),
-        lambda f: _draw(f, paths, styles, reference, dates),
+        "Growth and drawdown",
+        " ".join(said) + flowed * any(b.flows.any() for b in played.values()),
+        f"{_daily(dates)}, starting at 1. {'; '.join(each)}.",
+        _table(columns, list(paths), dates),
+        lambda f: _draw_growth(f, paths, styles, reference, dates),
     )
+
+
+def trading_picture(
+    played: Mapping[str, Backtest], styles: Mapping[str, LineStyle], reference: str, periods_per_year: float
+) -> Picture:
+    """Turnover and cumulative cost, day by day; arguments of `growth_picture`."""
+    paths, dates = _all(played, reference, periods_per_year), played[reference].dates
+    columns = {
+        "turnover": [p.turnover for p in paths.values()],
+        "cumulative_cost_bp": [p.cost for p in paths.values()],
+    }
+    each = [
+        f"{name}: turnover {percent(p.turnover_a_year)} a year, total cost {number(p.cost[-1], 1)} bp"
+        for name, p in paths.items()
+    ]
+    return picture(
+        "trading",
+        "Turnover and cumulative cost",
+        _trading_words(paths, reference),
+        f"{_daily(dates)}. {'; '.join(each)}.",
+        _table(columns, list(paths), dates),
+        lambda f: _draw_trading(f, paths, styles, dates),
+    )
+
+
+def _all(played: Mapping[str, Backtest], reference: str, periods_per_year: float) -> dict[str, Paths]:
+    base = played[reference].growth_path
+    return {name: _paths(b, base / base[0], periods_per_year) for name, b in played.items()}
+
+
+def _daily(dates: pd.DatetimeIndex) -> str:
+    return f"Daily from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}"
 
 
 def _paths(played: Backtest, base: Array, periods_per_year: float) -> Paths:
@@ -72,33 +112,21 @@ def _paths(played: Backtest, base: Array, periods_per_year: float) -> Paths:
     return Paths(grown, grown / base - 1.0, drawdown(grown), turnover, cost, a_year)
 
 
-def _table(paths: Mapping[str, Paths], dates: pd.DatetimeIndex, compared: bool) -> pd.DataFrame:
-    """A row a policy and day."""
-    n = len(dates)
-    columns = {
-        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(paths)),
-        "policy": np.repeat(np.array(list(paths), dtype=object), n),
-        "growth": np.concatenate([p.growth for p in paths.values()]),
-        "relative_to_reference": np.concatenate([p.relative for p in paths.values()]),
-        "drawdown": np.concatenate([p.drawdown for p in paths.values()]),
-        "turnover": np.concatenate([p.turnover for p in paths.values()]),
-        "cumulative_cost_bp": np.concatenate([p.cost for p in paths.values()]),
+def _table(columns: Mapping[str, Sequence[Array]], names: Sequence[str], dates: pd.DatetimeIndex) -> pd.DataFrame:
+    """A row a policy and day. columns : of each, (D + 1,) a policy."""
+    labels = {
+        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(names)),
+        "policy": np.repeat(np.array(names, dtype=object), len(dates)),
     }
-    if not compared:
-        del columns["relative_to_reference"]
-    return pd.DataFrame(columns)
+    return pd.DataFrame(labels | {column: np.concatenate(values) for column, values in columns.items()})
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
 
 
-def _caption(paths: Mapping[str, Paths], reference: str) -> str:
-    base = paths[reference]
-    turnover, paid = percent(base.turnover_a_year), number(base.cost[-1], 1)
-    trading = f"{reference}: turnover {turnover} a year (one-way), total cost {paid} bp."
+def _ends_words(paths: Mapping[str, Paths], reference: str) -> str:
+    """Where the others end beside the reference."""
     others = {name: p for name, p in paths.items() if name != reference}
-    if not others:
-        return trading
     apart = far([np.abs(p.relative).max() for p in others.values()])
     near = {name: float(p.relative[-1]) for (name, p), gone in zip(others.items(), apart, strict=True) if not gone}
     low, high = (pick(near, key=near.__getitem__) for pick in (min, max))
@@ -113,8 +141,20 @@ def _caption(paths: Mapping[str, Paths], reference: str) -> str:
     gone = [f"{name} ({percent(p.relative[-1], 0, signed=True)})" for name, p in others.items() if name not in near]
     if gone:
         sentences.append(f"Off the scale of the second panel: {listed(gone)}.")
-    sentences.append(trading)
-    traded = {name: p for name, p in others.items() if 0.0 < p.turnover_a_year < base.turnover_a_year}
+    return " ".join(sentences)
+
+
+def _alone_words(name: str, path: Paths) -> str:
+    return (
+        f"{name} grew to {number(path.growth[-1])} times its opening; maximum drawdown {percent(path.drawdown.min())}."
+    )
+
+
+def _trading_words(paths: Mapping[str, Paths], reference: str) -> str:
+    base = paths[reference]
+    turnover, paid = percent(base.turnover_a_year), number(base.cost[-1], 1)
+    sentences = [f"{reference}: turnover {turnover} a year (one-way), total cost {paid} bp."]
+    traded = {name: p for name, p in paths.items() if 0.0 < p.turnover_a_year < base.turnover_a_year}
     if traded:
         least = min(traded, key=lambda name: traded[name].turnover_a_year)
         sentences.append(
@@ -132,15 +172,6 @@ def _digits(relative: Iterable[float]) -> int:
     """Decimals of a percentage that small differences need."""
     most = max(map(abs, relative))
     return 1 if most >= 0.01 else 2 if most >= 0.001 else 3
-
-
-def _alt(paths: Mapping[str, Paths], reference: str, dates: pd.DatetimeIndex) -> str:
-    each = [
-        f"{name}: grew to {number(p.growth[-1])}, maximum drawdown {percent(p.drawdown.min())}, turnover "
-        f"{percent(p.turnover_a_year)} a year, total cost {number(p.cost[-1], 1)} bp"
-        for name, p in paths.items()
-    ]
-    return f"Daily from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, starting at 1. {'; '.join(each)}."
 
 
 # -- drawing ---------------------------------------------------------------------------------------------------------
@@ -166,27 +197,48 @@ class Series:
     far: frozenset[str] = frozenset()
 
 
-def _draw(
+def _draw_growth(
     f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str, dates: pd.DatetimeIndex
 ) -> Canvas:
     shown = _series(f, paths, reference)
     rows = LABEL_GAP * len(paths) + 4.0
     heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
-    heights.insert(-1, rows)  # turnover
-    canvas = Canvas(f.width, sum(heights) + TITLE * len(heights) + NUMBERS, f"timeline-{f.css}")
-    days, kept, top = day_numbers(dates), int(f.plot / 1.6), TITLE
+    panels = _panels(f, heights, dates, "growth")
+    for series, panel in zip(shown, panels, strict=True):
+        _curve_panel(f, panel, series, styles, dates)
+    return panels[0].canvas
+
+
+def _draw_trading(
+    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
+) -> Canvas:
+    rows = LABEL_GAP * len(paths) + 4.0
+    first, second = _panels(f, [rows, max(rows, LOW)], dates, "trading")
+    _turnover(f, first, paths, styles, day_numbers(dates))
+    _curve_panel(f, second, _paid(paths), styles, dates)
+    return first.canvas
+
+
+def _panels(f: Format, heights: Sequence[float], dates: pd.DatetimeIndex, name: str) -> list[Panel]:
+    """Panels above one another on one axis of years."""
+    canvas = Canvas(f.width, sum(heights) + TITLE * len(heights) + NUMBERS, f"{name}-{f.css}")
+    days, top, found = day_numbers(dates), TITLE, []
     across = Axis(days[0], days[-1])
-    for series, height in zip([*shown[:-1], None, shown[-1]], heights, strict=True):
-        if series is None:
-            _turnover(f, Panel(canvas, f.left, top, f.plot, height, across), paths, styles, days)
-        else:
-            panel = Panel(canvas, f.left, top, f.plot, height, across, series.axis)
-            panel.title(series.name, series.unit)
-            panel.y_grid(panel.y.ticks(), even(panel.y.ticks()))
-            curves(panel, _curves(series, styles, days, kept), f.width, values=f.is_wide)
+    for height in heights:
+        found.append(Panel(canvas, f.left, top, f.plot, height, across))
         top += height + TITLE
     Panel(canvas, f.left, TITLE, f.plot, top - TITLE - TITLE, across).years(dates)
-    return canvas
+    return found
+
+
+def _curve_panel(
+    f: Format, at: Panel, series: Series, styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
+) -> None:
+    panel = replace(at, y=series.axis)
+    panel.title(series.name, series.unit)
+    panel.y_grid(panel.y.ticks(), even(panel.y.ticks()))
+    drawn = _curves(series, styles, day_numbers(dates), int(f.plot / 1.6))
+    curves(panel, drawn, f.width, values=f.is_wide)
 
 
 def _curves(series: Series, styles: Mapping[str, LineStyle], days: Array, buckets: int) -> list[Curve]:
@@ -199,10 +251,9 @@ def _curves(series: Series, styles: Mapping[str, LineStyle], days: Array, bucket
 
 
 def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Series]:
-    """Growth, growth relative to the reference where there is another policy, drawdown, and cumulative cost."""
+    """Growth, growth relative to the reference where there is another policy, and drawdown."""
     grown = {name: p.growth for name, p in paths.items()}
     fallen = {name: 100.0 * p.drawdown for name, p in paths.items()}
-    paid = {name: p.cost for name, p in paths.items()}
     deepest = "; label: maximum drawdown" if f.is_wide else ""
     return [
         Series(
@@ -220,14 +271,13 @@ def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Serie
             {name: percent(p.drawdown.min()) for name, p in paths.items()},
             Axis.over(_ends(fallen)),
         ),
-        Series(
-            "Cumulative cost",
-            "bp of NAV",
-            paid,
-            {name: f"{number(p.cost[-1], 1)} bp" for name, p in paths.items()},
-            Axis.over(_ends(paid)),
-        ),
     ]
+
+
+def _paid(paths: Mapping[str, Paths]) -> Series:
+    paid = {name: p.cost for name, p in paths.items()}
+    figures = {name: f"{number(p.cost[-1], 1)} bp" for name, p in paths.items()}
+    return Series("Cumulative cost", "bp of NAV", paid, figures, Axis.over(_ends(paid)))
 
 
 def _ends(values: Mapping[str, Array]) -> list[float]:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from backtests.engine import backtest
+from backtests.evaluation.round_trips import round_trips
 from research.accounting import Costs, Policy
 from research.allocation import EqualWeights, FixedWeights
 from research.market import Market, load_market
@@ -41,6 +42,25 @@ def test_vectorbt_replays_the_trades_to_the_same_wealth(halting: Market, name: s
     np.testing.assert_allclose(replay.value().to_numpy(), result.ledger.nav, rtol=1e-9)
     paid = replay.orders.records_readable["Fees"].sum()
     assert paid == pytest.approx(result.ledger.charges.sum() + result.ledger.opening_charges.sum(), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", REPLAYED)
+def test_round_trips_are_vectorbts_exit_trades(halting: Market, name: str) -> None:
+    """Number, units, gain and return of each, with the fees of both ways, on the same orders."""
+    policy, more = REPLAYED[name]
+    result = backtest(halting, policy, Costs.bps(3, commission=[2, 5, 20], half_spread=[1, 5, 10]), **more)
+    trades = result.to_vectorbt().exit_trades.records_readable
+    peer = trades[(trades["Status"] == "Closed") & (trades["Column"] != "cash")]
+    ours = round_trips(result).trips
+    peer = peer.sort_values(["Column", "Exit Timestamp"])
+    ours = ours.sort_values(["line", "closed"])
+    assert ours["line"].tolist() == peer["Column"].tolist()
+    assert ours["closed"].tolist() == peer["Exit Timestamp"].tolist()
+    invested = peer["Size"] * peer["Avg Entry Price"]
+    for found, truth in (("units", peer["Size"]), ("invested", invested), ("return", peer["Return"])):
+        np.testing.assert_allclose(ours[found], truth, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(ours["pnl"] / result.wealth, peer["PnL"] / result.wealth, rtol=1e-7, atol=1e-12)
+    assert len(ours) == 0 if name == "never" else len(ours) > 5
 
 
 def test_a_line_named_cash_does_not_hide_the_cash_account(halting: Market) -> None:

@@ -1,12 +1,13 @@
 """Charts: values stand where their axis says, nothing is drawn past a panel, and labels say what they are given."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from backtests.figures.charts.curves import Curve, curves
-from backtests.figures.charts.heat_map import HeatMap
+from backtests.figures.charts.heat_map import HeatMap, colour_scale, heat_map
 from backtests.figures.charts.interval_rows import Row, interval_rows, rows_panel
 from backtests.figures.charts.panel import Axis, Panel, one_panel
 from backtests.figures.charts.plane import tracking_at, tracking_loss
@@ -70,6 +71,26 @@ def test_a_map_is_turned_where_its_words_fit_only_then() -> None:
     turned = few.fitted()
     assert turned.numbers
     assert (turned.ringed, turned.axes, turned.shades.shape) == ([(3, 1)], ("down", "across"), (12, 2))
+
+
+def test_a_map_names_the_marked_columns_that_have_room() -> None:
+    words = [[""] * 40]
+    every = HeatMap(words, np.ones((1, 40)), [f"{k:02}" for k in range(40)], ["a"], ("across", "down"), 400.0)
+    for one, named in (
+        (every, [f"{k:02}" for k in range(0, 40, 3)]),
+        (replace(every, marked=[1, 13, 25]), ["01", "13", "25"]),
+    ):
+        canvas = Canvas(400.0, one.height, "map")
+        heat_map(canvas, one)
+        assert re.findall(r">(\d\d)<", canvas.svg("wide", "")) == named
+
+
+def test_a_scale_of_colours_may_have_two() -> None:
+    one = HeatMap([[""] * 40], np.ones((1, 40)), ["x"] * 40, ["a"], ("across", "down"), 400.0)
+    canvas = Canvas(400.0, one.height, "scale")
+    colour_scale(canvas, one, np.array([1.0, 0.0, 1.0]), ("less", "more"), ["orange", "sky", "sky"])
+    drawn = canvas.svg("wide", "")
+    assert (drawn.count("fill:var(--orange)"), drawn.count("fill:var(--sky)")) == (1, 2)
 
 
 def test_what_tracking_adds_to_the_loss_at_five_is_two_and_a_half_at_one_per_cent() -> None:

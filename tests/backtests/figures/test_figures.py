@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests.engine import backtest
-from backtests.figures.comparison.timeline import timeline_picture
+from backtests.figures.comparison.timeline import growth_picture, trading_picture
 from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.layout import far, limits, log_ticks, spread, thinned, ticks, time_ticks
 from backtests.figures.styles import fitted_name, line_styles
@@ -221,11 +221,11 @@ def played(make_market):
 
 
 def test_the_numbers_behind_growth_are_those_of_the_backtest(played) -> None:
-    drawn = timeline_picture({"band": played}, line_styles({"band": False}, "band", None), "band", 252.0)
-    data = drawn.data
+    alone = {"band": played}, line_styles({"band": False}, "band", None), "band", 252.0
+    data, traded = growth_picture(*alone).data, trading_picture(*alone).data
     assert data["growth"].to_numpy() == pytest.approx(played.nav.to_numpy() / played.nav.iloc[0], rel=1e-14)
-    assert data["cumulative_cost_bp"].iloc[-1] == pytest.approx(1e4 * played.cost_rate.sum())
-    assert data["turnover"].sum() == pytest.approx(played.turnover.sum())
+    assert traded["cumulative_cost_bp"].iloc[-1] == pytest.approx(1e4 * played.cost_rate.sum())
+    assert traded["turnover"].sum() == pytest.approx(played.turnover.sum())
     assert data["drawdown"].min() < 0.0
     assert "relative_to_reference" not in data
 
@@ -241,7 +241,7 @@ def test_money_that_comes_in_is_no_growth_and_hides_no_drawdown(make_market) -> 
         for n, f in (("fed", flows), ("lean", None))
     )
     assert fed.nav.iloc[-1] == pytest.approx(100.0)
-    drawn = timeline_picture(
+    drawn = growth_picture(
         {"fed": fed, "lean": lean}, line_styles({"fed": False, "lean": False}, "fed", None), "fed", 252.0
     )
     last = drawn.data.groupby("policy").last()
@@ -251,8 +251,8 @@ def test_money_that_comes_in_is_no_growth_and_hides_no_drawdown(make_market) -> 
     assert "does not include contributions or withdrawals" in drawn.caption
 
 
-def test_the_caption_of_growth_says_what_was_traded_and_paid(played) -> None:
-    drawn = timeline_picture({"band": played}, line_styles({"band": False}, "band", None), "band", 252.0)
+def test_the_caption_of_trading_says_what_was_traded_and_paid(played) -> None:
+    drawn = trading_picture({"band": played}, line_styles({"band": False}, "band", None), "band", 252.0)
     a_year = percent(played.turnover.sum() * 252.0 / len(played.turnover))
     assert f"band: turnover {a_year} a year (one-way)" in drawn.caption
     assert f"total cost {number(1e4 * played.cost_rate.sum(), 1)} bp" in drawn.caption

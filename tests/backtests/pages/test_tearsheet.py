@@ -200,7 +200,7 @@ def test_what_comes_first_stands_first(page, comparison) -> None:
         '<nav aria-label="Contents">',
         *said,
         "configurations were tried",
-        'class="headline"',
+        'class="five"',
         "Trades at the closes of 2022-12-29",
         "No warnings." if not comparison.warnings else comparison.warnings[0][:20],
         'id="figure-growth"',
@@ -224,7 +224,7 @@ def test_what_comes_first_stands_first(page, comparison) -> None:
 
 
 def test_the_numbers_behind_growth_are_those_of_the_backtests(folder, comparison) -> None:
-    data = csv(folder, "growth")
+    data, traded = csv(folder, "growth"), csv(folder, "trading")
     base = comparison.backtests["quarterly"].nav.to_numpy()
     for name, played in comparison.backtests.items():
         own = data[data["policy"] == name]
@@ -235,7 +235,7 @@ def test_the_numbers_behind_growth_are_those_of_the_backtests(folder, comparison
             nav / nav[0] / (base / base[0]) - 1.0, abs=1e-10
         )
         assert own["drawdown"].min() == pytest.approx(comparison.scores[name].drawdown.depth, rel=1e-10)
-        years = len(played.net_returns) / 252.0
+        years, own = len(played.net_returns) / 252.0, traded[traded["policy"] == name]
         assert own["turnover"].sum() / years == pytest.approx(comparison.scores[name]["turnover"], rel=1e-9)
         assert own["cumulative_cost_bp"].iloc[-1] / years == pytest.approx(comparison.scores[name]["cost"], rel=1e-9)
 
@@ -469,7 +469,7 @@ def test_a_backtest_shows_itself(comparison) -> None:
     block = backtest_html(played)
     assert played._repr_html_() == block
     assert number(100.0 * comparison.scores["tuned"]["growth"]) in block
-    assert block.count("<figure") == 2
+    assert re.findall(r'<figure id="figure-(\w+)"', block) == ["growth", "trading", "weights"]
     assert not Elements(block).crossed
 
 
