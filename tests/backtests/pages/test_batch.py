@@ -89,4 +89,4 @@ def test_a_picture_goes_through_the_drawdowns_on_the_scale_of_all_runs() -> None
         points.append((points[-1][0] + across, points[-1][1] + down))
     assert points == [(0, 0), (4, 7), (8, 4), (12, 4), (16, 14), (20, 0)]
     assert curve([], -1.0) == curve([0.0, 0.0], 0.0) == ""
-    assert curve([0.0, -0.5, -1.0], -2.0) == f"M0 0l{2 * STEP} {HEIGHT // 2}"  # on one line
+    assert curve([0.0, -0.5, -1.0], -1.0) == f"M0 0l{2 * STEP} {HEIGHT}"  # on one line
