@@ -22,12 +22,13 @@ from backtests.runs.tasks import code_now
 from research.errors import ConfigError
 
 TRADES = notebook_named("rebalance_now")
+HERE = "127.0.0.1:0"  # any free port, for the pages of several clusters
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """A scheduler here, and two workers of one thread that are processes of their own."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as found:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=HERE) as found:
         yield found
 
 
@@ -127,7 +128,7 @@ def test_workers_have_portfolios_of_the_checkout_in_their_own() -> None:
 def test_workers_of_several_threads_are_refused(file: Path, tmp_path: Path) -> None:
     with (
         LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=HERE
         ) as threads,
         pytest.raises(ConfigError, match="have several threads, and each can execute one notebook"),
     ):
