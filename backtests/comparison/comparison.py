@@ -25,6 +25,7 @@ from backtests.comparison.paired import PairedBacktests, evidence_between, measu
 from backtests.comparison.recommendation import Recommendation
 from backtests.comparison.selection import Selection, selection_of
 from backtests.comparison.stability import Stability, stability
+from backtests.comparison.stress import StressTests, stress_tests
 from backtests.comparison.trials import played_trials, tunings_of
 from backtests.comparison.verdict import Verdict, verdict_of
 from backtests.engine.result import Backtest
@@ -194,6 +195,12 @@ class Comparison(PairedBacktests):
     def stability(self) -> Stability | None:
         """What would be recommended if the test had been another; None where nothing could be."""
         return stability(self.portfolio, self.recommendation, self.fitted, self.backtests, self.scores)
+
+    @cached_property
+    def stress(self) -> StressTests:
+        """What the policies did in episodes of stress, and would do after shocks and at higher costs."""
+        shown = self.recommendation.policy or self.reference
+        return stress_tests(self.portfolio, self.benchmark, self.fitted, self.backtests, shown)
 
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""

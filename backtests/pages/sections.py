@@ -16,6 +16,7 @@ from backtests.pages.played import costs_numbers, costs_parts, weights_parts, ye
 from backtests.pages.risk import risk_numbers, risk_parts
 from backtests.pages.selection import selection_numbers, selection_parts
 from backtests.pages.stability import stability_numbers, stability_parts
+from backtests.pages.stress import stress_numbers, stress_parts
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ SECTIONS = (
     Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
     Section("attribution", "Attribution", "Attribution", attribution_parts, attribution_numbers),
     Section("risk", "Risk", "Risk", risk_parts, risk_numbers),
+    Section("stress", "Stress", "Stress", stress_parts, stress_numbers),
     Section("behaviour", "Behaviour", "Behaviour", behaviour_parts, behaviour_numbers),
     Section("fitting", "Fitting", "How candidates were fitted", fitting_parts),
     Section("selection", "Selection", "Selection", selection_parts, selection_numbers),

@@ -24,6 +24,7 @@ from research.portfolio.factors import factor_settings, factors_in
 from research.portfolio.flows import read_flows
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
+from research.portfolio.stress import read_stress
 from research.portfolio.strict_yaml import KeyPath
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Threshold
@@ -33,7 +34,8 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start", "policies",
-        "policy", "reference", "target", "periods_per_year", "lag", "factors")  # fmt: skip
+        "policy", "reference", "target", "periods_per_year", "lag", "factors",
+        "stress")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
@@ -99,6 +101,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         flows=read_flows(document, market, execution),
         target_may_change=_target_may_change(document),
         factors=factors_in(document, market, _test_start(document, market), a_year),
+        stress=read_stress(document, market),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -460,6 +463,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         **({} if portfolio.factors is None else {"factors": factor_settings(document, portfolio.factors)}),
         "periods_per_year": portfolio.periods_per_year,
         "lag": portfolio.lag,
+        **({"stress": document.value("stress")} if document.has("stress") else {}),
     }
 
 

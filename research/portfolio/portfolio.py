@@ -14,6 +14,7 @@ from research.arrays import Array, Mask, frozen
 from research.market import Market
 from research.market.factors import FactorReturns
 from research.names import check_name, same_names
+from research.portfolio.stress import Stress
 
 MATERIALITY = 1.0  # bp of NAV a year
 
@@ -72,6 +73,7 @@ class Portfolio:
     materiality      : of the loss J: policies that differ by less are equally good to this desk, bp of NAV a year.
     target_may_change : may a recommendation hold another target than the strategic one?
     factors          : to which returns are attributed, or None.
+    stress           : episodes and shocks that it is tested with.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -103,6 +105,7 @@ class Portfolio:
     materiality: float = MATERIALITY
     target_may_change: bool = False
     factors: FactorReturns | None = None
+    stress: Stress = field(default_factory=Stress)
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""

@@ -15,6 +15,7 @@ PAGES = [
     "docs/extending.md",
     "docs/glossary.md",
     "docs/metrics.md",
+    "docs/stress.md",
 ]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -1,0 +1,346 @@
+"""Stress tests of the policies of a comparison: episodes, shocks from today, higher costs.
+
+    tests = stress_tests(portfolio, benchmark, fitted, backtests, policy)
+
+Every figure of a policy comes from a backtest of it, played by the engine on a market and at costs that are changed:
+
+- an episode inside the test is read from the backtest of the test. For one of which most is before it, the rules that
+  were not fitted are backtested on its days, from their target at its first close; a tuned or learned policy has seen
+  those days, and is left out;
+- a shock is the session after the last close. The policy goes on from its last trade and is asked at that session and
+  at those after it, on which prices stay where the shock left them; a trade that it decided at the last close is booked
+  at the prices of the shock;
+- the shock to liquidity charges the same decisions more, on the days of the test.
+
+A policy of a user's own class that decides day by day may take minutes for a backtest: unless the sheet recommends it,
+it has figures in the episodes of the test and after shocks only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from backtests.comparison.candidates import Fitted, backtest_candidate
+from backtests.comparison.stress_episodes import REFUSALS, EpisodeResult, episode_results
+from backtests.engine.result import Backtest
+from backtests.engine.run import backtest
+from backtests.evaluation.benchmark import Benchmark, daily_costs, losses
+from backtests.wording import listed
+from research.accounting import Costs, Policy
+from research.accounting.view import View
+from research.allocation import Allocation, TargetPath, target_path
+from research.market import Market
+from research.portfolio import Portfolio
+from research.risk.correlation_breakdown import StressedRisk, stressed_risk
+from research.risk.shocked_market import market_after
+from research.risk.shocks import WINDOW_YEARS, Moved, ShockEffect, propagated, recent_covariance, shock_effect
+from research.rules.protocol import FAMILIES, compiled_rule, held_by, short_name, traits
+
+MONTH = 21  # sessions after a shock, prices unchanged, on which trades are counted
+COSTS_TIMES, VOLUME_OVER = 5.0, 5.0  # of the shock to liquidity
+CASH = "cash"
+P = TypeVar("P", bound=Policy)
+
+
+@dataclass(frozen=True, eq=False)
+class AfterShock:
+    """What a shock does to a policy that holds its last weights, and what it then trades.
+
+    effect    : on these weights, before any trade.
+    line      : the line furthest from its target after the shock, or "cash".
+    gap       : of that line, weight less target, fraction of NAV.
+    sessions  : from the shock to the first trade that is booked: 0 for one at the close of the shock, which was decided
+                before it; None where nothing is booked in `MONTH` sessions.
+    reason    : of that trade, or "".
+    turnover  : booked from the shock to `MONTH` sessions after it, one-way, fraction of NAV.
+    orders    : their number.
+    cost      : of these trades, fraction of NAV.
+    """
+
+    effect: ShockEffect
+    line: str
+    gap: float
+    sessions: int | None
+    reason: str
+    turnover: float
+    orders: int
+    cost: float
+
+
+@dataclass(frozen=True, eq=False)
+class ShockResult:
+    """One shock.
+
+    moved    : the returns of the lines.
+    policies : its effect on each policy, by name.
+    left_out : by policy, why it has none.
+    """
+
+    moved: Moved
+    policies: Mapping[str, AfterShock]
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Liquidity:
+    """One policy on the days of the test, as costs are and with higher ones; bp of NAV a year.
+
+    cost, loss              : trading and holding cost, and J.
+    stressed_cost, stressed_loss : the same after the shock.
+    """
+
+    cost: float
+    loss: float
+    stressed_cost: float
+    stressed_loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class StressTests:
+    """The stress tests of one comparison.
+
+    episodes    : those that the data covers, in order of their days.
+    shocks      : those that move a line of the portfolio.
+    liquidity   : by policy.
+    volumes     : do costs or orders depend on volumes, so that less volume matters?
+    breakdown   : risk of the last weights of `policy` with correlations moved toward one.
+    policy      : whose weights these are: the recommended one, or the reference.
+    window      : returns of the covariance of shocks and correlations.
+    left_out    : sentences: which episodes, shocks and policies are left out, and why.
+    """
+
+    episodes: tuple[EpisodeResult, ...]
+    shocks: tuple[ShockResult, ...]
+    liquidity: Mapping[str, Liquidity]
+    volumes: bool
+    breakdown: tuple[StressedRisk, ...]
+    policy: str
+    window: int
+    left_out: tuple[str, ...]
+
+
+def stress_tests(
+    portfolio: Portfolio,
+    benchmark: Benchmark,
+    fitted: Mapping[str, Fitted],
+    backtests: Mapping[str, Backtest],
+    policy: str,
+) -> StressTests:
+    """All stress tests of the policies of a portfolio.
+
+    portfolio : with its episodes and shocks.
+    benchmark : by which its policies are measured.
+    fitted    : by name, the policies as they were played.
+    backtests : by name, of the test.
+    policy    : whose last weights have their correlations stressed.
+    """
+    rules = {name: one.policy for name, one in fitted.items()}
+    again = {name: rule for name, rule in rules.items() if name == policy or not is_slow(rule)}
+    episodes, missing = episode_results(portfolio, benchmark, again, backtests)
+    window = round(WINDOW_YEARS * portfolio.periods_per_year)
+    said = list(missing)
+    if slow := [name for name in rules if name not in again]:
+        said.append(
+            f"{listed(slow)}: of a class of your own that decides day by day; not backtested again, before the test or "
+            "at higher costs."
+        )
+    try:
+        shocks, not_moved = shock_results(portfolio, rules, backtests, window)
+        said += not_moved
+    except REFUSALS as error:
+        shocks = []
+        said.append(f"Shocks: {error}")
+    try:
+        risk = breakdown(portfolio, backtests[policy], window)
+    except REFUSALS as error:
+        risk = []
+        said.append(f"Correlations: {error}")
+    charged = {}
+    for name, rule in again.items():
+        try:
+            charged[name] = liquidity(portfolio, benchmark, rule, backtests[name])
+        except REFUSALS as error:
+            said.append(f"Higher costs of {name}: {error}")
+    return StressTests(
+        tuple(episodes),
+        tuple(shocks),
+        charged,
+        by_volume(portfolio),
+        tuple(risk),
+        policy,
+        window,
+        tuple(said),
+    )
+
+
+def is_slow(rule: Policy) -> bool:
+    """Is it of a user's own class, and decides day by day?"""
+    return compiled_rule(rule) is None and traits(rule).family == FAMILIES[-1]
+
+
+# -- shocks from today -----------------------------------------------------------------------------------------------
+
+
+def shock_results(
+    portfolio: Portfolio, rules: Mapping[str, Policy], backtests: Mapping[str, Backtest], window: int
+) -> tuple[list[ShockResult], list[str]]:
+    """What the shocks of a portfolio do to its policies, and a sentence for each that is left out, in part at least.
+
+    portfolio : with its shocks.
+    rules     : by name, the policies as they were played.
+    backtests : by name, of the test.
+    window    : returns of the covariance by which a shock is propagated.
+    Raises    : DataError where no covariance is known.
+    """
+    market = portfolio.market
+    past = market.past(len(market.dates) - 1)
+    covariance, known = recent_covariance(past, window)
+    found, left_out = [], []
+    for shock in portfolio.stress.shocks:
+        if sentence := shock.left_out(market.assets, market.asset_class):
+            left_out.append(sentence)
+        if np.isnan(shock.stated(market.assets, market.asset_class)).all():
+            continue
+        try:
+            moved = propagated(shock, market.assets, market.asset_class, covariance, known)
+            after = market_after(market, moved.returns, 1 + MONTH, portfolio.periods_per_year)
+        except REFUSALS as error:
+            left_out.append(f"{shock.name}: {error}")
+            continue
+        costs = longer_costs(portfolio.costs, 1 + MONTH)
+        effects, refused = {}, {}
+        for name, played in backtests.items():
+            try:
+                effects[name] = _after_shock(portfolio, after, costs, rules[name], played, moved)
+            except REFUSALS as error:
+                refused[name] = str(error)
+        found.append(ShockResult(moved, effects, refused))
+    return found, left_out
+
+
+def longer_costs(costs: Costs, rows: int) -> Costs:
+    """The costs for `rows` more rows of their market: spreads by the day stay as they are on the last."""
+    spread = costs.half_spread
+    if spread.ndim == 1:
+        return costs
+    return replace(costs, half_spread=np.concatenate([spread, np.repeat(spread[-1:], rows, axis=0)]))
+
+
+def _after_shock(
+    portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, played: Backtest, moved: Moved
+) -> AfterShock:
+    """One policy after a shock, from its last trade on, so that it knows how long ago that was.
+
+    portfolio : by whose accounting it trades.
+    market    : with the session of the shock and those after it.
+    costs     : on this market.
+    rule      : the policy.
+    played    : its backtest in the test, without the shock.
+    moved     : the returns of the shock.
+    """
+    shocked = len(portfolio.market.dates)
+    opened = int(played.last_booked[-1])
+    row = opened - played.first
+    after = backtest(
+        market,
+        rule,
+        costs,
+        start=market.dates[opened + 1],
+        nav=float(played.ledger.nav[row]),
+        lag=portfolio.lag,
+        execution=portfolio.execution,
+        dividends=portfolio.dividends,
+        start_weights=played.weights.to_numpy()[row],
+        targets=target_path(held_by(rule, portfolio.strategic), market, start=opened),
+        leverage_limit=max(1.0, float(np.abs(played.weights.to_numpy()[row]).sum())),
+        periods_per_year=portfolio.periods_per_year,
+        name=played.name,
+    )
+    book = after.ledger
+    done = after.booked[book.booked[after.booked] >= shocked]
+    done = done[after.counted[done].any(axis=1)]
+    effect = shock_effect(after.weights.to_numpy()[shocked - 1 - opened], moved)
+    target = after.targets.at(shocked)
+    gaps = np.append(effect.weights - target, target.sum() - effect.weights.sum())
+    widest = int(np.argmax(np.abs(gaps)))
+    first = None if not len(done) else int(book.booked[done[0]])
+    reason = "" if first is None else after.why(int(done[0])).sentence(market.labels, rule=short_name(rule))
+    trades, wealth = book.trades[done], book.nav_before[done]
+    one_way = np.maximum(np.maximum(trades, 0.0).sum(axis=1), np.maximum(-trades, 0.0).sum(axis=1))
+    return AfterShock(
+        effect,
+        [*market.assets, CASH][widest],
+        float(gaps[widest]),
+        None if first is None else first - shocked,
+        reason,
+        float((one_way / wealth).sum()),
+        int(np.count_nonzero(after.counted[done])),
+        float((book.charges[done].sum(axis=(1, 2)) / wealth).sum()),
+    )
+
+
+# -- liquidity and correlations --------------------------------------------------------------------------------------
+
+
+def by_volume(portfolio: Portfolio) -> bool:
+    """Do costs or orders of a portfolio depend on volumes?"""
+    return portfolio.market.volumes is not None and (
+        portfolio.costs.impact is not None or portfolio.execution.participation is not None
+    )
+
+
+def with_higher_costs(portfolio: Portfolio) -> Portfolio:
+    """The portfolio with `COSTS_TIMES` its costs of trading and a `VOLUME_OVER`th of the volumes of its market."""
+    market = portfolio.market
+    if by_volume(portfolio):
+        assert market.volumes is not None
+        market = replace(market, volumes=market.volumes / VOLUME_OVER)
+    return replace(portfolio, market=market, costs=portfolio.costs.scaled(COSTS_TIMES))
+
+
+def liquidity(portfolio: Portfolio, benchmark: Benchmark, rule: Policy, played: Backtest) -> Liquidity:
+    """One policy with higher costs, on the days of the test, deciding as if costs had not changed.
+
+    portfolio : as it is.
+    benchmark : by which J is measured.
+    rule      : the policy.
+    played    : its backtest in the test.
+    """
+    paths: dict[Allocation, TargetPath] = {held_by(rule, portfolio.strategic): played.targets}
+    stressed = backtest_candidate(with_higher_costs(portfolio), deciding_at(rule, portfolio.costs), played.name, paths)
+    return Liquidity(
+        *(float(daily.mean()) for one in (played, stressed) for daily in (daily_costs(one), losses(one, benchmark)))
+    )
+
+
+def deciding_at(rule: P, costs: Costs) -> P:
+    """The same policy, which sees these costs whatever it is charged: its decisions do not react to higher costs."""
+    if not hasattr(rule, "__dict__"):  # a class with slots cannot be derived from so, and sees what is charged
+        return rule
+    kind: Any = type(rule)
+
+    def decide(self: Any, view: View) -> Any:
+        return kind.decide(self, replace(view, costs=costs))
+
+    def no_trade_bands(self: Any, market: Market, targets: TargetPath, _: Costs | None = None) -> Any:
+        return kind.no_trade_bands(self, market, targets, costs)
+
+    members = {"decide": decide} | ({} if compiled_rule(rule) is None else {"no_trade_bands": no_trade_bands})
+    same: Any = object.__new__(type(kind.__name__, (kind,), members))
+    same.__dict__.update(rule.__dict__)
+    return cast(P, same)
+
+
+def breakdown(portfolio: Portfolio, played: Backtest, window: int) -> Sequence[StressedRisk]:
+    """The risk of a policy's last weights, with correlations moved toward one.
+
+    portfolio : of the policy.
+    played    : its backtest.
+    window    : returns of the covariance.
+    Raises    : DataError for a portfolio without risk, or without a covariance.
+    """
+    past = portfolio.market.past(len(portfolio.market.dates) - 1)
+    covariance, _ = recent_covariance(past, window)
+    return stressed_risk(played.weights.to_numpy()[-1], covariance, portfolio.periods_per_year)

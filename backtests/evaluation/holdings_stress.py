@@ -1,0 +1,39 @@
+"""Stress tests of the holdings of a desk: the shocks of its file, and correlations moved toward one."""
+
+from dataclasses import dataclass
+
+from research.portfolio import Portfolio
+from research.risk.correlation_breakdown import StressedRisk, stressed_risk
+from research.risk.shocks import WINDOW_YEARS, ShockEffect, recent_covariance, shock_effects
+
+
+@dataclass(frozen=True, eq=False)
+class HoldingsStress:
+    """What shocks would do to holdings, and their risk with other correlations.
+
+    shocks    : effect of each, before any trade.
+    breakdown : risk with correlations moved by each share of the way to one.
+    window    : returns of the covariance.
+    left_out  : sentences: what is left out, and why.
+    """
+
+    shocks: tuple[ShockEffect, ...]
+    breakdown: tuple[StressedRisk, ...]
+    window: int
+    left_out: tuple[str, ...]
+
+
+def holdings_stress(portfolio: Portfolio) -> HoldingsStress:
+    """The stress tests of today's holdings: no policy and no backtest is asked."""
+    window, weights = round(WINDOW_YEARS * portfolio.periods_per_year), portfolio.weights
+    past = portfolio.market.past(len(portfolio.market.dates) - 1)
+    shocks, risk, left_out = list[ShockEffect](), list[StressedRisk](), list[str]()
+    try:
+        shocks, left_out = shock_effects(weights, past, portfolio.stress.shocks, window)
+    except ValueError as error:  # too short a history, or lines that move as one
+        left_out.append(f"Shocks: {error}")
+    try:
+        risk = stressed_risk(weights, recent_covariance(past, window)[0], portfolio.periods_per_year)
+    except ValueError as error:
+        left_out.append(f"Correlations: {error}")
+    return HoldingsStress(tuple(shocks), tuple(risk), window, tuple(left_out))

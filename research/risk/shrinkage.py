@@ -1,0 +1,48 @@
+"""A covariance whose correlations are shrunk toward zero, as Ledoit and Wolf choose by how much."""
+
+import numpy as np
+
+from research.arrays import Array
+from research.errors import DataError
+from research.tolerances import RETURNS
+
+
+def shrinkage_intensity(values: Array) -> float:
+    """The weight of the target in Ledoit and Wolf's estimate: equal variances and no covariances, 0 to 1.
+
+    values : (T, k) observations of k series, in any unit; their means are taken off.
+    Source : Ledoit and Wolf (2004), A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices, lemma 3.1
+             and section 3.2.
+    """
+    x = values - values.mean(axis=0)
+    count, k = x.shape
+    sample = x.T @ x / count
+    mean = np.trace(sample) / k
+    distance = float((sample**2).sum() / k - mean**2)
+    squared = x**2
+    error = float(((squared.T @ squared).sum() / count - (sample**2).sum()) / (count * k))
+    return 1.0 if distance <= 0.0 else min(max(error / distance, 0.0), 1.0)
+
+
+def shrunk_covariance(returns: Array) -> Array:
+    """(k, k) covariance a period: sample variances (ddof 1), and correlations shrunk toward zero.
+
+    returns : (T, k) simple returns, fraction.
+    Raises  : DataError for fewer than three returns.
+
+    The intensity is that of the standardised returns. Of returns as they are it would pull all variances to their
+    mean, which multiplies the variance of bonds where one line is a currency such as bitcoin. A line whose returns do
+    not vary covaries with none.
+    """
+    if len(returns) < 3:
+        raise DataError(f"a covariance needs three returns at least: found {len(returns)}. Give a longer history.")
+    deviation = returns.std(axis=0, ddof=1)
+    varies = np.ptp(returns, axis=0) > RETURNS
+    found = np.zeros((returns.shape[1],) * 2)
+    if varies.any():
+        standard = (returns[:, varies] - returns[:, varies].mean(axis=0)) / deviation[varies]
+        correlation = np.corrcoef(standard, rowvar=False).reshape(standard.shape[1], -1)
+        kept = 1.0 - shrinkage_intensity(standard)
+        shrunk = kept * correlation + (1.0 - kept) * np.eye(len(correlation))
+        found[np.ix_(varies, varies)] = shrunk * np.outer(deviation[varies], deviation[varies])
+    return found

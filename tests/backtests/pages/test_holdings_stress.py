@@ -1,0 +1,49 @@
+"""Stress tests of today's holdings: amounts by hand, the same numbers as words, and what is left out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backtests.evaluation.holdings_stress import holdings_stress
+from backtests.pages.holdings_stress import holdings_stress_numbers, holdings_stress_parts
+from backtests.pages.parts import Words
+from research.portfolio import Portfolio, load_portfolio
+from research.risk.shocks import Shock
+
+
+@pytest.fixture(scope="module")
+def desk() -> Portfolio:
+    return load_portfolio("data/portfolios/sixty_forty.yaml")
+
+
+def test_a_shock_takes_its_part_of_each_holding(desk: Portfolio) -> None:
+    shocks = (Shock("All", {"us_equity": -0.2, "bonds": -0.05}),)
+    found = holdings_stress(replace(desk, stress=replace(desk.stress, shocks=shocks)))
+    loss = 0.2 * desk.holdings[0] + 0.05 * desk.holdings[1]
+    assert found.shocks[0].total * desk.nav == pytest.approx(-loss, rel=1e-12)
+    numbers = holdings_stress_numbers(desk, found)
+    assert numbers["shocks"][0]["classes"] == pytest.approx(
+        {"us_equity": -0.2 * desk.weights[0], "bonds": -0.05 * desk.weights[1]}
+    )
+    assert numbers["shocks"][0]["stated"] == ["SPY", "AGG"]
+
+
+def test_the_section_shows_every_shock_and_says_what_is_left_out(desk: Portfolio) -> None:
+    found = holdings_stress(desk)
+    parts = holdings_stress_parts(desk, found)
+    shocks, correlations = (part for part in parts if isinstance(part, dict))
+    assert [row["cells"][0] for row in shocks["rows"]] == [one.name for one in found.shocks]
+    assert len(correlations["rows"]) == 5
+    said = " ".join(part.text for part in parts if isinstance(part, Words))
+    assert "Left out: Crypto falls 50 %: the portfolio has no crypto." in said
+    assert "nan" not in str(parts).lower()
+
+
+def test_cash_alone_has_no_correlations(desk: Portfolio) -> None:
+    bare = replace(desk, holdings=np.zeros(2), shares=np.zeros(2), cash=1_000.0)
+    found = holdings_stress(bare)
+    assert found.breakdown == ()
+    assert "holds cash alone" in found.left_out[-1]
+    assert all(one.total == 0.0 for one in found.shocks)
+    assert holdings_stress_parts(bare, found)
