@@ -115,7 +115,9 @@ def report(
 
 @app.command()
 def batch(
-    files: Annotated[list[Path], typer.Argument(help="Portfolio files.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="Portfolio files, or one file that says what to run.", show_default=False)
+    ],
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", "-p", help="A parameter of all runs, as name=value; may be repeated."),
@@ -124,9 +126,20 @@ def batch(
         list[str] | None,
         typer.Option(help="A parameter that varies, as name=v1,v2; may be repeated: every combination is run."),
     ] = None,
-    notebook: Annotated[str, typer.Option(help="Name of the notebook that is executed.")] = COMPARING.stem,
-    name: Annotated[str, typer.Option(help="Of the batch's folder beside its runs.")] = "batch",
-    workers: Annotated[int, typer.Option(help="Workers on this machine, one notebook each.")] = 1,
+    notebook: Annotated[
+        str | None,
+        typer.Option(help=f"Name of the notebook that is executed. [default: {COMPARING.stem}]", show_default=False),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the batch's folder beside its runs. [default: batch]", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Workers on this machine, one notebook each. [default: 1]", show_default=False)
+    ] = None,
+    cluster: Cluster = None,
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Leave alone what has the data, settings and code of the last batch.")
+    ] = False,
     retrain: Retrain = False,
     trust_code: TrustCode = False,
     reports: Reports = None,
@@ -147,8 +160,10 @@ def batch(
             notebook=notebook,
             name=name,
             workers=workers,
+            cluster=cluster or "",
             reports=reports,
             retrain=retrain,
+            if_changed=if_changed,
         )
     print_text(made.text)
     if made.failed:

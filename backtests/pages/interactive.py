@@ -14,6 +14,7 @@ from backtests.figures.styles import line_styles
 from backtests.figures.svg import LIGHT
 from backtests.figures.traces import line_of
 from backtests.pages.policy_styles import page_styles
+from backtests.runs.quick_imports import without_grammars_of_addresses
 from backtests.sweeps.labels import AXES, CALENDARS, CONDITIONS, axis_value, policy_axes
 from backtests.wording import even
 
@@ -193,6 +194,8 @@ def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "F
     y      : name of the axis up.
     height : px.
     """
+    with without_grammars_of_addresses():
+        from plotly.io import renderers  # noqa: F401  (which show the figure, and import jsonschema)
     figure.update_layout(
         title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 50}
     )
