@@ -1,5 +1,5 @@
 """The command line: `rebalance report | backtest | trades | risk | audit | sweep FILE`, `batch FILES`,
-`show | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`,
+`show | pdf | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`,
 `cluster | compile`.
 
 Each imports what is heavy when it runs.
@@ -97,21 +97,27 @@ def report(
         typer.Option("--parameter", "-p", help="A parameter of the notebook, as name=value; may be repeated."),
     ] = None,
     retrain: Retrain = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium.")] = False,
     trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
     """Compare all policies of FILE; write tearsheet, trade list and results into the folder of one run."""
     _trust(trust_code)
     with _starting():
+        from backtests.commands.print_page import print_page
         from backtests.commands.report import make_report
 
     made = make_report(file, parameter or (), reports, retrain)
     print_text(made.text)
+    if pdf:
+        print_text(f"{print_page(made.folder)}")
 
 
 @app.command()
 def batch(
-    files: Annotated[list[Path], typer.Argument(help="Portfolio files.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="Portfolio files, or one file that says what to run.", show_default=False)
+    ],
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", "-p", help="A parameter of all runs, as name=value; may be repeated."),
@@ -120,9 +126,20 @@ def batch(
         list[str] | None,
         typer.Option(help="A parameter that varies, as name=v1,v2; may be repeated: every combination is run."),
     ] = None,
-    notebook: Annotated[str, typer.Option(help="Name of the notebook that is executed.")] = COMPARING.stem,
-    name: Annotated[str, typer.Option(help="Of the batch's folder beside its runs.")] = "batch",
-    workers: Annotated[int, typer.Option(help="Workers on this machine, one notebook each.")] = 1,
+    notebook: Annotated[
+        str | None,
+        typer.Option(help=f"Name of the notebook that is executed. [default: {COMPARING.stem}]", show_default=False),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the batch's folder beside its runs. [default: batch]", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Workers on this machine, one notebook each. [default: 1]", show_default=False)
+    ] = None,
+    cluster: Cluster = None,
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Leave alone what has the data, settings and code of the last batch.")
+    ] = False,
     retrain: Retrain = False,
     trust_code: TrustCode = False,
     reports: Reports = None,
@@ -143,8 +160,10 @@ def batch(
             notebook=notebook,
             name=name,
             workers=workers,
+            cluster=cluster or "",
             reports=reports,
             retrain=retrain,
+            if_changed=if_changed,
         )
     print_text(made.text)
     if made.failed:
@@ -424,6 +443,15 @@ def show(run: FinishedRun) -> None:
         from backtests.commands.past_runs import show_text
 
     print_text(show_text(run))
+
+
+@app.command()
+def pdf(run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")]) -> None:
+    """Print the page of RUN as PDF beside it, by Chromium. A print is no part of a run: `verify` does not see it."""
+    with _starting():
+        from backtests.commands.print_page import print_page
+
+    print_text(f"{print_page(run)}")
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Every benchmark, one after the other (`make bench`); the main job comes last, as it takes longest."""
 
 from benchmarks import (
+    batch,
     curves,
     destination,
     engine,
@@ -41,4 +42,5 @@ if __name__ == "__main__":
     sheet.main()
     risk_sheet.main()
     start.main()
+    batch.main()
     main_job.main()

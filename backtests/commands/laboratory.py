@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backtests.commands.made import Made
+from backtests.figures.files import write_picture
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS
 from backtests.laboratory.study import study
 from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
@@ -58,7 +59,7 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
         write_whole(folder / WITHOUT_CASH, csv_text(made.invested))
         (folder / "figures").mkdir()
         for picture in laboratory_pictures(made).values():
-            write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
+            write_picture(folder / "figures", picture)
         write_whole(folder / SUMMARY, printable(text) + "\n")
         facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.computed_loss}
         write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))

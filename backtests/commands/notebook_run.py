@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from backtests.commands.made import Made, file_fact, run_for
 from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, Run, staged, write_json
@@ -13,6 +12,7 @@ from backtests.runs.formats import plain_json
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import execute
 from backtests.runs.parameters import Plain, parameters_of
+from backtests.runs.values import answer_in
 from research.errors import ConfigError
 from research.files import write_whole, writing
 from research.portfolio import Portfolio, load_portfolio
@@ -58,18 +58,8 @@ def made_notebook(
     with writing(final), staged(final) as folder:
         where = os.path.relpath(portfolio.file, notebook.parent)
         execute(notebook, folder / notebook.name, {**given, PORTFOLIO: where})
-        text = answer(folder / notebook.name)
+        text = answer_in(json.loads((folder / notebook.name).read_text(encoding="utf-8")))
         write_whole(folder / SUMMARY, printable(f"{text}\n"))
         write_json(folder / MANIFEST, run.manifest(**plain_json({"file": file_fact(portfolio)})))
         sign(folder, started)
     return Made(final, f"{text}\n\n{final}")
-
-
-def answer(notebook: Path) -> str:
-    """The words with which an executed notebook ends, or "" where its last cell shows none."""
-    cells: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    for output in cells[-1].get("outputs", []):
-        found = output.get("data", {}).get("text/markdown", "")
-        if found:
-            return "".join(found).replace("**", "")
-    return ""

@@ -24,6 +24,7 @@ from backtests.pages.policy_card import write_card
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import (
     FIGURES,
+    MAIL,
     MANIFEST,
     NUMBERS,
     REPORTS,
@@ -57,6 +58,7 @@ FILES = {
     COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
     NUMBERS: "its numbers",
+    MAIL: "its summary",
     TRADES: "the trade list",
     "trades.json": "the trade list",
     RESULTS: "daily results",

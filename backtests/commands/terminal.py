@@ -61,7 +61,7 @@ def _usage(error: typer.TyperException) -> str:
     return said.getvalue().rstrip("\n") or f"Error: {error.format_message()}"
 
 
-def _of_files(error: OSError) -> str:
+def of_files(error: OSError) -> str:
     """What the system refused, of which path, and how to fix it."""
     where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
     fix = (
@@ -89,7 +89,7 @@ def run_app(app: typer.Typer) -> NoReturn:
         _drop_output()
         sys.exit(1)
     except OSError as error:
-        end(_of_files(error))
+        end(of_files(error))
     except MemoryError as error:
         end(f"The command needs more memory than this machine has ({error}). {SMALLER}")
     except OverflowError as error:

@@ -1,45 +1,176 @@
-"""The page of a batch: one row a run, with verdict, figures, warnings, trades and links."""
+"""The page of a batch: a row a run, with verdict, figures, warnings, trades, a small picture and a link.
 
+The page of a thousand runs has less than 300 kB, so that what many rows share stands once: parameters that do not vary,
+the sentences of verdicts, and warnings. Pictures are paths of whole pixels. Without scripts it is a plain table.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
-from backtests.pages.render import render
+from backtests.pages.render import Running, render
+from backtests.runs.batch_changes import Changes, Key
 from backtests.wording import counted
 
+STATUSES = ("made", "found", "unchanged", "failed")
 FIGURES = ("growth", "sharpe", "max_drawdown", "cost", "loss")
+POINTS = 14  # of a picture
+STEP, HEIGHT = 4, 14  # px between two points, and from no drawdown to the deepest of all runs
+SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
+NAMED = 10  # runs with a change of one kind above the table, which marks all
 
 
-def batch_html(name: str, notebook: str, table: pd.DataFrame) -> str:
+def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes | None = None) -> str:
     """The page of a batch, in one file.
 
     name     : of the batch.
     notebook : name of the one that was executed.
-    table    : a row a run, with the columns of `backtests.commands.batch.Outcome` but its failure.
+    table    : a row a run, with the columns of `batch.parquet`.
+    changes  : since the previous batch of the name, or None where there was none.
     """
     shown = [METRICS[figure] for figure in FIGURES if table[figure].notna().any()]
-    rows = [
-        {
-            "portfolio": row["portfolio"],
-            "parameters": row["parameters"],
-            "failed": row["status"] == "failed",
-            "page": quote(row["page"]),
-            "verdict": row["verdict"],
-            "cells": [metric.text(None if pd.isna(row[metric.key]) else row[metric.key]) for metric in shown],
-            "warnings": [warning.removesuffix(".") for warning in row["warnings"].splitlines()],
-            "trades": row["trades"],
-        }
-        for row in table.to_dict("records")
-    ]
+    records: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
+    common = _common([row["parameters"] for row in records])
+    deepest = min((min(row["drawdowns"], default=0.0) for row in records), default=0.0)
     count = table["status"].value_counts()
-    said = ", ".join(f"{count[status]} {status}" for status in ("made", "found", "failed") if status in count)
+    said = ", ".join(f"{count[status]} {status}" for status in STATUSES if status in count)
+    changes_of = changes or Changes()
     return render(
         "batch.html.j2",
+        Running(f"{name}: batch"),
         name=name,
         subtitle=f"{counted(len(table), 'run')} of {notebook}: {said}",
+        common=", ".join(common),
         heads=[{"words": metric.short or metric.label, "unit": metric.unit} for metric in shown],
-        rows=rows,
+        rows=[_row(row, shown, common, changes_of, deepest) for row in records],
+        parameters=any(row["parameters"] != ", ".join(common) for row in records),
         warnings=bool((table["warnings"] != "").any()),
-        trades=bool((table["trades"] != "").any()),
+        trades=bool((table["orders"] >= 0).any()),
+        drawdown=METRICS["max_drawdown"].text(deepest) if deepest else "",
+        verdicts=_sentences([row["verdict"] for row in records if row["orders"] >= 0]),
+        warned=_sentences([warning for row in records for warning in row["warnings"].splitlines()]),
+        changes=None if changes is None else changes_lines(changes),
+        size=(STEP * (POINTS - 1), HEIGHT),
     )
+
+
+def _row(
+    row: dict[str, Any], shown: Sequence[Any], common: Sequence[str], changes: Changes, deepest: float
+) -> dict[str, Any]:
+    """What the page says of a run."""
+    key: Key = (row["portfolio"], row["parameters"])
+    before = {moved.figure: moved.before for moved in changes.moved.get(key, ())}
+    compared = row["orders"] >= 0
+    return {
+        "portfolio": row["portfolio"],
+        "parameters": ", ".join(_given(row["parameters"])[len(common) :]),
+        "failed": row["status"] == "failed",
+        "page": quote(row["page"]),
+        "verdict": (row["policy"] or "none") if compared else row["verdict"],
+        "was": (changes.policies[key][0] or "none") if key in changes.policies else "",
+        "new": key in changes.new,
+        "cells": [
+            {
+                "now": metric.text(None if pd.isna(row[metric.key]) else row[metric.key]),
+                "was": metric.text(before[metric.key]) if metric.key in before else "",
+            }
+            for metric in shown
+        ],
+        "warnings": len(row["warnings"].splitlines()) or "",
+        "trades": _trades(row["orders"], row["turnover"]) if compared else "",
+        "path": curve(row["drawdowns"], deepest),
+    }
+
+
+def changes_lines(changes: Changes, most: int = NAMED) -> list[str]:
+    """What changed since the previous batch, a sentence a line; one sentence where nothing did.
+
+    most : runs that are named of each kind of change.
+    """
+    lines = []
+    if changes.policies:
+        lines.append(f"Recommendation changed for {len(changes.policies)} of {changes.compared}.")
+        each = [f"{_called(key)}: {a or 'none'} → {b or 'none'}" for key, (a, b) in changes.policies.items()]
+        lines += _first(each, most)
+    elif changes.compared:
+        lines.append(f"Recommendation changed for none of {counted(changes.compared, 'run')}.")
+    for key, moved in list(changes.moved.items())[:most]:
+        each = [
+            f"{METRICS[m.figure].label} {METRICS[m.figure].text(m.before)} → {METRICS[m.figure].text(m.after)}"
+            for m in moved
+        ]
+        lines.append(f"Outside its earlier interval: {_called(key)}: {'; '.join(each)}")
+    for said, keys in (("New", changes.new), ("No longer in the batch", changes.gone)):
+        if keys:
+            lines += [f"{said}: {counted(len(keys), 'run')}.", *_first([_called(key) for key in keys], most)]
+    return lines or ["Nothing to compare with the previous batch."]
+
+
+def _called(key: Key) -> str:
+    return " ".join(part for part in key if part)
+
+
+def _first(lines: Sequence[str], most: int) -> list[str]:
+    more = [f"… and {len(lines) - most} more"] if len(lines) > most else []
+    return [f"  {line}" for line in [*lines[:most], *more]]
+
+
+def _given(parameters: str) -> list[str]:
+    """name=value one by one, as the table joins them; a comma within brackets or text goes on with the value."""
+    found: list[str] = []
+    for part in parameters.split(", ") if parameters else []:
+        if found and "=" not in part:
+            found[-1] += f", {part}"
+        else:
+            found.append(part)
+    return found
+
+
+def _common(all_parameters: Sequence[str]) -> list[str]:
+    """The parameters with which all runs begin, alike: they are given for the whole batch."""
+    given = [_given(parameters) for parameters in dict.fromkeys(all_parameters)]
+    common = []
+    for parts in zip(*given, strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    return common
+
+
+def _trades(orders: int, turnover: float) -> str:
+    """How many orders there are today, and their turnover, per cent."""
+    return f"{orders}, {100 * turnover:.2f} %" if orders else "none"
+
+
+def _sentences(found: Sequence[str]) -> list[tuple[str, int]]:
+    """Different sentences with how many runs have them, the most frequent first."""
+    return Counter(found).most_common(SENTENCES)
+
+
+def curve(drawdowns: Sequence[float], deepest: float) -> str:
+    """Drawdowns as a path of whole pixels, points on one line left out; "" where there are none.
+
+    drawdowns : deepest within each part of the test, never positive.
+    deepest   : of all runs, which is at the bottom.
+
+    >>> curve([0.0, -0.5, -1.0, -1.0], -1.0)
+    'M0 0l8 14 4 0'
+    """
+    if len(drawdowns) < 2 or not deepest:
+        return ""
+    heights = [round(HEIGHT * fall / deepest) for fall in drawdowns]
+    moves: list[list[int]] = []
+    slope = None
+    for low, high in pairwise(heights):
+        if high - low == slope:
+            moves[-1] = [moves[-1][0] + STEP, moves[-1][1] + slope]
+        else:
+            slope = high - low
+            moves.append([STEP, slope])
+    pairs = [f"{across}{down}" if down < 0 else f"{across} {down}" for across, down in moves]
+    return f"M0 {heights[0]}l{' '.join(pairs)}"

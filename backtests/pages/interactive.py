@@ -1,4 +1,4 @@
-"""Interactive pictures for notebooks (plotly); the tearsheet draws its own."""
+"""Interactive figures for notebooks (plotly), each with an image of itself; the tearsheet draws its own pictures."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,11 @@ from backtests.comparison.comparison import Comparison
 from backtests.engine.result import Backtest
 from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.figures.layout import limits, log_ticks, ticks
+from backtests.figures.styles import line_styles
+from backtests.figures.svg import LIGHT
+from backtests.figures.traces import line_of
+from backtests.pages.policy_styles import page_styles
+from backtests.runs.quick_imports import without_grammars_of_addresses
 from backtests.sweeps.labels import AXES, CALENDARS, CONDITIONS, axis_value, policy_axes
 from backtests.wording import even
 
@@ -22,25 +27,27 @@ def growth_plot(comparison: Comparison) -> "Figure":
 
     Time-weighted: money that came or went is no growth.
     """
-    import plotly.graph_objects as go
+    from backtests.pages.plotly_figure import ShownFigure
 
-    figure = go.Figure()
-    base = comparison.backtests[comparison.reference].growth_path
+    figure = ShownFigure()
+    base, styles = comparison.backtests[comparison.reference].growth_path, page_styles(comparison)
     for name, played in comparison.backtests.items():
         grown = played.growth_path / played.growth_path[0]
         relative = 100.0 * (grown * base[0] / base - 1.0)
-        figure.add_scatter(x=played.dates, y=relative, name=name, mode="lines", hovertemplate="%{y:.2f} %")
+        line = line_of(styles[name])
+        figure.add_scatter(x=played.dates, y=relative, name=name, mode="lines", line=line, hovertemplate="%{y:.2f} %")
     return dress(figure, f"Wealth against {comparison.reference}, net of costs", "close", "difference, %")
 
 
 def wealth_plot(backtests: Mapping[str, Backtest]) -> "Figure":
     """What a unit of each policy grew to, net of costs, on a log axis: equal slopes are equal rates."""
-    import plotly.graph_objects as go
+    from backtests.pages.plotly_figure import ShownFigure
 
-    figure = go.Figure()
+    figure = ShownFigure()
+    styles = line_styles(dict.fromkeys(backtests, False), "", None)
     for name, played in backtests.items():
-        grown = played.growth_path / played.growth_path[0]
-        figure.add_scatter(x=played.dates, y=grown, name=name, mode="lines", hovertemplate="%{y:.2f}")
+        grown, line = played.growth_path / played.growth_path[0], line_of(styles[name])
+        figure.add_scatter(x=played.dates, y=grown, name=name, mode="lines", line=line, hovertemplate="%{y:.2f}")
     figure.update_yaxes(type="log", tickvals=log_ticks(*_reach(figure)))
     return dress(figure, "Growth of 1, net of costs", "close", "NAV over its start, log scale")
 
@@ -49,29 +56,33 @@ def probability_plot(probabilities: pd.DataFrame, title: str) -> "Figure":
     """A panel a column: a probability, %, on each date."""
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(rows=probabilities.shape[1], shared_xaxes=True, subplot_titles=list(probabilities))
+    from backtests.pages.plotly_figure import ShownFigure
+
+    panels = {"rows": probabilities.shape[1], "subplot_titles": list(probabilities)}
+    figure: Figure = make_subplots(figure=ShownFigure(), shared_xaxes=True, **panels)
     for row, name in enumerate(probabilities, start=1):
-        shown = {"y": 100.0 * probabilities[name], "fill": "tozeroy", "line": {"width": 1}, "showlegend": False}
+        line = {"width": 1, "color": LIGHT["sky"]}
+        shown = {"y": 100.0 * probabilities[name], "fill": "tozeroy", "line": line, "showlegend": False}
         figure.add_scatter(x=probabilities.index, name=name, hovertemplate="%{y:.0f} %", row=row, col=1, **shown)
     return dress(figure, title, "", "%")
 
 
 def loss_plot(comparison: Comparison) -> "Figure":
     """Cost against tracking error, a point a policy, with lines of equal J: the lower left is better."""
-    import plotly.graph_objects as go
+    from backtests.pages.plotly_figure import ShownFigure
 
-    figure, tracking_penalty = go.Figure(), comparison.benchmark.tracking_penalty
-    scores = comparison.scores
+    figure, tracking_penalty = ShownFigure(), comparison.benchmark.tracking_penalty
+    scores, styles = comparison.scores, page_styles(comparison)
     error = np.array([s["tracking_error"] for s in scores.values()])
-    reach = np.linspace(0.0, 1.1 * error.max(), 100)
+    reach, dearest = np.linspace(0.0, 1.1 * error.max(), 500), max(s["cost"] for s in scores.values())
     for level in sorted({round(s["loss"], 1) for s in scores.values()}):
         cost = level - 1e4 * tracking_penalty / 2 * reach**2
-        kept = cost >= 0.0
+        kept = (cost >= 0.0) & (cost <= 1.2 * dearest)
         figure.add_scatter(
             x=100 * reach[kept],
             y=cost[kept],
             mode="lines",
-            line={"color": "lightgray", "width": 1},
+            line={"color": LIGHT["soft"], "width": 0.7, "dash": "dot"},
             hoverinfo="skip",
             showlegend=False,
         )
@@ -83,11 +94,12 @@ def loss_plot(comparison: Comparison) -> "Figure":
             mode="markers+text",
             text=[name],
             textposition="top center",
+            marker={"color": LIGHT[styles[name].colour], "size": 9},
             hovertemplate=f"{name}: J {s['loss']:.2f} bp a year<extra></extra>",
         )
     figure.update_layout(showlegend=False)
     error_title = "tracking error to the strategic target, % a year"
-    return dress(figure, "Cost against tracking error; grey: equal J", error_title, "cost, bp a year")
+    return dress(figure, "Cost against tracking error; dotted: equal J", error_title, "cost, bp a year")
 
 
 def parallel_plot(
@@ -103,10 +115,12 @@ def parallel_plot(
     """
     import plotly.graph_objects as go
 
+    from backtests.pages.plotly_figure import ShownFigure
+
     axes = [c for c in (*policy_axes(table), *CONDITIONS) if c in table and len(table[c].unique()) > 1]
     dimensions = [axis_scale(table, axis) for axis in axes] + [metric_scale(table, m) for m in (*beside, metric)]
     rank = table[metric].rank(pct=True, ascending=lower_is_better(metric))
-    figure = go.Figure(
+    figure = ShownFigure(
         go.Parcoords(
             dimensions=dimensions,
             line={"color": 100.0 * (1.0 - rank), "colorscale": "Cividis", "cmin": 0, "cmax": 100, "showscale": True,
@@ -114,7 +128,8 @@ def parallel_plot(
             labelangle=0,
         )
     )  # fmt: skip
-    figure.update_layout(template="plotly_white", height=460, margin={"l": 70, "r": 40, "t": 90, "b": 30})
+    title = f"All configurations and their {METRICS[metric].phrase}"
+    figure.update_layout(title=title, template="plotly_white", height=490, margin={"l": 70, "r": 40, "t": 120, "b": 30})
     return figure
 
 
@@ -179,6 +194,8 @@ def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "F
     y      : name of the axis up.
     height : px.
     """
+    with without_grammars_of_addresses():
+        from plotly.io import renderers  # noqa: F401  (which show the figure, and import jsonschema)
     figure.update_layout(
         title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 50}
     )

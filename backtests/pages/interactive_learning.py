@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from backtests.figures.svg import LIGHT
 from backtests.pages.interactive import dress
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-BLUE, GREY, RED = "#2f6690", "#9aa5b1", "#b5442e"
+BLUE, GREY, RED = LIGHT["sky"], LIGHT["soft"], LIGHT["wine"]
 
 
 def gap_plot(table: pd.DataFrame) -> "Figure":
@@ -17,9 +18,9 @@ def gap_plot(table: pd.DataFrame) -> "Figure":
 
     table : a row a learner and seed; columns and units as `gaps_to_optimum` gives them.
     """
-    import plotly.graph_objects as go
+    from backtests.pages.plotly_figure import ShownFigure
 
-    figure, least = go.Figure(), 1e-3  # a tenth of a per cent: what is nearer, or below by chance, stands there
+    figure, least = ShownFigure(), 1e-3  # a tenth of a per cent: what is nearer, or below by chance, stands there
     gap, lower, upper = (100.0 * table[name].clip(lower=least) for name in ("gap", "lower", "upper"))
     figure.add_scatter(
         x=gap,
@@ -42,13 +43,13 @@ def replay_plot(table: pd.DataFrame, line: str) -> "Figure":
     table : a row a day; columns and units as `replay` gives them.
     line  : name of the asset.
     """
-    import plotly.graph_objects as go
+    from backtests.pages.plotly_figure import ShownFigure
 
-    figure, days = go.Figure(), table.index
+    figure, days = ShownFigure(), table.index
     for bound, fill in (("lower", None), ("upper", "tonexty")):
         figure.add_scatter(
             x=days, y=100.0 * table[bound], name="no-trade band", mode="lines", fill=fill,
-            line={"color": "lightgray", "width": 1, "shape": "hv"}, fillcolor="rgba(154, 165, 177, 0.2)",
+            line={"color": GREY, "width": 1, "shape": "hv"}, fillcolor="rgba(154, 165, 177, 0.2)",
             showlegend=bound == "upper", hovertemplate=bound + " %{y:.2f} %<extra></extra>",
         )  # fmt: skip
     dotted = {"color": GREY, "dash": "dot"}

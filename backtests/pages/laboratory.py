@@ -24,7 +24,7 @@ from backtests.laboratory.fully_invested import BOUND, OPTIMUM
 from backtests.laboratory.simulated_market import WARM_UP, YEARS
 from backtests.laboratory.study import Study
 from backtests.pages.parts import Block, table
-from backtests.pages.render import render
+from backtests.pages.render import Running, render
 from backtests.text_tables import text_table, wrapped
 from backtests.wording import NARROW_SPACE, listed, number, percent
 from research.tolerances import TRACKING
@@ -275,6 +275,7 @@ def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
     ]
     return render(
         "laboratory.html.j2",
+        Running("The laboratory: rules against the optimal policy", run=(run or {}).get("Run", "")),
         facts=[{"name": name, "words": words} for name, words in facts.items()],
         lead=lead(study),
         findings=findings(study),

@@ -26,7 +26,7 @@ from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.conventions import settings_text
 from backtests.pages.parts import Block, figures_table, table
 from backtests.pages.policy_catalog import holds_words, learner_words, saw_words
-from backtests.pages.render import render
+from backtests.pages.render import Running, render
 from backtests.pages.universal_card import write_universal_card
 from backtests.wording import MINUS, counted, listed, number, percent
 from research.errors import DataError
@@ -90,6 +90,7 @@ def policy_html(name: str, found: SavedPolicies) -> str:
     drawn = policy_pictures(found, policy)
     return render(
         "policy.html.j2",
+        Running(f"{name}: model card"),
         name=name,
         facts=[{"name": k, "words": v} for k, v in _facts(card, found).items()],
         sections=[{"id": key, "name": words} for key, words in SECTIONS.items() if key != "test" or "test" in results],

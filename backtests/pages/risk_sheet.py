@@ -12,12 +12,13 @@ from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.from_today import FromToday
 from backtests.evaluation.holdings_risk import HoldingsRisk
 from backtests.evaluation.metrics import Column
+from backtests.figures.files import write_picture
 from backtests.figures.picture import Picture
 from backtests.figures.risk_contributions import contributions_picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.from_today import future_numbers, future_parts
 from backtests.pages.parts import Block, Part, Words, by_name, figures_table, pictures_in, table
-from backtests.pages.render import render
+from backtests.pages.render import Running, render
 from backtests.runs.formats import csv_text, plain_json
 from backtests.wording import counted, listed, number, percent
 from research.files import write_whole
@@ -47,7 +48,7 @@ GROUPS = (
 
 
 def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -> None:
-    """Write risk.html, risk.json, drift.csv and figures/<name>.csv.
+    """Write risk.html, risk.json, drift.csv, and for each picture figures/<name>.csv, .png and .svg.
 
     folder : which exists.
     risk   : of the holdings.
@@ -56,11 +57,14 @@ def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -
     sheet = risk_sheet(risk, run)
     (folder / "figures").mkdir(exist_ok=True)
     for picture in pictures(sheet):
-        write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
+        write_picture(folder / "figures", picture)
     write_whole(folder / DRIFT, csv_text(risk.drift()))
     numbers = risk_numbers(risk, run)
     write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    write_whole(folder / SHEET, render("risk.html.j2", sheet=sheet))
+    paper = Running(
+        f"{risk.portfolio.name}: risk of today's holdings", f"closes of {numbers['date']}", run.get("Run", "")
+    )
+    write_whole(folder / SHEET, render("risk.html.j2", paper, sheet=sheet))
 
 
 def pictures(sheet: Block) -> list[Picture]:

@@ -20,7 +20,7 @@ from backtests.figures.sweep.sample import binned, sample_picture
 from backtests.figures.sweep.start_dates import start_dates_picture
 from backtests.figures.sweep.styles import family_styles, policy_styles
 from backtests.pages.parts import Block, figures_table
-from backtests.pages.render import render
+from backtests.pages.render import Running, render
 from backtests.sweeps.analysis import frontier, grid, rank_range
 from backtests.sweeps.findings import Findings, facts
 from backtests.sweeps.labels import at, conditions_words, in_order
@@ -94,7 +94,8 @@ def sweep_html(
         for k, (name, rows) in enumerate(_by_portfolio(table).items())
     ]
     found = [{"name": name, "words": words} for name, words in {**facts(table), **(run or {})}.items()]
-    return render("sweep.html.j2", title=title, facts=found, parts=parts)
+    running = Running(f"{title}: sweep results", run=(run or {}).get("Run", ""))
+    return render("sweep.html.j2", running, title=title, facts=found, parts=parts)
 
 
 def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, Mapping[str, Any]] | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The tearsheet: one page without any URL, its numbers as JSON, a CSV behind each figure; and its blocks for notebooks.
+"""The tearsheet: one page without any URL, its numbers as JSON, each figure as files; and its blocks for notebooks.
 
 The same comparison gives the same bytes. Nothing is fetched and nothing runs: a page of text, tables and drawings.
 """
@@ -24,16 +24,18 @@ from backtests.evaluation.selection import SuperiorAbility
 from backtests.evaluation.words import distinguished
 from backtests.figures.comparison.timeline import growth_picture, trading_picture
 from backtests.figures.comparison.weights import weights_picture
+from backtests.figures.files import FORMS, write_picture
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.conventions import facts_of
 from backtests.pages.first_screen import first_screen, paired_screen
 from backtests.pages.parts import Block, pictures_in, table
 from backtests.pages.played import WEIGHTS_WORDS
-from backtests.pages.render import render
+from backtests.pages.render import Running, render
 from backtests.pages.sections import SECTIONS
-from backtests.runs.folder import NUMBERS
-from backtests.runs.formats import csv_text, plain_json
+from backtests.pages.summary import summary_markdown
+from backtests.runs.folder import MAIL, NUMBERS
+from backtests.runs.formats import plain_json
 from research.errors import DataError
 from research.files import write_whole
 from research.rules import Threshold
@@ -60,7 +62,7 @@ class Origin(Protocol):
 
 
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
-    """Write tearsheet.html, tearsheet.json and figures/<name>.csv.
+    """Write tearsheet.html, tearsheet.json, summary.md, and for each picture figures/<name>.csv, .png and .svg.
 
     folder     : which exists.
     comparison : the policies.
@@ -70,10 +72,11 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     sheet = whole_sheet(comparison, trades, run)
     (folder / "figures").mkdir(exist_ok=True)
     for picture in pictures(sheet):
-        write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
+        write_picture(folder / "figures", picture)
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
     write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", sheet=sheet))
+    write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", _running(comparison, run), sheet=sheet))
+    write_whole(folder / MAIL, summary_markdown(sheet))
 
 
 def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -> Block:
@@ -132,6 +135,12 @@ def _alone(played: Backtest) -> Block:
     return table(caption.removesuffix("."), ["figure", "value", "unit"], rows, texts=[2])
 
 
+def _running(comparison: Comparison, run: Origin) -> Running:
+    """What every printed page of a sheet says."""
+    day = f"{comparison.portfolio.date:%Y-%m-%d}"
+    return Running(f"{comparison.portfolio.name}: rebalancing policy comparison", f"closes of {day}", run.name)
+
+
 def _identity(run: Origin) -> dict[str, str]:
     return {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
 
@@ -176,7 +185,8 @@ def sheet_numbers(
         "warnings": comparison.warnings,
         "settings": comparison.settings,
         "pictures": {
-            p.name: {"title": p.title, "caption": p.caption, "alt": p.alt, "csv": f"figures/{p.name}.csv"}
+            p.name: {"title": p.title, "caption": p.caption, "alt": p.alt}
+            | {form: f"figures/{p.name}.{form}" for form in FORMS}
             for p in drawn
         },
     }

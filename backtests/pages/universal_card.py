@@ -20,7 +20,7 @@ from backtests.learned.universal_gap import CLOSED, KINDS, gap, kind_of, median,
 from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.conventions import settings_text
 from backtests.pages.parts import Block, table
-from backtests.pages.render import render
+from backtests.pages.render import Running, render
 from backtests.wording import listed, number, percent
 from research.arrays import Array
 from research.files import write_whole
@@ -70,6 +70,7 @@ def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
     card = policy.card
     return render(
         "policy.html.j2",
+        Running(f"{name}: model card"),
         name=name,
         facts=[{"name": k, "words": v} for k, v in _facts(card).items()],
         sections=[{"id": key, "name": words} for key, words in SECTIONS.items()],

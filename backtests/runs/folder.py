@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
 MANIFEST = "manifest.json"
 SUMMARY, RESULTS = "summary.txt", "results.parquet"  # of a run: what its command printed; daily, or by configuration
+MAIL = "summary.md"  # the first screen of a report, for a mail
 NUMBERS, FIGURES = "tearsheet.json", "summary.json"  # with the figures of a report, and those of a backtest
 RUN_IN = "REBALANCE_RUN"  # environment variable: name of the run that a notebook is executed for
 LIBRARIES = (

@@ -36,9 +36,17 @@ def sign(folder: Path, started: datetime) -> None:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """sha256, hex, of each file below `folder` but its manifest, by the path from there."""
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    """sha256, hex, of each file below `folder` but its manifest and prints of its pages, by the path from there.
+
+    A PDF beside the page of its name is a print, which holds the time when it was made and depends on the browser: it
+    is no part of the run, and may be made and deleted at any time.
+    """
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not _is_print(path))
     return {name: sha256_of(path) for path in found if (name := path.relative_to(folder).as_posix()) != MANIFEST}
+
+
+def _is_print(path: Path) -> bool:
+    return path.suffix == ".pdf" and path.with_suffix(".html").is_file()
 
 
 def checksum(manifest: Mapping[str, Any]) -> str:

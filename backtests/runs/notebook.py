@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from backtests.runs.folder import RUN_IN
 from backtests.runs.parameters import Plain, check_parameters
+from backtests.runs.quick_imports import without_grammars_of_addresses
 from research.errors import DataError
 from research.files import write_whole
 from research.progress import TOLD_IN, bar
@@ -55,7 +55,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
     try:
         with _followed(progress):  # which begins before the environment says that progress is told elsewhere
             os.environ.update(environment)
-            with _without_grammars_of_addresses():
+            with without_grammars_of_addresses():
                 import papermill
             from nbclient.exceptions import DeadKernelError
             from papermill.exceptions import PapermillExecutionError
@@ -75,7 +75,9 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
         failed = FailedCell(f"{notebook.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}")
         failed.source, failed.traceback = error.source, COLOURS.sub("", "\n".join(error.traceback))
         raise failed from error
-    except DeadKernelError as error:
+    except (DeadKernelError, RuntimeError) as error:
+        if not isinstance(error, DeadKernelError) and not str(error).startswith("Kernel "):  # as it began
+            raise
         raise DeadKernel(
             f"the kernel that ran {notebook.name} died (was it killed, or out of memory?). Run it again."
         ) from error
@@ -85,30 +87,17 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
     _forget_this_execution(output)
 
 
-@contextmanager
-def _without_grammars_of_addresses() -> Iterator[None]:
-    """Imports of jsonschema skip rfc3987_syntax, which compiles grammars of internet addresses for a second.
-
-    jsonschema does without it; the schema of a notebook has no such address.
-    """
-    name = "rfc3987_syntax"
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # an import of it raises ImportError
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-
-
 def _forget_this_execution(path: Path) -> None:
     """Take out of an executed notebook what differs between two equal runs: times, an id drawn by chance, the folder.
 
-    Who executes it again writes nothing.
+    Who executes it again writes nothing. The values that it recorded are put into its metadata too.
     """
+    from backtests.runs.values import OURS, VALUES, values_in  # which needs pandas
+
     content = json.loads(path.read_text(encoding="utf-8"))
     content["metadata"].pop("papermill", None)
+    if values := values_in(content):
+        content["metadata"][OURS] = {VALUES: values}
     for cell in content["cells"]:
         for key in ("papermill", "execution"):
             cell["metadata"].pop(key, None)

@@ -68,6 +68,12 @@ def cell(content: Content) -> str:
     return f"<style>{STYLE}</style>\n{html(content)}"
 
 
+def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]]]:
+    """Heads of the orders as (words, unit), and the cells of each, as all forms of the list show them."""
+    columns = _shown(content, "orders")
+    return [_head(content, column) for column in columns], [list(row) for row in zip(*columns.values(), strict=True)]
+
+
 # -- tables ----------------------------------------------------------------------------------------------------------
 
 

@@ -291,6 +291,10 @@ class TradeList:
         """The list as a block of HTML with semantic classes and no style of its own: as the tearsheet holds it."""
         return page.html(self._content)
 
+    def order_cells(self) -> tuple[list[tuple[str, str]], list[list[str]]]:
+        """Heads of the orders as (words, unit), and the cells of each order; empty where nothing is traded."""
+        return page.order_cells(self._content) if len(self.orders) else ([], [])
+
     @property
     def _content(self) -> formats.Content:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}

@@ -23,6 +23,9 @@ from faults import contents, points
 
 from backtests.commands import report as reporting
 from backtests.commands import sweep
+from backtests.commands.batch import make as batch
+from backtests.commands.batch.plan import Job as BatchJob
+from backtests.commands.batch.run import Outcome, failed
 from backtests.comparison.comparison import Comparison, compare
 from backtests.learned.results import RESULTS, read_policies
 from backtests.pages import policy_card, tearsheet
@@ -35,6 +38,7 @@ from backtests.runs.verify import verify
 from backtests.sweeps import plan
 from backtests.sweeps import run as sweeping
 from research.accounting import Costs
+from research.errors import DataError
 from research.learning import LearnedPolicy, Training, train, training
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Threshold
@@ -181,6 +185,35 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(reporting, "execute", execute)
     made = partial(reporting.make_report, FILE, ["draws=200"], tmp_path / "reports")
     assert of_runs(made, tmp_path, "report") >= 340
+
+
+def test_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over an earlier one of the name, with a failure of its own; the runs are there, and kept as they were."""
+    runs_of = [
+        Outcome("desk", f"draws={draws}", f"desk-{draws}", "made", policy, "Use it.", growth=0.05, orders=1)
+        for draws, policy in ((200, "tuned"), (300, "never"))
+    ]
+    wrong = failed(BatchJob(Path("absent.yaml"), ()), "absent-1", DataError("no file"), 0.0)
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", once(pd.DataFrame.to_parquet, lambda table, **_: len(table)))
+    start, folder, pages = tmp_path / "start", tmp_path / "reports", set[bytes]()
+
+    def write(rows: list[Outcome], into: Path) -> None:
+        with runs.staged(into / "nightly") as place:
+            batch.write_batch(place, "nightly", "compare_policies", rows)
+
+    def look(left: Path) -> None:
+        (found,) = runs.run_folders(left)
+        table = pd.read_parquet(found / batch.TABLE)
+        assert (found / batch.INDEX).read_bytes() in pages
+        assert len(table) in (2, 3)
+        assert (found / batch.FAILURES).exists() == (len(table) == 3)
+
+    whole = [*runs_of, wrong]
+    for rows in (runs_of, whole):
+        write(rows, tmp_path / "aside")
+        pages.add((tmp_path / "aside" / "nightly" / batch.INDEX).read_bytes())
+    write(runs_of, start)
+    assert killed_everywhere(partial(write, whole, folder), start, folder, look) >= 20
 
 
 def test_a_backtest(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "docs/architecture.md",
     "docs/attribution.md",
+    "docs/batches.md",
     "docs/extending.md",
     "docs/glossary.md",
     "docs/metrics.md",

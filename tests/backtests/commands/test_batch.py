@@ -14,8 +14,12 @@ import pytest
 import yaml
 from commanded import FILE, Done, rebalance
 
-import backtests.commands.batch as batches
-from backtests.commands.batch import Job, Outcome, jobs, make_batch, notebook_named, outcome, run_all, write_batch
+import backtests.commands.batch.run as batches
+from backtests.commands.batch import make_batch
+from backtests.commands.batch.make import write_batch
+from backtests.commands.batch.plan import Job, jobs, notebook_named
+from backtests.commands.batch.run import Outcome, outcome
+from backtests.commands.batch.workers import run_all
 from backtests.commands.report import ask_report
 from backtests.pages.batch import batch_html
 from backtests.runs.notebook import COMPARING, DeadKernel
@@ -124,10 +128,9 @@ def test_a_run_of_a_batch_is_the_report_of_its_own_command(reports: Path, made: 
     assert row["trades"] == sheet["trades"]["headline"]
     assert row["warnings"].splitlines() == sheet["warnings"]
     page = (reports / "batch" / "index.html").read_text()
-    assert f'href="../{row["run"]}/tearsheet.html"' in page
+    assert f"href=../{row['run']}/tearsheet.html>" in page
     assert f"{100 * row['growth']:.2f}" in page
-    assert "<script" not in page
-    assert "http" not in page
+    assert not re.search(r"https?:|src=|import\(|fetch|url\(", page)  # one file, which asks for no other
 
 
 def test_a_finished_run_is_found_and_one_that_was_changed_is_made_again(reports: Path, made: Done) -> None:
@@ -230,8 +233,8 @@ def test_the_page_escapes_what_comes_from_files_and_links_to_every_run(tmp_path:
     page = (tmp_path / "index.html").read_text()
     assert "&lt;b&gt;" in page
     assert "<i>x" not in page
-    assert 'href="../r%201/tearsheet.html"' in page
-    assert ">5.00<" in page
+    assert "href=../r%201/tearsheet.html>" in page
+    assert ">5.00" in page
     assert "<b>Failed:</b> no file" in page
     assert (tmp_path / "failures" / "z-1.txt").read_text() == "why\\x1b[2J\n\tat"
     assert batch_html("nightly", "compare_policies", rows_of(tmp_path)) == page

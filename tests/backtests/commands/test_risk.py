@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory):
 
 def test_the_run_is_whole_and_listed(made):
     names = {path.relative_to(made.folder).as_posix() for path in made.folder.rglob("*") if path.is_file()}
-    pictures = {"figures/contributions.csv", "figures/fan.csv"}
+    pictures = {f"figures/{name}.{form}" for name in ("contributions", "fan") for form in ("csv", "png", "svg")}
     assert names == {"risk.html", "risk.json", "drift.csv", "summary.txt", "manifest.json"} | pictures
     assert not verify(made.folder).changed
     assert "risk" in runs_text(made.folder.parent, "risk")

@@ -288,6 +288,9 @@ def test_a_terminal_gets_lines_that_fit() -> None:
     assert max(map(len, laboratory_text(studied()).splitlines())) <= 110
 
 
+DRAWN = ("ladder", "frontier", "region", "laws", "markets", "three")
+
+
 def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fewer = partial(study, markets=FEW, invested={EVENTS: INVESTED[EVENTS]})  # the others take their time
     monkeypatch.setattr("backtests.commands.laboratory.study", fewer)
@@ -296,7 +299,7 @@ def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path, monk
     before = {p: p.read_bytes() for p in made.folder.rglob("*") if p.is_file() and p.name != "manifest.json"}
     assert {str(p.relative_to(made.folder)) for p in before} == {
         "laboratory.html", "results.csv", "fully_invested.csv", "summary.txt",
-        *(f"figures/{name}.csv" for name in ("ladder", "frontier", "region", "laws", "markets", "three")),
+        *(f"figures/{name}.{form}" for name in DRAWN for form in ("csv", "png", "svg")),
     }  # fmt: skip
     again = make_laboratory(paths=12, workers=2, reports=tmp_path)
     assert again.folder == made.folder

@@ -46,9 +46,11 @@ def shown(found: PairedBacktests, folder: Path) -> str:
     pages = [repr(found), found._repr_html_()]
     if isinstance(found, Comparison):
         write_tearsheet(folder, found, None, ORIGIN)
-        pages += [(folder / name).read_text(encoding="utf-8") for name in ("tearsheet.html", "tearsheet.json")]
+        pages += [
+            (folder / name).read_text(encoding="utf-8") for name in ("summary.md", "tearsheet.html", "tearsheet.json")
+        ]
         json.loads(pages[-1], parse_constant=lambda word: pytest.fail(f"{word} in tearsheet.json"))
-        for path in (folder / "figures").iterdir():  # where the end of an interval may be infinite
+        for path in (folder / "figures").glob("*.csv"):  # where the end of an interval may be infinite
             pages.append(re.sub(r"(?<=,)-?inf(?=,)", "", path.read_text(encoding="utf-8")))
     return html.unescape(re.sub(r"<style.*?</style>", "", "\n".join(pages), flags=re.DOTALL))
 

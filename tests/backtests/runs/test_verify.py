@@ -51,6 +51,7 @@ def test_a_run_that_nobody_touched_is_what_it_was(run: Path) -> None:
         (lambda run: reseal(run, files={}), "trades.csv was added."),
         (lambda run: (run / "etc").symlink_to("/etc"), "etc is no plain file."),
         (lambda run: (run / "figures" / "more").symlink_to("nowhere"), "figures/more is no plain file."),
+        (lambda run: (run / "sheet.pdf").touch(), "sheet.pdf was added."),  # of no page
         (lambda run: os.mkfifo(run / "pipe"), "pipe is no plain file."),
         (lambda run: (run / "trades.csv").rename(run / "orders.csv"), "orders.csv was added."),
     ],
@@ -61,6 +62,19 @@ def test_each_change_is_said(run: Path, touch: Callable[[Path], object], said: s
     assert said in repr(found)
     assert found.changed
     assert repr(found).startswith(f"{run.name} was changed after it was made; ")
+
+
+def test_a_print_of_a_page_is_no_part_of_a_run(run: Path) -> None:
+    (run / "tearsheet.html").touch()
+    (run / "tearsheet.pdf").write_bytes(b"%PDF-1.4")
+    sign(run, datetime.now(UTC))
+    assert "tearsheet.pdf" not in json.loads((run / MANIFEST).read_text())["files"]
+    (run / "tearsheet.pdf").write_bytes(b"%PDF-1.4 of another day")
+    assert verify(run).changed == ()
+    (run / "tearsheet.pdf").unlink()
+    assert verify(run).changed == ()
+    (run / "tearsheet.html").write_text("changed")
+    assert verify(run).changed == ("tearsheet.html has another content.",)
 
 
 def test_a_copy_under_another_name_is_unchanged_and_its_name_is_said(run: Path) -> None:

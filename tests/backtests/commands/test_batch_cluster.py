@@ -1,0 +1,145 @@
+"""A batch on a Dask cluster: the bytes of one machine, and a worker that dies costs no other run."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from commanded import FILE, rebalance
+from distributed import LocalCluster
+from faults import contents
+
+import backtests.commands.batch.workers as workers
+from backtests.commands.batch import make_batch
+from backtests.commands.batch.plan import Job, notebook_named
+from backtests.commands.batch.run import name_of
+from backtests.commands.batch.workers import make_there, on_cluster
+from backtests.runs.folder import MANIFEST, ROOT
+from backtests.runs.tasks import code_now
+from research.errors import ConfigError
+
+TRADES = notebook_named("rebalance_now")
+HERE = "127.0.0.1:0"  # any free port, for the pages of several clusters
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """A scheduler here, and two workers of one thread that are processes of their own."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=HERE) as found:
+        yield found
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A portfolio with two policies."""
+    content = yaml.safe_load(FILE.read_text())
+    content["policies"] = {policy: content["policies"][policy] for policy in ("never", "quarterly")}
+    content["policy"] = "quarterly"
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return file
+
+
+def timeless(reports: Path) -> dict[str, bytes | None]:
+    """The files of all runs, but for when they were made, and without the batch's own folder."""
+    found = {name: content for name, content in contents(reports).items() if not name.startswith("batch")}
+    for name, content in found.items():
+        if content and Path(name).name == MANIFEST:
+            manifest = json.loads(content)
+            found[name] = json.dumps({k: v for k, v in manifest.items() if k not in ("times", "sha256")}).encode()
+    return found
+
+
+def test_a_cluster_makes_the_bytes_of_one_machine(cluster: LocalCluster, file: Path, tmp_path: Path) -> None:
+    words = ("batch", file, tmp_path / "absent.yaml", "-p", "draws=200", "--grid", "reference=never,quarterly")
+    there = rebalance(*words, "--reports", tmp_path / "there", "--cluster", cluster.scheduler_address)
+    here = rebalance(*words, "--reports", tmp_path / "here")
+    assert there.status == here.status == 1
+    assert "4 runs: 2 made, 0 found, 2 failed." in there.out
+    assert timeless(tmp_path / "there") == timeless(tmp_path / "here")
+    assert len(list((tmp_path / "there").glob("mine-*"))) == 2
+    for run in (tmp_path / "there").glob("mine-*"):
+        assert rebalance("verify", run).status == 0
+    again = rebalance(*words, "--reports", tmp_path / "there", "--cluster", cluster.scheduler_address)
+    assert "4 runs: 0 made, 2 found, 2 failed." in again.out
+
+
+def test_a_failing_cell_on_a_worker_is_told_here(cluster: LocalCluster, file: Path, tmp_path: Path) -> None:
+    made = make_batch(
+        [file], [], ["policy=quarterly,nope"], notebook="rebalance_now", reports=tmp_path / "reports",
+        cluster=cluster.scheduler_address,
+    )  # fmt: skip
+    assert made.failed == 1
+    (page,) = (tmp_path / "reports" / "batch" / "failures").iterdir()
+    assert page.stem.startswith("mine-2022-12-29-")
+    assert "The cell:\n\ntrades = trades_now(desk, policy)" in page.read_text()
+
+
+def test_a_job_that_kills_each_of_its_workers_fails_alone(
+    cluster: LocalCluster, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deadly(*given: object) -> object:
+        job = given[-1]
+        assert isinstance(job, Job)
+        if job.given == ("policy=never",):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return make_there(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(workers, "make_there", deadly)
+    jobs = [Job(file, (f"policy={policy}",)) for policy in ("never", "quarterly")]
+    names = {job: name_of(job, TRADES) for job in jobs}
+    found = dict(on_cluster(names, TRADES, tmp_path / "reports", False, cluster.scheduler_address))
+    assert [found[job].status for job in jobs] == ["failed", "made"]
+    assert "the process that ran it died" in found[jobs[0]].verdict
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == [names[jobs[1]]]
+
+
+def test_what_arrives_is_what_was_asked_for_or_is_refused(file: Path, tmp_path: Path) -> None:
+    job = Job(file, ("policy=never",))
+    became, files = make_there(code_now(), TRADES.stem, False, "", job)
+    assert became.status == "made"
+    final = tmp_path / "reports" / became.run
+    other = workers._received(job, final.with_name("mine-2022-12-29-00000000"), became, files)
+    assert "a worker made mine-2022-12-29-" in other.verdict
+    torn = workers._received(job, final, became, {**files, "summary.txt": b"half"})
+    assert "did not arrive as it was made: summary.txt has another content." in torn.verdict
+    assert list(final.parent.iterdir()) == []
+    assert workers._received(job, final, became, files).status == "made"
+    assert {path.relative_to(final).as_posix() for path in final.rglob("*")} == set(files)
+
+
+def test_a_worker_without_the_file_or_with_other_code_says_so(tmp_path: Path) -> None:
+    became, files = make_there(code_now(), TRADES.stem, False, "", Job(tmp_path / "absent.yaml", ()))
+    assert (became.status, files) == ("failed", {})
+    assert f"no file {tmp_path / 'absent.yaml'} on " in became.verdict
+    other, _ = make_there({**code_now(), "code": "000"}, TRADES.stem, False, "", Job(FILE, ()))
+    assert "but the work was started with 000" in other.verdict
+
+
+def test_workers_have_portfolios_of_the_checkout_in_their_own() -> None:
+    assert workers._sent(Job(FILE, ())).file == Path("data/portfolios/sixty_forty.yaml")
+    assert workers._sent(Job(Path("data/portfolios/sixty_forty.yaml"), ())).file == FILE.relative_to(ROOT)
+    assert workers._sent(Job(Path("/elsewhere/x.yaml"), ())).file == Path("/elsewhere/x.yaml")
+
+
+def test_workers_of_several_threads_are_refused(file: Path, tmp_path: Path) -> None:
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=HERE
+        ) as threads,
+        pytest.raises(ConfigError, match="have several threads, and each can execute one notebook"),
+    ):
+        make_batch([file], reports=tmp_path, cluster=threads.scheduler_address)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_without_a_cluster_no_run_is_begun(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from backtests.runs import tasks
+
+    monkeypatch.setattr(tasks, "PATIENCE", 2.0)
+    done = rebalance("batch", file, "--cluster", "tcp://127.0.0.1:1", "--reports", tmp_path / "reports")
+    assert done.status == 2
+    assert "there is no cluster at 'tcp://127.0.0.1:1'" in done.err
