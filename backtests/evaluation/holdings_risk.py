@@ -30,7 +30,7 @@ from research.rules.protocol import compiled_rule, held_by, traits
 
 LEVELS = (0.95, 0.99)
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
-PATHS = 2_000  # futures of each law: half a percentage point of a probability of 5 %
+PATHS = 1_500  # futures of each law: a standard error of 0.6 points of a probability of 5 %
 CASH = "cash"
 
 
