@@ -12,7 +12,14 @@ import numpy as np
 import pandas as pd
 
 from backtests.commands.trades import TRADES
-from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, check_named, fit
+from backtests.comparison.candidates import (
+    Fitted,
+    backtest_candidate,
+    benchmark_of,
+    check_named,
+    fit,
+    with_comparator,
+)
 from backtests.comparison.comparison import FULL, Comparison, backtest_warnings, check_settings, settings_of
 from backtests.comparison.trials import played_trials, tunings_of
 from backtests.engine.result import Backtest
@@ -328,7 +335,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain:
         progress.stage(f"backtesting {policy}", 0, 0)
         played = backtest_candidate(portfolio, fitted.policy, policy)
         progress.stage("writing results")
-        benchmark = benchmark_of(portfolio, portfolio.market)
+        benchmark = with_comparator(portfolio, benchmark_of(portfolio, portfolio.market), {policy: played})
         scored = score(played, benchmark)
         tried = played_trials(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
         count_trials([tried, *tunings_of([fitted])], run.name)

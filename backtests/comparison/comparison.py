@@ -19,6 +19,7 @@ from backtests.comparison.candidates import (
     fit,
     fitted_without,
     shortened,
+    with_comparator,
 )
 from backtests.comparison.hindsight import hindsight_warning
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured, pair
@@ -324,6 +325,7 @@ def _compared(
                 seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}", paths)
                 for seed, policy in f.seeds.items()
             }
+    benchmark = with_comparator(portfolio, benchmark, played, paths, tell)
     tell("bootstrapping paired differences", 0, 0)
     scores = measured(played, benchmark)
     evidence = evidence_between(played, [s.losses for s in scores.values()], reference, Resampling(reps=draws))

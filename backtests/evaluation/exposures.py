@@ -58,9 +58,10 @@ def concentration_path(backtest: Backtest, window: int) -> Concentration:
     held = sizes > COUNTED
     lines[held] = 1.0 / np.sum((weights[held] / sizes[held, None]) ** 2, axis=1)
     ends = np.flatnonzero(last_of(market.days[backtest.first :], "month", market.calendar))
-    known = [(row, bets) for row in ends.tolist() if (bets := _bets(backtest, weights[row], row, window)) is not None]
-    rows, bets = zip(*known, strict=True) if known else ((), ())
-    return Concentration(backtest.dates, lines, np.array(bets, dtype=float), np.array(rows, dtype=np.int64))
+    found = {row: _bets(backtest, weights[row], row, window) for row in ends.tolist()}
+    known = {row: bets for row, bets in found.items() if bets is not None}
+    bets = np.array(list(known.values()), dtype=float)
+    return Concentration(backtest.dates, lines, bets, np.array(list(known), dtype=np.int64))
 
 
 def _bets(backtest: Backtest, weights: Array, row: int, window: int) -> float | None:

@@ -74,10 +74,11 @@ def _numbers(dates: NDArray[np.datetime64], unit: str) -> NDArray[np.int64]:
 
 def _end(period: int, unit: str) -> np.datetime64:
     """The first day after a period."""
-    if unit == "Q":
-        return np.datetime64(3 * (period + 1), "M").astype("datetime64[D]")
-    return np.datetime64(period + 1, unit).astype("datetime64[D]")
+    month = (period + 1) * {"M": 1, "Q": 3, "Y": 12}[unit]
+    return np.datetime64(month, "M").astype("datetime64[D]")
 
 
 def _words(period: int, unit: str) -> str:
-    return f"{1970 + period // 4}-Q{period % 4 + 1}" if unit == "Q" else str(np.datetime64(period, unit))
+    return (
+        f"{1970 + period // 4}-Q{period % 4 + 1}" if unit == "Q" else str(np.array(period, dtype=f"datetime64[{unit}]"))
+    )
