@@ -1,4 +1,4 @@
-"""What a policy held through its test: weights by class and by currency, and how concentrated they were."""
+"""What a policy held through its test: weights by class and by currency, how concentrated, and where risk came from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.engine.result import Backtest
+from backtests.evaluation.risk_contributions import RiskContributions, contributions_of
 from research.arrays import Array
 from research.market.calendars import last_of
 from research.tolerances import COUNTED
@@ -29,6 +30,36 @@ class Concentration:
     lines: Array
     bets: Array
     ends: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """What one policy held, and the risk of that.
+
+    policy        : its name.
+    classes       : (D + 1, k) weight of each asset class at each close, and of cash, where any was held.
+    currencies    : likewise of each currency.
+    concentration : effective numbers of lines and of bets.
+    contributions : to its volatility, by line and class.
+    """
+
+    policy: str
+    classes: pd.DataFrame
+    currencies: pd.DataFrame
+    concentration: Concentration
+    contributions: RiskContributions
+
+
+def exposure_of(backtest: Backtest, periods_per_year: float) -> Exposure:
+    """Measure one backtest; risk is of a year of returns."""
+    window, market = max(round(periods_per_year), 2), backtest.market
+    return Exposure(
+        backtest.name,
+        exposures(backtest, market.asset_class),
+        exposures(backtest, market.currency),
+        concentration_path(backtest, window),
+        contributions_of(backtest, periods_per_year, window),
+    )
 
 
 def exposures(backtest: Backtest, groups: Sequence[str]) -> pd.DataFrame:

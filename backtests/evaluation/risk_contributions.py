@@ -47,11 +47,17 @@ class RiskContributions:
         """Net of costs, fraction a year."""
         return float(self.realised.sum())
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """(n + 2,) names of the lines, of cash and of the rest, no two of them the same."""
+        return (*self.lines, *(name if name not in self.lines else f"{name} account" for name in (CASH, REST)))
+
     def by_line(self) -> dict[str, dict[str, float | None]]:
         """By line, then for cash and the rest: weight, and both contributions as shares of their sums."""
-        names = (*self.lines, CASH, REST)
         cash = 1.0 - float(self.weights.sum())
-        return _rows(names, [*self.weights, cash, 0.0], self._shares(self.ex_ante, 2), self._shares(self.realised, 0))
+        return _rows(
+            self.parts, [*self.weights, cash, 0.0], self._shares(self.ex_ante, 2), self._shares(self.realised, 0)
+        )
 
     def by_class(self) -> dict[str, dict[str, float | None]]:
         """The same by class."""

@@ -1,5 +1,7 @@
 """Exposures, concentration, contributions and worst days: they sum to the whole, and are what a reader recomputes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,6 +96,13 @@ def test_lines_without_a_year_have_their_reason_and_a_portfolio_of_cash_has_its_
     assert "no risk" in nothing.undefined["ex_ante"]
     assert all(row["ex_ante"] is None for row in nothing.by_line().values())
     assert all(row["ex_ante"] is None for row in nothing.by_class().values())
+
+
+def test_a_line_called_cash_is_not_lost(market) -> None:
+    named = replace(market, assets=("cash", *ASSETS[1:]), instruments=market.instruments.rename({"SPY": "cash"}))
+    found = contributions_of(backtest(named, Never(TARGET), Costs.bps(4), start="2020-01-02"), YEAR, YEAR).by_line()
+    assert list(found) == ["cash", *ASSETS[1:], "cash account", "costs and rest"]
+    assert sum(row["ex_ante"] for row in found.values()) == pytest.approx(1.0, abs=1e-12)
 
 
 def test_concentration_is_that_of_each_close(played, market) -> None:
