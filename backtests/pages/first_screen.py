@@ -15,7 +15,6 @@ from backtests.evaluation.backtest_figures import (
     metric_groups,
     not_available,
 )
-from backtests.evaluation.comparator import NONE
 from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.metrics import METRICS, PREDICTIVE, Metric
 from backtests.evaluation.pair_words import p_words, without_interval
@@ -121,16 +120,9 @@ def _screen(
         "not_available": _not_available(paired, folded=False),
         "folded_not_available": _not_available(paired, folded=True),
         "interval_words": f"with {percent(paired.evidence.level, 0)} intervals",
-        "bold_rule": f"{BOLD_RULE} {missing} {FOLDED_WORDS} {_benchmark_words(paired)}",
+        "bold_rule": f"{BOLD_RULE} {missing} {FOLDED_WORDS}",
         "warnings": paired.warnings,
     }
-
-
-def _benchmark_words(paired: "PairedBacktests") -> str:
-    """What relative figures are taken to."""
-    if paired.benchmark.compared_with == NONE:
-        return "There is no benchmark."
-    return f"The benchmark, of beta and the other figures against it, is {paired.benchmark.compared_with}."
 
 
 def _in_order(paired: "PairedBacktests", chosen: str | None) -> list[str]:
