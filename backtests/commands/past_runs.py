@@ -28,7 +28,7 @@ ORDERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {  # keys of manifest
     "seconds": lambda manifest: -manifest["times"]["seconds"],
 }
 MOST = 20  # differences of figures that are shown
-SHEETS = ("tearsheet.html", "sweep.html", "laboratory.html")
+SHEETS = ("tearsheet.html", "sheet.html", "sweep.html", "laboratory.html")
 
 
 # -- the list --------------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False) -> Replay
         parameters = [f"{name}={settings[name]}" for name in (*FULL, "reference")]
         again = partial(make_report, file, parameters)
     else:
-        again = partial(make_backtest, file, settings["policy"])
+        again = partial(make_backtest, file, settings["policy"], sheet=settings.get("sheet", False))
     with tempfile.TemporaryDirectory(prefix="replay-") as place:
         made: Made = again(reports=Path(place), retrain=retrain)
         differences = run_differences(run, made.folder)

@@ -27,6 +27,7 @@ from backtests.evaluation.backtest_figures import backtest_text
 from backtests.evaluation.scores import Score, score
 from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
+from backtests.pages.single_sheet import candidate_sheet
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import (
     FIGURES,
@@ -314,13 +315,16 @@ def _reused_text(reused: Mapping[str, int]) -> str:
     return "".join(f"\n{line}" for line in kept) + "\n" * bool(kept)
 
 
-def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain: bool = False) -> Made:
+def make_backtest(
+    file: Path, policy: str, reports: Path | None = None, retrain: bool = False, sheet: bool = False
+) -> Made:
     """Play one policy of a portfolio file through its test, into a run of its own.
 
     file    : of the portfolio.
     policy  : name of one of its policies.
     reports : folder of the runs, or None for the usual one.
     retrain : train a learned policy anew, even if the same training is kept.
+    sheet   : write its own tearsheet too; that run has a name of its own.
     Raises  : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and `fit`
               do.
     """
@@ -328,7 +332,8 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain:
         portfolio = load_portfolio(file)
     check_named(portfolio, policy)
     started = datetime.now(UTC)
-    run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
+    settings = {"portfolio": portfolio.settings, "policy": policy, **({"sheet": True} if sheet else {})}
+    run = run_for("backtest", portfolio, settings)
     final = (reports or REPORTS) / run.name
     with writing(final), staged(final) as folder, bar(None, f"fitting {policy}") as progress:
         fitted = fit(policy, portfolio, progress.stage, retrain=retrain)
@@ -347,8 +352,11 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain:
             save_learned({policy: fitted}, {policy: {seed: played}}, {policy: {seed: scored}}, {}, folder, run.name)
         facts = {"trials": fitted.tried, "file": file_fact(portfolio), **fits({policy: fitted})}
         write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
-        warned = warnings_text(backtest_warnings(portfolio, {policy: fitted}, {policy: played}))
-        text = f"{backtest_text(played, scored)}{warned}\n"
+        warnings = backtest_warnings(portfolio, {policy: fitted}, {policy: played})
+        text = f"{backtest_text(played, scored)}{warnings_text(warnings)}\n"
+        if sheet:
+            progress.stage("drawing the sheet")
+            candidate_sheet(portfolio, played, benchmark, warnings, settings).write(folder, run)
         write_whole(folder / SUMMARY, printable(text))
         sign(folder, started)
     return Made(final, f"{text}{_reused_text(reused_seeds({policy: fitted}))}\n{final}")
