@@ -136,12 +136,12 @@ class SingleSheet:
 
     def page(self, run: Origin | None = None) -> str:
         """The whole page, one file without any URL."""
-        facts = {**self.content["facts"], **_identity(run)}
-        return render("single_sheet.html.j2", sheet=self.content | {"facts": facts}, whole=True)
+        facts = [*self.content["facts"], *_identity(run)]
+        return render("single_sheet.html.j2", sheet=self.content | {"facts": facts})
 
     def _repr_html_(self) -> str:
         """The page as a block that brings its own style."""
-        return render("single_sheet.html.j2", sheet=self.content, whole=False)
+        return render("single_cell.html.j2", sheet=self.content)
 
     def __repr__(self) -> str:
         """One line."""
@@ -168,12 +168,12 @@ class SingleSheet:
         to = "its own target" if self.portfolio is None else "the strategic target"
         return f"Net of costs unless labelled gross; loss J and tracking error to {to}."
 
-    def _facts(self) -> dict[str, str]:
+    def _facts(self) -> list[Block]:
         played = self.played
         market = played.market
         traded, held = charged_words(played.costs)
         later = {0: "at the same close", 1: "at the next close"}.get(played.lag, f"{played.lag} sessions later")
-        return {
+        facts = {
             "Universe": f"{counted(len(market.assets), 'asset')}: {listed(market.assets, most=12)}",
             "Test": f"{_tested(played)}, {len(played.net_returns):,} days",
             "Costs and execution": f"{listed([*traded, *held]) if traded or held else 'no costs'}; decided at a close, "
@@ -181,6 +181,7 @@ class SingleSheet:
             "Benchmark": self.paired.benchmark.compared_with,
             "Accounting": self.paired.accounting,
         }
+        return [{"name": name, "words": words} for name, words in facts.items()]
 
     # -- sections ----------------------------------------------------------------------------------------------------
 
@@ -335,5 +336,6 @@ def _tested(played: Backtest) -> str:
     return f"{played.dates[1]:%Y-%m-%d} to {played.dates[-1]:%Y-%m-%d}, net of costs"
 
 
-def _identity(run: Origin | None) -> dict[str, str]:
-    return {} if run is None else {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
+def _identity(run: Origin | None) -> list[Block]:
+    words = "" if run is None else f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"
+    return [{"name": "Run", "words": words}] if words else []
