@@ -9,7 +9,7 @@ from backtests.figures.comparison.daily_returns import daily_returns_picture
 from backtests.figures.comparison.months import MARK, months_picture
 from backtests.figures.comparison.rolling import MEASURES, rolling_picture
 from backtests.figures.styles import LineStyle
-from backtests.pages.parts import Part, Words, table
+from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
 from backtests.wording import listed, percent
 from research.risk import Drawdown
@@ -52,7 +52,8 @@ def policy_risk_parts(name: str, one: PolicyRisk, style: LineStyle) -> list[Part
 def _parts(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle], chosen: str | None) -> list[Part]:
     shown = next(iter(risk))
     rows = [[name, *cells] for name, one in risk.items() for cells in _drawdown_rows(one)]
-    extremes = [[name, *cells] for name, one in risk.items() for cells in _extreme_rows(one)]
+    extremes = {name: _extremes(name, one, styles, chosen) for name, one in risk.items()}
+    folded = [Folded(f"The best and the worst of {name}", [made]) for name, made in extremes.items() if name != shown]
     drawn = (
         months_picture(shown, risk[shown]),
         rolling_picture(risk, styles),
@@ -60,7 +61,8 @@ def _parts(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle], chos
     )
     return [
         *([table(CAPTION, HEADS, rows, styles=styles, chosen=chosen)] if rows else []),
-        table(_extremes_caption(risk), EXTREME_HEADS, extremes, texts=[1, 4, 6], styles=styles, chosen=chosen),
+        extremes[shown],
+        *folded,
         *map(Words, _notes(risk)),
         *(picture for picture in drawn if picture is not None),
     ]
@@ -120,15 +122,12 @@ def _extreme_rows(one: PolicyRisk) -> list[list[str]]:
     return rows
 
 
-def _extremes_caption(risk: Mapping[str, PolicyRisk]) -> str:
-    marked = any(
-        each.incomplete
-        for one in risk.values()
-        for found in one.extremes.values()
-        for each in (found.best, found.worst)
-    )
-    words = "The best and the worst day, calendar month, quarter and year, net of costs and compounded"
-    return f"{words}. {MARK} may be incomplete: the test begins or ends in it" if marked else words
+def _extremes(name: str, one: PolicyRisk, styles: Mapping[str, LineStyle], chosen: str | None) -> Block:
+    marked = any(each.incomplete for found in one.extremes.values() for each in (found.best, found.worst))
+    words = f"The best and the worst day, calendar month, quarter and year of {name}, net of costs and compounded"
+    caption = f"{words}. {MARK} may be incomplete: the test begins or ends in it" if marked else words
+    rows = [[name, *cells] for cells in _extreme_rows(one)]
+    return table(caption, EXTREME_HEADS, rows, texts=[1, 4, 6], styles=styles, chosen=chosen)
 
 
 # -- what there is not -----------------------------------------------------------------------------------------------

@@ -20,13 +20,17 @@ HIGH = 100.0  # px: of a panel
 
 @dataclass(frozen=True)
 class Measure:
-    """What one panel shows. name, unit : its heading.  narrow : unit on a phone.  factor : of records to it."""
+    """What one panel shows.
+
+    name, unit : its heading.  narrow : unit on a phone.  factor : of records to it.  base : value of its dark line.
+    """
 
     name: str
     unit: str
     narrow: str
     factor: float
     digits: int
+    base: float = 0.0
 
     def text(self, value: float) -> str:
         """A value of records in words."""
@@ -39,7 +43,7 @@ MEASURES = {
     "tracking_error": Measure(
         "Tracking error", "% a year, to the strategic target; label: latest", "% a year, to the target", 100.0, 2
     ),
-    "beta": Measure("Beta", "to the benchmark, over the last year; label: latest", "to the benchmark", 1.0, 2),
+    "beta": Measure("Beta", "to the benchmark, over the last year; label: latest", "to the benchmark", 1.0, 2, 1.0),
 }
 
 
@@ -123,12 +127,13 @@ def _draw(
         shown = MEASURES[measure]
         scaled = {name: shown.factor * values for name, values in found.items()}
         ends = [float(end(values)) for values in scaled.values() for end in (np.min, np.max)]
+        away = [abs(end - shown.base) for end in ends]
         least = 10.0**-shown.digits  # the axis holds the least value that a label can show: rounding is no movement
-        up = Axis.over([*ends, 0.0, *([least] if max(map(abs, ends)) < least else [])])
+        up = Axis.over([*ends, shown.base, *([shown.base + least] if max(away) < least else [])])
         panel = Panel(canvas, f.left, TITLE + row * step, f.plot, HIGH, across, up)
         panel.title(shown.name, shown.unit if f.is_wide else shown.narrow)
         panel.y_grid(panel.y.ticks(4), even(panel.y.ticks(4)))
-        panel.y_line(0.0, "soft", 0.8, behind=True)
+        panel.y_line(shown.base, "soft", 0.8, behind=True)
         drawn = []
         for name, values in scaled.items():
             rows = thinned(values, kept)
