@@ -260,7 +260,8 @@ def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Seque
 def ask_report(file: Path, given: Sequence[str] = (), reports: Path | None = None) -> AskedReport:
     """What a report of a portfolio file is made from, before a kernel starts; arguments and errors of `make_report`."""
     parameters = {**FULL, **asked_parameters(COMPARING, given, SET_BY_REPORT)}
-    portfolio = load_portfolio(file)
+    benchmark = str(parameters.get("benchmark", ""))
+    portfolio = load_portfolio(file, {"benchmark": benchmark} if benchmark else {})
     knobs = {name: cast(int, parameters[name]) for name in FULL}
     reference = str(parameters.get("reference", "")) or portfolio.reference
     check_settings(portfolio, list(portfolio.policies), reference, **knobs)
@@ -268,7 +269,7 @@ def ask_report(file: Path, given: Sequence[str] = (), reports: Path | None = Non
     final = (reports or REPORTS) / run.name
     where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
     paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
-    return AskedReport(final, {**knobs, "reference": reference, **paths})
+    return AskedReport(final, {**knobs, "reference": reference, "benchmark": benchmark, **paths})
 
 
 def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = None, retrain: bool = False) -> Made:
