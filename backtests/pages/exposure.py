@@ -91,6 +91,8 @@ def _tables(found: RiskContributions) -> list[Part]:
     groups = found.by_class()
     if len(groups) == len(lines):
         return [by_line]
+    if len(set(found.classes)) == 1:
+        return [Folded(f"By line: {counted(len(found.lines), 'line')}", [by_line])]
     by_class = table(CONTRIBUTIONS, ("class", *HEADS[2:]), [[name, *_cells(row)] for name, row in groups.items()])
     return [by_class, Folded(f"By line: {counted(len(found.lines), 'line')}", [by_line])]
 

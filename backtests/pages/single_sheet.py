@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
+
+import pandas as pd
 
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured
 from backtests.comparison.verdict import rule_words
@@ -13,6 +15,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import comparison_figures, metric_groups
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.block_draws import Resampling
+from backtests.evaluation.comparator import NONE, Comparator, dated_comparator
 from backtests.evaluation.exposures import Exposure, exposure_of
 from backtests.evaluation.intervals import interval_records
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
@@ -119,6 +122,23 @@ class SingleSheet:
             *(each for section in self.content["sections"] for each in pictures_in(section["parts"])),
         ]
 
+    def against(self, benchmark: pd.Series | Backtest | None) -> "SingleSheet":
+        """The same sheet with another benchmark of beta and its like; no other figure changes.
+
+        benchmark : returns by day, fraction; another backtest on the same days; or None for no benchmark.
+        Raises    : DataError for a series that has not one return on each day of the test, naming the first that it
+                    lacks.
+        """
+        if benchmark is None:
+            comparator = Comparator(NONE, None)
+        elif isinstance(benchmark, Backtest):
+            returns = pd.Series(benchmark.net_returns, benchmark.dates[1:], name=f"the backtest {benchmark.name}")
+            comparator = dated_comparator(returns, self.played)
+        else:
+            comparator = dated_comparator(benchmark, self.played)
+        measured_by = replace(self.paired.benchmark, comparator=comparator)
+        return _sheet(self.played, measured_by, self.title, self.warnings, self.settings, self.portfolio)
+
     def write(self, folder: str | Path, run: Origin | None = None) -> Path:
         """Write sheet.html, sheet.json and figures/<name>.csv into a folder, which is made if it is not there.
 
@@ -214,7 +234,8 @@ class SingleSheet:
             return [Words("No orders after the initial investment.")]
         days, last = orders["booked"].nunique(), orders["booked"].max()
         text = (
-            f"{counted(len(orders), 'order')} on {counted(days, 'day')}, the last on {last:%Y-%m-%d}. "
+            f"{len(orders):,} {'order' if len(orders) == 1 else 'orders'} on {counted(days, 'day')}, the last on "
+            f"{last:%Y-%m-%d}. "
             "Notional is currency; weights are before and after the day's bookings."
         )
         heads: list[str | tuple[str, str]] = ["booked", "line", "side", "notional"]

@@ -18,6 +18,7 @@ from backtests.commands.past_runs import replay, show_text
 from backtests.commands.report import make_backtest
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
+from backtests.evaluation.comparator import RELATIVE
 from backtests.pages.single_sheet import NUMBERS, PAGE, SCHEMA, SingleSheet, sheet_of
 from backtests.runs.verify import verify
 from research.accounting import Costs
@@ -175,6 +176,51 @@ def test_drawdowns_of_the_sheet_are_the_records_of_vectorbt(sheet, played) -> No
 def sortino_over(net: pd.Series, cash: np.ndarray) -> float:
     excess = net - cash
     return float(excess.mean() / np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2)) * np.sqrt(252))
+
+
+# beside another benchmark
+
+
+def test_a_benchmark_of_ones_own_changes_relative_figures_alone(sheet, played) -> None:
+    market = played.market
+    spy = pd.Series(market.returns[:, 0], market.dates, name="SPY")
+    found = {"SPY": sheet.against(spy), "none": sheet.against(None), "itself": sheet.against(played)}
+    base = sheet.numbers()
+    for other in (each.numbers() for each in found.values()):
+        for key in base.keys() - {"figures", "not_available", "risk", "benchmark", "pictures"}:
+            assert other[key] == base[key], key
+        for key in base["figures"].keys() - set(RELATIVE):
+            assert other["figures"][key] == base["figures"][key], key
+    assert found["SPY"].numbers()["benchmark"] == "SPY"
+    assert found["SPY"].numbers()["figures"]["beta"] == pytest.approx(
+        np.polyfit(spy[played.dates[1:]], played.net_returns, 1)[0], rel=1e-3
+    )
+    assert found["itself"].numbers()["figures"]["beta"] == pytest.approx(1.0, rel=1e-12)
+    assert all(found["none"].numbers()["figures"][key] is None for key in RELATIVE)
+    assert "captures: none." in found["none"]._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda s: s.drop(s.index[3000]),
+            "the benchmark SPY has no return on 1 of 2,767 days of the test, the first 2019-0",
+        ),
+        (lambda s: s[:"2020-12-31"], "no return on 502 of 2,767 days of the test, the first 2021-01-04"),
+        (
+            lambda s: pd.concat([s, s[-1:].set_axis([pd.Timestamp("2018-12-05")])]).sort_index(),
+            "2018-12-05 is no session",
+        ),
+        (lambda s: s[::-1], "dates in increasing order"),
+        (lambda s: s.mask(s.index == s.index[3000]), "the benchmark SPY in row .* is not a number"),
+    ],
+    ids=["gap", "short", "another calendar", "backwards", "empty"],
+)
+def test_a_benchmark_that_does_not_fit_is_refused(sheet, played, change, words) -> None:
+    spy = pd.Series(played.market.returns[:, 0], played.market.dates, name="SPY")
+    with pytest.raises(DataError, match=words):
+        sheet.against(change(spy))
 
 
 # of which little can be said
