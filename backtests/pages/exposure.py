@@ -1,6 +1,6 @@
 """The sections of a sheet on what was held and where risk came from, and on what was done on the worst days."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -122,10 +122,18 @@ def worst_days_parts(comparison: "Comparison") -> list[Part]:
         f"Traded at the close of one of these {counted(len(found), 'day')}, or at the next: "
         f"{listed(busy, most=8) if busy else 'none of the policies'}."
     )
-    return [Words(text), Folded(f"The {counted(len(found), 'worst day')}, policy by policy", [_days(found, names)])]
+    return [
+        Words(text),
+        Folded(f"The {counted(len(found), 'worst day')}, policy by policy", [worst_days_table(found, names)]),
+    ]
 
 
-def _days(found: Mapping[pd.Timestamp, Mapping[str, OnDay]], names: list[str]) -> Block:
+def worst_days_table(found: Mapping[pd.Timestamp, Mapping[str, OnDay]], names: Sequence[str]) -> Block:
+    """A row a day, a column a policy.
+
+    found : as `backtests.evaluation.worst_days` gives it.
+    names : of the columns.
+    """
     rows = [[f"{day:%Y-%m-%d}", *(_did(on[name]) for name in names)] for day, on in found.items()]
     return table(WORST, ("day", *names), rows)
 

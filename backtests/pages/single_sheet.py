@@ -22,12 +22,13 @@ from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.words import charged_words
 from backtests.evaluation.worst_days import worst_days
 from backtests.figures.comparison.costs import cost_table
+from backtests.figures.comparison.timeline import trading_picture
 from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table, years_picture
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.conventions import settings_text
-from backtests.pages.exposure import policy_exposure_numbers, policy_exposure_parts
+from backtests.pages.exposure import policy_exposure_numbers, policy_exposure_parts, worst_days_table
 from backtests.pages.first_screen import FOLDED_WORDS, paired_screen
 from backtests.pages.parts import Block, Filled, Folded, Part, Words, by_name, figures_table, pictures_in, table
 from backtests.pages.played import COST_COLUMNS, WEIGHTS_WORDS
@@ -211,13 +212,18 @@ class SingleSheet:
         weights = weights_picture(self.played, STYLE, *ranges)
         return [
             ("weights", "Weights", [Words(WEIGHTS_WORDS, "intro"), weights]),
-            ("risk", "Risk", policy_risk_parts(name, self.risk, STYLE)),
+            ("risk", "Risk", [*policy_risk_parts(name, self.risk, STYLE), *self._worst_days()]),
             ("exposure", "Exposure", policy_exposure_parts(self.exposure, STYLE)),
             ("years", "Years", self._years()),
             ("costs", "Costs", self._costs()),
             ("trades", "Trades", self._trades()),
             ("conventions", "Conventions", self._conventions()),
         ]
+
+    def _worst_days(self) -> list[Part]:
+        found, name = worst_days(self.paired.backtests, self.paired.reference), self.paired.reference
+        words = f"The {counted(len(found), 'worst day')}, and what was traded"
+        return [Folded(words, [worst_days_table(found, [name])])] if found else []
 
     def _years(self) -> list[Part]:
         return [years_picture(year_table(self.paired.backtests), {self.paired.reference: STYLE}, self.paired.reference)]
@@ -226,7 +232,9 @@ class SingleSheet:
         cost = cost_table(self.paired.backtests, self.paired.scores, self.paired.benchmark.periods_per_year)
         columns = [row for row in COST_COLUMNS if row.key in cost]
         caption = "Each cost component, and the tracking penalty of the loss"
-        return [figures_table(caption, "policy", columns, by_name(cost, "policy"))]
+        name, year = self.paired.reference, self.paired.benchmark.periods_per_year
+        drawn = trading_picture(self.paired.backtests, {name: STYLE}, name, year)
+        return [drawn, figures_table(caption, "policy", columns, by_name(cost, "policy"))]
 
     def _trades(self) -> list[Part]:
         orders = self.played.trades()
