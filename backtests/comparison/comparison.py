@@ -145,9 +145,8 @@ class Comparison(PairedBacktests):
     @cached_property
     def exposure(self) -> Exposure:
         """What the recommended policy held and where its risk came from, or the reference's."""
-        return exposure_of(
-            self.backtests[self.recommendation.policy or self.reference], self.benchmark.periods_per_year
-        )
+        name = self.recommendation.policy or self.reference
+        return exposure_of(name, self.backtests[name], self.benchmark.periods_per_year)
 
     @cached_property
     def worst_days(self) -> dict[pd.Timestamp, dict[str, OnDay]]:

@@ -50,11 +50,11 @@ class Exposure:
     contributions: RiskContributions
 
 
-def exposure_of(backtest: Backtest, periods_per_year: float) -> Exposure:
-    """Measure one backtest; risk is of a year of returns."""
+def exposure_of(policy: str, backtest: Backtest, periods_per_year: float) -> Exposure:
+    """Measure one backtest of a policy; risk is of a year of returns."""
     window, market = max(round(periods_per_year), 2), backtest.market
     return Exposure(
-        backtest.name,
+        policy,
         exposures(backtest, market.asset_class),
         exposures(backtest, market.currency),
         concentration_path(backtest, window),

@@ -48,17 +48,16 @@ def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
         for by, frame in (("class", found.classes), ("currency", found.currencies))
         if len(_groups(frame)) > 1
     ]
-    beside = [
-        contributions_picture(found.policy, found.contributions),
-        concentration_picture(found.policy, found.concentration, style),
-    ]
-    drawn = [picture for picture in beside if picture is not None]
+    risk = contributions_picture(found.policy, found.contributions)
+    drawn = [picture for picture in (*areas, risk) if picture is not None]
+    spread = concentration_picture(found.policy, found.concentration, style)
+    folded = [] if spread is None else [Folded("Effective numbers of lines and of bets through the test", [spread])]
     return [
         *map(Words, _one_group(found)),
-        *(picture for picture in areas if picture is not None),
         *([Beside(drawn)] if drawn else []),
         *map(Words, _reasons(found.contributions)),
         *_tables(found.contributions),
+        *folded,
     ]
 
 
@@ -81,20 +80,20 @@ def _reasons(found: RiskContributions) -> list[str]:
 
 
 def _tables(found: RiskContributions) -> list[Part]:
-    """The contributions by class, and by line folded; by line alone where each line is a class of its own."""
+    """The contributions by class and by line; by line alone where these are the same, or all lines are of one class."""
     if len(found.undefined) == 2:
         return []
     classes = (*found.classes, CASH, REST)
     lines = [[name, cls if cls not in (CASH, REST) else "", *_cells(row)]
              for (name, row), cls in zip(found.by_line().items(), classes, strict=True)]  # fmt: skip
     by_line = table(CONTRIBUTIONS, HEADS, lines, texts=[1])
-    groups = found.by_class()
-    if len(groups) == len(lines):
-        return [by_line]
     if len(set(found.classes)) == 1:
-        return [Folded(f"By line: {counted(len(found.lines), 'line')}", [by_line])]
-    by_class = table(CONTRIBUTIONS, ("class", *HEADS[2:]), [[name, *_cells(row)] for name, row in groups.items()])
-    return [by_class, Folded(f"By line: {counted(len(found.lines), 'line')}", [by_line])]
+        return [Folded(f"Contributions by line: {counted(len(found.lines), 'line')}", [by_line])]
+    groups = [[name, *_cells(row)] for name, row in found.by_class().items()]
+    if len(groups) == len(lines):
+        return [Folded("Contributions by line, each a class of its own", [by_line])]
+    by_class = table(CONTRIBUTIONS, ("class", *HEADS[2:]), groups)
+    return [Folded(f"Contributions by class and by line: {counted(len(found.lines), 'line')}", [by_class, by_line])]
 
 
 def _cells(row: Mapping[str, float | None]) -> list[str]:

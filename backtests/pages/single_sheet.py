@@ -94,7 +94,7 @@ class SingleSheet:
     @cached_property
     def exposure(self) -> Exposure:
         """What was held, and where risk came from."""
-        return exposure_of(self.played, self.paired.benchmark.periods_per_year)
+        return exposure_of(self.paired.reference, self.played, self.paired.benchmark.periods_per_year)
 
     @cached_property
     def content(self) -> Block:

@@ -12,7 +12,7 @@ from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import even, number
 
-HIGH = 130.0  # px
+HIGH = 104.0  # px
 
 
 def concentration_picture(name: str, found: Concentration, style: LineStyle) -> Picture | None:
@@ -34,11 +34,13 @@ def concentration_picture(name: str, found: Concentration, style: LineStyle) -> 
         )
     else:
         text += "The effective number of bets needs a year of returns of every line held."
-    alt = f"Effective number of lines at each close, {number(known[0], 1)} first and {number(known[-1], 1)} last" + (
-        f"; of bets at month ends, {number(found.bets[0])} first and {number(found.bets[-1])} last."
-        if len(found.bets)
-        else "."
-    )
+    each = [("lines at each close", known, 1), *([("bets at month ends", found.bets, 2)] if len(found.bets) else [])]
+    told = [
+        f"{what}, {number(float(v[0]), digits)} first, {number(float(v[-1]), digits)} last, between "
+        f"{number(float(v.min()), digits)} and {number(float(v.max()), digits)}"
+        for what, v, digits in each
+    ]
+    alt = f"Effective number of {'; of '.join(told)}."
     bets = np.full(len(found.dates), np.nan)
     bets[found.ends] = found.bets
     data = pd.DataFrame(

@@ -5,13 +5,13 @@ import pandas as pd
 
 from backtests.figures.charts.curves import End, end_labels
 from backtests.figures.charts.panel import Axis, Panel, day_numbers, one_panel
-from backtests.figures.picture import Format, Picture, picture
+from backtests.figures.picture import HALF, Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import HUES, TOKENS, Canvas
 from backtests.wording import listed, percent
 from research.arrays import Array
 
-HIGH = 230.0  # px: of the panel
+HIGH = 190.0  # px: of the panel
 SHADES = (0.75, 0.4, 0.2)  # strength of the hues: after six areas they are used again, fainter
 
 
@@ -31,6 +31,7 @@ def exposure_picture(name: str, weights: pd.DataFrame, by: str) -> Picture | Non
         _alt(weights, by),
         weights.rename_axis("date").reset_index().assign(date=lambda frame: frame["date"].dt.strftime("%Y-%m-%d")),
         lambda f: _draw(f, weights, by),
+        HALF,
     )
 
 

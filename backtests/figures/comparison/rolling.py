@@ -15,7 +15,7 @@ from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import even, listed, number, percent
 
-HIGH = 100.0  # px: of a panel
+HIGH = 80.0  # px: of a panel
 
 
 @dataclass(frozen=True)
