@@ -25,6 +25,7 @@ from backtests.figures.comparison.costs import cost_table
 from backtests.figures.comparison.timeline import trading_picture
 from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table, years_picture
+from backtests.figures.files import FORMS, write_picture
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.conventions import settings_text
@@ -34,7 +35,7 @@ from backtests.pages.parts import Block, Filled, Folded, Part, Words, by_name, f
 from backtests.pages.played import COST_COLUMNS, WEIGHTS_WORDS
 from backtests.pages.render import render
 from backtests.pages.risk import policy_risk_numbers, policy_risk_parts
-from backtests.runs.formats import csv_text, plain_json
+from backtests.runs.formats import plain_json
 from backtests.wording import counted, listed, number, percent
 from research.files import write_whole
 from research.portfolio import Portfolio
@@ -141,15 +142,15 @@ class SingleSheet:
         return _sheet(self.played, measured_by, self.title, self.warnings, self.settings, self.portfolio)
 
     def write(self, folder: str | Path, run: Origin | None = None) -> Path:
-        """Write sheet.html, sheet.json and figures/<name>.csv into a folder, which is made if it is not there.
+        """Write sheet.html, sheet.json, and each picture as figures/<name>.csv, .png and .svg, into a folder.
 
-        folder : of the sheet.
+        folder : of the sheet; it is made if it is not there.
         run    : what identifies it, if it belongs to a run.
         """
         place = Path(folder)
         (place / "figures").mkdir(parents=True, exist_ok=True)
         for picture in self.pictures:
-            write_whole(place / "figures" / f"{picture.name}.csv", csv_text(picture.data))
+            write_picture(place / "figures", picture)
         numbers = self.numbers(run)
         write_whole(place / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
         write_whole(place / PAGE, self.page(run))
@@ -313,7 +314,8 @@ class SingleSheet:
             "warnings": list(self.warnings),
             "settings": dict(self.settings),
             "pictures": {
-                p.name: {"title": p.title, "caption": p.caption, "alt": p.alt, "csv": f"figures/{p.name}.csv"}
+                p.name: {"title": p.title, "caption": p.caption, "alt": p.alt}
+                | {form: f"figures/{p.name}.{form}" for form in FORMS}
                 for p in self.pictures
             },
         }
