@@ -174,6 +174,7 @@ def batch(
 def backtest(
     file: File,
     policy: Annotated[str, typer.Option(help="Name of a policy of FILE.")],
+    sheet: Annotated[bool, typer.Option("--sheet", help="Also write its own tearsheet, sheet.html.")] = False,
     retrain: Retrain = False,
     trust_code: TrustCode = False,
     reports: Reports = None,
@@ -183,7 +184,7 @@ def backtest(
     with _starting():
         from backtests.commands.report import make_backtest
 
-    made = make_backtest(file, policy, reports, retrain)
+    made = make_backtest(file, policy, reports, retrain, sheet)
     print_text(made.text)
 
 

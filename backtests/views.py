@@ -10,6 +10,7 @@ from typing import Any
 
 VIEWS = {  # record, view: module, function of the record
     ("engine.result.Backtest", "html"): "pages.tearsheet:backtest_html",
+    ("engine.result.Backtest", "sheet"): "pages.single_sheet:sheet_of",
     ("engine.result.Backtest", "text"): "evaluation.backtest_figures:backtest_text_with_warnings",
     ("engine.result.Backtest", "summary"): "evaluation.backtest_figures:backtest_table",
     ("engine.result.Backtest", "reconciliation"): "evaluation.reconciliation:reconcile",

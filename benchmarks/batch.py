@@ -23,6 +23,7 @@ import numpy as np
 
 from backtests.commands.batch.plan import Job, notebook_named
 from backtests.commands.batch.run import Outcome, drawdowns, outcome, table_of
+from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.pages.batch import batch_html
 from backtests.runs.batch_changes import changes_between
 from benchmarks.timing import keep, machine, processor_seconds, show, versions
@@ -42,14 +43,15 @@ def runs(count: int, seed: int) -> list[Outcome]:
     for k in range(count):
         policy = POLICIES[int(rng.integers(len(POLICIES)))]
         nav = np.cumprod(1.0 + rng.normal(3e-4, 0.01, 2_014))
-        growth, sharpe, depth, cost, loss = rng.uniform(0.01, 1.0, 5)
-        width = dict.fromkeys((f"{name}_lower" for name in ("growth", "cost", "loss")), 0.0)
+        growth, sharpe, depth, tracking, cost = rng.uniform(0.01, 1.0, 5)
+        width = dict.fromkeys((f"{name}_lower" for name in ("growth", "tracking_error", "cost")), 0.0)
         rows.append(
             Outcome(
                 portfolio=f"desk_of_client_{k % 25:02}", parameters=f"draws=1000, rl_steps=0, reference={k // 25}",
                 run=f"desk_of_client_{k % 25:02}-2022-12-29-{k:08x}", status="made", policy=policy,
                 verdict=f"Use {policy}: it trades when a weight is {k % 7} points off target, halfway back.",
-                growth=growth, sharpe=sharpe, max_drawdown=-depth, cost=10 * cost, loss=10 * loss, intervals=width,
+                growth=growth, sharpe=sharpe, max_drawdown=-depth, tracking_error=0.01 * tracking,
+                cost=10 * cost, intervals=width,
                 warnings="\n".join(f"Warning {n} of this portfolio, as long as one of them is" for n in range(k % 4)),
                 trades="Sell SPY, VEA; buy AGG, QQQ: 1,346,623.98 USD in 4 orders", orders=k % 6, turnover=0.0293,
                 drawdowns=drawdowns(nav), page=f"../desk_of_client_{k % 25:02}-2022-12-29-{k:08x}/tearsheet.html",
@@ -63,7 +65,7 @@ def page() -> dict[str, float]:
     table, before = table_of(runs(RUNS, 1)), table_of(runs(RUNS, 2))
     batch_html("warm", "compare_policies", table.head(10))
     began = time.perf_counter()
-    changes = changes_between(before, table, ("growth", "sharpe", "max_drawdown", "cost", "loss"))
+    changes = changes_between(before, table, HEADLINE_FIGURES)
     most, _ = len(batch_html("nightly", "compare_policies", table, changes).encode()), None
     seconds = time.perf_counter() - began
     return {"seconds": seconds, "bytes": len(batch_html("nightly", "compare_policies", table).encode()), "most": most}

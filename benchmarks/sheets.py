@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-import pandas as pd
-
+from backtests.commands.batch.run import Outcome, table_of
 from backtests.commands.report import run_for, save_learned, trades_of
 from backtests.comparison import Comparison, compare
 from backtests.laboratory.simulated_market import FULLY_INVESTED, MARKETS
 from backtests.laboratory.study import study
 from backtests.learned.results import SHEET
-from backtests.pages.batch import FIGURES, batch_html
+from backtests.pages.batch import batch_html
 from backtests.pages.laboratory import laboratory_html
 from backtests.pages.sweep import sweep_html
 from backtests.pages.tearsheet import write_tearsheet
@@ -80,24 +79,22 @@ def laboratory() -> str:
 def batch() -> str:
     """The index of a batch: runs that were made, found and failed."""
     rows = [
-        {
-            "portfolio": name,
-            "parameters": f"draws={draws}",
-            "run": f"{name}-{draws}",
-            "status": status,
-            "policy": "threshold",
-            "verdict": "Use threshold: it trades when a weight is 2 points off target.",
-            **dict.fromkeys(FIGURES, 0.05 if status != "failed" else float("nan")),
-            "warnings": "One warning.\nAnother.",
-            "trades": "Sell SPY; buy AGG.",
-            "page": f"../{name}-{draws}/tearsheet.html",
-            "seconds": 12.0,
-            "failure": "",
-        }
+        Outcome(
+            portfolio=name, parameters=f"draws={draws}", run=f"{name}-{draws}", status=status, policy="threshold",
+            verdict="Use threshold: it trades when a weight is 2 points off target.", growth=0.05, sharpe=0.5,
+            max_drawdown=-0.2, tracking_error=0.01, cost=1.0, warnings="One warning.\nAnother.",
+            trades="Sell SPY; buy AGG.", orders=2, turnover=0.03, drawdowns=(0.0, -0.2, -0.1),
+            page=f"../{name}-{draws}/tearsheet.html", seconds=12.0,
+        )
+        if status != "failed"
+        else Outcome(
+            portfolio=name, parameters=f"draws={draws}", run=f"{name}-{draws}", status=status, policy="",
+            verdict="broken.yaml, line 3: unknown key.", page=f"failures/{name}.txt",
+        )
         for name, status in (("sixty_forty", "made"), ("global", "found"), ("broken", "failed"))
         for draws in (100, 200)
-    ]
-    return batch_html("nightly", "compare_policies", pd.DataFrame(rows))
+    ]  # fmt: skip
+    return batch_html("nightly", "compare_policies", table_of(rows))
 
 
 SHEETS: Mapping[str, Callable[[], str]] = {

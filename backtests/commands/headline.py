@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     from backtests.sweeps.findings import Findings
     from research.trading import TradeList
 
-FIGURES = ("growth", "sharpe", "max_drawdown", "cost", "loss")
-
 
 def headline(comparison: "Comparison", trades: "TradeList") -> dict[str, Any]:
     """What a comparison comes to, in the units of `tearsheet.json`.
 
     comparison : of the policies.
     trades     : of its recommendation, today.
-    Returns    : recommended, "" where no policy is; reference; growth, sharpe, max_drawdown, cost and loss of the
-                 recommended policy, or of the reference where there is none; and what `trades_headline` gives.
+    Returns    : recommended, "" where no policy is; reference; growth, sharpe, max_drawdown, tracking_error and cost of
+                 the recommended policy, or of the reference where there is none; and what `trades_headline` gives.
     """
+    from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
+
     recommended = comparison.recommendation.policy or ""
     score = comparison.scores[recommended or comparison.reference]
-    figures = {name: score[name] for name in FIGURES}
+    figures = {name: score[name] for name in HEADLINE_FIGURES}
     return {"recommended": recommended, "reference": comparison.reference, **figures, **trades_headline(trades)}
 
 

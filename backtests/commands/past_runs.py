@@ -29,7 +29,7 @@ ORDERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {  # keys of manifest
     "seconds": lambda manifest: -manifest["times"]["seconds"],
 }
 MOST = 20  # differences of figures that are shown
-SHEETS = ("tearsheet.html", "risk.html", "sweep.html", "laboratory.html")
+SHEETS = ("tearsheet.html", "sheet.html", "risk.html", "sweep.html", "laboratory.html")
 
 
 # -- the list --------------------------------------------------------------------------------------------------------
@@ -189,9 +189,11 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False) -> Replay
     settings = manifest["settings"]
     if manifest["kind"] == "report":
         parameters = [f"{name}={settings[name]}" for name in (*FULL, "reference")]
+        if (given := _given_benchmark(manifest, file)) is not None:
+            parameters.append(f"benchmark={given}")
         again = partial(make_report, file, parameters)
     else:
-        again = partial(make_backtest, file, settings["policy"])
+        again = partial(make_backtest, file, settings["policy"], sheet=settings.get("sheet", False))
     with tempfile.TemporaryDirectory(prefix="replay-") as place:
         made: Made = again(reports=Path(place), retrain=retrain)
         differences = run_differences(run, made.folder)
@@ -221,9 +223,21 @@ def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:
     return file
 
 
+def _given_benchmark(manifest: Mapping[str, Any], file: Path) -> str | None:
+    """The benchmark that a report was started with, where it is not the file's; None for the file's own."""
+    was, now = (
+        settings.get("benchmark") for settings in (manifest["settings"]["portfolio"], load_portfolio(file).settings)
+    )
+    if manifest["kind"] != "report" or was is None or was == now:
+        return None
+    return str(was["file"] if isinstance(was, dict) else was)
+
+
 def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path) -> None:
     """Raise ConfigError where the file has other settings than the run."""
-    was, now = manifest["settings"]["portfolio"], load_portfolio(file).settings
+    given = _given_benchmark(manifest, file)
+    overrides = {} if given is None else {"benchmark": given}
+    was, now = manifest["settings"]["portfolio"], load_portfolio(file, overrides).settings
     differ = [f"{key} ({before} in the run, {after} in the file)" for key, before, after in differing(was, now)]
     if differ:
         raise ConfigError(

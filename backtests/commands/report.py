@@ -13,7 +13,14 @@ import pandas as pd
 
 from backtests.commands.made import Made, age_text, file_fact, run_for
 from backtests.commands.trades import TRADES
-from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, check_named, fit
+from backtests.comparison.candidates import (
+    Fitted,
+    backtest_candidate,
+    benchmark_of,
+    check_named,
+    fit,
+    with_comparator,
+)
 from backtests.comparison.comparison import FULL, Comparison, backtest_warnings, check_settings, settings_of
 from backtests.comparison.trials import played_trials, tunings_of
 from backtests.engine.result import Backtest
@@ -21,6 +28,7 @@ from backtests.evaluation.backtest_figures import backtest_text
 from backtests.evaluation.scores import Score, score
 from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
+from backtests.pages.single_sheet import candidate_sheet
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import (
     FIGURES,
@@ -233,7 +241,8 @@ def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Seque
 def ask_report(file: Path, given: Sequence[str] = (), reports: Path | None = None) -> AskedReport:
     """What a report of a portfolio file is made from, before a kernel starts; arguments and errors of `make_report`."""
     parameters = {**FULL, **asked_parameters(COMPARING, given, SET_BY_REPORT)}
-    portfolio = load_portfolio(file)
+    benchmark = str(parameters.get("benchmark", ""))
+    portfolio = load_portfolio(file, {"benchmark": benchmark} if benchmark else {})
     knobs = {name: cast(int, parameters[name]) for name in FULL}
     reference = str(parameters.get("reference", "")) or portfolio.reference
     check_settings(portfolio, list(portfolio.policies), reference, **knobs)
@@ -241,7 +250,7 @@ def ask_report(file: Path, given: Sequence[str] = (), reports: Path | None = Non
     final = (reports or REPORTS) / run.name
     where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
     paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
-    return AskedReport(final, {**knobs, "reference": reference, **paths})
+    return AskedReport(final, {**knobs, "reference": reference, "benchmark": benchmark, **paths})
 
 
 def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = None, retrain: bool = False) -> Made:
@@ -284,13 +293,16 @@ def _reused_text(reused: Mapping[str, int]) -> str:
     return "".join(f"\n{line}" for line in kept) + "\n" * bool(kept)
 
 
-def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain: bool = False) -> Made:
+def make_backtest(
+    file: Path, policy: str, reports: Path | None = None, retrain: bool = False, sheet: bool = False
+) -> Made:
     """Play one policy of a portfolio file through its test, into a run of its own.
 
     file    : of the portfolio.
     policy  : name of one of its policies.
     reports : folder of the runs, or None for the usual one.
     retrain : train a learned policy anew, even if the same training is kept.
+    sheet   : write its own tearsheet too; that run has a name of its own.
     Raises  : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and `fit`
               do.
     """
@@ -298,14 +310,15 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain:
         portfolio = load_portfolio(file)
     check_named(portfolio, policy)
     started = datetime.now(UTC)
-    run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
+    settings = {"portfolio": portfolio.settings, "policy": policy, **({"sheet": True} if sheet else {})}
+    run = run_for("backtest", portfolio, settings)
     final = (reports or REPORTS) / run.name
     with writing(final), staged(final) as folder, bar(None, f"fitting {policy}") as progress:
         fitted = fit(policy, portfolio, progress.stage, retrain=retrain)
         progress.stage(f"backtesting {policy}", 0, 0)
         played = backtest_candidate(portfolio, fitted.policy, policy)
         progress.stage("writing results")
-        benchmark = benchmark_of(portfolio, portfolio.market)
+        benchmark = with_comparator(portfolio, benchmark_of(portfolio, portfolio.market), {policy: played})
         scored = score(played, benchmark)
         tried = played_trials(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
         count_trials([tried, *tunings_of([fitted])], run.name)
@@ -317,8 +330,11 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain:
             save_learned({policy: fitted}, {policy: {seed: played}}, {policy: {seed: scored}}, {}, folder, run.name)
         facts = {"trials": fitted.tried, "file": file_fact(portfolio), **fits({policy: fitted})}
         write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
-        warned = warnings_text(backtest_warnings(portfolio, {policy: fitted}, {policy: played}))
-        text = f"{backtest_text(played, scored)}{warned}\n"
+        warnings = backtest_warnings(portfolio, {policy: fitted}, {policy: played})
+        text = f"{backtest_text(played, scored)}{warnings_text(warnings)}\n"
+        if sheet:
+            progress.stage("drawing the sheet")
+            candidate_sheet(portfolio, played, benchmark, warnings, settings).write(folder, run)
         write_whole(folder / SUMMARY, printable(text))
         sign(folder, started)
     return Made(final, f"{text}{_reused_text(reused_seeds({policy: fitted}))}\n{final}")

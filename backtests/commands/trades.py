@@ -59,7 +59,7 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
-    Its reference may be another: what is recommended does not depend on it.
+    Its reference and its benchmark may be others: what is recommended does not depend on them.
 
     A warning names each run that cannot be read.
     """
@@ -68,7 +68,7 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL)), past_runs(reports)
     broken, newest = list(found.broken), None
     for folder, manifest in found.whole:
-        same = _but_reference(manifest["settings"]) == _but_reference(full)
+        same = _deciding(manifest["settings"]) == _deciding(full)
         if same and manifest["fingerprint"] == portfolio.market.fingerprint:
             try:
                 newest = folder, _Facts.model_validate(manifest).model_dump()
@@ -80,11 +80,12 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     return newest
 
 
-def _but_reference(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a report without the policy that others are compared with."""
+def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a report without what it compares with: the reference, and the benchmark of beta."""
     found = settings.get("portfolio")
+    compared = ("reference", "benchmark")
     portfolio = (
-        {name: value for name, value in found.items() if name != "reference"} if isinstance(found, dict) else found
+        {name: value for name, value in found.items() if name not in compared} if isinstance(found, dict) else found
     )
     return {**settings, "reference": "", "portfolio": portfolio}
 

@@ -10,6 +10,7 @@ from backtests.comparison.tuning import Tuned, uncounted_tune
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.comparator import comparator_of
 from backtests.sweeps import Setup
 from research.accounting import Costs, Execution, Policy
 from research.allocation import Allocation, TargetPath, target_path
@@ -167,6 +168,31 @@ def benchmark_of(portfolio: Portfolio, market: Market) -> Benchmark:
         portfolio.tracking_penalty,
         portfolio.periods_per_year,
     )
+
+
+def with_comparator(
+    portfolio: Portfolio,
+    benchmark: Benchmark,
+    played: Mapping[str, Backtest],
+    paths: dict[Allocation, TargetPath] | None = None,
+    progress: Progress | None = None,
+) -> Benchmark:
+    """The benchmark with the comparator that the portfolio's file names; a policy that was not played is played.
+
+    portfolio : with the file's `benchmark`.
+    benchmark : its target, ranges and g.
+    played    : backtests by policy, all in the test of the portfolio.
+    paths     : keeps the target paths that others can share.
+    progress  : told what is being done, or None.
+    """
+
+    def play(name: str) -> Backtest:
+        if name in played:
+            return played[name]
+        return backtest_candidate(portfolio, fit(name, portfolio, progress).policy, name, paths)
+
+    first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
+    return replace(benchmark, comparator=comparator_of(portfolio.benchmark, first, play))
 
 
 def backtest_candidate(

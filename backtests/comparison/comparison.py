@@ -19,6 +19,7 @@ from backtests.comparison.candidates import (
     fit,
     fitted_without,
     shortened,
+    with_comparator,
 )
 from backtests.comparison.hindsight import hindsight_warning
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured, pair
@@ -31,10 +32,12 @@ from backtests.comparison.verdict import Verdict, verdict_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.estimates import NotAvailable
+from backtests.evaluation.exposures import Exposure, exposure_of
 from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import tried_words
+from backtests.evaluation.worst_days import OnDay, worst_days
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.views import view
 from backtests.wording import counted, listed
@@ -148,6 +151,17 @@ class Comparison(PairedBacktests):
         names = dict.fromkeys((self.recommendation.policy, self.reference, self.portfolio.policy, *never))
         policies = {name: self.fitted[name].policy for name in names if name is not None and name in self.fitted}
         return from_today_or_why_not(self.portfolio, policies, paths=self.evidence.resampling.reps)
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        """What the recommended policy held and where its risk came from, or the reference's."""
+        name = self.recommendation.policy or self.reference
+        return exposure_of(name, self.backtests[name], self.benchmark.periods_per_year)
+
+    @cached_property
+    def worst_days(self) -> dict[pd.Timestamp, dict[str, OnDay]]:
+        """The worst days of the reference, and what each policy did on them."""
+        return worst_days(self.backtests, self.reference)
 
     @cached_property
     def attributions(self) -> Attributions:
@@ -334,6 +348,7 @@ def _compared(
                 seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}", paths)
                 for seed, policy in f.seeds.items()
             }
+    benchmark = with_comparator(portfolio, benchmark, played, paths, tell)
     tell("bootstrapping paired differences", 0, 0)
     scores = measured(played, benchmark)
     evidence = evidence_between(played, [s.losses for s in scores.values()], reference, Resampling(reps=draws))

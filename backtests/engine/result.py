@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -390,6 +390,14 @@ class Backtest:
         """A row a figure: value and unit, net of costs unless labelled gross; tracking error is to its own target."""
         table: pd.DataFrame = view(self, "summary")
         return table
+
+    def sheet(self) -> Any:
+        """Its own tearsheet, measured by its own target: `backtests.pages.single_sheet.SingleSheet`.
+
+        A notebook shows it; `sheet().write(folder)` writes page, numbers and figures.
+        Raises : DataError for a backtest that is too short to measure.
+        """
+        return view(self, "sheet")
 
     def __repr__(self) -> str:
         """The summary, as text."""

@@ -1,6 +1,7 @@
 """What the policies of a portfolio are measured against: its strategic target, its ranges, the price of tracking error.
 
-`target_returns` is the return of a target that costs nothing; `losses` are the daily terms of J against it.
+What a reader compares them with, a policy or a series that the file names, is their `comparator`. `target_returns` is
+the return of a target that costs nothing; `losses` are the daily terms of J against it.
 """
 
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backtests.engine.result import Backtest
+from backtests.evaluation.comparator import STRATEGIC, Comparator
 from research.allocation import TargetPath
 from research.arrays import Array
 from research.market import Market
@@ -24,6 +26,7 @@ class Benchmark:
     upper            : (n,) upper end of the range of each line, fraction of NAV.
     tracking_penalty : price of tracking error (`research.risk.daily_loss`).
     periods_per_year : by which figures are annualised.
+    comparator       : to which beta and the other relative figures are taken; None for the strategic target.
     """
 
     strategic: TargetPath
@@ -31,12 +34,18 @@ class Benchmark:
     upper: Array
     tracking_penalty: float
     periods_per_year: float
+    comparator: Comparator | None = None
 
     @classmethod
     def of(cls, backtest: Backtest, tracking_penalty: float) -> "Benchmark":
         """A backtest's own target, without ranges."""
         anywhere = np.full(len(backtest.market.assets), np.inf)
         return cls(backtest.targets, -anywhere, anywhere, tracking_penalty, backtest.periods_per_year)
+
+    @property
+    def compared_with(self) -> str:
+        """What relative figures are taken to, in words."""
+        return STRATEGIC if self.comparator is None else self.comparator.name
 
     @property
     def has_ranges(self) -> bool:

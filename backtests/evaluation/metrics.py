@@ -99,6 +99,15 @@ class Measured:
         return target_returns(self.benchmark.strategic, self.backtest.market, self.backtest.first)
 
     @cached_property
+    def compared(self) -> Array:
+        """(D,) returns to which beta and the other relative figures are taken, fraction.
+
+        Raises DataError where the portfolio has no benchmark.
+        """
+        comparator = self.benchmark.comparator
+        return self.strategic if comparator is None else comparator.needed()
+
+    @cached_property
     def active(self) -> Array:
         """(D,) returns before costs less those of the strategic target, fraction."""
         return self.gross - self.strategic
@@ -409,22 +418,22 @@ METRICS: Mapping[str, Metric] = {
             "cvar99_cornish_fisher", "CVaR 99 %, Cornish–Fisher", "% a day", 100.0,
             of=lambda m: cornish_fisher_cvar(m.net, 0.99),
         ),
-        Metric("beta", "Beta", "", of_portfolio=True, of=lambda m: beta(m.net, m.strategic, m.cash)),
+        Metric("beta", "Beta", "", of_portfolio=True, of=lambda m: beta(m.net, m.compared, m.cash)),
         Metric(
             "alpha", "Alpha", "% a year", 100.0, lower_is_better=False, of_portfolio=True,
-            of=lambda m: alpha(m.net, m.strategic, m.cash, m.periods_per_year),
+            of=lambda m: alpha(m.net, m.compared, m.cash, m.periods_per_year),
         ),
         Metric(
             "information_ratio", "Information ratio", "", lower_is_better=False, of_portfolio=True,
-            of=lambda m: information_ratio(m.net, m.strategic, m.periods_per_year),
+            of=lambda m: information_ratio(m.net, m.compared, m.periods_per_year),
         ),
         Metric(
             "up_capture", "Capture of gains", "%", 100.0, 1, lower_is_better=False, of_portfolio=True,
-            of=lambda m: up_capture(m.net, m.strategic),
+            of=lambda m: up_capture(m.net, m.compared),
         ),
         Metric(
             "down_capture", "Capture of losses", "%", 100.0, 1, of_portfolio=True,
-            of=lambda m: down_capture(m.net, m.strategic),
+            of=lambda m: down_capture(m.net, m.compared),
         ),
         Metric("concentration", "Concentration of weights, HHI", "", digits=3, of=mean_concentration),
         Metric(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import Measured
+from backtests.evaluation.periods import Extremes, extremes
 from research.arrays import Array
 from research.errors import DataError
 from research.risk import (
@@ -23,6 +24,7 @@ from research.risk import (
     rolling_volatility,
     var,
 )
+from research.risk.rolling_beta import rolling_beta
 from research.tolerances import SERIES
 
 LEVELS = (0.95, 0.99)  # of VaR and CVaR
@@ -47,10 +49,13 @@ class PolicyRisk:
     months    : a row a calendar month: period ("2015-01"), return (fraction), incomplete (whether it may be).
     years     : likewise, a row a calendar year.
     window    : returns in a rolling year.
-    rolling   : by measure ("volatility", "sharpe", "tracking_error"), (D - window + 1,) of the year up to each of the
-                last days; fractions a year and a ratio. Tracking error is before costs, to the strategic target.
+    rolling   : by measure ("volatility", "sharpe", "tracking_error", "beta"), (D - window + 1,) of the year up to each
+                of the last days; fractions a year and ratios. Tracking error is before costs, to the strategic target;
+                beta is net of costs, to the benchmark.
     tails     : by level, VaR and CVaR of a day.
     undefined : by measure and by level, why there is none.
+    benchmark : of beta, in words.
+    extremes  : by length of period, the best and the worst.
     """
 
     dates: pd.DatetimeIndex
@@ -62,6 +67,8 @@ class PolicyRisk:
     rolling: Mapping[str, Array]
     tails: Mapping[float, Tail]
     undefined: Mapping[str, str]
+    benchmark: str
+    extremes: Mapping[str, Extremes]
 
     @property
     def rolling_dates(self) -> pd.DatetimeIndex:
@@ -83,6 +90,7 @@ def policy_risk(backtest: Backtest, benchmark: Benchmark) -> PolicyRisk:
         "volatility": lambda: rolling_volatility(net, window, year),
         "sharpe": lambda: rolling_sharpe(net, m.cash, window, year),
         "tracking_error": lambda: rolling_tracking_error(m.active, window, year),
+        "beta": lambda: rolling_beta(net, m.compared, m.cash, window),
     }
     rolling, tails = {}, {}
     for name, measure in measures.items():
@@ -108,6 +116,8 @@ def policy_risk(backtest: Backtest, benchmark: Benchmark) -> PolicyRisk:
         rolling,
         tails,
         undefined,
+        benchmark.compared_with,
+        extremes(days, net),
     )
 
 

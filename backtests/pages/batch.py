@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.evaluation.metrics import METRICS
 from backtests.pages.render import Running, render
 from backtests.runs.batch_changes import Changes, Key
 from backtests.wording import counted
 
 STATUSES = ("made", "found", "unchanged", "failed")
-FIGURES = ("growth", "sharpe", "max_drawdown", "cost", "loss")
 POINTS = 14  # of a picture
 STEP, HEIGHT = 4, 14  # px between two points, and from no drawdown to the deepest of all runs
 SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
@@ -33,7 +33,7 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
     table    : a row a run, with the columns of `batch.parquet`.
     changes  : since the previous batch of the name, or None where there was none.
     """
-    shown = [METRICS[figure] for figure in FIGURES if table[figure].notna().any()]
+    shown = [METRICS[figure] for figure in HEADLINE_FIGURES if table[figure].notna().any()]
     records: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
     common = _common([row["parameters"] for row in records])
     deepest = min((min(row["drawdowns"], default=0.0) for row in records), default=0.0)

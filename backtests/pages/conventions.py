@@ -54,6 +54,7 @@ def _terms(comparison: "Comparison") -> dict[str, str | bool]:
         "cost": _cost_words(comparison.portfolio.costs),
         "flows": any(played.flows.any() for played in comparison.backtests.values()),
         "axes": "" if comparison.axes is None else f"{RISK_AVERSION:g}",
+        "benchmark": benchmark.compared_with,
         "notes": " ".join(comparison.notes),
     }
 

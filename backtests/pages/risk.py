@@ -1,13 +1,15 @@
-"""The section of a sheet on risk: drawdowns, calendar months, a rolling year, and the days of the largest losses."""
+"""The section of a sheet on risk: drawdowns, best and worst periods, months, a rolling year, and how returns spread."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from backtests.evaluation.policy_risk import MOST, PolicyRisk
 from backtests.figures.comparison.daily_returns import daily_returns_picture
-from backtests.figures.comparison.months import months_picture
+from backtests.figures.comparison.months import MARK, months_picture
 from backtests.figures.comparison.rolling import MEASURES, rolling_picture
-from backtests.pages.parts import Part, Words, table
+from backtests.figures.styles import LineStyle
+from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
 from backtests.wording import listed, percent
 from research.risk import Drawdown
@@ -25,6 +27,7 @@ HEADS = (
     ("recovery", "days, from the trough"),
     ("length", "days in all"),
 )
+EXTREME_HEADS = ("policy", "period", ("gains", "% of them"), "best", "when", "worst", "when")
 CAPTION = (
     f"The deepest drawdowns, {MOST} at most of each policy, net of costs. Dates are closes and days are calendar "
     "days; a drawdown lasts from its peak to the first close at or above it, or to the last close"
@@ -35,16 +38,31 @@ def risk_parts(comparison: "Comparison") -> list[Part]:
     """Words, table and pictures of the section."""
     risk, styles = comparison.risk, page_styles(comparison)
     shown = next(iter(risk))
+    return [
+        Words(_intro(shown, comparison), "intro"),
+        *_parts(risk, styles, comparison.recommendation.policy),
+    ]
+
+
+def policy_risk_parts(name: str, one: PolicyRisk, style: LineStyle) -> list[Part]:
+    """The same of one policy by itself."""
+    return _parts({name: one}, {name: style}, None)
+
+
+def _parts(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle], chosen: str | None) -> list[Part]:
+    shown = next(iter(risk))
     rows = [[name, *cells] for name, one in risk.items() for cells in _drawdown_rows(one)]
+    extremes = {name: _extremes(name, one, styles, chosen) for name, one in risk.items()}
+    folded = [Folded(f"The best and the worst of {name}", [made]) for name, made in extremes.items() if name != shown]
     drawn = (
         months_picture(shown, risk[shown]),
         rolling_picture(risk, styles),
         daily_returns_picture(risk, styles),
     )
-    chosen = comparison.recommendation.policy
     return [
-        Words(_intro(shown, comparison), "intro"),
         *([table(CAPTION, HEADS, rows, styles=styles, chosen=chosen)] if rows else []),
+        extremes[shown],
+        *folded,
         *map(Words, _notes(risk)),
         *(picture for picture in drawn if picture is not None),
     ]
@@ -52,7 +70,7 @@ def risk_parts(comparison: "Comparison") -> list[Part]:
 
 def risk_numbers(comparison: "Comparison") -> dict[str, Any]:
     """The same as plain values."""
-    return {name: _numbers(one) for name, one in comparison.risk.items()}
+    return {name: policy_risk_numbers(one) for name, one in comparison.risk.items()}
 
 
 def _intro(shown: str, comparison: "Comparison") -> str:
@@ -91,6 +109,27 @@ def _drawdown_rows(one: PolicyRisk) -> list[list[str]]:
     return rows
 
 
+# -- the best and the worst ------------------------------------------------------------------------------------------
+
+
+def _extreme_rows(one: PolicyRisk) -> list[list[str]]:
+    rows = []
+    for length, found in one.extremes.items():
+        cells = [length, percent(found.gains)]
+        for each in (found.best, found.worst):
+            cells += [percent(each.value, signed=True), each.period + MARK * each.incomplete]
+        rows.append(cells)
+    return rows
+
+
+def _extremes(name: str, one: PolicyRisk, styles: Mapping[str, LineStyle], chosen: str | None) -> Block:
+    marked = any(each.incomplete for found in one.extremes.values() for each in (found.best, found.worst))
+    words = f"The best and the worst day, calendar month, quarter and year of {name}, net of costs and compounded"
+    caption = f"{words}. {MARK} may be incomplete: the test begins or ends in it" if marked else words
+    rows = [[name, *cells] for cells in _extreme_rows(one)]
+    return table(caption, EXTREME_HEADS, rows, texts=[1, 4, 6], styles=styles, chosen=chosen)
+
+
 # -- what there is not -----------------------------------------------------------------------------------------------
 
 
@@ -101,16 +140,16 @@ def _notes(risk: Mapping[str, PolicyRisk]) -> list[str]:
     first = next(iter(risk.values()))
     if not len(first.rolling_dates):
         notes.append(
-            f"Rolling volatility, Sharpe ratio and tracking error need a year of {first.window} returns: the test has "
-            f"{len(first.returns)}."
+            f"Rolling volatility, Sharpe ratio, tracking error and beta need a year of {first.window} returns: the "
+            f"test has {len(first.returns)}."
         )
     else:
-        notes += [
-            f"Rolling {MEASURES[measure].name} of {name} not available: {one.undefined[measure]}"
-            for name, one in risk.items()
-            for measure in MEASURES
-            if measure in one.undefined
-        ]
+        for measure, shown in MEASURES.items():
+            whose: dict[str, list[str]] = {}
+            for name, one in risk.items():
+                if measure in one.undefined:
+                    whose.setdefault(one.undefined[measure], []).append(name)
+            notes += [f"Rolling {shown.name} of {listed(names)} not available: {why}" for why, names in whose.items()]
     if first.constant:
         notes.append(
             f"All daily returns of {next(iter(risk))} are {percent(float(first.returns[0]), 4)}: there is no "
@@ -122,7 +161,8 @@ def _notes(risk: Mapping[str, PolicyRisk]) -> list[str]:
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def _numbers(one: PolicyRisk) -> dict[str, Any]:
+def policy_risk_numbers(one: PolicyRisk) -> dict[str, Any]:
+    """The same of one policy."""
     return {
         "drawdowns": [_drawdown_numbers(one, fall) for fall in one.drawdowns],
         "months": one.months.to_dict("records"),
@@ -131,6 +171,8 @@ def _numbers(one: PolicyRisk) -> dict[str, Any]:
         "rolling": {measure: _rolling_numbers(one, measure) for measure in MEASURES},
         "tails": {f"{level:g}": {"var": tail.var, "cvar": tail.cvar} for level, tail in one.tails.items()},
         "undefined": dict(one.undefined),
+        "benchmark": one.benchmark,
+        "extremes": {length: asdict(found) for length, found in one.extremes.items()},
     }
 
 

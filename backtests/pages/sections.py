@@ -10,6 +10,7 @@ from backtests.pages.axes import axes_numbers, axes_parts
 from backtests.pages.behaviour import behaviour_numbers, behaviour_parts
 from backtests.pages.conventions import conventions_parts
 from backtests.pages.differences import differences_parts
+from backtests.pages.exposure import exposure_numbers, exposure_parts, worst_days_numbers, worst_days_parts
 from backtests.pages.fitting import fitting_parts
 from backtests.pages.from_today import from_today_numbers, from_today_parts
 from backtests.pages.parts import Part
@@ -47,6 +48,8 @@ SECTIONS = (
     Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
     Section("attribution", "Attribution", "Attribution", attribution_parts, attribution_numbers),
     Section("risk", "Risk", "Risk", risk_parts, risk_numbers),
+    Section("exposure", "Exposure", "Exposure and contributions to risk", exposure_parts, exposure_numbers),
+    Section("worst_days", "Worst days", "The worst days of the reference", worst_days_parts, worst_days_numbers),
     Section("stress", "Stress", "Stress", stress_parts, stress_numbers),
     Section("behaviour", "Behaviour", "Behaviour", behaviour_parts, behaviour_numbers),
     Section("from_today", "From today", "A year from today", from_today_parts, from_today_numbers),

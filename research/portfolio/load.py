@@ -18,6 +18,7 @@ from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market
 from research.market.instruments import SMALLEST_LOT, TRADING
 from research.names import same_names
+from research.portfolio.benchmark import read_benchmark
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
 from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.factors import factor_settings, factors_in
@@ -34,7 +35,7 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start", "policies",
-        "policy", "reference", "target", "periods_per_year", "lag", "factors",
+        "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
         "stress")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
@@ -67,12 +68,13 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     market = _market(document)
     lines = [_line(document, asset, market) for asset in _assets(document, market)]
     strategic = _strategic(document, lines)
-    market = _desk_market(document, market, lines, basis)
+    whole, market = market, _desk_market(document, market, lines, basis)
     execution = _execution(document)
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
     a_year = _periods_per_year(document, market)
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
     policies = {name: read_policy(document, ("policies", name), strategic, shared) for name in names}
+    test_start = _test_start(document, market)
     portfolio = Portfolio(
         name=name,
         file=document.file,
@@ -91,7 +93,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         materiality=document.number("materiality_bps", at_least=0.0, at_most=MOST_MATERIALITY, default=MATERIALITY),
         periods_per_year=a_year,
         lag=document.whole("lag", at_least=0, default=1),
-        test_start=_test_start(document, market),
+        test_start=test_start,
         policies=policies,
         policy=_policy(document, "policy"),
         reference=_policy(document, "reference") or _usual_reference(policies),
@@ -100,7 +102,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         dividends=_dividends(document, market),
         flows=read_flows(document, market, execution),
         target_may_change=_target_may_change(document),
-        factors=factors_in(document, market, _test_start(document, market), a_year),
+        benchmark=read_benchmark(document, whole, names, test_start),
+        factors=factors_in(document, market, test_start, a_year),
         stress=read_stress(document, market),
     )
     if portfolio.nav < LEAST_NAV:
@@ -459,6 +462,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "policies": {name: policy_settings(policy) for name, policy in portfolio.policies.items()},
         **({} if portfolio.policy is None else {"policy": portfolio.policy}),
         **({"reference": portfolio.reference} if document.has("reference") else {}),
+        **({"benchmark": portfolio.benchmark.settings} if document.has("benchmark") else {}),
         **({"target": TARGETS[1]} if portfolio.target_may_change else {}),
         **({} if portfolio.factors is None else {"factors": factor_settings(document, portfolio.factors)}),
         "periods_per_year": portfolio.periods_per_year,

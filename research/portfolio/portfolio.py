@@ -14,6 +14,7 @@ from research.arrays import Array, Mask, frozen
 from research.market import Market
 from research.market.factors import FactorReturns
 from research.names import check_name, same_names
+from research.portfolio.benchmark import NamedBenchmark
 from research.portfolio.stress import Stress
 
 MATERIALITY = 1.0  # bp of NAV a year
@@ -72,6 +73,7 @@ class Portfolio:
     flows            : deposits and withdrawals in backtests, or None.
     materiality      : of the loss J: policies that differ by less are equally good to this desk, bp of NAV a year.
     target_may_change : may a recommendation hold another target than the strategic one?
+    benchmark        : what beta and the other relative figures are taken to; not J, which is to the strategic target.
     factors          : to which returns are attributed, or None.
     stress           : episodes and shocks that it is tested with.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
@@ -104,6 +106,7 @@ class Portfolio:
     flows: Flows | None = None
     materiality: float = MATERIALITY
     target_may_change: bool = False
+    benchmark: NamedBenchmark = field(default_factory=NamedBenchmark)
     factors: FactorReturns | None = None
     stress: Stress = field(default_factory=Stress)
 

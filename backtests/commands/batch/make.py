@@ -19,7 +19,8 @@ from backtests.commands.batch.file import Plan, plan_of
 from backtests.commands.batch.plan import Job
 from backtests.commands.batch.run import FAILURES, Outcome, failed, name_of, outcome, row_of, table_of
 from backtests.commands.batch.workers import on_cluster, run_all
-from backtests.pages.batch import FIGURES, STATUSES, batch_html, changes_lines
+from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
+from backtests.pages.batch import STATUSES, batch_html, changes_lines
 from backtests.runs.batch_changes import Changes, changes_between
 from backtests.runs.folder import MANIFEST, REPORTS, clear_killed, staged
 from backtests.wording import counted
@@ -191,7 +192,7 @@ def write_batch(
     before   : table of the previous batch, or None.
     """
     table = table_of(list(rows))
-    changes = None if before is None else changes_between(before, table, FIGURES)
+    changes = None if before is None else changes_between(before, table, HEADLINE_FIGURES)
     write_whole(folder / TABLE, table.to_parquet(index=False))
     write_whole(folder / INDEX, batch_html(name, notebook, table, changes))
     pages = {row.page: row.failure for row in rows if row.status == "failed"}

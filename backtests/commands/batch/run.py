@@ -19,7 +19,8 @@ from backtests.commands.batch.plan import Job, parameters
 from backtests.commands.notebook_run import ask_notebook, made_notebook
 from backtests.commands.report import ask_report, made_report
 from backtests.commands.terminal import of_files
-from backtests.pages.batch import FIGURES, POINTS
+from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
+from backtests.pages.batch import POINTS
 from backtests.runs.folder import NUMBERS, RESULTS, SUMMARY
 from backtests.runs.manifest import read_manifest
 from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell
@@ -43,8 +44,8 @@ class Outcome:
                 run, or "failed".
     policy    : that is recommended, or "".
     verdict   : in a sentence; of another notebook than the comparing one, its answer; of a failure, its reason.
-    growth, sharpe, max_drawdown, cost, loss : of the recommended policy, or of the reference where there is none, in
-                the units of tearsheet.json; NaN where there is none.
+    growth, sharpe, max_drawdown, tracking_error, cost : of the recommended policy, or of the reference where there is
+                none, in the units of tearsheet.json; NaN where there is none.
     intervals : by "growth_lower", "growth_upper" and so on, the bounds of these figures that the sheet has.
     warnings  : of the sheet, one a line.
     trades    : of the last day, in one line.
@@ -65,8 +66,8 @@ class Outcome:
     growth: float = math.nan
     sharpe: float = math.nan
     max_drawdown: float = math.nan
+    tracking_error: float = math.nan
     cost: float = math.nan
-    loss: float = math.nan
     intervals: Mapping[str, float] = field(default_factory=dict)
     warnings: str = ""
     trades: str = ""
@@ -80,7 +81,7 @@ class Outcome:
 
 def table_of(rows: list[Outcome]) -> pd.DataFrame:
     """A row a run, with the columns of `Outcome`, intervals flat, and without the pages of failures."""
-    bounds = {f"{figure}_{bound}": math.nan for figure in FIGURES for bound in BOUNDS}
+    bounds = {f"{figure}_{bound}": math.nan for figure in HEADLINE_FIGURES for bound in BOUNDS}
     flat = [asdict(row) for row in rows]
     for row in flat:
         row["drawdowns"] = list(row["drawdowns"])
@@ -91,7 +92,7 @@ def table_of(rows: list[Outcome]) -> pd.DataFrame:
 
 def row_of(row: Mapping[str, Any], status: str) -> Outcome:
     """A row of an earlier table, under another status."""
-    bounds = {f"{figure}_{bound}": float(row[f"{figure}_{bound}"]) for figure in FIGURES for bound in BOUNDS}
+    bounds = {f"{figure}_{bound}": float(row[f"{figure}_{bound}"]) for figure in HEADLINE_FIGURES for bound in BOUNDS}
     own = {name: row[name] for name in Outcome.__dataclass_fields__ if name not in ("failure", "intervals")}
     return Outcome(**{**own, "status": status, "drawdowns": tuple(row["drawdowns"]), "intervals": bounds})
 
@@ -170,10 +171,10 @@ def _facts(final: Path, notebook: Path) -> dict[str, Any]:
     return {
         "policy": policy or "",
         "verdict": sheet["recommendation"]["verdict"]["do"],
-        **{name: _number(figures[name]) for name in FIGURES},
+        **{name: _number(figures[name]) for name in HEADLINE_FIGURES},
         "intervals": {
             f"{name}_{bound}": _number(sheet["intervals"][name].get("policies", {}).get(shown, {}).get(bound))
-            for name in FIGURES
+            for name in HEADLINE_FIGURES
             for bound in BOUNDS
         },
         "warnings": "\n".join(sheet["warnings"]),

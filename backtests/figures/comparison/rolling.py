@@ -1,4 +1,4 @@
-"""Rolling one-year volatility, Sharpe ratio and tracking error, above one another on one axis."""
+"""Rolling one-year volatility, Sharpe ratio, tracking error and beta, above one another on one axis."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,18 +15,22 @@ from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import even, listed, number, percent
 
-HIGH = 100.0  # px: of a panel
+HIGH = 80.0  # px: of a panel
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What one panel shows. name, unit : its heading.  narrow : unit on a phone.  factor : of records to it."""
+    """What one panel shows.
+
+    name, unit : its heading.  narrow : unit on a phone.  factor : of records to it.  base : value of its dark line.
+    """
 
     name: str
     unit: str
     narrow: str
     factor: float
     digits: int
+    base: float = 0.0
 
     def text(self, value: float) -> str:
         """A value of records in words."""
@@ -39,6 +43,7 @@ MEASURES = {
     "tracking_error": Measure(
         "Tracking error", "% a year, to the strategic target; label: latest", "% a year, to the target", 100.0, 2
     ),
+    "beta": Measure("Beta", "to the benchmark, over the last year; label: latest", "to the benchmark", 1.0, 2, 1.0),
 }
 
 
@@ -56,8 +61,8 @@ def rolling_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineSty
     dates = one.rolling_dates
     return picture(
         "rolling",
-        "Rolling one-year volatility, Sharpe ratio and tracking error",
-        _caption(there, name, dates),
+        f"Rolling one-year {listed([_said(measure) for measure in there])}",
+        _caption(there, name, one),
         _alt(there, one),
         _table(risk, dates),
         lambda f: _draw(f, there, styles, dates),
@@ -74,8 +79,13 @@ def _table(risk: Mapping[str, PolicyRisk], dates: pd.DatetimeIndex) -> pd.DataFr
     return pd.concat(frames, ignore_index=True)
 
 
-def _caption(there: Mapping[str, Mapping[str, np.ndarray]], name: str, dates: pd.DatetimeIndex) -> str:
-    parts = []
+def _said(measure: str) -> str:
+    """The name of a measure within a sentence."""
+    return MEASURES[measure].name if measure == "sharpe" else MEASURES[measure].name.lower()
+
+
+def _caption(there: Mapping[str, Mapping[str, np.ndarray]], name: str, one: PolicyRisk) -> str:
+    parts, dates = [], one.rolling_dates
     for measure, found in there.items():
         if name in found:
             shown, values = MEASURES[measure], found[name]
@@ -83,10 +93,13 @@ def _caption(there: Mapping[str, Mapping[str, np.ndarray]], name: str, dates: pd
                 f"{shown.text(float(values[row]))} ({dates[row]:%Y-%m})"
                 for row in (int(values.argmin()), int(values.argmax()))
             )
-            parts.append(f"{shown.name.lower() if measure != 'sharpe' else shown.name} from {low} to {high}")
+            parts.append(f"{_said(measure)} from {low} to {high}")
     text = f"{name}, over each year: {listed(parts)}. " if parts else ""
     first = f"Each point describes the year before it; the first is {dates[0]:%Y-%m-%d}."
-    return f"{text}{first} Neighbouring points share their days, so a move that lasts a year may be that of one week."
+    to = f" Beta is to {one.benchmark}." if "beta" in there else ""
+    return (
+        f"{text}{first} Neighbouring points share their days, so a move that lasts a year may be that of one week.{to}"
+    )
 
 
 def _alt(there: Mapping[str, Mapping[str, np.ndarray]], one: PolicyRisk) -> str:
@@ -114,12 +127,13 @@ def _draw(
         shown = MEASURES[measure]
         scaled = {name: shown.factor * values for name, values in found.items()}
         ends = [float(end(values)) for values in scaled.values() for end in (np.min, np.max)]
+        away = [abs(end - shown.base) for end in ends]
         least = 10.0**-shown.digits  # the axis holds the least value that a label can show: rounding is no movement
-        up = Axis.over([*ends, 0.0, *([least] if max(map(abs, ends)) < least else [])])
+        up = Axis.over([*ends, shown.base, *([shown.base + least] if max(away) < least else [])])
         panel = Panel(canvas, f.left, TITLE + row * step, f.plot, HIGH, across, up)
         panel.title(shown.name, shown.unit if f.is_wide else shown.narrow)
         panel.y_grid(panel.y.ticks(4), even(panel.y.ticks(4)))
-        panel.y_line(0.0, "soft", 0.8, behind=True)
+        panel.y_line(shown.base, "soft", 0.8, behind=True)
         drawn = []
         for name, values in scaled.items():
             rows = thinned(values, kept)

@@ -124,7 +124,7 @@ def test_a_run_of_a_batch_is_the_report_of_its_own_command(reports: Path, made: 
     assert row["run"] == asked.final.name
     sheet = json.loads((asked.final / "tearsheet.json").read_text())
     assert row["verdict"] == sheet["recommendation"]["verdict"]["do"]
-    assert row["loss"] == sheet["figures"][row["policy"]]["loss"]
+    assert row["tracking_error"] == sheet["figures"][row["policy"]]["tracking_error"]
     assert row["trades"] == sheet["trades"]["headline"]
     assert row["warnings"].splitlines() == sheet["warnings"]
     page = (reports / "batch" / "index.html").read_text()

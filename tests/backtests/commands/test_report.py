@@ -128,8 +128,10 @@ def test_a_quick_look_steers_no_desk(reports: Path) -> None:
 
 def test_todays_trades_follow_the_recommendation_of_the_full_run(tmp_path: Path) -> None:
     file, reports = few(tmp_path, "never", "monthly", "tuned"), tmp_path / "reports"
-    assert rebalance("report", file, "-p", "reference=tuned", "--reports", reports).returncode == 0
+    given = ["-p", "reference=tuned", "-p", "benchmark=SPY"]  # neither decides what is recommended
+    assert rebalance("report", file, *given, "--reports", reports).returncode == 0
     run = run_in(reports)
+    assert json.loads((run / "tearsheet.json").read_text())["risk"]["tuned"]["benchmark"] == "SPY"
     assert json.loads((run / "manifest.json").read_text())["settings"]["reference"] == "tuned"
     assert "Difference in loss J to tuned" in (run / "summary.txt").read_text()
     done = rebalance("trades", file, "--reports", reports)
@@ -184,6 +186,7 @@ def test_one_policy_is_played_printed_and_kept(tmp_path: Path) -> None:
         (["report", str(FILE), "-p", "draws=many"], "draws"),
         (["report", str(FILE), "-p", "run=x"], "set by the command itself"),
         (["report", str(FILE), "-p", "reference=quaterly"], "policy 'quaterly' is not among the candidates"),
+        (["report", str(FILE), "-p", "benchmark=quaterly"], "benchmark: no benchmark"),
         (["backtest", str(FILE), "--policy", "quaterly"], "'quaterly'"),
     ],
 )

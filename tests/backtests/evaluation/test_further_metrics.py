@@ -75,7 +75,7 @@ def test_a_policys_own_figures_do_not_depend_on_what_it_is_measured_by() -> None
     played = backtest(market, Calendar(FixedWeights(TARGET), "month"), Costs.bps(3))
     one, other = (score(played, measured_by(market, w)) for w in (TARGET, (0.1, 0.1, 0.7)))
     assert {key for key in one.values if one[key] != other[key]} == OF_THE_TARGET
-    assert set(GROUPS["Against the target"]) < OF_THE_TARGET
+    assert set(GROUPS["Against the benchmark"]) < OF_THE_TARGET
 
 
 def test_money_that_comes_and_goes_changes_no_figure_of_a_path() -> None:

@@ -100,7 +100,7 @@ def test_a_short_test_has_reasons_instead_of_a_rolling_year(market) -> None:
     assert risk.rolling == {}
     assert not len(risk.rolling_dates)
     assert set(risk.tails) == {0.95}
-    assert set(risk.undefined) == {"volatility", "sharpe", "tracking_error", "0.99"}
+    assert set(risk.undefined) == {"volatility", "sharpe", "tracking_error", "beta", "0.99"}
     assert "a window of 252 returns needs as many: found 61" in risk.undefined["volatility"]
     assert "observations in the tail at level 0.99" in risk.undefined["0.99"]
 
@@ -119,6 +119,6 @@ def with_returns(market: Market, value: float) -> Market:
 def test_returns_that_do_not_vary_have_no_drawdown_and_no_ratio(market, value) -> None:
     risk = policy_risk(*play(with_returns(market, value), "2020-01-02"))
     assert (risk.drawdowns, risk.constant) == ([], True)
-    assert set(risk.undefined) == {"sharpe"}
+    assert set(risk.undefined) == {"sharpe", "beta"}
     assert f"are all {value:.3g}." in risk.undefined["sharpe"]
     assert risk.rolling["volatility"] == pytest.approx(np.zeros(len(risk.rolling_dates)), abs=1e-13)

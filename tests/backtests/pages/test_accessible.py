@@ -7,15 +7,15 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from browser import Elements
 from swept import swept
 
+from backtests.commands.batch.run import Outcome, table_of
 from backtests.commands.report import trades_of
 from backtests.comparison import compare
 from backtests.figures.svg import DARK, LIGHT
-from backtests.pages.batch import FIGURES, batch_html
+from backtests.pages.batch import batch_html
 from backtests.pages.sweep import sweep_html
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import Run
@@ -27,11 +27,15 @@ TAGS = re.compile(r"<[^>]+>")
 
 
 def batch() -> str:
-    row = {"portfolio": "sixty_forty", "parameters": "draws=100", "run": "one", "policy": "never", "seconds": 1.0}
-    said = {"verdict": "Use never.", "warnings": "One.\nTwo.", "trades": "No trade.", "page": "../one/tearsheet.html"}
-    figures = dict.fromkeys(FIGURES, 0.05)
-    rows = [row | said | figures | {"status": status, "failure": ""} for status in ("made", "failed")]
-    return batch_html("nightly", "compare_policies", pd.DataFrame(rows))
+    rows = [
+        Outcome(
+            portfolio="sixty_forty", parameters="draws=100", run="one", status=status, policy="never",
+            verdict="Use never.", growth=0.05, sharpe=0.5, max_drawdown=-0.2, tracking_error=0.01, cost=1.0,
+            warnings="One.\nTwo.", trades="No trade.", orders=0, drawdowns=(0.0, -0.2), page="../one/tearsheet.html",
+        )
+        for status in ("made", "failed")
+    ]  # fmt: skip
+    return batch_html("nightly", "compare_policies", table_of(rows))
 
 
 @pytest.fixture(scope="module")

@@ -99,6 +99,30 @@ def test_the_numbers_behind_the_rolling_year_are_the_backtests(comparison, folde
         assert own["tracking_error"].to_numpy() == pytest.approx(comparison.risk[name].rolling["tracking_error"])
 
 
+def test_the_rolling_beta_is_to_the_strategic_target(comparison, folder) -> None:
+    for name, own in csv(folder, "rolling").groupby("policy"):
+        assert own["beta"].to_numpy() == pytest.approx(comparison.risk[name].rolling["beta"], rel=1e-10)
+        assert numbers(folder)[name]["benchmark"] == "the strategic target"
+    assert "Beta is to the strategic target." in section(folder)
+
+
+def test_the_best_and_the_worst_periods_are_pandas(comparison, folder) -> None:
+    text = section(folder)
+    for name in comparison.risk:
+        net = pd.Series(comparison.backtests[name].net_returns, comparison.backtests[name].dates[1:])
+        written_ = numbers(folder)[name]["extremes"]
+        for length, rule in {"month": "M", "quarter": "Q", "year": "Y"}.items():
+            found = (1.0 + net).groupby(net.index.to_period(rule)).prod() - 1.0
+            assert written_[length]["best"]["value"] == pytest.approx(found.max(), rel=1e-9)
+            assert written_[length]["worst"]["value"] == pytest.approx(found.min(), rel=1e-9)
+            assert written_[length]["count"] == len(found)
+            assert (
+                f"{' '.join(percent(found.min(), signed=True).split())} {str(found.idxmin()).replace('Q', '-Q')}"
+                in text
+            )
+        assert written_["day"]["worst"]["period"] == f"{net.idxmin():%Y-%m-%d}"
+
+
 def test_the_bars_count_every_day_once(comparison, folder) -> None:
     data = csv(folder, "daily_returns")
     assert data["from"].to_numpy()[1:] == pytest.approx(data["to"].to_numpy()[:-1], abs=1e-12)
@@ -157,7 +181,8 @@ def cut(portfolio: Portfolio, start: str, end: str = "2022-12-29") -> Portfolio:
 def test_some_months_have_no_rolling_year_and_no_percentile_of_few_days(portfolio, tmp_path) -> None:
     found = written(compare(cut(portfolio, "2022-09-01"), only=["quarterly", "never"], draws=100), tmp_path)
     text = section(found)
-    assert "Rolling volatility, Sharpe ratio and tracking error need a year of 252 returns: the test has 83." in text
+    reason = "Rolling volatility, Sharpe ratio, tracking error and beta need a year of 252 returns: the test has 83."
+    assert reason in text
     assert "None at 99 %: 83 returns leave 0.83 observations in the tail" in text
     assert not (found / "figures" / "rolling.csv").exists()
     page = (found / "tearsheet.html").read_text(encoding="utf-8")
@@ -206,10 +231,11 @@ def test_returns_that_do_not_vary_have_no_distribution(comparison, monkeypatch) 
     parts = risk_parts(comparison)
     pictures = list(pictures_in(parts))
     assert [picture.name for picture in pictures] == ["months", "rolling"]
-    assert not any(isinstance(part, dict) for part in parts)
+    (table,) = (part for part in parts if isinstance(part, dict))  # of the best and worst periods, not of drawdowns
+    assert table["caption"].startswith("The best and the worst day")
     notes = " ".join(part.text for part in parts if isinstance(part, Words))
     assert "threshold and quarterly never fell below an earlier close: no drawdown." in notes
-    assert "Rolling Sharpe ratio of threshold not available: no ratio." in notes
+    assert "Rolling Sharpe ratio of threshold and quarterly not available: no ratio." in notes
     assert f"All daily returns of threshold are {percent(0.0, 4)}: there is no distribution to show." in notes
     drawn = "".join(picture.wide + picture.narrow + picture.caption for picture in pictures)
     assert not re.search(r"(?i)\bnan\b", drawn)

@@ -327,7 +327,7 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
 
 def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, folder, comparison) -> None:
     (folded,) = re.findall(r"<details>\s*<summary>Further.*?</details>", unlinked(page), flags=re.DOTALL)
-    assert "<summary>Further figures: shape and tails, against the target, spread over lines</summary>" in folded
+    assert "<summary>Further figures: shape and tails, against the benchmark, spread over lines</summary>" in folded
     groups = metric_groups(comparison.benchmark)
     shown = [metric for name in FOLDED for metric in groups[name]]
     rows = re.findall(r'<tr><th scope="row">(.*?) <small.*?</tr>', folded, flags=re.DOTALL)

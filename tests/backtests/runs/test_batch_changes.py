@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from backtests.commands.batch.run import Outcome, table_of
-from backtests.pages.batch import FIGURES, batch_html, changes_lines
+from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
+from backtests.pages.batch import batch_html, changes_lines
 from backtests.runs.batch_changes import Changes, Moved, changes_between
 
 
 def row(portfolio: str, policy: str = "tuned", parameters: str = "draws=200", **facts: object) -> Outcome:
-    bounds = {"growth_lower": 0.02, "growth_upper": 0.08, "loss_lower": 1.0}  # J without an upper bound
+    bounds = {"growth_lower": 0.02, "growth_upper": 0.08, "cost_lower": 1.0}  # without an upper bound
     plain = Outcome(
         portfolio, parameters, f"{portfolio}-1", "made", policy, "Use it.", 0.05, 0.4, -0.2, 1.0, 3.0, bounds
     )
@@ -16,7 +17,7 @@ def row(portfolio: str, policy: str = "tuned", parameters: str = "draws=200", **
 
 
 def between(before: list[Outcome], after: list[Outcome]) -> Changes:
-    return changes_between(table_of(before), table_of(after), FIGURES)
+    return changes_between(table_of(before), table_of(after), HEADLINE_FIGURES)
 
 
 def test_a_changed_recommendation_is_named_with_both() -> None:
@@ -38,12 +39,12 @@ def test_a_changed_recommendation_is_named_with_both() -> None:
 def test_a_figure_has_moved_where_it_left_its_own_interval() -> None:
     before = [row("a"), row("b"), row("c"), row("d")]
     after = [
-        row("a", growth=0.081), row("b", growth=0.079, sharpe=9.0, loss=99.0), row("c", loss=0.9),
+        row("a", growth=0.081), row("b", growth=0.079, sharpe=9.0, cost=99.0), row("c", cost=0.9),
         row("d", policy="never", growth=0.2),
     ]  # fmt: skip
     found = between(before, after)  # of d another policy is shown, whose figures are other ones
     assert found.moved == {
-        ("a", "draws=200"): [Moved("growth", 0.05, 0.081)], ("c", "draws=200"): [Moved("loss", 3.0, 0.9)],
+        ("a", "draws=200"): [Moved("growth", 0.05, 0.081)], ("c", "draws=200"): [Moved("cost", 3.0, 0.9)],
     }  # fmt: skip
     assert "Outside its earlier interval: a draws=200: CAGR 5.00 → 8.10" in changes_lines(found)
 
@@ -67,7 +68,7 @@ def test_failures_and_other_notebooks_are_compared_with_nothing() -> None:
 
 def test_the_page_marks_what_changed() -> None:
     table = table_of([row("a", growth=0.5), row("b", policy="never"), row("c")])
-    changes = changes_between(table_of([row("a"), row("b")]), table, FIGURES)
+    changes = changes_between(table_of([row("a"), row("b")]), table, HEADLINE_FIGURES)
     page = batch_html("nightly", "compare_policies", table, changes)
     assert "<b>was 5.00</b>" in page
     assert "never<b>was tuned</b>" in page

@@ -1,0 +1,82 @@
+"""What beta and the other relative figures of a comparison are taken to: the benchmark that its file names.
+
+It is not `evaluation.benchmark.Benchmark`, which holds the strategic target, the ranges and g, by which J, tracking
+error and limits are measured. Nothing but the metrics of `RELATIVE` and rolling beta depends on the comparator.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from backtests.engine.result import Backtest
+from research.arrays import Array
+from research.errors import DataError
+from research.portfolio.benchmark import NamedBenchmark
+from research.risk.series import one_series
+
+RELATIVE = ("beta", "alpha", "information_ratio", "up_capture", "down_capture")  # metrics
+STRATEGIC, NONE = "the strategic target", "none"
+
+
+@dataclass(frozen=True, eq=False)
+class Comparator:
+    """A return series beside the test's, or that there is none.
+
+    name    : in words, as "the policy quarterly" or "SPY"; "none" where there is none.
+    returns : (D,) on the days of the test, fraction; None where there is none.
+    """
+
+    name: str
+    returns: Array | None
+
+    def needed(self) -> Array:
+        """(D,) its returns. Raises DataError where the portfolio has no benchmark."""
+        if self.returns is None:
+            raise DataError("the portfolio file says `benchmark: none`.")
+        return self.returns
+
+
+def dated_comparator(returns: pd.Series, played: Backtest) -> Comparator:
+    """A series of one's own as the benchmark of a backtest.
+
+    returns : simple returns, fraction, one on each day of the test; others may stand before and after.
+    played  : the backtest.
+    Raises  : DataError for a day of the test without a return, for one that is no session of it, and for a return that
+              is not a number; it names the day.
+    """
+    name, days = str(returns.name or "a series"), played.dates[1:]
+    if not isinstance(returns.index, pd.DatetimeIndex) or not returns.index.is_monotonic_increasing:
+        raise DataError(f"the benchmark {name} needs dates in increasing order as its index: sort it by date.")
+    inside = returns[(returns.index >= days[0]) & (returns.index <= days[-1])]
+    known = pd.DatetimeIndex(inside.index)
+    lacking, strange = days.difference(known), known.difference(days)
+    if len(lacking):
+        raise DataError(
+            f"the benchmark {name} has no return on {len(lacking):,} of {len(days):,} days of the test, the first "
+            f"{lacking[0]:%Y-%m-%d}. Give one on each; nothing is filled in."
+        )
+    if len(strange) or not known.is_unique:
+        day = strange[0] if len(strange) else known[known.duplicated()][0]
+        raise DataError(
+            f"the benchmark {name} is on another calendar: {day:%Y-%m-%d} is no session of the test, or stands twice. "
+            "Leave out such days, and compound their returns into the next session's."
+        )
+    return Comparator(name, one_series(inside.to_numpy(), f"the benchmark {name}", at_least=2))
+
+
+def comparator_of(named: NamedBenchmark, first: int, play: Callable[[str], Backtest]) -> Comparator | None:
+    """The benchmark of a portfolio file on the days of its test; None for the strategic target.
+
+    named : by the file.
+    first : market row of the last close before the test.
+    play  : gives the backtest of a policy by its name.
+    """
+    if named.kind == "strategic":
+        return None
+    if named.kind == "none":
+        return Comparator(NONE, None)
+    if named.kind == "policy":
+        return Comparator(f"the policy {named.name}", play(named.name).net_returns)
+    assert named.returns is not None
+    return Comparator(named.name, named.returns[first + 1 :])

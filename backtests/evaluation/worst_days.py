@@ -1,0 +1,49 @@
+"""The worst days of one policy, and what every policy did on them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.result import Backtest
+
+MOST = 10  # days
+
+
+@dataclass(frozen=True)
+class OnDay:
+    """What one policy did on one day.
+
+    value    : its return, net of costs, fraction.
+    turnover : one-way, of what was booked that day; 0.0 where nothing was.
+    next     : one-way, of what was booked at the next close; None after the last.
+    """
+
+    value: float
+    turnover: float
+    next: float | None
+
+
+def worst_days(
+    backtests: Mapping[str, Backtest], reference: str, most: int = MOST
+) -> dict[pd.Timestamp, dict[str, OnDay]]:
+    """By day, the days of the lowest net returns of the reference first: by policy, what it did.
+
+    backtests : by name, on the same days.
+    reference : whose worst days they are.
+    most      : number of days; fewer where the test has fewer. Days of gain are left out.
+    """
+    returns, dates = backtests[reference].net_returns, backtests[reference].dates[1:]
+    order = np.argsort(returns, kind="stable")[:most]
+    return {
+        dates[row]: {name: _on(played, row) for name, played in backtests.items()}
+        for row in order.tolist()
+        if returns[row] < 0.0
+    }
+
+
+def _on(played: Backtest, row: int) -> OnDay:
+    turnover = played.turnover
+    after = float(turnover[row + 1]) if row + 1 < len(turnover) else None
+    return OnDay(float(played.net_returns[row]), float(turnover[row]), after)
