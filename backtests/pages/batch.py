@@ -19,7 +19,7 @@ from backtests.runs.batch_changes import Changes, Key
 from backtests.wording import counted
 
 STATUSES = ("made", "found", "unchanged", "failed")
-POINTS = 14  # of a picture
+POINTS = 12  # of a picture
 STEP, HEIGHT = 4, 14  # px between two points, and from no drawdown to the deepest of all runs
 SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
 NAMED = 10  # runs with a change of one kind above the table, which marks all
