@@ -32,6 +32,7 @@ from research.rules.protocol import compiled_rule
 
 PATHS = 10_000
 WORKERS = 2
+OTHERS = 4  # of the futures of the recommended law, one in so many is played under each other law
 ESTIMATING, DAILY = 200, 50  # paths of a policy that estimates on each path, and of one that decides in Python
 MOST_PATHS = 1_000_000
 LIMITS = (0.10, 0.20)  # drawdowns whose breach is counted
@@ -172,7 +173,7 @@ def from_today(
     where it decides in Python.
     portfolio : its holdings are those of the last close.
     policies  : ready to decide, by name; the first is shown.
-    paths     : number of futures of each law.
+    paths     : number of futures of the first law; of each other law a quarter of it.
     seed      : of the random numbers; policies are played on the same futures.
     laws      : by name, the recommended one first; by default the three of `future_laws`.
     workers   : threads that play; the figures do not depend on them.
@@ -234,17 +235,18 @@ def _quick(
 ) -> dict[tuple[str, str], PolicyFuture]:
     """Policies whose bands all futures share, under each law: a block of futures after another, by threads."""
 
-    def play(task: tuple[FutureLaw, int]) -> dict[str, "_Gathered"]:
-        law, block = task
-        growths = law.growths(block, opening.days, seed)[: paths - block * BLOCK]
+    def play(task: tuple[FutureLaw, int, int]) -> dict[str, "_Gathered"]:
+        law, block, count = task
+        growths = law.growths(block, opening.days, seed)[: count - block * BLOCK]
         strategic = _strategic(opening, growths)
         played = play_futures(opening, policies, growths)
         return {policy: _Gathered.of(opening, one, strategic) for policy, one in played.items()}
 
-    blocks, found = math.ceil(paths / BLOCK), {}
+    found, recommended = {}, next(iter(laws))
     with ThreadPoolExecutor(workers) as pool:
         for name, law in laws.items() if policies else ():
-            parts = list(pool.map(play, [(law, block) for block in range(blocks)]))
+            count = paths if name == recommended else max(paths // OTHERS, 2)
+            parts = list(pool.map(play, [(law, block, count) for block in range(math.ceil(count / BLOCK))]))
             for policy in policies:
                 found[name, policy] = _future(opening, name, policy, [part[policy] for part in parts])
     return found

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from backtests.engine.future_paths import Opening, play_futures
-from backtests.evaluation.from_today import DAILY, ESTIMATING, FIGURES, LEVELS, FromToday, from_today
+from backtests.evaluation.from_today import DAILY, ESTIMATING, FIGURES, LEVELS, OTHERS, FromToday, from_today
 from research.accounting import Hold
 from research.allocation import FixedWeights
 from research.arrays import Array
@@ -151,7 +151,7 @@ def test_policies_that_take_long_are_played_on_fewer_futures_of_the_first_law(po
     assert table["stationary bootstrap"].to_dict() == {
         "own": DAILY, "never": 600, "region": 600, "in parts": ESTIMATING,
     }  # fmt: skip
-    assert table["two regimes"].to_dict() == {"never": 600, "region": 600}
+    assert table["two regimes"].to_dict() == {"never": 600 // OTHERS, "region": 600 // OTHERS}
     assert found.shown.policy == "never"
     own = found.futures["stationary bootstrap", "own"].figures
     few = from_today(portfolio, {"never": policies["never"]}, paths=DAILY).futures["stationary bootstrap", "never"]
