@@ -41,7 +41,16 @@ def plain(text: str) -> str:
     >>> print(plain("hrp_threshold | *x* <b> [0.1, 0.2]"))
     hrp_threshold \\| \\*x\\* \\<b> [0.1, 0.2]
     """
-    return OPENING.sub(r"\1\\\2", SPECIAL.sub(r"\\\g<0>", " ".join(text.split())))
+    return OPENING.sub(r"\1\\\2", cell(text))
+
+
+def cell(text: str) -> str:
+    """The same within a line, such as a cell of a table, where no list or heading can begin.
+
+    >>> print(cell("7.73 | *"))
+    7.73 \\| \\*
+    """
+    return SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def bullets(items: Iterable[str]) -> str:
@@ -57,7 +66,7 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[in
     words : numbers of the columns set left; the others are set right.
     """
     marks = ["---" if k in words else "--:" for k in range(len(heads))]
-    lines = [[plain(head) for head in heads], marks, *([plain(cell) for cell in row] for row in rows)]
+    lines = [list(map(cell, heads)), marks, *(list(map(cell, row)) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
