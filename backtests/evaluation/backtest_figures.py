@@ -158,8 +158,8 @@ def backtest_title(backtest: Backtest) -> str:
     """Which policy was backtested, on which days, at what lag."""
     dates = backtest.dates
     return (
-        f"{backtest.name}: {long_name(backtest.policy)}; {len(backtest.market.assets)} assets, {dates[1]:%Y-%m-%d} "
-        f"to {dates[-1]:%Y-%m-%d}, {len(dates) - 1:,} days, lag {counted(backtest.lag, 'session')}"
+        f"{backtest.name}: {long_name(backtest.policy)}; {counted(len(backtest.market.assets), 'asset')}, "
+        f"{dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, {len(dates) - 1:,} days, lag {counted(backtest.lag, 'session')}"
     )
 
 

@@ -45,6 +45,7 @@ GROUPS = (
     Column("risk_share", "share of volatility", "%", 100.0, 1),
     Column("active_share", "share of tracking error", "%", 100.0, 1),
 )
+UNDEFINED = {"active": "contributions to tracking error"}  # what the warnings call it
 
 
 def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -> None:
@@ -195,7 +196,11 @@ def risk_warnings(risk: HoldingsRisk) -> list[str]:
     """What a reader must judge: notes of the data in the sample, of the policies, and figures that are not defined."""
     market = risk.portfolio.market
     found = list(warnings_in(market.notes, *risk.sample))
-    return [*map(str, found), *risk.notes, *(f"No {name}: {why}" for name, why in risk.undefined.items())]
+    return [
+        *map(str, found),
+        *risk.notes,
+        *(f"No {UNDEFINED.get(name, name)}: {why}" for name, why in risk.undefined.items()),
+    ]
 
 
 # -- blocks ----------------------------------------------------------------------------------------------------------

@@ -61,10 +61,10 @@ class FactorReturns:
         for one, other, whose in ((wanted, given, "the test"), (given, wanted, "the factors")):
             only = np.setdiff1d(one, other)
             if len(only):
-                lacks = "the factors" if whose == "the test" else "the test"
+                lacks = "the factors do" if whose == "the test" else "the test does"
                 raise DataError(
                     f"factors of another calendar ({self.source}): {self.names[0]} and the others on {only[0]}, a day "
-                    f"of {whose} that {lacks} does not have, the first of {len(only):,}. Give returns of the days of "
+                    f"of {whose} that {lacks} not have, the first of {len(only):,}. Give returns of the days of "
                     "the market, each from its session before."
                 )
         values = self.values[own]

@@ -103,7 +103,7 @@ def _from_file(document: Document, market: Market, file: str, test_start: pd.Tim
         returns = _returns(table, column, market, _opening(market, test_start))
     except DataError as error:
         message, _, fix = str(error).rpartition("; ")
-        document.refuse(path, message, file, fix)
+        document.refuse(path, message, file, fix[:1].upper() + fix[1:])
     digest = sha256_of(where)
     if isinstance(document.value(*path), dict) and document.has(*path, "sha256"):
         stated = document.text(*path, "sha256")

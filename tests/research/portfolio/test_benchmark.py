@@ -82,8 +82,8 @@ def test_the_settings_make_the_same_benchmark_and_know_another_file(desk, tmp_pa
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda f: f[OPENING + 1 :], r"begins on 2015-01-02, after 2014-12-31, the close before the test.*give levels"),
-        (lambda f: f[:-1], r"ends on 2022-12-28, before 2022-12-29, the last close of the test.*complete it"),
+        (lambda f: f[OPENING + 1 :], r"begins on 2015-01-02, after 2014-12-31, the close before the test.*Give levels"),
+        (lambda f: f[:-1], r"ends on 2022-12-28, before 2022-12-29, the last close of the test.*Complete it"),
         (
             lambda f: f.drop(f.index[[3000, 3001]]),
             r"lacks 2 days that are sessions of market 'multi_asset_daily', the first 2019-06-26",
@@ -91,13 +91,13 @@ def test_the_settings_make_the_same_benchmark_and_know_another_file(desk, tmp_pa
         (lambda f: f.drop(f.index[3000]), r"lacks 1 day that is a session of market"),
         (
             lambda f: pd.concat([f, f[-1:].set_axis(pd.DatetimeIndex(["2018-12-05"]))]).sort_index(),
-            r"another calendar: it has 1 day .*the first 2018-12-05.*leave out the days",
+            r"another calendar: it has 1 day .*the first 2018-12-05.*Leave out the days",
         ),
         (
             lambda f: f.assign(World=f["World"].where(f.index != DAYS[3000])),
             r"has no level for World on 2019-06-26 \(world\.csv, line 3002\)",
         ),
-        (lambda f: f.pct_change().fillna(0.0), r"has the level .*give levels above zero, such as closes: they are not"),
+        (lambda f: f.pct_change().fillna(0.0), r"has the level .*Give levels above zero, such as closes: they are not"),
     ],
     ids=["late", "short", "gaps", "gap", "another calendar", "empty cell", "returns"],
 )
