@@ -233,7 +233,7 @@ def slow_losses(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) 
 def why_not_limited(played: Backtest) -> str:
     """Why the loss of a policy is known from below only, as the rest of a sentence; "" where it is known from above."""
     if not traits(played.policy).limits_drift:
-        return "nothing ends its drift within a week"
+        return "a holding may drift for longer than a week before it trades"
     if len(played.booked) < LEAST_EPISODES:
         return f"it was at its limit fewer than {LEAST_EPISODES} times"
     return ""

@@ -77,6 +77,8 @@ def verdict_of(
     does = f"{rule_words(rule, portfolio)}{_widths(backtests[name])}"
     if made.target:  # J against another target than the reference's says nothing of the two
         return Verdict(f"Use {name}: {does}.", made.target, "", _others(made, scores))
+    if not any(len(each.booked) for each in backtests.values()):
+        return Verdict(f"This test says nothing about the policies: none of them traded. By default {name}: {does}.")
     if name == reference:
         return Verdict(f"Keep {name}: {does}.", _no_better(made, scores), "", _others(made, scores), holds)
     return Verdict(
@@ -164,8 +166,6 @@ def _given_up(portfolio: Portfolio, name: str, evidence: Evidence) -> str:
 
 def _sure(evidence: Evidence, name: str, backtests: Mapping[str, Backtest]) -> str:
     """How sure the difference in J is, and how long a test would settle it."""
-    if not any(len(each.booked) for each in backtests.values()):
-        return "No policy traded in this test: it says nothing about them."
     difference, reference = evidence.differences(LOSS)[name], evidence.reference
     less, more, level = -difference.upper, -difference.lower, percent(difference.level, 0)
     why = " and ".join(

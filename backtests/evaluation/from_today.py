@@ -35,6 +35,7 @@ WORKERS = 2
 OTHERS = 4  # of the futures of the recommended law, one in so many is played under each other law
 ESTIMATING, DAILY = 200, 50  # paths of a policy that estimates on each path, and of one that decides in Python
 MOST_PATHS = 1_000_000
+BEYOND = 5  # futures beyond a quantile that say where it is
 LIMITS = (0.10, 0.20)  # drawdowns whose breach is counted
 LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)  # of the fan: bands of 90, 80 and 50 % round the median
 REASON = (
@@ -360,8 +361,11 @@ def mean(values: Array) -> Simulated:
 def quantile(ordered: Array, level: float) -> Simulated:
     """A quantile of futures (P,), sorted, interpolated linearly; its error is half the distance of those at one error.
 
+    Both are NaN where fewer than `BEYOND` futures lie beyond the quantile.
     Source : Maritz and Jarrett (1978) and others: the number of futures below a quantile is binomial.
     """
+    if min(level, 1.0 - level) * len(ordered) < BEYOND:
+        return Simulated(math.nan, math.nan)
     error = math.sqrt(level * (1.0 - level) / len(ordered))
     low, middle, high = _at(ordered[None], np.clip([level - error, level, level + error], 0.0, 1.0))[0]
     return Simulated(float(middle), float(high - low) / 2.0)

@@ -68,8 +68,8 @@ def make_batch(
     retrain    : train learned policies anew, and make again what is there.
     if_changed : leave alone what has the data, settings and code of the previous batch, unread; where that is all,
                  write nothing.
-    Raises     : ConfigError, before any run, for what is wrong with the parameters, the name or the number of workers;
-                 and as `on_cluster` does.
+    Raises     : ConfigError, before any run, for what is wrong with the parameters, the name or the number of workers,
+                 and where no run can start; and as `on_cluster` does.
     """
     if retrain and if_changed:
         raise ConfigError("--retrain and --if-changed exclude each other: give one of them.")
@@ -80,6 +80,9 @@ def make_batch(
         raise ConfigError(f"{final} is there, and is no batch: give another --name.")
     before = _previous(final)
     names, done = named_runs(plan)
+    if not names:
+        reasons = "\n".join(dict.fromkeys(row.verdict for row in done.values()))
+        raise ConfigError(f"no run of the batch can start, so nothing was written:\n{reasons}")
     if if_changed and before is not None:
         done |= _unchanged(names, before, home)
         if len(done) == len(before) == len(plan.jobs) and all(row.status == "unchanged" for row in done.values()):

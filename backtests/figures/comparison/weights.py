@@ -127,7 +127,8 @@ def _caption(lines: list[Line], played: Backtest) -> str:
     row = int(np.nanargmax(np.abs(widest.before - widest.target)))
     side = "over" if widest.before[row] > widest.target[row] else "under"
     deviation = (
-        f"Largest deviation: {widest.name}, {number(max(gaps))} pp {side} target on {played.dates[row]:%Y-%m-%d}."
+        f"Largest deviation before trading: {widest.name}, {number(max(gaps))} points {side} target on "
+        f"{played.dates[row]:%Y-%m-%d}."
     )
     most = max(lines, key=lambda line: len(line.bought) + len(line.sold))
     trades = len(most.bought) + len(most.sold)

@@ -195,7 +195,7 @@ def test_the_verdict_says_what_to_do_what_it_saves_how_sure_and_what_else_would_
     assert "which the test cannot tell from chance" in said.saves
     assert f"at least {-difference.upper:.2f} bp" in said.sure
     assert f"p {difference.p_holm:.3f}" in said.sure
-    assert "of quarterly, nothing ends its drift within a week" in said.sure
+    assert "of quarterly, a holding may drift for longer than a week before it trades" in said.sure
     assert "quarterly" in said.others
     assert more.answer().startswith(f"**{said.do}** {said.saves}")
 

@@ -268,7 +268,7 @@ def test_the_numbers_behind_weights_are_those_of_the_backtest(played) -> None:
     traded = first[first["traded"] != ""]
     assert traded["traded"].tolist() == ["sell"]
     assert traded["weight_before_trade"].iloc[0] == pytest.approx(2.0 / 3.0)
-    assert f"Largest deviation: {played.market.assets[0]}, 16.67 pp over target" in drawn.caption
+    assert f"Largest deviation before trading: {played.market.assets[0]}, 16.67 points over target" in drawn.caption
     assert f"{played.market.assets[0]} left its permitted range" in drawn.caption
 
 
