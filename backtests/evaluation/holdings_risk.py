@@ -55,7 +55,7 @@ class HoldingsRisk:
     """Today's holdings, n lines, and their risk.
 
     portfolio     : the holdings.
-    window        : returns of the covariance, the last ones.
+    window        : returns of the covariance, the last ones: a year, or all that all lines have.
     covariance    : (n, n) a year.
     sample        : first and last date of the returns of losses.
     losses        : by horizon, method and level.
@@ -154,11 +154,12 @@ def holdings_risk(
                 held.
     paths     : futures of each law.
     notes     : what a reader must know of the policies.
-    Raises    : DataError for less than a year of returns of all lines, and for a line that has left; ConfigError as
+    Raises    : DataError for fewer than 252 returns of all lines, and for a line that has left; ConfigError as
                 `from_today` does.
     """
-    market, window = portfolio.market, max(round(portfolio.periods_per_year), 2)
+    market = portfolio.market
     dates, returns = sample(market)
+    window = min(max(round(portfolio.periods_per_year), 2), len(returns))
     past, w, target = market.past(len(market.dates) - 1), portfolio.weights, portfolio.target
     covariance = covariance_of(past, window, portfolio.periods_per_year)
     undefined: dict[str, str] = {}
