@@ -35,7 +35,15 @@ from research.market import Market
 from research.portfolio import Portfolio
 from research.risk.correlation_breakdown import StressedRisk, stressed_risk
 from research.risk.shocked_market import market_after
-from research.risk.shocks import WINDOW_YEARS, Moved, ShockEffect, propagated, recent_covariance, shock_effect
+from research.risk.shocks import (
+    WINDOW_YEARS,
+    Moved,
+    ShockEffect,
+    covariance_of_held,
+    propagated,
+    recent_covariance,
+    shock_effect,
+)
 from research.rules.protocol import FAMILIES, compiled_rule, held_by, short_name, traits
 
 MONTH = 21  # sessions after a shock, prices unchanged, on which trades are counted
@@ -339,8 +347,8 @@ def breakdown(portfolio: Portfolio, played: Backtest, window: int) -> Sequence[S
     portfolio : of the policy.
     played    : its backtest.
     window    : returns of the covariance.
-    Raises    : DataError for a portfolio without risk, or without a covariance.
+    Raises    : DataError for a portfolio without risk, and for a line that is held and has too few returns.
     """
     past = portfolio.market.past(len(portfolio.market.dates) - 1)
-    covariance, _ = recent_covariance(past, window)
-    return stressed_risk(played.weights.to_numpy()[-1], covariance, portfolio.periods_per_year)
+    weights = played.weights.to_numpy()[-1]
+    return stressed_risk(weights, covariance_of_held(weights, past, window), portfolio.periods_per_year)
