@@ -101,8 +101,9 @@ class ShockEffect:
     lines     : (n,) gain or loss of each line, fraction of NAV before the shock.
     total     : of the portfolio, fraction of NAV; cash does not move.
     weights   : (n,) after the shock, without trading, fraction of NAV; NaN where the shock takes all NAV or more.
-    explained : share of the portfolio's variance that the shocked lines explain, 0 to 1; NaN without variance. Where it
-                is small, the loss by the other lines is little more than a guess.
+    explained : share of the portfolio's variance that the shocked lines explain, 0 to 1; NaN without variance, and
+                where a line is held whose own is not known. Where it is small, the loss by the other lines is little
+                more than a guess.
     """
 
     moved: Moved
@@ -223,12 +224,13 @@ def shock_effect(weights: Array, moved: Moved) -> ShockEffect:
     lines = weights * moved.returns
     total = float(lines.sum())
     left = 1.0 + total if total > -1.0 else float("nan")
+    whole = not (moved.unknown & (np.abs(weights) > COUNTED)).any()
     return ShockEffect(
         moved,
         lines,
         total,
         weights * (1.0 + moved.returns) / left,
-        _explained(weights, moved.covariance, moved.stated),
+        _explained(weights, moved.covariance, moved.stated) if whole else float("nan"),
     )
 
 

@@ -96,6 +96,8 @@ def test_a_line_with_a_short_history_stays_and_is_named() -> None:
     moved = propagated(Shock("SPY", {"SPY": -0.2}), ASSETS, CLASSES, covariance, known)
     assert moved.returns.tolist() == pytest.approx([-0.2, -0.1, 0.0])
     assert moved.unknown.tolist() == [False, False, True]
+    assert shock_effect(np.array([0.5, 0.5, 0.0]), moved).explained == pytest.approx(0.75)
+    assert np.isnan(shock_effect(np.array([0.3, 0.3, 0.4]), moved).explained), "the variance of the third is not known"
 
 
 def test_no_line_loses_more_than_it_is_worth() -> None:
