@@ -27,6 +27,7 @@ from backtests.comparison.stress_episodes import REFUSALS, EpisodeResult, episod
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, losses
+from backtests.evaluation.contributions import cash_name
 from backtests.wording import listed
 from research.accounting import Costs, Policy
 from research.accounting.view import View
@@ -48,7 +49,6 @@ from research.rules.protocol import FAMILIES, compiled_rule, held_by, short_name
 
 MONTH = 21  # sessions after a shock, prices unchanged, on which trades are counted
 COSTS_TIMES, VOLUME_OVER = 5.0, 5.0  # of the shock to liquidity
-CASH = "cash"
 P = TypeVar("P", bound=Policy)
 
 
@@ -279,7 +279,7 @@ def _after_shock(
     one_way = np.maximum(np.maximum(trades, 0.0).sum(axis=1), np.maximum(-trades, 0.0).sum(axis=1))
     return AfterShock(
         effect,
-        [*market.assets, CASH][widest],
+        [*market.assets, cash_name(market.assets)][widest],
         float(gaps[widest]),
         None if first is None else first - shocked,
         reason,

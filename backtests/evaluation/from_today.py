@@ -112,7 +112,7 @@ class FromToday:
     dates    : (D + 1,) today and the rows to come.
     month    : the row of `dates` that is the last within 30 days, or the first to come.
     sample   : first and last date of the returns that the laws are fitted to.
-    drift    : mean log return a year of the strategic target in that sample: all laws keep it.
+    drift    : mean log return a year of the strategic target in that sample: in the long run all laws keep it.
     seed     : of the random numbers.
     left_out : what the file has and the futures have not, by name.
     checks   : by policy that estimates: it goes on with its estimates of the last close, and what that changes.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.contributions import cash_name
 from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.held_episodes import HeldEpisode, held_episodes
@@ -31,7 +32,6 @@ from research.rules.protocol import compiled_rule, held_by, traits
 LEVELS = (0.95, 0.99)
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
 PATHS = 1_500  # futures of each law: a standard error of 0.6 points of a probability of 5 %
-CASH = "cash"
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,8 @@ class HoldingsRisk:
         columns = {"weight": held, "target": target, "gap": held - target}
         columns |= {"risk_share": _shares(self.contributions, held), "active_share": _shares(self.active, held)}
         made = pd.DataFrame({name: summed_by(values, groups) for name, values in columns.items()})
-        cash = CASH if CASH not in made.index else "cash account"
         rest = np.round(1.0 - np.array([held.sum(), target.sum()]), 12) + 0.0
-        made.loc[cash] = [rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0]
+        made.loc[cash_name(groups)] = [rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0]
         return made.rename_axis("group").reset_index()
 
     def drift(self) -> pd.DataFrame:
