@@ -118,8 +118,9 @@ def _table(rows: list[dict[str, float]]) -> pd.DataFrame:
 
 
 def _left(row: Mapping[str, float]) -> float:
-    """The share of the gain that is left: nothing where the trades cannot be booked."""
-    return 0.0 if isnan(row["gain"]) else row["gain"] / row["gain_without_impact"]
+    """The share of the gain that is left: nothing where the trades cannot be booked, or there is none to lose."""
+    gain, without = row["gain"], row["gain_without_impact"]
+    return gain / without if without > 0.0 and not isnan(gain) else 0.0
 
 
 def _never_half(replay: _Replay, before: Mapping[str, float], last: Mapping[str, float], more: bool) -> str:
@@ -127,6 +128,11 @@ def _never_half(replay: _Replay, before: Mapping[str, float], last: Mapping[str,
     policy, against = replay.pair
     first, end = (f"{row['nav']:,.0f} {replay.portfolio.basis}" for row in (before, last))
     gain = f"half of the gain of {policy} over {against}"
+    if not more and not last["gain_without_impact"] > 0.0:
+        own = f"{replay.portfolio.nav:,.0f} {replay.portfolio.basis}"
+        return (
+            f"impact takes more than {gain} at {own}, and of much less wealth its costs leave no gain even without it."
+        )
     if not more:
         return f"impact takes more than {gain} at {end} already."
     if isnan(last["gain"]):

@@ -12,6 +12,7 @@ from backtests.comparison.candidates import backtest_candidate
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, losses
 from research.accounting import Costs
+from research.accounting.costs import BPS
 from research.errors import ConfigError, DataError, PolicyError
 from research.portfolio import Portfolio
 from research.risk import growth
@@ -22,7 +23,6 @@ LEVELS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0)  # bp of notional a side
 FEWER = (0.0, 5.0, 20.0, 50.0)  # of a policy that decides day by day in Python: a replay takes 100 times as long
 NEAR = 1e-4  # bp of notional a side: how near the root is found
 EQUAL = 1e-3  # bp a year: what J may differ by at a break-even; where it differs by more, it jumps there
-BPS = 1e-4
 OWN = FAMILIES[-1]  # the family of a class of the user's own
 
 Replay = Callable[[str, float], Backtest]  # a policy by its name, at a level of costs

@@ -1,6 +1,7 @@
 """The line that grew most in the test: whoever chose it may have known that it would."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.wording import number
@@ -35,5 +36,5 @@ def hindsight_warning(portfolio: Portfolio) -> list[str]:
 def _grown(portfolio: Portfolio) -> tuple[NDArray[np.intp], Array]:
     """The numbers of the lines with a target, and the logarithm of the growth of each in the test."""
     held = np.flatnonzero(portfolio.target > 0.0)
-    first = portfolio.market.row(portfolio.test_start)
-    return held, np.log1p(portfolio.market.returns[first:, held]).sum(axis=0)
+    before = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
+    return held, np.log1p(portfolio.market.returns[before + 1 :, held]).sum(axis=0)

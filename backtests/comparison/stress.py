@@ -27,6 +27,7 @@ from backtests.comparison.stress_episodes import REFUSALS, EpisodeResult, episod
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, losses
+from backtests.evaluation.contributions import cash_name
 from backtests.wording import listed
 from research.accounting import Costs, Policy
 from research.accounting.view import View
@@ -35,12 +36,19 @@ from research.market import Market
 from research.portfolio import Portfolio
 from research.risk.correlation_breakdown import StressedRisk, stressed_risk
 from research.risk.shocked_market import market_after
-from research.risk.shocks import WINDOW_YEARS, Moved, ShockEffect, propagated, recent_covariance, shock_effect
+from research.risk.shocks import (
+    WINDOW_YEARS,
+    Moved,
+    ShockEffect,
+    covariance_of_held,
+    propagated,
+    recent_covariance,
+    shock_effect,
+)
 from research.rules.protocol import FAMILIES, compiled_rule, held_by, short_name, traits
 
 MONTH = 21  # sessions after a shock, prices unchanged, on which trades are counted
 COSTS_TIMES, VOLUME_OVER = 5.0, 5.0  # of the shock to liquidity
-CASH = "cash"
 P = TypeVar("P", bound=Policy)
 
 
@@ -271,7 +279,7 @@ def _after_shock(
     one_way = np.maximum(np.maximum(trades, 0.0).sum(axis=1), np.maximum(-trades, 0.0).sum(axis=1))
     return AfterShock(
         effect,
-        [*market.assets, CASH][widest],
+        [*market.assets, cash_name(market.assets)][widest],
         float(gaps[widest]),
         None if first is None else first - shocked,
         reason,
@@ -339,8 +347,8 @@ def breakdown(portfolio: Portfolio, played: Backtest, window: int) -> Sequence[S
     portfolio : of the policy.
     played    : its backtest.
     window    : returns of the covariance.
-    Raises    : DataError for a portfolio without risk, or without a covariance.
+    Raises    : DataError for a portfolio without risk, and for a line that is held and has too few returns.
     """
     past = portfolio.market.past(len(portfolio.market.dates) - 1)
-    covariance, _ = recent_covariance(past, window)
-    return stressed_risk(played.weights.to_numpy()[-1], covariance, portfolio.periods_per_year)
+    weights = played.weights.to_numpy()[-1]
+    return stressed_risk(weights, covariance_of_held(weights, past, window), portfolio.periods_per_year)

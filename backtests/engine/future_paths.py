@@ -80,8 +80,8 @@ class Opening:
 
     @property
     def month(self) -> int:
-        """The row of `dates` that is the last within 30 days."""
-        return int(self.dates.searchsorted(self.dates[0] + pd.Timedelta(days=MONTH), side="right")) - 1
+        """The row of `dates` that is the last within 30 days, or the first to come where none is: of monthly rows."""
+        return max(int(self.dates.searchsorted(self.dates[0] + pd.Timedelta(days=MONTH), side="right")) - 1, 1)
 
     @cached_property
     def cash_growth(self) -> float:

@@ -8,12 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.engine.result import Backtest
+from backtests.evaluation.contributions import cash_name
 from backtests.evaluation.risk_contributions import RiskContributions, contributions_of
 from research.arrays import Array
 from research.market.calendars import last_of
 from research.tolerances import COUNTED
-
-CASH = "cash"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +72,7 @@ def exposures(backtest: Backtest, groups: Sequence[str]) -> pd.DataFrame:
     found = pd.DataFrame(weights @ member, backtest.dates, names)
     cash = backtest.cash_weight.to_numpy()
     if (np.abs(cash) > COUNTED).any():
-        found[CASH if CASH not in names else "cash account"] = cash
+        found[cash_name(names)] = cash
     return found
 
 

@@ -43,7 +43,7 @@ REASON = (
     "is estimated. Over a month see filtered historical beside it, which starts from the volatility of today."
 )
 FIGURES = {  # name: what it is, its unit
-    "loss_month": ("probability of a loss within 30 days", "probability"),
+    "loss_month": ("probability of a loss after 30 days", "probability"),
     "loss_year": ("probability of a loss after a year", "probability"),
     **{
         f"drawdown_{100 * limit:.0f}": (f"probability of a drawdown of {100 * limit:.0f} %", "probability")
@@ -111,9 +111,9 @@ class FromToday:
     nav      : of today, currency.
     basis    : currency.
     dates    : (D + 1,) today and the rows to come.
-    month    : the row of `dates` that is the last within 30 days.
+    month    : the row of `dates` that is the last within 30 days, or the first to come.
     sample   : first and last date of the returns that the laws are fitted to.
-    drift    : mean log return a year of the strategic target in that sample: all laws keep it.
+    drift    : mean log return a year of the strategic target in that sample: in the long run all laws keep it.
     seed     : of the random numbers.
     left_out : what the file has and the futures have not, by name.
     checks   : by policy that estimates: it goes on with its estimates of the last close, and what that changes.

@@ -55,6 +55,9 @@ def held_through(portfolio: Portfolio, episode: Episode) -> HeldEpisode | str:
     lines = market.index[rows] / np.where(market.index[span.base] > 0.0, market.index[span.base], 1.0)
     cash = market.cash_index[rows] / market.cash_index[span.base]
     path: Array = lines @ weights + (1.0 - weights.sum()) * cash
+    if not (path > 0.0).all():
+        day = market.days[span.base + int(np.argmin(path > 0.0))]
+        return f"{episode.name}: the weights of today, held from {market.days[span.base]}, lose everything by {day}."
     return HeldEpisode(
         episode.name,
         market.dates[span.base],

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.contributions import cash_name
 from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.held_episodes import HeldEpisode, held_episodes
@@ -31,7 +32,6 @@ from research.rules.protocol import compiled_rule, held_by, traits
 LEVELS = (0.95, 0.99)
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
 PATHS = 1_500  # futures of each law: a standard error of 0.6 points of a probability of 5 %
-CASH = "cash"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class HoldingsRisk:
     """Today's holdings, n lines, and their risk.
 
     portfolio     : the holdings.
-    window        : returns of the covariance, the last ones.
+    window        : returns of the covariance, the last ones: a year, or all that all lines have.
     covariance    : (n, n) a year.
     sample        : first and last date of the returns of losses.
     losses        : by horizon, method and level.
@@ -114,9 +114,8 @@ class HoldingsRisk:
         columns = {"weight": held, "target": target, "gap": held - target}
         columns |= {"risk_share": _shares(self.contributions, held), "active_share": _shares(self.active, held)}
         made = pd.DataFrame({name: summed_by(values, groups) for name, values in columns.items()})
-        cash = CASH if CASH not in made.index else "cash account"
         rest = np.round(1.0 - np.array([held.sum(), target.sum()]), 12) + 0.0
-        made.loc[cash] = [rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0]
+        made.loc[cash_name(groups)] = [rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0]
         return made.rename_axis("group").reset_index()
 
     def drift(self) -> pd.DataFrame:
@@ -154,11 +153,12 @@ def holdings_risk(
                 held.
     paths     : futures of each law.
     notes     : what a reader must know of the policies.
-    Raises    : DataError for less than a year of returns of all lines, and for a line that has left; ConfigError as
+    Raises    : DataError for fewer than 252 returns of all lines, and for a line that has left; ConfigError as
                 `from_today` does.
     """
-    market, window = portfolio.market, max(round(portfolio.periods_per_year), 2)
+    market = portfolio.market
     dates, returns = sample(market)
+    window = min(max(round(portfolio.periods_per_year), 2), len(returns))
     past, w, target = market.past(len(market.dates) - 1), portfolio.weights, portfolio.target
     covariance = covariance_of(past, window, portfolio.periods_per_year)
     undefined: dict[str, str] = {}

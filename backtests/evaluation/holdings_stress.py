@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from research.portfolio import Portfolio
 from research.risk.correlation_breakdown import StressedRisk, stressed_risk
-from research.risk.shocks import WINDOW_YEARS, ShockEffect, recent_covariance, shock_effects
+from research.risk.shocks import WINDOW_YEARS, ShockEffect, covariance_of_held, shock_effects
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ def holdings_stress(portfolio: Portfolio) -> HoldingsStress:
     except ValueError as error:  # too short a history, or lines that move as one
         left_out.append(f"Shocks: {error}")
     try:
-        risk = stressed_risk(weights, recent_covariance(past, window)[0], portfolio.periods_per_year)
+        risk = stressed_risk(weights, covariance_of_held(weights, past, window), portfolio.periods_per_year)
     except ValueError as error:
         left_out.append(f"Correlations: {error}")
     return HoldingsStress(tuple(shocks), tuple(risk), window, tuple(left_out))

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from backtests.engine.result import Backtest
 from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.contributions import cash_name
 from backtests.evaluation.metrics import Measured
 from research.arrays import Array, Mask
 from research.tolerances import TRIGGER
-
-CASH = "cash"  # the name of its row
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +68,8 @@ def policy_statement(backtest: Backtest, benchmark: Benchmark) -> PolicyStatemen
     cash_target = 1.0 - target.sum(axis=1)
     cash_gap = (backtest.cash_weight.to_numpy()[1:] - cash_target)[:, None]
     if (np.abs(cash_target) > TRIGGER).any() or (np.abs(cash_gap) > TRIGGER).any():
-        own = {"line": [CASH], "asset_class": [CASH], "target": [round(float(cash_target[-1]), 12) + 0.0]}
+        labels = {"line": [cash_name(market.assets)], "asset_class": [cash_name(classes.tolist())]}
+        own = labels | {"target": [round(float(cash_target[-1]), 12) + 0.0]}
         of_cash = own | {"days_outside": [0], "longest_outside": [0]} | _gaps(dates, cash_gap)
         table = pd.concat([table, pd.DataFrame(of_cash)], ignore_index=True)
     return PolicyStatement(

@@ -96,9 +96,10 @@ def _notes(found: FromToday) -> list[str]:
     days = f"{found.sample[0]:%Y-%m-%d} to {found.sample[1]:%Y-%m-%d}"
     notes = [
         f"Recommended is the {found.laws[0]}: {REASON} The columns differ by the law alone: that is the risk of the "
-        f"model, and no part of the standard errors. All laws go on with the mean of {days}, in which the strategic "
-        f"target grew by {percent(found.drift)} a year (log return): so few years hardly determine it, and "
-        "probabilities of a loss within a year depend on it.",
+        f"model, and no part of the standard errors. In the long run all laws keep the mean of {days}, in which the "
+        f"strategic target grew by {percent(found.drift)} a year (log return); two regimes begin with the mean of the "
+        "regime that today is likely to be in. So few years hardly determine it, and probabilities of a loss within a "
+        "year depend on it.",
         f"The laws are fitted to {days}, the days on which all lines have returns. Futures are played by the "
         "accounting of the backtests, on the sessions that the exchange has; calendar rules know them.",
     ]

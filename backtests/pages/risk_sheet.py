@@ -151,7 +151,7 @@ def future_words(found: FromToday) -> str:
     shown, figures = found.shown, found.shown.figures
     month, year, fall = (percent(figures[name].value) for name in ("loss_month", "loss_year", "drawdown_10"))
     return (
-        f"In {shown.paths:,} futures of a year ({shown.law}), {shown.policy}: a loss within 30 days in {month}, after "
+        f"In {shown.paths:,} futures of a year ({shown.law}), {shown.policy}: a loss after 30 days in {month}, after "
         f"the year in {year}; a drawdown of 10 % in {fall}; 5th percentile "
         f"{percent(figures['percentile_5'].value, signed=True)}."
     )

@@ -429,4 +429,9 @@ def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: i
         ]
         for one in breakdown
     ]
-    return [table(caption, RISK_HEADS, rows)]
+    hedged = (
+        [Words("The volatility falls as correlations rise, since short lines then hedge the long ones: no worst case.")]
+        if breakdown[-1].volatility < breakdown[0].volatility
+        else []
+    )
+    return [table(caption, RISK_HEADS, rows), *hedged]

@@ -81,7 +81,9 @@ def stressed_risk(
 def _risk(weights: Array, covariance: Array, periods_per_year: float, share: float) -> StressedRisk:
     variance = float(weights @ covariance @ weights)
     if variance <= 0.0:
-        raise DataError("correlations of a portfolio without risk cannot be stressed: it holds cash alone.")
+        raise DataError(
+            "correlations of a portfolio without risk cannot be stressed: it holds cash alone, or lines that cancel."
+        )
     own = (weights * np.sqrt(np.diag(covariance))) ** 2
     sizes = np.sqrt(own)
     pairs = float(sizes.sum() ** 2 - own.sum())

@@ -18,11 +18,11 @@ from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, DataError
 from research.market.market import Past
 from research.risk.shrinkage import shrunk_covariance
-from research.tolerances import VARIATION
+from research.tolerances import COUNTED, VARIATION
 
 LEAST_RETURN, MOST_RETURN = -0.99, 10.0  # of a shock: no line loses all that it is worth
 WINDOW_YEARS = 2  # of returns, from which a shock is propagated: recent, and long enough for some thirty lines
-LEAST_RETURNS = 60  # that a line must have to be moved by the shock of another one
+LEAST_RETURNS = 60  # below which no covariance is estimated
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,10 @@ class ShockEffect:
     moved     : the returns of the lines.
     lines     : (n,) gain or loss of each line, fraction of NAV before the shock.
     total     : of the portfolio, fraction of NAV; cash does not move.
-    weights   : (n,) after the shock, without trading, fraction of NAV.
-    explained : share of the portfolio's variance that the shocked lines explain, 0 to 1; NaN without variance. Where it
-                is small, the loss by the other lines is little more than a guess.
+    weights   : (n,) after the shock, without trading, fraction of NAV; NaN where the shock takes all NAV or more.
+    explained : share of the portfolio's variance that the shocked lines explain, 0 to 1; NaN without variance, and
+                where a line is held whose own is not known. Where it is small, the loss by the other lines is little
+                more than a guess.
     """
 
     moved: Moved
@@ -147,6 +148,24 @@ def recent_covariance(past: Past, window: int) -> tuple[Array, Mask]:
     found = np.zeros((len(past.assets),) * 2)
     found[np.ix_(known, known)] = shrunk_covariance(past.returns[past.t - window + 1 :, known])
     return found, known
+
+
+def covariance_of_held(weights: Array, past: Past, window: int) -> Array:
+    """(n, n) `recent_covariance`, where it knows every line that is held: one that it does not know has no variance.
+
+    weights : (n,) fraction of NAV.
+    past    : the market up to today.
+    window  : number of returns; fewer where the market is shorter.
+    Raises  : DataError as `recent_covariance` does, and for a line that is held and has fewer returns.
+    """
+    covariance, known = recent_covariance(past, window)
+    young = np.flatnonzero((np.abs(weights) > COUNTED) & ~known)
+    if len(young):
+        raise DataError(
+            f"{past.assets[young[0]]} is held and has fewer than {min(window, past.t)} returns on "
+            f"{past.date:%Y-%m-%d}: without its variance the risk would be too small. Give it a longer history."
+        )
+    return covariance
 
 
 def conditional_mean(covariance: Array, values: Array) -> Array:
@@ -204,12 +223,14 @@ def shock_effect(weights: Array, moved: Moved) -> ShockEffect:
     """What the returns of a shock do to a portfolio of these weights (n,), fraction of NAV; cash is the rest."""
     lines = weights * moved.returns
     total = float(lines.sum())
+    left = 1.0 + total if total > -1.0 else float("nan")
+    whole = not (moved.unknown & (np.abs(weights) > COUNTED)).any()
     return ShockEffect(
         moved,
         lines,
         total,
-        weights * (1.0 + moved.returns) / (1.0 + total),
-        _explained(weights, moved.covariance, moved.stated),
+        weights * (1.0 + moved.returns) / left,
+        _explained(weights, moved.covariance, moved.stated) if whole else float("nan"),
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from backtests.comparison.candidates import backtest_candidate, benchmark_of
-from backtests.comparison.capacity import Capacity, capacity
+from backtests.comparison.capacity import Capacity, _left, capacity
 from research.accounting import Costs
 from research.accounting.impact import Impact
 from research.allocation import FixedWeights
@@ -108,3 +108,13 @@ def test_what_is_missing_is_said_with_no_number() -> None:
     none = found_for(desk(volume=1e14))
     assert none.nav is None
     assert "less than half of the gain of month over never up to 1,000,000,000,000 USD." in none.reason
+
+
+def test_nothing_is_left_of_a_gain_that_tickets_have_turned_into_a_loss() -> None:
+    """Less than nothing over less than nothing is more than half, and no wealth to recommend."""
+    assert _left({"gain": -4.0, "gain_without_impact": -3.0}) == 0.0
+    assert _left({"gain": 0.0, "gain_without_impact": 0.0}) == 0.0
+    assert _left({"gain": 1.5, "gain_without_impact": 3.0}) == 0.5
+    none = found_for(desk(volume=5e3, ticket=5.0))
+    assert none.nav is None
+    assert "of much less wealth its costs leave no gain even without it" in none.reason

@@ -182,3 +182,16 @@ def test_holdings_that_cannot_be_played_on_are_refused(portfolio):
     unlisted = replace(portfolio.market, tradable=tradable, returns=returns)
     with pytest.raises(DataError, match="AGG is held and not listed"):
         Opening(replace(portfolio, market=unlisted))
+
+
+def test_rows_of_a_month_have_one_within_the_shorter_horizon(portfolio: Portfolio) -> None:
+    """From 30 April to 29 May 2020 are 29 days, from 29 May to 30 June 32: the row of today is no horizon."""
+    market = portfolio.market
+    ends = [market.row(day) for day in ("2020-03-31", "2020-04-30", "2020-05-29")]
+    monthly = Market(
+        market.dates[ends], market.assets, np.zeros((3, 2)), np.ones((3, 2), dtype=bool), np.zeros(3),
+        market.instruments, market.prices[ends], calendar=market.calendar, name="months",
+    )  # fmt: skip
+    opening = Opening(replace(portfolio, market=monthly, periods_per_year=12))
+    assert opening.month == 1
+    assert f"{opening.dates[1]:%Y-%m-%d}" == "2020-06-30"

@@ -59,3 +59,21 @@ def test_cash_alone_has_no_correlations(portfolio):
     found = holdings_stress(replace(portfolio, holdings=np.zeros(8), cash=1e6))
     assert not found.breakdown
     assert "holds cash alone" in " ".join(found.left_out)
+
+
+def test_a_held_line_with_a_short_history_leaves_no_risk_that_is_too_small(portfolio):
+    """BTC is younger than 504 returns: the VaR of the other lines is not that of the whole."""
+    young = replace(portfolio, market=portfolio.market.until("2014-12-31"))
+    found = holdings_stress(young)
+    assert not found.breakdown
+    assert "Correlations: BTC is held and has fewer than 504 returns" in found.left_out[-1]
+    without = holdings_stress(replace(young, holdings=np.where(np.arange(8) == 7, 0.0, young.holdings)))
+    assert without.breakdown
+
+
+def test_holdings_that_an_episode_takes_whole_are_said(portfolio):
+    """Short half of NAV in BTC from the start of 2016, which rose more than threefold in two years."""
+    short = np.where(np.arange(8) == 7, -0.5 * portfolio.nav, portfolio.holdings)
+    book = replace(portfolio, holdings=short, cash=portfolio.nav - float(short.sum()))
+    found = held_through(book, Episode("Rise", pd.Timestamp("2016-01-04"), pd.Timestamp("2017-12-29")))
+    assert found == "Rise: the weights of today, held from 2015-12-31, lose everything by 2017-05-01."

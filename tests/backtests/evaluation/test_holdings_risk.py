@@ -102,7 +102,18 @@ def test_cash_alone_has_no_risk(portfolio):
     assert not isinstance(found.future, NotAvailable)
 
 
-def test_less_than_a_year_of_returns_is_refused(portfolio):
+def test_too_few_returns_are_refused(portfolio):
     young = replace(portfolio, market=portfolio.market.until("2014-01-15"))
-    with pytest.raises(DataError, match="need 252, a year"):
+    with pytest.raises(DataError, match=r"need 252\."):
         holdings_risk(young, {})
+
+
+def test_a_line_with_less_than_a_year_of_rows_does_not_count_as_riskless(portfolio):
+    """A year of 365 rows is longer than the history of BTC on that day: the covariance is of the days that it has."""
+    short = replace(portfolio, market=portfolio.market.until("2014-07-01"), periods_per_year=365)
+    rows = len(sample(short.market)[1])
+    assert 252 < rows < 365
+    found = holdings_risk(short, {}, paths=500)
+    held = short.market.returns[-rows:] @ short.weights
+    assert found.window == rows
+    assert found.volatility == pytest.approx(held.std(ddof=1) * np.sqrt(365), rel=1e-12)

@@ -121,3 +121,10 @@ def test_the_worst_line_is_the_one_with_the_largest_gap(market: Market) -> None:
     found = policy_statement(played, measured_by(market, (0.5, 0.3, 0.2)))
     sizes = pd.Series(np.abs(found.lines["worst_gap"].to_numpy()), found.lines["line"])
     assert found.worst["line"] == sizes.idxmax()
+
+
+def test_a_line_called_cash_is_told_from_the_account(market: Market) -> None:
+    named = replace(market, assets=("cash", "B", "C"), instruments=market.instruments.rename({"A": "cash"}))
+    played = backtest(named, Never(FixedWeights((0.5, 0.3, 0.1))), Costs.bps(3), start="2020-03-02")
+    found = policy_statement(played, measured_by(named, (0.5, 0.3, 0.1)))
+    assert found.lines["line"].tolist() == ["cash", "B", "C", "cash account"]

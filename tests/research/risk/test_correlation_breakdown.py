@@ -65,3 +65,9 @@ def test_what_is_no_correlation_is_refused() -> None:
         moved_correlations(covariance, 0.5, apart)
     with pytest.raises(DataError, match="holds cash alone"):
         stressed_risk(np.zeros(3), covariance, 252)
+
+
+def test_lines_that_cancel_are_not_called_cash() -> None:
+    covariance = np.full((2, 2), 1e-4)
+    with pytest.raises(DataError, match="or lines that cancel"):
+        stressed_risk(np.array([0.5, -0.5]), covariance, 252)

@@ -11,6 +11,7 @@ from research.market import load_market
 from research.risk.shocks import (
     Shock,
     conditional_mean,
+    covariance_of_held,
     propagated,
     recent_covariance,
     shock_effect,
@@ -95,6 +96,8 @@ def test_a_line_with_a_short_history_stays_and_is_named() -> None:
     moved = propagated(Shock("SPY", {"SPY": -0.2}), ASSETS, CLASSES, covariance, known)
     assert moved.returns.tolist() == pytest.approx([-0.2, -0.1, 0.0])
     assert moved.unknown.tolist() == [False, False, True]
+    assert shock_effect(np.array([0.5, 0.5, 0.0]), moved).explained == pytest.approx(0.75)
+    assert np.isnan(shock_effect(np.array([0.3, 0.3, 0.4]), moved).explained), "the variance of the third is not known"
 
 
 def test_no_line_loses_more_than_it_is_worth() -> None:
@@ -119,6 +122,24 @@ def test_a_covariance_knows_what_its_window_holds() -> None:
     assert not covariance[~known].any()
     with pytest.raises(DataError, match="no line has 60 returns on 2007-"):
         recent_covariance(load_market("multi_asset_daily").past(30), 504)
+
+
+def test_a_line_that_is_held_with_a_short_history_has_no_covariance_to_be_measured_by() -> None:
+    past = load_market("multi_asset_daily").past(1_000)
+    held, young = np.zeros(len(past.assets)), past.assets.index("BTC")
+    held[past.assets.index("SPY")] = 0.9
+    assert covariance_of_held(held, past, 504).tolist() == recent_covariance(past, 504)[0].tolist()
+    held[young] = 0.1
+    with pytest.raises(DataError, match="BTC is held and has fewer than 504 returns on 20"):
+        covariance_of_held(held, past, 504)
+
+
+def test_a_shock_that_takes_more_than_all_leaves_no_weights() -> None:
+    """Short a third of NAV in a line that rises fivefold: the loss is told, and there is nothing left to weigh."""
+    moved = propagated(Shock("squeeze", {"SPY": 4.0}), ASSETS, CLASSES, np.eye(3), np.ones(3, dtype=bool))
+    effect = shock_effect(np.array([-1.0 / 3.0, 0.0, 0.0]), moved)
+    assert effect.total == pytest.approx(-4.0 / 3.0)
+    assert np.isnan(effect.weights).all()
 
 
 def test_shocks_of_other_portfolios_are_left_out_and_named() -> None:
