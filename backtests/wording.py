@@ -1,6 +1,7 @@
 """Numbers and lists as text, for captions, alternative texts and tables."""
 
 from collections.abc import Sequence
+from datetime import date
 
 MINUS = "−"
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -67,3 +68,14 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     ('1 trade', '2 policies', 'no assets')
     """
     return f"{count or 'no'} {noun if count == 1 else plural or noun + 's'}"
+
+
+def age_words(last: date) -> str:
+    """Of which day everything is that a page says of today: runs say the same whenever they are made again.
+
+    last : day of the last closes.
+    """
+    return (
+        f"Prices end with the closes of {last:%Y-%m-%d}: holdings, trades and figures of “today” are of that day. "
+        "Later than its next session, make them again with newer prices."
+    )

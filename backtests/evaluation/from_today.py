@@ -61,10 +61,15 @@ FIGURES = {  # name: what it is, its unit
 
 
 class Simulated(NamedTuple):
-    """A figure of simulated futures and its Monte Carlo standard error, both in the figure's unit."""
+    """A figure of simulated futures and its Monte Carlo standard error, both in the figure's unit; NaN if not known."""
 
     value: float
     error: float
+
+    @property
+    def known(self) -> bool:
+        """Are there futures enough to say?"""
+        return not math.isnan(self.value)
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,17 +105,19 @@ class HoldingsRisk:
         apart = self.portfolio.weights - self.portfolio.target
         return math.sqrt(max(float(apart @ self.covariance @ apart), 0.0))
 
-    def exposures(self, groups: Sequence[str]) -> pd.DataFrame:
-        """A row a group and one for cash: weight, target, gap, and shares of volatility and of tracking error.
+    def exposures(self, groups: Sequence[str], cash: str | None = None) -> pd.DataFrame:
+        """A row a group: weight, target, gap, and shares of volatility and of tracking error.
 
         groups : (n,) of the lines, such as `market.asset_class`.
+        cash   : the group that cash is in, such as the portfolio's currency; by default one of its own.
         """
         held, target = self.portfolio.weights, self.portfolio.target
         columns = {"weight": held, "target": target, "gap": held - target}
         columns |= {"risk_share": _shares(self.contributions, held), "active_share": _shares(self.active, held)}
         made = pd.DataFrame({name: summed_by(values, groups) for name, values in columns.items()})
         rest = np.round(1.0 - np.array([held.sum(), target.sum()]), 12) + 0.0
-        made.loc[cash_name(groups)] = [rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0]
+        group, account = cash or cash_name(groups), np.array([rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0])
+        made.loc[group] = account + (made.loc[group].to_numpy() if group in made.index else 0.0)
         return made.rename_axis("group").reset_index()
 
     def drift(self) -> pd.DataFrame:

@@ -25,13 +25,12 @@ from backtests.pages.differences import differences_parts, paired_parts
 from backtests.pages.parts import Block
 from backtests.pages.policy_styles import page_styles
 from backtests.pages.terms import term_of
-from backtests.wording import counted, listed, number, percent
+from backtests.wording import age_words, counted, listed, number, percent
 from research.allocation import Allocation
 from research.rules.protocol import held_by, long_name
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison, PairedBacktests
-    from research.portfolio import Portfolio
 
 BOLD_RULE = (
     "Bold: the best policy of a row when it differs significantly from every other (Holm-adjusted over all others, "
@@ -63,7 +62,7 @@ def _first_screen(comparison: "Comparison") -> Block:
     return screen | {
         "title": comparison.portfolio.name,
         "subtitle": f"{counted(len(comparison.scores), 'policy', 'policies')}, {_tested(comparison)}",
-        "age": age_words(comparison.portfolio),
+        "age": age_words(comparison.portfolio.date),
         "verdict": said.do,
         "reasons": [{"name": name, "words": words} for name, words in reasons.items()],
         "colour": styles[made.policy].colour if made.policy else "soft",
@@ -94,14 +93,6 @@ def paired_screen(paired: "PairedBacktests") -> Block:
         ),
         "differences": paired_parts(paired, styles, None),
     }
-
-
-def age_words(portfolio: "Portfolio") -> str:
-    """Of which day everything is that a page says of today: runs say the same whenever they are made again."""
-    return (
-        f"Prices end with the closes of {portfolio.date:%Y-%m-%d}: holdings, trades and figures of “today” are of that "
-        "day. Later than its next session, make them again with newer prices."
-    )
 
 
 def _tested(paired: "PairedBacktests") -> str:

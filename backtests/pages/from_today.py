@@ -87,8 +87,12 @@ def _intro(found: FromToday) -> str:
     loss, low = figures["loss_year"], figures["percentile_5"]
     return (
         f"{found.shown.policy}, from the holdings of {first} ({number(found.nav, 0)} {found.basis}), loses within a "
-        f"year with a probability of {percent(loss.value)}; in one future of twenty the year returns "
-        f"{percent(low.value, signed=True)} or less."
+        f"year with a probability of {percent(loss.value)}"
+        + (
+            f"; in one future of twenty the year returns {percent(low.value, signed=True)} or less."
+            if low.known
+            else "."
+        )
     )
 
 
@@ -128,6 +132,8 @@ def _notes(found: FromToday) -> list[str]:
 
 def _text(name: str, figure: Simulated) -> str:
     factor, _, digits = UNITS[name]
+    if not figure.known:
+        return "too few futures"
     return f"{number(factor * figure.value, digits)} ± {number(factor * figure.error, digits + (figure.error > 0.0))}"
 
 

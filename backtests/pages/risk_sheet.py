@@ -20,7 +20,7 @@ from backtests.pages.from_today import future_numbers, future_parts
 from backtests.pages.parts import Block, Part, Words, by_name, figures_table, pictures_in, table
 from backtests.pages.render import Running, render
 from backtests.runs.formats import csv_text, plain_json
-from backtests.wording import counted, listed, number, percent
+from backtests.wording import age_words, counted, listed, number, percent
 from research.files import write_whole
 from research.market.notes import warnings_in
 from research.risk.shocks import ShockEffect
@@ -103,6 +103,7 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
         "columns": [{"name": "today's holdings"}],
         "headline": _headline(risk),
         "warnings": risk_warnings(risk),
+        "age": age_words(portfolio.date),
         "sections": [
             {"key": key, "name": name, "title": title, "parts": parts} for key, name, title, parts in sections if parts
         ],
@@ -149,11 +150,12 @@ def loss_words(risk: HoldingsRisk) -> str:
 def future_words(found: FromToday) -> str:
     """What may become of the holdings within a year, in one sentence."""
     shown, figures = found.shown, found.shown.figures
+    low = figures["percentile_5"]
     month, year, fall = (percent(figures[name].value) for name in ("loss_month", "loss_year", "drawdown_10"))
     return (
         f"In {shown.paths:,} futures of a year ({shown.law}), {shown.policy}: a loss after 30 days in {month}, after "
-        f"the year in {year}; a drawdown of 10 % in {fall}; 5th percentile "
-        f"{percent(figures['percentile_5'].value, signed=True)}."
+        f"the year in {year}; a drawdown of 10 % in {fall}"
+        + (f"; 5th percentile {percent(low.value, signed=True)}." if low.known else ".")
     )
 
 
@@ -249,8 +251,9 @@ def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _exposure(risk: HoldingsRisk) -> list[Part]:
     market, parts = risk.portfolio.market, list[Part]()
-    for name, groups in (("class", market.asset_class), ("currency", market.currency)):
-        records = {k: _known(v) for k, v in by_name(risk.exposures(groups), "group").items()}
+    by = (("class", market.asset_class, None), ("currency", market.currency, risk.portfolio.basis))
+    for name, groups, cash in by:
+        records = {k: _known(v) for k, v in by_name(risk.exposures(groups, cash), "group").items()}
         parts.append(figures_table(f"By {name}", name, GROUPS, records))
     return parts
 
@@ -379,7 +382,7 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str]) -> dict[str, Any]:
         "losses": [asdict(one) for one in risk.losses],
         "lines": _records(risk.drift()),
         "classes": _records(risk.exposures(market.asset_class)),
-        "currencies": _records(risk.exposures(market.currency)),
+        "currencies": _records(risk.exposures(market.currency, risk.portfolio.basis)),
         "policy": risk.policy,
         "stress": _stress_numbers(risk),
         "from_today": {"reason": future.reason} if isinstance(future, NotAvailable) else future_numbers(future),

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from backtests.engine.future_paths import Opening, play_futures
-from backtests.evaluation.from_today import DAILY, ESTIMATING, FIGURES, LEVELS, OTHERS, FromToday, from_today
+from backtests.evaluation.from_today import DAILY, ESTIMATING, FIGURES, LEVELS, OTHERS, FromToday, from_today, quantile
 from research.accounting import Hold
 from research.allocation import FixedWeights
 from research.arrays import Array
@@ -183,3 +183,10 @@ def test_what_cannot_be_simulated_is_refused(portfolio):
     young = replace(portfolio, market=portfolio.market.until("2008-03-01"))
     with pytest.raises(DataError, match=r"need 252\."):
         from_today(young, never)
+
+
+def test_a_quantile_of_which_few_futures_say_where_it_is_has_no_figure():
+    futures = np.sort(np.random.default_rng(1).normal(size=99))
+    assert not quantile(futures, 0.05).known
+    assert quantile(np.append(futures, 9.0), 0.05).known  # five of a hundred lie beyond it
+    assert quantile(futures, 0.50).value == pytest.approx(np.median(futures))
