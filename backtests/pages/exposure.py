@@ -51,7 +51,11 @@ def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
     risk = contributions_picture(found.policy, found.contributions)
     drawn = [picture for picture in (*areas, risk) if picture is not None]
     spread = concentration_picture(found.policy, found.concentration, style)
-    folded = [] if spread is None else [Folded("Effective numbers of lines and of bets through the test", [spread])]
+    folded = (
+        []
+        if spread is None
+        else [Folded("Effective numbers of lines and of bets through the test", [Beside([spread])])]
+    )
     return [
         *map(Words, _one_group(found)),
         *([Beside(drawn)] if drawn else []),

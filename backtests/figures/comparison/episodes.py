@@ -24,14 +24,14 @@ DIGITS = 40.0  # px: room for a figure beside a bar
 def episode_table(episodes: Sequence[EpisodeResult]) -> pd.DataFrame:
     """A row an episode and policy that has figures in it.
 
-    Columns : episode, first (the close on which the first return is earned), last, when ("test" or "before"), whole,
+    Columns : episode, opening_close (from which the first return is earned), last, when ("test" or "before"), whole,
               policy, total_return (net of costs), max_drawdown, turnover (one-way), orders, cost, target_return (of the
               strategic target, costless); fractions, not annualised.
     """
     rows = [
         {
             "episode": one.episode.name,
-            "first": one.first,
+            "opening_close": one.first,
             "last": one.last,
             "when": one.when,
             "whole": one.whole,

@@ -50,7 +50,7 @@ def words(folder: Path) -> str:
 
 
 def test_the_csv_and_the_numbers_are_those_of_the_tests(comparison: Comparison, folder: Path) -> None:
-    csv = pd.read_csv(folder / "figures" / "episodes.csv", parse_dates=["first", "last"])
+    csv = pd.read_csv(folder / "figures" / "episodes.csv", parse_dates=["opening_close", "last"])
     pd.testing.assert_frame_equal(csv, episode_table(comparison.stress.episodes), check_dtype=False, rtol=1e-9)
     written = json.loads((folder / "tearsheet.json").read_text())["stress"]
     assert len(written["episodes"]) == len(comparison.stress.episodes)
