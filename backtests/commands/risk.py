@@ -6,6 +6,7 @@ from pathlib import Path
 from backtests.commands.made import Made, age_text, file_fact, run_for
 from backtests.commands.trades import newest_run, refit
 from backtests.evaluation.holdings_risk import PATHS, holdings_risk
+from backtests.pages.origin import identity
 from backtests.pages.risk_sheet import risk_text, write_risk_sheet
 from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, staged, write_json
 from backtests.runs.formats import plain_json
@@ -39,7 +40,7 @@ def make_risk(file: Path, reports: Path | None = None, paths: int = PATHS) -> Ma
             progress.stage("measuring risk")
             risk = holdings_risk(portfolio, policies, paths=paths, notes=notes)
             progress.stage("drawing the sheet")
-            write_risk_sheet(folder, risk, {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"})
+            write_risk_sheet(folder, risk, identity(run))
             text = risk_text(risk)
             write_whole(folder / SUMMARY, printable(f"{text}\n"))
             write_json(folder / MANIFEST, run.manifest(**plain_json({"file": file_fact(portfolio)})))

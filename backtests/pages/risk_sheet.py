@@ -12,7 +12,7 @@ from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.from_today import FromToday
 from backtests.evaluation.holdings_risk import HoldingsRisk
 from backtests.evaluation.metrics import Column
-from backtests.figures.files import write_picture
+from backtests.figures.files import write_pictures
 from backtests.figures.picture import Picture
 from backtests.figures.risk_contributions import contributions_picture
 from backtests.figures.styles import LineStyle
@@ -56,9 +56,7 @@ def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -
     run    : what identifies the run, in words by name.
     """
     sheet = risk_sheet(risk, run)
-    (folder / "figures").mkdir(exist_ok=True)
-    for picture in pictures(sheet):
-        write_picture(folder / "figures", picture)
+    write_pictures(folder, pictures(sheet))
     write_whole(folder / DRIFT, csv_text(risk.drift()))
     numbers = risk_numbers(risk, run)
     write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
