@@ -255,6 +255,7 @@ class SingleSheet:
         terms = {
             "year": f"{benchmark.periods_per_year:g}",
             "tracking_penalty": f"{benchmark.tracking_penalty:g}",
+            "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
             "target": "its own target" if self.portfolio is None else "the strategic target",
             "benchmark": benchmark.compared_with,
             "level": percent(self.paired.evidence.level, 0),
