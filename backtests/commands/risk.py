@@ -26,7 +26,7 @@ def make_risk(file: Path, reports: Path | None = None, paths: int = PATHS) -> Ma
 
     file    : of the portfolio.
     reports : folder of the runs, or None for the usual one.
-    paths   : futures of each law.
+    paths   : futures of the first law; of each other one a quarter of them.
     Raises  : ConfigError and DataError as `load_portfolio` and `holdings_risk` do.
     """
     started = datetime.now(UTC)

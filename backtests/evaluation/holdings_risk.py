@@ -30,7 +30,7 @@ from research.rules.protocol import compiled_rule, held_by, traits
 
 LEVELS = (0.95, 0.99)
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
-PATHS = 1_500  # futures of each law: a standard error of 0.6 points of a probability of 5 %
+PATHS = 1_500  # futures of the first law: a standard error of 0.6 points of a probability of 5 %
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def holdings_risk(
     portfolio : the file.
     policies  : ready to decide, by name, played on from today; the first is shown, and without any the holdings are
                 held.
-    paths     : futures of each law.
+    paths     : futures of the first law; of each other one a quarter of them.
     notes     : what a reader must know of the policies.
     Raises    : DataError for fewer than 252 returns of all lines, and for a line that has left; ConfigError as
                 `from_today` does.

@@ -14,15 +14,18 @@ from swept import swept
 from backtests.commands.batch.run import Outcome, table_of
 from backtests.commands.report import trades_of
 from backtests.comparison import compare
+from backtests.evaluation.holdings_risk import holdings_risk
 from backtests.figures.svg import DARK, LIGHT
 from backtests.pages.batch import batch_html
+from backtests.pages.risk_sheet import write_risk_sheet
 from backtests.pages.sweep import sweep_html
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import Run
 from research.portfolio import load_portfolio
+from research.rules import Never
 
 ORIGIN = Run("report", "sixty_forty", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
-KINDS = ("tearsheet", "sweep", "batch")
+KINDS = ("tearsheet", "single", "risk", "sweep", "batch")
 TAGS = re.compile(r"<[^>]+>")
 
 
@@ -44,7 +47,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     place: Path = tmp_path_factory.mktemp("sheet")
     write_tearsheet(place, comparison, trades_of(comparison), ORIGIN)
     sheet = (place / "tearsheet.html").read_text(encoding="utf-8")
-    return {"tearsheet": sheet, "sweep": sweep_html(swept(costs=(1.0, 3.0), lags=(1,))), "batch": batch()}
+    desk = comparison.portfolio
+    write_risk_sheet(place, holdings_risk(desk, {"never": Never(desk.strategic)}, paths=100), {"Run": "one"})
+    return {
+        "tearsheet": sheet,
+        "single": comparison.backtests["quarterly"].sheet().page(ORIGIN),
+        "risk": (place / "risk.html").read_text(encoding="utf-8"),
+        "sweep": sweep_html(swept(costs=(1.0, 3.0), lags=(1,))),
+        "batch": batch(),
+    }
 
 
 def luminance(colour: str) -> float:
