@@ -145,7 +145,9 @@ class SingleSheet:
         said = [{"name": name, "words": words} for name, words in identity(run).items()]
         content = self.content | {"facts": [*self.content["facts"], *said]}
         day, name = f"{self.played.dates[-1]:%Y-%m-%d}", "" if run is None else run.name
-        paper = Running(f"{self.title}: backtest of {self.paired.reference}", f"closes of {day}", name)
+        policy = self.paired.reference
+        title = f"Backtest of {policy}" if self.title == policy else f"{self.title}: backtest of {policy}"
+        paper = Running(title, f"closes of {day}", name)
         return render("single_sheet.html.j2", paper, sheet=content)
 
     def _repr_html_(self) -> str:

@@ -127,6 +127,7 @@ def test_every_sheet_of_paper_says_what_it_belongs_to(run, sheet) -> None:
     alone = sheet.page()  # of no run: its header and its numbers all the same
     assert "counter(page)" in alone
     assert "@bottom-left { content" not in alone
+    assert f'@top-left {{ content: "Backtest of {sheet.title}"; }}' in alone
 
 
 def test_the_first_words_say_the_rule_and_what_came_of_it(run) -> None:
