@@ -214,7 +214,9 @@ def trades(
 @app.command()
 def risk(
     file: File,
-    paths: Annotated[int, typer.Option(help="Simulated futures of a year, of each of three laws.")] = 1_500,
+    paths: Annotated[
+        int, typer.Option(help="Simulated futures of a year; of each law but the first, a quarter.")
+    ] = 1_500,
     trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:

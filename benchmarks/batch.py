@@ -66,7 +66,7 @@ def page() -> dict[str, float]:
     batch_html("warm", "compare_policies", table.head(10))
     began = time.perf_counter()
     changes = changes_between(before, table, HEADLINE_FIGURES)
-    most, _ = len(batch_html("nightly", "compare_policies", table, changes).encode()), None
+    most = len(batch_html("nightly", "compare_policies", table, changes).encode())
     seconds = time.perf_counter() - began
     return {"seconds": seconds, "bytes": len(batch_html("nightly", "compare_policies", table).encode()), "most": most}
 

@@ -3,7 +3,7 @@
 axe-core comes from npm, of one version and with one checksum; nothing else is fetched, and the pages fetch nothing. Its
 licence is MPL-2.0. Pages that are given are looked at instead of those that are made here:
 
-    python -m benchmarks.browser [PAGE | KIND …]        # KIND: tearsheet, card, universal, sweep, laboratory, batch
+    python -m benchmarks.browser [PAGE | KIND …]        # KIND: of `benchmarks.sheets.SHEETS`
 """
 
 import base64

@@ -60,7 +60,7 @@ def main() -> None:
     found = json.loads(told.stdout.splitlines()[-1])
     print(f"{machine()}; {versions('numba', 'matplotlib')}")
     show(
-        "The risk sheet of 30 lines over 15 years, 1,500 futures of each law",
+        "The risk sheet of 30 lines over 15 years, 1,500 futures of the first law",
         ("", "seconds", "aim", ""),
         [
             ("warm", f"{found['seconds']:.2f}", f"{SECONDS:g}", "" if found["seconds"] < SECONDS else "short"),

@@ -8,11 +8,13 @@ from pathlib import Path
 from backtests.commands.batch.run import Outcome, table_of
 from backtests.commands.report import run_for, save_learned, trades_of
 from backtests.comparison import Comparison, compare
+from backtests.evaluation.holdings_risk import holdings_risk
 from backtests.laboratory.simulated_market import FULLY_INVESTED, MARKETS
 from backtests.laboratory.study import study
 from backtests.learned.results import SHEET
 from backtests.pages.batch import batch_html
 from backtests.pages.laboratory import laboratory_html
+from backtests.pages.risk_sheet import write_risk_sheet
 from backtests.pages.sweep import sweep_html
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.pages.universal_card import judged, universal_html
@@ -38,6 +40,21 @@ def tearsheet() -> str:
     with tempfile.TemporaryDirectory() as place:
         write_tearsheet(Path(place), found, trades_of(found), run_for("report", found.portfolio, found.settings))
         return (Path(place) / "tearsheet.html").read_text(encoding="utf-8")
+
+
+def single() -> str:
+    """The sheet of one of its policies."""
+    found = compared()
+    return found.backtests["threshold"].sheet().page(run_for("backtest", found.portfolio, found.settings))
+
+
+def risk() -> str:
+    """The risk sheet of the same file's holdings."""
+    desk = compared().portfolio
+    ready = {name: desk.policies[name] for name in ("threshold", "never")}
+    with tempfile.TemporaryDirectory() as place:
+        write_risk_sheet(Path(place), holdings_risk(desk, ready, paths=200), {"Run": "a run"})
+        return (Path(place) / "risk.html").read_text(encoding="utf-8")
 
 
 def card() -> str:
@@ -99,6 +116,8 @@ def batch() -> str:
 
 SHEETS: Mapping[str, Callable[[], str]] = {
     "tearsheet": tearsheet,
+    "single": single,
+    "risk": risk,
     "card": card,
     "universal": universal,
     "sweep": swept,

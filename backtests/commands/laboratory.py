@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backtests.commands.made import Made
-from backtests.figures.files import write_picture
+from backtests.figures.files import write_pictures
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS
 from backtests.laboratory.study import study
 from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
+from backtests.pages.origin import identity
 from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, Run, staged, write_json
 from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.manifest import sign
@@ -52,14 +53,11 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
     with writing(final), staged(final) as folder:
         made = study(BASE_CASE, paths, seed, workers)
         text = laboratory_text(made)
-        origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
         with bar(None, "drawing the page"):
-            write_whole(folder / SHEET, laboratory_html(made, origin))
+            write_whole(folder / SHEET, laboratory_html(made, identity(run)))
         write_whole(folder / RESULTS, csv_text(made.table.reset_index()))
         write_whole(folder / WITHOUT_CASH, csv_text(made.invested))
-        (folder / "figures").mkdir()
-        for picture in laboratory_pictures(made).values():
-            write_picture(folder / "figures", picture)
+        write_pictures(folder, laboratory_pictures(made).values())
         write_whole(folder / SUMMARY, printable(text) + "\n")
         facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.computed_loss}
         write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))

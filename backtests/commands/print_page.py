@@ -32,4 +32,7 @@ def _sheet(folder: Path) -> Path:
     for name in SHEETS:
         if (folder / name).exists():
             return folder / name
-    raise DataError(f"{folder} has no page to print: reports, sweeps and laboratories have one.")
+    raise DataError(
+        f"{folder} has no page to print. Reports, risk sheets, sweeps and laboratories have one, and backtests that "
+        "were made with --sheet."
+    )

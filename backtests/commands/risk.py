@@ -6,6 +6,7 @@ from pathlib import Path
 from backtests.commands.made import Made, age_text, file_fact, run_for
 from backtests.commands.trades import newest_run, refit
 from backtests.evaluation.holdings_risk import PATHS, holdings_risk
+from backtests.pages.origin import identity
 from backtests.pages.risk_sheet import risk_text, write_risk_sheet
 from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, staged, write_json
 from backtests.runs.formats import plain_json
@@ -25,7 +26,7 @@ def make_risk(file: Path, reports: Path | None = None, paths: int = PATHS) -> Ma
 
     file    : of the portfolio.
     reports : folder of the runs, or None for the usual one.
-    paths   : futures of each law.
+    paths   : futures of the first law; of each other one a quarter of them.
     Raises  : ConfigError and DataError as `load_portfolio` and `holdings_risk` do.
     """
     started = datetime.now(UTC)
@@ -39,7 +40,7 @@ def make_risk(file: Path, reports: Path | None = None, paths: int = PATHS) -> Ma
             progress.stage("measuring risk")
             risk = holdings_risk(portfolio, policies, paths=paths, notes=notes)
             progress.stage("drawing the sheet")
-            write_risk_sheet(folder, risk, {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"})
+            write_risk_sheet(folder, risk, identity(run))
             text = risk_text(risk)
             write_whole(folder / SUMMARY, printable(f"{text}\n"))
             write_json(folder / MANIFEST, run.manifest(**plain_json({"file": file_fact(portfolio)})))

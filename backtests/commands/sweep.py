@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from backtests.commands.made import Made
+from backtests.pages.origin import identity
 from backtests.pages.sweep import sweep_html
 from backtests.runs.folder import MANIFEST, REPORTS, RESULTS, SUMMARY, Run, staged, write_json
 from backtests.runs.formats import plain_json
@@ -113,8 +114,11 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
 def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> str:
     """The page of a sweep. J has lines of equal value where all setups price tracking error alike."""
     prices = {setup.tracking_penalty for setup in prepared.setups.values()}
-    origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
     own = {name: own_conditions(setup) for name, setup in prepared.setups.items()}
     return sweep_html(
-        table, title=run.portfolio, tracking_penalty=prices.pop() if len(prices) == 1 else None, run=origin, own=own
+        table,
+        title=run.portfolio,
+        tracking_penalty=prices.pop() if len(prices) == 1 else None,
+        run=identity(run),
+        own=own,
     )

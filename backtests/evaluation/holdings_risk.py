@@ -15,7 +15,6 @@ import pandas as pd
 from backtests.evaluation.contributions import cash_name
 from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.from_today import FromToday, from_today_or_why_not
-from backtests.evaluation.held_episodes import HeldEpisode, held_episodes
 from backtests.evaluation.holdings_stress import HoldingsStress, holdings_stress
 from research.accounting import Policy
 from research.allocation import target_path
@@ -31,7 +30,7 @@ from research.rules.protocol import compiled_rule, held_by, traits
 
 LEVELS = (0.95, 0.99)
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
-PATHS = 1_500  # futures of each law: a standard error of 0.6 points of a probability of 5 %
+PATHS = 1_500  # futures of the first law: a standard error of 0.6 points of a probability of 5 %
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,7 @@ class HoldingsRisk:
     bets          : effective number of uncorrelated lines.
     bands         : (2, n) weights past which the active policy trades a line today, NaN where it has no such band.
     policy        : name of the active policy that `bands` are of, or "".
-    stress        : shocks and correlations.
-    episodes      : of the past, that the data has with all lines held.
-    no_episodes   : a sentence for each other.
+    stress        : episodes, shocks and correlations.
     future        : policies played on from today; or why they are not.
     undefined     : by name of a figure, why there is none; it is NaN, or empty.
     notes         : what a reader must know of how it was made.
@@ -87,8 +84,6 @@ class HoldingsRisk:
     bands: Array
     policy: str
     stress: HoldingsStress
-    episodes: tuple[HeldEpisode, ...]
-    no_episodes: tuple[str, ...]
     future: FromToday | NotAvailable
     undefined: Mapping[str, str]
     notes: tuple[str, ...]
@@ -153,7 +148,7 @@ def holdings_risk(
     portfolio : the file.
     policies  : ready to decide, by name, played on from today; the first is shown, and without any the holdings are
                 held.
-    paths     : futures of each law.
+    paths     : futures of the first law; of each other one a quarter of them.
     notes     : what a reader must know of the policies.
     Raises    : DataError for fewer than 252 returns of all lines, and for a line that has left; ConfigError as
                 `from_today` does.
@@ -186,7 +181,6 @@ def holdings_risk(
         bands,
         policy if policy in policies else "",
         holdings_stress(portfolio),
-        *held_episodes(portfolio),
         from_today_or_why_not(portfolio, played, paths=paths),
         undefined,
         tuple(notes),

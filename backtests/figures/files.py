@@ -7,6 +7,7 @@ same bytes with the same libraries.
 
 import re
 import warnings
+from collections.abc import Iterable
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox, Transform
 
 FORMS = ("csv", "png", "svg")  # in which each picture is written
+PICTURES = "figures"  # folder of them, in that of a run
 DOTS = 2.0  # of a PNG in a pixel of the page: sharp on any screen
 MARGIN, HEAD = 20.0, 52.0  # px: round a picture, and above it with its title
 TITLE = 16.0  # size of the title, px
@@ -38,6 +40,22 @@ STEP = re.compile(r"([MLCQz])([^MLCQz]*)")
 PLAIN = {"fill": LIGHT["ink"], "stroke": "none", "stroke-width": "1", "font-size": "12px"}  # where a style says nothing
 
 Styles = dict[str, str]
+
+
+def write_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
+    """Write each picture as `write_picture` does into the folder `figures` of a run's or a sheet's, which exists."""
+    (folder / PICTURES).mkdir(exist_ok=True)
+    for picture in pictures:
+        write_picture(folder / PICTURES, picture)
+
+
+def picture_records(pictures: Iterable[Picture]) -> dict[str, dict[str, str]]:
+    """What a sheet's JSON says of its pictures, by name: words, and where `write_pictures` puts each file."""
+    return {
+        p.name: {"title": p.title, "caption": p.caption, "alt": p.alt}
+        | {form: f"{PICTURES}/{p.name}.{form}" for form in FORMS}
+        for p in pictures
+    }
 
 
 def write_picture(folder: Path, picture: Picture) -> None:

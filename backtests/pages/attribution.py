@@ -154,13 +154,16 @@ def _executed(found: Attributions) -> bool:
 def _premium_words(one: RebalancingPremium) -> str:
     terms = {name: float(part) / one.span for name, part in one.terms.items()}
     said = {name: f"{'added' if part >= 0.0 else 'took'} {percent(abs(part), 2)}" for name, part in terms.items()}
+    between, execution = ", and", ""
+    if terms["execution"] != 0.0:
+        between, execution = ",", f", and execution at the open {said['execution']}"
     net, gross = percent(abs(one.net) / one.span, 2), percent(one.gross / one.span, 2, signed=True)
     return (
         f"Rebalancing premium in this sample: {one.name} grew {net} a year {'faster' if one.net > 0.0 else 'slower'} "
         f"than the portfolio that it opened with, left to drift, after costs of trading ({gross} before them). The "
         f"volatility return {said['volatility return']} a year, the dispersion discount, since winners become a larger "
-        f"part of what drifts, {said['dispersion discount']}, and holding other weights than the opening ones "
-        f"{said['weight changes']}."
+        f"part of what drifts, {said['dispersion discount']}{between} holding other weights than the opening ones "
+        f"{said['weight changes']}{execution}."
     )
 
 

@@ -97,7 +97,8 @@ def _tables(found: RiskContributions) -> list[Part]:
     if len(groups) == len(lines):
         return [Folded("Contributions by line, each a class of its own", [by_line])]
     by_class = table(CONTRIBUTIONS, ("class", *HEADS[2:]), groups)
-    return [Folded(f"Contributions by class and by line: {counted(len(found.lines), 'line')}", [by_class, by_line])]
+    same = table("The same by line", HEADS, lines, texts=[1])  # tables of a page have different names
+    return [Folded(f"Contributions by class and by line: {counted(len(found.lines), 'line')}", [by_class, same])]
 
 
 def _cells(row: Mapping[str, float | None]) -> list[str]:

@@ -12,18 +12,18 @@ from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.from_today import FromToday
 from backtests.evaluation.holdings_risk import HoldingsRisk
 from backtests.evaluation.metrics import Column
-from backtests.figures.files import write_picture
+from backtests.figures.files import write_pictures
 from backtests.figures.picture import Picture
 from backtests.figures.risk_contributions import contributions_picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.from_today import future_numbers, future_parts
+from backtests.pages.holdings_stress import holdings_stress_numbers, holdings_stress_parts
 from backtests.pages.parts import Block, Part, Words, by_name, figures_table, pictures_in, table
 from backtests.pages.render import Running, render
 from backtests.runs.formats import csv_text, plain_json
 from backtests.wording import age_words, counted, listed, number, percent
 from research.files import write_whole
 from research.market.notes import warnings_in
-from research.risk.shocks import ShockEffect
 
 SHEET, NUMBERS, DRIFT = "risk.html", "risk.json", "drift.csv"
 SCHEMA = 1  # of risk.json: docs/schemas/risk-1.json
@@ -45,7 +45,13 @@ GROUPS = (
     Column("risk_share", "share of volatility", "%", 100.0, 1),
     Column("active_share", "share of tracking error", "%", 100.0, 1),
 )
-UNDEFINED = {"active": "contributions to tracking error"}  # what the warnings call it
+UNDEFINED = {  # by name of a figure that is not defined, its words; the others are losses
+    "contributions": "contributions to volatility",
+    "active": "contributions to tracking error",
+    "beta": "beta to the strategic target",
+    "lines": "effective number of lines",
+    "bets": "effective number of uncorrelated lines",
+}
 
 
 def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -> None:
@@ -56,9 +62,7 @@ def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -
     run    : what identifies the run, in words by name.
     """
     sheet = risk_sheet(risk, run)
-    (folder / "figures").mkdir(exist_ok=True)
-    for picture in pictures(sheet):
-        write_picture(folder / "figures", picture)
+    write_pictures(folder, pictures(sheet))
     write_whole(folder / DRIFT, csv_text(risk.drift()))
     numbers = risk_numbers(risk, run)
     write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
@@ -80,7 +84,7 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
         ("drift", "Drift", "Lines: drift and contributions to risk", _lines(risk)),
         ("exposure", "Exposure", "Exposure by class and currency", _exposure(risk)),
         ("losses", "Losses", "What may be lost in a day and in a month", _losses(risk)),
-        ("stress", "Stress", "Stress", _stress(risk)),
+        ("stress", "Stress", "Stress", holdings_stress_parts(portfolio, risk.stress)),
         ("from_today", "From today", "A year from today", _future(risk)),
     ]
     facts = {
@@ -189,9 +193,14 @@ def source_words(risk: HoldingsRisk) -> str:
     shares = risk.contributions / risk.contributions.sum()
     first = [int(k) for k in shares.argsort()[::-1][:3]]
     each = [f"{risk.portfolio.market.assets[k]} ({percent(float(shares[k]), 0)})" for k in first]
-    spread = "" if risk.lines != risk.lines else f" Weights are those of {number(risk.lines, 1)} equal lines"
-    bets = "" if risk.bets != risk.bets else f", and risk that of {number(risk.bets, 1)} uncorrelated ones"
-    return f"The largest shares of the volatility are those of {listed(each)}.{spread}{bets}{'.' if spread else ''}"
+    spread = []
+    if risk.lines == risk.lines:
+        spread.append(f"the weights are as concentrated as those of {number(risk.lines, 1)} equal lines")
+    if risk.bets == risk.bets:
+        spread.append(f"the risk is as concentrated as that of {number(risk.bets, 1)} uncorrelated lines of equal risk")
+    said = listed(spread) if spread else ""
+    largest = f"The largest shares of the volatility are those of {listed(each)}."
+    return f"{largest} {said[0].upper()}{said[1:]}." if said else largest
 
 
 def risk_warnings(risk: HoldingsRisk) -> list[str]:
@@ -201,7 +210,7 @@ def risk_warnings(risk: HoldingsRisk) -> list[str]:
     return [
         *map(str, found),
         *risk.notes,
-        *(f"No {UNDEFINED.get(name, name)}: {why}" for name, why in risk.undefined.items()),
+        *(f"No {UNDEFINED.get(name, f'loss ({name})')}: {why}" for name, why in risk.undefined.items()),
     ]
 
 
@@ -286,68 +295,6 @@ def _losses(risk: HoldingsRisk) -> list[Part]:
     return [table(caption, heads, rows, texts=[1, 2]), Words(words)]
 
 
-def _stress(risk: HoldingsRisk) -> list[Part]:
-    stress, nav, parts = risk.stress, risk.portfolio.nav, list[Part]()
-    if stress.shocks:
-        rows = [
-            [x.name, number(100 * x.total, 1), number(x.total * nav, 0), *_worst(risk, x), _explained(x.explained)]
-            for x in stress.shocks
-        ]
-        heads: list[str | tuple[str, str]] = [
-            "shock", ("gain or loss", "% of NAV"), ("amount", risk.portfolio.basis), "largest loss",
-            ("its share", "% of NAV"), ("explained", "% of variance"),
-        ]  # fmt: skip
-        caption = (
-            "Hypothetical shocks: stated returns of some lines, and of the others what their covariance with these "
-            f"over the last {stress.window:,} returns makes of it. Where little variance is explained, the loss by the "
-            "other lines is little more than a guess"
-        )
-        parts.append(table(caption, heads, rows, texts=[3]))
-    if risk.episodes:
-        parts.append(
-            table(
-                "Episodes of the past: the weights of today, bought at the close before and held without a trade",
-                ["episode", "from", "to", ("return", "%"), ("largest fall", "%")],
-                [
-                    [
-                        x.name + ("" if x.whole else ", in part"), f"{x.first:%Y-%m-%d}", f"{x.last:%Y-%m-%d}",
-                        number(100 * x.total_return, 1), number(100 * x.max_drawdown, 1),
-                    ]
-                    for x in risk.episodes
-                ],
-            )
-        )  # fmt: skip
-    if stress.breakdown:
-        parts.append(
-            table(
-                f"Correlations moved toward one, volatilities as they are, by the last {stress.window:,} returns",
-                [
-                    ("moved", "% of the way"), "mean correlation", ("volatility", "% a year"), ("VaR 95 %", "% a day"),
-                    ("VaR 99 %", "% a day"), "diversification ratio",
-                ],
-                [
-                    [
-                        number(100 * x.share, 0), number(x.correlation), number(100 * x.volatility, 1),
-                        number(100 * x.var95), number(100 * x.var99), number(x.diversification),
-                    ]
-                    for x in stress.breakdown
-                ],
-            )
-        )  # fmt: skip
-    left_out = [*risk.no_episodes, *stress.left_out]
-    return [*parts, *([Words(f"Left out: {' '.join(left_out)}")] if left_out else [])]
-
-
-def _worst(risk: HoldingsRisk, effect: ShockEffect) -> tuple[str, str]:
-    """The line that loses most, and how much of NAV, in per cent."""
-    k = int(effect.lines.argmin())
-    return risk.portfolio.market.assets[k], number(100 * float(effect.lines[k]), 1)
-
-
-def _explained(share: float) -> str:
-    return number(None if share != share else 100 * share, 0)
-
-
 def _future(risk: HoldingsRisk) -> list[Part]:
     if isinstance(risk.future, NotAvailable):
         return [Words(f"Not simulated: {risk.future.reason}")]
@@ -384,32 +331,13 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str]) -> dict[str, Any]:
         "classes": _records(risk.exposures(market.asset_class)),
         "currencies": _records(risk.exposures(market.currency, risk.portfolio.basis)),
         "policy": risk.policy,
-        "stress": _stress_numbers(risk),
+        "stress": holdings_stress_numbers(portfolio, risk.stress),
         "from_today": {"reason": future.reason} if isinstance(future, NotAvailable) else future_numbers(future),
         "undefined": dict(risk.undefined),
         "warnings": risk_warnings(risk),
     }
     numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
     return numbers
-
-
-def _stress_numbers(risk: HoldingsRisk) -> dict[str, Any]:
-    stress, assets = risk.stress, risk.portfolio.market.assets
-    return {
-        "window": stress.window,
-        "shocks": [
-            {
-                "name": x.name,
-                "total": x.total,
-                "lines": dict(zip(assets, x.lines.tolist(), strict=True)),
-                "explained": x.explained,
-            }
-            for x in stress.shocks
-        ],
-        "episodes": [asdict(x) | {"first": f"{x.first:%Y-%m-%d}", "last": f"{x.last:%Y-%m-%d}"} for x in risk.episodes],
-        "correlations": [asdict(x) for x in stress.breakdown],
-        "left_out": [*risk.no_episodes, *stress.left_out],
-    }
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

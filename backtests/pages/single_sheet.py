@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import pandas as pd
 
@@ -25,15 +25,16 @@ from backtests.figures.comparison.costs import cost_table
 from backtests.figures.comparison.timeline import trading_picture
 from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table, years_picture
-from backtests.figures.files import FORMS, write_picture
+from backtests.figures.files import picture_records, write_pictures
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.conventions import settings_text
 from backtests.pages.exposure import policy_exposure_numbers, policy_exposure_parts, worst_days_table
 from backtests.pages.first_screen import FOLDED_WORDS, paired_screen
+from backtests.pages.origin import Origin, identity, identity_numbers
 from backtests.pages.parts import Block, Filled, Folded, Part, Words, by_name, figures_table, pictures_in, table
 from backtests.pages.played import COST_COLUMNS, WEIGHTS_WORDS
-from backtests.pages.render import render
+from backtests.pages.render import Running, render
 from backtests.pages.risk import policy_risk_numbers, policy_risk_parts
 from backtests.runs.formats import plain_json
 from backtests.wording import counted, listed, number, percent
@@ -47,22 +48,6 @@ PAGE, NUMBERS = "sheet.html", "sheet.json"  # files
 SCHEMA = 1  # of sheet.json: docs/schemas/sheet-1.json
 STYLE = LineStyle("ink", width=1.5)  # of the policy, as of a comparison's reference
 LAST = 60  # orders that are listed
-
-
-class Origin(Protocol):
-    """What a sheet says of the run that it belongs to; `backtests.runs.folder.Run` is one."""
-
-    @property
-    def name(self) -> str:
-        """Of the run."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the data, hex."""
-
-    @property
-    def code(self) -> str:
-        """Version of the code."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -148,9 +133,8 @@ class SingleSheet:
         run    : what identifies it, if it belongs to a run.
         """
         place = Path(folder)
-        (place / "figures").mkdir(parents=True, exist_ok=True)
-        for picture in self.pictures:
-            write_picture(place / "figures", picture)
+        place.mkdir(parents=True, exist_ok=True)
+        write_pictures(place, self.pictures)
         numbers = self.numbers(run)
         write_whole(place / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
         write_whole(place / PAGE, self.page(run))
@@ -158,8 +142,13 @@ class SingleSheet:
 
     def page(self, run: Origin | None = None) -> str:
         """The whole page, one file without any URL."""
-        facts = [*self.content["facts"], *_identity(run)]
-        return render("single_sheet.html.j2", sheet=self.content | {"facts": facts})
+        said = [{"name": name, "words": words} for name, words in identity(run).items()]
+        content = self.content | {"facts": [*self.content["facts"], *said]}
+        day, name = f"{self.played.dates[-1]:%Y-%m-%d}", "" if run is None else run.name
+        policy = self.paired.reference
+        title = f"Backtest of {policy}" if self.title == policy else f"{self.title}: backtest of {policy}"
+        paper = Running(title, f"closes of {day}", name)
+        return render("single_sheet.html.j2", paper, sheet=content)
 
     def _repr_html_(self) -> str:
         """The page as a block that brings its own style."""
@@ -268,6 +257,7 @@ class SingleSheet:
         terms = {
             "year": f"{benchmark.periods_per_year:g}",
             "tracking_penalty": f"{benchmark.tracking_penalty:g}",
+            "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
             "target": "its own target" if self.portfolio is None else "the strategic target",
             "benchmark": benchmark.compared_with,
             "level": percent(self.paired.evidence.level, 0),
@@ -288,7 +278,7 @@ class SingleSheet:
         cost = cost_table(paired.backtests, paired.scores, paired.benchmark.periods_per_year)
         content = {
             "schema": SCHEMA,
-            "run": None if run is None else {"name": run.name, "data_fingerprint": run.fingerprint, "code": run.code},
+            "run": identity_numbers(run),
             "portfolio": None if self.portfolio is None else self.portfolio.name,
             "policy": name,
             "rule": long_name(played.policy),
@@ -313,11 +303,7 @@ class SingleSheet:
             "orders": len(played.trades()),
             "warnings": list(self.warnings),
             "settings": dict(self.settings),
-            "pictures": {
-                p.name: {"title": p.title, "caption": p.caption, "alt": p.alt}
-                | {form: f"figures/{p.name}.{form}" for form in FORMS}
-                for p in self.pictures
-            },
+            "pictures": picture_records(self.pictures),
         }
         found: dict[str, Any] = plain_json(content, missing_as_null=True)
         return found
@@ -365,8 +351,3 @@ def _sheet(
 
 def _tested(played: Backtest) -> str:
     return f"{played.dates[1]:%Y-%m-%d} to {played.dates[-1]:%Y-%m-%d}, net of costs"
-
-
-def _identity(run: Origin | None) -> list[Block]:
-    words = "" if run is None else f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"
-    return [{"name": "Run", "words": words}] if words else []

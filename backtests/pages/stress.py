@@ -38,16 +38,6 @@ EPISODE_FIGURES: tuple[tuple[str, str, Callable[[EpisodeFigures], str]], ...] = 
     ("Orders in each episode", "number", lambda f: f"{f.orders:,}"),
     ("Costs in each episode", "bp of NAV", lambda f: number(BPS * f.cost)),
 )
-SHOCK_HEADS = (
-    "shock",
-    ("gain or loss", "% of NAV"),
-    ("amount", "currency"),
-    ("explained", "% of variance"),
-    ("furthest from target", "points"),
-    ("first trade", "sessions"),
-    ("turnover", "% of NAV"),
-    ("cost", "bp of NAV"),
-)
 RISK_HEADS = (
     ("correlations moved", "% of the way to one"),
     "mean correlation",
@@ -221,6 +211,16 @@ def _shock_parts(
         f"of {portfolio.nav:,.0f} {portfolio.basis}; then what it trades in the {MONTH} sessions after, with prices "
         "unchanged"
     )
+    heads = (
+        "shock",
+        ("gain or loss", "% of NAV"),
+        ("amount", portfolio.basis),
+        ("explained", "% of variance"),
+        ("furthest from target", "points"),
+        ("first trade", "sessions"),
+        ("turnover", "% of NAV"),
+        ("cost", "bp of NAV"),
+    )
     rows = [_shock_row(one.moved.name, one.policies[shown], portfolio.nav) for one in shocks]
     gains = [one.policies[shown].effect for one in shocks]
     by_class = [gain.by_class(classes) for gain in gains]
@@ -235,7 +235,7 @@ def _shock_parts(
         "Every policy: gain or loss before any trade (% of NAV), then turnover (% of NAV) and cost (bp of NAV) in the"
     )
     return [
-        table(caption, SHOCK_HEADS, rows, texts=(4, 5)),
+        table(caption, heads, rows, texts=(4, 5)),
         *map(Words, _shock_notes(shocks, found.window)),
         Folded(
             "Shocks by line, class and policy",

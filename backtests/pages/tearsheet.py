@@ -6,7 +6,7 @@ The same comparison gives the same bytes. Nothing is fetched and nothing runs: a
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from backtests.comparison import Comparison, PairedBacktests
 from backtests.comparison.tuning import Tuned, thresholds_tried
@@ -24,11 +24,12 @@ from backtests.evaluation.selection import SuperiorAbility
 from backtests.evaluation.words import distinguished
 from backtests.figures.comparison.timeline import growth_picture, trading_picture
 from backtests.figures.comparison.weights import weights_picture
-from backtests.figures.files import FORMS, write_picture
+from backtests.figures.files import picture_records, write_pictures
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.conventions import facts_of
 from backtests.pages.first_screen import first_screen, paired_screen
+from backtests.pages.origin import Origin, identity, identity_numbers
 from backtests.pages.parts import Block, pictures_in, table
 from backtests.pages.played import WEIGHTS_WORDS
 from backtests.pages.render import Running, render
@@ -45,22 +46,6 @@ SCHEMA = 1  # of tearsheet.json: docs/schemas/tearsheet-1.json
 ALONE = LineStyle("sky", width=1.5)  # a policy by itself
 
 
-class Origin(Protocol):
-    """What a sheet says of the run that it belongs to; `backtests.runs.folder.Run` is one."""
-
-    @property
-    def name(self) -> str:
-        """Of the run."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the data, hex."""
-
-    @property
-    def code(self) -> str:
-        """Version of the code."""
-
-
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
     """Write tearsheet.html, tearsheet.json, summary.md, and for each picture figures/<name>.csv, .png and .svg.
 
@@ -70,9 +55,7 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     run        : what identifies the run.
     """
     sheet = whole_sheet(comparison, trades, run)
-    (folder / "figures").mkdir(exist_ok=True)
-    for picture in pictures(sheet):
-        write_picture(folder / "figures", picture)
+    write_pictures(folder, pictures(sheet))
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
     write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", _running(comparison, run), sheet=sheet))
@@ -84,7 +67,7 @@ def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -
     made = [(section, section.parts(comparison)) for section in SECTIONS]
     sections = [{"key": s.key, "name": s.name, "title": s.title, "parts": parts} for s, parts in made if parts]
     return first_screen(comparison) | {
-        "facts": facts_of(comparison, _identity(run)),
+        "facts": facts_of(comparison, identity(run)),
         "trades": trades,
         "sections": sections,
     }
@@ -141,10 +124,6 @@ def _running(comparison: Comparison, run: Origin) -> Running:
     return Running(f"{comparison.portfolio.name}: rebalancing policy comparison", f"closes of {day}", run.name)
 
 
-def _identity(run: Origin) -> dict[str, str]:
-    return {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
-
-
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
@@ -162,7 +141,7 @@ def sheet_numbers(
     shown = [metric for metrics in metric_groups(comparison.benchmark).values() for metric in metrics]
     content = {
         "schema": SCHEMA,
-        "run": {"name": run.name, "data_fingerprint": run.fingerprint, "code": run.code},
+        "run": identity_numbers(run),
         "portfolio": comparison.portfolio.name,
         "lines": list(comparison.portfolio.market.assets),
         "test": {"first": f"{dates[1]:%Y-%m-%d}", "last": f"{dates[-1]:%Y-%m-%d}", "days": len(dates) - 1},
@@ -184,11 +163,7 @@ def sheet_numbers(
         "trades": None if trades is None else _trade_numbers(trades),
         "warnings": comparison.warnings,
         "settings": comparison.settings,
-        "pictures": {
-            p.name: {"title": p.title, "caption": p.caption, "alt": p.alt}
-            | {form: f"figures/{p.name}.{form}" for form in FORMS}
-            for p in drawn
-        },
+        "pictures": picture_records(drawn),
     }
     numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
     return numbers

@@ -1,4 +1,4 @@
-"""Where on a sheet a figure is explained: the heads of its tables link to the terms of `conventions.html.j2`."""
+"""Where on a sheet a figure is explained: the heads of its tables link to the terms of its conventions."""
 
 from backtests.evaluation.metrics import COST_PARTS
 

@@ -13,7 +13,17 @@ from matplotlib.image import imread
 
 from backtests.figures.charts.curves import Curve, curves
 from backtests.figures.charts.panel import Axis, one_panel
-from backtests.figures.files import DOTS, HEAD, MARGIN, png_file, svg_file, write_picture
+from backtests.figures.files import (
+    DOTS,
+    FORMS,
+    HEAD,
+    MARGIN,
+    picture_records,
+    png_file,
+    svg_file,
+    write_picture,
+    write_pictures,
+)
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import LIGHT, Canvas
@@ -125,6 +135,13 @@ def test_each_picture_is_written_three_times(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["two.csv", "two.png", "two.svg"]
     assert pd.read_csv(tmp_path / "two.csv")["x"].tolist() == list(range(50))
     assert (tmp_path / "two.png").read_bytes() == png_file(drawn())
+
+
+def test_a_sheet_says_where_the_files_of_its_pictures_are(tmp_path: Path) -> None:
+    write_pictures(tmp_path, [drawn()])
+    (record,) = picture_records([drawn()]).values()
+    assert all((tmp_path / record[form]).is_file() for form in FORMS)
+    assert len(list(tmp_path.rglob("*.*"))) == len(FORMS)
 
 
 def test_an_element_that_pictures_do_not_have_is_no_gap_in_silence() -> None:

@@ -14,15 +14,19 @@ from swept import swept
 from backtests.commands.batch.run import Outcome, table_of
 from backtests.commands.report import trades_of
 from backtests.comparison import compare
+from backtests.engine import backtest
+from backtests.evaluation.holdings_risk import holdings_risk
 from backtests.figures.svg import DARK, LIGHT
 from backtests.pages.batch import batch_html
+from backtests.pages.risk_sheet import write_risk_sheet
 from backtests.pages.sweep import sweep_html
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import Run
 from research.portfolio import load_portfolio
+from research.rules import Never
 
 ORIGIN = Run("report", "sixty_forty", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
-KINDS = ("tearsheet", "sweep", "batch")
+KINDS = ("tearsheet", "single", "risk", "sweep", "batch")
 TAGS = re.compile(r"<[^>]+>")
 
 
@@ -38,13 +42,28 @@ def batch() -> str:
     return batch_html("nightly", "compare_policies", table_of(rows))
 
 
+def single() -> str:
+    """Of a policy with several lines a class."""
+    desk = load_portfolio("data/portfolios/global_multi_asset.yaml")
+    page: str = backtest(desk.market, desk.policies["quarterly"], desk.costs, start="2019-01-02").sheet().page(ORIGIN)
+    return page
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), draws=100)
     place: Path = tmp_path_factory.mktemp("sheet")
     write_tearsheet(place, comparison, trades_of(comparison), ORIGIN)
     sheet = (place / "tearsheet.html").read_text(encoding="utf-8")
-    return {"tearsheet": sheet, "sweep": sweep_html(swept(costs=(1.0, 3.0), lags=(1,))), "batch": batch()}
+    desk = comparison.portfolio
+    write_risk_sheet(place, holdings_risk(desk, {"never": Never(desk.strategic)}, paths=100), {"Run": "one"})
+    return {
+        "tearsheet": sheet,
+        "single": single(),
+        "risk": (place / "risk.html").read_text(encoding="utf-8"),
+        "sweep": sweep_html(swept(costs=(1.0, 3.0), lags=(1,))),
+        "batch": batch(),
+    }
 
 
 def luminance(colour: str) -> float:
@@ -76,7 +95,9 @@ def test_a_page_has_its_landmarks_a_language_a_title_and_one_first_heading(pages
     levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
     assert all(after <= before + 1 for before, after in pairwise(levels))
     assert all(a.get("aria-label") for tag, a in found if tag == "nav")
-    assert all(a.get("aria-label") for _, a in found if a.get("role") == "region")
+    regions = [a.get("aria-label") for _, a in found if a.get("role") == "region"]
+    assert all(regions)
+    assert len(set(regions)) == len(regions)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
 from backtests.evaluation.attribution import attribution
+from backtests.evaluation.rebalancing_premium import RebalancingPremium
 from backtests.figures.picture import Picture
-from backtests.pages.attribution import attribution_numbers, attribution_parts
+from backtests.pages.attribution import _premium_words, attribution_numbers, attribution_parts
 from backtests.pages.tearsheet import SCHEMA, write_tearsheet
 from backtests.runs.folder import Run
 from backtests.wording import number
@@ -126,3 +127,15 @@ def test_policies_that_do_the_same_have_no_gap() -> None:
     (drawn,) = [part for part in attribution_parts(found) if isinstance(part, Picture)]
     assert drawn.caption == "twin and quarterly held the same on every day and paid the same."
     assert attribution_numbers(found)["gap"]["log_growth"] == 0.0
+
+
+def test_the_words_on_the_premium_name_every_term_that_is_there() -> None:
+    dates = pd.DatetimeIndex(["2020-12-31", "2021-12-31"])
+
+    def said(execution: float) -> str:
+        cells = np.array([[0.03, -0.01, 0.002, execution, -0.004]])
+        return _premium_words(RebalancingPremium("mine", dates, (2021,), cells, np.ones(2), float(cells[:, :-1].sum())))
+
+    assert "and holding other weights than the opening ones added 0.20" in said(0.0)
+    assert "execution" not in said(0.0)
+    assert re.search(r"opening ones added 0\.20\W+%, and execution at the open took 0\.10\W+%\.$", said(-0.001))

@@ -17,20 +17,26 @@ from commanded import FILE
 from learned import COSTS, PENALTY, YEAR, carded, two_lines
 from swept import swept
 
+from backtests.commands.batch.run import Outcome, table_of
 from backtests.commands.report import trades_of
 from backtests.comparison import compare
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.holdings_risk import holdings_risk
 from backtests.evaluation.scores import score
 from backtests.learned.results import results_of, write_results
+from backtests.pages.batch import batch_html
 from backtests.pages.policy_card import write_card
+from backtests.pages.risk_sheet import write_risk_sheet
 from backtests.pages.sweep import sweep_cell, sweep_html
 from backtests.pages.tearsheet import write_tearsheet
+from backtests.runs.batch_changes import Changes
 from backtests.runs.folder import Run
 from research.allocation import FixedWeights, target_path
 from research.learning import Training
 from research.market import Market
 from research.portfolio import load_portfolio
+from research.risk.shocks import Shock
 from research.trading import trade_list
 
 # Each calls `top.hit` where it runs, and asks for a page of `SERVER` where it is taken for an address.
@@ -190,6 +196,50 @@ def test_tearsheet_and_trade_lists_do_nothing(server: tuple[str, list[str]], tmp
     shown = {f"trades {k}": as_name(PAYLOADS[k]) for k in range(0, len(PAYLOADS), 2)}
     shown |= {"tearsheet": PAYLOADS[0], "comparison": PAYLOADS[6], "backtest": as_name(PAYLOADS[4])}
     check_harmless(pages, like, shown, server, tmp_path)
+
+
+def test_a_risk_sheet_and_the_sheet_of_one_policy_do_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
+    pages, like = {}, {}
+    for kind, payloads in (("hostile", PAYLOADS), ("plain", tuple(f"name {k}" for k in range(len(PAYLOADS))))):
+        desk = load_portfolio(FILE)
+        market = lines_named(desk.market, *payloads[2:4])
+        table = market.instruments.assign(asset_class=list(payloads[4:6]), currency=[payloads[8]] * 2)
+        market = replace(market, instruments=table, name=payloads[6])
+        shocks = (Shock(payloads[7], {payloads[4]: -0.2}),)
+        named = replace(
+            desk, name=as_name(payloads[0]), market=market, stress=replace(desk.stress, shocks=shocks), policy=None
+        )
+        rule, name = desk.policies["quarterly"], as_name(payloads[10])
+        risk = holdings_risk(named, {name: rule}, paths=50, notes=[payloads[11]])
+        (tmp_path / kind).mkdir()
+        write_risk_sheet(tmp_path / kind, risk, {payloads[12]: payloads[13], "Run": payloads[3]})
+        made = {"risk": (tmp_path / kind / "risk.html").read_text(encoding="utf-8")}
+        played = backtest(market, rule, desk.costs, start="2021-01-04", name=name)
+        origin = Run(payloads[8], payloads[9], "2022-12-29", {}, "4105457f5e4366f4" * 4, payloads[3])
+        sheet = replace(
+            played.sheet(), title=payloads[1], warnings=[payloads[11]], settings={payloads[12]: payloads[13]}
+        )
+        made |= {"sheet": sheet.page(origin), "cell": sheet._repr_html_()}
+        (pages if kind == "hostile" else like).update(made)
+    shown = {"risk": as_name(PAYLOADS[0]), "sheet": PAYLOADS[1], "cell": PAYLOADS[11]}
+    check_harmless(pages, like, shown, server, tmp_path)
+
+
+def test_the_page_of_a_batch_does_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
+    pages, like = {}, {}
+    for kind, payloads in (("hostile", PAYLOADS), ("plain", tuple(f"name {k}" for k in range(len(PAYLOADS))))):
+        rows = [
+            Outcome(
+                one, f"draws={other}", other, status, policy=other, verdict=one, growth=0.05, orders=1, turnover=0.1,
+                warnings=f"{one}\n{other}", drawdowns=(0.0, -0.2), page=f"../{as_name(other)}/tearsheet.html",
+            )
+            for status, one, other in zip(("made", "failed") * 7, payloads, payloads[1:] + payloads[:1], strict=True)
+        ]  # fmt: skip
+        runs = [(row.portfolio, row.parameters) for row in rows]
+        changes = Changes(2, {runs[0]: (payloads[4], payloads[5])}, {}, runs[1:3], [(payloads[6], payloads[7])])
+        page = batch_html(payloads[0], payloads[1], table_of(rows), changes)
+        (pages if kind == "hostile" else like)["batch"] = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    check_harmless(pages, like, {"batch": PAYLOADS[3]}, server, tmp_path)
 
 
 def test_a_policy_card_does_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:

@@ -119,6 +119,17 @@ def test_the_page_has_all_sections_and_no_address(run, tmp_path) -> None:
     check_page(page, tmp_path)
 
 
+def test_every_sheet_of_paper_says_what_it_belongs_to(run, sheet) -> None:
+    paper = re.findall(r"@page \{ @top-left.*", (run / PAGE).read_text(encoding="utf-8"))
+    assert len(paper) == 1
+    assert "counter(page)" in paper[0]
+    assert f'@bottom-left {{ content: "{run.name}"; }}' in paper[0]
+    alone = sheet.page()  # of no run: its header and its numbers all the same
+    assert "counter(page)" in alone
+    assert "@bottom-left { content" not in alone
+    assert f'@top-left {{ content: "Backtest of {sheet.title}"; }}' in alone
+
+
 def test_the_first_words_say_the_rule_and_what_came_of_it(run) -> None:
     words = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", (run / PAGE).read_text())).split())
     assert "quarterly: it trades each quarter, to target. In this test it grew" in words
