@@ -27,6 +27,7 @@ from backtests.commands.batch import make as batch
 from backtests.commands.batch.plan import Job as BatchJob
 from backtests.commands.batch.run import Outcome, failed
 from backtests.comparison.comparison import Comparison, compare
+from backtests.figures import files
 from backtests.learned.results import RESULTS, read_policies
 from backtests.pages import policy_card, tearsheet
 from backtests.real_markets import Budget, Study
@@ -166,7 +167,8 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Comparison, "__repr__", once(Comparison.__repr__))
     monkeypatch.setattr(TradeList, "__repr__", once(TradeList.__repr__))
     monkeypatch.setattr(pd.DataFrame, "to_parquet", once(pd.DataFrame.to_parquet, lambda table, **_: id(table)))
-    monkeypatch.setattr(tearsheet, "csv_text", once(tearsheet.csv_text, id))
+    for name in ("csv_text", "png_file", "svg_file"):
+        monkeypatch.setattr(files, name, once(getattr(files, name), id))
     for name in ("csv_text", "json_text"):
         monkeypatch.setattr(formats, name, once(getattr(formats, name)))
     for module, functions in {

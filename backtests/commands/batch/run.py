@@ -5,7 +5,8 @@ import math
 import os
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -122,7 +123,11 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
     reports  : folder of the runs.
     retrain  : train learned policies anew.
     """
-    os.environ["TQDM_DISABLE"] = "1"  # the batch tells how far it is
+    with set_within("TQDM_DISABLE", "1"):  # the batch tells how far it is
+        return _outcome(job, notebook, reports, retrain)
+
+
+def _outcome(job: Job, notebook: Path, reports: Path, retrain: bool) -> Outcome:
     began, name = time.monotonic(), job.name
     for left in reversed(range(TRIES)):
         try:
@@ -138,6 +143,20 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
         except Exception as error:  # whatever it is, it must not cost the other runs
             return failed(job, name, error, began)
     raise AssertionError("a run is made, found or failed")
+
+
+@contextmanager
+def set_within(name: str, value: str) -> Iterator[None]:
+    """A variable of the environment has a value within the block, and the one that it had, or none, after it."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def found_run(job: Job, final: Path, notebook: Path) -> Outcome | None:

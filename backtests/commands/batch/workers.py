@@ -7,13 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from backtests.commands.batch.plan import Job, notebook_named
-from backtests.commands.batch.run import TRIES, Outcome, failed, found_run, outcome
+from backtests.commands.batch.run import TRIES, Outcome, failed, found_run, outcome, set_within
 from backtests.runs.folder import ROOT, staged
 from backtests.runs.tasks import (
     as_they_finish,
@@ -138,24 +137,13 @@ def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, trust: s
                 "into a folder that all machines share."
             )
         here = replace(job, file=ROOT / job.file)
-        with tempfile.TemporaryDirectory(prefix="rebalance-") as folder, _trusting(trust):
+        with tempfile.TemporaryDirectory(prefix="rebalance-") as folder, set_within(TRUST, trust):
             became = outcome(here, notebook=notebook_named(notebook), reports=Path(folder), retrain=retrain)
             made = Path(folder) / became.run
             paths = [path for path in sorted(made.rglob("*")) if path.is_file()] if became.status == "made" else []
             return became, {path.relative_to(made).as_posix(): path.read_bytes() for path in paths}
     except Exception as error:  # whatever it is, it must not cost the other runs
         return failed(job, job.name, error, began), {}
-
-
-@contextmanager
-def _trusting(trust: str) -> Iterator[None]:
-    """Portfolio files may name rules by import path, or may not, as whoever asked has it; only within the block."""
-    before = os.environ.get(TRUST, "")
-    os.environ[TRUST] = trust
-    try:
-        yield
-    finally:
-        os.environ[TRUST] = before
 
 
 def _received(job: Job, final: Path, became: Outcome, files: Files) -> Outcome:

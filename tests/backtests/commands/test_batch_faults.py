@@ -1,5 +1,6 @@
 """What goes wrong in the middle of a batch costs no other run, is told in a sentence, and leaves nothing half-made."""
 
+import os
 import resource
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from killed_batch import desks, killed, victims
 
 from backtests.commands.batch.file import plan_of
 from backtests.commands.batch.make import named_runs, time_left
+from backtests.commands.batch.plan import Job, notebook_named
+from backtests.commands.batch.run import outcome
 
 MAIN = "from backtests.cli import main; main()"
 
@@ -153,3 +156,27 @@ def test_a_missing_portfolio_says_where_it_was_looked_for(tmp_path: Path, monkey
 )
 def test_the_time_left_is_that_of_runs_which_were_made(seconds: float, made: int, left: int, said: str) -> None:
     assert time_left(seconds, made, left) == said
+
+
+def test_a_batch_of_which_no_run_can_start_leaves_the_earlier_one(tmp_path: Path) -> None:
+    (file,) = desks(tmp_path, 1)
+    words = ("--notebook", "rebalance_now", "--reports", tmp_path / "reports")
+    first = rebalance("batch", file, *words)
+    assert first.status == 0, first.err
+    before = (tmp_path / "reports" / "batch" / "index.html").read_bytes()
+    for name, text in (("gone.yaml", None), ("torn.yaml", "name: [")):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        again = rebalance("batch", tmp_path / name, *words)
+        assert again.status == 2
+        assert "no run of the batch can start, so nothing was written" in again.err
+        assert name in again.err
+    assert (tmp_path / "reports" / "batch" / "index.html").read_bytes() == before
+
+
+def test_a_run_made_in_this_process_leaves_its_environment_as_it_was(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    (file,) = desks(tmp_path, 1)
+    gone = Job(file.with_name("gone.yaml"), ())
+    assert outcome(gone, notebook=notebook_named("rebalance_now"), reports=tmp_path, retrain=False).status == "failed"
+    assert "TQDM_DISABLE" not in os.environ
