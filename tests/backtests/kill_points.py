@@ -162,8 +162,10 @@ def trained(compared: Comparison) -> Training:
 def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The notebook's part is done here, by the functions that the notebook calls."""
     trades = reporting.trades_of(compared)
-    monkeypatch.setattr(reporting, "load_portfolio", lambda _: compared.portfolio)
+    monkeypatch.setattr(reporting, "load_portfolio", lambda *_: compared.portfolio)
     monkeypatch.setattr(reporting, "settings_of", lambda *_, **__: compared.settings)
+    every = tearsheet.pictures  # each is written as the others are
+    monkeypatch.setattr(tearsheet, "pictures", lambda sheet: every(sheet)[:2])
     monkeypatch.setattr(Comparison, "__repr__", once(Comparison.__repr__))
     monkeypatch.setattr(TradeList, "__repr__", once(TradeList.__repr__))
     monkeypatch.setattr(pd.DataFrame, "to_parquet", once(pd.DataFrame.to_parquet, lambda table, **_: id(table)))
@@ -220,7 +222,7 @@ def test_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_backtest(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a learned policy, with its card."""
-    monkeypatch.setattr(reporting, "load_portfolio", lambda _: compared.portfolio)
+    monkeypatch.setattr(reporting, "load_portfolio", lambda *_: compared.portfolio)
     monkeypatch.setattr(reporting, "fit", lambda name, *_, **__: compared.fitted[name])
     for module, functions in {
         policy_card: ("with_optimality_gaps", "policy_html"),
