@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from backtests.engine.kept import bands_of
 from backtests.engine.result import Backtest
 from research.arrays import Array
 from research.rules.protocol import compiled_rule
@@ -21,6 +22,6 @@ def bands_in_force(played: Backtest, rows: NDArray[np.int64]) -> tuple[Array, Ar
     rule = compiled_rule(played.policy)
     if rule is None or rule.family not in FAMILIES:
         return nothing, nothing
-    bands = rule.no_trade_bands(played.market, played.targets.opened(played.first), played.costs)
+    bands = bands_of(rule, played.market, played.targets, played.first, played.costs)
     k = bands.row[rows]
     return bands.trigger_lower[k], bands.trigger_upper[k]

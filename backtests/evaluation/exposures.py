@@ -11,7 +11,9 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.contributions import cash_name
 from backtests.evaluation.risk_contributions import RiskContributions, contributions_of
 from research.arrays import Array
+from research.errors import DataError
 from research.market.calendars import last_of
+from research.risk.contributions import effective_bets
 from research.tolerances import COUNTED
 
 
@@ -95,12 +97,13 @@ def concentration_path(backtest: Backtest, window: int) -> Concentration:
 
 
 def _bets(backtest: Backtest, weights: Array, row: int, window: int) -> float | None:
-    """`effective_bets` of the weights at a close, from the returns themselves; None where they are not all known."""
+    """`effective_bets` of the weights at a close; None where returns are not all known, or the weights have no risk."""
     t, market = backtest.first + row, backtest.market
     held = np.abs(weights) > COUNTED
     if t < window or not held.any() or not market.past(t).complete(window)[held].all():
         return None
-    returns, w = market.returns[t - window + 1 : t + 1, held], weights[held]
-    whole = float(np.std(returns @ w, ddof=1))
-    apart = float(np.abs(w) @ np.std(returns, axis=0, ddof=1))
-    return None if whole <= COUNTED * apart else (apart / whole) ** 2
+    returns = market.returns[t - window + 1 : t + 1, held]
+    try:
+        return effective_bets(weights[held], np.atleast_2d(np.cov(returns, rowvar=False)))
+    except DataError:
+        return None

@@ -22,7 +22,7 @@ from backtests.evaluation.words import distinguished, tried_words
 from backtests.figures.comparison.timeline import growth_picture
 from backtests.figures.styles import LineStyle, line_styles
 from backtests.pages.differences import differences_parts, paired_parts
-from backtests.pages.parts import Block
+from backtests.pages.parts import Block, Part
 from backtests.pages.policy_styles import page_styles
 from backtests.pages.terms import term_of
 from backtests.wording import age_words, counted, listed, number, percent
@@ -72,6 +72,12 @@ def _first_screen(comparison: "Comparison") -> Block:
         "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in made.broken.items()),
         "differences": differences_parts(comparison),
     }
+
+
+def shown_differences(comparison: "Comparison") -> list[Part]:
+    """The parts on differences, which the notebook's cell and the sheet share."""
+    parts: list[Part] = first_screen(comparison)["differences"]
+    return parts
 
 
 def paired_screen(paired: "PairedBacktests") -> Block:

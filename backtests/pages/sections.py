@@ -9,8 +9,8 @@ from backtests.pages.attribution import attribution_numbers, attribution_parts
 from backtests.pages.axes import axes_numbers, axes_parts
 from backtests.pages.behaviour import behaviour_numbers, behaviour_parts
 from backtests.pages.conventions import conventions_parts
-from backtests.pages.differences import differences_parts
 from backtests.pages.exposure import exposure_numbers, exposure_parts, worst_days_numbers, worst_days_parts
+from backtests.pages.first_screen import shown_differences
 from backtests.pages.fitting import fitting_parts
 from backtests.pages.from_today import from_today_numbers, from_today_parts
 from backtests.pages.parts import Part
@@ -41,7 +41,7 @@ class Section:
 
 SECTIONS = (
     Section("stability", "Does it hold?", "Does the recommendation hold?", stability_parts, stability_numbers),
-    Section("differences", "Differences", "Differences to the reference", differences_parts),
+    Section("differences", "Differences", "Differences to the reference", shown_differences),
     Section("axes", "Rule and target", "Which rule, which target", axes_parts, axes_numbers),
     Section("weights", "Weights", "Weights", weights_parts),
     Section("years", "Years", "Calendar years", years_parts, years_numbers),

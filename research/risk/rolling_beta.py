@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from research.arguments import shown
 from research.arrays import Array
 from research.errors import ConfigError, DataError
+from research.risk.factors import rolling_betas
 from research.risk.series import excess_returns
 from research.tolerances import SERIES
 
@@ -29,7 +30,7 @@ def rolling_beta(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike, wind
         raise DataError(
             f"a window of {window} returns needs as many: found {len(own)}. Take a longer period or a shorter window."
         )
-    y, x = sliding_window_view(own, window), sliding_window_view(other, window)
+    x = sliding_window_view(other, window)
     still = np.ptp(x, axis=1) <= SERIES
     if still.any():
         row = int(np.argmax(still))
@@ -37,6 +38,4 @@ def rolling_beta(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike, wind
             f"the rolling beta is not defined: the benchmark gains {x[row, 0]:.3g} on cash in all {window} periods up "
             f"to row {row + window - 1}."
         )
-    apart = x - x.mean(axis=1, keepdims=True)
-    found: Array = np.einsum("tw,tw->t", apart, y) / np.einsum("tw,tw->t", apart, apart)
-    return found
+    return rolling_betas(own, other[:, None], window)[:, 0]

@@ -16,14 +16,12 @@ from backtests.evaluation.attribution import attribution
 from backtests.evaluation.rebalancing_premium import RebalancingPremium
 from backtests.figures.picture import Picture
 from backtests.pages.attribution import _premium_words, attribution_numbers, attribution_parts
-from backtests.pages.tearsheet import SCHEMA, write_tearsheet
-from backtests.runs.folder import Run
+from backtests.pages.tearsheet import SCHEMA
 from backtests.wording import number
 from research.market import load_market
 from research.portfolio import load_portfolio
 from research.risk.factors import newey_west_lags
 
-ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 NAMES = ["never", "quarterly", "threshold"]
 FILE = "data/portfolios/global_multi_asset.yaml"
 SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
@@ -44,13 +42,6 @@ def with_factors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def comparison(with_factors: Path) -> Comparison:
     return compare(load_portfolio(with_factors), only=NAMES, draws=100)
-
-
-@pytest.fixture(scope="module")
-def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("sheet")
-    write_tearsheet(made, comparison, None, ORIGIN)
-    return made
 
 
 def section(folder: Path) -> str:

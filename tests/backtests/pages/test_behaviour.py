@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import check_page
+from written import written
 
 from backtests.comparison import compare
 from backtests.comparison.behaviour import Behaviour
@@ -19,30 +20,10 @@ from backtests.comparison.comparison import Comparison
 from backtests.comparison.cost_levels import LEVELS, BreakEven
 from backtests.pages.behaviour import behaviour_numbers, behaviour_parts
 from backtests.pages.parts import Block, Folded, Part, Words, pictures_in
-from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import Run
 from backtests.runs.formats import plain_json
 from research.portfolio import Portfolio, load_portfolio
 
-ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 NAMES = ["never", "monthly", "quarterly", "threshold"]
-
-
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio("data/portfolios/global_multi_asset.yaml")
-
-
-@pytest.fixture(scope="module")
-def comparison(portfolio: Portfolio) -> Comparison:
-    return compare(portfolio, only=NAMES, draws=100)
-
-
-@pytest.fixture(scope="module")
-def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("behaviour")
-    write_tearsheet(made, comparison, None, ORIGIN)
-    return made
 
 
 def said(parts: list[Part]) -> str:
@@ -186,7 +167,7 @@ def test_one_policy_and_a_short_test_say_what_they_lack(portfolio: Portfolio, tm
         draws=100,
     )
     assert "need a year of whole months: the test is shorter" in said(behaviour_parts(short))
-    write_tearsheet(tmp_path, short, None, ORIGIN)
+    written(short, tmp_path)
     page = (tmp_path / "tearsheet.html").read_text()
     (section,) = re.findall(r'<section id="behaviour">.*?</section>', page, flags=re.DOTALL)
     assert not re.search(r"(?i)\bnan\b|\binf\b", html.unescape(section))

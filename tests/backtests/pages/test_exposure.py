@@ -13,33 +13,11 @@ import pytest
 from browser import check_page
 
 from backtests.comparison import compare
-from backtests.comparison.comparison import Comparison
 from backtests.pages.exposure import exposure_parts, worst_days_parts
 from backtests.pages.parts import Folded, Words, pictures_in
-from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import Run
-from research.portfolio import Portfolio, load_portfolio
 from research.risk import volatility
 
-ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 NAMES = ["never", "quarterly", "threshold"]
-
-
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio("data/portfolios/global_multi_asset.yaml")
-
-
-@pytest.fixture(scope="module")
-def comparison(portfolio: Portfolio) -> Comparison:
-    return compare(portfolio, only=NAMES, draws=100)
-
-
-@pytest.fixture(scope="module")
-def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("exposure")
-    write_tearsheet(made, comparison, None, ORIGIN)
-    return made
 
 
 def numbers(folder: Path, key: str) -> Any:

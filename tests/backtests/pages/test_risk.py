@@ -10,40 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import check_page
+from written import written
 
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
 from backtests.evaluation.policy_risk import PolicyRisk
 from backtests.pages.parts import Words, pictures_in
 from backtests.pages.risk import risk_numbers, risk_parts
-from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import Run
 from backtests.wording import percent
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import Portfolio
 from research.risk import calendar_months, calendar_years, rolling_sharpe, rolling_volatility
 
-ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 NAMES = ["never", "quarterly", "threshold"]
-
-
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio("data/portfolios/global_multi_asset.yaml")
-
-
-@pytest.fixture(scope="module")
-def comparison(portfolio: Portfolio) -> Comparison:
-    return compare(portfolio, only=NAMES, draws=100)
-
-
-@pytest.fixture(scope="module")
-def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(comparison, tmp_path_factory.mktemp("risk"))
-
-
-def written(comparison: Comparison, folder: Path) -> Path:
-    write_tearsheet(folder, comparison, None, ORIGIN)
-    return folder
 
 
 def csv(folder: Path, name: str) -> pd.DataFrame:

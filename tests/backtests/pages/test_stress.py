@@ -9,36 +9,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from browser import check_page
+from written import written
 
 from backtests.comparison import Comparison, compare
 from backtests.figures.comparison.episodes import episode_table, episodes_picture
 from backtests.pages.policy_styles import page_styles
 from backtests.pages.stress import stress_numbers, stress_parts
-from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import Run
 from backtests.wording import number
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.episodes import Episode
 
-ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 NAMES = ["never", "quarterly", "threshold", "tuned", "hrp_threshold"]
-
-
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio("data/portfolios/global_multi_asset.yaml")
-
-
-@pytest.fixture(scope="module")
-def comparison(portfolio: Portfolio) -> Comparison:
-    return compare(portfolio, only=NAMES, draws=100)
-
-
-@pytest.fixture(scope="module")
-def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("stress")
-    write_tearsheet(made, comparison, None, ORIGIN)
-    return made
 
 
 def words(folder: Path) -> str:
@@ -122,7 +103,7 @@ def test_an_episode_in_part_is_marked(comparison: Comparison, portfolio: Portfol
 def test_one_policy_and_a_short_test_have_a_section_too(tmp_path: Path) -> None:
     desk = load_portfolio("data/portfolios/sixty_forty.yaml", {"test_start": "2022-09-01"})
     found = compare(desk, only=["quarterly"], draws=100)
-    write_tearsheet(tmp_path, found, None, ORIGIN)
+    written(found, tmp_path)
     assert "Pandemic 2020 %, before the test" in words(tmp_path)
     assert "Left out: Russia and LTCM 1998" in words(tmp_path)
     assert "Crypto falls 50 %: the portfolio has no crypto." in words(tmp_path)

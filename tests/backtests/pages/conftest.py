@@ -1,0 +1,24 @@
+"""The main portfolio, compared by the policies that a test file names in `NAMES`, and the sheet of that comparison."""
+
+from pathlib import Path
+
+import pytest
+from written import written
+
+from backtests.comparison import Comparison, compare
+from research.portfolio import Portfolio, load_portfolio
+
+
+@pytest.fixture(scope="module")
+def portfolio() -> Portfolio:
+    return load_portfolio("data/portfolios/global_multi_asset.yaml")
+
+
+@pytest.fixture(scope="module")
+def comparison(portfolio: Portfolio, request: pytest.FixtureRequest) -> Comparison:
+    return compare(portfolio, only=request.module.NAMES, draws=100)
+
+
+@pytest.fixture(scope="module")
+def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(comparison, tmp_path_factory.mktemp("sheet"))
