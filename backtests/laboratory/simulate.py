@@ -6,6 +6,7 @@ All rules of a laboratory are played on the same paths, so that their difference
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -95,9 +96,15 @@ class Laboratory:
         where = {name: getattr(self, name) for name in ("instruments", "calendar", "start", "every")}
         return simulated_market(self.model, self.days, self.seed, path, self.cash, **where)  # type: ignore[arg-type]
 
+    @cached_property
+    def first_two(self) -> tuple[Market, Market]:
+        """The first two paths as markets, on which every rule is tried."""
+        return self.market(0), self.market(1)
+
     def backtest(self, rule: Policy, path: int) -> Backtest:
         """The backtest of a rule on one path, warm-up included."""
-        return backtest(self.market(path), rule, self.costs, lag=self.lag, periods_per_year=self.periods_per_year)
+        market = self.first_two[0] if path == 0 else self.market(path)
+        return backtest(market, rule, self.costs, lag=self.lag, periods_per_year=self.periods_per_year)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +244,7 @@ def _common_bands(laboratory: Laboratory, rule: Policy, first: Backtest) -> NoTr
     once = len(first.targets.rows) == 1 and first.first == 0  # the target was given before there were returns
     if found is None or not (by_size and once and first.holds is None):
         return None
-    one, other = (found.no_trade_bands(market, first.targets, costs) for market in (first.market, laboratory.market(1)))
+    one, other = (found.no_trade_bands(market, first.targets, costs) for market in laboratory.first_two)
     return one if _is_same(one.compiled, other.compiled) and _is_same(one.options, other.options) else None
 
 
