@@ -4,11 +4,13 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, as_completed, wait
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +20,7 @@ Report = Callable[[int], None]  # told the steps that one job has done
 TotalProgress = Callable[[int], None]  # told the steps that all have done together
 Job = Callable[[int, Report], T]  # seed -> result
 
-POLL_SECONDS = 0.2  # seconds between two looks at the progress
+POLL_SECONDS = 0.2  # seconds between two looks at the progress, or for the parent
 
 
 class Stopped(RuntimeError):
@@ -80,11 +82,9 @@ def _in_processes(job: Job[T], seeds: Sequence[int], workers: int, progress: Tot
 
     with _shared_counters(len(seeds)) as path:
         board = np.memmap(path, np.int64, "r+")
-        executor = ProcessPoolExecutor(max_workers=workers, timeout=10, initializer=_ignore_interrupts)
+        executor = ProcessPoolExecutor(workers, timeout=10, initializer=_begin, initargs=(os.getpid(), path))
         try:
-            futures: list[Future[T]] = [
-                executor.submit(_watched, job, seed, i, path, os.getpid()) for i, seed in enumerate(seeds)
-            ]
+            futures: list[Future[T]] = [executor.submit(_watched, job, seed, i, path) for i, seed in enumerate(seeds)]
             pending: set[Future[T]] = set(futures)
             while pending:
                 done, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
@@ -97,24 +97,30 @@ def _in_processes(job: Job[T], seeds: Sequence[int], workers: int, progress: Tot
             executor.shutdown(wait=True, kill_workers=True)
 
 
-def _watched(job: Job[T], seed: int, i: int, path: str, parent: int) -> T:
-    """Run the job in its own process: it writes its steps to the counters, and ends when told to stop or orphaned."""
+def _watched(job: Job[T], seed: int, i: int, path: str) -> T:
+    """Run the job in its own process: it writes its steps to the counters, and ends when told to stop."""
     board = np.memmap(path, np.int64, "r+")
 
     def report(steps: int) -> None:
         board[i] = steps
-        if os.getppid() != parent:
-            shutil.rmtree(Path(path).parent, ignore_errors=True)  # as nobody else will
-            os._exit(1)
         if board[-1]:
             raise Stopped(f"seed {seed} was stopped after {steps} steps")
 
     return job(seed, report)
 
 
-def _ignore_interrupts() -> None:
-    """Ignore keyboard interrupts in workers: every process receives them, and the parent stops them all."""
+def _begin(parent: int, path: str) -> None:
+    """Begin a worker: it ignores keyboard interrupts, which every process receives, and ends when its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(parent, path), daemon=True).start()
+
+
+def _end_with(parent: int, path: str) -> None:
+    """Wait until the parent is gone; then end this process, at work or not."""
+    while os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    shutil.rmtree(Path(path).parent, ignore_errors=True)  # as nobody else will
+    os._exit(1)
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def job(seed, report):
         report(step)
         time.sleep(0.01)
 
-run_seeds(job, [1, 2], 2, lambda done: print(done, flush=True))
+run_seeds(job, [1], 2, lambda done: print(done, flush=True))  # one process is idle
 """
 
 
@@ -75,7 +75,7 @@ def test_whoever_is_stopped_leaves_no_process_and_no_file_behind(how, tmp_path):
         assert sum(map(alive, workers)) >= 2
         os.kill(run.pid, how)
         complaint = run.communicate(timeout=60)[1]
-    patience = time.monotonic() + 60
+    patience = time.monotonic() + 20
     while any(map(alive, workers)) and time.monotonic() < patience:
         time.sleep(0.1)
     assert not any(map(alive, workers))
