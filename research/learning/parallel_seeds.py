@@ -110,7 +110,7 @@ def _watched(job: Job[T], seed: int, i: int, path: str) -> T:
 
 
 def _begin(parent: int, path: str) -> None:
-    """Begin a worker: it ignores keyboard interrupts, which every process receives, and ends when its parent is gone."""
+    """Begin a worker: it ignores keyboard interrupts, which all processes receive, and ends when its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with, args=(parent, path), daemon=True).start()
 
