@@ -184,15 +184,16 @@ class _Inequality:
         wide = np.sqrt(interval * variance)
         growth = np.exp(drift[:, None] * interval + wide[:, None] * self.nodes)  # of the line beside its rest
         whole = others[:, None] + weights[:, None] * growth
-        after, after_slope = self.values(weights[:, None] * growth / whole - self.target[:, None])
-        before, before_slope = self.values(gaps[:, None])
-        value = 0.5 * float(tracking @ gaps) + float((after @ self.chances - before[:, 0]).sum()) / interval
+        later = weights[:, None] * growth / whole - self.target[:, None]
+        values, slopes_of = self.values(np.column_stack([gaps, later]))
+        before, after, before_slope, after_slope = values[:, 0], values[:, 1:], slopes_of[:, 0], slopes_of[:, 1:]
+        value = 0.5 * float(tracking @ gaps) + float((after @ self.chances - before).sum()) / interval
         by_growth = after_slope * (weights * others)[:, None] * growth / whole**2
         by_drift, by_wide = by_growth @ self.chances, by_growth @ (self.chances * self.nodes)
         by_rest = interval * by_drift[:, None] * (with_rest - self.mean)
         by_rest += (by_wide * interval / wide)[:, None] * (with_rest - self.covariance)
         np.fill_diagonal(by_rest, 0.0)
-        own = (after_slope * growth / whole**2) @ self.chances - before_slope[:, 0]
+        own = (after_slope * growth / whole**2) @ self.chances - before_slope
         own += np.einsum("ij,ij->i", by_rest, rest) / others
         slopes: Array = tracking + (own + (by_rest / others[:, None]).sum(axis=0)) / interval
         return value, slopes
