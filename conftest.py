@@ -1,4 +1,4 @@
-"""What every test shares, those of the notebooks too: a trial book of its own, and one thread a process for arithmetic."""
+"""What every test shares, those of the notebooks too: a trial book of its own, and one thread a process."""
 
 import os
 import tempfile
