@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from backtests.evaluation.estimates import NotAvailable
-from backtests.evaluation.from_today import FromToday
+from backtests.evaluation.from_today import FromToday, drawdown_limits, drawdown_name
 from backtests.evaluation.holdings_risk import HoldingsRisk
 from backtests.evaluation.metrics import Column
 from backtests.figures.files import write_pictures
@@ -155,10 +155,12 @@ def future_words(found: FromToday) -> str:
     """What may become of the holdings within a year, in one sentence."""
     shown, figures = found.shown, found.shown.figures
     low = figures["percentile_5"]
-    month, year, fall = (percent(figures[name].value) for name in ("loss_month", "loss_year", "drawdown_10"))
+    limit = drawdown_limits(found.limit)[0]
+    names = ("loss_month", "loss_year", drawdown_name(limit))
+    month, year, fall = (percent(figures[name].value) for name in names)
     return (
         f"In {shown.paths:,} futures of a year ({shown.law}), {shown.policy}: a loss after 30 days in {month}, after "
-        f"the year in {year}; a drawdown of 10 % in {fall}"
+        f"the year in {year}; a drawdown of {100 * limit:g} % in {fall}"
         + (f"; 5th percentile {percent(low.value, signed=True)}." if low.known else ".")
     )
 
