@@ -12,7 +12,6 @@ import pytest
 import vectorbt as vbt
 from browser import Elements, check_page
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 
 from backtests.commands.past_runs import replay, show_text
 from backtests.commands.report import make_backtest
@@ -28,7 +27,7 @@ from research.market import load_market
 from research.rules import Calendar, Never
 
 FILE = Path("data/portfolios/sixty_forty.yaml")
-SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
+SCHEMA_FILE = Path(__file__).parents[3] / "docs" / "schemas" / f"sheet-{SCHEMA}.json"
 SECTIONS = ["table", "weights", "risk", "exposure", "years", "costs", "trades", "conventions"]
 
 
@@ -51,10 +50,8 @@ def sheet(played: Backtest) -> SingleSheet:
 
 
 def faults(found: object) -> list[str]:
-    """Where numbers break the schema, whose records are those of tearsheet.json."""
-    files = {name: json.loads((SCHEMAS / name).read_text()) for name in (f"sheet-{SCHEMA}.json", "tearsheet-1.json")}
-    registry = Registry().with_resources((name, Resource.from_contents(each)) for name, each in files.items())
-    validator = Draft202012Validator(files[f"sheet-{SCHEMA}.json"], registry=registry)
+    """Where numbers break the schema, by its file alone."""
+    validator = Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(found)]
 
 
