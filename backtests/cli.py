@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from backtests.commands.terminal import INTERRUPTED, end, print_text, run_app
+from backtests.evaluation.risk_paths import PATHS
 from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
@@ -216,7 +217,7 @@ def risk(
     file: File,
     paths: Annotated[
         int, typer.Option(help="Simulated futures of a year; of each law but the first, a quarter.")
-    ] = 1_500,
+    ] = PATHS,
     trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:

@@ -16,6 +16,7 @@ from backtests.evaluation.contributions import cash_name
 from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.holdings_stress import HoldingsStress, holdings_stress
+from backtests.evaluation.risk_paths import PATHS
 from research.accounting import Policy
 from research.allocation import target_path
 from research.arrays import Array
@@ -30,7 +31,6 @@ from research.rules.protocol import compiled_rule, held_by, traits
 
 LEVELS = (0.95, 0.99)
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
-PATHS = 1_500  # futures of the first law: a standard error of 0.6 points of a probability of 5 %
 
 
 @dataclass(frozen=True)
