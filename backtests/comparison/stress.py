@@ -113,6 +113,7 @@ class StressTests:
     shocks      : those that move a line of the portfolio.
     liquidity   : by policy.
     volumes     : do costs or orders depend on volumes, so that less volume matters?
+    impact      : how many times the market impact of an order is charged in the shock to liquidity; None without any.
     breakdown   : risk of the last weights of `policy` with correlations moved toward one.
     policy      : whose weights these are: the recommended one, or the reference.
     window      : returns of the covariance of shocks and correlations.
@@ -123,6 +124,7 @@ class StressTests:
     shocks: tuple[ShockResult, ...]
     liquidity: Mapping[str, Liquidity]
     volumes: bool
+    impact: float | None
     breakdown: tuple[StressedRisk, ...]
     policy: str
     window: int
@@ -176,6 +178,7 @@ def stress_tests(
         tuple(shocks),
         charged,
         by_volume(portfolio),
+        impact_times(portfolio.costs),
         tuple(risk),
         policy,
         window,
@@ -239,19 +242,42 @@ def longer_costs(costs: Costs, rows: int) -> Costs:
 def _after_shock(
     portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, played: Backtest, moved: Moved
 ) -> AfterShock:
-    """One policy after a shock, from its last trade on, so that it knows how long ago that was.
+    """What a shock does to one policy; arguments of `_going_on`.  moved : the returns of the shock."""
+    shocked = len(portfolio.market.dates)
+    after = _going_on(portfolio, market, costs, rule, played)
+    effect = shock_effect(after.weights.to_numpy()[shocked - 1 - after.first], moved)
+    target = after.targets.at(shocked)
+    gaps = np.append(effect.weights - target, target.sum() - effect.weights.sum())
+    widest = int(np.argmax(np.abs(gaps)))
+    book = after.ledger
+    done = after.booked[book.booked[after.booked] >= shocked]
+    done = done[after.counted[done].any(axis=1)]
+    trades, wealth = book.trades[done], book.nav_before[done]
+    one_way = np.maximum(np.maximum(trades, 0.0).sum(axis=1), np.maximum(-trades, 0.0).sum(axis=1))
+    return AfterShock(
+        effect,
+        line=[*market.assets, cash_name(market.assets)][widest],
+        gap=float(gaps[widest]),
+        sessions=int(book.booked[done[0]]) - shocked if len(done) else None,
+        reason=after.why(int(done[0])).sentence(market.labels, rule=short_name(rule)) if len(done) else "",
+        turnover=float((one_way / wealth).sum()),
+        orders=int(np.count_nonzero(after.counted[done])),
+        cost=float((book.charges[done].sum(axis=(1, 2)) / wealth).sum()),
+    )
+
+
+def _going_on(portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, played: Backtest) -> Backtest:
+    """A policy on a longer market, from its last trade on, so that it knows how long ago that was.
 
     portfolio : by whose accounting it trades.
     market    : with the session of the shock and those after it.
     costs     : on this market.
     rule      : the policy.
     played    : its backtest in the test, without the shock.
-    moved     : the returns of the shock.
     """
-    shocked = len(portfolio.market.dates)
     opened = int(played.last_booked[-1])
     row = opened - played.first
-    after = backtest(
+    return backtest(
         market,
         rule,
         costs,
@@ -266,27 +292,6 @@ def _after_shock(
         periods_per_year=portfolio.periods_per_year,
         name=played.name,
     )
-    book = after.ledger
-    done = after.booked[book.booked[after.booked] >= shocked]
-    done = done[after.counted[done].any(axis=1)]
-    effect = shock_effect(after.weights.to_numpy()[shocked - 1 - opened], moved)
-    target = after.targets.at(shocked)
-    gaps = np.append(effect.weights - target, target.sum() - effect.weights.sum())
-    widest = int(np.argmax(np.abs(gaps)))
-    first = None if not len(done) else int(book.booked[done[0]])
-    reason = "" if first is None else after.why(int(done[0])).sentence(market.labels, rule=short_name(rule))
-    trades, wealth = book.trades[done], book.nav_before[done]
-    one_way = np.maximum(np.maximum(trades, 0.0).sum(axis=1), np.maximum(-trades, 0.0).sum(axis=1))
-    return AfterShock(
-        effect,
-        [*market.assets, cash_name(market.assets)][widest],
-        float(gaps[widest]),
-        None if first is None else first - shocked,
-        reason,
-        float((one_way / wealth).sum()),
-        int(np.count_nonzero(after.counted[done])),
-        float((book.charges[done].sum(axis=(1, 2)) / wealth).sum()),
-    )
 
 
 # -- liquidity and correlations --------------------------------------------------------------------------------------
@@ -297,6 +302,11 @@ def by_volume(portfolio: Portfolio) -> bool:
     return portfolio.market.volumes is not None and (
         portfolio.costs.impact is not None or portfolio.execution.participation is not None
     )
+
+
+def impact_times(costs: Costs) -> float | None:
+    """How many times the impact of an order is charged: by its coefficient, and by the volume; None without impact."""
+    return None if costs.impact is None else COSTS_TIMES * VOLUME_OVER ** (costs.impact.exponent - 1.0)
 
 
 def with_higher_costs(portfolio: Portfolio) -> Portfolio:

@@ -26,6 +26,7 @@ from research.accounting import Policy
 from research.arguments import is_whole, refuse
 from research.arrays import Array
 from research.errors import DataError, PolicyError
+from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.risk.future_laws import BLOCK, FutureLaw, future_laws, sample
 from research.rules.protocol import compiled_rule
@@ -144,6 +145,7 @@ class FromToday:
     left_out : what the file has and the futures have not, by name.
     limit    : the maximum drawdown that the file states, fraction of NAV, or None.
     refused  : by name of a law that could not be fitted: why not.
+    rows     : what the rows to come are called: "sessions", or "weeks", "months" and so on.
     checks   : by policy that estimates: it goes on with its estimates of the last close, and what that changes.
     """
 
@@ -160,6 +162,7 @@ class FromToday:
     left_out: tuple[str, ...]
     limit: float | None
     refused: Mapping[str, str]
+    rows: str
     checks: Mapping[str, "StandingEstimates"]
 
     @property
@@ -251,6 +254,7 @@ def from_today(
         opening.left_out,
         portfolio.limits.max_drawdown,
         refused,
+        "sessions" if (row := row_name(portfolio.periods_per_year)) == "day" else f"{row}s",
         checks,
     )
 

@@ -20,9 +20,8 @@ OF_LAWS = {  # what is said of a law where it is played
     RegimeFuture.name: "Two regimes begin with the mean of the regime that today is likely to be in.",
 }
 PROBABILITY = (100.0, "%", 1)  # factor, unit and digits as shown
-UNITS = {  # the same by name of a figure that is no probability
+UNITS = {  # the same by name of a figure that is no probability, nor a number of rows
     **dict.fromkeys(("mean", "median", "percentile_5", "percentile_1"), (100.0, "% of NAV", 1)),
-    "under_water": (1.0, "sessions", 0),
     "turnover": (100.0, "% a year", 1),
     "cost": (1e4, "bp a year", 2),
     "tracking_error": (100.0, "% a year", 2),
@@ -110,7 +109,7 @@ def _notes(found: FromToday) -> list[str]:
         f"the mean of {days}, in which the strategic target grew by {percent(found.drift)} a year (log return)."
         f"{said.get(RegimeFuture.name, '')} So few years hardly determine that mean, and probabilities of a loss "
         "within a year depend on it.",
-        f"The laws are fitted to {days}, the days on which all lines have returns. Futures are played by the "
+        f"The laws are fitted to {days}, the rows on which all lines have returns. Futures are played by the "
         "accounting of the backtests, on the sessions that the exchange has; calendar rules know them.",
     ]
     for policy, check in found.checks.items():
@@ -137,8 +136,8 @@ def _notes(found: FromToday) -> list[str]:
 # -- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _unit(name: str) -> tuple[float, str, int]:
-    return UNITS.get(name, PROBABILITY)
+def _unit(found: FromToday, name: str) -> tuple[float, str, int]:
+    return (1.0, found.rows, 0) if name == "under_water" else UNITS.get(name, PROBABILITY)
 
 
 def _beside(found: FromToday) -> list[str]:
@@ -147,11 +146,11 @@ def _beside(found: FromToday) -> list[str]:
 
 
 def _heads(found: FromToday) -> list[tuple[str, str]]:
-    return [(found.words[name][0], _unit(name)[1]) for name in _beside(found)]
+    return [(found.words[name][0], _unit(found, name)[1]) for name in _beside(found)]
 
 
-def _text(name: str, figure: Simulated) -> str:
-    factor, _, digits = _unit(name)
+def _text(found: FromToday, name: str, figure: Simulated) -> str:
+    factor, _, digits = _unit(found, name)
     if not figure.known:
         return "too few futures"
     return f"{number(factor * figure.value, digits)} ± {number(factor * figure.error, digits + (figure.error > 0.0))}"
@@ -162,7 +161,7 @@ def _laws_table(found: FromToday) -> Block:
     first = found.shown.policy
     laws = [law for law in found.laws if (law, first) in found.futures]
     rows = [
-        [words, _unit(name)[1], *(_text(name, found.futures[law, first].figures[name]) for law in laws)]
+        [words, _unit(found, name)[1], *(_text(found, name, found.futures[law, first].figures[name]) for law in laws)]
         for name, (words, _) in found.words.items()
     ]
     caption = f"{first} under {counted(len(laws), 'law')}: each figure ± one standard error of the simulation"
@@ -174,7 +173,7 @@ def _policies_table(found: FromToday) -> Block:
     law, rows = found.laws[0], []
     for policy in found.policies:
         figures = found.futures[law, policy].figures
-        shown = ((_unit(name), figures[name].value) for name in _beside(found))
+        shown = ((_unit(found, name), figures[name].value) for name in _beside(found))
         rows.append([policy, *(number(factor * value, digits) for (factor, _, digits), value in shown)])
     caption = f"Policies under the {law}, on the same futures"
     return table(caption, ["policy", *_heads(found)], rows, chosen=found.policies[0])
@@ -182,7 +181,7 @@ def _policies_table(found: FromToday) -> Block:
 
 def _whole_table(found: FromToday) -> Block:
     rows = [
-        [law, policy, f"{one.paths:,}", *(_text(name, one.figures[name]) for name in _beside(found))]
+        [law, policy, f"{one.paths:,}", *(_text(found, name, one.figures[name]) for name in _beside(found))]
         for (law, policy), one in found.futures.items()
     ]
     caption = "Each figure ± one standard error of the simulation"

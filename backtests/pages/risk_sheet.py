@@ -83,7 +83,7 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
     sections = [
         ("drift", "Drift", "Lines: drift and contributions to risk", _lines(risk)),
         ("exposure", "Exposure", "Exposure by class and currency", _exposure(risk)),
-        ("losses", "Losses", "What may be lost in a day and in a month", _losses(risk)),
+        ("losses", "Losses", f"What may be lost in {' and in '.join(dict.fromkeys(risk.horizons))}", _losses(risk)),
         ("stress", "Stress", "Stress", holdings_stress_parts(portfolio, risk.stress)),
         ("from_today", "From today", "A year from today", _future(risk)),
     ]
@@ -91,7 +91,7 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
         **run,
         "Holdings": f"closes of {portfolio.date:%Y-%m-%d}, last traded {portfolio.last_trade:%Y-%m-%d}",
         "Ex ante": f"covariance of the last {risk.window:,} returns",
-        "Losses": f"days from {risk.sample[0]:%Y-%m-%d} to {risk.sample[1]:%Y-%m-%d}, on which all lines have returns",
+        "Losses": f"{_sample(risk)}, with returns of all lines",
     }
     reasons = {"Drift": drift_words(risk), "Where risk comes from": source_words(risk)}
     return {
@@ -140,14 +140,14 @@ def risk_text(risk: HoldingsRisk) -> str:
 
 
 def loss_words(risk: HoldingsRisk) -> str:
-    """What may be lost in a day, in one sentence."""
-    one = next((x for x in risk.losses if (x.horizon, x.method, x.level) == ("one day", "historical", 0.95)), None)
+    """What may be lost in a day, or whatever a row of the market is, in one sentence."""
+    one = next((x for x in risk.losses if (x.horizon, x.method, x.level) == (risk.horizons[0], "historical", 0.95)), None)
     if one is None:
         return f"The volatility of these holdings is {percent(risk.volatility)} a year."
     worth = f"{number(one.var * risk.portfolio.nav, 0)} {risk.portfolio.basis}"
     return (
-        f"On one day in twenty these holdings lose {percent(one.var, 2)} ({worth}) or more, {percent(one.cvar, 2)} on "
-        f"average of such days; their volatility is {percent(risk.volatility)} a year."
+        f"In one {risk.row} of twenty these holdings lose {percent(one.var, 2)} ({worth}) or more, {percent(one.cvar, 2)} on "
+        f"average of such {risk.row}s; their volatility is {percent(risk.volatility)} a year."
     )
 
 
@@ -221,12 +221,13 @@ def risk_warnings(risk: HoldingsRisk) -> list[str]:
 
 def _headline(risk: HoldingsRisk) -> list[dict[str, str]]:
     by_key = {(x.horizon, x.method, x.level): x for x in risk.losses}
-    day, month = by_key.get(("one day", "historical", 0.95)), by_key.get(("one month", "historical", 0.95))
+    short, long = risk.horizons
+    one, most = by_key.get((short, "historical", 0.95)), by_key.get((long, "historical", 0.95))
     shown = [
         ("Volatility", "% a year, ex ante", number(100 * risk.volatility, 1)),
         ("Tracking error", "% a year, ex ante", number(100 * risk.tracking_error)),
-        ("VaR 95 %, one day", "% of NAV", number(None if day is None else 100 * day.var)),
-        ("CVaR 95 %, one month", "% of NAV", number(None if month is None else 100 * month.cvar)),
+        (f"VaR 95 %, {short}", "% of NAV", number(None if one is None else 100 * one.var)),
+        (f"CVaR 95 %, {long}", "% of NAV", number(None if most is None else 100 * most.cvar)),
         ("Beta", "to the strategic target", number(risk.beta)),
     ]
     return [
@@ -288,13 +289,18 @@ def _losses(risk: HoldingsRisk) -> list[Part]:
         ("CVaR", basis),
     ]
     caption = "Value at risk, and the mean loss beyond it (CVaR); a loss is positive"
-    days = f"{risk.sample[0]:%Y-%m-%d} to {risk.sample[1]:%Y-%m-%d}"
+    month = "" if len(set(risk.horizons)) < 2 else "; a month is held without a trade, and months overlap"
     words = (
-        f"What the weights of today would have returned on the days from {days}, each day anew; a month is held "
-        "without a trade, and months overlap. Gaussian: the normal law with mean and deviation of the same returns. "
-        "These figures describe the sample: nothing of them is a forecast."
+        f"What the weights of today would have returned in the {_sample(risk)}, each {risk.row} anew{month}. Gaussian: "
+        "the normal law with mean and deviation of the same returns. These figures describe the sample: nothing of "
+        "them is a forecast."
     )
     return [table(caption, heads, rows, texts=[1, 2]), Words(words)]
+
+
+def _sample(risk: HoldingsRisk) -> str:
+    """The rows of losses: which, and what they are."""
+    return f"{risk.row}s from {risk.sample[0]:%Y-%m-%d} to {risk.sample[1]:%Y-%m-%d}"
 
 
 def _future(risk: HoldingsRisk) -> list[Part]:

@@ -19,6 +19,7 @@ from backtests.figures.styles import LineStyle
 from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
 from backtests.wording import counted, listed, number, percent
+from research.market.calendars import row_name
 from research.risk.correlation_breakdown import StressedRisk
 from research.risk.measures import BPS
 from research.risk.shocks import LEAST_RETURN, Moved, ShockEffect
@@ -38,14 +39,6 @@ EPISODE_FIGURES: tuple[tuple[str, str, Callable[[EpisodeFigures], str]], ...] = 
     ("Orders in each episode", "number", lambda f: f"{f.orders:,}"),
     ("Costs in each episode", "bp of NAV", lambda f: number(BPS * f.cost)),
 )
-RISK_HEADS = (
-    ("correlations moved", "% of the way to one"),
-    "mean correlation",
-    ("volatility", "% a year"),
-    ("VaR 95 %", "% a day"),
-    ("VaR 99 %", "% a day"),
-    "diversification ratio",
-)
 
 
 def stress_parts(comparison: "Comparison") -> list[Part]:
@@ -61,7 +54,12 @@ def stress_parts(comparison: "Comparison") -> list[Part]:
         *([Words(f"Left out: {' '.join(found.left_out)}")] if found.left_out else []),
         *_shock_parts(found, comparison, names, styles),
         *_liquidity_parts(found, names, styles, chosen),
-        *_correlation_parts(found),
+        *correlation_parts(
+            found.breakdown,
+            f"the last weights of {found.policy}",
+            found.window,
+            row_name(comparison.benchmark.periods_per_year),
+        ),
     ]
 
 
@@ -75,6 +73,7 @@ def stress_numbers(comparison: "Comparison") -> dict[str, Any]:
             "costs_times": COSTS_TIMES,
             "volume_over": VOLUME_OVER,
             "volumes": found.volumes,
+            "impact_times": found.impact,
             "policies": {name: asdict(one) for name, one in found.liquidity.items()},
         },
         "correlations": {
@@ -305,7 +304,7 @@ def propagation_notes(moved: Sequence[Moved], window: int) -> list[str]:
     if short := max(int(one.unknown.sum()) for one in moved):
         notes.append(f"{counted(short, 'line')} with a short history: no other line moves it.")
     if any(one.bounded.any() for one in moved):
-        notes.append(f"No line falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so.")
+        notes.append(f"No line falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so; rises have no bound.")
     return notes
 
 
@@ -372,6 +371,12 @@ def _liquidity_parts(
         if found.volumes
         else "(volumes as they were, since neither costs nor orders of this portfolio depend on them), "
     )
+    impact = (
+        ""
+        if found.impact is None
+        else f" Market impact of an order is {number(found.impact, 1)} times as large: {COSTS_TIMES:g} times its "
+        f"coefficient, and {number(found.impact / COSTS_TIMES, 1)} times by the smaller volume."
+    )
     same = f"{lowest} has the lowest J in both" if lowest == after else f"the lowest J passes from {lowest} to {after}"
     caption = f"Cost and loss J on the days of the test, as they were and at {COSTS_TIMES:g} times the trading costs"
     bps = "bp a year"
@@ -379,7 +384,7 @@ def _liquidity_parts(
         Words(
             f"Higher trading costs: at {COSTS_TIMES:g} times the costs {volume}the same decisions would have cost "
             f"{shown} {number(one.stressed_cost)} instead of {number(one.cost)} bp a year in the test, and its loss J "
-            f"would have been {number(one.stressed_loss)} instead of {number(one.loss)}; {same}.",
+            f"would have been {number(one.stressed_loss)} instead of {number(one.loss)}; {same}.{impact}",
             "",
         ),
         Folded(
@@ -400,23 +405,27 @@ def _liquidity_parts(
     ]
 
 
-def _correlation_parts(found: StressTests) -> list[Part]:
-    """The risk of the last weights with correlations moved toward one."""
-    return correlation_parts(found.breakdown, f"the last weights of {found.policy}", found.window)
-
-
-def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: int) -> list[Part]:
+def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: int, row: str) -> list[Part]:
     """The risk of a portfolio with correlations moved toward one.
 
     breakdown : a row a share of the way; none where it is not known.
     weights   : of whom, in words.
     window    : returns of the covariance.
+    row       : what a row of the market is, such as "day".
     """
     if not breakdown:
         return []
+    heads = (
+        ("correlations moved", "% of the way to one"),
+        "mean correlation",
+        ("volatility", "% a year"),
+        ("VaR 95 %", f"% a {row}"),
+        ("VaR 99 %", f"% a {row}"),
+        "diversification ratio",
+    )
     caption = (
         f"Correlations toward one, on {weights}: every correlation moved part of the way, volatilities as in the last "
-        f"{window} returns; VaR is Gaussian, of one period"
+        f"{window} returns; VaR is Gaussian, of one {row}"
     )
     rows = [
         [
@@ -434,4 +443,4 @@ def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: i
         if breakdown[-1].volatility < breakdown[0].volatility
         else []
     )
-    return [table(caption, RISK_HEADS, rows), *hedged]
+    return [table(caption, heads, rows), *hedged]
