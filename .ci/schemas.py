@@ -1,4 +1,4 @@
-"""Bring the definitions that the published schemas share up to date: all of them stand in docs/schemas/tearsheet-1.json.
+"""Bring the definitions that the published schemas share up to date: they stand in docs/schemas/tearsheet-1.json.
 
     python .ci/schemas.py
 

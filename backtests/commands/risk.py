@@ -22,9 +22,7 @@ from research.rules import Never, TunedThreshold
 from research.rules.protocol import traits
 
 
-def make_risk(
-    file: Path, reports: Path | None = None, paths: int = PATHS, fitted_among: Path | None = None
-) -> Made:
+def make_risk(file: Path, reports: Path | None = None, paths: int = PATHS, fitted_among: Path | None = None) -> Made:
     """Measure the risk of a portfolio's holdings at its last close, and write the sheet into a run of its own.
 
     file         : of the portfolio.

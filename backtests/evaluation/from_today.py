@@ -65,7 +65,7 @@ def drawdown_limits(stated: float | None) -> tuple[float, ...]:
 
 
 def drawdown_name(limit: float) -> str:
-    """The name of the figure that counts how often a drawdown reaches `limit`, fraction of NAV: 0.1 is "drawdown_10"."""
+    """The name of the figure that counts drawdowns of `limit` or more, fraction of NAV: 0.1 is "drawdown_10"."""
     return f"drawdown_{100 * limit:g}"
 
 

@@ -46,9 +46,7 @@ def _caption(found: FromToday, shown: PolicyFuture, last: pd.Series) -> str:
 
 def _alt(found: FromToday, shown: PolicyFuture, last: pd.Series) -> str:
     each = ", ".join(f"{100.0 * level:g} % quantile {percent(last[f'{level:g}'], signed=True)}" for level in LEVELS)
-    return (
-        f"Fan chart over {len(found.dates) - 1} {found.rows} from {found.dates[0]:%Y-%m-%d}. At its end: {each}."
-    )
+    return f"Fan chart over {len(found.dates) - 1} {found.rows} from {found.dates[0]:%Y-%m-%d}. At its end: {each}."
 
 
 def _draw(f: Format, fan: pd.DataFrame, style: LineStyle) -> Canvas:

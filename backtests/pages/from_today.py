@@ -31,14 +31,15 @@ ALONE = ("mean",)  # figures that only the table of one policy has
 
 def from_today_parts(comparison: "Comparison") -> list[Part]:
     """Words, picture and tables of the section."""
-    found = comparison.from_today
+    found, styles = comparison.from_today, page_styles(comparison)
+    shown = comparison.reference if isinstance(found, NotAvailable) else found.shown.policy
+    return future_parts(found, styles[shown])
+
+
+def future_parts(found: FromToday | NotAvailable, style: LineStyle) -> list[Part]:
+    """The same of any holdings, or why there is nothing.  style : line style of the policy shown."""
     if isinstance(found, NotAvailable):
         return [Words(f"Not simulated: {found.reason}")]
-    return future_parts(found, page_styles(comparison)[found.shown.policy])
-
-
-def future_parts(found: FromToday, style: LineStyle) -> list[Part]:
-    """The same of any holdings.  style : line style of the policy shown."""
     first, *more = _notes(found)
     others = [_policies_table(found)] if len(found.policies) > 1 else []
     return [
@@ -52,12 +53,13 @@ def future_parts(found: FromToday, style: LineStyle) -> list[Part]:
 
 def from_today_numbers(comparison: "Comparison") -> dict[str, Any]:
     """The same as plain values."""
-    found = comparison.from_today
-    return {"reason": found.reason} if isinstance(found, NotAvailable) else future_numbers(found)
+    return future_numbers(comparison.from_today)
 
 
-def future_numbers(found: FromToday) -> dict[str, Any]:
-    """The figures of every policy under every law, with their standard errors, as plain values."""
+def future_numbers(found: FromToday | NotAvailable) -> dict[str, Any]:
+    """The figures of every policy under every law, with their standard errors, as plain values; or the reason."""
+    if isinstance(found, NotAvailable):
+        return {"reason": found.reason}
     return {
         "recommended_law": found.laws[0],
         "policies": list(found.policies),

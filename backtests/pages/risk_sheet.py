@@ -85,7 +85,7 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
         ("exposure", "Exposure", "Exposure by class and currency", _exposure(risk)),
         ("losses", "Losses", f"What may be lost in {' and in '.join(dict.fromkeys(risk.horizons))}", _losses(risk)),
         ("stress", "Stress", "Stress", holdings_stress_parts(portfolio, risk.stress)),
-        ("from_today", "From today", "A year from today", _future(risk)),
+        ("from_today", "From today", "A year from today", future_parts(risk.future, STYLE)),
     ]
     facts = {
         **run,
@@ -141,13 +141,15 @@ def risk_text(risk: HoldingsRisk) -> str:
 
 def loss_words(risk: HoldingsRisk) -> str:
     """What may be lost in a day, or whatever a row of the market is, in one sentence."""
-    one = next((x for x in risk.losses if (x.horizon, x.method, x.level) == (risk.horizons[0], "historical", 0.95)), None)
+    one = next(
+        (x for x in risk.losses if (x.horizon, x.method, x.level) == (risk.horizons[0], "historical", 0.95)), None
+    )
     if one is None:
         return f"The volatility of these holdings is {percent(risk.volatility)} a year."
     worth = f"{number(one.var * risk.portfolio.nav, 0)} {risk.portfolio.basis}"
     return (
-        f"In one {risk.row} of twenty these holdings lose {percent(one.var, 2)} ({worth}) or more, {percent(one.cvar, 2)} on "
-        f"average of such {risk.row}s; their volatility is {percent(risk.volatility)} a year."
+        f"In one {risk.row} of twenty these holdings lose {percent(one.var, 2)} ({worth}) or more, "
+        f"{percent(one.cvar, 2)} on average of such {risk.row}s; their volatility is {percent(risk.volatility)} a year."
     )
 
 
@@ -303,12 +305,6 @@ def _sample(risk: HoldingsRisk) -> str:
     return f"{risk.row}s from {risk.sample[0]:%Y-%m-%d} to {risk.sample[1]:%Y-%m-%d}"
 
 
-def _future(risk: HoldingsRisk) -> list[Part]:
-    if isinstance(risk.future, NotAvailable):
-        return [Words(f"Not simulated: {risk.future.reason}")]
-    return future_parts(risk.future, STYLE)
-
-
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
@@ -318,7 +314,7 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str]) -> dict[str, Any]:
     risk : of the holdings.
     run  : what identifies the run, in words by name.
     """
-    portfolio, market, future = risk.portfolio, risk.portfolio.market, risk.future
+    portfolio, market = risk.portfolio, risk.portfolio.market
     content = {
         "schema": SCHEMA,
         "run": dict(run),
@@ -340,7 +336,7 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str]) -> dict[str, Any]:
         "currencies": _records(risk.exposures(market.currency, risk.portfolio.basis)),
         "policy": risk.policy,
         "stress": holdings_stress_numbers(portfolio, risk.stress),
-        "from_today": {"reason": future.reason} if isinstance(future, NotAvailable) else future_numbers(future),
+        "from_today": future_numbers(risk.future),
         "undefined": dict(risk.undefined),
         "warnings": risk_warnings(risk),
     }

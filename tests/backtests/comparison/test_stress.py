@@ -33,7 +33,8 @@ def compared(desk: Portfolio) -> Comparison:
 
 
 def stressed(compared: Comparison, portfolio: Portfolio) -> StressTests:
-    return stress_tests(portfolio, compared.benchmark, compared.fitted, compared.backtests, "quarterly")
+    rules = {name: one.policy for name, one in compared.fitted.items()}
+    return stress_tests(portfolio, compared.benchmark, rules, compared.backtests, "quarterly")
 
 
 @pytest.fixture(scope="module")

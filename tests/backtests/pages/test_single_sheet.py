@@ -28,7 +28,10 @@ from research.rules import Calendar, Never
 
 FILE = Path("data/portfolios/sixty_forty.yaml")
 SCHEMA_FILE = Path(__file__).parents[3] / "docs" / "schemas" / f"sheet-{SCHEMA}.json"
-SECTIONS = ["table", "weights", "risk", "exposure", "years", "costs", "trades", "conventions"]
+SECTIONS = [
+    "table", "weights", "risk", "exposure", "years", "costs", "stress", "behaviour", "from_today", "trades",
+    "conventions",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +198,7 @@ def test_a_benchmark_of_ones_own_changes_relative_figures_alone(sheet, played) -
     found = {"SPY": sheet.against(spy), "none": sheet.against(None), "itself": sheet.against(played)}
     base = sheet.numbers()
     for other in (each.numbers() for each in found.values()):
-        for key in base.keys() - {"figures", "not_available", "risk", "benchmark", "pictures"}:
+        for key in base.keys() - {"figures", "not_available", "risk", "benchmark", "behaviour", "pictures"}:
             assert other[key] == base[key], key
         for key in base["figures"].keys() - set(RELATIVE):
             assert other["figures"][key] == base["figures"][key], key
