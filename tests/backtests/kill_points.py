@@ -194,7 +194,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over an earlier one of the name, with a failure of its own; the runs are there, and kept as they were."""
     runs_of = [
-        Outcome("desk", f"draws={draws}", f"desk-{draws}", "made", policy, "Use it.", growth=0.05, orders=1)
+        Outcome("desk", (f"draws={draws}",), f"desk-{draws}", "made", policy, "Use it.", growth=0.05, orders=1)
         for draws, policy in ((200, "tuned"), (300, "never"))
     ]
     wrong = failed(BatchJob(Path("absent.yaml"), ()), "absent-1", DataError("no file"), 0.0)

@@ -230,13 +230,13 @@ def test_the_page_of_a_batch_does_nothing(server: tuple[str, list[str]], tmp_pat
     for kind, payloads in (("hostile", PAYLOADS), ("plain", tuple(f"name {k}" for k in range(len(PAYLOADS))))):
         rows = [
             Outcome(
-                one, f"draws={other}", other, status, policy=other, verdict=one, growth=0.05, orders=1, turnover=0.1,
+                one, (f"draws={other}",), other, status, policy=other, verdict=one, growth=0.05, orders=1, turnover=0.1,
                 warnings=f"{one}\n{other}", drawdowns=(0.0, -0.2), page=f"../{as_name(other)}/tearsheet.html",
             )
             for status, one, other in zip(("made", "failed") * 7, payloads, payloads[1:] + payloads[:1], strict=True)
         ]  # fmt: skip
         runs = [(row.portfolio, row.parameters) for row in rows]
-        changes = Changes(2, {runs[0]: (payloads[4], payloads[5])}, {}, runs[1:3], [(payloads[6], payloads[7])])
+        changes = Changes(2, {runs[0]: (payloads[4], payloads[5])}, {}, runs[1:3], [(payloads[6], (payloads[7],))])
         page = batch_html(payloads[0], payloads[1], table_of(rows), changes)
         (pages if kind == "hostile" else like)["batch"] = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     check_harmless(pages, like, {"batch": PAYLOADS[3]}, server, tmp_path)
