@@ -139,7 +139,8 @@ def cost_levels(
         if name not in left_out
         for bps in (FEWER if name in by_day else LEVELS)
     ]
-    losses_at = {(row["policy"], row["cost_bps"]): row["loss"] for row in rows}
+    found = pd.DataFrame(rows)
+    losses_at = found.set_index(["policy", "cost_bps"])["loss"]
 
     def difference(name: str, bps: float) -> float:
         return _loss(play(name, bps), benchmark) - _loss(play(reference, bps), benchmark)
@@ -151,9 +152,9 @@ def cost_levels(
     roots = list[BreakEven]()
     for name in searched:
         levels = FEWER if {name, reference} & {*by_day} else LEVELS
-        known = [losses_at[name, bps] - losses_at[reference, bps] for bps in levels]
+        known = [float(losses_at[name, bps] - losses_at[reference, bps]) for bps in levels]
         roots += break_evens(name, reference, levels, known, partial(difference, name))
-    return CostLevels(pd.DataFrame(rows), tuple(roots), reference, searched, by_day, left_out)
+    return CostLevels(found, tuple(roots), reference, searched, by_day, left_out)
 
 
 def break_evens(

@@ -22,6 +22,7 @@ STATUSES = ("made", "found", "unchanged", "failed")
 POINTS = 12  # of a picture
 STEP, HEIGHT = 4, 14  # px between two points, and from no drawdown to the deepest of all runs
 SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
+LEAST_SAVED = 0.1  # bp a year: less is not written as a number
 NAMED = 10  # runs with a change of one kind above the table, which marks all
 
 
@@ -35,7 +36,7 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
     """
     shown = [METRICS[figure] for figure in HEADLINE_FIGURES if table[figure].notna().any()]
     records: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
-    common = _common([key_of(row)[1] for row in records])
+    common, varied = _parameters(records)
     deepest = min((min(row["drawdowns"], default=0.0) for row in records), default=0.0)
     count = table["status"].value_counts()
     said = ", ".join(f"{count[status]} {status}" for status in STATUSES if status in count)
@@ -45,12 +46,12 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
         Running(f"{name}: batch"),
         name=name,
         subtitle=f"{counted(len(table), 'run')} of {notebook}: {said}",
-        common=", ".join(common),
+        common=", ".join(f"{parameter}={value}" for parameter, value in common.items()),
         failures=_failures(records),
         failed=int(count.get("failed", 0)),
         heads=[{"words": metric.short or metric.label, "unit": metric.unit} for metric in shown],
-        rows=[_row(row, shown, common, changes_of, deepest) for row in records],
-        parameters=any(len(row["parameters"]) > len(common) for row in records),
+        rows=[_row(row, shown, varied, changes_of, deepest) for row in records],
+        parameters=varied,
         warnings=bool((table["warnings"] != "").any()),
         trades=bool((table["orders"] >= 0).any()),
         drawdown=METRICS["max_drawdown"].text(deepest) if deepest else "",
@@ -62,15 +63,16 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
 
 
 def _row(
-    row: dict[str, Any], shown: Sequence[Any], common: Sequence[str], changes: Changes, deepest: float
+    row: dict[str, Any], shown: Sequence[Any], varied: Sequence[str], changes: Changes, deepest: float
 ) -> dict[str, Any]:
     """What the page says of a run."""
     key = key_of(row)
     before = {moved.figure: moved.before for moved in changes.moved.get(key, ())}
+    given = dict(_named(row))
     compared, failed = row["orders"] >= 0, row["status"] == "failed"
     return {
         "portfolio": row["portfolio"],
-        "parameters": ", ".join(key[1][len(common) :]),
+        "parameters": [given.get(parameter, "") for parameter in varied],
         "failed": failed,
         "page": quote(row["page"]),
         "verdict": verdict_words(row) if compared else "" if failed else row["verdict"],
@@ -93,19 +95,18 @@ def verdict_words(row: Mapping[str, Any]) -> str:
     """The verdict of a run that compares policies, in a few words; `row` as in `batch.parquet`.
 
     >>> verdict_words({"policy": "edge", "reference": "quarterly", "saves": 3.04})
-    'edge recommended: saves 3.0 bp a year'
+    'edge: saves 3.0 bp'
     """
     policy, saves = row["policy"], row["saves"]
     if not policy:
-        return "none recommended"
+        return "none"
     if policy == row["reference"]:
-        return f"{policy} recommended: the reference itself"
+        return f"{policy}: the reference"
     if saves != saves:
-        return f"{policy} recommended"
-    bps = number(abs(saves), 1)
-    if not float(bps.replace(",", "")):
-        return f"{policy} recommended: saves less than 0.1 bp a year"
-    return f"{policy} recommended: {'saves' if saves > 0.0 else 'loses'} {bps} bp a year"
+        return str(policy)
+    if abs(saves) < LEAST_SAVED:
+        return f"{policy}: saves < {LEAST_SAVED} bp"
+    return f"{policy}: {'saves' if saves > 0.0 else 'loses'} {number(abs(saves), 1)} bp"
 
 
 def _failures(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -146,14 +147,20 @@ def _first(lines: Sequence[str], most: int) -> list[str]:
     return [f"  {line}" for line in [*lines[:most], *more]]
 
 
-def _common(given: Sequence[tuple[str, ...]]) -> list[str]:
-    """The parameters with which all runs begin, alike: they are given for the whole batch."""
-    common = []
-    for parts in zip(*dict.fromkeys(given), strict=False):
-        if len(set(parts)) > 1:
-            break
-        common.append(parts[0])
-    return common
+def _named(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of each parameter of a run."""
+    return [(name, value) for name, _, value in (given.partition("=") for given in row["parameters"])]
+
+
+def _parameters(records: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], list[str]]:
+    """The parameters that all runs have alike, with their values; and the names of those that vary."""
+    values: dict[str, set[str]] = {}
+    for row in records:
+        for name, value in _named(row):
+            values.setdefault(name, set()).add(value)
+    everywhere = {name for name in values if all(name in dict(_named(row)) for row in records)}
+    common = {name: next(iter(found)) for name, found in values.items() if len(found) == 1 and name in everywhere}
+    return common, [name for name in values if name not in common]
 
 
 def _trades(orders: int, turnover: float) -> str:

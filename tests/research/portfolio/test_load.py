@@ -540,7 +540,7 @@ def test_a_file_whose_runs_could_not_be_named_after_it_is_refused(write: Any, na
         (
             "tracking_error: 0.01",
             "max_drawdown: 15",
-            r"limits\.max_drawdown: no drawdown .*: found 15\. A drawdown of 15 % is 0\.15",
+            r"limits\.max_drawdown: no drawdown .*: found 15\.0\. A drawdown of 15 % is 0\.15",
         ),
         ("tracking_error: 0.01", "max_drawdown: -0.15", r"limits\.max_drawdown: no drawdown .* is 0\.15"),
         ("limits: {minimum_trade: 250, tracking_error: 0.01}", "limits: ~", r"limits: says nothing"),
