@@ -15,7 +15,7 @@ from backtests.learned.results import SHEET
 from backtests.pages.batch import batch_html
 from backtests.pages.laboratory import laboratory_html
 from backtests.pages.risk_sheet import write_risk_sheet
-from backtests.pages.sweep import sweep_html
+from backtests.pages.sweep import sweep_sheet
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.pages.universal_card import judged, universal_html
 from backtests.sweeps import Axes, Choices, sweep, threshold
@@ -82,7 +82,7 @@ def swept() -> str:
     )
     axes = Axes(rules, cost_multiples=(0.5, 1.0, 2.0), lags=(0, 1, 5), starts=[days[0], days[63], days[126]])
     found = sweep(desk, axes, progress=False)
-    return sweep_html(found.table, title=desk.name, tracking_penalty=desk.tracking_penalty, run={"Run": "a run"})
+    return sweep_sheet(found.table, title=desk.name, tracking_penalty=desk.tracking_penalty, run={"Run": "a run"}).page
 
 
 def laboratory() -> str:

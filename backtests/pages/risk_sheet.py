@@ -1,7 +1,7 @@
 """The risk sheet of today's holdings: one page without any URL, its numbers as JSON, a CSV behind each picture."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.from_today import FromToday, drawdown_limits, drawdown_name
 from backtests.evaluation.holdings_risk import HoldingsRisk
 from backtests.evaluation.metrics import Column
-from backtests.figures.files import write_pictures
+from backtests.figures.files import picture_records, write_pictures
 from backtests.figures.picture import Picture
 from backtests.figures.risk_contributions import contributions_picture
 from backtests.figures.styles import LineStyle
@@ -64,7 +64,7 @@ def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -
     sheet = risk_sheet(risk, run)
     write_pictures(folder, pictures(sheet))
     write_whole(folder / DRIFT, csv_text(risk.drift()))
-    numbers = risk_numbers(risk, run)
+    numbers = risk_numbers(risk, run, pictures(sheet))
     write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     paper = Running(
         f"{risk.portfolio.name}: risk of today's holdings", f"closes of {numbers['date']}", run.get("Run", "")
@@ -308,11 +308,12 @@ def _sample(risk: HoldingsRisk) -> str:
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str]) -> dict[str, Any]:
+def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Picture]) -> dict[str, Any]:
     """Every number of the sheet as plain JSON values, in the units of records: fractions, currency.
 
-    risk : of the holdings.
-    run  : what identifies the run, in words by name.
+    risk  : of the holdings.
+    run   : what identifies the run, in words by name.
+    drawn : the sheet's pictures.
     """
     portfolio, market = risk.portfolio, risk.portfolio.market
     content = {
@@ -339,6 +340,7 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str]) -> dict[str, Any]:
         "from_today": future_numbers(risk.future),
         "undefined": dict(risk.undefined),
         "warnings": risk_warnings(risk),
+        "pictures": picture_records(drawn),
     }
     numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
     return numbers

@@ -19,7 +19,7 @@ from backtests.evaluation.holdings_risk import holdings_risk
 from backtests.figures.svg import DARK, LIGHT
 from backtests.pages.batch import batch_html
 from backtests.pages.risk_sheet import write_risk_sheet
-from backtests.pages.sweep import sweep_html
+from backtests.pages.sweep import sweep_sheet
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import Run
 from research.portfolio import load_portfolio
@@ -62,7 +62,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "tearsheet": sheet,
         "single": single(),
         "risk": (place / "risk.html").read_text(encoding="utf-8"),
-        "sweep": sweep_html(swept(costs=(1.0, 3.0), lags=(1,))),
+        "sweep": sweep_sheet(swept(costs=(1.0, 3.0), lags=(1,))).page,
         "batch": batch(),
     }
 

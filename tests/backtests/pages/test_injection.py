@@ -28,7 +28,7 @@ from backtests.learned.results import results_of, write_results
 from backtests.pages.batch import batch_html
 from backtests.pages.policy_card import write_card
 from backtests.pages.risk_sheet import write_risk_sheet
-from backtests.pages.sweep import sweep_cell, sweep_html
+from backtests.pages.sweep import sweep_cell, sweep_sheet
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.batch_changes import Changes
 from backtests.runs.folder import Run
@@ -271,7 +271,7 @@ def test_a_sweep_sheet_does_nothing(server: tuple[str, list[str]], tmp_path: Pat
         for k in range(0, len(payloads), 7):
             named = pd.concat([table.assign(portfolio=payload) for payload in payloads[k : k + 7]], ignore_index=True)
             named["configuration"] = np.arange(len(named))
-            made = {f"sheet {k}": sweep_html(named, title=payloads[k + 2], run={payloads[k]: payloads[k + 1]})}
+            made = {f"sheet {k}": sweep_sheet(named, title=payloads[k + 2], run={payloads[k]: payloads[k + 1]}).page}
             made[f"cell {k}"] = sweep_cell(named, title=payloads[k + 3])
             (pages if kind == "hostile" else like).update(made)
     shown = {f"{kind} {k}": PAYLOADS[k + 2] for kind in ("sheet", "cell") for k in (0, 7)}
