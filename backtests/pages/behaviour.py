@@ -147,7 +147,7 @@ def _lines_table(found: Behaviour) -> Block:
                 row,
                 number(POINTS * known["target"], 1),
                 "–" if known["lower"] != known["lower"] else _range(known["lower"], known["upper"]),
-                *(cell for name in names for cell in _gap_cells(cells[name].get(row))),
+                *(cell for n in names for cell in _gap_cells(cells[n].get(row), found.statements[n].has_ranges)),
             ]
         )
     used = [k for k, head in enumerate(heads) if k == 0 or any(row[k] != "–" for row in rows)]
@@ -176,11 +176,11 @@ def _by_row(statement: PolicyStatement) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _gap_cells(row: Mapping[str, Any] | None) -> list[str]:
+def _gap_cells(row: Mapping[str, Any] | None, has_ranges: bool) -> list[str]:
     if row is None:
         return ["–"] * 4
     return [
-        f"{row['days_outside']:,.0f}",
+        f"{row['days_outside']:,.0f}" if has_ranges else "–",
         _points(row["worst_gap"]),
         number(POINTS * row["mean_gap"], 2),
         number(row["past_band"], 0),
