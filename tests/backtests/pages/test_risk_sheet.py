@@ -60,11 +60,9 @@ def test_a_file_of_weekly_rows_loses_in_weeks(tmp_path) -> None:
     weekly = closes.pct_change().dropna() @ np.array([0.6, 0.4])
     assert week.var == pytest.approx(-weekly.quantile(0.05), rel=0.02)
     sheet = risk_sheet(risk, {})
-    words = str(sheet)
+    words, parts = str(sheet), [part for section in sheet["sections"] for part in section["parts"]]
     assert "weeks from 20" in words
     assert "longest time under water', 'weeks'" in words
     assert "% a week" in words
     assert "% a day" not in words
-    assert any(
-        "each week anew" in part.text for s in sheet["sections"] for part in s["parts"] if isinstance(part, Words)
-    )
+    assert any("each week anew" in part.text for part in parts if isinstance(part, Words))
