@@ -298,6 +298,7 @@ def study(
 ) -> None:
     """Backtest rules and learned policies on real markets, out of sample. An interrupted study resumes."""
     with _starting():
+        from backtests.pages.real_markets import write_study_sheet
         from backtests.real_markets import Budget, run
         from backtests.real_markets.run_case import EXPOSURE_SEEDS, EXPOSURE_STEPS, SEEDS, STEPS
         from backtests.runs.folder import REPORTS
@@ -312,6 +313,8 @@ def study(
     folder = (reports or REPORTS) / what
     with _kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
+        with bar(None, "drawing the page"):
+            write_study_sheet(folder, made)
     print_text(f"{made!r}\n\n{folder}")
 
 

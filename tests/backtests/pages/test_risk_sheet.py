@@ -50,7 +50,8 @@ def test_a_file_of_weekly_rows_loses_in_weeks(tmp_path) -> None:
         "name: Weekly\nmarket: closes.csv\nbasis: USD\ncash: 0\nlast_trade: 2022-12-02\nperiods_per_year: 50\n"
         "lines:\n  SPY: {asset_class: a, target: 0.6, range: [0, 1], holdings: 60_000}\n"
         "  AGG: {asset_class: a, target: 0.4, range: [0, 1], holdings: 40_000}\n"
-        "costs: {a: {commission_bps: 1, half_spread_bps: 1}}\ntest_start: 2012-01-06\npolicies: {never: {rule: never}}\n"
+        "costs: {a: {commission_bps: 1, half_spread_bps: 1}}\ntest_start: 2012-01-06\n"
+        "policies: {never: {rule: never}}\n"
     )
     desk = load_portfolio(tmp_path / "weekly.yaml")
     risk = holdings_risk(desk, {"never": Never(desk.strategic)}, paths=20)
