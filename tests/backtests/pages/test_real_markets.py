@@ -5,7 +5,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from browser import Elements
+from browser import Elements, check_page
 
 from backtests.pages.real_markets import study_html, study_pictures, study_sheet, write_study_sheet
 from backtests.real_markets import KEPT, KEPT_EXPOSURE, Study
@@ -22,7 +22,7 @@ def sheet(kept: Study):
     return study_sheet(kept)
 
 
-def test_the_page_has_its_sections_each_sentence_and_no_address(kept: Study, sheet) -> None:
+def test_the_page_has_its_sections_each_sentence_and_no_address(kept: Study, sheet, tmp_path: Path) -> None:
     page = study_html(sheet)
     elements = Elements(page)
     assert (elements.open, elements.crossed) == ([], [])
@@ -32,6 +32,7 @@ def test_the_page_has_its_sections_each_sentence_and_no_address(kept: Study, she
     assert all(sentence in text for sentence in sentences(kept))
     assert not re.search(r"https?:|src=", re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL))
     assert len(page) < 1_000_000
+    check_page(page, tmp_path)
 
 
 def test_the_table_and_the_pictures_have_the_ratios_of_the_study(kept: Study, sheet) -> None:
