@@ -3,8 +3,9 @@
 A kill ends a job before one of its operations below a folder: before a file is created, opened to be written, half
 written, synced, renamed or deleted, and before a folder is made, renamed or deleted. What such a kill leaves is what
 the system holds at that moment, so that one run of the job, in a fork of this process, gives what each of its kills
-leaves: the folder is copied before each operation. At every twentieth operation the job is killed in fact, and what
-that leaves is compared with the copy. The job is the real one; only the fork's file functions count.
+leaves: the folder is copied before each operation. At the eleventh operation, and at every fortieth from there, the job
+is killed in fact, and what that leaves is compared with the copy. The job is the real one; only the fork's file
+functions count.
 """
 
 import builtins
@@ -22,7 +23,7 @@ from typing import IO, Any
 
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-KILLED = 20  # the operations from one at which a job is killed in fact to the next
+KILLED = range(10, 100_000, 40)  # the operations at which a job is killed in fact
 Job = Callable[[], object]
 
 
@@ -37,7 +38,7 @@ def points(job: Job, start: Path, folder: Path, states: Path) -> Iterator[int]:
     status = _ends(job, folder, lambda at: shutil.copytree(folder, states / str(at)))
     assert status == 0, f"exit status {status} of the job"
     for at in range(len(os.listdir(states))):
-        if at % KILLED == 0:
+        if at in KILLED:
             _put(start, folder)
             status = _ends(job, folder, partial(_kill, at))
             assert status == -signal.SIGKILL, f"exit status {status} of the job at operation {at}"
