@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from backtests.commands.terminal import INTERRUPTED, end, print_text, run_app
+from backtests.evaluation.risk_paths import PATHS
 from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
@@ -216,7 +217,7 @@ def risk(
     file: File,
     paths: Annotated[
         int, typer.Option(help="Simulated futures of a year; of each law but the first, a quarter.")
-    ] = 1_500,
+    ] = PATHS,
     trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
@@ -297,6 +298,7 @@ def study(
 ) -> None:
     """Backtest rules and learned policies on real markets, out of sample. An interrupted study resumes."""
     with _starting():
+        from backtests.pages.real_markets import write_study_sheet
         from backtests.real_markets import Budget, run
         from backtests.real_markets.run_case import EXPOSURE_SEEDS, EXPOSURE_STEPS, SEEDS, STEPS
         from backtests.runs.folder import REPORTS
@@ -311,6 +313,8 @@ def study(
     folder = (reports or REPORTS) / what
     with _kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
+        with bar(None, "drawing the page"):
+            write_study_sheet(folder, made)
     print_text(f"{made!r}\n\n{folder}")
 
 

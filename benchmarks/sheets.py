@@ -14,10 +14,12 @@ from backtests.laboratory.study import study
 from backtests.learned.results import SHEET
 from backtests.pages.batch import batch_html
 from backtests.pages.laboratory import laboratory_html
+from backtests.pages.real_markets import study_html, study_sheet
 from backtests.pages.risk_sheet import write_risk_sheet
-from backtests.pages.sweep import sweep_html
+from backtests.pages.sweep import sweep_sheet
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.pages.universal_card import judged, universal_html
+from backtests.real_markets import KEPT, Study
 from backtests.sweeps import Axes, Choices, sweep, threshold
 from research.learning.universal.rule import trained
 from research.portfolio import load_portfolio
@@ -82,7 +84,7 @@ def swept() -> str:
     )
     axes = Axes(rules, cost_multiples=(0.5, 1.0, 2.0), lags=(0, 1, 5), starts=[days[0], days[63], days[126]])
     found = sweep(desk, axes, progress=False)
-    return sweep_html(found.table, title=desk.name, tracking_penalty=desk.tracking_penalty, run={"Run": "a run"})
+    return sweep_sheet(found.table, title=desk.name, tracking_penalty=desk.tracking_penalty, run={"Run": "a run"}).page
 
 
 def laboratory() -> str:
@@ -93,19 +95,24 @@ def laboratory() -> str:
     return laboratory_html(found, {"Run": "a run"})
 
 
+def studied() -> str:
+    """The study on real markets that comes with the workbench."""
+    return study_html(study_sheet(Study.load(KEPT)))
+
+
 def batch() -> str:
     """The index of a batch: runs that were made, found and failed."""
     rows = [
         Outcome(
-            portfolio=name, parameters=f"draws={draws}", run=f"{name}-{draws}", status=status, policy="threshold",
+            portfolio=name, parameters=(f"draws={draws}",), run=f"{name}-{draws}", status=status, policy="threshold",
             verdict="Use threshold: it trades when a weight is 2 points off target.", growth=0.05, sharpe=0.5,
             max_drawdown=-0.2, tracking_error=0.01, cost=1.0, warnings="One warning.\nAnother.",
             trades="Sell SPY; buy AGG.", orders=2, turnover=0.03, drawdowns=(0.0, -0.2, -0.1),
-            page=f"../{name}-{draws}/tearsheet.html", seconds=12.0,
+            page=f"../{name}-{draws}/tearsheet.html", seconds=12.0, reference="quarterly", saves=3.0,
         )
         if status != "failed"
         else Outcome(
-            portfolio=name, parameters=f"draws={draws}", run=f"{name}-{draws}", status=status, policy="",
+            portfolio=name, parameters=(f"draws={draws}",), run=f"{name}-{draws}", status=status, policy="",
             verdict="broken.yaml, line 3: unknown key.", page=f"failures/{name}.txt",
         )
         for name, status in (("sixty_forty", "made"), ("global", "found"), ("broken", "failed"))
@@ -122,5 +129,6 @@ SHEETS: Mapping[str, Callable[[], str]] = {
     "universal": universal,
     "sweep": swept,
     "laboratory": laboratory,
+    "study": studied,
     "batch": batch,
 }

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from backtests.commands.made import Made
 from backtests.commands.report import FULL, make_backtest, make_report
+from backtests.commands.risk import make_risk
 from backtests.evaluation.metrics import METRICS
 from backtests.runs.differences import FigureDifference, RunDifferences, differing, run_differences
 from backtests.runs.folder import REPORTS, ROOT, SUMMARY, found_at
@@ -22,6 +22,7 @@ from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 
+REPLAYED = ("report", "backtest", "risk")  # kinds that are made from a portfolio file
 KINDS = ("report", "backtest", "risk", "sweep", "laboratory", "notebook")
 ORDERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {  # keys of manifests, which are in the order of time
     "time": lambda manifest: 0,
@@ -173,7 +174,7 @@ class Replayed:
 def replay(run: Path, file: Path | None = None, retrain: bool = False) -> Replayed:
     """Make a run again, from the same file with the same settings, and compare it with what is there.
 
-    run     : folder of a report or backtest.
+    run     : folder of a report, a backtest or a risk sheet.
     file    : its portfolio file, where it is not where it was.
     retrain : train learned policies anew too; else an earlier training with the same settings, data and code is taken.
     Raises  : DataError where there is no such run or its files were changed; ConfigError for a run of another kind, for
@@ -186,17 +187,8 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False) -> Replay
     manifest = found.manifest
     file = file or _file_of(run, manifest)
     _refuse_other_settings(run, manifest, file)
-    settings = manifest["settings"]
-    if manifest["kind"] == "report":
-        parameters = [f"{name}={settings[name]}" for name in (*FULL, "reference")]
-        if (given := _given_benchmark(manifest, file)) is not None:
-            parameters.append(f"benchmark={given}")
-        again = partial(make_report, file, parameters)
-    else:
-        again = partial(make_backtest, file, settings["policy"], sheet=settings.get("sheet", False))
     with tempfile.TemporaryDirectory(prefix="replay-") as place:
-        made: Made = again(reports=Path(place), retrain=retrain)
-        differences = run_differences(run, made.folder)
+        differences = run_differences(run, _made_again(run, manifest, file, Path(place), retrain).folder)
     same, text = not differences.files, differences_text(differences)
     if same and any(differences.made_from.values()):
         return Replayed(
@@ -208,11 +200,32 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False) -> Replay
     return Replayed(same, f"{verdict}{text}")
 
 
+def _made_again(run: Path, manifest: Mapping[str, Any], file: Path, reports: Path, retrain: bool) -> Made:
+    """A run of the same kind with the same settings.
+
+    run      : folder of the one that is there.
+    manifest : its own.
+    file     : of the portfolio.
+    reports  : folder of the new run.
+    retrain  : train learned policies anew; those of a risk sheet are taken from the reports beside it.
+    """
+    settings = manifest["settings"]
+    if manifest["kind"] == "risk":
+        return make_risk(file, reports, settings["paths"], fitted_among=run.parent)
+    if manifest["kind"] == "backtest":
+        return make_backtest(file, settings["policy"], reports, retrain, sheet=settings.get("sheet", False))
+    parameters = [f"{name}={settings[name]}" for name in (*FULL, "reference")]
+    if (given := _given_benchmark(manifest, file)) is not None:
+        parameters.append(f"benchmark={given}")
+    return make_report(file, parameters, reports, retrain)
+
+
 def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:
     """The portfolio file that a run was made from."""
-    if manifest["kind"] not in ("report", "backtest"):
+    if manifest["kind"] not in REPLAYED:
         raise ConfigError(
-            f"{run} is a {manifest['kind']}: reports and backtests are made again by `replay`. Give the folder of one."
+            f"{run} is a {manifest['kind']}: reports, backtests and risk sheets are made again by `replay`. Give the "
+            "folder of one."
         )
     file = ROOT / str(manifest.get("file", ""))
     if not file.is_file():

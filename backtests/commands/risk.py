@@ -5,7 +5,8 @@ from pathlib import Path
 
 from backtests.commands.made import Made, age_text, file_fact, run_for
 from backtests.commands.trades import newest_run, refit
-from backtests.evaluation.holdings_risk import PATHS, holdings_risk
+from backtests.evaluation.holdings_risk import holdings_risk
+from backtests.evaluation.risk_paths import PATHS
 from backtests.pages.origin import identity
 from backtests.pages.risk_sheet import risk_text, write_risk_sheet
 from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, staged, write_json
@@ -21,18 +22,19 @@ from research.rules import Never, TunedThreshold
 from research.rules.protocol import traits
 
 
-def make_risk(file: Path, reports: Path | None = None, paths: int = PATHS) -> Made:
+def make_risk(file: Path, reports: Path | None = None, paths: int = PATHS, fitted_among: Path | None = None) -> Made:
     """Measure the risk of a portfolio's holdings at its last close, and write the sheet into a run of its own.
 
-    file    : of the portfolio.
-    reports : folder of the runs, or None for the usual one.
-    paths   : futures of the first law; of each other one a quarter of them.
-    Raises  : ConfigError and DataError as `load_portfolio` and `holdings_risk` do.
+    file         : of the portfolio.
+    reports      : folder of the runs, or None for the usual one.
+    paths        : futures of the first law; of each other one a quarter of them.
+    fitted_among : folder of the runs of which one has fitted the active policy, or None for `reports`.
+    Raises       : ConfigError and DataError as `load_portfolio` and `holdings_risk` do.
     """
     started = datetime.now(UTC)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file)
-        policies, notes, fitted = ready_policies(portfolio, reports or REPORTS)
+        policies, notes, fitted = ready_policies(portfolio, fitted_among or reports or REPORTS)
         settings = {"portfolio": portfolio.settings, "paths": paths, "fitted": fitted}
         run = run_for("risk", portfolio, settings)
         final = (reports or REPORTS) / run.name

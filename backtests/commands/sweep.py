@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from backtests.commands.made import Made
 from backtests.pages.origin import identity
-from backtests.pages.sweep import sweep_html
+from backtests.pages.sweep import SweepSheet, sweep_sheet
 from backtests.runs.folder import MANIFEST, REPORTS, RESULTS, SUMMARY, Run, staged, write_json
 from backtests.runs.formats import plain_json
 from backtests.runs.manifest import sign
@@ -27,7 +27,7 @@ from research.files import write_whole, writing
 from research.printable import printable
 from research.progress import bar
 
-PATHS, SHEET = "paths.parquet", "sweep.html"
+PATHS = "paths.parquet"
 COUNTED = 500_000  # configurations of a file of the trial book
 DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole table into memory
 
@@ -103,19 +103,18 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     why = f"it has {len(prepared.plan):,} configurations, and a page can show at most {DRAWN:,}"
     if len(prepared.plan) <= DRAWN:
         try:
-            page = _sheet(prepared, run, pd.read_parquet(folder / RESULTS))
-            write_whole(folder / SHEET, page)
+            _sheet(prepared, run, pd.read_parquet(folder / RESULTS)).write(folder)
             return text
         except Exception as error:  # whatever it is, it must not cost the hours that were played
             why = f"it could not be drawn ({type(error).__name__}: {error}); all other files are complete"
     return f"{text}\n\nThis sweep has no page: {why}."
 
 
-def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> str:
-    """The page of a sweep. J has lines of equal value where all setups price tracking error alike."""
+def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> SweepSheet:
+    """The sheet of a sweep. J has lines of equal value where all setups price tracking error alike."""
     prices = {setup.tracking_penalty for setup in prepared.setups.values()}
     own = {name: own_conditions(setup) for name, setup in prepared.setups.items()}
-    return sweep_html(
+    return sweep_sheet(
         table,
         title=run.portfolio,
         tracking_penalty=prices.pop() if len(prices) == 1 else None,

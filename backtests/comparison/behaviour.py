@@ -1,4 +1,4 @@
-"""How the policies of a comparison behave: limits, start and length of the holding, costs, round trips and wealth."""
+"""How policies behave, in a comparison or alone: limits, start and length of holding, costs, round trips and wealth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from backtests.comparison.candidates import Fitted
 from backtests.comparison.capacity import Capacity, capacity
 from backtests.comparison.cost_levels import CostLevels, cost_levels
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.benchmark import Benchmark, comparator_in_test
 from backtests.evaluation.holding_windows import HoldingWindows, holding_windows
 from backtests.evaluation.policy_statement import PolicyStatement, policy_statement
 from backtests.evaluation.round_trips import RoundTrips, round_trips
@@ -25,8 +25,9 @@ class Behaviour:
     other      : the policy that it stands beside: the reference, or one that never trades where it is the reference
                  itself; None where there is no such policy.
     statements : by policy, its weights against targets and ranges.
-    windows    : growth of `shown` less that of `other` by start month and length; None where there is no other.
-    costs      : every policy at other costs of trading.
+    windows    : growth of `shown` less that of `other` by start month and length, or less that of the benchmark where
+                 `shown` is alone; None where there is neither.
+    costs      : every policy at other costs of trading; None where they were not played again.
     trips      : by policy, its round trips.
     capacities : of the recommended policy, over the reference and over a policy that never trades, as far as there are.
     """
@@ -35,7 +36,7 @@ class Behaviour:
     other: str | None
     statements: Mapping[str, PolicyStatement]
     windows: HoldingWindows | None
-    costs: CostLevels
+    costs: CostLevels | None
     trips: Mapping[str, RoundTrips]
     capacities: tuple[Capacity, ...]
 
@@ -74,4 +75,22 @@ def behaviour_of(
             for each in others[:2]
             if recommended is not None
         ),
+    )
+
+
+def behaviour_alone(played: Backtest, benchmark: Benchmark) -> Behaviour:
+    """Describe one policy by itself, without another replay.
+
+    played    : its backtest.
+    benchmark : by which it is measured.
+    """
+    comparator = comparator_in_test(benchmark, played)
+    return Behaviour(
+        shown=played.name,
+        other=None,
+        statements={played.name: policy_statement(played, benchmark)},
+        windows=None if comparator.returns is None else holding_windows(played, comparator),
+        costs=None,
+        trips={played.name: round_trips(played)},
+        capacities=(),
     )

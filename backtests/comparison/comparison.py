@@ -224,7 +224,8 @@ class Comparison(PairedBacktests):
     def stress(self) -> StressTests:
         """What the policies did in episodes of stress, and would do after shocks and at higher costs."""
         shown = self.recommendation.policy or self.reference
-        return stress_tests(self.portfolio, self.benchmark, self.fitted, self.backtests, shown)
+        rules = {name: one.policy for name, one in self.fitted.items()}
+        return stress_tests(self.portfolio, self.benchmark, rules, self.backtests, shown)
 
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -132,34 +133,28 @@ def cost_levels(
     own_class = [n for n, p in policies.items() if compiled_rule(p) is None and traits(p).family == OWN]
     left_out = tuple(name for name in own_class if name not in (reference, recommended))
     by_day = tuple(n for n, p in policies.items() if (lots or compiled_rule(p) is None) and n not in left_out)
-    rows, known = [], dict[tuple[str, float], float]()
-    for name in (name for name in policies if name not in left_out):
-        for bps in FEWER if name in by_day else LEVELS:
-            found = _figures(play, name, bps, benchmark)
-            rows.append({"policy": name, "cost_bps": bps, "loss": found[0], "growth": found[1]})
-            known[name, bps] = found[0]
+    rows = [
+        {"policy": name, "cost_bps": bps, **_figures(play, name, bps, benchmark)}
+        for name in policies
+        if name not in left_out
+        for bps in (FEWER if name in by_day else LEVELS)
+    ]
+    found = pd.DataFrame(rows)
+    losses_at = found.set_index(["policy", "cost_bps"])["loss"]
+
+    def difference(name: str, bps: float) -> float:
+        return _loss(play(name, bps), benchmark) - _loss(play(reference, bps), benchmark)
+
     own = held_by(policies[reference], portfolio.strategic)
-    compiled = {*policies} - {reference, *by_day, *left_out}
-    searched = tuple(
-        name
-        for name, policy in policies.items()
-        if name == recommended != reference
-        or (reference not in by_day and name in compiled and held_by(policy, portfolio.strategic) == own)
-    )
-    levels = {name: FEWER if {name, reference} & {*by_day} else LEVELS for name in searched}
-
-    def difference(name: str) -> Callable[[float], float]:
-        return lambda bps: _loss(play(name, bps), benchmark) - _loss(play(reference, bps), benchmark)
-
-    roots = [
-        root
-        for name in searched
-        for root in break_evens(
-            name, reference, levels[name], [known[name, bps] - known[reference, bps] for bps in levels[name]],
-            difference(name),
-        )
-    ]  # fmt: skip
-    return CostLevels(pd.DataFrame(rows), tuple(roots), reference, searched, by_day, left_out)
+    alike = {name for name, policy in policies.items() if held_by(policy, portfolio.strategic) == own}
+    quick = set() if reference in by_day else alike - {reference, *by_day, *left_out}
+    searched = tuple(name for name in policies if name in quick or name == recommended != reference)
+    roots = list[BreakEven]()
+    for name in searched:
+        levels = FEWER if {name, reference} & {*by_day} else LEVELS
+        known = [float(losses_at[name, bps] - losses_at[reference, bps]) for bps in levels]
+        roots += break_evens(name, reference, levels, known, partial(difference, name))
+    return CostLevels(found, tuple(roots), reference, searched, by_day, left_out)
 
 
 def break_evens(
@@ -186,14 +181,14 @@ def break_evens(
     return found
 
 
-def _figures(play: Replay, name: str, bps: float, benchmark: Benchmark) -> tuple[float, float]:
-    """J, bp a year, and annual growth, fraction; NaN for a policy that cannot pay these costs."""
+def _figures(play: Replay, name: str, bps: float, benchmark: Benchmark) -> dict[str, float]:
+    """J ("loss"), bp a year, and annual growth, fraction; NaN for a policy that cannot pay these costs."""
     try:
         played = play(name, bps)
         days = float((played.dates[-1] - played.dates[0]).days)
-        return _loss(played, benchmark), growth(played.growth_path, days)
+        return {"loss": _loss(played, benchmark), "growth": growth(played.growth_path, days)}
     except (ConfigError, DataError, PolicyError):
-        return float("nan"), float("nan")
+        return dict.fromkeys(("loss", "growth"), float("nan"))
 
 
 def _loss(played: Backtest, benchmark: Benchmark) -> float:

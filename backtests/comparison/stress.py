@@ -1,6 +1,6 @@
-"""Stress tests of the policies of a comparison: episodes, shocks from today, higher costs.
+"""Stress tests of the policies of a comparison, or of one by itself: episodes, shocks from today, higher costs.
 
-    tests = stress_tests(portfolio, benchmark, fitted, backtests, policy)
+    tests = stress_tests(portfolio, benchmark, rules, backtests, policy)
 
 Every figure of a policy comes from a backtest of it, played by the engine on a market and at costs that are changed:
 
@@ -16,13 +16,13 @@ A policy of a user's own class that decides day by day may take minutes for a ba
 it has figures in the episodes of the test and after shocks only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from backtests.comparison.candidates import Fitted, backtest_candidate
+from backtests.comparison.candidates import backtest_candidate
 from backtests.comparison.stress_episodes import REFUSALS, EpisodeResult, episode_results
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
@@ -34,6 +34,7 @@ from research.accounting.view import View
 from research.allocation import Allocation, TargetPath, target_path
 from research.market import Market
 from research.portfolio import Portfolio
+from research.portfolio.stress import house_episodes
 from research.risk.correlation_breakdown import StressedRisk, stressed_risk
 from research.risk.shocked_market import market_after
 from research.risk.shocks import (
@@ -107,12 +108,13 @@ class Liquidity:
 
 @dataclass(frozen=True, eq=False)
 class StressTests:
-    """The stress tests of one comparison.
+    """The stress tests of one comparison, or of one backtest.
 
     episodes    : those that the data covers, in order of their days.
     shocks      : those that move a line of the portfolio.
     liquidity   : by policy.
     volumes     : do costs or orders depend on volumes, so that less volume matters?
+    impact      : how many times the market impact of an order is charged in the shock to liquidity; None without any.
     breakdown   : risk of the last weights of `policy` with correlations moved toward one.
     policy      : whose weights these are: the recommended one, or the reference.
     window      : returns of the covariance of shocks and correlations.
@@ -123,6 +125,7 @@ class StressTests:
     shocks: tuple[ShockResult, ...]
     liquidity: Mapping[str, Liquidity]
     volumes: bool
+    impact: float | None
     breakdown: tuple[StressedRisk, ...]
     policy: str
     window: int
@@ -132,7 +135,7 @@ class StressTests:
 def stress_tests(
     portfolio: Portfolio,
     benchmark: Benchmark,
-    fitted: Mapping[str, Fitted],
+    rules: Mapping[str, Policy],
     backtests: Mapping[str, Backtest],
     policy: str,
 ) -> StressTests:
@@ -140,13 +143,12 @@ def stress_tests(
 
     portfolio : with its episodes and shocks.
     benchmark : by which its policies are measured.
-    fitted    : by name, the policies as they were played.
+    rules     : by name, the policies as they were played.
     backtests : by name, of the test.
     policy    : whose last weights have their correlations stressed.
     """
-    rules = {name: one.policy for name, one in fitted.items()}
     again = {name: rule for name, rule in rules.items() if name == policy or not is_slow(rule)}
-    episodes, missing = episode_results(portfolio, benchmark, again, backtests)
+    episodes, missing = episode_results(portfolio.stress.episodes, benchmark, backtests, portfolio, again)
     window = round(WINDOW_YEARS * portfolio.periods_per_year)
     said = list(missing)
     if slow := [name for name in rules if name not in again]:
@@ -160,11 +162,8 @@ def stress_tests(
     except REFUSALS as error:
         shocks = []
         said.append(f"Shocks: {error}")
-    try:
-        risk = breakdown(portfolio, backtests[policy], window)
-    except REFUSALS as error:
-        risk = []
-        said.append(f"Correlations: {error}")
+    risk, no_risk = breakdown(backtests[policy], window)
+    said += no_risk
     charged = {}
     for name, rule in again.items():
         try:
@@ -176,11 +175,25 @@ def stress_tests(
         tuple(shocks),
         charged,
         by_volume(portfolio),
-        tuple(risk),
+        impact_times(portfolio.costs),
+        risk,
         policy,
         window,
         tuple(said),
     )
+
+
+def stress_without_portfolio(played: Backtest, benchmark: Benchmark) -> StressTests:
+    """The stress tests that need no portfolio file: the house's episodes in the test, and correlations.
+
+    played    : a backtest.
+    benchmark : by which it is measured.
+    """
+    window = round(WINDOW_YEARS * played.periods_per_year)
+    episodes, left_out = episode_results(house_episodes(), benchmark, {played.name: played})
+    risk, no_risk = breakdown(played, window)
+    said = (*left_out, *no_risk)
+    return StressTests(tuple(episodes), (), {}, False, None, risk, played.name, window, said)
 
 
 def is_slow(rule: Policy) -> bool:
@@ -239,19 +252,42 @@ def longer_costs(costs: Costs, rows: int) -> Costs:
 def _after_shock(
     portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, played: Backtest, moved: Moved
 ) -> AfterShock:
-    """One policy after a shock, from its last trade on, so that it knows how long ago that was.
+    """What a shock does to one policy; arguments of `_going_on`.  moved : the returns of the shock."""
+    shocked = len(portfolio.market.dates)
+    after = _going_on(portfolio, market, costs, rule, played)
+    effect = shock_effect(after.weights.to_numpy()[shocked - 1 - after.first], moved)
+    target = after.targets.at(shocked)
+    gaps = np.append(effect.weights - target, target.sum() - effect.weights.sum())
+    widest = int(np.argmax(np.abs(gaps)))
+    book = after.ledger
+    done = after.booked[book.booked[after.booked] >= shocked]
+    done = done[after.counted[done].any(axis=1)]
+    trades, wealth = book.trades[done], book.nav_before[done]
+    one_way = np.maximum(np.maximum(trades, 0.0).sum(axis=1), np.maximum(-trades, 0.0).sum(axis=1))
+    return AfterShock(
+        effect,
+        line=[*market.assets, cash_name(market.assets)][widest],
+        gap=float(gaps[widest]),
+        sessions=int(book.booked[done[0]]) - shocked if len(done) else None,
+        reason=after.why(int(done[0])).sentence(market.labels, rule=short_name(rule)) if len(done) else "",
+        turnover=float((one_way / wealth).sum()),
+        orders=int(np.count_nonzero(after.counted[done])),
+        cost=float((book.charges[done].sum(axis=(1, 2)) / wealth).sum()),
+    )
+
+
+def _going_on(portfolio: Portfolio, market: Market, costs: Costs, rule: Policy, played: Backtest) -> Backtest:
+    """A policy on a longer market, from its last trade on, so that it knows how long ago that was.
 
     portfolio : by whose accounting it trades.
     market    : with the session of the shock and those after it.
     costs     : on this market.
     rule      : the policy.
     played    : its backtest in the test, without the shock.
-    moved     : the returns of the shock.
     """
-    shocked = len(portfolio.market.dates)
     opened = int(played.last_booked[-1])
     row = opened - played.first
-    after = backtest(
+    return backtest(
         market,
         rule,
         costs,
@@ -266,27 +302,6 @@ def _after_shock(
         periods_per_year=portfolio.periods_per_year,
         name=played.name,
     )
-    book = after.ledger
-    done = after.booked[book.booked[after.booked] >= shocked]
-    done = done[after.counted[done].any(axis=1)]
-    effect = shock_effect(after.weights.to_numpy()[shocked - 1 - opened], moved)
-    target = after.targets.at(shocked)
-    gaps = np.append(effect.weights - target, target.sum() - effect.weights.sum())
-    widest = int(np.argmax(np.abs(gaps)))
-    first = None if not len(done) else int(book.booked[done[0]])
-    reason = "" if first is None else after.why(int(done[0])).sentence(market.labels, rule=short_name(rule))
-    trades, wealth = book.trades[done], book.nav_before[done]
-    one_way = np.maximum(np.maximum(trades, 0.0).sum(axis=1), np.maximum(-trades, 0.0).sum(axis=1))
-    return AfterShock(
-        effect,
-        [*market.assets, cash_name(market.assets)][widest],
-        float(gaps[widest]),
-        None if first is None else first - shocked,
-        reason,
-        float((one_way / wealth).sum()),
-        int(np.count_nonzero(after.counted[done])),
-        float((book.charges[done].sum(axis=(1, 2)) / wealth).sum()),
-    )
 
 
 # -- liquidity and correlations --------------------------------------------------------------------------------------
@@ -297,6 +312,11 @@ def by_volume(portfolio: Portfolio) -> bool:
     return portfolio.market.volumes is not None and (
         portfolio.costs.impact is not None or portfolio.execution.participation is not None
     )
+
+
+def impact_times(costs: Costs) -> float | None:
+    """How many times the impact of an order is charged: by its coefficient, and by the volume; None without impact."""
+    return None if costs.impact is None else COSTS_TIMES * VOLUME_OVER ** (costs.impact.exponent - 1.0)
 
 
 def with_higher_costs(portfolio: Portfolio) -> Portfolio:
@@ -341,14 +361,16 @@ def deciding_at(rule: P, costs: Costs) -> P:
     return cast(P, same)
 
 
-def breakdown(portfolio: Portfolio, played: Backtest, window: int) -> Sequence[StressedRisk]:
-    """The risk of a policy's last weights, with correlations moved toward one.
+def breakdown(played: Backtest, window: int) -> tuple[tuple[StressedRisk, ...], list[str]]:
+    """The risk of a policy's last weights with correlations moved toward one, or none with a sentence that says why.
 
-    portfolio : of the policy.
-    played    : its backtest.
-    window    : returns of the covariance.
-    Raises    : DataError for a portfolio without risk, and for a line that is held and has too few returns.
+    played : its backtest.
+    window : returns of the covariance.
     """
-    past = portfolio.market.past(len(portfolio.market.dates) - 1)
+    past = played.market.past(len(played.market.dates) - 1)
     weights = played.weights.to_numpy()[-1]
-    return stressed_risk(weights, covariance_of_held(weights, past, window), portfolio.periods_per_year)
+    try:
+        covariance = covariance_of_held(weights, past, window)
+        return tuple(stressed_risk(weights, covariance, played.periods_per_year)), []
+    except REFUSALS as error:  # without risk, or with too few returns of a line that is held
+        return (), [f"Correlations: {error}"]

@@ -1,7 +1,8 @@
-"""What the policies of a comparison did in named episodes: in the test, or before it where they were not fitted."""
+"""What policies did in named episodes: in the test, or before it where they were not fitted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -50,20 +51,27 @@ class EpisodeResult:
 
 
 def episode_results(
-    portfolio: Portfolio, benchmark: Benchmark, rules: Mapping[str, Policy], backtests: Mapping[str, Backtest]
+    episodes: Sequence[Episode],
+    benchmark: Benchmark,
+    backtests: Mapping[str, Backtest],
+    portfolio: Portfolio | None = None,
+    rules: Mapping[str, Policy] = MappingProxyType({}),
 ) -> tuple[list[EpisodeResult], list[str]]:
-    """What the policies did in the episodes of a portfolio, and a sentence for each episode that is left out.
+    """What policies did in episodes, and a sentence for each episode that is left out.
 
-    portfolio : with its episodes.
+    episodes  : in the order of their days.
     benchmark : with the strategic target.
-    rules     : by name, the policies that can be backtested again, as they were fitted.
     backtests : by name, of the test; one at least.
+    portfolio : by which policies are backtested before the test; None leaves such episodes out.
+    rules     : by name, the policies that can be backtested again, as they were fitted.
 
     An episode is one of the test where the test has half of its days at least.
     """
-    market, tested = portfolio.market, next(iter(backtests.values()))
+    tested = next(iter(backtests.values()))
+    market = tested.market
+    target = None if portfolio is None else portfolio.target
     found, left_out = [], []
-    for episode in portfolio.stress.episodes:
+    for episode in episodes:
         span, there = span_of(episode, market.days[tested.first :]), span_of(episode, market.days)
         if there.coverage == "none":
             left_out.append(
@@ -72,7 +80,10 @@ def episode_results(
             )
             continue
         if 2 * (span.last - span.base) >= there.last - there.base:
-            found.append(_in_test(episode, span, portfolio, benchmark, backtests))
+            found.append(_in_test(episode, span, target, benchmark, backtests))
+            continue
+        if portfolio is None:
+            left_out.append(f"{episode.name} ({episode.first:%Y-%m-%d} to {episode.last:%Y-%m-%d}): before the test.")
             continue
         try:
             found.append(_before_test(episode, there, portfolio, rules))
@@ -82,18 +93,18 @@ def episode_results(
 
 
 def _in_test(
-    episode: Episode, span: Span, portfolio: Portfolio, benchmark: Benchmark, backtests: Mapping[str, Backtest]
+    episode: Episode, span: Span, target: Array | None, benchmark: Benchmark, backtests: Mapping[str, Backtest]
 ) -> EpisodeResult:
-    """An episode as the backtests of the test have it."""
+    """An episode as the backtests of the test have it.  target : as `_result` takes it."""
     one = next(iter(backtests.values()))
-    target = target_returns(benchmark.strategic, one.market, one.first)[span.base : span.last]
     return _result(
         episode,
         span,
-        portfolio,
+        one.market,
+        target,
         one.first,
         "test",
-        target,
+        target_returns(benchmark.strategic, one.market, one.first)[span.base : span.last],
         {name: episode_figures(played, span.base, span.last) for name, played in backtests.items()},
         {},
     )
@@ -126,8 +137,8 @@ def _before_test(episode: Episode, span: Span, portfolio: Portfolio, rules: Mapp
                 why = str(error)
         if why:
             left_out[name] = why
-    target = target_returns(strategic, market, span.base)
-    return _result(episode, span, portfolio, 0, "before", target, figures, left_out)
+    returns = target_returns(strategic, market, span.base)
+    return _result(episode, span, portfolio.market, portfolio.target, 0, "before", returns, figures, left_out)
 
 
 def _not_before(rule: Policy, market: Market, row: int) -> str:
@@ -144,10 +155,11 @@ def _not_before(rule: Policy, market: Market, row: int) -> str:
 def _result(
     episode: Episode,
     span: Span,
-    portfolio: Portfolio,
+    market: Market,
+    target: Array | None,
     first: int,
     when: Literal["test", "before"],
-    target: Array,
+    returns: Array,
     figures: Mapping[str, EpisodeFigures],
     left_out: Mapping[str, str],
 ) -> EpisodeResult:
@@ -155,22 +167,23 @@ def _result(
 
     episode   : the episode.
     span      : its rows, counted from row `first` of the market.
-    portfolio : with its market and target.
+    market    : of the policies.
+    target    : (n,) strategic weights as the portfolio file states them; None without a file.
     first     : row of the market.
     when      : it was played.
-    target    : daily returns of the strategic target in the episode, fraction.
+    returns   : of the strategic target on the days of the episode, fraction.
     figures   : by policy.
     left_out  : by policy, why it has none.
     """
-    market, base, last = portfolio.market, first + span.base, first + span.last
-    unlisted = (portfolio.target != 0.0) & ~market.listed[base]
+    base, last = first + span.base, first + span.last
+    unlisted = np.zeros(len(market.assets), dtype=bool) if target is None else (target != 0.0) & ~market.listed[base]
     return EpisodeResult(
         episode,
         market.dates[base],
         market.dates[last],
         when,
         span.coverage == "whole",
-        float(np.prod(1.0 + target)) - 1.0,
+        float(np.prod(1.0 + returns)) - 1.0,
         figures,
         left_out,
         tuple(a for a, out in zip(market.assets, unlisted.tolist(), strict=True) if out),

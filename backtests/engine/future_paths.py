@@ -31,14 +31,13 @@ from research.arrays import Array, Mask, frozen
 from research.compiled import compiled
 from research.errors import DataError
 from research.market import Market
-from research.market.calendars import due, last_of, sessions
+from research.market.calendars import due, last_of, row_name, sessions
 from research.portfolio import Portfolio
 from research.risk.simulated import staying
 from research.rules.protocol import CompiledRule, compiled_rule, held_by, short_name, traits
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
 YEAR, MONTH = 365, 30  # calendar days ahead: of the longer horizon, and of the shorter
-EVERY = {52: "week", 12: "month", 4: "quarter", 1: "year"}  # the rows of a market, by its periods a year; else sessions
 RECENT = 21  # rows whose mean return of cash goes on
 FEATURES = 300  # rows of the past that a policy without a window of its own may see
 
@@ -68,7 +67,7 @@ class Opening:
         """(D + 1,) the last close, and the rows to come within a year of it: those that the exchange calendar knows."""
         market, today = self.portfolio.market, self.portfolio.market.days[-1]
         known = sessions(today + 1, today + YEAR, market.calendar)
-        every = EVERY.get(int(self.portfolio.periods_per_year), "day")
+        every = row_name(self.portfolio.periods_per_year)
         if every != "day":
             known = known[last_of(known, every, market.calendar)]
         return pd.DatetimeIndex(np.concatenate([[today], known])).as_unit("us")

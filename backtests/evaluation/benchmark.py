@@ -61,6 +61,13 @@ def target_returns(targets: TargetPath, market: Market, first: int) -> Array:
     return np.einsum("ti,ti->t", rows, returns) + cash * market.cash[first + 1 :]
 
 
+def comparator_in_test(benchmark: Benchmark, backtest: Backtest) -> Comparator:
+    """What the relative figures of a backtest are taken to, with its returns; the strategic target if nothing else."""
+    if benchmark.comparator is not None:
+        return benchmark.comparator
+    return Comparator(STRATEGIC, target_returns(benchmark.strategic, backtest.market, backtest.first))
+
+
 def daily_costs(backtest: Backtest) -> Array:
     """(D,) costs over NAV before each trade, bp a year: their mean is the part of J that is cost."""
     found: Array = backtest.cost_rate * (backtest.periods_per_year * BPS)

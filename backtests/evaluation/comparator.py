@@ -7,6 +7,7 @@ error and limits are measured. Nothing but the metrics of `RELATIVE` and rolling
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
@@ -29,6 +30,11 @@ class Comparator:
 
     name: str
     returns: Array | None
+
+    @property
+    def growth_path(self) -> Array:
+        """(D + 1,) its growth, 1 at the close before the test. Raises DataError where there is none."""
+        return np.concatenate([[1.0], np.cumprod(1.0 + self.needed())])
 
     def needed(self) -> Array:
         """(D,) its returns. Raises DataError where the portfolio has no benchmark."""

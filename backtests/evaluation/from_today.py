@@ -1,7 +1,7 @@
-"""What may become of today's holdings within a year: policies played through simulated futures, under three laws.
+"""What may become of today's holdings within a year: policies played through simulated futures, under several laws.
 
 Every figure comes with its Monte Carlo standard error, which says how far other random numbers would move it. How far
-another law would move it is what the three laws side by side say; neither is an interval for what will happen.
+another law would move it is what the laws side by side say; neither is an interval for what will happen.
 """
 
 import math
@@ -27,6 +27,7 @@ from research.accounting import Policy
 from research.arguments import is_whole, refuse
 from research.arrays import Array
 from research.errors import DataError, PolicyError
+from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.risk.future_laws import BLOCK, FutureLaw, future_laws, sample
 from research.rules.protocol import compiled_rule
@@ -37,19 +38,17 @@ OTHERS = 4  # of the futures of the recommended law, one in so many is played un
 ESTIMATING, DAILY = 100, 50  # paths of a policy that estimates on each path, and of one that decides in Python
 MOST_PATHS = 1_000_000
 BEYOND = 5  # futures beyond a quantile that say where it is
-LIMITS = (0.10, 0.20)  # drawdowns whose breach is counted
+LIMITS = (0.10, 0.20)  # drawdowns whose breach is counted, where the file states none
 LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)  # of the fan: bands of 90, 80 and 50 % round the median
 REASON = (
     "it assumes least: days that happened, all lines together, in blocks that keep spells of volatility, and nothing "
-    "is estimated. Over a month see filtered historical beside it, which starts from the volatility of today."
+    "is estimated."
 )
-FIGURES = {  # name: what it is, its unit
+LOSSES = {  # name: what it is, its unit
     "loss_month": ("probability of a loss after 30 days", "probability"),
     "loss_year": ("probability of a loss after a year", "probability"),
-    **{
-        f"drawdown_{100 * limit:.0f}": (f"probability of a drawdown of {100 * limit:.0f} %", "probability")
-        for limit in LIMITS
-    },
+}
+OTHER_FIGURES = {
     "mean": ("mean return of the year", "fraction"),
     "median": ("median return", "fraction"),
     "percentile_5": ("5th percentile", "fraction"),
@@ -59,6 +58,29 @@ FIGURES = {  # name: what it is, its unit
     "cost": ("cost a year", "fraction"),
     "tracking_error": ("tracking error to the strategic target", "fraction"),
 }
+
+
+def drawdown_limits(stated: float | None) -> tuple[float, ...]:
+    """The drawdowns whose breach is counted: that which the file states, or else those of `LIMITS`."""
+    return LIMITS if stated is None else (stated,)
+
+
+def drawdown_name(limit: float) -> str:
+    """The name of the figure that counts drawdowns of `limit` or more, fraction of NAV: 0.1 is "drawdown_10"."""
+    return f"drawdown_{100 * limit:g}"
+
+
+def figure_words(stated: float | None) -> dict[str, tuple[str, str]]:
+    """By name of each figure, in order: what it is, and its unit.
+
+    stated : the maximum drawdown of the file, which is counted in place of `LIMITS` and stands first; or None.
+    """
+    whose = "" if stated is None else ", the limit of the file"
+    falls = {
+        drawdown_name(limit): (f"probability of a drawdown of {100 * limit:g} %{whose}", "probability")
+        for limit in drawdown_limits(stated)
+    }
+    return LOSSES | falls | OTHER_FIGURES if stated is None else falls | LOSSES | OTHER_FIGURES
 
 
 class Simulated(NamedTuple):
@@ -80,7 +102,7 @@ class PolicyFuture:
     law     : its name.
     policy  : its name.
     paths   : number of futures.
-    figures : by the names of `FIGURES`.
+    figures : by the names of `figure_words`.
     fan     : (D + 1, ·) wealth over that of today by date, a column a level of `LEVELS`.
     """
 
@@ -122,6 +144,9 @@ class FromToday:
     drift    : mean log return a year of the strategic target in that sample: in the long run all laws keep it.
     seed     : of the random numbers.
     left_out : what the file has and the futures have not, by name.
+    limit    : the maximum drawdown that the file states, fraction of NAV, or None.
+    refused  : by name of a law that could not be fitted: why not.
+    rows     : what the rows to come are called: "sessions", or "weeks", "months" and so on.
     checks   : by policy that estimates: it goes on with its estimates of the last close, and what that changes.
     """
 
@@ -136,7 +161,15 @@ class FromToday:
     drift: float
     seed: int
     left_out: tuple[str, ...]
+    limit: float | None
+    refused: Mapping[str, str]
+    rows: str
     checks: Mapping[str, "StandingEstimates"]
+
+    @property
+    def words(self) -> dict[str, tuple[str, str]]:
+        """By name of each figure: what it is, and its unit."""
+        return figure_words(self.limit)
 
     @property
     def shown(self) -> PolicyFuture:
@@ -182,7 +215,7 @@ def from_today(
     policies  : ready to decide, by name; the first is shown.
     paths     : number of futures of the first law; of each other law a quarter of it.
     seed      : of the random numbers; policies are played on the same futures.
-    laws      : by name, the recommended one first; by default the three of `future_laws`.
+    laws      : by name, the recommended one first; by default those of `future_laws`.
     workers   : threads that play; the figures do not depend on them.
     Raises    : DataError as `future_laws` and `Opening` do; ConfigError for no policy, or a number of paths out of
                 range; PolicyError for a future in which a policy cannot go on.
@@ -193,7 +226,9 @@ def from_today(
         refuse("policies are", dict(policies), "give one at least, by name.")
     opening = Opening(portfolio)
     dates, returns = sample(portfolio.market)
-    laws = future_laws(portfolio.market) if laws is None else laws
+    refused: Mapping[str, str] = {}
+    if laws is None:
+        laws, refused = future_laws(portfolio.market)
     quick = shared_bands(opening, policies)
     found = _quick(opening, laws, quick, paths, seed, workers)
     first, law = next(iter(laws.items()))
@@ -218,6 +253,9 @@ def from_today(
         float(held.mean()) * portfolio.periods_per_year,
         seed,
         opening.left_out,
+        portfolio.limits.max_drawdown,
+        refused,
+        "sessions" if (row := row_name(portfolio.periods_per_year)) == "day" else f"{row}s",
         checks,
     )
 
@@ -291,7 +329,7 @@ def _strategic(opening: Opening, growths: Array) -> Array:
 
 
 class _Gathered(NamedTuple):
-    """Of each of P futures: wealth (P, D + 1) over that of today, and (P,) figures in the units of `FIGURES`."""
+    """Of each of P futures: wealth (P, D + 1) over that of today, and (P,) figures in the units of `figure_words`."""
 
     wealth: Array
     drawdown: Array
@@ -323,17 +361,18 @@ def _future(opening: Opening, law: str, policy: str, parts: list[_Gathered]) -> 
     wealth, drawdown, *rest = (np.concatenate(column) for column in zip(*parts, strict=True))
     by_date = np.sort(np.ascontiguousarray(wealth.T), axis=1)
     end = by_date[-1] - 1.0
-    figures = {
+    stated = opening.portfolio.limits.max_drawdown
+    found = {
         "loss_month": share(wealth[:, opening.month] < 1.0),
         "loss_year": share(wealth[:, -1] < 1.0),
-        **{f"drawdown_{100 * limit:.0f}": share(drawdown <= -limit) for limit in LIMITS},
+        **{drawdown_name(x): share(drawdown <= -x) for x in drawdown_limits(stated)},
         "mean": mean(wealth[:, -1] - 1.0),
         "median": quantile(end, 0.50),
         "percentile_5": quantile(end, 0.05),
         "percentile_1": quantile(end, 0.01),
         **dict(zip(_Gathered._fields[2:], map(mean, rest), strict=True)),
     }
-    assert list(figures) == list(FIGURES)
+    figures = {name: found[name] for name in figure_words(stated)}
     fan = pd.DataFrame(_at(by_date, np.array(LEVELS)), index=opening.dates, columns=[f"{q:g}" for q in LEVELS])
     return PolicyFuture(law, policy, len(wealth), figures, fan)
 

@@ -1,4 +1,4 @@
-"""Growth of one policy less that of another over every start month and every whole number of years of holding."""
+"""Growth of a policy less that of another, or of a benchmark, over every start month and whole number of years."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,19 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
+from backtests.evaluation.comparator import Comparator
 from research.arrays import Array, Rows
 from research.risk.measures import DAYS_PER_YEAR
 
 
 @dataclass(frozen=True, eq=False)
 class HoldingWindows:
-    """Annual growth of one policy less that of another, of windows within the paths that were played.
+    """Annual growth of a policy less that of another, or of a benchmark, of windows within the days of a test.
 
     starts     : (S,) closes at which the windows begin: the last of each calendar month.
     ends       : (S, L) closes at which they end, NaT where the test ends before.
     difference : (S, L) fraction a year; NaN likewise. Column k is a holding of k + 1 years.
+    one, other : the names of the two: `difference` is positive where the first grew more.
 
     The windows overlap: most of them share most of their days, so their number says nothing about evidence. At its
     start a window holds what each policy held by then; nothing is opened anew.
@@ -25,6 +27,8 @@ class HoldingWindows:
     starts: pd.DatetimeIndex
     ends: pd.DataFrame
     difference: Array
+    one: str
+    other: str
 
     def table(self) -> pd.DataFrame:
         """A row a length in years: windows, share with a positive difference, and least, median and most of them."""
@@ -52,10 +56,11 @@ class HoldingWindows:
         )
 
 
-def holding_windows(one: Backtest, other: Backtest) -> HoldingWindows:
+def holding_windows(one: Backtest, other: Backtest | Comparator) -> HoldingWindows:
     """Every start month × every holding in whole years: annual growth of `one` less that of `other`, net of costs.
 
-    one, other : of the same market and days.
+    one   : a policy.
+    other : another one, or a benchmark, on the same days.
 
     Windows run from one month's last close to the last close of the same month some years later; growth is of 365.25
     days a year between the two closes. A test of less than a year has none.
@@ -73,7 +78,8 @@ def holding_windows(one: Backtest, other: Backtest) -> HoldingWindows:
         per_year = DAYS_PER_YEAR / (days[end] - days[begin])
         first, second = (np.expm1((path[end] - path[begin]) * per_year) for path in paths)
         difference[: len(begin), k], ends[: len(begin), k] = first - second, dates.to_numpy()[end]
-    return HoldingWindows(dates[starts], pd.DataFrame(ends, columns=np.arange(1, years + 1)), difference)
+    columns = pd.DataFrame(ends, columns=np.arange(1, years + 1))
+    return HoldingWindows(dates[starts], columns, difference, one.name, other.name)
 
 
 def month_ends(dates: pd.DatetimeIndex) -> Rows:

@@ -1,8 +1,8 @@
 """The risk of today's holdings: what they are exposed to, what they may lose, where that comes from, and their drift.
 
-Two samples, both of days on which all lines have returns. Volatility, tracking error, beta and contributions are ex
+Two samples, both of rows on which all lines have returns. Volatility, tracking error, beta and contributions are ex
 ante: by the covariance of the last year, as rules estimate it. Losses at a level are by the whole sample: what the
-weights of today would have returned on its days.
+weights of today would have returned on its rows: days, or weeks or months where those are the rows of the market.
 """
 
 import math
@@ -16,10 +16,12 @@ from backtests.evaluation.contributions import cash_name
 from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.holdings_stress import HoldingsStress, holdings_stress
+from backtests.evaluation.risk_paths import PATHS
 from research.accounting import Policy
 from research.allocation import target_path
 from research.arrays import Array
 from research.errors import DataError
+from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.risk import cvar, effective_lines, gaussian_cvar, gaussian_var, var
 from research.risk.contributions import effective_bets, risk_contributions, summed_by
@@ -29,15 +31,15 @@ from research.rules.estimates import covariance_of
 from research.rules.protocol import compiled_rule, held_by, traits
 
 LEVELS = (0.95, 0.99)
+WITHIN_A_MONTH = ("day", "week")  # rows of which a month has several
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
-PATHS = 1_500  # futures of the first law: a standard error of 0.6 points of a probability of 5 %
 
 
 @dataclass(frozen=True)
 class Loss:
     """What may be lost at a level, positive, fraction of NAV.
 
-    horizon : "one day" or "one month".
+    horizon : one row of the market, such as "one day"; or "one month".
     method  : "historical" or "Gaussian".
     level   : such as 0.95.
     """
@@ -87,6 +89,16 @@ class HoldingsRisk:
     future: FromToday | NotAvailable
     undefined: Mapping[str, str]
     notes: tuple[str, ...]
+
+    @property
+    def row(self) -> str:
+        """What a row of the market is: "day", "week" and so on."""
+        return row_name(self.portfolio.periods_per_year)
+
+    @property
+    def horizons(self) -> tuple[str, str]:
+        """The shortest and the longest of losses, which are one where a row is a month or longer."""
+        return f"one {self.row}", "one month" if self.row in WITHIN_A_MONTH else f"one {self.row}"
 
     @property
     def volatility(self) -> float:
@@ -204,11 +216,14 @@ def _or_nan(name: str, figure: Callable[[], float], undefined: dict[str, str]) -
 
 
 def _losses(portfolio: Portfolio, returns: Array, undefined: dict[str, str]) -> tuple[Loss, ...]:
-    """Losses of the weights of today over the days of the sample, and over all its months, which overlap."""
+    """Losses of the weights of today over the rows of the sample, and over all its months, which overlap."""
+    row = row_name(portfolio.periods_per_year)
     w, month = portfolio.weights, max(round(portfolio.periods_per_year / 12.0), 1)
     cash = (1.0 - w.sum()) * float(portfolio.market.cash[-21:].mean())
-    growth = np.vstack([np.ones(len(w)), np.cumprod(1.0 + returns, axis=0)])
-    series = {"one day": returns @ w + cash, "one month": (growth[month:] / growth[:-month] - 1.0) @ w + month * cash}
+    series = {f"one {row}": returns @ w + cash}
+    if row in WITHIN_A_MONTH:
+        growth = np.vstack([np.ones(len(w)), np.cumprod(1.0 + returns, axis=0)])
+        series["one month"] = (growth[month:] / growth[:-month] - 1.0) @ w + month * cash
     found = []
     for horizon, values in series.items():
         for method, (at_risk, beyond) in METHODS.items():

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Benchmark, losses, target_returns
+from backtests.evaluation.benchmark import Benchmark, comparator_in_test, losses, target_returns
 from backtests.wording import NARROW_SPACE, number
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
@@ -104,8 +104,7 @@ class Measured:
 
         Raises DataError where the portfolio has no benchmark.
         """
-        comparator = self.benchmark.comparator
-        return self.strategic if comparator is None else comparator.needed()
+        return comparator_in_test(self.benchmark, self.backtest).needed()
 
     @cached_property
     def active(self) -> Array:

@@ -36,6 +36,11 @@ class PolicyStatement:
     classes: pd.DataFrame
 
     @property
+    def has_ranges(self) -> bool:
+        """Has any line a range?"""
+        return bool(self.lines[["lower", "upper"]].notna().any(axis=None))
+
+    @property
     def worst(self) -> pd.Series:
         """The row of `lines` with the largest gap."""
         return self.lines.iloc[int(np.abs(self.lines["worst_gap"].to_numpy()).argmax())]

@@ -9,7 +9,7 @@ from backtests.figures.layout import AXIS
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import TOKENS, Canvas
-from backtests.wording import counted, percent
+from backtests.wording import percent
 
 HIGH = 220.0  # px
 BANDS = (("0.05", "0.95", 0.14), ("0.1", "0.9", 0.16), ("0.25", "0.75", 0.22))  # low, high, strength of the colour
@@ -46,9 +46,7 @@ def _caption(found: FromToday, shown: PolicyFuture, last: pd.Series) -> str:
 
 def _alt(found: FromToday, shown: PolicyFuture, last: pd.Series) -> str:
     each = ", ".join(f"{100.0 * level:g} % quantile {percent(last[f'{level:g}'], signed=True)}" for level in LEVELS)
-    return (
-        f"Fan chart over {counted(len(found.dates) - 1, 'session')} from {found.dates[0]:%Y-%m-%d}. At its end: {each}."
-    )
+    return f"Fan chart over {len(found.dates) - 1} {found.rows} from {found.dates[0]:%Y-%m-%d}. At its end: {each}."
 
 
 def _draw(f: Format, fan: pd.DataFrame, style: LineStyle) -> Canvas:

@@ -1,11 +1,11 @@
-"""The page of a batch: a row a run, with verdict, figures, warnings, trades, a small picture and a link.
+"""The page of a batch: failures first, then a row a run, with verdict, figures, warnings, trades, a picture and a link.
 
 The page of a thousand runs has less than 300 kB, so that what many rows share stands once: parameters that do not vary,
 the sentences of verdicts, and warnings. Pictures are paths of whole pixels. Without scripts it is a plain table.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
@@ -15,13 +15,14 @@ import pandas as pd
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.evaluation.metrics import METRICS
 from backtests.pages.render import Running, render
-from backtests.runs.batch_changes import Changes, Key
-from backtests.wording import counted
+from backtests.runs.batch_changes import Changes, called, key_of
+from backtests.wording import counted, number
 
 STATUSES = ("made", "found", "unchanged", "failed")
 POINTS = 12  # of a picture
 STEP, HEIGHT = 4, 14  # px between two points, and from no drawdown to the deepest of all runs
 SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
+LEAST_SAVED = 0.1  # bp a year: less is not written as a number
 NAMED = 10  # runs with a change of one kind above the table, which marks all
 
 
@@ -35,7 +36,7 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
     """
     shown = [METRICS[figure] for figure in HEADLINE_FIGURES if table[figure].notna().any()]
     records: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
-    common = _common([row["parameters"] for row in records])
+    common, varied = _parameters(records)
     deepest = min((min(row["drawdowns"], default=0.0) for row in records), default=0.0)
     count = table["status"].value_counts()
     said = ", ".join(f"{count[status]} {status}" for status in STATUSES if status in count)
@@ -45,10 +46,12 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
         Running(f"{name}: batch"),
         name=name,
         subtitle=f"{counted(len(table), 'run')} of {notebook}: {said}",
-        common=", ".join(common),
+        common=", ".join(f"{parameter}={value}" for parameter, value in common.items()),
+        failures=_failures(records),
+        failed=int(count.get("failed", 0)),
         heads=[{"words": metric.short or metric.label, "unit": metric.unit} for metric in shown],
-        rows=[_row(row, shown, common, changes_of, deepest) for row in records],
-        parameters=any(row["parameters"] != ", ".join(common) for row in records),
+        rows=[_row(row, shown, varied, changes_of, deepest) for row in records],
+        parameters=varied,
         warnings=bool((table["warnings"] != "").any()),
         trades=bool((table["orders"] >= 0).any()),
         drawdown=METRICS["max_drawdown"].text(deepest) if deepest else "",
@@ -60,18 +63,19 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
 
 
 def _row(
-    row: dict[str, Any], shown: Sequence[Any], common: Sequence[str], changes: Changes, deepest: float
+    row: dict[str, Any], shown: Sequence[Any], varied: Sequence[str], changes: Changes, deepest: float
 ) -> dict[str, Any]:
     """What the page says of a run."""
-    key: Key = (row["portfolio"], row["parameters"])
+    key = key_of(row)
     before = {moved.figure: moved.before for moved in changes.moved.get(key, ())}
-    compared = row["orders"] >= 0
+    given = dict(_named(row))
+    compared, failed = row["orders"] >= 0, row["status"] == "failed"
     return {
         "portfolio": row["portfolio"],
-        "parameters": ", ".join(_given(row["parameters"])[len(common) :]),
-        "failed": row["status"] == "failed",
+        "parameters": [given.get(parameter, "") for parameter in varied],
+        "failed": failed,
         "page": quote(row["page"]),
-        "verdict": (row["policy"] or "none") if compared else row["verdict"],
+        "verdict": verdict_words(row) if compared else "" if failed else row["verdict"],
         "was": (changes.policies[key][0] or "none") if key in changes.policies else "",
         "new": key in changes.new,
         "cells": [
@@ -87,6 +91,33 @@ def _row(
     }
 
 
+def verdict_words(row: Mapping[str, Any]) -> str:
+    """The verdict of a run that compares policies, in a few words; `row` as in `batch.parquet`.
+
+    >>> verdict_words({"policy": "edge", "reference": "quarterly", "saves": 3.04})
+    'edge: saves 3.0 bp'
+    """
+    policy, saves = row["policy"], row["saves"]
+    if not policy:
+        return "none"
+    if policy == row["reference"]:
+        return f"{policy}: the reference"
+    if saves != saves:
+        return str(policy)
+    if abs(saves) < LEAST_SAVED:
+        return f"{policy}: saves < {LEAST_SAVED} bp"
+    return f"{policy}: {'saves' if saves > 0.0 else 'loses'} {number(abs(saves), 1)} bp"
+
+
+def _failures(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each reason of failures, once, with the runs that failed for it."""
+    runs: dict[str, list[dict[str, str]]] = {}
+    for row in records:
+        if row["status"] == "failed":
+            runs.setdefault(row["verdict"], []).append({"called": called(key_of(row)), "page": quote(row["page"])})
+    return [{"sentence": sentence, "runs": found} for sentence, found in runs.items()]
+
+
 def changes_lines(changes: Changes, most: int = NAMED) -> list[str]:
     """What changed since the previous batch, a sentence a line; one sentence where nothing did.
 
@@ -95,7 +126,7 @@ def changes_lines(changes: Changes, most: int = NAMED) -> list[str]:
     lines = []
     if changes.policies:
         lines.append(f"Recommendation changed for {len(changes.policies)} of {changes.compared}.")
-        each = [f"{_called(key)}: {a or 'none'} → {b or 'none'}" for key, (a, b) in changes.policies.items()]
+        each = [f"{called(key)}: {a or 'none'} → {b or 'none'}" for key, (a, b) in changes.policies.items()]
         lines += _first(each, most)
     elif changes.compared:
         lines.append(f"Recommendation changed for none of {counted(changes.compared, 'run')}.")
@@ -104,15 +135,11 @@ def changes_lines(changes: Changes, most: int = NAMED) -> list[str]:
             f"{METRICS[m.figure].label} {METRICS[m.figure].text(m.before)} → {METRICS[m.figure].text(m.after)}"
             for m in moved
         ]
-        lines.append(f"Outside its earlier interval: {_called(key)}: {'; '.join(each)}")
+        lines.append(f"Outside its earlier interval: {called(key)}: {'; '.join(each)}")
     for said, keys in (("New", changes.new), ("No longer in the batch", changes.gone)):
         if keys:
-            lines += [f"{said}: {counted(len(keys), 'run')}.", *_first([_called(key) for key in keys], most)]
+            lines += [f"{said}: {counted(len(keys), 'run')}.", *_first([called(key) for key in keys], most)]
     return lines or ["Nothing to compare with the previous batch."]
-
-
-def _called(key: Key) -> str:
-    return " ".join(part for part in key if part)
 
 
 def _first(lines: Sequence[str], most: int) -> list[str]:
@@ -120,26 +147,20 @@ def _first(lines: Sequence[str], most: int) -> list[str]:
     return [f"  {line}" for line in [*lines[:most], *more]]
 
 
-def _given(parameters: str) -> list[str]:
-    """name=value one by one, as the table joins them; a comma within brackets or text goes on with the value."""
-    found: list[str] = []
-    for part in parameters.split(", ") if parameters else []:
-        if found and "=" not in part:
-            found[-1] += f", {part}"
-        else:
-            found.append(part)
-    return found
+def _named(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of each parameter of a run."""
+    return [(name, value) for name, _, value in (given.partition("=") for given in row["parameters"])]
 
 
-def _common(all_parameters: Sequence[str]) -> list[str]:
-    """The parameters with which all runs begin, alike: they are given for the whole batch."""
-    given = [_given(parameters) for parameters in dict.fromkeys(all_parameters)]
-    common = []
-    for parts in zip(*given, strict=False):
-        if len(set(parts)) > 1:
-            break
-        common.append(parts[0])
-    return common
+def _parameters(records: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], list[str]]:
+    """The parameters that all runs have alike, with their values; and the names of those that vary."""
+    values: dict[str, set[str]] = {}
+    for row in records:
+        for name, value in _named(row):
+            values.setdefault(name, set()).add(value)
+    everywhere = {name for name in values if all(name in dict(_named(row)) for row in records)}
+    common = {name: next(iter(found)) for name, found in values.items() if len(found) == 1 and name in everywhere}
+    return common, [name for name in values if name not in common]
 
 
 def _trades(orders: int, turnover: float) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from backtests.comparison.behaviour import Behaviour
 from backtests.comparison.capacity import Capacity
-from backtests.comparison.cost_levels import FEWER, LEVELS
+from backtests.comparison.cost_levels import FEWER, LEVELS, CostLevels
 from backtests.evaluation.policy_statement import PolicyStatement
 from backtests.evaluation.round_trips import RoundTrips
 from backtests.figures.comparison.cost_levels import cost_levels_picture, root_words
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SHORT = 12  # rows of a table that is not folded away
 POINTS = 100.0
 YEAR = 365.25  # days
+DESCRIBES = "All of it describes this test; none of it is evidence for a policy."
 LINES_CAPTION = (
     "Weights at the {days:,} closes of the test, after booking, against targets and ranges. A gap is a weight less its "
     "strategic target, in points of NAV; past its band: closes at which a weight was past the policy's own band. A "
@@ -33,31 +34,54 @@ LINES_CAPTION = (
 
 def behaviour_parts(comparison: "Comparison") -> list[Part]:
     """Words, tables and pictures of the section."""
-    found, styles = comparison.behaviour, page_styles(comparison)
-    drawn = [cost_levels_picture(found.costs, styles, found.shown)]
-    if found.windows is not None and found.other is not None:
-        windows = holding_windows_picture(found.windows, found.shown, found.other)
-        drawn = [*([windows] if windows is not None else []), *drawn]
+    found, chosen = comparison.behaviour, comparison.recommendation.policy
+    parts = _parts(found, page_styles(comparison), chosen, comparison.portfolio.basis)
+    return [Words(_intro(found, comparison), "intro"), *parts]
+
+
+def policy_behaviour_parts(found: Behaviour, style: LineStyle, basis: str) -> list[Part]:
+    """The same of one policy by itself.
+
+    found : its behaviour.
+    style : its line style.
+    basis : currency.
+    """
+    return [Words(DESCRIBES, "intro"), *_parts(found, {found.shown: style}, None, basis)]
+
+
+def _parts(found: Behaviour, styles: Mapping[str, LineStyle], chosen: str | None, basis: str) -> list[Part]:
+    """Words, tables and pictures.
+
+    found  : the behaviour of policies.
+    styles : line style of each.
+    chosen : the recommended policy, or None.
+    basis  : currency.
+    """
+    windows = None if found.windows is None else holding_windows_picture(found.windows)
+    costs = None if found.costs is None else cost_levels_picture(found.costs, styles, found.shown)
+    drawn = [each for each in (windows, costs) if each is not None]
     lines = _lines_table(found)
     long = len(lines["rows"]) > SHORT
-    chosen = comparison.recommendation.policy
+    whose = " of every policy" if len(found.statements) > 1 else ""
     return [
-        Words(_intro(found, comparison), "intro"),
         Words(_ranges_words(found)),
         *([Folded("Weights against ranges, by asset and class", [lines])] if long else [lines]),
-        Beside(drawn),
+        *([Beside(drawn)] if drawn else []),
         *map(Words, _notes(found)),
         Words(_trips_words(found)),
-        *(Words(_capacity_words(each, comparison.portfolio.basis)) for each in _said_once(found.capacities)),
+        *(Words(_capacity_words(each, basis)) for each in _said_once(found.capacities)),
         Folded(
-            "Ranges, starts, costs and round trips of every policy",
+            f"Ranges, starts{'' if found.costs is None else ', costs'} and round trips{whose}",
             [
                 _statements_table(found.statements, styles, chosen),
                 *_windows_tables(found),
-                _costs_table(found, "loss", styles, chosen),
-                _costs_table(found, "growth", styles, chosen),
-                _trips_table(found.trips, comparison.portfolio.basis, styles, chosen),
-                *(_capacity_table(each, comparison.portfolio.basis) for each in found.capacities if len(each.table)),
+                *(
+                    []
+                    if found.costs is None
+                    else [_costs_table(found.costs, metric, styles, chosen) for metric in ("loss", "growth")]
+                ),
+                _trips_table(found.trips, basis, styles, chosen),
+                *(_capacity_table(each, basis) for each in found.capacities if len(each.table)),
             ],
         ),
     ]
@@ -70,7 +94,7 @@ def _intro(found: Behaviour, comparison: "Comparison") -> str:
     else:
         who = f"{found.shown}, the recommended policy"
     beside = "" if found.other is None else f", beside {found.other}" + ", the reference" * (found.other == reference)
-    return f"Of {who}{beside}. All of it describes this test; none of it is evidence for a policy."
+    return f"Of {who}{beside}. {DESCRIBES}"
 
 
 # -- ranges ----------------------------------------------------------------------------------------------------------
@@ -85,10 +109,14 @@ def _ranges_words(found: Behaviour) -> str:
     for name in _pair(found):
         one = found.statements[name]
         worst = one.worst
-        each.append(
+        outside = (
             f"{name} had an asset outside its range on {one.days_outside:,} of {one.days:,} days "
-            f"({percent(one.days_outside / one.days)}); its widest gap was {_points(worst['worst_gap'])} points "
-            f"({worst['line']}, {worst['worst_date']})"
+            f"({percent(one.days_outside / one.days)}); its"
+            if one.has_ranges
+            else f"{name} has no ranges to stay within; its"
+        )
+        each.append(
+            f"{outside} widest gap was {_points(worst['worst_gap'])} points ({worst['line']}, {worst['worst_date']})"
         )
     return f"{'; '.join(each)}."
 
@@ -119,7 +147,7 @@ def _lines_table(found: Behaviour) -> Block:
                 row,
                 number(POINTS * known["target"], 1),
                 "–" if known["lower"] != known["lower"] else _range(known["lower"], known["upper"]),
-                *(cell for name in names for cell in _gap_cells(cells[name].get(row))),
+                *(cell for n in names for cell in _gap_cells(cells[n].get(row), found.statements[n].has_ranges)),
             ]
         )
     used = [k for k, head in enumerate(heads) if k == 0 or any(row[k] != "–" for row in rows)]
@@ -148,11 +176,11 @@ def _by_row(statement: PolicyStatement) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _gap_cells(row: Mapping[str, Any] | None) -> list[str]:
+def _gap_cells(row: Mapping[str, Any] | None, has_ranges: bool) -> list[str]:
     if row is None:
         return ["–"] * 4
     return [
-        f"{row['days_outside']:,.0f}",
+        f"{row['days_outside']:,.0f}" if has_ranges else "–",
         _points(row["worst_gap"]),
         number(POINTS * row["mean_gap"], 2),
         number(row["past_band"], 0),
@@ -218,8 +246,8 @@ def _windows_tables(found: Behaviour) -> list[Block]:
         ("most", "bp a year"),
     ]  # fmt: skip
     caption = (
-        f"CAGR of {found.shown} less that of {found.other}, by length, over every start month; windows overlap, and "
-        "their number says nothing about evidence"
+        f"CAGR of {found.windows.one} less that of {found.windows.other}, by length, over every start month; windows "
+        "overlap, and their number says nothing about evidence"
     )
     return [table(caption, heads, rows)]
 
@@ -227,8 +255,7 @@ def _windows_tables(found: Behaviour) -> list[Block]:
 # -- costs -----------------------------------------------------------------------------------------------------------
 
 
-def _costs_table(found: Behaviour, metric: str, styles: Mapping[str, LineStyle], chosen: str | None) -> Block:
-    costs = found.costs
+def _costs_table(costs: CostLevels, metric: str, styles: Mapping[str, LineStyle], chosen: str | None) -> Block:
     wide = costs.wide(metric).reindex(columns=list(LEVELS))
     heads: list[str | tuple[str, str]] = ["policy", *((f"{level:g}", "bp a side") for level in LEVELS)]
     factor, what = (1.0, "Loss J, bp a year") if metric == "loss" else (POINTS, "CAGR, % a year, net")
@@ -243,8 +270,18 @@ def _costs_table(found: Behaviour, metric: str, styles: Mapping[str, LineStyle],
 
 
 def _notes(found: Behaviour) -> list[str]:
-    """What a reader must know of the two pictures."""
-    costs = found.costs
+    """What a reader must know of the pictures."""
+    notes = [] if found.costs is None else [_costs_words(found.costs)]
+    if found.windows is None:
+        beside = "second policy beside" if found.costs is not None else "benchmark of"
+        notes.append(f"There is no {beside} {found.shown}: starts and lengths are not compared.")
+    elif not found.windows.difference.size:
+        notes.append("Starts and lengths need a year of whole months: the test is shorter.")
+    return notes
+
+
+def _costs_words(costs: CostLevels) -> str:
+    """How policies are played at other costs, and which are not."""
     words = (
         "Each point is a new backtest with this cost in place of commissions and half-spreads; other costs stay. Tuned "
         "and learned rules are played as they were fitted at the file's costs; a rule that reads costs sees those."
@@ -256,12 +293,7 @@ def _notes(found: Behaviour) -> list[str]:
         words += f" Policies that decide day by day ({listed(costs.by_day)}) are played at {few} bp only."
     if costs.left_out:
         words += f" Classes of your own that decide day by day ({listed(costs.left_out)}) are not played again."
-    notes = [words]
-    if found.windows is None:
-        notes.append(f"There is no second policy beside {found.shown}: starts and lengths are not compared.")
-    elif not found.windows.difference.size:
-        notes.append("Starts and lengths need a year of whole months: the test is shorter.")
-    return notes
+    return words
 
 
 # -- round trips -----------------------------------------------------------------------------------------------------
@@ -359,18 +391,24 @@ def _capacity_table(one: Capacity, basis: str) -> Block:
 
 def behaviour_numbers(comparison: "Comparison") -> dict[str, Any]:
     """The same as plain values, of all policies."""
-    found = comparison.behaviour
-    windows = found.windows
+    return policy_behaviour_numbers(comparison.behaviour)
+
+
+def policy_behaviour_numbers(found: Behaviour) -> dict[str, Any]:
+    """The same of any policies."""
+    windows, costs = found.windows, found.costs
     return {
         "policy": found.shown,
         "beside": found.other,
         "ranges": {name: _statement_numbers(one) for name, one in found.statements.items()},
         "windows": [] if windows is None else windows.table().to_dict("records"),
-        "cost_levels": found.costs.table.to_dict("records"),
-        "break_evens": [
-            {"policy": root.policy, "against": found.costs.reference, "cost_bps": root.cost}
+        "cost_levels": [] if costs is None else costs.table.to_dict("records"),
+        "break_evens": []
+        if costs is None
+        else [
+            {"policy": root.policy, "against": costs.reference, "cost_bps": root.cost}
             | {"difference": root.difference, "lower_below": root.below}
-            for root in found.costs.break_evens
+            for root in costs.break_evens
         ],
         "round_trips": {name: one.figures for name, one in found.trips.items()},
         "capacity": [

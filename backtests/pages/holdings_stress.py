@@ -8,6 +8,7 @@ from backtests.evaluation.holdings_stress import HoldingsStress
 from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.stress import correlation_parts, effect_numbers, move, moved_numbers, propagation_notes
 from backtests.wording import number
+from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.risk.shocks import ShockEffect
 
@@ -25,7 +26,8 @@ def holdings_stress_parts(portfolio: Portfolio, found: HoldingsStress) -> list[P
     found     : its stress tests.
     """
     left_out = [Words(f"Left out: {' '.join(found.left_out)}")] if found.left_out else []
-    correlations = correlation_parts(found.breakdown, "today's holdings", found.window)
+    row = row_name(portfolio.periods_per_year)
+    correlations = correlation_parts(found.breakdown, "today's holdings", found.window, row)
     shocks = _shock_parts(portfolio, found)
     return [Words(INTRO, "intro"), *_episode_parts(found.episodes), *shocks, *left_out, *correlations]
 

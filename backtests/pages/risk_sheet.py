@@ -1,7 +1,7 @@
 """The risk sheet of today's holdings: one page without any URL, its numbers as JSON, a CSV behind each picture."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from backtests.evaluation.estimates import NotAvailable
-from backtests.evaluation.from_today import FromToday
+from backtests.evaluation.from_today import FromToday, drawdown_limits, drawdown_name
 from backtests.evaluation.holdings_risk import HoldingsRisk
 from backtests.evaluation.metrics import Column
-from backtests.figures.files import write_pictures
+from backtests.figures.files import picture_records, write_pictures
 from backtests.figures.picture import Picture
 from backtests.figures.risk_contributions import contributions_picture
 from backtests.figures.styles import LineStyle
@@ -64,7 +64,7 @@ def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -
     sheet = risk_sheet(risk, run)
     write_pictures(folder, pictures(sheet))
     write_whole(folder / DRIFT, csv_text(risk.drift()))
-    numbers = risk_numbers(risk, run)
+    numbers = risk_numbers(risk, run, pictures(sheet))
     write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     paper = Running(
         f"{risk.portfolio.name}: risk of today's holdings", f"closes of {numbers['date']}", run.get("Run", "")
@@ -83,15 +83,15 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
     sections = [
         ("drift", "Drift", "Lines: drift and contributions to risk", _lines(risk)),
         ("exposure", "Exposure", "Exposure by class and currency", _exposure(risk)),
-        ("losses", "Losses", "What may be lost in a day and in a month", _losses(risk)),
+        ("losses", "Losses", f"What may be lost in {' and in '.join(dict.fromkeys(risk.horizons))}", _losses(risk)),
         ("stress", "Stress", "Stress", holdings_stress_parts(portfolio, risk.stress)),
-        ("from_today", "From today", "A year from today", _future(risk)),
+        ("from_today", "From today", "A year from today", future_parts(risk.future, STYLE)),
     ]
     facts = {
         **run,
         "Holdings": f"closes of {portfolio.date:%Y-%m-%d}, last traded {portfolio.last_trade:%Y-%m-%d}",
         "Ex ante": f"covariance of the last {risk.window:,} returns",
-        "Losses": f"days from {risk.sample[0]:%Y-%m-%d} to {risk.sample[1]:%Y-%m-%d}, on which all lines have returns",
+        "Losses": f"{_sample(risk)}, with returns of all lines",
     }
     reasons = {"Drift": drift_words(risk), "Where risk comes from": source_words(risk)}
     return {
@@ -140,14 +140,16 @@ def risk_text(risk: HoldingsRisk) -> str:
 
 
 def loss_words(risk: HoldingsRisk) -> str:
-    """What may be lost in a day, in one sentence."""
-    one = next((x for x in risk.losses if (x.horizon, x.method, x.level) == ("one day", "historical", 0.95)), None)
+    """What may be lost in a day, or whatever a row of the market is, in one sentence."""
+    one = next(
+        (x for x in risk.losses if (x.horizon, x.method, x.level) == (risk.horizons[0], "historical", 0.95)), None
+    )
     if one is None:
         return f"The volatility of these holdings is {percent(risk.volatility)} a year."
     worth = f"{number(one.var * risk.portfolio.nav, 0)} {risk.portfolio.basis}"
     return (
-        f"On one day in twenty these holdings lose {percent(one.var, 2)} ({worth}) or more, {percent(one.cvar, 2)} on "
-        f"average of such days; their volatility is {percent(risk.volatility)} a year."
+        f"In one {risk.row} of twenty these holdings lose {percent(one.var, 2)} ({worth}) or more, "
+        f"{percent(one.cvar, 2)} on average of such {risk.row}s; their volatility is {percent(risk.volatility)} a year."
     )
 
 
@@ -155,10 +157,12 @@ def future_words(found: FromToday) -> str:
     """What may become of the holdings within a year, in one sentence."""
     shown, figures = found.shown, found.shown.figures
     low = figures["percentile_5"]
-    month, year, fall = (percent(figures[name].value) for name in ("loss_month", "loss_year", "drawdown_10"))
+    limit = drawdown_limits(found.limit)[0]
+    names = ("loss_month", "loss_year", drawdown_name(limit))
+    month, year, fall = (percent(figures[name].value) for name in names)
     return (
         f"In {shown.paths:,} futures of a year ({shown.law}), {shown.policy}: a loss after 30 days in {month}, after "
-        f"the year in {year}; a drawdown of 10 % in {fall}"
+        f"the year in {year}; a drawdown of {100 * limit:g} % in {fall}"
         + (f"; 5th percentile {percent(low.value, signed=True)}." if low.known else ".")
     )
 
@@ -219,12 +223,13 @@ def risk_warnings(risk: HoldingsRisk) -> list[str]:
 
 def _headline(risk: HoldingsRisk) -> list[dict[str, str]]:
     by_key = {(x.horizon, x.method, x.level): x for x in risk.losses}
-    day, month = by_key.get(("one day", "historical", 0.95)), by_key.get(("one month", "historical", 0.95))
+    short, long = risk.horizons
+    one, most = by_key.get((short, "historical", 0.95)), by_key.get((long, "historical", 0.95))
     shown = [
         ("Volatility", "% a year, ex ante", number(100 * risk.volatility, 1)),
         ("Tracking error", "% a year, ex ante", number(100 * risk.tracking_error)),
-        ("VaR 95 %, one day", "% of NAV", number(None if day is None else 100 * day.var)),
-        ("CVaR 95 %, one month", "% of NAV", number(None if month is None else 100 * month.cvar)),
+        (f"VaR 95 %, {short}", "% of NAV", number(None if one is None else 100 * one.var)),
+        (f"CVaR 95 %, {long}", "% of NAV", number(None if most is None else 100 * most.cvar)),
         ("Beta", "to the strategic target", number(risk.beta)),
     ]
     return [
@@ -286,31 +291,31 @@ def _losses(risk: HoldingsRisk) -> list[Part]:
         ("CVaR", basis),
     ]
     caption = "Value at risk, and the mean loss beyond it (CVaR); a loss is positive"
-    days = f"{risk.sample[0]:%Y-%m-%d} to {risk.sample[1]:%Y-%m-%d}"
+    month = "" if len(set(risk.horizons)) < 2 else "; a month is held without a trade, and months overlap"
     words = (
-        f"What the weights of today would have returned on the days from {days}, each day anew; a month is held "
-        "without a trade, and months overlap. Gaussian: the normal law with mean and deviation of the same returns. "
-        "These figures describe the sample: nothing of them is a forecast."
+        f"What the weights of today would have returned in the {_sample(risk)}, each {risk.row} anew{month}. Gaussian: "
+        "the normal law with mean and deviation of the same returns. These figures describe the sample: nothing of "
+        "them is a forecast."
     )
     return [table(caption, heads, rows, texts=[1, 2]), Words(words)]
 
 
-def _future(risk: HoldingsRisk) -> list[Part]:
-    if isinstance(risk.future, NotAvailable):
-        return [Words(f"Not simulated: {risk.future.reason}")]
-    return future_parts(risk.future, STYLE)
+def _sample(risk: HoldingsRisk) -> str:
+    """The rows of losses: which, and what they are."""
+    return f"{risk.row}s from {risk.sample[0]:%Y-%m-%d} to {risk.sample[1]:%Y-%m-%d}"
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str]) -> dict[str, Any]:
+def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Picture]) -> dict[str, Any]:
     """Every number of the sheet as plain JSON values, in the units of records: fractions, currency.
 
-    risk : of the holdings.
-    run  : what identifies the run, in words by name.
+    risk  : of the holdings.
+    run   : what identifies the run, in words by name.
+    drawn : the sheet's pictures.
     """
-    portfolio, market, future = risk.portfolio, risk.portfolio.market, risk.future
+    portfolio, market = risk.portfolio, risk.portfolio.market
     content = {
         "schema": SCHEMA,
         "run": dict(run),
@@ -332,9 +337,10 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str]) -> dict[str, Any]:
         "currencies": _records(risk.exposures(market.currency, risk.portfolio.basis)),
         "policy": risk.policy,
         "stress": holdings_stress_numbers(portfolio, risk.stress),
-        "from_today": {"reason": future.reason} if isinstance(future, NotAvailable) else future_numbers(future),
+        "from_today": future_numbers(risk.future),
         "undefined": dict(risk.undefined),
         "warnings": risk_warnings(risk),
+        "pictures": picture_records(drawn),
     }
     numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
     return numbers

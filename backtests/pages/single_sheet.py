@@ -9,36 +9,45 @@ from typing import Any, cast
 
 import pandas as pd
 
+from backtests.comparison.behaviour import Behaviour, behaviour_alone
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured
+from backtests.comparison.stress import StressTests, stress_tests, stress_without_portfolio
 from backtests.comparison.verdict import rule_words
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import comparison_figures, metric_groups
-from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.benchmark import Benchmark, comparator_in_test
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.comparator import NONE, Comparator, dated_comparator
+from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.exposures import Exposure, exposure_of
+from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.intervals import interval_records
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
+from backtests.evaluation.risk_paths import PATHS
 from backtests.evaluation.words import charged_words
 from backtests.evaluation.worst_days import worst_days
 from backtests.figures.comparison.costs import cost_table
-from backtests.figures.comparison.timeline import trading_picture
+from backtests.figures.comparison.timeline import growth_beside_picture, trading_picture
 from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table, years_picture
 from backtests.figures.files import picture_records, write_pictures
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle
+from backtests.pages.behaviour import policy_behaviour_numbers, policy_behaviour_parts
 from backtests.pages.conventions import settings_text
 from backtests.pages.exposure import policy_exposure_numbers, policy_exposure_parts, worst_days_table
 from backtests.pages.first_screen import FOLDED_WORDS, paired_screen
+from backtests.pages.from_today import future_numbers, future_parts
 from backtests.pages.origin import Origin, identity, identity_numbers
 from backtests.pages.parts import Block, Filled, Folded, Part, Words, by_name, figures_table, pictures_in, table
 from backtests.pages.played import COST_COLUMNS, WEIGHTS_WORDS
 from backtests.pages.render import Running, render
 from backtests.pages.risk import policy_risk_numbers, policy_risk_parts
+from backtests.pages.stress import policy_stress_numbers, policy_stress_parts
 from backtests.runs.formats import plain_json
 from backtests.wording import counted, listed, number, percent
 from research.files import write_whole
+from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Rule
@@ -83,15 +92,37 @@ class SingleSheet:
         return exposure_of(self.paired.reference, self.played, self.paired.benchmark.periods_per_year)
 
     @cached_property
+    def stress(self) -> StressTests:
+        """What it did in episodes of stress, and would do after shocks and at higher costs."""
+        played, benchmark = self.played, self.paired.benchmark
+        if self.portfolio is None:
+            return stress_without_portfolio(played, benchmark)
+        name = self.paired.reference
+        return stress_tests(self.portfolio, benchmark, {name: played.policy}, self.paired.backtests, name)
+
+    @cached_property
+    def behaviour(self) -> Behaviour:
+        """How it keeps to its ranges, its start and length of holding, and its round trips."""
+        return behaviour_alone(self.played, self.paired.benchmark)
+
+    @cached_property
+    def from_today(self) -> FromToday | NotAvailable:
+        """What may become of today's holdings under this policy."""
+        if self.portfolio is None:
+            return NotAvailable("a year from today begins with the holdings of a portfolio file.")
+        return from_today_or_why_not(self.portfolio, {self.paired.reference: self.played.policy}, paths=PATHS)
+
+    @cached_property
     def content(self) -> Block:
         """Every block of the page."""
-        screen = paired_screen(self.paired)
+        screen, comparator = paired_screen(self.paired), comparator_in_test(self.paired.benchmark, self.played)
         sections = [
             {"key": key, "name": title, "title": title, "parts": parts} for key, title, parts in self._sections()
         ]
         return screen | {
             "title": self.title,
             "subtitle": f"{self.paired.reference}: {_tested(self.played)}",
+            "growth": growth_beside_picture(self.played, STYLE, comparator),
             "lead": self._lead(),
             "columns": [column | {"mark": ""} for column in screen["columns"]],
             "warnings": list(self.warnings),
@@ -110,7 +141,9 @@ class SingleSheet:
         ]
 
     def against(self, benchmark: pd.Series | Backtest | None) -> "SingleSheet":
-        """The same sheet with another benchmark of beta and its like; no other figure changes.
+        """The same sheet with another benchmark of beta and its like, of growth and of starts and lengths of holding.
+
+        No figure that is not relative to the benchmark changes.
 
         benchmark : returns by day, fraction; another backtest on the same days; or None for no benchmark.
         Raises    : DataError for a series that has not one return on each day of the test, naming the first that it
@@ -199,13 +232,16 @@ class SingleSheet:
     def _sections(self) -> list[tuple[str, str, list[Part]]]:
         benchmark, name = self.paired.benchmark, self.paired.reference
         ranges = (benchmark.lower, benchmark.upper) if benchmark.has_ranges else (None, None)
-        weights = weights_picture(self.played, STYLE, *ranges)
+        weights, row = weights_picture(self.played, STYLE, *ranges), row_name(benchmark.periods_per_year)
         return [
             ("weights", "Weights", [Words(WEIGHTS_WORDS, "intro"), weights]),
             ("risk", "Risk", [*policy_risk_parts(name, self.risk, STYLE), *self._worst_days()]),
             ("exposure", "Exposure", policy_exposure_parts(self.exposure, STYLE)),
             ("years", "Years", self._years()),
             ("costs", "Costs", self._costs()),
+            ("stress", "Stress", policy_stress_parts(name, self.stress, self.portfolio, STYLE, row)),
+            ("behaviour", "Behaviour", policy_behaviour_parts(self.behaviour, STYLE, self._basis())),
+            ("from_today", "A year from today", self._from_today()),
             ("trades", "Trades", self._trades()),
             ("conventions", "Conventions", self._conventions()),
         ]
@@ -225,6 +261,12 @@ class SingleSheet:
         name, year = self.paired.reference, self.paired.benchmark.periods_per_year
         drawn = trading_picture(self.paired.backtests, {name: STYLE}, name, year)
         return [drawn, figures_table(caption, "policy", columns, by_name(cost, "policy"))]
+
+    def _basis(self) -> str:
+        return "currency" if self.portfolio is None else self.portfolio.basis
+
+    def _from_today(self) -> list[Part]:
+        return [] if self.portfolio is None else future_parts(self.from_today, STYLE)
 
     def _trades(self) -> list[Part]:
         orders = self.played.trades()
@@ -300,6 +342,9 @@ class SingleSheet:
             "worst_days": [
                 {"day": f"{day:%Y-%m-%d}", **asdict(on[name])} for day, on in worst_days(paired.backtests, name).items()
             ],
+            "stress": policy_stress_numbers(self.stress, played.market),
+            "behaviour": policy_behaviour_numbers(self.behaviour),
+            "from_today": future_numbers(self.from_today),
             "orders": len(played.trades()),
             "warnings": list(self.warnings),
             "settings": dict(self.settings),

@@ -19,6 +19,9 @@ from backtests.figures.styles import LineStyle
 from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
 from backtests.wording import counted, listed, number, percent
+from research.market import Market
+from research.market.calendars import row_name
+from research.portfolio import Portfolio
 from research.risk.correlation_breakdown import StressedRisk
 from research.risk.measures import BPS
 from research.risk.shocks import LEAST_RETURN, Moved, ShockEffect
@@ -26,11 +29,6 @@ from research.risk.shocks import LEAST_RETURN, Moved, ShockEffect
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
 
-INTRO = (
-    "Named episodes of the past, hypothetical shocks after the last close, higher trading costs, and correlations that "
-    "move toward one. Episodes describe single stretches of days; shocks and correlations are assumptions, worked out "
-    "with the covariance of recent returns. None of these figures is a forecast."
-)
 TARGET = "strategic target, costless"
 EPISODE_FIGURES: tuple[tuple[str, str, Callable[[EpisodeFigures], str]], ...] = (  # what is folded, and its cells
     ("Maximum drawdown in each episode", "%", lambda f: number(100.0 * f.max_drawdown, 1)),
@@ -38,36 +36,83 @@ EPISODE_FIGURES: tuple[tuple[str, str, Callable[[EpisodeFigures], str]], ...] = 
     ("Orders in each episode", "number", lambda f: f"{f.orders:,}"),
     ("Costs in each episode", "bp of NAV", lambda f: number(BPS * f.cost)),
 )
-RISK_HEADS = (
-    ("correlations moved", "% of the way to one"),
-    "mean correlation",
-    ("volatility", "% a year"),
-    ("VaR 95 %", "% a day"),
-    ("VaR 99 %", "% a day"),
-    "diversification ratio",
-)
 
 
 def stress_parts(comparison: "Comparison") -> list[Part]:
     """Words, tables and the picture of the section."""
-    found, styles, shown = comparison.stress, page_styles(comparison), _shown(comparison)
-    names = list(dict.fromkeys([shown, comparison.reference, *comparison.backtests]))
-    chosen = comparison.recommendation.policy
-    drawn = episodes_picture(found.episodes, styles, shown, comparison.reference)
+    chosen, reference = comparison.recommendation.policy, comparison.reference
+    names = list(dict.fromkeys([chosen or reference, reference, *comparison.backtests]))
+    row = row_name(comparison.benchmark.periods_per_year)
+    return _parts(comparison.stress, comparison.portfolio, names, page_styles(comparison), chosen, reference, row)
+
+
+def policy_stress_parts(
+    name: str, found: StressTests, portfolio: Portfolio | None, style: LineStyle, row: str
+) -> list[Part]:
+    """The same of one policy by itself.
+
+    name      : of the policy.
+    found     : its stress tests.
+    portfolio : of its file, or None; shocks need one.
+    style     : line style of the policy.
+    row       : what a row of the market is, such as "day".
+    """
+    return _parts(found, portfolio, [name], {name: style}, None, name, row)
+
+
+def _parts(
+    found: StressTests,
+    portfolio: Portfolio | None,
+    names: Sequence[str],
+    styles: Mapping[str, LineStyle],
+    chosen: str | None,
+    reference: str,
+    row: str,
+) -> list[Part]:
+    """Words, tables and the picture.
+
+    found     : the stress tests.
+    portfolio : of the policies, or None where there are no shocks.
+    names     : of the policies, that which is shown first.
+    styles    : line style of each.
+    chosen    : the recommended policy, or None.
+    reference : the policy to which differences are taken.
+    row       : what a row of the market is, such as "day".
+    """
+    drawn = episodes_picture(found.episodes, styles, names[0], reference)
     return [
-        Words(INTRO, "intro"),
+        Words(_intro(found), "intro"),
         *([drawn] if drawn is not None else []),
         *_episode_parts(found.episodes, names, styles, chosen),
         *([Words(f"Left out: {' '.join(found.left_out)}")] if found.left_out else []),
-        *_shock_parts(found, comparison, names, styles),
+        *([] if portfolio is None else _shock_parts(found, portfolio, names, styles, chosen)),
         *_liquidity_parts(found, names, styles, chosen),
-        *_correlation_parts(found),
+        *correlation_parts(found.breakdown, f"the last weights of {found.policy}", found.window, row),
     ]
+
+
+def _intro(found: StressTests) -> str:
+    """What is shown, and what it is not."""
+    there = {
+        "named episodes of the past": found.episodes,
+        "hypothetical shocks after the last close": found.shocks,
+        "higher trading costs": found.liquidity,
+        "correlations that move toward one": found.breakdown,
+    }
+    shown = listed([words for words, some in there.items() if some] or ["nothing that this data allows"])
+    return (
+        f"{shown[0].upper()}{shown[1:]}. Episodes describe single stretches of days; shocks and correlations are "
+        "assumptions, worked out with the covariance of recent returns. None of these figures is a forecast."
+    )
 
 
 def stress_numbers(comparison: "Comparison") -> dict[str, Any]:
     """The same as plain values."""
-    found, market = comparison.stress, comparison.portfolio.market
+    return policy_stress_numbers(comparison.stress, comparison.portfolio.market)
+
+
+def policy_stress_numbers(found: StressTests, market: Market) -> dict[str, Any]:
+    """The same of any stress tests.  market : of the policies."""
     return {
         "episodes": [_episode_numbers(one) for one in found.episodes],
         "shocks": [_shock_numbers(one, market.assets, market.asset_class) for one in found.shocks],
@@ -75,6 +120,7 @@ def stress_numbers(comparison: "Comparison") -> dict[str, Any]:
             "costs_times": COSTS_TIMES,
             "volume_over": VOLUME_OVER,
             "volumes": found.volumes,
+            "impact_times": found.impact,
             "policies": {name: asdict(one) for name, one in found.liquidity.items()},
         },
         "correlations": {
@@ -84,10 +130,6 @@ def stress_numbers(comparison: "Comparison") -> dict[str, Any]:
         },
         "left_out": list(found.left_out),
     }
-
-
-def _shown(comparison: "Comparison") -> str:
-    return comparison.recommendation.policy or comparison.reference
 
 
 # -- episodes --------------------------------------------------------------------------------------------------------
@@ -197,14 +239,17 @@ def _episode_numbers(one: EpisodeResult) -> dict[str, Any]:
 
 
 def _shock_parts(
-    found: StressTests, comparison: "Comparison", names: Sequence[str], styles: Mapping[str, LineStyle]
+    found: StressTests,
+    portfolio: Portfolio,
+    names: Sequence[str],
+    styles: Mapping[str, LineStyle],
+    chosen: str | None,
 ) -> list[Part]:
     """The shocks on the policy shown, and folded the lines, the classes and the other policies."""
     shown = names[0]
     shocks = [one for one in found.shocks if shown in one.policies]
     if not shocks:
         return []
-    portfolio, chosen = comparison.portfolio, comparison.recommendation.policy
     assets, classes = portfolio.market.assets, portfolio.market.asset_class
     caption = (
         f"Shocks after the last close, on the last weights of {shown}: gain or loss before any trade, at today's NAV "
@@ -234,22 +279,24 @@ def _shock_parts(
     every = (
         "Every policy: gain or loss before any trade (% of NAV), then turnover (% of NAV) and cost (bp of NAV) in the"
     )
+    of_policies = table(
+        f"{every} {MONTH} sessions after",
+        ["policy", *(one.moved.name for one in shocks)],
+        [[name, *(_effect(one.policies.get(name)) for one in shocks)] for name in names],
+        styles=styles,
+        chosen=chosen,
+    )
+    several = len(names) > 1
     return [
         table(caption, heads, rows, texts=(4, 5)),
         *map(Words, _shock_notes(shocks, found.window)),
         Folded(
-            "Shocks by line, class and policy",
+            "Shocks by line, class and policy" if several else "Shocks by line and class",
             [
                 by_shock("Returns of the lines; those with * are stated, the others follow", "line", "%", moves),
                 by_shock(f"Gain or loss of {shown} by line", "line", "% of NAV", of_lines),
                 by_shock(f"Gain or loss of {shown} by asset class", "class", "% of NAV", of_classes),
-                table(
-                    f"{every} {MONTH} sessions after",
-                    ["policy", *(one.moved.name for one in shocks)],
-                    [[name, *(_effect(one.policies.get(name)) for one in shocks)] for name in names],
-                    styles=styles,
-                    chosen=chosen,
-                ),
+                *([of_policies] if several else []),
             ],
         ),
     ]
@@ -305,7 +352,10 @@ def propagation_notes(moved: Sequence[Moved], window: int) -> list[str]:
     if short := max(int(one.unknown.sum()) for one in moved):
         notes.append(f"{counted(short, 'line')} with a short history: no other line moves it.")
     if any(one.bounded.any() for one in moved):
-        notes.append(f"No line falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so.")
+        notes.append(
+            f"No line falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so; rises "
+            "have no bound."
+        )
     return notes
 
 
@@ -372,51 +422,63 @@ def _liquidity_parts(
         if found.volumes
         else "(volumes as they were, since neither costs nor orders of this portfolio depend on them), "
     )
-    same = f"{lowest} has the lowest J in both" if lowest == after else f"the lowest J passes from {lowest} to {after}"
+    impact = (
+        ""
+        if found.impact is None
+        else f" Market impact of an order is {number(found.impact, 1)} times as large: {COSTS_TIMES:g} times its "
+        f"coefficient, and {number(found.impact / COSTS_TIMES, 1)} times by the smaller volume."
+    )
+    same = (
+        ""
+        if len(charged) < 2
+        else f"; {lowest} has the lowest J in both"
+        if lowest == after
+        else f"; the lowest J passes from {lowest} to {after}"
+    )
     caption = f"Cost and loss J on the days of the test, as they were and at {COSTS_TIMES:g} times the trading costs"
     bps = "bp a year"
+    every = table(
+        caption,
+        ("policy", ("cost", bps), ("cost, stressed", bps), ("J", bps), ("J, stressed", bps)),
+        [
+            [name, *(number(v) for v in (x.cost, x.stressed_cost, x.loss, x.stressed_loss))]
+            for name, x in ((n, found.liquidity[n]) for n in charged)
+        ],
+        styles=styles,
+        chosen=chosen,
+    )
     return [
         Words(
             f"Higher trading costs: at {COSTS_TIMES:g} times the costs {volume}the same decisions would have cost "
             f"{shown} {number(one.stressed_cost)} instead of {number(one.cost)} bp a year in the test, and its loss J "
-            f"would have been {number(one.stressed_loss)} instead of {number(one.loss)}; {same}.",
+            f"would have been {number(one.stressed_loss)} instead of {number(one.loss)}{same}.{impact}",
             "",
         ),
-        Folded(
-            "Higher trading costs, every policy",
-            [
-                table(
-                    caption,
-                    ("policy", ("cost", bps), ("cost, stressed", bps), ("J", bps), ("J, stressed", bps)),
-                    [
-                        [name, *(number(v) for v in (x.cost, x.stressed_cost, x.loss, x.stressed_loss))]
-                        for name, x in ((n, found.liquidity[n]) for n in charged)
-                    ],
-                    styles=styles,
-                    chosen=chosen,
-                )
-            ],
-        ),
+        *([Folded("Higher trading costs, every policy", [every])] if len(charged) > 1 else []),
     ]
 
 
-def _correlation_parts(found: StressTests) -> list[Part]:
-    """The risk of the last weights with correlations moved toward one."""
-    return correlation_parts(found.breakdown, f"the last weights of {found.policy}", found.window)
-
-
-def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: int) -> list[Part]:
+def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: int, row: str) -> list[Part]:
     """The risk of a portfolio with correlations moved toward one.
 
     breakdown : a row a share of the way; none where it is not known.
     weights   : of whom, in words.
     window    : returns of the covariance.
+    row       : what a row of the market is, such as "day".
     """
     if not breakdown:
         return []
+    heads = (
+        ("correlations moved", "% of the way to one"),
+        "mean correlation",
+        ("volatility", "% a year"),
+        ("VaR 95 %", f"% a {row}"),
+        ("VaR 99 %", f"% a {row}"),
+        "diversification ratio",
+    )
     caption = (
         f"Correlations toward one, on {weights}: every correlation moved part of the way, volatilities as in the last "
-        f"{window} returns; VaR is Gaussian, of one period"
+        f"{window} returns; VaR is Gaussian, of one {row}"
     )
     rows = [
         [
@@ -434,4 +496,4 @@ def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: i
         if breakdown[-1].volatility < breakdown[0].volatility
         else []
     )
-    return [table(caption, RISK_HEADS, rows), *hedged]
+    return [table(caption, heads, rows), *hedged]

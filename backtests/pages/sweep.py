@@ -3,15 +3,19 @@
 The same table gives the same bytes. Nothing is fetched and nothing runs.
 """
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS, Column
+from backtests.figures.files import PICTURES as PICTURES_FOLDER
+from backtests.figures.files import write_pictures
 from backtests.figures.picture import Picture
 from backtests.figures.sweep.cost_tracking import cost_tracking_picture
 from backtests.figures.sweep.heat import heat_map_picture
@@ -26,9 +30,11 @@ from backtests.sweeps.findings import Findings, facts
 from backtests.sweeps.labels import at, conditions_words, in_order
 from backtests.sweeps.run import Sweep
 from backtests.sweeps.summary import own_conditions
+from research.files import write_whole
 
-__all__ = ["Findings", "NoPicture", "Pictures", "best_table", "sweep_cell", "sweep_html", "sweep_pictures"]
+__all__ = ["Findings", "NoPicture", "Pictures", "best_table", "sweep_cell", "sweep_pictures", "sweep_sheet"]
 
+SHEET = "sweep.html"  # file
 BEST = 12  # rows of the table of the best
 MOST = 60  # values of an axis that a map has room for
 MAPS = (
@@ -69,15 +75,54 @@ SECTIONS = {
 }
 
 
-def sweep_html(
+@dataclass(frozen=True)
+class SweepSheet:
+    """The sheet of a sweep.
+
+    title   : of the page.
+    facts   : name and words of each.
+    parts   : blocks of each portfolio.
+    running : what stands on every sheet of paper.
+    """
+
+    title: str
+    facts: Sequence[Block]
+    parts: Sequence[Block]
+    running: Running
+
+    @property
+    def page(self) -> str:
+        """The whole page, one file without any URL."""
+        return render("sweep.html.j2", self.running, title=self.title, facts=self.facts, parts=self.parts)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """Every picture of the page, in order."""
+        return [each for part in self.parts for section in part["sections"] for each in section["pictures"]]
+
+    def write(self, folder: Path) -> None:
+        """Write sweep.html, and each picture as figures/<name>.csv, .png and .svg; nothing where that fails.
+
+        folder : which exists.
+        """
+        page = self.page
+        try:
+            write_pictures(folder, self.pictures)
+        except BaseException:
+            shutil.rmtree(folder / PICTURES_FOLDER, ignore_errors=True)
+            raise
+        write_whole(folder / SHEET, page)
+
+
+def sweep_sheet(
     table: pd.DataFrame,
     *,
     title: str = "Sweep",
     tracking_penalty: float | None = None,
     run: Mapping[str, str] | None = None,
     own: Mapping[str, Mapping[str, Any]] | None = None,
-) -> str:
-    """The whole page of a sweep: its headline, its warnings, its pictures and the table of its best, by portfolio.
+) -> SweepSheet:
+    """The sheet of a sweep: its headline, its warnings, its pictures and the table of its best, by portfolio.
 
     table            : a row a configuration, as a sweep writes it; metrics in the units of records.
     title            : of the page.
@@ -95,7 +140,7 @@ def sweep_html(
     ]
     found = [{"name": name, "words": words} for name, words in {**facts(table), **(run or {})}.items()]
     running = Running(f"{title}: sweep results", run=(run or {}).get("Run", ""))
-    return render("sweep.html.j2", running, title=title, facts=found, parts=parts)
+    return SweepSheet(title, found, parts, running)
 
 
 def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, Mapping[str, Any]] | None = None) -> str:

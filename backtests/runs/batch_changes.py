@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-Key = tuple[str, str]  # portfolio and parameters of a run
+Key = tuple[str, tuple[str, ...]]  # portfolio and parameters of a run, each as name=value
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,18 @@ def changes_between(before: pd.DataFrame, after: pd.DataFrame, figures: Sequence
     )
 
 
+def key_of(row: Mapping[Any, Any]) -> Key:
+    """The run of a row."""
+    return row["portfolio"], tuple(row["parameters"])
+
+
+def called(key: Key) -> str:
+    """What a run is called: its portfolio, and its parameters on one line."""
+    return " ".join(part for part in (key[0], ", ".join(key[1])) if part)
+
+
 def _by_run(table: pd.DataFrame) -> dict[Key, dict[Any, Any]]:
-    return {(row["portfolio"], row["parameters"]): row for row in table.to_dict("records")}
+    return {key_of(row): row for row in table.to_dict("records")}
 
 
 def _is_comparison(row: Mapping[Any, Any]) -> bool:

@@ -8,6 +8,7 @@ nobody foresaw, too: around 11 September 2001 a schedule is that of the sessions
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,21 @@ from research.market.session_cache import keep_sessions, kept_sessions, place_of
 Days = NDArray[np.datetime64]
 REACH = range(1800, 2200)  # years; schedules are counted in nanoseconds, which end in 2262
 EVERY = ("day", "week", "month", "quarter", "year")
+A_YEAR = {"day": 252.0, "week": 52.0, "month": 12.0, "quarter": 4.0, "year": 1.0}  # rows, where each ends a period
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 ORIGIN = np.datetime64("2000-01-03", "D")  # session 0 is the first from here on, or the calendar's own first
 SPARE = 2  # years that hold more sessions than any offset
 LONGEST = 100_000  # sessions between two days of a schedule
 OFFSETS = {"day": 0, "week": 4, "month": 20, "quarter": 60, "year": 250} | dict.fromkeys(WEEKDAYS, 4)  # sessions
+
+
+def row_name(periods_per_year: float) -> str:
+    """What a row of a market is called that has so many a year: the one of `EVERY` with the nearest ratio.
+
+    >>> row_name(365), row_name(51), row_name(12)
+    ('day', 'week', 'month')
+    """
+    return min(EVERY, key=lambda every: abs(log(periods_per_year / A_YEAR[every])))
 
 
 def sessions(first: np.datetime64, last: np.datetime64, calendar: str) -> Days:

@@ -40,7 +40,7 @@ KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines",
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
-LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
+LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
 
 MOST_MATERIALITY = 1_000.0  # a larger number is no longer about rebalancing
 LEAST_NAV = 1e-6  # currency
@@ -332,12 +332,19 @@ def _limits(document: Document, lines: list[_Line]) -> Limits:
         if tracking_error > MOST_TRACKING_ERROR:
             what = f"a fraction a year, and this is {100.0 * tracking_error:g} %"
             document.refuse(("limits", "tracking_error"), what, tracking_error, "1.5 % is 0.015.")
+    max_drawdown = None
+    if document.has("limits", "max_drawdown"):
+        max_drawdown = document.number("limits", "max_drawdown")
+        if not 0.0 < max_drawdown < 1.0:
+            what = "no drawdown from a peak, as a fraction of NAV above 0 and below 1"
+            document.refuse(("limits", "max_drawdown"), what, max_drawdown, "A drawdown of 15 % is 0.15.")
     return Limits(
         minimum_trade=document.number("limits", "minimum_trade", at_least=0.0, default=0.0),
         lots=lots,
         fractional=lots < 1.0,
         tracking_error=tracking_error,
         max_days_outside=document.number("limits", "max_days_outside", at_least=0.0, at_most=1.0, default=0.05),
+        max_drawdown=max_drawdown,
     )
 
 
@@ -455,6 +462,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
             "minimum_trade": limits.minimum_trade,
             **({} if limits.tracking_error is None else {"tracking_error": limits.tracking_error}),
             "max_days_outside": limits.max_days_outside,
+            **({} if limits.max_drawdown is None else {"max_drawdown": limits.max_drawdown}),
         },
         "tracking_penalty": portfolio.tracking_penalty,
         "materiality_bps": portfolio.materiality,

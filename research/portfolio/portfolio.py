@@ -29,6 +29,7 @@ class Limits:
     fractional : (n,) lines that trade in fractions of a unit.
     tracking_error : maximum realised tracking error to the strategic target, fraction a year, or None.
     max_days_outside : maximum share of the test days on which a line may be outside its range.
+    max_drawdown : stated maximum drawdown, fraction of NAV, or None; futures of a year count how often it is reached.
     """
 
     minimum_trade: float
@@ -36,6 +37,7 @@ class Limits:
     fractional: Mask
     tracking_error: float | None = None
     max_days_outside: float = 0.05
+    max_drawdown: float | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""

@@ -56,7 +56,16 @@ def read_stress(document: Document, market: Market) -> Stress:
         own = _shocks(document, ("stress",))
         _check_lines(document, own, market)
         shocks |= own
-    return Stress(tuple(sorted(episodes.values(), key=lambda one: (one.first, one.last))), tuple(shocks.values()))
+    return Stress(_in_order(episodes), tuple(shocks.values()))
+
+
+def house_episodes() -> tuple[Episode, ...]:
+    """The episodes of the house, in the order of their first days: those of a backtest without a portfolio file."""
+    return _in_order(_episodes(read_document(HOUSE), ()))
+
+
+def _in_order(episodes: Mapping[str, Episode]) -> tuple[Episode, ...]:
+    return tuple(sorted(episodes.values(), key=lambda one: (one.first, one.last)))
 
 
 def _shared(document: Document) -> Document:

@@ -120,19 +120,22 @@ class FilteredFuture:
         return np.exp(log, out=log)
 
 
-def future_laws(market: Market) -> dict[str, FutureLaw]:
-    """The three laws by name, the stationary bootstrap first, fitted to the days on which all lines have returns.
+def future_laws(market: Market) -> tuple[dict[str, FutureLaw], dict[str, str]]:
+    """The laws by name, the stationary bootstrap first, and by name of a law that cannot be fitted: why not.
 
+    They are fitted to the days on which all lines have returns; the bootstrap needs no more than these.
     market : its last row is today.
-    Raises : DataError for fewer than 252 such days up to the last close, and where a law cannot be fitted.
+    Raises : DataError for fewer than 252 such days up to the last close.
     """
-    returns = sample(market)[1]
-    made: list[FutureLaw] = [
-        BootstrappedFuture(StationaryBootstrap(market, MEAN_BLOCK)),
-        RegimeFuture(fit_two_regimes(np.log1p(returns), market.assets)),
-        fit_filtered(np.log1p(returns), market.assets),
-    ]
-    return {law.name: law for law in made}
+    log_returns = np.log1p(sample(market)[1])
+    laws: dict[str, FutureLaw] = {BootstrappedFuture.name: BootstrappedFuture(StationaryBootstrap(market, MEAN_BLOCK))}
+    refused = {}
+    for name, fitted in ((RegimeFuture.name, fit_regimes), (FilteredFuture.name, fit_filtered)):
+        try:
+            laws[name] = fitted(log_returns, market.assets)
+        except DataError as error:
+            refused[name] = str(error)
+    return laws, refused
 
 
 def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
@@ -160,6 +163,11 @@ def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
             "can be fitted to it. Leave it out of the file."
         )
     return market.dates[first:stop], returns
+
+
+def fit_regimes(log_returns: Array, assets: tuple[str, ...]) -> RegimeFuture:
+    """Two regimes; arguments and errors of `fit_two_regimes`."""
+    return RegimeFuture(fit_two_regimes(log_returns, assets))
 
 
 def fit_filtered(log_returns: Array, assets: tuple[str, ...]) -> FilteredFuture:

@@ -76,7 +76,8 @@ class Moved:
     returns    : (n,) simple return of each line, fraction.
     stated     : (n,) is it stated by the shock, and not propagated?
     unknown    : (n,) lines that have too short a history to be moved by others: they return 0.
-    bounded    : (n,) lines that the propagation would have moved past `LEAST_RETURN`, and that stop there.
+    bounded    : (n,) lines that the propagation would have moved past `LEAST_RETURN`, and that stop there. A rise has
+                 no bound: a line that is held short may lose more than it is worth.
     covariance : (n, n) by which it was propagated, a period.
     """
 

@@ -29,6 +29,7 @@ from backtests.comparison.comparison import Comparison, compare
 from backtests.figures import files
 from backtests.learned.results import RESULTS, read_policies
 from backtests.pages import policy_card, tearsheet
+from backtests.pages.sweep import SweepSheet
 from backtests.real_markets import Budget, Study
 from backtests.runs import folder as runs
 from backtests.runs import tasks
@@ -188,7 +189,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over an earlier one of the name, with a failure of its own; the runs are there, and kept as they were."""
     runs_of = [
-        Outcome("desk", f"draws={draws}", f"desk-{draws}", "made", policy, "Use it.", growth=0.05, orders=1)
+        Outcome("desk", (f"draws={draws}",), f"desk-{draws}", "made", policy, "Use it.", growth=0.05, orders=1)
         for draws, policy in ((200, "tuned"), (300, "never"))
     ]
     wrong = failed(BatchJob(Path("absent.yaml"), ()), "absent-1", DataError("no file"), 0.0)
@@ -245,6 +246,12 @@ def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sweep, name, once(getattr(sweep, name)))
     for name in ("rows", "run_part"):
         monkeypatch.setattr(sweeping, name, once(getattr(sweeping, name), lambda _, part, *__: part))
+    every = SweepSheet.pictures.fget  # each is written as the others are
+    assert every is not None
+    monkeypatch.setattr(SweepSheet, "pictures", property(once(lambda sheet: every(sheet)[:2], id)))
+    monkeypatch.setattr(SweepSheet, "page", property(once(SweepSheet.page.fget, id)))
+    for name in ("csv_text", "png_file", "svg_file"):
+        monkeypatch.setattr(files, name, once(getattr(files, name), id))
     assert of_runs(partial(sweep.make_sweep, file, reports=tmp_path / "reports"), tmp_path, "sweep") >= 270
 
 

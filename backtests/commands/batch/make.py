@@ -21,7 +21,7 @@ from backtests.commands.batch.run import FAILURES, Outcome, failed, name_of, out
 from backtests.commands.batch.workers import on_cluster, run_all
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.pages.batch import STATUSES, batch_html, changes_lines
-from backtests.runs.batch_changes import Changes, changes_between
+from backtests.runs.batch_changes import Changes, called, changes_between
 from backtests.runs.folder import MANIFEST, REPORTS, clear_killed, staged
 from backtests.wording import counted
 from research.errors import ConfigError
@@ -138,17 +138,17 @@ def _previous(final: Path) -> pd.DataFrame | None:
         table = pd.read_parquet(final / TABLE)
     except (OSError, ValueError):
         return None
-    return table if set(table_of([Outcome("", "", "", "")]).columns) <= set(table.columns) else None
+    return table if set(table_of([Outcome("", (), "", "")]).columns) <= set(table.columns) else None
 
 
 def _unchanged(names: Mapping[Job, str], before: pd.DataFrame, home: Path) -> dict[Job, Outcome]:
     """Rows of the previous batch for jobs whose runs have the same name, and so the same data, settings and code."""
     old: dict[Any, dict[Any, Any]] = {
-        (row["run"], row["portfolio"], row["parameters"]): row for row in before.to_dict("records")
+        (row["run"], row["portfolio"], tuple(row["parameters"])): row for row in before.to_dict("records")
     }
     found = {}
     for job, name in names.items():
-        row = old.get((name, job.portfolio, job.parameters))
+        row = old.get((name, job.portfolio, job.given))
         if row is not None and row["status"] != "failed" and (home / name / MANIFEST).exists():
             found[job] = row_of(row, "unchanged")
     return found
@@ -212,7 +212,7 @@ def _text(rows: Sequence[Outcome], changes: Changes | None, final: Path) -> str:
     shown = [status for status in STATUSES if status != "unchanged" or count[status]]
     lines = [f"{counted(len(rows), 'run')}: {', '.join(f'{count[status]} {status}' for status in shown)}."]
     wrong = [row for row in rows if row.status == "failed"]
-    lines += [f"  {row.portfolio} {row.parameters}: {row.verdict}" for row in wrong[:SHOWN]]
+    lines += [f"  {called((row.portfolio, row.parameters))}: {row.verdict}" for row in wrong[:SHOWN]]
     lines += [f"  … and {counted(len(wrong) - SHOWN, 'more failure')}"] if len(wrong) > SHOWN else []
     lines += [] if changes is None else changes_lines(changes, SHOWN)
     return "\n".join([*lines, "", str(final / INDEX)])

@@ -33,13 +33,15 @@ FAILURES = "failures"
 TRIES = 2  # of a run whose kernel or worker died
 SHEET = "tearsheet.html"
 BOUNDS = ("lower", "upper")  # of an interval
+LISTS = ("parameters", "drawdowns")  # columns with several values a row
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of a job: a row of the batch's table.
 
-    portfolio, parameters : what was asked for.
+    portfolio : how the page calls it.
+    parameters : what was given, as name=value.
     run       : name of its folder beside the batch's, or of the page of its failure.
     status    : "made", "found" where a whole run was there before, "unchanged" where the previous batch had the same
                 run, or "failed".
@@ -53,13 +55,16 @@ class Outcome:
     orders    : their number; −1 where it is not known.
     turnover  : of these orders, one-way, fraction of NAV; NaN where it is not known.
     drawdowns : (POINTS,) deepest drawdown within each part of the test, for a small picture; () where there is none.
+    reference : the policy with which the recommended one is compared, or "".
+    saves     : J of the reference less that of the recommended policy, bp a year; NaN where there is none, and where
+                the file lets the target change, since J then says nothing of the two.
     page      : path from the batch's folder, to be opened.
     seconds   : that it took.
     failure   : content of the page of a failure.
     """
 
     portfolio: str
-    parameters: str
+    parameters: tuple[str, ...]
     run: str
     status: str
     policy: str = ""
@@ -75,6 +80,8 @@ class Outcome:
     orders: int = -1
     turnover: float = math.nan
     drawdowns: tuple[float, ...] = ()
+    reference: str = ""
+    saves: float = math.nan
     page: str = ""
     seconds: float = 0.0
     failure: str = ""
@@ -85,7 +92,7 @@ def table_of(rows: list[Outcome]) -> pd.DataFrame:
     bounds = {f"{figure}_{bound}": math.nan for figure in HEADLINE_FIGURES for bound in BOUNDS}
     flat = [asdict(row) for row in rows]
     for row in flat:
-        row["drawdowns"] = list(row["drawdowns"])
+        row |= {name: list(row[name]) for name in LISTS}
         del row["failure"]
         row |= bounds | row.pop("intervals")
     return pd.DataFrame(flat)
@@ -95,7 +102,7 @@ def row_of(row: Mapping[str, Any], status: str) -> Outcome:
     """A row of an earlier table, under another status."""
     bounds = {f"{figure}_{bound}": float(row[f"{figure}_{bound}"]) for figure in HEADLINE_FIGURES for bound in BOUNDS}
     own = {name: row[name] for name in Outcome.__dataclass_fields__ if name not in ("failure", "intervals")}
-    return Outcome(**{**own, "status": status, "drawdowns": tuple(row["drawdowns"]), "intervals": bounds})
+    return Outcome(**{**own, **{name: tuple(row[name]) for name in LISTS}, "status": status, "intervals": bounds})
 
 
 def name_of(job: Job, notebook: Path) -> str:
@@ -174,7 +181,7 @@ def found_run(job: Job, final: Path, notebook: Path) -> Outcome | None:
 def _whole(job: Job, final: Path, notebook: Path, status: str, began: float) -> Outcome:
     facts = _facts(final, notebook)
     seconds = time.monotonic() - began
-    return Outcome(job.portfolio, job.parameters, final.name, status, seconds=seconds, **facts)
+    return Outcome(job.portfolio, job.given, final.name, status, seconds=seconds, **facts)
 
 
 def _facts(final: Path, notebook: Path) -> dict[str, Any]:
@@ -184,11 +191,14 @@ def _facts(final: Path, notebook: Path) -> dict[str, Any]:
         text = (final / SUMMARY).read_text(encoding="utf-8").strip()
         return {"verdict": text, "page": f"../{final.name}/{notebook.name}"}
     sheet = json.loads((final / NUMBERS).read_text(encoding="utf-8"))
-    policy = sheet["recommendation"]["policy"]
-    shown = policy or sheet["reference"]
+    policy, reference = sheet["recommendation"]["policy"], sheet["reference"]
+    shown = policy or reference
     figures = sheet["figures"][shown]
+    one_target = "target" not in sheet["settings"]["portfolio"]
     return {
         "policy": policy or "",
+        "reference": reference,
+        "saves": sheet["figures"][reference]["loss"] - figures["loss"] if policy and one_target else math.nan,
         "verdict": sheet["recommendation"]["verdict"]["do"],
         **{name: _number(figures[name]) for name in HEADLINE_FIGURES},
         "intervals": {
@@ -243,5 +253,5 @@ def failed(job: Job, run: str, error: Exception, began: float) -> Outcome:
     elif not isinstance(error, ConfigError | DataError | PolicyError | OSError):
         said = f"{type(error).__name__}: {said}"
         parts.append("".join(traceback.format_exception(error)))
-    plain = Outcome(job.portfolio, job.parameters, run, "failed", verdict=said, page=f"{FAILURES}/{run}.txt")
+    plain = Outcome(job.portfolio, job.given, run, "failed", verdict=said, page=f"{FAILURES}/{run}.txt")
     return replace(plain, failure="\n\n".join(parts) + "\n", seconds=time.monotonic() - began)

@@ -151,7 +151,7 @@ def _received(job: Job, final: Path, became: Outcome, files: Files) -> Outcome:
     began = time.monotonic() - became.seconds
     if became.status == "failed":
         page = str(Path(became.page).with_stem(final.name))
-        return replace(became, portfolio=job.portfolio, parameters=job.parameters, run=final.name, page=page)
+        return replace(became, portfolio=job.portfolio, parameters=job.given, run=final.name, page=page)
     try:
         if became.run != final.name:
             raise DataError(

@@ -1,4 +1,4 @@
-"""Growth of one policy less that of another, for every start month and every number of years of holding."""
+"""Growth of a policy less that of another, or of a benchmark, for every start month and number of years of holding."""
 
 import numpy as np
 
@@ -15,28 +15,23 @@ SCALE = 17  # steps of the scale of colours
 BP = 1e4
 
 
-def holding_windows_picture(windows: HoldingWindows, shown: str, other: str) -> Picture | None:
-    """The picture; None where the test is shorter than a year.
-
-    windows : of the two policies.
-    shown   : name of the one whose growth is the higher where a cell is positive.
-    other   : name of the other one.
-    """
+def holding_windows_picture(windows: HoldingWindows) -> Picture | None:
+    """The picture; None where the test is shorter than a year."""
     if not windows.difference.size:
         return None
     cells = windows.cells()
     return picture(
         "holding_windows",
         "Every start and length of holding",
-        _caption(windows, shown, other),
-        _alt(windows, shown, other),
+        _caption(windows),
+        _alt(windows),
         cells,
         lambda f: _draw(f, windows),
         HALF,
     )
 
 
-def _caption(windows: HoldingWindows, shown: str, other: str) -> str:
+def _caption(windows: HoldingWindows) -> str:
     longest, cells = windows.table().to_dict("records")[-1], windows.cells()
     extremes = (cells.iloc[int(k)] for k in (cells["difference"].argmin(), cells["difference"].argmax()))
     ends = " to ".join(
@@ -45,21 +40,21 @@ def _caption(windows: HoldingWindows, shown: str, other: str) -> str:
     )
     share = float((cells["difference"] > 0.0).mean())
     return (
-        f"CAGR of {shown} less that of {other}, net: {ends} bp a year, positive in {percent(share, 0)} of "
-        f"{len(cells):,} windows and in {percent(longest['positive'], 0)} of those of {longest['years']} years. "
+        f"CAGR of {windows.one} less that of {windows.other}, net: {ends} bp a year, positive in {percent(share, 0)} "
+        f"of {len(cells):,} windows and in {percent(longest['positive'], 0)} of those of {longest['years']} years. "
         "Windows overlap and share most of their days: this is no evidence by itself."
     )
 
 
-def _alt(windows: HoldingWindows, shown: str, other: str) -> str:
+def _alt(windows: HoldingWindows) -> str:
     each = [
         f"{counted(row['years'], 'year')}: {number(BP * row['least'], 0)} to {number(BP * row['most'], 0)}, median "
         f"{number(BP * row['median'], 0)}, positive in {percent(row['positive'], 0)} of {row['windows']}"
         for row in windows.table().to_dict("records")
     ]
     return (
-        f"Growth of {shown} less that of {other}, bp a year, by month of the start from {windows.starts[0]:%Y-%m} to "
-        f"{windows.starts[-1]:%Y-%m} and by length. {'; '.join(each)}."
+        f"Growth of {windows.one} less that of {windows.other}, bp a year, by month of the start from "
+        f"{windows.starts[0]:%Y-%m} to {windows.starts[-1]:%Y-%m} and by length. {'; '.join(each)}."
     )
 
 

@@ -7,15 +7,17 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
+from backtests.evaluation.comparator import Comparator
 from backtests.figures.charts.curves import Curve, curves
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
 from backtests.figures.layout import NUMBERS, TITLE, Array, far, thinned
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
+from backtests.figures.styles import DASHED, LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import NARROW_SPACE, even, listed, number, percent
 from research.risk import drawdown
 
+BENCHMARK = LineStyle("soft", DASHED[0], 1.3)
 CLOSE = 0.06  # of wealth: curves that end nearer than this look like one on the growth panel
 TALL, LOW = 190.0, 84.0  # of the growth panel; the lowest that another panel may be
 
@@ -50,7 +52,39 @@ def growth_picture(
     reference        : name of the policy to which the others are compared.
     periods_per_year : by which turnover is annualised.
     """
-    paths, dates = _all(played, reference, periods_per_year), played[reference].dates
+    return _growth_picture(played, _all(played, reference, periods_per_year), styles, reference)
+
+
+def growth_beside_picture(played: Backtest, style: LineStyle, comparator: Comparator) -> Picture:
+    """The same of one policy beside its benchmark, to which it is compared.
+
+    played     : its backtest.
+    style      : its line style.
+    comparator : the benchmark; it may have no returns, and is then left out.
+    """
+    alone, styles = {played.name: played}, {played.name: style, comparator.name: BENCHMARK}
+    if comparator.returns is None:
+        return growth_picture(alone, styles, played.name, played.periods_per_year)
+    base = comparator.growth_path
+    nothing = np.zeros(len(base))
+    paths = {
+        played.name: _paths(played, base, played.periods_per_year),
+        comparator.name: Paths(base, nothing, drawdown(base), nothing, nothing, 0.0),
+    }
+    return _growth_picture(alone, paths, styles, comparator.name)
+
+
+def _growth_picture(
+    played: Mapping[str, Backtest], paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str
+) -> Picture:
+    """The picture of growth.
+
+    played    : backtests by policy.
+    paths     : of each policy, and of a benchmark where it is the reference.
+    styles    : line style of each path.
+    reference : name of the path to which the others are compared.
+    """
+    dates = next(iter(played.values())).dates
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
     said = [_ends_words(paths, reference)] if len(paths) > 1 else [_alone_words(reference, paths[reference])]
     columns = {

@@ -215,7 +215,7 @@ def test_a_worker_that_is_killed_costs_at_most_the_run_that_killed_it_twice(tmp_
         begun = len(list(tmp_path.glob(f"{job.file.stem}-*")))
         if job.file.stem == "c" or (job.file.stem == "a" and begun == 1):
             os.kill(os.getpid(), signal.SIGKILL)
-        return Outcome(job.file.stem, "", job.file.stem, "made")
+        return Outcome(job.file.stem, (), job.file.stem, "made")
 
     asked = [Job(Path(f"{name}.yaml"), ()) for name in "abcd"]
     found = dict(run_all(work, asked, 1))
@@ -230,8 +230,10 @@ def test_a_worker_that_is_killed_costs_at_most_the_run_that_killed_it_twice(tmp_
 
 def test_the_page_escapes_what_comes_from_files_and_links_to_every_run(tmp_path: Path) -> None:
     rows = [
-        Outcome("<b>", "policy=a&b", "r 1", "made", verdict="Use <i>x</i>.", page="../r 1/tearsheet.html", growth=0.05),
-        Outcome("z", "", "z-1", "failed", verdict="no file", page="failures/z-1.txt", failure="why\x1b[2J\n\tat"),
+        Outcome(
+            "<b>", ("policy=a&b",), "r 1", "made", verdict="Use <i>x</i>.", page="../r 1/tearsheet.html", growth=0.05
+        ),
+        Outcome("z", (), "z-1", "failed", verdict="no file", page="failures/z-1.txt", failure="why\x1b[2J\n\tat"),
     ]
     write_batch(tmp_path, "nightly", "compare_policies", rows)
     page = (tmp_path / "index.html").read_text()
@@ -239,6 +241,6 @@ def test_the_page_escapes_what_comes_from_files_and_links_to_every_run(tmp_path:
     assert "<i>x" not in page
     assert "href=../r%201/tearsheet.html>" in page
     assert ">5.00" in page
-    assert "<b>Failed:</b> no file" in page
+    assert "<li>no file <small>(<a href=failures/z-1.txt>z</a>)</small></li>" in page
     assert (tmp_path / "failures" / "z-1.txt").read_text() == "why\\x1b[2J\n\tat"
     assert batch_html("nightly", "compare_policies", rows_of(tmp_path)) == page

@@ -48,6 +48,12 @@ def run_in(reports: Path) -> Path:
     return found
 
 
+def files_of(run: Path) -> dict[str, bytes]:
+    """Every file of a run but its manifest, which has times."""
+    files = (path for path in run.rglob("*") if path.is_file() and path.name != "manifest.json")
+    return {path.relative_to(run).as_posix(): path.read_bytes() for path in files}
+
+
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one whole sweep of 16 configurations."""
@@ -61,8 +67,12 @@ def test_a_sweep_is_one_whole_folder_and_nothing_besides(reports: Path) -> None:
     assert [p.name for p in reports.iterdir()] == [run_in(reports).name]
     assert run_in(reports).name.startswith("bands-2022-12-29-")
     assert {p.name for p in run_in(reports).iterdir()} == {
-        "results.parquet", "paths.parquet", "summary.txt", "sweep.html", "manifest.json",
+        "results.parquet", "paths.parquet", "summary.txt", "sweep.html", "figures", "manifest.json",
     }  # fmt: skip
+    page = (run_in(reports) / "sweep.html").read_text()
+    drawn = {path.stem for path in (run_in(reports) / "figures").iterdir()}
+    assert page.count("<figure") == len(drawn) > 0
+    assert len([*(run_in(reports) / "figures").iterdir()]) == 3 * len(drawn)  # CSV, PNG and SVG
 
 
 def test_configurations_count_as_trials_in_the_manifest(reports: Path) -> None:
@@ -97,10 +107,10 @@ def test_the_paths_are_those_of_the_kept(reports: Path) -> None:
 
 
 def test_the_same_sweep_gives_the_same_bytes_with_any_workers(reports: Path) -> None:
-    before = {p.name: p.read_bytes() for p in run_in(reports).iterdir() if p.name != "manifest.json"}
+    before = files_of(run_in(reports))
     done = sweep_of(reports.parent / "bands.yaml", "--reports", reports, "--workers", 2)
     assert done.status == 0, done.err
-    assert {p.name: p.read_bytes() for p in run_in(reports).iterdir() if p.name != "manifest.json"} == before
+    assert files_of(run_in(reports)) == before
 
 
 def test_the_summary_says_how_much_was_played_and_what_is_best(reports: Path) -> None:
@@ -161,6 +171,7 @@ def test_a_page_that_cannot_be_drawn_costs_nothing_of_the_run(tmp_path: Path) ->
     assert "This sweep has no page: it could not be drawn (ConfigError: loss of configuration 3 is nan" in said
     assert {p.name for p in tmp_path.iterdir()} >= {"results.parquet", "summary.txt", "manifest.json"}
     assert not (tmp_path / "sweep.html").exists()
+    assert not (tmp_path / "figures").exists()
 
 
 def test_a_killed_sweep_goes_on_where_it_was_to_the_bit(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ from backtests.comparison.candidates import backtest_candidate
 from backtests.comparison.stress import MONTH, StressTests, deciding_at, longer_costs, stress_tests
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import daily_costs, losses
+from backtests.figures.styles import LineStyle
+from backtests.pages.parts import Words
+from backtests.pages.stress import policy_stress_parts
 from research.accounting import Costs
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.episodes import Episode
@@ -33,7 +36,8 @@ def compared(desk: Portfolio) -> Comparison:
 
 
 def stressed(compared: Comparison, portfolio: Portfolio) -> StressTests:
-    return stress_tests(portfolio, compared.benchmark, compared.fitted, compared.backtests, "quarterly")
+    rules = {name: one.policy for name, one in compared.fitted.items()}
+    return stress_tests(portfolio, compared.benchmark, rules, compared.backtests, "quarterly")
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +259,10 @@ def test_less_volume_matters_where_impact_is_charged() -> None:
     assert found.volumes
     one = found.liquidity["quarterly"]
     assert one.stressed_cost == pytest.approx(5.0 * 5.0**0.5 * one.cost, rel=0.01)
+    assert found.impact == pytest.approx(5.0 * 5.0**0.5)
+    said = [part.text for part in policy_stress_parts("quarterly", found, desk, LineStyle("ink"), "day")
+            if isinstance(part, Words)]  # fmt: skip
+    assert any("Market impact of an order is 11.2 times as large: 5 times its coefficient" in words for words in said)
 
 
 def test_costs_that_cannot_be_charged_are_said(compared: Comparison, desk: Portfolio) -> None:
@@ -262,6 +270,7 @@ def test_costs_that_cannot_be_charged_are_said(compared: Comparison, desk: Portf
     dearest = replace(desk, costs=Costs.bps(8, commission=1_500), stress=replace(desk.stress, episodes=(), shocks=()))
     found = stressed(compared, dearest)
     assert not found.liquidity
+    assert found.impact is None
     assert found.left_out[0].startswith("Higher costs of never: ")
     assert len(found.left_out) == len(FEW)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from backtests.engine.future_paths import Opening, play_futures, shared_bands
-from backtests.evaluation.from_today import DAILY, ESTIMATING, FIGURES, LEVELS, OTHERS, FromToday, from_today, quantile
+from backtests.evaluation.from_today import DAILY, ESTIMATING, LEVELS, OTHERS, FromToday, from_today, quantile
 from research.accounting import Hold
 from research.allocation import FixedWeights
 from research.arrays import Array
@@ -101,7 +101,7 @@ def test_a_drawdown_is_likelier_than_an_end_as_low(one_line):
 @pytest.mark.parametrize("law", ["stationary bootstrap", "two regimes", "filtered historical"])
 def test_the_band_of_90_percent_covers_90_percent_of_2000_futures(portfolio, law):
     policies = {"edge": Threshold(portfolio.strategic, 0.02, "edge")}
-    made = future_laws(portfolio.market)[law]
+    made = future_laws(portfolio.market)[0][law]
     fan = from_today(portfolio, policies, laws={law: made}, seed=1).shown.fan
     opening = Opening(portfolio)
     bands = shared_bands(opening, policies)
@@ -170,9 +170,29 @@ def test_what_standing_estimates_change_is_measured(portfolio):
 
 def test_every_figure_has_a_name_and_an_error(held):
     table = held.table()
-    assert [c for c in table if not c.endswith("_se")] == ["paths", *FIGURES]
-    assert (table[[f"{name}_se" for name in FIGURES]] >= 0.0).all(axis=None)
+    assert [c for c in table if not c.endswith("_se")] == ["paths", *held.words]
+    assert (table[[f"{name}_se" for name in held.words]] >= 0.0).all(axis=None)
     assert held.fans().columns.tolist() == ["law", "policy", "date", *(f"{level:g}" for level in LEVELS)]
+
+
+def test_a_stated_drawdown_takes_the_place_of_the_two_and_stands_first(one_line, held):
+    stated = replace(one_line, limits=replace(one_line.limits, max_drawdown=0.1))
+    found = from_today(stated, {"never": Never(one_line.strategic)}, laws={"lognormal": Lognormal(2)}, paths=20_000)
+    figures, without = found.shown.figures, held.shown.figures
+    assert list(figures) == ["drawdown_10", *(name for name in without if not name.startswith("drawdown"))]
+    assert figures["drawdown_10"] == without["drawdown_10"]
+
+
+def test_a_law_that_cannot_be_fitted_takes_no_other_with_it(portfolio):
+    still = portfolio.market.returns.copy()
+    still[:, 1] = 0.0
+    found = from_today(
+        replace(portfolio, market=replace(portfolio.market, returns=still)),
+        {"never": Never(portfolio.strategic)},
+        paths=300,
+    )
+    assert found.laws == ("stationary bootstrap",)
+    assert list(found.refused) == ["two regimes", "filtered historical"]
 
 
 def test_what_cannot_be_simulated_is_refused(portfolio):

@@ -22,11 +22,11 @@ def windows(months: int, years: int, scale: float = 1e-3) -> HoldingWindows:
     starts = pd.date_range("2009-12-31", periods=months, freq="ME")
     ends = pd.DataFrame({k + 1: starts + pd.DateOffset(years=k + 1) for k in range(years)})
     signs = np.where(np.arange(months) % 2 == 0, scale, -scale)
-    return HoldingWindows(starts, ends, np.repeat(signs[:, None], years, axis=1))
+    return HoldingWindows(starts, ends, np.repeat(signs[:, None], years, axis=1), "one", "two")
 
 
 def test_a_short_test_has_every_month_and_a_long_one_every_third() -> None:
-    short, long = (holding_windows_picture(windows(months, 3), "one", "two") for months in (80, 200))
+    short, long = (holding_windows_picture(windows(months, 3)) for months in (80, 200))
     assert short is not None
     assert long is not None
     assert "the end of each month" in short.wide
@@ -36,23 +36,23 @@ def test_a_short_test_has_every_month_and_a_long_one_every_third() -> None:
 
 
 def test_the_years_stand_where_they_begin() -> None:
-    shown = holding_windows_picture(windows(60, 2), "one", "two")
+    shown = holding_windows_picture(windows(60, 2))
     assert shown is not None
     assert re.findall(r">(20\d\d)<", shown.wide) == ["2010", "2011", "2012", "2013", "2014"]
 
 
 def test_equal_paths_have_a_map_without_colour_and_no_division() -> None:
-    shown = holding_windows_picture(windows(24, 1, scale=0.0), "one", "two")
+    shown = holding_windows_picture(windows(24, 1, scale=0.0))
     assert shown is not None
     assert "positive in 0\u202f% of 24 windows" in shown.caption
     assert "nan" not in shown.wide.lower()
 
 
 def test_what_is_won_in_half_of_the_windows_is_said() -> None:
-    shown = holding_windows_picture(windows(24, 2), "one", "two")
+    shown = holding_windows_picture(windows(24, 2))
     assert shown is not None
     assert "net: −10 (2010-01, 1 year) to +10 (2009-12, 1 year) bp a year, positive in 50\u202f% of 48" in shown.caption
-    assert holding_windows_picture(windows(0, 0), "one", "two") is None
+    assert holding_windows_picture(windows(0, 0)) is None
 
 
 @pytest.fixture

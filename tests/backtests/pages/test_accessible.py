@@ -18,22 +18,25 @@ from backtests.engine import backtest
 from backtests.evaluation.holdings_risk import holdings_risk
 from backtests.figures.svg import DARK, LIGHT
 from backtests.pages.batch import batch_html
+from backtests.pages.real_markets import study_html, study_sheet
 from backtests.pages.risk_sheet import write_risk_sheet
-from backtests.pages.sweep import sweep_html
+from backtests.pages.sweep import sweep_sheet
 from backtests.pages.tearsheet import write_tearsheet
+from backtests.real_markets import KEPT, Study
 from backtests.runs.folder import Run
 from research.portfolio import load_portfolio
 from research.rules import Never
 
 ORIGIN = Run("report", "sixty_forty", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
-KINDS = ("tearsheet", "single", "risk", "sweep", "batch")
+KINDS = ("tearsheet", "single", "risk", "sweep", "study", "batch")
 TAGS = re.compile(r"<[^>]+>")
 
 
 def batch() -> str:
     rows = [
         Outcome(
-            portfolio="sixty_forty", parameters="draws=100", run="one", status=status, policy="never",
+            portfolio="sixty_forty", parameters=("draws=100",), run="one", status=status, policy="never",
+            reference="monthly", saves=1.5,
             verdict="Use never.", growth=0.05, sharpe=0.5, max_drawdown=-0.2, tracking_error=0.01, cost=1.0,
             warnings="One.\nTwo.", trades="No trade.", orders=0, drawdowns=(0.0, -0.2), page="../one/tearsheet.html",
         )
@@ -61,7 +64,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "tearsheet": sheet,
         "single": single(),
         "risk": (place / "risk.html").read_text(encoding="utf-8"),
-        "sweep": sweep_html(swept(costs=(1.0, 3.0), lags=(1,))),
+        "sweep": sweep_sheet(swept(costs=(1.0, 3.0), lags=(1,))).page,
+        "study": study_html(study_sheet(Study.load(KEPT))),
         "batch": batch(),
     }
 

@@ -8,7 +8,7 @@ import pytest
 from browser import browse, check_themes, opened
 
 from backtests.commands.batch.run import Outcome, table_of
-from backtests.pages.batch import HEIGHT, STEP, batch_html, curve
+from backtests.pages.batch import HEIGHT, STEP, batch_html, curve, verdict_words
 from backtests.runs.batch_changes import Changes
 from benchmarks.batch import BYTES, SECONDS, page, runs
 
@@ -17,9 +17,9 @@ from benchmarks.batch import BYTES, SECONDS, page, runs
 def built() -> str:
     """Twelve runs and a failure."""
     failed = Outcome(
-        "absent", "draws=1000, rl_steps=0, reference=9", "absent-1", "failed", verdict="no file absent.yaml"
+        "absent", ("draws=1000", "rl_steps=0", "reference=9"), "absent-1", "failed", verdict="no file absent.yaml"
     )
-    return batch_html("nightly", "compare_policies", table_of([*runs(12, 1), failed]), Changes(new=[("absent", "")]))
+    return batch_html("nightly", "compare_policies", table_of([*runs(12, 1), failed]), Changes(new=[("absent", ())]))
 
 
 def rows(dom: str) -> list[tuple[str, list[str]]]:
@@ -70,9 +70,30 @@ def test_it_fits_every_width_and_both_themes(built: str, tmp_path: Path) -> None
 
 
 def test_what_all_runs_share_stands_once(built: str) -> None:
-    assert built.count("draws=1000") == 1
+    assert built.partition('<section id="runs">')[2].count("draws=1000") == 0
+    assert built.count("draws=1000") == 2  # for all, and of the failure
     assert "13 runs of compare_policies: 12 made, 1 failed, all with draws=1000, rl_steps=0" in built
-    assert "<b>Failed:</b> no file absent.yaml" in built
+
+
+def test_failures_come_first_with_their_reason(built: str) -> None:
+    before, _, after = built.partition('<section id="runs">')
+    assert "1 of 13 runs failed" in before
+    assert re.search(
+        r"<li>no file absent.yaml <small>\(<a href=[^>]*>absent draws=1000, rl_steps=0, reference=9</a>", before
+    )
+    assert "no file" not in after
+    assert "<td><b>failed</b>" in after
+
+
+def test_a_verdict_says_who_and_how_much(built: str) -> None:
+    assert "recommended, and what it saves a year" in built
+    assert re.search(r"<td>tuned: saves \d\.\d bp", built)
+    assert "<td>quarterly: the reference" in built
+    none = {"policy": "", "reference": "quarterly", "saves": float("nan")}
+    assert verdict_words(none) == "none"
+    assert verdict_words(none | {"policy": "edge"}) == "edge"
+    assert verdict_words(none | {"policy": "edge", "saves": 0.04}) == "edge: saves < 0.1 bp"
+    assert verdict_words(none | {"policy": "edge", "saves": -1.26}) == "edge: loses 1.3 bp"
 
 
 def test_a_thousand_runs_are_a_small_page() -> None:

@@ -28,7 +28,7 @@ from backtests.learned.results import results_of, write_results
 from backtests.pages.batch import batch_html
 from backtests.pages.policy_card import write_card
 from backtests.pages.risk_sheet import write_risk_sheet
-from backtests.pages.sweep import sweep_cell, sweep_html
+from backtests.pages.sweep import sweep_cell, sweep_sheet
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.batch_changes import Changes
 from backtests.runs.folder import Run
@@ -230,13 +230,13 @@ def test_the_page_of_a_batch_does_nothing(server: tuple[str, list[str]], tmp_pat
     for kind, payloads in (("hostile", PAYLOADS), ("plain", tuple(f"name {k}" for k in range(len(PAYLOADS))))):
         rows = [
             Outcome(
-                one, f"draws={other}", other, status, policy=other, verdict=one, growth=0.05, orders=1, turnover=0.1,
+                one, (f"draws={other}",), other, status, policy=other, verdict=one, growth=0.05, orders=1, turnover=0.1,
                 warnings=f"{one}\n{other}", drawdowns=(0.0, -0.2), page=f"../{as_name(other)}/tearsheet.html",
             )
             for status, one, other in zip(("made", "failed") * 7, payloads, payloads[1:] + payloads[:1], strict=True)
         ]  # fmt: skip
         runs = [(row.portfolio, row.parameters) for row in rows]
-        changes = Changes(2, {runs[0]: (payloads[4], payloads[5])}, {}, runs[1:3], [(payloads[6], payloads[7])])
+        changes = Changes(2, {runs[0]: (payloads[4], payloads[5])}, {}, runs[1:3], [(payloads[6], (payloads[7],))])
         page = batch_html(payloads[0], payloads[1], table_of(rows), changes)
         (pages if kind == "hostile" else like)["batch"] = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     check_harmless(pages, like, {"batch": PAYLOADS[3]}, server, tmp_path)
@@ -271,7 +271,7 @@ def test_a_sweep_sheet_does_nothing(server: tuple[str, list[str]], tmp_path: Pat
         for k in range(0, len(payloads), 7):
             named = pd.concat([table.assign(portfolio=payload) for payload in payloads[k : k + 7]], ignore_index=True)
             named["configuration"] = np.arange(len(named))
-            made = {f"sheet {k}": sweep_html(named, title=payloads[k + 2], run={payloads[k]: payloads[k + 1]})}
+            made = {f"sheet {k}": sweep_sheet(named, title=payloads[k + 2], run={payloads[k]: payloads[k + 1]}).page}
             made[f"cell {k}"] = sweep_cell(named, title=payloads[k + 3])
             (pages if kind == "hostile" else like).update(made)
     shown = {f"{kind} {k}": PAYLOADS[k + 2] for kind in ("sheet", "cell") for k in (0, 7)}

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from backtests.evaluation.holdings_risk import HoldingsRisk, holdings_risk
-from backtests.pages.risk_sheet import risk_warnings, source_words
+from backtests.pages.parts import Words
+from backtests.pages.risk_sheet import loss_words, risk_sheet, risk_warnings, source_words
+from research.market import load_market
 from research.portfolio import load_portfolio
 from research.rules import Never
 
@@ -34,3 +38,32 @@ def test_what_is_not_defined_is_named_in_words(risk) -> None:
     said = risk_warnings(replace(risk, undefined=undefined))
     assert "No contributions to tracking error: the holdings are the target." in said
     assert "No loss (one day, historical, 0.99): too few returns." in said
+
+
+def test_a_file_of_weekly_rows_loses_in_weeks(tmp_path) -> None:
+    """The sixty-forty portfolio on its Friday closes: each word for a row, and the 5 % quantile of weekly returns."""
+    daily = load_market("us_etf_ohlcv").select(["SPY", "AGG"])
+    closes = pd.DataFrame(daily.index, daily.dates, ["SPY", "AGG"]).resample("W-FRI").last()
+    closes = closes[closes.index.isin(daily.dates)].round(6)
+    closes.to_csv(tmp_path / "closes.csv", index_label="date")
+    (tmp_path / "weekly.yaml").write_text(
+        "name: Weekly\nmarket: closes.csv\nbasis: USD\ncash: 0\nlast_trade: 2022-12-02\nperiods_per_year: 50\n"
+        "lines:\n  SPY: {asset_class: a, target: 0.6, range: [0, 1], holdings: 60_000}\n"
+        "  AGG: {asset_class: a, target: 0.4, range: [0, 1], holdings: 40_000}\n"
+        "costs: {a: {commission_bps: 1, half_spread_bps: 1}}\ntest_start: 2012-01-06\n"
+        "policies: {never: {rule: never}}\n"
+    )
+    desk = load_portfolio(tmp_path / "weekly.yaml")
+    risk = holdings_risk(desk, {"never": Never(desk.strategic)}, paths=20)
+    assert {one.horizon for one in risk.losses} == {"one week", "one month"}
+    assert loss_words(risk).startswith("In one week of twenty these holdings lose ")
+    week = next(one for one in risk.losses if (one.horizon, one.method, one.level) == ("one week", "historical", 0.95))
+    weekly = closes.pct_change().dropna() @ np.array([0.6, 0.4])
+    assert week.var == pytest.approx(-weekly.quantile(0.05), rel=0.02)
+    sheet = risk_sheet(risk, {})
+    words, parts = str(sheet), [part for section in sheet["sections"] for part in section["parts"]]
+    assert "weeks from 20" in words
+    assert "longest time under water', 'weeks'" in words
+    assert "% a week" in words
+    assert "% a day" not in words
+    assert any("each week anew" in part.text for part in parts if isinstance(part, Words))

@@ -12,7 +12,6 @@ import pytest
 import vectorbt as vbt
 from browser import Elements, check_page
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 
 from backtests.commands.past_runs import replay, show_text
 from backtests.commands.report import make_backtest
@@ -28,8 +27,11 @@ from research.market import load_market
 from research.rules import Calendar, Never
 
 FILE = Path("data/portfolios/sixty_forty.yaml")
-SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
-SECTIONS = ["table", "weights", "risk", "exposure", "years", "costs", "trades", "conventions"]
+SCHEMA_FILE = Path(__file__).parents[3] / "docs" / "schemas" / f"sheet-{SCHEMA}.json"
+SECTIONS = [
+    "table", "weights", "risk", "exposure", "years", "costs", "stress", "behaviour", "from_today", "trades",
+    "conventions",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +53,8 @@ def sheet(played: Backtest) -> SingleSheet:
 
 
 def faults(found: object) -> list[str]:
-    """Where numbers break the schema, whose records are those of tearsheet.json."""
-    files = {name: json.loads((SCHEMAS / name).read_text()) for name in (f"sheet-{SCHEMA}.json", "tearsheet-1.json")}
-    registry = Registry().with_resources((name, Resource.from_contents(each)) for name, each in files.items())
-    validator = Draft202012Validator(files[f"sheet-{SCHEMA}.json"], registry=registry)
+    """Where numbers break the schema, by its file alone."""
+    validator = Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(found)]
 
 
@@ -189,6 +189,47 @@ def sortino_over(net: pd.Series, cash: np.ndarray) -> float:
     return float(excess.mean() / np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2)) * np.sqrt(252))
 
 
+def test_growth_stands_beside_that_of_the_target_rebalanced_daily_without_cost(sheet, played) -> None:
+    market, first = played.market, played.first + 1
+    target = pd.Series(market.returns[first:] @ np.array([0.6, 0.4]), played.dates[1:])
+    grown = np.append(1.0, (1.0 + target).cumprod())
+    data = sheet.content["growth"].data
+    drawn = data[data["policy"] == "the strategic target"]
+    assert drawn["growth"].to_numpy() == pytest.approx(grown, rel=1e-12)
+    own = data[data["policy"] == "mine"]
+    assert own["relative_to_reference"].to_numpy()[-1] == pytest.approx(
+        played.growth_path[-1] / played.growth_path[0] / grown[-1] - 1.0, rel=1e-9
+    )
+    year = sheet.behaviour.windows.cells().iloc[0]  # of the first month's end, held for a year
+    begin, end = (list(played.dates.strftime("%Y-%m-%d")).index(year[name]) for name in ("start", "end"))
+    days = 365.25 / (played.dates[end] - played.dates[begin]).days
+    both = [(path[end] / path[begin]) ** days for path in (played.growth_path, grown)]
+    assert year["difference"] == pytest.approx(both[0] - both[1], abs=1e-12)
+
+
+def test_a_backtest_without_a_file_has_the_stress_and_behaviour_that_need_none(sheet, played) -> None:
+    found = sheet.numbers()
+    pandemic = next(one for one in found["stress"]["episodes"] if one["name"] == "Pandemic 2020")
+    nav = played.nav
+    assert pandemic["policies"]["mine"]["total_return"] == pytest.approx(nav["2020-03-23"] / nav["2020-02-19"] - 1.0)
+    assert "Crisis of 2007-09 (2007-10-10 to 2009-03-09): before the test." in found["stress"]["left_out"]
+    assert (found["stress"]["shocks"], found["stress"]["liquidity"]["policies"]) == ([], {})
+    assert found["from_today"] == {"reason": "a year from today begins with the holdings of a portfolio file."}
+    page = sheet.page()
+    assert "mine has no ranges to stay within" in page
+    assert 'id="from_today"' not in page
+
+
+def test_a_file_adds_shocks_ranges_and_a_year_from_today(run) -> None:
+    found = numbers(run)
+    assert found["stress"]["shocks"][0]["name"] == "US equities fall 20 %"
+    assert list(found["stress"]["liquidity"]["policies"]) == ["quarterly"]
+    assert found["behaviour"]["ranges"]["quarterly"]["lines"][0]["lower"] == 0.55
+    assert found["behaviour"]["cost_levels"] == []
+    assert found["from_today"]["policies"] == ["quarterly"]
+    assert len({one["law"] for one in found["from_today"]["futures"]}) == 3
+
+
 # beside another benchmark
 
 
@@ -198,7 +239,7 @@ def test_a_benchmark_of_ones_own_changes_relative_figures_alone(sheet, played) -
     found = {"SPY": sheet.against(spy), "none": sheet.against(None), "itself": sheet.against(played)}
     base = sheet.numbers()
     for other in (each.numbers() for each in found.values()):
-        for key in base.keys() - {"figures", "not_available", "risk", "benchmark", "pictures"}:
+        for key in base.keys() - {"figures", "not_available", "risk", "benchmark", "behaviour", "pictures"}:
             assert other[key] == base[key], key
         for key in base["figures"].keys() - set(RELATIVE):
             assert other["figures"][key] == base["figures"][key], key
@@ -209,6 +250,8 @@ def test_a_benchmark_of_ones_own_changes_relative_figures_alone(sheet, played) -
     assert found["itself"].numbers()["figures"]["beta"] == pytest.approx(1.0, rel=1e-12)
     assert all(found["none"].numbers()["figures"][key] is None for key in RELATIVE)
     assert "captures: none." in found["none"]._repr_html_()
+    assert "There is no benchmark of mine: starts and lengths are not compared." in found["none"]._repr_html_()
+    assert set(found["none"].content["growth"].data["policy"]) == {"mine"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from browser import Elements, check_page, check_themes
 from swept import swept
 
 from backtests.pages.interactive import axis_scale, metric_scale, parallel_plot
-from backtests.pages.sweep import sweep_cell, sweep_html, sweep_pictures
+from backtests.pages.sweep import sweep_cell, sweep_pictures, sweep_sheet
 from backtests.runs.notebook import execute
 from backtests.sweeps.analysis import ladder, shortlist
 from backtests.sweeps.findings import Findings
@@ -33,7 +33,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def page(table) -> str:
-    return sweep_html(table, title="Sixty forty", tracking_penalty=5.0, run={"Run": "sixty_forty-1"})
+    return sweep_sheet(table, title="Sixty forty", tracking_penalty=5.0, run={"Run": "sixty_forty-1"}).page
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def crowded() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def crowded_page(crowded) -> str:
-    return sweep_html(crowded, title=HOSTILE)
+    return sweep_sheet(crowded, title=HOSTILE).page
 
 
 # one page
@@ -85,10 +85,10 @@ def test_elements_are_closed_and_identifiers_are_one_of_a_kind(which, request) -
 def test_another_process_writes_the_same_bytes(page, table, tmp_path) -> None:
     table.to_parquet(tmp_path / "table.parquet")
     script = (
-        "import pandas as pd; from backtests.pages.sweep import sweep_html; from pathlib import Path; "
+        "import pandas as pd; from backtests.pages.sweep import sweep_sheet; from pathlib import Path; "
         f"t = pd.read_parquet({str(tmp_path / 'table.parquet')!r}); "
         f"Path({str(tmp_path / 'sheet.html')!r}).write_text("
-        "sweep_html(t, title='Sixty forty', tracking_penalty=5.0, run={'Run': 'sixty_forty-1'}))"
+        "sweep_sheet(t, title='Sixty forty', tracking_penalty=5.0, run={'Run': 'sixty_forty-1'}).page)"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
@@ -97,7 +97,7 @@ def test_another_process_writes_the_same_bytes(page, table, tmp_path) -> None:
 
 def test_the_order_of_rows_changes_nothing_that_is_said(page, table) -> None:
     mixed = table.sample(frac=1.0, random_state=3)
-    again = sweep_html(mixed, title="Sixty forty", tracking_penalty=5.0, run={"Run": "sixty_forty-1"})
+    again = sweep_sheet(mixed, title="Sixty forty", tracking_penalty=5.0, run={"Run": "sixty_forty-1"}).page
     said = [re.sub(r"<svg.*?</svg>", "", p, flags=re.DOTALL) for p in (page, again)]
     assert said[0] == said[1]
 
@@ -150,7 +150,7 @@ def test_the_numbers_behind_each_picture_are_those_of_the_table(table) -> None:
 
 
 def test_a_sweep_of_one_level_has_no_ladder_and_says_so() -> None:
-    page = sweep_html(swept(costs=(1.0,), lags=(1,), starts=1))
+    page = sweep_sheet(swept(costs=(1.0,), lags=(1,), starts=1)).page
     assert "figure-cost_ladder" not in page
     assert "figure-map_1" in page
     for words in ("No cost ladder", "No lag ladder", "No start-date fan"):
@@ -161,7 +161,7 @@ def test_a_sample_without_a_common_condition_is_drawn_and_nothing_of_it_is_ranke
     rng = np.random.default_rng(4)
     sample = table.sample(40, random_state=4)
     sample = sample.assign(cost_multiple=rng.uniform(0.5, 5.0, 40))
-    page = sweep_html(sample)
+    page = sweep_sheet(sample).page
     said = " ".join(re.findall(r'<p class="lead">(.*?)</p>', page))
     assert "have no common conditions" in said
     assert "lowest rebalancing loss J" not in said
@@ -214,7 +214,7 @@ def test_what_a_sweep_has_one_value_of_says_why_there_is_no_picture() -> None:
 
 
 def test_a_single_configuration_is_a_sweep_too(table) -> None:
-    page = sweep_html(table.iloc[:1])
+    page = sweep_sheet(table.iloc[:1]).page
     assert "One configuration was tried: there is no selection bias." in page
     assert not Elements(page).crossed
 
@@ -270,7 +270,7 @@ def test_the_portfolios_own_conditions_come_first_and_else_are_said_to_be_missin
 
 def test_figures_that_are_none_are_refused(table) -> None:
     with pytest.raises(ConfigError, match="loss of configuration 7 is nan"):
-        sweep_html(table.assign(loss=table["loss"].where(table["configuration"] != 7)))
+        sweep_sheet(table.assign(loss=table["loss"].where(table["configuration"] != 7)))
 
 
 # notebooks

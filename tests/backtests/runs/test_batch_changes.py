@@ -8,7 +8,9 @@ from backtests.pages.batch import batch_html, changes_lines
 from backtests.runs.batch_changes import Changes, Moved, changes_between
 
 
-def row(portfolio: str, policy: str = "tuned", parameters: str = "draws=200", **facts: object) -> Outcome:
+def row(
+    portfolio: str, policy: str = "tuned", parameters: tuple[str, ...] = ("draws=200",), **facts: object
+) -> Outcome:
     bounds = {"growth_lower": 0.02, "growth_upper": 0.08, "cost_lower": 1.0}  # without an upper bound
     plain = Outcome(
         portfolio, parameters, f"{portfolio}-1", "made", policy, "Use it.", 0.05, 0.4, -0.2, 1.0, 3.0, bounds
@@ -25,7 +27,9 @@ def test_a_changed_recommendation_is_named_with_both() -> None:
     found = between(before, [row("a"), row("b", policy="never"), row("c"), row("d", policy="")])
     assert found.compared == 4
     assert found.policies == {
-        ("b", "draws=200"): ("tuned", "never"), ("c", "draws=200"): ("", "tuned"), ("d", "draws=200"): ("tuned", ""),
+        ("b", ("draws=200",)): ("tuned", "never"),
+        ("c", ("draws=200",)): ("", "tuned"),
+        ("d", ("draws=200",)): ("tuned", ""),
     }  # fmt: skip
     assert changes_lines(found) == [
         "Recommendation changed for 3 of 4.",
@@ -44,14 +48,14 @@ def test_a_figure_has_moved_where_it_left_its_own_interval() -> None:
     ]  # fmt: skip
     found = between(before, after)  # of d another policy is shown, whose figures are other ones
     assert found.moved == {
-        ("a", "draws=200"): [Moved("growth", 0.05, 0.081)], ("c", "draws=200"): [Moved("cost", 3.0, 0.9)],
+        ("a", ("draws=200",)): [Moved("growth", 0.05, 0.081)], ("c", ("draws=200",)): [Moved("cost", 3.0, 0.9)],
     }  # fmt: skip
     assert "Outside its earlier interval: a draws=200: CAGR 5.00 → 8.10" in changes_lines(found)
 
 
 def test_new_and_vanished_runs_are_named() -> None:
-    found = between([row("a"), row("b")], [row("b"), row("b", parameters="draws=300")])
-    assert (found.new, found.gone) == ((("b", "draws=300"),), (("a", "draws=200"),))
+    found = between([row("a"), row("b")], [row("b"), row("b", parameters=("draws=300",))])
+    assert (found.new, found.gone) == ((("b", ("draws=300",)),), (("a", ("draws=200",)),))
     assert changes_lines(found) == [
         "Recommendation changed for none of 1 run.",
         "New: 1 run.", "  b draws=300", "No longer in the batch: 1 run.", "  a draws=200",
@@ -59,8 +63,8 @@ def test_new_and_vanished_runs_are_named() -> None:
 
 
 def test_failures_and_other_notebooks_are_compared_with_nothing() -> None:
-    wrong = Outcome("a", "draws=200", "a-1", "failed", verdict="no file")
-    other = Outcome("b", "", "b-1", "made", verdict="No trade.")
+    wrong = Outcome("a", ("draws=200",), "a-1", "failed", verdict="no file")
+    other = Outcome("b", (), "b-1", "made", verdict="No trade.")
     assert between([row("a"), other], [wrong, other]) == Changes()
     assert between([wrong, other], [row("a"), other]) == Changes()
     assert changes_lines(Changes()) == ["Nothing to compare with the previous batch."]

@@ -41,6 +41,7 @@ def test_every_number_is_where_it_belongs(write: Any) -> None:
     assert got.costs.half_spread.tolist() == pytest.approx([1.5e-4, 3e-4])
     limits = got.limits
     assert (limits.minimum_trade, limits.tracking_error, limits.max_days_outside) == (250.0, 0.01, 0.05)
+    assert limits.max_drawdown is None
     assert (limits.lots.tolist(), limits.fractional.tolist()) == ([1.0, 10.0], [False, False])
     assert (got.tracking_penalty, got.periods_per_year, got.lag) == (5.0, 252, 1)
     assert got.test_start == pd.Timestamp("2015-01-02")
@@ -50,6 +51,11 @@ def test_every_number_is_where_it_belongs(write: Any) -> None:
         "parity": Calendar(HRP(window=126), "month"),
     }
     assert got.policy == "band"
+
+
+def test_a_stated_drawdown_is_kept_and_among_the_settings(write: Any) -> None:
+    got = load_portfolio(write(), {"limits.max_drawdown": 0.15})
+    assert got.limits.max_drawdown == got.settings["limits"]["max_drawdown"] == 0.15
 
 
 def test_policy_in_force_and_limits_may_be_left_out(write: Any) -> None:
@@ -531,6 +537,12 @@ def test_a_file_whose_runs_could_not_be_named_after_it_is_refused(write: Any, na
             "tracking_error: ",
             r"limits\.tracking_error: says nothing .*: found None\. Write a value",
         ),
+        (
+            "tracking_error: 0.01",
+            "max_drawdown: 15",
+            r"limits\.max_drawdown: no drawdown .*: found 15\.0\. A drawdown of 15 % is 0\.15",
+        ),
+        ("tracking_error: 0.01", "max_drawdown: -0.15", r"limits\.max_drawdown: no drawdown .* is 0\.15"),
         ("limits: {minimum_trade: 250, tracking_error: 0.01}", "limits: ~", r"limits: says nothing"),
         ("policy: band", "policy: null", r"policy: says nothing"),
         ("    band: 0.03", "    band: ", r"policies\.band\.band: says nothing"),

@@ -50,7 +50,7 @@ GOOD: Tree = {
     "impact": {"exponent": "1.5", "volume_window": "21", "volatility_window": "63"},
     "holding": {"financing_bps": "150", "cash_spread_bps": "25", "management_fee_bps": "20"},
     "tax": {"rate": "0.25", "lots": "highest"},
-    "limits": {"minimum_trade": "250", "tracking_error": "0.01", "max_days_outside": "0.05"},
+    "limits": {"minimum_trade": "250", "tracking_error": "0.01", "max_days_outside": "0.05", "max_drawdown": "0.2"},
     "execution": {"at": "close", "days": "1", "participation": "0.1", "minimum_trade": "0"},
     "flows": {"every": "quarter", "amount": "5_000", "use": "rebalance"},
     "tracking_penalty": "5",

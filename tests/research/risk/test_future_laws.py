@@ -21,7 +21,7 @@ def market():
 
 @pytest.fixture(scope="module")
 def laws(market):
-    return future_laws(market)
+    return future_laws(market)[0]
 
 
 def test_the_bootstrap_comes_first(laws):
@@ -113,4 +113,14 @@ def test_a_line_that_has_left_is_refused(market):
 
 def test_a_simulated_market_has_laws_too():
     law = Garch(np.array([0.05, 0.02]), np.array([[0.04, 0.005], [0.005, 0.01]]), 0.08, 0.90, 252.0)
-    assert list(future_laws(simulated_market(law, 600, seed=1))) == NAMES
+    laws, refused = future_laws(simulated_market(law, 600, seed=1))
+    assert (list(laws), refused) == (NAMES, {})
+
+
+def test_a_law_that_cannot_be_fitted_is_left_out_alone_and_says_why(market):
+    still = market.returns.copy()
+    still[:, 1] = 0.0
+    laws, refused = future_laws(replace(market, returns=still))
+    assert list(laws) == NAMES[:1]
+    assert "AGG does not vary over" in refused["two regimes"]
+    assert refused["filtered historical"].endswith("no GARCH can be fitted to it.")

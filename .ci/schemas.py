@@ -1,0 +1,60 @@
+"""Bring the definitions that the published schemas share up to date: they stand in docs/schemas/tearsheet-1.json.
+
+    python .ci/schemas.py
+
+Each schema holds all that it refers to, so that a validator needs this one file. A test fails where one does not, or
+where a shared definition is not that of tearsheet-1.json.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
+SOURCE = SCHEMAS / "tearsheet-1.json"
+OWN = "#/$defs/"  # how a reference to a definition of the same file begins
+
+Schema = dict[str, Any]
+
+
+def whole(schema: Schema, shared: Schema) -> Schema:
+    """The schema with the definitions that it needs and no others: those of `shared`, and its own.
+
+    schema : a published one.
+    shared : definitions by name.
+    """
+    known = schema.get("$defs", {}) | shared
+    body = {key: value for key, value in schema.items() if key != "$defs"}
+    needed: list[str] = []
+    ahead = references(body)
+    while ahead:
+        name = ahead.pop(0)
+        if name not in needed:
+            needed.append(name)
+            ahead += references(known[name])
+    return body | {"$defs": {name: known[name] for name in sorted(needed)}}
+
+
+def references(part: Any) -> list[str]:
+    """The definitions that a part of a schema refers to, by name."""
+    if isinstance(part, dict):
+        own = [str(part["$ref"]).removeprefix(OWN)] if "$ref" in part else []
+        return own + [name for value in part.values() for name in references(value)]
+    return [name for value in part for name in references(value)] if isinstance(part, list) else []
+
+
+def text(path: Path) -> str:
+    """What a schema's file should hold."""
+    shared = json.loads(SOURCE.read_text(encoding="utf-8"))["$defs"]
+    made = whole(json.loads(path.read_text(encoding="utf-8")), shared)
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+def copies() -> list[Path]:
+    """The schemas that take definitions from another."""
+    return [path for path in sorted(SCHEMAS.glob("*.json")) if path != SOURCE]
+
+
+if __name__ == "__main__":
+    for path in copies():
+        path.write_text(text(path), encoding="utf-8")

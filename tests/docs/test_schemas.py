@@ -1,0 +1,45 @@
+"""The published schemas: each is whole by itself, and what several describe is described in one way."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = sorted((ROOT / "docs" / "schemas").glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("schemas", ROOT / ".ci" / "schemas.py")
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def references(part: Any) -> list[str]:
+    """Every address that a part of a schema refers to."""
+    if isinstance(part, dict):
+        own = [part["$ref"]] if "$ref" in part else []
+        return own + [each for value in part.values() for each in references(value)]
+    return [each for value in part for each in references(value)] if isinstance(part, list) else []
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
+def test_a_schema_refers_to_nothing_outside_its_file(path: Path) -> None:
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    assert schema["$id"] == path.name
+    own = {f"#/$defs/{name}" for name in schema["$defs"]}
+    assert set(references(schema)) == own
+
+
+def test_shared_definitions_are_those_of_the_comparison(tool: ModuleType) -> None:
+    for path in tool.copies():
+        assert path.read_text(encoding="utf-8") == tool.text(path), "run `python .ci/schemas.py`"
