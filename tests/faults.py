@@ -1,37 +1,57 @@
 """Killing a job at any of its file operations, and asking who lives on.
 
-A job runs in a fork of this process, which kills itself before operation number `at` below a folder: before a file is
-created, opened to be written, half written, synced, renamed or deleted, and before a folder is made, renamed or
-deleted. The job is the real one; only the fork's file functions count.
+A kill ends a job before one of its operations below a folder: before a file is created, opened to be written, half
+written, synced, renamed or deleted, and before a folder is made, renamed or deleted. What such a kill leaves is what
+the system holds at that moment, so that one run of the job, in a fork of this process, gives what each of its kills
+leaves: the folder is copied before each operation. At the eleventh operation, and at every fortieth from there, the job
+is killed in fact, and what that leaves is compared with the copy. The job is the real one; only the fork's file
+functions count.
 """
 
 import builtins
 import gc
 import io
 import os
+import re
 import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+KILLED = range(10, 100_000, 40)  # the operations at which a job is killed in fact
 Job = Callable[[], object]
 
 
-def points(job: Job, start: Path, folder: Path) -> Iterator[int]:
-    """Kill the job before each of its file operations below `folder`, which begins as `start` is; gives their numbers.
+def points(job: Job, start: Path, folder: Path, states: Path) -> Iterator[int]:
+    """Each file operation of the job below `folder`, which begins as `start` is; gives their numbers.
 
-    The folder is as the kill left it while the caller has the number. It ends when the job has no further operation.
+    The folder is as a kill before the operation leaves it while the caller has the number.
+    states : a new folder, for what the kills leave.
     """
-    for at in range(100_000):
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(start, folder)
-        if not _killed(job, folder, at):
-            return
+    _put(start, folder)
+    states.mkdir()
+    status = _ends(job, folder, lambda at: shutil.copytree(folder, states / str(at)))
+    assert status == 0, f"exit status {status} of the job"
+    for at in range(len(os.listdir(states))):
+        if at in KILLED:
+            _put(start, folder)
+            status = _ends(job, folder, partial(_kill, at))
+            assert status == -signal.SIGKILL, f"exit status {status} of the job at operation {at}"
+            assert _lengths(folder) == _lengths(states / str(at)), f"killed at operation {at}"
+        shutil.rmtree(folder)
+        (states / str(at)).rename(folder)
         yield at
+
+
+def _put(state: Path, folder: Path) -> None:
+    """Make a folder what another one is."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(state, folder)
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
@@ -42,32 +62,47 @@ def contents(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-def _killed(job: Job, folder: Path, at: int) -> bool:
-    """Run the job in a fork of this process, which is killed before operation `at`; False where it ends before that."""
+def without_drafts(folder: Path) -> dict[str, bytes | None]:
+    """What a folder holds; of drafts that there are some, since nobody reads them, whatever is in them."""
+    found = contents(folder)
+    drafts = {name: re.sub(r"\.[0-9a-f]{16}\.part$", ".part", name) for name in found}
+    return {draft: None if draft != name else found[name] for name, draft in drafts.items()}
+
+
+def _lengths(folder: Path) -> dict[str, int | None]:
+    """The number of bytes of each file: times in a manifest, or the order of a record, differ between two runs."""
+    return {name: content and len(content) for name, content in without_drafts(folder).items()}
+
+
+def _ends(job: Job, folder: Path, before: Callable[[int], object]) -> int:
+    """Run the job in a fork of this process, `before` before each of its operations; gives its exit status."""
     process = os.fork()
     if process == 0:
         gc.disable()  # which would touch, and so copy, all memory that is shared with this process
         try:
-            _count(folder.resolve(), at)
+            _count(folder.resolve(), before)
             job()
         except BaseException as error:
             print(f"the job failed: {error!r}", file=sys.stderr, flush=True)
             os._exit(3)
         os._exit(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    assert status in (0, -signal.SIGKILL), f"exit status {status} of the job at operation {at}"
-    return status != 0
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def _count(folder: Path, at: int) -> None:
-    """Kill this process before its operation number `at` below a folder."""
+def _kill(at: int, operation: int) -> None:
+    """Kill this process before its operation number `at`."""
+    if operation == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _count(folder: Path, before: Callable[[int], object]) -> None:
+    """Call `before` with its number before each operation of this process below a folder."""
     done = 0
 
     def count() -> None:
         nonlocal done
-        if done == at:
-            os.kill(os.getpid(), signal.SIGKILL)
         done += 1
+        before(done - 1)
 
     def heard(event: str, given: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(given[2], int) and given[2] & WRITING

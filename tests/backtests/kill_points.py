@@ -1,14 +1,13 @@
 """Every file operation of every command that writes is a point at which it is killed: nothing is lost, nothing is torn.
 
 Each job is the real one; what it computes besides is kept from an uninterrupted run, so that only the writing is done
-again. At every point a reader finds what stood there before or what was written, whole; started again, the job ends
-with the bytes of the uninterrupted run, and leaves nothing else.
+again. `faults.points` makes what a kill at each point leaves. There a reader finds what stood there before or what was
+written, whole; started again, the job ends with the bytes of the uninterrupted run, and leaves nothing else.
 `test_kill_points.py` runs this in a process of its own, since forks of a large one are slow.
 """
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
@@ -19,7 +18,7 @@ from typing import Any, cast
 
 import pandas as pd
 import pytest
-from faults import contents, points
+from faults import contents, points, without_drafts
 
 from backtests.commands import report as reporting
 from backtests.commands import sweep
@@ -34,6 +33,7 @@ from backtests.pages.sweep import SweepSheet
 from backtests.real_markets import Budget, Study
 from backtests.runs import folder as runs
 from backtests.runs import tasks
+from backtests.runs import verify as verifying
 from backtests.runs.folder import MANIFEST
 from backtests.runs.manifest import past_runs
 from backtests.runs.verify import verify
@@ -54,8 +54,9 @@ Job = Callable[[], object]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking git and libraries for their versions, and waiting for the disk, take longer than all the rest."""
-    monkeypatch.setattr(runs, "code_version", lambda *_: "code")
-    monkeypatch.setattr(runs, "surroundings", once(runs.surroundings))
+    for module in (runs, verifying):
+        monkeypatch.setattr(module, "code_version", lambda *_: "code")
+        monkeypatch.setattr(module, "surroundings", once(runs.surroundings))
     monkeypatch.setattr(tasks, "version", once(tasks.version))
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
@@ -90,10 +91,10 @@ def killed_everywhere(
     shutil.copytree(start, folder)
     job()
     wanted, before, count = timeless(folder), dict[str, Any](), 0
-    for at in points(job, start, folder):
+    for at in points(job, start, folder, folder.with_name(f"{folder.name} after kills of {start.name}")):
         look(folder)
         count += 1
-        left = {name: content for name, content in nameless(folder).items() if known not in name}
+        left = {name: content for name, content in without_drafts(folder).items() if known not in name}
         if left == before:
             continue  # as at the point before, from which it was started again
         before = left
@@ -111,13 +112,6 @@ def timeless(folder: Path) -> dict[str, bytes | None]:
             manifest = json.loads(content)
             found[name] = json.dumps({k: v for k, v in manifest.items() if k not in ("times", "sha256")}).encode()
     return found
-
-
-def nameless(folder: Path) -> dict[str, bytes | None]:
-    """What a folder holds; of drafts that there are some, since nobody reads them, whatever is in them."""
-    found = contents(folder)
-    drafts = {name: re.sub(r"\.[0-9a-f]{16}\.part$", ".part", name) for name in found}
-    return {draft: None if draft != name else found[name] for name, draft in drafts.items()}
 
 
 def of_runs(job: Job, folder: Path, kind: str) -> int:

@@ -1,12 +1,13 @@
 """Where nothing can be written, each command ends in a sentence that names the path, and what stood there stays."""
 
 import ctypes
+import json
 import os
 import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,24 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def run_under(before: Callable[[], object], name: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own, for which `before` is called first."""
-    words = [word.format(folder=folder) for word in COMMANDS[name]]
-    program = [sys.executable, "-c", "from backtests.cli import main; main()", *words]
-    return subprocess.run(program, cwd=ROOT, preexec_fn=before, capture_output=True, text=True, check=False)
+Ended = dict[str, tuple[int, str]]  # of each command, its exit status and what it said on stderr
+PROGRAM = """
+import json, sys
+sys.path.append(sys.argv[1])
+from commanded import rebalance
+done = {name: rebalance(*words) for name, words in json.loads(sys.argv[2]).items()}
+print(json.dumps({name: (one.status, one.err) for name, one in done.items()}))
+"""
+
+
+def run_under(before: Callable[[], object], folder: Path) -> Ended:
+    """Every command, one after the other in a process of their own, for which `before` is called first."""
+    asked = {name: [word.format(folder=folder) for word in words] for name, words in COMMANDS.items()}
+    program = [sys.executable, "-c", PROGRAM, str(ROOT / "tests"), json.dumps(asked)]
+    done = subprocess.run(program, cwd=ROOT, preexec_fn=before, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: Ended = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def quota() -> None:
@@ -65,63 +79,70 @@ def as_any_user() -> None:
         ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAPABILITY_OF_ROOT, 0, 0, 0)
 
 
-@pytest.fixture
-def read_only(desk: Path) -> Iterator[Callable[[str], Path]]:
-    """Take the permission to write into a folder and those below it; it is given back after the test."""
-    changed: list[Path] = []
-
-    def take(name: str) -> Path:
-        top = desk / WRITTEN[name]
-        for folder in (top, *(p for p in top.rglob("*") if p.is_dir())):
-            folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-            changed.append(folder)
-        return top
-
-    yield take
-    for folder in changed:
-        folder.chmod(stat.S_IRWXU)
-
-
-def check_refused(done: subprocess.CompletedProcess[str], place: Path, said: str) -> None:
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode == 2, done.stderr
-    last = done.stderr.splitlines()[-1]
+def check_refused(ended: tuple[int, str], place: Path, said: str) -> None:
+    status, err = ended
+    assert "Traceback" not in err, err
+    assert status == 2, err
+    last = err.splitlines()[-1]
     assert said in last
     assert str(place) in last
     assert last.endswith(".")
     print(last)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_full_disk_loses_nothing(name: str, desk: Path) -> None:
+@pytest.fixture(scope="module")
+def full(desk: Path) -> Ended:
+    """How each command ends where its files are there already."""
     before = contents(desk)
-    done = run_under(quota, name, desk)
-    check_refused(done, desk / WRITTEN[name], "File too large")
+    ended = run_under(quota, desk)
     assert contents(desk) == before
+    return ended
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_full_disk_leaves_no_half_file_where_there_was_none(name: str, desk: Path) -> None:
-    place, aside = desk / WRITTEN[name], desk / "aside"
-    written = ["card.html"] if name == "policies" else [path.name for path in place.iterdir() if path.name[0] != "."]
-    aside.mkdir()
-    for one in written:
-        (place / one).rename(aside / one)
-    try:
-        left = contents(place)
-        check_refused(run_under(quota, name, desk), place, "File too large")
-        assert contents(place) == left
-    finally:
-        for one in written:
-            (aside / one).rename(place / one)
-        aside.rmdir()
+@pytest.fixture(scope="module")
+def full_and_new(desk: Path, full: Ended) -> Ended:
+    """How each command ends where there are no files of its own."""
+    aside = desk.with_name("aside")
+    moved = [desk / "policy" / "card.html"]
+    for name in COMMANDS:
+        if name != "policies":
+            moved += [path for path in (desk / WRITTEN[name]).iterdir() if path.name[0] != "."]
+    for path in moved:
+        (aside / path.relative_to(desk)).parent.mkdir(parents=True, exist_ok=True)
+        path.rename(aside / path.relative_to(desk))
+    left = contents(desk)
+    ended = run_under(quota, desk)
+    assert contents(desk) == left
+    for path in moved:
+        (aside / path.relative_to(desk)).rename(path)
+    return ended
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_folder_that_may_not_be_written_stays_as_it_is(
-    name: str, desk: Path, read_only: Callable[[str], Path]
-) -> None:
+@pytest.fixture(scope="module")
+def read_only(desk: Path, full_and_new: Ended) -> Ended:
+    """How each command ends where it may not write into its folder and those below it."""
     before = contents(desk)
-    place = read_only(name)
-    check_refused(run_under(as_any_user, name, desk), place, "Permission denied")
+    tops = [desk / name for name in WRITTEN.values()]
+    folders = [folder for top in tops for folder in (top, *(p for p in top.rglob("*") if p.is_dir()))]
+    for folder in folders:
+        folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    ended = run_under(as_any_user, desk)
     assert contents(desk) == before
+    for folder in folders:
+        folder.chmod(stat.S_IRWXU)
+    return ended
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_full_disk_loses_nothing(name: str, desk: Path, full: Ended) -> None:
+    check_refused(full[name], desk / WRITTEN[name], "File too large")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_full_disk_leaves_no_half_file_where_there_was_none(name: str, desk: Path, full_and_new: Ended) -> None:
+    check_refused(full_and_new[name], desk / WRITTEN[name], "File too large")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_folder_that_may_not_be_written_stays_as_it_is(name: str, desk: Path, read_only: Ended) -> None:
+    check_refused(read_only[name], desk / WRITTEN[name], "Permission denied")

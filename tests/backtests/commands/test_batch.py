@@ -25,6 +25,7 @@ from backtests.pages.batch import batch_html
 from backtests.runs.notebook import COMPARING, DeadKernel
 from research.errors import ConfigError
 
+TODAY = ["--notebook", "rebalance_now", "--name", "today"]
 MAIN = "from backtests.cli import main; main()"
 
 
@@ -99,28 +100,60 @@ def few(folder: Path, name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def made(reports: Path) -> Done:
-    """Two reports and, of a file that is not there, two failures."""
+    """Two runs of today's trades, a failing cell and, of a file that is not there, three failures."""
     file = few(reports.parent, "mine")
-    words = ["-p", "draws=200", "--grid", "reference=never,quarterly", "--workers", "2", "--reports", reports]
+    words = [*TODAY, "--grid", "policy=never,quarterly,nope", "--workers", "2", "--reports", reports]
     return rebalance("batch", file, reports.parent / "absent.yaml", *words)
 
 
 def test_a_failure_does_not_stop_the_rest_and_the_exit_code_tells(reports: Path, made: Done) -> None:
     assert made.status == 1
-    assert "4 runs: 2 made, 0 found, 2 failed." in made.out
-    assert re.search(r"absent draws=200, reference=never: no file .*absent\.yaml", made.out)
-    assert made.out.rstrip().endswith("batch/index.html")
-    table = rows_of(reports / "batch")
-    assert list(table["status"]) == ["failed", "failed", "made", "made"]
+    assert "6 runs: 2 made, 0 found, 4 failed." in made.out
+    assert re.search(r"absent policy=never: no file .*absent\.yaml", made.out)
+    assert made.out.rstrip().endswith("today/index.html")
+    table = rows_of(reports / "today")
+    assert list(table["status"]) == ["failed", "failed", "failed", "made", "made", "failed"]
     for page in table["page"]:
-        assert (reports / "batch" / page).is_file()
-    assert "no file" in (reports / "batch" / table["page"][0]).read_text()
+        assert (reports / "today" / page).is_file()
+    assert "no file" in (reports / "today" / table["page"][0]).read_text()
     assert not [path.name for path in reports.iterdir() if path.name.startswith(".")]
 
 
-def test_a_run_of_a_batch_is_the_report_of_its_own_command(reports: Path, made: Done) -> None:
-    row = rows_of(reports / "batch").iloc[2]
-    asked = ask_report(reports.parent / "mine.yaml", ["draws=200", "reference=never"], reports)
+def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(reports: Path, made: Done) -> None:
+    good, bad = rows_of(reports / "today").to_dict("records")[-2:]
+    assert (good["status"], bad["status"]) == ("made", "failed")
+    assert good["verdict"].startswith(("Sell", "Buy", "No trade"))
+    assert rebalance("verify", reports / good["run"]).status == 0
+    assert good["run"] in rebalance("runs", "--kind", "notebook", "--reports", reports).out
+    said = (reports / "today" / bad["page"]).read_text()
+    assert "The cell:\n\ntrades = trades_now(desk, policy)" in said
+    assert "ConfigError: policy 'nope' is not in" in said.splitlines()[-1]
+    assert "\x1b" not in said
+    assert not (reports / bad["run"]).exists()
+
+
+def test_a_finished_run_is_found_and_one_that_was_changed_is_made_again(reports: Path, made: Done) -> None:
+    before = rows_of(reports / "today")
+    changed = reports / before["run"][3] / "summary.txt"
+    whole = changed.read_bytes()
+    changed.write_text("half")
+    kept = (reports / before["run"][4] / "manifest.json").read_bytes()
+    words = [*TODAY, "--grid", "policy=never,quarterly", "--reports", reports]
+    done = rebalance("batch", reports.parent / "mine.yaml", *words)
+    assert done.status == 0, done.err
+    after = rows_of(reports / "today")
+    assert list(after["status"]) == ["made", "found"]
+    assert changed.read_bytes() == whole
+    assert (reports / before["run"][4] / "manifest.json").read_bytes() == kept
+    assert not (reports / "today" / "failures").exists()  # of the batch before
+
+
+def test_a_run_of_a_batch_is_the_report_of_its_own_command_and_is_found_while_nobody_changes_it(reports: Path) -> None:
+    file = few(reports.parent, "desk")
+    words = ("batch", file, "-p", "draws=200", "--reports", reports)
+    assert rebalance(*words).status == 0
+    (row,) = rows_of(reports / "batch").to_dict("records")
+    asked = ask_report(file, ["draws=200"], reports)
     assert row["run"] == asked.final.name
     sheet = json.loads((asked.final / "tearsheet.json").read_text())
     assert row["verdict"] == sheet["recommendation"]["verdict"]["do"]
@@ -131,40 +164,11 @@ def test_a_run_of_a_batch_is_the_report_of_its_own_command(reports: Path, made: 
     assert f"href=../{row['run']}/tearsheet.html>" in page
     assert f"{100 * row['growth']:.2f}" in page
     assert not re.search(r"https?:|src=|import\(|fetch|url\(", page)  # one file, which asks for no other
-
-
-def test_a_finished_run_is_found_and_one_that_was_changed_is_made_again(reports: Path, made: Done) -> None:
-    before = rows_of(reports / "batch")
-    changed = reports / before["run"][2] / "trades.csv"
-    whole = changed.read_bytes()
-    changed.write_text("half")
-    kept = (reports / before["run"][3] / "manifest.json").read_bytes()
-    done = rebalance(
-        "batch", reports.parent / "mine.yaml", "-p", "draws=200", "--grid", "reference=never,quarterly",
-        "--reports", reports,
-    )  # fmt: skip
-    assert done.status == 0, done.err
-    after = rows_of(reports / "batch")
-    assert list(after["status"]) == ["made", "found"]
-    assert changed.read_bytes() == whole
-    assert (reports / before["run"][3] / "manifest.json").read_bytes() == kept
-    assert not (reports / "batch" / "failures").exists()  # of the batch before
-
-
-def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(reports: Path) -> None:
-    words = ["--notebook", "rebalance_now", "--grid", "policy=quarterly,nope", "--name", "today", "--reports", reports]
-    done = rebalance("batch", few(reports.parent, "other"), *words)
-    assert done.status == 1
-    good, bad = rows_of(reports / "today").to_dict("records")
-    assert (good["status"], bad["status"]) == ("made", "failed")
-    assert good["verdict"].startswith(("Sell", "Buy", "No trade"))
-    assert rebalance("verify", reports / good["run"]).status == 0
-    assert good["run"] in rebalance("runs", "--kind", "notebook", "--reports", reports).out
-    said = (reports / "today" / bad["page"]).read_text()
-    assert "The cell:\n\ntrades = trades_now(desk, policy)" in said
-    assert "ConfigError: policy 'nope' is not in" in said.splitlines()[-1]
-    assert "\x1b" not in said
-    assert not (reports / bad["run"]).exists()
+    assert "1 run: 0 made, 1 found, 0 failed." in rebalance(*words).out
+    job = Job(file, ("draws=200",))
+    assert batches.found_run(job, asked.final, COMPARING) is not None
+    (asked.final / "trades.csv").write_text("half")
+    assert batches.found_run(job, asked.final, COMPARING) is None
 
 
 # -- deaths ----------------------------------------------------------------------------------------------------------

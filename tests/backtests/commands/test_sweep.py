@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from commanded import ROOT, Done, rebalance
 
 from backtests.comparison.candidates import backtest_candidate, benchmark_of
 from backtests.evaluation.scores import score
 from research.portfolio import load_portfolio
 
-ROOT = Path(__file__).parents[3]
 REBALANCE = [sys.executable, "-c", "from backtests.cli import main; main()"]
 PORTFOLIO = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 SMALL = f"""
@@ -33,10 +33,8 @@ lags: [0, 1, 2, 5]
 """
 
 
-def rebalance(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*REBALANCE, "sweep", *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def sweep_of(*words: object) -> Done:
+    return rebalance("sweep", *words)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -60,8 +58,8 @@ def files_of(run: Path) -> dict[str, bytes]:
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one whole sweep of 16 configurations."""
     folder = tmp_path_factory.mktemp("reports")
-    done = rebalance(written(folder.parent, SMALL), "--reports", folder)
-    assert done.returncode == 0, done.stderr
+    done = sweep_of(written(folder.parent, SMALL), "--reports", folder)
+    assert done.status == 0, done.err
     return folder
 
 
@@ -110,8 +108,8 @@ def test_the_paths_are_those_of_the_kept(reports: Path) -> None:
 
 def test_the_same_sweep_gives_the_same_bytes_with_any_workers(reports: Path) -> None:
     before = files_of(run_in(reports))
-    done = rebalance(reports.parent / "bands.yaml", "--reports", reports, "--workers", 2)
-    assert done.returncode == 0, done.stderr
+    done = sweep_of(reports.parent / "bands.yaml", "--reports", reports, "--workers", 2)
+    assert done.status == 0, done.err
     assert files_of(run_in(reports)) == before
 
 
@@ -132,8 +130,8 @@ sample: {{size: 32, seed: 1, kind: sobol}}
 
 
 def test_a_sample_of_costs_is_told_with_its_conditions_and_ranked_neither_here_nor_on_the_page(tmp_path: Path) -> None:
-    done = rebalance(written(tmp_path, SAMPLE), "--reports", tmp_path / "reports")
-    assert done.returncode == 0, done.stderr
+    done = sweep_of(written(tmp_path, SAMPLE), "--reports", tmp_path / "reports")
+    assert done.status == 0, done.err
     text = (run_in(tmp_path / "reports") / "summary.txt").read_text()
     assert "No ranking on global_multi_asset" in text
     (head,) = [line.split() for line in text.splitlines() if "configuration  " in line]
@@ -189,12 +187,12 @@ def test_a_killed_sweep_goes_on_where_it_was_to_the_bit(tmp_path: Path) -> None:
     finished = sum(len(pd.read_parquet(path)) for path in chunks.glob("0*.parquet"))
     assert 0 < finished < 10_000
     assert [p.name for p in reports.iterdir()] == [".bands.unfinished"]
-    again = rebalance(file, "--reports", reports)
-    assert again.returncode == 0, again.stderr
-    assert f"{finished:,} of them were already finished, and did not run again" in again.stdout
+    again = sweep_of(file, "--reports", reports)
+    assert again.status == 0, again.err
+    assert f"{finished:,} of them were already finished, and did not run again" in again.out
     assert [p.name for p in reports.iterdir()] == [run_in(reports).name]
-    whole = rebalance(file, "--reports", tmp_path / "other")
-    assert "finished before" not in whole.stdout
+    whole = sweep_of(file, "--reports", tmp_path / "other")
+    assert "finished before" not in whole.out
     for name in ("results.parquet", "summary.txt"):
         assert (run_in(reports) / name).read_bytes() == (run_in(tmp_path / "other") / name).read_bytes()
 
@@ -205,28 +203,28 @@ def test_an_unfinished_sweep_of_other_settings_is_refused_until_it_is_given_up(t
     chunks.mkdir(parents=True)
     found = {"kind": "sweep", "code": "of yesterday", "settings": {"sweep": {"cost_multiples": [1, 2]}}}
     (chunks / "run.json").write_text(json.dumps(found))
-    refused = rebalance(file, "--reports", reports)
-    assert refused.returncode == 2
-    assert 'code was "of yesterday" and is' in refused.stderr
-    assert "settings.sweep.cost_multiples was [1, 2] and is [1, 3]" in refused.stderr
-    assert "Traceback" not in refused.stderr
-    assert rebalance(file, "--reports", reports, "--fresh").returncode == 0
+    refused = sweep_of(file, "--reports", reports)
+    assert refused.status == 2
+    assert 'code was "of yesterday" and is' in refused.err
+    assert "settings.sweep.cost_multiples was [1, 2] and is [1, 3]" in refused.err
+    assert "Traceback" not in refused.err
+    assert sweep_of(file, "--reports", reports, "--fresh").status == 0
     assert not chunks.exists()
 
 
 def test_what_is_wrong_in_the_file_is_said_and_nothing_is_left(tmp_path: Path) -> None:
     reports = tmp_path / "reports"
     reports.mkdir()
-    done = rebalance(written(tmp_path, SMALL.replace("band:", "bnad:")), "--reports", reports)
-    assert done.returncode == 2
-    assert "rules.threshold.bnad: unknown key" in done.stderr
+    done = sweep_of(written(tmp_path, SMALL.replace("band:", "bnad:")), "--reports", reports)
+    assert done.status == 2
+    assert "rules.threshold.bnad: unknown key" in done.err
     assert list(reports.iterdir()) == []
 
 
 def test_a_sweep_that_fails_before_its_first_chunk_leaves_nothing(tmp_path: Path) -> None:
     reports = tmp_path / "reports"
     resting = SMALL.replace("calendar: {schedule: [month, quarter]}, ", "").replace("band:", "cooldown: 9999, band:")
-    done = rebalance(written(tmp_path, resting), "--reports", reports)
-    assert done.returncode == 2
-    assert "cooldown of Threshold is 9999 sessions" in done.stderr
+    done = sweep_of(written(tmp_path, resting), "--reports", reports)
+    assert done.status == 2
+    assert "cooldown of Threshold is 9999 sessions" in done.err
     assert list(reports.iterdir()) == []

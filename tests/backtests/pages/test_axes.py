@@ -49,8 +49,15 @@ def written(comparison: Comparison, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return written(comparison, tmp_path_factory.mktemp("sheet"))
+def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("sheet")
+    written(comparison, found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "tearsheet.html").read_text(encoding="utf-8")
 
 
 def shown(comparison: Comparison) -> dict[str, Any]:
@@ -137,9 +144,8 @@ def test_without_a_rule_for_all_targets_the_sheet_says_so(
     assert json.loads((tmp_path / "tearsheet.json").read_text(encoding="utf-8"))["axes"]["targets"] == []
 
 
-def test_the_json_has_both_tables(comparison: Comparison, axes: TwoAxes, tmp_path: Path) -> None:
-    written(comparison, tmp_path)
-    numbers = json.loads((tmp_path / "tearsheet.json").read_text(encoding="utf-8"))["axes"]
+def test_the_json_has_both_tables(comparison: Comparison, axes: TwoAxes, folder: Path) -> None:
+    numbers = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))["axes"]
     assert numbers == plain_json(axes_numbers(comparison), missing_as_null=True)
     assert {(row["rule"], row["target"]): row["loss"] for row in numbers["rules"]} == axes.rules["loss"].to_dict()
     assert len(numbers["targets"]) == len(axes.targets)

@@ -28,6 +28,16 @@ def comparison() -> Comparison:
     return compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=NAMES, draws=100)
 
 
+def written(comparison: Comparison, folder: Path) -> Path:
+    write_tearsheet(folder, comparison, None, Run("report", "desk", "2022-12-29", {}, "f" * 64, "c0de"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sheet(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(comparison, tmp_path_factory.mktemp("sheet"))
+
+
 def with_policy(comparison: Comparison, one: ActiveSharpe) -> Comparison:
     """A comparison whose first policy has these figures."""
     found = comparison.selection
@@ -87,26 +97,22 @@ def test_what_is_not_defined_says_why(comparison: Comparison) -> None:
     assert rows_of(alone)[0]["cells"][3] == "not available"
 
 
-def test_the_page_stays_the_same_when_more_is_tried(comparison: Comparison, tmp_path: Path) -> None:
-    run, before = Run("report", "desk", "2022-12-29", {}, "f" * 64, "c0de"), len(read_book().trials)
-    for folder in ("before", "after"):
-        (tmp_path / folder).mkdir()
-        write_tearsheet(tmp_path / folder, comparison, None, run)
-        sweep(comparison.portfolio, Plan([Threshold(Strategic(), 0.0123)]), progress=False)
-        comparison = compare(comparison.portfolio, only=NAMES, draws=100)
+def test_the_page_stays_the_same_when_more_is_tried(sheet: Path, comparison: Comparison, tmp_path: Path) -> None:
+    before = len(read_book().trials)
+    sweep(comparison.portfolio, Plan([Threshold(Strategic(), 0.0123)]), progress=False)
     assert len(read_book().trials) == before + 1
+    after = written(compare(comparison.portfolio, only=NAMES, draws=100), tmp_path)
     for name in ("tearsheet.html", "tearsheet.json"):
-        assert (tmp_path / "before" / name).read_bytes() == (tmp_path / "after" / name).read_bytes()
+        assert (sheet / name).read_bytes() == (after / name).read_bytes()
 
 
-def test_the_numbers_of_the_sheet_are_those_of_the_comparison(comparison: Comparison, tmp_path: Path) -> None:
-    write_tearsheet(tmp_path, comparison, None, Run("report", "desk", "2022-12-29", {}, "f" * 64, "c0de"))
-    numbers = json.loads((tmp_path / "tearsheet.json").read_text(encoding="utf-8"))["selection"]
+def test_the_numbers_of_the_sheet_are_those_of_the_comparison(sheet: Path, comparison: Comparison) -> None:
+    numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))["selection"]
     assert numbers == selection_numbers(comparison)
     assert numbers["policies"]["never"]["ratio"] == comparison.selection.policies["never"].ratio
     assert math.isinf(comparison.selection.policies["quarterly"].track_record or 0.0)
     assert numbers["policies"]["quarterly"]["track_record"] is None
-    page = (tmp_path / "tearsheet.html").read_text(encoding="utf-8")
+    page = (sheet / "tearsheet.html").read_text(encoding="utf-8")
     section = re.search(r'<section id="selection">.*?</section>', page, flags=re.DOTALL)
     assert section is not None
     assert '<a href="#selection">Selection</a>' in page

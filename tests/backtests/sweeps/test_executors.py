@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 from faults import alive, children
 
 import backtests.sweeps.run as sweeping
@@ -47,10 +47,25 @@ def alone(made: PreparedSweep) -> dict[Part, bytes]:
     return {part: figures.tobytes() for part, figures in run_all(made, PARTS, run_part)}
 
 
-@pytest.fixture
-def cluster() -> Iterator[LocalCluster]:
-    """A scheduler here, and two workers that are processes of their own."""
+@pytest.fixture(scope="module")
+def kept() -> Iterator[LocalCluster]:
+    """A scheduler here, and two workers that are processes of their own; no test closes it."""
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as found:
+        yield found
+
+
+@pytest.fixture
+def cluster(kept: LocalCluster) -> LocalCluster:
+    """The cluster, once those of its workers that were killed have been started again."""
+    with Client(kept) as client:
+        client.wait_for_workers(2, timeout=60)
+    return kept
+
+
+@pytest.fixture
+def going() -> Iterator[LocalCluster]:
+    """A cluster of one thread of this process, which a test closes."""
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **HERE) as found:
         yield found
 
 
@@ -133,21 +148,21 @@ def test_all_workers_killed_at_once_and_started_again_are_survived_to_the_bit(
 
 
 def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
-    setup: Setup, tmp_path: Path, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, tmp_path: Path, going: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = Plan([Threshold(Strategic(), b / 10_000) for b in range(1, 401)], [k / 4 for k in range(16)])
 
     def and_close(folder: Path, part: Part, content: bytes) -> None:
         write_chunk(folder, part, content)
-        if cluster.status.name == "running":
-            cluster.close()
+        if going.status.name == "running":
+            going.close()
 
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "PATIENCE", 5.0)
         patch.setattr(sweeping, "write_chunk", and_close)
         with pytest.raises(ConfigError, match=r"stopped.*start the same command again to resume") as error:
-            sweep(setup, plan, cluster=cluster.scheduler_address, folder=tmp_path, progress=False)
-    assert cluster.scheduler_address in str(error.value)
+            sweep(setup, plan, cluster=going.scheduler_address, folder=tmp_path, progress=False)
+    assert going.scheduler_address in str(error.value)
     before = {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("0*")}
     assert 0 < len(before) < len(list(plan.parts()))
     table = sweep(setup, plan, folder=tmp_path, progress=False).table
@@ -170,12 +185,12 @@ def test_workers_that_leave_before_they_are_sent_anything_are_given_up(
             bits(run_all(made, PARTS, run_part, cluster=leaving.scheduler_address))
 
 
-def test_whatever_fails_once_the_cluster_is_away_is_told_as_that(cluster: LocalCluster) -> None:
+def test_whatever_fails_once_the_cluster_is_away_is_told_as_that(going: LocalCluster) -> None:
     """Distributed's executor unpacks a result that it lost, "too many values": seen once in many runs."""
-    with tasks.connected(cluster.scheduler_address) as client:
+    with tasks.connected(going.scheduler_address) as client:
         with pytest.raises(ValueError, match=r"^too many values"), tasks.failure_explained(client, "here"):
             raise ValueError("too many values")  # the cluster is there: it is the task's own
-        cluster.close()
+        going.close()
         with pytest.raises(ConfigError, match="cluster at here stopped"), tasks.failure_explained(client, "here"):
             raise ValueError("too many values")
         with pytest.raises(DataError, match="row 3"), tasks.failure_explained(client, "here"):
