@@ -11,11 +11,11 @@ from scipy.optimize import brentq
 from backtests.comparison.candidates import backtest_candidate
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, losses
+from backtests.evaluation.metrics import annual_growth
 from research.accounting import Costs
 from research.accounting.costs import BPS
 from research.errors import ConfigError, DataError, PolicyError
 from research.portfolio import Portfolio
-from research.risk import growth
 from research.rules import Rule
 from research.rules.protocol import FAMILIES, compiled_rule, held_by, traits
 
@@ -187,13 +187,16 @@ def break_evens(
 
 
 def _figures(play: Replay, name: str, bps: float, benchmark: Benchmark) -> tuple[float, float]:
-    """J, bp a year, and annual growth, fraction; NaN for a policy that cannot pay these costs."""
+    """J, bp a year, and CAGR, fraction; NaN for a policy that cannot pay these costs, the CAGR also of a short test."""
     try:
         played = play(name, bps)
-        days = float((played.dates[-1] - played.dates[0]).days)
-        return _loss(played, benchmark), growth(played.growth_path, days)
+        loss = _loss(played, benchmark)
     except (ConfigError, DataError, PolicyError):
         return float("nan"), float("nan")
+    try:
+        return loss, annual_growth(played.growth_path, float((played.dates[-1] - played.dates[0]).days))
+    except DataError:
+        return loss, float("nan")
 
 
 def _loss(played: Backtest, benchmark: Benchmark) -> float:

@@ -19,7 +19,7 @@ from backtests.evaluation.comparator import NONE, Comparator, dated_comparator
 from backtests.evaluation.exposures import Exposure, exposure_of
 from backtests.evaluation.intervals import interval_records
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
-from backtests.evaluation.words import charged_words
+from backtests.evaluation.words import charged_words, grown_words
 from backtests.evaluation.worst_days import worst_days
 from backtests.figures.comparison.costs import cost_table
 from backtests.figures.comparison.timeline import trading_picture
@@ -171,7 +171,7 @@ class SingleSheet:
             else rule_words(cast(Rule, played.policy), self.portfolio)
         )
         return (
-            f"{played.name}: {does}. In this test it grew {percent(score['growth'])} a year net of costs, "
+            f"{played.name}: {does}. In this test it grew {grown_words(score)} net of costs, "
             f"fell {percent(-score['max_drawdown'])} at the most from a peak, and {traded}."
         )
 

@@ -10,7 +10,7 @@ from backtests.engine.result import Backtest
 from backtests.figures.charts.curves import Curve, curves
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
 from backtests.figures.layout import NUMBERS, TITLE, Array, far, thinned
-from backtests.figures.picture import Format, Picture, picture
+from backtests.figures.picture import WIDE, Format, Picture, picture
 from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import NARROW_SPACE, even, listed, number, percent
@@ -41,7 +41,11 @@ class Paths:
 
 
 def growth_picture(
-    played: Mapping[str, Backtest], styles: Mapping[str, LineStyle], reference: str, periods_per_year: float
+    played: Mapping[str, Backtest],
+    styles: Mapping[str, LineStyle],
+    reference: str,
+    periods_per_year: float,
+    wide_as: Format = WIDE,
 ) -> Picture:
     """The picture that opens a sheet; with one policy, without the panel relative to the reference.
 
@@ -49,6 +53,7 @@ def growth_picture(
     styles           : line style of each policy.
     reference        : name of the policy to which the others are compared.
     periods_per_year : by which turnover is annualised.
+    wide_as          : the wide format.
     """
     paths, dates = _all(played, reference, periods_per_year), played[reference].dates
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
@@ -69,6 +74,7 @@ def growth_picture(
         f"{_daily(dates)}, starting at 1. {'; '.join(each)}.",
         _table(columns, list(paths), dates),
         lambda f: _draw_growth(f, paths, styles, reference, dates),
+        wide_as,
     )
 
 
