@@ -1,13 +1,14 @@
 """A comparison's sheet: nine policies over fifteen years of twenty stocks, in a fresh process; seconds and memory.
 
 The policies are played before the clock starts. What is timed is the sheet: its evidence, attribution, stress,
-simulated futures, pictures and files. Seconds of each section stand below.
+simulated futures, pictures and files. Another process then makes one section after the other, each timed.
 """
 
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.timing import keep, machine, show, versions
 
@@ -28,7 +29,7 @@ from backtests.pages.first_screen import first_screen
 from backtests.pages.sections import SECTIONS
 from backtests.pages.tearsheet import write_tearsheet
 from research.portfolio import load_portfolio
-file, keys = sys.argv[1:]
+file, keys, whole = sys.argv[1:]
 compared = compare(load_portfolio(file, json.loads(keys)))
 played = compared.backtests[compared.reference]
 trades, run = trades_of(compared), run_for("report", compared.portfolio, compared.settings)
@@ -37,9 +38,11 @@ def lap(name, call):
     before = time.perf_counter()
     call(compared)
     parts[name] = time.perf_counter() - before
-lap("first screen", first_screen)
-for section in SECTIONS:
-    lap(section.name, section.numbers or section.parts)
+if whole == "parts":
+    lap("first screen", first_screen)
+    for section in SECTIONS:
+        if section.numbers is not None:
+            lap(section.name, section.numbers)
 with tempfile.TemporaryDirectory() as folder:
     lap("pictures, page and files", lambda _: write_tearsheet(Path(folder), compared, trades, run))
     size = (Path(folder) / "tearsheet.html").stat().st_size
@@ -53,12 +56,8 @@ print(json.dumps({
 
 
 def main() -> None:
-    """Measure twice, since the first process may compile, print the second, and keep it."""
-    for _ in range(2):
-        told = subprocess.run(
-            [sys.executable, "-c", SHEET, str(FILE), json.dumps(KEYS)], check=True, capture_output=True, text=True
-        )
-    found = json.loads(told.stdout.splitlines()[-1])
+    """Measure the parts, which may compile, then the whole sheet; print both, and keep them."""
+    parts, found = (_measured(how) for how in ("parts", "whole"))
     print(f"{machine()}; {versions('numba', 'matplotlib')}")
     aims = {"seconds": SECONDS, "gigabytes": GIGABYTES}
     show(
@@ -70,8 +69,17 @@ def main() -> None:
             f"the page has {found['megabytes_of_page']:.2f} MB",
         ],
     )
-    show("Seconds of each part", ("part", "seconds"), [(name, f"{took:.2f}") for name, took in found["parts"].items()])
-    keep("sheet", {"versions": versions("numba", "matplotlib"), "aims": aims, **found})
+    show("Seconds of each part", ("part", "seconds"), [(name, f"{took:.2f}") for name, took in parts["parts"].items()])
+    keep("sheet", {"versions": versions("numba", "matplotlib"), "aims": aims, **found, "parts": parts["parts"]})
+
+
+def _measured(how: str) -> dict[str, Any]:
+    """What a process of its own measured: of the "whole" sheet, or of its "parts" one after the other."""
+    told = subprocess.run(
+        [sys.executable, "-c", SHEET, str(FILE), json.dumps(KEYS), how], check=True, capture_output=True, text=True
+    )
+    found: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    return found
 
 
 if __name__ == "__main__":

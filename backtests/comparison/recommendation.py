@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backtests.evaluation.evidence import LOSS
 from backtests.evaluation.scores import Score
 from backtests.evaluation.slow_waves import SlowMeans, confidence_set
 from research.allocation import Allocation
 from research.portfolio import Portfolio
 from research.rules.protocol import complexity, held_by
 
+JUDGED = (LOSS, "tracking_error", "days_outside")  # the metrics that it looks at
 CONFIDENCE = 0.90  # one-sided, that a policy is not materially worse; also that of the set
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of
 from backtests.comparison.hindsight import best_line
 from backtests.comparison.paired import slow_losses
-from backtests.comparison.recommendation import Recommendation, recommend, simplest
+from backtests.comparison.recommendation import JUDGED, Recommendation, recommend, simplest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import daily_costs
 from backtests.evaluation.evidence import LOSS_ROUNDING
@@ -236,7 +236,7 @@ def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule]) -> str | No
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: benchmark.strategic}
     try:
         played = {name: backtest_candidate(portfolio, policy, name, paths) for name, policy in policies.items()}
-        scores = {name: score(one, benchmark) for name, one in played.items()}
+        scores = {name: score(one, benchmark, JUDGED) for name, one in played.items()}
     except (ConfigError, DataError, PolicyError):
         return None
     return recommend(portfolio, scores, slow_losses(scores, played)).policy or NONE

@@ -138,11 +138,16 @@ class Opening:
             returns=np.vstack([returns, growths - 1.0]),
             tradable=np.vstack([tradable, np.ones((len(growths), n), dtype=bool)]),
             cash=np.concatenate([[0.0], market.cash[first + 1 :], np.full(len(growths), self.cash_growth - 1.0)]),
-            instruments=staying(market.instruments),
+            instruments=self.instruments,
             prices=np.vstack([market.prices[first:], market.prices[-1] * later]),
             calendar=market.calendar,
             name=f"a future of {market.name}",
         )
+
+    @cached_property
+    def instruments(self) -> pd.DataFrame:
+        """Of every future: none is delisted."""
+        return staying(self.portfolio.market.instruments)
 
     @cached_property
     def skeleton(self) -> Market:
@@ -199,12 +204,47 @@ def estimates(policy: Policy) -> bool:
     return traits(policy).window > 0 or type(held_by(policy)) not in (FixedWeights, EqualWeights)
 
 
-def play_futures(opening: Opening, policies: Mapping[str, Policy], growths: Array) -> dict[str, PlayedPaths]:
+@dataclass(frozen=True, eq=False)
+class SharedBands:
+    """A policy, its target and its bands on the rows from the close before the last on: the same in all futures.
+
+    A policy that estimates has its target and bands of the last close all the time.
+    """
+
+    policy: Policy
+    targets: TargetPath
+    bands: BandArrays
+    options: RuleOptions
+
+    @classmethod
+    def of(cls, opening: Opening, policy: Policy) -> "SharedBands":
+        """Of a policy that can be played at once."""
+        rule, past = compiled_rule(policy), _past(opening, policy)
+        assert rule is not None
+        market = opening.skeleton if past == 1 else opening.market(opening.repeated, past)
+        first = past - 1
+        targets = target_path(held_by(policy, opening.portfolio.strategic), market, start=first)
+        bands = bands_of(rule, market, targets, first, opening.costs)
+        row, asked = bands.row[first:].copy(), bands.asked[first:]
+        if estimates(policy):
+            targets = replace(
+                targets, rows=targets.at(past)[None], row=np.zeros(len(row), dtype=np.int64), seen=np.zeros(1, np.int64)
+            )
+            row[:] = row[1]
+        asked = _asked(opening, rule, asked, opening.skeleton, 1)
+        return cls(policy, targets, bands.compiled._replace(asked=asked, row=frozen(row)), bands.options)
+
+
+def shared_bands(opening: Opening, policies: Mapping[str, Policy]) -> dict[str, SharedBands]:
+    """What `play_futures` takes, by name, of policies of which `is_played_at_once` is true; the others are left out."""
+    return {name: SharedBands.of(opening, one) for name, one in policies.items() if is_played_at_once(one)}
+
+
+def play_futures(opening: Opening, policies: Mapping[str, SharedBands], growths: Array) -> dict[str, PlayedPaths]:
     """Play policies by bands that all futures share, from today's holdings through each of P futures.
 
-    A policy that estimates goes on with its target and bands of the last close.
     opening  : today's holdings.
-    policies : by name; `is_played_at_once` is true of each.
+    policies : by name.
     growths  : (P, D, n) 1 + simple return of each line on each row to come.
     Raises   : PolicyError, with the date, for a future in which a policy cannot go on.
     """
@@ -213,7 +253,7 @@ def play_futures(opening: Opening, policies: Mapping[str, Policy], growths: Arra
     closes[:, :2], closes[:, 2:] = opening.closes, growths
     np.cumprod(closes[:, 1:], axis=1, out=closes[:, 1:])
     tiles = _tiles(closes, opening.cash_closes)
-    return {name: _play_all(opening, policy, closes, tiles) for name, policy in policies.items()}
+    return {name: _play_all(opening, shared, closes, tiles) for name, shared in policies.items()}
 
 
 def play_future(opening: Opening, policy: Policy, growths: Array, name: str = "") -> PlayedPaths:
@@ -297,37 +337,18 @@ def _asked(opening: Opening, rule: CompiledRule, asked: Mask, market: Market, to
     return frozen(found)
 
 
-def _shared_bands(opening: Opening, policy: Policy) -> tuple[TargetPath, BandArrays, RuleOptions]:
-    """The target and the bands of a policy on the rows from the close before the last on, the same in all futures."""
-    rule, past = compiled_rule(policy), _past(opening, policy)
-    assert rule is not None
-    market = opening.skeleton if past == 1 else opening.market(opening.repeated, past)
-    first = past - 1
-    targets = target_path(held_by(policy, opening.portfolio.strategic), market, start=first)
-    bands = bands_of(rule, market, targets, first, opening.costs)
-    row, asked = bands.row[first:].copy(), bands.asked[first:]
-    if estimates(policy):
-        targets = replace(
-            targets, rows=targets.at(past)[None], row=np.zeros(len(row), dtype=np.int64), seen=np.zeros(1, np.int64)
-        )
-        row[:] = row[1]
-    asked = _asked(opening, rule, asked, opening.skeleton, 1)
-    return targets, bands.compiled._replace(asked=asked, row=frozen(row)), bands.options
-
-
-def _play_all(opening: Opening, policy: Policy, closes: Array, tiles: Array) -> PlayedPaths:
+def _play_all(opening: Opening, shared: SharedBands, closes: Array, tiles: Array) -> PlayedPaths:
     """Play one policy through all futures: prices change from one to the next, and nothing else does.
 
     closes : (P, D + 2, n) worth of a unit.
     tiles  : (P, tiles, n + 1, DAYS) the same with cash, as `quiet_days.tiles_of` lays them out.
     """
     paths, rows, n = closes.shape
-    targets, bands, options = _shared_bands(opening, policy)
-    inputs = _inputs(opening, policy, opening.skeleton, targets, 0, "")
+    inputs = _inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
     ledger, _, _ = _opened(opening, inputs)
     here, laid = np.empty_like(closes[0]), np.empty_like(tiles[0])  # the future that is played, read-only to the loop
     now = inputs.sessions._replace(closes=_shown(here), tiles=_shown(laid), cash_index=opening.cash_closes)
-    given = _given(inputs, bands, options, ledger)._replace(sessions=now)
+    given = _given(inputs, shared.bands, shared.options, ledger)._replace(sessions=now)
     out = PlayedPaths(np.empty((paths, rows)), *np.zeros((3, paths, rows)))
     units, held = np.empty(n), opening.portfolio.holdings / opening.closes[1]
     cash_units = float(opening.portfolio.cash / opening.cash_closes[1])

@@ -16,10 +16,11 @@ import pandas as pd
 from backtests.engine.future_paths import (
     Opening,
     PlayedPaths,
+    SharedBands,
     estimates,
-    is_played_at_once,
     play_future,
     play_futures,
+    shared_bands,
 )
 from backtests.evaluation.estimates import NotAvailable
 from research.accounting import Policy
@@ -33,7 +34,7 @@ from research.rules.protocol import compiled_rule
 PATHS = 10_000
 WORKERS = 2
 OTHERS = 4  # of the futures of the recommended law, one in so many is played under each other law
-ESTIMATING, DAILY = 200, 50  # paths of a policy that estimates on each path, and of one that decides in Python
+ESTIMATING, DAILY = 100, 50  # paths of a policy that estimates on each path, and of one that decides in Python
 MOST_PATHS = 1_000_000
 BEYOND = 5  # futures beyond a quantile that say where it is
 LIMITS = (0.10, 0.20)  # drawdowns whose breach is counted
@@ -174,8 +175,8 @@ def from_today(
 ) -> FromToday:
     """Play policies on from today's holdings through a year of simulated futures, under each law.
 
-    A policy that estimates goes on with its estimates of the last close, and on 200 futures as it is: `checks` says
-    what that changes. One that cannot be played at once is played under the first law only, on 200 futures, or on 50
+    A policy that estimates goes on with its estimates of the last close, and on 100 futures as it is: `checks` says
+    what that changes. One that cannot be played at once is played under the first law only, on 100 futures, or on 50
     where it decides in Python.
     portfolio : its holdings are those of the last close.
     policies  : ready to decide, by name; the first is shown.
@@ -193,7 +194,7 @@ def from_today(
     opening = Opening(portfolio)
     dates, returns = sample(portfolio.market)
     laws = future_laws(portfolio.market) if laws is None else laws
-    quick = {name: policy for name, policy in policies.items() if is_played_at_once(policy)}
+    quick = shared_bands(opening, policies)
     found = _quick(opening, laws, quick, paths, seed, workers)
     first, law = next(iter(laws.items()))
     checks = {}
@@ -202,7 +203,7 @@ def from_today(
             found[first, policy] = _slow(opening, first, law, policy, rule, paths, seed)[0]
         elif estimates(rule):
             exact, wealth = _slow(opening, first, law, policy, rule, paths, seed)
-            checks[policy] = _check(opening, law, rule, exact, wealth, seed)
+            checks[policy] = _check(opening, law, quick[policy], exact, wealth, seed)
     cash = 1.0 - float(portfolio.target.sum())
     held = np.log1p(returns @ portfolio.target + cash * (opening.cash_growth - 1.0))
     return FromToday(
@@ -234,7 +235,7 @@ def from_today_or_why_not(
 def _quick(
     opening: Opening,
     laws: Mapping[str, FutureLaw],
-    policies: Mapping[str, Policy],
+    policies: Mapping[str, SharedBands],
     paths: int,
     seed: int,
     workers: int,
@@ -270,11 +271,11 @@ def _slow(
 
 
 def _check(
-    opening: Opening, law: FutureLaw, rule: Policy, exact: PolicyFuture, wealth: Array, seed: int
+    opening: Opening, law: FutureLaw, shared: SharedBands, exact: PolicyFuture, wealth: Array, seed: int
 ) -> StandingEstimates:
     """What standing estimates change.  wealth : (P,) after the year without them."""
     growths = law.growths(0, opening.days, seed)[: exact.paths]
-    played = play_futures(opening, {"": rule}, growths)[""]
+    played = play_futures(opening, {"": shared}, growths)[""]
     standing = _Gathered.of(opening, played, _strategic(opening, growths))
     turnover, cost = (
         (exact.figures[name].value, float(getattr(standing, name).mean())) for name in ("turnover", "cost")

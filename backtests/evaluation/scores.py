@@ -1,6 +1,6 @@
 """What one backtest was worth: every metric of the registry that has a function, and the daily terms of J."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -46,11 +46,14 @@ class Score:
         return {**{key: self.values.get(key) for key in METRICS if key in self.values or key in self.undefined}, **when}
 
 
-def score(backtest: Backtest, benchmark: Benchmark) -> Score:
-    """Measure one backtest; a metric that it does not have is `undefined`, with its reason."""
+def score(backtest: Backtest, benchmark: Benchmark, only: Collection[str] = METRICS) -> Score:
+    """Measure one backtest; a metric that it does not have is `undefined`, with its reason.
+
+    only : the metrics that are asked for, by key.
+    """
     measured, values, undefined = Measured(backtest, benchmark), {}, {}
     for metric in METRICS.values():
-        if metric.of is not None:
+        if metric.of is not None and metric.key in only:
             try:
                 values[metric.key] = metric.of(measured)
             except DataError as error:

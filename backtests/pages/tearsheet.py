@@ -4,6 +4,7 @@ The same comparison gives the same bytes. Nothing is fetched and nothing runs: a
 """
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -64,9 +65,12 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
 
 def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -> Block:
     """Every block of a tearsheet; arguments of `write_tearsheet`."""
-    made = [(section, section.parts(comparison)) for section in SECTIONS]
+    with ThreadPoolExecutor(1) as beside:  # futures are played by compiled code: meanwhile the rest is drawn
+        beside.submit(lambda: comparison.from_today)
+        first = first_screen(comparison)
+        made = [(section, section.parts(comparison)) for section in SECTIONS]
     sections = [{"key": s.key, "name": s.name, "title": s.title, "parts": parts} for s, parts in made if parts]
-    return first_screen(comparison) | {
+    return first | {
         "facts": facts_of(comparison, identity(run)),
         "trades": trades,
         "sections": sections,

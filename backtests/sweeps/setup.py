@@ -119,6 +119,15 @@ class Setup:
             )
         return row
 
+    @cached_property
+    def strategic_path(self) -> TargetPath:
+        """What J is measured against, of an allocation with a window from the opening trade of the test on."""
+        return self.strategic_from(self.first(None))
+
+    def strategic_from(self, first: int) -> TargetPath:
+        """The same for a test whose opening trade is at row `first`."""
+        return target_path(self.strategic, self.market, start=first if self.strategic.window > 0 else 0)
+
     def lagged(self, lag: int, first: int) -> int:
         """A lag, of a test whose opening trade is at row `first`. Raises ConfigError for one as long as that test."""
         if lag >= (sessions := len(self.market.dates) - 1 - first):
@@ -248,9 +257,9 @@ def prepare_sweep(
 
 
 def _strategic_path(setup: Setup, firsts: Mapping[tuple[str, Start], int]) -> TargetPath:
-    """What J is measured against: of an allocation with a window, from the earliest opening trade on."""
-    start = _earliest(setup.name, firsts) if setup.strategic.window > 0 else 0
-    return target_path(setup.strategic, setup.market, start=start)
+    """What J is measured against, from the earliest opening trade on."""
+    earliest = _earliest(setup.name, firsts)
+    return setup.strategic_path if firsts.get((setup.name, None)) == earliest else setup.strategic_from(earliest)
 
 
 def _earliest(name: str, firsts: Mapping[tuple[str, Start], int]) -> int:

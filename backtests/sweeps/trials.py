@@ -21,7 +21,7 @@ from backtests.batch.streaming_metrics import target_path_returns
 from backtests.runs.trial_book import Batch
 from backtests.sweeps.plan import Part
 from backtests.sweeps.setup import PreparedSweep, Setup
-from research.allocation import TargetPath, target_path
+from research.allocation import TargetPath
 from research.arrays import Array, Rows
 from research.risk.measures import DAYS_PER_YEAR
 from research.rules import Rule
@@ -166,9 +166,7 @@ def tuning_trials(
         "loss": measured["loss"].to_numpy(),
     }
     if set(FIGURES) <= set(measured):
-        opening = first if training.strategic.window > 0 else 0
-        targets = target_path(training.strategic, training.market, start=opening)
-        rows["active_return"] = _active_returns(training, targets, np.full(len(rules), first), measured)
+        rows["active_return"] = _active_returns(training, training.strategic_path, np.full(len(rules), first), measured)
         rows["active_volatility"] = measured["tracking_error"].to_numpy()
     return trial_batch(setup, rows)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.future_paths import Opening, estimates, is_played_at_once, play_future, play_futures
+from backtests.engine import future_paths
+from backtests.engine.future_paths import Opening, estimates, is_played_at_once, play_future, shared_bands
 from backtests.engine.run import backtest
 from research.accounting import Costs, Execution, Flows, Hold, Trade
 from research.accounting.costs import Tax
@@ -70,6 +71,10 @@ def opened_like(portfolio: Portfolio, market: Market, policy, first: int = 0):
     return played, replace(portfolio, holdings=holdings, cash=float(cash), last_trade=portfolio.date)
 
 
+def played_at_once(opening, policies, growths):
+    return future_paths.play_futures(opening, shared_bands(opening, policies), growths)
+
+
 def check(paths, played) -> None:
     """One played future is the backtest of it, from the second close on."""
     np.testing.assert_allclose(paths.nav[0], played.ledger.nav[1:], rtol=1e-12)
@@ -84,7 +89,7 @@ def test_each_future_is_the_backtest_of_it_as_a_market(portfolio, growths, name)
     assert not estimates(policy)
     for path in (0, 7, 19):
         played, held = opened_like(portfolio, Opening(portfolio).market(growths[path]), policy)
-        paths = play_futures(Opening(held), {name: policy}, growths)[name]
+        paths = played_at_once(Opening(held), {name: policy}, growths)[name]
         check(type(paths)(*(values[path : path + 1] for values in vars(paths).values())), played)
     assert name == "never" or played.turnover.any()
 
@@ -104,7 +109,7 @@ def test_a_policy_that_estimates_goes_on_with_what_it_estimated_at_the_last_clos
     """Until it would estimate anew, at the end of the month, both are one."""
     policy, market = SLOW[name], portfolio.market.until("2022-12-12")
     held = Opening(replace(portfolio, market=market, last_trade=market.dates[-1]))
-    shared = play_futures(held, {name: policy}, growths[:, : held.days])[name].nav
+    shared = played_at_once(held, {name: policy}, growths[:, : held.days])[name].nav
     exact = np.vstack([play_future(held, policy, one[: held.days]).nav for one in growths])
     before = held.dates.month == 12
     before[-20:] = False
@@ -121,13 +126,13 @@ def test_holding_costs_and_least_orders_are_charged_alike(portfolio, growths):
         execution=Execution(minimum_trade=2_000.0),
     )
     played, held = opened_like(file, Opening(file).market(growths[2]), QUICK["friday"])
-    paths = play_futures(Opening(held), {"": QUICK["friday"]}, growths[2:3])[""]
+    paths = played_at_once(Opening(held), {"": QUICK["friday"]}, growths[2:3])[""]
     np.testing.assert_allclose(paths.nav[0], played.ledger.nav[1:], rtol=1e-12)
     np.testing.assert_allclose(paths.cost[0] + paths.holding[0], played.cost_rate, rtol=1e-12)
 
 
 def test_today_is_worth_what_the_file_says(portfolio, growths):
-    for one in play_futures(Opening(portfolio), QUICK, growths).values():
+    for one in played_at_once(Opening(portfolio), QUICK, growths).values():
         np.testing.assert_allclose(one.nav[:, 0], portfolio.nav, rtol=1e-14)
 
 
@@ -135,7 +140,7 @@ def test_a_missed_session_is_made_up_for_at_once(portfolio, growths):
     opening, quarterly = Opening(portfolio), {"": Calendar(WEIGHTS, "quarter")}
     missed = replace(portfolio, last_trade=pd.Timestamp("2022-08-15"))
     done = replace(portfolio, last_trade=pd.Timestamp("2022-10-03"))
-    first, second = (play_futures(Opening(p), quarterly, growths)[""].turnover for p in (missed, done))
+    first, second = (played_at_once(Opening(p), quarterly, growths)[""].turnover for p in (missed, done))
     assert opening.dates[1] == pd.Timestamp("2022-12-30")
     assert (first[:, 1] > 0.0).all()  # asked at the last close, booked at the next
     assert (second[:, 1] == 0.0).all()
@@ -144,7 +149,7 @@ def test_a_missed_session_is_made_up_for_at_once(portfolio, growths):
 
 def test_a_calendar_rule_trades_on_the_day_after_each_month(portfolio, growths):
     opening = Opening(replace(portfolio, last_trade=portfolio.date))
-    traded = play_futures(opening, {"": Calendar(WEIGHTS, "month")}, growths)[""].turnover.any(axis=0)
+    traded = played_at_once(opening, {"": Calendar(WEIGHTS, "month")}, growths)[""].turnover.any(axis=0)
     months = opening.dates.to_period("M")
     ends = np.flatnonzero(months[:-1] != months[1:])
     assert np.flatnonzero(traded).tolist() == (ends[ends > 0] + 1).tolist()

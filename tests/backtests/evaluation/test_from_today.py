@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.future_paths import Opening, play_futures
+from backtests.engine.future_paths import Opening, play_futures, shared_bands
 from backtests.evaluation.from_today import DAILY, ESTIMATING, FIGURES, LEVELS, OTHERS, FromToday, from_today, quantile
 from research.accounting import Hold
 from research.allocation import FixedWeights
@@ -104,7 +104,8 @@ def test_the_band_of_90_percent_covers_90_percent_of_2000_futures(portfolio, law
     made = future_laws(portfolio.market)[law]
     fan = from_today(portfolio, policies, laws={law: made}, seed=1).shown.fan
     opening = Opening(portfolio)
-    fresh = [play_futures(opening, policies, made.growths(block, opening.days, 2))["edge"].nav for block in range(4)]
+    bands = shared_bands(opening, policies)
+    fresh = [play_futures(opening, bands, made.growths(block, opening.days, 2))["edge"].nav for block in range(4)]
     wealth = np.concatenate(fresh) / portfolio.nav
     assert len(wealth) == 2_000
     inside = (wealth >= fan["0.05"].to_numpy()) & (wealth <= fan["0.95"].to_numpy())
