@@ -176,7 +176,7 @@ def _sure(evidence: Evidence, name: str, backtests: Mapping[str, Backtest]) -> s
     difference = evidence.differences(LOSS)[name]
     less, more = -difference.upper, -difference.lower
     if math.isinf(less) and math.isinf(more):
-        return "The test cannot tell: it holds too few episodes."
+        return "The test cannot tell how sure that is: it holds too few episodes."
     sure, told = f"With {percent(difference.level, 0)} confidence it", difference.verdict in TOLD
     judged = (
         f"The difference is {'' if told else 'not '}significant (p {difference.p_holm:.3f}, adjusted for all policies)"

@@ -212,8 +212,8 @@ def annual_growth(nav: Array, span_days: float) -> float:
     """
     if span_days < LEAST_YEAR:
         raise DataError(
-            f"a test of {span_days:.0f} days is shorter than a year, and its growth is not annualised; the total "
-            "return is what it grew."
+            f"a test of {span_days:.0f} calendar days is shorter than a year, and its growth is not annualised; the "
+            "total return is what it grew."
         )
     return growth(nav, span_days)
 
@@ -344,11 +344,10 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             "total_return", "Total return", "%", 100.0, lower_is_better=False,
             of=lambda m: float(m.backtest.growth_path[-1] / m.backtest.growth_path[0]) - 1.0,
-            no_interval="that of the CAGR, over the whole test",
         ),
         Metric(
             "final_balance", "Final balance", CURRENCY, digits=0, lower_is_better=False,
-            of=lambda m: float(m.backtest.ledger.nav[-1]), no_interval="that of the CAGR, over the whole test",
+            of=lambda m: float(m.backtest.ledger.nav[-1]),
         ),
         Metric(
             "volatility", "Volatility", "% a year", 100.0, short="volatility",
