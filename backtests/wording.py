@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 MINUS = "−"
+ABBREVIATIONS = ("us", "uk", "eu", "em", "fx", "ig", "hy", "reit", "tips", "etf")  # in names of classes and sectors
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 
 
@@ -50,6 +51,15 @@ def listed(items: Sequence[str], last: str = "and", most: int | None = None) -> 
     if most is not None and len(shown) > most:
         shown = [*shown[:most], f"{len(shown) - most} more"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}"
+
+
+def class_words(key: str) -> str:
+    """An asset class or a sector as a sheet shows it; files and records keep the key.
+
+    >>> class_words("us_equity"), class_words("real_estate"), class_words("Health Care")
+    ('US equity', 'real estate', 'Health Care')
+    """
+    return " ".join(word.upper() if word in ABBREVIATIONS else word for word in key.split("_"))
 
 
 def median_words(seeds: int) -> str:

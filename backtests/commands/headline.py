@@ -16,14 +16,15 @@ def headline(comparison: "Comparison", trades: "TradeList") -> dict[str, Any]:
 
     comparison : of the policies.
     trades     : of its recommendation, today.
-    Returns    : recommended, "" where no policy is; reference; growth, sharpe, max_drawdown, tracking_error and cost of
-                 the recommended policy, or of the reference where there is none; and what `trades_headline` gives.
+    Returns    : recommended, "" where no policy is; reference; growth (of a test shorter than a year total_return),
+                 sharpe, max_drawdown, tracking_error and cost of the recommended policy, or of the reference where
+                 there is none; and what `trades_headline` gives.
     """
-    from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
+    from backtests.evaluation.backtest_figures import HEADLINE_FIGURES, defined
 
     recommended = comparison.recommendation.policy or ""
     score = comparison.scores[recommended or comparison.reference]
-    figures = {name: score[name] for name in HEADLINE_FIGURES}
+    figures = {metric.key: score[metric.key] for metric in defined(HEADLINE_FIGURES, {recommended: score})}
     return {"recommended": recommended, "reference": comparison.reference, **figures, **trades_headline(trades)}
 
 

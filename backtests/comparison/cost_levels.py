@@ -12,11 +12,11 @@ from scipy.optimize import brentq
 from backtests.comparison.candidates import backtest_candidate
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, losses
+from backtests.evaluation.metrics import annual_growth
 from research.accounting import Costs
 from research.accounting.costs import BPS
 from research.errors import ConfigError, DataError, PolicyError
 from research.portfolio import Portfolio
-from research.risk import growth
 from research.rules import Rule
 from research.rules.protocol import FAMILIES, compiled_rule, held_by, traits
 
@@ -182,13 +182,18 @@ def break_evens(
 
 
 def _figures(play: Replay, name: str, bps: float, benchmark: Benchmark) -> dict[str, float]:
-    """J ("loss"), bp a year, and annual growth, fraction; NaN for a policy that cannot pay these costs."""
+    """J ("loss"), bp a year, and CAGR, fraction; NaN for a policy that cannot pay these costs, CAGR of a short test."""
+    none = float("nan")
     try:
         played = play(name, bps)
-        days = float((played.dates[-1] - played.dates[0]).days)
-        return {"loss": _loss(played, benchmark), "growth": growth(played.growth_path, days)}
+        loss = _loss(played, benchmark)
     except (ConfigError, DataError, PolicyError):
-        return dict.fromkeys(("loss", "growth"), float("nan"))
+        return {"loss": none, "growth": none}
+    try:
+        days = float((played.dates[-1] - played.dates[0]).days)
+        return {"loss": loss, "growth": annual_growth(played.growth_path, days)}
+    except DataError:
+        return {"loss": loss, "growth": none}
 
 
 def _loss(played: Backtest, benchmark: Benchmark) -> float:

@@ -109,6 +109,11 @@ class PairedBacktests:
         found, days = [], len(self.backtests[self.reference].net_returns)
         if days < 3 * self.benchmark.periods_per_year:
             found.append(f"The test has {days} days, less than three years: most differences are not significant.")
+        if "growth" in self.scores[self.reference].undefined:
+            found.append(
+                "The test is shorter than a year: the total return stands for the CAGR, and differences in CAGR, costs "
+                "and loss are rates a year, not what was earned or paid."
+            )
         others, draws, size = len(self.backtests) - 1, self.evidence.resampling.reps, 1.0 - self.evidence.level
         if others / (draws + 1) > size:
             found.append(

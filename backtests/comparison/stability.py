@@ -103,23 +103,22 @@ class Stability:
 
     @property
     def sentence(self) -> str:
-        """Whether the answer survives, and which changes flip it."""
+        """Whether the answer survives, and the first changes that flip it; the table has the others."""
         drawn, asked = len(self.drawn.answers), self.asked
-        kept = drawn - len(self.drawn.flips)
-        same = f"With losses drawn within their errors it stays recommended in {kept:,} of {drawn:,} draws"
+        same = f"{drawn - len(self.drawn.flips):,} of {drawn:,} draws of the estimation error"
         if asked:
             cases, flips = sum(len(one.answers) for one in asked), self.flips
             held = f"all {cases}" if not flips else f"{cases - len(flips)} of {cases}"
-            same += f", and after {held} changes of {listed([one.short for one in asked])}"
-            if flips:
-                same += f" (not {listed(flips, most=4)})"
+            but = [f"not {listed(flips, most=2)}"] if flips else []
+            if self.not_played and len(asked) > DAYS_ONLY:
+                but.append(f"some without {listed(self.not_played)}")
+            said = f" ({'; '.join(but)})" if but else ""
+            same = f"{held} variations of the test{said}, and in {same}"
         left = [one.short for one in self.changes if one not in asked]
         if left:
             why = "it decides day by day" if self.recommended in self.not_played else "not all could be played again"
-            return f"{same}. Not asked: {listed(left)}, since {why}."
-        if self.not_played and len(asked) > DAYS_ONLY:
-            return f"{same}. {listed(self.not_played)} were left out where policies are played again."
-        return f"{same}."
+            return f"It stays recommended in {same}. Not tried: {listed(left)}, since {why}."
+        return f"It stays recommended in {same}."
 
     @property
     def flips(self) -> list[str]:
@@ -168,7 +167,7 @@ def stability(
     return Stability(
         made.policy,
         Change(
-            "losses drawn within their errors",
+            "loss J redrawn within its estimation error",
             "draws",
             _drawn(means, classes, made, eligible),
             made.policy,

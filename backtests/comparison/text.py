@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from backtests.comparison.comparison import Comparison
 from backtests.comparison.paired import PairedBacktests
-from backtests.evaluation.backtest_figures import KEY_FIGURES
+from backtests.evaluation.backtest_figures import KEY_FIGURES, defined
 from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.pair_words import detectable, not_available, superior, without_interval
@@ -48,7 +48,7 @@ def _title(paired: PairedBacktests, of: str) -> str:
 
 def _figures(paired: PairedBacktests, limits: Mapping[str, str]) -> str:
     """Key figures, a row a policy; with whether it is within the limits, where there are any."""
-    metrics, last = [METRICS[key] for key in KEY_FIGURES], ["limits"] if limits else []
+    metrics, last = defined(KEY_FIGURES, paired.scores), ["limits"] if limits else []
     head = ["policy", *(metric.narrow for metric in metrics), *last]
     units = ["", *(metric.narrow_unit for metric in metrics), *("" for _ in last)]
     rows = []
@@ -61,7 +61,7 @@ def _figures(paired: PairedBacktests, limits: Mapping[str, str]) -> str:
 def _intervals(paired: PairedBacktests, name: str) -> str:
     """The key figures of a policy with their intervals, what these are, and which figures have none."""
     figures, rows, found = paired.scores[name], [], paired.intervals
-    metrics = [METRICS[key] for key in KEY_FIGURES]
+    metrics = defined(KEY_FIGURES, paired.scores)
     for metric in metrics:
         each = found.get(metric.key, {}).get(name)
         if isinstance(each, Estimate):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.comparison.paired import why_not_limited
 from backtests.comparison.recommendation import CONFIDENCE, Recommendation
 from backtests.engine.result import Backtest
 from backtests.evaluation.bands_in_force import bands_in_force
@@ -31,7 +30,7 @@ class Verdict:
 
     do     : which policy to use, and what it does.
     saves  : against the reference, in bp and currency a year; what it gave up in this test, and whether that is chance.
-    sure   : how sure that is, and what sample would settle it.
+    sure   : how sure that is, and what sample would settle it; why it is not known stands with the differences.
     others : which other policies would do as well.
     holds  : whether the answer survives on other days, prices, costs, lags and assets.
     """
@@ -76,16 +75,16 @@ def verdict_of(
         return Verdict(f"No policy is recommended: none is within the limits ({reasons}).")
     does = f"{rule_words(rule, portfolio)}{_widths(backtests[name])}"
     if made.target:  # J against another target than the reference's says nothing of the two
-        return Verdict(f"Use {name}: {does}.", made.target, "", _others(made, scores))
+        return Verdict(f"Use {name}: {does}.", made.target, "", _others(made))
     if not any(len(each.booked) for each in backtests.values()):
         return Verdict(f"This test says nothing about the policies: none of them traded. By default {name}: {does}.")
     if name == reference:
-        return Verdict(f"Keep {name}: {does}.", _no_better(made, scores), "", _others(made, scores), holds)
+        return Verdict(f"Keep {name}: {does}.", _no_better(made, scores), "", _others(made), holds)
     return Verdict(
         f"Use {name}: {does}.",
-        f"{_saving(portfolio, made, scores, reference)} {_given_up(portfolio, name, evidence)}",
+        f"{_saving(portfolio, made, scores, reference)} {_given_up(portfolio, name, scores, evidence)}",
         _sure(evidence, name, backtests),
-        _others(made, scores),
+        _others(made),
         holds,
     )
 
@@ -123,8 +122,8 @@ def _widths(played: Backtest) -> str:
     narrow, wide = (int(held[k]) for k in (widths[held].argmin(), widths[held].argmax()))
     names = played.market.assets
     return (
-        f" (on the last day {number(widths[narrow])} points off target for {names[narrow]}, the narrowest, to "
-        f"{number(widths[wide])} for {names[wide]})"
+        f" (on the last day {number(widths[narrow])} points off target for {names[narrow]} to {number(widths[wide])} "
+        f"for {names[wide]})"
     )
 
 
@@ -140,78 +139,80 @@ def _saving(portfolio: Portfolio, made: Recommendation, scores: Mapping[str, Sco
     saved, cost = other[LOSS] - one[LOSS], one["cost"] - other["cost"]
     if abs(saved) < SMALL and abs(cost) < SMALL:
         return f"Against {reference}{breached} neither costs nor tracking differ."
-    spent = f"{number(abs(cost))} bp a year {'less' if cost < 0.0 else 'more'} in trading costs"
     tracking = -saved - cost
-    worth = f"which the file prices {number(abs(tracking))} bp {'lower' if tracking < 0.0 else 'higher'}"
     return (
-        f"Against {reference}{breached} it pays {spent} ({_money(portfolio, cost / BPS)} at today's value); its "
-        f"tracking error is {percent(one['tracking_error'], 2)} instead of {percent(other['tracking_error'], 2)}, "
-        f"{worth}. Together it {'saves' if saved > 0.0 else 'loses'} {number(abs(saved))} bp of net asset value a year."
+        f"Against {reference}{breached} it {'saves' if saved > 0.0 else 'loses'} {number(abs(saved))} bp a year: "
+        f"{_bp(cost)} in trading costs ({_money(portfolio, cost / BPS)} at today's value), and {_bp(tracking)} in "
+        "tracking, as the file prices it."
     )
 
 
-def _given_up(portfolio: Portfolio, name: str, evidence: Evidence) -> str:
-    """How growth differed in this test, and whether that is told apart from chance."""
-    growth = evidence.differences("growth")[name]
-    if abs(growth.value) < 0.5e-4:
+def _bp(more: float) -> str:
+    """A cost less another, bp a year.
+
+    >>> _bp(-0.36)
+    '0.36 bp less'
+    """
+    return f"{number(abs(more))} bp {'less' if more < 0.0 else 'more'}"
+
+
+def _given_up(portfolio: Portfolio, name: str, scores: Mapping[str, Score], evidence: Evidence) -> str:
+    """How growth differed in this test, a year if it is as long, and whether that is told apart from chance."""
+    one, other = scores[name], scores[evidence.reference]
+    short = "growth" in one.undefined
+    metric, a_year = ("total_return", "") if short else ("growth", " a year")
+    gap = one[metric] - other[metric]
+    if abs(gap) < 0.5e-4:
         return f"In this test it grew as {evidence.reference} did."
-    found, level = "more" if growth.value > 0.0 else "less", percent(evidence.level, 0)
-    ends = f"{level} interval {percent(growth.lower, 2, signed=True)} to {percent(growth.upper, 2, signed=True)}"
-    told = "which is more than chance explains" if growth.verdict in TOLD else "which the test cannot tell from chance"
+    told = evidence.differences("growth")[name].verdict in TOLD
     return (
-        f"In this test it grew {percent(abs(growth.value), 2)} a year {found} than {evidence.reference} "
-        f"({_money(portfolio, growth.value)}), {told} ({ends}; p {growth.p_holm:.2f} after adjusting for all policies)."
+        f"In this test it grew {percent(abs(gap), 2)}{a_year} {'more' if gap > 0.0 else 'less'} "
+        f"({_money(portfolio, gap)}), {'more than chance explains' if told else 'which may be chance'}."
     )
 
 
 def _sure(evidence: Evidence, name: str, backtests: Mapping[str, Backtest]) -> str:
     """How sure the difference in J is, and how long a test would settle it."""
-    difference, reference = evidence.differences(LOSS)[name], evidence.reference
-    less, more, level = -difference.upper, -difference.lower, percent(difference.level, 0)
-    why = " and ".join(
-        f"of {each}, {reason}" for each in (reference, name) if (reason := why_not_limited(backtests[each]))
-    )
+    difference = evidence.differences(LOSS)[name]
+    less, more = -difference.upper, -difference.lower
     if math.isinf(less) and math.isinf(more):
-        return f"How sure that is, the test cannot tell: it holds too few episodes ({why})."
-    told = "significant" if difference.verdict in TOLD else "not significant"
-    adjusted = f"{told} after adjusting for all policies, p {difference.p_holm:.3f}"
+        return "The test cannot tell how sure that is: it holds too few episodes."
+    sure, told = f"With {percent(difference.level, 0)} confidence it", difference.verdict in TOLD
+    judged = (
+        f"The difference is {'' if told else 'not '}significant (p {difference.p_holm:.3f}, adjusted for all policies)"
+    )
     if math.isinf(more):
-        said = f"It saves at least {number(less)} bp" if less > 0.0 else f"It may lose up to {number(-less)} bp"
-        return f"{said} ({level}, one-sided; {adjusted}); how much it may save is not known ({why})."
+        said = f"saves at least {number(less)} bp a year" if less > 0.0 else f"loses {number(-less)} bp a year at most"
+        return f"{sure} {said}; how much it may save is not known. {judged}."
     if math.isinf(less):
-        said = f"It saves {number(more)} bp at most" if more > 0.0 else f"It loses at least {number(-more)} bp"
-        return f"{said} ({level}, one-sided; {adjusted}); the other end is not known ({why})."
-    said = f"The {level} interval of what it saves is {number(less)} to {number(more)} bp ({adjusted})."
-    if difference.verdict in TOLD or not difference.error > 0.0 or abs(difference.value) < SMALL:
-        return said
+        said = f"saves {number(more)} bp a year at most" if more > 0.0 else f"loses at least {number(-more)} bp a year"
+        return f"{sure} {said}; how much it may lose is not known. {judged}."
+    said = f"{sure} saves {number(less)} to {number(more)} bp a year. {judged}"
+    if told or not difference.error > 0.0 or abs(difference.value) < SMALL:
+        return f"{said}."
     dates = backtests[name].dates
     years = (dates[-1] - dates[0]).days / DAYS_PER_YEAR
     needed = years * (detectable(difference.error) / difference.value) ** 2
-    return f"{said} To find such a difference takes about {needed:,.0f} years of test; this one has {years:.1f}."
+    return f"{said}; to find it takes a test of about {needed:,.0f} years, and this one has {years:.1f}."
 
 
 def _no_better(made: Recommendation, scores: Mapping[str, Score]) -> str:
     if len(scores) == 1:
         return "It is the only policy: there is nothing to compare it with."
     if made.best in (None, made.policy):
-        return "No other policy within the limits has a lower loss that is known from both sides."
+        return "No other policy within the limits is known to have a lower loss."
     gap = scores[made.policy or ""][LOSS] - scores[made.best or ""][LOSS]
     return f"The lowest loss, of {made.best}, is {number(gap)} bp a year lower: not a material difference."
 
 
-def _others(made: Recommendation, scores: Mapping[str, Score]) -> str:
+def _others(made: Recommendation) -> str:
     """Which policies are not materially worse, and of which that is not known."""
     if len(made.excess) < 2:
         return ""
-    by = f"by {number(made.margin, 1)} bp a year at most, {percent(CONFIDENCE, 0)} confidence"
-    as_good = made.as_good
-    said = f"Not materially worse than the best ({by}): {listed(as_good)}." if as_good else ""
-    unknown = [name for name, most in made.excess.items() if math.isinf(most) and name != made.policy]
-    if unknown:
-        losses = listed([f"{number(scores[name][LOSS])} for {name}" for name in unknown])
-        own = number(scores[made.policy or ""][LOSS])
-        said += (
-            f" How much worse {listed(unknown)} may be is not known: in this test costs and tracking came to {losses}, "
-            f"{own} for {made.policy}, bp a year."
-        )
-    return said.strip()
+    said, as_good = [], made.as_good
+    if as_good:
+        within = f"within {number(made.margin, 1)} bp a year of the best ({percent(CONFIDENCE, 0)} confidence)"
+        said.append(f"{listed(as_good)} {'is' if len(as_good) == 1 else 'are'} {within} too.")
+    if unknown := [name for name, most in made.excess.items() if math.isinf(most) and name != made.policy]:
+        said.append(f"How much worse {listed(unknown)} may be is not known.")
+    return " ".join(said)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.metrics import COST_PARTS, METRICS, Metric
+from backtests.evaluation.metrics import COST_PARTS, LEAST_YEAR, METRICS, Metric
 from backtests.evaluation.scores import Score, score
 from backtests.text_tables import text_table, warnings_text, wrapped
 from backtests.wording import counted, listed
@@ -20,7 +20,9 @@ WEALTH = "Wealth, net of costs"  # the group that ends with `FLOWS`, where there
 FURTHER = "Further metrics"  # the group of metrics that no other one names
 GROUPS: Mapping[str, tuple[str, ...]] = {  # of a table, with their metrics in order
     "Rebalancing loss and limits": ("loss", "cost", "tracking_error", "days_outside"),
-    WEALTH: ("growth", "growth_gross", "volatility", "sharpe", "max_drawdown", "cvar95"),
+    WEALTH: (
+        "growth", "growth_gross", "total_return", "final_balance", "volatility", "sharpe", "max_drawdown", "cvar95",
+    ),
     "Trading": ("turnover", "trades", "trading_days", "tracking_error_own", "opening_cost"),
     "Shape and tails": (
         "sortino", "calmar", "omega", "hit_rate", "ulcer", "longest_drawdown", "recovery", "cdar95", "skewness",
@@ -41,6 +43,7 @@ HEADLINE_FIGURES = (
     "tracking_error",
     "cost",
 )  # of a first screen, a summary, a batch
+GROWN = {"growth": "total_return"}  # what stands for a metric where the test is shorter than a year
 KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
 
 
@@ -55,6 +58,16 @@ def metric_groups(benchmark: Benchmark | None = None) -> dict[str, list[Metric]]
     further = [metric for metric in METRICS.values() if metric.of is not None and metric.key not in named]
     groups = {group: [METRICS[key] for key in keys] for group, keys in GROUPS.items()}
     return groups | ({FURTHER: further} if further else {})
+
+
+def defined(keys: Sequence[str], scores: Mapping[str, Score]) -> list[Metric]:
+    """These metrics of backtests on the same days; where the test is shorter than a year, what it grew for the CAGR.
+
+    keys   : of `METRICS`, such as `HEADLINE_FIGURES`.
+    scores : by name.
+    """
+    missing = {key for scored in scores.values() for key in scored.undefined}
+    return [METRICS[GROWN.get(key, key) if key in missing else key] for key in keys]
 
 
 def drawdown_dates(figures: Mapping[str, Any]) -> str:
@@ -115,8 +128,9 @@ def flow_figures(backtest: Backtest) -> dict[str, float]:
     if not backtest.flows.any():
         return {}
     figures = {"flows": float(backtest.flows.sum())}
-    with suppress(DataError):  # over a few days, or of a wealth that is gone, no rate may solve it
-        figures["money_weighted"] = backtest.money_weighted
+    if (backtest.dates[-1] - backtest.dates[0]).days >= LEAST_YEAR:  # as growth, it is annual
+        with suppress(DataError):  # of a wealth that is gone, no rate may solve it
+            figures["money_weighted"] = backtest.money_weighted
     return figures
 
 

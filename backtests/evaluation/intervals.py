@@ -14,7 +14,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.estimates import Estimate, NotAvailable, or_why_not
 from backtests.evaluation.evidence import Evidence
-from backtests.evaluation.metrics import Measured, Metric
+from backtests.evaluation.metrics import Measured, Metric, annual_growth
 from backtests.evaluation.risk_inference import (
     checked_history,
     in_range,
@@ -73,6 +73,9 @@ def intervals(
         if not len(one.booked):
             for metric in DRIFTING:
                 found[metric][name] = ADRIFT
+        own = or_why_not(partial(annual_growth, one.growth_path, float((one.dates[-1] - one.dates[0]).days)))
+        if isinstance(own, NotAvailable):
+            found["growth"][name] = own
     return found
 
 

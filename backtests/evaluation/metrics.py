@@ -199,11 +199,37 @@ def mean_diversification(measured: Measured) -> float:
     return diversification_ratio(weights[held], np.atleast_2d(np.cov(returns, rowvar=False)))
 
 
+LEAST_YEAR = 360.0  # calendar days from the last close of a year to that of the next, at least, whichever days they are
+
+
+def annual_growth(nav: Array, span_days: float) -> float:
+    """`growth` of a test of a year or more.
+
+    nav       : (T + 1,).
+    span_days : calendar days from its first row to its last.
+    Raises    : DataError for a shorter test, whose growth is not annualised (GIPS 2010, 5.A.4): it has a total return.
+    """
+    if span_days < LEAST_YEAR:
+        raise DataError(
+            f"a test of {span_days:.0f} calendar days is shorter than a year, and its growth is not annualised; the "
+            "total return is what it grew."
+        )
+    return growth(nav, span_days)
+
+
+def annual_calmar(measured: Measured) -> float:
+    """`calmar` of a test of a year or more. Raises DataError for a shorter one, and where it is not defined."""
+    path, days = measured.backtest.growth_path, measured.calendar_days
+    annual_growth(path, days)
+    return measured.of_curve("calmar", lambda: calmar(path, days))
+
+
 NAMED_AFTER = ("Sharpe", "Sortino", "Calmar", "Omega", "Ulcer", "Gaussian")  # which keep their capital in a sentence
 CONFIDENCE = "confidence interval"
 PREDICTIVE = "range expected in another such period"
 ITS_OWN = "a description of this sample"
 COUNT = "a count of this test"
+CURRENCY = "currency"  # unit of amounts; a sheet names the currency
 
 
 @dataclass(frozen=True)
@@ -307,12 +333,20 @@ METRICS: Mapping[str, Metric] = {
     for metric in (
         Metric(
             "growth", "CAGR", "% a year", 100.0, lower_is_better=False, rounding=1e-11,
-            of=lambda m: growth(m.backtest.growth_path, m.calendar_days), interval=CONFIDENCE,
+            of=lambda m: annual_growth(m.backtest.growth_path, m.calendar_days), interval=CONFIDENCE,
         ),
         Metric(
             "growth_gross", "CAGR, gross", "% a year", 100.0, lower_is_better=False,
-            of=lambda m: growth(nav_path(m.gross), m.calendar_days),
+            of=lambda m: annual_growth(nav_path(m.gross), m.calendar_days),
             no_interval="that of the CAGR, higher by the costs",
+        ),
+        Metric(
+            "total_return", "Total return", "%", 100.0, lower_is_better=False,
+            of=lambda m: float(m.backtest.growth_path[-1] / m.backtest.growth_path[0]) - 1.0,
+        ),
+        Metric(
+            "final_balance", "Final balance", CURRENCY, digits=0, lower_is_better=False,
+            of=lambda m: float(m.backtest.ledger.nav[-1]),
         ),
         Metric(
             "volatility", "Volatility", "% a year", 100.0, short="volatility",
@@ -371,7 +405,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             "calmar", "Calmar ratio", "", lower_is_better=False,
-            of=lambda m: m.of_curve("calmar", lambda: calmar(m.backtest.growth_path, m.calendar_days)),
+            of=annual_calmar,
         ),
         Metric(
             "omega", "Omega ratio, over cash", "", lower_is_better=False,
@@ -442,7 +476,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("diversification", "Diversification ratio", "", lower_is_better=False, of=mean_diversification),
         Metric("nav", "Final wealth", "of 1 at the start", digits=3, lower_is_better=False),
         Metric("money_weighted", "Money-weighted return", "% a year", 100.0, lower_is_better=False),
-        Metric("flows", "Net cash flows", "currency"),
+        Metric("flows", "Net cash flows", CURRENCY),
         Metric("tracking_loss", "tracking component of loss", "bp a year"),
         Metric("loss_training", "loss, simulated training paths", "bp a year"),
     )

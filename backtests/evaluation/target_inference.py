@@ -22,7 +22,7 @@ import numpy as np
 from backtests.evaluation.block_draws import Resampling, drawn_means
 from backtests.evaluation.estimates import Estimate, EstimateWithTest
 from backtests.evaluation.evidence import Difference, Evidence, half_width, holm, two_sided_p, verdict
-from backtests.evaluation.metrics import METRICS, Metric
+from backtests.evaluation.metrics import LEAST_YEAR, METRICS, Metric
 from backtests.evaluation.risk_inference import predicted_drawdown, risk_difference, risk_with_error
 from backtests.evaluation.sharpe_inference import detectable_difference, ledoit_wolf
 from backtests.evaluation.slow_waves import SlowMeans, detectable
@@ -180,15 +180,16 @@ def target_evidence(
     resampling, names = evidence.resampling, evidence.names
     series = _Series(names, np.asarray(returns), cash, span_days, periods_per_year, resampling, evidence.level)
     matched, matches, unmatched = _matched(series)
+    annual = span_days >= LEAST_YEAR  # the growth of a shorter test is not annualised
     return TargetEvidence(
         names,
         {
-            "growth": _of_evidence(evidence, "growth"),
+            "growth": _of_evidence(evidence, "growth") if annual else {},
             "volatility": _volatility(series),
             "sharpe": _sharpe(series, evidence),
             "max_drawdown": _drawdown(series),
             CERTAIN: _certain(series, risk_aversion),
-            MATCHED: matched,
+            MATCHED: matched if annual else {},
             **{measure: _slow(series, measure, means) for measure, means in (slow or {}).items()},
         },
         matches,

@@ -4,7 +4,8 @@ import numpy as np
 
 from backtests.evaluation.evidence import Evidence
 from backtests.evaluation.metrics import METRICS
-from backtests.wording import counted, listed
+from backtests.evaluation.scores import Score
+from backtests.wording import counted, listed, percent
 from research.accounting import Costs
 from research.accounting.costs import HOLDING_COSTS
 
@@ -49,6 +50,13 @@ def tried_words(trials: int) -> str:
     '1,200 configurations were tried.'
     """
     return f"{trials:,} configurations were tried." if trials != 1 else "One configuration was tried."
+
+
+def grown_words(scored: Score) -> str:
+    """What a backtest grew, a year if it is as long."""
+    if "growth" in scored.undefined:
+        return percent(scored["total_return"])
+    return f"{percent(scored['growth'])} a year"
 
 
 def finding(evidence: Evidence) -> str:

@@ -13,7 +13,7 @@ from backtests.wording import listed, number, percent
 MOST = 40  # rows of a picture; all are in its CSV
 
 
-def contributions_picture(drift: pd.DataFrame, volatility: float) -> Picture:
+def risk_shares_picture(drift: pd.DataFrame, volatility: float) -> Picture:
     """A row a line, the largest contribution first.
 
     drift      : a row a line with asset, weight and contribution (`HoldingsRisk.drift`).

@@ -13,6 +13,8 @@ DASHED: tuple[Any, ...] = (
     (0, (2.6, 1.6)),
 )  # of another target
 
+AREAS = (0.8, 0.35, 0.6, 0.15)  # strengths of grey: areas that are no policy's have no policy's hue; neighbours differ
+
 LABEL_GAP = 13.5  # px from one label to the next
 LEAD = 20.0  # px from a curve's end to its label
 LETTER = 0.56  # of the size of type: mean width of a letter of a system font

@@ -16,7 +16,7 @@ from backtests.figures.comparison.attribution import attribution_picture
 from backtests.figures.comparison.factor_betas import factor_betas_picture
 from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
-from backtests.wording import number, percent
+from backtests.wording import class_words, number, percent
 from research.risk.measures import BPS
 from research.tolerances import WEIGHT
 
@@ -184,7 +184,9 @@ def _class_parts(one: ClassAttribution | NotAvailable, found: Attributions, *, f
     held = one.table[one.table.abs().max(axis=1) > WEIGHT]
     for name, row in held.iterrows():
         weights = [percent(float(row["weight"])), percent(float(row["compared"]))]
-        rows.append([str(name), *weights, *(number(100.0 * float(row[c]), 3) for c in (*EFFECTS, "total"))])
+        rows.append(
+            [class_words(str(name)), *weights, *(number(100.0 * float(row[c]), 3) for c in (*EFFECTS, "total"))]
+        )
     total = 100.0 * one.table[[*EFFECTS, "total"]].sum()
     rows.append(["total", "", "", *(number(float(value), 3) for value in total)])
     heads: Heads = [KINDS[one.by], ("mean weight", one.name), ("mean weight", one.other), *EFFECTS, "total"]

@@ -16,7 +16,7 @@ from backtests.figures.styles import LineStyle
 from backtests.pages.parts import Beside, Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
 from backtests.pages.terms import term_of
-from backtests.wording import counted, listed, number, percent
+from backtests.wording import class_words, counted, listed, number, percent
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
@@ -170,7 +170,7 @@ def _by_row(statement: PolicyStatement) -> dict[str, dict[str, Any]]:
         if len(own) > 1 and line["asset_class"] not in rest:
             whole = next(each for each in classes if each["asset_class"] == line["asset_class"])
             nothing = dict.fromkeys(("lower", "upper", "past_band"), float("nan"))
-            found[f"{line['asset_class']} ({counted(len(own), 'asset')})"] = nothing | {
+            found[f"{class_words(line['asset_class'])} ({counted(len(own), 'asset')})"] = nothing | {
                 str(k): v for k, v in whole.items()
             }
     return found

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from backtests.comparison.paired import why_not_limited
 from backtests.evaluation.estimates import Estimate, NotAvailable
 from backtests.evaluation.evidence import Difference
 from backtests.evaluation.metrics import METRICS
@@ -12,7 +13,7 @@ from backtests.figures.comparison.evidence import SHOWN, differences_picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.parts import Block, Filled, Part, Words, table
 from backtests.pages.policy_styles import page_styles
-from backtests.wording import counted, number, percent
+from backtests.wording import counted, listed, number, percent
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison, PairedBacktests
@@ -41,15 +42,27 @@ def paired_parts(paired: "PairedBacktests", styles: Mapping[str, LineStyle], cho
     """
     if not paired.pairs:
         return []
-    notes = (detectable(paired.pairs, chosen), " ".join(not_available(paired.pairs)))
-    found, missing = ([Words(words)] if words else [] for words in notes)
+    notes = (detectable(paired.pairs, chosen), _from_below(paired), " ".join(not_available(paired.pairs)))
+    found, below, missing = ([Words(words)] if words else [] for words in notes)
     return [
         *found,
         Filled("differences.html.j2", _differences(paired, styles, chosen)),
+        *below,
         differences_picture(paired.evidence, styles),
         _pairs(paired, styles, chosen),
         *missing,
     ]
+
+
+def _from_below(paired: "PairedBacktests") -> str:
+    """Of which policies the loss is known from below only, and why; "" where there are none."""
+    reasons: dict[str, list[str]] = {}
+    for name, played in paired.backtests.items():
+        if reason := why_not_limited(played):
+            reasons.setdefault(reason, []).append(name)
+    return " ".join(
+        f"How high the loss J of {listed(names)} may be is not known: {reason}." for reason, names in reasons.items()
+    )
 
 
 # -- each policy minus the reference ---------------------------------------------------------------------------------

@@ -11,12 +11,12 @@ from backtests.evaluation.exposures import Exposure
 from backtests.evaluation.risk_contributions import CASH, REST, RiskContributions
 from backtests.evaluation.worst_days import OnDay
 from backtests.figures.comparison.concentration import concentration_picture
-from backtests.figures.comparison.contributions import contributions_picture
+from backtests.figures.comparison.contributions import risk_contributions_picture
 from backtests.figures.comparison.exposure import exposure_picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.parts import Beside, Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
-from backtests.wording import counted, listed, number, percent
+from backtests.wording import class_words, counted, listed, number, percent
 from research.arrays import Array
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
         for by, frame in (("class", found.classes), ("currency", found.currencies))
         if len(_groups(frame)) > 1
     ]
-    risk = contributions_picture(found.policy, found.contributions)
+    risk = risk_contributions_picture(found.policy, found.contributions)
     drawn = [picture for picture in (*areas, risk) if picture is not None]
     spread = concentration_picture(found.policy, found.concentration, style)
     folded = (
@@ -74,7 +74,7 @@ def _one_group(found: Exposure) -> list[str]:
     said = []
     for words, frame in (("of the class", found.classes), ("in", found.currencies)):
         if len(groups := _groups(frame)) == 1:
-            said.append(f"All lines are {words} {groups[0]}.")
+            said.append(f"All lines are {words} {class_words(groups[0])}.")
     return said
 
 
@@ -88,12 +88,12 @@ def _tables(found: RiskContributions) -> list[Part]:
     if len(found.undefined) == 2:
         return []
     classes = (*found.classes, CASH, REST)
-    lines = [[name, cls if cls not in (CASH, REST) else "", *_cells(row)]
+    lines = [[name, class_words(cls) if cls not in (CASH, REST) else "", *_cells(row)]
              for (name, row), cls in zip(found.by_line().items(), classes, strict=True)]  # fmt: skip
     by_line = table(CONTRIBUTIONS, HEADS, lines, texts=[1])
     if len(set(found.classes)) == 1:
         return [Folded(f"Contributions by line: {counted(len(found.lines), 'line')}", [by_line])]
-    groups = [[name, *_cells(row)] for name, row in found.by_class().items()]
+    groups = [[class_words(name), *_cells(row)] for name, row in found.by_class().items()]
     if len(groups) == len(lines):
         return [Folded("Contributions by line, each a class of its own", [by_line])]
     by_class = table(CONTRIBUTIONS, ("class", *HEADS[2:]), groups)

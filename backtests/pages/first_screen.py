@@ -11,15 +11,17 @@ from backtests.evaluation.backtest_figures import (
     HEADLINE_FIGURES,
     WEALTH,
     comparison_figures,
+    defined,
     drawdown_dates,
     metric_groups,
     not_available,
 )
 from backtests.evaluation.estimates import NotAvailable
-from backtests.evaluation.metrics import METRICS, PREDICTIVE, Metric
+from backtests.evaluation.metrics import CURRENCY, PREDICTIVE, Metric
 from backtests.evaluation.pair_words import p_words, without_interval
-from backtests.evaluation.words import distinguished, tried_words
+from backtests.evaluation.words import distinguished
 from backtests.figures.comparison.timeline import growth_picture
+from backtests.figures.picture import HALF, WIDE, Format
 from backtests.figures.styles import LineStyle, line_styles
 from backtests.pages.differences import differences_parts, paired_parts
 from backtests.pages.parts import Block, Part
@@ -57,7 +59,8 @@ def first_screen(comparison: "Comparison") -> Block:
 
 def _first_screen(comparison: "Comparison") -> Block:
     styles, made, said = page_styles(comparison), comparison.recommendation, comparison.verdict
-    screen = _screen(comparison, styles, made.policy, comparison.portfolio.strategic)
+    desk = comparison.portfolio
+    screen = _screen(comparison, styles, made.policy, desk.strategic, HALF, desk.basis)
     reasons = {words: text for key, words in QUESTIONS.items() if (text := getattr(said, key))}
     return screen | {
         "title": comparison.portfolio.name,
@@ -66,7 +69,6 @@ def _first_screen(comparison: "Comparison") -> Block:
         "verdict": said.do,
         "reasons": [{"name": name, "words": words} for name, words in reasons.items()],
         "colour": styles[made.policy].colour if made.policy else "soft",
-        "tried": tried_words(comparison.trials),
         "groups": [*screen["groups"], _eligibility(comparison, screen["columns"])],
         "table_caption": "Out of sample, net of costs unless labelled gross.",
         "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in made.broken.items()),
@@ -80,18 +82,20 @@ def shown_differences(comparison: "Comparison") -> list[Part]:
     return parts
 
 
-def paired_screen(paired: "PairedBacktests") -> Block:
-    """The same of backtests without a portfolio: nothing is recommended."""
+def paired_screen(paired: "PairedBacktests", growth_as: Format = WIDE) -> Block:
+    """The same of backtests without a portfolio: nothing is recommended.
+
+    growth_as : the format of growth on a wide page.
+    """
     base = paired.backtests[paired.reference]
     other = {name: held_by(b.policy) != held_by(base.policy) for name, b in paired.backtests.items()}
     styles = line_styles(other, paired.reference, None)
-    return _screen(paired, styles, None, held_by(base.policy)) | {
+    return _screen(paired, styles, None, held_by(base.policy), growth_as) | {
         "title": counted(len(paired.scores), "backtest"),
         "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_tested(paired)}",
         "age": "",
         "verdict": paired.answer(),
         "reasons": [],
-        "tried": "",
         "broken": "",
         "colour": "soft",
         "table_caption": (
@@ -107,21 +111,30 @@ def _tested(paired: "PairedBacktests") -> str:
 
 
 def _screen(
-    paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None, target: Allocation | None
+    paired: "PairedBacktests",
+    styles: Mapping[str, LineStyle],
+    chosen: str | None,
+    target: Allocation | None,
+    growth_as: Format,
+    currency: str = CURRENCY,
 ) -> Block:
     """What a comparison shows with a portfolio and without: five figures, growth, table and warnings.
 
-    chosen : the recommended policy, or None.
-    target : what is held where a policy's name does not say it.
+    chosen    : the recommended policy, or None.
+    target    : what is held where a policy's name does not say it.
+    growth_as : the format of growth on a wide page.
+    currency  : of amounts.
     """
     names = _in_order(paired, chosen)
-    groups, metrics = _groups(paired, names), metric_groups(paired.benchmark)
+    groups, metrics = _groups(paired, names, currency), metric_groups(paired.benchmark)
     shown = [each for group, found in metrics.items() if group not in FOLDED for each in found]
     missing = " ".join(without_interval(shown, paired.intervals))
     return {
         "reference": paired.reference,
         "headline": _headline(paired, names),
-        "growth": growth_picture(paired.backtests, styles, paired.reference, paired.benchmark.periods_per_year),
+        "growth": growth_picture(
+            paired.backtests, styles, paired.reference, paired.benchmark.periods_per_year, growth_as
+        ),
         "columns": _columns(paired, names, styles, chosen, target),
         "groups": [group for group in groups if group["name"] not in FOLDED],
         "folded": [group for group in groups if group["name"] in FOLDED],
@@ -143,7 +156,7 @@ def _headline(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
     first, *others = names
     figures = comparison_figures(paired.scores, paired.backtests)
     found = []
-    for metric in (METRICS[key] for key in HEADLINE_FIGURES):
+    for metric in defined(HEADLINE_FIGURES, paired.scores):
         interval = _interval(paired, metric, first)
         beside = paired.reference if first != paired.reference else next(iter(others), None)
         found.append(
@@ -181,14 +194,17 @@ def _columns(
     ]
 
 
-def _groups(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
+def _groups(paired: "PairedBacktests", names: Sequence[str], currency: str) -> list[Block]:
     """The rows of the table, in groups."""
     without = {row.key: float("nan") for row in FLOWS}
     found = comparison_figures(paired.scores, paired.backtests)
     figures = {name: without | found[name] for name in names}
     flows = FLOWS if any(played.flows.any() for played in paired.backtests.values()) else ()
     return [
-        {"name": name, "rows": [_row(paired, each, figures) for each in (*metrics, *flows * (name == WEALTH))]}
+        {
+            "name": name,
+            "rows": [_row(paired, each, figures, currency) for each in (*metrics, *flows * (name == WEALTH))],
+        }
         for name, metrics in metric_groups(paired.benchmark).items()
     ]
 
@@ -220,7 +236,7 @@ def _eligibility(comparison: "Comparison", columns: Sequence[Block]) -> Block:
     return {"name": "Eligibility", "rows": rows}
 
 
-def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mapping[str, Any]]) -> Block:
+def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mapping[str, Any]], currency: str) -> Block:
     compared = metric.key in paired.evidence.estimates
     best = distinguished(paired.evidence, metric.key) if compared else None
     cells = []
@@ -230,7 +246,11 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
             below += drawdown_dates(by_key).replace(" to", ",to").split(",")
         cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
     kind = metric.interval if metric.interval == PREDICTIVE else ""
-    return {"label": metric.label, "unit": metric.unit, "kind": kind, "term": term_of(metric.key), "cells": cells}
+    if metric.key == "final_balance":
+        opened = dict.fromkeys(number(played.wealth, 0) for played in paired.backtests.values())
+        kind = f"from {listed(list(opened), 'or')}"
+    unit = currency if metric.unit == CURRENCY else metric.unit
+    return {"label": metric.label, "unit": unit, "kind": kind, "term": term_of(metric.key), "cells": cells}
 
 
 def _excess_words(most: float | None) -> str:

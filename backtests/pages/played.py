@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from backtests.evaluation.metrics import COST_PARTS, METRICS, Column
+from backtests.evaluation.trailing_returns import trailing_columns, trailing_returns
 from backtests.figures.comparison.costs import cost_table, costs_picture
 from backtests.figures.comparison.timeline import trading_picture
 from backtests.figures.comparison.weights import weights_picture
@@ -38,10 +39,19 @@ def weights_parts(comparison: "Comparison") -> list[Part]:
 
 
 def years_parts(comparison: "Comparison") -> list[Part]:
-    """The return of each policy in each calendar year."""
+    """Trailing returns of each policy, and its return in each calendar year."""
     by_year, styles = year_table(comparison.backtests), page_styles(comparison)
     returns = {str(name): {str(year): value for year, value in by_year[name].items()} for name in by_year}
+    dates = comparison.backtests[comparison.reference].dates
     return [
+        figures_table(
+            f"Trailing returns to {dates[-1]:%Y-%m-%d}, net of costs; annualised beyond one year",
+            "policy",
+            trailing_columns(dates.to_numpy()),
+            trailing_numbers(comparison),
+            styles,
+            comparison.recommendation.policy,
+        ),
         years_picture(by_year, styles, comparison.reference),
         figures_table(
             "Calendar-year returns, net of costs; the first and the last year may be incomplete",
@@ -52,6 +62,11 @@ def years_parts(comparison: "Comparison") -> list[Part]:
             comparison.recommendation.policy,
         ),
     ]
+
+
+def trailing_numbers(comparison: "Comparison") -> dict[str, dict[str, float]]:
+    """By policy, its trailing returns, fraction."""
+    return {name: trailing_returns(b.dates.to_numpy(), b.growth_path) for name, b in comparison.backtests.items()}
 
 
 def years_numbers(comparison: "Comparison") -> dict[str, Any]:

@@ -14,7 +14,7 @@ from backtests.evaluation.holdings_risk import HoldingsRisk
 from backtests.evaluation.metrics import Column
 from backtests.figures.files import picture_records, write_pictures
 from backtests.figures.picture import Picture
-from backtests.figures.risk_contributions import contributions_picture
+from backtests.figures.risk_contributions import risk_shares_picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.from_today import future_numbers, future_parts
 from backtests.pages.holdings_stress import holdings_stress_numbers, holdings_stress_parts
@@ -254,7 +254,7 @@ def _lines(risk: HoldingsRisk) -> list[Part]:
         "Weights at the last close. Contributions are Euler's, by the covariance of the last year: they sum to the "
         "volatility and to the tracking error, and one below zero is that of a hedge"
     )
-    drawn = [contributions_picture(drift, risk.volatility)] if len(risk.contributions) else []
+    drawn = [risk_shares_picture(drift, risk.volatility)] if len(risk.contributions) else []
     return [*drawn, table(caption, heads, rows, texts=[1])]
 
 

@@ -44,7 +44,7 @@ SECTIONS = (
     Section("differences", "Differences", "Differences to the reference", shown_differences),
     Section("axes", "Rule and target", "Which rule, which target", axes_parts, axes_numbers),
     Section("weights", "Weights", "Weights", weights_parts),
-    Section("years", "Years", "Calendar years", years_parts, years_numbers),
+    Section("years", "Years", "Trailing and calendar-year returns", years_parts, years_numbers),
     Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
     Section("attribution", "Attribution", "Attribution", attribution_parts, attribution_numbers),
     Section("risk", "Risk", "Risk", risk_parts, risk_numbers),

@@ -24,7 +24,7 @@ from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.intervals import interval_records
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.risk_paths import PATHS
-from backtests.evaluation.words import charged_words
+from backtests.evaluation.words import charged_words, grown_words
 from backtests.evaluation.worst_days import worst_days
 from backtests.figures.comparison.costs import cost_table
 from backtests.figures.comparison.timeline import growth_beside_picture, trading_picture
@@ -204,7 +204,7 @@ class SingleSheet:
             else rule_words(cast(Rule, played.policy), self.portfolio)
         )
         return (
-            f"{played.name}: {does}. In this test it grew {percent(score['growth'])} a year net of costs, "
+            f"{played.name}: {does}. In this test it grew {grown_words(score)} net of costs, "
             f"fell {percent(-score['max_drawdown'])} at the most from a peak, and {traded}."
         )
 

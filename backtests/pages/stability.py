@@ -19,7 +19,8 @@ def stability_parts(comparison: "Comparison") -> list[Part]:
     caption = "The recommendation, made again after one change at a time; fitted policies are not fitted again."
     if found.not_played:
         left_out = listed(found.not_played)
-        caption += f" {left_out} decide day by day and are left out where costs, lag, first day or assets change."
+        verb = "decides day by day and is" if len(found.not_played) == 1 else "decide day by day and are"
+        caption += f" {left_out} {verb} left out where costs, lag, first day or assets change."
     rows = [
         [str(change), f"{cases:,}", f"{same:,}", str(recommended)]
         for change, cases, same, recommended in found.table().itertuples()

@@ -18,7 +18,7 @@ from backtests.figures.comparison.episodes import episodes_picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
-from backtests.wording import counted, listed, number, percent
+from backtests.wording import class_words, counted, listed, number, percent
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
@@ -275,7 +275,7 @@ def _shock_parts(
 
     moves = [[a, *(move(one.moved, i) for one in shocks)] for i, a in enumerate(assets)]
     of_lines = [[a, *(number(100.0 * gain.lines[i]) for gain in gains)] for i, a in enumerate(assets)]
-    of_classes = [[c, *(number(100.0 * gain[c]) for gain in by_class)] for c in dict.fromkeys(classes)]
+    of_classes = [[class_words(c), *(number(100.0 * gain[c]) for gain in by_class)] for c in dict.fromkeys(classes)]
     every = (
         "Every policy: gain or loss before any trade (% of NAV), then turnover (% of NAV) and cost (bp of NAV) in the"
     )

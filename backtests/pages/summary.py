@@ -26,7 +26,6 @@ def summary_markdown(sheet: Block) -> str:
         *_trades(sheet["trades"]),
         "## Policies",
         _policies(sheet),
-        plain(sheet["tried"]),
         "## Warnings",
         bullets(map(plain, sheet["warnings"])) or "No warnings.",
         "## This run",

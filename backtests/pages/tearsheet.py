@@ -26,13 +26,13 @@ from backtests.evaluation.words import distinguished
 from backtests.figures.comparison.timeline import growth_picture, trading_picture
 from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.files import picture_records, write_pictures
-from backtests.figures.picture import Picture
+from backtests.figures.picture import HALF, Picture
 from backtests.figures.styles import LineStyle
 from backtests.pages.conventions import facts_of
 from backtests.pages.first_screen import first_screen, paired_screen
 from backtests.pages.origin import Origin, identity, identity_numbers
 from backtests.pages.parts import Block, pictures_in, table
-from backtests.pages.played import WEIGHTS_WORDS
+from backtests.pages.played import WEIGHTS_WORDS, trailing_numbers
 from backtests.pages.render import Running, render
 from backtests.pages.sections import SECTIONS
 from backtests.pages.summary import summary_markdown
@@ -89,7 +89,7 @@ def comparison_html(comparison: Comparison) -> str:
 
 def paired_html(paired: PairedBacktests) -> str:
     """What differs, growth, table, differences and warnings as a block of HTML that brings its own style."""
-    return render("comparison.html.j2", sheet=paired_screen(paired))
+    return render("comparison.html.j2", sheet=paired_screen(paired, HALF))
 
 
 def backtest_html(played: Backtest) -> str:
@@ -156,6 +156,7 @@ def sheet_numbers(
         "look_ahead": comparison.look_ahead,
         "figures": comparison_figures(comparison.scores, comparison.backtests),
         "not_available": {name: dict(s.undefined) for name, s in comparison.scores.items() if s.undefined},
+        "trailing_returns": trailing_numbers(comparison),
         "intervals": interval_records(shown, comparison.intervals, evidence),
         "evidence": evidence.summary().reset_index().to_dict("records"),
         "pairs": [pair.record() for pair in comparison.pairs.values()],

@@ -8,7 +8,7 @@ TERMS = {  # of the list of conventions, with the figures that each explains; th
     "tracking": ("tracking_error", "tracking_error_own"),
     "turnover": ("turnover", "trades", "trading_days"),
     "cost": ("cost", "opening_cost", *(part.key for part in COST_PARTS.values())),
-    "cagr": ("growth", "growth_gross", "money_weighted", "flows"),
+    "cagr": ("growth", "growth_gross", "total_return", "final_balance", "money_weighted", "flows"),
     "volatility": ("volatility", "sharpe"),
     "drawdown": (
         "max_drawdown",

@@ -19,7 +19,7 @@ MARKS = {  # of a column: words, mark of matplotlib, colour, filled?
 MOST = 20  # rows; the smallest contributions beyond are only in the CSV
 
 
-def contributions_picture(name: str, found: RiskContributions) -> Picture | None:
+def risk_contributions_picture(name: str, found: RiskContributions) -> Picture | None:
     """The picture; None where neither contribution is defined.
 
     name  : of the policy.

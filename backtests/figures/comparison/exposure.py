@@ -6,13 +6,13 @@ import pandas as pd
 from backtests.figures.charts.curves import End, end_labels
 from backtests.figures.charts.panel import Axis, Panel, day_numbers, one_panel
 from backtests.figures.picture import HALF, Format, Picture, picture
-from backtests.figures.styles import LineStyle
-from backtests.figures.svg import HUES, TOKENS, Canvas
-from backtests.wording import listed, percent
+from backtests.figures.styles import AREAS, LineStyle
+from backtests.figures.svg import TOKENS, Canvas
+from backtests.wording import class_words, listed, percent
 from research.arrays import Array
 
 HIGH = 190.0  # px: of the panel
-SHADES = (0.75, 0.4, 0.2)  # strength of the hues: after six areas they are used again, fainter
+GREY = "soft"  # of the areas
 
 
 def exposure_picture(name: str, weights: pd.DataFrame, by: str) -> Picture | None:
@@ -38,28 +38,26 @@ def exposure_picture(name: str, weights: pd.DataFrame, by: str) -> Picture | Non
 def _caption(weights: pd.DataFrame, by: str) -> str:
     widest = str((weights.max() - weights.min()).idxmax())
     each = [
-        f"{group} {percent(low)} to {percent(high)}"
+        f"{class_words(str(group))} {percent(low)} to {percent(high)}"
         for group, low, high in zip(weights.columns, weights.min(), weights.max(), strict=True)
     ]
     label = "currency" if by == "currency" else "asset class"
     return (
         f"Weights at closes, after what was booked, summed by {label}; labels: at the last close. "
-        f"{widest} moved most. Range of each in the test: {listed(each)}."
+        f"Most moved: {class_words(widest)}. Range of each in the test: {listed(each)}."
     )
 
 
 def _alt(weights: pd.DataFrame, by: str) -> str:
     first, last = weights.iloc[0], weights.iloc[-1]
-    each = [f"{group} from {percent(first.iloc[k])} to {percent(last.iloc[k])}" for k, group in enumerate(weights)]
+    each = [
+        f"{class_words(str(group))} from {percent(first.iloc[k])} to {percent(last.iloc[k])}"
+        for k, group in enumerate(weights)
+    ]
     return (
         f"Share of each {by} of net asset value, {weights.index[0]:%Y-%m-%d} to {weights.index[-1]:%Y-%m-%d}. "
         f"{'; '.join(each)}."
     )
-
-
-def look(k: int) -> tuple[str, float]:
-    """Colour and strength of area k, from the bottom; no two of eighteen are the same."""
-    return HUES[k % len(HUES)], SHADES[k // len(HUES) % len(SHADES)]
 
 
 def _draw(f: Format, weights: pd.DataFrame, by: str) -> Canvas:
@@ -76,7 +74,12 @@ def _draw(f: Format, weights: pd.DataFrame, by: str) -> Canvas:
     _areas(panel, days[rows], tops)
     bounds = np.concatenate([[0.0], tops[-1]])
     ends = [
-        End(str(name), panel.y_at(0.5 * (bounds[k] + bounds[k + 1])), LineStyle(look(k)[0]), percent(value / 100.0))
+        End(
+            class_words(str(name)),
+            panel.y_at(0.5 * (bounds[k] + bounds[k + 1])),
+            LineStyle(GREY),
+            percent(value / 100.0),
+        )
         for k, (name, value) in enumerate(zip(weights.columns, values[-1], strict=True))
     ]
     end_labels(panel, ends[::-1], f.width, values=f.is_wide)
@@ -84,10 +87,10 @@ def _draw(f: Format, weights: pd.DataFrame, by: str) -> Canvas:
 
 
 def _areas(panel: Panel, days: Array, tops: Array) -> None:
-    """The areas, each with a thin line on top, which also parts those of one hue."""
+    """The areas in greys, each with a thin line on top."""
     below = np.zeros(len(days))
     for k in range(tops.shape[1]):
-        hue, shade = look(k)
-        panel.axes.fill_between(days, below, tops[:, k], facecolor=TOKENS[hue], alpha=shade, linewidth=0.0)
+        shade = AREAS[k % len(AREAS)]
+        panel.axes.fill_between(days, below, tops[:, k], facecolor=TOKENS[GREY], alpha=shade, linewidth=0.0)
         panel.curve(days, tops[:, k], "paper", 1.0)
         below = tops[:, k]

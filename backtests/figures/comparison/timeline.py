@@ -11,7 +11,7 @@ from backtests.evaluation.comparator import Comparator
 from backtests.figures.charts.curves import Curve, curves
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
 from backtests.figures.layout import NUMBERS, TITLE, Array, far, thinned
-from backtests.figures.picture import Format, Picture, picture
+from backtests.figures.picture import WIDE, Format, Picture, picture
 from backtests.figures.styles import DASHED, LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import NARROW_SPACE, even, listed, number, percent
@@ -43,7 +43,11 @@ class Paths:
 
 
 def growth_picture(
-    played: Mapping[str, Backtest], styles: Mapping[str, LineStyle], reference: str, periods_per_year: float
+    played: Mapping[str, Backtest],
+    styles: Mapping[str, LineStyle],
+    reference: str,
+    periods_per_year: float,
+    wide_as: Format = WIDE,
 ) -> Picture:
     """The picture that opens a sheet; with one policy, without the panel relative to the reference.
 
@@ -51,8 +55,9 @@ def growth_picture(
     styles           : line style of each policy.
     reference        : name of the policy to which the others are compared.
     periods_per_year : by which turnover is annualised.
+    wide_as          : the wide format.
     """
-    return _growth_picture(played, _all(played, reference, periods_per_year), styles, reference)
+    return _growth_picture(played, _all(played, reference, periods_per_year), styles, reference, wide_as)
 
 
 def growth_beside_picture(played: Backtest, style: LineStyle, comparator: Comparator) -> Picture:
@@ -75,7 +80,11 @@ def growth_beside_picture(played: Backtest, style: LineStyle, comparator: Compar
 
 
 def _growth_picture(
-    played: Mapping[str, Backtest], paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str
+    played: Mapping[str, Backtest],
+    paths: Mapping[str, Paths],
+    styles: Mapping[str, LineStyle],
+    reference: str,
+    wide_as: Format = WIDE,
 ) -> Picture:
     """The picture of growth.
 
@@ -83,6 +92,7 @@ def _growth_picture(
     paths     : of each policy, and of a benchmark where it is the reference.
     styles    : line style of each path.
     reference : name of the path to which the others are compared.
+    wide_as   : the wide format.
     """
     dates = next(iter(played.values())).dates
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
@@ -103,6 +113,7 @@ def _growth_picture(
         f"{_daily(dates)}, starting at 1. {'; '.join(each)}.",
         _table(columns, list(paths), dates),
         lambda f: _draw_growth(f, paths, styles, reference, dates),
+        wide_as,
     )
 
 

@@ -45,7 +45,7 @@ def test_figures_are_those_of_the_scores(policy: Never | Calendar | Threshold, n
 
 
 def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
-    market = world(300, 3, seed=8)
+    market = world(400, 3, seed=8)
     benchmark = measured_by(market, (0.4, 0.3, 0.3))
     costs = replace(Costs.bps(3, commission=5), management_fee=0.01, ticket=np.full(3, 1e-5))
     flows = Flows.every("month", 0.01, market)

@@ -33,7 +33,7 @@ MARTIN = Metric("martin", "Martin ratio", "", lower_is_better=False, of=martin)
 def test_a_metric_more_is_its_function_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """The function and the row above put it into scores, a backtest's table, the sheet, and the sheet's numbers."""
     monkeypatch.setitem(METRICS, "martin", MARTIN)  # type: ignore[arg-type]  # as if it were written there
-    market = world()
+    market = world(days=400)
     result = backtest(market, Calendar(FixedWeights(TARGET), "month"), Costs.bps(3))
     benchmark: Benchmark = measured_by(market, TARGET)
     s = score(result, benchmark)
@@ -60,7 +60,8 @@ def test_whatever_is_computed_and_shown_is_in_the_registry() -> None:
 def test_which_way_is_better_is_said_once() -> None:
     higher = {key for key in METRICS if not lower_is_better(key)}
     assert higher == {
-        "growth", "growth_gross", "sharpe", "max_drawdown", "nav", "money_weighted", "sortino", "calmar", "omega",
+        "growth", "growth_gross", "total_return", "final_balance",
+        "sharpe", "max_drawdown", "nav", "money_weighted", "sortino", "calmar", "omega",
         "hit_rate", "skewness", "tail_ratio", "alpha", "information_ratio", "up_capture", "effective_lines",
         "diversification",
     }  # fmt: skip

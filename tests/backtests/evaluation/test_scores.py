@@ -51,7 +51,7 @@ def test_a_single_trade_by_hand() -> None:
 
 def test_j_of_a_drifting_portfolio_from_prices_alone() -> None:
     """Buy and hold from a price table: no weights, no engine."""
-    market, weights, tracking_penalty = world(), (0.5, 0.3, 0.2), 4.0
+    market, weights, tracking_penalty = world(days=400), (0.5, 0.3, 0.2), 4.0
     played = backtest(market, Never(FixedWeights(weights)), Costs.bps(3))
     held = (np.cumprod(1 + market.returns, axis=0) * weights).sum(axis=1)
     active = held[1:] / held[:-1] - 1 - market.returns[1:] @ np.array(weights)
@@ -65,13 +65,29 @@ def test_j_of_a_drifting_portfolio_from_prices_alone() -> None:
 
 
 def test_gross_growth_less_costs_is_net_growth() -> None:
-    market = world()
+    market = world(days=400)
     played = backtest(market, Calendar(EqualWeights(), "month"), Costs.bps(3, commission=5, half_spread=5))
     s = score(played, measured_by(market, (1 / 3, 1 / 3, 1 / 3)))
     years = (market.dates[-1] - market.dates[0]).days / 365.25
     kept = np.prod(1.0 - played.cost_rate)
     assert ((1 + s["growth"]) / (1 + s["growth_gross"])) ** years == pytest.approx(kept, rel=1e-12)
     assert s["growth"] < s["growth_gross"]
+
+
+@pytest.mark.parametrize("days", [360, 361])
+def test_growth_is_annual_from_a_year_on_and_else_not_there(days: int) -> None:
+    """360 closes span 359 days, less than a year; 361 span 360, as the last closes of two years at least do."""
+    market = world(days=days)
+    played = backtest(market, Never(FixedWeights((0.4, 0.3, 0.3))), Costs.bps(3), nav=100.0)
+    s = score(played, measured_by(market, (0.4, 0.3, 0.3)))
+    nav = played.ledger.nav
+    assert s["total_return"] == nav[-1] / nav[0] - 1.0
+    assert s["final_balance"] == nav[-1]
+    assert {"growth", "growth_gross", "calmar"} & set(s.undefined) == (
+        {"growth", "growth_gross", "calmar"} if days == 360 else set()
+    )
+    if days == 361:
+        assert 1.0 + s["growth"] == pytest.approx((nav[-1] / nav[0]) ** (365.25 / 360.0), rel=1e-12)
 
 
 def test_the_costless_target_rebalanced_daily_has_no_tracking_error() -> None:

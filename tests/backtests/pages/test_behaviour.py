@@ -65,7 +65,7 @@ def test_days_outside_are_those_of_the_figures(comparison: Comparison) -> None:
         behaviour_parts(comparison)
     )
     rows = cells(tables(behaviour_parts(comparison))[0])
-    assert list(rows)[:3] == ["SPY", "QQQ", "us_equity (2 assets)"]
+    assert list(rows)[:3] == ["SPY", "QQQ", "US equity (2 assets)"]
     btc = one.lines.set_index("line").loc["BTC"]
     assert rows["BTC"][-3:] == [
         str(btc["days_outside"]),

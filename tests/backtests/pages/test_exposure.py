@@ -13,6 +13,7 @@ import pytest
 from browser import check_page
 
 from backtests.comparison import compare
+from backtests.figures.svg import HUES
 from backtests.pages.exposure import exposure_parts, worst_days_parts
 from backtests.pages.parts import Folded, Words, pictures_in
 from research.risk import volatility
@@ -42,6 +43,15 @@ def test_the_areas_are_the_weights_of_each_class(comparison, folder) -> None:
     assert data.iloc[:, 1:].sum(axis=1).to_numpy() == pytest.approx(1.0, abs=1e-6)  # a day's cash of 1e-7 has no area
 
 
+def test_a_class_is_named_in_words_and_has_no_colour_of_a_policy(comparison) -> None:
+    (drawn,) = [one for one in pictures_in(exposure_parts(comparison)) if one.name == "exposure_class"]
+    assert "US equity from " in drawn.alt
+    for svg in (drawn.wide, drawn.narrow):
+        assert "US equity<" in svg
+        assert "us_equity" not in svg
+        assert [hue for hue in HUES if f"--{hue}" in svg] == []
+
+
 def test_one_currency_is_a_sentence_and_no_picture(folder) -> None:
     assert "All lines are in USD." in section(folder, "exposure")
     assert not (folder / "figures" / "exposure_currency.csv").exists()
@@ -60,7 +70,7 @@ def test_contributions_in_the_json_the_csv_and_the_table_are_one(comparison, fol
     equity = shares["classes"]["us_equity"]
     both = [shares["lines"][name]["ex_ante"] for name in ("SPY", "QQQ")]
     assert equity["ex_ante"] == pytest.approx(sum(both), rel=1e-12)
-    assert f"us_equity {100 * equity['weight']:.1f} {100 * equity['ex_ante']:.1f} " in section(folder, "exposure")
+    assert f"US equity {100 * equity['weight']:.1f} {100 * equity['ex_ante']:.1f} " in section(folder, "exposure")
 
 
 def test_the_worst_days_say_what_each_policy_did(comparison, folder) -> None:

@@ -207,11 +207,10 @@ def test_what_comes_first_stands_first(page, comparison) -> None:
         f"<h1>{comparison.portfolio.name}</h1>",
         '<nav aria-label="Contents">',
         *said,
-        "configurations were tried",
         'class="five"',
+        'id="figure-growth"',
         "Trades at the closes of 2022-12-29",
         "No warnings." if not comparison.warnings else comparison.warnings[0][:20],
-        'id="figure-growth"',
         'class="comparison"',
         'id="trades"',
         'id="differences"',
@@ -291,6 +290,10 @@ def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
         assert numbers["figures"][name]["max_drawdown"] == s.drawdown.depth
     assert numbers["recommendation"]["policy"] == comparison.recommendation.policy
     assert numbers["trials"] == comparison.trials
+    for name, played in comparison.backtests.items():
+        assert numbers["figures"][name]["final_balance"] == played.nav.iloc[-1]
+        assert numbers["trailing_returns"][name]["whole_test"] == pytest.approx(comparison.scores[name]["growth"])
+        assert numbers["trailing_returns"][name]["year_to_date"] == pytest.approx(numbers["years"][name]["2022"])
     assert numbers["settings"]["draws"] == 300
     trades = trades_of(comparison)
     assert [order["units"] for order in numbers["trades"]["orders"]] == trades.orders["units"].tolist()
@@ -328,6 +331,14 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
     assert [words for _, words, _ in cells] == [number(comparison.scores[name]["loss"]) for name in order]
     assert [below for _, _, below in cells] == [figures[name].interval() for name in order]
     assert any(below.startswith("at least") for _, _, below in cells)
+
+
+def test_the_final_balance_stands_in_currency_with_what_it_began_with(page, comparison) -> None:
+    (row,) = re.findall(r'<tr><th scope="row">Final balance.*?</tr>', unlinked(page), flags=re.DOTALL)
+    opened = f"{comparison.portfolio.nav:,.0f}"
+    assert f'<small class="nowrap">USD</small><small>; from {opened}</small>' in row
+    order = shown_order(comparison)
+    assert re.findall(r">([\d,]+)</td>", row) == [f"{comparison.backtests[n].nav.iloc[-1]:,.0f}" for n in order]
 
 
 def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, folder, comparison) -> None:
@@ -404,11 +415,29 @@ def test_a_policy_alone_has_nothing_to_be_compared_with(portfolio, tmp_path) -> 
     assert not (sheet / "figures" / "differences.csv").exists()
 
 
+def not_annualised(found: Comparison, sheet: Path, text: str) -> None:
+    """The growth of part of a year stands everywhere as what it is, and nowhere as a rate a year."""
+    name = found.recommendation.policy
+    nav = found.backtests[name].nav
+    grown = f"{100.0 * (nav.iloc[-1] / nav.iloc[0] - 1.0):.2f}"
+    assert re.search(rf"<dt>Total return <small>%</small></dt><dd><b>{grown}</b>", text)
+    assert f"| Total return (%) | {grown} |" in (sheet / "summary.md").read_text(encoding="utf-8")
+    assert re.search(rf"\n{name} .* {grown} ", repr(found))
+    assert "CAGR not available for any of them: a test of " in text
+    numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))
+    assert numbers["figures"][name]["growth"] is numbers["intervals"]["growth"]["policies"][name]["lower"] is None
+    assert numbers["trailing_returns"][name]["whole_test"] == numbers["figures"][name]["total_return"]
+    assert "year_to_date" not in numbers["trailing_returns"][name]
+    assert not re.search(r"it grew [\d.]+.% a year", text)
+
+
 def test_a_test_of_some_months_is_drawn_and_warned_of(portfolio, tmp_path) -> None:
     short = replace(portfolio, test_start=pd.Timestamp("2022-10-03"))
-    sheet = made(tmp_path / "short", compare(short, only=["quarterly", "monthly"], draws=100))
+    found = compare(short, only=["quarterly", "monthly"], draws=100)
+    sheet = made(tmp_path / "short", found)
     text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
     assert "less than three years" in text
+    not_annualised(found, sheet, text)
     assert "No warnings" not in text
     assert ">Nov</text>" in text
 
