@@ -8,6 +8,7 @@ same bytes with the same libraries.
 import re
 import warnings
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -45,8 +46,10 @@ Styles = dict[str, str]
 def write_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
     """Write each picture as `write_picture` does into the folder `figures` of a run's or a sheet's, which exists."""
     (folder / PICTURES).mkdir(exist_ok=True)
-    for picture in pictures:
-        write_picture(folder / PICTURES, picture)
+    drawn = list(pictures)
+    with ThreadPoolExecutor(2) as pool:  # half of the time is compression, beside which the next one is drawn
+        for picture, png in zip(drawn, pool.map(png_file, drawn), strict=True):
+            _write_picture(folder / PICTURES, picture, png)
 
 
 def picture_records(pictures: Iterable[Picture]) -> dict[str, dict[str, str]]:
@@ -60,8 +63,12 @@ def picture_records(pictures: Iterable[Picture]) -> dict[str, dict[str, str]]:
 
 def write_picture(folder: Path, picture: Picture) -> None:
     """Write a picture's numbers as <name>.csv and itself as <name>.png and <name>.svg into a folder, which exists."""
+    _write_picture(folder, picture, png_file(picture))
+
+
+def _write_picture(folder: Path, picture: Picture, png: bytes) -> None:
     write_whole(folder / f"{picture.name}.csv", csv_text(picture.data))
-    write_whole(folder / f"{picture.name}.png", png_file(picture))
+    write_whole(folder / f"{picture.name}.png", png)
     write_whole(folder / f"{picture.name}.svg", svg_file(picture))
 
 

@@ -20,7 +20,7 @@ from backtests.wording import counted, number
 
 STATUSES = ("made", "found", "unchanged", "failed")
 POINTS = 12  # of a picture
-STEP, HEIGHT = 4, 14  # px between two points, and from no drawdown to the deepest of all runs
+STEP, HEIGHT = 4, 12  # px between two points, and from no drawdown to the deepest of all runs
 SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
 LEAST_SAVED = 0.1  # bp a year: less is not written as a number
 NAMED = 10  # runs with a change of one kind above the table, which marks all
@@ -180,7 +180,7 @@ def curve(drawdowns: Sequence[float], deepest: float) -> str:
     deepest   : of all runs, which is at the bottom.
 
     >>> curve([0.0, -0.5, -1.0, -1.0], -1.0)
-    'M0 0l8 14 4 0'
+    'M0 0l8 12 4 0'
     """
     if len(drawdowns) < 2 or not deepest:
         return ""

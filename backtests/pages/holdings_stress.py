@@ -7,7 +7,7 @@ from backtests.evaluation.held_episodes import HeldEpisode
 from backtests.evaluation.holdings_stress import HoldingsStress
 from backtests.pages.parts import Block, Folded, Part, Words, table
 from backtests.pages.stress import correlation_parts, effect_numbers, move, moved_numbers, propagation_notes
-from backtests.wording import number
+from backtests.wording import class_words, number
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.risk.shocks import ShockEffect
@@ -91,7 +91,7 @@ def _shock_parts(portfolio: Portfolio, found: HoldingsStress) -> list[Part]:
     moves = [[a, *(move(one.moved, i) for one in found.shocks)] for i, a in enumerate(assets)]
     lines = [[a, *(number(100.0 * one.lines[i]) for one in found.shocks)] for i, a in enumerate(assets)]
     by_class = [one.by_class(classes) for one in found.shocks]
-    of_classes = [[c, *(number(100.0 * gain[c]) for gain in by_class)] for c in dict.fromkeys(classes)]
+    of_classes = [[class_words(c), *(number(100.0 * gain[c]) for gain in by_class)] for c in dict.fromkeys(classes)]
     return [
         table(caption, heads, rows, texts=[3]),
         *map(Words, propagation_notes([one.moved for one in found.shocks], found.window)),

@@ -21,7 +21,7 @@ from backtests.pages.holdings_stress import holdings_stress_numbers, holdings_st
 from backtests.pages.parts import Block, Part, Words, by_name, figures_table, pictures_in, table
 from backtests.pages.render import Running, render
 from backtests.runs.formats import csv_text, plain_json
-from backtests.wording import age_words, counted, listed, number, percent
+from backtests.wording import age_words, class_words, counted, listed, number, percent
 from research.files import write_whole
 from research.market.notes import warnings_in
 
@@ -103,7 +103,6 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
         "verdict": loss_words(risk),
         "reasons": [{"name": name, "words": words} for name, words in reasons.items() if words],
         "colour": STYLE.colour,
-        "tried": "",
         "columns": [{"name": "today's holdings"}],
         "headline": _headline(risk),
         "warnings": risk_warnings(risk),
@@ -242,10 +241,7 @@ def _lines(risk: HoldingsRisk) -> list[Part]:
     drift = risk.drift()
     columns = [c for c in LINES if c.key not in drift or c.key == "asset_class" or drift[c.key].notna().any()]
     heads: list[str | tuple[str, str]] = ["asset", *(c.label if not c.unit else (c.label, c.unit) for c in columns)]
-    rows = [
-        [str(row["asset"]), *(str(row[c.key]) if c.key == "asset_class" else c.cell(_known(row)) for c in columns)]
-        for row in drift.to_dict("records")
-    ]
+    rows = [[str(row["asset"]), *(_line_cell(c, row) for c in columns)] for row in drift.to_dict("records")]
     if len(risk.contributions):
         sums = {"weight": risk.portfolio.weights.sum(), "target": risk.portfolio.target.sum()}
         sums |= {"contribution": risk.volatility, "active_contribution": risk.tracking_error}
@@ -258,6 +254,10 @@ def _lines(risk: HoldingsRisk) -> list[Part]:
     return [*drawn, table(caption, heads, rows, texts=[1])]
 
 
+def _line_cell(column: Column, row: Mapping[Any, Any]) -> str:
+    return class_words(row[column.key]) if column.key == "asset_class" else column.cell(_known(row))
+
+
 def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
     """A record whose missing figures are None."""
     return {str(k): None if isinstance(v, float) and v != v else v for k, v in row.items()}
@@ -265,9 +265,9 @@ def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _exposure(risk: HoldingsRisk) -> list[Part]:
     market, parts = risk.portfolio.market, list[Part]()
-    by = (("class", market.asset_class, None), ("currency", market.currency, risk.portfolio.basis))
-    for name, groups, cash in by:
-        records = {k: _known(v) for k, v in by_name(risk.exposures(groups, cash), "group").items()}
+    by = (("class", market.asset_class, None, class_words), ("currency", market.currency, risk.portfolio.basis, str))
+    for name, groups, cash, words in by:
+        records = {words(k): _known(v) for k, v in by_name(risk.exposures(groups, cash), "group").items()}
         parts.append(figures_table(f"By {name}", name, GROUPS, records))
     return parts
 

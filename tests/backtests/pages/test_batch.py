@@ -108,6 +108,6 @@ def test_a_picture_goes_through_the_drawdowns_on_the_scale_of_all_runs() -> None
     numbers = list(map(int, re.findall(r"-?\d+", moves)))
     for across, down in zip(numbers[::2], numbers[1::2], strict=True):
         points.append((points[-1][0] + across, points[-1][1] + down))
-    assert points == [(0, 0), (4, 7), (8, 4), (12, 4), (16, 14), (20, 0)]
+    assert points == [(0, 0), (4, 6), (8, 3), (12, 3), (16, 12), (20, 0)]
     assert curve([], -1.0) == curve([0.0, 0.0], 0.0) == ""
     assert curve([0.0, -0.5, -1.0], -1.0) == f"M0 0l{2 * STEP} {HEIGHT}"  # on one line
