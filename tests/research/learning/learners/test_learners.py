@@ -35,7 +35,13 @@ OWN = {
     "cross_entropy": CrossEntropySettings(population=8, elite=3, worlds=4, decisions=8),
 }
 BY = {
-    by: replace(QUICK, learner=by, action="hold_or_trade" if by == "dqn" else "bands", **{by: OWN[by]})
+    by: replace(
+        QUICK,
+        learner=by,
+        steps=2_048 if by in ("sac", "dqn") else QUICK.steps,  # an update for each eight of them
+        action="hold_or_trade" if by == "dqn" else "bands",
+        **{by: OWN[by]},
+    )
     for by in LEARNERS
 }
 
