@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from research.rules.region import Region
 
 WEEKS = 52  # steps a year
 YEARS, WARM_UP = 10, 3  # that are counted, and that are not
+KEPT = 64  # regions and bounds of a process: more than a study computes
 
 
 @dataclass(frozen=True)
@@ -84,16 +86,26 @@ class SimulatedMarket:
     def region(self, tracking_penalty: float | None = None) -> Region:
         """The optimal region, where there is one, at this or another tracking penalty g. Raises ConfigError."""
         price = self.tracking_penalty if tracking_penalty is None else tracking_penalty
-        return optimal_region(*self._problem, price, 1.0 / WEEKS, ticket=self.ticket)
+        return _region(self, price)
 
     def lower_bound(self) -> float:
         """A bound from below on the loss of all rules, bp of NAV a year."""
-        return BPS * lower_bound(*self._problem, self.tracking_penalty, 1.0 / WEEKS, ticket=self.ticket).value
+        return _bound(self)
 
     @property
-    def _problem(self) -> tuple[Array, Array, Array, Array]:
+    def problem(self) -> tuple[Array, Array, Array, Array]:
         """(target, mean, covariance, cost), as the programme and the bound take them."""
         return np.array(self.target), np.array(self.mean), self.covariance, self.costs
+
+
+@lru_cache(KEPT)
+def _region(market: SimulatedMarket, price: float) -> Region:
+    return optimal_region(*market.problem, price, 1.0 / WEEKS, ticket=market.ticket)
+
+
+@lru_cache(KEPT)
+def _bound(market: SimulatedMarket) -> float:
+    return BPS * lower_bound(*market.problem, market.tracking_penalty, 1.0 / WEEKS, ticket=market.ticket).value
 
 
 BASE_CASE = SimulatedMarket((0.4, 0.3), (0.05, 0.055), (0.20, 0.25), 0.3, 0.0010)

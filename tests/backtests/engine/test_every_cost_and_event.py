@@ -18,7 +18,14 @@ from research.accounting import Flows, Policy
 from research.allocation import FixedWeights
 from research.errors import PolicyError
 
-CASES = 400
+CASES, HALTED = 240, 400  # seeds; a halt at the open beside spreads by the day is rarer
+
+
+@cache
+def drawn(seed: int) -> tuple[Case, Backtest]:
+    """A case and how it was played, once for all tests."""
+    c = case(seed)
+    return c, c.played()
 
 
 @cache
@@ -26,12 +33,11 @@ def playable() -> list[int]:
     """The cases that can be paid for to the end: both engines refuse the others."""
     found = []
     for seed in range(CASES):
-        c = case(seed)
         try:
-            c.played()
+            drawn(seed)
         except PolicyError:
             with pytest.raises(NoRoot):
-                play(c.setting)
+                play(case(seed).setting)
         else:
             found.append(seed)
     return found
@@ -58,9 +64,9 @@ def compare(result: Backtest, slow: Portfolio) -> None:
 
 def test_a_slow_engine_gives_the_same_wealth_holdings_trades_and_charges() -> None:
     for seed in playable():
-        c = case(seed)
+        c, result = drawn(seed)
         try:
-            compare(c.played(), play(c.setting))
+            compare(result, play(c.setting))
         except AssertionError as error:
             raise AssertionError(f"case {seed}: {c.setting}") from error
 
@@ -81,7 +87,7 @@ def halted(c: Case) -> Case:
 
 def test_spreads_and_impact_at_the_open_after_a_halt_are_those_of_the_slow_engine() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(CASES):
+    for seed in range(HALTED):
         c = case(seed)
         if c.setting.costs.impact is None or c.setting.lag == 0 or c.flows is not None:
             continue
@@ -101,8 +107,8 @@ def test_spreads_and_impact_at_the_open_after_a_halt_are_those_of_the_slow_engin
 
 def test_the_compiled_loop_and_the_daily_one_are_equal_to_the_bit(by_day: Callable[[Policy], Policy]) -> None:
     for seed in playable()[::2]:
-        c = case(seed)
-        fast, slow = c.played(), c.played(by_day(c.policy))
+        c, fast = drawn(seed)
+        slow = c.played(by_day(c.policy))
         for fact, values in fast.ledger._asdict().items():
             np.testing.assert_array_equal(values, getattr(slow.ledger, fact), err_msg=f"{fact} of case {seed}")
         assert fast.triggers == slow.triggers
@@ -120,7 +126,7 @@ def test_no_mixture_makes_an_honest_policy_look_ahead() -> None:
 
 def test_every_mixture_reconciles() -> None:
     for seed in playable():
-        money = case(seed).played().reconcile()
+        money = drawn(seed)[1].reconcile()
         assert money.holds, (seed, money.verdict)
         assert abs(money.daily["residual"]).max() <= 1e-12 * money.daily["end"].max()
 
@@ -129,8 +135,7 @@ def test_the_mixtures_reach_what_they_are_for() -> None:
     """Comparing nothing proves nothing: each cost is paid and each event happens, often."""
     seen: Counter[str] = Counter()
     for seed in playable():
-        c = case(seed)
-        result = c.played()
+        c, result = drawn(seed)
         book, s = result.ledger, c.setting
         paid = result.cost_rates
         facts = {name: paid[name] > 0.0 for name in paid.index}
@@ -153,8 +158,8 @@ def test_the_mixtures_reach_what_they_are_for() -> None:
 
 def test_a_longer_market_leaves_the_past_equal_to_the_bit() -> None:
     for seed in playable()[::8]:
-        c = case(seed)
-        s, whole = c.setting, c.played()
+        c, whole = drawn(seed)
+        s = c.setting
         stop = len(s.market.dates) - 6
         amounts = {day: a for day, a in (c.flows.amounts if c.flows else {}).items() if day < s.market.dates[stop]}
         short = replace(s, market=s.market.until(s.market.dates[stop - 1]), costs=s.costs.until(stop))
@@ -172,7 +177,7 @@ def test_a_longer_market_leaves_the_past_equal_to_the_bit() -> None:
 
 def test_the_order_of_the_lines_changes_nothing() -> None:
     for seed in playable()[::6]:
-        c = case(seed)
+        c, plain = drawn(seed)[0], drawn(seed)[1].ledger
         s = c.setting
         order = np.random.default_rng(seed).permutation(len(s.weights))
         lines = {
@@ -182,7 +187,7 @@ def test_the_order_of_the_lines_changes_nothing() -> None:
         market = s.market.select([s.market.assets[i] for i in order])
         allocation = FixedWeights(tuple(s.weights[order]))
         other = replace(c, setting=replace(s, market=market, costs=replace(s.costs, **lines)))
-        mixed, plain = other.played(policy_of(s.rule, allocation)).ledger, c.played().ledger
+        mixed = other.played(policy_of(s.rule, allocation)).ledger
         scale = plain.nav.max()
         np.testing.assert_allclose(mixed.nav, plain.nav, rtol=1e-12, err_msg=str(seed))
         np.testing.assert_allclose(mixed.trades, plain.trades[:, order], rtol=1e-9, atol=1e-11 * scale)
@@ -192,14 +197,14 @@ def test_the_order_of_the_lines_changes_nothing() -> None:
 def test_wealth_amounts_and_volumes_scale_together_and_amounts_do_not_scale_alone() -> None:
     alone = 0
     for seed in playable()[::6]:
-        c = case(seed)
+        c, small = drawn(seed)[0], drawn(seed)[1].ledger
         s, k = c.setting, 10.0
         costs = replace(s.costs, minimum=s.costs.minimum * k, ticket=s.costs.ticket * k)
         market = replace(s.market, volumes=np.asarray(s.market.volumes) * k)
         execution = replace(s.execution, minimum_trade=s.execution.minimum_trade * k)
         flows = None if c.flows is None else Flows({day: a * k for day, a in c.flows.amounts.items()}, c.flows.use)
         bigger = replace(s, market=market, costs=costs, execution=execution, wealth=s.wealth * k)
-        large, small = replace(c, setting=bigger, flows=flows).played().ledger, c.played().ledger
+        large = replace(c, setting=bigger, flows=flows).played().ledger
         np.testing.assert_allclose(large.nav, k * small.nav, rtol=1e-11, err_msg=str(seed))
         np.testing.assert_allclose(large.charges, k * small.charges, rtol=1e-8, atol=1e-11 * large.nav.max())
         if s.costs.ticket.any() or s.costs.impact is not None:
@@ -210,9 +215,9 @@ def test_wealth_amounts_and_volumes_scale_together_and_amounts_do_not_scale_alon
 
 def test_without_a_trade_there_is_no_cost_and_a_line_that_did_not_trade_pays_none() -> None:
     for seed in playable():
-        c = case(seed)
+        c, result = drawn(seed)
         if c.setting.costs.tax is None:
-            book = c.played().ledger
+            book = result.ledger
             paid = book.charges.sum(axis=1)
             assert not paid[book.trades == 0.0].any(), seed
             assert (book.charges >= 0.0).all()

@@ -17,7 +17,7 @@ from scipy.stats import ttest_rel
 from backtests.commands.laboratory import make_laboratory
 from backtests.figures.laboratory.region import outline
 from backtests.laboratory.simulate import play
-from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS
+from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS, WEEKS
 from backtests.laboratory.study import (
     OPTIMUM,
     Study,
@@ -33,6 +33,8 @@ from backtests.laboratory.study import (
 from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
 from research.errors import ConfigError
 from research.rules import OptimalRegion
+from research.rules.dynamic_programming import optimal_region
+from research.rules.lower_bound import lower_bound
 from research.rules.region import wants
 
 PATHS = 240
@@ -219,6 +221,16 @@ def test_inside_the_outline_nothing_is_traded_and_outside_everything_is() -> Non
     for gap in around[::7]:
         assert not wants(0.97 * gap, region.surfaces)
         assert wants(1.03 * gap, region.surfaces)
+
+
+def test_what_a_market_keeps_is_what_its_programme_computes_again() -> None:
+    for market in (BASE_CASE, FULLY_INVESTED[EVENTS]):
+        problem, given = (*market.problem, market.tracking_penalty, 1.0 / WEEKS), {"ticket": market.ticket}
+        again = optimal_region(*problem, **given)
+        assert again.value == market.region().value
+        np.testing.assert_array_equal(again.values, market.region().values)
+        assert 1e4 * lower_bound(*problem, **given).value == market.lower_bound()
+        assert market.region(1.0).value < market.region(2.0).value < market.region().value
 
 
 # -- the page and the run --------------------------------------------------------------------------------------------

@@ -158,7 +158,7 @@ def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
             going.close()
 
     with monkeypatch.context() as patch:
-        patch.setattr(tasks, "PATIENCE", 5.0)
+        patch.setattr(tasks, "PATIENCE", 1.0)
         patch.setattr(sweeping, "write_chunk", and_close)
         with pytest.raises(ConfigError, match=r"stopped.*start the same command again to resume") as error:
             sweep(setup, plan, cluster=going.scheduler_address, folder=tmp_path, progress=False)
