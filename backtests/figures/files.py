@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -41,6 +42,7 @@ STEP = re.compile(r"([MLCQz])([^MLCQz]*)")
 PLAIN = {"fill": LIGHT["ink"], "stroke": "none", "stroke-width": "1", "font-size": "12px"}  # where a style says nothing
 
 Styles = dict[str, str]
+DRAWING = Lock()  # held while a PNG is drawn, not while it is compressed: warnings' filters are those of the process
 
 
 def write_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
@@ -96,7 +98,7 @@ def png_file(picture: Picture) -> bytes:
     size = (round(DOTS * (width + 2.0 * MARGIN)), round(DOTS * (height + HEAD + MARGIN)))
     renderer = RendererAgg(*size, 72.0 * DOTS)
     painter = Painter(renderer, root)
-    with warnings.catch_warnings():
+    with DRAWING, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # of names: a box stands in its place
         painter.paper()
         painter.words(0.0, -HEAD / 2.0, [(picture.title, {"font-size": f"{TITLE}px", "font-weight": "bold"})], {})

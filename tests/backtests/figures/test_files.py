@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from xml.etree import ElementTree
@@ -135,6 +136,14 @@ def test_each_picture_is_written_three_times(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["two.csv", "two.png", "two.svg"]
     assert pd.read_csv(tmp_path / "two.csv")["x"].tolist() == list(range(50))
     assert (tmp_path / "two.png").read_bytes() == png_file(drawn())
+
+
+def test_names_in_another_script_leave_the_filters_of_warnings_as_they_were(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        write_pictures(tmp_path, [drawn("\u6295\u8cc7")] * 12)
+        assert warnings.filters == before
 
 
 def test_a_sheet_says_where_the_files_of_its_pictures_are(tmp_path: Path) -> None:
