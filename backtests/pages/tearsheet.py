@@ -66,7 +66,7 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
 def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -> Block:
     """Every block of a tearsheet; arguments of `write_tearsheet`."""
     with ThreadPoolExecutor(1) as beside:  # futures are played by compiled code: meanwhile the rest is drawn
-        beside.submit(lambda: comparison.from_today)
+        beside.submit(lambda: comparison.from_today)  # its section waits for it: `cached_property` computes it once
         first = first_screen(comparison)
         made = [(section, section.parts(comparison)) for section in SECTIONS]
     sections = [{"key": s.key, "name": s.name, "title": s.title, "parts": parts} for s, parts in made if parts]
