@@ -416,7 +416,7 @@ def test_a_policy_alone_has_nothing_to_be_compared_with(portfolio, tmp_path) -> 
 
 
 def not_annualised(found: Comparison, sheet: Path, text: str) -> None:
-    """The growth of part of a year stands everywhere as what it is, and nowhere as a rate a year."""
+    """The growth of part of a year stands as what it is; that its differences are rates a year is said."""
     name = found.recommendation.policy
     nav = found.backtests[name].nav
     grown = f"{100.0 * (nav.iloc[-1] / nav.iloc[0] - 1.0):.2f}"
@@ -424,6 +424,7 @@ def not_annualised(found: Comparison, sheet: Path, text: str) -> None:
     assert f"| Total return (%) | {grown} |" in (sheet / "summary.md").read_text(encoding="utf-8")
     assert re.search(rf"\n{name} .* {grown} ", repr(found))
     assert "CAGR not available for any of them: a test of " in text
+    assert "differences in CAGR, costs and loss are rates a year, not what was earned or paid" in text
     numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))
     assert numbers["figures"][name]["growth"] is numbers["intervals"]["growth"]["policies"][name]["lower"] is None
     assert numbers["trailing_returns"][name]["whole_test"] == numbers["figures"][name]["total_return"]
