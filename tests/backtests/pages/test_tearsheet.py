@@ -24,7 +24,7 @@ from backtests.evaluation.scores import score
 from backtests.figures.files import FORMS
 from backtests.pages.tearsheet import backtest_html, comparison_html, write_tearsheet
 from backtests.runs.folder import Run
-from backtests.wording import number
+from backtests.wording import amount, number
 from research.learning import Training
 from research.portfolio import Portfolio, load_portfolio
 from research.risk import calendar_years
@@ -456,7 +456,7 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> N
     played, figures = compared.backtests["quarterly"], json.loads((sheet / "tearsheet.json").read_text())["figures"]
     assert figures["quarterly"]["money_weighted"] == played.money_weighted
     assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
-    for words in ("Money-weighted return", "Net cash flows", number(played.flows.sum())):
+    for words in ("Money-weighted return", "Net cash flows", amount(played.flows.sum())):
         assert words in text
 
 
