@@ -427,6 +427,9 @@ def not_annualised(found: Comparison, sheet: Path, text: str) -> None:
     assert "differences in CAGR, costs and loss are rates a year, not what was earned or paid" in text
     numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))
     assert numbers["figures"][name]["growth"] is numbers["intervals"]["growth"]["policies"][name]["lower"] is None
+    of_growth = [row for row in numbers["evidence"] if row["metric"] == "growth"]
+    assert len(of_growth) == 2
+    assert all(row["estimate"] is row["lower"] is row["upper"] is None for row in of_growth)
     assert numbers["trailing_returns"][name]["whole_test"] == numbers["figures"][name]["total_return"]
     assert "year_to_date" not in numbers["trailing_returns"][name]
     assert not re.search(r"it grew [\d.]+.% a year", text)
