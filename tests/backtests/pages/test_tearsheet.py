@@ -336,7 +336,7 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
 def test_the_final_balance_stands_in_currency_with_what_it_began_with(page, comparison) -> None:
     (row,) = re.findall(r'<tr><th scope="row">Final balance.*?</tr>', unlinked(page), flags=re.DOTALL)
     opened = f"{comparison.portfolio.nav:,.0f}"
-    assert f'<small class="nowrap">USD</small><small>; from {opened}</small>' in row
+    assert f'<small class="nowrap">USD</small><small>; from {opened}, less the initial investment cost</small>' in row
     order = shown_order(comparison)
     assert re.findall(r">([\d,]+)</td>", row) == [f"{comparison.backtests[n].nav.iloc[-1]:,.0f}" for n in order]
 
