@@ -31,6 +31,15 @@ def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> st
     return number(None if value is None else value * 100.0, digits, signed=signed) + f"{NARROW_SPACE}%"
 
 
+def amount(value: float | None, *, signed: bool = False) -> str:
+    """An amount of currency: whole from 1,000 on, else with two decimals, as of a wealth of 1 at the start.
+
+    >>> amount(24_847_922.4), amount(10.606)
+    ('24,847,922', '10.61')
+    """
+    return number(value, 0 if value is not None and abs(value) >= 1_000.0 else 2, signed=signed)
+
+
 def even(values: Sequence[float]) -> list[str]:
     """Tick labels with equal decimals, as many as the finest of them needs.
 

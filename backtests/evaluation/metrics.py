@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, comparator_in_test, losses, target_returns
-from backtests.wording import NARROW_SPACE, number
+from backtests.wording import NARROW_SPACE, amount, number
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.arrays import Array
@@ -234,7 +234,7 @@ CURRENCY = "currency"  # unit of amounts; a sheet names the currency
 
 @dataclass(frozen=True)
 class Column:
-    """A number as a table shows it: times a factor, in a unit, with so many digits."""
+    """A number as a table shows it: times a factor, in a unit, with so many digits; an amount as `amount` writes it."""
 
     key: str
     label: str
@@ -244,7 +244,8 @@ class Column:
 
     def text(self, value: float | None, *, signed: bool = False) -> str:
         """The number in its unit of display, without the unit; a dash for one that is not available."""
-        return number(None if value is None else self.factor * value, self.digits, signed=signed)
+        shown = None if value is None else self.factor * value
+        return amount(shown, signed=signed) if self.unit == CURRENCY else number(shown, self.digits, signed=signed)
 
     def text_with_unit(self, value: float) -> str:
         """The number with its unit."""
@@ -345,7 +346,7 @@ METRICS: Mapping[str, Metric] = {
             of=lambda m: float(m.backtest.growth_path[-1] / m.backtest.growth_path[0]) - 1.0,
         ),
         Metric(
-            "final_balance", "Final balance", CURRENCY, digits=0, lower_is_better=False,
+            "final_balance", "Final balance", CURRENCY, lower_is_better=False,
             of=lambda m: float(m.backtest.ledger.nav[-1]),
         ),
         Metric(

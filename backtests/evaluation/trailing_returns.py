@@ -37,7 +37,7 @@ def trailing_returns(days: NDArray[np.datetime64], grown: Array) -> dict[str, fl
         if dates[0] <= begin:
             first = int(np.searchsorted(dates, begin, side="right")) - 1
             found[name] = float((grown[-1] / grown[first]) ** (1.0 / SPANS.get(name, 1)) - 1.0)
-    span = float((dates[-1] - dates[0]).astype(int))
+    span = _span(days)
     found["whole_test"] = growth(grown, span) if span >= LEAST_YEAR else float(grown[-1] / grown[0] - 1.0)
     return found
 
@@ -45,8 +45,13 @@ def trailing_returns(days: NDArray[np.datetime64], grown: Array) -> dict[str, fl
 def trailing_columns(days: NDArray[np.datetime64]) -> tuple[Column, ...]:
     """The columns of a table of these returns, but those that the closes (D + 1,) are too few for."""
     there = trailing_returns(days, np.ones(len(days)))
-    whole = WHOLE if float((days[-1] - days[0]) / np.timedelta64(1, "D")) >= LEAST_YEAR else WHOLE_SHORT
+    whole = WHOLE if _span(days) >= LEAST_YEAR else WHOLE_SHORT
     return (*(column for column in TRAILING if column.key in there), whole)
+
+
+def _span(days: NDArray[np.datetime64]) -> float:
+    """Calendar days from the first close to the last."""
+    return float((days[-1] - days[0]) // np.timedelta64(1, "D"))
 
 
 def _earlier(day: np.datetime64, years: int) -> np.datetime64:

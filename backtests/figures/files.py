@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -41,15 +42,19 @@ STEP = re.compile(r"([MLCQz])([^MLCQz]*)")
 PLAIN = {"fill": LIGHT["ink"], "stroke": "none", "stroke-width": "1", "font-size": "12px"}  # where a style says nothing
 
 Styles = dict[str, str]
+DRAWING = Lock()  # held while a PNG is drawn, not while it is compressed: warnings' filters are those of the process
 
 
 def write_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
-    """Write each picture as `write_picture` does into the folder `figures` of a run's or a sheet's, which exists."""
+    """Write <name>.csv, .png and .svg of each picture into the folder `figures` of a run's or a sheet's, which exists."""
     (folder / PICTURES).mkdir(exist_ok=True)
     drawn = list(pictures)
     with ThreadPoolExecutor(2) as pool:  # half of the time is compression, beside which the next one is drawn
         for picture, png in zip(drawn, pool.map(png_file, drawn), strict=True):
-            _write_picture(folder / PICTURES, picture, png)
+            place = folder / PICTURES
+            write_whole(place / f"{picture.name}.csv", csv_text(picture.data))
+            write_whole(place / f"{picture.name}.png", png)
+            write_whole(place / f"{picture.name}.svg", svg_file(picture))
 
 
 def picture_records(pictures: Iterable[Picture]) -> dict[str, dict[str, str]]:
@@ -59,17 +64,6 @@ def picture_records(pictures: Iterable[Picture]) -> dict[str, dict[str, str]]:
         | {form: f"{PICTURES}/{p.name}.{form}" for form in FORMS}
         for p in pictures
     }
-
-
-def write_picture(folder: Path, picture: Picture) -> None:
-    """Write a picture's numbers as <name>.csv and itself as <name>.png and <name>.svg into a folder, which exists."""
-    _write_picture(folder, picture, png_file(picture))
-
-
-def _write_picture(folder: Path, picture: Picture, png: bytes) -> None:
-    write_whole(folder / f"{picture.name}.csv", csv_text(picture.data))
-    write_whole(folder / f"{picture.name}.png", png)
-    write_whole(folder / f"{picture.name}.svg", svg_file(picture))
 
 
 def svg_file(picture: Picture) -> str:
@@ -96,7 +90,7 @@ def png_file(picture: Picture) -> bytes:
     size = (round(DOTS * (width + 2.0 * MARGIN)), round(DOTS * (height + HEAD + MARGIN)))
     renderer = RendererAgg(*size, 72.0 * DOTS)
     painter = Painter(renderer, root)
-    with warnings.catch_warnings():
+    with DRAWING, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # of names: a box stands in its place
         painter.paper()
         painter.words(0.0, -HEAD / 2.0, [(picture.title, {"font-size": f"{TITLE}px", "font-weight": "bold"})], {})

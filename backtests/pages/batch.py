@@ -22,7 +22,7 @@ STATUSES = ("made", "found", "unchanged", "failed")
 POINTS = 12  # of a picture
 STEP, HEIGHT = 4, 12  # px between two points, and from no drawdown to the deepest of all runs
 SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
-LEAST_SAVED = 0.1  # bp a year: less is not written as a number
+LEAST_SAVED = 0.1  # bp a year: of less, neither number nor sign is written
 NAMED = 10  # runs with a change of one kind above the table, which marks all
 
 
@@ -105,7 +105,7 @@ def verdict_words(row: Mapping[str, Any]) -> str:
     if saves != saves:
         return str(policy)
     if abs(saves) < LEAST_SAVED:
-        return f"{policy}: saves < {LEAST_SAVED} bp"
+        return f"{policy}: differs by < {LEAST_SAVED} bp"
     return f"{policy}: {'saves' if saves > 0.0 else 'loses'} {number(abs(saves), 1)} bp"
 
 

@@ -27,7 +27,7 @@ from backtests.pages.differences import differences_parts, paired_parts
 from backtests.pages.parts import Block, Part
 from backtests.pages.policy_styles import page_styles
 from backtests.pages.terms import term_of
-from backtests.wording import age_words, counted, listed, number, percent
+from backtests.wording import age_words, amount, counted, listed, number, percent
 from research.allocation import Allocation
 from research.rules.protocol import held_by, long_name
 
@@ -247,7 +247,7 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
         cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
     kind = metric.interval if metric.interval == PREDICTIVE else ""
     if metric.key == "final_balance":
-        opened = dict.fromkeys(number(played.wealth, 0) for played in paired.backtests.values())
+        opened = dict.fromkeys(amount(played.wealth) for played in paired.backtests.values())
         kind = f"from {listed(list(opened), 'or')}, less the initial investment cost"
     unit = currency if metric.unit == CURRENCY else metric.unit
     return {"label": metric.label, "unit": unit, "kind": kind, "term": term_of(metric.key), "cells": cells}

@@ -108,10 +108,10 @@ class SweepSheet:
         page = self.page
         try:
             write_pictures(folder, self.pictures)
+            write_whole(folder / SHEET, page)
         except BaseException:
             shutil.rmtree(folder / PICTURES_FOLDER, ignore_errors=True)
             raise
-        write_whole(folder / SHEET, page)
 
 
 def sweep_sheet(

@@ -4,6 +4,7 @@ The same comparison gives the same bytes. Nothing is fetched and nothing runs: a
 """
 
 import json
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -66,7 +67,7 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
 def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -> Block:
     """Every block of a tearsheet; arguments of `write_tearsheet`."""
     with ThreadPoolExecutor(1) as beside:  # futures are played by compiled code: meanwhile the rest is drawn
-        beside.submit(lambda: comparison.from_today)
+        beside.submit(lambda: comparison.from_today)  # its section waits for it: `cached_property` computes it once
         first = first_screen(comparison)
         made = [(section, section.parts(comparison)) for section in SECTIONS]
     sections = [{"key": s.key, "name": s.name, "title": s.title, "parts": parts} for s, parts in made if parts]
@@ -158,7 +159,7 @@ def sheet_numbers(
         "not_available": {name: dict(s.undefined) for name, s in comparison.scores.items() if s.undefined},
         "trailing_returns": trailing_numbers(comparison),
         "intervals": interval_records(shown, comparison.intervals, evidence),
-        "evidence": evidence.summary().reset_index().to_dict("records"),
+        "evidence": _evidence_numbers(comparison),
         "pairs": [pair.record() for pair in comparison.pairs.values()],
         "superior_ability": {metric: _ability(each) for metric, each in comparison.superior_ability.items()},
         "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},
@@ -172,6 +173,14 @@ def sheet_numbers(
     }
     numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
     return numbers
+
+
+def _evidence_numbers(comparison: Comparison) -> list[dict[Hashable, Any]]:
+    """Of figures and differences, a row a metric and policy; a figure that a score lacks is in none of them."""
+    table = comparison.evidence.summary()
+    missing = [metric in comparison.scores[name].undefined for metric, name in table.index]
+    table.loc[missing, ["estimate", "lower", "upper"]] = float("nan")
+    return table.reset_index().to_dict("records")
 
 
 def _recommendation_numbers(comparison: Comparison) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,7 +22,6 @@ from backtests.figures.files import (
     picture_records,
     png_file,
     svg_file,
-    write_picture,
     write_pictures,
 )
 from backtests.figures.picture import Format, Picture, picture
@@ -131,10 +131,19 @@ def test_an_svg_stands_alone_and_says_what_it_shows() -> None:
 
 
 def test_each_picture_is_written_three_times(tmp_path: Path) -> None:
-    write_picture(tmp_path, drawn())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["two.csv", "two.png", "two.svg"]
-    assert pd.read_csv(tmp_path / "two.csv")["x"].tolist() == list(range(50))
-    assert (tmp_path / "two.png").read_bytes() == png_file(drawn())
+    write_pictures(tmp_path, [drawn()])
+    folder = tmp_path / PICTURES
+    assert sorted(path.name for path in folder.iterdir()) == ["two.csv", "two.png", "two.svg"]
+    assert pd.read_csv(folder / "two.csv")["x"].tolist() == list(range(50))
+    assert (folder / "two.png").read_bytes() == png_file(drawn())
+
+
+def test_names_in_another_script_leave_the_filters_of_warnings_as_they_were(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        write_pictures(tmp_path, [drawn("\u6295\u8cc7")] * 12)
+        assert warnings.filters == before
 
 
 def test_a_sheet_says_where_the_files_of_its_pictures_are(tmp_path: Path) -> None:

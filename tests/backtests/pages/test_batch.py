@@ -92,7 +92,8 @@ def test_a_verdict_says_who_and_how_much(built: str) -> None:
     none = {"policy": "", "reference": "quarterly", "saves": float("nan")}
     assert verdict_words(none) == "none"
     assert verdict_words(none | {"policy": "edge"}) == "edge"
-    assert verdict_words(none | {"policy": "edge", "saves": 0.04}) == "edge: saves < 0.1 bp"
+    assert verdict_words(none | {"policy": "edge", "saves": 0.04}) == "edge: differs by < 0.1 bp"
+    assert verdict_words(none | {"policy": "edge", "saves": -0.04}) == "edge: differs by < 0.1 bp"
     assert verdict_words(none | {"policy": "edge", "saves": -1.26}) == "edge: loses 1.3 bp"
 
 

@@ -15,7 +15,8 @@ from browser import Elements, check_page, check_themes
 from swept import swept
 
 from backtests.pages.interactive import axis_scale, metric_scale, parallel_plot
-from backtests.pages.sweep import sweep_cell, sweep_pictures, sweep_sheet
+from backtests.pages.render import Running
+from backtests.pages.sweep import SweepSheet, sweep_cell, sweep_pictures, sweep_sheet
 from backtests.runs.notebook import execute
 from backtests.sweeps.analysis import ladder, shortlist
 from backtests.sweeps.findings import Findings
@@ -103,6 +104,13 @@ def test_the_order_of_rows_changes_nothing_that_is_said(page, table) -> None:
 
 
 # what it says
+
+
+def test_a_page_that_cannot_be_written_leaves_no_pictures(tmp_path: Path) -> None:
+    (tmp_path / "sweep.html").mkdir()
+    with pytest.raises(OSError, match=r"sweep\.html"):
+        SweepSheet("empty", [], [], Running("empty")).write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.html"]
 
 
 def test_every_picture_is_told_in_words(page) -> None:

@@ -24,7 +24,7 @@ from backtests.evaluation.scores import score
 from backtests.figures.files import FORMS
 from backtests.pages.tearsheet import backtest_html, comparison_html, write_tearsheet
 from backtests.runs.folder import Run
-from backtests.wording import number
+from backtests.wording import amount, number
 from research.learning import Training
 from research.portfolio import Portfolio, load_portfolio
 from research.risk import calendar_years
@@ -336,7 +336,7 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
 def test_the_final_balance_stands_in_currency_with_what_it_began_with(page, comparison) -> None:
     (row,) = re.findall(r'<tr><th scope="row">Final balance.*?</tr>', unlinked(page), flags=re.DOTALL)
     opened = f"{comparison.portfolio.nav:,.0f}"
-    assert f'<small class="nowrap">USD</small><small>; from {opened}</small>' in row
+    assert f'<small class="nowrap">USD</small><small>; from {opened}, less the initial investment cost</small>' in row
     order = shown_order(comparison)
     assert re.findall(r">([\d,]+)</td>", row) == [f"{comparison.backtests[n].nav.iloc[-1]:,.0f}" for n in order]
 
@@ -416,7 +416,7 @@ def test_a_policy_alone_has_nothing_to_be_compared_with(portfolio, tmp_path) -> 
 
 
 def not_annualised(found: Comparison, sheet: Path, text: str) -> None:
-    """The growth of part of a year stands everywhere as what it is, and nowhere as a rate a year."""
+    """The growth of part of a year stands as what it is; that its differences are rates a year is said."""
     name = found.recommendation.policy
     nav = found.backtests[name].nav
     grown = f"{100.0 * (nav.iloc[-1] / nav.iloc[0] - 1.0):.2f}"
@@ -424,8 +424,12 @@ def not_annualised(found: Comparison, sheet: Path, text: str) -> None:
     assert f"| Total return (%) | {grown} |" in (sheet / "summary.md").read_text(encoding="utf-8")
     assert re.search(rf"\n{name} .* {grown} ", repr(found))
     assert "CAGR not available for any of them: a test of " in text
+    assert "differences in CAGR, costs and loss are rates a year, not what was earned or paid" in text
     numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))
     assert numbers["figures"][name]["growth"] is numbers["intervals"]["growth"]["policies"][name]["lower"] is None
+    of_growth = [row for row in numbers["evidence"] if row["metric"] == "growth"]
+    assert len(of_growth) == 2
+    assert all(row["estimate"] is row["lower"] is row["upper"] is None for row in of_growth)
     assert numbers["trailing_returns"][name]["whole_test"] == numbers["figures"][name]["total_return"]
     assert "year_to_date" not in numbers["trailing_returns"][name]
     assert not re.search(r"it grew [\d.]+.% a year", text)
@@ -455,7 +459,7 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> N
     played, figures = compared.backtests["quarterly"], json.loads((sheet / "tearsheet.json").read_text())["figures"]
     assert figures["quarterly"]["money_weighted"] == played.money_weighted
     assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
-    for words in ("Money-weighted return", "Net cash flows", number(played.flows.sum())):
+    for words in ("Money-weighted return", "Net cash flows", amount(played.flows.sum())):
         assert words in text
 
 
