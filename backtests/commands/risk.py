@@ -52,7 +52,9 @@ def make_risk(file: Path, reports: Path | None = None, paths: int = PATHS, fitte
 
 
 def ready_policies(portfolio: Portfolio, reports: Path) -> tuple[dict[str, Policy], list[str], str]:
-    """The active policy and holding, by name; what a reader must know of them; and the run that fitted the first.
+    """Holding and the active policy, by name; what a reader must know of them; and the run that fitted the policy.
+
+    Holding comes first: the sheet is about the risk of what is held today.
 
     A tuned or learned policy is taken as the newest full report of the same file and data fitted it; without one it is
     left out.
@@ -72,4 +74,4 @@ def ready_policies(portfolio: Portfolio, reports: Path) -> tuple[dict[str, Polic
                 f"and data: it is not played on from today. Run: rebalance report {portfolio.file}"
             )
     never = next((n for n, spec in portfolio.policies.items() if traits(spec).family == "never"), "as held")
-    return found | {never: Never(portfolio.strategic)}, notes, run
+    return {never: Never(portfolio.strategic)} | found, notes, run

@@ -40,7 +40,7 @@ from backtests.evaluation.words import tried_words
 from backtests.evaluation.worst_days import OnDay, worst_days
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.views import view
-from backtests.wording import counted, listed
+from backtests.wording import counted, listed, percent
 from research.allocation import Allocation, TargetPath
 from research.arguments import refuse
 from research.errors import ConfigError
@@ -103,6 +103,7 @@ class Comparison(PairedBacktests):
         found = [
             *backtest_warnings(self.portfolio, self.fitted, self.backtests),
             *hindsight_warning(self.portfolio),
+            *drawdown_warning(self.portfolio, self.scores),
         ]
         quick = {name: self.settings[name] for name, full in FULL.items() if self.settings[name] != full}
         if quick:
@@ -368,6 +369,18 @@ def _compared(
         settings=settings_of(portfolio, reference, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
         | {"candidates": names},
     )
+
+
+def drawdown_warning(portfolio: Portfolio, scores: Mapping[str, Score]) -> list[str]:
+    """The policies whose drawdown in the test was deeper than the file's limit, which says nothing of eligibility."""
+    limit = portfolio.limits.max_drawdown
+    deeper = [name for name, s in scores.items() if limit is not None and -s["max_drawdown"] > limit]
+    if limit is None or not deeper:
+        return []
+    return [
+        f"In the test {listed(deeper)} had a drawdown beyond the {percent(limit, 0)} of limits.max_drawdown. The limit "
+        "does not decide who may be recommended: it is counted in “A year from today”."
+    ]
 
 
 def backtest_warnings(

@@ -83,7 +83,9 @@ def episode_results(
             found.append(_in_test(episode, span, target, benchmark, backtests))
             continue
         if portfolio is None:
-            left_out.append(f"{episode.name} ({episode.first:%Y-%m-%d} to {episode.last:%Y-%m-%d}): before the test.")
+            days = f"{episode.first:%Y-%m-%d} to {episode.last:%Y-%m-%d}"
+            most = "" if span.coverage == "none" else "most of its days are "
+            left_out.append(f"{episode.name} ({days}): {most}before the test.")
             continue
         try:
             found.append(_before_test(episode, there, portfolio, rules))

@@ -142,8 +142,8 @@ def _saving(portfolio: Portfolio, made: Recommendation, scores: Mapping[str, Sco
     tracking = -saved - cost
     return (
         f"Against {reference}{breached} it {'saves' if saved > 0.0 else 'loses'} {number(abs(saved))} bp a year: "
-        f"{_bp(cost)} in trading costs ({_money(portfolio, cost / BPS)} at today's value), and {_bp(tracking)} in "
-        "tracking, as the file prices it."
+        f"{_bp(cost)} in trading costs ({_money(portfolio, cost / BPS)} a year at today's value), and "
+        f"{_bp(tracking)} in tracking, as the file prices it."
     )
 
 
@@ -167,7 +167,7 @@ def _given_up(portfolio: Portfolio, name: str, scores: Mapping[str, Score], evid
     told = evidence.differences("growth")[name].verdict in TOLD
     return (
         f"In this test it grew {percent(abs(gap), 2)}{a_year} {'more' if gap > 0.0 else 'less'} "
-        f"({_money(portfolio, gap)}), {'more than chance explains' if told else 'which may be chance'}."
+        f"({_money(portfolio, gap)}{a_year}), {'more than chance explains' if told else 'which may be chance'}."
     )
 
 

@@ -248,7 +248,7 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
     kind = metric.interval if metric.interval == PREDICTIVE else ""
     if metric.key == "final_balance":
         opened = dict.fromkeys(number(played.wealth, 0) for played in paired.backtests.values())
-        kind = f"from {listed(list(opened), 'or')}"
+        kind = f"from {listed(list(opened), 'or')}, less the initial investment cost"
     unit = currency if metric.unit == CURRENCY else metric.unit
     return {"label": metric.label, "unit": unit, "kind": kind, "term": term_of(metric.key), "cells": cells}
 

@@ -147,8 +147,9 @@ def loss_words(risk: HoldingsRisk) -> str:
         return f"The volatility of these holdings is {percent(risk.volatility)} a year."
     worth = f"{number(one.var * risk.portfolio.nav, 0)} {risk.portfolio.basis}"
     return (
-        f"In one {risk.row} of twenty these holdings lose {percent(one.var, 2)} ({worth}) or more, "
-        f"{percent(one.cvar, 2)} on average of such {risk.row}s; their volatility is {percent(risk.volatility)} a year."
+        f"In one {risk.row} of twenty since {risk.sample[0]:%Y-%m-%d} these holdings would have lost "
+        f"{percent(one.var, 2)} ({worth}) or more, {percent(one.cvar, 2)} on average of such {risk.row}s. Their "
+        f"volatility is {percent(risk.volatility)} a year, by the last {counted(risk.window, risk.row)}."
     )
 
 
@@ -224,11 +225,12 @@ def _headline(risk: HoldingsRisk) -> list[dict[str, str]]:
     by_key = {(x.horizon, x.method, x.level): x for x in risk.losses}
     short, long = risk.horizons
     one, most = by_key.get((short, "historical", 0.95)), by_key.get((long, "historical", 0.95))
+    since = f"since {risk.sample[0]:%Y}"
     shown = [
-        ("Volatility", "% a year, ex ante", number(100 * risk.volatility, 1)),
+        ("Volatility", f"% a year, by the last {counted(risk.window, risk.row)}", number(100 * risk.volatility, 1)),
         ("Tracking error", "% a year, ex ante", number(100 * risk.tracking_error)),
-        (f"VaR 95 %, {short}", "% of NAV", number(None if one is None else 100 * one.var)),
-        (f"CVaR 95 %, {long}", "% of NAV", number(None if most is None else 100 * most.cvar)),
+        (f"VaR 95 %, {short}", f"% of NAV, {since}", number(None if one is None else 100 * one.var)),
+        (f"CVaR 95 %, {long}", f"% of NAV, {since}", number(None if most is None else 100 * most.cvar)),
         ("Beta", "to the strategic target", number(risk.beta)),
     ]
     return [

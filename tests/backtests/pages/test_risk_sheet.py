@@ -56,7 +56,7 @@ def test_a_file_of_weekly_rows_loses_in_weeks(tmp_path) -> None:
     desk = load_portfolio(tmp_path / "weekly.yaml")
     risk = holdings_risk(desk, {"never": Never(desk.strategic)}, paths=20)
     assert {one.horizon for one in risk.losses} == {"one week", "one month"}
-    assert loss_words(risk).startswith("In one week of twenty these holdings lose ")
+    assert loss_words(risk).startswith("In one week of twenty since 1993-02-05 these holdings would have lost ")
     week = next(one for one in risk.losses if (one.horizon, one.method, one.level) == ("one week", "historical", 0.95))
     weekly = closes.pct_change().dropna() @ np.array([0.6, 0.4])
     assert week.var == pytest.approx(-weekly.quantile(0.05), rel=0.02)
