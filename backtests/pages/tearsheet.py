@@ -58,6 +58,11 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     """
     sheet = whole_sheet(comparison, trades, run)
     write_pictures(folder, pictures(sheet))
+    write_words(folder, sheet, comparison, trades, run)
+
+
+def write_words(folder: Path, sheet: Block, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
+    """Write tearsheet.html, tearsheet.json and summary.md of a whole sheet; other arguments of `write_tearsheet`."""
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
     write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", _running(comparison, run), sheet=sheet))

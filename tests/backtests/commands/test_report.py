@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from commanded import FILE as SMALL
 from commanded import ROOT, rebalance
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
@@ -21,12 +22,13 @@ CARD = "policies/rl/card.html"
 SHOWN = ["tearsheet.html", "tearsheet.json", "trades.csv", "trades.json", "results.parquet", "compare_policies.ipynb"]
 
 
-def few(folder: Path, *names: str) -> Path:
-    """The main portfolio with some of its candidates only."""
-    content = yaml.safe_load(FILE.read_text())
+def few(folder: Path, *names: str, of: Path = FILE) -> Path:
+    """A portfolio with some of its candidates only."""
+    content = yaml.safe_load(of.read_text())
     content["policies"] = {name: content["policies"][name] for name in names}
-    if content["reference"] not in names:
-        del content["reference"]
+    for key in ("reference", "policy"):
+        if content.get(key) not in names:
+            content.pop(key, None)
     file = folder / "desk.yaml"
     file.write_text(yaml.safe_dump(content))
     return file
@@ -125,7 +127,7 @@ def test_a_quick_look_steers_no_desk(reports: Path) -> None:
 
 
 def test_todays_trades_follow_the_recommendation_of_the_full_run(tmp_path: Path) -> None:
-    file, reports = few(tmp_path, "never", "monthly", "tuned"), tmp_path / "reports"
+    file, reports = few(tmp_path, "never", "tuned", of=SMALL), tmp_path / "reports"
     given = ["-p", "reference=tuned", "-p", "benchmark=SPY"]  # neither decides what is recommended
     assert rebalance("report", file, *given, "--reports", reports).status == 0
     run = run_in(reports)
@@ -197,7 +199,7 @@ def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(tmp_path: Path,
 
 
 def test_a_killed_report_leaves_no_run_and_the_next_one_is_whole(tmp_path: Path) -> None:
-    file = few(tmp_path, "never", "quarterly", "threshold")
+    file = few(tmp_path, "never", "quarterly", of=SMALL)
     reports = tmp_path / "reports"
     words = [*REBALANCE, "report", str(file), "-p", "draws=200", "--reports", str(reports)]
     first = subprocess.Popen(

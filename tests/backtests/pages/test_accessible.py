@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from browser import Elements
 from swept import swept
+from written import words_written
 
 from backtests.commands.batch.run import Outcome, table_of
 from backtests.commands.report import trades_of
@@ -21,7 +22,6 @@ from backtests.pages.batch import batch_html
 from backtests.pages.real_markets import study_html, study_sheet
 from backtests.pages.risk_sheet import write_risk_sheet
 from backtests.pages.sweep import sweep_sheet
-from backtests.pages.tearsheet import write_tearsheet
 from backtests.real_markets import KEPT, Study
 from backtests.runs.folder import Run
 from research.portfolio import load_portfolio
@@ -56,7 +56,7 @@ def single() -> str:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), draws=100)
     place: Path = tmp_path_factory.mktemp("sheet")
-    write_tearsheet(place, comparison, trades_of(comparison), ORIGIN)
+    words_written(comparison, trades_of(comparison), ORIGIN, place)
     sheet = (place / "tearsheet.html").read_text(encoding="utf-8")
     desk = comparison.portfolio
     write_risk_sheet(place, holdings_risk(desk, {"never": Never(desk.strategic)}, paths=100), {"Run": "one"})

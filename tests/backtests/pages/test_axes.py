@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 from browser import Elements, check_page
+from written import words_written
 
 from backtests.comparison.axes import TwoAxes
 from backtests.comparison.comparison import Comparison, compare
 from backtests.pages.axes import axes_numbers, axes_parts
 from backtests.pages.parts import Filled
-from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import Run
 from backtests.runs.formats import plain_json
 from backtests.wording import number
@@ -44,7 +44,7 @@ def axes(comparison: Comparison) -> TwoAxes:
 
 
 def written(comparison: Comparison, folder: Path) -> str:
-    write_tearsheet(folder, comparison, None, ORIGIN)
+    words_written(comparison, None, ORIGIN, folder)
     return (folder / "tearsheet.html").read_text(encoding="utf-8")
 
 

@@ -16,6 +16,7 @@ from browser import Elements, browse
 from commanded import FILE
 from learned import COSTS, PENALTY, YEAR, carded, two_lines
 from swept import swept
+from written import words_written
 
 from backtests.commands.batch.run import Outcome, table_of
 from backtests.commands.report import trades_of
@@ -29,7 +30,6 @@ from backtests.pages.batch import batch_html
 from backtests.pages.policy_card import write_card
 from backtests.pages.risk_sheet import write_risk_sheet
 from backtests.pages.sweep import sweep_cell, sweep_sheet
-from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.batch_changes import Changes
 from backtests.runs.folder import Run
 from research.allocation import FixedWeights, target_path
@@ -184,7 +184,7 @@ def test_tearsheet_and_trade_lists_do_nothing(server: tuple[str, list[str]], tmp
         comparison = compare(named, draws=100)
         origin = Run(payloads[8], payloads[9], "2022-12-29", {}, "4105457f5e4366f4" * 4, payloads[10])
         (tmp_path / kind).mkdir()
-        write_tearsheet(tmp_path / kind, comparison, trades_of(comparison, payloads[11]), origin)
+        words_written(comparison, trades_of(comparison, payloads[11]), origin, tmp_path / kind)
         made = {"tearsheet": (tmp_path / kind / "tearsheet.html").read_text(encoding="utf-8")}
         made["comparison"] = comparison._repr_html_()
         made["backtest"] = comparison.backtests[as_name(payloads[4])]._repr_html_()

@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
+from written import words_written
 
 from backtests.commands.report import trades_of
 from backtests.comparison import compare
 from backtests.evaluation.backtest_figures import metric_groups
 from backtests.evaluation.pairs import METHODS
-from backtests.pages.tearsheet import SCHEMA, write_tearsheet
+from backtests.pages.tearsheet import SCHEMA
 from backtests.runs.folder import Run
 from research.portfolio import load_portfolio
 
@@ -32,7 +33,7 @@ def schema() -> dict[str, Any]:
 def numbers(folder: Path, keys: dict[str, object], *policies: str) -> dict[str, Any]:
     """The numbers of a report."""
     found = compare(load_portfolio("data/portfolios/global_multi_asset.yaml", keys), only=list(policies), draws=200)
-    write_tearsheet(folder, found, trades_of(found), ORIGIN)
+    words_written(found, trades_of(found), ORIGIN, folder)
     written: dict[str, Any] = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))
     return written
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from written import words_written
 
 from backtests.comparison import Comparison, compare
 from backtests.comparison.selection import ActiveSharpe
 from backtests.pages.parts import Block, Folded, Words
 from backtests.pages.selection import selection_numbers, selection_parts
-from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import Run
 from backtests.runs.trial_book import read_book
 from backtests.sweeps import Plan, Strategic, sweep
@@ -29,8 +29,8 @@ def comparison() -> Comparison:
 
 
 def written(comparison: Comparison, folder: Path) -> Path:
-    write_tearsheet(folder, comparison, None, Run("report", "desk", "2022-12-29", {}, "f" * 64, "c0de"))
-    return folder
+    run = Run("report", "desk", "2022-12-29", {}, "f" * 64, "c0de")
+    return words_written(comparison, None, run, folder)
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,12 @@ from pathlib import Path
 import mistune
 import pandas as pd
 import pytest
+from written import words_written
 
 from backtests.commands.report import trades_of
 from backtests.comparison import compare
 from backtests.pages.summary import grid, plain, summary_markdown
-from backtests.pages.tearsheet import whole_sheet, write_tearsheet
+from backtests.pages.tearsheet import whole_sheet
 from backtests.runs.folder import MAIL, Run
 from research.portfolio import load_portfolio
 
@@ -58,7 +59,7 @@ def tables(page: str) -> list[list[list[str]]]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), draws=100)
     place = tmp_path_factory.mktemp("sheet")
-    write_tearsheet(place, comparison, trades_of(comparison), ORIGIN)
+    words_written(comparison, trades_of(comparison), ORIGIN, place)
     return place
 
 

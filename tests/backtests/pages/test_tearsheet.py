@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import Elements, browse, check_page, check_themes
+from written import words_written
 
 from backtests.commands.report import trades_of
 from backtests.comparison.candidates import Fitted, backtest_candidate
@@ -399,7 +400,8 @@ def test_names_do_no_harm_in_a_spreadsheet(hostile) -> None:
 
 def test_without_a_recommendation_the_sheet_says_why(portfolio, tmp_path) -> None:
     strict = replace(portfolio, limits=replace(portfolio.limits, tracking_error=1e-5))
-    sheet = made(tmp_path / "none", compare(strict, only=["quarterly", "monthly", "never"], draws=100))
+    found = compare(strict, only=["quarterly", "monthly", "never"], draws=100)
+    sheet = words_written(found, trades_of(found), ORIGIN, tmp_path)
     text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
     assert "No policy is recommended" in text
     assert "exceeds the limit of 0.00%" in text
@@ -438,7 +440,7 @@ def not_annualised(found: Comparison, sheet: Path, text: str) -> None:
 def test_a_test_of_some_months_is_drawn_and_warned_of(portfolio, tmp_path) -> None:
     short = replace(portfolio, test_start=pd.Timestamp("2022-10-03"))
     found = compare(short, only=["quarterly", "monthly"], draws=100)
-    sheet = made(tmp_path / "short", found)
+    sheet = words_written(found, trades_of(found), ORIGIN, tmp_path)
     text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
     assert "less than three years" in text
     not_annualised(found, sheet, text)
@@ -452,7 +454,7 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> N
     compared = compare(
         load_portfolio("data/portfolios/global_multi_asset.yaml", keys), only=["quarterly", "never"], draws=100
     )
-    sheet = made(tmp_path / "flows", compared)
+    sheet = words_written(compared, trades_of(compared), ORIGIN, tmp_path)
     text = html.unescape((sheet / "tearsheet.html").read_text(encoding="utf-8"))
     assert "bp of notional a side, plus a ticket, tax on realised gains and a management fee; decided" in text
     assert "divided by NAV before it: commission, half-spread, a ticket and tax on realised gains. For holding," in text
