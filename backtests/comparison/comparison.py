@@ -40,7 +40,7 @@ from backtests.evaluation.words import tried_words
 from backtests.evaluation.worst_days import OnDay, worst_days
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.views import view
-from backtests.wording import counted, listed, percent
+from backtests.wording import counted, listed
 from research.allocation import Allocation, TargetPath
 from research.arguments import refuse
 from research.errors import ConfigError
@@ -378,7 +378,7 @@ def drawdown_warning(portfolio: Portfolio, scores: Mapping[str, Score]) -> list[
     if limit is None or not deeper:
         return []
     return [
-        f"In the test {listed(deeper)} had a drawdown beyond the {percent(limit, 0)} of limits.max_drawdown. The limit "
+        f"In the test {listed(deeper)} had a drawdown beyond the {100 * limit:g} % of limits.max_drawdown. The limit "
         "does not decide who may be recommended: it is counted in “A year from today”."
     ]
 

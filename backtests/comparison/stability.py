@@ -109,7 +109,7 @@ class Stability:
         if asked:
             cases, flips = sum(len(one.answers) for one in asked), self.flips
             held = f"all {cases}" if not flips else f"{cases - len(flips)} of {cases}"
-            but = [f"not {listed(flips, most=2)}"] if flips else []
+            but = [f"but {listed(flips, most=2)}"] if flips else []
             if self.not_played and len(asked) > DAYS_ONLY:
                 but.append(f"some without {listed(self.not_played)}")
             said = f" ({'; '.join(but)})" if but else ""

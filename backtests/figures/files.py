@@ -46,7 +46,7 @@ DRAWING = Lock()  # held while a PNG is drawn, not while it is compressed: warni
 
 
 def write_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
-    """Write <name>.csv, .png and .svg of each picture into the folder `figures` of a run's or a sheet's, which exists."""
+    """Write <name>.csv, .png and .svg of each picture into the folder `figures` of a run or a sheet, which exists."""
     (folder / PICTURES).mkdir(exist_ok=True)
     drawn = list(pictures)
     with ThreadPoolExecutor(2) as pool:  # half of the time is compression, beside which the next one is drawn

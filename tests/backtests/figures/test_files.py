@@ -19,6 +19,7 @@ from backtests.figures.files import (
     FORMS,
     HEAD,
     MARGIN,
+    PICTURES,
     picture_records,
     png_file,
     svg_file,
