@@ -22,7 +22,7 @@ from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import traits
 from research.rules.rule_options import NO_LINE
 from research.trading.decision import asked_once
-from research.trading.sizing import Position
+from research.trading.position import Position
 
 
 @dataclass

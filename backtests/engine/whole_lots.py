@@ -11,7 +11,8 @@ from research.accounting.kernel import charge, wealth
 from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain, sell_lots
 from research.arrays import Array, Mask
 from research.errors import ConfigError
-from research.trading.sizing import Position, size
+from research.trading.position import Position
+from research.trading.sizing import size
 
 
 def position(inputs: EngineInputs, t: int, units: Array, cash_units: float) -> Position:
@@ -44,7 +45,7 @@ def orders(
     ask        : gives the trade that is asked of a position, or None.
     target     : (n,) fraction of NAV.
     """
-    return size(position(inputs, t, units, cash_units), ask, target, inputs.name).units
+    return size(position(inputs, t, units, cash_units), ask, target, inputs.name, seconds=0.0).units
 
 
 def open_in_lots(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -> tuple[float, float, float]:

@@ -1,7 +1,17 @@
 """One desk's file: holdings, cash, strategic target, ranges, costs, limits and candidate policies."""
 
 from research.portfolio.load import load_portfolio
+from research.portfolio.orders import NO_LIMITS, OrderLimits
 from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings
 from research.portfolio.portfolio import Limits, Portfolio
 
-__all__ = ["ALLOCATIONS", "RULES", "Limits", "Portfolio", "load_portfolio", "policy_settings"]
+__all__ = [
+    "ALLOCATIONS",
+    "NO_LIMITS",
+    "RULES",
+    "Limits",
+    "OrderLimits",
+    "Portfolio",
+    "load_portfolio",
+    "policy_settings",
+]

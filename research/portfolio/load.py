@@ -23,6 +23,7 @@ from research.portfolio.costs import COSTS, costs_at, impact_settings, read_cost
 from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.factors import factor_settings, factors_in
 from research.portfolio.flows import read_flows
+from research.portfolio.orders import order_settings, read_order_limits
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
 from research.portfolio.stress import read_stress
@@ -34,8 +35,8 @@ from research.tolerances import TARGET
 ROOT = Path(__file__).parents[2]  # the workbench's folder
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
-        "limits", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start", "policies",
-        "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
+        "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
+        "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
         "stress")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
@@ -105,6 +106,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         benchmark=read_benchmark(document, whole, names, test_start),
         factors=factors_in(document, market, test_start, a_year),
         stress=read_stress(document, market),
+        orders=read_order_limits(document, market),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -476,6 +478,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "periods_per_year": portfolio.periods_per_year,
         "lag": portfolio.lag,
         **({"stress": document.value("stress")} if document.has("stress") else {}),
+        **({"orders": order_settings(portfolio.orders)} if document.has("orders") else {}),
     }
 
 

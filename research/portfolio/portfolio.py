@@ -15,6 +15,7 @@ from research.market import Market
 from research.market.factors import FactorReturns
 from research.names import check_name, same_names
 from research.portfolio.benchmark import NamedBenchmark
+from research.portfolio.orders import OrderLimits
 from research.portfolio.stress import Stress
 
 MATERIALITY = 1.0  # bp of NAV a year
@@ -78,6 +79,7 @@ class Portfolio:
     benchmark        : what beta and the other relative figures are taken to; not J, which is to the strategic target.
     factors          : to which returns are attributed, or None.
     stress           : episodes and shocks that it is tested with.
+    orders           : limits that the orders of a trade list keep.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -111,6 +113,7 @@ class Portfolio:
     benchmark: NamedBenchmark = field(default_factory=NamedBenchmark)
     factors: FactorReturns | None = None
     stress: Stress = field(default_factory=Stress)
+    orders: OrderLimits = field(default_factory=OrderLimits)
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""

@@ -9,7 +9,7 @@ from research.market.calendars import due
 from research.portfolio import Portfolio
 from research.rules.no_trade_bands import RESTS
 from research.rules.protocol import traits
-from research.trading.sizing import Position
+from research.trading.position import Position
 
 BEGUN = Why("begun")  # what is left is asked for at the next close
 
@@ -58,7 +58,7 @@ def decision(
     if isinstance(answer, Trade):
         limit = leverage_of(answer, position.weights, 1.0)
         check_trade(answer, len(target), name, portfolio.date, market.assets, limit)
-        if asked_once(policy, answer) and last_trade == today:
+        if (asked_once(policy, answer) or portfolio.orders.once_a_close) and last_trade == today:
             return Hold(BEGUN)
     return answer
 

@@ -1,7 +1,7 @@
-"""From a box to orders: the accounting's self-financing step, rounded to whole lots that cash can pay for, to the cent.
+"""From a box to orders: the accounting's self-financing step, in the whole lots that come nearest to it.
 
-Rounding must not make a desk trade twice. So the rule is asked again with the position after its orders, and what it
-still wants is added, until no more order can be sent: after these orders the list is empty.
+Lots must not make a desk trade twice. So the rule is asked again with the position after its orders, and what it still
+wants is added, until no more order can be sent: after these orders the list is empty.
 """
 
 from collections.abc import Callable
@@ -9,105 +9,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.optimize import brentq
 
 from research.accounting import Trade
-from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, Scratch
-from research.accounting.kernel import REFUSED, Box, Pace, Quotes, Record, book, charge, wealth, weigh
-from research.arrays import Array, Mask, frozen
+from research.accounting.cost_parameters import COLUMNS, Lots, Scratch
+from research.accounting.kernel import REFUSED, Box, Pace, Quotes, Record, book
+from research.arrays import Array, frozen
 from research.errors import PolicyError
-from research.market import Market
-from research.portfolio import Portfolio
 from research.tolerances import COUNTED, LOT
+from research.trading.lot_problem import LotProblem, clean
+from research.trading.lot_solver import SECONDS, SolvedLots, solve_lots
+from research.trading.position import CENT, Position, counts
 
-CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
 TURNS = 100  # times that a rule is asked at most; two are the usual number
-
-
-@dataclass(frozen=True, eq=False)
-class Position:
-    """Holdings and cash at one close, and the limits and costs of trading them.
-
-    units           : (n,) units held.
-    prices          : (n,) quoted close, currency per unit.
-    lots            : (n,) least number of units in a trade. A line without a quote is held in units of one currency
-                      unit, and trades in cents.
-    quoted          : (n,) whether each line has a quote.
-    tradable        : (n,) whether each line can be traded.
-    cash            : currency.
-    minimum         : currency; a smaller order is not sent.
-    cost_parameters : costs of orders, without tax, since purchase prices are not known here.
-    day             : row of the daily costs in `cost_parameters`.
-    """
-
-    units: Array
-    prices: Array
-    lots: Array
-    quoted: Mask
-    tradable: Mask
-    cash: float
-    minimum: float
-    cost_parameters: CostParameters
-    day: int
-
-    @classmethod
-    def of(cls, portfolio: Portfolio) -> "Position":
-        """The portfolio at its last close."""
-        market, last = portfolio.market, len(portfolio.market.dates) - 1
-        cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
-        made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, cost_parameters)
-        return replace(made, units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares))
-
-    @classmethod
-    def at(
-        cls,
-        market: Market,
-        day: int,
-        holdings: Array,
-        cash: float,
-        lots: Array,
-        minimum: float,
-        cost_parameters: CostParameters,
-    ) -> "Position":
-        """The position with these holdings at one close.
-
-        market   : of the lines.
-        day      : row of the close.
-        holdings : (n,) value, currency.
-        cash     : currency.
-        lots     : (n,) least number of units in a trade.
-        minimum  : currency; a smaller order is not sent.
-        cost_parameters   : costs of orders.
-        """
-        quoted = ~np.isnan(market.prices[day])
-        prices = np.where(quoted, market.prices[day], 1.0)
-        return cls(
-            units=holdings / prices,
-            prices=prices,
-            lots=np.where(quoted, lots, CENT),
-            quoted=quoted,
-            tradable=market.tradable[day],
-            cash=float(_cents(cash) / 100.0),
-            minimum=minimum,
-            cost_parameters=cost_parameters._replace(tax=0.0, minimum_trade=0.0),
-            day=day,
-        )
-
-    @cached_property
-    def nav(self) -> float:
-        """Holdings and cash, currency."""
-        return float(wealth(self.units, frozen(self.prices[None]), 0, self.cash, 1.0))
-
-    @cached_property
-    def weights(self) -> Array:
-        """(n,) fraction of NAV, as the kernel weighs them; cash is the rest."""
-        weights = np.empty(len(self.units))
-        weigh(self.units, frozen(self.prices[None]), 0, self.nav, weights)
-        return frozen(weights)
-
-    @property
-    def cash_weight(self) -> float:
-        """The weight of cash, fraction of NAV."""
-        return 1.0 - float(self.weights.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,36 +30,42 @@ class Orders:
 
     position : what is held before.
     units    : (n,) signed units to trade, buys positive.
-    wished   : (n,) signed units of the exact step.
-    rounded  : (n,) the same in whole lots, before small orders were dropped and buys reduced.
-    goal     : (n,) weights after the exact step, fraction of NAV.
+    wished   : (n,) signed units of the exact step, before a reserve of cash reduces its buys.
+    goal     : (n,) weights after it, fraction of NAV.
+    solved   : the lots that come nearest to it, or None where nothing was asked or can be sent.
     """
 
     position: Position
     units: Array
     wished: Array
-    rounded: Array
     goal: Array
+    solved: SolvedLots | None = None
+
+    @cached_property
+    def rounded(self) -> Array:
+        """(n,) signed units of the exact step in the nearest whole lots, before any limit."""
+        lots = self.position.lots
+        return clean(np.sign(self.wished) * np.floor(np.abs(self.wished) / lots + 0.5) * lots, lots)
 
     @cached_property
     def notional(self) -> Array:
         """(n,) signed currency, buys positive, in whole cents."""
-        return _cents(self.units * self.position.prices) / 100.0
+        return self.position.notional(self.units)
 
     @cached_property
     def charges(self) -> Array:
         """(columns, n) currency, in whole cents."""
-        return _charges(self.position, self.units) / 100.0
+        return self.position.charges(self.units)
 
     @property
     def slack(self) -> float:
         """The distance from a bound at which the costs of the exact step may leave a line, fraction of NAV."""
-        return COUNTED + float(_charges(self.position, self.wished).sum()) / 100.0 / self.position.nav
+        return COUNTED + float(self.position.charges(self.wished).sum()) / self.position.nav
 
     @cached_property
     def cash(self) -> float:
         """Cash after the orders and their costs, currency."""
-        return _cash_cents(self.position, self.units) / 100.0
+        return self.position.cash_after(self.units)
 
     @cached_property
     def after(self) -> Position:
@@ -156,6 +76,19 @@ class Orders:
         before, left = self.position.units, self.position.units + self.units
         rounding = (before >= 0.0) & (left < 0.0) & (left > -LOT * self.position.lots)
         return replace(self.position, units=np.where(rounding, 0.0, left), cash=self.cash)
+
+    def limit(self, i: int) -> str:
+        """What keeps the order of line `i` below the exact step: a limit in words, or "" where it is only its lots."""
+        position, limits = self.position, self.position.limits
+        lot = position.lots[i] * position.prices[i] / position.nav
+        buys = bool(self.wished[i] > 0.0)
+        if abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_units, self.units.shape)[i]:
+            return "volume limit"
+        if limits.most is not None and self.units[i] == 0.0 and int((self.units != 0.0).sum()) >= limits.most:
+            return f"limit of {limits.most} orders"
+        if limits.turnover is not None and (self.buys if buys else self.sells) / position.nav + lot > limits.turnover:
+            return "turnover limit"
+        return "cash limit" if buys else ""
 
     @property
     def buys(self) -> float:
@@ -176,45 +109,100 @@ class Orders:
 Ask = Callable[[Position, bool], Trade | None]
 
 
-def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
+def size(
+    position: Position, ask: Ask, target: Array, policy: str, *, again: bool = False, seconds: float = SECONDS
+) -> Orders:
     """The orders, in whole lots, for the box of a rule.
 
-    Orders are rounded down, but a buy that brings a line into its box to the first lot inside. If cash would become
-    negative, sells are rounded up instead, those nearest to it first and none out of its box; then buys are reduced,
-    those of lines that were in their box before others, the most expensive first, and the largest of equal cost first.
-    Orders below the minimum are not sent.
+    The exact step says where each line should be; where its cash would not suffice for the reserve, its buys are
+    reduced in proportion. The lots are those that come nearest (`research.trading.lot_problem`). No order is against
+    the direction of the step, and where the lines that are due cannot be traded, none is sent.
     position : before the orders.
     ask      : gives what the rule wants of a position, None to hold; the flag is true after the first call at this
                close.
     target   : (n,) in force, fraction of NAV.
     policy   : its name, for messages.
+    again    : were orders sent at this close before? Cash that they kept for an adverse move then stays.
+    seconds  : that the solver may take a turn; 0 leaves it at the greedy search.
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
     """
     none = np.zeros(len(target))
-    orders = Orders(position, none, none, none, position.weights)
+    orders = Orders(position, none, none, position.weights)
     for turn in range(TURNS):
         state = orders.after if turn > 0 else position
         trade = ask(state, turn > 0)
         if trade is None:
             break
         exact, nav = _exact(state, trade, target, policy)
-        wished = exact - state.units
-        rounded = _in_lots(state, wished, trade, nav)
-        under, over = state.weights < trade.lower - COUNTED, state.weights > trade.upper + COUNTED
-        sent = _large(state, _affordable(state, _large(state, rounded), under))
-        due = (under | over) & (trade.lower < trade.upper)
-        if trade.why is not None and trade.why.line in range(len(due)):
-            due[trade.why.line] = True
-        if wished[due].any() and not sent[due].any():  # too small to be sent; the others would pay for nothing
-            sent = np.zeros(len(sent))
         if turn == 0:
-            orders = Orders(position, orders.units, wished, rounded, exact * state.prices / nav)
-        if not sent.any():
+            orders = Orders(position, none, exact - state.units, exact * state.prices / nav)
+        floor = _floor(position, state, exact, again)
+        paid = _paid(state, exact, floor)
+        problem = _problem(state, paid, nav, trade, floor, orders.units)
+        solved = solve_lots(problem, seconds)
+        sent = none if solved is None else solved.units
+        if not sent.any() or not _moves_what_is_due(state, trade, paid - state.units, sent):
             break
-        orders = replace(orders, units=_clean(orders.units + sent, position.lots))
-    # The costs of one order may be a cent more than those of the same order in two turns.
-    none_outside = np.zeros(len(target), dtype=bool)
-    return orders if orders.cash >= 0.0 else replace(orders, units=_affordable(position, orders.units, none_outside))
+        total = clean(orders.units + sent, position.lots)
+        whole = np.where(orders.units == 0.0, sent, total)  # an odd lot goes in one order, which is no whole lots
+        if turn > 0 and replace(problem, position=position, most=position.most_units).broken(whole):
+            break
+        orders = replace(orders, units=whole, solved=solved if turn == 0 else orders.solved)
+    return orders
+
+
+def _floor(position: Position, state: Position, exact: Array, again: bool) -> float:
+    """Cash that must stay, currency: the reserve, or what sales can bring cash to where it is below.
+
+    Where orders were sent at this close before, the cash that covers their adverse move stays as well.
+    """
+    limits = position.limits
+    covered = 2.0 * limits.adverse_move if again else 0.0  # an order trades at most twice NAV: all is sold and bought
+    wanted = max(limits.reserve, covered) * position.nav
+    sold = np.minimum(exact - state.units, 0.0)
+    return wanted if state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
+
+
+def _paid(position: Position, exact: Array, floor: float) -> Array:
+    """(n,) units after the exact step with its buys reduced by one factor to what cash can pay."""
+    moved = exact - position.units
+    buys = np.maximum(moved, 0.0)
+
+    def short(part: float) -> float:
+        return position.short(moved - (1.0 - part) * buys, floor)
+
+    if short(1.0) <= len(exact) * CENT or not buys.any():
+        return exact
+    part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
+    return position.units + moved - (1.0 - part) * buys
+
+
+def _problem(state: Position, exact: Array, nav: float, trade: Trade, floor: float, before: Array) -> LotProblem:
+    """Lots from `state` toward the units `exact` (n,), inside the box where it is one.
+
+    nav    : after the exact step, currency.
+    before : (n,) signed units of the orders so far, which may be taken back and not turned.
+    """
+    goal, wished = exact * state.prices, exact - state.units
+    way = np.where(counts(np.abs(wished) * state.prices, state.nav) & state.tradable, np.sign(wished), 0.0)
+    boxed = trade.lower < trade.upper
+    lower = np.where(boxed, np.minimum(trade.lower * nav, goal), -np.inf)
+    upper = np.where(boxed, np.maximum(trade.upper * nav, goal), np.inf)
+    back = way * before < 0.0
+    most = np.where(back, np.abs(before), np.maximum(state.most_units - np.abs(before), 0.0))
+    return LotProblem(state, goal, way, lower, upper, floor, most)
+
+
+def _moves_what_is_due(state: Position, trade: Trade, wished: Array, sent: Array) -> bool:
+    """Is some line traded that is outside a box, or that the rule names, where the exact step trades one?
+
+    If all of them are too small to be sent, the others would pay for nothing.
+    """
+    due = (state.weights < trade.lower - COUNTED) | (state.weights > trade.upper + COUNTED)
+    due &= trade.lower < trade.upper
+    if trade.why is not None and trade.why.line in range(len(due)):
+        due[trade.why.line] = True
+    return bool(sent[due].any()) or not bool(wished[due].any())
 
 
 def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, float]:
@@ -235,83 +223,3 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
             "are worth. Lower the costs in the portfolio file."
         )
     return units, nav
-
-
-def _in_lots(position: Position, wished: Array, trade: Trade, nav: float) -> Array:
-    """(n,) signed units in whole lots, rounded down, or one lot more for a buy that only so comes into its box.
-
-    Sells are one lot more too, those nearest to it first, as long as cash would become negative without.
-    """
-    size = np.abs(wished) / position.lots
-    way = np.sign(wished)
-    short = way * np.floor(size + LOT) * position.lots
-    far = way * np.ceil(size - LOT) * position.lots
-
-    def inside(units: Array) -> Mask:
-        value = (position.units + units) * position.prices
-        slack = COUNTED * nav / 2.0
-        result: Mask = (value >= trade.lower * nav - slack) & (value <= trade.upper * nav + slack)
-        return result
-
-    box = (trade.lower < trade.upper) & (size > LOT) & inside(far)
-    units = np.where(box & (way > 0.0) & ~inside(short), far, short)
-    can_pay = np.flatnonzero(box & (way < 0.0) & (position.units + far >= 0.0) & (far != short))
-    for i in can_pay[np.argsort((np.ceil(size) - size)[can_pay], kind="stable")]:
-        if _cash_cents(position, units) >= 0.0:
-            break
-        units[i] = far[i]
-    return units
-
-
-def _large(position: Position, units: Array) -> Array:
-    """The orders above the minimum; the others are zero."""
-    notional = np.abs(units) * position.prices
-    return np.where((notional >= position.minimum) & counts(notional, position.nav), units, 0.0)
-
-
-def counts(notional: Array | float, nav: float) -> Mask:
-    """Whether orders of this notional (n,), currency, are more than 1e-6 of `nav`; smaller ones are no trades."""
-    return np.asarray(notional) > COUNTED * nav
-
-
-def _affordable(position: Position, units: Array, outside: Mask) -> Array:
-    """The orders with as few buys reduced as keep cash from going negative, the most expensive first.
-
-    outside : (n,) lines that were under their box, whose buys are reduced after all others.
-    """
-    units = units.copy()
-    while (short := -_cash_cents(position, units) / 100.0) > 0.0 and (units > 0.0).any():
-        buys = np.flatnonzero(units > 0.0)
-        cost = position.cost_parameters.total[min(position.day, len(position.cost_parameters.total) - 1)]
-        rank = np.lexsort((-(units * position.prices)[buys], -cost[buys], outside[buys]))
-        i = buys[rank[0]]
-        each = position.lots[i] * position.prices[i] * (1.0 + cost[i])
-        units[i] = max(units[i] - np.ceil(short / each) * position.lots[i], 0.0)
-        units[i] = _clean(units[i], position.lots[i])
-    return units
-
-
-def _clean(units: Array, lots: Array) -> Array:
-    """Units rounded to whole lots, without rounding noise: 0.3, not 0.30000000000000004."""
-    count = np.rint(units / lots)
-    return np.where(lots < 1.0, count / (1.0 / lots), count * lots)
-
-
-# -- in whole cents --------------------------------------------------------------------------------------------------
-
-
-def _cents(amount: Array | float) -> Array:
-    return np.rint(np.asarray(amount) * 100.0)
-
-
-def _charges(position: Position, units: Array) -> Array:
-    """(columns, n) each cost of each order, in cents."""
-    charges = np.empty((len(COLUMNS), len(units)))
-    charge(position.cost_parameters, position.day, np.abs(_cents(units * position.prices) / 100.0), charges)
-    return _cents(charges)
-
-
-def _cash_cents(position: Position, units: Array) -> float:
-    """Cash after the orders and their costs, in cents: whole numbers, so that sums are exact."""
-    spent = _cents(units * position.prices).sum() + _charges(position, units).sum()
-    return float(_cents(position.cash) - spent)

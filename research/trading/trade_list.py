@@ -19,9 +19,12 @@ from research.portfolio import Portfolio
 from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
+from research.tolerances import COUNTED, LOT
 from research.trading import formats, page
 from research.trading.decision import decision
-from research.trading.sizing import Orders, Position, counts, size
+from research.trading.lot_solver import SECONDS
+from research.trading.position import Position, counts
+from research.trading.sizing import Orders, size
 
 ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "aim", "reason")  # fmt: skip
@@ -213,11 +216,14 @@ class TradeList:
             return f"cannot trade on {self.portfolio.date:%Y-%m-%d}"
         if not counts(abs(wished) * position.prices[i], position.nav):
             return self._why_still(i)
-        if sized.rounded[i] == 0.0:
+        if abs(sized.rounded[i]) < (1.0 - LOT) * position.lots[i]:
             return f"an order of {abs(wished) / position.lots[i]:.2f} lots rounds to zero lots"
         if amount < position.minimum:
             return f"an order of {amount:,.2f} {basis} is below the minimum trade of {position.minimum:,.2f}"
-        return f"a buy of {amount:,.2f} {basis} was dropped: not enough cash"
+        if limit := sized.limit(i):
+            side = "buy" if wished > 0.0 else "sell"
+            return f"a {side} of {amount:,.2f} {basis} was left out: {limit}"
+        return "whole lots of the others come nearer to what is wanted"
 
     def _why_still(self, i: int) -> str:
         """Why the exact step does not trade line `i`."""
@@ -248,11 +254,10 @@ class TradeList:
             aim = "back into its band"
         else:
             aim = self._placed(sized, i, buys)
-        cut = float(sized.rounded[i] - sized.units[i]) if buys else 0.0
-        if not counts(cut * sized.position.prices[i], sized.position.nav):
-            return aim
+        cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(sized.position.lots[i])
+        limit = sized.limit(i) if cut > max(lot, COUNTED * sized.position.nav / sized.position.prices[i]) else ""
         units = " units" if sized.position.quoted[i] else ""
-        return f"{aim}; reduced by {cut:,.8g}{units}: cash limit"
+        return f"{aim}; reduced by {cut:,.8g}{units}: {limit}" if limit else aim
 
     def _placed(self, sized: Orders, i: int, buys: bool) -> str:
         """Why line `i` takes what other lines and cash leave, and which these are: the largest of them.
@@ -310,7 +315,13 @@ class TradeList:
 
 
 def trade_list(
-    portfolio: Portfolio, policy: Policy, name: str = "", *, run: str = "", targets: TargetPath | None = None
+    portfolio: Portfolio,
+    policy: Policy,
+    name: str = "",
+    *,
+    run: str = "",
+    targets: TargetPath | None = None,
+    seconds: float = SECONDS,
 ) -> TradeList:
     """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
 
@@ -319,6 +330,7 @@ def trade_list(
     name    : of the policy; by default as in the portfolio's file, else its class.
     run     : id of a run that recommends it.
     targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
+    seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
     Raises  : ConfigError for a policy that is still to be tuned or trained; PolicyError for a box that cannot be
               traded into.
 
@@ -353,7 +365,7 @@ def trade_list(
         rule=short_name(policy),
         why=answer.why,
         holds=holds,
-        sized=size(position, ask, target, name),
+        sized=size(position, ask, target, name, again=portfolio.last_trade == portfolio.date, seconds=seconds),
         would=size(position, lambda _, again: None if again else wanted, target, name) if holds else None,
         wanted=(wanted.lower, wanted.upper),
         limit=limit,

@@ -11,7 +11,7 @@ import pytest
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import Market, instruments_table
-from research.portfolio import Limits, Portfolio
+from research.portfolio import NO_LIMITS, Limits, OrderLimits, Portfolio
 
 Desk = Callable[..., Portfolio]
 
@@ -42,6 +42,7 @@ def desk() -> Desk:
         tradable: Sequence[bool] | bool = True,
         assets: Sequence[str] = "ABCDEFGH",
         last: str = "2022-12-29",
+        orders: OrderLimits = NO_LIMITS,
     ) -> Portfolio:
         n = len(prices)
         quotes, held = np.array(prices, dtype=float), np.array(units, dtype=float)
@@ -80,6 +81,7 @@ def desk() -> Desk:
             policy=None,
             reference="",
             settings={},
+            orders=orders,
         )
 
     return build

@@ -158,7 +158,7 @@ def test_part_of_the_way_is_asked_once_a_close(two: Portfolio) -> None:
 def test_turnover_cap_is_of_one_close(two: Portfolio) -> None:
     capped = Threshold(two.strategic, 0.02, turnover_cap=0.05)
     first = trade_list(two, capped)
-    assert first.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 50.0], ["buy", "B", 99.0]]
+    assert first.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 50.0], ["buy", "B", 100.0]]
     again = trade_list(first.after(), capped)
     assert again.empty
     assert again.reason == "it traded at this close already, and is asked again at the next"

@@ -32,7 +32,7 @@ def test_csv_writes_whole_units_without_a_point_and_no_quote_as_nothing(desk: An
     mixed = desk([float("nan"), 50.0], [60_000.0, 700], 5_000.0, [0.5, 0.5])
     path = trade_list(mixed, Threshold(mixed.strategic, 0.02)).to_csv(tmp_path / "trades.csv")
     sell, buy = csv.DictReader(path.open())
-    assert (sell["units"], sell["price"], sell["notional"]) == ("", "", "10012.5")
+    assert (sell["units"], sell["price"], sell["notional"]) == ("", "", "10025.03")
     assert (buy["units"], buy["price"], buy["notional"]) == ("299", "50", "14950")
 
 

@@ -14,10 +14,10 @@ from research.accounting.cost_parameters import Lots, Scratch
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, Box, Pace, Quotes, Record, book
 from research.allocation import FixedWeights
 from research.arrays import Array, frozen
-from research.portfolio import Portfolio
+from research.portfolio import OrderLimits, Portfolio
 from research.rules import Calendar, Never, Threshold, Within
 from research.trading import TradeList, trade_list
-from research.trading.sizing import Position
+from research.trading.position import Position
 
 # -- by hand: A is 60 % and B 35 % of 100,000; both should be 50 % ---------------------------------------------------
 
@@ -27,9 +27,9 @@ def two(desk: Any) -> Portfolio:
     return desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
 
 
-def test_to_target_rounds_toward_no_trade(two: Portfolio) -> None:
+def test_to_target_takes_the_lots_nearest_to_the_step_that_cash_can_pay(two: Portfolio) -> None:
     # Exactly: V + 0.001 x (60,000 - V/2 + V/2 - 35,000) = 100,000, so V = 99,975 and each line ends at 49,987.50:
-    # sell 100.125 of A, buy 299.75 of B.
+    # sell 100.125 of A, buy 299.75 of B. The lots nearest to it, 100 and 300, would leave cash at -25.
     got = trade_list(two, Threshold(two.strategic, 0.02))
     assert got.orders["units"].tolist() == [100.0, 299.0]
     assert got.orders["notional"].tolist() == [10_000.0, 14_950.0]
@@ -69,13 +69,13 @@ def asked_again(portfolio: Portfolio, rule: Any, first: TradeList) -> TradeList:
 
 
 def test_payers_sell_no_more_than_the_line_that_left_its_band_takes(desk: Any) -> None:
-    """C is bought up to its edge and half a lot is left over; no turn asks the payers for that half again."""
+    """C is bought into its box by a lot that cash helps to pay; no turn asks the payers for more."""
     five = desk(CLOSES, [1463, 1214, 490, 1615, 8446], 500.0, [0.13, 0.19, 0.21, 0.13, 0.34], **FIVE)
     rule = Threshold(five.strategic, 0.02, to="edge", lines="breaching")
     got = trade_list(five, rule)
     assert got.orders.loc[got.orders["side"] == "buy", "asset"].tolist() == ["C"]
-    assert got.sized.buys == 5 * 382.43
-    assert got.sized.buys < got.sized.sells < got.sized.buys + 382.43
+    assert got.sized.buys == 6 * 382.43
+    assert np.abs(got.sized.units - got.sized.wished).max() < 1.0
     assert asked_again(five, rule, got).orders.empty
 
 
@@ -90,7 +90,7 @@ def test_no_line_under_its_target_is_sold_for_cash_that_is_there(desk: Any) -> N
     assert 0.0 <= got.sized.cash < 382.43
 
 
-def test_buys_of_lines_that_were_in_their_band_are_reduced_before_those_of_others(desk: Any) -> None:
+def test_cash_that_is_short_is_not_taken_from_the_line_that_left_its_band(desk: Any) -> None:
     """D's sale is too small to be sent, so cash is short: B, in its band, gives way to E, the dearest, outside."""
     weights = np.array([0.345, 0.282, 0.1225, 0.126, 0.1245])
     prices = np.array([382.43, 96.99, 169.64, 82.48, 38.98])
@@ -99,31 +99,31 @@ def test_buys_of_lines_that_were_in_their_band_are_reduced_before_those_of_other
         commission=[2.0, 3.0, 5.0, 3.0, 20.0], half_spread=0.0,
     )  # fmt: skip
     got = trade_list(five, Threshold(five.strategic, 0.02, to="edge"))
-    assert set(got.orders["asset"]) == {"A", "B", "D", "E"}
+    assert set(got.orders["asset"]) == set("ABCDE")
     assert got.sized.after.weights[4] == pytest.approx(0.13, abs=1e-4)
-    assert got.sized.after.weights[1] < 0.29
+    # C's sale is the least that is sent, 30 lots: 29 would be 4,919.56.
+    assert got.orders.set_index("asset").loc["C", "notional"] == 30 * 169.64
 
 
-def test_costliest_buy_is_cut_first_when_cash_would_go_negative(desk: Any) -> None:
-    # A lot of A is 1,000, so its sell of 450 is rounded to nothing; 27 units each of B and C would cost 5,408.10.
+def test_sale_goes_a_lot_further_where_this_lets_two_buys_reach_their_targets(desk: Any) -> None:
+    # A is 450 over target, not half a lot of 1,000. Without its sale 5,000 of cash leave a gap of 445 on B and C, whose
+    # targets are 20,225; with it they come to 20,200, and A to 550 under target.
     three = desk([1_000.0, 100.0, 100.0], [60, 175, 175], 5_000.0, [0.5955, 0.20225, 0.20225],
                  commission=[0, 5, 10], half_spread=[0, 5, 10])  # fmt: skip
     got = trade_list(three, Threshold(three.strategic, 0.01))
-    assert got.orders[["asset", "units"]].to_numpy().tolist() == [["B", 27.0], ["C", 22.0]]
-    assert got.orders["aim"].tolist() == ["to its target", "to its target; reduced by 5 units: cash limit"]
-    assert got.sized.cash == pytest.approx(5_000.0 - 2_700.0 - 2_200.0 - 2.70 - 4.40, abs=1e-9)
-    assert got.held["reason"].tolist() == ["an order of 0.45 lots rounds to zero lots"]
+    assert got.orders[["asset", "units"]].to_numpy().tolist() == [["A", 1.0], ["B", 27.0], ["C", 27.0]]
+    assert got.sized.cash == pytest.approx(5_000.0 + 1_000.0 - 5_400.0 - 2.70 - 5.40, abs=1e-9)
 
 
 def test_buy_that_cash_cannot_pay_at_all_is_held(desk: Any) -> None:
-    tight = desk([1_000.0, 100.0], [63, 370], 0.0, [0.6255, 0.3745], commission=0.0, half_spread=0.0)
+    tight = desk([1_000.0, 100.0], [63, 370], 0.0, [0.628, 0.372], commission=0.0, half_spread=0.0)
     got = trade_list(tight, Threshold(tight.strategic, 0.001))
     assert got.empty
     assert got.held["reason"].tolist() == [
-        "an order of 0.45 lots rounds to zero lots",
-        "a buy of 400.00 USD was dropped: not enough cash",
+        "an order of 0.20 lots rounds to zero lots",
+        "a buy of 200.00 USD was left out: cash limit",
     ]
-    assert got.headline == ("No trade: A is 0.45 points over target, past the 0.10 allowed; no order can be sent.")
+    assert got.headline == ("No trade: A is 0.20 points over target, past the 0.10 allowed; no order can be sent.")
 
 
 def test_order_under_the_minimum_is_held_with_that_reason(desk: Any) -> None:
@@ -131,7 +131,7 @@ def test_order_under_the_minimum_is_held_with_that_reason(desk: Any) -> None:
     got = trade_list(three, Threshold(three.strategic, 0.02))
     assert got.orders["asset"].tolist() == ["A", "C"]
     assert got.held["asset"].tolist() == ["B"]
-    assert got.held["reason"].tolist() == ["an order of 490.00 USD is below the minimum trade of 600.00"]
+    assert got.held["reason"].tolist() == ["an order of 500.00 USD is below the minimum trade of 600.00"]
 
 
 def test_fractional_line_is_traded_to_its_last_fraction(desk: Any) -> None:
@@ -145,7 +145,7 @@ def test_fractional_line_is_traded_to_its_last_fraction(desk: Any) -> None:
 def test_lines_trade_in_their_own_lots(desk: Any) -> None:
     lots = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], lots=[10.0, 25.0])
     got = trade_list(lots, Threshold(lots.strategic, 0.02))
-    assert got.orders["units"].tolist() == [100.0, 275.0]
+    assert got.orders["units"].tolist() == [110.0, 300.0]
 
 
 def test_line_without_a_quote_trades_in_cents_and_shows_no_units(desk: Any) -> None:
@@ -153,14 +153,15 @@ def test_line_without_a_quote_trades_in_cents_and_shows_no_units(desk: Any) -> N
     got = trade_list(mixed, Threshold(mixed.strategic, 0.02))
     assert np.isnan(got.orders["units"]).tolist() == [True, False]
     assert np.isnan(got.orders["price"]).tolist() == [True, False]
-    assert got.orders["notional"].tolist() == [10_012.5, 14_950.0]
+    # B takes its 300th unit, and A, which trades in cents, pays for it: 35,000 + 15,000 - 15 - 10.03 of cost.
+    assert got.orders["notional"].tolist() == [10_025.03, 15_000.0]
 
 
-def test_whole_position_is_sold_and_no_unit_more(desk: Any) -> None:
+def test_whole_position_is_sold_with_its_odd_lot(desk: Any) -> None:
     leaving = desk([100.0, 100.0], [10.5, 489.5], 0.0, [0.0, 1.0], lots=1.0)
     got = trade_list(leaving, Threshold(leaving.strategic, 0.01))
-    assert got.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 10.0], ["buy", "B", 9.0]]
-    assert got.after().shares.tolist() == [0.5, 498.5]
+    assert got.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 10.5], ["buy", "B", 10.0]]
+    assert got.after().shares.tolist() == [0.0, 499.5]
 
 
 def test_lot_that_is_not_held_is_not_sold_to_reach_an_edge_at_zero(desk: Any) -> None:
@@ -174,6 +175,69 @@ def test_line_that_cannot_trade_stays_and_says_so(desk: Any) -> None:
     got = trade_list(halted, Threshold(halted.strategic, 0.02))
     assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "cannot trade on 2022-12-29"]]
     assert got.orders["asset"].tolist() == ["A", "C"]
+
+
+# -- limits of the orders ----------------------------------------------------------------------------------------------
+
+FREE = {"commission": 0.0, "half_spread": 0.0}
+
+
+def test_reserve_reduces_all_buys_in_proportion(desk: Any) -> None:
+    orders = OrderLimits(reserve=0.1, adverse_move=0.0)
+    cash = desk([100.0] * 3, [0, 0, 0], 100_000.0, [0.5, 0.3, 0.2], orders=orders, **FREE)
+    got = trade_list(cash, Threshold(cash.strategic, 0.02))
+    assert got.orders["units"].tolist() == [450.0, 270.0, 180.0]
+    assert got.orders["aim"].tolist() == [f"to its target; reduced by {cut} units: cash limit" for cut in (50, 30, 20)]
+    assert got.sized.cash == 10_000.0
+
+
+def test_cash_covers_a_move_of_one_per_cent_against_all_orders(desk: Any) -> None:
+    # x is bought with 100,000: 0.01 x stays, so x = 100,000 / 1.01 = 99,009.90: 990 units of 100.
+    cash = desk([100.0], [0], 100_000.0, [1.0], orders=OrderLimits(reserve=0.0, adverse_move=0.01), **FREE)
+    assert trade_list(cash, Threshold(cash.strategic, 0.02)).orders["units"].tolist() == [990.0]
+
+
+def test_cash_below_the_reserve_pays_for_nothing_and_sales_bring_it_back(two: Portfolio) -> None:
+    poor = replace(two, cash=10.0, orders=OrderLimits(reserve=0.01))
+    got = trade_list(poor, Threshold(two.strategic, 0.02))
+    assert got.sized.cash >= 0.01 * got.sized.position.nav
+    buying = replace(poor, strategic=FixedWeights((0.62, 0.38)), last_trade=two.date)
+    assert trade_list(buying, Threshold(buying.strategic, 0.0)).sized.cash >= 10.0
+
+
+@pytest.mark.parametrize(
+    ("limits", "orders", "kept"),
+    [
+        (OrderLimits(0.0, 0.0, most=2), 2, "limit of 2 orders"),
+        (OrderLimits(0.0, 0.0, turnover=0.1), 4, ""),
+    ],
+)
+def test_orders_keep_the_stated_limits(desk: Any, limits: OrderLimits, orders: int, kept: str) -> None:
+    """Four lines at 40, 30, 20 and 10 %, each to be 25 %."""
+    four = desk([10.0] * 4, [4_000, 3_000, 2_000, 1_000], 0.0, [0.25] * 4, orders=limits, **FREE)
+    got = trade_list(four, Threshold(four.strategic, 0.02))
+    assert len(got.orders) == orders
+    assert got.sized.turnover <= (limits.turnover or 1.0)
+    assert got.sized.turnover >= 0.0999
+    assert all(kept in reason for reason in got.held["reason"])
+    if limits.turnover:
+        assert all("turnover limit" in aim for aim in got.orders["aim"][:2])
+    assert trade_list(got.after(), Threshold(four.strategic, 0.02)).empty
+
+
+def test_share_of_volume_limits_each_order(two: Portfolio) -> None:
+    """50 of 1,000 units a day on average."""
+    volumes = np.full((3, 2), 1_000.0)
+    dates = pd.bdate_range("2022-11-01", "2022-12-29")
+    rows = len(dates)
+    market = replace(
+        two.market, dates=dates, returns=np.zeros((rows, 2)), tradable=np.ones((rows, 2), dtype=bool),
+        cash=np.zeros(rows), prices=np.tile(two.market.prices[-1], (rows, 1)), volumes=np.tile(volumes[0], (rows, 1)),
+    )  # fmt: skip
+    limited = replace(two, market=market, orders=OrderLimits(0.0, 0.0, participation=0.05))
+    got = trade_list(limited, Threshold(two.strategic, 0.02))
+    assert got.orders["units"].tolist() == [50.0, 50.0]
+    assert all("volume limit" in aim for aim in got.orders["aim"])
 
 
 # -- on any desk -----------------------------------------------------------------------------------------------------
@@ -215,9 +279,19 @@ def desks(draw: Any, desk: Any) -> tuple[Portfolio, Any]:
     portfolio = desk(
         np.where(unquoted, np.nan, prices), units, round(nav * share[-1], 2), goal, lots=lots,
         commission=each(st.sampled_from([0.0, 1.0, 10.0, 30.0])), half_spread=each(st.sampled_from([0.0, 1.5, 20.0])),
-        minimum=draw(st.sampled_from([0.0, 100.0, 1_000.0])), tradable=tradable,
+        minimum=draw(st.sampled_from([0.0, 100.0, 1_000.0])), tradable=tradable, orders=draw(order_limits()),
     )  # fmt: skip
     return portfolio, draw(policies(portfolio.strategic))
+
+
+def order_limits() -> st.SearchStrategy[OrderLimits]:
+    return st.builds(
+        OrderLimits,
+        reserve=st.sampled_from([0.0, 0.001, 0.02]),
+        adverse_move=st.sampled_from([0.0, 0.01]),
+        most=st.sampled_from([None, None, None, 2]),
+        turnover=st.sampled_from([None, None, None, 0.05]),
+    )
 
 
 def policies(target: FixedWeights) -> st.SearchStrategy[Any]:
@@ -230,6 +304,9 @@ def policies(target: FixedWeights) -> st.SearchStrategy[Any]:
         st.builds(lambda part: Threshold(target, 0.01, "target", fraction=part), st.just(0.5)),
         st.lists(st.sampled_from([0.0, 0.003, 0.02, 0.2]), min_size=5, max_size=5).map(
             lambda h: IntoBox(target, tuple(h))
+        ),
+        st.builds(
+            lambda band, to: Threshold(target, band, to, lines="breaching"), bands, st.sampled_from(["target", "edge"])
         ),
     )
 
@@ -283,6 +360,20 @@ class TestAnyDesk:
         assert got.portfolio.market.tradable[-1][lines].all()
         assert set(orders["asset"]) | set(got.held["asset"]) == set(got.portfolio.market.assets)
         assert len(orders) + len(got.held) == len(got.portfolio.market.assets)
+
+    @given(st.data())
+    @settings(max_examples=100, deadline=None)
+    def test_orders_keep_their_limits_and_the_direction_of_the_step(self, data: st.DataObject) -> None:
+        got = self.listed(data)
+        sized, limits = got.sized, got.portfolio.orders
+        moved = sized.units != 0.0
+        assert (sized.units * sized.wished)[moved].min(initial=0.0) >= 0.0
+        if moved.any():
+            assert sized.cash >= min(limits.reserve * sized.position.nav, sized.position.cash) - 1e-9
+        worse = np.abs(got.orders["notional"]).sum() * limits.adverse_move
+        assert sized.cash - worse >= -1e-9
+        assert limits.most is None or len(got.orders) <= limits.most
+        assert limits.turnover is None or sized.turnover <= limits.turnover + 1e-9
 
     @given(st.data())
     @settings(max_examples=150, deadline=None)

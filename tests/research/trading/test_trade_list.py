@@ -189,7 +189,7 @@ def test_after_keeps_a_line_in_currency_in_currency(desk: Any) -> None:
     stated = desk([np.nan, 50.0], [60_000.0, 700], 5_000.0, [0.5, 0.5])
     after = trade_list(stated, Threshold(stated.strategic, 0.02)).after()
     assert np.isnan(after.shares).tolist() == [True, False]
-    assert after.holdings.tolist() == [49_987.5, 49_950.0]
+    assert after.holdings.tolist() == [49_974.97, 50_000.0]
 
 
 def test_list_traces_back_to_portfolio_policy_run_and_data(two: Portfolio) -> None:
@@ -239,7 +239,8 @@ def test_real_list_executed_and_asked_again_is_empty(file: str) -> None:
 
 
 def test_real_list_to_target_brings_every_line_within_one_unit() -> None:
-    portfolio = load_portfolio("data/portfolios/global_multi_asset.yaml")
+    whole = {"orders": {"reserve_bps": 0.0, "adverse_move": 0.0}}
+    portfolio = load_portfolio("data/portfolios/global_multi_asset.yaml", whole)
     got = trade_list(portfolio, portfolio.policies["threshold"])
     assert got.reason == "SPY is 2.68 points over target, past the 2.00 allowed"
     assert got.orders["side"].tolist() == ["sell"] * 3 + ["buy"] * 5

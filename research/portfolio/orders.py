@@ -1,0 +1,77 @@
+"""What binds the orders of a trade list, from a portfolio file: cash that stays, tickets, turnover, share of volume."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from research.accounting.costs import BPS
+from research.market import Market
+from research.portfolio.document import Document
+
+MOST_RESERVE, MOST_MOVE = 5_000.0, 0.5  # bp of NAV; fraction of a price
+
+
+@dataclass(frozen=True)
+class OrderLimits:
+    """Limits that orders keep; those of `Limits` judge a policy.
+
+    reserve       : cash that stays after the orders and their costs, fraction of NAV.
+    adverse_move  : by which buys may fill above, and sells below, their prices with cash still at least zero, fraction.
+    most          : orders of a list, or None.
+    turnover      : of a list, one-way, fraction of NAV, or None.
+    participation : most of a line in a list, as a fraction of its mean volume of a day, or None.
+    """
+
+    reserve: float = 0.001
+    adverse_move: float = 0.01
+    most: int | None = None
+    turnover: float | None = None
+    participation: float | None = None
+
+    @property
+    def once_a_close(self) -> bool:
+        """Is there a limit that a second list of the same close would pass by?"""
+        return self.most is not None or self.turnover is not None
+
+
+NO_LIMITS = OrderLimits(reserve=0.0, adverse_move=0.0)  # cash may be spent to the last cent
+KEYS = ("reserve_bps", *[f.name for f in fields(OrderLimits)][1:])
+
+
+def read_order_limits(document: Document, market: Market) -> OrderLimits:
+    """The limits under `orders`, {reserve_bps: 10, adverse_move: 0.01, most: 12, turnover: 0.05, participation: 0.1}.
+
+    Raises : ConfigError for a key or value that is wrong, and for a share of volume where the market has no volumes.
+    """
+    if not document.has("orders"):
+        return OrderLimits()
+    document.check_keys(("orders",), KEYS)
+    if document.has("orders", "participation") and market.volumes is None:
+        fix = "Give `volumes` to the market, or leave it out."
+        found = document.value("orders", "participation")
+        document.refuse(("orders", "participation"), f"market {market.name!r} has no volumes", found, fix)
+    reserve = document.number(
+        "orders", "reserve_bps", at_least=0.0, at_most=MOST_RESERVE, default=OrderLimits.reserve / BPS
+    )
+    move = document.number("orders", "adverse_move", at_least=0.0, at_most=MOST_MOVE, default=OrderLimits.adverse_move)
+    return OrderLimits(
+        reserve=reserve * BPS,
+        adverse_move=move,
+        most=document.whole("orders", "most", at_least=1, default=1) if document.has("orders", "most") else None,
+        turnover=_share(document, "turnover"),
+        participation=_share(document, "participation"),
+    )
+
+
+def order_settings(limits: OrderLimits) -> dict[str, Any]:
+    """What stands under `orders`, defaults filled in."""
+    stated = {key: value for key, value in asdict(limits).items() if value is not None and key != "reserve"}
+    return {"reserve_bps": round(limits.reserve / BPS, 9)} | stated
+
+
+def _share(document: Document, key: str) -> float | None:
+    if not document.has("orders", key):
+        return None
+    found = document.number("orders", key)
+    if not 0.0 < found <= 1.0:
+        document.refuse(("orders", key), "no fraction above 0 and at most 1", found, "5 % is 0.05.")
+    return found

@@ -1,0 +1,140 @@
+"""Which whole lots come nearest to the exact step: the objective, and what orders must keep.
+
+The objective is the distance of each line from where the exact step brings it, plus what its order costs, over NAV. It
+is a sum over lines; lots, cash and the limits of the orders tie them together.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from research.arrays import Array, Mask
+from research.tolerances import COUNTED, LOT, WEIGHT
+from research.trading.position import Position
+
+OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
+FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
+MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
+
+
+@dataclass(frozen=True, eq=False)
+class LotProblem:
+    """Orders in whole lots from a position toward the point of the exact step.
+
+    position : before the orders.
+    goal     : (n,) value that each line should have after them, currency.
+    way      : (n,) 1 for a line that may be bought, -1 for one that may be sold, 0 for one that stays.
+    lower    : (n,) least value of each line's box, currency, or -inf.
+    upper    : (n,) largest value of each line's box, currency, or inf.
+    floor    : cash that stays, currency.
+    most     : (n,) the most units of each order.
+    """
+
+    position: Position
+    goal: Array
+    way: Array
+    lower: Array
+    upper: Array
+    floor: float
+    most: Array
+
+    # -- what a line can do ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def lot(self) -> Array:
+        """(n,) value of a lot, currency."""
+        return self.position.lots * self.position.prices
+
+    @cached_property
+    def value(self) -> Array:
+        """(n,) value held, currency."""
+        return self.position.units * self.position.prices
+
+    @cached_property
+    def fine(self) -> Mask:
+        """(n,) lines that are divided at will."""
+        return self.lot <= FINE * self.position.nav
+
+    @cached_property
+    def whole(self) -> Array:
+        """(n,) most whole lots of each order: no buy goes further than the first lot past its point."""
+        position = self.position
+        wanted = np.ceil(np.maximum(self.goal - self.value, 0.0) / self.lot - LOT) + 1.0
+        held = np.floor(position.units / position.lots + LOT)
+        room = np.floor(np.minimum(self.most / position.lots, MOST_LOTS) + LOT)
+        lots: Array = np.maximum(np.minimum(np.where(self.way > 0.0, wanted, held), room), 0.0)
+        return np.where(self.way == 0.0, 0.0, lots)
+
+    @cached_property
+    def odd(self) -> Array:
+        """(n,) units that no lot divides of a line to be sold completely: they are sold after its last lot."""
+        position = self.position
+        left = position.units - np.floor(position.units / position.lots + LOT) * position.lots
+        leaves = (self.way < 0.0) & (self.goal <= WEIGHT * position.nav) & (position.units <= self.most)
+        return np.where(leaves & (left > LOT * position.lots), left, 0.0)
+
+    @cached_property
+    def steps(self) -> Array:
+        """(n,) most steps of each order: its whole lots, and one more that sells the odd lot."""
+        return self.whole + (self.odd > 0.0)
+
+    def units(self, steps: Array) -> Array:
+        """(n,) signed units of so many steps (n,), without rounding noise."""
+        lots = clean(self.way * np.minimum(steps, self.whole) * self.position.lots, self.position.lots)
+        return np.where((self.odd > 0.0) & (steps > self.whole), -self.position.units, lots)
+
+    def in_steps(self, units: Array) -> Array:
+        """(n,) the steps of signed units."""
+        all_of_it = (self.odd > 0.0) & (units <= -self.position.units)
+        return np.where(all_of_it, self.steps, np.rint(np.abs(units) / self.position.lots))
+
+    # -- what orders are worth -------------------------------------------------------------------------------------
+
+    def each(self, units: Array) -> Array:
+        """(n,) the objective of each line's order, fraction of NAV."""
+        traded = units * self.position.prices
+        after = self.value + traded
+        outside = np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
+        cost = self.position.exact_charges(np.abs(traded)).sum(axis=0)
+        losses: Array = (np.abs(after - self.goal) + OUTSIDE * outside + cost) / self.position.nav
+        return losses
+
+    def objective(self, units: Array) -> float:
+        """The sum of `each`."""
+        return float(self.each(units).sum())
+
+    # -- what orders must keep -------------------------------------------------------------------------------------
+
+    def sendable(self, units: Array) -> Mask:
+        """(n,) orders that are large enough to be sent, and lines without an order."""
+        notional = np.abs(units) * self.position.prices
+        large = (notional >= self.position.minimum) & (notional > COUNTED * self.position.nav)
+        return large | (units == 0.0)
+
+    def short(self, units: Array) -> float:
+        """What cash lacks, currency; see `Position.short`."""
+        return self.position.short(units, self.floor)
+
+    def turnover(self, units: Array) -> float:
+        """One-way: the larger of buys and sells over NAV."""
+        traded = units * self.position.prices
+        return float(max(traded[units > 0.0].sum(), -traded[units < 0.0].sum())) / self.position.nav
+
+    def broken(self, units: Array) -> tuple[str, ...]:
+        """Names of the limits that orders break: cash, minimum, most, turnover, volume."""
+        limits = self.position.limits
+        found = {
+            "cash": self.short(units) > 0.0,
+            "minimum": not bool(self.sendable(units).all()),
+            "most": limits.most is not None and int((units != 0.0).sum()) > limits.most,
+            "turnover": limits.turnover is not None and self.turnover(units) > limits.turnover + WEIGHT,
+            "volume": bool((np.abs(units) > self.most * (1.0 + WEIGHT) + LOT * self.position.lots).any()),
+        }
+        return tuple(name for name, broken in found.items() if broken)
+
+
+def clean(units: Array, lots: Array) -> Array:
+    """Units rounded to whole lots, without rounding noise: 0.3, not 0.30000000000000004."""
+    count = np.rint(units / lots)
+    return np.where(lots < 1.0, count / (1.0 / lots), count * lots)

@@ -1,0 +1,225 @@
+"""The best lots of a `LotProblem`, by a mixed-integer linear programme on HiGHS, with a bound and within a time limit.
+
+Its variables are whole lots; the gap of each line from its point, from above; and, only where the costs or limits need
+them, whether an order is sent, its commission and its impact. Money is counted in 1e-4 of NAV, so that HiGHS's
+tolerances are far below a cent.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD
+from research.arrays import Array, Mask, Rows
+from research.tolerances import LOT
+from research.trading.lot_problem import OUTSIDE, LotProblem
+from research.trading.lot_search import alone, search
+from research.trading.position import CENT
+
+SECONDS = 10.0  # that the solver may take for a list
+EXACT_LINES = 60  # up to so many, the optimum is proven; beyond, its gap is at most `RELATIVE_GAP`
+RELATIVE_GAP = 1e-4  # of the objective
+UNIT = 1e-4  # of NAV: what money is counted in
+BUNDLE = 1e-5  # of NAV: what a line that is divided at will is counted in; HiGHS drops coefficients below 1e-9
+TANGENTS = 24  # that bound the impact of an order from below
+REPAIRS = 5  # times that the cash is raised by the cents that rounding took
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedLots:
+    """The best orders found.
+
+    units     : (n,) signed units, buys positive.
+    objective : of these, fraction of NAV.
+    bound     : below which no orders that keep the limits can come, fraction of NAV; nan where none was computed.
+    how       : "exact" where the bound is reached, "within the time limit", or "greedy".
+    """
+
+    units: Array
+    objective: float
+    bound: float
+    how: str
+
+
+def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | None:
+    """The orders in whole lots with the least objective, or None where no orders keep the limits, not even none.
+
+    problem : the lots, the costs and the limits.
+    seconds : that the solver may take; 0 leaves it at the greedy search.
+
+    The result does not depend on the order of the lines, and is never worse than that of the greedy search.
+    Source : a mixed-integer linear programme; HiGHS (Huangfu, Hall 2018, Parallelizing the dual revised simplex method)
+             solves it by branch and cut.
+    """
+    best = alone(problem)
+    if not problem.broken(best):
+        objective = problem.objective(best)
+        return SolvedLots(best, objective, objective, "exact")
+    greedy = search(problem, best)
+    found, bound, proven = _by_highs(problem, seconds) if seconds > 0.0 else (None, np.nan, False)
+    if found is None or (greedy is not None and problem.objective(greedy) < problem.objective(found)):
+        if greedy is None:
+            return None
+        objective = problem.objective(greedy)
+        reached = proven and objective - bound <= LOT * max(objective, UNIT)
+        return SolvedLots(greedy, objective, bound, "exact" if reached else "greedy")
+    return SolvedLots(found, problem.objective(found), bound, "exact" if proven else "within the time limit")
+
+
+def _by_highs(problem: LotProblem, seconds: float) -> tuple[Array | None, float, bool]:
+    """Signed units (n,) or None, the bound, and whether the units are within the asked gap of it.
+
+    Where only the cents that rounding took leave too little cash, so much more is kept, and it is solved again.
+    """
+    until, kept = monotonic() + seconds, 0.0
+    for _ in range(REPAIRS):
+        units, bound, proven = _solve(problem, kept, max(until - monotonic(), 0.1))
+        if units is None or not (broken := problem.broken(units)):
+            return units, bound, proven
+        if broken != ("cash",):
+            break
+        kept += max(problem.short(units), CENT)
+    return None, np.nan, False
+
+
+# -- the programme ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Lines:
+    """The k lines that may trade, in an order that does not depend on that of the portfolio; money in `UNIT`s.
+
+    rows : (k,) their numbers.
+    step : (k,) value of a unit of a line's column: of a lot, or of a bundle for a line that is divided at will.
+    top  : (k,) most units of the column.
+    rest : (k,) value of the odd lot.
+    need : (k,) whether it matters that an order is sent, and not only its size.
+    """
+
+    rows: Rows
+    step: Array
+    top: Array
+    rest: Array
+    need: Mask
+
+    @classmethod
+    def of(cls, problem: LotProblem, money: float) -> "_Lines":
+        position, parameters = problem.position, problem.position.cost_parameters
+        able = np.flatnonzero(problem.steps > 0.0)
+        rows = able[np.lexsort((problem.way[able], problem.lot[able], problem.goal[able], position.units[able]))]
+        lot, fine = problem.lot[rows], problem.fine[rows]
+        step = np.where(fine, BUNDLE * position.nav, lot)
+        return cls(
+            rows=rows,
+            step=step / money,
+            top=problem.whole[rows] * lot / step,
+            rest=(problem.odd * position.prices)[rows] / money,
+            need=fine
+            | (position.least > lot)
+            | (problem.odd[rows] > 0.0)
+            | (parameters.ticket[rows] > 0.0)
+            | (parameters.minimum[rows] > 0.0)
+            | (position.limits.most is not None),
+        )
+
+
+def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | None, float, bool]:
+    """One programme in seven columns a line: lots, odd lot, gap, outside, sent, commission, impact.
+
+    kept : cash that stays besides the floor, currency.
+    """
+    from scipy import sparse
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    position, parameters = problem.position, problem.position.cost_parameters
+    money = UNIT * position.nav
+    lines = _Lines.of(problem, money)
+    rows, k, one = lines.rows, len(lines.rows), np.ones(len(lines.rows))
+    if k == 0:
+        return np.zeros(len(problem.way)), np.nan, False
+    way, start, goal = problem.way[rows], problem.value[rows] / money, problem.goal[rows] / money
+    lower, upper = problem.lower[rows] / money, problem.upper[rows] / money
+    rates = parameters.rates[min(position.day, len(parameters.rates) - 1)][:, rows]
+    ticket, minimum = parameters.ticket[rows] / money, parameters.minimum[rows] / money
+    least = np.where(lines.need, position.least / money, 0.0)
+
+    def line(sign: Array | float, gap: float = 0.0, outside: float = 0.0, sent: Array | float = 0.0,
+             commission: float = 0.0, impact: float = 0.0) -> Any:  # fmt: skip
+        """(k, 7 k) a row a line: its value traded times `sign`, and these coefficients of its other columns."""
+        blocks = (sign * lines.step, sign * lines.rest, gap, outside, sent, commission, impact)
+        return sparse.hstack([sparse.diags_array(one * block) for block in blocks])
+
+    def units_of(lots: Array, rest: Array) -> Any:
+        return sparse.hstack(
+            [sparse.diags_array(one * lots), sparse.diags_array(one * rest), sparse.csr_array((k, 5 * k))]
+        )
+
+    def total(sign: Array, sent: Array, commission: float, impact: float) -> Any:
+        """(1, 7 k) one row over all lines."""
+        blocks = (sign * lines.step, sign * lines.rest, 0.0, 0.0, sent, commission, impact)
+        return sparse.csr_array(np.concatenate([one * block for block in blocks])[None])
+
+    sent_top = units_of(-one, 0.0 * one) + line(0.0, sent=lines.top)
+    sent_rest = units_of(0.0 * one, -one) + line(0.0, sent=1.0)
+    limits: list[tuple[Any, Array | float]] = [  # rows, and what they are at least
+        (line(-way, gap=1.0), start - goal),
+        (line(way, gap=1.0), goal - start),
+        (line(-way, outside=1.0), start - upper),
+        (line(way, outside=1.0), lower - start),
+        (units_of(one, -lines.top), 0.0 * one),
+        (sent_top, 0.0 * one),
+        (sent_rest, 0.0 * one),
+        (line(1.0, sent=-least), 0.0 * one),
+        (line(-rates[COMMISSION], commission=1.0), 0.0 * one),
+        (line(0.0, sent=-minimum, commission=1.0), 0.0 * one),
+    ]
+    limits += [(line(-slope, impact=1.0), at / money) for slope, at in _tangents(problem, rows)]
+    paid = -way - rates[HALF_SPREAD]
+    limits += [
+        (total(paid, -ticket, -1.0, -1.0), np.array([problem.floor + kept - position.cash]) / money),
+        (total(paid - position.limits.adverse_move, -ticket, -1.0, -1.0),
+         np.array([min(position.cash, 0.0) + kept - position.cash]) / money),
+    ]  # fmt: skip
+    if (turnover := position.limits.turnover) is not None:
+        limits += [(total(np.where(way == side, -1.0, 0.0), 0.0 * one, 0.0, 0.0), np.array([-turnover / UNIT]))
+                   for side in (1.0, -1.0)]  # fmt: skip
+    if (most := position.limits.most) is not None:
+        limits.append((total(0.0 * one, -one, 0.0, 0.0), np.array([-float(most)])))
+
+    zero, none = 0.0 * one, np.full(k, np.inf)
+    solved = milp(
+        np.concatenate([rates[HALF_SPREAD] * lines.step, rates[HALF_SPREAD] * lines.rest, one, OUTSIDE * one, ticket,
+                        one, one]),
+        integrality=np.concatenate([~problem.fine[rows], lines.rest > 0.0, zero, zero, lines.need, zero, zero]),
+        bounds=Bounds(np.concatenate([zero, zero, zero, zero, np.where(lines.need, 0.0, 1.0), zero, zero]),
+                      np.concatenate([lines.top, lines.rest > 0.0, none, none, one, none, none])),
+        constraints=LinearConstraint(
+            sparse.csr_array(sparse.vstack([matrix for matrix, _ in limits])),
+            np.concatenate([np.asarray(at_least, dtype=float) for _, at_least in limits]),
+        ),
+        options={"time_limit": seconds, "mip_rel_gap": 0.0 if k <= EXACT_LINES else RELATIVE_GAP},
+    )  # fmt: skip
+    if solved.x is None:
+        return None, np.nan, False
+    lots, rest = solved.x[:k], solved.x[k : 2 * k]
+    steps = np.where(problem.fine[rows], np.floor(lots * lines.step * money / problem.lot[rows] + LOT), np.rint(lots))
+    found = np.zeros(len(problem.way))
+    found[rows] = steps + (rest > 0.5)
+    still = np.delete(problem.each(np.zeros(len(problem.way))), rows).sum()
+    bound = solved.mip_dual_bound if solved.mip_dual_bound is not None else solved.fun
+    return problem.units(found), float(bound) * UNIT + float(still), solved.status == 0
+
+
+def _tangents(problem: LotProblem, rows: Rows) -> Iterator[tuple[Array, Array]]:
+    """Slopes (k,) and, at zero, values (k,) in currency of lines below the impact of an order; none without impact."""
+    parameters = problem.position.cost_parameters
+    impact = parameters.impact[min(problem.position.day, len(parameters.impact) - 1)][rows]
+    if not impact.any():
+        return
+    largest, power = problem.steps[rows] * problem.lot[rows], parameters.exponent
+    for part in np.linspace(0.0, 1.0, TANGENTS + 1)[1:] ** 2:
+        size = part * largest
+        yield power * impact * size ** (power - 1.0), (1.0 - power) * impact * size**power

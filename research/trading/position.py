@@ -1,0 +1,164 @@
+"""What a portfolio holds at one close, what trading it costs to the cent, and the limits of its orders."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from research.accounting.cost_parameters import COLUMNS, CostParameters
+from research.accounting.kernel import charge, wealth, weigh
+from research.arrays import Array, Mask, frozen
+from research.market import Market
+from research.market.liquidity import dollar_volume
+from research.portfolio import NO_LIMITS, OrderLimits, Portfolio
+from research.tolerances import COUNTED
+
+CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
+
+
+@dataclass(frozen=True, eq=False)
+class Position:
+    """Holdings and cash at one close, and the limits and costs of trading them.
+
+    units           : (n,) units held.
+    prices          : (n,) quoted close, currency per unit.
+    lots            : (n,) least number of units in a trade. A line without a quote is held in units of one currency
+                      unit, and trades in cents.
+    quoted          : (n,) whether each line has a quote.
+    tradable        : (n,) whether each line can be traded.
+    cash            : currency.
+    minimum         : currency; a smaller order is not sent.
+    cost_parameters : costs of orders, without tax, since purchase prices are not known here.
+    day             : row of the daily costs in `cost_parameters`.
+    limits          : of the orders.
+    most_units      : (n,) the most units of an order, inf where volume does not limit it.
+    """
+
+    units: Array
+    prices: Array
+    lots: Array
+    quoted: Mask
+    tradable: Mask
+    cash: float
+    minimum: float
+    cost_parameters: CostParameters
+    day: int
+    limits: OrderLimits = NO_LIMITS
+    most_units: Array = field(default_factory=lambda: np.array(np.inf))
+
+    @classmethod
+    def of(cls, portfolio: Portfolio) -> "Position":
+        """The portfolio at its last close, with the limits of its orders."""
+        market, last = portfolio.market, len(portfolio.market.dates) - 1
+        cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
+        made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, cost_parameters)
+        share, most = portfolio.orders.participation, np.full(len(made.units), np.inf)
+        if share is not None:
+            most = share * dollar_volume(market)[last] / made.prices
+        return replace(
+            made,
+            units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares),
+            limits=portfolio.orders,
+            most_units=frozen(np.where(np.isnan(most), 0.0, most)),
+        )
+
+    @classmethod
+    def at(
+        cls,
+        market: Market,
+        day: int,
+        holdings: Array,
+        cash: float,
+        lots: Array,
+        minimum: float,
+        cost_parameters: CostParameters,
+    ) -> "Position":
+        """The position with these holdings at one close; its cash may be spent to the last cent.
+
+        market   : of the lines.
+        day      : row of the close.
+        holdings : (n,) value, currency.
+        cash     : currency.
+        lots     : (n,) least number of units in a trade.
+        minimum  : currency; a smaller order is not sent.
+        cost_parameters   : costs of orders.
+        """
+        quoted = ~np.isnan(market.prices[day])
+        prices = np.where(quoted, market.prices[day], 1.0)
+        return cls(
+            units=holdings / prices,
+            prices=prices,
+            lots=np.where(quoted, lots, CENT),
+            quoted=quoted,
+            tradable=market.tradable[day],
+            cash=float(_cents(cash) / 100.0),
+            minimum=minimum,
+            cost_parameters=cost_parameters._replace(tax=0.0, minimum_trade=0.0),
+            day=day,
+        )
+
+    @cached_property
+    def nav(self) -> float:
+        """Holdings and cash, currency."""
+        return float(wealth(self.units, frozen(self.prices[None]), 0, self.cash, 1.0))
+
+    @cached_property
+    def weights(self) -> Array:
+        """(n,) fraction of NAV, as the kernel weighs them; cash is the rest."""
+        weights = np.empty(len(self.units))
+        weigh(self.units, frozen(self.prices[None]), 0, self.nav, weights)
+        return frozen(weights)
+
+    @property
+    def cash_weight(self) -> float:
+        """The weight of cash, fraction of NAV."""
+        return 1.0 - float(self.weights.sum())
+
+    @property
+    def least(self) -> float:
+        """The least notional of an order, currency: the stated minimum, and what counts as a trade at all."""
+        return max(self.minimum, COUNTED * self.nav)
+
+    # -- what orders come to, to the cent --------------------------------------------------------------------------
+
+    def notional(self, units: Array) -> Array:
+        """(n,) signed currency of signed units, buys positive, in whole cents."""
+        amounts: Array = _cents(units * self.prices) / 100.0
+        return amounts
+
+    def charges(self, units: Array) -> Array:
+        """(columns, n) currency of each cost of each order, in whole cents."""
+        return _cents(self.exact_charges(np.abs(self.notional(units)))) / 100.0
+
+    def exact_charges(self, sizes: Array) -> Array:
+        """(columns, n) currency of orders of these sizes (n,), currency, before they are rounded to cents."""
+        charges = np.empty((len(COLUMNS), len(sizes)))
+        charge(self.cost_parameters, self.day, sizes, charges)
+        return charges
+
+    def cash_after(self, units: Array) -> float:
+        """Cash after orders of signed units and their costs, currency, in whole cents: sums of cents are exact."""
+        return self._cash_cents(_cents(units * self.prices)) / 100.0
+
+    def short(self, units: Array, floor: float) -> float:
+        """What cash lacks after orders of signed units, currency: to stay at `floor`, and above zero after the move.
+
+        Above zero is too little. Cash that was negative before need not be made up for.
+        """
+        cents = _cents(units * self.prices)
+        moved = self.limits.adverse_move * float(np.abs(cents).sum()) / 100.0 + min(self.cash, 0.0)
+        return max(floor, moved) - self._cash_cents(cents) / 100.0
+
+    def _cash_cents(self, notional: Array) -> float:
+        """Cash after orders of these signed amounts (n,), in cents: whole numbers, so that sums are exact."""
+        charged = _cents(self.exact_charges(np.abs(notional) / 100.0))
+        return float(np.rint(self.cash * 100.0) - notional.sum() - charged.sum())
+
+
+def counts(notional: Array | float, nav: float) -> Mask:
+    """Whether orders of this notional (n,), currency, are more than 1e-6 of `nav`; smaller ones are no trades."""
+    return np.asarray(notional) > COUNTED * nav
+
+
+def _cents(amount: Array | float) -> Array:
+    return np.rint(np.asarray(amount) * 100.0)

@@ -1,0 +1,107 @@
+"""The best lots: against every vector of lots, and against PyPortfolioOpt's discrete allocations."""
+
+import numpy as np
+import pytest
+
+from research.accounting import Costs
+from research.portfolio import OrderLimits
+from research.trading.lot_problem import LotProblem
+from research.trading.lot_search import search
+from research.trading.lot_solver import solve_lots
+from research.trading.position import Position
+
+MOST_VECTORS = 20_000  # that a random case has, so that a thousand of them are enumerated in seconds
+
+
+def case(rng: np.random.Generator) -> LotProblem | None:
+    """Two to six lines with a few lots each, some with tickets, least commissions, minimums, boxes and limits."""
+    n = int(rng.integers(2, 7))
+    nav = 10.0 ** rng.uniform(4.0, 6.0)
+    prices = np.round(nav * 10.0 ** rng.uniform(-3.0, -1.2, n), 2)
+    lots = rng.choice([1.0, 1.0, 2.0, 5.0], n)
+    units = rng.integers(0, 8, n) * lots + rng.choice([0.0, 0.0, 0.5], n)
+    cash = round(rng.uniform(0.0, 0.2) * nav, 2)
+    fixed, least = rng.choice([0.0, 0.0, nav * 2e-4]), rng.choice([0.0, 0.0, nav * 3e-4])
+    costs = Costs(rng.uniform(0, 2e-3, n), rng.uniform(0, 1e-3, n), ticket=np.full(n, fixed), minimum=np.full(n, least))
+    limits = OrderLimits(
+        reserve=0.0,
+        adverse_move=float(rng.choice([0.0, 0.01])),
+        most=None if rng.random() < 0.6 else int(rng.integers(1, n + 1)),
+        turnover=None if rng.random() < 0.6 else float(rng.uniform(0.02, 0.3)),
+    )
+    position = Position(
+        units=units,
+        prices=prices,
+        lots=lots,
+        quoted=np.ones(n, dtype=bool),
+        tradable=np.ones(n, dtype=bool),
+        cash=cash,
+        minimum=float(rng.choice([0.0, 0.0, nav * 0.02])),
+        cost_parameters=costs.cost_parameters()._replace(tax=0.0, minimum_trade=0.0),
+        day=0,
+        limits=limits,
+    )
+    value = units * prices
+    leaving = rng.random(n) < 0.15
+    goal = np.where(leaving, 0.0, np.maximum(value + rng.uniform(-4.0, 4.0, n) * lots * prices, 0.0))
+    way = np.where(rng.random(n) < 0.1, 0.0, np.sign(goal - value))
+    boxed = rng.random(n) < 0.4
+    lower = np.where(boxed, goal - rng.uniform(0.0, 0.5, n) * lots * prices, -np.inf)
+    upper = np.where(boxed, goal + rng.uniform(0.0, 0.5, n) * lots * prices, np.inf)
+    floor = min(float(rng.choice([0.0, 0.001, 0.01])) * position.nav, cash)
+    problem = LotProblem(position, goal, way, lower, upper, floor, np.full(n, np.inf))
+    return problem if np.prod(problem.steps + 1.0) <= MOST_VECTORS else None
+
+
+def every_vector(problem: LotProblem) -> tuple[np.ndarray, np.ndarray]:
+    """Objectives (m,) of all vectors of lots, and whether each keeps every limit, (m,)."""
+    position, limits = problem.position, problem.position.limits
+    axes = [np.arange(steps + 1.0) for steps in problem.steps]
+    steps = np.stack([grid.ravel() for grid in np.meshgrid(*axes, indexing="ij")], axis=1)
+    units = np.where((problem.odd > 0.0) & (steps > problem.whole), -position.units, problem.way * np.minimum(steps, problem.whole) * position.lots)  # fmt: skip
+    traded = units * position.prices
+    sizes, after = np.abs(traded), problem.value + traded
+    rates, parameters = position.cost_parameters.rates[0], position.cost_parameters
+    commission = np.maximum(parameters.minimum, rates[0] * sizes)
+    charges = np.where(sizes > 0.0, commission + rates[1] * sizes + parameters.ticket, 0.0)
+    outside = np.maximum(np.maximum(problem.lower - after, after - problem.upper), 0.0)
+    losses = (np.abs(after - problem.goal) + 100.0 * outside + charges).sum(axis=1) / position.nav
+    cents = lambda amount: np.rint(amount * 100.0)  # noqa: E731
+    paid = cents(position.cash) - cents(traded).sum(axis=1)
+    for column in (np.where(sizes > 0.0, np.maximum(parameters.minimum, rates[0] * cents(sizes) / 100.0), 0.0),
+                   rates[1] * cents(sizes) / 100.0, np.where(sizes > 0.0, parameters.ticket, 0.0)):  # fmt: skip
+        paid -= cents(column).sum(axis=1)
+    moved = limits.adverse_move * cents(sizes).sum(axis=1) / 100.0
+    kept = paid / 100.0 >= np.maximum(problem.floor, moved)
+    kept &= ((sizes >= max(position.minimum, 1e-6 * position.nav)) | (units == 0.0)).all(axis=1)
+    if limits.most is not None:
+        kept &= (units != 0.0).sum(axis=1) <= limits.most
+    if limits.turnover is not None:
+        sides = np.maximum(np.maximum(traded, 0.0).sum(axis=1), np.maximum(-traded, 0.0).sum(axis=1))
+        kept &= sides <= limits.turnover * position.nav * (1.0 + 1e-12)
+    return losses, kept
+
+
+def test_lots_are_the_best_of_all_vectors() -> None:
+    """A thousand random cases, each enumerated."""
+    rng, count, bound = np.random.default_rng(20), 0, 0
+    behind = []
+    while count < 1_000:
+        if (problem := case(rng)) is None:
+            continue
+        count += 1
+        losses, kept = every_vector(problem)
+        best = losses[kept].min()
+        solved = solve_lots(problem)
+        assert solved is not None
+        assert not problem.broken(solved.units)
+        assert solved.objective == pytest.approx(best, abs=1e-9), count
+        assert solved.how == "exact"
+        assert not solved.bound > best + 1e-9
+        greedy = search(problem)
+        assert greedy is not None
+        assert not problem.broken(greedy)
+        behind.append(problem.objective(greedy) - best)
+        bound += int(not kept[losses.argmin()])
+    print(f"{bound} bound; greedy behind by {np.mean(behind) * 1e4:.3f} bp of NAV, at most {np.max(behind) * 1e4:.1f}")
+    assert bound > 300
