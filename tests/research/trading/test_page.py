@@ -77,8 +77,10 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
         "Orders, sells first, at the closes of 2022-12-29",
         "asset  side  units   price   notional   cost  weight before  weight after  target  reason",
         "                       USD        USD    USD              %             %       %",
-        "A      sell    100  100.00  10,000.00  10.00          60.00         50.01   50.00  10.00 points over target: to its target",
-        "B      buy     299   50.00  14,950.00  14.95          35.00         49.96   50.00  15.00 points under target: to its target",
+        "A      sell    100  100.00  10,000.00  10.00          60.00         50.01   50.00  "
+        "10.00 points over target: to its target",
+        "B      buy     299   50.00  14,950.00  14.95          35.00         49.96   50.00  "
+        "15.00 points under target: to its target",
         "",
         "Cash 5,000.00 + sells 10,000.00 − buys 14,950.00 − commission 9.98 − half-spread 14.97 = 25.05 USD. "
         "NAV 100,000.00, after 99,975.05. Turnover 14.95%.",
