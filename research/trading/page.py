@@ -10,7 +10,7 @@ from research.trading.formats import Content
 
 MONEY = ("price", "value", "notional", "cost")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
-TEXTS = ("asset", "side", "aim", "reason")
+TEXTS = ("asset", "side", "reason")
 IN_FILES_ONLY = (*CHARGED, "price_date")  # shown in the line on money, and in the captions
 CAPTIONS = {
     "orders": "Orders, sells first, at the closes of",
@@ -78,9 +78,13 @@ def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]
 
 
 def _shown(content: Content, name: str) -> dict[str, list[str]]:
-    """Column -> cells as text, the asset first, without empty columns and without a reason that all lines share."""
+    """Column -> cells as text, the asset first, without empty columns and without what is said twice.
+
+    The reason of a line begins with its gap; lines that are held because the policy holds share the rest of it.
+    """
     table = content.tables[name]
-    hidden = IN_FILES_ONLY if name == "held" and not content.facts["holds"] else (*IN_FILES_ONLY, "reason")
+    said = "reason" if name == "held" and content.facts["holds"] else "gap"
+    hidden = (*IN_FILES_ONLY, said)
     order = ["asset", *(column for column in map(str, table.columns) if column != "asset")]
     columns = [column for column in order if column not in hidden and table[column].notna().any()]
     return {column: [_cell(column, value) for value in table[column]] for column in columns}

@@ -19,23 +19,16 @@ from research.portfolio import Portfolio
 from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
-from research.tolerances import COUNTED, LOT
 from research.trading import formats, page
 from research.trading.decision import decision
 from research.trading.lot_solver import SECONDS
-from research.trading.position import Position, counts
+from research.trading.position import Position
+from research.trading.reasons import CAP, OTHERS, PART, TRANCHES, Reasons
 from research.trading.sizing import Orders, size
 
 ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED, "cost", "weight_before",
-          "weight_after", "target", "gap", "aim", "reason")  # fmt: skip
+          "weight_after", "target", "gap", "reason")  # fmt: skip
 HELD = ("asset", "units", "price", "price_date", "value", "weight", "target", "gap", "reason")
-# What keeps a trade from the whole of what is wanted: the aim of a line that it moves, and why another stays.
-CAP = ("up to the turnover cap", "the turnover cap is reached")
-TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
-PART = ("part of the way", "limited by the other trades")
-NAMED = 2  # lines of the other side that an order names
-NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
-OTHERS = ("as far as the other trades allow", "limited by the other trades")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +45,7 @@ class TradeList:
     sized     : the orders.
     would     : when it holds, the orders of trading to target today; else None.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
-    limit     : what keeps a trade from the whole of it: the aim of a line that it moves, and why another stays.
+    limit     : what keeps a trade from the whole of it (`research.trading.reasons`).
     """
 
     portfolio: Portfolio
@@ -156,11 +149,12 @@ class TradeList:
 
     @cached_property
     def orders(self) -> pd.DataFrame:
-        """A row an order, sells first, the largest first: units, price, notional, costs, weights, gap, aim, reason.
+        """A row an order, sells first, the largest first: units, price, notional, costs, weights, gap, reason.
 
-        Weights, target and gap are fractions of NAV, amounts currency. Units and price are NaN without a quote.
+        Weights, target and gap are fractions of NAV, amounts currency. Units and price are NaN without a quote. The
+        reason is that of the line; that of the portfolio is `reason`.
         """
-        return self._orders(self.sized, self.reason)
+        return self._orders(self.sized)
 
     @cached_property
     def held(self) -> pd.DataFrame:
@@ -171,7 +165,7 @@ class TradeList:
             "units": np.where(position.quoted, position.units, np.nan)[kept],
             "value": (position.units * position.prices)[kept],
             "weight": position.weights[kept],
-            "reason": [self.reason if self.holds else self._why_kept(int(i)) for i in kept],
+            "reason": [self._reasons(self.sized).of_held(int(i)) for i in kept],
         }
         return pd.DataFrame(columns)[list(HELD)]
 
@@ -179,10 +173,10 @@ class TradeList:
     def would_trade(self) -> pd.DataFrame:
         """The orders of trading to target today, when the rule holds; without rows when it trades."""
         if self.would is None:
-            return self._orders(self.sized, "").iloc[:0]
-        return self._orders(self.would, "a trade to target today")
+            return self._orders(self.sized).iloc[:0]
+        return self._orders(self.would)
 
-    def _orders(self, sized: Orders, reason: str) -> pd.DataFrame:
+    def _orders(self, sized: Orders) -> pd.DataFrame:
         moved = np.flatnonzero(sized.units)
         moved = moved[np.lexsort((-np.abs(sized.notional[moved]), sized.units[moved] > 0.0))]
         columns = self._columns(sized, moved) | {
@@ -193,10 +187,12 @@ class TradeList:
             "cost": sized.charges[:, moved].sum(axis=0).round(2),
             "weight_before": sized.position.weights[moved],
             "weight_after": sized.after.weights[moved],
-            "aim": [self._aim(sized, int(i)) for i in moved],
-            "reason": [reason] * len(moved),
+            "reason": [self._reasons(sized).of_order(int(i)) for i in moved],
         }
         return pd.DataFrame(columns)[list(ORDERS)]
+
+    def _reasons(self, sized: Orders) -> Reasons:
+        return Reasons(self.portfolio, self.target, sized, self.wanted, self.limit, self.holds)
 
     def _columns(self, sized: Orders, rows: NDArray[np.int64]) -> dict[str, Any]:
         """What every table says of these lines."""
@@ -207,80 +203,6 @@ class TradeList:
             "target": self.target[rows],
             "gap": (sized.position.weights - self.target)[rows],
         }
-
-    def _why_kept(self, i: int) -> str:
-        """Why line `i` is not traded although the rule trades."""
-        sized, position, basis = self.sized, self.sized.position, self.portfolio.basis
-        wished, amount = float(sized.wished[i]), float(abs(sized.rounded[i]) * position.prices[i])
-        if not position.tradable[i]:
-            return f"cannot trade on {self.portfolio.date:%Y-%m-%d}"
-        if not counts(abs(wished) * position.prices[i], position.nav):
-            return self._why_still(i)
-        if abs(sized.rounded[i]) < (1.0 - LOT) * position.lots[i]:
-            return f"an order of {abs(wished) / position.lots[i]:.2f} lots rounds to zero lots"
-        if amount < position.minimum:
-            return f"an order of {amount:,.2f} {basis} is below the minimum trade of {position.minimum:,.2f}"
-        if limit := sized.limit(i):
-            side = "buy" if wished > 0.0 else "sell"
-            return f"a {side} of {amount:,.2f} {basis} was left out: {limit}"
-        return "whole lots of the others come nearer to what is wanted"
-
-    def _why_still(self, i: int) -> str:
-        """Why the exact step does not trade line `i`."""
-        (lower, upper), goal = (bound[i] for bound in self.wanted), self.sized.goal[i]
-        if max(lower - goal, goal - upper) > self.sized.slack:
-            return self.limit[1]
-        if lower == upper:
-            return "at its target"
-        word = self.portfolio.market.trading[i]
-        if word == "locked":
-            return "may not be traded"
-        if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):
-            return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
-        return "not traded by this rule" if np.isinf([lower, upper]).all() else "within its band"
-
-    def _aim(self, sized: Orders, i: int) -> str:
-        """The purpose of the order of line `i`, in words."""
-        (lower, upper), before, goal = (bound[i] for bound in self.wanted), sized.position.weights[i], sized.goal[i]
-        buys = bool(sized.units[i] > 0.0)
-        outside = max(lower - goal, goal - upper) > sized.slack
-        if abs(goal - self.target[i]) <= sized.slack:
-            aim = "to its target"
-        elif outside and (self.limit is TRANCHES or buys == bool(goal < lower)):
-            aim = self.limit[0]
-        elif lower == upper and not outside:
-            aim = f"to {goal:.2%}"
-        elif abs(goal - min(max(before, lower), upper)) <= sized.slack:
-            aim = "back into its band"
-        else:
-            aim = self._placed(sized, i, buys)
-        cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(sized.position.lots[i])
-        limit = sized.limit(i) if cut > max(lot, COUNTED * sized.position.nav / sized.position.prices[i]) else ""
-        units = " units" if sized.position.quoted[i] else ""
-        return f"{aim}; reduced by {cut:,.8g}{units}: {limit}" if limit else aim
-
-    def _placed(self, sized: Orders, i: int, buys: bool) -> str:
-        """Why line `i` takes what other lines and cash leave, and which these are: the largest of them.
-
-        See `research.accounting.box.place`.
-        """
-        way = -1.0 if buys else 1.0
-        other = np.flatnonzero(sized.units * way > 0.0)
-        other = other[np.argsort(-np.abs(sized.notional[other]), kind="stable")]
-        names = [self.portfolio.market.assets[j] for j in other[:NAMED]]
-        if len(other) > NAMED:
-            names[-1] = f"{len(other) - NAMED + 1} others"
-        trades = f"{'by the sale of' if buys else 'pays for the purchase of'} {' and '.join(names)}"
-        from_cash, largest = (sized.sells - sized.buys) * way, float(np.abs(sized.notional[other]).max(initial=0.0))
-        words = [trades] if names else []
-        if from_cash > NOTED * abs(float(sized.notional[i])):
-            words.insert(0 if from_cash >= largest else len(words), "by cash" if buys else "raises cash")
-        side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
-        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
-        (lower, upper), before = (bound[i] for bound in self.wanted), sized.position.weights[i]
-        goes = "back into its band" if lower < upper else "to its target"
-        outside = "" if lower <= before <= upper else f"{goes} and on, "
-        return f"{outside}{'funded ' if buys else ''}{' and '.join(words)}: {why}"
 
     # -- files and pages ---------------------------------------------------------------------------------------------
 

@@ -120,8 +120,8 @@ def test_buy_that_cash_cannot_pay_at_all_is_held(desk: Any) -> None:
     got = trade_list(tight, Threshold(tight.strategic, 0.001))
     assert got.empty
     assert got.held["reason"].tolist() == [
-        "an order of 0.20 lots rounds to zero lots",
-        "a buy of 200.00 USD was left out: cash limit",
+        "0.20 points over target: an order of 0.20 lots rounds to zero lots",
+        "0.20 points under target: a buy of 200.00 USD was left out (cash limit)",
     ]
     assert got.headline == ("No trade: A is 0.20 points over target, past the 0.10 allowed; no order can be sent.")
 
@@ -131,7 +131,8 @@ def test_order_under_the_minimum_is_held_with_that_reason(desk: Any) -> None:
     got = trade_list(three, Threshold(three.strategic, 0.02))
     assert got.orders["asset"].tolist() == ["A", "C"]
     assert got.held["asset"].tolist() == ["B"]
-    assert got.held["reason"].tolist() == ["an order of 500.00 USD is below the minimum trade of 600.00"]
+    below = "0.50 points under target: an order of 500.00 USD is below the minimum trade of 600.00"
+    assert got.held["reason"].tolist() == [below]
 
 
 def test_fractional_line_is_traded_to_its_last_fraction(desk: Any) -> None:
@@ -173,7 +174,9 @@ def test_lot_that_is_not_held_is_not_sold_to_reach_an_edge_at_zero(desk: Any) ->
 def test_line_that_cannot_trade_stays_and_says_so(desk: Any) -> None:
     halted = desk([100.0, 50.0, 20.0], [600, 700, 250], 0.0, [0.4, 0.4, 0.2], tradable=[True, False, True])
     got = trade_list(halted, Threshold(halted.strategic, 0.02))
-    assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "cannot trade on 2022-12-29"]]
+    assert got.held[["asset", "reason"]].to_numpy().tolist() == [
+        ["B", "5.00 points under target: cannot trade on 2022-12-29"]
+    ]
     assert got.orders["asset"].tolist() == ["A", "C"]
 
 
@@ -187,7 +190,9 @@ def test_reserve_reduces_all_buys_in_proportion(desk: Any) -> None:
     cash = desk([100.0] * 3, [0, 0, 0], 100_000.0, [0.5, 0.3, 0.2], orders=orders, **FREE)
     got = trade_list(cash, Threshold(cash.strategic, 0.02))
     assert got.orders["units"].tolist() == [450.0, 270.0, 180.0]
-    assert got.orders["aim"].tolist() == [f"to its target; reduced by {cut} units: cash limit" for cut in (50, 30, 20)]
+    assert got.orders["reason"].tolist() == [
+        f"{cut}.00 points under target: to its target; reduced by {cut} units (cash limit)" for cut in (50, 30, 20)
+    ]
     assert got.sized.cash == 10_000.0
 
 
@@ -221,7 +226,7 @@ def test_orders_keep_the_stated_limits(desk: Any, limits: OrderLimits, orders: i
     assert got.sized.turnover >= 0.0999
     assert all(kept in reason for reason in got.held["reason"])
     if limits.turnover:
-        assert all("turnover limit" in aim for aim in got.orders["aim"][:2])
+        assert all("turnover limit" in reason for reason in got.orders["reason"][:2])
     assert trade_list(got.after(), Threshold(four.strategic, 0.02)).empty
 
 
@@ -237,7 +242,7 @@ def test_share_of_volume_limits_each_order(two: Portfolio) -> None:
     limited = replace(two, market=market, orders=OrderLimits(0.0, 0.0, participation=0.05))
     got = trade_list(limited, Threshold(two.strategic, 0.02))
     assert got.orders["units"].tolist() == [50.0, 50.0]
-    assert all("volume limit" in aim for aim in got.orders["aim"])
+    assert all("volume limit" in reason for reason in got.orders["reason"])
 
 
 # -- on any desk -----------------------------------------------------------------------------------------------------
