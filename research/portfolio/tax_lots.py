@@ -134,9 +134,7 @@ def lot_settings(document: Document, asset: str) -> dict[str, Any]:
 # -- the lots of a line ----------------------------------------------------------------------------------------------
 
 
-def _lots_of_line(
-    document: Document, asset: str, held: float, market: Market
-) -> tuple[tuple[TaxLot, ...], list[str]]:
+def _lots_of_line(document: Document, asset: str, held: float, market: Market) -> tuple[tuple[TaxLot, ...], list[str]]:
     """The lots of one line, and every mistake in them."""
     path: KeyPath = ("lines", asset, "tax_lots")
     found, lots, faults = document.value(*path), [], []

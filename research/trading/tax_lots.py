@@ -219,10 +219,8 @@ def with_wash_sale_locks(portfolio: Portfolio) -> Portfolio:
 # -- losses that could be realised ---------------------------------------------------------------------------------------
 
 
-def harvestable(
-    lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules
-) -> tuple[LotSale, ...]:
-    """The sales of all lots of a line that are worth less than they cost; () where the loss is not worth it.
+def harvestable(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[LotSale, ...]:
+    """The sales of all lots of a line that are worth less than they cost; () where the loss allowed is not worth it.
 
     lots  : of the line.
     price : at which they would be sold, currency per unit.
@@ -231,9 +229,9 @@ def harvestable(
     """
     lots = in_order(lots, price, day, rules)
     sales = [_sale(lot, lot.units, price, day, rules) for lot in lots if lot.price > price]
-    if rules.harvest is None or not sales or -sum(sale.gain for sale in sales) < rules.harvest:
-        return ()
-    return wash(sales, [lot for lot in lots if lot.price <= price], day, rules.wash_sale_days)[0]
+    sold, _ = wash(sales, [lot for lot in lots if lot.price <= price], day, rules.wash_sale_days)
+    loss = -sum(sale.realised for sale in sold)
+    return sold if rules.harvest is not None and loss > 0.0 and loss >= rules.harvest else ()
 
 
 def _sale(lot: TaxLot, units: float, price: float, day: pd.Timestamp, rules: TaxRules) -> LotSale:
