@@ -177,10 +177,9 @@ def _tax(content: Content) -> list[str]:
         return []
     lost = f"; losses of {facts['loss_disallowed']:,.2f} are disallowed" if facts["loss_disallowed"] else ""
     left = f" The gain budget leaves {facts['gain_budget_left']:,.2f}." if "gain_budget_left" in facts else ""
-    return [
-        f"Realised gains: short-term {facts['gain_short']:,.2f}, long-term {facts['gain_long']:,.2f}{lost}. Tax on them "
-        f"{facts['tax']:,.2f} {facts['basis']}, not taken from the cash above.{left}"
-    ]
+    gains = f"short-term {facts['gain_short']:,.2f}, long-term {facts['gain_long']:,.2f}{lost}"
+    tax = f"{facts['tax']:,.2f} {facts['basis']}, not taken from the cash above"
+    return [f"Realised gains: {gains}. Tax on them {tax}.{left}"]
 
 
 def _trace(content: Content) -> str:

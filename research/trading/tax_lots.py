@@ -131,7 +131,8 @@ def wash(
     if not days or not losses or not recent:
         return tuple(sales), tuple(kept)
     open_units = [sales[k].units for k in losses]
-    disallowed, parts = dict.fromkeys(losses, 0.0), {}
+    disallowed = dict.fromkeys(losses, 0.0)
+    parts: dict[int, list[TaxLot]] = {}
     for k in recent:
         parts[k], free = [], kept[k].units
         for position, loss in enumerate(losses):
@@ -216,7 +217,7 @@ def with_wash_sale_locks(portfolio: Portfolio) -> Portfolio:
     return replace(portfolio, market=replace(market, instruments=market.instruments.assign(trading=words)))
 
 
-# -- losses that could be realised ---------------------------------------------------------------------------------------
+# -- losses that could be realised -------------------------------------------------------------------------------------
 
 
 def harvestable(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[LotSale, ...]:

@@ -1,6 +1,7 @@
 """The tax of a trade list as tables and figures: the lots that it sells, losses that could be realised, and gaps."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,12 +77,12 @@ def not_known(portfolio: Portfolio, units: Array) -> tuple[str, ...]:
     return tuple(name for name, there in found.items() if there)
 
 
-def _rows(assets: Sequence[str], sales: Sequence[Sequence[LotSale]], rules: TaxRules) -> list[dict[str, object]]:
+def _rows(assets: Sequence[str], sales: Sequence[Sequence[LotSale]], rules: TaxRules) -> list[dict[str, Any]]:
     return [row for asset, of_line in zip(assets, sales, strict=True) if of_line
             for row in _rows_of(asset, of_line, rules)]  # fmt: skip
 
 
-def _rows_of(asset: str, sales: Sequence[LotSale], rules: TaxRules) -> list[dict[str, object]]:
+def _rows_of(asset: str, sales: Sequence[LotSale], rules: TaxRules) -> list[dict[str, Any]]:
     proceeds = _cents([sale.units * sale.price for sale in sales])
     gains = proceeds - _cents([sale.units * sale.lot.price for sale in sales])
     disallowed, taxes = (_cents(amounts) for amounts in ([s.disallowed for s in sales], [s.tax(rules) for s in sales]))
