@@ -32,6 +32,7 @@ class Position:
     day             : row of the daily costs in `cost_parameters`.
     limits          : of the orders.
     most_units      : (n,) the most units of an order, inf where volume does not limit it.
+    most_sold       : (n,) the most units of a sell, inf where the gain budget does not limit it.
     """
 
     units: Array
@@ -45,6 +46,7 @@ class Position:
     day: int
     limits: OrderLimits = NO_LIMITS
     most_units: Array = field(default_factory=lambda: np.array(np.inf))
+    most_sold: Array = field(default_factory=lambda: np.array(np.inf))
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
@@ -118,6 +120,10 @@ class Position:
     def least(self) -> float:
         """The least notional of an order, currency: the stated minimum, and what counts as a trade at all."""
         return max(self.minimum, COUNTED * self.nav)
+
+    def most(self, way: Array) -> Array:
+        """(n,) the most units of an order in these directions (n,), below 0 for a sell."""
+        return np.where(way < 0.0, np.minimum(self.most_units, self.most_sold), self.most_units)
 
     # -- what orders come to, to the cent --------------------------------------------------------------------------
 

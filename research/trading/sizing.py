@@ -84,6 +84,11 @@ class Orders:
         buys = bool(self.wished[i] > 0.0)
         if abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_units, self.units.shape)[i]:
             return "volume limit"
+        if (
+            not buys
+            and abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_sold, self.units.shape)[i]
+        ):
+            return "gain budget"
         if limits.most is not None and self.units[i] == 0.0 and int((self.units != 0.0).sum()) >= limits.most:
             return f"limit of {limits.most} orders"
         if limits.turnover is not None and (self.buys if buys else self.sells) / position.nav + lot > limits.turnover:
@@ -147,7 +152,7 @@ def size(
             break
         total = clean(orders.units + sent, position.lots)
         whole = np.where(orders.units == 0.0, sent, total)  # an odd lot goes in one order, which is no whole lots
-        if turn > 0 and replace(problem, position=position, most=position.most_units).broken(whole):
+        if turn > 0 and replace(problem, position=position, most=position.most(whole)).broken(whole):
             break
         orders = replace(orders, units=whole, solved=solved if turn == 0 else orders.solved)
     return orders
@@ -166,8 +171,10 @@ def _floor(position: Position, state: Position, exact: Array, again: bool) -> fl
 
 
 def _paid(position: Position, exact: Array, floor: float) -> Array:
-    """(n,) units after the exact step, reduced by one factor to the turnover limit, and its buys to cash by another."""
-    moved = exact - position.units
+    """(n,) units after the exact step within the gain budget, reduced by one factor to the turnover limit, and its buys
+    to cash by another.
+    """
+    moved = np.maximum(exact - position.units, -position.most_sold)
     if position.limits.turnover is not None:
         traded = moved * position.prices
         turnover = max(traded[traded > 0.0].sum(), -traded[traded < 0.0].sum()) / position.nav
@@ -199,7 +206,7 @@ def _problem(
     lower = np.where(boxed, np.minimum(trade.lower * nav, goal), np.where(due, goal - near, -np.inf))
     upper = np.where(boxed, np.maximum(trade.upper * nav, goal), np.where(due, goal + near, np.inf))
     back = way * before < 0.0
-    most = np.where(back, np.abs(before), np.maximum(state.most_units - np.abs(before), 0.0))
+    most = np.where(back, np.abs(before), np.maximum(state.most(way) - np.abs(before), 0.0))
     return LotProblem(state, goal, way, lower, upper, floor, most)
 
 
