@@ -11,6 +11,7 @@ from research.arrays import Array, Mask, frozen
 from research.market import Market
 from research.market.liquidity import dollar_volume
 from research.portfolio import NO_LIMITS, OrderLimits, Portfolio
+from research.portfolio.prices import with_prices
 from research.tolerances import COUNTED
 
 CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
@@ -50,8 +51,10 @@ class Position:
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
-        """The portfolio at its last close, with the limits of its orders."""
+        """The portfolio at its last close, at its own prices where it has some, with the limits of its orders."""
         market, last = portfolio.market, len(portfolio.market.dates) - 1
+        if portfolio.given_prices is not None:
+            market = with_prices(market, portfolio.given_prices)
         cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
         made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, cost_parameters)
         share, most = portfolio.orders.participation, np.full(len(made.units), np.inf)
