@@ -28,6 +28,7 @@ from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
 from research.portfolio.stress import read_stress
 from research.portfolio.strict_yaml import KeyPath
+from research.portfolio.ticket import read_ticket, ticket_settings
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Threshold
 from research.tolerances import TARGET
@@ -35,7 +36,7 @@ from research.tolerances import TARGET
 ROOT = Path(__file__).parents[2]  # the workbench's folder
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
-        "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
+        "limits", "orders", "ticket", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
         "stress")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
@@ -107,6 +108,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         factors=factors_in(document, market, test_start, a_year),
         stress=read_stress(document, market),
         orders=read_order_limits(document, market),
+        ticket=read_ticket(document, market),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -479,6 +481,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "lag": portfolio.lag,
         **({"stress": document.value("stress")} if document.has("stress") else {}),
         **({"orders": order_settings(portfolio.orders)} if document.has("orders") else {}),
+        **({"ticket": ticket_settings(portfolio.ticket)} if document.has("ticket") else {}),
     }
 
 

@@ -17,6 +17,7 @@ from research.names import check_name, same_names
 from research.portfolio.benchmark import NamedBenchmark
 from research.portfolio.orders import OrderLimits
 from research.portfolio.stress import Stress
+from research.portfolio.ticket import TicketTerms
 
 MATERIALITY = 1.0  # bp of NAV a year
 
@@ -80,6 +81,7 @@ class Portfolio:
     factors          : to which returns are attributed, or None.
     stress           : episodes and shocks that it is tested with.
     orders           : limits that the orders of a trade list keep.
+    ticket           : how they are sent.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -114,6 +116,7 @@ class Portfolio:
     factors: FactorReturns | None = None
     stress: Stress = field(default_factory=Stress)
     orders: OrderLimits = field(default_factory=OrderLimits)
+    ticket: TicketTerms = field(default_factory=TicketTerms)
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""
