@@ -36,9 +36,9 @@ from research.tolerances import TARGET
 ROOT = Path(__file__).parents[2]  # the workbench's folder
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
-        "limits", "orders", "ticket", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
+        "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress")  # fmt: skip
+        "stress", "ticket")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
-from research.trading.formats import Content
+from research.trading.content import DISCLAIMER, Content
 
 MONEY = ("price", "value", "notional", "cost")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
@@ -48,7 +48,7 @@ def text(content: Content) -> str:
     for name, table in content.tables.items():
         if len(table):
             lines += ["", _caption(content, name), *_text_rows(content, _shown(content, name))]
-    return "\n".join([*lines, "", _money(content), _trace(content)])
+    return "\n".join([*lines, "", _money(content), _trace(content), DISCLAIMER])
 
 
 def html(content: Content) -> str:
@@ -59,6 +59,7 @@ def html(content: Content) -> str:
     blocks += [
         f'<p class="note money">{escape(_money(content))}</p>',
         f'<p class="note provenance">{escape(_trace(content))}</p>',
+        f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
     return '<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n"
 

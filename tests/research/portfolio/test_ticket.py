@@ -48,11 +48,11 @@ def test_settings_give_the_same_ticket_again(write: Any, tmp_path: Path, ticket:
 @pytest.mark.parametrize(
     ("ticket", "said"),
     [
-        ("{order: limit}", r"ticket\.order: unknown key \(.*line 16\): found 'order'\. Did you mean 'order_type'\?"),
-        ("{order_type: moc}", r"ticket\.order_type: unknown \(.*line 16\): found 'moc'\. .*Use market, market_on_close"),
-        ("{order_type: limit}", r"ticket\.order_type: a limit order needs a collar .*found 'limit'\. Add `collar_bps:`"),
-        ("{collar_bps: 50}", r"ticket\.collar_bps: an order type of market has no limit price .*found 50\.0\. Leave it"),
-        ("{order_type: limit, collar_bps: -1}", r"ticket\.collar_bps: out of bounds .*found -1\. Give a number that"),
+        ("{order: limit}", r"ticket\.order: unknown key \(.*line 16\): found 'order'\. Did you mean"),
+        ("{order_type: moc}", r"ticket\.order_type: unknown \(.*line 16\): found 'moc'\. .*Use market, "),
+        ("{order_type: limit}", r"ticket\.order_type: a limit order needs a collar .*found 'limit'\. Add"),
+        ("{collar_bps: 50}", r"ticket\.collar_bps: an order type of market has no limit price .*found 50\.0"),
+        ("{order_type: limit, collar_bps: -1}", r"ticket\.collar_bps: out of bounds .*found -1\. Give a"),
         ("{time_in_force: GTC}", r"ticket\.time_in_force: unknown .*found 'GTC'\. Use DAY\."),
         ("{account: 1234}", r"ticket\.account: not text .*found 1234\. Write a word, in quotes"),
         ("{sec_type: OPT}", r"ticket\.sec_type: unknown .*found 'OPT'\. .*Use STK, FUND, CASH\."),
