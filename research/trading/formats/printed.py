@@ -1,7 +1,8 @@
-"""The ticket as a page to print and sign: A4 across, one sheet for thirty lines, nothing fetched."""
+"""The ticket as a page to print and sign: A4, one sheet for thirty lines, nothing fetched."""
 
 from collections.abc import Iterable
 from functools import cache
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from research.trading.content import DISCLAIMER
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 MARK = b'<meta name="generator" content="rebalance ticket">'
-ORDER_TYPES = {"market": "market", "market_on_close": "at the close", "limit": "limit"}
+ORDER_TYPES = {"market": "market", "market_on_close": "market on close", "limit": "limit"}
 WIDE, INSET = 84.0, 4.0  # of the picture of an order's weights, units of its own
 COSTS = ("commission", "half_spread", "ticket", "impact")
 
@@ -36,6 +37,9 @@ def write(ticket: Ticket) -> bytes:
         totals=_totals(ticket),
         costs=_costs(ticket),
         turnover=_percent(ticket.totals["turnover"]),
+        sent="; ".join(dict.fromkeys(_kind(order) for order in ticket.orders)) or "none",
+        limited=any(order.limit_price is not None for order in ticket.orders),
+        aims=_letters(ticket.orders),
         held=_by_reason(ticket.held),
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
@@ -55,7 +59,6 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
     return {
         "order": order,
         "quantity": "" if order.quantity is None else f"{order.quantity:,.10g}",
-        "type": ORDER_TYPES[order.order_type],
         "limit": "" if order.limit_price is None else f"{order.limit_price:,.2f}",
         "price": "no quote" if order.price is None else f"{order.price:,.2f}",
         "notional": _money(order.notional),
@@ -85,6 +88,17 @@ def _costs(ticket: Ticket) -> str:
     named = ", ".join(f"{name.replace('_', '-')} {_money(amount)}" for name, amount in parts.items())
     whole = _money(round(sum(parts.values()), 2))
     return f"{whole} ({named})" if len(parts) > 1 else whole
+
+
+def _kind(order: Order) -> str:
+    """Order type and time in force, in words."""
+    return f"{ORDER_TYPES[order.order_type]}, {order.time_in_force.lower()}"
+
+
+def _letters(orders: Iterable[Order]) -> dict[str, str]:
+    """A letter for each purpose, which many orders share: a to z, then a number."""
+    aims = dict.fromkeys(order.aim for order in orders)
+    return {aim: ascii_lowercase[k] if k < len(ascii_lowercase) else str(k + 1) for k, aim in enumerate(aims)}
 
 
 def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]]]:
