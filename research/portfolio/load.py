@@ -32,6 +32,7 @@ from research.portfolio.prices import Prices
 from research.portfolio.stress import read_stress
 from research.portfolio.strict_yaml import KeyPath
 from research.portfolio.tax_lots import lot_settings, read_tax_lots, tax_settings
+from research.portfolio.ticket import read_ticket, ticket_settings
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Threshold
 from research.tolerances import TARGET
@@ -41,7 +42,7 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress", "positions", "prices")  # fmt: skip
+        "stress", "positions", "prices", "ticket")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
              "tax_lots", *COSTS)  # fmt: skip
@@ -117,6 +118,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         tax_lots=read_tax_lots(document, market, np.array([line.shares for line in lines])),
         given_prices=prices,
         notes=holding_notes(document, market, positions, prices),
+        ticket=read_ticket(document, market),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -492,6 +494,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "lag": portfolio.lag,
         **({"stress": document.value("stress")} if document.has("stress") else {}),
         **({"orders": order_settings(portfolio.orders)} if document.has("orders") else {}),
+        **({"ticket": ticket_settings(portfolio.ticket)} if document.has("ticket") else {}),
     }
 
 

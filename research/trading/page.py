@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
-from research.trading.formats import Content
+from research.trading.content import DISCLAIMER, Content
 
 MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
@@ -50,7 +50,7 @@ def text(content: Content) -> str:
     for name, table in content.tables.items():
         if len(table):
             lines += ["", _caption(content, name), *_text_rows(content, _shown(content, name))]
-    return "\n".join([*lines, "", _money(content), *_tax(content), _trace(content)])
+    return "\n".join([*lines, "", _money(content), *_tax(content), _trace(content), DISCLAIMER])
 
 
 def html(content: Content) -> str:
@@ -62,6 +62,7 @@ def html(content: Content) -> str:
         f'<p class="note money">{escape(_money(content))}</p>',
         *(f'<p class="note tax">{escape(line)}</p>' for line in _tax(content)),
         f'<p class="note provenance">{escape(_trace(content))}</p>',
+        f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
     return '<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n"
 

@@ -19,8 +19,10 @@ from research.portfolio import Portfolio
 from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
-from research.trading import formats, page
+from research.trading import page
+from research.trading.content import Content
 from research.trading.decision import decision
+from research.trading.formats import format_of
 from research.trading.gain_budget import within_gain_budget
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
@@ -28,6 +30,7 @@ from research.trading.reasons import CAP, OTHERS, PART, TRANCHES, Reasons
 from research.trading.sizing import Orders, size
 from research.trading.tax_lots import TradedLots, after_sales, trade_lots, with_wash_sale_locks
 from research.trading.tax_tables import harvest_table, not_known, tax_facts, tax_table
+from research.trading.ticket import Ticket, make_ticket
 
 ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "reason")  # fmt: skip
@@ -226,13 +229,17 @@ class TradeList:
 
     # -- files and pages ---------------------------------------------------------------------------------------------
 
-    def to_csv(self, path: str | Path) -> Path:
-        """Write the orders as CSV, each with its provenance, whole or not at all; gives the path."""
-        return write_whole(path, formats.csv_text(self._content))
+    @cached_property
+    def ticket(self) -> Ticket:
+        """The list as a record to approve and send. Raises ConfigError as `make_ticket` does."""
+        return make_ticket(self.portfolio, self.sized, self._content)
 
-    def to_json(self, path: str | Path) -> Path:
-        """Write provenance, figures and all three tables as JSON, whole or not at all; gives the path."""
-        return write_whole(path, formats.json_text(self._content))
+    def write(self, path: str | Path) -> Path:
+        """Write the ticket in the format of the path's ending, whole or not at all; gives the path.
+
+        Raises : ConfigError for an ending of no format, and for an order that the format cannot carry.
+        """
+        return write_whole(path, format_of("path", path).write(self.ticket))
 
     def html(self) -> str:
         """The list as a block of HTML with semantic classes and no style of its own: as the tearsheet holds it."""
@@ -243,11 +250,11 @@ class TradeList:
         return page.order_cells(self._content) if len(self.orders) else ([], [])
 
     @property
-    def _content(self) -> formats.Content:
+    def _content(self) -> Content:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
         if self.portfolio.tax_lots is not None:
             tables |= {"tax": self.tax, "harvest": self.harvest}
-        return formats.Content(self.headline, self.provenance, self.facts, tables)
+        return Content(self.headline, self.provenance, self.facts, tables)
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
