@@ -191,13 +191,40 @@ def backtest(
 
 @app.command()
 def trades(
-    file: File,
+    file: Annotated[Path | None, typer.Argument(help="A portfolio file.", show_default=False)] = None,
     csv: Annotated[str | None, typer.Option(help="Also write the list to this CSV file.")] = None,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(help="A CSV file with a row an account, instead of FILE: list them all.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV file for the orders of all accounts.", show_default=False)
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="For the best lots of an account. [default: 0, a greedy search]", show_default=False),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that list accounts. [default: 1]", show_default=False)
+    ] = None,
     trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
-    """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run."""
+    """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run.
+
+    With --accounts, write the orders of all accounts of a file, and a row an account beside them. Exit status 1 if an
+    account failed.
+    """
     _trust(trust_code)
+    if accounts is not None:
+        _trades_of_accounts(accounts, file, csv, out, seconds or 0.0, 1 if workers is None else workers, reports)
+        return
+    if file is None or (out, seconds, workers) != (None, None, None):
+        raise ConfigError(
+            "--out, --seconds and --workers need --accounts: name a file of accounts, or leave them out."
+            if file
+            else "no portfolio is named: give its file, or a file of accounts as --accounts."
+        )
     with _starting():
         from backtests.commands.trades import check_csv, save_trades, trades_now
         from research.portfolio import load_portfolio
@@ -210,6 +237,22 @@ def trades(
         listed = trades_now(portfolio, reports=reports)
     saved = "" if csv is None else f"\n{save_trades(listed, csv, reports)}"  # before anybody stops reading
     print_text(f"{listed!r}{saved}")
+
+
+def _trades_of_accounts(
+    accounts: Path, file: Path | None, csv: str | None, out: Path | None, seconds: float, workers: int,
+    reports: Path | None,
+) -> None:  # fmt: skip
+    """List all accounts of a file. Exit status 1 if one failed."""
+    if file is not None or csv is not None:
+        raise ConfigError("--accounts excludes FILE and --csv: a row names its portfolio file, and --out the orders.")
+    with _starting():
+        from backtests.commands.accounts import list_accounts
+
+    made = list_accounts(accounts, out, seconds=seconds, workers=workers, reports=reports)
+    print_text(made.text)
+    if made.failed:
+        raise typer.Exit(1)
 
 
 @app.command()

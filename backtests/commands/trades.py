@@ -30,6 +30,16 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
     """Today's trade list of a portfolio.
 
     policy : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    Raises : ConfigError as `policy_now` does.
+    """
+    ready, name, run = policy_now(portfolio, policy, reports)
+    return trade_list(portfolio, ready, name=name, run=run)
+
+
+def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> tuple[Rule, str, str]:
+    """The policy that decides today, its name, and the id of the run that recommends or fitted it, or "".
+
+    policy : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
     Raises : ConfigError for an unknown name, and when no policy or no fit of it is at hand, naming the command that
     makes one.
     """
@@ -46,14 +56,13 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
         )
     spec, run = portfolio.policies[name], found[0].name if found else ""
     if not isinstance(spec, TunedThreshold | Learned):
-        return trade_list(portfolio, spec, name=name, run=run)
+        return spec, name, run
     if found is None or name not in found[1]["fitted"]:
         raise ConfigError(
             f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
             f"rebalance report {file}"
         )
-    ready = refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
-    return trade_list(portfolio, ready, name=name, run=run)
+    return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name), name, run
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:

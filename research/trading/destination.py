@@ -20,13 +20,14 @@ HEADER = ",".join(ORDERS[:4]).encode()  # with which a list begins
 FIX = "give the path of a new file, or of an earlier list to replace, such as trades.csv."
 
 
-def check_destination(subject: str, path: str | Path, kept: Iterable[Path] = ()) -> Path:
+def check_destination(subject: str, path: str | Path, kept: Iterable[Path] = (), header: bytes = HEADER) -> Path:
     """The path, if a file can be written there without harm to anything but an earlier list.
 
     subject : the parameter, which begins the sentence of an error.
     path    : where to write; its folder exists.
     kept    : lists that must stay as they are; asked for only where the path exists. Hard links to them and other
               spellings of their paths are found too.
+    header  : with which an earlier list begins.
     Raises  : ConfigError for an empty path, a folder that does not exist, for whatever exists and is no plain file (a
               folder, a link, a device, a pipe, a socket), for a file that is no trade list, and for one that is kept.
     """
@@ -43,7 +44,7 @@ def check_destination(subject: str, path: str | Path, kept: Iterable[Path] = ())
         kind = next((words for test, words in KINDS.items() if test(found.st_mode)), "no plain file")
         raise ConfigError(f"{subject} is {str(path)!r}, which is {kind}: {FIX}")
     with open(path, "rb") as opened:
-        if opened.read(len(HEADER)) not in (b"", HEADER):
+        if opened.read(len(header)) not in (b"", header):
             raise ConfigError(f"{subject} is {str(path)!r}, which holds something else than a trade list: {FIX}")
     for other in kept:
         if other.exists() and other.samefile(path):

@@ -50,10 +50,10 @@ def json_text(content: Content) -> str:
 
 def _records(table: pd.DataFrame, provenance: Mapping[str, str]) -> list[dict[str, Any]]:
     rows = table.to_dict("records")
-    return [{str(column): _plain(value) for column, value in row.items()} | dict(provenance) for row in rows]
+    return [{str(column): plain(value) for column, value in row.items()} | dict(provenance) for row in rows]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A cell as a plain JSON value: a whole number without a decimal point, NaN as None."""
     if not isinstance(value, float):
         return value

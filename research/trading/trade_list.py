@@ -321,6 +321,7 @@ def trade_list(
     *,
     run: str = "",
     targets: TargetPath | None = None,
+    position: Position | None = None,
     seconds: float = SECONDS,
 ) -> TradeList:
     """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
@@ -330,6 +331,7 @@ def trade_list(
     name    : of the policy; by default as in the portfolio's file, else its class.
     run     : id of a run that recommends it.
     targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
+    position : of the portfolio, if it was made before.
     seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
     Raises  : ConfigError for a policy that is still to be tuned or trained; PolicyError for a box that cannot be
               traded into.
@@ -348,7 +350,7 @@ def trade_list(
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
-    target, position = targets.at(last), Position.of(portfolio)
+    target, position = targets.at(last), position or Position.of(portfolio)
     answer = decision(portfolio, policy, name, target, position, again=False)
 
     def ask(state: Position, again: bool) -> Trade | None:
@@ -366,7 +368,9 @@ def trade_list(
         why=answer.why,
         holds=holds,
         sized=size(position, ask, target, name, again=portfolio.last_trade == portfolio.date, seconds=seconds),
-        would=size(position, lambda _, again: None if again else wanted, target, name) if holds else None,
+        would=size(position, lambda _, again: None if again else wanted, target, name, seconds=seconds)
+        if holds
+        else None,
         wanted=(wanted.lower, wanted.upper),
         limit=limit,
     )
