@@ -25,8 +25,11 @@ def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
 
     Raises : OSError, which names `path`, where it cannot be written; what stood there then still does.
     """
-    with replacing(path) as opened:
-        opened.write(content.encode() if isinstance(content, str) else content)
+    try:
+        with replacing(path) as opened:
+            opened.write(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return Path(path)
 
 
@@ -34,7 +37,7 @@ def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """A file to be written piece by piece, which takes the place of `path` where the block ends without an error.
 
-    Raises : OSError as `write_whole` does; one of the block that names another file is left as it is.
+    Raises : OSError, which names `path`; one of the block that names another file is left as it is.
     """
     path, draft = Path(path), None
     try:
