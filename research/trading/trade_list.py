@@ -388,7 +388,7 @@ def _wanted(
 ) -> tuple[Trade, tuple[str, str]]:
     """The box that a trade aims at, without a turnover cap and in one tranche; and what keeps it from there."""
     if isinstance(answer, Hold):
-        return _to_target(portfolio, target, answer.why), OTHERS
+        return _to_target(portfolio, target, Why("calendar")), OTHERS
     if (uncapped := traits(policy).uncapped()) is not None:
         whole = decision(portfolio, uncapped, name, target, position, again=False)
         if isinstance(whole, Trade) and not np.array_equal((whole.lower, whole.upper), (answer.lower, answer.upper)):
