@@ -23,11 +23,19 @@ from research.trading.formats import plain
 from research.trading.trade_list import ORDERS
 
 ROOT = Path(__file__).parents[3]
-MODELS = {"balanced": ROOT / "data/portfolios/sixty_forty.yaml", "global": ROOT / "data/portfolios/global_multi_asset.yaml"}
+MODELS = {
+    "balanced": ROOT / "data/portfolios/sixty_forty.yaml",
+    "global": ROOT / "data/portfolios/global_multi_asset.yaml",
+}
 HEADER = "account,model,cash,last_trade,SPY,AGG,QQQ,VEA,VWO,VNQ,GLD,BTC"
 ACCOUNTS = {
     "=first": ("balanced", 21_350.40, "2022-09-30", {"SPY": 3_260.0, "AGG": 7_460.0}),
-    "second": ("global", 90_000.25, "2022-06-30", {"SPY": 900.0, "AGG": 4_000.0, "QQQ": 31.0, "GLD": 250.0, "BTC": 1.5}),
+    "second": (
+        "global",
+        90_000.25,
+        "2022-06-30",
+        {"SPY": 900.0, "AGG": 4_000.0, "QQQ": 31.0, "GLD": 250.0, "BTC": 1.5},
+    ),
     "third": ("balanced", 0.07, "", {"SPY": 12.5}),
 }
 
