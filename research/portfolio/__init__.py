@@ -6,6 +6,7 @@ from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings
 from research.portfolio.portfolio import Limits, Portfolio
 from research.portfolio.tax_lots import TaxLot, TaxLots, TaxRules
 from research.portfolio.ticket import TicketTerms
+from research.portfolio.weight_limits import WeightLimit
 
 __all__ = [
     "ALLOCATIONS",
@@ -18,6 +19,7 @@ __all__ = [
     "TaxLots",
     "TaxRules",
     "TicketTerms",
+    "WeightLimit",
     "load_portfolio",
     "policy_settings",
 ]

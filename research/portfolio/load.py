@@ -77,6 +77,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     positions, prices = given_positions(document, assets, basis), given_prices(document, market, assets, basis)
     lines = [_line(document, asset, market, prices, positions) for asset in assets]
     strategic = _strategic(document, lines)
+    lower, upper = np.array([line.range for line in lines]).T
     whole, market = market, _desk_market(document, market, lines, basis)
     execution = _execution(document)
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
@@ -94,8 +95,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         cash=cash_of(document, positions),
         last_trade=_last_trade(document, market),
         strategic=strategic,
-        lower=np.array([line.range[0] for line in lines]),
-        upper=np.array([line.range[1] for line in lines]),
+        lower=lower,
+        upper=upper,
         costs=read_costs(document, market, [(line.asset, line.asset_class, line.costs) for line in lines]),
         limits=_limits(document, lines),
         tracking_penalty=tracking_penalty,
@@ -114,7 +115,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         benchmark=read_benchmark(document, whole, names, test_start),
         factors=factors_in(document, market, test_start, a_year),
         stress=read_stress(document, market),
-        orders=read_order_limits(document, market),
+        orders=read_order_limits(document, market, lower, upper),
         tax_lots=read_tax_lots(document, market, np.array([line.shares for line in lines])),
         given_prices=prices,
         notes=holding_notes(document, market, positions, prices),
@@ -493,7 +494,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "periods_per_year": portfolio.periods_per_year,
         "lag": portfolio.lag,
         **({"stress": document.value("stress")} if document.has("stress") else {}),
-        **({"orders": order_settings(portfolio.orders)} if document.has("orders") else {}),
+        **({"orders": order_settings(document, portfolio.orders)} if document.has("orders") else {}),
         **({"ticket": ticket_settings(portfolio.ticket)} if document.has("ticket") else {}),
     }
 

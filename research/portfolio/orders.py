@@ -1,11 +1,13 @@
 """What binds the orders of a trade list, from a portfolio file: cash that stays, tickets, turnover, share of volume."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from research.accounting.costs import BPS
+from research.arrays import Array
 from research.market import Market
 from research.portfolio.document import Document
+from research.portfolio.weight_limits import WeightLimit, read_weight_limits, weight_limit_settings
 
 MOST_RESERVE, MOST_MOVE = 5_000.0, 0.5  # bp of NAV; fraction of a price
 
@@ -19,6 +21,7 @@ class OrderLimits:
     most          : orders of a list, or None.
     turnover      : of a list, one-way, fraction of NAV, or None.
     participation : most of a line in a list, as a fraction of its mean volume of a day, or None.
+    weights       : of lines and groups after the orders.
     max_age       : sessions since the day of a price, beyond which it is too old for orders.
     """
 
@@ -28,6 +31,7 @@ class OrderLimits:
     turnover: float | None = None
     participation: float | None = None
     max_age: int = 2
+    weights: tuple[WeightLimit, ...] = ()
 
     @property
     def once_a_close(self) -> bool:
@@ -36,12 +40,15 @@ class OrderLimits:
 
 
 NO_LIMITS = OrderLimits(reserve=0.0, adverse_move=0.0)  # cash may be spent to the last cent
-KEYS = ("reserve_bps", *[f.name for f in fields(OrderLimits)][1:])
+NUMBERS = tuple(f.name for f in fields(OrderLimits) if f.name != "weights")
+KEYS = ("reserve_bps", *NUMBERS[1:], "ranges", "groups")
 
 
-def read_order_limits(document: Document, market: Market) -> OrderLimits:
+def read_order_limits(document: Document, market: Market, lower: Array, upper: Array) -> OrderLimits:
     """The limits under `orders`, {reserve_bps: 10, adverse_move: 0.01, most: 12, turnover: 0.05, max_age: 2, …}.
 
+    lower  : (n,) of the lines' ranges, fraction of NAV.
+    upper  : (n,) likewise.
     Raises : ConfigError for a key or value that is wrong, and for a share of volume where the market has no volumes.
     """
     if not document.has("orders"):
@@ -61,14 +68,16 @@ def read_order_limits(document: Document, market: Market) -> OrderLimits:
         most=document.whole("orders", "most", at_least=1, default=1) if document.has("orders", "most") else None,
         turnover=_share(document, "turnover"),
         participation=_share(document, "participation"),
+        weights=read_weight_limits(document, market, lower, upper),
         max_age=document.whole("orders", "max_age", at_least=0, default=OrderLimits.max_age),
     )
 
 
-def order_settings(limits: OrderLimits) -> dict[str, Any]:
+def order_settings(document: Document, limits: OrderLimits) -> dict[str, Any]:
     """What stands under `orders`, defaults filled in."""
-    stated = {key: value for key, value in asdict(limits).items() if value is not None and key != "reserve"}
-    return {"reserve_bps": round(limits.reserve / BPS, 9)} | stated
+    numbers = {name: getattr(limits, name) for name in NUMBERS[1:]}
+    stated = {name: value for name, value in numbers.items() if value is not None}
+    return {"reserve_bps": round(limits.reserve / BPS, 9)} | stated | weight_limit_settings(document)
 
 
 def _share(document: Document, key: str) -> float | None:

@@ -9,6 +9,7 @@ from research.market.calendars import due
 from research.portfolio import Portfolio
 from research.rules.no_trade_bands import RESTS
 from research.rules.protocol import traits
+from research.tolerances import TRIGGER
 from research.trading.position import Position
 
 BEGUN = Why("begun")  # what is left is asked for at the next close
@@ -17,7 +18,7 @@ BEGUN = Why("begun")  # what is left is asked for at the next close
 def decision(
     portfolio: Portfolio, policy: Policy, name: str, target: Array, position: Position, again: bool
 ) -> Hold | Trade:
-    """The policy's decision at the portfolio's last close.
+    """The policy's decision at the portfolio's last close; where it holds, a trade into limits of weights that bind.
 
     A rule with a `desk_schedule` is due when one of its sessions is after the last trade and not after this close; it
     then decides on whatever day this is. A rule that goes only part of the way, or up to a turnover cap, decides once
@@ -30,6 +31,13 @@ def decision(
     again     : were orders of this list already added to the position at this close?
     Raises    : PolicyError for a box that cannot be traded into.
     """
+    answer = _of_policy(portfolio, policy, name, target, position, again)
+    return (_into_limits(position) or answer) if isinstance(answer, Hold) else answer
+
+
+def _of_policy(
+    portfolio: Portfolio, policy: Policy, name: str, target: Array, position: Position, again: bool
+) -> Hold | Trade:
     market, today = portfolio.market, portfolio.market.days[-1]
     last_trade = today if again else np.datetime64(portfolio.last_trade, "D")
     promised = traits(policy)
@@ -67,6 +75,16 @@ def decision(
 def _budgeted(portfolio: Portfolio) -> bool:
     """Is there a gain budget? What a list leaves of it is less than a lot, and no second list trades on it."""
     return portfolio.tax_lots is not None and portfolio.tax_lots.rules.gain_budget is not None
+
+
+def _into_limits(position: Position) -> Trade | None:
+    """Where a limit of weights that binds is broken, a trade whose box moves nothing: its orders keep the limits."""
+    for limit in position.limits.weights:
+        if limit.binds and limit.outside(position.weights) > TRIGGER:
+            weight, free = float(position.weights[list(limit.rows)].sum()), np.full(len(position.units), np.inf)
+            why = Why(f"{limit.words}, is broken by {weight:.2%}")
+            return Trade(-free, free, why, position.cash_weight, position.cash_weight)
+    return None
 
 
 def asked_once(policy: Policy, trade: Trade) -> bool:

@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from research.arrays import Array, Mask
-from research.tolerances import COUNTED, LOT, WEIGHT
+from research.portfolio import WeightLimit
+from research.tolerances import COUNTED, LOT, TRIGGER, WEIGHT
 from research.trading.position import Position
 
 OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
@@ -101,8 +102,21 @@ class LotProblem:
         return losses
 
     def objective(self, units: Array) -> float:
-        """The sum of `each`."""
-        return float(self.each(units).sum())
+        """The sum of `each`, and the price of what is outside soft limits of weights."""
+        return float(self.each(units).sum()) + self.priced(units)
+
+    def priced(self, units: Array) -> float:
+        """What is outside soft limits of weights times their prices, fraction of NAV."""
+        return sum(limit.price * past for limit, past in self._outside(units) if not limit.binds)
+
+    def _outside(self, units: Array) -> list[tuple[WeightLimit, float]]:
+        """Each limit of weights, and how far outside of it orders end, fraction of NAV after them."""
+        if not self.position.limits.weights:
+            return []
+        traded = units * self.position.prices
+        nav = self.position.nav - float(self.position.exact_charges(np.abs(traded)).sum())
+        weights = (self.value + traded) / nav
+        return [(limit, limit.outside(weights)) for limit in self.position.limits.weights]
 
     # -- what orders must keep -------------------------------------------------------------------------------------
 
@@ -118,11 +132,10 @@ class LotProblem:
 
     def turnover(self, units: Array) -> float:
         """One-way: the larger of buys and sells over NAV."""
-        traded = units * self.position.prices
-        return float(max(traded[units > 0.0].sum(), -traded[units < 0.0].sum())) / self.position.nav
+        return self.position.turnover(units)
 
     def broken(self, units: Array) -> tuple[str, ...]:
-        """Names of the limits that orders break: cash, minimum, most, turnover, volume."""
+        """Names of the limits that orders break: cash, minimum, most, turnover, volume, and those of weights."""
         limits = self.position.limits
         found = {
             "cash": self.short(units) > 0.0,
@@ -131,6 +144,7 @@ class LotProblem:
             "turnover": limits.turnover is not None and self.turnover(units) > limits.turnover + WEIGHT,
             "volume": bool((np.abs(units) > self.most * (1.0 + WEIGHT) + LOT * self.position.lots).any()),
         }
+        found |= {limit.name: past > TRIGGER for limit, past in self._outside(units) if limit.binds}
         return tuple(name for name, broken in found.items() if broken)
 
 

@@ -17,6 +17,7 @@ from research.arrays import Array, Mask, Rows
 from research.tolerances import LOT
 from research.trading.lot_problem import OUTSIDE, LotProblem
 from research.trading.lot_search import alone, search
+from research.trading.mixed_integer import minimise
 from research.trading.position import CENT
 
 SECONDS = 10.0  # that the solver may take for a list
@@ -51,14 +52,17 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     seconds : that the solver may take; 0 leaves it at the greedy search.
 
     The result does not depend on the order of the lines, and is never worse than that of the greedy search.
-    Source : a mixed-integer linear programme; HiGHS (Huangfu, Hall 2018, Parallelizing the dual revised simplex method)
-             solves it by branch and cut.
+    Source : a mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
     """
     best = alone(problem)
-    if not problem.broken(best):
+    if not problem.broken(best) and problem.priced(best) == 0.0:
         objective = problem.objective(best)
         return SolvedLots(best, objective, objective, "exact")
     greedy = search(problem, best)
+    if greedy is not None and problem.broken(greedy):  # the search does not know limits of weights
+        greedy = None
+    if seconds == 0.0 and greedy is None and problem.position.limits.weights:
+        seconds = SECONDS
     found, bound, proven = _by_highs(problem, seconds) if seconds > 0.0 else (None, np.nan, False)
     if found is None or (greedy is not None and problem.objective(greedy) < problem.objective(found)):
         if greedy is None:
@@ -132,7 +136,6 @@ def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | No
     kept : cash that stays besides the floor, currency.
     """
     from scipy import sparse
-    from scipy.optimize import Bounds, LinearConstraint, milp
 
     position, parameters = problem.position, problem.position.cost_parameters
     money = UNIT * position.nav
@@ -188,19 +191,31 @@ def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | No
                    for side in (1.0, -1.0)]  # fmt: skip
     if (most := position.limits.most) is not None:
         limits.append((total(0.0 * one, -one, 0.0, 0.0), np.array([-float(most)])))
+    soft = [limit.price for limit in position.limits.weights if not limit.binds]
+    limits = [(sparse.hstack([matrix, sparse.csr_array((matrix.shape[0], len(soft)))]), at) for matrix, at in limits]
+    priced = iter(sparse.eye_array(len(soft), format="csr"))
+    for limit in position.limits.weights:
+        in_it, its = np.isin(rows, limit.rows), float(problem.value[list(limit.rows)].sum()) / money
+        past = sparse.csr_array((1, len(soft))) if limit.binds else next(priced).reshape(1, -1)
+        for sign, bound in ((1.0, limit.lower), (-1.0, limit.upper)):
+            part = sign * bound  # of what is left after costs
+            of_line = np.where(in_it, sign * way, 0.0) + part * rates[HALF_SPREAD]
+            limits.append((sparse.hstack([total(of_line, part * ticket, part, part), past]),
+                           np.array([part / UNIT - sign * its])))  # fmt: skip
 
     zero, none = 0.0 * one, np.full(k, np.inf)
-    solved = milp(
+    solved = minimise(
         np.concatenate([rates[HALF_SPREAD] * lines.step, rates[HALF_SPREAD] * lines.rest, one, OUTSIDE * one, ticket,
-                        one, one]),
-        integrality=np.concatenate([~problem.fine[rows], lines.rest > 0.0, zero, zero, lines.need, zero, zero]),
-        bounds=Bounds(np.concatenate([zero, zero, zero, zero, np.where(lines.need, 0.0, 1.0), zero, zero]),
-                      np.concatenate([lines.top, lines.rest > 0.0, none, none, one, none, none])),
-        constraints=LinearConstraint(
-            sparse.csr_array(sparse.vstack([matrix for matrix, _ in limits])),
-            np.concatenate([np.asarray(at_least, dtype=float) for _, at_least in limits]),
-        ),
-        options={"time_limit": seconds, "mip_rel_gap": 0.0 if k <= EXACT_LINES else RELATIVE_GAP},
+                        one, one, soft]),
+        sparse.vstack([matrix for matrix, _ in limits]),
+        np.concatenate([np.asarray(at_least, dtype=float) for _, at_least in limits]),
+        np.concatenate([lines.top, lines.rest > 0.0, none, none, one, none, none, np.full(len(soft), np.inf)]),
+        np.concatenate([~problem.fine[rows], lines.rest > 0.0, zero, zero, lines.need, zero, zero,
+                        np.zeros(len(soft))]),
+        lower=np.concatenate([zero, zero, zero, zero, np.where(lines.need, 0.0, 1.0), zero, zero,
+                              np.zeros(len(soft))]),
+        seconds=seconds,
+        gap=0.0 if k <= EXACT_LINES else RELATIVE_GAP,
     )  # fmt: skip
     if solved.x is None:
         return None, np.nan, False
@@ -209,8 +224,7 @@ def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | No
     found = np.zeros(len(problem.way))
     found[rows] = steps + (rest > 0.5)
     still = np.delete(problem.each(np.zeros(len(problem.way))), rows).sum()
-    bound = solved.mip_dual_bound if solved.mip_dual_bound is not None else solved.fun
-    return problem.units(found), float(bound) * UNIT + float(still), solved.status == 0
+    return problem.units(found), solved.bound * UNIT + float(still), solved.proven
 
 
 def _tangents(problem: LotProblem, rows: Rows) -> Iterator[tuple[Array, Array]]:

@@ -34,7 +34,10 @@ class Position:
     limits          : of the orders.
     most_units      : (n,) the most units of an order, inf where volume does not limit it.
     most_sold       : (n,) the most units of a sell, inf where the gain budget does not limit it.
+    buyable         : (n,) lines that may be bought, where they can be traded.
+    sellable        : (n,) lines that may be sold, likewise.
     debt            : currency; cash that was below zero before, which orders need not make up for.
+    assets          : names of the lines.
     """
 
     units: Array
@@ -49,7 +52,10 @@ class Position:
     limits: OrderLimits = NO_LIMITS
     most_units: Array = field(default_factory=lambda: np.array(np.inf))
     most_sold: Array = field(default_factory=lambda: np.array(np.inf))
+    buyable: Mask = field(default_factory=lambda: np.array(True))
+    sellable: Mask = field(default_factory=lambda: np.array(True))
     debt: float = 0.0
+    assets: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
@@ -67,6 +73,8 @@ class Position:
             units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares),
             limits=portfolio.orders,
             most_units=frozen(np.where(np.isnan(most), 0.0, most)),
+            buyable=~np.isin(market.trading, ("sell_only", "locked")),
+            sellable=~np.isin(market.trading, ("buy_only", "locked")),
         )
 
     @classmethod
@@ -103,7 +111,15 @@ class Position:
             cost_parameters=cost_parameters._replace(tax=0.0, minimum_trade=0.0),
             day=day,
             debt=max(-cash, 0.0),
+            assets=market.assets,
         )
+
+    def one_way(self, way: float) -> "Position":
+        """The position whose lines may only be bought (1.0) or only sold (-1.0); itself for 0.0."""
+        if way == 0.0:
+            return self
+        none = np.zeros(len(self.units), dtype=bool)
+        return replace(self, sellable=none) if way > 0.0 else replace(self, buyable=none)
 
     def with_cash(self, flow: float) -> "Position":
         """The position with this much more cash, currency; what a withdrawal leaves below zero is no debt."""
@@ -155,6 +171,11 @@ class Position:
     def cash_after(self, units: Array) -> float:
         """Cash after orders of signed units and their costs, currency, in whole cents: sums of cents are exact."""
         return self._cash_cents(_cents(units * self.prices)) / 100.0
+
+    def turnover(self, units: Array) -> float:
+        """One-way turnover of orders of signed units: the larger of buys and sells over NAV."""
+        traded = units * self.prices
+        return float(max(traded[units > 0.0].sum(), -traded[units < 0.0].sum())) / self.nav
 
     def short(self, units: Array, floor: float) -> float:
         """What cash lacks after orders of signed units, currency: to stay at `floor`, and above zero after the move.

@@ -72,6 +72,8 @@ class Reasons:
         (lower, upper), before = (float(bound[i]) for bound in self.wanted), float(self.sized.position.weights[i])
         goal, slack, buys = float(self.sized.goal[i]), self.sized.slack, bool(self.sized.units[i] > 0.0)
         outside = max(lower - goal, goal - upper) > slack
+        if kept := self._kept(i):
+            return kept
         if abs(goal - self.target[i]) <= slack:
             return "to its target"
         if outside and (self.limit is TRANCHES or buys == bool(goal < lower)):
@@ -81,6 +83,14 @@ class Reasons:
         if abs(goal - min(max(before, lower), upper)) <= slack:
             return "back to its edge"
         return self._placed(i, buys)
+
+    def _kept(self, i: int) -> str:
+        """Which limits of weights moved line `i` from the policy's point, in words; "" where none did."""
+        sized = self.sized
+        if abs(float(sized.goal[i] - sized.point[i])) <= sized.slack:
+            return ""
+        broken = [f"the {limit.name}" for limit in sized.position.limits.weights if limit.outside(sized.point) > 0.0]
+        return f"to {float(sized.goal[i]):.2%}, to keep {' and '.join(broken[:NAMED])}"
 
     def _placed(self, i: int, buys: bool) -> str:
         """Why line `i` takes what other lines and cash leave, and which these are: the largest of them.
@@ -135,6 +145,8 @@ class Reasons:
     def _why_still(self, i: int) -> str:
         """Why the exact step does not trade line `i`."""
         (lower, upper), goal = (float(bound[i]) for bound in self.wanted), float(self.sized.goal[i])
+        if kept := self._kept(i):
+            return f"stays {kept}"
         if max(lower - goal, goal - upper) > self.sized.slack:
             return self.limit[1]
         if lower == upper:

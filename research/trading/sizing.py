@@ -6,7 +6,7 @@ wants is added, until no more order can be sent: after these orders the list is 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from scipy.optimize import brentq
@@ -16,7 +16,9 @@ from research.accounting.cost_parameters import COLUMNS, Lots, Scratch
 from research.accounting.kernel import REFUSED, Box, Pace, Quotes, Record, book
 from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError
-from research.tolerances import COUNTED, LOT, WEIGHT
+from research.tolerances import COUNTED, LOT
+from research.trading.conflicts import conflict
+from research.trading.limited_point import limited_point
 from research.trading.lot_problem import LotProblem, clean
 from research.trading.lot_solver import SECONDS, SolvedLots, solve_lots
 from research.trading.position import CENT, Position, counts
@@ -30,14 +32,16 @@ class Orders:
 
     position : what is held before.
     units    : (n,) signed units to trade, buys positive.
-    wished   : (n,) signed units of the exact step, before a reserve of cash reduces its buys.
-    goal     : (n,) weights after it, fraction of NAV.
+    wished   : (n,) signed units of the exact step within limits of weights, before cash or turnover reduces it.
+    point    : (n,) weights after the exact step of the policy, fraction of NAV.
+    goal     : (n,) weights that keep the limits of weights, nearest to it, fraction of NAV.
     solved   : the lots that come nearest to it, or None where nothing was asked or can be sent.
     """
 
     position: Position
     units: Array
     wished: Array
+    point: Array
     goal: Array
     solved: SolvedLots | None = None
 
@@ -144,8 +148,8 @@ def size(
     seconds  : that the solver may take a turn; 0 leaves it at the greedy search.
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
     """
-    none = np.zeros(len(target))
-    orders = Orders(position, none, none, position.weights)
+    none, position = np.zeros(len(target)), position.one_way(way)
+    orders = Orders(position, none, none, position.weights, position.weights)
     for turn in range(TURNS):
         state = orders.after if turn > 0 else position
         trade = ask(state, turn > 0)
@@ -153,13 +157,17 @@ def size(
             break
         exact, nav = _exact(state, trade, target, policy)
         exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
-        if turn == 0:
-            orders = Orders(position, none, exact - state.units, exact * state.prices / nav)
         floor = _floor(position, state, exact, again)
-        paid = _paid(state, exact, floor)
+        limited = partial(_limited, state, nav, target, floor, policy)
+        point, exact = exact * state.prices / nav, limited(exact)
+        if turn == 0:
+            orders = Orders(position, none, exact - state.units, point, exact * state.prices / nav)
+        paid = limited(_paid(state, exact, limited(state.units), floor))
         due = _due(state, trade)
         problem = _problem(state, paid, nav, trade, due, floor, orders.units)
         solved = solve_lots(problem, seconds)
+        if solved is None and turn == 0 and position.limits.weights:
+            raise _conflict(state, floor, policy)
         sent = none if solved is None else solved.units
         # Where none of the lines that are due can be traded, the others would pay for nothing.
         if not sent.any() or ((paid != state.units)[due].any() and not sent[due].any()):
@@ -185,15 +193,17 @@ def _floor(position: Position, state: Position, exact: Array, again: bool) -> fl
     return wanted if owed or state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
 
 
-def _paid(position: Position, exact: Array, floor: float) -> Array:
+def _paid(position: Position, exact: Array, needed: Array, floor: float) -> Array:
     """(n,) units after the exact step within the gain budget, reduced by one factor to the turnover limit, and its buys
     to cash by another.
+
+    needed : (n,) units that keep the limits of weights with the least trade, from which the first factor begins.
     """
-    moved = np.maximum(exact - position.units, -position.most_sold)
-    if position.limits.turnover is not None:
-        traded = moved * position.prices
-        turnover = max(traded[traded > 0.0].sum(), -traded[traded < 0.0].sum()) / position.nav
-        moved = moved * min(position.limits.turnover / max(turnover, WEIGHT), 1.0)
+    moved, first = np.maximum(exact - position.units, -position.most_sold), needed - position.units
+    if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
+        most, of = position.limits.turnover, lambda part: first + part * (moved - first)
+        over = position.turnover(first) >= most
+        moved = of(0.0 if over else float(brentq(lambda part: position.turnover(of(part)) - most, 0.0, 1.0)))
     buys = np.maximum(moved, 0.0)
 
     def short(part: float) -> float:
@@ -203,6 +213,28 @@ def _paid(position: Position, exact: Array, floor: float) -> Array:
         return position.units + moved
     part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
     return position.units + moved - (1.0 - part) * buys
+
+
+def _limited(position: Position, nav: float, target: Array, floor: float, policy: str, units: Array) -> Array:
+    """(n,) units of the point that keeps the limits of weights, nearest to that of units (n,).
+
+    nav    : after the exact step, currency.
+    Raises : PolicyError where no point keeps them.
+    """
+    if not position.limits.weights:
+        return units
+    weights = units * position.prices / nav
+    point = limited_point(position, weights, target, floor / nav)
+    if point is None:
+        raise _conflict(position, floor, policy)
+    return np.where(point == weights, units, point * nav / position.prices)
+
+
+def _conflict(position: Position, floor: float, policy: str) -> PolicyError:
+    """What to raise where no orders keep the limits of weights."""
+    found = conflict(position, floor)
+    why = found.words if found else f"no orders that keep all limits were found within {SECONDS:g} seconds."
+    return PolicyError(f"the trade of policy {policy!r} cannot be made: {why}")
 
 
 def _problem(

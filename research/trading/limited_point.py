@@ -1,0 +1,78 @@
+"""The point that keeps the limits of weights with the least trade past the policy's own point."""
+
+import numpy as np
+
+from research.arrays import Array
+from research.trading.position import Position
+
+TRADED = 4.0  # per unit of weight: more than a trade can bring a line and its counterpart nearer their targets
+SAME = 1e-8  # of NAV: a line that is moved by less stays at the policy's point
+TOLERANCE = 1e-11  # of the interior-point method
+
+
+def limited_point(position: Position, point: Array, target: Array, floor: float) -> Array | None:
+    """(n,) weights that keep the limits of `position`, or None where none do; the point itself where it keeps them.
+
+    Of all weights that keep them, those that trade least past the point, and of these the nearest to target:
+
+        min  4 Σ (rise + fall) + 4 Σ price · excess + ½ Σ (w − target)²    with w = point + rise − fall
+
+    over the lines and cash, and the excesses of soft limits; 4 is more than what a unit of trade can gain in the last
+    sum. A line trades only where, and in the direction in which, it may; cash covers the adverse move of what is bought
+    and sold. Costs do not count. Solved by Clarabel (Goulart, Chen 2024).
+    position : before the orders.
+    point    : (n,) weights of the exact step, fraction of NAV.
+    target   : (n,) in force, fraction of NAV.
+    floor    : cash that stays where the point has as much, fraction of NAV.
+    """
+    limits = position.limits.weights
+    if all(limit.outside(point) <= SAME for limit in limits):
+        return point
+    import clarabel
+    from scipy import sparse
+
+    point, target = (np.append(weights, 1.0 - weights.sum()) for weights in (point, target))  # cash is the last
+    held, m, n = position.weights, len(point), len(point) - 1
+    soft = [j for j, limit in enumerate(limits) if not limit.binds]
+    least = np.where(position.tradable & position.sellable, np.minimum(held, 0.0), held)
+    most = np.where(position.tradable & position.buyable, np.inf, held)
+    least, most = np.minimum(np.append(least, floor), point), np.maximum(np.append(most, np.inf), point)
+    bounded = np.flatnonzero(np.isfinite(most))
+
+    of_limits = np.zeros((len(limits), m))
+    for j, limit in enumerate(limits):
+        of_limits[j, list(limit.rows)] = 1.0
+    eye, lines, one = sparse.eye_array(m, format="csr"), sparse.eye_array(n), np.ones((1, m))
+    excess = -sparse.eye_array(len(limits), format="csc")[:, soft]
+    moved = np.full((1, n), position.limits.adverse_move)
+    rows = [  # of w, rise, fall, excess, bought and sold, and what they equal or do not exceed
+        ((eye, -eye, eye, None, None, None), point),
+        ((one, None, None, None, None, None), [1.0]),
+        ((eye[:n], None, None, None, -lines, lines), held),
+        ((-eye, None, None, None, None, None), -least),
+        ((eye[bounded], None, None, None, None, None), most[bounded]),
+        ((of_limits, None, None, excess, None, None), [limit.upper for limit in limits]),
+        ((-of_limits, None, None, excess, None, None), [-limit.lower for limit in limits]),
+        ((-one * (np.arange(m) == n), None, None, None, moved, moved), [position.debt / position.nav]),
+        ((None, -eye, None, None, None, None), np.zeros(m)),
+        ((None, None, -eye, None, None, None), np.zeros(m)),
+        ((None, None, None, -sparse.eye_array(len(soft)), None, None), np.zeros(len(soft))),
+        ((None, None, None, None, -lines, None), np.zeros(n)),
+        ((None, None, None, None, None, -lines), np.zeros(n)),
+    ]
+    matrix = sparse.block_array([blocks for blocks, _ in rows], format="csc")
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
+    solved = clarabel.DefaultSolver(
+        sparse.diags_array(np.concatenate([np.ones(m), np.zeros(2 * m + len(soft) + 2 * n)]), format="csc"),
+        np.concatenate([-target, np.full(2 * m, TRADED), [TRADED * limits[j].price for j in soft], np.zeros(2 * n)]),
+        matrix,
+        np.concatenate([right for _, right in rows]),
+        [clarabel.ZeroConeT(m + 1 + n), clarabel.NonnegativeConeT(matrix.shape[0] - m - 1 - n)],
+        settings,
+    ).solve()
+    if solved.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
+        return None
+    weights = np.array(solved.x[:m])
+    return np.where(np.abs(weights - point) < SAME, point, weights)[:-1]

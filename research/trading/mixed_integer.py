@@ -1,0 +1,69 @@
+"""A mixed-integer linear programme on HiGHS (Huangfu, Hall 2018, Parallelizing the dual revised simplex method)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from research.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What HiGHS found.
+
+    x      : (n,) the best point, or None where it found none.
+    bound  : below which no point's cost can be.
+    proven : is the point within the asked gap of the bound?
+    """
+
+    x: Array | None
+    bound: float
+    proven: bool
+
+
+def minimise(
+    cost: Array,
+    matrix: Any,
+    at_least: Array,
+    upper: Array,
+    whole: Array,
+    *,
+    lower: Array | float = 0.0,
+    seconds: float = np.inf,
+    gap: float = 0.0,
+) -> Solution:
+    """Minimise cost · x over points x between their bounds with matrix · x ≥ at_least, some of them whole numbers.
+
+    cost     : (n,).
+    matrix   : (k, n) sparse array.
+    at_least : (k,).
+    upper    : (n,) largest x.
+    whole    : (n,) nonzero for whole numbers.
+    lower    : (n,) least x.
+    seconds  : after which the best point so far is given.
+    gap      : of the bound, over the cost, within which a point is good enough.
+    """
+    import highspy
+
+    rows = matrix.tocsr()
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = len(cost), len(at_least)
+    model.col_cost_, model.col_upper_ = np.asarray(cost, dtype=float), np.asarray(upper, dtype=float)
+    model.col_lower_ = np.broadcast_to(np.asarray(lower, dtype=float), len(cost)).copy()
+    model.row_lower_, model.row_upper_ = np.asarray(at_least, dtype=float), np.full(len(at_least), np.inf)
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = rows.indptr, rows.indices, rows.data
+    kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+    model.integrality_ = [kinds[bool(is_whole)] for is_whole in whole]
+    solver = highspy.Highs()
+    options = {"output_flag": False, "threads": 1, "time_limit": seconds, "mip_rel_gap": gap, "mip_abs_gap": 0.0}
+    for option, value in options.items():
+        solver.setOptionValue(option, value)
+    solver.passModel(model)
+    solver.run()
+    info, proven = solver.getInfo(), solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        return Solution(None, np.nan, False)
+    bound = float(info.mip_dual_bound) if np.any(whole) else float(info.objective_function_value)
+    return Solution(np.array(solver.getSolution().col_value), bound, proven)

@@ -1,0 +1,258 @@
+"""Ranges and groups that bind: by hand, on any desk, and the limits that no orders keep together."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from research.accounting import Costs
+from research.accounting.cost_parameters import CostParameters
+from research.errors import PolicyError
+from research.portfolio import OrderLimits, Portfolio, WeightLimit
+from research.rules import Never, Threshold
+from research.trading import Request, TradeList, trade_list
+from research.trading.conflicts import conflict
+from research.trading.limited_point import limited_point
+from research.trading.position import Position
+
+FREE = {"commission": 0.0, "half_spread": 0.0}
+
+
+def no_costs(n: int) -> CostParameters:
+    return Costs.bps(n, commission=0.0, half_spread=0.0).cost_parameters()._replace(tax=0.0, minimum_trade=0.0)
+
+
+def limited(*weights: WeightLimit, **others: Any) -> OrderLimits:
+    return OrderLimits(0.0, 0.0, weights=weights, **others)
+
+
+# -- the point that keeps the limits ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted"),
+    [
+        # A falls to 30 %; what it frees goes to B, which is five points under target, and not to C, which is over.
+        ([WeightLimit("range of A", (0,), 0.0, 0.3)], [0.30, 0.14, 0.56]),
+        # A and C fall by ten points, first to their targets of 30 and 55 %: then B rises past its target as far as
+        # they fall under theirs, and cash with it.
+        ([WeightLimit("A and C", (0, 2), 0.0, 0.8)], [0.275, 0.175, 0.525]),
+        # Nothing is broken.
+        ([WeightLimit("A and C", (0, 2), 0.0, 0.95)], [0.34, 0.10, 0.56]),
+        # Outside at a price that is too low to trade for.
+        ([WeightLimit("range of A", (0,), 0.0, 0.3, price=1.9)], [0.34, 0.10, 0.56]),
+        ([WeightLimit("range of A", (0,), 0.0, 0.3, price=2.1)], [0.30, 0.14, 0.56]),
+    ],
+)
+def test_least_trade_that_keeps_the_limits_goes_toward_targets(desk: Any, limits: Any, wanted: list[float]) -> None:
+    three = desk([10.0] * 3, [3_400, 1_000, 5_600], 0.0, [0.3, 0.15, 0.55], orders=limited(*limits), **FREE)
+    position = Position.of(three)
+    found = limited_point(position, position.weights, three.target, 0.0)
+    np.testing.assert_allclose(found, wanted, atol=1e-8)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_limits_are_kept_where_a_linear_programme_finds_them_feasible(seed: int) -> None:
+    """And the trade past the point is the least that keeps them."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 7))
+    point, target = (rng.dirichlet(np.ones(n + 1))[:n] for _ in range(2))
+    limits = []
+    for k in range(int(rng.integers(1, 4))):
+        rows = np.flatnonzero(rng.random(n) < 0.5)
+        if len(rows):
+            lower, upper = np.sort(np.round(rng.random(2), 2))
+            limits.append(WeightLimit(f"group {k}", tuple(int(i) for i in rows), float(lower), float(upper)))
+    assume(limits)
+    assume(any(limit.outside(point) > 1e-6 for limit in limits))
+    fixed = rng.random(n) < 0.2
+    position = Position(
+        units=point * 1e6, prices=np.ones(n), lots=np.ones(n), quoted=np.ones(n, dtype=bool), tradable=~fixed,
+        cash=float(1e6 * (1.0 - point.sum())), minimum=0.0, cost_parameters=no_costs(n), day=0, limits=limited(*limits),
+    )  # fmt: skip
+    of = np.array([np.isin(np.arange(n), limit.rows) for limit in limits], dtype=float)
+    least = linprog(  # rises, falls and the change of cash either way
+        np.ones(2 * n + 2),
+        A_ub=np.block([[of, -of, np.zeros((len(limits), 2))], [-of, of, np.zeros((len(limits), 2))]]),
+        b_ub=np.concatenate([[limit.upper for limit in limits] - of @ point,
+                             of @ point - [limit.lower for limit in limits]]),
+        A_eq=[[*np.ones(n), *-np.ones(n), 1.0, -1.0]], b_eq=[0.0],
+        bounds=[*[(0.0, 0.0 if out else None) for out in fixed],
+                *[(0.0, 0.0 if out else w) for out, w in zip(fixed, point, strict=True)],
+                (0.0, None), (0.0, 1.0 - point.sum())],
+    )  # fmt: skip
+    found = limited_point(position, point, target, 0.0)
+    assert (found is not None) == (least.status == 0)
+    if found is not None:
+        assert all(limit.outside(found) < 1e-7 for limit in limits)
+        cash = abs(found.sum() - point.sum())
+        assert np.abs(found - point).sum() + cash == pytest.approx(least.fun, abs=1e-6)
+
+
+# -- lists -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three(desk: Any) -> Portfolio:
+    """A at 34, B at 10 and C at 56 % of 100,000; targets 30, 15 and 55 %."""
+    return desk([10.0] * 3, [3_400, 1_000, 5_600], 0.0, [0.3, 0.15, 0.55], **FREE)
+
+
+def with_limits(portfolio: Portfolio, *weights: WeightLimit, **others: Any) -> Portfolio:
+    return replace(portfolio, orders=limited(*weights, **others))
+
+
+def test_range_that_binds_is_restored_although_the_policy_holds(three: Portfolio) -> None:
+    bound = with_limits(three, WeightLimit("range of A", (0,), 0.2, 0.3))
+    got = trade_list(bound, Never(three.strategic))
+    assert got.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 400.0], ["buy", "B", 400.0]]
+    assert got.reason == "range of A, 20.00% to 30.00%, is broken by 34.00%"
+    assert got.orders["reason"].tolist() == [
+        "4.00 points over target: to 30.00%, to keep the range of A",
+        "5.00 points under target: to 14.00%, to keep the range of A",
+    ]
+    assert trade_list(got.after(), Never(three.strategic)).empty
+
+
+def test_limit_wins_over_the_point_of_the_policy(three: Portfolio) -> None:
+    """To target B would go to 15 %."""
+    bound = with_limits(three, WeightLimit("B", (1,), 0.0, 0.12))
+    got = trade_list(bound, Threshold(three.strategic, 0.02))
+    assert got.sized.after.weights[1] == pytest.approx(0.12, abs=1e-9)
+    assert got.sized.point[1] == pytest.approx(0.15)
+    assert trade_list(got.after(), Threshold(three.strategic, 0.04)).empty
+
+
+def test_limits_that_conflict_are_named_with_what_would_mend_them(three: Portfolio) -> None:
+    bound = with_limits(three, WeightLimit("range of A", (0,), 0.2, 0.3), turnover=0.03)
+    with pytest.raises(PolicyError) as raised:
+        trade_list(bound, Never(three.strategic))
+    assert str(raised.value) == (
+        "the trade of policy 'Never' cannot be made: no orders keep these limits together: turnover of at most 3.00%; "
+        "range of A, 20.00% to 30.00% (now 34.00%). To make a list possible, raise the turnover limit to 4.0000%, or "
+        "widen the range of A by 1.0000% of NAV."
+    )
+    sells = trade_list(with_limits(three, WeightLimit("A", (0,), 0.0, 0.3)), Never(three.strategic),
+                       request=Request(side="sell"))  # fmt: skip
+    assert sells.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 400.0]]
+
+
+def test_soft_limit_gives_way_to_a_price(three: Portfolio) -> None:
+    soft = WeightLimit("range of A", (0,), 0.2, 0.3, price=5.0)
+    got = trade_list(with_limits(three, soft, turnover=0.03), Threshold(three.strategic, 0.02))
+    assert got.sized.turnover <= 0.03 + 1e-12
+    assert got.sized.after.weights[0] == pytest.approx(0.31)  # as far as turnover allows
+
+
+class TestAnyDesk:
+    @pytest.fixture(autouse=True, scope="class")
+    def _share_desks(self, request: pytest.FixtureRequest, desks: Any) -> None:
+        request.cls.desks = desks
+
+    def listed(self, data: st.DataObject) -> TradeList | None:
+        portfolio, self.policy = data.draw(self.desks)  # type: ignore[attr-defined]
+        n = len(portfolio.target)
+        rows = data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=n, unique=True).map(sorted))
+        lower, upper = sorted(data.draw(st.tuples(*[st.sampled_from([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])] * 2)))
+        assume(lower < upper)
+        price = data.draw(st.sampled_from([np.inf, np.inf, 5.0]))
+        limits = replace(portfolio.orders, weights=(WeightLimit("group", tuple(rows), lower, upper, price),))
+        try:
+            return trade_list(replace(portfolio, orders=limits), self.policy)
+        except PolicyError as error:
+            assume("no orders keep these limits together" not in str(error))
+            raise
+
+    @given(st.data())
+    @settings(max_examples=60, deadline=None)
+    def test_limits_that_bind_are_kept_by_what_is_held_afterwards(self, data: Any) -> None:
+        got = self.listed(data)
+        assert got is not None
+        for limit in got.portfolio.orders.weights:
+            if limit.binds and not got.empty:
+                assert limit.outside(got.sized.after.weights) < 1e-6
+        assert trade_list(got.after(), self.policy).empty
+
+
+# -- conflicts -------------------------------------------------------------------------------------------------------
+
+
+def planted(rng: np.random.Generator) -> tuple[Position, set[str]]:
+    """A desk with a conflict of two to four limits, named, among others that can all be kept together."""
+    n = int(rng.integers(5, 9))
+    weights = rng.dirichlet(np.full(n, 5.0))
+    kind, tradable = int(rng.integers(4)), np.ones(n, dtype=bool)
+    turnover = None
+    idle = [WeightLimit(f"range of {name}", (i,), 0.0, 1.0) for i, name in enumerate("ABCDEFGH"[:n]) if i > 2]
+    if kind == 0:  # two lines that are to hold more than all
+        found = [WeightLimit("range of A", (0,), 0.6, 1.0), WeightLimit("range of B", (1,), 0.5, 1.0)]
+        names = {found[0].name, found[1].name, "cash of at least 0.00"}
+    elif kind == 1:  # a line that cannot trade, outside its range
+        tradable[0] = False
+        found = [WeightLimit("range of A", (0,), float(weights[0]) + 0.05, 1.0)]
+        names = {"range of A", "A cannot trade"}
+    elif kind == 2:  # a group within its bounds only with more turnover
+        turnover = 0.02
+        group = float(weights[:2].sum())
+        found = [WeightLimit("A and B", (0, 1), 0.0, group - 0.05)]
+        names = {"A and B", "turnover of at most 2.00%"}
+    else:  # a group that is to hold less than one of its lines
+        found = [WeightLimit("A and B", (0, 1), 0.0, 0.1), WeightLimit("range of A", (0,), 0.2, 1.0)]
+        names = {"A and B", "range of A"}
+    limits = [*found, *idle]
+    position = Position(
+        units=weights * 1e8, prices=np.ones(n), lots=np.ones(n), quoted=np.ones(n, dtype=bool), tradable=tradable,
+        cash=0.0, minimum=0.0, cost_parameters=no_costs(n), day=0,
+        limits=limited(*(limits[i] for i in rng.permutation(len(limits))), turnover=turnover),
+        assets=tuple("ABCDEFGH"[:n]),
+    )  # fmt: skip
+    return position, names
+
+
+def feasible(position: Position, names: set[str]) -> bool:
+    """Can the limits of these names be kept together? By a linear programme over the weights afterwards."""
+    n, before = len(position.units), position.weights
+    kept = [limit for limit in position.limits.weights if limit.name in names]
+    of = np.array([np.isin(np.arange(n), limit.rows) for limit in kept], dtype=float).reshape(len(kept), n)
+    rows, right = [*of, *-of], [*[limit.upper for limit in kept], *[-limit.lower for limit in kept]]
+    rows = [np.concatenate([row, np.zeros(n)]) for row in rows]  # of weights, and of what each line buys at least
+    for i in range(n):
+        rows += [np.eye(2 * n)[i] - np.eye(2 * n)[n + i]]
+        right += [before[i]]
+    if "cash of at least 0.00" in names:
+        rows, right = [*rows, np.concatenate([np.ones(n), np.zeros(n)])], [*right, 1.0]
+    if any(name.startswith("turnover") for name in names):
+        rows, right = [*rows, np.concatenate([np.zeros(n), np.ones(n)])], [*right, 0.02]
+        rows, right = [*rows, np.concatenate([-np.ones(n), np.ones(n)])], [*right, 0.02 - before.sum()]  # of sells
+    stuck = "A cannot trade" in names
+    bounds = [(before[i], before[i]) if stuck and i == 0 else (0.0, None) for i in range(n)] + [(0.0, None)] * n
+    return linprog(np.zeros(2 * n), A_ub=np.array(rows), b_ub=right, bounds=bounds).status == 0
+
+
+def test_two_hundred_conflicts_are_found_and_no_part_of_one_conflicts() -> None:
+    rng = np.random.default_rng(20)
+    for _ in range(200):
+        position, planted_names = planted(rng)
+        found = conflict(position, 0.0)
+        assert found is not None
+        names = {name.split(",")[0] for name in found.names}
+        assert names == planted_names
+        assert not feasible(position, names)
+        for name in names:
+            assert feasible(position, names - {name}), (names, name)
+
+
+def test_relaxed_by_what_is_said_a_list_is_possible(three: Portfolio) -> None:
+    bound = with_limits(three, WeightLimit("range of A", (0,), 0.2, 0.3), turnover=0.03)
+    for orders in (limited(*bound.orders.weights, turnover=0.04),
+                   limited(WeightLimit("range of A", (0,), 0.2, 0.31), turnover=0.03)):  # fmt: skip
+        assert not trade_list(replace(three, orders=orders), Never(three.strategic)).empty
+
+
+def test_limits_that_can_be_kept_are_no_conflict(three: Portfolio) -> None:
+    assert conflict(Position.of(with_limits(three, WeightLimit("A", (0,), 0.0, 0.3))), 0.0) is None
