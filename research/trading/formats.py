@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
+
+from research.trading.before_after import BeforeAfter
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a text
 DECIMALS = 10  # of a fraction or a price in a file
@@ -20,12 +22,16 @@ class Content(NamedTuple):
     provenance : portfolio, policy, run, data and date that the list comes from.
     facts      : figures by name.
     tables     : by name, with the columns and units that their headers say.
+    outside    : a sentence for each line outside its range after the orders.
+    before_after : what the orders change, or None.
     """
 
     headline: str
     provenance: Mapping[str, str]
     facts: Mapping[str, str | float | bool]
     tables: Mapping[str, pd.DataFrame]
+    outside: Sequence[str] = ()
+    before_after: BeforeAfter | None = None
 
 
 def csv_text(content: Content) -> str:
@@ -42,9 +48,10 @@ def csv_text(content: Content) -> str:
 
 
 def json_text(content: Content) -> str:
-    """Provenance, figures and tables; each row carries the provenance as well."""
+    """Provenance, figures, lines outside their ranges, tables, before and after; each row has the provenance too."""
     tables = {name: _records(table, content.provenance) for name, table in content.tables.items()}
-    whole = {**content.provenance, **content.facts, **tables}
+    changed = {} if content.before_after is None else {"before_after": content.before_after.record()}
+    whole = {**content.provenance, **content.facts, "outside": list(content.outside), **tables, **changed}
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

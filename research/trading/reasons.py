@@ -50,6 +50,12 @@ class Reasons:
         drift, why = self._drift(i), "the policy holds" if self.holds else self._why_kept(i)
         return drift if (drift, why) == (AT_TARGET, AT_ITS_TARGET) else f"{drift}: {why}"
 
+    def of_outside(self, i: int) -> str:
+        """Why line `i` may be outside its range after the orders: where its order goes, or why it stays."""
+        if self.sized.units[i] == 0.0:
+            return "the policy holds" if self.holds else self._why_kept(i)
+        return f"{'bought' if self.sized.units[i] > 0.0 else 'sold'} {self._aim(i)}{self._cut(i)}"
+
     # -- where a line is -------------------------------------------------------------------------------------------
 
     def _drift(self, i: int) -> str:
@@ -90,17 +96,17 @@ class Reasons:
         names = [self.portfolio.market.assets[j] for j in other[:NAMED]]
         if len(other) > NAMED:
             names[-1] = f"{len(other) - NAMED + 1} others"
-        trades = f"{'by the sale of' if buys else 'pays for the purchase of'} {' and '.join(names)}"
+        trades = f"{'by the sale of' if buys else 'pay for the purchase of'} {' and '.join(names)}"
         from_cash, largest = (sized.sells - sized.buys) * way, float(np.abs(sized.notional[other]).max(initial=0.0))
         words = [trades] if names else []
         if from_cash > NOTED * abs(float(sized.notional[i])):
-            words.insert(0 if from_cash >= largest else len(words), "by cash" if buys else "raises cash")
+            words.insert(0 if from_cash >= largest else len(words), "by cash" if buys else "raise cash")
         side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
         why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
         (lower, upper), before = (float(bound[i]) for bound in self.wanted), float(sized.position.weights[i])
         goes = "back to its edge" if lower < upper else "to its target"
         outside = "" if lower <= before <= upper else f"{goes} and on, "
-        return f"{outside}{'funded ' if buys else ''}{' and '.join(words)} ({why})"
+        return f"{outside}{'funded' if buys else 'to'} {' and '.join(words)} ({why})"
 
     def _cut(self, i: int) -> str:
         """By how much a limit reduced the order of line `i`, in words; "" where it is only its lots."""

@@ -20,6 +20,7 @@ from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
 from research.trading import formats, page
+from research.trading.before_after import BeforeAfter
 from research.trading.decision import decision
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
@@ -132,6 +133,18 @@ class TradeList:
         }
         return tuple(name for name, there in found.items() if there)
 
+    @cached_property
+    def before_after(self) -> BeforeAfter:
+        """The portfolio before and after the orders; where the policy holds, of a trade to target today."""
+        return BeforeAfter(self.portfolio, self.target, self.sized if self.would is None else self.would)
+
+    @property
+    def outside(self) -> list[str]:
+        """A sentence for each line that is outside its range after the orders, the furthest first, with the reason."""
+        found = BeforeAfter(self.portfolio, self.target, self.sized).outside("after")
+        reasons, assets = self._reasons(self.sized), self.portfolio.market.assets
+        return [f"{line.sentence}: {reasons.of_outside(assets.index(line.asset))}" for line in found]
+
     def after(self) -> Portfolio:
         """The portfolio after the orders at these prices and costs; its last trade is today's."""
         if self.empty:
@@ -225,7 +238,7 @@ class TradeList:
     @property
     def _content(self) -> formats.Content:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
-        return formats.Content(self.headline, self.provenance, self.facts, tables)
+        return formats.Content(self.headline, self.provenance, self.facts, tables, self.outside, self.before_after)
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
