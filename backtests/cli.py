@@ -192,23 +192,28 @@ def backtest(
 @app.command()
 def trades(
     file: File,
-    csv: Annotated[str | None, typer.Option(help="Also write the list to this CSV file.")] = None,
+    out: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also write the list to this file, in the format of its ending: .csv, .json, .parquet, .xlsx, .html, "
+            ".fix, .ib.csv, .oms.csv or .alpaca.json. Can be repeated."
+        ),
+    ] = None,
     trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
     """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run."""
     _trust(trust_code)
     with _starting():
-        from backtests.commands.trades import check_csv, save_trades, trades_now
+        from backtests.commands.trades import check_out, save_trades, trades_now
         from research.portfolio import load_portfolio
 
-    if csv is not None:
-        check_csv(csv, reports)
+    check_out(out or (), reports)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file)
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports)
-    saved = "" if csv is None else f"\n{save_trades(listed, csv, reports)}"  # before anybody stops reading
+    saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
     print_text(f"{listed!r}{saved}")
 
 

@@ -4,7 +4,7 @@ A list is asked for every day, so that what a report needs besides is imported w
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,14 +16,15 @@ from backtests.runs.formats import plain_json
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
 from research.arguments import first_fault
 from research.errors import ConfigError
-from research.files import writing
+from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 from research.trading.destination import check_destination
+from research.trading.formats import format_of
 
-TRADES = "trades.csv"
+TRADES, TRADES_JSON = "trades.csv", "trades.json"  # of a run
 
 
 def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> TradeList:
@@ -59,7 +60,7 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
-    Its reference and its benchmark may be others: what is recommended does not depend on them.
+    Its reference, benchmark and ticket may be others: what is recommended does not depend on them.
 
     A warning names each run that cannot be read.
     """
@@ -81,11 +82,11 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 
 
 def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a report without what it compares with: the reference, and the benchmark of beta."""
+    """The settings of a report without what it compares with, reference and benchmark, and how orders are sent."""
     found = settings.get("portfolio")
-    compared = ("reference", "benchmark")
+    others = ("reference", "benchmark", "ticket")
     portfolio = (
-        {name: value for name, value in found.items() if name not in compared} if isinstance(found, dict) else found
+        {name: value for name, value in found.items() if name not in others} if isinstance(found, dict) else found
     )
     return {**settings, "reference": "", "portfolio": portfolio}
 
@@ -121,24 +122,28 @@ def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path
     return LearnedPolicy.load(folder / f"seed-{found['seed']}")
 
 
-def save_trades(trades: TradeList, csv: str, reports: Path | None = None) -> str:
-    """Write a trade list as CSV; with "" nothing is written. Gives a sentence that says what was done.
+def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = None) -> str:
+    """Write a trade list to each path, in the format of its ending. Gives a sentence that says what was done.
+
+    out     : paths; "" writes nothing. Where a path or a format is refused, no file is written.
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError as `check_out` does, and for an order that a format cannot carry.
+    """
+    given = [path for path in out if path]
+    paths = check_out(given, reports)
+    contents = [format_of("out", path).write(trades.ticket) for path in paths]
+    for path, content in zip(paths, contents, strict=True):
+        with writing(path):
+            write_whole(path, content)
+    return f"Written to {', '.join(given)}." if given else "Nothing was written: `out` is empty."
+
+
+def check_out(out: Iterable[str], reports: Path | None = None) -> list[Path]:
+    """The paths, to each of which a trade list can be written.
 
     reports : folder of the runs, or None for the usual one.
-    Raises  : ConfigError as `check_csv` does.
+    Raises  : ConfigError for an ending of no format, for what is neither new nor an earlier list, and for the list of
+              a run.
     """
-    if not csv:
-        return "Nothing was written: `csv` is empty."
-    path = check_csv(csv, reports)
-    with writing(path):
-        trades.to_csv(path)
-    return f"Written to {csv}."
-
-
-def check_csv(csv: str, reports: Path | None = None) -> Path:
-    """The path to which a trade list can be written.
-
-    reports : folder of the runs, or None for the usual one.
-    Raises  : ConfigError for what is neither new nor an earlier list, and for the list of a run.
-    """
-    return check_destination("csv", csv, (reports or REPORTS).glob(f"*/{TRADES}"))
+    kept = [path for name in (TRADES, TRADES_JSON) for path in (reports or REPORTS).glob(f"*/{name}")]
+    return [check_destination("out", path, kept) for path in out]

@@ -8,16 +8,18 @@ from research.accounting.costs import CHARGED, USUAL
 from research.trading.before_after import BeforeAfter
 from research.trading.before_after_table import notes_of, table_of
 from research.trading.blocks import Column, html_table, text_rows
-from research.trading.formats import Content
+from research.trading.content import DISCLAIMER, Content
 
-MONEY = ("price", "value", "notional", "cost")
+MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
-TEXTS = ("asset", "side", "reason")
+TEXTS = ("asset", "side", "reason", "bought", "term", "substitute")
 IN_FILES_ONLY = (*CHARGED, "price_date")  # shown in the line on money, and in the captions
 CAPTIONS = {
     "orders": "Orders, sells first, at the closes of",
     "held": "Not traded, at the closes of",
     "would_trade": "Hypothetical trades to target today, at the closes of",
+    "tax": "Tax lots that are sold, at the closes of",
+    "harvest": "Losses that could be realised after these orders, at the closes of",
 }
 STYLE = """
 .trade-list { max-width: 1080px; font-size: 14px; line-height: 1.5; font-variant-numeric: tabular-nums; text-align: left; }
@@ -53,7 +55,7 @@ def text(content: Content) -> str:
         if len(table):
             lines += ["", _caption(content, name), *text_rows(_columns(content, name))]
     lines += [] if content.before_after is None else ["", *_changes_text(content, content.before_after)]
-    return "\n".join([*lines, "", _money(content), _trace(content)])
+    return "\n".join([*lines, "", _money(content), *_tax(content), _trace(content), DISCLAIMER])
 
 
 def html(content: Content) -> str:
@@ -69,7 +71,9 @@ def html(content: Content) -> str:
     blocks += [] if content.before_after is None else _changes_html(content, content.before_after)
     blocks += [
         f'<p class="note money">{escape(_money(content))}</p>',
+        *(f'<p class="note tax">{escape(line)}</p>' for line in _tax(content)),
         f'<p class="note provenance">{escape(_trace(content))}</p>',
+        f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
     return '<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n"
 
@@ -169,6 +173,18 @@ def _money(content: Content) -> str:
         f"{facts['basis']}. NAV {facts['nav_before']:,.2f}, after {facts['nav_after']:,.2f}. Turnover "
         f"{facts['turnover']:.2%}.{without}"
     )
+
+
+def _tax(content: Content) -> list[str]:
+    """The tax on realised gains in one line, where the portfolio has tax lots."""
+    facts = content.facts
+    if "tax" not in facts:
+        return []
+    lost = f"; losses of {facts['loss_disallowed']:,.2f} are disallowed" if facts["loss_disallowed"] else ""
+    left = f" The gain budget leaves {facts['gain_budget_left']:,.2f}." if "gain_budget_left" in facts else ""
+    gains = f"short-term {facts['gain_short']:,.2f}, long-term {facts['gain_long']:,.2f}{lost}"
+    tax = f"{facts['tax']:,.2f} {facts['basis']}, not taken from the cash above"
+    return [f"Realised gains: {gains}. Tax on them {tax}.{left}"]
 
 
 def _trace(content: Content) -> str:

@@ -11,6 +11,7 @@ from research.arrays import Array, Mask, frozen
 from research.market import Market
 from research.market.liquidity import dollar_volume
 from research.portfolio import NO_LIMITS, OrderLimits, Portfolio
+from research.portfolio.prices import with_prices
 from research.tolerances import COUNTED
 
 CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
@@ -32,6 +33,7 @@ class Position:
     day             : row of the daily costs in `cost_parameters`.
     limits          : of the orders.
     most_units      : (n,) the most units of an order, inf where volume does not limit it.
+    most_sold       : (n,) the most units of a sell, inf where the gain budget does not limit it.
     """
 
     units: Array
@@ -45,11 +47,14 @@ class Position:
     day: int
     limits: OrderLimits = NO_LIMITS
     most_units: Array = field(default_factory=lambda: np.array(np.inf))
+    most_sold: Array = field(default_factory=lambda: np.array(np.inf))
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
-        """The portfolio at its last close, with the limits of its orders."""
+        """The portfolio at its last close, at its own prices where it has some, with the limits of its orders."""
         market, last = portfolio.market, len(portfolio.market.dates) - 1
+        if portfolio.given_prices is not None:
+            market = with_prices(market, portfolio.given_prices)
         cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
         made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, cost_parameters)
         share, most = portfolio.orders.participation, np.full(len(made.units), np.inf)
@@ -118,6 +123,10 @@ class Position:
     def least(self) -> float:
         """The least notional of an order, currency: the stated minimum, and what counts as a trade at all."""
         return max(self.minimum, COUNTED * self.nav)
+
+    def most(self, way: Array) -> Array:
+        """(n,) the most units of an order in these directions (n,), below 0 for a sell."""
+        return np.where(way < 0.0, np.minimum(self.most_units, self.most_sold), self.most_units)
 
     # -- what orders come to, to the cent --------------------------------------------------------------------------
 

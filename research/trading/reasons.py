@@ -9,6 +9,7 @@ from research.portfolio import Portfolio
 from research.tolerances import COUNTED, LOT
 from research.trading.position import counts
 from research.trading.sizing import Orders
+from research.trading.tax_lots import wash_sale_locks
 
 # What keeps a trade from the whole of what is wanted: how far a line that it moves goes, and why another stays.
 CAP = ("up to the turnover cap", "the turnover cap is reached")
@@ -142,7 +143,9 @@ class Reasons:
             return self.limit[1]
         if lower == upper:
             return AT_ITS_TARGET
-        word = self.portfolio.market.trading[i]
+        word, lock = self.portfolio.market.trading[i], wash_sale_locks(self.portfolio)
+        if (until := lock.get(self.portfolio.market.assets[i])) is not None and goal < self.target[i]:
+            return f"not bought before {until:%Y-%m-%d}: it was sold at a loss, and this would be a wash sale"
         if word == "locked":
             return "may not be traded"
         if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):

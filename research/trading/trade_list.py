@@ -19,13 +19,19 @@ from research.portfolio import Portfolio
 from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
-from research.trading import formats, page
+from research.trading import page
 from research.trading.before_after import BeforeAfter
+from research.trading.content import Content
 from research.trading.decision import decision
+from research.trading.formats import format_of
+from research.trading.gain_budget import within_gain_budget
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
 from research.trading.reasons import CAP, OTHERS, PART, TRANCHES, Reasons
 from research.trading.sizing import Orders, size
+from research.trading.tax_lots import TradedLots, after_sales, trade_lots, with_wash_sale_locks
+from research.trading.tax_tables import harvest_table, not_known, tax_facts, tax_table
+from research.trading.ticket import Ticket, make_ticket
 
 ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "reason")  # fmt: skip
@@ -120,18 +126,15 @@ class TradeList:
             "basis": self.portfolio.basis,
             **{name: round(amount, 2) for name, amount in amounts.items()},
             "turnover": sized.turnover,
+            **({} if self.portfolio.tax_lots is None else tax_facts(self.portfolio, self.tax)),
             "left_out": ", ".join(self.left_out),
         }
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """What the file has and the list ignores: tax, since purchase prices are not known, and cash flows."""
-        tax = self.portfolio.costs.tax
-        found = {
-            "tax on gains": tax is not None and tax.rate > 0.0,
-            "cash flows": self.portfolio.flows is not None,
-        }
-        return tuple(name for name, there in found.items() if there)
+        """What the file has and the list ignores: tax, where purchase prices are not known, and cash flows."""
+        flows = () if self.portfolio.flows is None else ("cash flows",)
+        return (*not_known(self.portfolio, self.sized.units), *flows)
 
     @cached_property
     def before_after(self) -> BeforeAfter:
@@ -156,6 +159,9 @@ class TradeList:
             shares=np.where(np.isnan(self.portfolio.shares), np.nan, held.units),
             cash=held.cash,
             last_trade=self.portfolio.date,
+            tax_lots=None
+            if (tax := self.portfolio.tax_lots) is None
+            else after_sales(tax, self._traded, self.portfolio.market.assets, self.portfolio.date),
         )
 
     # -- tables ------------------------------------------------------------------------------------------------------
@@ -189,6 +195,23 @@ class TradeList:
             return self._orders(self.sized).iloc[:0]
         return self._orders(self.would)
 
+    @cached_property
+    def tax(self) -> pd.DataFrame:
+        """A row for each sale and tax lot (`research.trading.tax_tables`); without rows where no lots are known."""
+        return tax_table(self.portfolio, self._traded)
+
+    @cached_property
+    def harvest(self) -> pd.DataFrame:
+        """A row for each tax lot whose loss could be realised after the orders; the list does not trade it."""
+        return harvest_table(self.portfolio, self.after().tax_lots, self.sized.position.prices)
+
+    @cached_property
+    def _traded(self) -> TradedLots:
+        position, tax = self.sized.position, self.portfolio.tax_lots
+        if tax is None:
+            return TradedLots(((),) * len(position.units), ((),) * len(position.units))
+        return trade_lots(tax, position.units, self.sized.units, position.prices, self.portfolio.date)
+
     def _orders(self, sized: Orders) -> pd.DataFrame:
         moved = np.flatnonzero(sized.units)
         moved = moved[np.lexsort((-np.abs(sized.notional[moved]), sized.units[moved] > 0.0))]
@@ -219,13 +242,17 @@ class TradeList:
 
     # -- files and pages ---------------------------------------------------------------------------------------------
 
-    def to_csv(self, path: str | Path) -> Path:
-        """Write the orders as CSV, each with its provenance, whole or not at all; gives the path."""
-        return write_whole(path, formats.csv_text(self._content))
+    @cached_property
+    def ticket(self) -> Ticket:
+        """The list as a record to approve and send. Raises ConfigError as `make_ticket` does."""
+        return make_ticket(self.portfolio, self.sized, self._content)
 
-    def to_json(self, path: str | Path) -> Path:
-        """Write provenance, figures and all three tables as JSON, whole or not at all; gives the path."""
-        return write_whole(path, formats.json_text(self._content))
+    def write(self, path: str | Path) -> Path:
+        """Write the ticket in the format of the path's ending, whole or not at all; gives the path.
+
+        Raises : ConfigError for an ending of no format, and for an order that the format cannot carry.
+        """
+        return write_whole(path, format_of("path", path).write(self.ticket))
 
     def html(self) -> str:
         """The list as a block of HTML with semantic classes and no style of its own: as the tearsheet holds it."""
@@ -236,9 +263,11 @@ class TradeList:
         return page.order_cells(self._content) if len(self.orders) else ([], [])
 
     @property
-    def _content(self) -> formats.Content:
+    def _content(self) -> Content:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
-        return formats.Content(self.headline, self.provenance, self.facts, tables, self.outside, self.before_after)
+        if self.portfolio.tax_lots is not None:
+            tables |= {"tax": self.tax, "harvest": self.harvest}
+        return Content(self.headline, self.provenance, self.facts, tables, self.outside, self.before_after)
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
@@ -284,13 +313,14 @@ def trade_list(
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
     target, position = targets.at(last), Position.of(portfolio)
-    answer = decision(portfolio, policy, name, target, position, again=False)
+    bound = with_wash_sale_locks(portfolio)
+    answer = decision(bound, policy, name, target, position, again=False)
 
     def ask(state: Position, again: bool) -> Trade | None:
-        now = decision(portfolio, policy, name, target, state, again) if again else answer
+        now = decision(bound, policy, name, target, state, again) if again else answer
         return now if isinstance(now, Trade) else None
 
-    wanted, limit = _wanted(portfolio, policy, name, target, position, answer)
+    wanted, limit = _wanted(bound, policy, name, target, position, answer)
     holds = isinstance(answer, Hold)
     return TradeList(
         portfolio=portfolio,
@@ -300,8 +330,16 @@ def trade_list(
         rule=short_name(policy),
         why=answer.why,
         holds=holds,
-        sized=size(position, ask, target, name, again=portfolio.last_trade == portfolio.date, seconds=seconds),
-        would=size(position, lambda _, again: None if again else wanted, target, name) if holds else None,
+        sized=within_gain_budget(
+            portfolio,
+            position,
+            lambda p: size(p, ask, target, name, again=portfolio.last_trade == portfolio.date, seconds=seconds),
+        ),
+        would=within_gain_budget(
+            portfolio, position, lambda p: size(p, lambda _, again: None if again else wanted, target, name)
+        )
+        if holds
+        else None,
         wanted=(wanted.lower, wanted.upper),
         limit=limit,
     )
@@ -319,7 +357,7 @@ def _wanted(
 ) -> tuple[Trade, tuple[str, str]]:
     """The box that a trade aims at, without a turnover cap and in one tranche; and what keeps it from there."""
     if isinstance(answer, Hold):
-        return _to_target(portfolio, target, answer.why), OTHERS
+        return _to_target(portfolio, target, Why("calendar")), OTHERS
     if (uncapped := traits(policy).uncapped()) is not None:
         whole = decision(portfolio, uncapped, name, target, position, again=False)
         if isinstance(whole, Trade) and not np.array_equal((whole.lower, whole.upper), (answer.lower, answer.upper)):

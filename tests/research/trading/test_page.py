@@ -94,8 +94,8 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
         "half the sum of drifts     points          15.00        0.00       0.04",
         "lines outside their range                      0           0          0",
         "expected cost              bp of NAV        0.00        2.50       2.50",
-        "No figures of risk: market 'by hand' has 2 days with returns of all its lines, and figures of risk and futures "
-        "need 252. Leave out the line that was listed last, or take more history.",
+        "No figures of risk: market 'by hand' has 2 days with returns of all its lines, and figures of risk and "
+        "futures need 252. Leave out the line that was listed last, or take more history.",
         "",
         "Cash 5,000.00 + sells 10,000.00 − buys 14,950.00 − commission 9.98 − half-spread 14.97 = 25.05 USD. "
         "NAV 100,000.00, after 99,975.05. Turnover 14.95%.",
