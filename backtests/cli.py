@@ -199,6 +199,9 @@ def trades(
             ".fix, .ib.csv, .oms.csv or .alpaca.json. Can be repeated."
         ),
     ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Make no orders: show drift, ranges, and what would trade next.")
+    ] = False,
     trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
@@ -207,14 +210,17 @@ def trades(
     with _starting():
         from backtests.commands.trades import check_out, save_trades, trades_now
         from research.portfolio import load_portfolio
+        from research.trading.review import Review
 
+    if review and out:
+        raise ConfigError("--review makes no orders, and --out writes them: leave one of the two out.")
     check_out(out or (), reports)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file)
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports)
     saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
-    print_text(f"{listed!r}{saved}")
+    print_text(repr(Review(listed)) if review else f"{listed!r}{saved}")
 
 
 @app.command()

@@ -53,9 +53,9 @@ def text(content: Content) -> str:
     lines += [content.headline, *_reason(content), *(f"{sentence}." for sentence in content.outside)]
     for name, table in content.tables.items():
         if len(table):
-            lines += ["", _caption(content, name), *text_rows(_columns(content, name))]
+            lines += ["", _caption(content, name), *text_rows(columns(content, name))]
     lines += [] if content.before_after is None else ["", *_changes_text(content, content.before_after)]
-    return "\n".join([*lines, "", _money(content), *_tax(content), _trace(content), DISCLAIMER])
+    return "\n".join([*lines, "", _money(content), *_tax(content), trace(content), DISCLAIMER])
 
 
 def html(content: Content) -> str:
@@ -64,7 +64,7 @@ def html(content: Content) -> str:
     blocks += [f'<p class="reason">{escape(reason)}</p>' for reason in _reason(content)]
     blocks += [f'<p class="outside">{escape(sentence)}.</p>' for sentence in content.outside]
     blocks += [
-        html_table(name.replace("_", "-"), _caption(content, name), _columns(content, name))
+        html_table(name.replace("_", "-"), _caption(content, name), columns(content, name))
         for name, table in content.tables.items()
         if len(table)
     ]
@@ -72,7 +72,7 @@ def html(content: Content) -> str:
     blocks += [
         f'<p class="note money">{escape(_money(content))}</p>',
         *(f'<p class="note tax">{escape(line)}</p>' for line in _tax(content)),
-        f'<p class="note provenance">{escape(_trace(content))}</p>',
+        f'<p class="note provenance">{escape(trace(content))}</p>',
         f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
     return '<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n"
@@ -80,7 +80,12 @@ def html(content: Content) -> str:
 
 def cell(content: Content) -> str:
     """The same block with its own style, for a notebook."""
-    return f"<style>{STYLE}</style>\n{html(content)}"
+    return styled(html(content))
+
+
+def styled(block: str) -> str:
+    """A block with the style of trade lists before it."""
+    return f"<style>{STYLE}</style>\n{block}"
 
 
 def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]]]:
@@ -125,7 +130,8 @@ def _head(content: Content, column: str) -> tuple[str, str]:
     return column.replace("_", " "), units.get(column, "")
 
 
-def _columns(content: Content, name: str) -> list[Column]:
+def columns(content: Content, name: str) -> list[Column]:
+    """The columns of a table, as all forms of the list show them."""
     shown = _shown(content, name)
     return [Column(*_head(content, column), cells, column in TEXTS) for column, cells in shown.items()]
 
@@ -187,7 +193,7 @@ def _tax(content: Content) -> list[str]:
     return [f"Realised gains: {gains}. Tax on them {tax}.{left}"]
 
 
-def _trace(content: Content) -> str:
+def trace(content: Content) -> str:
     """The provenance of the list, in one line."""
     origin = content.provenance
     run = f"run {origin['run']}, " if origin["run"] else ""

@@ -46,7 +46,7 @@ class TradeList:
     policy    : name of the policy.
     run       : id of the run that recommends it, or "".
     target    : (n,) in force, fraction of NAV.
-    rule      : short name of the policy's rule.
+    decides   : the policy itself.
     why       : the reason of its decision.
     holds     : the decision is to hold, and `sized` is empty.
     sized     : the orders.
@@ -59,7 +59,7 @@ class TradeList:
     policy: str
     run: str
     target: Array
-    rule: str
+    decides: Policy
     why: Why
     holds: bool
     sized: Orders
@@ -72,7 +72,7 @@ class TradeList:
     @property
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
-        return self.why.sentence(self.portfolio.market.labels, self.holds, self.rule)
+        return self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
 
     @property
     def empty(self) -> bool:
@@ -245,7 +245,7 @@ class TradeList:
     @cached_property
     def ticket(self) -> Ticket:
         """The list as a record to approve and send. Raises ConfigError as `make_ticket` does."""
-        return make_ticket(self.portfolio, self.sized, self._content)
+        return make_ticket(self.portfolio, self.sized, self.content)
 
     def write(self, path: str | Path) -> Path:
         """Write the ticket in the format of the path's ending, whole or not at all; gives the path.
@@ -256,14 +256,15 @@ class TradeList:
 
     def html(self) -> str:
         """The list as a block of HTML with semantic classes and no style of its own: as the tearsheet holds it."""
-        return page.html(self._content)
+        return page.html(self.content)
 
     def order_cells(self) -> tuple[list[tuple[str, str]], list[list[str]]]:
         """Heads of the orders as (words, unit), and the cells of each order; empty where nothing is traded."""
-        return page.order_cells(self._content) if len(self.orders) else ([], [])
+        return page.order_cells(self.content) if len(self.orders) else ([], [])
 
     @property
-    def _content(self) -> Content:
+    def content(self) -> Content:
+        """The parts that its ticket and its pages show."""
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
         if self.portfolio.tax_lots is not None:
             tables |= {"tax": self.tax, "harvest": self.harvest}
@@ -271,11 +272,11 @@ class TradeList:
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
-        return page.cell(self._content)
+        return page.cell(self.content)
 
     def __repr__(self) -> str:
         """The list as text."""
-        return page.text(self._content)
+        return page.text(self.content)
 
 
 def trade_list(
@@ -327,7 +328,7 @@ def trade_list(
         policy=name,
         run=run,
         target=target,
-        rule=short_name(policy),
+        decides=policy,
         why=answer.why,
         holds=holds,
         sized=within_gain_budget(
