@@ -173,8 +173,10 @@ def _money(content: Content) -> str:
     paid = [c for c in CHARGED if c in USUAL or facts[c]]
     costs = " ".join(f"− {column.replace('_', '-')} {facts[column]:,.2f}" for column in paid)
     without = f" Not counted: {facts['left_out']}." if facts["left_out"] else ""
+    flow = float(facts["flow"])
+    money = f" {'+ deposit' if flow > 0.0 else '− withdrawal'} {abs(flow):,.2f}" if flow else ""
     return (
-        f"Cash {facts['cash_before']:,.2f} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} {costs} = "
+        f"Cash {facts['cash_before']:,.2f}{money} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} {costs} = "
         f"{facts['cash_after']:,.2f} "
         f"{facts['basis']}. NAV {facts['nav_before']:,.2f}, after {facts['nav_after']:,.2f}. Turnover "
         f"{facts['turnover']:.2%}.{without}"

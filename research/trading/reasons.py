@@ -16,6 +16,8 @@ CAP = ("up to the turnover cap", "the turnover cap is reached")
 TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
 PART = ("part of the way", "limited by the other trades")
 OTHERS = ("as far as the other trades allow", "limited by the other trades")
+FLOW = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
+ONE_SIDE = {1.0: (OTHERS[0], "only buys were asked for"), -1.0: (OTHERS[0], "only sells were asked for")}
 NAMED = 2  # lines of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
 AT_TARGET, AT_ITS_TARGET = "at target", "at its target"
@@ -150,4 +152,6 @@ class Reasons:
             return "may not be traded"
         if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):
             return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
-        return "not traded by this rule" if np.isinf([lower, upper]).all() else "within its band"
+        if np.isinf([lower, upper]).all():
+            return FLOW[1] if self.limit is FLOW else "not traded by this rule"
+        return "within its band"

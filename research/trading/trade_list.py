@@ -16,6 +16,7 @@ from research.arrays import Array
 from research.errors import ConfigError
 from research.files import write_whole
 from research.portfolio import Portfolio
+from research.rules import Calendar
 from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
@@ -27,8 +28,9 @@ from research.trading.formats import format_of
 from research.trading.gain_budget import within_gain_budget
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
-from research.trading.reasons import CAP, OTHERS, PART, TRANCHES, Reasons
-from research.trading.sizing import Orders, size
+from research.trading.reasons import CAP, FLOW, ONE_SIDE, OTHERS, PART, TRANCHES, Reasons
+from research.trading.request import PLAIN, Request, flow_trade, with_flow
+from research.trading.sizing import Ask, Orders, once, size
 from research.trading.tax_lots import TradedLots, after_sales, trade_lots, with_wash_sale_locks
 from research.trading.tax_tables import harvest_table, not_known, tax_facts, tax_table
 from research.trading.ticket import Ticket, make_ticket
@@ -53,6 +55,7 @@ class TradeList:
     would     : when it holds, the orders of trading to target today; else None.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
     limit     : what keeps a trade from the whole of it (`research.trading.reasons`).
+    request   : what was asked for besides the policy's decision.
     """
 
     portfolio: Portfolio
@@ -66,6 +69,7 @@ class TradeList:
     would: Orders | None
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
+    request: Request = PLAIN
 
     # -- facts -------------------------------------------------------------------------------------------------------
 
@@ -82,16 +86,17 @@ class TradeList:
     @property
     def headline(self) -> str:
         """The list in one line."""
+        money = self.request.words(self.portfolio.basis)
         if self.empty:
-            return f"No trade: {self.reason}{'' if self.holds else '; no order can be sent'}."
+            return f"{money}No trade: {self.reason}{'' if self.holds else '; no order can be sent'}."
         sides = [
             f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'])}" for side in ("sell", "buy")
         ]
         named = "; ".join(side for side in sides if not side.endswith(" "))
         count = "1 order" if len(self.orders) == 1 else f"{len(self.orders)} orders"
+        traded = f"{float(np.abs(self.sized.notional).sum()):,.2f} {self.portfolio.basis} in {count}"
         return (
-            f"{named[0].upper()}{named[1:]}: {float(np.abs(self.sized.notional).sum()):,.2f} {self.portfolio.basis} in "
-            f"{count}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
+            f"{money}{named[0].upper()}{named[1:]}: {traded}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
             f"{self.sized.turnover:.2%}."
         )
 
@@ -112,9 +117,10 @@ class TradeList:
         """The list in figures: decision, reason, wealth and cash before and after, costs, turnover; what it ignores."""
         sized = self.sized
         amounts = {
-            "nav_before": sized.position.nav,
+            "nav_before": sized.position.nav - self.request.flow,
             "nav_after": sized.after.nav,
-            "cash_before": sized.position.cash,
+            "cash_before": sized.position.cash - self.request.flow,
+            "flow": self.request.flow,
             "sells": sized.sells,
             "buys": sized.buys,
             **{column: float(sized.charges[k].sum()) for k, column in enumerate(CHARGED)},
@@ -149,9 +155,10 @@ class TradeList:
         return [f"{line.sentence}: {reasons.of_outside(assets.index(line.asset))}" for line in found]
 
     def after(self) -> Portfolio:
-        """The portfolio after the orders at these prices and costs; its last trade is today's."""
+        """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's."""
         if self.empty:
-            return self.portfolio
+            flow = self.request.flow
+            return replace(self.portfolio, cash=self.portfolio.cash + flow) if flow else self.portfolio
         held = self.sized.after
         return replace(
             self.portfolio,
@@ -286,6 +293,7 @@ def trade_list(
     *,
     run: str = "",
     targets: TargetPath | None = None,
+    request: Request = PLAIN,
     seconds: float = SECONDS,
 ) -> TradeList:
     """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
@@ -295,9 +303,10 @@ def trade_list(
     name    : of the policy; by default as in the portfolio's file, else its class.
     run     : id of a run that recommends it.
     targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
+    request : what is asked for besides: money in or out, one side only, all to target.
     seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
-    Raises  : ConfigError for a policy that is still to be tuned or trained; PolicyError for a box that cannot be
-              traded into.
+    Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
+              PolicyError for a box that cannot be traded into.
 
     >>> from research.portfolio import load_portfolio
     >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
@@ -313,17 +322,32 @@ def trade_list(
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
-    target, position = targets.at(last), Position.of(portfolio)
+    target, position = targets.at(last), with_flow(Position.of(portfolio), request)
     bound = with_wash_sale_locks(portfolio)
-    answer = decision(bound, policy, name, target, position, again=False)
+    decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
+
+    def asked(state: Position, again: bool) -> Hold | Trade:
+        return decision(bound, decides, name, target, state, again)
+
+    def sized(ask: Ask) -> Orders:
+        again = portfolio.last_trade == portfolio.date
+        return within_gain_budget(
+            portfolio, position, lambda p: size(p, ask, target, name, way=request.way, again=again, seconds=seconds)
+        )
+
+    answer = asked(position, False)
+    if request.flow != 0.0:
+        flow = flow_trade(position, target, bound.market, request.flow)
+        if isinstance(asked(sized(once(flow)).after, False), Hold):
+            answer = flow
 
     def ask(state: Position, again: bool) -> Trade | None:
-        now = decision(bound, policy, name, target, state, again) if again else answer
+        now = asked(state, again) if again else answer
         return now if isinstance(now, Trade) else None
 
-    wanted, limit = _wanted(bound, policy, name, target, position, answer)
+    wanted, limit = _wanted(bound, decides, name, target, position, answer)
     holds = isinstance(answer, Hold)
-    return TradeList(
+    listed = TradeList(
         portfolio=portfolio,
         policy=name,
         run=run,
@@ -331,19 +355,18 @@ def trade_list(
         decides=policy,
         why=answer.why,
         holds=holds,
-        sized=within_gain_budget(
-            portfolio,
-            position,
-            lambda p: size(p, ask, target, name, again=portfolio.last_trade == portfolio.date, seconds=seconds),
-        ),
-        would=within_gain_budget(
-            portfolio, position, lambda p: size(p, lambda _, again: None if again else wanted, target, name)
-        )
-        if holds
-        else None,
+        sized=sized(ask),
+        would=sized(once(wanted)) if holds else None,
         wanted=(wanted.lower, wanted.upper),
-        limit=limit,
+        limit=ONE_SIDE.get(request.way, limit),
+        request=request,
     )
+    if request.flow < 0.0 and listed.sized.cash < -position.debt:
+        raise ConfigError(
+            f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} cannot be paid: cash and the sells that its "
+            f"limits allow bring {listed.sized.cash - request.flow:,.2f}. Withdraw less, or change the limits."
+        )
+    return listed
 
 
 def _to_target(portfolio: Portfolio, target: Array, why: Why) -> Trade:
@@ -359,6 +382,8 @@ def _wanted(
     """The box that a trade aims at, without a turnover cap and in one tranche; and what keeps it from there."""
     if isinstance(answer, Hold):
         return _to_target(portfolio, target, Why("calendar")), OTHERS
+    if answer.why.trigger == "flow":
+        return answer, FLOW
     if (uncapped := traits(policy).uncapped()) is not None:
         whole = decision(portfolio, uncapped, name, target, position, again=False)
         if isinstance(whole, Trade) and not np.array_equal((whole.lower, whole.upper), (answer.lower, answer.upper)):
