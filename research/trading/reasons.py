@@ -99,17 +99,17 @@ class Reasons:
         names = [self.portfolio.market.assets[j] for j in other[:NAMED]]
         if len(other) > NAMED:
             names[-1] = f"{len(other) - NAMED + 1} others"
-        trades = f"{'by the sale of' if buys else 'pay for the purchase of'} {' and '.join(names)}"
+        trades = f"{'' if buys else 'pay for '}{' and '.join(names)}"
         from_cash, largest = (sized.sells - sized.buys) * way, float(np.abs(sized.notional[other]).max(initial=0.0))
         words = [trades] if names else []
         if from_cash > NOTED * abs(float(sized.notional[i])):
-            words.insert(0 if from_cash >= largest else len(words), "by cash" if buys else "raise cash")
+            words.insert(0 if from_cash >= largest else len(words), "cash" if buys else "raise cash")
         side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
-        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
+        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target per cost"
         (lower, upper), before = (float(bound[i]) for bound in self.wanted), float(sized.position.weights[i])
         goes = "back to its edge" if lower < upper else "to its target"
         outside = "" if lower <= before <= upper else f"{goes} and on, "
-        return f"{outside}{'funded' if buys else 'to'} {' and '.join(words)} ({why})"
+        return f"{outside}{'funded by' if buys else 'to'} {' and '.join(words)} ({why})"
 
     def _cut(self, i: int) -> str:
         """By how much a limit reduced the order of line `i`, in words; "" where it is only its lots."""
@@ -117,7 +117,7 @@ class Reasons:
         cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(position.lots[i])
         limit = sized.limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
         units = " units" if position.quoted[i] else ""
-        return f"; reduced by {cut:,.8g}{units} ({limit})" if limit else ""
+        return f"; cut by {cut:,.8g}{units} ({limit})" if limit else ""
 
     # -- why it stays ----------------------------------------------------------------------------------------------
 
