@@ -20,7 +20,7 @@ FLOW = ("with the money that comes or goes", "the money that comes or goes needs
 ONE_SIDE = {1.0: (OTHERS[0], "only buys were asked for"), -1.0: (OTHERS[0], "only sells were asked for")}
 NAMED = 2  # lines of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
-AT_TARGET, AT_ITS_TARGET = "at target", "at its target"
+AT_TARGET, AT_ITS_TARGET, WITHIN = "at target", "at its target", "within its band"
 SHOWN = 5e-5  # of NAV: a smaller gap is 0.00 points
 
 
@@ -56,7 +56,8 @@ class Reasons:
     def of_outside(self, i: int) -> str:
         """Why line `i` may be outside its range after the orders: where its order goes, or why it stays."""
         if self.sized.units[i] == 0.0:
-            return "the policy holds" if self.holds else self._why_kept(i)
+            why = "the policy holds" if self.holds else self._why_kept(i)
+            return "the band of the policy allows it" if why == WITHIN else why
         return f"{'bought' if self.sized.units[i] > 0.0 else 'sold'} {self._aim(i)}{self._cut(i)}"
 
     # -- where a line is -------------------------------------------------------------------------------------------
@@ -154,4 +155,4 @@ class Reasons:
             return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
         if np.isinf([lower, upper]).all():
             return FLOW[1] if self.limit is FLOW else "not traded by this rule"
-        return "within its band"
+        return WITHIN
