@@ -37,7 +37,7 @@ class Review:
         """A row a line and one of cash: weight, target, gap, range, and the weights past which the policy trades it.
 
         weight, target, gap, lower, upper : fraction of NAV; the last two are the range of the file.
-        outside_range : distance from the range, fraction of NAV, below zero under it and 0 within.
+        outside_range : distance from the range, fraction of NAV, below zero under it, 0 within; NaN for cash.
         trades_below, trades_above : weights past which the policy trades the line today, fraction of NAV; NaN where it
                         has no band.
         to_trade      : distance of the weight from the nearer of them, fraction of NAV, below zero past it.
