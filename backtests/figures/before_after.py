@@ -73,9 +73,7 @@ def _draw(f: Format, shown: pd.DataFrame) -> Canvas:
     height, names = ROW * len(shown), 100.0 if f.css == NARROW.css else NAMES
     canvas = Canvas(f.width, TITLE + KEY_ROW + height + AXIS, f"before-after-{f.css}")
     right = 16.0 if f.css == NARROW.css else 66.0
-    panel = Panel(
-        canvas, names, TITLE + KEY_ROW, f.width - names - right, height, across, Axis(float(len(shown)), 0.0)
-    )
+    panel = Panel(canvas, names, TITLE + KEY_ROW, f.width - names - right, height, across, Axis(float(len(shown)), 0.0))
     canvas.text(names, 12.0, "Weight", bold=True)
     _key(canvas, names, TITLE + 4.0, narrow=f.css == NARROW.css)
     panel.x_grid(panel.x.ticks(8 if f.is_wide else 4))

@@ -294,6 +294,7 @@ def trade_list(
     run: str = "",
     targets: TargetPath | None = None,
     request: Request = PLAIN,
+    position: Position | None = None,
     seconds: float = SECONDS,
 ) -> TradeList:
     """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
@@ -304,6 +305,7 @@ def trade_list(
     run     : id of a run that recommends it.
     targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
     request : what is asked for besides: money in or out, one side only, all to target.
+    position : of the portfolio, if it was made before.
     seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
     Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
               PolicyError for a box that cannot be traded into.
@@ -322,7 +324,7 @@ def trade_list(
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
-    target, position = targets.at(last), with_flow(Position.of(portfolio), request)
+    target, position = targets.at(last), with_flow(position or Position.of(portfolio), request)
     bound = with_wash_sale_locks(portfolio)
     decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
 
