@@ -1,5 +1,7 @@
 """Weights before and after a trade list, beside target and range of each line."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -8,7 +10,7 @@ from backtests.figures.layout import AXIS, KEY_ROW, NAMES, TITLE
 from backtests.figures.picture import NARROW, Format, Picture, picture
 from backtests.figures.styles import fitted_name
 from backtests.figures.svg import TOKENS, Canvas
-from backtests.wording import counted, listed, number
+from backtests.wording import listed, number
 from research.tolerances import COUNTED, TRIGGER
 from research.trading.before_after import CASH, BeforeAfter
 from research.trading.reasons import SHOWN
@@ -23,24 +25,21 @@ BOUGHT, SOLD, STAYED = "sky", "orange", "ink"
 def before_after_picture(found: BeforeAfter) -> Picture:
     """A row a line and one of cash, in the order of the file: range, target, weight before and weight after."""
     shown = before_after_frame(found)
-    lines = shown[shown["asset"] != CASH]
-    far = lines.assign(size=lines["moved"].abs()).sort_values("size", ascending=False, kind="stable")
-    moved = [row for row in far.itertuples() if row.size > COUNTED]
+    rows: list[dict[Any, Any]] = shown.to_dict("records")
+    lines = [row for row in rows if row["asset"] != CASH]
+    moved = [row for row in sorted(lines, key=lambda row: -abs(row["moved"])) if abs(row["moved"]) > COUNTED]
     words = [
-        f"{row.asset} from {number(100 * row.before, 1)} to {number(100 * row.after, 1)}\u202f%" for row in moved[:3]
+        f"{row['asset']} from {number(100 * row['before'], 1)} to {number(100 * row['after'], 1)}\u202f%"
+        for row in moved[:3]
     ]
     caption = f"The largest changes are those of {listed(words)}." if words else "No weight changes."
-    outside = [str(row.asset) for row in lines.itertuples() if _is_outside(row.after, row.lower, row.upper)]
-    caption += (
-        f" {listed(outside, most=5)} {'is' if len(outside) == 1 else 'are'} outside the stated range after the trade."
-        if outside
-        else f" {'All' if len(lines) > 1 else 'The'} {counted(len(lines), 'line')} "
-        f"{'are' if len(lines) > 1 else 'is'} within the stated {'ranges' if len(lines) > 1 else 'range'} after it."
-    )
+    outside = [row["asset"] for row in lines if _is_outside(row["after"], row["lower"], row["upper"])]
+    said = f"{listed(outside, most=5)} {'is' if len(outside) == 1 else 'are'}" if outside else "No line is"
+    caption += f" {said} outside the stated range after the trade."
     caption += f" The {MOST} largest changes are drawn." if len(shown) > MOST else ""
     alt = "Weight before, after and target, %: " + "; ".join(
-        f"{row.asset} {number(100 * row.before, 1)}, {number(100 * row.after, 1)} and {number(100 * row.target, 1)}"
-        for row in shown.itertuples()
+        f"{row['asset']} {', '.join(number(100 * row[name], 1) for name in ('before', 'after', 'target'))}"
+        for row in rows
     )
     kept = shown["moved"].abs().rank(ascending=False, method="first") <= MOST
     drawn = shown[kept].reset_index(drop=True)

@@ -4,9 +4,11 @@ The same trade list is behind it; nothing of a review is to be sent.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -153,7 +155,7 @@ def _range(lower: float, upper: float) -> str:
     return "" if math.isnan(lower) else f"{100.0 * lower:.2f} to {100.0 * upper:.2f}"
 
 
-def _band(row: dict[str, float]) -> str:
+def _band(row: Mapping[Any, Any]) -> str:
     """The gaps past which a line trades: "±3.00", "−2.50 +3.00", or the one that there is."""
     below, above = row["trades_below"] - row["target"], row["trades_above"] - row["target"]
     if abs(below + above) < SHOWN:
