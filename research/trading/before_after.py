@@ -23,6 +23,8 @@ from research.trading.sizing import Orders
 
 LEVEL = 0.95  # of VaR and CVaR
 CASH = "cash"
+AMOUNTS = ("nav", "cash", "cost", "charges")  # of a record, currency
+CENTS, DECIMALS = 2, 10
 SHORT_HISTORY = "risk"  # in `undefined`: all figures of risk are missing
 
 
@@ -132,7 +134,7 @@ class BeforeAfter:
 
     @cached_property
     def states(self) -> dict[str, State]:
-        """By name: "before"; "exact", the step before lots, a reserve of cash and limits; and "after" the orders."""
+        """By name: "before", with the money that comes or goes; "exact", the step before lots, reserve and limits; "after"."""
         orders, before, after = self.orders, self.orders.position, self.orders.after
         step = before.exact_charges(np.abs(orders.wished * before.prices)).sum(axis=1)
         nav = before.nav - float(step.sum())
@@ -186,7 +188,10 @@ class BeforeAfter:
         return {"none": "", "strategic": "the strategic target"}.get(named.kind, named.name)
 
     def record(self) -> dict[str, Any]:
-        """All of it as plain JSON types, fractions and currency."""
+        """All of it as plain JSON types: amounts in whole cents, other numbers to ten decimals.
+
+        So a file that holds it has the same bytes on every machine.
+        """
         moments = {
             name: asdict(figures)
             | {
@@ -195,7 +200,8 @@ class BeforeAfter:
             }
             for name, figures in self.figures.items()
         }
-        return {**moments, "level": LEVEL, "benchmark": self.benchmark, "undefined": self.undefined}
+        whole = {**moments, "level": LEVEL, "benchmark": self.benchmark, "undefined": self.undefined}
+        return {key: _rounded(value, DECIMALS) for key, value in whole.items()}
 
     def _figures(self, moment: str) -> Figures:
         state, assets = self.states[moment], (*self.portfolio.market.assets, CASH)
@@ -242,6 +248,15 @@ class BeforeAfter:
             return known.beta(weights, self.portfolio.target)
         except DataError as error:
             return str(error)
+
+
+def _rounded(value: Any, decimals: int) -> Any:
+    """A value whose numbers are rounded; those of `AMOUNTS` to cents."""
+    if isinstance(value, Mapping):
+        return {key: _rounded(item, CENTS if key in AMOUNTS else decimals) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item, decimals) for item in value]
+    return round(value, decimals) + 0.0 if isinstance(value, float) else value
 
 
 def _columns(charges: Array) -> dict[str, float]:

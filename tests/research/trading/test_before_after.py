@@ -1,5 +1,6 @@
 """Before and after: closed forms of two lines of known covariance, boxes, ranges, the figures of the risk sheet."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -219,3 +220,16 @@ def test_a_target_that_is_not_the_strategic_one_has_two_tracking_errors(known: P
     assert "tracking error to target " in text
     assert "tracking error to the strategic target" in text
     assert "tracking error to the strategic target" not in repr(trade_list(known, Threshold(known.strategic, 0.02)))
+
+
+def test_record_is_plain_json_with_amounts_in_cents(known: Portfolio) -> None:
+    tight = replace(known, upper=np.array([0.55, 1.0]))
+    record = trade_list(tight, Threshold(known.strategic, 0.02)).before_after.record()
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert list(record) == ["before", "exact", "after", "level", "benchmark", "undefined"]
+    assert (record["after"]["nav"], record["after"]["cash"], record["after"]["cost"]) == (99_975.05, 25.05, 24.95)
+    assert record["after"]["charges"] == {"commission": 9.98, "half_spread": 14.97, "ticket": 0.0, "impact": 0.0}
+    found = {"asset": "A", "weight": 0.6, "lower": 0.0, "upper": 0.55, "by": 0.05}
+    assert record["before"]["outside"] == [found]
+    assert record["exact"]["cash"] == 0.0
+    assert record["benchmark"] == "the strategic target"
