@@ -1,4 +1,4 @@
-"""Trade lists of drawn portfolios: prices, holdings, lots and terms as they come, and names that break careless files."""
+"""Trade lists of drawn portfolios: prices, holdings, lots, terms, and names that break a careless file."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -27,7 +27,7 @@ def check(ticket: Ticket) -> None:
     message = parser.get_message()
     assert message is not None
     assert parser.get_message() is None
-    pairs = [(tag, value.decode()) for tag, value in message.pairs]
+    pairs = [(int(tag), value.decode()) for tag, value in message.pairs]
     assert [value for tag, value in pairs if tag in (8, 35, 66, 394, 68, 73)] == [
         "FIX.4.4", "E", ticket.list_id, "3", str(len(ticket.orders)), str(len(ticket.orders)),
     ]  # fmt: skip
@@ -76,5 +76,5 @@ def test_a_list_is_read_back_or_refused(desk: Any, data: Any) -> None:
     if carried:
         check(ticket)
     else:
-        with pytest.raises(ConfigError, match="FIX cannot carry the order to (buy|sell) .*: "):
+        with pytest.raises(ConfigError, match=r"FIX cannot carry the order to (buy|sell) .*: "):
             fix.write(ticket)
