@@ -1,5 +1,6 @@
 """Tickets of real portfolio files."""
 
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -26,6 +27,11 @@ def made(kind: str) -> Ticket:
 @pytest.fixture(params=FILES)
 def real(request: pytest.FixtureRequest) -> Ticket:
     return made(request.param)
+
+
+@pytest.fixture
+def tickets() -> Callable[[str], Ticket]:
+    return made
 
 
 @pytest.fixture
