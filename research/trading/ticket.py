@@ -187,8 +187,8 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         left_out=str(facts["left_out"]),
         totals={name: round(float(value), DECIMALS) for name, value in facts.items() if isinstance(value, float)},
         orders=tuple(_orders(portfolio, sized, content)),
-        held=tuple(_held_line(row, terms) for row in content.tables["held"].to_dict("records")),
-        would_trade=tuple(_hypothetical(row) for row in content.tables["would_trade"].to_dict("records")),
+        held=tuple(_held_line(row, terms) for row in _rows(content.tables["held"])),
+        would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
     )
 
 
@@ -212,7 +212,7 @@ def plain(value: Any) -> Any:
 def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
     before, after = sized.position, sized.after
-    for priority, row in enumerate(content.tables["orders"].to_dict("records"), start=1):
+    for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
         sent = {
             "side": row["side"],
@@ -231,7 +231,11 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             lot=None if price is None else _number(before.lots[i]),
             price=price,
             price_date=row["price_date"],
-            **{name: float(row[name]) for name in ("commission", "half_spread", "ticket", "impact", "cost")},
+            commission=float(row["commission"]),
+            half_spread=float(row["half_spread"]),
+            ticket=float(row["ticket"]),
+            impact=float(row["impact"]),
+            cost=float(row["cost"]),
             shares_before=None if price is None else _number(before.units[i]),
             shares_after=None if price is None else _number(after.units[i]),
             weight_before=_weight(row["weight_before"]),
@@ -293,6 +297,10 @@ def _check_limits(terms: TicketTerms, orders: pd.DataFrame) -> None:
             f"ticket.order_type: a limit price is in whole cents, and a buy cannot be limited to zero: found "
             f"{', '.join(zero)}. Use `order_type: market`, or leave lines below one cent out."
         )
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
 
 
 def _number(value: float) -> float | None:

@@ -73,12 +73,11 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
 def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
     """Before, change and after of NAV, holdings and cash, currency."""
     totals = ticket.totals
-    rows = {"NAV": ("nav_before", "nav_after"), "Cash": ("cash_before", "cash_after")}
-    found = {name: (totals[before], totals[after]) for name, (before, after) in rows.items()}
-    found["Invested"] = tuple(round(nav - cash, 2) for nav, cash in zip(found["NAV"], found["Cash"], strict=True))
+    nav, cash = ((totals[f"{name}_before"], totals[f"{name}_after"]) for name in ("nav", "cash"))
+    invested = (round(nav[0] - cash[0], 2), round(nav[1] - cash[1], 2))
     return [
         (name, _money(before), _change(round(after - before, 2)), _money(after))
-        for name, (before, after) in ((name, found[name]) for name in ("NAV", "Invested", "Cash"))
+        for name, (before, after) in {"NAV": nav, "Invested": invested, "Cash": cash}.items()
     ]
 
 
