@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 from research.portfolio import Portfolio
 from research.rules import Never, Threshold
 from research.trading import trade_list
+from research.trading.content import DISCLAIMER
 
 
 def words(row: ElementTree.Element) -> list[str]:
@@ -83,4 +84,5 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
         "Cash 5,000.00 + sells 10,000.00 − buys 14,950.00 − commission 9.98 − half-spread 14.97 = 25.05 USD. "
         "NAV 100,000.00, after 99,975.05. Turnover 14.95%.",
         f"From by_hand.yaml, policy band, run r1, closes of 2022-12-29, data {two.market.fingerprint[:16]}.",
+        DISCLAIMER,
     ]
