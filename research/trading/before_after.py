@@ -134,7 +134,7 @@ class BeforeAfter:
 
     @cached_property
     def states(self) -> dict[str, State]:
-        """By name: "before", with the money that comes or goes; "exact", the step before lots, reserve and limits; "after"."""
+        """By name: "before", with money that comes or goes; "exact", the step before lots and limits; and "after"."""
         orders, before, after = self.orders, self.orders.position, self.orders.after
         step = before.exact_charges(np.abs(orders.wished * before.prices)).sum(axis=1)
         nav = before.nav - float(step.sum())

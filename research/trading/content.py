@@ -21,12 +21,12 @@ class Content(NamedTuple):
     facts      : figures by name.
     tables     : by name, with the columns and units that their headers say.
     outside    : a sentence for each line outside its range after the orders.
-    before_after : what the orders change, or None.
+    before_after : what the orders change.
     """
 
     headline: str
     provenance: Mapping[str, str]
     facts: Mapping[str, str | float | bool]
     tables: Mapping[str, pd.DataFrame]
-    outside: Sequence[str] = ()
-    before_after: BeforeAfter | None = None
+    outside: Sequence[str]
+    before_after: BeforeAfter

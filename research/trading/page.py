@@ -5,7 +5,6 @@ from html import escape
 from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
-from research.trading.before_after import BeforeAfter
 from research.trading.before_after_table import notes_of, table_of
 from research.trading.blocks import Column, html_table, text_rows
 from research.trading.content import DISCLAIMER, Content
@@ -54,7 +53,7 @@ def text(content: Content) -> str:
     for name, table in content.tables.items():
         if len(table):
             lines += ["", _caption(content, name), *text_rows(columns(content, name))]
-    lines += [] if content.before_after is None else ["", *_changes_text(content, content.before_after)]
+    lines += ["", *_changes_text(content)]
     return "\n".join([*lines, "", _money(content), *_tax(content), trace(content), DISCLAIMER])
 
 
@@ -68,7 +67,7 @@ def html(content: Content) -> str:
         for name, table in content.tables.items()
         if len(table)
     ]
-    blocks += [] if content.before_after is None else _changes_html(content, content.before_after)
+    blocks += _changes_html(content)
     blocks += [
         f'<p class="note money">{escape(_money(content))}</p>',
         *(f'<p class="note tax">{escape(line)}</p>' for line in _tax(content)),
@@ -145,14 +144,14 @@ def _changes(content: Content) -> str:
     return f"Before and after {what}, at the closes of {content.provenance['as_of']}"
 
 
-def _changes_text(content: Content, found: BeforeAfter) -> list[str]:
-    title, _, *rows = text_rows(table_of(found))
-    return [_changes(content), title, *rows, *notes_of(found)]
+def _changes_text(content: Content) -> list[str]:
+    title, _, *rows = text_rows(table_of(content.before_after))
+    return [_changes(content), title, *rows, *notes_of(content.before_after)]
 
 
-def _changes_html(content: Content, found: BeforeAfter) -> list[str]:
-    notes = [f'<p class="note">{escape(note)}</p>' for note in notes_of(found)]
-    return [html_table("before-after", _changes(content), table_of(found)), *notes]
+def _changes_html(content: Content) -> list[str]:
+    notes = [f'<p class="note">{escape(note)}</p>' for note in notes_of(content.before_after)]
+    return [html_table("before-after", _changes(content), table_of(content.before_after)), *notes]
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------

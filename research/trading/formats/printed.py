@@ -39,7 +39,7 @@ def write(ticket: Ticket) -> bytes:
         turnover=_percent(ticket.totals["turnover"]),
         sent="; ".join(dict.fromkeys(_kind(order) for order in ticket.orders)) or "none",
         limited=any(order.limit_price is not None for order in ticket.orders),
-        aims=_letters(ticket.orders),
+        purposes=_letters(ticket.orders),
         held=_by_reason(ticket.held),
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
@@ -58,6 +58,7 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
     weights = {"before": order.weight_before, "target": order.weight_target, "after": order.weight_after}
     return {
         "order": order,
+        "purpose": _purpose(order.reason),
         "quantity": "" if order.quantity is None else f"{order.quantity:,.10g}",
         "limit": "" if order.limit_price is None else f"{order.limit_price:,.2f}",
         "price": "no quote" if order.price is None else f"{order.price:,.2f}",
@@ -73,12 +74,11 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
 def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
     """Before, change and after of NAV, holdings and cash, currency."""
     totals = ticket.totals
-    rows = {"NAV": ("nav_before", "nav_after"), "Cash": ("cash_before", "cash_after")}
-    found = {name: (totals[before], totals[after]) for name, (before, after) in rows.items()}
-    found["Invested"] = tuple(round(nav - cash, 2) for nav, cash in zip(found["NAV"], found["Cash"], strict=True))
+    nav, cash = ((totals[f"{name}_before"], totals[f"{name}_after"]) for name in ("nav", "cash"))
+    invested = (round(nav[0] - cash[0], 2), round(nav[1] - cash[1], 2))
     return [
-        (name, _money(before), f"{round(after - before, 2):+,.2f}".replace("-", "−"), _money(after))
-        for name, (before, after) in ((name, found[name]) for name in ("NAV", "Invested", "Cash"))
+        (name, _money(before), _change(round(after - before, 2)), _money(after))
+        for name, (before, after) in {"NAV": nav, "Invested": invested, "Cash": cash}.items()
     ]
 
 
@@ -97,20 +97,31 @@ def _kind(order: Order) -> str:
 
 def _letters(orders: Iterable[Order]) -> dict[str, str]:
     """A letter for each purpose, which many orders share: a to z, then a number."""
-    aims = dict.fromkeys(order.aim for order in orders)
-    return {aim: ascii_lowercase[k] if k < len(ascii_lowercase) else str(k + 1) for k, aim in enumerate(aims)}
+    found = dict.fromkeys(_purpose(order.reason) for order in orders)
+    return {words: ascii_lowercase[k] if k < len(ascii_lowercase) else str(k + 1) for k, words in enumerate(found)}
+
+
+def _purpose(reason: str) -> str:
+    """The reason of a line without its drift, which stands in the columns of weights."""
+    return reason.partition(": ")[2] or reason
 
 
 def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]]]:
     """(asset, weight, target) of the lines that are held, by reason."""
     found: dict[str, list[tuple[str, str, str]]] = {}
     for line in lines:
-        found.setdefault(line.reason, []).append((line.asset, _percent(line.weight), _percent(line.weight_target)))
+        found.setdefault(_purpose(line.reason), []).append(
+            (line.asset, _percent(line.weight), _percent(line.weight_target))
+        )
     return found
 
 
 def _money(amount: float) -> str:
     return f"{amount:,.2f}".replace("-", "−")
+
+
+def _change(amount: float) -> str:
+    return f"{amount:+,.2f}".replace("-", "−") if amount else "0.00"
 
 
 def _percent(weight: float) -> str:
