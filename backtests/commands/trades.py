@@ -14,21 +14,60 @@ from pydantic import BaseModel, Field, ValidationError
 from backtests.runs.folder import MANIFEST, REPORTS
 from backtests.runs.formats import plain_json
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
-from research.arguments import first_fault
+from research.arguments import first_fault, is_number, refuse
 from research.errors import ConfigError
 from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio
 from research.rules import Rule, Threshold, TunedThreshold, Within
-from research.trading import TradeList, trade_list
+from research.trading import Request, TradeList, trade_list
 from research.trading.destination import check_destination
 from research.trading.formats import format_of
+from research.trading.request import PLAIN
 
 TRADES, TRADES_JSON = "trades.csv", "trades.json"  # of a run
 
 
-def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> TradeList:
+def trades_now(
+    portfolio: Portfolio, policy: str = "", reports: Path | None = None, request: Request = PLAIN
+) -> TradeList:
     """Today's trade list of a portfolio.
+
+    policy  : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    request : what is asked for besides.
+    Raises  : ConfigError as `policy_now` and `trade_list` do.
+    """
+    ready, name, run = policy_now(portfolio, policy, reports)
+    return trade_list(portfolio, ready, name=name, run=run, request=request)
+
+
+def request_of(
+    deploy: float = 0.0,
+    withdraw: float = 0.0,
+    buy_only: bool = False,
+    sell_only: bool = False,
+    to_target: bool = False,
+) -> Request:
+    """What is asked for, from the options of the command line.
+
+    deploy   : currency that comes in.
+    withdraw : currency that goes out.
+    Raises   : ConfigError for amounts that are none or below zero, and for options that exclude each other.
+    """
+    for name, amount in {"deploy": deploy, "withdraw": withdraw}.items():
+        if not (is_number(amount) and amount >= 0.0):
+            refuse(f"{name} is", amount, "give an amount of money, at least 0.")
+    if deploy and withdraw:
+        raise ConfigError(f"deploy is {deploy:,.2f} and withdraw is {withdraw:,.2f}: give the difference as one.")
+    if buy_only and (sell_only or withdraw):
+        raise ConfigError(f"buy_only excludes {'sell_only' if sell_only else 'withdraw'}: leave one of them out.")
+    if sell_only and deploy:
+        raise ConfigError("sell_only excludes deploy: leave one of them out.")
+    return Request(deploy - withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target)
+
+
+def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> tuple[Rule, str, str]:
+    """The policy that decides today, its name, and the id of the run that recommends or fitted it, or "".
 
     policy : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
     Raises : ConfigError for an unknown name, and when no policy or no fit of it is at hand, naming the command that
@@ -47,14 +86,13 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
         )
     spec, run = portfolio.policies[name], found[0].name if found else ""
     if not isinstance(spec, TunedThreshold | Learned):
-        return trade_list(portfolio, spec, name=name, run=run)
+        return spec, name, run
     if found is None or name not in found[1]["fitted"]:
         raise ConfigError(
             f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
             f"rebalance report {file}"
         )
-    ready = refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
-    return trade_list(portfolio, ready, name=name, run=run)
+    return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name), name, run
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
