@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import pandas as pd
@@ -46,8 +47,7 @@ class Order:
     account         : that trades, or "".
     shares_before, shares_after : units held; None without a quote.
     weight_before, weight_target, weight_after : fraction of NAV.
-    aim             : what the order is for.
-    reason          : why the list trades.
+    reason          : where the order brings its line, and from where.
     client_order_id : from the content of the order.
     """
 
@@ -75,7 +75,6 @@ class Order:
     weight_before: float
     weight_target: float
     weight_after: float
-    aim: str
     reason: str
     client_order_id: str
 
@@ -108,7 +107,7 @@ class HypotheticalOrder:
     weight_before: float
     weight_target: float
     weight_after: float
-    aim: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -127,6 +126,7 @@ class Ticket:
     orders      : in the order in which they are to be sent.
     held        : lines that no order moves.
     would_trade : when it holds, the trade to target today.
+    details     : other tables of the list by name, such as `tax`: rows of plain values.
     """
 
     portfolio: str
@@ -147,6 +147,7 @@ class Ticket:
     orders: tuple[Order, ...]
     held: tuple[HeldLine, ...]
     would_trade: tuple[HypotheticalOrder, ...]
+    details: Mapping[str, tuple[Mapping[str, str | float | None], ...]]
 
     @cached_property
     def hash(self) -> str:
@@ -189,6 +190,11 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         orders=tuple(_orders(portfolio, sized, content)),
         held=tuple(_held_line(row, terms) for row in _rows(content.tables["held"])),
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
+        details={
+            name: tuple({column: _cell(value) for column, value in row.items()} for row in _rows(table))
+            for name, table in content.tables.items()
+            if name not in ("orders", "held", "would_trade")
+        },
     )
 
 
@@ -241,7 +247,6 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             weight_before=_weight(row["weight_before"]),
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
-            aim=row["aim"],
             reason=row["reason"],
             client_order_id=_client_order_id(sent, portfolio.name, content.provenance["as_of"], terms),
             **sent,
@@ -284,7 +289,7 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
         weight_before=_weight(row["weight_before"]),
         weight_target=_weight(row["target"]),
         weight_after=_weight(row["weight_after"]),
-        aim=row["aim"],
+        reason=row["reason"],
     )
 
 
@@ -301,6 +306,13 @@ def _check_limits(terms: TicketTerms, orders: pd.DataFrame) -> None:
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
+
+
+def _cell(value: Any) -> str | float | None:
+    """A cell of a table as text, a number to 15 significant digits, or None."""
+    if isinstance(value, Real):
+        return _number(float(value))
+    return None if value is None or value is pd.NaT else str(value)
 
 
 def _number(value: float) -> float | None:

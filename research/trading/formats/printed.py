@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from functools import cache
-from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from research.trading.content import DISCLAIMER
@@ -39,7 +38,6 @@ def write(ticket: Ticket) -> bytes:
         turnover=_percent(ticket.totals["turnover"]),
         sent="; ".join(dict.fromkeys(_kind(order) for order in ticket.orders)) or "none",
         limited=any(order.limit_price is not None for order in ticket.orders),
-        aims=_letters(ticket.orders),
         held=_by_reason(ticket.held),
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
@@ -92,12 +90,6 @@ def _costs(ticket: Ticket) -> str:
 def _kind(order: Order) -> str:
     """Order type and time in force, in words."""
     return f"{ORDER_TYPES[order.order_type]}, {order.time_in_force.lower()}"
-
-
-def _letters(orders: Iterable[Order]) -> dict[str, str]:
-    """A letter for each purpose, which many orders share: a to z, then a number."""
-    aims = dict.fromkeys(order.aim for order in orders)
-    return {aim: ascii_lowercase[k] if k < len(ascii_lowercase) else str(k + 1) for k, aim in enumerate(aims)}
 
 
 def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]]]:
