@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import pandas as pd
@@ -46,7 +47,7 @@ class Order:
     account         : that trades, or "".
     shares_before, shares_after : units held; None without a quote.
     weight_before, weight_target, weight_after : fraction of NAV.
-    reason          : of this line: how far it is from its target and its band, and where its order brings it.
+    reason          : where the order brings its line, and from where.
     client_order_id : from the content of the order.
     """
 
@@ -127,6 +128,7 @@ class Ticket:
     would_trade : when it holds, the trade to target today.
     outside     : a sentence for each line outside its range after the orders.
     before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`).
+    details     : other tables of the list by name, such as `tax`: rows of plain values.
     """
 
     portfolio: str
@@ -149,6 +151,7 @@ class Ticket:
     would_trade: tuple[HypotheticalOrder, ...]
     outside: tuple[str, ...]
     before_after: Mapping[str, Any]
+    details: Mapping[str, tuple[Mapping[str, str | float | None], ...]]
 
     @cached_property
     def hash(self) -> str:
@@ -193,6 +196,11 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         outside=tuple(content.outside),
         before_after=content.before_after.record(),
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
+        details={
+            name: tuple({column: _cell(value) for column, value in row.items()} for row in _rows(table))
+            for name, table in content.tables.items()
+            if name not in ("orders", "held", "would_trade")
+        },
     )
 
 
@@ -304,6 +312,13 @@ def _check_limits(terms: TicketTerms, orders: pd.DataFrame) -> None:
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
+
+
+def _cell(value: Any) -> str | float | None:
+    """A cell of a table as text, a number to 15 significant digits, or None."""
+    if isinstance(value, Real):
+        return _number(float(value))
+    return None if value is None or value is pd.NaT else str(value)
 
 
 def _number(value: float) -> float | None:

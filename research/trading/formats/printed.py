@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from functools import cache
-from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from research.trading.content import DISCLAIMER
@@ -39,7 +38,6 @@ def write(ticket: Ticket) -> bytes:
         turnover=_percent(ticket.totals["turnover"]),
         sent="; ".join(dict.fromkeys(_kind(order) for order in ticket.orders)) or "none",
         limited=any(order.limit_price is not None for order in ticket.orders),
-        purposes=_letters(ticket.orders),
         held=_by_reason(ticket.held),
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
@@ -58,7 +56,6 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
     weights = {"before": order.weight_before, "target": order.weight_target, "after": order.weight_after}
     return {
         "order": order,
-        "purpose": _purpose(order.reason),
         "quantity": "" if order.quantity is None else f"{order.quantity:,.10g}",
         "limit": "" if order.limit_price is None else f"{order.limit_price:,.2f}",
         "price": "no quote" if order.price is None else f"{order.price:,.2f}",
@@ -95,24 +92,11 @@ def _kind(order: Order) -> str:
     return f"{ORDER_TYPES[order.order_type]}, {order.time_in_force.lower()}"
 
 
-def _letters(orders: Iterable[Order]) -> dict[str, str]:
-    """A letter for each purpose, which many orders share: a to z, then a number."""
-    found = dict.fromkeys(_purpose(order.reason) for order in orders)
-    return {words: ascii_lowercase[k] if k < len(ascii_lowercase) else str(k + 1) for k, words in enumerate(found)}
-
-
-def _purpose(reason: str) -> str:
-    """The reason of a line without its drift, which stands in the columns of weights."""
-    return reason.partition(": ")[2] or reason
-
-
 def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]]]:
     """(asset, weight, target) of the lines that are held, by reason."""
     found: dict[str, list[tuple[str, str, str]]] = {}
     for line in lines:
-        found.setdefault(_purpose(line.reason), []).append(
-            (line.asset, _percent(line.weight), _percent(line.weight_target))
-        )
+        found.setdefault(line.reason, []).append((line.asset, _percent(line.weight), _percent(line.weight_target)))
     return found
 
 

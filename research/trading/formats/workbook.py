@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 MARK = b"rebalance ticket"  # a property of the workbook
 MONEY = ("limit_price", "price", "notional", "commission", "half_spread", "ticket", "impact", "cost", "value")
 WIDTHS = {"asset": 16, "symbol": 12, "client_order_id": 31, "reason": 60}
-TABLES = ("orders", "held", "would_trade", "outside", "before_after")  # of a ticket, that no cell can hold
 OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
@@ -65,7 +64,7 @@ def _facts(book: "Workbook", ticket: Ticket) -> None:
     sheet, money = book.add_worksheet("Ticket"), book.add_format({"num_format": "#,##0.00"})
     sheet.set_column(0, 0, 16)
     sheet.set_column(1, 1, 70)
-    parts = {k: v for k, v in ticket.document.items() if k not in (*TABLES, "totals")}
+    parts = {k: v for k, v in ticket.document.items() if not isinstance(v, dict | list)}
     for row, (name, value) in enumerate((parts | {"hash": ticket.hash} | dict(ticket.totals)).items()):
         sheet.write_string(row, 0, name.replace("_", " "))
         style = book.add_format({"num_format": "0.0000%", "align": "left"}) if name == "turnover" else money
