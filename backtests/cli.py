@@ -199,6 +199,9 @@ def trades(
             ".fix, .ib.csv, .oms.csv or .alpaca.json. Can be repeated."
         ),
     ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Make no orders: show drift, ranges, and what would trade next.")
+    ] = False,
     deploy: Annotated[
         float, typer.Option(help="Money that comes in, besides the cash of FILE: bought with, where that suffices.")
     ] = 0.0,
@@ -229,7 +232,7 @@ def trades(
     """
     _trust(trust_code)
     one_list = {"--deploy": deploy, "--withdraw": withdraw, "--buy-only": buy_only, "--sell-only": sell_only,
-                "--to-target": to_target}  # fmt: skip
+                "--to-target": to_target, "--review": review}  # fmt: skip
     if accounts is not None:
         if asked := [name for name, value in {"FILE": file, **one_list}.items() if value]:
             raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
@@ -244,7 +247,10 @@ def trades(
     with _starting():
         from backtests.commands.trades import check_out, request_of, save_trades, trades_now
         from research.portfolio import load_portfolio
+        from research.trading.review import Review
 
+    if review and out:
+        raise ConfigError("--review makes no orders, and --out writes them: leave one of the two out.")
     request = request_of(deploy, withdraw, buy_only, sell_only, to_target)
     check_out(out or (), reports)
     with bar(None, "reading prices") as progress:
@@ -252,7 +258,7 @@ def trades(
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports, request=request)
     saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
-    print_text(f"{listed!r}{saved}")
+    print_text(repr(Review(listed)) if review else f"{listed!r}{saved}")
 
 
 def _trades_of_accounts(accounts: Path, out: Sequence[str], seconds: float, workers: int, reports: Path | None) -> None:

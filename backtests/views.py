@@ -20,7 +20,7 @@ VIEWS = {  # record, view: module, function of the record
     ("comparison.comparison.Comparison", "look_ahead"): "audits.portfolio_audit:sheet_line",
     ("comparison.paired.PairedBacktests", "html"): "pages.tearsheet:paired_html",
     ("comparison.paired.PairedBacktests", "text"): "comparison.text:paired_text",
-    ("figures.picture.Picture", "html"): "pages.tearsheet:picture_html",
+    ("figures.picture.Picture", "html"): "pages.render:picture_html",
     ("laboratory.study.Study", "html"): "pages.laboratory:laboratory_cell",
     ("laboratory.study.Study", "text"): "pages.laboratory:laboratory_text",
     ("real_markets.study.Study", "text"): "real_markets.findings:study_text",

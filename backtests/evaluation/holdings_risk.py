@@ -17,7 +17,6 @@ from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.holdings_stress import HoldingsStress, holdings_stress
 from backtests.evaluation.risk_paths import PATHS
 from research.accounting import Policy
-from research.allocation import target_path
 from research.arrays import Array
 from research.errors import DataError
 from research.market.calendars import row_name
@@ -26,7 +25,7 @@ from research.risk import cvar, effective_lines, gaussian_cvar, gaussian_var, va
 from research.risk.contributions import effective_bets, risk_contributions, summed_by
 from research.risk.ex_ante import WITHIN_A_MONTH, ExAnte
 from research.rules import Never
-from research.rules.protocol import compiled_rule, held_by, traits
+from research.rules.bands_today import bands_today
 
 LEVELS = (0.95, 0.99)
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
@@ -177,7 +176,7 @@ def holdings_risk(
     own = {"contributions": w, "active": w - target}
     found = {name: _euler(name, weights, covariance, undefined) for name, weights in own.items()}
     policy = portfolio.policy or ""
-    bands = _bands(portfolio, policies.get(policy))
+    bands = bands_today(policies.get(policy), portfolio.market, portfolio.costs, portfolio.strategic)
     played = policies or {"as held": Never(portfolio.strategic)}
     return HoldingsRisk(
         portfolio,
@@ -225,21 +224,6 @@ def _losses(ex_ante: ExAnte, weights: Array, undefined: dict[str, str]) -> tuple
                 except DataError as error:
                     undefined[f"{horizon}, {method}, {level:g}"] = str(error)
     return tuple(found)
-
-
-def _bands(portfolio: Portfolio, policy: Policy | None) -> Array:
-    """(2, n) weights below and above which a policy trades a line at the last close; NaN where it has no band."""
-    market, nothing = portfolio.market, np.full((2, len(portfolio.market.assets)), np.nan)
-    rule = None if policy is None else compiled_rule(policy)
-    if rule is None or traits(rule).family not in ("band", "tuned") or held_by(rule) is None:
-        return nothing
-    last = len(market.dates) - 1
-    first = max(last - 3 * max(traits(rule).window, 21), 0)
-    targets = target_path(held_by(rule, portfolio.strategic), market, start=first)
-    bands = rule.no_trade_bands(market, targets.opened(first), portfolio.costs)
-    k = bands.row[last]
-    found = np.array([bands.trigger_lower[k], bands.trigger_upper[k]])
-    return np.where(np.isfinite(found), found, np.nan)
 
 
 def _outside(weights: Array, lower: Array, upper: Array) -> Array:

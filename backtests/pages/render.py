@@ -10,6 +10,8 @@ from backtests.figures.svg import DARK, LIGHT
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from backtests.figures.picture import Picture
+
 
 PLAIN = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as it is; the rest by its number
 
@@ -67,3 +69,8 @@ def _templates() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def picture_html(picture: "Picture") -> str:
+    """One picture with its caption as a block of HTML that brings its own style."""
+    return render("picture.html.j2", picture=picture)

@@ -112,11 +112,6 @@ def backtest_html(played: Backtest) -> str:
     )
 
 
-def picture_html(picture: Picture) -> str:
-    """One picture with its caption as a block of HTML that brings its own style."""
-    return render("picture.html.j2", picture=picture)
-
-
 def _alone(played: Backtest) -> Block:
     """The figures of a backtest that belongs to no comparison; why there are none, where they are not defined."""
     try:

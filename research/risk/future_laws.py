@@ -152,8 +152,8 @@ def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
         )
     if stop - first < FEWEST:
         raise DataError(
-            f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its lines, and laws of the "
-            f"returns to come need {FEWEST}. Leave out the line that was listed last, or take more history."
+            f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its lines, and figures of "
+            f"risk and futures need {FEWEST}. Leave out the line that was listed last, or take more history."
         )
     returns = market.returns[first:stop]
     if (returns <= -1.0).any():

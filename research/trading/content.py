@@ -1,9 +1,11 @@
 """What a trade list says: the parts that its ticket and its pages show, and the sentence that each of them carries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
+
+from research.trading.before_after import BeforeAfter
 
 DISCLAIMER = (
     "Decision support, not investment advice: whoever approves these orders has to check them and is responsible for "
@@ -18,9 +20,13 @@ class Content(NamedTuple):
     provenance : portfolio, policy, run, data and date that the list comes from.
     facts      : figures by name.
     tables     : by name, with the columns and units that their headers say.
+    outside    : a sentence for each line outside its range after the orders.
+    before_after : what the orders change.
     """
 
     headline: str
     provenance: Mapping[str, str]
     facts: Mapping[str, str | float | bool]
     tables: Mapping[str, pd.DataFrame]
+    outside: Sequence[str]
+    before_after: BeforeAfter

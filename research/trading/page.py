@@ -1,11 +1,12 @@
 """A trade list as text for a terminal, and as a block of HTML for a notebook and the tearsheet."""
 
 import math
-from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
+from research.trading.before_after_table import notes_of, table_of
+from research.trading.blocks import Column, html_table, text_rows
 from research.trading.content import DISCLAIMER, Content
 
 MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax")
@@ -28,6 +29,8 @@ STYLE = """
 .trade-list .caption, .trade-list .note { font-size: 13px; }
 .trade-list .scroll { overflow-x: auto; }
 .trade-list .scroll:focus-visible { outline: 2px solid currentColor; }
+.trade-list .outside { font-weight: 600; }
+.trade-list .scroll .before-after { width: auto; min-width: 50%; }
 .trade-list .scroll table { width: 100%; margin: 0 0 10px; border: 0; border-collapse: collapse; table-layout: auto; color: inherit; font-size: 13px; }
 .trade-list .scroll th, .trade-list .scroll td { padding: 4px 8px; border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); background: none; font-weight: 400; text-align: right; vertical-align: top; }
 .trade-list .scroll thead th { border-bottom-color: currentColor; font-weight: 600; vertical-align: bottom; }
@@ -46,22 +49,29 @@ def text(content: Content) -> str:
     """The list as plain text: a title, the headline, the tables, and the change of cash."""
     origin = content.provenance
     lines = [f"Trade list of {origin['portfolio']!r} by policy {origin['policy']!r}, as of {origin['as_of']}"]
-    lines += [content.headline, *_reason(content)]
+    lines += [content.headline, *_reason(content), *(f"{sentence}." for sentence in content.outside)]
     for name, table in content.tables.items():
         if len(table):
-            lines += ["", _caption(content, name), *_text_rows(content, _shown(content, name))]
-    return "\n".join([*lines, "", _money(content), *_tax(content), _trace(content), DISCLAIMER])
+            lines += ["", _caption(content, name), *text_rows(columns(content, name))]
+    lines += ["", *_changes_text(content)]
+    return "\n".join([*lines, "", _money(content), *_tax(content), trace(content), DISCLAIMER])
 
 
 def html(content: Content) -> str:
     """The list as `section.trade-list`, with `table.orders`, `table.held` and `table.would-trade`; no style."""
     blocks = [f'<p class="headline">{escape(content.headline)}</p>']
     blocks += [f'<p class="reason">{escape(reason)}</p>' for reason in _reason(content)]
-    blocks += [_html_table(content, name) for name, table in content.tables.items() if len(table)]
+    blocks += [f'<p class="outside">{escape(sentence)}.</p>' for sentence in content.outside]
+    blocks += [
+        html_table(name.replace("_", "-"), _caption(content, name), columns(content, name))
+        for name, table in content.tables.items()
+        if len(table)
+    ]
+    blocks += _changes_html(content)
     blocks += [
         f'<p class="note money">{escape(_money(content))}</p>',
         *(f'<p class="note tax">{escape(line)}</p>' for line in _tax(content)),
-        f'<p class="note provenance">{escape(_trace(content))}</p>',
+        f'<p class="note provenance">{escape(trace(content))}</p>',
         f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
     return '<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n"
@@ -69,7 +79,12 @@ def html(content: Content) -> str:
 
 def cell(content: Content) -> str:
     """The same block with its own style, for a notebook."""
-    return f"<style>{STYLE}</style>\n{html(content)}"
+    return styled(html(content))
+
+
+def styled(block: str) -> str:
+    """A block with the style of trade lists before it."""
+    return f"<style>{STYLE}</style>\n{block}"
 
 
 def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]]]:
@@ -114,39 +129,29 @@ def _head(content: Content, column: str) -> tuple[str, str]:
     return column.replace("_", " "), units.get(column, "")
 
 
-def _text_rows(content: Content, columns: Mapping[str, list[str]]) -> list[str]:
-    padded = []
-    for name, cells in columns.items():
-        whole = (*_head(content, name), *cells)
-        width = max(map(len, whole))
-        padded.append([c.ljust(width) if name in TEXTS else c.rjust(width) for c in whole])
-    return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
+def columns(content: Content, name: str) -> list[Column]:
+    """The columns of a table, as all forms of the list show them."""
+    shown = _shown(content, name)
+    return [Column(*_head(content, column), cells, column in TEXTS) for column, cells in shown.items()]
 
 
-def _html_table(content: Content, name: str) -> str:
-    columns, caption = _shown(content, name), escape(_caption(content, name))
-    kinds = [' class="words"' if column in TEXTS else "" for column in columns]
-    heads = []
-    for column, kind in zip(columns, kinds, strict=True):
-        title, unit = (escape(word) for word in _head(content, column))
-        heads.append(f'<th scope="col"{kind}>{title}{f" <small>{unit}</small>" if unit else ""}</th>')
-    rows = []
-    for asset, *cells in zip(*columns.values(), strict=True):
-        first = f'<th scope="row" class="words{" nowrap" if len(asset) < 28 else ""}">{escape(asset)}</th>'
-        rest = (f"<td{kind}>{escape(words)}</td>" for words, kind in zip(cells, kinds[1:], strict=True))
-        rows.append(f"<tr>{first}{''.join(rest)}</tr>")
-    parts = (
-        f'<p class="caption">{caption}</p>',
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}">',
-        f'<table class="{name.replace("_", "-")}">',
-        f"<thead><tr>{''.join(heads)}</tr></thead>",
-        "<tbody>",
-        *rows,
-        "</tbody>",
-        "</table>",
-        "</div>",
-    )
-    return "\n".join(parts)
+# -- before and after ------------------------------------------------------------------------------------------------
+
+
+def _changes(content: Content) -> str:
+    """The caption of what the orders change."""
+    what = "the hypothetical trades to target" if len(content.tables["would_trade"]) else "the orders"
+    return f"Before and after {what}, at the closes of {content.provenance['as_of']}"
+
+
+def _changes_text(content: Content) -> list[str]:
+    title, _, *rows = text_rows(table_of(content.before_after))
+    return [_changes(content), title, *rows, *notes_of(content.before_after)]
+
+
+def _changes_html(content: Content) -> list[str]:
+    notes = [f'<p class="note">{escape(note)}</p>' for note in notes_of(content.before_after)]
+    return [html_table("before-after", _changes(content), table_of(content.before_after)), *notes]
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------
@@ -189,7 +194,7 @@ def _tax(content: Content) -> list[str]:
     return [f"Realised gains: {gains}. Tax on them {tax}.{left}"]
 
 
-def _trace(content: Content) -> str:
+def trace(content: Content) -> str:
     """The provenance of the list, in one line."""
     origin = content.provenance
     run = f"run {origin['run']}, " if origin["run"] else ""

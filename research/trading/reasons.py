@@ -20,7 +20,7 @@ FLOW = ("with the money that comes or goes", "the money that comes or goes needs
 ONE_SIDE = {1.0: (OTHERS[0], "only buys were asked for"), -1.0: (OTHERS[0], "only sells were asked for")}
 NAMED = 2  # lines of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
-AT_TARGET, AT_ITS_TARGET = "at target", "at its target"
+AT_TARGET, AT_ITS_TARGET, WITHIN = "at target", "at its target", "within its band"
 SHOWN = 5e-5  # of NAV: a smaller gap is 0.00 points
 
 
@@ -52,6 +52,13 @@ class Reasons:
         """Why line `i` is not traded."""
         drift, why = self._drift(i), "the policy holds" if self.holds else self._why_kept(i)
         return drift if (drift, why) == (AT_TARGET, AT_ITS_TARGET) else f"{drift}: {why}"
+
+    def of_outside(self, i: int) -> str:
+        """Why line `i` may be outside its range after the orders: where its order goes, or why it stays."""
+        if self.sized.units[i] == 0.0:
+            why = "the policy holds" if self.holds else self._why_kept(i)
+            return "the band of the policy allows it" if why == WITHIN else why
+        return f"{'bought' if self.sized.units[i] > 0.0 else 'sold'} {self._aim(i)}{self._cut(i)}"
 
     # -- where a line is -------------------------------------------------------------------------------------------
 
@@ -103,17 +110,17 @@ class Reasons:
         names = [self.portfolio.market.assets[j] for j in other[:NAMED]]
         if len(other) > NAMED:
             names[-1] = f"{len(other) - NAMED + 1} others"
-        trades = f"{'by the sale of' if buys else 'pays for the purchase of'} {' and '.join(names)}"
+        trades = f"{'' if buys else 'pay for '}{' and '.join(names)}"
         from_cash, largest = (sized.sells - sized.buys) * way, float(np.abs(sized.notional[other]).max(initial=0.0))
         words = [trades] if names else []
         if from_cash > NOTED * abs(float(sized.notional[i])):
-            words.insert(0 if from_cash >= largest else len(words), "by cash" if buys else "raises cash")
+            words.insert(0 if from_cash >= largest else len(words), "cash" if buys else "raise cash")
         side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
-        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
+        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target per cost"
         (lower, upper), before = (float(bound[i]) for bound in self.wanted), float(sized.position.weights[i])
         goes = "back to its edge" if lower < upper else "to its target"
         outside = "" if lower <= before <= upper else f"{goes} and on, "
-        return f"{outside}{'funded ' if buys else ''}{' and '.join(words)} ({why})"
+        return f"{outside}{'funded by' if buys else 'to'} {' and '.join(words)} ({why})"
 
     def _cut(self, i: int) -> str:
         """By how much a limit reduced the order of line `i`, in words; "" where it is only its lots."""
@@ -121,7 +128,7 @@ class Reasons:
         cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(position.lots[i])
         limit = sized.limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
         units = " units" if position.quoted[i] else ""
-        return f"; reduced by {cut:,.8g}{units} ({limit})" if limit else ""
+        return f"; cut by {cut:,.8g}{units} ({limit})" if limit else ""
 
     # -- why it stays ----------------------------------------------------------------------------------------------
 
@@ -160,4 +167,4 @@ class Reasons:
             return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
         if np.isinf([lower, upper]).all():
             return FLOW[1] if self.limit is FLOW else "not traded by this rule"
-        return "within its band"
+        return WITHIN

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import pandas as pd
@@ -46,8 +47,7 @@ class Order:
     account         : that trades, or "".
     shares_before, shares_after : units held; None without a quote.
     weight_before, weight_target, weight_after : fraction of NAV.
-    aim             : what the order is for.
-    reason          : why the list trades.
+    reason          : where the order brings its line, and from where.
     client_order_id : from the content of the order.
     """
 
@@ -75,7 +75,6 @@ class Order:
     weight_before: float
     weight_target: float
     weight_after: float
-    aim: str
     reason: str
     client_order_id: str
 
@@ -108,7 +107,7 @@ class HypotheticalOrder:
     weight_before: float
     weight_target: float
     weight_after: float
-    aim: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -127,6 +126,9 @@ class Ticket:
     orders      : in the order in which they are to be sent.
     held        : lines that no order moves.
     would_trade : when it holds, the trade to target today.
+    outside     : a sentence for each line outside its range after the orders.
+    before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`).
+    details     : other tables of the list by name, such as `tax`: rows of plain values.
     """
 
     portfolio: str
@@ -147,6 +149,9 @@ class Ticket:
     orders: tuple[Order, ...]
     held: tuple[HeldLine, ...]
     would_trade: tuple[HypotheticalOrder, ...]
+    outside: tuple[str, ...]
+    before_after: Mapping[str, Any]
+    details: Mapping[str, tuple[Mapping[str, str | float | None], ...]]
 
     @cached_property
     def hash(self) -> str:
@@ -187,8 +192,15 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         left_out=str(facts["left_out"]),
         totals={name: round(float(value), DECIMALS) for name, value in facts.items() if isinstance(value, float)},
         orders=tuple(_orders(portfolio, sized, content)),
-        held=tuple(_held_line(row, terms) for row in content.tables["held"].to_dict("records")),
-        would_trade=tuple(_hypothetical(row) for row in content.tables["would_trade"].to_dict("records")),
+        held=tuple(_held_line(row, terms) for row in _rows(content.tables["held"])),
+        outside=tuple(content.outside),
+        before_after=content.before_after.record(),
+        would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
+        details={
+            name: tuple({column: _cell(value) for column, value in row.items()} for row in _rows(table))
+            for name, table in content.tables.items()
+            if name not in ("orders", "held", "would_trade")
+        },
     )
 
 
@@ -212,7 +224,7 @@ def plain(value: Any) -> Any:
 def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
     before, after = sized.position, sized.after
-    for priority, row in enumerate(content.tables["orders"].to_dict("records"), start=1):
+    for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
         sent = {
             "side": row["side"],
@@ -231,13 +243,16 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             lot=None if price is None else _number(before.lots[i]),
             price=price,
             price_date=row["price_date"],
-            **{name: float(row[name]) for name in ("commission", "half_spread", "ticket", "impact", "cost")},
+            commission=float(row["commission"]),
+            half_spread=float(row["half_spread"]),
+            ticket=float(row["ticket"]),
+            impact=float(row["impact"]),
+            cost=float(row["cost"]),
             shares_before=None if price is None else _number(before.units[i]),
             shares_after=None if price is None else _number(after.units[i]),
             weight_before=_weight(row["weight_before"]),
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
-            aim=row["aim"],
             reason=row["reason"],
             client_order_id=_client_order_id(sent, portfolio.name, content.provenance["as_of"], terms),
             **sent,
@@ -280,7 +295,7 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
         weight_before=_weight(row["weight_before"]),
         weight_target=_weight(row["target"]),
         weight_after=_weight(row["weight_after"]),
-        aim=row["aim"],
+        reason=row["reason"],
     )
 
 
@@ -293,6 +308,17 @@ def _check_limits(terms: TicketTerms, orders: pd.DataFrame) -> None:
             f"ticket.order_type: a limit price is in whole cents, and a buy cannot be limited to zero: found "
             f"{', '.join(zero)}. Use `order_type: market`, or leave lines below one cent out."
         )
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
+
+
+def _cell(value: Any) -> str | float | None:
+    """A cell of a table as text, a number to 15 significant digits, or None."""
+    if isinstance(value, Real):
+        return _number(float(value))
+    return None if value is None or value is pd.NaT else str(value)
 
 
 def _number(value: float) -> float | None:

@@ -21,6 +21,7 @@ from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
 from research.trading import page
+from research.trading.before_after import BeforeAfter
 from research.trading.content import Content
 from research.trading.decision import decision
 from research.trading.formats import format_of
@@ -47,7 +48,7 @@ class TradeList:
     policy    : name of the policy.
     run       : id of the run that recommends it, or "".
     target    : (n,) in force, fraction of NAV.
-    rule      : short name of the policy's rule.
+    decides   : the policy itself.
     why       : the reason of its decision.
     holds     : the decision is to hold, and `sized` is empty.
     sized     : the orders.
@@ -61,7 +62,7 @@ class TradeList:
     policy: str
     run: str
     target: Array
-    rule: str
+    decides: Policy
     why: Why
     holds: bool
     sized: Orders
@@ -75,7 +76,7 @@ class TradeList:
     @property
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
-        return self.why.sentence(self.portfolio.market.labels, self.holds, self.rule)
+        return self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
 
     @property
     def empty(self) -> bool:
@@ -140,6 +141,18 @@ class TradeList:
         """What the file has and the list ignores: tax, where purchase prices are not known, and cash flows."""
         flows = () if self.portfolio.flows is None else ("cash flows",)
         return (*not_known(self.portfolio, self.sized.units), *flows)
+
+    @cached_property
+    def before_after(self) -> BeforeAfter:
+        """The portfolio before and after the orders; where the policy holds, of a trade to target today."""
+        return BeforeAfter(self.portfolio, self.target, self.sized if self.would is None else self.would)
+
+    @property
+    def outside(self) -> list[str]:
+        """A sentence for each line that is outside its range after the orders, the furthest first, with the reason."""
+        found = BeforeAfter(self.portfolio, self.target, self.sized).outside("after")
+        reasons, assets = self._reasons(self.sized), self.portfolio.market.assets
+        return [f"{line.sentence}: {reasons.of_outside(assets.index(line.asset))}" for line in found]
 
     def after(self) -> Portfolio:
         """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's."""
@@ -239,7 +252,7 @@ class TradeList:
     @cached_property
     def ticket(self) -> Ticket:
         """The list as a record to approve and send. Raises ConfigError as `make_ticket` does."""
-        return make_ticket(self.portfolio, self.sized, self._content)
+        return make_ticket(self.portfolio, self.sized, self.content)
 
     def write(self, path: str | Path) -> Path:
         """Write the ticket in the format of the path's ending, whole or not at all; gives the path.
@@ -250,26 +263,27 @@ class TradeList:
 
     def html(self) -> str:
         """The list as a block of HTML with semantic classes and no style of its own: as the tearsheet holds it."""
-        return page.html(self._content)
+        return page.html(self.content)
 
     def order_cells(self) -> tuple[list[tuple[str, str]], list[list[str]]]:
         """Heads of the orders as (words, unit), and the cells of each order; empty where nothing is traded."""
-        return page.order_cells(self._content) if len(self.orders) else ([], [])
+        return page.order_cells(self.content) if len(self.orders) else ([], [])
 
     @property
-    def _content(self) -> Content:
+    def content(self) -> Content:
+        """The parts that its ticket and its pages show."""
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
         if self.portfolio.tax_lots is not None:
             tables |= {"tax": self.tax, "harvest": self.harvest}
-        return Content(self.headline, self.provenance, self.facts, tables)
+        return Content(self.headline, self.provenance, self.facts, tables, self.outside, self.before_after)
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
-        return page.cell(self._content)
+        return page.cell(self.content)
 
     def __repr__(self) -> str:
         """The list as text."""
-        return page.text(self._content)
+        return page.text(self.content)
 
 
 def trade_list(
@@ -340,7 +354,7 @@ def trade_list(
         policy=name,
         run=run,
         target=target,
-        rule=short_name(policy),
+        decides=policy,
         why=answer.why,
         holds=holds,
         sized=sized(ask),

@@ -17,6 +17,8 @@ PAGES = [
     "docs/metrics.md",
     "docs/risk.md",
     "docs/stress.md",
+    "docs/tickets.md",
+    "docs/trade_lists.md",
 ]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from functools import cache
-from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from research.trading.content import DISCLAIMER
@@ -39,7 +38,6 @@ def write(ticket: Ticket) -> bytes:
         turnover=_percent(ticket.totals["turnover"]),
         sent="; ".join(dict.fromkeys(_kind(order) for order in ticket.orders)) or "none",
         limited=any(order.limit_price is not None for order in ticket.orders),
-        aims=_letters(ticket.orders),
         held=_by_reason(ticket.held),
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
@@ -73,12 +71,11 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
 def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
     """Before, change and after of NAV, holdings and cash, currency."""
     totals = ticket.totals
-    rows = {"NAV": ("nav_before", "nav_after"), "Cash": ("cash_before", "cash_after")}
-    found = {name: (totals[before], totals[after]) for name, (before, after) in rows.items()}
-    found["Invested"] = tuple(round(nav - cash, 2) for nav, cash in zip(found["NAV"], found["Cash"], strict=True))
+    nav, cash = ((totals[f"{name}_before"], totals[f"{name}_after"]) for name in ("nav", "cash"))
+    invested = (round(nav[0] - cash[0], 2), round(nav[1] - cash[1], 2))
     return [
-        (name, _money(before), f"{round(after - before, 2):+,.2f}".replace("-", "−"), _money(after))
-        for name, (before, after) in ((name, found[name]) for name in ("NAV", "Invested", "Cash"))
+        (name, _money(before), _change(round(after - before, 2)), _money(after))
+        for name, (before, after) in {"NAV": nav, "Invested": invested, "Cash": cash}.items()
     ]
 
 
@@ -95,12 +92,6 @@ def _kind(order: Order) -> str:
     return f"{ORDER_TYPES[order.order_type]}, {order.time_in_force.lower()}"
 
 
-def _letters(orders: Iterable[Order]) -> dict[str, str]:
-    """A letter for each purpose, which many orders share: a to z, then a number."""
-    aims = dict.fromkeys(order.aim for order in orders)
-    return {aim: ascii_lowercase[k] if k < len(ascii_lowercase) else str(k + 1) for k, aim in enumerate(aims)}
-
-
 def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]]]:
     """(asset, weight, target) of the lines that are held, by reason."""
     found: dict[str, list[tuple[str, str, str]]] = {}
@@ -111,6 +102,10 @@ def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]
 
 def _money(amount: float) -> str:
     return f"{amount:,.2f}".replace("-", "−")
+
+
+def _change(amount: float) -> str:
+    return f"{amount:+,.2f}".replace("-", "−") if amount else "0.00"
 
 
 def _percent(weight: float) -> str:

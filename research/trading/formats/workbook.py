@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MARK = b"rebalance ticket"  # a property of the workbook
 MONEY = ("limit_price", "price", "notional", "commission", "half_spread", "ticket", "impact", "cost", "value")
-WIDTHS = {"asset": 16, "symbol": 12, "client_order_id": 31, "aim": 60, "reason": 60}
+WIDTHS = {"asset": 16, "symbol": 12, "client_order_id": 31, "reason": 60}
 OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
@@ -64,7 +64,7 @@ def _facts(book: "Workbook", ticket: Ticket) -> None:
     sheet, money = book.add_worksheet("Ticket"), book.add_format({"num_format": "#,##0.00"})
     sheet.set_column(0, 0, 16)
     sheet.set_column(1, 1, 70)
-    parts = {k: v for k, v in ticket.document.items() if k not in ("orders", "held", "would_trade", "totals")}
+    parts = {k: v for k, v in ticket.document.items() if not isinstance(v, dict | list)}
     for row, (name, value) in enumerate((parts | {"hash": ticket.hash} | dict(ticket.totals)).items()):
         sheet.write_string(row, 0, name.replace("_", " "))
         style = book.add_format({"num_format": "0.0000%", "align": "left"}) if name == "turnover" else money
@@ -85,4 +85,4 @@ def _style(book: "Workbook", title: str) -> "Format":
         return book.add_format({"num_format": "#,##0.00"})
     if title.startswith("weight"):
         return book.add_format({"num_format": "0.00%"})
-    return book.add_format({"text_wrap": title in ("aim", "reason"), "valign": "top"})
+    return book.add_format({"text_wrap": title == "reason", "valign": "top"})

@@ -141,13 +141,16 @@ def test_todays_trades_follow_the_recommendation_of_the_full_run(tmp_path: Path)
     assert done.out.strip() in (run / "summary.txt").read_text()
 
 
-def test_every_line_of_the_trades_traces_back_to_policy_run_and_data(reports: Path) -> None:
+def test_the_trades_trace_back_to_policy_run_and_data(reports: Path) -> None:
     run = run_in(reports)
     manifest = json.loads((run / "manifest.json").read_text())
+    ticket = json.loads((run / "trades.json").read_text())
+    assert ticket["run"] == run.name
+    assert ticket["data"] == manifest["fingerprint"]
+    assert ticket["policy"] == manifest["recommendation"]["policy"]
     trades = pd.read_csv(run / "trades.csv")
-    assert set(trades["run"]) == {run.name}
-    assert set(trades["data"]) == {manifest["fingerprint"]}
-    assert set(trades["policy"]) == {manifest["recommendation"]["policy"]}
+    assert set(trades["list_id"]) <= {ticket["hash"][:16]}
+    assert trades["client_order_id"].tolist() == [order["client_order_id"] for order in ticket["orders"]]
 
 
 def test_without_a_run_trades_are_refused_and_the_command_is_named(tmp_path: Path) -> None:
@@ -161,7 +164,7 @@ def test_the_policy_in_force_needs_no_run(tmp_path: Path) -> None:
     text = FILE.read_text() + "\npolicy: quarterly\n"
     file = tmp_path / "desk.yaml"
     file.write_text(text)
-    done = rebalance("trades", file, "--reports", tmp_path, "--csv", tmp_path / "list.csv")
+    done = rebalance("trades", file, "--reports", tmp_path, "--out", tmp_path / "list.csv")
     assert done.status == 0, done.err
     assert "'quarterly'" in done.out
     assert pd.read_csv(tmp_path / "list.csv").loc[0, "side"] == "sell"

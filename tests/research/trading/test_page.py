@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 from research.portfolio import Portfolio
 from research.rules import Never, Threshold
 from research.trading import trade_list
+from research.trading.content import DISCLAIMER
 
 
 def words(row: ElementTree.Element) -> list[str]:
@@ -19,25 +20,28 @@ def test_names_are_escaped_in_html(evil: Portfolio) -> None:
         assert "<b>" not in block
         assert "<script>" not in block
     rows = [row.text for row in ElementTree.fromstring(holding.html()).iter("th") if row.get("scope") == "row"]
-    assert rows == 2 * list(evil.market.assets)  # held, and what would be traded
+    assert rows[:4] == 2 * list(evil.market.assets)  # held, and what would be traded
 
 
 def test_html_is_well_formed_with_a_table_for_each_part(two: Portfolio) -> None:
     holding = ElementTree.fromstring(trade_list(two, Never(two.strategic)).html())
     assert holding.get("class") == "trade-list"
-    assert [table.get("class") for table in holding.iter("table")] == ["held", "would-trade"]
+    assert [table.get("class") for table in holding.iter("table")] == ["held", "would-trade", "before-after"]
     trading = ElementTree.fromstring(trade_list(two, Threshold(two.strategic, 0.02)).html())
-    assert [table.get("class") for table in trading.iter("table")] == ["orders"]
+    assert [table.get("class") for table in trading.iter("table")] == ["orders", "before-after"]
 
 
 def test_columns_and_rows_have_heads_and_columns_their_units(two: Portfolio) -> None:
-    (table,) = ElementTree.fromstring(trade_list(two, Threshold(two.strategic, 0.02)).html()).iter("table")
+    table, changes = ElementTree.fromstring(trade_list(two, Threshold(two.strategic, 0.02)).html()).iter("table")
     head, sell, _ = table.iter("tr")
     assert words(head) == ["asset", "side", "units", "price USD", "notional USD", "cost USD", "weight before %",
                            "weight after %", "target %", "reason"]  # fmt: skip
     assert words(sell) == ["A", "sell", "100", "100.00", "10,000.00", "10.00", "60.00", "50.01", "50.00",
                            "10.00 points over target: to its target"]  # fmt: skip
     assert [cell.get("scope") for cell in table.iter("th")] == ["col"] * 10 + ["row"] * 2
+    head, nav, *_ = changes.iter("tr")
+    assert words(head) == ["", "", "before", "exact step", "after"]
+    assert words(nav) == ["NAV", "USD", "100,000.00", "99,975.00", "99,975.05"]
 
 
 def test_wide_tables_scroll_within_a_region_that_has_a_name(two: Portfolio) -> None:
@@ -45,12 +49,13 @@ def test_wide_tables_scroll_within_a_region_that_has_a_name(two: Portfolio) -> N
     regions = [part for part in holding if part.tag == "div"]
     assert [(part.get("class"), part.get("tabindex"), part.get("role")) for part in regions] == [
         ("scroll", "0", "region")
-    ] * 2
+    ] * 3
     captions = [part.text for part in holding if part.get("class") == "caption"]
     assert [part.get("aria-label") for part in regions] == captions
     assert captions == [
         "Not traded, at the closes of 2022-12-29",
         "Hypothetical trades to target today, at the closes of 2022-12-29",
+        "Before and after the hypothetical trades to target, at the closes of 2022-12-29",
     ]
 
 
@@ -82,7 +87,19 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
         "B      buy     299   50.00  14,950.00  14.95          35.00         49.96   50.00  "
         "15.00 points under target: to its target",
         "",
+        "Before and after the orders, at the closes of 2022-12-29",
+        "                                          before  exact step      after",
+        "NAV                        USD        100,000.00   99,975.00  99,975.05",
+        "cash                       % of NAV         5.00        0.00       0.03",
+        "largest drift              points      15.00 (B)        0.00   0.04 (B)",
+        "half the sum of drifts     points          15.00        0.00       0.04",
+        "lines outside their range                      0           0          0",
+        "expected cost              bp of NAV        0.00        2.50       2.50",
+        "No figures of risk: market 'by hand' has 2 days with returns of all its lines, and figures of risk and "
+        "futures need 252. Leave out the line that was listed last, or take more history.",
+        "",
         "Cash 5,000.00 + sells 10,000.00 − buys 14,950.00 − commission 9.98 − half-spread 14.97 = 25.05 USD. "
         "NAV 100,000.00, after 99,975.05. Turnover 14.95%.",
         f"From by_hand.yaml, policy band, run r1, closes of 2022-12-29, data {two.market.fingerprint[:16]}.",
+        DISCLAIMER,
     ]

@@ -41,7 +41,7 @@ def test_box_trade_says_which_lines_pay_and_which_enter(desk: Any) -> None:
     assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "at target: within its band"]]
     paid = desk([10.0, 10.0, 10.0], [4_000, 4_000, 2_000], 0.0, [0.37, 0.37, 0.26], half_spread=0.0)
     got = trade_list(paid, Threshold(paid.strategic, 0.04, to="edge"))
-    pays = "3.00 points over target: pays for the purchase of C (furthest over target for its cost)"
+    pays = "3.00 points over target: to pay for C (furthest over target per cost)"
     assert dict(zip(got.orders["asset"], got.orders["reason"], strict=True)) == {
         "A": pays,
         "B": pays,
@@ -53,8 +53,8 @@ def test_what_cash_takes_is_named_beside_the_orders(desk: Any) -> None:
     """A is six points over and sold to its edge and on, most of it into cash, which is seven points under its own."""
     held = desk([10.0] * 4, [3_600, 1_500, 2_300, 2_300], 3_000.0, [0.3, 0.2, 0.2, 0.2], half_spread=0.0)
     got = said(held, Threshold(held.strategic, 0.04, to="edge"))
-    assert got["A"].startswith("back to its edge and on, raises cash and pays for the purchase of B (furthest over")
-    assert got["C"] == "raises cash and pays for the purchase of B (furthest over target for its cost)"
+    assert got["A"].startswith("back to its edge and on, to raise cash and pay for B (furthest over")
+    assert got["C"] == "to raise cash and pay for B (furthest over target per cost)"
     assert got["B"] == "back to its edge"
 
 
@@ -110,13 +110,13 @@ def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: An
     assert said(four, Threshold(four.strategic, 0.02)) == {
         "A": "as far as the other trades allow",
         "B": "to its target",
-        "C": "to its target and on, funded by the sale of A and B (no line under target can take more)",
+        "C": "to its target and on, funded by A and B (no line under target can take more)",
         "D": "may not be traded",
     }
     assert said(restricted(four, "buy_only", "sell_only", "", ""), Threshold(four.strategic, 0.02)) == {
         "A": "may only be bought",
         "B": "to its target",
-        "C": "to its target and on, pays for the purchase of D (no line over target can take more)",
+        "C": "to its target and on, to pay for D (no line over target can take more)",
         "D": "as far as the other trades allow",
     }
     assert said(restricted(four, "", "", "sell_only", ""), Threshold(four.strategic, 0.02))["C"] == "may only be sold"
