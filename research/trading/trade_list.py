@@ -326,7 +326,7 @@ class TradeList:
     def _content(self) -> formats.Content:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
         if self.portfolio.tax_lots is not None:
-            tables |= {"tax": self.tax, "harvest": self.harvest}
+            tables |= {"tax_lots": self.tax, "harvest": self.harvest}
         return formats.Content(self.headline, self.provenance, self.facts, tables)
 
     def _repr_html_(self) -> str:
