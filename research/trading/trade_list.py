@@ -129,7 +129,7 @@ class TradeList:
             "basis": self.portfolio.basis,
             **{name: round(amount, 2) for name, amount in amounts.items()},
             "turnover": sized.turnover,
-            **({} if self.portfolio.tax_lots is None else tax_facts(self.portfolio, self.tax)),
+            **(tax_facts(self.portfolio, self.tax) if self._has_lots else {}),
             "left_out": ", ".join(self.left_out),
         }
 
@@ -194,6 +194,10 @@ class TradeList:
     def harvest(self) -> pd.DataFrame:
         """A row for each tax lot whose loss could be realised after the orders; the list does not trade it."""
         return harvest_table(self.portfolio, self.after().tax_lots, self.sized.position.prices)
+
+    @property
+    def _has_lots(self) -> bool:
+        return self.portfolio.tax_lots is not None and any(self.portfolio.tax_lots.lots)
 
     @cached_property
     def _traded(self) -> TradedLots:
@@ -325,7 +329,7 @@ class TradeList:
     @property
     def _content(self) -> formats.Content:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
-        if self.portfolio.tax_lots is not None:
+        if self._has_lots:
             tables |= {"tax_lots": self.tax, "harvest": self.harvest}
         return formats.Content(self.headline, self.provenance, self.facts, tables)
 
@@ -373,14 +377,14 @@ def trade_list(
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
     target, position = targets.at(last), Position.of(portfolio)
-    bound = with_wash_sale_locks(portfolio)
-    answer = decision(bound, policy, name, target, position, again=False)
+    bound, aim = with_wash_sale_locks(portfolio, target, position.weights)
+    answer = decision(bound, policy, name, aim, position, again=False)
 
     def ask(state: Position, again: bool) -> Trade | None:
-        now = decision(bound, policy, name, target, state, again) if again else answer
+        now = decision(bound, policy, name, aim, state, again) if again else answer
         return now if isinstance(now, Trade) else None
 
-    wanted, limit = _wanted(bound, policy, name, target, position, answer)
+    wanted, limit = _wanted(bound, policy, name, aim, position, answer)
     holds = isinstance(answer, Hold)
     return TradeList(
         portfolio=portfolio,
@@ -393,10 +397,10 @@ def trade_list(
         sized=within_gain_budget(
             portfolio,
             position,
-            lambda p: size(p, ask, target, name, again=portfolio.last_trade == portfolio.date, seconds=seconds),
+            lambda p: size(p, ask, aim, name, again=portfolio.last_trade == portfolio.date, seconds=seconds),
         ),
         would=within_gain_budget(
-            portfolio, position, lambda p: size(p, lambda _, again: None if again else wanted, target, name)
+            portfolio, position, lambda p: size(p, lambda _, again: None if again else wanted, aim, name)
         )
         if holds
         else None,

@@ -171,3 +171,19 @@ def test_lots_of_a_list_make_up_its_orders_and_what_is_held_after(desk: Any, dat
     assert after.tax_lots is not None
     held = [sum(lot.units for lot in lots) for lots in after.tax_lots.lots]
     assert held == pytest.approx(after.shares.tolist(), abs=1e-6)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_line_that_was_sold_at_a_loss_is_bought_and_what_is_executed_is_not_asked_again(
+    desk: Any, data: st.DataObject
+) -> None:
+    portfolio = data.draw(desks(desk))
+    tax, policy = portfolio.tax_lots, Threshold(portfolio.strategic, 0.02)
+    assert tax is not None
+    locked = data.draw(st.sets(st.sampled_from(portfolio.market.assets), max_size=len(portfolio.shares) - 1))
+    rules = replace(tax.rules, wash_sale_days=30)
+    made = replace(portfolio, tax_lots=replace(tax, rules=rules, sold_at_loss=dict.fromkeys(locked, portfolio.date)))
+    got = trade_list(made, policy)
+    assert not set(got.orders.loc[got.orders["side"] == "buy", "asset"]) & locked
+    assert trade_list(got.after(), policy).empty

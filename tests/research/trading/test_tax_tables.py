@@ -99,11 +99,14 @@ def sold_at_loss(portfolio: Portfolio, day: str) -> Portfolio:
 def test_line_sold_at_a_loss_is_not_bought_within_the_window(two: Portfolio) -> None:
     policy = Calendar(two.strategic, "day")
     got = trade_list(sold_at_loss(two, "2022-11-29"), policy)
-    assert got.sized.units[1] == 0.0
+    # A goes to its target, and what B lacks stays in cash: no other line is bought in its place.
+    assert got.sized.units.tolist() == [-100.0, 0.0]
+    assert "tax" not in got.facts
     reason = got.held.set_index("asset")["reason"]["B"]
     assert reason == "not bought before 2022-12-30: it was sold at a loss, and this would be a wash sale"
     free = trade_list(sold_at_loss(two, "2022-11-28"), policy)
     assert free.sized.units.tolist() == trade_list(two, policy).sized.units.tolist()
+    assert trade_list(got.after(), policy).empty
     assert got.provenance["data"] == two.market.fingerprint
 
 
@@ -163,4 +166,5 @@ def test_json_has_the_lots_and_a_file_without_lots_has_none(taxed: Portfolio, tw
     assert content["harvest"] == []
     without = json.loads(listed(two).to_json(tmp_path / "two.json").read_text())
     assert not {"tax", "tax_lots", "harvest", "gain_short"} & set(without)
-    assert not len(listed(two).tax) and not len(listed(two).harvest)
+    assert not len(listed(two).tax)
+    assert not len(listed(two).harvest)
