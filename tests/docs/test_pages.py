@@ -17,6 +17,7 @@ PAGES = [
     "docs/metrics.md",
     "docs/risk.md",
     "docs/stress.md",
+    "docs/taxes.md",
 ]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
