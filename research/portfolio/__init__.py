@@ -5,6 +5,7 @@ from research.portfolio.orders import NO_LIMITS, OrderLimits
 from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings
 from research.portfolio.portfolio import Limits, Portfolio
 from research.portfolio.tax_lots import TaxLot, TaxLots, TaxRules
+from research.portfolio.ticket import TicketTerms
 
 __all__ = [
     "ALLOCATIONS",
@@ -16,6 +17,7 @@ __all__ = [
     "TaxLot",
     "TaxLots",
     "TaxRules",
+    "TicketTerms",
     "load_portfolio",
     "policy_settings",
 ]

@@ -6,11 +6,11 @@ from html import escape
 from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
-from research.trading.formats import Content
+from research.trading.content import DISCLAIMER, Content
 
 MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
-TEXTS = ("asset", "side", "aim", "reason", "bought", "term", "substitute")
+TEXTS = ("asset", "side", "reason", "bought", "term", "substitute")
 IN_FILES_ONLY = (*CHARGED, "price_date")  # shown in the line on money, and in the captions
 CAPTIONS = {
     "orders": "Orders, sells first, at the closes of",
@@ -50,7 +50,7 @@ def text(content: Content) -> str:
     for name, table in content.tables.items():
         if len(table):
             lines += ["", _caption(content, name), *_text_rows(content, _shown(content, name))]
-    return "\n".join([*lines, "", _money(content), *_tax(content), _trace(content)])
+    return "\n".join([*lines, "", _money(content), *_tax(content), _trace(content), DISCLAIMER])
 
 
 def html(content: Content) -> str:
@@ -62,6 +62,7 @@ def html(content: Content) -> str:
         f'<p class="note money">{escape(_money(content))}</p>',
         *(f'<p class="note tax">{escape(line)}</p>' for line in _tax(content)),
         f'<p class="note provenance">{escape(_trace(content))}</p>',
+        f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
     return '<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n"
 
@@ -81,9 +82,13 @@ def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]
 
 
 def _shown(content: Content, name: str) -> dict[str, list[str]]:
-    """Column -> cells as text, the asset first, without empty columns and without a reason that all lines share."""
+    """Column -> cells as text, the asset first, without empty columns and without what is said twice.
+
+    The reason of a line begins with its gap; lines that are held because the policy holds share the rest of it.
+    """
     table = content.tables[name]
-    hidden = IN_FILES_ONLY if name == "held" and not content.facts["holds"] else (*IN_FILES_ONLY, "reason")
+    said = "reason" if name == "held" and content.facts["holds"] else "gap"
+    hidden = (*IN_FILES_ONLY, said)
     order = ["asset", *(column for column in map(str, table.columns) if column != "asset")]
     columns = [column for column in order if column not in hidden and table[column].notna().any()]
     return {column: [_cell(column, value) for value in table[column]] for column in columns}
@@ -162,8 +167,10 @@ def _money(content: Content) -> str:
     paid = [c for c in CHARGED if c in USUAL or facts[c]]
     costs = " ".join(f"− {column.replace('_', '-')} {facts[column]:,.2f}" for column in paid)
     without = f" Not counted: {facts['left_out']}." if facts["left_out"] else ""
+    flow = float(facts["flow"])
+    money = f" {'+ deposit' if flow > 0.0 else '− withdrawal'} {abs(flow):,.2f}" if flow else ""
     return (
-        f"Cash {facts['cash_before']:,.2f} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} {costs} = "
+        f"Cash {facts['cash_before']:,.2f}{money} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} {costs} = "
         f"{facts['cash_after']:,.2f} "
         f"{facts['basis']}. NAV {facts['nav_before']:,.2f}, after {facts['nav_after']:,.2f}. Turnover "
         f"{facts['turnover']:.2%}.{without}"

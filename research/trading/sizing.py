@@ -114,8 +114,20 @@ class Orders:
 Ask = Callable[[Position, bool], Trade | None]
 
 
+def once(trade: Trade) -> Ask:
+    """Asks for this trade, and then for no more."""
+    return lambda _, again: None if again else trade
+
+
 def size(
-    position: Position, ask: Ask, target: Array, policy: str, *, again: bool = False, seconds: float = SECONDS
+    position: Position,
+    ask: Ask,
+    target: Array,
+    policy: str,
+    *,
+    way: float = 0.0,
+    again: bool = False,
+    seconds: float = SECONDS,
 ) -> Orders:
     """The orders, in whole lots, for the box of a rule.
 
@@ -127,6 +139,7 @@ def size(
                close.
     target   : (n,) in force, fraction of NAV.
     policy   : its name, for messages.
+    way      : 1.0 for the buys of the exact step only, -1.0 for its sells, 0.0 for both.
     again    : were orders sent at this close before? Cash that they kept for an adverse move then stays.
     seconds  : that the solver may take a turn; 0 leaves it at the greedy search.
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
@@ -139,6 +152,7 @@ def size(
         if trade is None:
             break
         exact, nav = _exact(state, trade, target, policy)
+        exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
         if turn == 0:
             orders = Orders(position, none, exact - state.units, exact * state.prices / nav)
         floor = _floor(position, state, exact, again)
@@ -159,7 +173,7 @@ def size(
 
 
 def _floor(position: Position, state: Position, exact: Array, again: bool) -> float:
-    """Cash that must stay, currency: the reserve, or what sales can bring cash to where it is below.
+    """Cash that must stay, currency: the reserve, or where sales cannot reach it what is there, unless cash is owed.
 
     Where orders were sent at this close before, the cash that covers their adverse move stays as well.
     """
@@ -167,7 +181,8 @@ def _floor(position: Position, state: Position, exact: Array, again: bool) -> fl
     covered = 2.0 * limits.adverse_move if again else 0.0  # an order trades at most twice NAV: all is sold and bought
     wanted = max(limits.reserve, covered) * position.nav
     sold = np.minimum(exact - state.units, 0.0)
-    return wanted if state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
+    owed = position.cash < -position.debt
+    return wanted if owed or state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
 
 
 def _paid(position: Position, exact: Array, floor: float) -> Array:
