@@ -169,6 +169,7 @@ def test_facts_lead_from_cash_before_to_cash_after(two: Portfolio) -> None:
         "nav_before": 100_000.0,
         "nav_after": 99_975.05,
         "cash_before": 5_000.0,
+        "flow": 0.0,
         "sells": 10_000.0,
         "buys": 14_950.0,
         "commission": 9.98,
