@@ -57,7 +57,7 @@ def test_list_sells_as_much_as_the_budget_leaves(desk: Any) -> None:
     assert trade_list(made, Threshold(made.strategic, 0.02)).sized.units[0] == -100.0
     assert got.sized.units[0] == -49.0  # each gains 40; a cent a line is kept for rounding
     assert got.facts["gain_budget_left"] == 40.0
-    assert got.orders["aim"][0] == "to its target; reduced by 51 units: gain budget"
+    assert got.orders["reason"][0] == "10.00 points over target: to its target; reduced by 51 units (gain budget)"
 
 
 def test_list_says_why_a_line_is_not_sold(desk: Any) -> None:
@@ -65,7 +65,7 @@ def test_list_says_why_a_line_is_not_sold(desk: Any) -> None:
     lots = [[("2020-01-02", 600.0, 60.0)], [("2020-01-02", 700.0, 50.0)]]
     got = trade_list(taxed(made, lots, gain_budget=500.0, realised=800.0), Calendar(made.strategic, "day"))
     assert got.orders["asset"].tolist() == ["B"]
-    assert got.held["reason"][0].startswith("a sell of 10,000.00 USD was left out: gain budget")
+    assert got.held["reason"][0] == "10.00 points over target: a sell of 10,000.00 USD was left out (gain budget)"
 
 
 def test_losses_of_the_list_are_set_against_its_gains(desk: Any) -> None:
