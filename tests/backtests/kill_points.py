@@ -309,8 +309,8 @@ def test_a_trade_list(portfolio: Any, tmp_path: Path) -> None:
     start.mkdir()
 
     def write(which: int, into: Path) -> None:
-        whole.add(lists[which].to_csv(into / "t.csv").read_bytes())
-        whole.add(lists[which].to_json(into / "t.json").read_bytes())
+        whole.add(lists[which].write(into / "t.csv").read_bytes())
+        whole.add(lists[which].write(into / "t.json").read_bytes())
 
     def look(left: Path) -> None:
         assert {(left / name).read_bytes() for name in ("t.csv", "t.json")} <= whole

@@ -36,7 +36,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 COMMANDS = {
-    "trades": ["trades", "{folder}/desk.yaml", "--csv", "{folder}/lists/trades.csv"],
+    "trades": ["trades", "{folder}/desk.yaml", "--out", "{folder}/lists/trades.csv"],
     "backtest": ["backtest", "{folder}/desk.yaml", "--policy", "threshold", "--reports", "{folder}/backtests"],
     "sweep": ["sweep", "{folder}/bands.yaml", "--reports", "{folder}/sweeps"],
     "policies": ["policies", "{folder}/policy"],

@@ -77,7 +77,7 @@ def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
     found = {name: (totals[before], totals[after]) for name, (before, after) in rows.items()}
     found["Invested"] = tuple(round(nav - cash, 2) for nav, cash in zip(found["NAV"], found["Cash"], strict=True))
     return [
-        (name, _money(before), f"{round(after - before, 2):+,.2f}".replace("-", "−"), _money(after))
+        (name, _money(before), _change(round(after - before, 2)), _money(after))
         for name, (before, after) in ((name, found[name]) for name in ("NAV", "Invested", "Cash"))
     ]
 
@@ -111,6 +111,10 @@ def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]
 
 def _money(amount: float) -> str:
     return f"{amount:,.2f}".replace("-", "−")
+
+
+def _change(amount: float) -> str:
+    return f"{amount:+,.2f}".replace("-", "−") if amount else "0.00"
 
 
 def _percent(weight: float) -> str:

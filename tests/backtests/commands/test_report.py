@@ -161,7 +161,7 @@ def test_the_policy_in_force_needs_no_run(tmp_path: Path) -> None:
     text = FILE.read_text() + "\npolicy: quarterly\n"
     file = tmp_path / "desk.yaml"
     file.write_text(text)
-    done = rebalance("trades", file, "--reports", tmp_path, "--csv", tmp_path / "list.csv")
+    done = rebalance("trades", file, "--reports", tmp_path, "--out", tmp_path / "list.csv")
     assert done.status == 0, done.err
     assert "'quarterly'" in done.out
     assert pd.read_csv(tmp_path / "list.csv").loc[0, "side"] == "sell"

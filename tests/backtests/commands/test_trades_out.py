@@ -12,7 +12,7 @@ import pytest
 import yaml
 from commanded import FILE, ROOT, rebalance
 
-from backtests.commands.trades import check_csv, save_trades
+from backtests.commands.trades import check_out, save_trades
 from research.errors import ConfigError
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Never
@@ -57,9 +57,9 @@ def test_what_is_no_plain_file_is_refused_and_stays(kind: str, tmp_path: Path) -
     path = tmp_path / "trades.csv"
     MAKERS[kind](path)
     before = path.lstat()
-    done = rebalance("trades", FILE, "--csv", path)
+    done = rebalance("trades", FILE, "--out", path)
     assert (done.status, done.out) == (2, "")
-    assert done.err.startswith(f"csv is '{path}', which is {kind}: give the path of a new file")
+    assert done.err.startswith(f"out is '{path}', which is {kind}: give the path of a new file")
     assert path.lstat() == before
     assert [found.name for found in tmp_path.iterdir()] == ["trades.csv"]
 
@@ -67,16 +67,16 @@ def test_what_is_no_plain_file_is_refused_and_stays(kind: str, tmp_path: Path) -
 def test_a_link_to_a_plain_file_is_refused_and_the_file_stays(tmp_path: Path) -> None:
     (tmp_path / "kept.csv").write_text("kept")
     (tmp_path / "trades.csv").symlink_to("kept.csv")
-    assert rebalance("trades", FILE, "--csv", tmp_path / "trades.csv").status == 2
+    assert rebalance("trades", FILE, "--out", tmp_path / "trades.csv").status == 2
     assert (tmp_path / "trades.csv").is_symlink()
     assert (tmp_path / "kept.csv").read_text() == "kept"
 
 
 def test_a_device_is_refused_and_stays() -> None:
     before = os.stat("/dev/null")
-    done = rebalance("trades", FILE, "--csv", "/dev/null")
+    done = rebalance("trades", FILE, "--out", "/dev/null")
     assert done.status == 2
-    assert "csv is '/dev/null', which is a device: " in done.err
+    assert "out is '/dev/null', which is a device: " in done.err
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     assert os.stat("/dev/null").st_ino == before.st_ino
 
@@ -84,22 +84,22 @@ def test_a_device_is_refused_and_stays() -> None:
 @pytest.mark.parametrize(
     ("csv", "said"),
     [
-        ("", "csv is '': give the path"),
-        (".", "csv is '.', which is a folder"),
-        ("nowhere/trades.csv", "csv is 'nowhere/trades.csv', in a folder that does not exist: make the folder"),
+        ("", "out is '': give the path"),
+        (".", "out is '.', which is a folder"),
+        ("nowhere/trades.csv", "out is 'nowhere/trades.csv', in a folder that does not exist: make the folder"),
         (f"{FILE}/trades.csv", "in a folder that does not exist"),
         ("a" * 300, "File name too long"),
     ],
 )
 def test_a_path_that_cannot_be_a_file_is_refused_before_the_list_is_made(csv: str, said: str) -> None:
-    done = rebalance("trades", FILE, "--csv", csv)
+    done = rebalance("trades", FILE, "--out", csv)
     assert (done.status, done.out) == (2, "")
     assert said in done.err
 
 
 def test_a_zero_byte_in_a_path_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"csv is 'a.x00b': give the path"):
-        check_destination("csv", "a\0b")
+    with pytest.raises(ConfigError, match=r"out is 'a.x00b': give the path"):
+        check_destination("out", "a\0b")
 
 
 def test_no_input_of_the_command_is_overwritten(desk: Portfolio, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_no_input_of_the_command_is_overwritten(desk: Portfolio, tmp_path: Path)
         before = (folder / name).read_bytes()
         csv.hardlink_to(folder / name)
         for spelling in (folder / name, folder / ".." / folder.name / name, csv):
-            done = rebalance("trades", desk.file, "--csv", spelling)
+            done = rebalance("trades", desk.file, "--out", spelling)
             assert (done.status, done.out) == (2, ""), spelling
             assert "which holds something else than a trade list: give" in done.err
         assert (folder / name).read_bytes() == before
@@ -127,7 +127,7 @@ def test_no_input_of_the_command_is_overwritten(desk: Portfolio, tmp_path: Path)
 )
 def test_no_file_of_the_workbenchs_data_is_overwritten(path: Path) -> None:
     before = path.read_bytes()
-    done = rebalance("trades", FILE, "--csv", path)
+    done = rebalance("trades", FILE, "--out", path)
     assert done.status == 2
     assert "which holds something else than a trade list" in done.err
     assert path.read_bytes() == before
@@ -143,7 +143,7 @@ def test_no_file_of_a_run_is_overwritten(tmp_path: Path) -> None:
     ):
         (run / name).write_text(text)
         with pytest.raises(ConfigError, match=said):
-            check_csv(str(run / name), tmp_path / "reports")
+            check_out(str(run / name), tmp_path / "reports")
         assert (run / name).read_text() == text
 
 
@@ -152,9 +152,9 @@ def test_a_file_that_is_no_list_is_not_taken_for_one(tmp_path: Path) -> None:
     for text in ("side,asset", "[project]\n", "Side,Asset,Units,Price\n", "\ufeffside,asset,units,price\n"):
         (tmp_path / "f").write_text(text)
         with pytest.raises(ConfigError, match="something else than a trade list"):
-            check_destination("csv", tmp_path / "f")
+            check_destination("out", tmp_path / "f")
     (tmp_path / "f").write_text("")
-    assert check_destination("csv", tmp_path / "f") == tmp_path / "f"
+    assert check_destination("out", tmp_path / "f") == tmp_path / "f"
 
 
 def test_a_notebook_is_refused_alike(desk: Portfolio) -> None:
@@ -167,7 +167,7 @@ def test_a_notebook_is_refused_alike(desk: Portfolio) -> None:
 def test_a_new_file_and_an_earlier_list_are_written(tmp_path: Path) -> None:
     csv = tmp_path / "trades.csv"
     for _ in range(2):
-        done = rebalance("trades", FILE, "--csv", csv)
+        done = rebalance("trades", FILE, "--out", csv)
         assert done.status == 0, done.err
         assert done.out.endswith(f"Written to {csv}.\n")
         assert csv.read_text().startswith("side,asset,units,")
@@ -178,7 +178,7 @@ def test_a_new_file_and_an_earlier_list_are_written(tmp_path: Path) -> None:
 def test_the_list_is_written_before_it_is_printed(tmp_path: Path) -> None:
     """Who pipes the text into `head` gets the whole file all the same; who closed the output too."""
     for k, closing in enumerate(("| true", ">&-")):
-        words = [sys.executable, "-c", "from backtests.cli import main; main()", "trades", str(FILE), "--csv"]
+        words = [sys.executable, "-c", "from backtests.cli import main; main()", "trades", str(FILE), "--out"]
         command = f"{shlex.join([*words, str(tmp_path / f'{k}.csv')])} {closing}"
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
         assert "Traceback" not in done.stderr

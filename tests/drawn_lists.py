@@ -1,0 +1,53 @@
+"""Trade lists of drawn portfolios: prices, holdings, lots, terms, and names that break a careless file."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from research.names import name_fault
+from research.portfolio import Portfolio, TicketTerms
+from research.rules import Threshold
+from research.trading import TradeList, trade_list
+
+ODD = st.text("=+-@'\",;:<>&|%#*()[]{}$€éß漢字😀 .AZ09\u200d", min_size=1, max_size=12).filter(
+    lambda name: not name_fault(name)
+)
+PLAIN = st.text("ABCXYZ019", min_size=1, max_size=5)
+TERMS = {
+    "market": TicketTerms(account="DU12"),
+    "market_on_close": TicketTerms("market_on_close", account="DU12"),
+    "limit": TicketTerms("limit", collar_bps=37.5, account="DU12"),
+}
+
+
+def drawn_list(data: Any, desk: Callable[..., Portfolio], names: Any = ODD, *, quoted: bool = False) -> TradeList:
+    """A list to target of a drawn portfolio.
+
+    data   : of Hypothesis.
+    desk   : that builds a portfolio.
+    names  : strategy of the names of lines.
+    quoted : have all lines a quote?
+    """
+    n = data.draw(st.integers(2, 5))
+    floats = lambda low, high: data.draw(st.lists(st.floats(low, high), min_size=n, max_size=n))  # noqa: E731
+    prices, values, aims = floats(0.5, 3_000.0), floats(0.0, 1e6), floats(0.01, 1.0)
+    lots = data.draw(st.lists(st.sampled_from([1.0, 10.0, 0.01, 1e-6]), min_size=n, max_size=n))
+    without = [not quoted and data.draw(st.integers(0, 5)) == 0 for _ in range(n)]
+    targets = np.round(0.98 * np.array(aims) / sum(aims), 6)
+    units = [
+        value if bare else np.floor(value / price) for value, price, bare in zip(values, prices, without, strict=True)
+    ]
+    made = desk(
+        [np.nan if bare else price for price, bare in zip(prices, without, strict=True)],
+        units,
+        data.draw(st.integers(100_000, 50_000_000)) / 100.0,
+        targets.tolist(),
+        lots=lots,
+        assets=data.draw(st.lists(names, min_size=n, max_size=n, unique_by=str.casefold)),
+    )
+    terms = TERMS[data.draw(st.sampled_from(sorted(TERMS)))]
+    made = replace(made, name=data.draw(ODD), ticket=terms)
+    return trade_list(made, Threshold(made.strategic, 0.0), data.draw(ODD), run="r-1", seconds=0.0)

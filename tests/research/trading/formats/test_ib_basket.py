@@ -1,0 +1,63 @@
+"""The Interactive Brokers basket: the columns of its guide, read back; what it cannot carry is refused."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from drawn_lists import PLAIN, drawn_list
+from hypothesis import given
+from hypothesis import strategies as st
+
+from research.errors import ConfigError
+from research.trading.formats import ib_basket
+from research.trading.ticket import Ticket
+
+
+def check(ticket: Ticket) -> None:
+    content = ib_basket.write(ticket).decode("ascii")
+    assert '"' not in content
+    rows = list(csv.DictReader(io.StringIO(content)))
+    for row, order in zip(rows, ticket.orders, strict=True):
+        assert list(row) == ["Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce",
+                             "OrderType", "LmtPrice", "BasketTag", "Account"]  # fmt: skip
+        assert (row["Action"], row["Symbol"]) == (order.side.upper(), order.symbol)
+        assert float(row["Quantity"]) == order.quantity
+        assert (row["SecType"], row["Exchange"], row["Currency"]) == ("STK", "SMART", order.currency)
+        assert (row["TimeInForce"], row["OrderType"]) == (
+            "DAY", {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}[order.order_type],
+        )  # fmt: skip
+        assert (float(row["LmtPrice"]) if row["LmtPrice"] else None) == order.limit_price
+        assert (row["BasketTag"], row["Account"]) == (order.client_order_id, order.account)
+
+
+def test_a_real_list_is_read_back(real: Ticket) -> None:
+    check(real)
+
+
+@given(data=st.data())
+def test_any_list_of_quoted_lines_is_read_back(desk: Any, data: Any) -> None:
+    check(drawn_list(data, desk, PLAIN, quoted=True).ticket)
+
+
+@pytest.mark.parametrize("symbol", ["=X", "A,B", 'A"B', " A", "A ", "A  B", "é", "-A"])
+def test_a_symbol_that_a_basket_cannot_hold_is_refused(desk: Any, symbol: str) -> None:
+    ticket = one_sale(desk, symbol)
+    with pytest.raises(ConfigError, match=r"to sell A: its symbol is .* Give the broker's symbol under `ticket`"):
+        ib_basket.write(ticket)
+
+
+@pytest.mark.parametrize("symbol", ["BRK B", "BRK.B", "EUR", "RDS/A"])
+def test_a_symbol_of_the_broker_is_carried(desk: Any, symbol: str) -> None:
+    check(one_sale(desk, symbol))
+
+
+def one_sale(desk: Any, symbol: str) -> Ticket:
+    from dataclasses import replace
+
+    from research.portfolio import TicketTerms
+    from research.rules import Threshold
+    from research.trading import trade_list
+
+    two = replace(desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5]), ticket=TicketTerms(symbols={"A": symbol}))
+    return trade_list(two, Threshold(two.strategic, 0.02)).ticket

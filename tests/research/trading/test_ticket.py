@@ -1,0 +1,180 @@
+"""The ticket of a list: its orders are those of the list; ids and hash follow the content and nothing else."""
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn_lists import drawn_list
+from hypothesis import given
+from hypothesis import strategies as st
+
+from research.accounting.costs import CHARGED
+from research.errors import ConfigError
+from research.portfolio import Portfolio, TicketTerms
+from research.rules import Never, Threshold
+from research.trading import TradeList, trade_list
+from research.trading.content import DISCLAIMER
+from research.trading.ticket import ID, HeldLine, Order, Ticket
+
+LIMIT = TicketTerms("limit", collar_bps=50.0, account="DU12", symbols={"A": "AAA"})
+
+
+def listed(portfolio: Portfolio, terms: TicketTerms = LIMIT, band: float = 0.02, **others: Any) -> TradeList:
+    return trade_list(replace(portfolio, ticket=terms), Threshold(portfolio.strategic, band), **others)
+
+
+def test_orders_are_those_of_the_list_with_their_terms(two: Portfolio) -> None:
+    """100 of A at 100 are sold, and about 200 of B at 50 are bought."""
+    got = listed(two)
+    sell, buy = got.ticket.orders
+    assert (sell.priority, sell.side, sell.asset, sell.symbol, buy.priority, buy.side, buy.symbol) == (
+        1, "sell", "A", "AAA", 2, "buy", "B",
+    )  # fmt: skip
+    assert (sell.limit_price, buy.limit_price, sell.price, buy.price) == (99.5, 50.25, 100.0, 50.0)
+    assert (sell.order_type, sell.time_in_force, sell.account, sell.currency) == ("limit", "DAY", "DU12", "USD")
+    assert [sell.quantity, buy.quantity] == got.orders["units"].tolist()
+    assert (sell.shares_before, sell.shares_after) == (600.0, 600.0 - got.orders["units"][0])
+    assert sell.notional == 100.0 * got.orders["units"][0]
+    assert sell.cost == pytest.approx(sum(getattr(sell, name) for name in CHARGED), abs=0.005)
+    assert sell.weight_target == 0.5
+    assert sell.weight_before == pytest.approx(60_000 / 100_000, abs=1e-10)
+
+
+@given(data=st.data())
+def test_figures_of_any_ticket_agree_with_each_other(desk: Any, data: Any) -> None:
+    got = drawn_list(data, desk)
+    ticket, totals = got.ticket, got.ticket.totals
+    for side, name in (("sell", "sells"), ("buy", "buys")):
+        assert sum(o.notional for o in ticket.orders if o.side == side) == pytest.approx(totals[name], abs=0.005)
+    assert [order.priority for order in ticket.orders] == list(range(1, len(ticket.orders) + 1))
+    assert [order.side for order in ticket.orders] == sorted((o.side for o in ticket.orders), reverse=True)
+    for order in ticket.orders:
+        if order.quantity is not None and order.lot is not None:
+            way = 1.0 if order.side == "buy" else -1.0
+            assert order.shares_after == pytest.approx(order.shares_before + way * order.quantity, rel=1e-12, abs=1e-6)
+            assert order.quantity / order.lot == pytest.approx(round(order.quantity / order.lot), rel=1e-9)
+            assert abs(order.notional - order.quantity * order.price) <= 0.005 + 1e-9 * order.notional
+    assert {line.asset for line in ticket.held} | {o.asset for o in ticket.orders} == set(got.portfolio.market.assets)
+
+
+def test_a_line_without_a_quote_is_an_amount(desk: Any) -> None:
+    mixed = desk([float("nan"), 50.0], [60_000.0, 700], 5_000.0, [0.5, 0.5])
+    sell, buy = listed(mixed).ticket.orders
+    assert (sell.quantity, sell.lot, sell.price, sell.limit_price, sell.shares_before) == (None,) * 5
+    assert sell.notional > 10_000.0
+    assert buy.limit_price == 50.25
+
+
+def test_ids_are_equal_for_equal_orders_whatever_list_they_are_of(two: Portfolio) -> None:
+    one = [order.client_order_id for order in listed(two).ticket.orders]
+    other = listed(two, run="r-2", name="another policy").ticket
+    assert [order.client_order_id for order in other.orders] == one
+    assert all(re.fullmatch(ID, found) for found in one)
+    assert all(len(found) <= 32 for found in one)
+    assert len(set(one)) == 2
+
+
+CHANGES: dict[str, Callable[[Portfolio], TradeList]] = {
+    "quantity": lambda two: listed(replace(two, cash=25_000.0)),
+    "portfolio": lambda two: listed(replace(two, name="Another")),
+    "account": lambda two: listed(two, replace(LIMIT, account="DU13")),
+    "symbol": lambda two: listed(two, replace(LIMIT, symbols={"A": "AA", "B": "BB"})),
+    "limit price": lambda two: listed(two, replace(LIMIT, collar_bps=60.0)),
+    "order type": lambda two: listed(two, TicketTerms(account="DU12", symbols={"A": "AAA"})),
+    "exchange": lambda two: listed(two, replace(LIMIT, exchange="NYSE")),
+    "security": lambda two: listed(two, replace(LIMIT, sec_type="FUND")),
+    "currency": lambda two: listed(replace(two, basis="EUR")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_order_with_another_content_has_another_id_and_its_list_another_hash(two: Portfolio, change: str) -> None:
+    first, other = listed(two).ticket, CHANGES[change](two).ticket
+    ids = {order.client_order_id for ticket in (first, other) for order in ticket.orders}
+    assert len(ids) == len(first.orders) + len(other.orders)
+    assert first.hash != other.hash
+
+
+def test_another_date_gives_other_ids(desk: Any) -> None:
+    one, other = (
+        desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], last=day) for day in ("2022-12-29", "2022-12-30")
+    )
+    assert listed(one).ticket.orders[0].client_order_id != listed(other).ticket.orders[0].client_order_id
+
+
+def changed(value: Any) -> Any:
+    """Another value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    return f"{value}x" if isinstance(value, str) else 1.0 if value is None else value + 1
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Ticket)])
+def test_a_change_of_anything_that_a_ticket_says_changes_its_hash(two: Portfolio, name: str) -> None:
+    ticket = listed(two).ticket
+    value = getattr(ticket, name)
+    if name == "totals":
+        others = [dict(value) | {key: number + 0.01} for key, number in value.items()]
+    elif isinstance(value, tuple):
+        others = [value[:-1] if value else (ticket.orders[0],), (*value, *value, ticket.orders[0])]
+    else:
+        others = [changed(value)]
+    assert all(replace(ticket, **{name: other}).hash != ticket.hash for other in others)
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Order)])
+def test_a_change_of_an_order_changes_the_hash(two: Portfolio, name: str) -> None:
+    ticket = listed(two).ticket
+    first, *rest = ticket.orders
+    other = replace(first, **{name: changed(getattr(first, name))})
+    assert replace(ticket, orders=(other, *rest)).hash != ticket.hash
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(HeldLine)])
+def test_a_change_of_a_held_line_changes_the_hash(two: Portfolio, name: str) -> None:
+    ticket = trade_list(two, Never(two.strategic)).ticket
+    first, *rest = ticket.held
+    other = replace(first, **{name: changed(getattr(first, name))})
+    assert replace(ticket, held=(other, *rest)).hash != ticket.hash
+
+
+def test_the_same_list_gives_the_same_ticket(two: Portfolio) -> None:
+    assert listed(two).ticket == listed(two).ticket
+    assert listed(two).ticket.hash == listed(two).ticket.hash
+
+
+def test_orders_change_places_only_with_the_hash(two: Portfolio) -> None:
+    ticket = listed(two).ticket
+    assert replace(ticket, orders=ticket.orders[::-1]).hash != ticket.hash
+
+
+def test_a_buy_below_one_cent_cannot_be_limited(desk: Any) -> None:
+    penny = desk([0.004, 50.0], [1_000, 700], 50_000.0, [0.5, 0.5])
+    with pytest.raises(ConfigError, match=r"in whole cents, .* found A at 0\.004\. Use `order_type: market`"):
+        _ = listed(penny).ticket
+    assert listed(penny, TicketTerms()).ticket.orders[0].limit_price is None
+
+
+def test_an_order_states_each_cost_that_a_list_charges() -> None:
+    assert set(CHARGED) <= {f.name for f in fields(Order)}
+
+
+def test_numbers_have_at_most_fifteen_digits(desk: Any) -> None:
+    held = desk([1 / 3, 50.0], [600_000, 700], 5_000.0, [0.5, 0.5], lots=[1e-6, 1.0])
+    for order in listed(held, TicketTerms()).ticket.orders:
+        for name, value in asdict(order).items():
+            if isinstance(value, float):
+                assert value == float(f"{value:.15g}"), name
+                assert not isinstance(value, np.generic), name
+
+
+def test_the_sentence_stands_in_the_notice_and_on_every_list(two: Portfolio) -> None:
+    notice = (Path(__file__).parents[3] / "NOTICE").read_text(encoding="utf-8")
+    assert DISCLAIMER in " ".join(notice.split())
+    for got in (listed(two), trade_list(two, Never(two.strategic))):
+        assert DISCLAIMER in repr(got)
+        assert DISCLAIMER in got.html()
