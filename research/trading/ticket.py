@@ -127,6 +127,8 @@ class Ticket:
     orders      : in the order in which they are to be sent.
     held        : lines that no order moves.
     would_trade : when it holds, the trade to target today.
+    tax_lots    : that the orders sell, as rows of `TradeList.tax`.
+    harvest     : losses that could be realised after them, as rows of `TradeList.harvest`.
     """
 
     portfolio: str
@@ -147,6 +149,8 @@ class Ticket:
     orders: tuple[Order, ...]
     held: tuple[HeldLine, ...]
     would_trade: tuple[HypotheticalOrder, ...]
+    tax_lots: tuple[Mapping[str, Any], ...] = ()
+    harvest: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -189,6 +193,11 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         orders=tuple(_orders(portfolio, sized, content)),
         held=tuple(_held_line(row, terms) for row in content.tables["held"].to_dict("records")),
         would_trade=tuple(_hypothetical(row) for row in content.tables["would_trade"].to_dict("records")),
+        **{
+            name: tuple(_lot(row) for row in content.tables[name].to_dict("records"))
+            for name in ("tax_lots", "harvest")
+            if name in content.tables
+        },
     )
 
 
@@ -282,6 +291,10 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
         weight_after=_weight(row["weight_after"]),
         aim=row["aim"],
     )
+
+
+def _lot(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _number(value) if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _check_limits(terms: TicketTerms, orders: pd.DataFrame) -> None:
