@@ -1,8 +1,6 @@
 """The tax on a trade list: its rows, its totals, its files and pages, and what it says that it does not know."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -162,12 +160,13 @@ def test_text_and_page_show_the_lots(taxed: Portfolio) -> None:
     assert '<table class="tax-lots">' in page
 
 
-def test_json_has_the_lots_and_a_file_without_lots_has_none(taxed: Portfolio, two: Portfolio, tmp_path: Path) -> None:
-    content = json.loads(listed(taxed).to_json(tmp_path / "taxed.json").read_text())
-    assert [row["gain"] for row in content["tax_lots"]] == [-700, 135]
-    assert content["tax"] == -92.75
-    assert content["harvest"] == []
-    without = json.loads(listed(two).to_json(tmp_path / "two.json").read_text())
-    assert not {"tax", "tax_lots", "harvest", "gain_short"} & set(without)
+def test_files_have_the_lots_and_a_list_without_lots_has_none(taxed: Portfolio, two: Portfolio) -> None:
+    content = listed(taxed)._content
+    assert content.tables["tax_lots"]["gain"].tolist() == [-700.0, 135.0]
+    assert content.facts["tax"] == -92.75
+    assert len(content.tables["harvest"]) == 0
+    without = listed(two)._content
+    assert not {"tax_lots", "harvest"} & set(without.tables)
+    assert not {"tax", "gain_short"} & set(without.facts)
     assert not len(listed(two).tax)
     assert not len(listed(two).harvest)
