@@ -193,11 +193,8 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         orders=tuple(_orders(portfolio, sized, content)),
         held=tuple(_held_line(row, terms) for row in content.tables["held"].to_dict("records")),
         would_trade=tuple(_hypothetical(row) for row in content.tables["would_trade"].to_dict("records")),
-        **{
-            name: tuple(_lot(row) for row in content.tables[name].to_dict("records"))
-            for name in ("tax_lots", "harvest")
-            if name in content.tables
-        },
+        tax_lots=tuple(_lots(content, "tax_lots")),
+        harvest=tuple(_lots(content, "harvest")),
     )
 
 
@@ -293,8 +290,11 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
     )
 
 
-def _lot(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _number(value) if isinstance(value, float) else value for name, value in row.items()}
+def _lots(content: Content, name: str) -> Iterator[dict[str, Any]]:
+    """The rows of a table of tax lots, none where the list has no such table."""
+    rows: list[Any] = content.tables[name].to_dict("records") if name in content.tables else []
+    for row in rows:
+        yield {key: _number(value) if isinstance(value, float) else value for key, value in row.items()}
 
 
 def _check_limits(terms: TicketTerms, orders: pd.DataFrame) -> None:
