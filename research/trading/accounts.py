@@ -85,7 +85,7 @@ class AccountsFile:
 class Model:
     """A portfolio with the policy that decides for its accounts, and what they share.
 
-    portfolio : whose holdings, cash and last trade an account replaces.
+    portfolio : whose holdings, cash and last trade an account replaces; its tax lots are not those of an account.
     policy    : that decides.
     name      : of the policy.
     run       : id of the run that recommends it, or "".
@@ -121,6 +121,7 @@ class Model:
             shares=np.where(quoted, units, np.nan),
             cash=cash,
             last_trade=self.portfolio.last_trade if last_trade is None else last_trade,
+            tax_lots=None,
         )
 
     def trades(self, account: Portfolio, seconds: float = 0.0) -> TradeList:

@@ -17,7 +17,7 @@ CAPTIONS = {
     "orders": "Orders, sells first, at the closes of",
     "held": "Not traded, at the closes of",
     "would_trade": "Hypothetical trades to target today, at the closes of",
-    "tax": "Tax lots that are sold, at the closes of",
+    "tax_lots": "Tax lots that are sold, at the closes of",
     "harvest": "Losses that could be realised after these orders, at the closes of",
 }
 STYLE = """

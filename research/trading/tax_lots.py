@@ -14,7 +14,6 @@ from research.arrays import Array
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
 
 ROUNDING = 1e-9  # of an order: a lot of which less is left has been sold
-RESTRICTED = {"": "sell_only", "sell_only": "sell_only", "buy_only": "locked", "locked": "locked"}
 
 
 @dataclass(frozen=True)
@@ -208,13 +207,24 @@ def wash_sale_locks(portfolio: Portfolio) -> Mapping[str, pd.Timestamp]:
     }
 
 
-def with_wash_sale_locks(portfolio: Portfolio) -> Portfolio:
-    """The portfolio whose lines that were sold at a loss may not be bought: to its policy, they are `sell_only`."""
+def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) -> tuple[Portfolio, Array]:
+    """The portfolio and the target (n,) as its policy sees them: lines that were sold at a loss are not bought.
+
+    Such a line below its target is locked where it is, and what it lacks stays in cash; another is `sell_only`.
+    target  : (n,) in force, fraction of NAV.
+    weights : (n,) held, fraction of NAV.
+    """
     locks, market = wash_sale_locks(portfolio), portfolio.market
     if not locks:
-        return portfolio
-    words = [RESTRICTED[word] if a in locks else word for a, word in zip(market.assets, market.trading, strict=True)]
-    return replace(portfolio, market=replace(market, instruments=market.instruments.assign(trading=words)))
+        return portfolio, target
+    locked = np.array([asset in locks for asset in market.assets])
+    below = locked & (weights < target)
+    words = [
+        word if not lock else "locked" if under or word in ("buy_only", "locked") else "sell_only"
+        for word, lock, under in zip(market.trading, locked, below, strict=True)
+    ]
+    bound = replace(market, instruments=market.instruments.assign(trading=words))
+    return replace(portfolio, market=bound), np.where(below, weights, target)
 
 
 # -- losses that could be realised -------------------------------------------------------------------------------------

@@ -128,7 +128,8 @@ class Ticket:
     would_trade : when it holds, the trade to target today.
     outside     : a sentence for each line outside its range after the orders.
     before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`).
-    details     : other tables of the list by name, such as `tax`: rows of plain values.
+    tax_lots    : that the orders sell, as rows of `TradeList.tax`.
+    harvest     : losses that could be realised after them, as rows of `TradeList.harvest`.
     """
 
     portfolio: str
@@ -151,7 +152,8 @@ class Ticket:
     would_trade: tuple[HypotheticalOrder, ...]
     outside: tuple[str, ...]
     before_after: Mapping[str, Any]
-    details: Mapping[str, tuple[Mapping[str, str | float | None], ...]]
+    tax_lots: tuple[Mapping[str, Any], ...] = ()
+    harvest: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -193,14 +195,11 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         totals={name: round(float(value), DECIMALS) for name, value in facts.items() if isinstance(value, float)},
         orders=tuple(_orders(portfolio, sized, content)),
         held=tuple(_held_line(row, terms) for row in _rows(content.tables["held"])),
+        would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
         outside=tuple(content.outside),
         before_after=content.before_after.record(),
-        would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
-        details={
-            name: tuple({column: _cell(value) for column, value in row.items()} for row in _rows(table))
-            for name, table in content.tables.items()
-            if name not in ("orders", "held", "would_trade")
-        },
+        tax_lots=tuple(_lots(content, "tax_lots")),
+        harvest=tuple(_lots(content, "harvest")),
     )
 
 
@@ -297,6 +296,13 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
         weight_after=_weight(row["weight_after"]),
         reason=row["reason"],
     )
+
+
+def _lots(content: Content, name: str) -> Iterator[dict[str, Any]]:
+    """The rows of a table of tax lots, none where the list has no such table."""
+    rows: list[Any] = content.tables[name].to_dict("records") if name in content.tables else []
+    for row in rows:
+        yield {key: _number(value) if isinstance(value, float) else value for key, value in row.items()}
 
 
 def _check_limits(terms: TicketTerms, orders: pd.DataFrame) -> None:

@@ -132,7 +132,7 @@ class TradeList:
             "basis": self.portfolio.basis,
             **{name: round(amount, 2) for name, amount in amounts.items()},
             "turnover": sized.turnover,
-            **({} if self.portfolio.tax_lots is None else tax_facts(self.portfolio, self.tax)),
+            **(tax_facts(self.portfolio, self.tax) if self._has_lots else {}),
             "left_out": ", ".join(self.left_out),
         }
 
@@ -212,6 +212,10 @@ class TradeList:
         """A row for each tax lot whose loss could be realised after the orders; the list does not trade it."""
         return harvest_table(self.portfolio, self.after().tax_lots, self.sized.position.prices)
 
+    @property
+    def _has_lots(self) -> bool:
+        return self.portfolio.tax_lots is not None and any(self.portfolio.tax_lots.lots)
+
     @cached_property
     def _traded(self) -> TradedLots:
         position, tax = self.sized.position, self.portfolio.tax_lots
@@ -273,8 +277,8 @@ class TradeList:
     def content(self) -> Content:
         """The parts that its ticket and its pages show."""
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
-        if self.portfolio.tax_lots is not None:
-            tables |= {"tax": self.tax, "harvest": self.harvest}
+        if self._has_lots:
+            tables |= {"tax_lots": self.tax, "harvest": self.harvest}
         return Content(self.headline, self.provenance, self.facts, tables, self.outside, self.before_after)
 
     def _repr_html_(self) -> str:
@@ -325,21 +329,21 @@ def trade_list(
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
     target, position = targets.at(last), with_flow(position or Position.of(portfolio), request)
-    bound = with_wash_sale_locks(portfolio)
+    bound, aim = with_wash_sale_locks(portfolio, target, position.weights)
     decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
 
     def asked(state: Position, again: bool) -> Hold | Trade:
-        return decision(bound, decides, name, target, state, again)
+        return decision(bound, decides, name, aim, state, again)
 
     def sized(ask: Ask) -> Orders:
         again = portfolio.last_trade == portfolio.date
         return within_gain_budget(
-            portfolio, position, lambda p: size(p, ask, target, name, way=request.way, again=again, seconds=seconds)
+            portfolio, position, lambda p: size(p, ask, aim, name, way=request.way, again=again, seconds=seconds)
         )
 
     answer = asked(position, False)
     if request.flow != 0.0:
-        flow = flow_trade(position, target, bound.market, request.flow)
+        flow = flow_trade(position, aim, bound.market, request.flow)
         if isinstance(asked(sized(once(flow)).after, False), Hold):
             answer = flow
 
@@ -347,7 +351,7 @@ def trade_list(
         now = asked(state, again) if again else answer
         return now if isinstance(now, Trade) else None
 
-    wanted, limit = _wanted(bound, decides, name, target, position, answer)
+    wanted, limit = _wanted(bound, decides, name, aim, position, answer)
     holds = isinstance(answer, Hold)
     listed = TradeList(
         portfolio=portfolio,

@@ -19,6 +19,7 @@ PAGES = [
     "docs/stress.md",
     "docs/tickets.md",
     "docs/trade_lists.md",
+    "docs/taxes.md",
 ]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -176,3 +176,12 @@ def test_a_file_that_is_no_table_of_accounts_is_refused(content: str | bytes, sa
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError, match=said):
         AccountsFile.read(path)
+
+
+def test_account_has_no_tax_lots_of_its_model() -> None:
+    lots = [{"date": "2020-03-02", "units": 3_260, "price": 300.0}]
+    taxed = load_portfolio(MODELS["balanced"], {"lines.SPY.tax_lots": lots, "tax": {"rate": 0.2, "gain_budget": 0}})
+    model = Model.of(taxed, Threshold(taxed.strategic, 0.02), "threshold")
+    account = model.account([400.0, 100.0], 0.0)
+    assert model.trades(account).left_out == ("tax on gains",)
+    assert not model.trades(account).empty

@@ -1,0 +1,169 @@
+"""The tax on a trade list: its rows, its totals, its files and pages, and what it says that it does not know."""
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from research.accounting import Flows
+from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
+from research.rules import Calendar, Never, Threshold
+from research.trading import TradeList, trade_list
+
+RULES = TaxRules(rate=0.2, short_rate=0.35, lots="highest")
+
+
+def lot(date: str, units: float, price: float) -> TaxLot:
+    return TaxLot(pd.Timestamp(date), float(units), float(price))
+
+
+@pytest.fixture
+def taxed(two: Portfolio) -> Portfolio:
+    """600 of A at 100 in three lots, of which the list sells 100; 700 of B at 50 in one."""
+    lots = (
+        (lot("2020-03-02", 400, 60), lot("2022-06-01", 130, 95.5), lot("2021-05-03", 70, 110)),
+        (lot("2021-05-03", 700, 58),),
+    )
+    return replace(two, tax_lots=TaxLots(RULES, lots))
+
+
+def changed(portfolio: Portfolio, **rules: Any) -> Portfolio:
+    assert portfolio.tax_lots is not None
+    return replace(portfolio, tax_lots=replace(portfolio.tax_lots, rules=replace(RULES, **rules)))
+
+
+def listed(portfolio: Portfolio) -> TradeList:
+    return trade_list(portfolio, Threshold(portfolio.strategic, 0.02))
+
+
+# -- rows and totals -------------------------------------------------------------------------------------------------
+
+
+def test_each_lot_that_is_sold_has_a_row(taxed: Portfolio) -> None:
+    got = listed(taxed)
+    assert got.sized.units[0] == -100.0
+    assert got.tax.to_dict("records") == [
+        {"asset": "A", "bought": "2021-05-03", "units": 70.0, "cost_price": 110.0, "price": 100.0, "proceeds": 7_000.0,
+         "gain": -700.0, "term": "long", "disallowed": 0.0, "tax": -140.0},
+        {"asset": "A", "bought": "2022-06-01", "units": 30.0, "cost_price": 95.5, "price": 100.0, "proceeds": 3_000.0,
+         "gain": 135.0, "term": "short", "disallowed": 0.0, "tax": 47.25},
+    ]  # fmt: skip
+    facts = {name: got.facts[name] for name in ("gain_short", "gain_long", "loss_disallowed", "tax")}
+    assert facts == {"gain_short": 135.0, "gain_long": -700.0, "loss_disallowed": 0.0, "tax": -92.75}
+    assert "gain_budget_left" not in got.facts
+
+
+def test_lots_after_the_list_are_what_remains_and_what_was_bought(taxed: Portfolio) -> None:
+    got = listed(taxed)
+    after = got.after()
+    assert after.tax_lots is not None
+    bought = got.sized.units[1]
+    assert after.tax_lots.lots == (
+        (lot("2022-06-01", 100, 95.5), lot("2020-03-02", 400, 60)),
+        (lot("2021-05-03", 700, 58), lot("2022-12-29", bought, 50)),
+    )
+    assert after.tax_lots.rules.realised == -565.0
+
+
+def test_losses_that_could_be_realised_are_listed_and_not_traded(taxed: Portfolio) -> None:
+    harvest = changed(taxed, harvest=1_000.0, wash_sale_days=30, substitutes={"B": "BND"})
+    got, bought = listed(harvest), listed(taxed).sized.units[1]
+    assert got.sized.units.tolist() == listed(taxed).sized.units.tolist()
+    (row,) = got.harvest.to_dict("records")
+    # The list buys B today: the loss on as many units would be disallowed.
+    assert (row["asset"], row["units"], row["gain"], row["disallowed"]) == ("B", 700.0, -5_600.0, 8.0 * bought)
+    assert (row["substitute"], row["tax"]) == ("BND", pytest.approx(0.2 * (8.0 * bought - 5_600.0)))
+    assert not len(listed(changed(taxed, harvest=6_000.0)).harvest)
+    locked = replace(harvest.market, instruments=harvest.market.instruments.assign(trading=["", "buy_only"]))
+    assert not len(trade_list(replace(harvest, market=locked), Never(harvest.strategic)).harvest)
+
+
+def test_amounts_of_an_asset_sum_to_its_order_to_the_cent(desk: Any) -> None:
+    made = desk([33.333, 50.0], [900, 0], 0.0, [0.5, 0.5], lots=0.001)
+    thirds = tuple(lot("2020-03-02", 300, price) for price in (10.111, 20.222, 29.999))
+    got = listed(replace(made, tax_lots=TaxLots(RULES, (thirds, ()))))
+    assert got.tax["proceeds"].sum() == pytest.approx(got.orders["notional"][0], abs=1e-9)
+
+
+# -- wash sales ------------------------------------------------------------------------------------------------------
+
+
+def sold_at_loss(portfolio: Portfolio, day: str) -> Portfolio:
+    lots = TaxLots(replace(RULES, wash_sale_days=30), ((), ()), {"B": pd.Timestamp(day)})
+    return replace(portfolio, tax_lots=lots)
+
+
+def test_line_sold_at_a_loss_is_not_bought_within_the_window(two: Portfolio) -> None:
+    policy = Calendar(two.strategic, "day")
+    got = trade_list(sold_at_loss(two, "2022-11-29"), policy)
+    # A goes to its target, and what B lacks stays in cash: no other line is bought in its place.
+    assert got.sized.units.tolist() == [-100.0, 0.0]
+    assert "tax" not in got.facts
+    reason = got.held.set_index("asset")["reason"]["B"]
+    assert reason.startswith("15.00 points under target: not bought before 2022-12-30: it was sold at a loss")
+    free = trade_list(sold_at_loss(two, "2022-11-28"), policy)
+    assert free.sized.units.tolist() == trade_list(two, policy).sized.units.tolist()
+    assert trade_list(got.after(), policy).empty
+    assert got.provenance["data"] == two.market.fingerprint
+
+
+def test_line_sold_at_a_loss_can_be_sold(two: Portfolio) -> None:
+    made = replace(two, tax_lots=TaxLots(replace(RULES, wash_sale_days=30), ((), ()), {"A": two.date}))
+    assert listed(made).orders["asset"].tolist() == ["A", "B"]
+
+
+def test_loss_that_a_wash_sale_disallows_is_named(taxed: Portfolio) -> None:
+    assert taxed.tax_lots is not None
+    lots = ((lot("2020-03-02", 570, 110), lot("2022-12-01", 30, 99)), taxed.tax_lots.lots[1])
+    made = replace(taxed, tax_lots=TaxLots(replace(RULES, wash_sale_days=30), lots))
+    got = listed(made)
+    assert got.tax["disallowed"].tolist() == [300.0]
+    assert (got.facts["gain_long"], got.facts["tax"]) == (-700.0, -140.0)
+    assert "losses of 300.00 are disallowed" in repr(got)
+    after = got.after()
+    assert after.tax_lots is not None
+    assert after.tax_lots.sold_at_loss == {"A": after.date}
+    assert lot("2022-12-01", 30, 109) in after.tax_lots.lots[0]
+
+
+# -- what is not known -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_not_known_is_said_exactly(two: Portfolio, taxed: Portfolio) -> None:
+    assert taxed.tax_lots is not None
+    unknown = replace(taxed, tax_lots=replace(taxed.tax_lots, lots=((), taxed.tax_lots.lots[1])))
+    assert listed(taxed).left_out == ()
+    assert listed(unknown).left_out == ("tax on gains of A (no tax_lots)",)
+    assert listed(changed(unknown, gain_budget=5.0, wash_sale_days=30)).left_out == (
+        "tax on gains of A (no tax_lots)",
+        "gains of A in the gain budget (no tax_lots)",
+        "wash sales in other accounts and of substantially identical assets",
+    )
+    assert listed(replace(two, flows=Flows({}, "cash"))).left_out == ("cash flows",)
+
+
+# -- files and pages -------------------------------------------------------------------------------------------------
+
+
+def test_text_and_page_show_the_lots(taxed: Portfolio) -> None:
+    got = listed(changed(taxed, harvest=1_000.0, gain_budget=2_000.0, realised=100.0))
+    text, page = repr(got), got.html()
+    for shown in (text, page):
+        assert "Tax lots that are sold, at the closes of 2022-12-29" in shown
+        assert "Losses that could be realised after these orders, at the closes of 2022-12-29" in shown
+        assert "Realised gains: short-term 135.00, long-term -700.00. Tax on them -92.75 USD" in shown
+        assert "The gain budget leaves 2,465.00." in shown
+    assert '<table class="tax-lots">' in page
+
+
+def test_files_have_the_lots_and_a_list_without_lots_has_none(taxed: Portfolio, two: Portfolio) -> None:
+    content = listed(taxed)._content
+    assert content.tables["tax_lots"]["gain"].tolist() == [-700.0, 135.0]
+    assert content.facts["tax"] == -92.75
+    assert len(content.tables["harvest"]) == 0
+    without = listed(two)._content
+    assert not {"tax_lots", "harvest"} & set(without.tables)
+    assert not {"tax", "gain_short"} & set(without.facts)
+    assert not len(listed(two).tax)
+    assert not len(listed(two).harvest)
