@@ -193,21 +193,36 @@ def backtest(
 def trades(
     file: File,
     csv: Annotated[str | None, typer.Option(help="Also write the list to this CSV file.")] = None,
+    positions: Annotated[
+        Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")
+    ] = None,
+    as_of: Annotated[
+        str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the clock's]")
+    ] = "",
+    stale_ok: Annotated[
+        bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")
+    ] = False,
     trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
-    """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run."""
+    """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run.
+
+    It is refused where a price is more than two sessions old, or as many as FILE allows.
+    """
     _trust(trust_code)
     with _starting():
-        from backtests.commands.trades import check_csv, save_trades, trades_now
+        from backtests.commands.trades import check_csv, replaced_files, save_trades, trades_now
         from research.portfolio import load_portfolio
 
     if csv is not None:
         check_csv(csv, reports)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, replaced_files(positions, prices))
         progress.stage("making the trade list")
-        listed = trades_now(portfolio, reports=reports)
+        listed = trades_now(portfolio, reports=reports, as_of=as_of, stale_ok=stale_ok)
     saved = "" if csv is None else f"\n{save_trades(listed, csv, reports)}"  # before anybody stops reading
     print_text(f"{listed!r}{saved}")
 

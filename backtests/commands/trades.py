@@ -5,6 +5,7 @@ A list is asked for every day, so that what a report needs besides is imported w
 
 import warnings
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,13 +27,23 @@ from research.trading.destination import check_destination
 TRADES = "trades.csv"
 
 
-def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> TradeList:
+def trades_now(
+    portfolio: Portfolio,
+    policy: str = "",
+    reports: Path | None = None,
+    as_of: str | None = None,
+    stale_ok: bool = False,
+) -> TradeList:
     """Today's trade list of a portfolio.
 
-    policy : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
-    Raises : ConfigError for an unknown name, and when no policy or no fit of it is at hand, naming the command that
-    makes one.
+    policy   : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    reports  : folder of the runs, or None for the usual one.
+    as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes the clock's, None counts none.
+    stale_ok : make the list, marked, where prices are too old for orders.
+    Raises   : ConfigError for an unknown name, and when no policy or no fit of it is at hand, naming the command that
+               makes one; DataError for prices that are later than today or too old.
     """
+    asked: dict[str, Any] = {"as_of": f"{date.today():%Y-%m-%d}" if as_of == "" else as_of, "stale_ok": stale_ok}
     file, name, found = portfolio.file, policy or portfolio.policy, None
     if not name or isinstance(portfolio.policies.get(name), TunedThreshold | Learned):
         found = newest_run(portfolio, reports or REPORTS)
@@ -46,14 +57,20 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
         )
     spec, run = portfolio.policies[name], found[0].name if found else ""
     if not isinstance(spec, TunedThreshold | Learned):
-        return trade_list(portfolio, spec, name=name, run=run)
+        return trade_list(portfolio, spec, name=name, run=run, **asked)
     if found is None or name not in found[1]["fitted"]:
         raise ConfigError(
             f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
             f"rebalance report {file}"
         )
     ready = refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
-    return trade_list(portfolio, ready, name=name, run=run)
+    return trade_list(portfolio, ready, name=name, run=run, **asked)
+
+
+def replaced_files(positions: str | Path | None, prices: str | Path | None) -> dict[str, str]:
+    """The overrides that have a portfolio file take these files, from the current folder, for its own."""
+    given = {"positions.file": positions, "prices": prices}
+    return {key: str(Path(path).absolute()) for key, path in given.items() if path}
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:

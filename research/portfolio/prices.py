@@ -63,12 +63,13 @@ def bases(market: Market, prices: Prices) -> tuple[str, ...]:
     >>> from research.market import load_market
     >>> market = load_market("multi_asset_daily").select(["SPY", "COM"])
     >>> bases(market, last_closes(market))
-    ('market close; quotes: splits, not dividends', '')
+    ('market close (adjusted for splits, not dividends)', '')
     """
-    adjusted = [str(words).partition("quotes")[1:] for words in market.instruments["adjustment"]]
+    said = [str(words).partition("quotes: ")[2] for words in market.instruments["adjustment"]]
+    words = [f"adjusted for {word}" if word.startswith("splits") else word for word in said]
     return tuple(
-        f"{source}; {''.join(words)}" if source == CLOSE and words[0] else source
-        for source, words in zip(prices.sources, adjusted, strict=True)
+        f"{source} ({word})" if source == CLOSE and word else source
+        for source, word in zip(prices.sources, words, strict=True)
     )
 
 

@@ -20,12 +20,14 @@ class Content(NamedTuple):
     provenance : portfolio, policy, run, data and date that the list comes from.
     facts      : figures by name.
     tables     : by name, with the columns and units that their headers say.
+    notes      : sentences on prices and holdings.
     """
 
     headline: str
     provenance: Mapping[str, str]
     facts: Mapping[str, str | float | bool]
     tables: Mapping[str, pd.DataFrame]
+    notes: tuple[str, ...] = ()
 
 
 def csv_text(content: Content) -> str:
@@ -44,7 +46,7 @@ def csv_text(content: Content) -> str:
 def json_text(content: Content) -> str:
     """Provenance, figures and tables; each row carries the provenance as well."""
     tables = {name: _records(table, content.provenance) for name, table in content.tables.items()}
-    whole = {**content.provenance, **content.facts, **tables}
+    whole = {**content.provenance, **content.facts, "notes": list(content.notes), **tables}
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

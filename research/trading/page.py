@@ -6,16 +6,17 @@ from html import escape
 from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
+from research.portfolio.prices import GIVEN
 from research.trading.formats import Content
 
 MONEY = ("price", "value", "notional", "cost")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
 TEXTS = ("asset", "side", "aim", "reason")
-IN_FILES_ONLY = (*CHARGED, "price_date")  # shown in the line on money, and in the captions
+IN_FILES_ONLY = (*CHARGED, "price_date", "price_age", "price_basis")  # shown in the line on money, and in the captions
 CAPTIONS = {
-    "orders": "Orders, sells first, at the closes of",
-    "held": "Not traded, at the closes of",
-    "would_trade": "Hypothetical trades to target today, at the closes of",
+    "orders": "Orders, sells first",
+    "held": "Not traded",
+    "would_trade": "Hypothetical trades to target today",
 }
 STYLE = """
 .trade-list { max-width: 1080px; font-size: 14px; line-height: 1.5; font-variant-numeric: tabular-nums; text-align: left; }
@@ -48,7 +49,7 @@ def text(content: Content) -> str:
     for name, table in content.tables.items():
         if len(table):
             lines += ["", _caption(content, name), *_text_rows(content, _shown(content, name))]
-    return "\n".join([*lines, "", _money(content), _trace(content)])
+    return "\n".join([*lines, "", _money(content), *content.notes, _trace(content)])
 
 
 def html(content: Content) -> str:
@@ -58,6 +59,7 @@ def html(content: Content) -> str:
     blocks += [_html_table(content, name) for name, table in content.tables.items() if len(table)]
     blocks += [
         f'<p class="note money">{escape(_money(content))}</p>',
+        *(f'<p class="note">{escape(note)}</p>' for note in content.notes),
         f'<p class="note provenance">{escape(_trace(content))}</p>',
     ]
     return '<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n"
@@ -145,7 +147,11 @@ def _html_table(content: Content, name: str) -> str:
 
 
 def _caption(content: Content, name: str) -> str:
-    return f"{CAPTIONS[name]} {content.provenance['as_of']}"
+    """The name of a table, and of which closes its prices are; those of a price file stand in the notes."""
+    table = content.tables[name]
+    given = table["price_basis"].eq(GIVEN).any()
+    prices = "given prices" if given else f"the closes of {content.provenance['as_of']}"
+    return f"{CAPTIONS[name]}, at {prices}"
 
 
 def _reason(content: Content) -> list[str]:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from research.accounting import Hold, Policy, Trade, Why
 from research.accounting.costs import CHARGED
 from research.allocation import TargetPath, target_path
+from research.arguments import day
 from research.arrays import Array
 from research.errors import ConfigError
 from research.files import write_whole
 from research.portfolio import Portfolio
+from research.portfolio.prices import bases
 from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
@@ -24,11 +26,13 @@ from research.trading import formats, page
 from research.trading.decision import decision
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position, counts
+from research.trading.price_age import PriceAges, age_notes, check_ages, frozen_quotes, price_ages, priced
 from research.trading.sizing import Orders, size
 
-ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED, "cost", "weight_before",
+PRICED = ("price", "price_date", "price_age", "price_basis")
+ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "aim", "reason")  # fmt: skip
-HELD = ("asset", "units", "price", "price_date", "value", "weight", "target", "gap", "reason")
+HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
 # What keeps a trade from the whole of what is wanted: the aim of a line that it moves, and why another stays.
 CAP = ("up to the turnover cap", "the turnover cap is reached")
 TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
@@ -53,6 +57,7 @@ class TradeList:
     would     : when it holds, the orders of trading to target today; else None.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
     limit     : what keeps a trade from the whole of it: the aim of a line that it moves, and why another stays.
+    ages      : of the prices on the day on which the list is asked for, or None where no day was given.
     """
 
     portfolio: Portfolio
@@ -66,6 +71,7 @@ class TradeList:
     would: Orders | None
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
+    ages: PriceAges | None = None
 
     # -- facts -------------------------------------------------------------------------------------------------------
 
@@ -80,8 +86,17 @@ class TradeList:
         return not self.sized.units.any()
 
     @property
+    def stale(self) -> bool:
+        """Is a price older than the file allows for orders?"""
+        return self.ages is not None and bool(self.ages.too_old.any())
+
+    @property
     def headline(self) -> str:
-        """The list in one line."""
+        """The list in one line; one with stale prices is marked."""
+        return f"Stale prices: {self._headline}" if self.stale else self._headline
+
+    @property
+    def _headline(self) -> str:
         if self.empty:
             return f"No trade: {self.reason}{'' if self.holds else '; no order can be sent'}."
         sides = [
@@ -124,6 +139,8 @@ class TradeList:
             "holds": self.holds,
             "reason": self.reason,
             "basis": self.portfolio.basis,
+            "today": "" if self.ages is None else f"{self.ages.today:%Y-%m-%d}",
+            "stale": self.stale,
             **{name: round(amount, 2) for name, amount in amounts.items()},
             "turnover": sized.turnover,
             "left_out": ", ".join(self.left_out),
@@ -138,6 +155,13 @@ class TradeList:
             "cash flows": self.portfolio.flows is not None,
         }
         return tuple(name for name, there in found.items() if there)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of prices and holdings: their age and basis, frozen quotes, what files say."""
+        portfolio = self.portfolio
+        of_age = () if self.ages is None else age_notes(portfolio, self.ages)
+        return (priced(portfolio, self.ages), *of_age, *frozen_quotes(portfolio), *portfolio.notes)
 
     def after(self) -> Portfolio:
         """The portfolio after the orders at these prices and costs; its last trade is today's."""
@@ -200,10 +224,13 @@ class TradeList:
 
     def _columns(self, sized: Orders, rows: NDArray[np.int64]) -> dict[str, Any]:
         """What every table says of these lines."""
+        prices = self.portfolio.prices
         return {
             "asset": np.array(self.portfolio.market.assets, dtype=object)[rows],
             "price": np.where(sized.position.quoted, sized.position.prices, np.nan)[rows],
-            "price_date": [f"{self.portfolio.date:%Y-%m-%d}"] * len(rows),
+            "price_date": [None if np.isnat(day) else str(day) for day in prices.days[rows]],
+            "price_age": np.full(len(rows), np.nan) if self.ages is None else self.ages.sessions[rows],
+            "price_basis": np.array(bases(self.portfolio.market, prices), dtype=object)[rows],
             "target": self.target[rows],
             "gap": (sized.position.weights - self.target)[rows],
         }
@@ -303,7 +330,7 @@ class TradeList:
     @property
     def _content(self) -> formats.Content:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
-        return formats.Content(self.headline, self.provenance, self.facts, tables)
+        return formats.Content(self.headline, self.provenance, self.facts, tables, self.notes)
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
@@ -322,6 +349,8 @@ def trade_list(
     run: str = "",
     targets: TargetPath | None = None,
     seconds: float = SECONDS,
+    as_of: str | pd.Timestamp | None = None,
+    stale_ok: bool = False,
 ) -> TradeList:
     """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
 
@@ -331,8 +360,10 @@ def trade_list(
     run     : id of a run that recommends it.
     targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
     seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
+    as_of   : today, against which the age of each price is counted; None, for history, counts none.
+    stale_ok : make the list, marked, where prices are too old for orders.
     Raises  : ConfigError for a policy that is still to be tuned or trained; PolicyError for a box that cannot be
-              traded into.
+              traded into; DataError for prices that are later than today, or older than `orders: max_age` allows.
 
     >>> from research.portfolio import load_portfolio
     >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
@@ -345,6 +376,9 @@ def trade_list(
             f"policy {name!r} cannot decide: a {short_name(policy)} must be tuned or trained first. Give the "
             "result of that."
         )
+    ages = None if as_of is None else price_ages(portfolio, day("as_of is", as_of))
+    if ages is not None and not stale_ok:
+        check_ages(portfolio, ages)
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
@@ -369,6 +403,7 @@ def trade_list(
         would=size(position, lambda _, again: None if again else wanted, target, name) if holds else None,
         wanted=(wanted.lower, wanted.upper),
         limit=limit,
+        ages=ages,
     )
 
 
