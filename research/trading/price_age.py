@@ -32,13 +32,16 @@ class PriceAges:
     too_old: Mask
 
 
-def price_ages(portfolio: Portfolio, today: pd.Timestamp) -> PriceAges:
+def price_ages(portfolio: Portfolio, today: pd.Timestamp | None = None) -> PriceAges:
     """The ages of a portfolio's prices on a day, by the sessions of its market's exchange.
 
     A line that is halted cannot be traded: its price is never too old for orders.
+    today  : the day; None takes that of the last close or the latest price.
     Raises : DataError for a price of a later day; ConfigError for a day beyond the calendar's reach.
     """
     days, market = portfolio.prices.days, portfolio.market
+    if today is None:
+        today = pd.Timestamp(max(market.days[-1], *days[~np.isnat(days)]))
     day = np.datetime64(today, "D")
     if (late := days > day).any():
         raise DataError(
@@ -107,7 +110,7 @@ def priced(portfolio: Portfolio, ages: PriceAges | None) -> str:
     for i, (asset, basis) in enumerate(zip(portfolio.market.assets, bases(portfolio.market, prices), strict=True)):
         day = prices.days[i]
         words = f"{basis or 'held by value'} " + ("of no date" if np.isnat(day) else f"of {day}")
-        if ages is not None and not np.isnan(ages.sessions[i]):
+        if ages is not None and ages.sessions[i] > 0.0:
             words += f", {counted(int(ages.sessions[i]), 'session')} old"
         groups.setdefault(words, []).append(asset)
     if len(groups) == 1:

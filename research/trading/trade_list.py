@@ -57,7 +57,8 @@ class TradeList:
     would     : when it holds, the orders of trading to target today; else None.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
     limit     : what keeps a trade from the whole of it: the aim of a line that it moves, and why another stays.
-    ages      : of the prices on the day on which the list is asked for, or None where no day was given.
+    ages      : of the prices on the day on which the list is asked for, or None where no day was given; in the tables
+                they are then counted to the last close.
     """
 
     portfolio: Portfolio
@@ -229,7 +230,7 @@ class TradeList:
             "asset": np.array(self.portfolio.market.assets, dtype=object)[rows],
             "price": np.where(sized.position.quoted, sized.position.prices, np.nan)[rows],
             "price_date": [None if np.isnat(day) else str(day) for day in prices.days[rows]],
-            "price_age": np.full(len(rows), np.nan) if self.ages is None else self.ages.sessions[rows],
+            "price_age": (self.ages or price_ages(self.portfolio)).sessions[rows],
             "price_basis": np.array(bases(self.portfolio.market, prices), dtype=object)[rows],
             "target": self.target[rows],
             "gap": (sized.position.weights - self.target)[rows],

@@ -24,7 +24,9 @@ def test_csv_reads_back_as_the_orders_with_their_provenance(two: Portfolio, tmp_
 def test_csv_of_a_list_that_holds_has_a_header_only(two: Portfolio, tmp_path: Path) -> None:
     lines = trade_list(two, Never(two.strategic)).to_csv(tmp_path / "trades.csv").read_text().splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith("side,asset,units,price,price_date,notional,commission,half_spread,ticket,impact,cost,")
+    assert lines[0].startswith(
+        "side,asset,units,price,price_date,price_age,price_basis,notional,commission,half_spread,"
+    )
     assert lines[0].endswith(",portfolio,file,policy,run,data,as_of")
 
 
