@@ -20,6 +20,7 @@ from research.errors import ConfigError
 from research.files import writing
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio
+from research.portfolio.load import ROOT
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 from research.trading.destination import check_destination
@@ -68,9 +69,17 @@ def trades_now(
 
 
 def replaced_files(positions: str | Path | None, prices: str | Path | None) -> dict[str, str]:
-    """The overrides that have a portfolio file take these files, from the current folder, for its own."""
+    """The overrides by which a portfolio file takes these files for its own; "" and None leave its own.
+
+    Paths are from the current folder, or else from the workbench's.
+    """
     given = {"positions.file": positions, "prices": prices}
-    return {key: str(Path(path).absolute()) for key, path in given.items() if path}
+    return {key: str(_found(path)) for key, path in given.items() if path}
+
+
+def _found(path: str | Path) -> Path:
+    own = ROOT / path
+    return own if own.is_file() and not Path(path).exists() else Path(path).absolute()
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
