@@ -148,6 +148,7 @@ def _faults(
         yield fault(
             "price", f"the row has more cells than the header of row {table.header}", "Put numbers into quotes."
         )
+        return
     if asset in rows:
         yield fault("asset", f"a second price of one line, after row {rows[asset]}", "Keep one of the two.")
     price = _price(table.cell(cells, "price"), decimal)
@@ -182,6 +183,6 @@ def _notes(
         close, price = market.prices[-1, i], values[i]
         if abs(price / close - 1.0) > FAR:  # NaN is not
             yield (
-                f"{file}: the price of {asset}, {price:,.10g}, is {price / close - 1.0:+.0%} from the last close of "
-                f"{close:,.10g}: look for a split or a wrong price."
+                f"{file}: the price of {asset}, {price:,.7g}, is {price / close - 1.0:+.0%} from the last close of "
+                f"{close:,.7g}: look for a split or a wrong price."
             )

@@ -45,7 +45,8 @@ def test_holdings_and_cash_may_be_left_out_beside_positions(write: Any, tmp_path
     (tmp_path / "desk.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     assert loaded(tmp_path / "desk.yaml", POSITIONS).cash == 2_000.25
     said = refused(tmp_path / "desk.yaml", "Symbol,Quantity\nSPY,110\n")
-    assert said.startswith("cash: positions.csv has no row of cash") and "Add `cash:` to the portfolio file" in said
+    assert said.startswith("cash: positions.csv has no row of cash")
+    assert "Add `cash:` to the portfolio file" in said
 
 
 def test_cash_stays_where_the_file_has_none_and_that_is_said(write: Any) -> None:

@@ -52,8 +52,7 @@ def test_history_stays_and_the_last_quotes_are_replaced(tmp_path: Path, market: 
 def test_a_price_far_from_the_last_close_is_noted(tmp_path: Path, market: Market) -> None:
     notes = reading(tmp_path, "asset,price,date\nSPY,38.344,2022-12-30\nAGG,97,2022-12-30\nCOM,1,2022-12-30\n", market)
     assert [note for note in notes.notes if "SPY" in note] == [
-        "prices.csv: the price of SPY, 38.344, is -90% from the last close of 383.4400024: look for a split or a wrong "
-        "price."
+        "prices.csv: the price of SPY, 38.344, is -90% from the last close of 383.44: look for a split or a wrong price."
     ]
 
 
@@ -66,7 +65,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path, market: Market) -> None:
         reading(tmp_path, text, market)
     said = str(error.value).splitlines()
     starts = [
-        "prices.csv has 8 mistakes:",
+        "prices.csv has 7 mistakes:",
         "- prices.csv, row 2, column 'Last Price': no price of SPY: found '0'. Give a number above zero",
         "- prices.csv, row 3, column 'Symbol': a second price of one line, after row 2: found 'SPY'. Keep one",
         "- prices.csv, row 4, column 'Last Price': no price of AGG: found 'nan'.",
@@ -74,13 +73,14 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path, market: Market) -> None:
         "- prices.csv, row 4, column 'Price Date': no date of the price of AGG: found '12/30/2022'. Write it as",
         "- prices.csv, row 5, column 'Last Price': no price of COM: found '-3'.",
         "- prices.csv, row 6, column 'Last Price': the row has more cells than the header of row 1",
-        "- prices.csv, row 6, column 'Symbol': a second price of one line, after row 5",
     ]
     assert [line[: len(start)] for line, start in zip(said, starts, strict=False)] == starts
 
 
 def test_a_file_without_any_line_is_refused(tmp_path: Path, market: Market) -> None:
-    with pytest.raises(DataError, match="has none of the lines among its 1 row. Name them as the portfolio does: SPY"):
+    with pytest.raises(
+        DataError, match=r"has none of the lines among its 1 row\. Name them as the portfolio does: SPY"
+    ):
         reading(tmp_path, "asset,price\nQQQ,1\n", market)
     with pytest.raises(DataError, match="no row names a column of asset and one of price"):
         reading(tmp_path, "a,b\nQQQ,1\n", market)
