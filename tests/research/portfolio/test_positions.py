@@ -5,6 +5,7 @@ The layouts are those that the brokers' help pages and public importers of them 
 
 import csv
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +257,8 @@ def test_two_rows_of_one_account_are_refused_and_of_two_added(tmp_path: Path) ->
         ("", "positions.csv is empty"),
         (b"PK\x03\x04 a workbook", "is a workbook or a PDF. Export the positions as CSV."),
         (b"Symbol,Quantity\n\x81\x8d", "is no text in UTF-8, UTF-16 or Windows-1252"),
-        ('Symbol,Quantity\n"SPY,3\n', "is no CSV file with ',' between its cells: unexpected end of data"),
+        ('Symbol,Quantity\n"SPY,3\n', "is no CSV file with ',' between its cells: unexpected end of data, in the row "),
+        ('Symbol,Quantity\nSPY,"3\n', "in the row that begins at line 2. Correct its quotes"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, text: str | bytes, said: str) -> None:
@@ -280,6 +282,27 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_holding_that_lots_do_not_divide_is_said() -> None:
     (note,) = odd_lots({"SPY": 103.0, "AGG": 40.0, "BTC": 0.123456}, {"SPY": 10.0, "AGG": 10.0, "BTC": 1e-8})
     assert note.startswith("SPY: 103 units are no whole number of lots of 10: the odd 3 are only sold where")
+
+
+@given(st.sampled_from([SCHWAB, SCHWAB_ALL, FIDELITY, VANGUARD, INTERACTIVE, FLEX]), st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_damaged_file_is_read_or_refused_in_sentences(
+    tmp_path_factory: pytest.TempPathFactory, sample: str, data: st.DataObject
+) -> None:
+    """With pieces cut out, doubled and overwritten, it never fails in another way."""
+    raw = bytearray(sample.encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        first = data.draw(st.integers(0, len(raw)))
+        piece = data.draw(
+            st.sampled_from([b"", b'"', b",", b"\n", b"\0", b"\xff", b"-", b"9", bytes(raw[first:][:40])])
+        )
+        raw[first : first + data.draw(st.sampled_from([0, 1, 30]))] = piece
+    path = tmp_path_factory.mktemp("damaged") / "positions.csv"
+    path.write_bytes(raw)
+    with suppress(DataError):
+        got = read_positions(path, ASSETS)
+        assert all(row.units >= 0.0 for row in got.held)
+        assert len({(row.asset, row.account) for row in got.held}) == len(got.held)
 
 
 # -- any table in any dialect ------------------------------------------------------------------------------------------

@@ -51,9 +51,11 @@ def test_history_stays_and_the_last_quotes_are_replaced(tmp_path: Path, market: 
 
 def test_a_price_far_from_the_last_close_is_noted(tmp_path: Path, market: Market) -> None:
     notes = reading(tmp_path, "asset,price,date\nSPY,38.344,2022-12-30\nAGG,97,2022-12-30\nCOM,1,2022-12-30\n", market)
-    assert [note for note in notes.notes if "SPY" in note] == [
-        "prices.csv: the price of SPY, 38.344, is -90% from the last close of 383.44: look for a split or a wrong price."
-    ]
+    (note,) = (note for note in notes.notes if "SPY" in note)
+    assert note == (
+        "prices.csv: the price of SPY, 38.344, is -90% from the last close of 383.44: look for a split or a wrong "
+        "price."
+    )
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path, market: Market) -> None:

@@ -109,6 +109,7 @@ def test_orders_are_sized_and_charged_at_the_given_prices(two: Portfolio) -> Non
     assert got.sized.position.nav == 103_100.0
     assert got.orders["notional"].tolist() == pytest.approx((got.orders["units"] * [104.0, 51.0]).tolist())
     assert "Orders, sells first, at given prices" in repr(got)
+    assert listed(got.after(), as_of="2023-01-04").empty
     assert (
         "The history of the market ends on 2022-12-29, 3 sessions before 2023-01-04: estimates and schedules end there."
     ) in got.notes
