@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from research.accounting import Costs
 from research.errors import ConfigError, DataError
 from research.portfolio import OrderLimits, Portfolio
 from research.portfolio.prices import GIVEN, Prices
@@ -153,3 +154,11 @@ def test_frozen_quotes_are_noted_from_five_sessions_on(two: Portfolio) -> None:
         "or more are noted)."
     ]
     assert any("frozen" in note for note in listed(forty).notes)  # of history too
+
+
+def test_costs_per_unit_are_those_of_the_units_at_the_given_prices(two: Portfolio) -> None:
+    """One cent a unit, whatever a unit costs."""
+    costs = Costs(np.zeros(2), np.zeros(2), per_unit=np.full(2, 0.01))
+    got = listed(given_prices(replace(two, costs=costs), ["2023-01-04", "2023-01-04"], [50.0, 200.0]))
+    assert got.orders["cost"].tolist() == pytest.approx((0.01 * got.orders["units"]).tolist(), abs=0.005)
+    assert len(got.orders) == 2
