@@ -185,12 +185,12 @@ def test_group_header_above_the_header(tmp_path: Path) -> None:
 
 
 def test_columns_are_declared(tmp_path: Path) -> None:
-    text = 'Kürzel,Stück,Betrag,Depot\nSPX,3,"1,150.32",A\nGELD,7,7.00,A\nKO,2,120,A\n'
+    text = 'Kürzel,Stück,Betrag,Depot\nSPX,3,"1,150.32",A\nGELD,7,7.00,A\nKO,(2,a lot,A\n'
     symbols = {"SPX": "SPY", "GELD": "cash", "KO": "ignore"}
     columns = {"asset": "Kürzel", "units": "stück", "value": "Betrag", "account": "Depot"}
     got = reading(tmp_path, text, columns=columns, symbols=symbols)
     assert (got.units, got.values, got.total_cash, got.accounts) == ({"SPY": 3.0}, {"SPY": 1_150.32}, 7.0, ("A",))
-    assert got.notes[-1] == "positions.csv, row 4: KO is left aside, as `symbols` says, worth 120.00."
+    assert got.notes[-1] == "positions.csv, row 4 is no position: KO is left aside, as `symbols` says, worth a lot."
 
 
 def test_a_row_without_a_symbol_goes_by_its_description(tmp_path: Path) -> None:
