@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO
 
 DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a place without space
@@ -24,6 +25,20 @@ def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
 
     Raises : OSError, which names `path`, where it cannot be written; what stood there then still does.
     """
+    try:
+        with replacing(path) as opened:
+            opened.write(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    return Path(path)
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to be written piece by piece, which takes the place of `path` where the block ends without an error.
+
+    Raises : OSError, which names `path`; one of the block that names another file is left as it is.
+    """
     path, draft = Path(path), None
     try:
         delete_drafts(path.parent)
@@ -31,7 +46,7 @@ def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
         with os.fdopen(file, "wb") as opened:
             with suppress(FileNotFoundError):
                 os.fchmod(file, stat.S_IMODE(path.stat().st_mode))
-            opened.write(content.encode() if isinstance(content, str) else content)
+            yield opened
             opened.flush()
             os.fsync(file)
             draft.replace(path)
@@ -39,11 +54,10 @@ def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
         if draft is not None:
             with suppress(OSError):
                 draft.unlink()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and str(error.filename) in map(str, (None, path, path.parent, draft)):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     sync_names(path.parent)
-    return path
 
 
 def _begin_draft(path: Path) -> tuple[int, Path]:

@@ -145,7 +145,7 @@ def _impact(cost_parameters: CostParameters, r: int, i: int, size: float) -> tup
 
 
 @inlined
-def _write_charges(cost_parameters: CostParameters, r: int, q: int, i: int, size: float, charges: Array) -> None:
+def charge_order(cost_parameters: CostParameters, r: int, q: int, i: int, size: float, charges: Array) -> None:
     """Write column i of charges (columns, n), currency: what an order of `size`, currency, costs in all but tax."""
     charges[COMMISSION, i], _ = _commission(cost_parameters, r, i, size)
     charges[HALF_SPREAD, i] = cost_parameters.rates[r, HALF_SPREAD, i] * size
@@ -267,7 +267,7 @@ def _pay(
         after = units[i] * price + capped[i] if capped[i] != 0.0 else asked[i] * scale
         trades[i] = after - units[i] * price
         size = abs(trades[i])
-        _write_charges(cost_parameters, booking.r, booking.q, i, size, charges)
+        charge_order(cost_parameters, booking.r, booking.q, i, size, charges)
         for k in range(TAX):
             paid += charges[k, i]
         if cost_parameters.tax > 0.0:
@@ -298,7 +298,7 @@ def charge(cost_parameters: CostParameters, day: int, sizes: Array, charges: Arr
         for k in range(len(charges)):
             charges[k, i] = 0.0
         if sizes[i] > 0.0:
-            _write_charges(cost_parameters, r, q, i, sizes[i], charges)
+            charge_order(cost_parameters, r, q, i, sizes[i], charges)
 
 
 # -- the step --------------------------------------------------------------------------------------------------------

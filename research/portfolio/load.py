@@ -31,6 +31,8 @@ from research.portfolio.positions import Positions
 from research.portfolio.prices import Prices
 from research.portfolio.stress import read_stress
 from research.portfolio.strict_yaml import KeyPath
+from research.portfolio.tax_lots import lot_settings, read_tax_lots, tax_settings
+from research.portfolio.ticket import read_ticket, ticket_settings
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Threshold
 from research.tolerances import TARGET
@@ -40,9 +42,10 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress", "positions", "prices")  # fmt: skip
+        "stress", "positions", "prices", "ticket")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency")
-LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
+LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
+             "tax_lots", *COSTS)  # fmt: skip
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
 
@@ -112,8 +115,10 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         factors=factors_in(document, market, test_start, a_year),
         stress=read_stress(document, market),
         orders=read_order_limits(document, market),
+        tax_lots=read_tax_lots(document, market, np.array([line.shares for line in lines])),
         given_prices=prices,
         notes=holding_notes(document, market, positions, prices),
+        ticket=read_ticket(document, market),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -462,14 +467,14 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         **({"prices": document.value("prices")} if document.has("prices") else {}),
         "target_cash": document.number("target_cash", default=0.0),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
-        "lines": {line.asset: _line_settings(line) for line in lines},
+        "lines": {line.asset: _line_settings(line) | lot_settings(document, line.asset) for line in lines},
         "costs": {name: costs_at(document, ("costs", name)) for name in document.mapping("costs")},
         **({"holding": document.value("holding")} if document.has("holding") else {}),
         **({"execution": _execution_settings(portfolio.execution)} if document.has("execution") else {}),
         **({"dividends": portfolio.dividends} if document.has("dividends") else {}),
         **({"flows": document.value("flows") | {"use": portfolio.flows.use}} if portfolio.flows is not None else {}),
         **({"impact": impact_settings(portfolio.costs)} if document.has("impact") else {}),
-        **({"tax": document.value("tax")} if document.has("tax") else {}),
+        **({"tax": tax_settings(document)} if document.has("tax") else {}),
         "limits": {
             "minimum_trade": limits.minimum_trade,
             **({} if limits.tracking_error is None else {"tracking_error": limits.tracking_error}),
@@ -489,6 +494,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "lag": portfolio.lag,
         **({"stress": document.value("stress")} if document.has("stress") else {}),
         **({"orders": order_settings(portfolio.orders)} if document.has("orders") else {}),
+        **({"ticket": ticket_settings(portfolio.ticket)} if document.has("ticket") else {}),
     }
 
 

@@ -18,6 +18,8 @@ from research.portfolio.benchmark import NamedBenchmark
 from research.portfolio.orders import OrderLimits
 from research.portfolio.prices import Prices, last_closes
 from research.portfolio.stress import Stress
+from research.portfolio.tax_lots import TaxLots
+from research.portfolio.ticket import TicketTerms
 
 MATERIALITY = 1.0  # bp of NAV a year
 
@@ -81,8 +83,10 @@ class Portfolio:
     factors          : to which returns are attributed, or None.
     stress           : episodes and shocks that it is tested with.
     orders           : limits that the orders of a trade list keep.
+    tax_lots         : by which a trade list is taxed, or None.
     given_prices     : at which holdings are valued and orders are sized, or None for the last closes.
     notes            : what a reader must know of its holdings and prices, in sentences.
+    ticket           : how they are sent.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -117,8 +121,10 @@ class Portfolio:
     factors: FactorReturns | None = None
     stress: Stress = field(default_factory=Stress)
     orders: OrderLimits = field(default_factory=OrderLimits)
+    tax_lots: TaxLots | None = None
     given_prices: Prices | None = None
     notes: tuple[str, ...] = ()
+    ticket: TicketTerms = field(default_factory=TicketTerms)
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""

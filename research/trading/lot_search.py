@@ -1,31 +1,94 @@
-"""A greedy search for the lots of a `LotProblem`: microseconds a line, for backtests and as a start for the solver.
+"""A greedy search for the lots of a `LotProblem`, compiled: for backtests, many accounts and as the solver's start.
 
 Each line takes the lots that are best for it alone. If they keep all limits, nothing is better. Else orders are dropped
 and reduced until they do, and what is then left is used, the best lot first.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from research.arrays import Array, Mask
-from research.tolerances import LOT
-from research.trading.lot_problem import LotProblem
+from research.accounting.cost_parameters import COLUMNS, CostParameters
+from research.accounting.self_financing import charge_order
+from research.arrays import Array
+from research.compiled import linked
+from research.tolerances import COUNTED, LOT, WEIGHT
+from research.trading.lot_problem import OUTSIDE, LotProblem
 
 NO_GAIN = 1e-15  # of NAV: what rounding of the objective may show as one
 ROUNDS = 20  # of mending, and a line of filling: each changes what is left, and a few are the usual number
 SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where a line is divided at will
 
+HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, WAY, LOWER, UPPER, WHOLE, ODD, STEPS, MOST, FINE = range(14)
+FIRST = len(COLUMNS)  # rows of scratch: the charges of an order, then these
+OTHER, FREED, KEY = range(FIRST, FIRST + 3)
+
+
+class Terms(NamedTuple):
+    """A `LotProblem` as the kernels take it.
+
+    lines     : (14, n) what is known of each line: units held, price, lots and their value, and so on.
+    costs     : of orders.
+    r         : row of their daily rates.
+    q         : row of their daily impact.
+    nav       : currency.
+    cents     : cash, in whole cents.
+    debt      : cash that was below zero before, currency.
+    floor     : cash that stays, currency.
+    adverse   : the move under which cash stays above zero, fraction of prices.
+    minimum   : currency; a smaller order is not sent.
+    least     : notional of an order that counts, currency.
+    most      : number of orders.
+    turnover  : the most of it, one-way, fraction of NAV.
+    scratch   : (8, n) room for the arithmetic.
+    """
+
+    lines: Array
+    costs: CostParameters
+    r: int
+    q: int
+    nav: float
+    cents: float
+    debt: float
+    floor: float
+    adverse: float
+    minimum: float
+    least: float
+    most: int
+    turnover: float
+    scratch: Array
+
+    @classmethod
+    def of(cls, problem: LotProblem) -> "Terms":
+        """The problem in arrays."""
+        position, limits = problem.position, problem.position.limits
+        costs, n = position.cost_parameters, len(position.units)
+        lines = (position.units, position.prices, position.lots, problem.lot, problem.value, problem.goal, problem.way,
+                 problem.lower, problem.upper, problem.whole, problem.odd, problem.steps, problem.most,
+                 problem.fine)  # fmt: skip
+        return cls(
+            lines=np.array(lines, dtype=float),
+            costs=costs,
+            r=min(position.day, len(costs.rates) - 1),
+            q=min(position.day, len(costs.impact) - 1),
+            nav=position.nav,
+            cents=float(np.rint(position.cash * 100.0)),
+            debt=float(position.debt),
+            floor=float(problem.floor),
+            adverse=float(limits.adverse_move),
+            minimum=float(position.minimum),
+            least=float(position.least),
+            most=n if limits.most is None else limits.most,
+            turnover=np.inf if limits.turnover is None else float(limits.turnover),
+            scratch=np.zeros((FIRST + 3, n)),
+        )
+
 
 def alone(problem: LotProblem) -> Array:
     """(n,) signed units that are best for each line by itself: nothing, or the whole lots next to its point."""
-    wanted = np.maximum(problem.way * (problem.goal - problem.value), 0.0) / problem.lot
-    least = np.ceil(problem.position.least / problem.lot - LOT)
-    found, loss = np.zeros(len(wanted)), problem.each(np.zeros(len(wanted)))
-    for lots in (np.floor(wanted + LOT), np.ceil(wanted - LOT), least):
-        units = problem.units(np.minimum(lots, problem.steps))
-        here = np.where(problem.sendable(units), problem.each(units), np.inf)
-        better = here < loss - NO_GAIN
-        found, loss = np.where(better, units, found), np.where(better, here, loss)
-    return found
+    units = np.zeros(len(problem.way))
+    best_alone(Terms.of(problem), units)
+    return units
 
 
 def search(problem: LotProblem, start: Array | None = None) -> Array | None:
@@ -33,90 +96,258 @@ def search(problem: LotProblem, start: Array | None = None) -> Array | None:
 
     start : (n,) signed units from which it begins; by default those that are best for each line alone.
     """
-    units = alone(problem) if start is None else start
-    if not problem.broken(units):
-        return units
-    units = _paid(problem, _turned_less(problem, _fewer(problem, units)))
-    if problem.broken(units):
-        units = np.zeros(len(units))
-        if problem.broken(units):
-            return None
-    return _filled(problem, units)
+    units = alone(problem) if start is None else start.copy()
+    return units if best_together(Terms.of(problem), units) else None
 
 
-def _fewer(problem: LotProblem, units: Array) -> Array:
+# -- of one line -----------------------------------------------------------------------------------------------------
+
+
+@linked
+def _each(terms: Terms, i: int, units: float) -> float:
+    """The objective of an order of line i, fraction of NAV; see `LotProblem.each`."""
+    lines, charges = terms.lines, terms.scratch
+    traded = units * lines[PRICE, i]
+    after = lines[VALUE, i] + traded
+    outside = max(max(lines[LOWER, i] - after, after - lines[UPPER, i]), 0.0)
+    cost = 0.0
+    if traded != 0.0:
+        charge_order(terms.costs, terms.r, terms.q, i, abs(traded), charges)
+        for k in range(FIRST):
+            cost += charges[k, i]
+    return (abs(after - lines[GOAL, i]) + OUTSIDE * outside + cost) / terms.nav
+
+
+@linked
+def _units(terms: Terms, i: int, steps: float) -> float:
+    """Signed units of so many steps of line i; see `LotProblem.units`."""
+    lines = terms.lines
+    if lines[ODD, i] > 0.0 and steps > lines[WHOLE, i]:
+        return -lines[HELD, i]
+    lots = lines[LOTS, i]
+    count = np.rint(lines[WAY, i] * min(steps, lines[WHOLE, i]) * lots / lots)
+    return count / (1.0 / lots) if lots < 1.0 else count * lots
+
+
+@linked
+def _steps(terms: Terms, i: int, units: float) -> float:
+    """The steps of signed units of line i; see `LotProblem.in_steps`."""
+    lines = terms.lines
+    if lines[ODD, i] > 0.0 and units <= -lines[HELD, i]:
+        return lines[STEPS, i]
+    return np.rint(abs(units) / lines[LOTS, i])
+
+
+@linked
+def _sendable(terms: Terms, i: int, units: float) -> bool:
+    """Is the order of line i large enough to be sent, or none?"""
+    notional = abs(units) * terms.lines[PRICE, i]
+    return units == 0.0 or (notional >= terms.minimum and notional > COUNTED * terms.nav)
+
+
+@linked
+def _wanted(terms: Terms, i: int) -> float:
+    """Lots from line i to its point."""
+    lines = terms.lines
+    return max(lines[WAY, i] * (lines[GOAL, i] - lines[VALUE, i]), 0.0) / lines[LOT_VALUE, i]
+
+
+@linked
+def best_alone(terms: Terms, units: Array) -> None:
+    """Write the units (n,) that are best for each line by itself."""
+    for i in range(len(units)):
+        wanted, least = _wanted(terms, i), np.ceil(terms.least / terms.lines[LOT_VALUE, i] - LOT)
+        units[i], loss = 0.0, _each(terms, i, 0.0)
+        for lots in (np.floor(wanted + LOT), np.ceil(wanted - LOT), least):
+            tried = _units(terms, i, min(lots, terms.lines[STEPS, i]))
+            if _sendable(terms, i, tried):
+                here = _each(terms, i, tried)
+                if here < loss - NO_GAIN:
+                    units[i], loss = tried, here
+
+
+# -- of all lines ----------------------------------------------------------------------------------------------------
+
+
+@linked
+def _short(terms: Terms, units: Array) -> float:
+    """What cash lacks after orders of signed units (n,), currency; see `Position.short`."""
+    traded, sizes, charged, charges = 0.0, 0.0, 0.0, terms.scratch
+    for i in range(len(units)):
+        cents = np.rint(units[i] * terms.lines[PRICE, i] * 100.0)
+        if cents != 0.0:
+            traded += cents
+            sizes += abs(cents)
+            charge_order(terms.costs, terms.r, terms.q, i, abs(cents) / 100.0, charges)
+            for k in range(FIRST):
+                charged += np.rint(charges[k, i] * 100.0)
+    moved = terms.adverse * sizes / 100.0 - terms.debt
+    return max(terms.floor, moved) - (terms.cents - traded - charged) / 100.0
+
+
+@linked
+def _turnover(terms: Terms, units: Array) -> float:
+    """One-way, fraction of NAV."""
+    bought, sold = 0.0, 0.0
+    for i in range(len(units)):
+        traded = units[i] * terms.lines[PRICE, i]
+        bought += max(traded, 0.0)
+        sold -= min(traded, 0.0)
+    return max(bought, sold) / terms.nav
+
+
+@linked
+def _broken(terms: Terms, units: Array) -> bool:
+    """Do the orders break a limit? See `LotProblem.broken`."""
+    lines, count = terms.lines, 0
+    for i in range(len(units)):
+        count += units[i] != 0.0
+        volume = lines[MOST, i] * (1.0 + WEIGHT) + LOT * lines[LOTS, i]
+        if abs(units[i]) > volume or not _sendable(terms, i, units[i]):
+            return True
+    if count > terms.most or _turnover(terms, units) > terms.turnover + WEIGHT:
+        return True
+    return _short(terms, units) > 0.0
+
+
+@linked
+def best_together(terms: Terms, units: Array) -> bool:
+    """Bring the orders (n,) within all limits, and use what is left; gives False where no orders keep them."""
+    if not _broken(terms, units):
+        return True
+    _send_fewer(terms, units)
+    turnover = _turnover(terms, units)
+    if turnover > terms.turnover:
+        _reduce(terms, units, terms.turnover / turnover, False)
+    _pay(terms, units)
+    if _broken(terms, units):
+        for i in range(len(units)):
+            units[i] = 0.0
+        if _broken(terms, units):
+            return False
+    _fill(terms, units)
+    return True
+
+
+@linked
+def _send_fewer(terms: Terms, units: Array) -> None:
     """Only as many orders as may be sent, those that gain most."""
-    most = problem.position.limits.most
-    if most is None or int((units != 0.0).sum()) <= most:
-        return units
-    gain = problem.each(np.zeros(len(units))) - problem.each(units)
-    kept = np.argsort(-gain, kind="stable")[:most]
-    return np.where(np.isin(np.arange(len(units)), kept), units, 0.0)
+    count, kept, gains = 0, terms.scratch[OTHER], terms.scratch[KEY]
+    for i in range(len(units)):
+        count += units[i] != 0.0
+        gains[i] = _each(terms, i, 0.0) - _each(terms, i, units[i])
+        kept[i] = 0.0
+    if count <= terms.most:
+        return
+    for _ in range(terms.most):
+        kept[_largest(gains, kept)] = 1.0
+    for i in range(len(units)):
+        units[i] *= kept[i]
 
 
-def _turned_less(problem: LotProblem, units: Array) -> Array:
-    """Orders reduced in proportion to the most turnover."""
-    most = problem.position.limits.turnover
-    turnover = problem.turnover(units)
-    return units if most is None or turnover <= most else _reduced(problem, units, most / turnover, units != 0.0)
+@linked
+def _largest(keys: Array, taken: Array) -> int:
+    """The first of the largest keys (n,) of what is not taken (n,) yet; -1 where all is."""
+    found = -1
+    for i in range(len(keys)):
+        if taken[i] == 0.0 and (found < 0 or keys[i] > keys[found]):
+            found = i
+    return found
 
 
-def _paid(problem: LotProblem, units: Array) -> Array:
-    """Orders that cash can pay: a lot less of buys or a lot more of sells, what loses least per currency first.
+@linked
+def _reduce(terms: Terms, units: Array, part: float, buys_only: bool) -> None:
+    """Multiply orders by a fraction, in whole lots; those that become too small are not sent."""
+    for i in range(len(units)):
+        steps = _steps(terms, i, units[i])
+        if units[i] > 0.0 or (units[i] < 0.0 and not buys_only):
+            steps = np.floor(steps * part)
+        smaller = _units(terms, i, steps)
+        units[i] = smaller if _sendable(terms, i, smaller) else 0.0
+
+
+@linked
+def _pay(terms: Terms, units: Array) -> None:
+    """Bring orders to what cash can pay: less of buys or more of sells, what loses least per currency first.
 
     Where the cash lacks more than a few lots, all buys are reduced in proportion first.
     """
-    prices, buys = problem.position.prices, problem.way > 0.0
-    short, bought = problem.short(units), units * prices * (units > 0.0)
-    few = 2.0 * float(problem.lot[bought > 0.0].sum())
-    if short > few and bought.any():
-        units = _reduced(problem, units, max(1.0 - (short - few) / float(bought.sum()), 0.0), units > 0.0)
-        short = problem.short(units)
+    lines, short, bought, few = terms.lines, _short(terms, units), 0.0, 0.0
+    for i in range(len(units)):
+        if units[i] > 0.0:
+            bought += units[i] * lines[PRICE, i]
+            few += 2.0 * lines[LOT_VALUE, i]
+    if short > few and bought > 0.0:
+        _reduce(terms, units, max(1.0 - (short - few) / bought, 0.0), True)
+        short = _short(terms, units)
+    other, freed, keys = terms.scratch[OTHER], terms.scratch[FREED], terms.scratch[KEY]
     for _ in range(ROUNDS):
         if short <= 0.0:
-            break
-        steps = problem.in_steps(units)
-        step = np.where(problem.fine, np.ceil(short / problem.lot), 1.0)
-        other = problem.units(np.clip(np.where(buys, steps - step, steps + step), 0.0, problem.steps))
-        other = np.where(problem.sendable(other), other, np.where(buys, 0.0, units))
-        freed = (units - other) * prices
-        loss = problem.each(other) - problem.each(units)
-        able = np.flatnonzero(freed > 0.0)
-        first = able[np.argsort((loss[able] / np.minimum(freed[able], short)), kind="stable")]
-        enough = first[: int(np.searchsorted(np.cumsum(freed[first]), short)) + 1]
-        if not len(enough):
-            break
-        units = units.copy()
-        units[enough] = other[enough]
-        short = problem.short(units)
-    return units
+            return
+        for i in range(len(units)):
+            buys, steps = lines[WAY, i] > 0.0, _steps(terms, i, units[i])
+            step = np.ceil(short / lines[LOT_VALUE, i]) if lines[FINE, i] > 0.0 else 1.0
+            steps = steps - step if buys else steps + step
+            other[i] = _units(terms, i, min(max(steps, 0.0), lines[STEPS, i]))
+            if not _sendable(terms, i, other[i]):
+                other[i] = 0.0 if buys else units[i]
+            freed[i] = (units[i] - other[i]) * lines[PRICE, i]
+            loss = _each(terms, i, other[i]) - _each(terms, i, units[i])
+            keys[i] = -loss / min(freed[i], short) if freed[i] > 0.0 else 0.0
+            freed[i] = max(freed[i], 0.0)
+        total = _take(units, other, freed, keys, short)
+        if total == 0.0:
+            return
+        short = _short(terms, units)
 
 
-def _filled(problem: LotProblem, units: Array) -> Array:
-    """The orders with more lots, as long as one improves the objective and keeps every limit; the best first."""
-    prices = problem.position.prices
-    wanted = np.maximum(problem.way * (problem.goal - problem.value), 0.0) / problem.lot
-    least, smallest = np.ceil(problem.position.least / problem.lot - LOT), float(problem.lot.min())
+@linked
+def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -> float:
+    """Change orders (n,) to others (n,), the largest key first, until they free what cash lacks; gives what they free.
+
+    freed : (n,) cash by each, currency; written: zero where it is taken.
+    """
+    total = 0.0
+    while total < short:
+        found = -1
+        for i in range(len(units)):
+            if freed[i] > 0.0 and (found < 0 or keys[i] > keys[found]):
+                found = i
+        if found < 0:
+            break
+        total += freed[found]
+        units[found], freed[found] = other[found], 0.0
+    return total
+
+
+@linked
+def _fill(terms: Terms, units: Array) -> None:
+    """Add lots, as long as one improves the objective and keeps every limit; the best first."""
+    lines, smallest = terms.lines, np.inf
+    other, keys = terms.scratch[OTHER], terms.scratch[KEY]
+    taken = terms.scratch[FREED]
+    for i in range(len(units)):
+        smallest = min(smallest, lines[LOT_VALUE, i])
     for _ in range(ROUNDS * len(units)):
-        steps, spare = problem.in_steps(units), max(-problem.short(units), 0.0)
-        affordable = np.minimum(np.floor(wanted - steps), np.floor(spare / SPENT_PER_VALUE / problem.lot))
-        step = np.where(problem.fine, np.maximum(affordable, 1.0), 1.0)
-        more = problem.units(np.minimum(np.maximum(steps + step, least), problem.steps))
-        gain, used = problem.each(units) - problem.each(more), (more - units) * prices
-        able = np.flatnonzero((gain > NO_GAIN) & (used <= spare) & problem.sendable(more))
-        for i in able[np.argsort(-gain[able] / np.maximum(used[able], smallest), kind="stable")].tolist():
-            tried = units.copy()
-            tried[i] = more[i]
-            if not problem.broken(tried):
-                units = tried
+        spare = max(-_short(terms, units), 0.0)
+        for i in range(len(units)):
+            steps, step = _steps(terms, i, units[i]), 1.0
+            if lines[FINE, i] > 0.0:
+                affordable = np.floor(spare / SPENT_PER_VALUE / lines[LOT_VALUE, i])
+                step = max(min(np.floor(_wanted(terms, i) - steps), affordable), 1.0)
+            least = np.ceil(terms.least / lines[LOT_VALUE, i] - LOT)
+            other[i] = _units(terms, i, min(max(steps + step, least), lines[STEPS, i]))
+            gain = _each(terms, i, units[i]) - _each(terms, i, other[i])
+            used = (other[i] - units[i]) * lines[PRICE, i]
+            able = gain > NO_GAIN and used <= spare and _sendable(terms, i, other[i])
+            keys[i], taken[i] = gain / max(used, smallest), 0.0 if able else 1.0
+        found = _largest(keys, taken)
+        while found >= 0:
+            before = units[found]
+            units[found] = other[found]
+            if not _broken(terms, units):
                 break
-        else:
-            return units
-    return units
-
-
-def _reduced(problem: LotProblem, units: Array, part: float, which: Mask) -> Array:
-    """The orders of some lines times a fraction, in whole lots; those that become too small are not sent."""
-    steps = problem.in_steps(units)
-    smaller = problem.units(np.where(which, np.floor(steps * part), steps))
-    return np.where(problem.sendable(smaller), smaller, 0.0)
+            units[found], taken[found] = before, 1.0
+            found = _largest(keys, taken)
+        if found < 0:
+            return

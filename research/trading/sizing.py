@@ -14,9 +14,9 @@ from scipy.optimize import brentq
 from research.accounting import Trade
 from research.accounting.cost_parameters import COLUMNS, Lots, Scratch
 from research.accounting.kernel import REFUSED, Box, Pace, Quotes, Record, book
-from research.arrays import Array, frozen
+from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError
-from research.tolerances import COUNTED, LOT
+from research.tolerances import COUNTED, LOT, WEIGHT
 from research.trading.lot_problem import LotProblem, clean
 from research.trading.lot_solver import SECONDS, SolvedLots, solve_lots
 from research.trading.position import CENT, Position, counts
@@ -84,6 +84,11 @@ class Orders:
         buys = bool(self.wished[i] > 0.0)
         if abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_units, self.units.shape)[i]:
             return "volume limit"
+        if (
+            not buys
+            and abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_sold, self.units.shape)[i]
+        ):
+            return "gain budget"
         if limits.most is not None and self.units[i] == 0.0 and int((self.units != 0.0).sum()) >= limits.most:
             return f"limit of {limits.most} orders"
         if limits.turnover is not None and (self.buys if buys else self.sells) / position.nav + lot > limits.turnover:
@@ -109,8 +114,20 @@ class Orders:
 Ask = Callable[[Position, bool], Trade | None]
 
 
+def once(trade: Trade) -> Ask:
+    """Asks for this trade, and then for no more."""
+    return lambda _, again: None if again else trade
+
+
 def size(
-    position: Position, ask: Ask, target: Array, policy: str, *, again: bool = False, seconds: float = SECONDS
+    position: Position,
+    ask: Ask,
+    target: Array,
+    policy: str,
+    *,
+    way: float = 0.0,
+    again: bool = False,
+    seconds: float = SECONDS,
 ) -> Orders:
     """The orders, in whole lots, for the box of a rule.
 
@@ -122,6 +139,7 @@ def size(
                close.
     target   : (n,) in force, fraction of NAV.
     policy   : its name, for messages.
+    way      : 1.0 for the buys of the exact step only, -1.0 for its sells, 0.0 for both.
     again    : were orders sent at this close before? Cash that they kept for an adverse move then stays.
     seconds  : that the solver may take a turn; 0 leaves it at the greedy search.
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
@@ -134,25 +152,28 @@ def size(
         if trade is None:
             break
         exact, nav = _exact(state, trade, target, policy)
+        exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
         if turn == 0:
             orders = Orders(position, none, exact - state.units, exact * state.prices / nav)
         floor = _floor(position, state, exact, again)
         paid = _paid(state, exact, floor)
-        problem = _problem(state, paid, nav, trade, floor, orders.units)
+        due = _due(state, trade)
+        problem = _problem(state, paid, nav, trade, due, floor, orders.units)
         solved = solve_lots(problem, seconds)
         sent = none if solved is None else solved.units
-        if not sent.any() or not _moves_what_is_due(state, trade, paid - state.units, sent):
+        # Where none of the lines that are due can be traded, the others would pay for nothing.
+        if not sent.any() or ((paid != state.units)[due].any() and not sent[due].any()):
             break
         total = clean(orders.units + sent, position.lots)
         whole = np.where(orders.units == 0.0, sent, total)  # an odd lot goes in one order, which is no whole lots
-        if turn > 0 and replace(problem, position=position, most=position.most_units).broken(whole):
+        if turn > 0 and replace(problem, position=position, most=position.most(whole)).broken(whole):
             break
         orders = replace(orders, units=whole, solved=solved if turn == 0 else orders.solved)
     return orders
 
 
 def _floor(position: Position, state: Position, exact: Array, again: bool) -> float:
-    """Cash that must stay, currency: the reserve, or what sales can bring cash to where it is below.
+    """Cash that must stay, currency: the reserve, or where sales cannot reach it what is there, unless cash is owed.
 
     Where orders were sent at this close before, the cash that covers their adverse move stays as well.
     """
@@ -160,49 +181,57 @@ def _floor(position: Position, state: Position, exact: Array, again: bool) -> fl
     covered = 2.0 * limits.adverse_move if again else 0.0  # an order trades at most twice NAV: all is sold and bought
     wanted = max(limits.reserve, covered) * position.nav
     sold = np.minimum(exact - state.units, 0.0)
-    return wanted if state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
+    owed = position.cash < -position.debt
+    return wanted if owed or state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
 
 
 def _paid(position: Position, exact: Array, floor: float) -> Array:
-    """(n,) units after the exact step with its buys reduced by one factor to what cash can pay."""
-    moved = exact - position.units
+    """(n,) units after the exact step within the gain budget, reduced by one factor to the turnover limit, and its buys
+    to cash by another.
+    """
+    moved = np.maximum(exact - position.units, -position.most_sold)
+    if position.limits.turnover is not None:
+        traded = moved * position.prices
+        turnover = max(traded[traded > 0.0].sum(), -traded[traded < 0.0].sum()) / position.nav
+        moved = moved * min(position.limits.turnover / max(turnover, WEIGHT), 1.0)
     buys = np.maximum(moved, 0.0)
 
     def short(part: float) -> float:
         return position.short(moved - (1.0 - part) * buys, floor)
 
     if short(1.0) <= len(exact) * CENT or not buys.any():
-        return exact
+        return position.units + moved
     part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
     return position.units + moved - (1.0 - part) * buys
 
 
-def _problem(state: Position, exact: Array, nav: float, trade: Trade, floor: float, before: Array) -> LotProblem:
+def _problem(
+    state: Position, exact: Array, nav: float, trade: Trade, due: Mask, floor: float, before: Array
+) -> LotProblem:
     """Lots from `state` toward the units `exact` (n,), inside the box where it is one.
 
+    Lines that are due come within a lot of their points first: whatever else the limits leave is for the others.
     nav    : after the exact step, currency.
+    due    : (n,) lines for which the rule trades.
     before : (n,) signed units of the orders so far, which may be taken back and not turned.
     """
     goal, wished = exact * state.prices, exact - state.units
     way = np.where(counts(np.abs(wished) * state.prices, state.nav) & state.tradable, np.sign(wished), 0.0)
-    boxed = trade.lower < trade.upper
-    lower = np.where(boxed, np.minimum(trade.lower * nav, goal), -np.inf)
-    upper = np.where(boxed, np.maximum(trade.upper * nav, goal), np.inf)
+    boxed, near = trade.lower < trade.upper, np.minimum(state.lots, 0.5 * np.abs(wished)) * state.prices
+    lower = np.where(boxed, np.minimum(trade.lower * nav, goal), np.where(due, goal - near, -np.inf))
+    upper = np.where(boxed, np.maximum(trade.upper * nav, goal), np.where(due, goal + near, np.inf))
     back = way * before < 0.0
-    most = np.where(back, np.abs(before), np.maximum(state.most_units - np.abs(before), 0.0))
+    most = np.where(back, np.abs(before), np.maximum(state.most(way) - np.abs(before), 0.0))
     return LotProblem(state, goal, way, lower, upper, floor, most)
 
 
-def _moves_what_is_due(state: Position, trade: Trade, wished: Array, sent: Array) -> bool:
-    """Is some line traded that is outside a box, or that the rule names, where the exact step trades one?
-
-    If all of them are too small to be sent, the others would pay for nothing.
-    """
+def _due(state: Position, trade: Trade) -> Mask:
+    """(n,) lines for which the rule trades: those outside a box, and the one that it names as past its limit."""
     due = (state.weights < trade.lower - COUNTED) | (state.weights > trade.upper + COUNTED)
     due &= trade.lower < trade.upper
-    if trade.why is not None and trade.why.line in range(len(due)):
+    if trade.why.allowed > 0.0 and trade.why.line in range(len(due)):
         due[trade.why.line] = True
-    return bool(sent[due].any()) or not bool(wished[due].any())
+    return due
 
 
 def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, float]:

@@ -42,11 +42,11 @@ def test_positions_of_a_broker_give_the_list_of_the_same_holdings() -> None:
 
 def test_prices_are_those_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text("asset,price,date\nSPY,400,2023-01-04\nAGG,100,2023-01-04\n")
-    done = rebalance("trades", FILE, "--prices", tmp_path / "prices.csv", "--as-of", "2023-01-04", "--csv",
-                     tmp_path / "trades.csv")  # fmt: skip
+    done = rebalance("trades", FILE, "--prices", tmp_path / "prices.csv", "--as-of", "2023-01-04")
     assert done.status == 0, done.err
     assert "Prices: price file of 2023-01-04." in done.out
-    assert ",400,2023-01-04,0,price file," in (tmp_path / "trades.csv").read_text()
+    assert "Orders, sells first, at given prices" in done.out
+    assert re.search(r"(?m)^SPY +sell +\d+ +400\.00 ", done.out)
 
 
 def test_mistakes_of_both_the_file_and_its_rows_reach_the_desk(tmp_path: Path) -> None:

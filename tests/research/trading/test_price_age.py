@@ -119,7 +119,7 @@ def test_orders_are_sized_and_charged_at_the_given_prices(two: Portfolio) -> Non
 def test_a_price_without_a_date_has_no_age(two: Portfolio) -> None:
     got = listed(given_prices(two, ["NaT", "2023-01-03"], [104.0, 51.0]), as_of="2023-01-04")
     assert got.orders.set_index("asset")["price_age"].isna().tolist() == [True, False]
-    assert got.orders["price_date"].isna().tolist() == [True, False]
+    assert got.orders["price_date"].tolist() == ["", "2023-01-03"]
     assert "price file of no date (A)" in got.notes[0]
 
 

@@ -1,0 +1,187 @@
+"""The trade lists of all accounts of a file, solved in processes and written in the order of the file."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from backtests.commands.trades import policy_now
+from backtests.runs.tasks import check_workers, in_processes
+from research.arguments import is_number, refuse
+from research.errors import ConfigError
+from research.files import replacing, writing
+from research.portfolio import load_portfolio
+from research.progress import bar
+from research.trading.accounts import (
+    ACCOUNT_COLUMNS,
+    FAILED,
+    ORDER_COLUMNS,
+    AccountsFile,
+    Model,
+    Row,
+    account_of,
+    account_row,
+    order_rows,
+)
+from research.trading.destination import check_destination
+from research.trading.formats.cells import no_formula
+
+TASK = 16  # accounts that a process is given at a time
+MODELS = 32  # that a process keeps
+SHOWN = 5  # failures on the terminal; the file has all of them
+WORDS = {"trade": "trade", "hold": "hold", "no order": "want a trade of which no order can be sent", FAILED: "failed"}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What became of the accounts of a file: how many failed, and what the terminal shows."""
+
+    failed: int
+    text: str
+
+
+class Part(NamedTuple):
+    """The lists of a few accounts: rows of both files as CSV, their statuses, and why the first of them failed."""
+
+    orders: str
+    accounts: str
+    statuses: Counter[str]
+    errors: list[str]
+
+
+def list_accounts(
+    file: Path, out: Path | None, *, seconds: float = 0.0, workers: int = 1, reports: Path | None = None
+) -> Listed:
+    """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
+
+    Rows are read, solved and written a few at a time, in the order of the file. Both files hold the same bytes whatever
+    the number of processes, but where the time of a solver ran out. An account that fails has its sentence in its row.
+    file    : of the accounts (`research.trading.accounts`).
+    out     : CSV file to write.
+    seconds : that the search for the best lots of an account may take; 0 takes the greedy search.
+    workers : processes of this machine.
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError for a file that cannot be read, and for a place where the lists cannot be written: nothing is
+              written then.
+    """
+    check_workers(workers)
+    if not (is_number(seconds) and seconds >= 0.0):
+        refuse("seconds is", seconds, "give a number of seconds an account, 0 for the greedy search.")
+    if out is None or out.suffix.lower() != ".csv":
+        found = "" if out is None else str(out)
+        refuse("out is", found, "give the path of a CSV file for the orders of all accounts, such as orders.csv.")
+    orders, accounts = _destination(out, ORDER_COLUMNS), _destination(accounts_path(out), ACCOUNT_COLUMNS)
+    with bar(None, "reading accounts"):
+        asked = AccountsFile.read(file)
+    statuses, errors = Counter[str](), list[str]()
+    with (
+        bar(asked.count, "listing", "accounts") as progress,
+        replacing(orders) as to_orders,
+        replacing(accounts) as to_accounts,  # is in place first: the orders are the last to be seen
+    ):
+        for part in _parts(asked, seconds, workers, reports):
+            with writing(orders):
+                to_orders.write(part.orders.encode())
+            with writing(accounts):
+                to_accounts.write(part.accounts.encode())
+            statuses += part.statuses
+            errors += part.errors[: SHOWN - len(errors)]
+            progress.update(part.statuses.total())
+    return Listed(statuses[FAILED], _text(asked, statuses, errors, orders, accounts))
+
+
+def accounts_path(orders: Path) -> Path:
+    """Where a row an account is written: beside the orders.
+
+    >>> accounts_path(Path("out/orders.csv")).name
+    'orders.accounts.csv'
+    """
+    return orders.with_suffix(f".accounts{orders.suffix}")
+
+
+def _destination(path: Path, columns: Sequence[str]) -> Path:
+    """The path, if no more than an earlier file of these columns is replaced there."""
+    header = ",".join(columns).encode()
+    return check_destination("out", path, is_ours=lambda opened: opened.read(len(header)) == header)
+
+
+def _parts(file: AccountsFile, seconds: float, workers: int, reports: Path | None) -> Iterator[Part]:
+    """The headers of both files, then the lists of all accounts, in the order of the file."""
+    yield Part(_csv([ORDER_COLUMNS]), _csv([ACCOUNT_COLUMNS]), Counter(), [])
+    solve, rows = _Solver(file, seconds, reports), _few(file.rows())
+    if min(workers, file.count // TASK) > 1:
+        yield from (part for _, part in in_processes(solve, rows, workers, in_order=True))
+    else:
+        yield from map(solve, rows)
+
+
+def _few(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """The rows, a task at a time."""
+    while few := list(islice(rows, TASK)):
+        yield few
+
+
+class _Solver:
+    """Solves rows of a file, and keeps the models that it read: a process has one of its own."""
+
+    def __init__(self, file: AccountsFile, seconds: float, reports: Path | None) -> None:
+        self.file, self.seconds, self.reports = file, seconds, reports
+        self.models: dict[str, Model | ConfigError] = {}
+
+    def __call__(self, rows: Iterable[Row]) -> Part:
+        """The lists of a few accounts."""
+        orders, accounts = list[list[Any]](), list[list[Any]]()
+        for row in rows:
+            try:
+                model, portfolio = account_of(self.file, row, self.model)
+                trades = model.trades(portfolio, self.seconds)
+                listed, told = order_rows(self.file, row, trades), account_row(self.file, row, trades)
+            except Exception as error:  # whatever it is, it must not stop the other accounts
+                why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+                listed, told = [], account_row(self.file, row, why)
+            orders += listed
+            accounts.append(told)
+        statuses = Counter(row[ACCOUNT_COLUMNS.index("status")] for row in accounts)
+        return Part(_csv(orders), _csv(accounts), statuses, [row[-1] for row in accounts if row[-1]][:SHOWN])
+
+    def model(self, cell: str) -> Model:
+        """The model of a cell, whose path is relative to the file of the accounts."""
+        if cell not in self.models:
+            if len(self.models) == MODELS:
+                del self.models[next(iter(self.models))]
+            self.models[cell] = self._read(cell)
+        found = self.models[cell]
+        if isinstance(found, ConfigError):
+            raise found
+        return found
+
+    def _read(self, cell: str) -> Model | ConfigError:
+        path = self.file.path.parent / cell
+        if not path.is_file():
+            return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
+        try:
+            portfolio = load_portfolio(path)
+            return Model.of(portfolio, *policy_now(portfolio, reports=self.reports))
+        except (ValueError, OSError) as error:
+            return ConfigError(str(error))
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as CSV; a cell that a spreadsheet would run as a formula gets a quote."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([[no_formula(cell) for cell in row] for row in rows])
+    return buffer.getvalue()
+
+
+def _text(file: AccountsFile, statuses: Counter[str], errors: list[str], orders: Path, accounts: Path) -> str:
+    """How many accounts trade, hold or failed, the first failures, and where the files are."""
+    counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in WORDS.items() if statuses[status])
+    more = (
+        [f"{statuses[FAILED] - len(errors):,} more failed: see {accounts}."] if statuses[FAILED] > len(errors) else []
+    )
+    told = "\n".join(["", *errors, *more]) if errors else ""
+    return f"{file.count:,} accounts: {counts}.{told}\nWritten to {orders} and {accounts}."

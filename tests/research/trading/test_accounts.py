@@ -1,0 +1,178 @@
+"""Accounts of a file: each has the list of a portfolio file with its holdings, and its own sentence if it fails."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from research.errors import ConfigError
+from research.portfolio import load_portfolio
+from research.rules import Threshold
+from research.trading import trade_list
+from research.trading.accounts import (
+    ACCOUNT_COLUMNS,
+    ORDER_COLUMNS,
+    AccountsFile,
+    Model,
+    account_of,
+    account_row,
+    order_rows,
+)
+from research.trading.ticket import plain
+from research.trading.trade_list import ORDERS
+
+ROOT = Path(__file__).parents[3]
+MODELS = {
+    "balanced": ROOT / "data/portfolios/sixty_forty.yaml",
+    "global": ROOT / "data/portfolios/global_multi_asset.yaml",
+}
+HEADER = "account,model,cash,last_trade,SPY,AGG,QQQ,VEA,VWO,VNQ,GLD,BTC"
+ACCOUNTS = {
+    "=first": ("balanced", 21_350.40, "2022-09-30", {"SPY": 3_260.0, "AGG": 7_460.0}),
+    "second": (
+        "global",
+        90_000.25,
+        "2022-06-30",
+        {"SPY": 900.0, "AGG": 4_000.0, "QQQ": 31.0, "GLD": 250.0, "BTC": 1.5},
+    ),
+    "third": ("balanced", 0.07, "", {"SPY": 12.5}),
+}
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, Model]:
+    made = {}
+    for name, path in MODELS.items():
+        portfolio = load_portfolio(path)
+        made[name] = Model.of(portfolio, Threshold(portfolio.strategic, 0.02), "threshold")
+    return made
+
+
+def file_of(folder: Path, *rows: str, header: str = HEADER) -> AccountsFile:
+    path = folder / "accounts.csv"
+    path.write_text("\n".join([header, *rows, ""]), encoding="utf-8")
+    return AccountsFile.read(path)
+
+
+def row_of(name: str) -> str:
+    model, cash, day, units = ACCOUNTS[name]
+    return ",".join([name, model, str(cash), day, *(str(units.get(a, "")) for a in HEADER.split(",")[4:])])
+
+
+@pytest.mark.parametrize("seconds", [0.0, 5.0])
+def test_an_account_has_the_list_of_a_portfolio_file_with_its_holdings(
+    seconds: float, models: dict[str, Model], tmp_path: Path
+) -> None:
+    file = file_of(tmp_path, *map(row_of, ACCOUNTS))
+    for row, (name, (kind, cash, day, units)) in zip(file.rows(), ACCOUNTS.items(), strict=True):
+        content = yaml.safe_load(MODELS[kind].read_text(encoding="utf-8"))
+        content |= {"cash": cash} | ({"last_trade": day} if day else {})
+        for asset, line in content["lines"].items():
+            line.pop("holdings", None)
+            line["shares"] = units.get(asset, 0.0)
+        (tmp_path / "one.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        alone = load_portfolio(tmp_path / "one.yaml")
+        wanted = trade_list(alone, Threshold(alone.strategic, 0.02), "threshold", seconds=seconds)
+
+        model, portfolio = account_of(file, row, models.__getitem__)
+        found = model.trades(portfolio, seconds)
+        assert len(wanted.orders) > 0
+        pd.testing.assert_frame_equal(found.orders, wanted.orders, check_exact=True)
+        pd.testing.assert_frame_equal(found.held, wanted.held, check_exact=True)
+        assert found.facts == wanted.facts
+        cells = [[name, *map(plain, order)] for order in wanted.orders.itertuples(index=False, name=None)]
+        assert order_rows(file, row, found) == cells
+        told = dict(zip(ACCOUNT_COLUMNS, account_row(file, row, found), strict=True))
+        assert (told["account"], told["model"], told["status"], told["error"]) == (name, kind, "trade", None)
+        assert (told["nav"], told["cash_after"]) == (round(alone.nav, 2), wanted.facts["cash_after"])
+        assert told["cost"] == pytest.approx(wanted.orders["cost"].sum(), abs=0.005)
+        assert told["turnover"] == pytest.approx(wanted.sized.turnover, abs=1e-10)
+        assert wanted.sized.solved is not None
+        assert told["solved"] == wanted.sized.solved.how
+    assert ("account", *ORDERS) == ORDER_COLUMNS
+
+
+WRONG = {
+    "cash is text": (",balanced,abc,,1,1", ["account: no name", "cash: not a number", "found 'abc'"]),
+    "no finite number": ("a,balanced,nan,,inf,1e999", ["cash: not a number", "SPY: not a", "AGG: not a number"]),
+    "a separator": ("a,balanced,1_000,,1,1", ["cash: not a number", "found '1_000'. Write a plain number"]),
+    "short": ("a,balanced,5,,-1,1", ["SPY: negative units: accounts hold nothing short", "found '-1'"]),
+    "overdrawn": ("a,balanced,-5,,1,1", ["cash: negative cash", "Give a number that is at least 0."]),
+    "another model's asset": ("a,balanced,5,,1,1,3", ["QQQ: an asset that model balanced does not have", "SPY, AGG."]),
+    "a day of words": ("a,balanced,5,friday,1,1", ["last_trade: not a date", "Write it as YYYY-MM-DD."]),
+    "a later day": ("a,balanced,5,2030-01-01,1,1", ["last_trade: lies after the last close", "2022-12-29."]),
+    "nothing": ("a,balanced,0,,,0", ["cash: neither units nor cash are held", "State what the account holds."]),
+    "too much": ("a,balanced,0,,1e14,0", ["SPY: worth 3.8344e+16", "at most 1e+15"]),
+    "no model": ("a,growth,5,,1,1", ["model: no model to follow, there is none", "found 'growth'. Correct the path"]),
+    "both": ("a,growth,x,,-1,1", ["cash: not a number", "SPY: negative units", "model: no model"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_each_mistake_of_a_row_is_told_with_file_row_column_value_and_mend(
+    case: str, models: dict[str, Model], tmp_path: Path
+) -> None:
+    cells, sentences = WRONG[case]
+    file = file_of(tmp_path, cells + "," * (HEADER.count(",") - cells.count(",")))
+
+    def model_of(cell: str) -> Model:
+        if cell not in models:
+            raise ConfigError("there is none")
+        return models[cell]
+
+    with pytest.raises(ConfigError) as raised:
+        account_of(file, next(file.rows()), model_of)
+    for sentence in sentences:
+        assert sentence in str(raised.value)
+    assert f"({file.path}, row 2): found " in str(raised.value)
+    told = dict(zip(ACCOUNT_COLUMNS, account_row(file, next(file.rows()), str(raised.value)), strict=True))
+    assert (told["row"], told["status"], told["orders"], told["error"]) == (2, "failed", None, str(raised.value))
+
+
+def test_both_rows_of_one_account_fail(models: dict[str, Model], tmp_path: Path) -> None:
+    file = file_of(tmp_path, row_of("=first"), row_of("second"), row_of("=first"))
+    first, second, third = file.rows()
+    for row in (first, third):
+        with pytest.raises(ConfigError, match=r"account: an account with more than one row \(2, 4\)"):
+            account_of(file, row, models.__getitem__)
+    account_of(file, second, models.__getitem__)
+
+
+def test_a_model_needs_a_column_for_each_of_its_assets(models: dict[str, Model], tmp_path: Path) -> None:
+    file = file_of(tmp_path, "a,balanced,100,5", header="account,model,cash,SPY")
+    with pytest.raises(ConfigError, match=r"AGG: no column for an asset of model balanced .* Add the column"):
+        account_of(file, next(file.rows()), models.__getitem__)
+
+
+def test_a_row_of_another_length_is_refused(models: dict[str, Model], tmp_path: Path) -> None:
+    file = file_of(tmp_path, "a,balanced,100,5,6", header="account,model,cash,SPY")
+    with pytest.raises(ConfigError, match=r"the row: another number of cells .* found 5. Give 4"):
+        account_of(file, next(file.rows()), models.__getitem__)
+
+
+def test_blank_rows_spaces_and_a_byte_order_mark_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_bytes(b"\xef\xbb\xbfaccount , model,cash,SPY\r\n\r\n a ,m, 5,\r\n,,,\r\n")
+    file = AccountsFile.read(path)
+    assert (file.columns, file.count) == (("account", "model", "cash", "SPY"), 1)
+    assert list(file.rows()) == [(3, ("a", "m", "5", ""))]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "account: missing column"),
+        ("name,model,cash\na,b,1\n", r"account: missing column .*row 1\): found 'name, model, cash'. Begin the header"),
+        ("account,model,cash,SPY,SPY\na,b,1,1,1\n", "SPY: two columns of one name"),
+        ("account,model,cash,,\na,b,1,1,1\n", "column 4: no name .* column 5: no name"),
+        ("account,model,cash\n", "a header and no accounts: add one row an account"),
+        ('account,model,cash\n"a,b,1\n', "is no CSV file in UTF-8"),
+        (b"account,model,cash\n\xff,b,1\n", "is no CSV file in UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_table_of_accounts_is_refused(content: str | bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError, match=said):
+        AccountsFile.read(path)
