@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 from research.portfolio import Portfolio
 from research.rules import Never, Threshold
 from research.trading import trade_list
+from research.trading.content import DISCLAIMER
 
 
 def words(row: ElementTree.Element) -> list[str]:
@@ -86,4 +87,5 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
         "NAV 100,000.00, after 99,975.05. Turnover 14.95%.",
         "Prices: market close of 2022-12-29.",
         f"From by_hand.yaml, policy band, run r1, closes of 2022-12-29, data {two.market.fingerprint[:16]}.",
+        DISCLAIMER,
     ]
