@@ -202,6 +202,18 @@ def trades(
     review: Annotated[
         bool, typer.Option("--review", help="Make no orders: show drift, ranges, and what would trade next.")
     ] = False,
+    positions: Annotated[
+        Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")
+    ] = None,
+    as_of: Annotated[
+        str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the clock's]")
+    ] = "",
+    stale_ok: Annotated[
+        bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")
+    ] = False,
     deploy: Annotated[
         float, typer.Option(help="Money that comes in, besides the cash of FILE: bought with, where that suffices.")
     ] = 0.0,
@@ -227,14 +239,17 @@ def trades(
 ) -> None:
     """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run.
 
+    It is refused where a price is more than two sessions old, or as many as FILE allows.
+
     With --accounts, write the orders of all accounts of a file, and a row an account beside them. Exit status 1 if an
     account failed.
     """
     _trust(trust_code)
     one_list = {"--deploy": deploy, "--withdraw": withdraw, "--buy-only": buy_only, "--sell-only": sell_only,
                 "--to-target": to_target, "--review": review}  # fmt: skip
+    of_one = {"FILE": file, "--positions": positions, "--prices": prices, **one_list}
     if accounts is not None:
-        if asked := [name for name, value in {"FILE": file, **one_list}.items() if value]:
+        if asked := [name for name, value in of_one.items() if value]:
             raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
         _trades_of_accounts(accounts, out or (), seconds or 0.0, 1 if workers is None else workers, reports)
         return
@@ -245,7 +260,7 @@ def trades(
             else "no portfolio is named: give its file, or a file of accounts as --accounts."
         )
     with _starting():
-        from backtests.commands.trades import check_out, request_of, save_trades, trades_now
+        from backtests.commands.trades import check_out, replaced_files, request_of, save_trades, trades_now
         from research.portfolio import load_portfolio
         from research.trading.review import Review
 
@@ -254,9 +269,9 @@ def trades(
     request = request_of(deploy, withdraw, buy_only, sell_only, to_target)
     check_out(out or (), reports)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, replaced_files(positions, prices))
         progress.stage("making the trade list")
-        listed = trades_now(portfolio, reports=reports, request=request)
+        listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
     saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
     print_text(repr(Review(listed)) if review else f"{listed!r}{saved}")
 

@@ -23,7 +23,7 @@ AIMS = {
 }  # seconds; of a trade list the processor's
 STAGES = ("python and imports", "the market read", "the backtest played")
 REBALANCE = Path(sys.executable).parent / "rebalance"
-TRADES = "trades", str(Path(__file__).parents[1] / "data" / "portfolios" / "sixty_forty.yaml")
+TRADES = "trades", str(Path(__file__).parents[1] / "data" / "portfolios" / "sixty_forty.yaml"), "--as-of", "2022-12-29"
 FIRST = """
 import time
 from research.accounting import Costs

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
+TRADES = ("trades", "--as-of", "2022-12-29")  # a list on the last day of the market of FILE
 
 
 class Done(NamedTuple):

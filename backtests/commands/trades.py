@@ -5,6 +5,7 @@ A list is asked for every day, so that what a report needs besides is imported w
 
 import warnings
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from research.errors import ConfigError
 from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio
+from research.portfolio.load import ROOT
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import Request, TradeList, trade_list
 from research.trading.destination import check_destination
@@ -29,16 +31,25 @@ TRADES, TRADES_JSON = "trades.csv", "trades.json"  # of a run
 
 
 def trades_now(
-    portfolio: Portfolio, policy: str = "", reports: Path | None = None, request: Request = PLAIN
+    portfolio: Portfolio,
+    policy: str = "",
+    reports: Path | None = None,
+    request: Request = PLAIN,
+    as_of: str | None = None,
+    stale_ok: bool = False,
 ) -> TradeList:
     """Today's trade list of a portfolio.
 
-    policy  : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
-    request : what is asked for besides.
-    Raises  : ConfigError as `policy_now` and `trade_list` do.
+    policy   : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    reports  : folder of the runs, or None for the usual one.
+    request  : what is asked for besides.
+    as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes the clock's, None counts none.
+    stale_ok : make the list, marked, where prices are too old for orders.
+    Raises   : ConfigError as `policy_now` and `trade_list` do; DataError for prices later than today, or too old.
     """
     ready, name, run = policy_now(portfolio, policy, reports)
-    return trade_list(portfolio, ready, name=name, run=run, request=request)
+    today = f"{date.today():%Y-%m-%d}" if as_of == "" else as_of
+    return trade_list(portfolio, ready, name=name, run=run, request=request, as_of=today, stale_ok=stale_ok)
 
 
 def request_of(
@@ -93,6 +104,20 @@ def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
             f"rebalance report {file}"
         )
     return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name), name, run
+
+
+def replaced_files(positions: str | Path | None, prices: str | Path | None) -> dict[str, str]:
+    """The overrides by which a portfolio file takes these files for its own; "" and None leave its own.
+
+    Paths are from the current folder, or else from the workbench's.
+    """
+    given = {"positions.file": positions, "prices": prices}
+    return {key: str(_found(path)) for key, path in given.items() if path}
+
+
+def _found(path: str | Path) -> Path:
+    own = ROOT / path
+    return own if own.is_file() and not Path(path).exists() else Path(path).absolute()
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:

@@ -1,5 +1,6 @@
 """From tables of prices to a `Market`: what is listed or halted, what it returned, and what a reader must know."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,7 @@ def market_from_file(
     instruments: pd.DataFrame | None = None,
     calendar: str = "XNYS",
     missing: Missing = "error",
+    currency: str = "USD",
     name: str | None = None,
 ) -> Market:
     """A market from wide CSV or Parquet files: dates in the first column, one column an asset.
@@ -110,9 +112,14 @@ def market_from_file(
     instruments : (n, ·) table by asset, as in `market_from_frame`.
     calendar    : as in `market_from_frame`.
     missing     : as in `market_from_frame`.
+    currency    : of its lines, three capital letters, where the instruments do not say another.
     name        : what a report calls the market; by default the file's name.
     Raises      : as `market_from_frame`.
     """
+    if not re.fullmatch("[A-Z]{3}", currency):
+        raise ConfigError(f"currency is {currency!r}: write its code of three capital letters, such as EUR.")
+    foreign = currency != "USD" and isinstance(cash, str) and cash == "bill"
+    text = f"Cash earns the three-month US bill, although prices are in {currency}: give cash returns of its own."
     return assemble(
         read_table(path),
         quotes=None if quotes is None else read_table(quotes),
@@ -123,6 +130,8 @@ def market_from_file(
         instruments=instruments,
         calendar=calendar,
         missing=missing,
+        currency=currency,
+        notes=(Note(text, warning=True),) if foreign else (),
         name=Path(path).name.partition(".")[0] if name is None else name,
     )
 
@@ -139,13 +148,15 @@ def assemble(
     instruments: pd.DataFrame | None = None,
     calendar: str = "XNYS",
     missing: Missing = "error",
+    currency: str = "USD",
     name: str = "",
     notes: tuple[Note, ...] = (),
     scheduled: bool = False,
 ) -> Market:
-    """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and two more.
+    """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and three more.
 
     instruments : (n, ·) table by asset, or None.
+    currency    : of the lines, where the instruments do not say another.
     notes       : about the data, before those found here.
     scheduled   : the dates are known to be sessions of the calendar, which spares embedded data this check.
     Raises      : as `market_from_frame`.
@@ -166,7 +177,7 @@ def assemble(
         )
     if splits is not None:
         splits.refuse(splits.cells <= 0.0, "impossible split factor", "It is above zero, 1 or empty where none.")
-    lines = _instruments(prices, quotes, instruments)
+    lines = _instruments(prices, quotes, instruments, currency)
     exits = exit_rows(lines, prices.days)
     tradable, gaps = _tradable(prices, missing, exits)
     returns = _returns(prices.cells, tradable, bool(gaps))
@@ -203,13 +214,13 @@ def _own(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None) -> pd.DataFrame:
+def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None, currency: str) -> pd.DataFrame:
     """The house's table of instruments: what is given, and neutral values for the rest."""
     quoted = () if quotes is None else quotes.names
     quotes_of = {name: "quotes: as given" if name in quoted else "no quotes" for name in prices.names}
     adjustment = [f"returns: as given; {quotes_of[name]}" for name in prices.names]
     if given is None:
-        return instruments_table(prices.names, adjustment=adjustment)
+        return instruments_table(prices.names, adjustment=adjustment, currency=currency)
     if sorted(map(str, given.index)) != sorted(prices.names):
         odd = [name for name in (*prices.names, *given.index) if [*given.index, *prices.names].count(name) != 2]
         raise DataError(
@@ -217,7 +228,8 @@ def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None
             f"{', '.join(map(str, given.index))}. Correct {odd[0]!r}."
         )
     rows = given.loc[list(prices.names)]
-    return instruments_table(prices.names, **({"adjustment": adjustment} | {c: rows[c].tolist() for c in rows.columns}))
+    neutral = {"adjustment": adjustment, "currency": currency}
+    return instruments_table(prices.names, **(neutral | {c: rows[c].tolist() for c in rows.columns}))
 
 
 def _tradable(prices: Table, missing: Missing, exits: NDArray[np.int64]) -> tuple[Mask, tuple[Note, ...]]:

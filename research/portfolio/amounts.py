@@ -16,7 +16,7 @@ SIGNS = {
 BLANKS = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")  # some separate thousands
 SIGN = re.compile(r"US\$|[$€£¥₹]|\b[A-Z]{3}\b")
 FORMULA = re.compile(r'="(.*)"')  # how a spreadsheet is told that a cell is text
-DIGITS = r"(?:\d{1,3}(?P<group>[%s '’])\d{3}(?:(?P=group)\d{3})*|\d+)"
+DIGITS = r"(?:[1-9]\d{0,2}(?P<group>[%s '’])\d{3}(?:(?P=group)\d{3})*|\d+)"
 PLAIN = {
     ".": re.compile(rf"(?:{DIGITS % ','}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"),
     ",": re.compile(rf"(?:{DIGITS % '.'}(?:,\d*)?|,\d+)(?:[eE][+-]?\d+)?"),
@@ -68,8 +68,8 @@ def amount(text: str, decimal: str = ".") -> Amount | None:
 def decimal_signs(texts: Iterable[str]) -> tuple[set[str], str]:
     """The decimal signs that numbers prove, and the first number that can be read with either, "" where none can.
 
-    >>> decimal_signs(["1,234.50", "12"]), decimal_signs(["1,234"])
-    (({'.'}, ''), (set(), '1,234'))
+    >>> decimal_signs(["1,234.50", "12"]), decimal_signs(["0,234"]), decimal_signs(["1,234"])
+    (({'.'}, ''), ({','}, ''), (set(), '1,234'))
     """
     proved, either = set(), ""
     for text in map(cell_text, texts):

@@ -186,9 +186,12 @@ def read_text(path: Path) -> tuple[str, str]:
 def _rows(text: str, delimiter: str) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     begins = 1
-    for cells in reader:
-        yield begins, cells
-        begins = reader.line_num + 1
+    try:
+        for cells in reader:
+            yield begins, cells
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise csv.Error(f"{error}, in the row that begins at line {begins}") from error
 
 
 def _texts(cells: Sequence[str]) -> list[str]:
@@ -338,9 +341,9 @@ def _is_of_trades(cells: Sequence[str], declared: Collection[str]) -> bool:
 
 def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken: str) -> NoReturn:
     """Say why no table was found: what the file has instead, and what to declare."""
-    if not rows_by:
-        raise DataError(f"{broken} Correct the quotes of that line, or export the file anew.")
-    rows = max(rows_by.values(), key=lambda rows: max(len(_texts(cells)) for _, cells in rows))
+    rows = max(rows_by.values(), key=_widest, default=[])
+    if broken and _widest(rows) < 2:
+        raise DataError(f"{broken} Correct its quotes, or export the file anew.")
     for line, cells in rows:
         if _is_of_trades(cells, wanted.declared_labels):
             raise DataError(
@@ -358,6 +361,11 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken
         f"{path.name}: {what}: found {_listed(cells)} in row {line}. Declare what the header calls them, columns: "
         f"{{{example}}}, or export the positions as CSV."
     )
+
+
+def _widest(rows: list[Row]) -> int:
+    """The most cells of a row that hold something."""
+    return max((len(_texts(cells)) for _, cells in rows), default=0)
 
 
 def _likeness(cells: Sequence[str], wanted: Wanted) -> tuple[int, bool, int]:

@@ -186,7 +186,7 @@ def _desk_market(document: Document, market: Market, lines: list[_Line], basis: 
     market = market.select([line.asset for line in lines])
     for asset, currency in zip(market.assets, market.instruments["currency"], strict=True):
         if currency != basis:
-            fix = "Give the portfolio and its lines one currency: none is converted."
+            fix = "Give the portfolio and its lines one currency, `market: {file: …, currency: …}`: none is converted."
             document.refuse(("basis",), f"{asset} is in {currency}, not in the basis", basis, fix)
     instruments = market.instruments.assign(
         asset_class=[line.asset_class for line in lines],

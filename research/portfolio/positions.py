@@ -230,8 +230,11 @@ class _Reader:
     # -- one row -----------------------------------------------------------------------------------------------------
 
     def _aside(self, table: BrokerTable, cells: list[str]) -> str:
-        """What the row is where it is a total or a text around the table, else ""."""
+        """What the row is where it is left aside, a total, or a text around the table, else ""."""
         texts, symbol = [text for cell in cells if (text := cell_text(cell))], _symbol(table, cells)
+        if self.symbols.get(symbol) == IGNORE:
+            worth = table.cell(cells, "value")
+            return f"{symbol} is left aside, as `symbols` says{f', worth {worth}' if worth else ''}"
         if symbol in self.symbols or symbol in self.assets:
             return ""
         if any(TOTAL.fullmatch(word.casefold()) for word in (texts[0], symbol)):
@@ -265,10 +268,7 @@ class _Reader:
         """Take the row for what it is: a holding, cash, nothing, or a mistake."""
         target = self.symbols.get(row.symbol, row.symbol)
         is_line, is_cash = target in self.assets, self._is_cash(target)
-        if target == IGNORE:
-            worth = "" if row.value is None else f", worth {row.value.value:,.2f}"
-            self.notes.append(f"{row.place}: {row.symbol} is left aside, as `symbols` says{worth}.")
-        elif row.is_empty and not (is_line and row.units is None):
+        if row.is_empty and not (is_line and row.units is None):
             if is_cash and not is_line:
                 self.cash.append(CashLine(row.symbol, row.account, 0.0, row.line))
             named = row.symbol or "a row without a symbol"

@@ -63,12 +63,13 @@ def bases(market: Market, prices: Prices) -> tuple[str, ...]:
     >>> from research.market import load_market
     >>> market = load_market("multi_asset_daily").select(["SPY", "COM"])
     >>> bases(market, last_closes(market))
-    ('market close; quotes: splits, not dividends', '')
+    ('market close (adjusted for splits, not dividends)', '')
     """
-    adjusted = [str(words).partition("quotes")[1:] for words in market.instruments["adjustment"]]
+    said = [str(words).partition("quotes: ")[2] for words in market.instruments["adjustment"]]
+    words = [f"adjusted for {word}" if word.startswith("splits") else word for word in said]
     return tuple(
-        f"{source}; {''.join(words)}" if source == CLOSE and words[0] else source
-        for source, words in zip(prices.sources, adjusted, strict=True)
+        f"{source} ({word})" if source == CLOSE and word else source
+        for source, word in zip(prices.sources, words, strict=True)
     )
 
 
@@ -147,6 +148,7 @@ def _faults(
         yield fault(
             "price", f"the row has more cells than the header of row {table.header}", "Put numbers into quotes."
         )
+        return
     if asset in rows:
         yield fault("asset", f"a second price of one line, after row {rows[asset]}", "Keep one of the two.")
     price = _price(table.cell(cells, "price"), decimal)
@@ -181,6 +183,6 @@ def _notes(
         close, price = market.prices[-1, i], values[i]
         if abs(price / close - 1.0) > FAR:  # NaN is not
             yield (
-                f"{file}: the price of {asset}, {price:,.10g}, is {price / close - 1.0:+.0%} from the last close of "
-                f"{close:,.10g}: look for a split or a wrong price."
+                f"{file}: the price of {asset}, {price:,.7g}, is {price / close - 1.0:+.0%} from the last close of "
+                f"{close:,.7g}: look for a split or a wrong price."
             )

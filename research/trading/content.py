@@ -22,6 +22,7 @@ class Content(NamedTuple):
     tables     : by name, with the columns and units that their headers say.
     outside    : a sentence for each line outside its range after the orders.
     before_after : what the orders change.
+    notes      : sentences on prices and holdings.
     """
 
     headline: str
@@ -30,3 +31,4 @@ class Content(NamedTuple):
     tables: Mapping[str, pd.DataFrame]
     outside: Sequence[str]
     before_after: BeforeAfter
+    notes: tuple[str, ...] = ()

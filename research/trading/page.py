@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
+from research.portfolio.prices import GIVEN
 from research.trading.before_after_table import notes_of, table_of
 from research.trading.blocks import Column, html_table, text_rows
 from research.trading.content import DISCLAIMER, Content
@@ -12,13 +13,13 @@ from research.trading.content import DISCLAIMER, Content
 MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
 TEXTS = ("asset", "side", "reason", "bought", "term", "substitute")
-IN_FILES_ONLY = (*CHARGED, "price_date")  # shown in the line on money, and in the captions
+IN_FILES_ONLY = (*CHARGED, "price_date", "price_age", "price_basis")  # shown in the line on money, and in the captions
 CAPTIONS = {
-    "orders": "Orders, sells first, at the closes of",
-    "held": "Not traded, at the closes of",
-    "would_trade": "Hypothetical trades to target today, at the closes of",
-    "tax_lots": "Tax lots that are sold, at the closes of",
-    "harvest": "Losses that could be realised after these orders, at the closes of",
+    "orders": "Orders, sells first",
+    "held": "Not traded",
+    "would_trade": "Hypothetical trades to target today",
+    "tax_lots": "Tax lots that are sold",
+    "harvest": "Losses that could be realised after these orders",
 }
 STYLE = """
 .trade-list { max-width: 1080px; font-size: 14px; line-height: 1.5; font-variant-numeric: tabular-nums; text-align: left; }
@@ -54,7 +55,7 @@ def text(content: Content) -> str:
         if len(table):
             lines += ["", _caption(content, name), *text_rows(columns(content, name))]
     lines += ["", *_changes_text(content)]
-    return "\n".join([*lines, "", _money(content), *_tax(content), trace(content), DISCLAIMER])
+    return "\n".join([*lines, "", _money(content), *_tax(content), *content.notes, trace(content), DISCLAIMER])
 
 
 def html(content: Content) -> str:
@@ -71,6 +72,7 @@ def html(content: Content) -> str:
     blocks += [
         f'<p class="note money">{escape(_money(content))}</p>',
         *(f'<p class="note tax">{escape(line)}</p>' for line in _tax(content)),
+        *(f'<p class="note">{escape(note)}</p>' for note in content.notes),
         f'<p class="note provenance">{escape(trace(content))}</p>',
         f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
@@ -158,7 +160,11 @@ def _changes_html(content: Content) -> list[str]:
 
 
 def _caption(content: Content, name: str) -> str:
-    return f"{CAPTIONS[name]} {content.provenance['as_of']}"
+    """The name of a table, and of which closes its prices are; those of a price file stand in the notes."""
+    tables = [table for table in content.tables.values() if "price_basis" in table]
+    given = any(table["price_basis"].eq(GIVEN).any() for table in tables)
+    prices = "given prices" if given else f"the closes of {content.provenance['as_of']}"
+    return f"{CAPTIONS[name]}, at {prices}"
 
 
 def _reason(content: Content) -> list[str]:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from research.accounting import Hold, Policy, Trade, Why
 from research.accounting.costs import CHARGED
 from research.allocation import TargetPath, target_path
+from research.arguments import day
 from research.arrays import Array
 from research.errors import ConfigError
 from research.files import write_whole
 from research.portfolio import Portfolio
+from research.portfolio.prices import bases
 from research.rules import Calendar
 from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
@@ -28,6 +30,7 @@ from research.trading.formats import format_of
 from research.trading.gain_budget import within_gain_budget
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
+from research.trading.price_age import PriceAges, age_notes, check_ages, frozen_quotes, price_ages, priced
 from research.trading.reasons import CAP, FLOW, ONE_SIDE, OTHERS, PART, TRANCHES, Reasons
 from research.trading.request import PLAIN, Request, flow_trade, with_flow
 from research.trading.sizing import Ask, Orders, once, size
@@ -35,9 +38,10 @@ from research.trading.tax_lots import TradedLots, after_sales, trade_lots, with_
 from research.trading.tax_tables import harvest_table, not_known, tax_facts, tax_table
 from research.trading.ticket import Ticket, make_ticket
 
-ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED, "cost", "weight_before",
+PRICED = ("price", "price_date", "price_age", "price_basis")
+ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "reason")  # fmt: skip
-HELD = ("asset", "units", "price", "price_date", "value", "weight", "target", "gap", "reason")
+HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +60,8 @@ class TradeList:
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
     limit     : what keeps a trade from the whole of it (`research.trading.reasons`).
     request   : what was asked for besides the policy's decision.
+    ages      : of the prices on the day on which the list is asked for, or None where no day was given; in the tables
+                they are then counted to the last close.
     """
 
     portfolio: Portfolio
@@ -70,6 +76,7 @@ class TradeList:
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
     request: Request = PLAIN
+    ages: PriceAges | None = None
 
     # -- facts -------------------------------------------------------------------------------------------------------
 
@@ -84,8 +91,17 @@ class TradeList:
         return not self.sized.units.any()
 
     @property
+    def stale(self) -> bool:
+        """Is a price older than the file allows for orders?"""
+        return self.ages is not None and bool(self.ages.too_old.any())
+
+    @property
     def headline(self) -> str:
-        """The list in one line."""
+        """The list in one line; one with stale prices is marked."""
+        return f"Stale prices: {self._headline}" if self.stale else self._headline
+
+    @property
+    def _headline(self) -> str:
         money = self.request.words(self.portfolio.basis)
         if self.empty:
             return f"{money}No trade: {self.reason}{'' if self.holds else '; no order can be sent'}."
@@ -130,6 +146,8 @@ class TradeList:
             "holds": self.holds,
             "reason": self.reason,
             "basis": self.portfolio.basis,
+            "today": "" if self.ages is None else f"{self.ages.today:%Y-%m-%d}",
+            "stale": self.stale,
             **{name: round(amount, 2) for name, amount in amounts.items()},
             "turnover": sized.turnover,
             **(tax_facts(self.portfolio, self.tax) if self._has_lots else {}),
@@ -153,6 +171,13 @@ class TradeList:
         found = BeforeAfter(self.portfolio, self.target, self.sized).outside("after")
         reasons, assets = self._reasons(self.sized), self.portfolio.market.assets
         return [f"{line.sentence}: {reasons.of_outside(assets.index(line.asset))}" for line in found]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of prices and holdings: their age and basis, frozen quotes, what files say."""
+        portfolio = self.portfolio
+        of_age = () if self.ages is None else age_notes(portfolio, self.ages)
+        return (priced(portfolio, self.ages), *of_age, *frozen_quotes(portfolio), *portfolio.notes)
 
     def after(self) -> Portfolio:
         """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's."""
@@ -243,10 +268,13 @@ class TradeList:
 
     def _columns(self, sized: Orders, rows: NDArray[np.int64]) -> dict[str, Any]:
         """What every table says of these lines."""
+        prices = self.portfolio.prices
         return {
             "asset": np.array(self.portfolio.market.assets, dtype=object)[rows],
             "price": np.where(sized.position.quoted, sized.position.prices, np.nan)[rows],
-            "price_date": [f"{self.portfolio.date:%Y-%m-%d}"] * len(rows),
+            "price_date": ["" if np.isnat(day) else str(day) for day in prices.days[rows]],
+            "price_age": (self.ages or price_ages(self.portfolio)).sessions[rows],
+            "price_basis": np.array(bases(self.portfolio.market, prices), dtype=object)[rows],
             "target": self.target[rows],
             "gap": (sized.position.weights - self.target)[rows],
         }
@@ -279,7 +307,7 @@ class TradeList:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
         if self._has_lots:
             tables |= {"tax_lots": self.tax, "harvest": self.harvest}
-        return Content(self.headline, self.provenance, self.facts, tables, self.outside, self.before_after)
+        return Content(self.headline, self.provenance, self.facts, tables, self.outside, self.before_after, self.notes)
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
@@ -300,6 +328,8 @@ def trade_list(
     request: Request = PLAIN,
     position: Position | None = None,
     seconds: float = SECONDS,
+    as_of: str | pd.Timestamp | None = None,
+    stale_ok: bool = False,
 ) -> TradeList:
     """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
 
@@ -311,8 +341,11 @@ def trade_list(
     request : what is asked for besides: money in or out, one side only, all to target.
     position : of the portfolio, if it was made before.
     seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
+    as_of   : today, against which the age of each price is counted; None, for history, counts none.
+    stale_ok : make the list, marked, where prices are too old for orders.
     Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
-              PolicyError for a box that cannot be traded into.
+              PolicyError for a box that cannot be traded into; DataError for prices that are later than today, or
+              older than `orders: max_age` allows.
 
     >>> from research.portfolio import load_portfolio
     >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
@@ -325,6 +358,9 @@ def trade_list(
             f"policy {name!r} cannot decide: a {short_name(policy)} must be tuned or trained first. Give the "
             "result of that."
         )
+    ages = None if as_of is None else price_ages(portfolio, day("as_of is", as_of))
+    if ages is not None and not stale_ok:
+        check_ages(portfolio, ages)
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
@@ -366,6 +402,7 @@ def trade_list(
         wanted=(wanted.lower, wanted.upper),
         limit=ONE_SIDE.get(request.way, limit),
         request=request,
+        ages=ages,
     )
     if request.flow < 0.0 and listed.sized.cash < -position.debt:
         raise ConfigError(

@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from commanded import FILE, ROOT, rebalance
+from commanded import FILE, ROOT, TRADES, rebalance
 
 from backtests.commands import trades
 from backtests.runs.tasks import MOST_WORKERS
@@ -31,7 +31,7 @@ def without_progress(text: str) -> str:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
-@pytest.mark.parametrize("words", [["trades", FILE], ["policies"], ["trades", "–.yaml"], ["sweep", "≤.yaml"]])
+@pytest.mark.parametrize("words", [[*TRADES, FILE], ["policies"], ["trades", "–.yaml"], ["sweep", "≤.yaml"]])
 def test_output_appears_in_every_encoding(words: list[object], encoding: str) -> None:
     whole, done = rebalance(*words), rebalance(*words, encoding=encoding)
     assert done.status == whole.status
@@ -47,7 +47,7 @@ def test_output_appears_in_every_encoding(words: list[object], encoding: str) ->
 
 
 def test_columns_of_a_table_stay_aligned_where_signs_are_replaced() -> None:
-    one, other = (rebalance("trades", FILE, encoding=encoding).out.splitlines() for encoding in ("utf-8", "ascii"))
+    one, other = (rebalance(*TRADES, FILE, encoding=encoding).out.splitlines() for encoding in ("utf-8", "ascii"))
     assert list(map(len, one)) == list(map(len, other))
     assert one != other
 
@@ -63,7 +63,7 @@ def test_columns_of_a_table_stay_aligned_where_signs_are_replaced() -> None:
 )
 def test_a_desk_without_utf8_has_its_list(environment: dict[str, str]) -> None:
     done = subprocess.run(
-        [*REBALANCE, "trades", str(FILE)], cwd=ROOT, env=os.environ | environment, capture_output=True, check=False
+        [*REBALANCE, *TRADES, str(FILE)], cwd=ROOT, env=os.environ | environment, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert b" - buys " in done.stdout
@@ -93,7 +93,7 @@ def test_help_is_plain_ascii_where_nothing_else_can_be_shown(words: list[str]) -
         ["study", "\x1b[2J"],
         ["report", FILE, "-p", "\x1b[2J=1"],
         ["\x1b[2J"],  # what typer says
-        ["trades", FILE, "\x1b[2J"],
+        [*TRADES, FILE, "\x1b[2J"],
     ],
     ids=ascii,
 )
@@ -176,7 +176,7 @@ def test_what_a_machine_cannot_do_is_a_sentence(error: Exception, said: str, mon
         raise error
 
     monkeypatch.setattr(trades, "trades_now", failing)
-    done = rebalance("trades", FILE)
+    done = rebalance(*TRADES, FILE)
     assert done.status == 2
     assert said in done.err
     assert done.err.count("\n") == 1
@@ -187,12 +187,12 @@ def test_an_interrupted_command_says_that_nothing_was_written(monkeypatch: pytes
         raise KeyboardInterrupt
 
     monkeypatch.setattr(trades, "trades_now", interrupted)
-    done = rebalance("trades", FILE)
+    done = rebalance(*TRADES, FILE)
     assert (done.status, done.err) == (130, "Interrupted; nothing unfinished was kept.\n")
 
 
 def test_a_full_disk_behind_the_output_is_said() -> None:
-    for words in (["policies"], ["trades", FILE], ["trades", "--help"], ["--version"]):  # of several lengths
+    for words in (["policies"], [*TRADES, FILE], ["trades", "--help"], ["--version"]):  # of several lengths
         with open("/dev/full", "w") as full:
             done = subprocess.run([*REBALANCE, *words], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
         assert done.returncode == 2

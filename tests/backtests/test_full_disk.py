@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from commanded import FILE, ROOT, rebalance
+from commanded import FILE, ROOT, TRADES, rebalance
 from learned import carded, two_lines
 
 ROOM = 200  # bytes that a file may have: a quota, or what is left of a disk
@@ -36,7 +36,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 COMMANDS = {
-    "trades": ["trades", "{folder}/desk.yaml", "--out", "{folder}/lists/trades.csv"],
+    "trades": [*TRADES, "{folder}/desk.yaml", "--out", "{folder}/lists/trades.csv"],
     "backtest": ["backtest", "{folder}/desk.yaml", "--policy", "threshold", "--reports", "{folder}/backtests"],
     "sweep": ["sweep", "{folder}/bands.yaml", "--reports", "{folder}/sweeps"],
     "policies": ["policies", "{folder}/policy"],

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commanded import TRADES
 
 from backtests.commands import compile_kernels as made
 from research.compiled.store import folders
@@ -30,7 +31,7 @@ def test_a_backtest_and_a_trade_list_compile_nothing_after_set_up(tmp_path: Path
     compiled = json.loads((folders()[0][0].parent / made.NOTE).read_text(encoding="utf-8"))["kernels"]
     for kernel in ("risk_inference._draw_twice", "sharpe_inference._draw_studentised"):  # of a report's intervals
         assert f"backtests.evaluation.{kernel}" in compiled
-    for words in (["trades", str(FILE)], ["backtest", str(FILE), "--policy", "threshold"]):
+    for words in ([*TRADES, str(FILE)], ["backtest", str(FILE), "--policy", "threshold"]):
         done = rebalance(*words, "--reports", str(tmp_path))
         assert "compiling" not in done.stderr.lower()
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from commanded import FILE as SMALL
-from commanded import ROOT, rebalance
+from commanded import ROOT, TRADES, rebalance
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
@@ -121,7 +121,7 @@ def test_the_results_hold_every_policys_daily_path(reports: Path) -> None:
 
 
 def test_a_quick_look_steers_no_desk(reports: Path) -> None:
-    quick = rebalance("trades", reports.parent / "desk.yaml", "--reports", reports)
+    quick = rebalance(*TRADES, reports.parent / "desk.yaml", "--reports", reports)
     assert quick.status == 2
     assert "no completed full run" in quick.err
 
@@ -134,7 +134,7 @@ def test_todays_trades_follow_the_recommendation_of_the_full_run(tmp_path: Path)
     assert json.loads((run / "tearsheet.json").read_text())["risk"]["tuned"]["benchmark"] == "SPY"
     assert json.loads((run / "manifest.json").read_text())["settings"]["reference"] == "tuned"
     assert "Difference in loss J to tuned" in (run / "summary.txt").read_text()
-    done = rebalance("trades", file, "--reports", reports)
+    done = rebalance(*TRADES, file, "--reports", reports)
     assert done.status == 0, done.err
     assert "by policy 'tuned'" in done.out
     assert run.name in done.out
@@ -154,7 +154,7 @@ def test_the_trades_trace_back_to_policy_run_and_data(reports: Path) -> None:
 
 
 def test_without_a_run_trades_are_refused_and_the_command_is_named(tmp_path: Path) -> None:
-    done = rebalance("trades", FILE, "--reports", tmp_path)
+    done = rebalance(*TRADES, FILE, "--reports", tmp_path)
     assert done.status == 2
     assert "there is no completed full run of the same file and data" in done.err
     assert f"rebalance report {FILE}" in done.err.replace("\n", " ")
@@ -164,7 +164,7 @@ def test_the_policy_in_force_needs_no_run(tmp_path: Path) -> None:
     text = FILE.read_text() + "\npolicy: quarterly\n"
     file = tmp_path / "desk.yaml"
     file.write_text(text)
-    done = rebalance("trades", file, "--reports", tmp_path, "--out", tmp_path / "list.csv")
+    done = rebalance(*TRADES, file, "--reports", tmp_path, "--out", tmp_path / "list.csv")
     assert done.status == 0, done.err
     assert "'quarterly'" in done.out
     assert pd.read_csv(tmp_path / "list.csv").loc[0, "side"] == "sell"

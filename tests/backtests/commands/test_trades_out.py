@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from commanded import FILE, ROOT, rebalance
+from commanded import FILE, ROOT, TRADES, rebalance
 
 from backtests.commands.trades import check_out, save_trades
 from research.errors import ConfigError
@@ -61,7 +61,7 @@ def test_what_is_no_plain_file_is_refused_and_stays(kind: str, tmp_path: Path) -
     path = tmp_path / "trades.csv"
     MAKERS[kind](path)
     before = path.lstat()
-    done = rebalance("trades", FILE, "--out", path)
+    done = rebalance(*TRADES, FILE, "--out", path)
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(f"out is '{path}', which is {kind}: give the path of a new file")
     assert path.lstat() == before
@@ -71,14 +71,14 @@ def test_what_is_no_plain_file_is_refused_and_stays(kind: str, tmp_path: Path) -
 def test_a_link_to_a_plain_file_is_refused_and_the_file_stays(tmp_path: Path) -> None:
     (tmp_path / "kept.csv").write_text("kept")
     (tmp_path / "trades.csv").symlink_to("kept.csv")
-    assert rebalance("trades", FILE, "--out", tmp_path / "trades.csv").status == 2
+    assert rebalance(*TRADES, FILE, "--out", tmp_path / "trades.csv").status == 2
     assert (tmp_path / "trades.csv").is_symlink()
     assert (tmp_path / "kept.csv").read_text() == "kept"
 
 
 def test_a_device_is_refused_and_stays() -> None:
     before = os.stat("/dev/null")
-    done = rebalance("trades", FILE, "--out", "/dev/null")
+    done = rebalance(*TRADES, FILE, "--out", "/dev/null")
     assert done.status == 2
     assert "out is '/dev/null', whose ending is that of no format: " in done.err
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
@@ -97,7 +97,7 @@ def test_a_device_is_refused_and_stays() -> None:
     ],
 )
 def test_a_path_that_cannot_be_a_file_is_refused_before_the_list_is_made(path: str, said: str) -> None:
-    done = rebalance("trades", FILE, "--out", path)
+    done = rebalance(*TRADES, FILE, "--out", path)
     assert (done.status, done.out) == (2, "")
     assert said in done.err
 
@@ -113,7 +113,7 @@ def test_no_input_of_the_command_is_overwritten(desk: Portfolio, tmp_path: Path)
         before = (folder / name).read_bytes()
         csv.hardlink_to(folder / name)
         for spelling in (folder / name, folder / ".." / folder.name / name, csv):
-            done = rebalance("trades", desk.file, "--out", spelling)
+            done = rebalance(*TRADES, desk.file, "--out", spelling)
             assert (done.status, done.out) == (2, ""), spelling
             known = spelling.suffix == ".csv"
             said = (
@@ -136,7 +136,7 @@ def test_no_input_of_the_command_is_overwritten(desk: Portfolio, tmp_path: Path)
 )
 def test_no_file_of_the_workbenchs_data_is_overwritten(path: Path) -> None:
     before = path.read_bytes()
-    done = rebalance("trades", FILE, "--out", path)
+    done = rebalance(*TRADES, FILE, "--out", path)
     assert done.status == 2
     assert path.suffix == ".yaml" or "which holds something else than a trade list" in done.err
     assert path.read_bytes() == before
@@ -180,7 +180,7 @@ def test_a_notebook_is_refused_alike(desk: Portfolio) -> None:
 def test_a_new_file_and_an_earlier_list_are_written(tmp_path: Path) -> None:
     csv = tmp_path / "trades.csv"
     for _ in range(2):
-        done = rebalance("trades", FILE, "--out", csv)
+        done = rebalance(*TRADES, FILE, "--out", csv)
         assert done.status == 0, done.err
         assert done.out.endswith(f"Written to {csv}.\n")
         assert csv.read_text().startswith(f"{HEADER}\n")
@@ -206,7 +206,7 @@ def test_nothing_is_written_where_one_format_is_refused(tmp_path: Path) -> None:
 def test_the_list_is_written_before_it_is_printed(tmp_path: Path) -> None:
     """Who pipes the text into `head` gets the whole file all the same; who closed the output too."""
     for k, closing in enumerate(("| true", ">&-")):
-        words = [sys.executable, "-c", "from backtests.cli import main; main()", "trades", str(FILE), "--out"]
+        words = [sys.executable, "-c", "from backtests.cli import main; main()", *TRADES, str(FILE), "--out"]
         command = f"{shlex.join([*words, str(tmp_path / f'{k}.csv')])} {closing}"
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
         assert "Traceback" not in done.stderr

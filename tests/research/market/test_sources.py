@@ -303,3 +303,14 @@ def test_options_reach_the_file(write: WriteText) -> None:
     market = load_market(path, missing="halt", calendar="24/7", name="mine", cash="bill")
     assert (market.name, market.calendar, market.tradable[-1].tolist()) == ("mine", "24/7", [True, False])
     assert market.cash[-1] > 0.0
+
+
+def test_a_market_from_a_file_declares_its_currency(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("date,A\n2022-12-28,1\n2022-12-29,1.1\n", encoding="utf-8")
+    assert market_from_file(path).currency == ("USD",)
+    got = market_from_file(path, currency="EUR", cash="bill")
+    assert got.currency == ("EUR",)
+    assert any("three-month US bill, although prices are in EUR" in note for note in got.notes)
+    with pytest.raises(ConfigError, match="currency is 'eur': write its code of three capital letters"):
+        market_from_file(path, currency="eur")

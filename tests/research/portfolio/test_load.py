@@ -156,6 +156,16 @@ def test_market_file_is_found_from_the_portfolio_file(own: Any, monkeypatch: pyt
     assert got.settings["market"] == {"file": "prices/mine.csv", "quotes": "prices/mine.csv", "cash": "bill"}
 
 
+def test_a_market_from_files_is_in_the_currency_that_it_declares(own: Any) -> None:
+    market = "{file: prices/mine.csv, quotes: prices/mine.csv, cash: bill, currency: EUR}"
+    got = load_portfolio(own(market), {"basis": "EUR"})
+    assert got.market.currency == ("EUR", "EUR")
+    with pytest.raises(ConfigError, match="SPY is in EUR, not in the basis"):
+        load_portfolio(own(market))
+    with pytest.raises(ConfigError, match="write its code of three capital letters"):
+        load_portfolio(own(market.replace("EUR", "euro")))
+
+
 def test_shares_on_a_market_without_quotes_are_refused(own: Any) -> None:
     message = (
         r"lines\.SPY\.shares: SPY has no quote on 2022-12-23, the last day of market 'mine' \(.*desk\.yaml, line 8\)"

@@ -166,6 +166,8 @@ def test_facts_lead_from_cash_before_to_cash_after(two: Portfolio) -> None:
         "holds": False,
         "reason": "B is 15.00 points under target, past the 2.00 allowed",
         "basis": "USD",
+        "today": "",
+        "stale": False,
         "nav_before": 100_000.0,
         "nav_after": 99_975.05,
         "cash_before": 5_000.0,

@@ -1,0 +1,57 @@
+"""Today's list from the command line: a broker's positions, a price file, and the age of prices."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from commanded import FILE, ROOT, TRADES, rebalance
+
+POSITIONS = ROOT / "data" / "portfolios" / "positions.csv"
+
+
+def guide() -> list[str]:
+    """The commands in the page on holdings."""
+    text = (ROOT / "docs" / "holdings.md").read_text(encoding="utf-8")
+    return re.findall(r"(?m)^    rebalance (.+)$", text)
+
+
+def test_commands_of_the_page_on_holdings_work_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert len(guide()) == 2
+    for words in guide():
+        done = rebalance(*shlex.split(words))
+        assert (done.status, done.err) == (0, ""), words
+        assert "Sell SPY; buy AGG" in done.out
+
+
+def test_a_list_on_old_prices_is_refused_and_made_with_a_mark() -> None:
+    done = rebalance("trades", FILE, "--as-of", "2023-01-04")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("prices are too old for orders on 2023-01-04: SPY, AGG of 2022-12-29, 3 sessions ago")
+    marked = rebalance("trades", FILE, "--as-of", "2023-01-04", "--stale-ok")
+    assert marked.status == 0
+    assert marked.out.splitlines()[1].startswith("Stale prices: Sell SPY; buy AGG")
+
+
+def test_positions_of_a_broker_give_the_list_of_the_same_holdings() -> None:
+    stated, given = rebalance(*TRADES, FILE), rebalance(*TRADES, FILE, "--positions", POSITIONS)
+    kept = [line for line in given.out.splitlines() if not line.startswith("positions.csv")]
+    assert kept == stated.out.splitlines()
+
+
+def test_prices_are_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text("asset,price,date\nSPY,400,2023-01-04\nAGG,100,2023-01-04\n")
+    done = rebalance("trades", FILE, "--prices", tmp_path / "prices.csv", "--as-of", "2023-01-04")
+    assert done.status == 0, done.err
+    assert "Prices: price file of 2023-01-04." in done.out
+    assert "Orders, sells first, at given prices" in done.out
+    assert re.search(r"(?m)^SPY +sell +\d+ +400\.00 ", done.out)
+
+
+def test_mistakes_of_both_the_file_and_its_rows_reach_the_desk(tmp_path: Path) -> None:
+    (tmp_path / "positions.csv").write_text("Symbol,Quantity\nSPX,1\nAGG,-2\n")
+    done = rebalance(*TRADES, FILE, "--positions", tmp_path / "positions.csv")
+    assert (done.status, done.out) == (2, "")
+    assert f"positions ({FILE}, overridden): positions.csv has 2 mistakes:\n- positions.csv, row 2" in done.err
+    assert "negative units of AGG: found -2.0" in done.err
