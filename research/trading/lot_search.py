@@ -1,7 +1,7 @@
-"""A greedy search for the lots of a `LotProblem`, compiled: for backtests, many accounts, and as a start for the solver.
+"""A greedy search for the lots of a `LotProblem`, compiled: for backtests, many accounts, and the solver's start.
 
-Each line takes the lots that are best for it alone. If they keep all limits, nothing is better. Else orders are dropped
-and reduced until they do, and what is then left is used, the best lot first.
+Each line takes the lots that are best for it alone. If they keep all limits, nothing is better. Else orders are
+dropped and reduced until they do, and what is then left is used, the best lot first.
 """
 
 from typing import NamedTuple
