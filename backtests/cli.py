@@ -7,7 +7,7 @@ Each imports what is heavy when it runs.
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -192,13 +192,25 @@ def backtest(
 @app.command()
 def trades(
     file: Annotated[Path | None, typer.Argument(help="A portfolio file.", show_default=False)] = None,
-    csv: Annotated[str | None, typer.Option(help="Also write the list to this CSV file.")] = None,
+    out: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also write the list to this file, in the format of its ending: .csv, .json, .parquet, .xlsx, .html, "
+            ".fix, .ib.csv, .oms.csv or .alpaca.json. Can be repeated."
+        ),
+    ] = None,
+    deploy: Annotated[
+        float, typer.Option(help="Money that comes in, besides the cash of FILE: bought with, where that suffices.")
+    ] = 0.0,
+    withdraw: Annotated[float, typer.Option(help="Money that goes out: sold for, where cash does not suffice.")] = 0.0,
+    buy_only: Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")] = False,
+    sell_only: Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")] = False,
+    to_target: Annotated[
+        bool, typer.Option("--to-target", help="Trade to target, whatever the policy's rule decides.")
+    ] = False,
     accounts: Annotated[
         Path | None,
         typer.Option(help="A CSV file with a row an account, instead of FILE: list them all.", show_default=False),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="CSV file for the orders of all accounts.", show_default=False)
     ] = None,
     seconds: Annotated[
         float | None,
@@ -216,40 +228,41 @@ def trades(
     account failed.
     """
     _trust(trust_code)
+    one_list = {"--deploy": deploy, "--withdraw": withdraw, "--buy-only": buy_only, "--sell-only": sell_only,
+                "--to-target": to_target}  # fmt: skip
     if accounts is not None:
-        _trades_of_accounts(accounts, file, csv, out, seconds or 0.0, 1 if workers is None else workers, reports)
+        if asked := [name for name, value in {"FILE": file, **one_list}.items() if value]:
+            raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
+        _trades_of_accounts(accounts, out or (), seconds or 0.0, 1 if workers is None else workers, reports)
         return
-    if file is None or (out, seconds, workers) != (None, None, None):
+    if file is None or (seconds, workers) != (None, None):
         raise ConfigError(
-            "--out, --seconds and --workers need --accounts: name a file of accounts, or leave them out."
+            "--seconds and --workers need --accounts: name a file of accounts, or leave them out."
             if file
             else "no portfolio is named: give its file, or a file of accounts as --accounts."
         )
     with _starting():
-        from backtests.commands.trades import check_csv, save_trades, trades_now
+        from backtests.commands.trades import check_out, request_of, save_trades, trades_now
         from research.portfolio import load_portfolio
 
-    if csv is not None:
-        check_csv(csv, reports)
+    request = request_of(deploy, withdraw, buy_only, sell_only, to_target)
+    check_out(out or (), reports)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file)
         progress.stage("making the trade list")
-        listed = trades_now(portfolio, reports=reports)
-    saved = "" if csv is None else f"\n{save_trades(listed, csv, reports)}"  # before anybody stops reading
+        listed = trades_now(portfolio, reports=reports, request=request)
+    saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
     print_text(f"{listed!r}{saved}")
 
 
-def _trades_of_accounts(
-    accounts: Path, file: Path | None, csv: str | None, out: Path | None, seconds: float, workers: int,
-    reports: Path | None,
-) -> None:  # fmt: skip
+def _trades_of_accounts(accounts: Path, out: Sequence[str], seconds: float, workers: int, reports: Path | None) -> None:
     """List all accounts of a file. Exit status 1 if one failed."""
-    if file is not None or csv is not None:
-        raise ConfigError("--accounts excludes FILE and --csv: a row names its portfolio file, and --out the orders.")
+    if len(out) > 1:
+        raise ConfigError(f"--out is given {len(out)} times: with --accounts, one CSV file takes the orders of all.")
     with _starting():
         from backtests.commands.accounts import list_accounts
 
-    made = list_accounts(accounts, out, seconds=seconds, workers=workers, reports=reports)
+    made = list_accounts(accounts, Path(out[0]) if out else None, seconds=seconds, workers=workers, reports=reports)
     print_text(made.text)
     if made.failed:
         raise typer.Exit(1)

@@ -28,7 +28,7 @@ from research.trading.accounts import (
     order_rows,
 )
 from research.trading.destination import check_destination
-from research.trading.formats import no_formula
+from research.trading.formats.cells import no_formula
 
 TASK = 16  # accounts that a process is given at a time
 MODELS = 32  # that a process keeps
@@ -105,7 +105,8 @@ def accounts_path(orders: Path) -> Path:
 
 def _destination(path: Path, columns: Sequence[str]) -> Path:
     """The path, if no more than an earlier file of these columns is replaced there."""
-    return check_destination("out", path, header=",".join(columns).encode())
+    header = ",".join(columns).encode()
+    return check_destination("out", path, is_ours=lambda opened: opened.read(len(header)) == header)
 
 
 def _parts(file: AccountsFile, seconds: float, workers: int, reports: Path | None) -> Iterator[Part]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.commands.made import Made, age_text, file_fact, run_for
-from backtests.commands.trades import TRADES
+from backtests.commands.trades import TRADES, TRADES_JSON
 from backtests.comparison.candidates import (
     Fitted,
     backtest_candidate,
@@ -68,7 +68,7 @@ FILES = {
     NUMBERS: "its numbers",
     MAIL: "its summary",
     TRADES: "the trade list",
-    "trades.json": "the trade list",
+    TRADES_JSON: "the trade list",
     RESULTS: "daily results",
     MANIFEST: "settings, data, code and versions",
     SUMMARY: "the text of the terminal",
@@ -118,8 +118,8 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
 def _write_results(comparison: Comparison, trades: TradeList, record: Run, folder: Path) -> None:
     """Everything but the tearsheet, the manifest last."""
     write_whole(folder / SUMMARY, printable(f"{comparison!r}\n\n{trades!r}\n"))
-    trades.to_csv(folder / TRADES)
-    trades.to_json(folder / "trades.json")
+    trades.write(folder / TRADES)
+    trades.write(folder / TRADES_JSON)
     write_whole(folder / RESULTS, results(comparison.backtests).to_parquet(index=False))
     marks = {
         name: comparison.scores[name]["loss"]

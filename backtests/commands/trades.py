@@ -4,7 +4,7 @@ A list is asked for every day, so that what a report needs besides is imported w
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,26 +14,56 @@ from pydantic import BaseModel, Field, ValidationError
 from backtests.runs.folder import MANIFEST, REPORTS
 from backtests.runs.formats import plain_json
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
-from research.arguments import first_fault
+from research.arguments import first_fault, is_number, refuse
 from research.errors import ConfigError
-from research.files import writing
+from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio
 from research.rules import Rule, Threshold, TunedThreshold, Within
-from research.trading import TradeList, trade_list
+from research.trading import Request, TradeList, trade_list
 from research.trading.destination import check_destination
+from research.trading.formats import format_of
+from research.trading.request import PLAIN
 
-TRADES = "trades.csv"
+TRADES, TRADES_JSON = "trades.csv", "trades.json"  # of a run
 
 
-def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> TradeList:
+def trades_now(
+    portfolio: Portfolio, policy: str = "", reports: Path | None = None, request: Request = PLAIN
+) -> TradeList:
     """Today's trade list of a portfolio.
 
-    policy : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
-    Raises : ConfigError as `policy_now` does.
+    policy  : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    request : what is asked for besides.
+    Raises  : ConfigError as `policy_now` and `trade_list` do.
     """
     ready, name, run = policy_now(portfolio, policy, reports)
-    return trade_list(portfolio, ready, name=name, run=run)
+    return trade_list(portfolio, ready, name=name, run=run, request=request)
+
+
+def request_of(
+    deploy: float = 0.0,
+    withdraw: float = 0.0,
+    buy_only: bool = False,
+    sell_only: bool = False,
+    to_target: bool = False,
+) -> Request:
+    """What is asked for, from the options of the command line.
+
+    deploy   : currency that comes in.
+    withdraw : currency that goes out.
+    Raises   : ConfigError for amounts that are none or below zero, and for options that exclude each other.
+    """
+    for name, amount in {"deploy": deploy, "withdraw": withdraw}.items():
+        if not (is_number(amount) and amount >= 0.0):
+            refuse(f"{name} is", amount, "give an amount of money, at least 0.")
+    if deploy and withdraw:
+        raise ConfigError(f"deploy is {deploy:,.2f} and withdraw is {withdraw:,.2f}: give the difference as one.")
+    if buy_only and (sell_only or withdraw):
+        raise ConfigError(f"buy_only excludes {'sell_only' if sell_only else 'withdraw'}: leave one of them out.")
+    if sell_only and deploy:
+        raise ConfigError("sell_only excludes deploy: leave one of them out.")
+    return Request(deploy - withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target)
 
 
 def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> tuple[Rule, str, str]:
@@ -68,7 +98,7 @@ def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
-    Its reference and its benchmark may be others: what is recommended does not depend on them.
+    Its reference, benchmark and ticket may be others: what is recommended does not depend on them.
 
     A warning names each run that cannot be read.
     """
@@ -90,11 +120,11 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 
 
 def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a report without what it compares with: the reference, and the benchmark of beta."""
+    """The settings of a report without what it compares with, reference and benchmark, and how orders are sent."""
     found = settings.get("portfolio")
-    compared = ("reference", "benchmark")
+    others = ("reference", "benchmark", "ticket")
     portfolio = (
-        {name: value for name, value in found.items() if name not in compared} if isinstance(found, dict) else found
+        {name: value for name, value in found.items() if name not in others} if isinstance(found, dict) else found
     )
     return {**settings, "reference": "", "portfolio": portfolio}
 
@@ -130,24 +160,28 @@ def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path
     return LearnedPolicy.load(folder / f"seed-{found['seed']}")
 
 
-def save_trades(trades: TradeList, csv: str, reports: Path | None = None) -> str:
-    """Write a trade list as CSV; with "" nothing is written. Gives a sentence that says what was done.
+def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = None) -> str:
+    """Write a trade list to each path, in the format of its ending. Gives a sentence that says what was done.
+
+    out     : paths; "" writes nothing. Where a path or a format is refused, no file is written.
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError as `check_out` does, and for an order that a format cannot carry.
+    """
+    given = [path for path in out if path]
+    paths = check_out(given, reports)
+    contents = [format_of("out", path).write(trades.ticket) for path in paths]
+    for path, content in zip(paths, contents, strict=True):
+        with writing(path):
+            write_whole(path, content)
+    return f"Written to {', '.join(given)}." if given else "Nothing was written: `out` is empty."
+
+
+def check_out(out: Iterable[str], reports: Path | None = None) -> list[Path]:
+    """The paths, to each of which a trade list can be written.
 
     reports : folder of the runs, or None for the usual one.
-    Raises  : ConfigError as `check_csv` does.
+    Raises  : ConfigError for an ending of no format, for what is neither new nor an earlier list, and for the list of
+              a run.
     """
-    if not csv:
-        return "Nothing was written: `csv` is empty."
-    path = check_csv(csv, reports)
-    with writing(path):
-        trades.to_csv(path)
-    return f"Written to {csv}."
-
-
-def check_csv(csv: str, reports: Path | None = None) -> Path:
-    """The path to which a trade list can be written.
-
-    reports : folder of the runs, or None for the usual one.
-    Raises  : ConfigError for what is neither new nor an earlier list, and for the list of a run.
-    """
-    return check_destination("csv", csv, (reports or REPORTS).glob(f"*/{TRADES}"))
+    kept = [path for name in (TRADES, TRADES_JSON) for path in (reports or REPORTS).glob(f"*/{name}")]
+    return [check_destination("out", path, kept) for path in out]

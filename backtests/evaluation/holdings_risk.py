@@ -5,7 +5,6 @@ ante: by the covariance of the last year, as rules estimate it. Losses at a leve
 weights of today would have returned on its rows: days, or weeks or months where those are the rows of the market.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,13 +24,11 @@ from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.risk import cvar, effective_lines, gaussian_cvar, gaussian_var, var
 from research.risk.contributions import effective_bets, risk_contributions, summed_by
-from research.risk.future_laws import sample
+from research.risk.ex_ante import WITHIN_A_MONTH, ExAnte
 from research.rules import Never
-from research.rules.estimates import covariance_of
 from research.rules.protocol import compiled_rule, held_by, traits
 
 LEVELS = (0.95, 0.99)
-WITHIN_A_MONTH = ("day", "week")  # rows of which a month has several
 METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
 
 
@@ -56,9 +53,7 @@ class HoldingsRisk:
     """Today's holdings, n lines, and their risk.
 
     portfolio     : the holdings.
-    window        : returns of the covariance, the last ones: a year, or all that all lines have.
-    covariance    : (n, n) a year.
-    sample        : first and last date of the returns of losses.
+    ex_ante       : the samples that they are measured by.
     losses        : by horizon, method and level.
     contributions : (n,) Euler's, to the volatility of the holdings, fraction a year; they sum to it.
     active        : (n,) to the tracking error to the strategic target; they sum to it.
@@ -74,9 +69,7 @@ class HoldingsRisk:
     """
 
     portfolio: Portfolio
-    window: int
-    covariance: Array
-    sample: tuple[pd.Timestamp, pd.Timestamp]
+    ex_ante: ExAnte
     losses: tuple[Loss, ...]
     contributions: Array
     active: Array
@@ -91,6 +84,21 @@ class HoldingsRisk:
     notes: tuple[str, ...]
 
     @property
+    def window(self) -> int:
+        """Returns of the covariance, the last ones: a year, or all that all lines have."""
+        return self.ex_ante.window
+
+    @property
+    def covariance(self) -> Array:
+        """(n, n) a year."""
+        return self.ex_ante.covariance
+
+    @property
+    def sample(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """First and last date of the returns of losses."""
+        return self.ex_ante.dates[0], self.ex_ante.dates[-1]
+
+    @property
     def row(self) -> str:
         """What a row of the market is: "day", "week" and so on."""
         return row_name(self.portfolio.periods_per_year)
@@ -103,14 +111,12 @@ class HoldingsRisk:
     @property
     def volatility(self) -> float:
         """Ex ante, fraction a year."""
-        w = self.portfolio.weights
-        return math.sqrt(max(float(w @ self.covariance @ w), 0.0))
+        return self.ex_ante.volatility(self.portfolio.weights)
 
     @property
     def tracking_error(self) -> float:
         """Ex ante, to the strategic target, fraction a year."""
-        apart = self.portfolio.weights - self.portfolio.target
-        return math.sqrt(max(float(apart @ self.covariance @ apart), 0.0))
+        return self.ex_ante.volatility(self.portfolio.weights - self.portfolio.target)
 
     def exposures(self, groups: Sequence[str], cash: str | None = None) -> pd.DataFrame:
         """A row a group: weight, target, gap, and shares of volatility and of tracking error.
@@ -165,29 +171,21 @@ def holdings_risk(
     Raises    : DataError for fewer than 252 returns of all lines, and for a line that has left; ConfigError as
                 `from_today` does.
     """
-    market = portfolio.market
-    dates, returns = sample(market)
-    window = min(max(round(portfolio.periods_per_year), 2), len(returns))
-    past, w, target = market.past(len(market.dates) - 1), portfolio.weights, portfolio.target
-    covariance = covariance_of(past, window, portfolio.periods_per_year)
+    ex_ante = ExAnte.of(portfolio.market, portfolio.periods_per_year)
+    w, target, covariance = portfolio.weights, portfolio.target, ex_ante.covariance
     undefined: dict[str, str] = {}
     own = {"contributions": w, "active": w - target}
     found = {name: _euler(name, weights, covariance, undefined) for name, weights in own.items()}
-    strategic = float(target @ covariance @ target)
-    if not strategic > 0.0:
-        undefined["beta"] = "the strategic target has no risk."
     policy = portfolio.policy or ""
     bands = _bands(portfolio, policies.get(policy))
     played = policies or {"as held": Never(portfolio.strategic)}
     return HoldingsRisk(
         portfolio,
-        window,
-        covariance,
-        (dates[0], dates[-1]),
-        _losses(portfolio, returns, undefined),
+        ex_ante,
+        _losses(ex_ante, w, undefined),
         found["contributions"],
         found["active"],
-        float(w @ covariance @ target) / strategic if strategic > 0.0 else float("nan"),
+        _or_nan("beta", lambda: ex_ante.beta(w, target), undefined),
         _or_nan("lines", lambda: effective_lines(w), undefined),
         _or_nan("bets", lambda: effective_bets(w, covariance), undefined),
         bands,
@@ -215,17 +213,11 @@ def _or_nan(name: str, figure: Callable[[], float], undefined: dict[str, str]) -
         return float("nan")
 
 
-def _losses(portfolio: Portfolio, returns: Array, undefined: dict[str, str]) -> tuple[Loss, ...]:
-    """Losses of the weights of today over the rows of the sample, and over all its months, which overlap."""
-    row = row_name(portfolio.periods_per_year)
-    w, month = portfolio.weights, max(round(portfolio.periods_per_year / 12.0), 1)
-    cash = (1.0 - w.sum()) * float(portfolio.market.cash[-21:].mean())
-    series = {f"one {row}": returns @ w + cash}
-    if row in WITHIN_A_MONTH:
-        growth = np.vstack([np.ones(len(w)), np.cumprod(1.0 + returns, axis=0)])
-        series["one month"] = (growth[month:] / growth[:-month] - 1.0) @ w + month * cash
+def _losses(ex_ante: ExAnte, weights: Array, undefined: dict[str, str]) -> tuple[Loss, ...]:
+    """Losses of the weights (n,) of today over the rows of the sample, and over all its months, which overlap."""
     found = []
-    for horizon, values in series.items():
+    for horizon in ex_ante.horizons:
+        values = ex_ante.returned(weights, horizon)
         for method, (at_risk, beyond) in METHODS.items():
             for level in LEVELS:
                 try:

@@ -9,7 +9,7 @@ from backtests.engine.result import Backtest
 from research.arrays import Array
 from research.errors import DataError
 from research.risk.contributions import risk_contributions, summed_by, variance_contributions
-from research.rules.estimates import covariance_of
+from research.risk.ex_ante import covariance_of
 from research.tolerances import COUNTED
 
 CASH, REST = "cash", "costs and rest"  # parts of a return beside the lines

@@ -15,6 +15,7 @@ from research.rules.protocol import long_name, traits
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
+    from research.portfolio import Portfolio
 
 PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
 SETTING = 112  # letters of a setting on one line
@@ -37,6 +38,16 @@ def _cost_words(costs: Costs) -> str:
     return f"{text} For holding, divided by NAV at the close before: {listed(held)}." if held else text
 
 
+def _tax_words(portfolio: "Portfolio") -> str:
+    """What backtests leave out of the tax of the file, where it has more than they charge."""
+    if portfolio.tax_lots is None:
+        return ""
+    return (
+        " Tax is at one rate from the first day of the test on: the tax lots, terms, gain budget and wash sales of the "
+        "file apply to trade lists only."
+    )
+
+
 def _terms(comparison: "Comparison") -> dict[str, str | bool]:
     """Numbers in the words of `conventions.html.j2`."""
     benchmark, evidence, limits = comparison.benchmark, comparison.evidence, comparison.portfolio.limits
@@ -51,7 +62,7 @@ def _terms(comparison: "Comparison") -> dict[str, str | bool]:
         "draws": f"{evidence.resampling.reps:,}",
         "block": f"{evidence.resampling.block}",
         "level": percent(evidence.level, 0),
-        "cost": _cost_words(comparison.portfolio.costs),
+        "cost": _cost_words(comparison.portfolio.costs) + _tax_words(comparison.portfolio),
         "flows": any(played.flows.any() for played in comparison.backtests.values()),
         "axes": "" if comparison.axes is None else f"{RISK_AVERSION:g}",
         "benchmark": benchmark.compared_with,

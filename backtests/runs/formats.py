@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from research.trading.formats import no_formula
+from research.trading.formats.cells import no_formula
 
 
 def plain_json(value: Any, *, missing_as_null: bool = False) -> Any:

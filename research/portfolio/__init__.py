@@ -4,6 +4,8 @@ from research.portfolio.load import load_portfolio
 from research.portfolio.orders import NO_LIMITS, OrderLimits
 from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings
 from research.portfolio.portfolio import Limits, Portfolio
+from research.portfolio.tax_lots import TaxLot, TaxLots, TaxRules
+from research.portfolio.ticket import TicketTerms
 
 __all__ = [
     "ALLOCATIONS",
@@ -12,6 +14,10 @@ __all__ = [
     "Limits",
     "OrderLimits",
     "Portfolio",
+    "TaxLot",
+    "TaxLots",
+    "TaxRules",
+    "TicketTerms",
     "load_portfolio",
     "policy_settings",
 ]

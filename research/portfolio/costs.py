@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from research.accounting import Costs, Impact, Tax
+from research.accounting import Costs, Impact
 from research.accounting.costs import BPS
 from research.arrays import Array
 from research.errors import ConfigError, DataError
@@ -14,6 +14,7 @@ from research.market import Market
 from research.market.liquidity import Method, half_spread
 from research.portfolio.document import Document, did_you_mean
 from research.portfolio.strict_yaml import KeyPath, dotted
+from research.portfolio.tax_lots import read_tax
 
 SPREADS = ("half_spread_bps", "half_spread")  # one of them: stated, or estimated by the day
 NUMBERS = ("commission_bps", "half_spread_bps", "per_unit", "minimum", "ticket", "impact", "borrow_bps")
@@ -80,7 +81,7 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
         **{key: each(key) for key in ("per_unit", "minimum", "ticket")},
         "impact": _impact(document, each("impact")),
         "borrow": each("borrow_bps") * BPS,
-        "tax": _tax(document),
+        "tax": read_tax(document),
         **_holding(document),
     }
     try:
@@ -167,19 +168,6 @@ def _holding(document: Document) -> dict[str, float]:
         for key in HOLDING
         if document.has("holding", key)
     }
-
-
-def _tax(document: Document) -> Tax | None:
-    if not document.has("tax"):
-        return None
-    document.check_keys(("tax",), ("rate", "lots"))
-    lots = document.text("tax", "lots", default="average")
-    if lots not in ("average", "highest", "first"):
-        document.refuse(("tax", "lots"), "unknown order of sale", lots, "Use average, highest or first.")
-    rate = document.number("tax", "rate", at_least=0.0)
-    if rate >= 1.0:
-        document.refuse(("tax", "rate"), "not a tax rate", rate, "Give a fraction of the gain below 1, such as 0.2.")
-    return Tax(rate, lots)  # type: ignore[arg-type]
 
 
 def _cost(document: Document, path: KeyPath) -> float:

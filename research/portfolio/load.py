@@ -23,11 +23,16 @@ from research.portfolio.costs import COSTS, costs_at, impact_settings, read_cost
 from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.factors import factor_settings, factors_in
 from research.portfolio.flows import read_flows
+from research.portfolio.holdings import cash_of, given_positions, given_prices, held_by, holding_notes
 from research.portfolio.orders import order_settings, read_order_limits
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
+from research.portfolio.positions import Positions
+from research.portfolio.prices import Prices
 from research.portfolio.stress import read_stress
 from research.portfolio.strict_yaml import KeyPath
+from research.portfolio.tax_lots import lot_settings, read_tax_lots, tax_settings
+from research.portfolio.ticket import read_ticket, ticket_settings
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Threshold
 from research.tolerances import TARGET
@@ -37,9 +42,10 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress")  # fmt: skip
-MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
-LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
+        "stress", "positions", "prices", "ticket")  # fmt: skip
+MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency")
+LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
+             "tax_lots", *COSTS)  # fmt: skip
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
 
@@ -67,7 +73,9 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     name, names, basis = document.name("name"), _policy_names(document), document.text("basis")
     document.names("lines")  # refuses a name that is none, before anything is read
     market = _market(document)
-    lines = [_line(document, asset, market) for asset in _assets(document, market)]
+    assets = _assets(document, market)
+    positions, prices = given_positions(document, assets, basis), given_prices(document, market, assets, basis)
+    lines = [_line(document, asset, market, prices, positions) for asset in assets]
     strategic = _strategic(document, lines)
     whole, market = market, _desk_market(document, market, lines, basis)
     execution = _execution(document)
@@ -83,7 +91,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         basis=basis,
         holdings=np.array([line.holdings for line in lines]),
         shares=np.array([line.shares for line in lines]),
-        cash=document.number("cash", at_least=0.0),
+        cash=cash_of(document, positions),
         last_trade=_last_trade(document, market),
         strategic=strategic,
         lower=np.array([line.range[0] for line in lines]),
@@ -107,6 +115,10 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         factors=factors_in(document, market, test_start, a_year),
         stress=read_stress(document, market),
         orders=read_order_limits(document, market),
+        tax_lots=read_tax_lots(document, market, np.array([line.shares for line in lines])),
+        given_prices=prices,
+        notes=holding_notes(document, market, positions, prices),
+        ticket=read_ticket(document, market),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -187,11 +199,14 @@ def _desk_market(document: Document, market: Market, lines: list[_Line], basis: 
 # -- lines -----------------------------------------------------------------------------------------------------------
 
 
-def _line(document: Document, asset: str, market: Market) -> _Line:
+def _line(document: Document, asset: str, market: Market, prices: Prices | None, positions: Positions | None) -> _Line:
     path = ("lines", asset)
     document.check_keys(path, LINE_KEYS)
     of_market = market.assets.index(asset)
-    shares, holdings = _held(document, path, market, of_market)
+    price = float(market.prices[-1, of_market]) if prices is None else prices.of(asset)
+    shares, holdings = (
+        _held(document, path, market, price) if positions is None else held_by(document, positions, asset, price)
+    )
     target = document.number(*path, "target", at_least=0.0, at_most=1.0)
     return _Line(
         asset=asset,
@@ -246,7 +261,7 @@ def _check_restrictions(document: Document, lines: list[_Line], cash: float) -> 
         document.refuse(("lines",), what, round(fsum(ceilings), 6), "Free a line, or widen the ranges of others.")
 
 
-def _held(document: Document, path: KeyPath, market: Market, i: int) -> tuple[float, float]:
+def _held(document: Document, path: KeyPath, market: Market, price: float) -> tuple[float, float]:
     """(units, value) of a line, which states exactly one of them; units are NaN where it states its value."""
     stated = [key for key in ("shares", "holdings") if document.has(*path, key)]
     if len(stated) != 1:
@@ -257,12 +272,11 @@ def _held(document: Document, path: KeyPath, market: Market, i: int) -> tuple[fl
     amount = document.number(*path, stated[0], at_least=0.0)
     if stated == ["holdings"]:
         return np.nan, amount
-    price = float(market.prices[-1, i])
     if np.isnan(price):
-        what = f"{market.assets[i]} has no quote on {market.dates[-1]:%Y-%m-%d}, the last day of market {market.name!r}"
+        what = f"{path[-1]} has no quote on {market.dates[-1]:%Y-%m-%d}, the last day of market {market.name!r}"
         document.refuse((*path, "shares"), what, amount, "Give its value in currency, as `holdings:`.")
     if amount * price > LARGEST:
-        what = f"{market.assets[i]} is worth {amount * price:g} at its last quote of {price:g}"
+        what = f"{path[-1]} is worth {amount * price:g} at its last quote of {price:g}"
         document.refuse((*path, "shares"), what, amount, f"Give units that are worth at most {LARGEST:g}.")
     return amount, amount * price
 
@@ -450,16 +464,17 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "market": document.value("market"),
         "basis": portfolio.basis,
         "cash": portfolio.cash,
+        **({"prices": document.value("prices")} if document.has("prices") else {}),
         "target_cash": document.number("target_cash", default=0.0),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
-        "lines": {line.asset: _line_settings(line) for line in lines},
+        "lines": {line.asset: _line_settings(line) | lot_settings(document, line.asset) for line in lines},
         "costs": {name: costs_at(document, ("costs", name)) for name in document.mapping("costs")},
         **({"holding": document.value("holding")} if document.has("holding") else {}),
         **({"execution": _execution_settings(portfolio.execution)} if document.has("execution") else {}),
         **({"dividends": portfolio.dividends} if document.has("dividends") else {}),
         **({"flows": document.value("flows") | {"use": portfolio.flows.use}} if portfolio.flows is not None else {}),
         **({"impact": impact_settings(portfolio.costs)} if document.has("impact") else {}),
-        **({"tax": document.value("tax")} if document.has("tax") else {}),
+        **({"tax": tax_settings(document)} if document.has("tax") else {}),
         "limits": {
             "minimum_trade": limits.minimum_trade,
             **({} if limits.tracking_error is None else {"tracking_error": limits.tracking_error}),
@@ -479,6 +494,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "lag": portfolio.lag,
         **({"stress": document.value("stress")} if document.has("stress") else {}),
         **({"orders": order_settings(portfolio.orders)} if document.has("orders") else {}),
+        **({"ticket": ticket_settings(portfolio.ticket)} if document.has("ticket") else {}),
     }
 
 

@@ -19,6 +19,7 @@ class OrderLimits:
     most          : orders of a list, or None.
     turnover      : of a list, one-way, fraction of NAV, or None.
     participation : most of a line in a list, as a fraction of its mean volume of a day, or None.
+    max_age       : sessions since the day of a price, beyond which it is too old for orders.
     """
 
     reserve: float = 0.001
@@ -26,6 +27,7 @@ class OrderLimits:
     most: int | None = None
     turnover: float | None = None
     participation: float | None = None
+    max_age: int = 2
 
     @property
     def once_a_close(self) -> bool:
@@ -38,7 +40,7 @@ KEYS = ("reserve_bps", *[f.name for f in fields(OrderLimits)][1:])
 
 
 def read_order_limits(document: Document, market: Market) -> OrderLimits:
-    """The limits under `orders`, {reserve_bps: 10, adverse_move: 0.01, most: 12, turnover: 0.05, participation: 0.1}.
+    """The limits under `orders`, {reserve_bps: 10, adverse_move: 0.01, most: 12, turnover: 0.05, max_age: 2, …}.
 
     Raises : ConfigError for a key or value that is wrong, and for a share of volume where the market has no volumes.
     """
@@ -59,6 +61,7 @@ def read_order_limits(document: Document, market: Market) -> OrderLimits:
         most=document.whole("orders", "most", at_least=1, default=1) if document.has("orders", "most") else None,
         turnover=_share(document, "turnover"),
         participation=_share(document, "participation"),
+        max_age=document.whole("orders", "max_age", at_least=0, default=OrderLimits.max_age),
     )
 
 

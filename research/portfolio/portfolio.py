@@ -16,7 +16,10 @@ from research.market.factors import FactorReturns
 from research.names import check_name, same_names
 from research.portfolio.benchmark import NamedBenchmark
 from research.portfolio.orders import OrderLimits
+from research.portfolio.prices import Prices, last_closes
 from research.portfolio.stress import Stress
+from research.portfolio.tax_lots import TaxLots
+from research.portfolio.ticket import TicketTerms
 
 MATERIALITY = 1.0  # bp of NAV a year
 
@@ -80,6 +83,10 @@ class Portfolio:
     factors          : to which returns are attributed, or None.
     stress           : episodes and shocks that it is tested with.
     orders           : limits that the orders of a trade list keep.
+    tax_lots         : by which a trade list is taxed, or None.
+    given_prices     : at which holdings are valued and orders are sized, or None for the last closes.
+    notes            : what a reader must know of its holdings and prices, in sentences.
+    ticket           : how they are sent.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -114,6 +121,10 @@ class Portfolio:
     factors: FactorReturns | None = None
     stress: Stress = field(default_factory=Stress)
     orders: OrderLimits = field(default_factory=OrderLimits)
+    tax_lots: TaxLots | None = None
+    given_prices: Prices | None = None
+    notes: tuple[str, ...] = ()
+    ticket: TicketTerms = field(default_factory=TicketTerms)
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""
@@ -132,6 +143,11 @@ class Portfolio:
     def date(self) -> pd.Timestamp:
         """The last close: holdings are valued at it, and a trade list is as of it."""
         return self.market.dates[-1]
+
+    @property
+    def prices(self) -> Prices:
+        """The price of each line: those that are given, else the last closes."""
+        return last_closes(self.market) if self.given_prices is None else self.given_prices
 
     @property
     def nav(self) -> float:
@@ -167,7 +183,7 @@ class Portfolio:
             {
                 "asset_class": [*self.market.instruments["asset_class"], "cash"],
                 "shares": np.append(self.shares, none),
-                "price": np.append(self.market.prices[-1], none),
+                "price": np.append(self.prices.per_unit, none),
                 "value": np.append(self.holdings, self.cash),
                 "weight": np.append(self.weights, cash),
                 "target": np.append(self.target, target),

@@ -7,6 +7,7 @@ from research.arguments import refuse
 from research.arrays import Array, Rows
 from research.market.calendars import last_of
 from research.market.market import Market, Past
+from research.risk.ex_ante import covariance_of
 from research.rules.protocol import held_by, short_name, traits
 
 
@@ -26,16 +27,6 @@ def check_year(policy: object, periods_per_year: float) -> None:
                 "weeks, 12 for months.",
             )  # fmt: skip
         own = held_by(own)
-
-
-def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
-    """(n, n) sample covariance a year of the last `window` returns; zeros for a line that lacks one of them."""
-    lines = np.flatnonzero(past.complete(window))
-    found = np.zeros((len(past.assets), len(past.assets)))
-    if len(lines):
-        returns = np.ascontiguousarray(past.returns[past.t - window + 1 :, lines])
-        found[np.ix_(lines, lines)] = np.atleast_2d(np.cov(returns, rowvar=False)) * periods_per_year
-    return found
 
 
 def covariances(market: Market, window: int, periods_per_year: float) -> tuple[Array, Rows, Rows]:

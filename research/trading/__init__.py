@@ -1,5 +1,6 @@
 """From a decision to a trade list: whole lots, cash that stays above zero, and files that can be sent."""
 
+from research.trading.request import Request
 from research.trading.trade_list import TradeList, trade_list
 
-__all__ = ["TradeList", "trade_list"]
+__all__ = ["Request", "TradeList", "trade_list"]

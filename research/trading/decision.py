@@ -58,9 +58,15 @@ def decision(
     if isinstance(answer, Trade):
         limit = leverage_of(answer, position.weights, 1.0)
         check_trade(answer, len(target), name, portfolio.date, market.assets, limit)
-        if (asked_once(policy, answer) or portfolio.orders.once_a_close) and last_trade == today:
+        once = asked_once(policy, answer) or portfolio.orders.once_a_close
+        if (once and last_trade == today) or (_budgeted(portfolio) and portfolio.last_trade == portfolio.date):
             return Hold(BEGUN)
     return answer
+
+
+def _budgeted(portfolio: Portfolio) -> bool:
+    """Is there a gain budget? What a list leaves of it is less than a lot, and no second list trades on it."""
+    return portfolio.tax_lots is not None and portfolio.tax_lots.rules.gain_budget is not None
 
 
 def asked_once(policy: Policy, trade: Trade) -> bool:

@@ -1,12 +1,13 @@
 """Where a trade list may be written: to a new file, or over an earlier list that belongs to no run."""
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from research.arguments import refuse
 from research.errors import ConfigError
-from research.trading.trade_list import ORDERS
+from research.trading.formats import format_of
 
 KINDS = {
     stat.S_ISDIR: "a folder",
@@ -16,24 +17,26 @@ KINDS = {
     stat.S_ISFIFO: "a pipe",
     stat.S_ISSOCK: "a socket",
 }
-HEADER = ",".join(ORDERS[:4]).encode()  # with which a list begins
 FIX = "give the path of a new file, or of an earlier list to replace, such as trades.csv."
 
 
-def check_destination(subject: str, path: str | Path, kept: Iterable[Path] = (), header: bytes = HEADER) -> Path:
-    """The path, if a file can be written there without harm to anything but an earlier list.
+def check_destination(
+    subject: str, path: str | Path, kept: Iterable[Path] = (), is_ours: Callable[[BinaryIO], bool] | None = None
+) -> Path:
+    """The path, if a list can be written there without harm to anything but an earlier one of the same format.
 
     subject : the parameter, which begins the sentence of an error.
     path    : where to write; its folder exists.
     kept    : lists that must stay as they are; asked for only where the path exists. Hard links to them and other
               spellings of their paths are found too.
-    header  : with which an earlier list begins.
-    Raises  : ConfigError for an empty path, a folder that does not exist, for whatever exists and is no plain file (a
-              folder, a link, a device, a pipe, a socket), for a file that is no trade list, and for one that is kept.
+    is_ours : does an open file hold an earlier list? By default as the format of the ending says.
+    Raises  : ConfigError for an empty path, an ending of no format, a folder that does not exist, for whatever exists
+              and is no plain file (a folder, a link, a device, a pipe, a socket), for a file that is no trade list, and
+              for one that is kept.
     """
     if not str(path).strip() or str(path) == "-" or "\0" in str(path):
         refuse(f"{subject} is", str(path), FIX)
-    path = Path(path)
+    is_ours, path = is_ours or format_of(subject, path).is_ours, Path(path)
     if not path.parent.is_dir():
         raise ConfigError(f"{subject} is {str(path)!r}, in a folder that does not exist: make the folder, or {FIX}")
     try:
@@ -44,7 +47,7 @@ def check_destination(subject: str, path: str | Path, kept: Iterable[Path] = (),
         kind = next((words for test, words in KINDS.items() if test(found.st_mode)), "no plain file")
         raise ConfigError(f"{subject} is {str(path)!r}, which is {kind}: {FIX}")
     with open(path, "rb") as opened:
-        if opened.read(len(header)) not in (b"", header):
+        if found.st_size and not is_ours(opened):
             raise ConfigError(f"{subject} is {str(path)!r}, which holds something else than a trade list: {FIX}")
     for other in kept:
         if other.exists() and other.samefile(path):

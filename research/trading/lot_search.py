@@ -1,7 +1,7 @@
-"""A greedy search for the lots of a `LotProblem`, compiled: for backtests, many accounts, and the solver's start.
+"""A greedy search for the lots of a `LotProblem`, compiled: for backtests, many accounts and as the solver's start.
 
-Each line takes the lots that are best for it alone. If they keep all limits, nothing is better. Else orders are
-dropped and reduced until they do, and what is then left is used, the best lot first.
+Each line takes the lots that are best for it alone. If they keep all limits, nothing is better. Else orders are dropped
+and reduced until they do, and what is then left is used, the best lot first.
 """
 
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class Terms(NamedTuple):
     q         : row of their daily impact.
     nav       : currency.
     cents     : cash, in whole cents.
-    overdrawn : cash below zero, currency; else 0.
+    debt      : cash that was below zero before, currency.
     floor     : cash that stays, currency.
     adverse   : the move under which cash stays above zero, fraction of prices.
     minimum   : currency; a smaller order is not sent.
@@ -49,7 +49,7 @@ class Terms(NamedTuple):
     q: int
     nav: float
     cents: float
-    overdrawn: float
+    debt: float
     floor: float
     adverse: float
     minimum: float
@@ -73,7 +73,7 @@ class Terms(NamedTuple):
             q=min(position.day, len(costs.impact) - 1),
             nav=position.nav,
             cents=float(np.rint(position.cash * 100.0)),
-            overdrawn=min(position.cash, 0.0),
+            debt=float(position.debt),
             floor=float(problem.floor),
             adverse=float(limits.adverse_move),
             minimum=float(position.minimum),
@@ -181,7 +181,7 @@ def _short(terms: Terms, units: Array) -> float:
             charge_order(terms.costs, terms.r, terms.q, i, abs(cents) / 100.0, charges)
             for k in range(FIRST):
                 charged += np.rint(charges[k, i] * 100.0)
-    moved = terms.adverse * sizes / 100.0 + terms.overdrawn
+    moved = terms.adverse * sizes / 100.0 - terms.debt
     return max(terms.floor, moved) - (terms.cents - traded - charged) / 100.0
 
 

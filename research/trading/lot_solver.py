@@ -181,7 +181,7 @@ def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | No
     limits += [
         (total(paid, -ticket, -1.0, -1.0), np.array([problem.floor + kept - position.cash]) / money),
         (total(paid - position.limits.adverse_move, -ticket, -1.0, -1.0),
-         np.array([min(position.cash, 0.0) + kept - position.cash]) / money),
+         np.array([kept - position.debt - position.cash]) / money),
     ]  # fmt: skip
     if (turnover := position.limits.turnover) is not None:
         limits += [(total(np.where(way == side, -1.0, 0.0), 0.0 * one, 0.0, 0.0), np.array([-turnover / UNIT]))

@@ -6,16 +6,18 @@ from html import escape
 from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
-from research.trading.formats import Content
+from research.trading.content import DISCLAIMER, Content
 
-MONEY = ("price", "value", "notional", "cost")
+MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
-TEXTS = ("asset", "side", "aim", "reason")
+TEXTS = ("asset", "side", "reason", "bought", "term", "substitute")
 IN_FILES_ONLY = (*CHARGED, "price_date")  # shown in the line on money, and in the captions
 CAPTIONS = {
     "orders": "Orders, sells first, at the closes of",
     "held": "Not traded, at the closes of",
     "would_trade": "Hypothetical trades to target today, at the closes of",
+    "tax": "Tax lots that are sold, at the closes of",
+    "harvest": "Losses that could be realised after these orders, at the closes of",
 }
 STYLE = """
 .trade-list { max-width: 1080px; font-size: 14px; line-height: 1.5; font-variant-numeric: tabular-nums; text-align: left; }
@@ -48,7 +50,7 @@ def text(content: Content) -> str:
     for name, table in content.tables.items():
         if len(table):
             lines += ["", _caption(content, name), *_text_rows(content, _shown(content, name))]
-    return "\n".join([*lines, "", _money(content), _trace(content)])
+    return "\n".join([*lines, "", _money(content), *_tax(content), _trace(content), DISCLAIMER])
 
 
 def html(content: Content) -> str:
@@ -58,7 +60,9 @@ def html(content: Content) -> str:
     blocks += [_html_table(content, name) for name, table in content.tables.items() if len(table)]
     blocks += [
         f'<p class="note money">{escape(_money(content))}</p>',
+        *(f'<p class="note tax">{escape(line)}</p>' for line in _tax(content)),
         f'<p class="note provenance">{escape(_trace(content))}</p>',
+        f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
     return '<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n"
 
@@ -78,9 +82,13 @@ def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]
 
 
 def _shown(content: Content, name: str) -> dict[str, list[str]]:
-    """Column -> cells as text, the asset first, without empty columns and without a reason that all lines share."""
+    """Column -> cells as text, the asset first, without empty columns and without what is said twice.
+
+    The reason of a line begins with its gap; lines that are held because the policy holds share the rest of it.
+    """
     table = content.tables[name]
-    hidden = IN_FILES_ONLY if name == "held" and not content.facts["holds"] else (*IN_FILES_ONLY, "reason")
+    said = "reason" if name == "held" and content.facts["holds"] else "gap"
+    hidden = (*IN_FILES_ONLY, said)
     order = ["asset", *(column for column in map(str, table.columns) if column != "asset")]
     columns = [column for column in order if column not in hidden and table[column].notna().any()]
     return {column: [_cell(column, value) for value in table[column]] for column in columns}
@@ -159,12 +167,26 @@ def _money(content: Content) -> str:
     paid = [c for c in CHARGED if c in USUAL or facts[c]]
     costs = " ".join(f"− {column.replace('_', '-')} {facts[column]:,.2f}" for column in paid)
     without = f" Not counted: {facts['left_out']}." if facts["left_out"] else ""
+    flow = float(facts["flow"])
+    money = f" {'+ deposit' if flow > 0.0 else '− withdrawal'} {abs(flow):,.2f}" if flow else ""
     return (
-        f"Cash {facts['cash_before']:,.2f} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} {costs} = "
+        f"Cash {facts['cash_before']:,.2f}{money} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} {costs} = "
         f"{facts['cash_after']:,.2f} "
         f"{facts['basis']}. NAV {facts['nav_before']:,.2f}, after {facts['nav_after']:,.2f}. Turnover "
         f"{facts['turnover']:.2%}.{without}"
     )
+
+
+def _tax(content: Content) -> list[str]:
+    """The tax on realised gains in one line, where the portfolio has tax lots."""
+    facts = content.facts
+    if "tax" not in facts:
+        return []
+    lost = f"; losses of {facts['loss_disallowed']:,.2f} are disallowed" if facts["loss_disallowed"] else ""
+    left = f" The gain budget leaves {facts['gain_budget_left']:,.2f}." if "gain_budget_left" in facts else ""
+    gains = f"short-term {facts['gain_short']:,.2f}, long-term {facts['gain_long']:,.2f}{lost}"
+    tax = f"{facts['tax']:,.2f} {facts['basis']}, not taken from the cash above"
+    return [f"Realised gains: {gains}. Tax on them {tax}.{left}"]
 
 
 def _trace(content: Content) -> str:

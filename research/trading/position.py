@@ -11,6 +11,7 @@ from research.arrays import Array, Mask, frozen
 from research.market import Market
 from research.market.liquidity import dollar_volume
 from research.portfolio import NO_LIMITS, OrderLimits, Portfolio
+from research.portfolio.prices import with_prices
 from research.tolerances import COUNTED
 
 CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
@@ -32,6 +33,8 @@ class Position:
     day             : row of the daily costs in `cost_parameters`.
     limits          : of the orders.
     most_units      : (n,) the most units of an order, inf where volume does not limit it.
+    most_sold       : (n,) the most units of a sell, inf where the gain budget does not limit it.
+    debt            : currency; cash that was below zero before, which orders need not make up for.
     """
 
     units: Array
@@ -45,11 +48,15 @@ class Position:
     day: int
     limits: OrderLimits = NO_LIMITS
     most_units: Array = field(default_factory=lambda: np.array(np.inf))
+    most_sold: Array = field(default_factory=lambda: np.array(np.inf))
+    debt: float = 0.0
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
-        """The portfolio at its last close, with the limits of its orders."""
+        """The portfolio at its last close, at its own prices where it has some, with the limits of its orders."""
         market, last = portfolio.market, len(portfolio.market.dates) - 1
+        if portfolio.given_prices is not None:
+            market = with_prices(market, portfolio.given_prices)
         cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
         made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, cost_parameters)
         share, most = portfolio.orders.participation, np.full(len(made.units), np.inf)
@@ -95,7 +102,12 @@ class Position:
             minimum=minimum,
             cost_parameters=cost_parameters._replace(tax=0.0, minimum_trade=0.0),
             day=day,
+            debt=max(-cash, 0.0),
         )
+
+    def with_cash(self, flow: float) -> "Position":
+        """The position with this much more cash, currency; what a withdrawal leaves below zero is no debt."""
+        return replace(self, cash=float(_cents(self.cash + flow) / 100.0))
 
     @cached_property
     def nav(self) -> float:
@@ -118,6 +130,10 @@ class Position:
     def least(self) -> float:
         """The least notional of an order, currency: the stated minimum, and what counts as a trade at all."""
         return max(self.minimum, COUNTED * self.nav)
+
+    def most(self, way: Array) -> Array:
+        """(n,) the most units of an order in these directions (n,), below 0 for a sell."""
+        return np.where(way < 0.0, np.minimum(self.most_units, self.most_sold), self.most_units)
 
     # -- what orders come to, to the cent --------------------------------------------------------------------------
 
@@ -143,10 +159,10 @@ class Position:
     def short(self, units: Array, floor: float) -> float:
         """What cash lacks after orders of signed units, currency: to stay at `floor`, and above zero after the move.
 
-        Above zero is too little. Cash that was negative before need not be made up for.
+        Above zero is too little.
         """
         cents = _cents(units * self.prices)
-        moved = self.limits.adverse_move * float(np.abs(cents).sum()) / 100.0 + min(self.cash, 0.0)
+        moved = self.limits.adverse_move * float(np.abs(cents).sum()) / 100.0 - self.debt
         return max(floor, moved) - self._cash_cents(cents) / 100.0
 
     def _cash_cents(self, notional: Array) -> float:

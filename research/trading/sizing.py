@@ -84,6 +84,11 @@ class Orders:
         buys = bool(self.wished[i] > 0.0)
         if abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_units, self.units.shape)[i]:
             return "volume limit"
+        if (
+            not buys
+            and abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_sold, self.units.shape)[i]
+        ):
+            return "gain budget"
         if limits.most is not None and self.units[i] == 0.0 and int((self.units != 0.0).sum()) >= limits.most:
             return f"limit of {limits.most} orders"
         if limits.turnover is not None and (self.buys if buys else self.sells) / position.nav + lot > limits.turnover:
@@ -109,8 +114,20 @@ class Orders:
 Ask = Callable[[Position, bool], Trade | None]
 
 
+def once(trade: Trade) -> Ask:
+    """Asks for this trade, and then for no more."""
+    return lambda _, again: None if again else trade
+
+
 def size(
-    position: Position, ask: Ask, target: Array, policy: str, *, again: bool = False, seconds: float = SECONDS
+    position: Position,
+    ask: Ask,
+    target: Array,
+    policy: str,
+    *,
+    way: float = 0.0,
+    again: bool = False,
+    seconds: float = SECONDS,
 ) -> Orders:
     """The orders, in whole lots, for the box of a rule.
 
@@ -122,6 +139,7 @@ def size(
                close.
     target   : (n,) in force, fraction of NAV.
     policy   : its name, for messages.
+    way      : 1.0 for the buys of the exact step only, -1.0 for its sells, 0.0 for both.
     again    : were orders sent at this close before? Cash that they kept for an adverse move then stays.
     seconds  : that the solver may take a turn; 0 leaves it at the greedy search.
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
@@ -134,6 +152,7 @@ def size(
         if trade is None:
             break
         exact, nav = _exact(state, trade, target, policy)
+        exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
         if turn == 0:
             orders = Orders(position, none, exact - state.units, exact * state.prices / nav)
         floor = _floor(position, state, exact, again)
@@ -147,14 +166,14 @@ def size(
             break
         total = clean(orders.units + sent, position.lots)
         whole = np.where(orders.units == 0.0, sent, total)  # an odd lot goes in one order, which is no whole lots
-        if turn > 0 and replace(problem, position=position, most=position.most_units).broken(whole):
+        if turn > 0 and replace(problem, position=position, most=position.most(whole)).broken(whole):
             break
         orders = replace(orders, units=whole, solved=solved if turn == 0 else orders.solved)
     return orders
 
 
 def _floor(position: Position, state: Position, exact: Array, again: bool) -> float:
-    """Cash that must stay, currency: the reserve, or what sales can bring cash to where it is below.
+    """Cash that must stay, currency: the reserve, or where sales cannot reach it what is there, unless cash is owed.
 
     Where orders were sent at this close before, the cash that covers their adverse move stays as well.
     """
@@ -162,12 +181,15 @@ def _floor(position: Position, state: Position, exact: Array, again: bool) -> fl
     covered = 2.0 * limits.adverse_move if again else 0.0  # an order trades at most twice NAV: all is sold and bought
     wanted = max(limits.reserve, covered) * position.nav
     sold = np.minimum(exact - state.units, 0.0)
-    return wanted if state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
+    owed = position.cash < -position.debt
+    return wanted if owed or state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
 
 
 def _paid(position: Position, exact: Array, floor: float) -> Array:
-    """(n,) units after the exact step, reduced by one factor to the turnover limit, and its buys to cash by another."""
-    moved = exact - position.units
+    """(n,) units after the exact step within the gain budget, reduced by one factor to the turnover limit, and its buys
+    to cash by another.
+    """
+    moved = np.maximum(exact - position.units, -position.most_sold)
     if position.limits.turnover is not None:
         traded = moved * position.prices
         turnover = max(traded[traded > 0.0].sum(), -traded[traded < 0.0].sum()) / position.nav
@@ -199,7 +221,7 @@ def _problem(
     lower = np.where(boxed, np.minimum(trade.lower * nav, goal), np.where(due, goal - near, -np.inf))
     upper = np.where(boxed, np.maximum(trade.upper * nav, goal), np.where(due, goal + near, np.inf))
     back = way * before < 0.0
-    most = np.where(back, np.abs(before), np.maximum(state.most_units - np.abs(before), 0.0))
+    most = np.where(back, np.abs(before), np.maximum(state.most(way) - np.abs(before), 0.0))
     return LotProblem(state, goal, way, lower, upper, floor, most)
 
 

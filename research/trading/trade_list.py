@@ -16,26 +16,27 @@ from research.arrays import Array
 from research.errors import ConfigError
 from research.files import write_whole
 from research.portfolio import Portfolio
+from research.rules import Calendar
 from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
-from research.tolerances import COUNTED, LOT
-from research.trading import formats, page
+from research.trading import page
+from research.trading.content import Content
 from research.trading.decision import decision
+from research.trading.formats import format_of
+from research.trading.gain_budget import within_gain_budget
 from research.trading.lot_solver import SECONDS
-from research.trading.position import Position, counts
-from research.trading.sizing import Orders, size
+from research.trading.position import Position
+from research.trading.reasons import CAP, FLOW, ONE_SIDE, OTHERS, PART, TRANCHES, Reasons
+from research.trading.request import PLAIN, Request, flow_trade, with_flow
+from research.trading.sizing import Ask, Orders, once, size
+from research.trading.tax_lots import TradedLots, after_sales, trade_lots, with_wash_sale_locks
+from research.trading.tax_tables import harvest_table, not_known, tax_facts, tax_table
+from research.trading.ticket import Ticket, make_ticket
 
 ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED, "cost", "weight_before",
-          "weight_after", "target", "gap", "aim", "reason")  # fmt: skip
+          "weight_after", "target", "gap", "reason")  # fmt: skip
 HELD = ("asset", "units", "price", "price_date", "value", "weight", "target", "gap", "reason")
-# What keeps a trade from the whole of what is wanted: the aim of a line that it moves, and why another stays.
-CAP = ("up to the turnover cap", "the turnover cap is reached")
-TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
-PART = ("part of the way", "limited by the other trades")
-NAMED = 2  # lines of the other side that an order names
-NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
-OTHERS = ("as far as the other trades allow", "limited by the other trades")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,8 @@ class TradeList:
     sized     : the orders.
     would     : when it holds, the orders of trading to target today; else None.
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
-    limit     : what keeps a trade from the whole of it: the aim of a line that it moves, and why another stays.
+    limit     : what keeps a trade from the whole of it (`research.trading.reasons`).
+    request   : what was asked for besides the policy's decision.
     """
 
     portfolio: Portfolio
@@ -66,6 +68,7 @@ class TradeList:
     would: Orders | None
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
+    request: Request = PLAIN
 
     # -- facts -------------------------------------------------------------------------------------------------------
 
@@ -82,16 +85,17 @@ class TradeList:
     @property
     def headline(self) -> str:
         """The list in one line."""
+        money = self.request.words(self.portfolio.basis)
         if self.empty:
-            return f"No trade: {self.reason}{'' if self.holds else '; no order can be sent'}."
+            return f"{money}No trade: {self.reason}{'' if self.holds else '; no order can be sent'}."
         sides = [
             f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'])}" for side in ("sell", "buy")
         ]
         named = "; ".join(side for side in sides if not side.endswith(" "))
         count = "1 order" if len(self.orders) == 1 else f"{len(self.orders)} orders"
+        traded = f"{float(np.abs(self.sized.notional).sum()):,.2f} {self.portfolio.basis} in {count}"
         return (
-            f"{named[0].upper()}{named[1:]}: {float(np.abs(self.sized.notional).sum()):,.2f} {self.portfolio.basis} in "
-            f"{count}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
+            f"{money}{named[0].upper()}{named[1:]}: {traded}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
             f"{self.sized.turnover:.2%}."
         )
 
@@ -112,9 +116,10 @@ class TradeList:
         """The list in figures: decision, reason, wealth and cash before and after, costs, turnover; what it ignores."""
         sized = self.sized
         amounts = {
-            "nav_before": sized.position.nav,
+            "nav_before": sized.position.nav - self.request.flow,
             "nav_after": sized.after.nav,
-            "cash_before": sized.position.cash,
+            "cash_before": sized.position.cash - self.request.flow,
+            "flow": self.request.flow,
             "sells": sized.sells,
             "buys": sized.buys,
             **{column: float(sized.charges[k].sum()) for k, column in enumerate(CHARGED)},
@@ -126,23 +131,21 @@ class TradeList:
             "basis": self.portfolio.basis,
             **{name: round(amount, 2) for name, amount in amounts.items()},
             "turnover": sized.turnover,
+            **({} if self.portfolio.tax_lots is None else tax_facts(self.portfolio, self.tax)),
             "left_out": ", ".join(self.left_out),
         }
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """What the file has and the list ignores: tax, since purchase prices are not known, and cash flows."""
-        tax = self.portfolio.costs.tax
-        found = {
-            "tax on gains": tax is not None and tax.rate > 0.0,
-            "cash flows": self.portfolio.flows is not None,
-        }
-        return tuple(name for name, there in found.items() if there)
+        """What the file has and the list ignores: tax, where purchase prices are not known, and cash flows."""
+        flows = () if self.portfolio.flows is None else ("cash flows",)
+        return (*not_known(self.portfolio, self.sized.units), *flows)
 
     def after(self) -> Portfolio:
-        """The portfolio after the orders at these prices and costs; its last trade is today's."""
+        """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's."""
         if self.empty:
-            return self.portfolio
+            flow = self.request.flow
+            return replace(self.portfolio, cash=self.portfolio.cash + flow) if flow else self.portfolio
         held = self.sized.after
         return replace(
             self.portfolio,
@@ -150,17 +153,21 @@ class TradeList:
             shares=np.where(np.isnan(self.portfolio.shares), np.nan, held.units),
             cash=held.cash,
             last_trade=self.portfolio.date,
+            tax_lots=None
+            if (tax := self.portfolio.tax_lots) is None
+            else after_sales(tax, self._traded, self.portfolio.market.assets, self.portfolio.date),
         )
 
     # -- tables ------------------------------------------------------------------------------------------------------
 
     @cached_property
     def orders(self) -> pd.DataFrame:
-        """A row an order, sells first, the largest first: units, price, notional, costs, weights, gap, aim, reason.
+        """A row an order, sells first, the largest first: units, price, notional, costs, weights, gap, reason.
 
-        Weights, target and gap are fractions of NAV, amounts currency. Units and price are NaN without a quote.
+        Weights, target and gap are fractions of NAV, amounts currency. Units and price are NaN without a quote. The
+        reason is that of the line; that of the portfolio is `reason`.
         """
-        return self._orders(self.sized, self.reason)
+        return self._orders(self.sized)
 
     @cached_property
     def held(self) -> pd.DataFrame:
@@ -171,7 +178,7 @@ class TradeList:
             "units": np.where(position.quoted, position.units, np.nan)[kept],
             "value": (position.units * position.prices)[kept],
             "weight": position.weights[kept],
-            "reason": [self.reason if self.holds else self._why_kept(int(i)) for i in kept],
+            "reason": [self._reasons(self.sized).of_held(int(i)) for i in kept],
         }
         return pd.DataFrame(columns)[list(HELD)]
 
@@ -179,10 +186,27 @@ class TradeList:
     def would_trade(self) -> pd.DataFrame:
         """The orders of trading to target today, when the rule holds; without rows when it trades."""
         if self.would is None:
-            return self._orders(self.sized, "").iloc[:0]
-        return self._orders(self.would, "a trade to target today")
+            return self._orders(self.sized).iloc[:0]
+        return self._orders(self.would)
 
-    def _orders(self, sized: Orders, reason: str) -> pd.DataFrame:
+    @cached_property
+    def tax(self) -> pd.DataFrame:
+        """A row for each sale and tax lot (`research.trading.tax_tables`); without rows where no lots are known."""
+        return tax_table(self.portfolio, self._traded)
+
+    @cached_property
+    def harvest(self) -> pd.DataFrame:
+        """A row for each tax lot whose loss could be realised after the orders; the list does not trade it."""
+        return harvest_table(self.portfolio, self.after().tax_lots, self.sized.position.prices)
+
+    @cached_property
+    def _traded(self) -> TradedLots:
+        position, tax = self.sized.position, self.portfolio.tax_lots
+        if tax is None:
+            return TradedLots(((),) * len(position.units), ((),) * len(position.units))
+        return trade_lots(tax, position.units, self.sized.units, position.prices, self.portfolio.date)
+
+    def _orders(self, sized: Orders) -> pd.DataFrame:
         moved = np.flatnonzero(sized.units)
         moved = moved[np.lexsort((-np.abs(sized.notional[moved]), sized.units[moved] > 0.0))]
         columns = self._columns(sized, moved) | {
@@ -193,10 +217,12 @@ class TradeList:
             "cost": sized.charges[:, moved].sum(axis=0).round(2),
             "weight_before": sized.position.weights[moved],
             "weight_after": sized.after.weights[moved],
-            "aim": [self._aim(sized, int(i)) for i in moved],
-            "reason": [reason] * len(moved),
+            "reason": [self._reasons(sized).of_order(int(i)) for i in moved],
         }
         return pd.DataFrame(columns)[list(ORDERS)]
+
+    def _reasons(self, sized: Orders) -> Reasons:
+        return Reasons(self.portfolio, self.target, sized, self.wanted, self.limit, self.holds)
 
     def _columns(self, sized: Orders, rows: NDArray[np.int64]) -> dict[str, Any]:
         """What every table says of these lines."""
@@ -208,89 +234,19 @@ class TradeList:
             "gap": (sized.position.weights - self.target)[rows],
         }
 
-    def _why_kept(self, i: int) -> str:
-        """Why line `i` is not traded although the rule trades."""
-        sized, position, basis = self.sized, self.sized.position, self.portfolio.basis
-        wished, amount = float(sized.wished[i]), float(abs(sized.rounded[i]) * position.prices[i])
-        if not position.tradable[i]:
-            return f"cannot trade on {self.portfolio.date:%Y-%m-%d}"
-        if not counts(abs(wished) * position.prices[i], position.nav):
-            return self._why_still(i)
-        if abs(sized.rounded[i]) < (1.0 - LOT) * position.lots[i]:
-            return f"an order of {abs(wished) / position.lots[i]:.2f} lots rounds to zero lots"
-        if amount < position.minimum:
-            return f"an order of {amount:,.2f} {basis} is below the minimum trade of {position.minimum:,.2f}"
-        if limit := sized.limit(i):
-            side = "buy" if wished > 0.0 else "sell"
-            return f"a {side} of {amount:,.2f} {basis} was left out: {limit}"
-        return "whole lots of the others come nearer to what is wanted"
-
-    def _why_still(self, i: int) -> str:
-        """Why the exact step does not trade line `i`."""
-        (lower, upper), goal = (bound[i] for bound in self.wanted), self.sized.goal[i]
-        if max(lower - goal, goal - upper) > self.sized.slack:
-            return self.limit[1]
-        if lower == upper:
-            return "at its target"
-        word = self.portfolio.market.trading[i]
-        if word == "locked":
-            return "may not be traded"
-        if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):
-            return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
-        return "not traded by this rule" if np.isinf([lower, upper]).all() else "within its band"
-
-    def _aim(self, sized: Orders, i: int) -> str:
-        """The purpose of the order of line `i`, in words."""
-        (lower, upper), before, goal = (bound[i] for bound in self.wanted), sized.position.weights[i], sized.goal[i]
-        buys = bool(sized.units[i] > 0.0)
-        outside = max(lower - goal, goal - upper) > sized.slack
-        if abs(goal - self.target[i]) <= sized.slack:
-            aim = "to its target"
-        elif outside and (self.limit is TRANCHES or buys == bool(goal < lower)):
-            aim = self.limit[0]
-        elif lower == upper and not outside:
-            aim = f"to {goal:.2%}"
-        elif abs(goal - min(max(before, lower), upper)) <= sized.slack:
-            aim = "back into its band"
-        else:
-            aim = self._placed(sized, i, buys)
-        cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(sized.position.lots[i])
-        limit = sized.limit(i) if cut > max(lot, COUNTED * sized.position.nav / sized.position.prices[i]) else ""
-        units = " units" if sized.position.quoted[i] else ""
-        return f"{aim}; reduced by {cut:,.8g}{units}: {limit}" if limit else aim
-
-    def _placed(self, sized: Orders, i: int, buys: bool) -> str:
-        """Why line `i` takes what other lines and cash leave, and which these are: the largest of them.
-
-        See `research.accounting.box.place`.
-        """
-        way = -1.0 if buys else 1.0
-        other = np.flatnonzero(sized.units * way > 0.0)
-        other = other[np.argsort(-np.abs(sized.notional[other]), kind="stable")]
-        names = [self.portfolio.market.assets[j] for j in other[:NAMED]]
-        if len(other) > NAMED:
-            names[-1] = f"{len(other) - NAMED + 1} others"
-        trades = f"{'by the sale of' if buys else 'pays for the purchase of'} {' and '.join(names)}"
-        from_cash, largest = (sized.sells - sized.buys) * way, float(np.abs(sized.notional[other]).max(initial=0.0))
-        words = [trades] if names else []
-        if from_cash > NOTED * abs(float(sized.notional[i])):
-            words.insert(0 if from_cash >= largest else len(words), "by cash" if buys else "raises cash")
-        side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
-        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
-        (lower, upper), before = (bound[i] for bound in self.wanted), sized.position.weights[i]
-        goes = "back into its band" if lower < upper else "to its target"
-        outside = "" if lower <= before <= upper else f"{goes} and on, "
-        return f"{outside}{'funded ' if buys else ''}{' and '.join(words)}: {why}"
-
     # -- files and pages ---------------------------------------------------------------------------------------------
 
-    def to_csv(self, path: str | Path) -> Path:
-        """Write the orders as CSV, each with its provenance, whole or not at all; gives the path."""
-        return write_whole(path, formats.csv_text(self._content))
+    @cached_property
+    def ticket(self) -> Ticket:
+        """The list as a record to approve and send. Raises ConfigError as `make_ticket` does."""
+        return make_ticket(self.portfolio, self.sized, self._content)
 
-    def to_json(self, path: str | Path) -> Path:
-        """Write provenance, figures and all three tables as JSON, whole or not at all; gives the path."""
-        return write_whole(path, formats.json_text(self._content))
+    def write(self, path: str | Path) -> Path:
+        """Write the ticket in the format of the path's ending, whole or not at all; gives the path.
+
+        Raises : ConfigError for an ending of no format, and for an order that the format cannot carry.
+        """
+        return write_whole(path, format_of("path", path).write(self.ticket))
 
     def html(self) -> str:
         """The list as a block of HTML with semantic classes and no style of its own: as the tearsheet holds it."""
@@ -301,9 +257,11 @@ class TradeList:
         return page.order_cells(self._content) if len(self.orders) else ([], [])
 
     @property
-    def _content(self) -> formats.Content:
+    def _content(self) -> Content:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
-        return formats.Content(self.headline, self.provenance, self.facts, tables)
+        if self.portfolio.tax_lots is not None:
+            tables |= {"tax": self.tax, "harvest": self.harvest}
+        return Content(self.headline, self.provenance, self.facts, tables)
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
@@ -321,6 +279,7 @@ def trade_list(
     *,
     run: str = "",
     targets: TargetPath | None = None,
+    request: Request = PLAIN,
     position: Position | None = None,
     seconds: float = SECONDS,
 ) -> TradeList:
@@ -331,10 +290,11 @@ def trade_list(
     name    : of the policy; by default as in the portfolio's file, else its class.
     run     : id of a run that recommends it.
     targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
+    request : what is asked for besides: money in or out, one side only, all to target.
     position : of the portfolio, if it was made before.
     seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
-    Raises  : ConfigError for a policy that is still to be tuned or trained; PolicyError for a box that cannot be
-              traded into.
+    Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
+              PolicyError for a box that cannot be traded into.
 
     >>> from research.portfolio import load_portfolio
     >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
@@ -350,16 +310,32 @@ def trade_list(
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
-    target, position = targets.at(last), position or Position.of(portfolio)
-    answer = decision(portfolio, policy, name, target, position, again=False)
+    target, position = targets.at(last), with_flow(position or Position.of(portfolio), request)
+    bound = with_wash_sale_locks(portfolio)
+    decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
+
+    def asked(state: Position, again: bool) -> Hold | Trade:
+        return decision(bound, decides, name, target, state, again)
+
+    def sized(ask: Ask) -> Orders:
+        again = portfolio.last_trade == portfolio.date
+        return within_gain_budget(
+            portfolio, position, lambda p: size(p, ask, target, name, way=request.way, again=again, seconds=seconds)
+        )
+
+    answer = asked(position, False)
+    if request.flow != 0.0:
+        flow = flow_trade(position, target, bound.market, request.flow)
+        if isinstance(asked(sized(once(flow)).after, False), Hold):
+            answer = flow
 
     def ask(state: Position, again: bool) -> Trade | None:
-        now = decision(portfolio, policy, name, target, state, again) if again else answer
+        now = asked(state, again) if again else answer
         return now if isinstance(now, Trade) else None
 
-    wanted, limit = _wanted(portfolio, policy, name, target, position, answer)
+    wanted, limit = _wanted(bound, decides, name, target, position, answer)
     holds = isinstance(answer, Hold)
-    return TradeList(
+    listed = TradeList(
         portfolio=portfolio,
         policy=name,
         run=run,
@@ -367,13 +343,18 @@ def trade_list(
         rule=short_name(policy),
         why=answer.why,
         holds=holds,
-        sized=size(position, ask, target, name, again=portfolio.last_trade == portfolio.date, seconds=seconds),
-        would=size(position, lambda _, again: None if again else wanted, target, name, seconds=seconds)
-        if holds
-        else None,
+        sized=sized(ask),
+        would=sized(once(wanted)) if holds else None,
         wanted=(wanted.lower, wanted.upper),
-        limit=limit,
+        limit=ONE_SIDE.get(request.way, limit),
+        request=request,
     )
+    if request.flow < 0.0 and listed.sized.cash < -position.debt:
+        raise ConfigError(
+            f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} cannot be paid: cash and the sells that its "
+            f"limits allow bring {listed.sized.cash - request.flow:,.2f}. Withdraw less, or change the limits."
+        )
+    return listed
 
 
 def _to_target(portfolio: Portfolio, target: Array, why: Why) -> Trade:
@@ -389,6 +370,8 @@ def _wanted(
     """The box that a trade aims at, without a turnover cap and in one tranche; and what keeps it from there."""
     if isinstance(answer, Hold):
         return _to_target(portfolio, target, Why("calendar")), OTHERS
+    if answer.why.trigger == "flow":
+        return answer, FLOW
     if (uncapped := traits(policy).uncapped()) is not None:
         whole = decision(portfolio, uncapped, name, target, position, again=False)
         if isinstance(whole, Trade) and not np.array_equal((whole.lower, whole.upper), (answer.lower, answer.upper)):

@@ -1,4 +1,4 @@
-"""Accounts of a file: each has the list that a portfolio file with its holdings has, and its own sentence if it fails."""
+"""Accounts of a file: each has the list of a portfolio file with its holdings, and its own sentence if it fails."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from research.trading.accounts import (
     account_row,
     order_rows,
 )
-from research.trading.formats import plain
+from research.trading.ticket import plain
 from research.trading.trade_list import ORDERS
 
 ROOT = Path(__file__).parents[3]
@@ -90,7 +90,7 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_holdings(
         assert told["turnover"] == pytest.approx(wanted.sized.turnover, abs=1e-10)
         assert wanted.sized.solved is not None
         assert told["solved"] == wanted.sized.solved.how
-    assert ORDER_COLUMNS == ("account", *ORDERS)
+    assert ("account", *ORDERS) == ORDER_COLUMNS
 
 
 WRONG = {

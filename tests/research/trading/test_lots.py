@@ -58,7 +58,8 @@ def every_vector(problem: LotProblem) -> tuple[np.ndarray, np.ndarray]:
     position, limits = problem.position, problem.position.limits
     axes = [np.arange(steps + 1.0) for steps in problem.steps]
     steps = np.stack([grid.ravel() for grid in np.meshgrid(*axes, indexing="ij")], axis=1)
-    units = np.where((problem.odd > 0.0) & (steps > problem.whole), -position.units, problem.way * np.minimum(steps, problem.whole) * position.lots)  # fmt: skip
+    whole = problem.way * np.minimum(steps, problem.whole) * position.lots
+    units = np.where((problem.odd > 0.0) & (steps > problem.whole), -position.units, whole)
     traded = units * position.prices
     sizes, after = np.abs(traded), problem.value + traded
     rates, parameters = position.cost_parameters.rates[0], position.cost_parameters

@@ -34,10 +34,10 @@ def test_columns_and_rows_have_heads_and_columns_their_units(two: Portfolio) -> 
     (table,) = ElementTree.fromstring(trade_list(two, Threshold(two.strategic, 0.02)).html()).iter("table")
     head, sell, _ = table.iter("tr")
     assert words(head) == ["asset", "side", "units", "price USD", "notional USD", "cost USD", "weight before %",
-                           "weight after %", "target %", "gap points", "aim"]  # fmt: skip
-    assert words(sell) == ["A", "sell", "100", "100.00", "10,000.00", "10.00", "60.00", "50.01", "50.00", "+10.00",
-                           "to its target"]  # fmt: skip
-    assert [cell.get("scope") for cell in table.iter("th")] == ["col"] * 11 + ["row"] * 2
+                           "weight after %", "target %", "reason"]  # fmt: skip
+    assert words(sell) == ["A", "sell", "100", "100.00", "10,000.00", "10.00", "60.00", "50.01", "50.00",
+                           "10.00 points over target: to its target"]  # fmt: skip
+    assert [cell.get("scope") for cell in table.iter("th")] == ["col"] * 10 + ["row"] * 2
 
 
 def test_wide_tables_scroll_within_a_region_that_has_a_name(two: Portfolio) -> None:
@@ -75,10 +75,12 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
         "Reason: B is 15.00 points under target, past the 2.00 allowed.",
         "",
         "Orders, sells first, at the closes of 2022-12-29",
-        "asset  side  units   price   notional   cost  weight before  weight after  target     gap  aim",
-        "                       USD        USD    USD              %             %       %  points",
-        "A      sell    100  100.00  10,000.00  10.00          60.00         50.01   50.00  +10.00  to its target",
-        "B      buy     299   50.00  14,950.00  14.95          35.00         49.96   50.00  −15.00  to its target",
+        "asset  side  units   price   notional   cost  weight before  weight after  target  reason",
+        "                       USD        USD    USD              %             %       %",
+        "A      sell    100  100.00  10,000.00  10.00          60.00         50.01   50.00  "
+        "10.00 points over target: to its target",
+        "B      buy     299   50.00  14,950.00  14.95          35.00         49.96   50.00  "
+        "15.00 points under target: to its target",
         "",
         "Cash 5,000.00 + sells 10,000.00 − buys 14,950.00 − commission 9.98 − half-spread 14.97 = 25.05 USD. "
         "NAV 100,000.00, after 99,975.05. Turnover 14.95%.",

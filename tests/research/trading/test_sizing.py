@@ -1,6 +1,6 @@
 """Whole lots, cash that stays above zero, amounts to the cent: by hand, then on any desk."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from research.accounting import Hold, Trade, View, Why
 from research.accounting.cost_parameters import Lots, Scratch
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, Box, Pace, Quotes, Record, book
 from research.allocation import FixedWeights
 from research.arrays import Array, frozen
 from research.portfolio import OrderLimits, Portfolio
-from research.rules import Calendar, Never, Threshold, Within
+from research.rules import Calendar, Threshold, Within
 from research.trading import TradeList, trade_list
 from research.trading.position import Position
 
@@ -120,8 +119,8 @@ def test_buy_that_cash_cannot_pay_at_all_is_held(desk: Any) -> None:
     got = trade_list(tight, Threshold(tight.strategic, 0.001))
     assert got.empty
     assert got.held["reason"].tolist() == [
-        "an order of 0.20 lots rounds to zero lots",
-        "a buy of 200.00 USD was left out: cash limit",
+        "0.20 points over target: an order of 0.20 lots rounds to zero lots",
+        "0.20 points under target: a buy of 200.00 USD was left out (cash limit)",
     ]
     assert got.headline == ("No trade: A is 0.20 points over target, past the 0.10 allowed; no order can be sent.")
 
@@ -131,7 +130,8 @@ def test_order_under_the_minimum_is_held_with_that_reason(desk: Any) -> None:
     got = trade_list(three, Threshold(three.strategic, 0.02))
     assert got.orders["asset"].tolist() == ["A", "C"]
     assert got.held["asset"].tolist() == ["B"]
-    assert got.held["reason"].tolist() == ["an order of 500.00 USD is below the minimum trade of 600.00"]
+    below = "0.50 points under target: an order of 500.00 USD is below the minimum trade of 600.00"
+    assert got.held["reason"].tolist() == [below]
 
 
 def test_fractional_line_is_traded_to_its_last_fraction(desk: Any) -> None:
@@ -173,7 +173,9 @@ def test_lot_that_is_not_held_is_not_sold_to_reach_an_edge_at_zero(desk: Any) ->
 def test_line_that_cannot_trade_stays_and_says_so(desk: Any) -> None:
     halted = desk([100.0, 50.0, 20.0], [600, 700, 250], 0.0, [0.4, 0.4, 0.2], tradable=[True, False, True])
     got = trade_list(halted, Threshold(halted.strategic, 0.02))
-    assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "cannot trade on 2022-12-29"]]
+    assert got.held[["asset", "reason"]].to_numpy().tolist() == [
+        ["B", "5.00 points under target: cannot trade on 2022-12-29"]
+    ]
     assert got.orders["asset"].tolist() == ["A", "C"]
 
 
@@ -187,7 +189,9 @@ def test_reserve_reduces_all_buys_in_proportion(desk: Any) -> None:
     cash = desk([100.0] * 3, [0, 0, 0], 100_000.0, [0.5, 0.3, 0.2], orders=orders, **FREE)
     got = trade_list(cash, Threshold(cash.strategic, 0.02))
     assert got.orders["units"].tolist() == [450.0, 270.0, 180.0]
-    assert got.orders["aim"].tolist() == [f"to its target; reduced by {cut} units: cash limit" for cut in (50, 30, 20)]
+    assert got.orders["reason"].tolist() == [
+        f"{cut}.00 points under target: to its target; reduced by {cut} units (cash limit)" for cut in (50, 30, 20)
+    ]
     assert got.sized.cash == 10_000.0
 
 
@@ -221,7 +225,7 @@ def test_orders_keep_the_stated_limits(desk: Any, limits: OrderLimits, orders: i
     assert got.sized.turnover >= 0.0999
     assert all(kept in reason for reason in got.held["reason"])
     if limits.turnover:
-        assert all("turnover limit" in aim for aim in got.orders["aim"][:2])
+        assert all("turnover limit" in reason for reason in got.orders["reason"][:2])
     assert trade_list(got.after(), Threshold(four.strategic, 0.02)).empty
 
 
@@ -237,78 +241,10 @@ def test_share_of_volume_limits_each_order(two: Portfolio) -> None:
     limited = replace(two, market=market, orders=OrderLimits(0.0, 0.0, participation=0.05))
     got = trade_list(limited, Threshold(two.strategic, 0.02))
     assert got.orders["units"].tolist() == [50.0, 50.0]
-    assert all("volume limit" in aim for aim in got.orders["aim"])
+    assert all("volume limit" in reason for reason in got.orders["reason"])
 
 
 # -- on any desk -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class IntoBox:
-    """A box of its own each day, as a learned rule has: wide for some lines and narrow for others."""
-
-    allocation: FixedWeights
-    half_width: tuple[float, ...]
-
-    def decide(self, view: View) -> Hold | Trade:
-        h = np.array(self.half_width[: len(view.target)])
-        lower, upper = np.maximum(view.target - h, 0.0), np.minimum(view.target + h, 1.0)
-        outside = np.maximum(lower - view.weights, view.weights - upper)
-        line = int(np.argmax(outside))
-        why = Why("learned", line, float(view.weights[line] - view.target[line]), float(h[line]))
-        spare = max(round(1.0 - view.target.sum(), 12), 0.0)
-        return Trade(lower, upper, why, 0.0, spare) if outside[line] > 1e-6 else Hold(why)
-
-
-@st.composite
-def desks(draw: Any, desk: Any) -> tuple[Portfolio, Any]:
-    """Any desk, with any of the policies that a trade list may have to do with."""
-    n = draw(st.integers(2, 5))
-    each = lambda values: draw(st.lists(values, min_size=n, max_size=n))  # noqa: E731
-    nav = 10.0 ** draw(st.floats(5.0, 8.0))
-    prices = np.array([round(10.0**p, 2) for p in each(st.floats(0.0, 3.3))])
-    share = np.array([*each(st.integers(0, 100)), draw(st.integers(0, 20))], dtype=float)
-    goal = np.array([*each(st.integers(0, 100)), draw(st.sampled_from([0, 0, 0, 5]))], dtype=float)
-    assume(share[:-1].sum() > 0 and goal[:-1].sum() > 0)
-    share, goal = share / share.sum(), (goal / goal.sum())[:-1]
-    lots = np.array(each(st.sampled_from([1.0, 1.0, 10.0, 0.001, 1e-8])))
-    unquoted = np.array(each(st.sampled_from([False, False, False, True])))
-    units = np.round(nav * share[:-1] / np.where(unquoted, 1.0, prices), draw(st.sampled_from([0, 2])))
-    assume((units * np.where(unquoted, 1.0, prices)).sum() > nav / 100.0)
-    tradable = [*[True] * (n - 1), draw(st.booleans())]
-    portfolio = desk(
-        np.where(unquoted, np.nan, prices), units, round(nav * share[-1], 2), goal, lots=lots,
-        commission=each(st.sampled_from([0.0, 1.0, 10.0, 30.0])), half_spread=each(st.sampled_from([0.0, 1.5, 20.0])),
-        minimum=draw(st.sampled_from([0.0, 100.0, 1_000.0])), tradable=tradable, orders=draw(order_limits()),
-    )  # fmt: skip
-    return portfolio, draw(policies(portfolio.strategic))
-
-
-def order_limits() -> st.SearchStrategy[OrderLimits]:
-    return st.builds(
-        OrderLimits,
-        reserve=st.sampled_from([0.0, 0.001, 0.02]),
-        adverse_move=st.sampled_from([0.0, 0.01]),
-        most=st.sampled_from([None, None, None, 2]),
-        turnover=st.sampled_from([None, None, None, 0.05]),
-    )
-
-
-def policies(target: FixedWeights) -> st.SearchStrategy[Any]:
-    bands = st.sampled_from([0.0, 0.001, 0.01, 0.05])
-    return st.one_of(
-        st.just(Never(target)),
-        st.sampled_from(["day", "week", "month", "quarter"]).map(lambda every: Calendar(target, every)),
-        st.builds(lambda band, to: Threshold(target, band, to), bands, st.sampled_from(["target", "edge"])),
-        st.builds(lambda band, part: Threshold(target, band, Within(band * part)), bands, st.sampled_from([0.25, 0.5])),
-        st.builds(lambda part: Threshold(target, 0.01, "target", fraction=part), st.just(0.5)),
-        st.lists(st.sampled_from([0.0, 0.003, 0.02, 0.2]), min_size=5, max_size=5).map(
-            lambda h: IntoBox(target, tuple(h))
-        ),
-        st.builds(
-            lambda band, to: Threshold(target, band, to, lines="breaching"), bands, st.sampled_from(["target", "edge"])
-        ),
-    )
 
 
 def cents(amount: Array | float) -> np.ndarray:
@@ -319,11 +255,11 @@ class TestAnyDesk:
     """What holds for every trade list. The tables are checked, not the arrays they were made of."""
 
     @pytest.fixture(autouse=True, scope="class")
-    def _share_builder(self, request: pytest.FixtureRequest, desk: Any) -> None:
-        request.cls.desk = staticmethod(desk)
+    def _share_desks(self, request: pytest.FixtureRequest, desks: Any) -> None:
+        request.cls.desks = desks
 
     def listed(self, data: st.DataObject) -> TradeList:
-        portfolio, policy = data.draw(desks(self.desk))  # type: ignore[attr-defined]
+        portfolio, policy = data.draw(self.desks)  # type: ignore[attr-defined]
         return trade_list(portfolio, policy)
 
     @given(st.data())
@@ -378,7 +314,7 @@ class TestAnyDesk:
     @given(st.data())
     @settings(max_examples=150, deadline=None)
     def test_executed_and_asked_again_it_is_empty(self, data: st.DataObject) -> None:
-        portfolio, policy = data.draw(desks(self.desk))  # type: ignore[attr-defined]
+        portfolio, policy = data.draw(self.desks)  # type: ignore[attr-defined]
         first = trade_list(portfolio, policy)
         again = trade_list(first.after(), policy)
         assert again.empty, f"{first!r}\n\n{again!r}"

@@ -27,33 +27,35 @@ def test_order_shows_price_date_weights_gap_and_reason(two: Portfolio) -> None:
     assert sell["weight_after"] == pytest.approx(50_000.0 / 99_975.05)
     assert (sell["target"], sell["gap"]) == (0.5, pytest.approx(0.1))
     assert buy["gap"] == pytest.approx(-0.15)
-    assert sell["reason"] == buy["reason"] == "B is 15.00 points under target, past the 2.00 allowed"
+    assert sell["reason"] == "10.00 points over target: to its target"
+    assert buy["reason"] == "15.00 points under target: to its target"
 
 
 def test_box_trade_says_which_lines_pay_and_which_enter(desk: Any) -> None:
     three = desk([10.0, 10.0, 10.0], [6_000, 2_000, 2_000], 0.0, [0.4, 0.2, 0.4], commission=[0, 1, 2], half_spread=0.0)
     got = trade_list(three, Threshold(three.strategic, 0.05, to="edge"))
-    assert dict(zip(got.orders["asset"], got.orders["aim"], strict=True)) == {
-        "A": "back into its band",
-        "C": "back into its band",
+    assert dict(zip(got.orders["asset"], got.orders["reason"], strict=True)) == {
+        "A": "20.00 points over target, 15.00 outside its band: back to its edge",
+        "C": "20.00 points under target, 15.00 outside its band: back to its edge",
     }
-    assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "within its band"]]
+    assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "at target: within its band"]]
     paid = desk([10.0, 10.0, 10.0], [4_000, 4_000, 2_000], 0.0, [0.37, 0.37, 0.26], half_spread=0.0)
     got = trade_list(paid, Threshold(paid.strategic, 0.04, to="edge"))
-    assert dict(zip(got.orders["asset"], got.orders["aim"], strict=True)) == {
-        "A": "pays for the purchase of C: furthest over target for its cost",
-        "B": "pays for the purchase of C: furthest over target for its cost",
-        "C": "back into its band",
+    pays = "3.00 points over target: pays for the purchase of C (furthest over target for its cost)"
+    assert dict(zip(got.orders["asset"], got.orders["reason"], strict=True)) == {
+        "A": pays,
+        "B": pays,
+        "C": "6.00 points under target, 2.00 outside its band: back to its edge",
     }
 
 
 def test_what_cash_takes_is_named_beside_the_orders(desk: Any) -> None:
     """A is six points over and sold to its edge and on, most of it into cash, which is seven points under its own."""
     held = desk([10.0] * 4, [3_600, 1_500, 2_300, 2_300], 3_000.0, [0.3, 0.2, 0.2, 0.2], half_spread=0.0)
-    aims = trade_list(held, Threshold(held.strategic, 0.04, to="edge")).orders.set_index("asset")["aim"]
-    assert aims["A"].startswith("back into its band and on, raises cash and pays for the purchase of B: furthest over")
-    assert aims["C"].startswith("raises cash and pays for the purchase of B: furthest over target for its cost")
-    assert aims["B"] == "back into its band"
+    got = said(held, Threshold(held.strategic, 0.04, to="edge"))
+    assert got["A"].startswith("back to its edge and on, raises cash and pays for the purchase of B (furthest over")
+    assert got["C"] == "raises cash and pays for the purchase of B (furthest over target for its cost)"
+    assert got["B"] == "back to its edge"
 
 
 # Four lines at 40, 30, 20 and 10 % of NAV, each to be 25 %.
@@ -61,11 +63,11 @@ FOUR = ([10.0] * 4, [4_000, 3_000, 2_000, 1_000], 0.0, [0.25] * 4)
 
 
 def said(portfolio: Portfolio, policy: Any) -> dict[str, str]:
-    """What becomes of each line, in words: the aim of its order, but for a cut for cash, or why it stays."""
+    """What becomes of each line, in words: the reason without the drift before it and a cut for cash after it."""
     got = trade_list(portfolio, policy)
     assert not got.holds
-    aims, kept = got.orders.set_index("asset")["aim"].str.partition(";")[0], got.held.set_index("asset")["reason"]
-    return dict(sorted({**aims, **kept}.items()))
+    reasons = pd.concat([got.orders, got.held]).set_index("asset")["reason"]
+    return dict(sorted(reasons.str.partition(";")[0].str.split(": ").str[-1].items()))
 
 
 def restricted(portfolio: Portfolio, *trading: str) -> Portfolio:
@@ -108,13 +110,13 @@ def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: An
     assert said(four, Threshold(four.strategic, 0.02)) == {
         "A": "as far as the other trades allow",
         "B": "to its target",
-        "C": "to its target and on, funded by the sale of A and B: no line under target can take more",
+        "C": "to its target and on, funded by the sale of A and B (no line under target can take more)",
         "D": "may not be traded",
     }
     assert said(restricted(four, "buy_only", "sell_only", "", ""), Threshold(four.strategic, 0.02)) == {
         "A": "may only be bought",
         "B": "to its target",
-        "C": "to its target and on, pays for the purchase of D: no line over target can take more",
+        "C": "to its target and on, pays for the purchase of D (no line over target can take more)",
         "D": "as far as the other trades allow",
     }
     assert said(restricted(four, "", "", "sell_only", ""), Threshold(four.strategic, 0.02))["C"] == "may only be sold"
@@ -139,7 +141,10 @@ def test_hold_lists_every_line_with_the_reason_and_what_trading_would_be(two: Po
     assert got.holds
     assert got.headline == "No trade: B is 15.00 points under target, within the 20.00 allowed."
     assert got.held["asset"].tolist() == ["A", "B"]
-    assert set(got.held["reason"]) == {"B is 15.00 points under target, within the 20.00 allowed"}
+    assert got.held["reason"].tolist() == [
+        "10.00 points over target: the policy holds",
+        "15.00 points under target: the policy holds",
+    ]
     assert got.held["value"].tolist() == [60_000.0, 35_000.0]
     assert got.would_trade[["side", "asset", "units"]].to_numpy().tolist() == [
         ["sell", "A", 100.0],
@@ -164,6 +169,7 @@ def test_facts_lead_from_cash_before_to_cash_after(two: Portfolio) -> None:
         "nav_before": 100_000.0,
         "nav_after": 99_975.05,
         "cash_before": 5_000.0,
+        "flow": 0.0,
         "sells": 10_000.0,
         "buys": 14_950.0,
         "commission": 9.98,

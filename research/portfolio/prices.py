@@ -1,0 +1,186 @@
+"""The price of each line at which holdings are valued and orders sized: its last close, or that of a price file."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.arguments import LARGEST, SMALLEST, shown
+from research.arrays import Array, frozen
+from research.errors import DataError
+from research.market import Market
+from research.market.notes import counted
+from research.portfolio.amounts import Amount, amount
+from research.portfolio.broker_tables import BrokerTable, read_broker_file
+from research.portfolio.positions import all_mistakes, file_decimal
+
+CLOSE, GIVEN = "market close", "price file"
+REQUIRED, OTHERS = ("asset", "price"), ("date", "currency")
+FAR = 0.4  # from the last close: a split gone wrong is -50 % or +100 %
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """A price for each of n lines.
+
+    assets   : n names.
+    per_unit : (n,) currency per unit, NaN for a line without one.
+    days     : (n,) the day of each, NaT where it is not known.
+    sources  : (n,) "market close" or "price file", "" where there is no price.
+    notes    : what a reader must know of them, in sentences.
+    """
+
+    assets: tuple[str, ...]
+    per_unit: Array
+    days: NDArray[np.datetime64]
+    sources: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        object.__setattr__(self, "per_unit", frozen(self.per_unit))
+        object.__setattr__(self, "days", frozen(self.days))
+
+    def of(self, asset: str) -> float:
+        """The price of a line, currency per unit, NaN where it has none."""
+        return float(self.per_unit[self.assets.index(asset)])
+
+
+def last_closes(market: Market) -> Prices:
+    """The quoted closes of a market's last session; the day of a line without one is its last session with a return."""
+    values = market.prices[-1]
+    traded = len(market.days) - 1 - np.argmax(market.tradable[::-1], axis=0)
+    days = np.where(np.isnan(values), market.days[traded], market.days[-1])
+    return Prices(market.assets, values, days, tuple("" if np.isnan(value) else CLOSE for value in values))
+
+
+def bases(market: Market, prices: Prices) -> tuple[str, ...]:
+    """(n,) where each price comes from, and how the market says that its quotes are adjusted.
+
+    >>> from research.market import load_market
+    >>> market = load_market("multi_asset_daily").select(["SPY", "COM"])
+    >>> bases(market, last_closes(market))
+    ('market close; quotes: splits, not dividends', '')
+    """
+    adjusted = [str(words).partition("quotes")[1:] for words in market.instruments["adjustment"]]
+    return tuple(
+        f"{source}; {''.join(words)}" if source == CLOSE and words[0] else source
+        for source, words in zip(prices.sources, adjusted, strict=True)
+    )
+
+
+def with_prices(market: Market, prices: Prices) -> Market:
+    """The market with these prices for the quotes of its last session; its returns stay."""
+    return replace(market, prices=np.vstack([market.prices[:-1], prices.per_unit]))
+
+
+def read_prices(path: str | Path, market: Market, basis: str) -> Prices:
+    """The prices of a file for the lines of a market; lines that it does not have keep their last closes.
+
+    path   : CSV with a column of assets and one of prices, and, if it likes, of dates (YYYY-MM-DD) and currencies.
+    market : of the lines.
+    basis  : their currency.
+    Raises : DataError for a file that cannot be read, and for rows that are wrong: two of one line, what is no price
+             above zero, no date, or another currency; all of them in one message.
+    """
+    path = Path(path)
+    found = read_broker_file(path, REQUIRED, OTHERS)
+    decimal, wrong, note = file_decimal(found, ("price",), "")
+    mistakes, notes = [wrong] if wrong else [], [*found.notes, *([note] if note else [])]
+    values, days = np.array(market.prices[-1]), np.array(last_closes(market).days)
+    rows: dict[str, int] = {}
+    others = 0
+    for table, line, cells in _rows(found.tables):
+        asset = table.cell(cells, "asset")
+        if asset not in market.assets:
+            others += 1
+            continue
+        i = market.assets.index(asset)
+        faults = list(_faults(table, line, cells, decimal, basis, rows))
+        rows.setdefault(asset, line)
+        if faults:
+            mistakes += faults
+            continue
+        values[i] = _price(table.cell(cells, "price"), decimal).value  # type: ignore[union-attr]
+        days[i] = np.datetime64(table.cell(cells, "date") or "NaT", "D")
+    if not rows and not mistakes:
+        fix = f"Name them as the portfolio does: {', '.join(market.assets[:10])}."
+        mistakes.append(f"{path.name} has none of the lines among its {counted(others, 'row')}. {fix}")
+    if mistakes:
+        raise DataError(all_mistakes(path.name, mistakes))
+    sources = tuple(
+        GIVEN if asset in rows else source
+        for asset, source in zip(market.assets, last_closes(market).sources, strict=True)
+    )
+    return Prices(
+        market.assets, values, days, sources, (*notes, *_notes(path.name, market, values, days, rows, others))
+    )
+
+
+def _rows(tables: Sequence[BrokerTable]) -> Iterator[tuple[BrokerTable, int, list[str]]]:
+    for table in tables:
+        for line, cells in table.rows:
+            yield table, line, cells
+
+
+def _price(text: str, decimal: str) -> Amount | None:
+    try:
+        return amount(text, decimal)
+    except ValueError:
+        return None
+
+
+def _faults(
+    table: BrokerTable, line: int, cells: list[str], decimal: str, basis: str, rows: dict[str, int]
+) -> Iterator[str]:
+    """What is wrong with the row of a line, in sentences."""
+    asset, place = table.cell(cells, "asset"), f"{table.source}, row {line}"
+
+    def fault(name: str, what: str, fix: str) -> str:
+        found = shown(table.cell(cells, name))
+        return f"{place}, column {table.labels[name]!r}: {what}: found {found}. {fix}"
+
+    if len(cells) > table.width and any(cell.strip() for cell in cells[table.width :]):
+        yield fault(
+            "price", f"the row has more cells than the header of row {table.header}", "Put numbers into quotes."
+        )
+    if asset in rows:
+        yield fault("asset", f"a second price of one line, after row {rows[asset]}", "Keep one of the two.")
+    price = _price(table.cell(cells, "price"), decimal)
+    if price is None or not SMALLEST <= price.value <= LARGEST:
+        yield fault("price", f"no price of {asset}", "Give a number above zero, or remove the row.")
+    elif not price.may_be(basis):
+        yield fault("price", f"the price of {asset} is in another currency", f"Give it in {basis}: none is converted.")
+    if table.cell(cells, "currency").upper() not in ("", basis):
+        yield fault("currency", f"the price of {asset} is in another currency", f"Give it in {basis}.")
+    if (text := table.cell(cells, "date")) and not _is_day(text):
+        yield fault("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return len(text) == len("2022-12-29") and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _notes(
+    file: str, market: Market, values: Array, days: NDArray[np.datetime64], rows: dict[str, int], others: int
+) -> Iterator[str]:
+    if others:
+        yield f"{file}: {counted(others, 'row')} of other assets {'is' if others == 1 else 'are'} ignored."
+    if lacking := [asset for asset in market.assets if asset not in rows]:
+        yield f"{file} has no price of {', '.join(lacking)}: the last close is taken."
+    if undated := [a for a in rows if np.isnat(days[market.assets.index(a)])]:
+        yield f"{file} has no date for the price of {', '.join(undated)}: its age is not known."
+    for asset in rows:
+        i = market.assets.index(asset)
+        close, price = market.prices[-1, i], values[i]
+        if abs(price / close - 1.0) > FAR:  # NaN is not
+            yield (
+                f"{file}: the price of {asset}, {price:,.10g}, is {price / close - 1.0:+.0%} from the last close of "
+                f"{close:,.10g}: look for a split or a wrong price."
+            )

@@ -1,0 +1,122 @@
+"""How the orders of a trade list are sent, from a portfolio file: order type, collar, account, the broker's symbols."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+
+from research.market import Market
+from research.portfolio.document import Document, did_you_mean
+
+ORDER_TYPES = ("market", "market_on_close", "limit")
+TIMES_IN_FORCE = ("DAY",)  # an order is sized at one close: after the next session its size is out of date
+SEC_TYPES = ("STK", "FUND", "CASH")  # of Interactive Brokers: those that need neither an expiry nor a strike
+MOST_COLLAR = 5_000.0  # bp of the close
+CENT = Decimal("0.01")
+KEYS = ("order_type", "time_in_force", "collar_bps", "account", "symbols", "exchange", "sec_type")
+
+
+@dataclass(frozen=True)
+class TicketTerms:
+    """What every order of a trade list says besides its side and quantity.
+
+    order_type    : market, market_on_close or limit.
+    time_in_force : DAY.
+    collar_bps    : distance of a limit price from the close, bp; None unless the order type is limit.
+    account       : that trades, or "".
+    symbols       : asset -> the broker's symbol, where it is another than the name of the asset.
+    exchange      : destination, as Interactive Brokers names it.
+    sec_type      : kind of security, as Interactive Brokers names it.
+    """
+
+    order_type: str = "market"
+    time_in_force: str = "DAY"
+    collar_bps: float | None = None
+    account: str = ""
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    exchange: str = "SMART"
+    sec_type: str = "STK"
+
+    def symbol(self, asset: str) -> str:
+        """The broker's symbol of an asset."""
+        return self.symbols.get(asset, asset)
+
+    def limit_price(self, close: float, *, buys: bool) -> float | None:
+        """The limit price at a close, currency per unit, or None unless the order type is limit.
+
+        It is close × (1 ± collar), rounded to the cent toward the close: a buy never pays more than the collar allows,
+        and a sale never takes less. A buy below one cent gives 0.
+
+        >>> TicketTerms("limit", collar_bps=50).limit_price(97.45, buys=True)
+        97.93
+        """
+        if self.collar_bps is None:
+            return None
+        collar = Decimal(repr(self.collar_bps)) / 10_000
+        exact = Decimal(repr(close)) * (1 + collar if buys else 1 - collar)
+        return float(exact.quantize(CENT, ROUND_FLOOR if buys else ROUND_CEILING))
+
+
+def read_ticket(document: Document, market: Market) -> TicketTerms:
+    """The terms under `ticket`, {order_type: limit, collar_bps: 50, account: U1234567, symbols: {BRK.B: BRK B}}.
+
+    Raises : ConfigError for a key or value that is wrong, for an order type of limit without a collar and for a collar
+             without one, for a symbol of no line, and for two lines with one symbol.
+    """
+    if not document.has("ticket"):
+        return TicketTerms()
+    document.check_keys(("ticket",), KEYS)
+    order_type = _word(document, "order_type", ORDER_TYPES)
+    return TicketTerms(
+        order_type=order_type,
+        time_in_force=_word(document, "time_in_force", TIMES_IN_FORCE),
+        collar_bps=_collar(document, order_type),
+        account=document.text("ticket", "account") if document.has("ticket", "account") else "",
+        symbols=_symbols(document, market.assets),
+        exchange=document.text("ticket", "exchange", default=TicketTerms.exchange),
+        sec_type=_word(document, "sec_type", SEC_TYPES),
+    )
+
+
+def ticket_settings(terms: TicketTerms) -> dict[str, Any]:
+    """What stands under `ticket`, defaults filled in."""
+    return {key: value for key, value in asdict(terms).items() if value not in (None, "", {})}
+
+
+def _word(document: Document, key: str, known: tuple[str, ...]) -> str:
+    """One of the known words, by default the first."""
+    word = document.text("ticket", key, default=known[0])
+    if word not in known:
+        document.refuse(("ticket", key), "unknown", word, did_you_mean(word, known))
+    return word
+
+
+def _collar(document: Document, order_type: str) -> float | None:
+    path = ("ticket", "collar_bps")
+    if not document.has(*path):
+        if order_type == "limit":
+            fix = "Add `collar_bps:`, the distance of the limit price from the close in bp, such as 50."
+            document.refuse(("ticket", "order_type"), "a limit order needs a collar", order_type, fix)
+        return None
+    collar = document.number(*path, at_least=0.0, at_most=MOST_COLLAR)
+    if order_type != "limit":
+        fix = "Leave it out, or write `order_type: limit`."
+        document.refuse(path, f"an order type of {order_type} has no limit price", collar, fix)
+    return collar
+
+
+def _symbols(document: Document, assets: tuple[str, ...]) -> dict[str, str]:
+    if not document.has("ticket", "symbols"):
+        return {}
+    path = ("ticket", "symbols")
+    found = {asset: document.text(*path, asset) for asset in document.mapping(*path)}
+    owners: dict[str, str] = {}
+    for asset in (*found, *(asset for asset in assets if asset not in found)):
+        if asset not in assets:
+            document.refuse((*path, asset), "no line of the portfolio", asset, did_you_mean(asset, assets))
+        symbol = found.get(asset, asset)
+        if symbol in owners:
+            fix = "Give each line its own symbol."
+            document.refuse((*path, owners[symbol]), f"{asset} has the same symbol", symbol, fix)
+        owners[symbol] = asset
+    return found

@@ -1,0 +1,60 @@
+"""The orders as a list of bodies of Alpaca's POST /v2/orders, to be sent one after the other.
+
+Alpaca refuses a client order id that it has seen, so that sending a list again sends nothing. The account is that of
+the key with which it is sent.
+Source: Alpaca's reference, "Create an Order", and "Orders at Alpaca".
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+
+from research.trading.formats.carried import check_carried, symbol_fault
+from research.trading.formats.cells import number_text
+from research.trading.ticket import ID, Order, Ticket
+
+SYMBOL = re.compile(r"[A-Za-z0-9.\-]+")
+CURRENCY, DECIMALS = "USD", 9  # of an order; of a quantity
+FIRST = re.compile(rf'\[\]\n|\[\n  \{{\n    "client_order_id": "{ID}",\n')
+
+
+def write(ticket: Ticket) -> bytes:
+    """A list of objects. Raises ConfigError for an order that Alpaca does not take."""
+    check_carried(ticket, "Alpaca", _faults)
+    return f"{json.dumps([_body(order) for order in ticket.orders], indent=2)}\n".encode()
+
+
+def is_ours(file: BinaryIO) -> bool:
+    """Does a file hold such orders?"""
+    return FIRST.match(file.read(100).decode(errors="replace")) is not None
+
+
+def _body(order: Order) -> dict[str, Any]:
+    at_close = order.order_type == "market_on_close"
+    body = {
+        "client_order_id": order.client_order_id,
+        "symbol": order.symbol,
+        "qty": number_text(order.quantity or 0.0),
+        "side": order.side,
+        "type": "limit" if order.order_type == "limit" else "market",
+        "time_in_force": "cls" if at_close else "day",
+    }
+    return body if order.limit_price is None else body | {"limit_price": f"{order.limit_price:.2f}"}
+
+
+def _faults(order: Order) -> Iterable[str]:
+    yield from symbol_fault(
+        order, "letters, digits, points and hyphens only", SYMBOL.fullmatch(order.symbol) is not None
+    )
+    if order.currency != CURRENCY:
+        yield f"it is in {order.currency}, and Alpaca trades in {CURRENCY}. Send it to another broker."
+    if order.quantity is None or order.quantity.is_integer():
+        return
+    if order.order_type == "market_on_close":
+        yield (
+            f"a quantity of {number_text(order.quantity)} is fractional, and fractions trade during the day, not at "
+            "the close. Use `order_type: market`, or `lot: 1` for the line."
+        )
+    if len(number_text(order.quantity).partition(".")[2]) > DECIMALS:
+        yield f"a quantity of {number_text(order.quantity)} has more than {DECIMALS} decimals. Use a larger `lot`."

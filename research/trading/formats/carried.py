@@ -1,0 +1,52 @@
+"""What a broker's format can carry: quantities of named securities; what it cannot is refused, with a way out."""
+
+from collections.abc import Callable, Iterable
+
+from research.errors import ConfigError
+from research.trading.ticket import Order, Ticket
+
+Faults = Callable[[Order], Iterable[str]]
+
+
+def check_carried(ticket: Ticket, target: str, faults: Faults) -> None:
+    """Raise ConfigError that names every order which a format cannot carry, why, and what to do.
+
+    target : the format, in words.
+    faults : what is wrong with an order for this format besides what is wrong for all.
+    """
+    found = [
+        f"{target} cannot carry the order to {order.side} {order.asset}: {fault}"
+        for order in ticket.orders
+        for fault in (*_for_all(order), *faults(order))
+    ]
+    if found:
+        raise ConfigError("\n".join(found))
+
+
+def symbol_fault(order: Order, form: str, fits: bool) -> Iterable[str]:
+    """A sentence for a symbol that does not fit. form : what a symbol has, in words."""
+    if not fits:
+        yield (
+            f"its symbol is {order.symbol!r}, and a symbol has {form}. Give the broker's symbol under `ticket`: "
+            f"`symbols: {{{order.asset}: …}}`."
+        )
+
+
+def account_fault(order: Order, form: str, fits: bool) -> Iterable[str]:
+    """A sentence for an account that does not fit. form : what an account has, in words."""
+    if not fits:
+        yield f"its account is {order.account!r}, and an account has {form}. Correct `account` under `ticket`."
+
+
+def _for_all(order: Order) -> Iterable[str]:
+    if order.quantity is None:
+        yield (
+            f"it has no quote on {order.price_date}, so that the order is an amount of {order.notional:,.2f} "
+            f"{order.currency} and no number of units. Give the market `quotes` with it, or place this order by hand "
+            "from another format."
+        )
+    elif order.shares_after is not None and order.shares_after < 0.0 and order.side == "sell":
+        yield (
+            f"it would leave {order.shares_after:,.10g} units, a short sale, which needs a locate. Place this order by "
+            "hand from another format."
+        )

@@ -1,0 +1,73 @@
+"""The orders as one FIX 4.4 message NewOrderList (35=E), ready for a FIX engine.
+
+The engine sets the header of its session: SenderCompID (49), TargetCompID (56), MsgSeqNum (34) and SendingTime (52)
+stand for those here. Times are midnight UTC of the close, since the same ticket has to give the same bytes.
+Source: FIX 4.4 Specification with Errata, Volume 4, New Order - List.
+"""
+
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from research.trading.formats.carried import account_fault, check_carried, symbol_fault
+from research.trading.formats.cells import number_text
+from research.trading.ticket import Order, Ticket
+
+SOH = "\x01"
+BEGIN, SENDER, TARGET = "FIX.4.4", "REBALANCE", "BROKER"
+SIDES = {"buy": "1", "sell": "2"}
+TYPES = {"market": "1", "market_on_close": "1", "limit": "2"}  # at the close is a time in force since FIX 4.3
+DAY, AT_THE_CLOSE = "0", "7"
+NO_BIDDING = "3"  # of BidType
+Fields = list[tuple[int, str]]
+
+
+def write(ticket: Ticket) -> bytes:
+    """One message, or nothing for a ticket without orders. Raises ConfigError for an order that FIX cannot carry."""
+    check_carried(ticket, "FIX", _faults)
+    if not ticket.orders:
+        return b""
+    time = f"{ticket.as_of.replace('-', '')}-00:00:00"
+    count = str(len(ticket.orders))
+    body: Fields = [(35, "E"), (49, SENDER), (56, TARGET), (34, "1"), (52, time)]
+    body += [(66, ticket.list_id), (394, NO_BIDDING), (68, count), (73, count)]
+    for order in ticket.orders:
+        body += _order(order, time)
+    return _message(body)
+
+
+def is_ours(file: BinaryIO) -> bool:
+    """Does a file hold such a message?"""
+    parts = file.read(64).split(SOH.encode())
+    return parts[:1] == [f"8={BEGIN}".encode()] and parts[2:5] == [b"35=E", b"49=REBALANCE", b"56=BROKER"]
+
+
+def _order(order: Order, time: str) -> Fields:
+    """An entry of ListOrdGrp, in the order of its fields in the specification."""
+    at_close = order.order_type == "market_on_close"
+    entry: Iterable[tuple[int, str | None]] = (
+        (11, order.client_order_id),
+        (67, str(order.priority)),
+        (1, order.account or None),
+        (55, order.symbol),
+        (54, SIDES[order.side]),
+        (60, time),
+        (38, None if order.quantity is None else number_text(order.quantity)),
+        (40, TYPES[order.order_type]),
+        (44, None if order.limit_price is None else f"{order.limit_price:.2f}"),
+        (15, order.currency),
+        (59, AT_THE_CLOSE if at_close else DAY),
+    )
+    return [(tag, value) for tag, value in entry if value is not None]
+
+
+def _message(body: Fields) -> bytes:
+    """The fields between BeginString, BodyLength and CheckSum."""
+    text = "".join(f"{tag}={value}{SOH}" for tag, value in body)
+    whole = f"8={BEGIN}{SOH}9={len(text.encode())}{SOH}{text}".encode()
+    return whole + f"10={sum(whole) % 256:03d}{SOH}".encode()
+
+
+def _faults(order: Order) -> Iterable[str]:
+    form = "printable ASCII characters only"
+    yield from symbol_fault(order, form, order.symbol.isascii())
+    yield from account_fault(order, form, order.account.isascii())

@@ -1,0 +1,88 @@
+"""The ticket as an Excel workbook: its orders, the lines held, and what it was made from; numbers as numbers."""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from research.trading.content import DISCLAIMER
+from research.trading.ticket import HeldLine, Order, Ticket
+
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+    from xlsxwriter.workbook import Workbook
+
+MARK = b"rebalance ticket"  # a property of the workbook
+MONEY = ("limit_price", "price", "notional", "commission", "half_spread", "ticket", "impact", "cost", "value")
+WIDTHS = {"asset": 16, "symbol": 12, "client_order_id": 31, "aim": 60, "reason": 60}
+OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+
+
+def write(ticket: Ticket) -> bytes:
+    """Sheets Orders, Held and Ticket. Text that looks like a formula stays text."""
+    import xlsxwriter
+
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, OPTIONS) as book:
+        made = datetime.fromisoformat(ticket.as_of)  # of the data: the same ticket gives the same bytes
+        book.set_properties({"subject": MARK.decode(), "comments": DISCLAIMER, "created": made})
+        _table(book, "Orders", [f.name for f in fields(Order)], [asdict(order) for order in ticket.orders], ticket)
+        _table(book, "Held", [f.name for f in fields(HeldLine)], [asdict(line) for line in ticket.held], ticket)
+        _facts(book, ticket)
+    return buffer.getvalue()
+
+
+def is_ours(file: BinaryIO) -> bool:
+    """Does a file hold such a workbook?"""
+    try:
+        with zipfile.ZipFile(file) as parts:
+            return MARK in parts.read("docProps/core.xml")
+    except (zipfile.BadZipFile, KeyError):
+        return False
+
+
+def _table(
+    book: "Workbook", name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], ticket: Ticket
+) -> None:
+    sheet, head = book.add_worksheet(name), book.add_format({"bold": True, "bottom": 1, "text_wrap": True})
+    sheet.freeze_panes(1, 0)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
+    sheet.set_footer(f"&L{ticket.hash}&RPage &P of &N")
+    for column, title in enumerate(columns):
+        style = _style(book, title)
+        sheet.set_column(column, column, WIDTHS.get(title, 13), style)
+        sheet.write_string(0, column, title.replace("_", " "), head)
+        for row, cells in enumerate(rows, start=1):
+            _write(sheet, row, column, cells[title], style)
+
+
+def _facts(book: "Workbook", ticket: Ticket) -> None:
+    sheet, money = book.add_worksheet("Ticket"), book.add_format({"num_format": "#,##0.00"})
+    sheet.set_column(0, 0, 16)
+    sheet.set_column(1, 1, 70)
+    parts = {k: v for k, v in ticket.document.items() if k not in ("orders", "held", "would_trade", "totals")}
+    for row, (name, value) in enumerate((parts | {"hash": ticket.hash} | dict(ticket.totals)).items()):
+        sheet.write_string(row, 0, name.replace("_", " "))
+        style = book.add_format({"num_format": "0.0000%", "align": "left"}) if name == "turnover" else money
+        _write(sheet, row, 1, value, style if name in ticket.totals else None)
+
+
+def _write(sheet: Any, row: int, column: int, value: Any, style: "Format | None") -> None:
+    if isinstance(value, str):
+        sheet.write_string(row, column, value, style)
+    elif isinstance(value, bool):
+        sheet.write_boolean(row, column, value, style)
+    elif value is not None:
+        sheet.write_number(row, column, value, style)
+
+
+def _style(book: "Workbook", title: str) -> "Format":
+    if title in MONEY:
+        return book.add_format({"num_format": "#,##0.00"})
+    if title.startswith("weight"):
+        return book.add_format({"num_format": "0.00%"})
+    return book.add_format({"text_wrap": title in ("aim", "reason"), "valign": "top"})

@@ -1,0 +1,151 @@
+"""The reason of each line of a trade list: how far it is from its target and its band, and where it goes, or stays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from research.arrays import Array
+from research.portfolio import Portfolio
+from research.tolerances import COUNTED, LOT
+from research.trading.position import counts
+from research.trading.sizing import Orders
+from research.trading.tax_lots import wash_sale_locks
+
+# What keeps a trade from the whole of what is wanted: how far a line that it moves goes, and why another stays.
+CAP = ("up to the turnover cap", "the turnover cap is reached")
+TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
+PART = ("part of the way", "limited by the other trades")
+OTHERS = ("as far as the other trades allow", "limited by the other trades")
+FLOW = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
+ONE_SIDE = {1.0: (OTHERS[0], "only buys were asked for"), -1.0: (OTHERS[0], "only sells were asked for")}
+NAMED = 2  # lines of the other side that an order names
+NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
+AT_TARGET, AT_ITS_TARGET = "at target", "at its target"
+SHOWN = 5e-5  # of NAV: a smaller gap is 0.00 points
+
+
+@dataclass(frozen=True, eq=False)
+class Reasons:
+    """What is said of each line, in words that stand on their own: a ticket shows them without the list.
+
+    portfolio : before the orders.
+    target    : (n,) in force, fraction of NAV.
+    sized     : the orders.
+    wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
+    limit     : what keeps a trade from the whole of it: `CAP`, `TRANCHES`, `PART` or `OTHERS`.
+    holds     : does the policy hold?
+    """
+
+    portfolio: Portfolio
+    target: Array
+    sized: Orders
+    wanted: tuple[Array, Array]
+    limit: tuple[str, str]
+    holds: bool
+
+    def of_order(self, i: int) -> str:
+        """Where the order of line `i` brings it, and from where."""
+        aim, past = self._aim(i), self._past_band(i)
+        return f"{self._drift(i)}{f', {past}' if past else ''}: {aim}{self._cut(i)}"
+
+    def of_held(self, i: int) -> str:
+        """Why line `i` is not traded."""
+        drift, why = self._drift(i), "the policy holds" if self.holds else self._why_kept(i)
+        return drift if (drift, why) == (AT_TARGET, AT_ITS_TARGET) else f"{drift}: {why}"
+
+    # -- where a line is -------------------------------------------------------------------------------------------
+
+    def _drift(self, i: int) -> str:
+        gap = float(self.sized.position.weights[i] - self.target[i])
+        side = "over" if gap > 0.0 else "under"
+        return AT_TARGET if abs(gap) < SHOWN else f"{abs(gap) * 100.0:.2f} points {side} target"
+
+    def _past_band(self, i: int) -> str:
+        """How far line `i` is outside its band, in words; "" inside, and for a line that goes to a point."""
+        (lower, upper), weight = (float(bound[i]) for bound in self.wanted), float(self.sized.position.weights[i])
+        past = max(lower - weight, weight - upper)
+        return f"{past * 100.0:.2f} outside its band" if lower < upper and past >= SHOWN else ""
+
+    # -- where it goes ---------------------------------------------------------------------------------------------
+
+    def _aim(self, i: int) -> str:
+        (lower, upper), before = (float(bound[i]) for bound in self.wanted), float(self.sized.position.weights[i])
+        goal, slack, buys = float(self.sized.goal[i]), self.sized.slack, bool(self.sized.units[i] > 0.0)
+        outside = max(lower - goal, goal - upper) > slack
+        if abs(goal - self.target[i]) <= slack:
+            return "to its target"
+        if outside and (self.limit is TRANCHES or buys == bool(goal < lower)):
+            return self.limit[0]
+        if lower == upper and not outside:
+            return f"to {goal:.2%}"
+        if abs(goal - min(max(before, lower), upper)) <= slack:
+            return "back to its edge"
+        return self._placed(i, buys)
+
+    def _placed(self, i: int, buys: bool) -> str:
+        """Why line `i` takes what other lines and cash leave, and which these are: the largest of them.
+
+        See `research.accounting.box.place`.
+        """
+        sized, way = self.sized, -1.0 if buys else 1.0
+        other = np.flatnonzero(sized.units * way > 0.0)
+        other = other[np.argsort(-np.abs(sized.notional[other]), kind="stable")]
+        names = [self.portfolio.market.assets[j] for j in other[:NAMED]]
+        if len(other) > NAMED:
+            names[-1] = f"{len(other) - NAMED + 1} others"
+        trades = f"{'by the sale of' if buys else 'pays for the purchase of'} {' and '.join(names)}"
+        from_cash, largest = (sized.sells - sized.buys) * way, float(np.abs(sized.notional[other]).max(initial=0.0))
+        words = [trades] if names else []
+        if from_cash > NOTED * abs(float(sized.notional[i])):
+            words.insert(0 if from_cash >= largest else len(words), "by cash" if buys else "raises cash")
+        side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
+        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
+        (lower, upper), before = (float(bound[i]) for bound in self.wanted), float(sized.position.weights[i])
+        goes = "back to its edge" if lower < upper else "to its target"
+        outside = "" if lower <= before <= upper else f"{goes} and on, "
+        return f"{outside}{'funded ' if buys else ''}{' and '.join(words)} ({why})"
+
+    def _cut(self, i: int) -> str:
+        """By how much a limit reduced the order of line `i`, in words; "" where it is only its lots."""
+        sized, position = self.sized, self.sized.position
+        cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(position.lots[i])
+        limit = sized.limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
+        units = " units" if position.quoted[i] else ""
+        return f"; reduced by {cut:,.8g}{units} ({limit})" if limit else ""
+
+    # -- why it stays ----------------------------------------------------------------------------------------------
+
+    def _why_kept(self, i: int) -> str:
+        """Why line `i` is not traded although the rule trades."""
+        sized, position, basis = self.sized, self.sized.position, self.portfolio.basis
+        wished, amount = float(sized.wished[i]), float(abs(sized.rounded[i]) * position.prices[i])
+        if not position.tradable[i]:
+            return f"cannot trade on {self.portfolio.date:%Y-%m-%d}"
+        if not counts(abs(wished) * position.prices[i], position.nav):
+            return self._why_still(i)
+        if abs(sized.rounded[i]) < (1.0 - LOT) * position.lots[i]:
+            return f"an order of {abs(wished) / position.lots[i]:.2f} lots rounds to zero lots"
+        if amount < position.minimum:
+            return f"an order of {amount:,.2f} {basis} is below the minimum trade of {position.minimum:,.2f}"
+        if limit := sized.limit(i):
+            side = "buy" if wished > 0.0 else "sell"
+            return f"a {side} of {amount:,.2f} {basis} was left out ({limit})"
+        return "whole lots of the others come nearer to what is wanted"
+
+    def _why_still(self, i: int) -> str:
+        """Why the exact step does not trade line `i`."""
+        (lower, upper), goal = (float(bound[i]) for bound in self.wanted), float(self.sized.goal[i])
+        if max(lower - goal, goal - upper) > self.sized.slack:
+            return self.limit[1]
+        if lower == upper:
+            return AT_ITS_TARGET
+        word, lock = self.portfolio.market.trading[i], wash_sale_locks(self.portfolio)
+        if (until := lock.get(self.portfolio.market.assets[i])) is not None and goal < self.target[i]:
+            return f"not bought before {until:%Y-%m-%d}: it was sold at a loss, and this would be a wash sale"
+        if word == "locked":
+            return "may not be traded"
+        if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):
+            return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
+        if np.isinf([lower, upper]).all():
+            return FLOW[1] if self.limit is FLOW else "not traded by this rule"
+        return "within its band"

@@ -1,0 +1,304 @@
+"""A trade list as a record to approve and send: its orders, each with an id, and a hash of all that it says.
+
+Ids and hash come from content alone. An order that is sent twice has one id, so that a broker refuses the second; a
+ticket of which anything was changed has another hash than the one that was approved.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from research.errors import ConfigError
+from research.portfolio import Portfolio, TicketTerms
+from research.trading.content import DISCLAIMER, Content
+from research.trading.sizing import Orders
+
+SCHEMA = 1  # version of docs/schemas/ticket-1.json
+DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
+DECIMALS = 10  # of a weight, fraction of NAV
+ID_DIGITS, LIST_DIGITS = 20, 16  # of a hash: 80 bits an order, 64 bits a list
+ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; brokers take 32
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order, and what it does to its line.
+
+    priority        : from 1, sells first; cash suffices for buys once the sells are filled.
+    side            : buy or sell.
+    asset, symbol   : the name of the line, and the broker's.
+    quantity, lot   : units of the order, and the least number of them; None for a line without a quote, which trades
+                      in an amount of currency.
+    order_type      : market, market_on_close or limit.
+    time_in_force   : DAY.
+    limit_price     : currency per unit, of a limit order.
+    price           : the close that it was sized at, currency per unit, or None.
+    price_date      : of that close.
+    notional        : currency, at that close.
+    commission, half_spread, ticket, impact, cost : currency, expected; `cost` is their sum.
+    currency        : of all amounts.
+    account         : that trades, or "".
+    shares_before, shares_after : units held; None without a quote.
+    weight_before, weight_target, weight_after : fraction of NAV.
+    aim             : what the order is for.
+    reason          : why the list trades.
+    client_order_id : from the content of the order.
+    """
+
+    priority: int
+    side: str
+    asset: str
+    symbol: str
+    quantity: float | None
+    lot: float | None
+    order_type: str
+    time_in_force: str
+    limit_price: float | None
+    price: float | None
+    price_date: str
+    notional: float
+    commission: float
+    half_spread: float
+    ticket: float
+    impact: float
+    cost: float
+    currency: str
+    account: str
+    shares_before: float | None
+    shares_after: float | None
+    weight_before: float
+    weight_target: float
+    weight_after: float
+    aim: str
+    reason: str
+    client_order_id: str
+
+
+@dataclass(frozen=True)
+class HeldLine:
+    """A line that no order moves. shares, price : None without a quote. value : currency. weights : fraction of NAV."""
+
+    asset: str
+    symbol: str
+    shares: float | None
+    price: float | None
+    price_date: str
+    value: float
+    weight: float
+    weight_target: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class HypotheticalOrder:
+    """What a list that holds would trade to target today. It has no id, since it is not to be sent."""
+
+    side: str
+    asset: str
+    quantity: float | None
+    price: float | None
+    notional: float
+    cost: float
+    weight_before: float
+    weight_target: float
+    weight_after: float
+    aim: str
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A trade list that can be approved and sent.
+
+    portfolio, file, policy, run, data, as_of : what it was made from; `data` is the fingerprint of the market.
+    currency    : of all amounts.
+    account     : that trades, or "".
+    exchange, sec_type : for Interactive Brokers.
+    holds       : is there nothing to send because the policy holds?
+    headline    : the list in one line.
+    reason      : of the policy's decision.
+    left_out    : what it does not count.
+    totals      : NAV, cash, sells, buys and costs by name, currency; turnover, fraction of NAV.
+    orders      : in the order in which they are to be sent.
+    held        : lines that no order moves.
+    would_trade : when it holds, the trade to target today.
+    """
+
+    portfolio: str
+    file: str
+    policy: str
+    run: str
+    data: str
+    as_of: str
+    currency: str
+    account: str
+    exchange: str
+    sec_type: str
+    holds: bool
+    headline: str
+    reason: str
+    left_out: str
+    totals: Mapping[str, float]
+    orders: tuple[Order, ...]
+    held: tuple[HeldLine, ...]
+    would_trade: tuple[HypotheticalOrder, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 over all that the ticket says, hex: of `canonical_json(ticket.document)`."""
+        return hashlib.sha256(canonical_json(self.document).encode()).hexdigest()
+
+    @property
+    def list_id(self) -> str:
+        """The beginning of the hash, by which files and messages name the list."""
+        return self.hash[:LIST_DIGITS]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All that the ticket says but its hash, in plain JSON types: whole numbers have no decimal point."""
+        whole: dict[str, Any] = plain({"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self))
+        return whole
+
+
+def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket:
+    """The ticket of a trade list.
+
+    portfolio : with its terms.
+    sized     : the orders.
+    content   : of the list: its tables are those of `sized`, sells first.
+    Raises    : ConfigError for a buy whose limit price rounds to zero.
+    """
+    facts, terms = content.facts, portfolio.ticket
+    _check_limits(terms, content.tables["orders"])
+    return Ticket(
+        **content.provenance,
+        currency=portfolio.basis,
+        account=terms.account,
+        exchange=terms.exchange,
+        sec_type=terms.sec_type,
+        holds=bool(facts["holds"]),
+        headline=content.headline,
+        reason=str(facts["reason"]),
+        left_out=str(facts["left_out"]),
+        totals={name: round(float(value), DECIMALS) for name, value in facts.items() if isinstance(value, float)},
+        orders=tuple(_orders(portfolio, sized, content)),
+        held=tuple(_held_line(row, terms) for row in content.tables["held"].to_dict("records")),
+        would_trade=tuple(_hypothetical(row) for row in content.tables["would_trade"].to_dict("records")),
+    )
+
+
+def canonical_json(document: Mapping[str, Any]) -> str:
+    """A document as one line of JSON with sorted keys and no blanks: equal documents have equal text."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """A value in JSON types, its whole numbers without a decimal point."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[Order]:
+    terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
+    before, after = sized.position, sized.after
+    for priority, row in enumerate(content.tables["orders"].to_dict("records"), start=1):
+        i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
+        sent = {
+            "side": row["side"],
+            "symbol": terms.symbol(row["asset"]),
+            "quantity": _number(row["units"]),
+            "order_type": terms.order_type,
+            "time_in_force": terms.time_in_force,
+            "limit_price": None if price is None else terms.limit_price(price, buys=buys),
+            "notional": float(row["notional"]),
+            "currency": portfolio.basis,
+            "account": terms.account,
+        }
+        yield Order(
+            priority=priority,
+            asset=row["asset"],
+            lot=None if price is None else _number(before.lots[i]),
+            price=price,
+            price_date=row["price_date"],
+            **{name: float(row[name]) for name in ("commission", "half_spread", "ticket", "impact", "cost")},
+            shares_before=None if price is None else _number(before.units[i]),
+            shares_after=None if price is None else _number(after.units[i]),
+            weight_before=_weight(row["weight_before"]),
+            weight_target=_weight(row["target"]),
+            weight_after=_weight(row["weight_after"]),
+            aim=row["aim"],
+            reason=row["reason"],
+            client_order_id=_client_order_id(sent, portfolio.name, content.provenance["as_of"], terms),
+            **sent,
+        )
+
+
+def _client_order_id(sent: Mapping[str, Any], portfolio: str, as_of: str, terms: TicketTerms) -> str:
+    """The date, and the beginning of a hash of what is sent: an order with the same content has the same id.
+
+    The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
+    """
+    content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
+    content |= {"portfolio": portfolio, "as_of": as_of, "exchange": terms.exchange, "sec_type": terms.sec_type}
+    digest = hashlib.sha256(canonical_json(plain(content)).encode()).hexdigest()
+    return f"{as_of.replace('-', '')}-{digest[:ID_DIGITS]}"
+
+
+def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:
+    return HeldLine(
+        asset=row["asset"],
+        symbol=terms.symbol(row["asset"]),
+        shares=_number(row["units"]),
+        price=_number(row["price"]),
+        price_date=row["price_date"],
+        value=round(float(row["value"]), 2),
+        weight=_weight(row["weight"]),
+        weight_target=_weight(row["target"]),
+        reason=row["reason"],
+    )
+
+
+def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
+    return HypotheticalOrder(
+        side=row["side"],
+        asset=row["asset"],
+        quantity=_number(row["units"]),
+        price=_number(row["price"]),
+        notional=float(row["notional"]),
+        cost=float(row["cost"]),
+        weight_before=_weight(row["weight_before"]),
+        weight_target=_weight(row["target"]),
+        weight_after=_weight(row["weight_after"]),
+        aim=row["aim"],
+    )
+
+
+def _check_limits(terms: TicketTerms, orders: pd.DataFrame) -> None:
+    """Raise ConfigError for buys whose limit price rounds to zero."""
+    buys = orders.loc[(orders["side"] == "buy") & orders["price"].notna(), ["asset", "price"]]
+    zero = [f"{asset} at {price:g}" for asset, price in buys.to_numpy() if terms.limit_price(price, buys=True) == 0.0]
+    if zero:
+        raise ConfigError(
+            f"ticket.order_type: a limit price is in whole cents, and a buy cannot be limited to zero: found "
+            f"{', '.join(zero)}. Use `order_type: market`, or leave lines below one cent out."
+        )
+
+
+def _number(value: float) -> float | None:
+    """A price or a quantity to 15 significant digits, or None for NaN."""
+    return None if math.isnan(value) else float(f"{value:.{DIGITS}g}")
+
+
+def _weight(value: float) -> float:
+    return round(float(value), DECIMALS) + 0.0

@@ -1,0 +1,149 @@
+"""Money in or out, one side only, all to target: by hand, then on any desk."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from research.errors import ConfigError
+from research.portfolio import OrderLimits, Portfolio
+from research.rules import Calendar, Threshold
+from research.trading import Request, TradeList, trade_list
+
+# -- by hand: A is 60 % and B 35 % of 100,000; both should be 50 % ---------------------------------------------------
+
+FREE = {"commission": 0.0, "half_spread": 0.0}
+
+
+@pytest.fixture
+def free(desk: Any) -> Portfolio:
+    return desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], **FREE)
+
+
+def test_deposit_buys_what_is_under_target_and_no_more_than_the_deposit(free: Portfolio) -> None:
+    # 120,000 with the deposit: B goes from 35,000 to 55,000 (45.8 %), A is at its target. Five points are allowed.
+    got = trade_list(free, Threshold(free.strategic, 0.05), request=Request(flow=20_000.0))
+    assert got.orders[["side", "asset", "units"]].to_numpy().tolist() == [["buy", "B", 400.0]]
+    assert got.headline.startswith("Deposit of 20,000.00 USD. Buy B: 20,000.00 USD in 1 order")
+    assert (got.facts["cash_before"], got.facts["flow"], got.facts["cash_after"]) == (5_000.0, 20_000.0, 5_000.0)
+    assert (got.facts["nav_before"], got.facts["nav_after"]) == (100_000.0, 120_000.0)
+    assert "Cash 5,000.00 + deposit 20,000.00 + sells 0.00" in repr(got)
+    assert got.held["reason"].tolist() == ["at target: the money that comes or goes needs no trade of it"]
+
+
+def test_deposit_that_does_not_suffice_is_part_of_the_policys_trade(free: Portfolio) -> None:
+    # After the deposit B would be 4.2 points under target; two are allowed. To target each line goes to 60,000.
+    got = trade_list(free, Threshold(free.strategic, 0.02), request=Request(flow=20_000.0))
+    assert got.after().holdings.tolist() == [60_000.0, 60_000.0]
+    assert got.after().cash == 0.0
+
+
+def test_withdrawal_sells_what_is_over_target_and_cash_pays_first(free: Portfolio) -> None:
+    # 90,000 are left: 5,000 from cash, 5,000 from A, which ends at 55,000 (61 %); 15 points are allowed.
+    got = trade_list(free, Threshold(free.strategic, 0.15), request=Request(flow=-10_000.0))
+    assert got.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 50.0]]
+    assert (got.facts["cash_after"], got.facts["nav_after"]) == (0.0, 90_000.0)
+    assert "Cash 5,000.00 − withdrawal 10,000.00 + sells 5,000.00" in repr(got)
+
+
+def test_withdrawal_that_cash_pays_trades_nothing(free: Portfolio) -> None:
+    got = trade_list(free, Threshold(free.strategic, 0.15), request=Request(flow=-5_000.0))
+    assert got.empty
+    assert got.after().cash == 0.0
+
+
+def test_withdrawal_is_paid_when_sells_fill_one_per_cent_lower(free: Portfolio) -> None:
+    limited = replace(free, orders=OrderLimits(reserve=0.0, adverse_move=0.01))
+    got = trade_list(limited, Threshold(free.strategic, 0.15), request=Request(flow=-10_000.0))
+    # x from A: 0.99 x - 5,000 >= 0, so x >= 5,050.51: 51 units.
+    assert got.orders["units"].tolist() == [51.0]
+    assert got.sized.cash - 0.01 * got.sized.sells >= 0.0
+
+
+def test_withdrawal_that_sells_cannot_pay_is_refused(free: Portfolio, desk: Any) -> None:
+    with pytest.raises(ConfigError, match=r"withdrawal is 100000\.0: holdings and cash are worth 100,000\.00"):
+        trade_list(free, Threshold(free.strategic, 0.05), request=Request(flow=-100_000.0))
+    halted = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], tradable=False, **FREE)
+    with pytest.raises(ConfigError, match=r"the withdrawal of 10,000\.00 USD cannot be paid: .* bring 5,000\.00"):
+        trade_list(halted, Threshold(free.strategic, 0.05), request=Request(flow=-10_000.0))
+
+
+def test_one_side_sends_the_buys_of_the_policy_or_its_sells(free: Portfolio) -> None:
+    rule = Threshold(free.strategic, 0.02)
+    buys = trade_list(free, rule, request=Request(side="buy"))
+    assert buys.orders[["side", "asset", "units"]].to_numpy().tolist() == [["buy", "B", 100.0]]  # all the cash
+    assert buys.held["reason"].tolist() == ["10.00 points over target: only buys were asked for"]
+    sells = trade_list(free, rule, request=Request(side="sell"))
+    assert sells.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 100.0]]
+    assert sells.held["reason"].tolist() == ["15.00 points under target: only sells were asked for"]
+
+
+def test_to_target_trades_where_the_policy_holds(free: Portfolio) -> None:
+    rule = Threshold(free.strategic, 0.2)
+    assert trade_list(free, rule).holds
+    got = trade_list(free, rule, request=Request(to_target=True))
+    assert got.after().holdings.tolist() == [50_000.0, 50_000.0]
+    assert got.reason == "review due; B is 15.00 points under target"
+    assert trade_list(got.after(), rule, request=Request(to_target=True)).empty
+
+
+def test_request_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="side of a trade list is 'both'"):
+        Request(side="both")
+    with pytest.raises(ConfigError, match="flow of a trade list is nan"):
+        Request(flow=float("nan"))
+
+
+# -- on any desk -----------------------------------------------------------------------------------------------------
+
+
+class TestAnyDesk:
+    @pytest.fixture(autouse=True, scope="class")
+    def _share_desks(self, request: pytest.FixtureRequest, desks: Any) -> None:
+        request.cls.desks = desks
+
+    def listed(self, data: st.DataObject, part: float, **asked: Any) -> TradeList | None:
+        portfolio, policy = data.draw(self.desks)  # type: ignore[attr-defined]
+        self.policy = policy
+        try:
+            return trade_list(portfolio, policy, request=Request(flow=round(part * portfolio.nav, 2), **asked))
+        except ConfigError:
+            assert part < 0.0  # a withdrawal that a halted line or a limit keeps from being paid
+            return None
+
+    @given(st.data(), st.floats(0.001, 2.0))
+    @settings(max_examples=60, deadline=None)
+    def test_deposit_is_invested_once_and_trades_only_what_the_policy_asks(self, data: Any, part: float) -> None:
+        got = self.listed(data, part)
+        assert got is not None
+        assert got.sized.cash >= 0.0
+        if got.why.trigger == "flow":
+            assert not got.sized.sells
+            assert got.sized.buys <= got.request.flow + 0.01 * len(got.target)
+        assert trade_list(got.after(), self.policy).empty
+
+    @given(st.data(), st.floats(0.001, 0.9))
+    @settings(max_examples=60, deadline=None)
+    def test_withdrawal_is_paid_also_after_the_adverse_move(self, data: Any, part: float) -> None:
+        got = self.listed(data, -part)
+        if got is None:
+            return
+        moved = got.portfolio.orders.adverse_move * (got.sized.buys + got.sized.sells)
+        assert got.sized.cash >= moved - 1e-9
+        if got.why.trigger == "flow":
+            assert not got.sized.buys
+
+    @given(st.data(), st.sampled_from(["buy", "sell"]), st.sampled_from([0.0, 0.1]))
+    @settings(max_examples=60, deadline=None)
+    def test_one_side_only_is_that_side_only(self, data: Any, side: str, part: float) -> None:
+        got = self.listed(data, part, side=side)
+        assert got is not None
+        assert set(got.orders["side"]) <= {side}
+
+
+def test_a_calendar_that_is_due_takes_the_deposit_to_target(free: Portfolio) -> None:
+    got = trade_list(free, Calendar(free.strategic, "day"), request=Request(flow=10_000.0))
+    assert np.allclose(got.after().weights, 0.5, atol=1e-3)
