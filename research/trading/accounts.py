@@ -102,10 +102,14 @@ class Model:
 
     @classmethod
     def of(cls, portfolio: Portfolio, policy: Policy, name: str, run: str = "") -> "Model":
-        """Prepare a portfolio. Raises ConfigError, DataError and PolicyError as `trade_list` does."""
+        """Prepare a portfolio, whose tax lots and gain budget are those of its own holdings and of no account.
+
+        Raises : ConfigError, DataError and PolicyError as `trade_list` does.
+        """
         market = portfolio.market
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
-        return cls(portfolio, policy, name, run, targets, Position.of(portfolio))
+        position = replace(Position.of(portfolio), debt=0.0)
+        return cls(replace(portfolio, tax_lots=None, notes=()), policy, name, run, targets, position)
 
     def account(self, units: Any, cash: float, last_trade: pd.Timestamp | None = None) -> Portfolio:
         """The portfolio of an account.

@@ -130,6 +130,20 @@ def test_each_mistake_of_a_row_is_told_with_file_row_column_value_and_mend(
     assert (told["row"], told["status"], told["orders"], told["error"]) == (2, "failed", None, str(raised.value))
 
 
+def test_tax_lots_debt_and_gain_budget_of_a_model_are_not_those_of_its_accounts(tmp_path: Path) -> None:
+    tax = {"rate": 0.25, "gain_budget": 0.0}
+    lots = {"lines.SPY.tax_lots": [{"date": "2015-01-02", "units": 3_260, "price": 100.0}]}
+    taxed = load_portfolio(MODELS["balanced"], {"tax": tax, **lots})
+    assert taxed.tax_lots is not None
+    rule = Threshold(taxed.strategic, 0.02)
+    file = file_of(tmp_path, "a,balanced,0,,300,10", header="account,model,cash,last_trade,SPY,AGG")
+    model, portfolio = account_of(file, next(file.rows()), lambda _: Model.of(taxed, rule, "band"))
+    made = model.trades(portfolio)
+    assert made.orders["side"].tolist() == ["sell", "buy"]
+    assert made.portfolio.tax_lots is None
+    assert "tax" in " ".join(made.left_out)
+
+
 def test_both_rows_of_one_account_fail(models: dict[str, Model], tmp_path: Path) -> None:
     file = file_of(tmp_path, row_of("=first"), row_of("second"), row_of("=first"))
     first, second, third = file.rows()
