@@ -17,9 +17,9 @@ from research.trading.accounts import (
     Model,
     account_of,
     account_row,
+    cell,
     order_rows,
 )
-from research.trading.ticket import plain
 from research.trading.trade_list import ORDERS
 
 ROOT = Path(__file__).parents[3]
@@ -81,7 +81,7 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_holdings(
         pd.testing.assert_frame_equal(found.orders, wanted.orders, check_exact=True)
         pd.testing.assert_frame_equal(found.held, wanted.held, check_exact=True)
         assert found.facts == wanted.facts
-        cells = [[name, *map(plain, order)] for order in wanted.orders.itertuples(index=False, name=None)]
+        cells = [[name, *map(cell, order)] for order in wanted.orders.itertuples(index=False, name=None)]
         assert order_rows(file, row, found) == cells
         told = dict(zip(ACCOUNT_COLUMNS, account_row(file, row, found), strict=True))
         assert (told["account"], told["model"], told["status"], told["error"]) == (name, kind, "trade", None)
