@@ -20,6 +20,7 @@ from benchmarks import (
     sheet,
     start,
     tax,
+    trades,
     universal,
 )
 
@@ -42,5 +43,6 @@ if __name__ == "__main__":
     sheet.main()
     risk_sheet.main()
     start.main()
+    trades.main()
     batch.main()
     main_job.main()

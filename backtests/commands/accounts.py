@@ -28,7 +28,7 @@ from research.trading.accounts import (
     order_rows,
 )
 from research.trading.destination import check_destination
-from research.trading.formats.cells import no_formula
+from research.trading.formats.cells import cell_text
 
 TASK = 16  # accounts that a process is given at a time
 MODELS = 32  # that a process keeps
@@ -173,7 +173,7 @@ class _Solver:
 def _csv(rows: Iterable[Sequence[Any]]) -> str:
     """Rows as CSV; a cell that a spreadsheet would run as a formula gets a quote."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([[no_formula(cell) for cell in row] for row in rows])
+    csv.writer(buffer, lineterminator="\n").writerows([map(cell_text, row) for row in rows])
     return buffer.getvalue()
 
 

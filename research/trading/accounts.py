@@ -24,7 +24,6 @@ from research.portfolio.document import did_you_mean
 from research.portfolio.load import LEAST_NAV
 from research.rules.protocol import held_by
 from research.trading.position import Position
-from research.trading.ticket import plain
 from research.trading.trade_list import ORDERS, TradeList, trade_list
 
 ACCOUNT, MODEL, CASH, LAST_TRADE = NAMED = ("account", "model", "cash", "last_trade")
@@ -33,6 +32,7 @@ ORDER_COLUMNS = (ACCOUNT, *ORDERS)
 ACCOUNT_COLUMNS = ("row", ACCOUNT, MODEL, "status", "nav", "orders", "turnover", "cost", "cash_after", "objective",
                    "gap", "solved", "reason", "error")  # fmt: skip
 FAILED = "failed"
+DECIMALS = 10  # of a fraction or a price in a file
 PLAIN_NUMBER = "Write a plain number, such as 1250.40."
 Cells = tuple[str, ...]
 Row = tuple[int, Cells]  # its number in the file, where the header is row 1, and its cells
@@ -102,10 +102,14 @@ class Model:
 
     @classmethod
     def of(cls, portfolio: Portfolio, policy: Policy, name: str, run: str = "") -> "Model":
-        """Prepare a portfolio. Raises ConfigError, DataError and PolicyError as `trade_list` does."""
+        """Prepare a portfolio, whose tax lots and gain budget are those of its own holdings and of no account.
+
+        Raises : ConfigError, DataError and PolicyError as `trade_list` does.
+        """
         market = portfolio.market
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
-        return cls(portfolio, policy, name, run, targets, Position.of(portfolio))
+        position = replace(Position.of(portfolio), debt=0.0)
+        return cls(replace(portfolio, tax_lots=None, notes=()), policy, name, run, targets, position)
 
     def account(self, units: Any, cash: float, last_trade: pd.Timestamp | None = None) -> Portfolio:
         """The portfolio of an account.
@@ -250,7 +254,9 @@ class _Faults:
 def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any]]:
     """The orders of an account in `ORDER_COLUMNS`, as in its own trade list."""
     account = row[1][file.columns.index(ACCOUNT)]
-    return [[account, *map(plain, order.values())] for order in trades.orders.to_dict("records")]
+    found = trades.order_columns
+    columns = [np.asarray(found[name], dtype=object).tolist() for name in ORDERS]
+    return [[account, *map(cell, order)] for order in zip(*columns, strict=True)]
 
 
 def account_row(file: AccountsFile, row: Row, trades: TradeList | str) -> list[Any]:
@@ -278,7 +284,20 @@ def account_row(file: AccountsFile, row: Row, trades: TradeList | str) -> list[A
         trades.reason,
         None,
     ]
-    return [*named, *map(plain, found)]
+    return [*named, *map(cell, found)]
+
+
+def cell(value: Any) -> Any:
+    """A value as a file of accounts has it: whole numbers without a decimal point, and nothing for NaN.
+
+    >>> cell(3.0), cell(0.1 + 0.2), cell(float("nan")), cell("SPY")
+    (3, 0.3, None, 'SPY')
+    """
+    if not isinstance(value, float):
+        return value
+    if np.isnan(value):
+        return None
+    return int(value) if value.is_integer() else round(value, DECIMALS)
 
 
 # -- the file --------------------------------------------------------------------------------------------------------

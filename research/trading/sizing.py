@@ -61,7 +61,7 @@ class Orders:
         """(columns, n) currency, in whole cents."""
         return self.position.charges(self.units)
 
-    @property
+    @cached_property
     def slack(self) -> float:
         """The distance from a bound at which the costs of the exact step may leave a line, fraction of NAV."""
         return COUNTED + float(self.position.charges(self.wished).sum()) / self.position.nav

@@ -248,7 +248,15 @@ class TradeList:
             return TradedLots(((),) * len(position.units), ((),) * len(position.units))
         return trade_lots(tax, position.units, self.sized.units, position.prices, self.portfolio.date)
 
+    @property
+    def order_columns(self) -> dict[str, Any]:
+        """The columns of `orders` by name, from which many lists are written: their tables would take longer."""
+        return self._order_columns(self.sized)
+
     def _orders(self, sized: Orders) -> pd.DataFrame:
+        return pd.DataFrame(self._order_columns(sized))
+
+    def _order_columns(self, sized: Orders) -> dict[str, Any]:
         moved = np.flatnonzero(sized.units)
         moved = moved[np.lexsort((-np.abs(sized.notional[moved]), sized.units[moved] > 0.0))]
         columns = self._columns(sized, moved) | {
@@ -261,7 +269,7 @@ class TradeList:
             "weight_after": sized.after.weights[moved],
             "reason": [self._reasons(sized).of_order(int(i)) for i in moved],
         }
-        return pd.DataFrame(columns)[list(ORDERS)]
+        return {name: columns[name] for name in ORDERS}
 
     def _reasons(self, sized: Orders) -> Reasons:
         return Reasons(self.portfolio, self.target, sized, self.wanted, self.limit, self.holds)

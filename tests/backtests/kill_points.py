@@ -20,8 +20,8 @@ import pandas as pd
 import pytest
 from faults import contents, points, without_drafts
 
+from backtests.commands import accounts, sweep
 from backtests.commands import report as reporting
-from backtests.commands import sweep
 from backtests.commands.batch import make as batch
 from backtests.commands.batch.plan import Job as BatchJob
 from backtests.commands.batch.run import Outcome, failed
@@ -45,6 +45,7 @@ from research.learning import LearnedPolicy, Training, train, training
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Threshold
 from research.trading import TradeList, formats, trade_list
+from research.trading.accounts import Model
 
 FILE = Path(__file__).parents[2] / "data" / "portfolios" / "sixty_forty.yaml"
 LEARNED = {"rule": "learned", "steps": 2_000, "seeds": [1, 2], "learner": "cross_entropy"}
@@ -318,6 +319,29 @@ def test_a_trade_list(portfolio: Any, tmp_path: Path) -> None:
     write(0, start)
     assert killed_everywhere(partial(write, 1, folder), start, folder, look) >= 10
     assert len(whole) == 4
+
+
+def test_lists_of_accounts(portfolio: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the lists of other accounts; each of the two files is whole, and the row of each account is there first."""
+    files = [tmp_path / f"{which}.csv" for which in range(2)]
+    for which, file in enumerate(files):
+        rows = [f"A{which}{k:03d},{FILE},{1_000 * which + k},{k},{100 - k}" for k in range(40)]
+        file.write_text("\n".join(["account,model,cash,SPY,AGG", *rows]))
+    model = Model.of(portfolio, Threshold(portfolio.strategic, 0.02), "band")
+    monkeypatch.setattr(accounts._Solver, "model", lambda *_: model)
+    start, folder, whole = tmp_path / "start", tmp_path / "lists", list[dict[str, bytes | None]]()
+    start.mkdir()
+    accounts.list_accounts(files[0], start / "o.csv")
+    whole.append(contents(start))
+    accounts.list_accounts(files[1], tmp_path / "o.csv")
+    whole.append({name: (tmp_path / name).read_bytes() for name in whole[0]})
+
+    def look(left: Path) -> None:
+        found = {name: (left / name).read_bytes() for name in whole[0]}
+        assert found in (*whole, {**whole[0], "o.accounts.csv": whole[1]["o.accounts.csv"]})
+
+    job = partial(accounts.list_accounts, files[1], folder / "o.csv")
+    assert killed_everywhere(job, start, folder, look) >= 10
 
 
 def test_a_training_with_checkpoints(portfolio: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,7 +146,8 @@ def test_a_notebook_refuses_an_unknown_or_mistyped_parameter(changes: dict[str, 
         (["policy", "yearly", "portfolio", "data/portfolios/sixty_forty.yaml"], ""),
         (
             ["polcy", "monthly"],
-            "this notebook has no parameter 'polcy'. It has portfolio, policy, out, positions, prices, as_of, stale_ok.",
+            "this notebook has no parameter 'polcy'. "
+            "It has portfolio, policy, out, positions, prices, as_of, stale_ok.",
         ),
         (["policy", "7"], "parameter policy of this notebook is 7 (int), expected str."),
     ],

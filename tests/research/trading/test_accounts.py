@@ -17,9 +17,9 @@ from research.trading.accounts import (
     Model,
     account_of,
     account_row,
+    cell,
     order_rows,
 )
-from research.trading.ticket import plain
 from research.trading.trade_list import ORDERS
 
 ROOT = Path(__file__).parents[3]
@@ -81,7 +81,7 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_holdings(
         pd.testing.assert_frame_equal(found.orders, wanted.orders, check_exact=True)
         pd.testing.assert_frame_equal(found.held, wanted.held, check_exact=True)
         assert found.facts == wanted.facts
-        cells = [[name, *map(plain, order)] for order in wanted.orders.itertuples(index=False, name=None)]
+        cells = [[name, *map(cell, order)] for order in wanted.orders.itertuples(index=False, name=None)]
         assert order_rows(file, row, found) == cells
         told = dict(zip(ACCOUNT_COLUMNS, account_row(file, row, found), strict=True))
         assert (told["account"], told["model"], told["status"], told["error"]) == (name, kind, "trade", None)
@@ -128,6 +128,20 @@ def test_each_mistake_of_a_row_is_told_with_file_row_column_value_and_mend(
     assert f"({file.path}, row 2): found " in str(raised.value)
     told = dict(zip(ACCOUNT_COLUMNS, account_row(file, next(file.rows()), str(raised.value)), strict=True))
     assert (told["row"], told["status"], told["orders"], told["error"]) == (2, "failed", None, str(raised.value))
+
+
+def test_tax_lots_debt_and_gain_budget_of_a_model_are_not_those_of_its_accounts(tmp_path: Path) -> None:
+    tax = {"rate": 0.25, "gain_budget": 0.0}
+    lots = {"lines.SPY.tax_lots": [{"date": "2015-01-02", "units": 3_260, "price": 100.0}]}
+    taxed = load_portfolio(MODELS["balanced"], {"tax": tax, **lots})
+    assert taxed.tax_lots is not None
+    rule = Threshold(taxed.strategic, 0.02)
+    file = file_of(tmp_path, "a,balanced,0,,300,10", header="account,model,cash,last_trade,SPY,AGG")
+    model, portfolio = account_of(file, next(file.rows()), lambda _: Model.of(taxed, rule, "band"))
+    made = model.trades(portfolio)
+    assert made.orders["side"].tolist() == ["sell", "buy"]
+    assert made.portfolio.tax_lots is None
+    assert "tax" in " ".join(made.left_out)
 
 
 def test_both_rows_of_one_account_fail(models: dict[str, Model], tmp_path: Path) -> None:
