@@ -7,6 +7,7 @@ constraint sets in linear programs): what remains conflicts, and no part of it d
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -140,8 +141,12 @@ def _of_weights(position: Position) -> Iterator[Limit]:
         lines, weight = np.isin(np.arange(n), limit.rows), float(position.weights[list(limit.rows)].sum())
         change = np.concatenate([lines, -1.0 * lines, np.zeros(n)])
         rows = np.array([change + limit.upper * costs, -change - limit.lower * costs])
-        yield Limit(f"{limit.words} (now {weight:.2%})", rows, np.array([limit.upper - weight, weight - limit.lower]),
-                    lambda more, name=limit.name: f"widen the {name} by {more:.4%} of NAV")  # fmt: skip
+        right = np.array([limit.upper - weight, weight - limit.lower])
+        yield Limit(f"{limit.words} (now {weight:.2%})", rows, right, partial(_widen, limit.name))
+
+
+def _widen(name: str, more: float) -> str:
+    return f"widen the {name} by {more:.4%} of NAV"
 
 
 def _rate(position: Position) -> Array:
