@@ -88,5 +88,5 @@ def _into_limits(position: Position) -> Trade | None:
 
 
 def asked_once(policy: Policy, trade: Trade) -> bool:
-    """Does a trade go only part of the way, or up to a turnover cap, so that it is decided once a close?"""
-    return trade.fraction < 1.0 or traits(policy).turnover_cap is not None
+    """Is a trade decided once a close: one part of the way, or one that the rule's next would undo?"""
+    return trade.fraction < 1.0 or traits(policy).decides_once
