@@ -264,7 +264,7 @@ def _due(state: Position, trade: Trade) -> Mask:
     """(n,) lines for which the rule trades: those outside a box, and the one that it names as past its limit."""
     due = (state.weights < trade.lower - COUNTED) | (state.weights > trade.upper + COUNTED)
     due &= trade.lower < trade.upper
-    if trade.why.allowed > 0.0 and trade.why.line in range(len(due)):
+    if trade.why.allowed != 0.0 and trade.why.line in range(len(due)):  # below zero for a line under target
         due[trade.why.line] = True
     return due
 

@@ -358,7 +358,7 @@ def trade_list(
     >>> from research.portfolio import load_portfolio
     >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
     >>> trade_list(portfolio, portfolio.policies["threshold"]).orders[["side", "asset", "units"]].to_numpy().tolist()
-    [['sell', 'SPY', 133.0], ['buy', 'AGG', 742.0]]
+    [['sell', 'SPY', 133.0], ['buy', 'AGG', 721.0]]
     """
     name = name or next((known for known, p in portfolio.policies.items() if p is policy), short_name(policy))
     if not isinstance(policy, Policy):

@@ -110,6 +110,10 @@ def changed(value: Any) -> Any:
     """Another value of the same kind."""
     if isinstance(value, bool):
         return not value
+    if isinstance(value, dict):
+        return {key: changed(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [*value, 1.0]
     return f"{value}x" if isinstance(value, str) else 1.0 if value is None else value + 1
 
 
@@ -121,6 +125,8 @@ def test_a_change_of_anything_that_a_ticket_says_changes_its_hash(two: Portfolio
         others = [{"tax": ({"asset": "A", "units": 1.0},)}]
     elif name == "totals":
         others = [dict(value) | {key: number + 0.01} for key, number in value.items()]
+    elif name == "before_after":
+        others = [dict(value) | {key: changed(part)} for key, part in value.items()]
     elif isinstance(value, tuple):
         others = [value[:-1] if value else (ticket.orders[0],), (*value, *value, ticket.orders[0])]
     else:
