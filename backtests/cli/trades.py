@@ -1,6 +1,5 @@
 """`rebalance trades`: the trade list of one portfolio file, or the lists of all accounts of a file."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -73,7 +72,23 @@ def trades(
     if accounts is not None:
         if asked := [name for name, value in of_one.items() if value]:
             raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
-        _trades_of_accounts(accounts, out or (), seconds or 0.0, 1 if workers is None else workers, reports)
+        if len(out or ()) > 1:
+            raise ConfigError(f"--out is given {len(out or ())} times: with --accounts, one CSV file takes all orders.")
+        with starting():
+            from backtests.commands.accounts import list_accounts
+
+        made = list_accounts(
+            accounts,
+            Path(out[0]) if out else None,
+            seconds=seconds or 0.0,
+            workers=1 if workers is None else workers,
+            reports=reports,
+            as_of=as_of,
+            stale_ok=stale_ok,
+        )
+        print_text(made.text)
+        if made.failed:
+            raise typer.Exit(1)
         return
     if file is None or (seconds, workers) != (None, None):
         raise ConfigError(
@@ -96,16 +111,3 @@ def trades(
         listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
     saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
     print_text(repr(Review(listed)) if review else f"{listed!r}{saved}")
-
-
-def _trades_of_accounts(accounts: Path, out: Sequence[str], seconds: float, workers: int, reports: Path | None) -> None:
-    """List all accounts of a file. Exit status 1 if one failed."""
-    if len(out) > 1:
-        raise ConfigError(f"--out is given {len(out)} times: with --accounts, one CSV file takes the orders of all.")
-    with starting():
-        from backtests.commands.accounts import list_accounts
-
-    made = list_accounts(accounts, Path(out[0]) if out else None, seconds=seconds, workers=workers, reports=reports)
-    print_text(made.text)
-    if made.failed:
-        raise typer.Exit(1)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from backtests.runs.folder import MANIFEST, REPORTS
 from backtests.runs.formats import plain_json
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
-from research.arguments import first_fault, is_number, refuse
+from research.arguments import day, first_fault, is_number, refuse
 from research.errors import ConfigError
 from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
@@ -48,8 +48,17 @@ def trades_now(
     Raises   : ConfigError as `policy_now` and `trade_list` do; DataError for prices later than today, or too old.
     """
     ready, name, run = policy_now(portfolio, policy, reports)
-    today = f"{date.today():%Y-%m-%d}" if as_of == "" else as_of
-    return trade_list(portfolio, ready, name=name, run=run, request=request, as_of=today, stale_ok=stale_ok)
+    return trade_list(portfolio, ready, name=name, run=run, request=request, as_of=today_of(as_of), stale_ok=stale_ok)
+
+
+def today_of(as_of: str | None) -> pd.Timestamp | None:
+    """The day to which ages are counted: as given (YYYY-MM-DD), the clock's for "", none for None.
+
+    Raises : ConfigError for what is no date.
+    """
+    if as_of is None:
+        return None
+    return pd.Timestamp(date.today()) if as_of == "" else day("as_of is", as_of)
 
 
 def request_of(

@@ -42,6 +42,7 @@ PRICED = ("price", "price_date", "price_age", "price_basis")
 ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "reason")  # fmt: skip
 HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
+STALE = "Stale prices: "  # marks a list whose prices are too old for orders
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ class TradeList:
     @property
     def headline(self) -> str:
         """The list in one line; one with stale prices is marked."""
-        return f"Stale prices: {self._headline}" if self.stale else self._headline
+        return f"{STALE}{self._headline}" if self.stale else self._headline
 
     @property
     def _headline(self) -> str:
