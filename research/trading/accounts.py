@@ -23,8 +23,9 @@ from research.portfolio import Portfolio
 from research.portfolio.document import did_you_mean
 from research.portfolio.load import LEAST_NAV
 from research.rules.protocol import held_by
+from research.trading.content import STALE
 from research.trading.position import Position
-from research.trading.trade_list import ORDERS, STALE, TradeList, trade_list
+from research.trading.trade_list import ORDERS, TradeList, trade_list
 
 ACCOUNT, MODEL, CASH, LAST_TRADE = NAMED = ("account", "model", "cash", "last_trade")
 NEEDED = NAMED[:3]

@@ -6,6 +6,7 @@ import numpy as np
 
 from research.arrays import Array
 from research.portfolio import Portfolio
+from research.portfolio.weight_limits import WeightLimit
 from research.tolerances import COUNTED, LOT
 from research.trading.position import counts
 from research.trading.sizing import Orders
@@ -60,6 +61,16 @@ class Reasons:
             return "the band of the policy allows it" if why == WITHIN else why
         return f"{'bought' if self.sized.units[i] > 0.0 else 'sold'} {self._aim(i)}{self._cut(i)}"
 
+    @property
+    def binding(self) -> tuple[str, ...]:
+        """The limits that keep orders from the policy's own step, each with the lines that it reduces or moves."""
+        found: dict[str, list[str]] = {}
+        for i, asset in enumerate(self.portfolio.market.assets):
+            for limit in (*(limit.words for limit in self._keeps(i)), self._reduced(i)[1]):
+                if limit:
+                    found.setdefault(limit, []).append(asset)
+        return tuple(f"{limit} ({', '.join(lines)})" for limit, lines in found.items())
+
     # -- where a line is -------------------------------------------------------------------------------------------
 
     def _drift(self, i: int) -> str:
@@ -93,11 +104,15 @@ class Reasons:
 
     def _kept(self, i: int) -> str:
         """Which limits of weights moved line `i` from the policy's point, in words; "" where none did."""
+        broken = [f"the {limit.name}" for limit in self._keeps(i)]
+        return f"to {float(self.sized.goal[i]):.2%}, to keep {' and '.join(broken[:NAMED])}" if broken else ""
+
+    def _keeps(self, i: int) -> list[WeightLimit]:
+        """The limits of weights that moved line `i` from the policy's point."""
         sized = self.sized
         if abs(float(sized.goal[i] - sized.point[i])) <= sized.slack:
-            return ""
-        broken = [f"the {limit.name}" for limit in sized.position.limits.weights if limit.outside(sized.point) > 0.0]
-        return f"to {float(sized.goal[i]):.2%}, to keep {' and '.join(broken[:NAMED])}"
+            return []
+        return [limit for limit in sized.position.limits.weights if limit.outside(sized.point) > 0.0]
 
     def _placed(self, i: int, buys: bool) -> str:
         """Why line `i` takes what other lines and cash leave, and which these are: the largest of them.
@@ -124,11 +139,15 @@ class Reasons:
 
     def _cut(self, i: int) -> str:
         """By how much a limit reduced the order of line `i`, in words; "" where it is only its lots."""
+        cut, limit = self._reduced(i)
+        units = " units" if self.sized.position.quoted[i] else ""
+        return f"; cut by {cut:,.8g}{units} ({limit})" if limit else ""
+
+    def _reduced(self, i: int) -> tuple[float, str]:
+        """By how many units a limit reduced the order of line `i`, and the limit; "" where it is only its lots."""
         sized, position = self.sized, self.sized.position
         cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(position.lots[i])
-        limit = sized.limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
-        units = " units" if position.quoted[i] else ""
-        return f"; cut by {cut:,.8g}{units} ({limit})" if limit else ""
+        return cut, sized.limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
 
     # -- why it stays ----------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
 from research.trading import page
 from research.trading.before_after import BeforeAfter
-from research.trading.content import Content
+from research.trading.content import STALE, Content
 from research.trading.decision import decision
 from research.trading.formats import format_of
 from research.trading.gain_budget import within_gain_budget
@@ -42,7 +42,6 @@ PRICED = ("price", "price_date", "price_age", "price_basis")
 ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "reason")  # fmt: skip
 HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
-STALE = "Stale prices: "  # marks a list whose prices are too old for orders
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +171,11 @@ class TradeList:
         found = BeforeAfter(self.portfolio, self.target, self.sized).outside("after")
         reasons, assets = self._reasons(self.sized), self.portfolio.market.assets
         return [f"{line.sentence}: {reasons.of_outside(assets.index(line.asset))}" for line in found]
+
+    @property
+    def binding(self) -> tuple[str, ...]:
+        """The limits that keep the orders from the policy's own step, each with its lines: "cash limit (AGG)"."""
+        return self._reasons(self.sized).binding
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -316,7 +320,16 @@ class TradeList:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
         if self._has_lots:
             tables |= {"tax_lots": self.tax, "harvest": self.harvest}
-        return Content(self.headline, self.provenance, self.facts, tables, self.outside, self.before_after, self.notes)
+        return Content(
+            self.headline,
+            self.provenance,
+            self.facts,
+            tables,
+            self.outside,
+            self.before_after,
+            self.notes,
+            self.binding,
+        )
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
