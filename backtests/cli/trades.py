@@ -103,7 +103,9 @@ def trades(
 
     if review and out:
         raise ConfigError("--review makes no orders, and --out writes them: leave one of the two out.")
-    request = request_of(deploy, withdraw, buy_only, sell_only, to_target)
+    if buy_only and sell_only:
+        raise ConfigError("--buy-only and --sell-only exclude each other: leave one of the two out.")
+    request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target)
     check_out(out or (), reports)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file, replaced_files(positions, prices))

@@ -61,29 +61,26 @@ def today_of(as_of: str | None) -> pd.Timestamp | None:
     return pd.Timestamp(date.today()) if as_of == "" else day("as_of is", as_of)
 
 
-def request_of(
-    deploy: float = 0.0,
-    withdraw: float = 0.0,
-    buy_only: bool = False,
-    sell_only: bool = False,
-    to_target: bool = False,
-) -> Request:
-    """What is asked for, from the options of the command line.
+def request_of(deploy: float = 0.0, withdraw: float = 0.0, side: str = "", to_target: bool = False) -> Request:
+    """What is asked for, from the options of the command line and the parameters of the notebook.
 
-    deploy   : currency that comes in.
-    withdraw : currency that goes out.
-    Raises   : ConfigError for amounts that are none or below zero, and for options that exclude each other.
+    deploy    : currency that comes in.
+    withdraw  : currency that goes out.
+    side      : "buy" or "sell" for these orders only, "" for both.
+    to_target : trade to target whatever the policy's rule decides.
+    Raises    : ConfigError for amounts that are none or below zero, for another side, and for what excludes each
+    other.
     """
     for name, amount in {"deploy": deploy, "withdraw": withdraw}.items():
         if not (is_number(amount) and amount >= 0.0):
             refuse(f"{name} is", amount, "give an amount of money, at least 0.")
     if deploy and withdraw:
         raise ConfigError(f"deploy is {deploy:,.2f} and withdraw is {withdraw:,.2f}: give the difference as one.")
-    if buy_only and (sell_only or withdraw):
-        raise ConfigError(f"buy_only excludes {'sell_only' if sell_only else 'withdraw'}: leave one of them out.")
-    if sell_only and deploy:
-        raise ConfigError("sell_only excludes deploy: leave one of them out.")
-    return Request(deploy - withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target)
+    if side == "buy" and withdraw:
+        raise ConfigError("a withdrawal may need sales, and only buys are asked for: leave one of the two out.")
+    if side == "sell" and deploy:
+        raise ConfigError("a deposit may need purchases, and only sells are asked for: leave one of the two out.")
+    return Request(deploy - withdraw, side, to_target)
 
 
 def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> tuple[Rule, str, str]:

@@ -22,6 +22,7 @@ ONE_SIDE = {1.0: (OTHERS[0], "only buys were asked for"), -1.0: (OTHERS[0], "onl
 NAMED = 2  # lines of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
 AT_TARGET, AT_ITS_TARGET, WITHIN = "at target", "at its target", "within its band"
+CASH, TURNOVER = "cash limit", "turnover limit"
 SHOWN = 5e-5  # of NAV: a smaller gap is 0.00 points
 
 
@@ -69,7 +70,16 @@ class Reasons:
             for limit in (*(limit.words for limit in self._keeps(i)), self._reduced(i)[1]):
                 if limit:
                     found.setdefault(limit, []).append(asset)
-        return tuple(f"{limit} ({', '.join(lines)})" for limit, lines in found.items())
+        return tuple(f"{self._stated(limit)} ({', '.join(lines)})" for limit, lines in found.items())
+
+    def _stated(self, limit: str) -> str:
+        """A limit with what the file says of it."""
+        limits = self.sized.position.limits
+        if limit == TURNOVER:
+            return f"{limit} of {limits.turnover:.2%} of NAV"
+        if limit == CASH:
+            return f"{limit}, {limits.reserve:.2%} of NAV and prices worse by {limits.adverse_move:.2%}"
+        return limit
 
     # -- where a line is -------------------------------------------------------------------------------------------
 
@@ -147,7 +157,18 @@ class Reasons:
         """By how many units a limit reduced the order of line `i`, and the limit; "" where it is only its lots."""
         sized, position = self.sized, self.sized.position
         cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(position.lots[i])
-        return cut, sized.limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
+        return cut, self._limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
+
+    def _limit(self, i: int) -> str:
+        """What keeps the order of line `i` below the exact step; a step past the turnover limit is cut on both sides."""
+        sized, found = self.sized, self.sized.limit(i)
+        most = sized.position.limits.turnover
+        return TURNOVER if found in ("", CASH) and most is not None and self._turnover > most else found
+
+    @property
+    def _turnover(self) -> float:
+        """Of the exact step, one-way, fraction of NAV."""
+        return self.sized.position.turnover(self.sized.wished)
 
     # -- why it stays ----------------------------------------------------------------------------------------------
 
@@ -163,7 +184,7 @@ class Reasons:
             return f"an order of {abs(wished) / position.lots[i]:.2f} lots rounds to zero lots"
         if amount < position.minimum:
             return f"an order of {amount:,.2f} {basis} is below the minimum trade of {position.minimum:,.2f}"
-        if limit := sized.limit(i):
+        if limit := self._limit(i):
             side = "buy" if wished > 0.0 else "sell"
             return f"a {side} of {amount:,.2f} {basis} was left out ({limit})"
         return "whole lots of the others come nearer to what is wanted"

@@ -90,10 +90,11 @@ def test_the_day_of_settlement_changes_no_id(two: Portfolio) -> None:
 
 
 def test_limits_that_bind_are_named_with_their_lines(desk: Any) -> None:
-    """Half of NAV is to move from A to B: a tenth of it may be sold, and then pays for no more; or B may have 30 %."""
+    """Half of NAV is to move from A to B: a tenth of NAV may, or B may have 30 %."""
     moved = desk([100.0, 50.0], [1_000, 0], 0.0, [0.5, 0.5], orders=OrderLimits(0.0, 0.0, turnover=0.1))
-    assert listed(moved).ticket.binding == ("turnover limit (A)", "cash limit (B)")
-    assert "Limits that bind: turnover limit (A); cash limit (B)." in repr(listed(moved))
+    assert listed(moved).ticket.binding == ("turnover limit of 10.00% of NAV (A, B)",)
+    assert "Limits that bind: turnover limit of 10.00% of NAV (A, B)." in repr(listed(moved))
+    assert all(order.reason.endswith("units (turnover limit)") for order in listed(moved).ticket.orders)
     capped = OrderLimits(0.0, 0.0, weights=(WeightLimit("group", (1,), 0.0, 0.3),))
     got = listed(desk([100.0, 50.0], [1_000, 0], 0.0, [0.5, 0.5], orders=capped)).ticket.binding
     assert got[0].startswith("group, 0.00% to 30.00% (")
