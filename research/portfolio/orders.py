@@ -35,8 +35,8 @@ class OrderLimits:
 
     @property
     def once_a_close(self) -> bool:
-        """Is there a limit that a second list of the same close would pass by?"""
-        return self.most is not None or self.turnover is not None
+        """Is there a limit with which a second list of the same close would go on from the first?"""
+        return self.most is not None or self.turnover is not None or bool(self.weights)
 
 
 NO_LIMITS = OrderLimits(reserve=0.0, adverse_move=0.0)  # cash may be spent to the last cent

@@ -16,6 +16,7 @@ from research.trading.position import Position
 
 OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
+FURTHER = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
 
 
@@ -59,9 +60,13 @@ class LotProblem:
 
     @cached_property
     def whole(self) -> Array:
-        """(n,) most whole lots of each order: no buy goes further than the first lot past its point."""
+        """(n,) most whole lots of each order: no buy goes further than the first lot past its point.
+
+        With limits of weights it may go as much further as NAV may turn out larger than after the exact step.
+        """
         position = self.position
-        wanted = np.ceil(np.maximum(self.goal - self.value, 0.0) / self.lot - LOT) + 1.0
+        further = FURTHER * position.nav / self.lot if position.limits.weights else 0.0
+        wanted = np.ceil(np.maximum(self.goal - self.value, 0.0) / self.lot + further - LOT) + 1.0
         held = np.floor(position.units / position.lots + LOT)
         room = np.floor(np.minimum(self.most / position.lots, MOST_LOTS) + LOT)
         lots: Array = np.maximum(np.minimum(np.where(self.way > 0.0, wanted, held), room), 0.0)

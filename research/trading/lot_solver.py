@@ -198,10 +198,12 @@ def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | No
         in_it, its = np.isin(rows, limit.rows), float(problem.value[list(limit.rows)].sum()) / money
         past = sparse.csr_array((1, len(soft))) if limit.binds else next(priced).reshape(1, -1)
         for sign, bound in ((1.0, limit.lower), (-1.0, limit.upper)):
-            part = sign * bound  # of what is left after costs
-            of_line = np.where(in_it, sign * way, 0.0) + part * rates[HALF_SPREAD]
-            limits.append((sparse.hstack([total(of_line, part * ticket, part, part), past]),
-                           np.array([part / UNIT - sign * its])))  # fmt: skip
+            # Of NAV after costs; to a least weight only those count that no column could overstate.
+            part, overstated = sign * bound, min(sign * bound, 0.0)
+            rate = rates[HALF_SPREAD] + (rates[COMMISSION] if sign > 0.0 else 0.0)
+            of_line = np.where(in_it, sign * way, 0.0) + part * rate
+            weighed = sparse.hstack([total(of_line, part * ticket, overstated, overstated), past])
+            limits.append((weighed, np.array([part / UNIT - sign * its])))
 
     zero, none = 0.0 * one, np.full(k, np.inf)
     solved = minimise(

@@ -24,7 +24,7 @@ from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
 from research.trading import page
 from research.trading.before_after import BeforeAfter
-from research.trading.content import Content
+from research.trading.content import STALE, Content
 from research.trading.decision import decision
 from research.trading.formats import format_of
 from research.trading.gain_budget import within_gain_budget
@@ -98,7 +98,7 @@ class TradeList:
     @property
     def headline(self) -> str:
         """The list in one line; one with stale prices is marked."""
-        return f"Stale prices: {self._headline}" if self.stale else self._headline
+        return f"{STALE}{self._headline}" if self.stale else self._headline
 
     @property
     def _headline(self) -> str:
@@ -171,6 +171,11 @@ class TradeList:
         found = BeforeAfter(self.portfolio, self.target, self.sized).outside("after")
         reasons, assets = self._reasons(self.sized), self.portfolio.market.assets
         return [f"{line.sentence}: {reasons.of_outside(assets.index(line.asset))}" for line in found]
+
+    @property
+    def binding(self) -> tuple[str, ...]:
+        """The limits that keep the orders from the policy's own step, each with its lines: "cash limit (AGG)"."""
+        return self._reasons(self.sized).binding
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -315,7 +320,16 @@ class TradeList:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
         if self._has_lots:
             tables |= {"tax_lots": self.tax, "harvest": self.harvest}
-        return Content(self.headline, self.provenance, self.facts, tables, self.outside, self.before_after, self.notes)
+        return Content(
+            self.headline,
+            self.provenance,
+            self.facts,
+            tables,
+            self.outside,
+            self.before_after,
+            self.notes,
+            self.binding,
+        )
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""

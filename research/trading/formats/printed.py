@@ -1,11 +1,12 @@
 """The ticket as a page to print and sign: A4, one sheet for thirty lines, nothing fetched."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from research.trading.content import DISCLAIMER
+from research.trading.content import DISCLAIMER, STALE
 from research.trading.formats.cells import number_text
+from research.trading.tax_tables import tax_words
 from research.trading.ticket import HeldLine, Order, Ticket
 
 if TYPE_CHECKING:
@@ -38,7 +39,11 @@ def write(ticket: Ticket) -> bytes:
         turnover=_percent(ticket.totals["turnover"]),
         sent="; ".join(dict.fromkeys(_kind(order) for order in ticket.orders)) or "none",
         limited=any(order.limit_price is not None for order in ticket.orders),
+        settles=", ".join(sorted({order.settlement_date for order in ticket.orders})),
+        stale=ticket.headline.startswith(STALE),
         held=_by_reason(ticket.held),
+        tax=[_tax_cells(row) for row in ticket.tax_lots],
+        taxed=tax_words(ticket.totals, ticket.currency),
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
     )  # fmt: skip
@@ -69,14 +74,26 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
 
 
 def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
-    """Before, change and after of NAV, holdings and cash, currency."""
+    """Before, change and after of NAV, holdings and cash, and money that comes or goes, currency."""
     totals = ticket.totals
     nav, cash = ((totals[f"{name}_before"], totals[f"{name}_after"]) for name in ("nav", "cash"))
     invested = (round(nav[0] - cash[0], 2), round(nav[1] - cash[1], 2))
+    flow = totals["flow"]
+    moved = [("Deposit" if flow > 0.0 else "Withdrawal", "", _change(flow), "")] if flow else []
     return [
-        (name, _money(before), _change(round(after - before, 2)), _money(after))
-        for name, (before, after) in {"NAV": nav, "Invested": invested, "Cash": cash}.items()
+        *moved,
+        *(
+            (name, _money(before), _change(round(after - before, 2)), _money(after))
+            for name, (before, after) in {"NAV": nav, "Invested": invested, "Cash": cash}.items()
+        ),
     ]
+
+
+def _tax_cells(row: Mapping[str, Any]) -> list[str]:
+    """The cells of a tax lot that is sold: asset, day of purchase, units, amounts, term."""
+    amounts = [_money(row[name]) for name in ("cost_price", "price", "proceeds", "gain")]
+    return [row["asset"], row["bought"], f"{row['units']:,.10g}", *amounts, row["term"],
+            _money(row["disallowed"]), _money(row["tax"])]  # fmt: skip
 
 
 def _costs(ticket: Ticket) -> str:
