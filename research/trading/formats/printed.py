@@ -1,16 +1,13 @@
 """The ticket as a page to print and sign: A4, one sheet for thirty lines, nothing fetched."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
+from research.templates import templates
 from research.trading.content import DISCLAIMER, STALE
 from research.trading.formats.cells import number_text
 from research.trading.tax_tables import tax_words
 from research.trading.ticket import HeldLine, Order, Ticket
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 MARK = b'<meta name="generator" content="rebalance ticket">'
 ORDER_TYPES = {"market": "market", "market_on_close": "market on close", "limit": "limit"}
@@ -30,7 +27,7 @@ def write(ticket: Ticket) -> bytes:
         }
         for title, side, total in (("Sell first", "sell", "sells"), ("Then buy", "buy", "buys"))
     ]
-    page: str = _templates().get_template("ticket.html.j2").render(
+    page: str = templates("research.trading.formats").get_template("ticket.html.j2").render(
         mark=MARK.decode(),
         ticket=ticket,
         groups=[group for group in groups if group["orders"]],
@@ -127,16 +124,3 @@ def _change(amount: float) -> str:
 
 def _percent(weight: float) -> str:
     return f"{100.0 * weight:.2f}".replace("-", "−")
-
-
-@cache
-def _templates() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("research.trading.formats", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
