@@ -160,7 +160,7 @@ class Reasons:
         return cut, self._limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
 
     def _limit(self, i: int) -> str:
-        """What keeps the order of line `i` below the exact step; a step past the turnover limit is cut on both sides."""
+        """What keeps the order of line `i` below the exact step; the turnover limit reduces buys and sells alike."""
         sized, found = self.sized, self.sized.limit(i)
         most = sized.position.limits.turnover
         return TURNOVER if found in ("", CASH) and most is not None and self._turnover > most else found
