@@ -41,6 +41,10 @@ from research.trading.ticket import Ticket, make_ticket
 PRICED = ("price", "price_date", "price_age", "price_basis")
 ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "reason")  # fmt: skip
+FLOW_REASONS = {
+    True: "the deposit buys what is under target, after which the policy holds",
+    False: "the withdrawal is raised by selling what is over target, after which the policy holds",
+}
 HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
 
 
@@ -83,6 +87,8 @@ class TradeList:
     @property
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
+        if self.why.trigger == "flow":
+            return FLOW_REASONS[self.request.flow > 0.0]
         return self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
 
     @property
