@@ -6,7 +6,7 @@ tolerances are far below a cent.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
@@ -17,6 +17,7 @@ from research.arrays import Array, Mask, Rows
 from research.tolerances import LOT
 from research.trading.lot_problem import OUTSIDE, LotProblem
 from research.trading.lot_search import alone, search
+from research.trading.lot_tracking import track
 from research.trading.mixed_integer import minimise
 from research.trading.position import CENT
 
@@ -52,8 +53,21 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     seconds : that the solver may take; 0 leaves it at the greedy search.
 
     The result does not depend on the order of the lines, and is never worse than that of the greedy search.
+    Where the position has a covariance, it is the tracking error that is least, and nothing is worse than the lots that
+    are nearest.
     Source : a mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
     """
+    if problem.position.covariance is None:
+        return _nearest(problem, seconds)
+    nearest = _nearest(replace(problem, position=replace(problem.position, covariance=None)), seconds)
+    if nearest is None:
+        return None
+    units, bound, proven = track(problem, nearest.units, seconds)
+    how = "exact" if proven else "within the time limit" if seconds > 0.0 else "greedy"
+    return SolvedLots(units, problem.objective(units), bound, how)
+
+
+def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
     best = alone(problem)
     if not problem.broken(best) and problem.priced(best) == 0.0:
         objective = problem.objective(best)
