@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD
+from research.accounting.costs import BPS
 from research.arrays import Array, Mask, Rows
 from research.tolerances import LOT
 from research.trading.lot_problem import OUTSIDE, LotProblem
@@ -45,6 +46,18 @@ class SolvedLots:
     bound: float
     how: str
 
+    @property
+    def words(self) -> str:
+        """How they were found, and how far they may be from the best: "exact", or the gap that is left."""
+        gap = self.objective - self.bound
+        if self.how == "exact" and not gap > LOT * self.objective:
+            return "exact"
+        by = "by the greedy search" if self.how == "greedy" else f"found {self.how}"
+        if np.isnan(gap):
+            return f"{by}, without a bound"
+        share = max(gap, 0.0) / self.objective
+        return f"within {share:.2%} ({max(gap, 0.0) / BPS:.3f} bp of NAV) of the best possible, {by}"
+
 
 def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | None:
     """The orders in whole lots with the least objective, or None where no orders keep the limits, not even none.
@@ -62,12 +75,12 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     nearest = _nearest(replace(problem, position=replace(problem.position, covariance=None)), seconds)
     if nearest is None:
         return None
-    units, bound, proven = track(problem, nearest.units, seconds)
-    how = "exact" if proven else "within the time limit" if seconds > 0.0 else "greedy"
+    units, bound, how = track(problem, nearest.units, seconds)
     return SolvedLots(units, problem.objective(units), bound, how)
 
 
 def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
+    """The orders with the least sum of distances and costs."""
     best = alone(problem)
     if not problem.broken(best) and problem.priced(best) == 0.0:
         objective = problem.objective(best)

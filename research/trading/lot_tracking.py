@@ -36,6 +36,7 @@ from research.trading.lot_search import (
     Terms,
     _broken,
     _sendable,
+    _short,
     _steps,
     _units,
 )
@@ -45,6 +46,8 @@ NODES = 200_000  # searched between two looks at the clock: some 0.05 s
 PROVEN = 1e-12  # of NAV: lots that are better by less are as good
 RIDGE = 1e-13  # of the largest variance, added to all, so that lines that move together have a factor
 COSTS = 0.9  # most of the length of the costs' row in the bound; beyond one there would be none
+FEW, ENOUGH = 12, 5e-6  # up to so many lines, the optimum is proven; beyond, a gap of so much of NAV suffices
+MANY = 100  # lines, beyond which exchanges are all that is tried: a search would not end
 PASSES = 20  # of exchanges over all pairs of lines
 NEAR = 1e-8  # of NAV: where a line is divided at will, lots that are better by less are not looked for
 
@@ -97,7 +100,8 @@ class Tree(NamedTuple):
         nav, n = position.nav, len(problem.way)
         able = np.flatnonzero(problem.steps > 0.0)
         keys = (problem.way, problem.lot, problem.goal, position.units, covariance.diagonal())
-        rows = _levels(able[np.lexsort([key[able] for key in keys])], covariance, problem)
+        rows = able[np.lexsort([key[able] for key in keys])]
+        rows = _levels(rows, covariance, problem) if len(rows) <= MANY else rows
         m, away = len(rows), (problem.value - problem.goal) / nav
         still = np.setdiff1d(np.arange(n), rows)
         ridge = RIDGE * float(covariance.diagonal().max(initial=0.0)) * np.eye(m)
@@ -151,12 +155,11 @@ def _levels(rows: Rows, covariance: Array, problem: LotProblem) -> Rows:
 
 def _least_outside(problem: LotProblem) -> Array:
     """(n,) the least that each line is outside its box with any lots, at its price, fraction of NAV."""
-    least = np.full(len(problem.way), np.inf)
+    least, none = np.full(len(problem.way), np.inf), np.zeros(len(problem.way))
     for bound in (problem.lower, problem.upper):
-        wanted = problem.way * (bound - problem.value) / problem.lot
-        for near in (np.floor(wanted), np.ceil(wanted), wanted * 0.0, problem.whole, problem.steps):
-            steps = np.clip(np.where(np.isfinite(near), near, 0.0), 0.0, problem.steps)
-            after = problem.value + problem.units(steps) * problem.position.prices
+        wanted = problem.way * (np.where(np.isfinite(bound), bound, problem.value) - problem.value) / problem.lot
+        for near in (np.floor(wanted), np.ceil(wanted), none, problem.whole, problem.steps):
+            after = problem.value + problem.units(np.clip(near, 0.0, problem.steps)) * problem.position.prices
             outside = np.maximum(np.maximum(problem.lower - after, after - problem.upper), 0.0)
             least = np.minimum(least, outside)
     return OUTSIDE * least / problem.position.nav
@@ -165,12 +168,12 @@ def _least_outside(problem: LotProblem) -> Array:
 # -- the search ------------------------------------------------------------------------------------------------------
 
 
-def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, float, bool]:
-    """Signed units (n,) with the least tracking error and costs; a bound below which none can come; is it proven?
+def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, float, str]:
+    """Signed units (n,) with the least tracking error and costs; a bound below which none can come; how they were found.
 
     problem : with a covariance.
     start   : (n,) units that keep every limit: nothing worse is given.
-    seconds : that the search may take; 0 exchanges lots of single lines and of pairs only.
+    seconds : that the search may take; 0 exchanges lots of single lines and of pairs only, as beyond `MANY` lines.
     """
     until, covariance = monotonic() + seconds, problem.position.covariance
     assert covariance is not None
@@ -180,23 +183,24 @@ def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, flo
     worth, m = problem.objective(best), len(tree.rows)
     bound = float(np.sqrt(tree.base[0])) * float(tree.left[m]) + float(tree.base[1] + tree.idle[m])
     bound, divided = max(bound, 0.0), bool(problem.fine[tree.rows].any())
-    if seconds == 0.0 or m == 0:
-        return best, min(bound, worth), m == 0
+    if seconds == 0.0 or m > MANY:
+        return best, min(bound, worth), "exact" if worth - bound <= PROVEN else "greedy"
     tree.found[BEST] = best
+    enough = ENOUGH if m > FEW else PROVEN
     for part in RADII[-1:] if divided else RADII:
+        if worth - bound <= enough:
+            break
         within = min(bound + part * (worth - bound) if part < 1.0 else worth, worth)
         tree.level[0] = -1
         while not descend(tree, within - (NEAR if divided else PROVEN), NODES):
             if monotonic() > until:
                 best = _better(problem, tree, best)
-                return best, min(bound, problem.objective(best)), False
+                return best, min(bound, problem.objective(best)), "within the time limit"
         best = _better(problem, tree, best)
         worth = problem.objective(best)
         if not divided:
-            bound = max(bound, min(within, worth))
-            if worth <= within + PROVEN:
-                return best, worth, True
-    return best, min(bound, worth), worth - bound <= LOT * worth
+            bound = max(bound, min(within, worth))  # where the search found less than `within`, that is the least
+    return best, min(bound, worth), "exact" if worth - bound <= max(PROVEN, LOT * worth) else "within the time limit"
 
 
 def _better(problem: LotProblem, tree: Tree, best: Array) -> Array:
@@ -385,6 +389,7 @@ def exchange(tree: Tree, units: Array) -> None:
     worth = np.sqrt(max(square, 0.0)) + extra + _priced(tree, units)
     for a in range(m):
         _neighbours(tree, units, rows[a])
+    spare = -_short(terms, units)
     for _ in range(PASSES):
         improved = False
         for a in range(m):
@@ -396,7 +401,7 @@ def exchange(tree: Tree, units: Array) -> None:
                     x, y = k % 2, k // 2
                     by, other = found[MOVE + x, i], found[MOVE + y, j] if b >= 0 else 0.0
                     more = extra + found[CHANGE + x, i] + (found[CHANGE + y, j] if b >= 0 else 0.0)
-                    if more >= worth:
+                    if more >= worth or ((by + other) * terms.nav > spare and by + other > 0.0):
                         continue
                     new = square + by * (2.0 * found[SLOPE, i] + by * tree.covariance[i, i])
                     if b >= 0:
@@ -415,6 +420,7 @@ def exchange(tree: Tree, units: Array) -> None:
                             units[j] = was_other
                         continue
                     worth, square, extra, improved = least, new, more, True
+                    spare = -_short(terms, units)
                     for c in range(n):
                         found[SLOPE, c] += by * tree.covariance[c, i]
                         if b >= 0:
