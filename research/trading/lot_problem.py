@@ -117,9 +117,14 @@ class LotProblem:
         return self.tracking_error(units) + float((self.each(units) - away).sum()) + self.priced(units)
 
     def tracking_error(self, units: Array) -> float:
-        """sqrt(d'Σd), fraction a year, of the lines' distances d from their points, fraction of NAV; cash has no risk."""
+        """sqrt(d'Σd), fraction a year, of the lines' distances d from their points, fraction of NAV; cash has no risk.
+
+        For a position with a covariance.
+        """
+        covariance = self.position.covariance
+        assert covariance is not None
         away = (self.value + units * self.position.prices - self.goal) / self.position.nav
-        return float(np.sqrt(max(float(away @ self.position.covariance @ away), 0.0)))
+        return float(np.sqrt(max(float(away @ covariance @ away), 0.0)))
 
     def priced(self, units: Array) -> float:
         """What is outside soft limits of weights times their prices, fraction of NAV."""

@@ -18,7 +18,7 @@ from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD
 from research.accounting.self_financing import charge_order
 from research.arrays import Array, Rows
 from research.compiled import linked
-from research.tolerances import LOT, TRIGGER
+from research.tolerances import COUNTED, LOT, TRIGGER
 from research.trading.lot_problem import OUTSIDE, LotProblem
 from research.trading.lot_search import (
     FINE,
@@ -40,6 +40,7 @@ from research.trading.lot_search import (
     _steps,
     _units,
 )
+from research.trading.position import CENT
 
 RADII = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)  # of the way from the first bound to the best lots so far
 NODES = 200_000  # searched between two looks at the clock: some 0.05 s
@@ -47,11 +48,11 @@ PROVEN = 1e-12  # of NAV: lots that are better by less are as good
 RIDGE = 1e-13  # of the largest variance, added to all, so that lines that move together have a factor
 COSTS = 0.9  # most of the length of the costs' row in the bound; beyond one there would be none
 FEW, ENOUGH = 12, 5e-6  # up to so many lines, the optimum is proven; beyond, a gap of so much of NAV suffices
-MANY = 100  # lines, beyond which exchanges are all that is tried: a search would not end
 PASSES = 20  # of exchanges over all pairs of lines
 NEAR = 1e-8  # of NAV: where a line is divided at will, lots that are better by less are not looked for
 
 TRIED, BEST, AWAY, SLOPE, NEXT, MOVE, CHANGE, FOUND = 0, 1, 2, 3, 4, 6, 8, 10  # rows of what is found; three have two
+WORTH, VARIANCE, EXTRA, SPARE, SUMS = range(5)
 UP, DOWN, AT_UP, AT_DOWN, SQUARE, LINEAR, SPENT, BOUGHT, SOLD, COUNT, MOVED, OFFSET, TRIES = range(13)
 
 
@@ -60,6 +61,7 @@ class Tree(NamedTuple):
 
     terms      : the problem.
     rows       : (m,) lines that may trade.
+    order      : (m,) the same, in the order in which exchanges go through them.
     covariance : (n, n) a year.
     factor     : (m, m) R, upper triangular.
     shift      : (m,) s, what the lines that stay add, fraction of NAV.
@@ -74,10 +76,12 @@ class Tree(NamedTuple):
     stack      : (13, m + 1) what is known at each level.
     level      : (1,) where the search is.
     found      : (10, n) units tried, best units, and what exchanges know of each line.
+    sums       : (4,) what exchanges know of all lines.
     """
 
     terms: Terms
     rows: Rows
+    order: Rows
     covariance: Array
     factor: Array
     shift: Array
@@ -92,22 +96,23 @@ class Tree(NamedTuple):
     stack: Array
     level: Rows
     found: Array
+    sums: Array
 
     @classmethod
-    def of(cls, problem: LotProblem, covariance: Array) -> "Tree":
+    def of(cls, problem: LotProblem, covariance: Array, searched: bool = True) -> "Tree":
         """The problem in arrays, with its lines in an order that does not depend on that of the portfolio."""
         position, parameters = problem.position, problem.position.cost_parameters
         nav, n = position.nav, len(problem.way)
         able = np.flatnonzero(problem.steps > 0.0)
         keys = (problem.way, problem.lot, problem.goal, position.units, covariance.diagonal())
-        rows = able[np.lexsort([key[able] for key in keys])]
-        rows = _levels(rows, covariance, problem) if len(rows) <= MANY else rows
+        order = able[np.lexsort([key[able] for key in keys])]
+        rows = _levels(order, covariance, problem) if searched else order
         m, away = len(rows), (problem.value - problem.goal) / nav
         still = np.setdiff1d(np.arange(n), rows)
         ridge = RIDGE * float(covariance.diagonal().max(initial=0.0)) * np.eye(m)
         within = covariance[np.ix_(rows, rows)] + ridge
         factor = np.linalg.cholesky(within).T
-        shift = np.linalg.solve(within, covariance[np.ix_(rows, still)] @ away[still])
+        shift = np.asarray(np.linalg.solve(within, covariance[np.ix_(rows, still)] @ away[still]), dtype=float)
         stays = float(away[still] @ covariance[np.ix_(still, still)] @ away[still] - shift @ within @ shift)
         rates = parameters.rates[min(position.day, len(parameters.rates) - 1)]
         rate = (problem.way * (rates[COMMISSION] + rates[HALF_SPREAD]))[rows]
@@ -120,6 +125,7 @@ class Tree(NamedTuple):
         return cls(
             terms=Terms.of(problem),
             rows=rows,
+            order=order,
             covariance=np.ascontiguousarray(covariance),
             factor=np.ascontiguousarray(factor),
             shift=shift,
@@ -134,6 +140,7 @@ class Tree(NamedTuple):
             stack=np.zeros((13, m + 1)),
             level=np.array([m]),
             found=np.zeros((FOUND, n)),
+            sums=np.zeros(SUMS),
         )
 
 
@@ -169,21 +176,21 @@ def _least_outside(problem: LotProblem) -> Array:
 
 
 def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, float, str]:
-    """Signed units (n,) with the least tracking error and costs; a bound below which none can come; how they were found.
+    """Signed units (n,) with the least tracking error and costs; a bound below which none can come; how found.
 
     problem : with a covariance.
     start   : (n,) units that keep every limit: nothing worse is given.
-    seconds : that the search may take; 0 exchanges lots of single lines and of pairs only, as beyond `MANY` lines.
+    seconds : that the search may take; 0 exchanges lots of single lines and of pairs only.
     """
     until, covariance = monotonic() + seconds, problem.position.covariance
     assert covariance is not None
-    tree = Tree.of(problem, covariance)
+    tree = Tree.of(problem, covariance, seconds > 0.0)
     best = start.copy()
     exchange(tree, best)
     worth, m = problem.objective(best), len(tree.rows)
     bound = float(np.sqrt(tree.base[0])) * float(tree.left[m]) + float(tree.base[1] + tree.idle[m])
     bound, divided = max(bound, 0.0), bool(problem.fine[tree.rows].any())
-    if seconds == 0.0 or m > MANY:
+    if seconds == 0.0:
         return best, min(bound, worth), "exact" if worth - bound <= PROVEN else "greedy"
     tree.found[BEST] = best
     enough = ENOUGH if m > FEW else PROVEN
@@ -296,75 +303,90 @@ def _open(tree: Tree, i: int) -> None:
 
 
 @linked
+def _next(tree: Tree, i: int, least: float) -> float:
+    """The steps of level i with the next best bound, or -1 where none is below `least`."""
+    stack = tree.stack
+    rises = stack[AT_UP, i] < stack[AT_DOWN, i]
+    divided = tree.terms.lines[FINE, tree.rows[i]] > 0.0
+    if min(stack[AT_UP, i], stack[AT_DOWN, i]) >= least or (divided and stack[TRIES, i] > 1.0):
+        return -1.0
+    stack[TRIES, i] += 1.0
+    side, at, by = (UP, AT_UP, 1.0) if rises else (DOWN, AT_DOWN, -1.0)
+    steps = stack[side, i]
+    stack[side, i] = steps + by
+    stack[at, i] = _at(tree, i, steps + by)
+    return steps
+
+
+@linked
+def _takes(tree: Tree, i: int, steps: float, least: float) -> bool:
+    """Let level i take so many steps; gives whether less than `least` can follow within the limits."""
+    terms, stack, line, m = tree.terms, tree.stack, tree.rows[i], len(tree.rows)
+    lines, units = terms.lines, _units(terms, line, steps)
+    if not _sendable(terms, line, units):
+        return False
+    traded = units * lines[PRICE, line]
+    before = (lines[VALUE, line] - lines[GOAL, line]) / terms.nav
+    away = before + traded / terms.nav
+    z = tree.factor[i, i] * (away + tree.shift[i]) + stack[OFFSET, i]
+    over = _extra(terms, line, units) - tree.rate[i] * (away - before)  # what the bound does not have
+    tree.found[TRIED, line] = units
+    stack[MOVED, i] = away + tree.shift[i]
+    stack[SPENT, i] = stack[SPENT, i + 1] + traded
+    stack[BOUGHT, i] = stack[BOUGHT, i + 1] + max(traded, 0.0)
+    stack[SOLD, i] = stack[SOLD, i + 1] - min(traded, 0.0)
+    stack[COUNT, i] = stack[COUNT, i + 1] + (1.0 if units != 0.0 else 0.0)
+    stack[SQUARE, i] = stack[SQUARE, i + 1] + z * z
+    stack[LINEAR, i] = stack[LINEAR, i + 1] + tree.lean[i] * z + over
+    can = np.sqrt(stack[SQUARE, i]) * tree.left[i] + stack[LINEAR, i] + tree.idle[i] < least
+    can = can and stack[COUNT, i] <= terms.most
+    can = can and max(stack[BOUGHT, i], stack[SOLD, i]) <= terms.nav * (terms.turnover + COUNTED)
+    return can and terms.cents / 100.0 - stack[SPENT, i] + tree.sales[i] >= terms.floor - (m + 1.0) * CENT
+
+
+@linked
+def _keep(tree: Tree, least: float) -> float:
+    """Keep the units that were tried, where they are better than `least` within all limits; gives the new least."""
+    found = tree.found
+    if _broken(tree.terms, found[TRIED]):
+        return least
+    worth = _worth(tree, found[TRIED]) + _priced(tree, found[TRIED])
+    if worth < least:
+        for k in range(found.shape[1]):
+            found[BEST, k] = found[TRIED, k]
+    return min(worth, least)
+
+
+@linked
 def descend(tree: Tree, within: float, nodes: int) -> bool:
     """Search on for lots whose objective is less than `within` and than that of the best, at most so many nodes.
 
     Gives whether the search is complete. Level -1 begins it.
     """
-    terms, stack, found, m = tree.terms, tree.stack, tree.found, len(tree.rows)
-    lines = terms.lines
-    least = min(within, _worth(tree, found[1]) + _priced(tree, found[1]))
+    stack, found, m = tree.stack, tree.found, len(tree.rows)
+    least = min(within, _worth(tree, found[BEST]) + _priced(tree, found[BEST]))
     if tree.level[0] < 0:
         for k in range(found.shape[1]):
             found[TRIED, k] = 0.0
-        stack[SQUARE, m], stack[LINEAR, m] = tree.base[0], tree.base[1]
         for k in (SPENT, BOUGHT, SOLD, COUNT):
             stack[k, m] = 0.0
+        stack[SQUARE, m], stack[LINEAR, m] = tree.base[0], tree.base[1]
         tree.level[0] = m - 1
         _open(tree, m - 1)
     i = tree.level[0]
     for _ in range(nodes):
-        rises = stack[AT_UP, i] < stack[AT_DOWN, i]
-        bound = stack[AT_UP, i] if rises else stack[AT_DOWN, i]
-        line = tree.rows[i]
-        if bound >= least or (lines[FINE, line] > 0.0 and stack[TRIES, i] > 1.0):
-            found[TRIED, line] = 0.0
+        steps = _next(tree, i, least)
+        if steps < 0.0:
+            found[TRIED, tree.rows[i]] = 0.0
             i += 1
             if i == m:
                 return True
-            continue
-        if rises:
-            steps = stack[UP, i]
-            stack[UP, i] = steps + 1.0
-            stack[AT_UP, i] = _at(tree, i, steps + 1.0)
-        else:
-            steps = stack[DOWN, i]
-            stack[DOWN, i] = steps - 1.0
-            stack[AT_DOWN, i] = _at(tree, i, steps - 1.0)
-        stack[TRIES, i] += 1.0
-        units = _units(terms, line, steps)
-        if not _sendable(terms, line, units):
-            continue
-        traded = units * lines[PRICE, line]
-        stack[SPENT, i] = stack[SPENT, i + 1] + traded
-        stack[BOUGHT, i] = stack[BOUGHT, i + 1] + max(traded, 0.0)
-        stack[SOLD, i] = stack[SOLD, i + 1] - min(traded, 0.0)
-        stack[COUNT, i] = stack[COUNT, i + 1] + (1.0 if units != 0.0 else 0.0)
-        before = (lines[VALUE, line] - lines[GOAL, line]) / terms.nav
-        away = before + traded / terms.nav
-        over = _extra(terms, line, units) - tree.rate[i] * (away - before) - (tree.idle[i + 1] - tree.idle[i])
-        z = tree.factor[i, i] * (away + tree.shift[i]) + stack[OFFSET, i]
-        stack[MOVED, i] = away + tree.shift[i]
-        stack[SQUARE, i] = stack[SQUARE, i + 1] + z * z
-        stack[LINEAR, i] = stack[LINEAR, i + 1] + tree.lean[i] * z + over + (tree.idle[i + 1] - tree.idle[i])
-        if np.sqrt(stack[SQUARE, i]) * tree.left[i] + stack[LINEAR, i] + tree.idle[i] >= least:
-            continue
-        if stack[COUNT, i] > terms.most or max(stack[BOUGHT, i], stack[SOLD, i]) > terms.nav * (terms.turnover + 1e-9):
-            continue
-        if terms.cents / 100.0 - stack[SPENT, i] + tree.sales[i] < terms.floor - 0.01 * (m + 1.0):
-            continue
-        found[TRIED, line] = units
-        if i > 0:
-            i -= 1
-            _open(tree, i)
-            continue
-        if not _broken(terms, found[TRIED]):
-            worth = _worth(tree, found[TRIED]) + _priced(tree, found[TRIED])
-            if worth < least:
-                least = worth
-                for k in range(found.shape[1]):
-                    found[BEST, k] = found[TRIED, k]
-        found[TRIED, line] = 0.0
+        elif _takes(tree, i, steps, least):
+            if i > 0:
+                i -= 1
+                _open(tree, i)
+            else:
+                least = _keep(tree, least)
     tree.level[0] = i
     return False
 
@@ -375,61 +397,69 @@ def descend(tree: Tree, within: float, nodes: int) -> bool:
 @linked
 def exchange(tree: Tree, units: Array) -> None:
     """A lot more or less of each line and of each two lines, as long as that improves the units (n,), in place."""
-    terms, rows, found, n = tree.terms, tree.rows, tree.found, len(units)
-    m, lines = len(rows), terms.lines
-    square, extra = 0.0, 0.0
+    order = tree.order
+    _begin(tree, units)
+    for _ in range(PASSES):
+        improved = False
+        for a in range(len(order)):
+            for x in range(2):
+                improved = _change(tree, units, order[a], x, order[a], x) or improved
+            for b in range(a):
+                for k in range(4):
+                    improved = _change(tree, units, order[a], k % 2, order[b], k // 2) or improved
+        if not improved:
+            return
+
+
+@linked
+def _begin(tree: Tree, units: Array) -> None:
+    """Write what exchanges know of units (n,)."""
+    terms, order, found, sums, n = tree.terms, tree.order, tree.found, tree.sums, len(units)
+    lines = terms.lines
+    for k in range(len(sums)):
+        sums[k] = 0.0
     for i in range(n):
         found[AWAY, i] = (lines[VALUE, i] + units[i] * lines[PRICE, i] - lines[GOAL, i]) / terms.nav
-        extra += _extra(terms, i, units[i])
+        sums[EXTRA] += _extra(terms, i, units[i])
     for i in range(n):
         found[SLOPE, i] = 0.0
         for j in range(n):
             found[SLOPE, i] += tree.covariance[i, j] * found[AWAY, j]
-        square += found[SLOPE, i] * found[AWAY, i]
-    worth = np.sqrt(max(square, 0.0)) + extra + _priced(tree, units)
-    for a in range(m):
-        _neighbours(tree, units, rows[a])
-    spare = -_short(terms, units)
-    for _ in range(PASSES):
-        improved = False
-        for a in range(m):
-            for b in range(-1, a):
-                i, j = rows[a], rows[b] if b >= 0 else -1
-                if b >= 0 and (lines[FINE, i] > 0.0 or lines[FINE, j] > 0.0):
-                    continue
-                for k in range(2 if b < 0 else 4):
-                    x, y = k % 2, k // 2
-                    by, other = found[MOVE + x, i], found[MOVE + y, j] if b >= 0 else 0.0
-                    more = extra + found[CHANGE + x, i] + (found[CHANGE + y, j] if b >= 0 else 0.0)
-                    if more >= worth or ((by + other) * terms.nav > spare and by + other > 0.0):
-                        continue
-                    new = square + by * (2.0 * found[SLOPE, i] + by * tree.covariance[i, i])
-                    if b >= 0:
-                        new += other * (2.0 * (found[SLOPE, j] + by * tree.covariance[i, j])
-                                        + other * tree.covariance[j, j])  # fmt: skip
-                    if np.sqrt(max(new, 0.0)) + more >= worth - NO_GAIN:
-                        continue
-                    was, was_other = units[i], units[j] if b >= 0 else 0.0
-                    units[i] = found[NEXT + x, i]
-                    if b >= 0:
-                        units[j] = found[NEXT + y, j]
-                    least = np.inf if _broken(terms, units) else _priced(tree, units) + np.sqrt(max(new, 0.0)) + more
-                    if least >= worth - NO_GAIN:
-                        units[i] = was
-                        if b >= 0:
-                            units[j] = was_other
-                        continue
-                    worth, square, extra, improved = least, new, more, True
-                    spare = -_short(terms, units)
-                    for c in range(n):
-                        found[SLOPE, c] += by * tree.covariance[c, i]
-                        if b >= 0:
-                            found[SLOPE, c] += other * tree.covariance[c, j]
-                    _neighbours(tree, units, i)
-                    if b >= 0:
-                        _neighbours(tree, units, j)
-        if not improved:
-            return
+        sums[VARIANCE] += found[SLOPE, i] * found[AWAY, i]
+    sums[WORTH] = np.sqrt(max(sums[VARIANCE], 0.0)) + sums[EXTRA] + _priced(tree, units)
+    sums[SPARE] = -_short(terms, units)
+    for a in range(len(order)):
+        _neighbours(tree, units, order[a])
+
+
+@linked
+def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
+    """Give line i a lot more (x = 0) or less (x = 1), and line j with y, where it is another; if that improves."""
+    terms, found, sums = tree.terms, tree.found, tree.sums
+    if j != i and max(terms.lines[FINE, i], terms.lines[FINE, j]) > 0.0:
+        return False
+    by, other = found[MOVE + x, i], found[MOVE + y, j] if j != i else 0.0
+    extra = sums[EXTRA] + found[CHANGE + x, i] + (found[CHANGE + y, j] if j != i else 0.0)
+    if extra >= sums[WORTH] or (by + other) * terms.nav > max(sums[SPARE], 0.0):
+        return False
+    across = found[SLOPE, j] + by * tree.covariance[i, j]
+    variance = sums[VARIANCE] + by * (2.0 * found[SLOPE, i] + by * tree.covariance[i, i])
+    variance += other * (2.0 * across + other * tree.covariance[j, j])
+    worth = np.sqrt(max(variance, 0.0)) + extra
+    if worth >= sums[WORTH] - NO_GAIN:
+        return False
+    was, was_other = units[i], units[j]
+    units[i], units[j] = found[NEXT + x, i], found[NEXT + y, j]  # of one line, both are the same
+    worth = np.inf if _broken(terms, units) else worth + _priced(tree, units)
+    if worth >= sums[WORTH] - NO_GAIN:
+        units[j], units[i] = was_other, was
+        return False
+    sums[WORTH], sums[VARIANCE], sums[EXTRA], sums[SPARE] = worth, variance, extra, -_short(terms, units)
+    for c in range(len(units)):
+        found[SLOPE, c] += by * tree.covariance[c, i] + other * tree.covariance[c, j]
+    _neighbours(tree, units, i)
+    _neighbours(tree, units, j)
+    return True
 
 
 @linked
