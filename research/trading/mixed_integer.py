@@ -68,7 +68,11 @@ def minimise(
     for option, value in options.items():
         solver.setOptionValue(option, value)
     solver.passModel(model)
-    solver.run()
+    for presolve in ("choose", "off"):  # what presolve brings back may miss a tolerance, and HiGHS then gives nothing
+        solver.setOptionValue("presolve", presolve)
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kSolveError:
+            break
     info, proven = solver.getInfo(), solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
         return Solution(None, np.nan, False)
