@@ -70,7 +70,7 @@ class Tree(NamedTuple):
     left       : (m + 1,) sqrt(1 − Σ g²) of the lines not decided yet.
     idle       : (m + 1,) the least that they are outside their boxes, at its price, fraction of NAV.
     sales      : (m + 1,) the most that they can be sold for, currency.
-    base       : (2,) variance that no order changes, and the constant of the costs.
+    base       : (2,) variance that no order changes; the constant of the costs, and what lines that stay are outside.
     groups     : (L, n) lines of the limits of weights.
     limits     : (L, 3) lower, upper, price.
     stack      : (13, m + 1) what is known at each level.
@@ -120,7 +120,7 @@ class Tree(NamedTuple):
         part = min(1.0, COSTS / max(float(np.sqrt(lean @ lean)), COSTS))
         rate, lean = part * rate, part * lean
         sold = np.where(problem.way < 0.0, problem.steps * problem.lot, 0.0)[rows]
-        weights = position.limits.weights
+        outside, weights = _least_outside(problem), position.limits.weights
         groups = np.array([np.isin(np.arange(n), limit.rows) for limit in weights], dtype=float).reshape(-1, n)
         return cls(
             terms=Terms.of(problem),
@@ -132,9 +132,9 @@ class Tree(NamedTuple):
             rate=rate,
             lean=lean,
             left=np.sqrt(1.0 - np.append(0.0, np.cumsum(lean**2))),
-            idle=np.append(0.0, np.cumsum(_least_outside(problem)[rows])),
+            idle=np.append(0.0, np.cumsum(outside[rows])),
             sales=np.append(0.0, np.cumsum(sold)),
-            base=np.array([max(stays, 0.0), -float(rate @ (shift + away[rows]))]),
+            base=np.array([max(stays, 0.0), float(outside[still].sum()) - float(rate @ (shift + away[rows]))]),
             groups=groups,
             limits=np.array([(limit.lower, limit.upper, limit.price) for limit in weights]).reshape(-1, 3),
             stack=np.zeros((13, m + 1)),
@@ -190,8 +190,8 @@ def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, flo
     worth, m = problem.objective(best), len(tree.rows)
     bound = float(np.sqrt(tree.base[0])) * float(tree.left[m]) + float(tree.base[1] + tree.idle[m])
     bound, divided = max(bound, 0.0), bool(problem.fine[tree.rows].any())
-    if seconds == 0.0:
-        return best, min(bound, worth), "exact" if worth - bound <= PROVEN else "greedy"
+    if seconds == 0.0 or m == 0:
+        return best, min(bound, worth), "exact" if m == 0 or worth - bound <= PROVEN else "greedy"
     tree.found[BEST] = best
     enough = ENOUGH if m > FEW else PROVEN
     for part in RADII[-1:] if divided else RADII:
