@@ -2,6 +2,11 @@
 
 The objective is the distance of each line from where the exact step brings it, plus what its order costs, over NAV. It
 is a sum over lines; lots, cash and the limits of the orders tie them together.
+
+As an option, the ex-ante tracking error to the exact step's point takes the place of the distances: a tracking error of
+1 bp a year weighs as much as 1 bp of NAV paid. It is not squared, as it is in J, because J's choice between costs and
+tracking error was made by the rule, and its point must not be undone: near the point a square is flatter than any cost,
+so that every order would stop short of it, and be asked for again. A norm rises at the same rate up to the point.
 """
 
 from dataclasses import dataclass
@@ -100,7 +105,7 @@ class LotProblem:
     # -- what orders are worth -------------------------------------------------------------------------------------
 
     def each(self, units: Array) -> Array:
-        """(n,) the objective of each line's order, fraction of NAV."""
+        """(n,) of each line: its distance from its point, its cost, and what is outside its box, fraction of NAV."""
         traded = units * self.position.prices
         after = self.value + traded
         outside = np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
@@ -109,8 +114,24 @@ class LotProblem:
         return losses
 
     def objective(self, units: Array) -> float:
-        """The sum of `each`, and the price of what is outside soft limits of weights."""
-        return float(self.each(units).sum()) + self.priced(units)
+        """The sum of `each`, and the price of what is outside soft limits of weights, fraction of NAV.
+
+        Where the position has a covariance, the tracking error to the point stands for the lines' distances.
+        """
+        if self.position.covariance is None:
+            return float(self.each(units).sum()) + self.priced(units)
+        away = np.abs(self.value + units * self.position.prices - self.goal) / self.position.nav
+        return self.tracking_error(units) + float((self.each(units) - away).sum()) + self.priced(units)
+
+    def tracking_error(self, units: Array) -> float:
+        """sqrt(d'Σd), fraction a year, of the lines' distances d from their points, fraction of NAV; cash has no risk.
+
+        For a position with a covariance.
+        """
+        covariance = self.position.covariance
+        assert covariance is not None
+        away = (self.value + units * self.position.prices - self.goal) / self.position.nav
+        return float(np.sqrt(max(float(away @ covariance @ away), 0.0)))
 
     def priced(self, units: Array) -> float:
         """What is outside soft limits of weights times their prices, fraction of NAV."""

@@ -109,7 +109,7 @@ def priced(portfolio: Portfolio, ages: PriceAges | None) -> str:
     groups: dict[str, list[str]] = {}
     for i, (asset, basis) in enumerate(zip(portfolio.market.assets, bases(portfolio.market, prices), strict=True)):
         day = prices.days[i]
-        words = f"{basis or 'held by value'} " + ("of no date" if np.isnat(day) else f"of {day}")
+        words = f"{basis or 'none, held by their value'} " + ("of no date" if np.isnat(day) else f"of {day}")
         if ages is not None and ages.sessions[i] > 0.0:
             words += f", {counted(int(ages.sessions[i]), 'session')} old"
         groups.setdefault(words, []).append(asset)

@@ -18,6 +18,7 @@ TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
 PART = ("part of the way", "limited by the other trades")
 OTHERS = ("as far as the other trades allow", "limited by the other trades")
 FLOW = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
+FURTHER = "the money that comes or goes is for lines further from their targets"
 ONE_SIDE = {1.0: (OTHERS[0], "only buys were asked for"), -1.0: (OTHERS[0], "only sells were asked for")}
 NAMED = 2  # lines of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
@@ -141,7 +142,7 @@ class Reasons:
         if from_cash > NOTED * abs(float(sized.notional[i])):
             words.insert(0 if from_cash >= largest else len(words), "cash" if buys else "raise cash")
         side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
-        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target per cost"
+        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
         (lower, upper), before = (float(bound[i]) for bound in self.wanted), float(sized.position.weights[i])
         goes = "back to its edge" if lower < upper else "to its target"
         outside = "" if lower <= before <= upper else f"{goes} and on, "
@@ -150,8 +151,8 @@ class Reasons:
     def _cut(self, i: int) -> str:
         """By how much a limit reduced the order of line `i`, in words; "" where it is only its lots."""
         cut, limit = self._reduced(i)
-        units = " units" if self.sized.position.quoted[i] else ""
-        return f"; cut by {cut:,.8g}{units} ({limit})" if limit else ""
+        amount = f"{cut:,.8g} units" if self.sized.position.quoted[i] else f"{cut:,.2f} {self.portfolio.basis}"
+        return f"; cut by {amount} ({limit})" if limit else ""
 
     def _reduced(self, i: int) -> tuple[float, str]:
         """By how many units a limit reduced the order of line `i`, and the limit; "" where it is only its lots."""
@@ -160,7 +161,7 @@ class Reasons:
         return cut, self._limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
 
     def _limit(self, i: int) -> str:
-        """What keeps the order of line `i` below the exact step; past the turnover limit, both sides are cut."""
+        """What keeps the order of line `i` below the exact step; the turnover limit reduces buys and sells alike."""
         sized, found = self.sized, self.sized.limit(i)
         most = sized.position.limits.turnover
         return TURNOVER if found in ("", CASH) and most is not None and self._turnover > most else found
@@ -207,4 +208,4 @@ class Reasons:
             return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
         if np.isinf([lower, upper]).all():
             return FLOW[1] if self.limit is FLOW else "not traded by this rule"
-        return WITHIN
+        return FURTHER if self.limit is FLOW else WITHIN

@@ -17,6 +17,7 @@ from research.arrays import Array
 from research.errors import ConfigError
 from research.files import write_whole
 from research.portfolio import Portfolio
+from research.portfolio.orders import TRACKING_ERROR
 from research.portfolio.prices import bases
 from research.rules import Calendar
 from research.rules.bands import band_rows
@@ -41,6 +42,10 @@ from research.trading.ticket import Ticket, make_ticket
 PRICED = ("price", "price_date", "price_age", "price_basis")
 ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "reason")  # fmt: skip
+FLOW_REASONS = {
+    True: "the deposit buys what is under target, after which the policy holds",
+    False: "the withdrawal is raised by selling what is over target, after which the policy holds",
+}
 HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
 
 
@@ -83,6 +88,8 @@ class TradeList:
     @property
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
+        if self.why.trigger == "flow":
+            return FLOW_REASONS[self.request.flow > 0.0]
         return self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
 
     @property
@@ -179,10 +186,17 @@ class TradeList:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of prices and holdings: their age and basis, frozen quotes, what files say."""
+        """What a reader must know of prices, lots and holdings: ages and bases, how lots were found, what files say."""
         portfolio = self.portfolio
         of_age = () if self.ages is None else age_notes(portfolio, self.ages)
-        return (priced(portfolio, self.ages), *of_age, *frozen_quotes(portfolio), *portfolio.notes)
+        return (priced(portfolio, self.ages), *of_age, *self._lots, *frozen_quotes(portfolio), *portfolio.notes)
+
+    @property
+    def _lots(self) -> tuple[str, ...]:
+        """How near the orders are to the best whole lots."""
+        solved = self.sized.solved
+        by = " by tracking error" if self.portfolio.orders.objective == TRACKING_ERROR else ""
+        return () if solved is None else (f"Whole lots{by}: {solved.words}.",)
 
     def after(self) -> Portfolio:
         """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's."""

@@ -1,8 +1,10 @@
 """The ticket as a page to print and sign: A4, one sheet for thirty lines, nothing fetched."""
 
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import Any, BinaryIO
 
+from research.market.notes import counted
 from research.templates import templates
 from research.trading.content import DISCLAIMER, STALE
 from research.trading.formats.cells import number_text
@@ -10,6 +12,9 @@ from research.trading.tax_tables import tax_words
 from research.trading.ticket import HeldLine, Order, Ticket
 
 MARK = b'<meta name="generator" content="rebalance ticket">'
+NOTES = 6  # on the page; prices come first
+FRAMED = "body { min-height: 0; margin: 4mm auto; }"  # a page in a notebook ends where its text does
+HEAD, ROW = 390, 22  # px of a page in a notebook: without its rows, and of one of them
 ORDER_TYPES = {"market": "market", "market_on_close": "market on close", "limit": "limit"}
 WIDE, INSET = 84.0, 4.0  # of the picture of an order's weights, units of its own
 COSTS = ("commission", "half_spread", "ticket", "impact")
@@ -39,12 +44,21 @@ def write(ticket: Ticket) -> bytes:
         settles=", ".join(sorted({order.settlement_date for order in ticket.orders})),
         stale=ticket.headline.startswith(STALE),
         held=_by_reason(ticket.held),
+        notes=_notes(ticket),
         tax=[_tax_cells(row) for row in ticket.tax_lots],
         taxed=tax_words(ticket.totals, ticket.currency),
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
     )  # fmt: skip
     return f"{page}\n".encode()
+
+
+def preview(ticket: Ticket) -> str:
+    """The page as a block of HTML for a notebook, in a frame of its own that no style around it reaches."""
+    page = escape(write(ticket).decode().replace("</style>", f"{FRAMED}</style>", 1))
+    rows = len(ticket.orders) + len(ticket.tax_lots) + len(_notes(ticket))
+    style = f"width: 100%; max-width: 860px; height: {HEAD + ROW * rows}px; border: 0"
+    return f'<div><iframe title="Order ticket" srcdoc="{page}" style="{style}"></iframe></div>'
 
 
 def is_ours(file: BinaryIO) -> bool:
@@ -91,6 +105,12 @@ def _tax_cells(row: Mapping[str, Any]) -> list[str]:
     amounts = [_money(row[name]) for name in ("cost_price", "price", "proceeds", "gain")]
     return [row["asset"], row["bought"], f"{row['units']:,.10g}", *amounts, row["term"],
             _money(row["disallowed"]), _money(row["tax"])]  # fmt: skip
+
+
+def _notes(ticket: Ticket) -> list[str]:
+    """The first notes of a ticket, and how many more there are."""
+    more = len(ticket.notes) - NOTES
+    return [*ticket.notes[:NOTES], *([f"{counted(more, 'more note')} in the JSON of this ticket."] if more > 0 else [])]
 
 
 def _costs(ticket: Ticket) -> str:

@@ -49,10 +49,8 @@ def check(ticket: Ticket) -> None:
     elements, words = Elements(page), Words(page)
     assert not elements.crossed
     assert not elements.open
-    allowed = (
-        "html head meta title style body header p h1 h2 dl dt dd div section table caption thead tbody tr th td small"
-    )
-    assert {tag for tag, _ in elements.found} <= {*allowed.split(), "svg", "line", "circle", "span", "footer"}
+    allowed = "html head meta title style body header p h1 h2 dl dt dd div section table thead tbody tr th td small svg"
+    assert {tag for tag, _ in elements.found} <= {*allowed.split(), "caption", "line", "circle", "span", "footer"}
     assert not {name for _, attrs in elements.found for name in attrs} & {"src", "href", "onclick", "style"}
     assert "url(" not in page
     assert "@import" not in page
@@ -69,7 +67,7 @@ def check(ticket: Ticket) -> None:
         ticket.portfolio,
         *ticket.outside,
         *ticket.binding,
-        *ticket.notes,
+        *ticket.notes[: printed.NOTES],
         *(order.settlement_date for order in ticket.orders),
         *(order.reason for order in ticket.orders),
     ):
@@ -111,6 +109,17 @@ def test_money_that_goes_the_lots_that_are_sold_and_stale_prices_are_shown() -> 
     assert 'class="headline stale">Stale prices: Withdrawal of 150,000.00 USD. ' in page
     assert any("4 sessions ago; at most 2 are allowed." in note for note in ticket.notes)
     assert 'class="headline">' in printed.write(replace(ticket, headline="Sell SPY.")).decode()
+
+
+def test_many_notes_of_a_broker_s_file_are_counted(limited: Ticket) -> None:
+    many = replace(limited, notes=tuple(f"positions.csv, row {k} is no position." for k in range(20)))
+    check(many)
+    assert "14 more notes in the JSON of this ticket." in printed.write(many).decode()
+
+
+def test_a_preview_is_the_page_in_a_frame_of_its_own(limited: Ticket) -> None:
+    [frame] = [attrs for tag, attrs in Elements(printed.preview(limited)).found if tag == "iframe"]
+    assert printed.write(limited).decode().partition("</style>")[2] == frame["srcdoc"].partition("</style>")[2]
 
 
 def sheets(ticket: Ticket, folder: Path) -> int:
