@@ -118,7 +118,7 @@ def _of_orders(position: Position) -> Iterator[Limit]:
                     lambda more: f"allow {int(np.ceil(most + more - LOT))} orders")  # fmt: skip
     if (turnover := limits.turnover) is not None:
         yield Limit(f"turnover of at most {turnover:.2%}", np.array([of_buys, of_sells]), np.full(2, turnover),
-                    lambda more: f"raise the turnover limit to {turnover + more:.4%}")  # fmt: skip
+                    lambda more: f"raise the turnover limit to {_rounded_up(turnover + more)}")  # fmt: skip
 
 
 def _of_cash(position: Position, floor: float) -> Iterator[Limit]:
@@ -146,7 +146,12 @@ def _of_weights(position: Position) -> Iterator[Limit]:
 
 
 def _widen(name: str, more: float) -> str:
-    return f"widen the {name} by {more:.4%} of NAV"
+    return f"widen the {name} by {_rounded_up(more)} of NAV"
+
+
+def _rounded_up(fraction: float) -> str:
+    """A fraction as a percentage of two decimals that is not below it."""
+    return f"{np.ceil(fraction * 1e4) / 1e4:.2%}"
 
 
 def _rate(position: Position) -> Array:

@@ -34,8 +34,10 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
     point, target = (np.append(weights, 1.0 - weights.sum()) for weights in (point, target))  # cash is the last
     held, m, n = position.weights, len(point), len(point) - 1
     soft = [j for j, limit in enumerate(limits) if not limit.binds]
-    least = np.where(position.tradable & position.sellable, np.minimum(held, 0.0), held)
-    most = np.where(position.tradable & position.buyable, np.inf, held)
+    price = position.prices / position.nav
+    sold, bought = np.minimum(position.most_units, position.most_sold) * price, position.most_units * price
+    least = np.where(position.tradable & position.sellable, np.maximum(np.minimum(held, 0.0), held - sold), held)
+    most = np.where(position.tradable & position.buyable, held + bought, held)
     least, most = np.minimum(np.append(least, floor), point), np.maximum(np.append(most, np.inf), point)
     bounded = np.flatnonzero(np.isfinite(most))
 

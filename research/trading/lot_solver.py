@@ -5,7 +5,7 @@ them, whether an order is sent, its commission and its impact. Money is counted 
 tolerances are far below a cent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
@@ -27,6 +27,7 @@ EXACT_LINES = 60  # up to so many, the optimum is proven; beyond, its gap is at 
 RELATIVE_GAP = 1e-4  # of the objective
 UNIT = 1e-4  # of NAV: what money is counted in
 BUNDLE = 1e-5  # of NAV: what a line that is divided at will is counted in; HiGHS drops coefficients below 1e-9
+REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
 TANGENTS = 24  # that bound the impact of an order from below
 REPAIRS = 5  # times that the cash is raised by the cents that rounding took
 
@@ -95,7 +96,7 @@ def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
         if greedy is None:
             return None
         objective = problem.objective(greedy)
-        reached = proven and objective - bound <= LOT * max(objective, UNIT)
+        reached = proven and objective - bound <= REACHED
         return SolvedLots(greedy, objective, bound, "exact" if reached else "greedy")
     return SolvedLots(found, problem.objective(found), bound, "exact" if proven else "within the time limit")
 
@@ -103,16 +104,19 @@ def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
 def _by_highs(problem: LotProblem, seconds: float) -> tuple[Array | None, float, bool]:
     """Signed units (n,) or None, the bound, and whether the units are within the asked gap of it.
 
-    Where only the cents that rounding took leave too little cash, so much more is kept, and it is solved again.
+    Where the cents that rounding took, or the impact that tangents leave out, break a limit, it is solved again: with
+    as much more cash kept, and with a tangent at each size that was found (Kelley 1960, The cutting-plane method for
+    solving convex programs). The bound is that of the first programme.
     """
-    until, kept = monotonic() + seconds, 0.0
+    until, kept, sizes, first = monotonic() + seconds, 0.0, list[Array](), np.nan
     for _ in range(REPAIRS):
-        units, bound, proven = _solve(problem, kept, max(until - monotonic(), 0.1))
+        units, bound, proven = _solve(problem, kept, sizes, max(until - monotonic(), 0.1))
+        first = bound if np.isnan(first) else first
         if units is None or not (broken := problem.broken(units)):
-            return units, bound, proven
-        if broken != ("cash",):
-            break
-        kept += max(problem.short(units), CENT)
+            return units, first, proven
+        if "cash" in broken:
+            kept += max(problem.short(units), CENT)
+        sizes.append(np.abs(units) * problem.position.prices)
     return None, np.nan, False
 
 
@@ -157,10 +161,13 @@ class _Lines:
         )
 
 
-def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | None, float, bool]:
+def _solve(
+    problem: LotProblem, kept: float, sizes: Sequence[Array], seconds: float
+) -> tuple[Array | None, float, bool]:
     """One programme in seven columns a line: lots, odd lot, gap, outside, sent, commission, impact.
 
-    kept : cash that stays besides the floor, currency.
+    kept  : cash that stays besides the floor, currency.
+    sizes : (n,) each, currency, at which tangents bound the impact besides the usual ones.
     """
     position, parameters = problem.position, problem.position.cost_parameters
     money = UNIT * position.nav
@@ -197,7 +204,7 @@ def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | No
         (line(-rates[COMMISSION], commission=1.0), 0.0),
         (line(0.0, sent=-minimum, commission=1.0), 0.0),
     ]
-    limits += [(line(-slope, impact=1.0), at / money) for slope, at in _tangents(problem, rows)]
+    limits += [(line(-slope, impact=1.0), at / money) for slope, at in _tangents(problem, rows, sizes)]
     paid = -way - rates[HALF_SPREAD]
     sums: list[tuple[Array, float]] = [  # one row over all lines, likewise
         (line(paid, 0.0, 0.0, -ticket, -1.0, -1.0), (problem.floor + kept - position.cash) / money),
@@ -266,13 +273,13 @@ def _matrix(limits: list[Array], sums: list[Array], excess: list[tuple[int, int]
     return sparse.csr_array((values, (rows, columns)), shape=(each + len(sums), blocks.shape[1] * k + soft))
 
 
-def _tangents(problem: LotProblem, rows: Rows) -> Iterator[tuple[Array, Array]]:
+def _tangents(problem: LotProblem, rows: Rows, sizes: Sequence[Array]) -> Iterator[tuple[Array, Array]]:
     """Slopes (k,) and, at zero, values (k,) in currency of lines below the impact of an order; none without impact."""
     parameters = problem.position.cost_parameters
     impact = parameters.impact[min(problem.position.day, len(parameters.impact) - 1)][rows]
     if not impact.any():
         return
     largest, power = problem.steps[rows] * problem.lot[rows], parameters.exponent
-    for part in np.linspace(0.0, 1.0, TANGENTS + 1)[1:] ** 2:
-        size = part * largest
+    spread = [part * largest for part in np.linspace(0.0, 1.0, TANGENTS + 1)[1:] ** 2]
+    for size in (*spread, *(found[rows] for found in sizes)):
         yield power * impact * size ** (power - 1.0), (1.0 - power) * impact * size**power

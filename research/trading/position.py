@@ -128,8 +128,8 @@ class Position:
         return replace(self, sellable=none) if way > 0.0 else replace(self, buyable=none)
 
     def with_cash(self, flow: float) -> "Position":
-        """The position with this much more cash, currency; what a withdrawal leaves below zero is no debt."""
-        return replace(self, cash=float(_cents(self.cash + flow) / 100.0))
+        """The position with this much more cash, currency; a deposit pays debt, and a withdrawal makes none."""
+        return replace(self, cash=float(_cents(self.cash + flow) / 100.0), debt=max(self.debt - max(flow, 0.0), 0.0))
 
     @cached_property
     def nav(self) -> float:

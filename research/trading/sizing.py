@@ -160,10 +160,11 @@ def size(
         exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
         limited, floor_of = partial(_limited, state, nav, target, policy), partial(_floor, position, state, again)
         point, exact = exact * state.prices / nav, limited(floor_of(exact), exact)
-        floor = floor_of(exact)
         if turn == 0:
             orders = Orders(position, none, exact - state.units, point, exact * state.prices / nav)
-        paid = limited(floor, _paid(state, exact, limited(floor, state.units), floor))
+        capped = _capped(state, exact, limited(floor_of(exact), state.units))
+        floor = floor_of(capped)
+        paid = limited(floor, _paid(state, capped, floor))
         due = _due(state, trade)
         problem = _problem(state, paid, nav, trade, due, floor, orders.units)
         solved = solve_lots(problem, seconds)
@@ -192,27 +193,35 @@ def _floor(position: Position, state: Position, again: bool, exact: Array) -> fl
     covered = 2.0 * limits.adverse_move if again else 0.0  # an order trades at most twice NAV: all is sold and bought
     wanted = max(reserve, covered) * position.nav
     sold = np.minimum(exact - state.units, 0.0)
-    owed = position.cash < -position.debt
-    return wanted if owed or state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
+    if position.cash < -position.debt:  # a withdrawal is owed, an earlier debt is not
+        return wanted - position.debt
+    return wanted if state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
 
 
-def _paid(position: Position, exact: Array, needed: Array, floor: float) -> Array:
-    """(n,) units after the exact step within the gain budget, reduced by one factor to the turnover limit, and its buys
-    to cash by another.
+def _capped(position: Position, exact: Array, needed: Array) -> Array:
+    """(n,) units after the exact step within shares of volume and the gain budget, reduced by one factor to turnover.
 
-    needed : (n,) units that keep the limits of weights with the least trade, from which the first factor begins.
+    needed : (n,) units that keep the limits of weights with the least trade, from which the factor begins.
     """
-    moved, first = np.maximum(exact - position.units, -position.most_sold), needed - position.units
+    moved = np.clip(exact - position.units, -np.minimum(position.most_units, position.most_sold), position.most_units)
+    first = needed - position.units
     if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
         most, of = position.limits.turnover, lambda part: first + part * (moved - first)
         over = position.turnover(first) >= most
         moved = of(0.0 if over else float(brentq(lambda part: position.turnover(of(part)) - most, 0.0, 1.0)))
+    units: Array = position.units + moved
+    return units
+
+
+def _paid(position: Position, capped: Array, floor: float) -> Array:
+    """(n,) units with the buys of a step reduced by one factor to what cash can pay."""
+    moved = capped - position.units
     buys = np.maximum(moved, 0.0)
 
     def short(part: float) -> float:
         return position.short(moved - (1.0 - part) * buys, floor)
 
-    if short(1.0) <= len(exact) * CENT or not buys.any():
+    if short(1.0) <= len(capped) * CENT or not buys.any():
         return position.units + moved
     part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
     return position.units + moved - (1.0 - part) * buys
@@ -236,7 +245,7 @@ def _limited(position: Position, nav: float, target: Array, policy: str, floor: 
 def _conflict(position: Position, floor: float, policy: str) -> PolicyError:
     """What to raise where no orders keep the limits of weights."""
     found = conflict(position, floor)
-    why = found.words if found else f"no orders that keep all limits were found within {SECONDS:g} seconds."
+    why = found.words if found else "no orders that keep all limits were found: relax one of them."
     return PolicyError(f"the trade of policy {policy!r} cannot be made: {why}")
 
 

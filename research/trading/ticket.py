@@ -264,15 +264,20 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
             reason=row["reason"],
-            client_order_id=_client_order_id(sent, portfolio.name, content.provenance["as_of"], terms),
+            client_order_id=_client_order_id(sent, portfolio.name, str(_last_price_day(portfolio)), terms),
             **sent,
         )
 
 
+def _last_price_day(portfolio: Portfolio) -> np.datetime64:
+    """The day of the newest price: the last close, or a later one of a price file."""
+    days = portfolio.prices.days
+    return max([portfolio.market.days[-1], *days[~np.isnat(days)]])
+
+
 def _settlement_date(portfolio: Portfolio, today: str) -> str:
     """When orders settle that fill on the first session after their prices, and not before today where it is known."""
-    market, days = portfolio.market, portfolio.prices.days
-    priced = max(market.days[-1], *days[~np.isnat(days)])
+    market, priced = portfolio.market, _last_price_day(portfolio)
     if today:
         priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
     traded = session_after(priced, 1, market.calendar)
@@ -280,7 +285,7 @@ def _settlement_date(portfolio: Portfolio, today: str) -> str:
 
 
 def _client_order_id(sent: Mapping[str, Any], portfolio: str, as_of: str, terms: TicketTerms) -> str:
-    """The date, and the beginning of a hash of what is sent: an order with the same content has the same id.
+    """The day of its prices, and the beginning of a hash of what is sent: the same content has the same id.
 
     The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
     """

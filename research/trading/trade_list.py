@@ -120,8 +120,14 @@ class TradeList:
         traded = f"{float(np.abs(self.sized.notional).sum()):,.2f} {self.portfolio.basis} in {count}"
         return (
             f"{money}{named[0].upper()}{named[1:]}: {traded}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
-            f"{self.sized.turnover:.2%}."
+            f"{self.turnover:.2%}."
         )
+
+    @property
+    def turnover(self) -> float:
+        """One-way: the larger of buys and sells, over the larger of NAV with and without the flow."""
+        nav = self.sized.position.nav
+        return self.sized.turnover * nav / max(nav, nav - self.request.flow)
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -141,7 +147,7 @@ class TradeList:
         sized = self.sized
         amounts = {
             "nav_before": sized.position.nav - self.request.flow,
-            "nav_after": sized.after.nav,
+            "nav_after": round(sized.position.nav, 2) - float(sized.charges.sum()),
             "cash_before": sized.position.cash - self.request.flow,
             "flow": self.request.flow,
             "sells": sized.sells,
@@ -156,7 +162,7 @@ class TradeList:
             "today": "" if self.ages is None else f"{self.ages.today:%Y-%m-%d}",
             "stale": self.stale,
             **{name: round(amount, 2) for name, amount in amounts.items()},
-            "turnover": sized.turnover,
+            "turnover": self.turnover,
             **(tax_facts(self.portfolio, self.tax) if self._has_lots else {}),
             "left_out": ", ".join(self.left_out),
         }
@@ -443,7 +449,7 @@ def trade_list(
     if request.flow < 0.0 and listed.sized.cash < -position.debt:
         raise ConfigError(
             f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} cannot be paid: cash and the sells that its "
-            f"limits allow bring {listed.sized.cash - request.flow:,.2f}. Withdraw less, or change the limits."
+            "limits allow, less costs and an adverse move of prices, do not reach it. Withdraw less, or change the limits."
         )
     return listed
 
