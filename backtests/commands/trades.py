@@ -58,11 +58,13 @@ def request_of(
     buy_only: bool = False,
     sell_only: bool = False,
     to_target: bool = False,
+    account: str = "",
 ) -> Request:
     """What is asked for, from the options of the command line.
 
     deploy   : currency that comes in.
     withdraw : currency that goes out.
+    account  : of the portfolio, to which it comes or which it leaves.
     Raises   : ConfigError for amounts that are none or below zero, and for options that exclude each other.
     """
     for name, amount in {"deploy": deploy, "withdraw": withdraw}.items():
@@ -74,7 +76,7 @@ def request_of(
         raise ConfigError(f"buy_only excludes {'sell_only' if sell_only else 'withdraw'}: leave one of them out.")
     if sell_only and deploy:
         raise ConfigError("sell_only excludes deploy: leave one of them out.")
-    return Request(deploy - withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target)
+    return Request(deploy - withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
 
 
 def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> tuple[Rule, str, str]:

@@ -18,6 +18,7 @@ import pandas as pd
 from research.errors import ConfigError
 from research.portfolio import Portfolio, TicketTerms
 from research.trading.content import DISCLAIMER, Content
+from research.trading.household import Divided
 from research.trading.sizing import Orders
 
 SCHEMA = 1  # version of docs/schemas/ticket-1.json
@@ -130,6 +131,7 @@ class Ticket:
     before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`).
     tax_lots    : that the orders sell, as rows of `TradeList.tax`.
     harvest     : losses that could be realised after them, as rows of `TradeList.harvest`.
+    accounts    : that share the orders, as rows of `TradeList.accounts`; () where the portfolio has one.
     """
 
     portfolio: str
@@ -154,6 +156,7 @@ class Ticket:
     before_after: Mapping[str, Any]
     tax_lots: tuple[Mapping[str, Any], ...] = ()
     harvest: tuple[Mapping[str, Any], ...] = ()
+    accounts: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -198,8 +201,9 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
         outside=tuple(content.outside),
         before_after=content.before_after.record(),
-        tax_lots=tuple(_lots(content, "tax_lots")),
-        harvest=tuple(_lots(content, "harvest")),
+        tax_lots=tuple(_records(content, "tax_lots")),
+        harvest=tuple(_records(content, "harvest")),
+        accounts=tuple(_records(content, "accounts")),
     )
 
 
@@ -222,9 +226,13 @@ def plain(value: Any) -> Any:
 
 def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
-    before, after = sized.position, sized.after
+    before, after, places = sized.position, sized.after, {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
+        held, kept, account = before.units[i], after.units[i], terms.account
+        if isinstance(sized, Divided):
+            a = places[row["account"]]
+            held, kept, account = *(float(units) for units in sized.held(a, i)), portfolio.accounts[a].number
         sent = {
             "side": row["side"],
             "symbol": terms.symbol(row["asset"]),
@@ -234,7 +242,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             "limit_price": None if price is None else terms.limit_price(price, buys=buys),
             "notional": float(row["notional"]),
             "currency": portfolio.basis,
-            "account": terms.account,
+            "account": account,
         }
         yield Order(
             priority=priority,
@@ -247,8 +255,8 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             ticket=float(row["ticket"]),
             impact=float(row["impact"]),
             cost=float(row["cost"]),
-            shares_before=None if price is None else _number(before.units[i]),
-            shares_after=None if price is None else _number(after.units[i]),
+            shares_before=None if price is None else _number(held),
+            shares_after=None if price is None else _number(kept),
             weight_before=_weight(row["weight_before"]),
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
@@ -298,8 +306,8 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
     )
 
 
-def _lots(content: Content, name: str) -> Iterator[dict[str, Any]]:
-    """The rows of a table of tax lots, none where the list has no such table."""
+def _records(content: Content, name: str) -> Iterator[dict[str, Any]]:
+    """The rows of a table, none where the list has no such table."""
     rows: list[Any] = content.tables[name].to_dict("records") if name in content.tables else []
     for row in rows:
         yield {key: _number(value) if isinstance(value, float) else value for key, value in row.items()}
