@@ -289,7 +289,7 @@ class TradeList:
         """The columns of `orders` after the account; weights are those of the line in all accounts."""
         rows = sized.rows()
         who, moved = np.array(rows, dtype=np.int64).reshape(-1, 2).T
-        units, charges = sized.parts[who, moved], sized.each_charges[who, :, moved].reshape(-1, len(CHARGED))
+        units, charges = sized.parts[who, moved], sized.each_charges[who, :, moved]
         reasons = self._reasons(sized)
         columns = self._columns(sized, moved) | {
             "account": np.array([account.name for account in sized.accounts], dtype=object)[who],
