@@ -35,6 +35,7 @@ REPAIRS = 5  # times that cash is raised by the cents that rounding took
 CASH, MINIMUM, MOST, TURNOVER, VOLUME = LIMITS = (
     "cash of the accounts", "minimum trade", "limit of orders", "turnover limit", "volume limit",
 )  # fmt: skip
+EXACT, IN_TIME = "exact", "within the time limit"
 LOTS = "whole lots and limits of the accounts together"
 
 
@@ -111,6 +112,10 @@ class DivisionProblem:
         found: Array = np.minimum(bought, sold)
         return found
 
+    def unsent_and_costs(self, parts: Array) -> float:
+        """What of the list is not sent, and the costs of what is, currency."""
+        return float(np.abs(self.left(parts)) @ self.position.prices + self.charges(parts).sum())
+
     def misplaced(self, parts: Array) -> float:
         """What accounts hold after the orders of lines that only others prefer, currency."""
         after = (self.held + parts) * self.position.prices
@@ -152,12 +157,12 @@ class Division:
 
     parts : (A, n) signed units, buys positive.
     why   : what keeps the list from being sent whole (one of `LIMITS`, or `LOTS`), or "".
-    how   : "exact" where every aim is proven least, else "within the time limit".
+    how   : `EXACT` where every aim is proven least, else `IN_TIME`.
     """
 
     parts: Array
     why: str = ""
-    how: str = "exact"
+    how: str = EXACT
 
 
 def divide(problem: DivisionProblem, seconds: float = SECONDS) -> Division | None:
@@ -171,11 +176,15 @@ def divide(problem: DivisionProblem, seconds: float = SECONDS) -> Division | Non
         return Division(np.zeros(problem.held.shape))
     if whole := _repaired(problem, _Mode(), until):
         return whole
-    found = _repaired(problem, _Mode(full=False, swaps=True), until)
+    part, swapped = (_repaired(problem, _Mode(full=False, swaps=swaps), until) for swaps in (False, True))
+    found = part or swapped
+    if part and swapped and problem.unsent_and_costs(swapped.parts) < problem.unsent_and_costs(part.parts) - CENT:
+        found = swapped
     if found is None or not problem.left(found.parts).any():
         return found
+    proven = swapped is not None and swapped.how == found.how == EXACT
     why = next((name for name in LIMITS if _could(problem, _Mode(swaps=True, without=name), until)), LOTS)
-    return Division(found.parts, why, found.how)
+    return Division(found.parts, why, EXACT if proven else IN_TIME)
 
 
 @dataclass(frozen=True)
@@ -212,7 +221,7 @@ def _solved(problem: DivisionProblem, mode: _Mode, kept: Array, until: float) ->
     programme, limits, best, exact = _Programme.of(problem, mode, kept), list[Any](), None, True
     aims = programme.aims
     for number, aim in enumerate(aims):
-        seconds = max((until - monotonic()) / (len(aims) - number), 0.1)
+        seconds = max((until - monotonic()) / (2.0 if number < len(aims) - 1 else 1.0), 0.1)
         solved = programme.least(aim, limits, seconds)
         if solved is None:
             if best is None:
@@ -223,7 +232,7 @@ def _solved(problem: DivisionProblem, mode: _Mode, kept: Array, until: float) ->
         exact &= proven
         limits.append((-aim, -float(aim @ best) - TIE))
     assert best is not None
-    return Division(programme.parts(best), how="exact" if exact else "within the time limit")
+    return Division(programme.parts(best), how=EXACT if exact else IN_TIME)
 
 
 # -- the programme ---------------------------------------------------------------------------------------------------
