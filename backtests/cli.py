@@ -219,7 +219,8 @@ def trades(
     ] = 0.0,
     withdraw: Annotated[float, typer.Option(help="Money that goes out: sold for, where cash does not suffice.")] = 0.0,
     account: Annotated[
-        str, typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False)
+        str,
+        typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False),
     ] = "",
     buy_only: Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")] = False,
     sell_only: Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")] = False,

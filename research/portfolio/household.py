@@ -71,16 +71,15 @@ def read_accounts(document: Document, assets: Sequence[str], positions: Position
 
 def account_settings(accounts: Iterable[Account], assets: Sequence[str]) -> dict[str, Any]:
     """The key `accounts` as plain JSON types, defaults filled in."""
-    return {
-        account.name: {
-            "kind": KINDS[not account.taxable],
-            "number": account.number,
-            "cash": account.cash,
-            "shares": {asset: float(units) for asset, units in zip(assets, account.units, strict=True) if units},
-            "prefers": [asset for asset, is_it in zip(assets, account.prefers, strict=True) if is_it],
-        }
-        for account in accounts
-    }
+    found = {}
+    for account in accounts:
+        shares = {asset: float(units) for asset, units in zip(assets, account.units, strict=True) if units}
+        prefers = [asset for asset, is_it in zip(assets, account.prefers, strict=True) if is_it]
+        stated = {"kind": KINDS[not account.taxable], "number": account.number, "cash": account.cash}
+        found[account.name] = (
+            stated | ({"shares": shares} if shares else {}) | ({"prefers": prefers} if prefers else {})
+        )
+    return found
 
 
 def total_units(accounts: Iterable[Account], i: int) -> float:

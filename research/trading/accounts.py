@@ -109,7 +109,7 @@ class Model:
         market = portfolio.market
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
         position = replace(Position.of(portfolio), debt=0.0)
-        return cls(replace(portfolio, tax_lots=None, notes=()), policy, name, run, targets, position)
+        return cls(replace(portfolio, tax_lots=None, notes=(), accounts=()), policy, name, run, targets, position)
 
     def account(self, units: Any, cash: float, last_trade: pd.Timestamp | None = None) -> Portfolio:
         """The portfolio of an account.

@@ -312,7 +312,9 @@ class _Programme:
     def _odd(self, m: int) -> float:
         """Units of the odd lot of move `m`."""
         a, i, _ = self.moves[m]
-        return float(self.problem.held[a, i]) - self.upper[4 * m] * float(self.step[i]) if self.upper[4 * m + 1] else 0.0
+        return (
+            float(self.problem.held[a, i]) - self.upper[4 * m] * float(self.step[i]) if self.upper[4 * m + 1] else 0.0
+        )
 
     def _units(self, m: int, by: float) -> dict[int, float]:
         """The units of a move, times `by`, as coefficients."""
@@ -456,7 +458,9 @@ class _Programme:
     def _swaps(self) -> Array:
         """What trades against the list, and all purchases of lines that it does not trade."""
         orders = self.problem.orders
-        against = (m for m, (_, i, way) in enumerate(self.moves) if orders[i] * way < 0.0 or (not orders[i] and way > 0))
+        against = (
+            m for m, (_, i, way) in enumerate(self.moves) if orders[i] * way < 0.0 or (not orders[i] and way > 0)
+        )
         return self._vector(_sum(*(self._value(m, 1.0) for m in against)))
 
     def _vector(self, aim: dict[int, float]) -> Array:

@@ -279,7 +279,9 @@ def _check_weights(listed: Orders, made: Divided) -> None:
 
 def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request) -> str:
     below = [
-        f"{account.name} ({cash:,.2f})" for account, cash in zip(portfolio.accounts, problem.cash, strict=True) if cash < 0
+        f"{account.name} ({cash:,.2f})"
+        for account, cash in zip(portfolio.accounts, problem.cash, strict=True)
+        if cash < 0
     ]
     if below:
         return (

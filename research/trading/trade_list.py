@@ -160,7 +160,8 @@ class TradeList:
     def left_out(self) -> tuple[str, ...]:
         """What the file has and the list ignores: tax, where purchase prices are not known, and cash flows."""
         flows = () if self.portfolio.flows is None else ("cash flows",)
-        return (*not_known(self.portfolio, self.sized.units), *flows)
+        units = self.sized.taxable[1] if isinstance(self.sized, Divided) else self.sized.units
+        return (*not_known(self.portfolio, units), *flows)
 
     @cached_property
     def before_after(self) -> BeforeAfter:

@@ -1,6 +1,6 @@
 """The ticket as a page to print and sign: A4, one sheet for thirty lines, nothing fetched."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -39,6 +39,7 @@ def write(ticket: Ticket) -> bytes:
         sent="; ".join(dict.fromkeys(_kind(order) for order in ticket.orders)) or "none",
         limited=any(order.limit_price is not None for order in ticket.orders),
         held=_by_reason(ticket.held),
+        accounts=[_account(row, ticket) for row in ticket.accounts],
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
     )  # fmt: skip
@@ -77,6 +78,13 @@ def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
         (name, _money(before), _change(round(after - before, 2)), _money(after))
         for name, (before, after) in {"NAV": nav, "Invested": invested, "Cash": cash}.items()
     ]
+
+
+def _account(row: Mapping[str, Any], ticket: Ticket) -> str:
+    """An account in words: its cash before and after its orders, and their number."""
+    before, after = (_money(row[f"cash_{moment}"]) for moment in ("before", "after"))
+    orders = "1 order" if row["orders"] == 1 else f"{row['orders']} orders"
+    return f"{row['account']} ({row['kind']}) {orders}, cash {before} → {after} {ticket.currency}"
 
 
 def _costs(ticket: Ticket) -> str:

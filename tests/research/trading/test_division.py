@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from research.accounting.cost_parameters import IMPACT
 from research.arrays import Array
 from research.portfolio import OrderLimits
 from research.trading.division import CASH, LOTS, MINIMUM, MOST, DivisionProblem, divide
@@ -104,7 +105,9 @@ def least(found: DivisionProblem) -> tuple[bool, tuple[float, ...]]:
     whole = [aims(found, parts) for parts in every(found, whole=True)]
     if whole:
         return True, min(whole)
-    return False, min((aims(found, parts) for parts in every(found, whole=False)), key=lambda aim: np.round(aim, 9).tolist())
+    return False, min(
+        (aims(found, parts) for parts in every(found, whole=False)), key=lambda aim: np.round(aim, 9).tolist()
+    )
 
 
 @pytest.mark.parametrize(("accounts", "lines", "seeds"), [(2, 4, range(60)), (3, 3, range(60, 110))])
@@ -205,6 +208,19 @@ def test_lines_that_are_divided_at_will_sum_to_the_list(desk: Any) -> None:
     assert made is not None and made.why == ""
     assert not found.left(made.parts).any()
     np.testing.assert_allclose(np.rint(made.parts[:, 0] * 1e8).sum(), 28_795_419, atol=0)
+    assert not found.broken(made.parts)
+
+
+def test_accounts_bear_the_impact_of_the_whole_order_by_their_shares(desk: Any) -> None:
+    found = problem(desk, [10.0, 10.0], [400.0, 0.0], [[0, 5], [0, 5]], [1_100.0, 3_300.0])
+    position = found.position
+    parameters = position.cost_parameters._replace(impact=np.full((1, 2), 1e-3), exponent=1.5)
+    found = replace(found, position=replace(position, cost_parameters=parameters))
+    made = divide(found)
+    assert made is not None
+    bought, impact = made.parts[:, 0], found.charges(made.parts)[:, IMPACT, 0]
+    assert bought.all() and bought.sum() == 400.0
+    np.testing.assert_allclose(impact, 1e-3 * 4_000.0**1.5 * bought / 400.0, atol=0.005)
     assert not found.broken(made.parts)
 
 
