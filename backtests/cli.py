@@ -249,8 +249,8 @@ def trades(
     account failed.
     """
     _trust(trust_code)
-    one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only, "--sell-only": sell_only,
-                "--to-target": to_target, "--review": review}  # fmt: skip
+    one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only,
+                "--sell-only": sell_only, "--to-target": to_target, "--review": review}  # fmt: skip
     of_one = {"FILE": file, "--positions": positions, "--prices": prices, **one_list}
     if accounts is not None:
         if asked := [name for name, value in of_one.items() if value]:

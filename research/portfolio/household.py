@@ -12,6 +12,7 @@ from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError
 from research.portfolio.document import Document, did_you_mean
 from research.portfolio.positions import Positions
+from research.portfolio.strict_yaml import KeyPath
 
 KINDS = ("taxable", "sheltered")
 KEYS = ("kind", "cash", "shares", "prefers", "number")
@@ -107,38 +108,54 @@ def _account(
     if kind not in KINDS:
         document.refuse((*path, "kind"), "no kind of account", kind, did_you_mean(kind, KINDS))
     number = document.text(*path, "number", default=name)
-    units, cash = np.zeros(len(assets)), 0.0
-    if positions is None or not positions.cash:
-        with faults:
-            cash = document.number(*path, "cash", at_least=0.0, at_most=LARGEST)
-    if positions is None:
-        for asset in document.mapping(*path, "shares") if document.has(*path, "shares") else ():
-            with faults:
-                _check_line(document, (*path, "shares", asset), asset, assets)
-                units[assets.index(asset)] = document.number(*path, "shares", asset, at_least=0.0)
-    else:
-        for key in ("cash", "shares"):
-            if document.has(*path, key) and (key == "shares" or positions.cash):
-                found, fix = document.value(*path, key), f"{positions.file} gives it: leave it out."
-                document.refuse((*path, key), "stands beside `positions`", found, fix)
-        for row in positions.held:
-            if row.account in (name, number):
-                i = assets.index(row.asset)
-                units[i] = decimal_sum((units[i], row.units))
-        if positions.cash:
-            cash = decimal_sum(row.amount for row in positions.cash if row.account in (name, number))
-        if cash < 0.0:
-            fix = "Pay the debt, or correct the rows of cash."
-            document.refuse(path, f"{positions.file} has negative cash of this account", round(cash, 2), fix)
+    held = _stated(document, path, assets, faults) if positions is None else _units(positions, assets, (name, number))
+    cash = _cash(document, path, positions, (name, number), faults)
     prefers = document.value(*path, "prefers", default=[])
     if not isinstance(prefers, list):
         document.refuse((*path, "prefers"), "not a list of lines", prefers, "Write [AGG, TLT], or leave it out.")
     for asset in prefers:
         _check_line(document, (*path, "prefers"), asset, assets)
-    return Account(name, number, kind == KINDS[0], units, cash, np.isin(assets, prefers))
+    return Account(name, number, kind == KINDS[0], held, cash, np.isin(assets, prefers))
 
 
-def _check_line(document: Document, path: tuple[str, ...], asset: object, assets: Sequence[str]) -> None:
+def _stated(document: Document, path: KeyPath, assets: Sequence[str], faults: "_Faults") -> Array:
+    """(n,) units of an account by its `shares`."""
+    units = np.zeros(len(assets))
+    for asset in document.mapping(*path, "shares") if document.has(*path, "shares") else ():
+        with faults:
+            _check_line(document, (*path, "shares", asset), asset, assets)
+            units[assets.index(asset)] = document.number(*path, "shares", asset, at_least=0.0)
+    return units
+
+
+def _units(positions: Positions, assets: Sequence[str], known: tuple[str, str]) -> Array:
+    """(n,) units of an account by the rows of a broker's file that have its name or number."""
+    own = [row for row in positions.held if row.account in known]
+    return np.array([decimal_sum(row.units for row in own if row.asset == asset) for asset in assets])
+
+
+def _cash(
+    document: Document, path: KeyPath, positions: Positions | None, known: tuple[str, str], faults: "_Faults"
+) -> float:
+    """Cash of an account by `cash`, or by the rows of a broker's file where it has rows of cash."""
+    by_rows = positions is not None and bool(positions.cash)
+    for key, given in {"cash": by_rows, "shares": positions is not None}.items():
+        if positions is not None and given and document.has(*path, key):
+            with faults:
+                found, fix = document.value(*path, key), f"{positions.file} gives it: leave it out."
+                document.refuse((*path, key), "stands beside `positions`", found, fix)
+    cash = 0.0
+    with faults:
+        if positions is None or not by_rows:
+            return document.number(*path, "cash", at_least=0.0, at_most=LARGEST)
+        cash = decimal_sum(row.amount for row in positions.cash if row.account in known)
+        if cash < 0.0:
+            fix = "Pay the debt, or correct the rows of cash."
+            document.refuse(path, f"{positions.file} has negative cash of this account", round(cash, 2), fix)
+    return cash
+
+
+def _check_line(document: Document, path: KeyPath, asset: object, assets: Sequence[str]) -> None:
     if asset not in assets:
         document.refuse(path, "no line of the portfolio", asset, did_you_mean(asset, assets))
 
@@ -155,7 +172,7 @@ def _check_numbers(document: Document, accounts: Sequence[Account]) -> None:
 
 def _check_nothing_beside(document: Document, assets: Sequence[str], positions: Positions | None) -> None:
     """Raise ConfigError for holdings and an account that stand beside `accounts`, all of them at once."""
-    beside: list[tuple[str, ...]] = [("lines", asset, key) for asset in assets for key in ("shares", "holdings")]
+    beside: list[KeyPath] = [("lines", asset, key) for asset in assets for key in ("shares", "holdings")]
     faults = _Faults()
     for path in [("cash",), ("ticket", "account"), *beside]:
         if document.has(*path):
@@ -168,7 +185,8 @@ def _check_nothing_beside(document: Document, assets: Sequence[str], positions: 
 def _check_rows(document: Document, accounts: Sequence[Account], positions: Positions) -> None:
     """Raise ConfigError for rows of a broker's file whose account is none of the portfolio."""
     known = {word for account in accounts for word in (account.name, account.number)}
-    wrong = {row.account: row.row for row in (*positions.held, *positions.cash) if row.account not in known}
+    rows = [(row.account, row.row) for row in positions.held] + [(row.account, row.row) for row in positions.cash]
+    wrong = {account: row for account, row in rows if account not in known}
     faults = _Faults()
     for account, row in wrong.items():
         with faults:

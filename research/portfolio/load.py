@@ -13,8 +13,8 @@ import pandas as pd
 from research.accounting import Execution
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
-from research.arrays import Array
 from research.arguments import LARGEST, MOST_PENALTY
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market
 from research.market.instruments import SMALLEST_LOT, TRADING

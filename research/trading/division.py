@@ -489,20 +489,16 @@ class _Programme:
         return np.where(self.whole, np.rint(solved.x), solved.x), solved.proven
 
     def parts(self, x: Array) -> Array:
-        """(A, n) signed units, in whole lots but for an odd lot, that sum to what is sent of the list to the last lot."""
+        """(A, n) signed units in whole lots, but for odd lots, that sum to what is sent of the list to the last lot."""
         problem, lots = self.problem, self.problem.position.lots
         parts = np.zeros(problem.held.shape)
         for m, (a, i, way) in enumerate(self.moves):
             if x[4 * m + 2] < 0.5:
                 continue
-            units = x[4 * m] * self.step[i]
-            if x[4 * m + 1] > 0.5:
-                units = problem.held[a, i]
-            elif way < 0 and not self.whole[4 * m] and x[4 * m] >= self.upper[4 * m] - LOT:
-                units = problem.held[a, i]
-            else:
-                units = float(clean(np.array(units), lots[i]))
-            parts[a, i] += way * units
+            to_the_last = way < 0 and not self.whole[4 * m] and x[4 * m] >= self.upper[4 * m] - LOT
+            all_of_it = to_the_last or x[4 * m + 1] > 0.5
+            units = problem.held[a, i] if all_of_it else clean(np.array(x[4 * m] * self.step[i]), lots[i])
+            parts[a, i] += way * float(units)
         for i in dict.fromkeys(i for _, i, _ in self.moves):
             self._settle(parts, i, x)
         return parts
@@ -520,7 +516,7 @@ class _Programme:
             if abs(rest) < 0.5 * lot or parts[a, i] == 0.0:
                 break
             moved = max(parts[a, i] + rest, -float(problem.held[a, i]))
-            parts[a, i] = moved if moved == -problem.held[a, i] else float(clean(np.array(moved), lot))
+            parts[a, i] = moved if moved == -problem.held[a, i] else clean(np.array(moved), np.array(lot))
 
 
 def _sum(*rows: dict[int, float]) -> dict[int, float]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from research.arrays import Array, frozen
+from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, PolicyError
 from research.portfolio import Portfolio
 from research.portfolio.household import Account, decimal_sum
@@ -105,9 +105,9 @@ class Divided(Orders):
         return self._problem.swapped(self.parts)
 
     @property
-    def moved(self) -> Array:
+    def moved(self) -> Mask:
         """(n,) lines that an account trades."""
-        found: Array = self.parts.any(axis=0)
+        found: Mask = (self.parts != 0.0).any(axis=0)
         return found
 
     @property
@@ -285,8 +285,8 @@ def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request
     ]
     if below:
         return (
-            f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} leaves {', '.join(below)} below zero, and neither "
-            "its sells nor swaps with other accounts raise that. Withdraw less, or from another account."
+            f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} leaves {', '.join(below)} below zero, and "
+            "neither its sells nor swaps with other accounts raise that. Withdraw less, or from another account."
         )
     return (
         f"the orders could not be divided over the accounts within {SECONDS:g} seconds: make fewer lines trade, or "

@@ -28,7 +28,8 @@ from research.trading.content import Content
 from research.trading.decision import decision
 from research.trading.formats import format_of
 from research.trading.gain_budget import within_gain_budget
-from research.trading.household import SWAP, Divided, divided, with_flow as accounts_with_flow
+from research.trading.household import SWAP, Divided, divided
+from research.trading.household import with_flow as accounts_with_flow
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
 from research.trading.price_age import PriceAges, age_notes, check_ages, frozen_quotes, price_ages, priced
@@ -217,7 +218,7 @@ class TradeList:
     def held(self) -> pd.DataFrame:
         """A row for each line that no order moves: units, value, weight, target, gap, and why it stays."""
         sized, position = self.sized, self.sized.position
-        kept = np.flatnonzero(~sized.moved if isinstance(sized, Divided) else sized.units == 0.0)
+        kept = np.flatnonzero(~(sized.moved if isinstance(sized, Divided) else sized.units != 0.0))
         reasons = self._reasons(sized)
         columns = self._columns(self.sized, kept) | {
             "units": np.where(position.quoted, position.units, np.nan)[kept],

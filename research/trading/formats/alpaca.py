@@ -24,8 +24,8 @@ def write(ticket: Ticket) -> bytes:
     """A list of objects. Raises ConfigError for an order that Alpaca does not take."""
     if len(accounts := {order.account for order in ticket.orders}) > 1:
         raise ConfigError(
-            f"Alpaca cannot carry orders of {len(accounts)} accounts, {', '.join(sorted(accounts))}: the account is that "
-            "of the key. Use another format."
+            f"Alpaca cannot carry orders of {len(accounts)} accounts, {', '.join(sorted(accounts))}: the account is "
+            "that of the key. Use another format."
         )
     check_carried(ticket, "Alpaca", _faults)
     return f"{json.dumps([_body(order) for order in ticket.orders], indent=2)}\n".encode()

@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from research.portfolio.household import decimal_sum
 from research.trading.formats.carried import account_fault, check_carried, symbol_fault
 from research.trading.formats.cells import cell_text, no_formula, number_text
 from research.trading.formats.order_csv import csv_bytes
-from research.portfolio.household import decimal_sum
 from research.trading.ticket import ID, ID_DIGITS, Order, Ticket
 
 COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "Currency", "OrderQuantity",

@@ -22,7 +22,7 @@ OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": F
 
 
 def write(ticket: Ticket) -> bytes:
-    """Sheets Orders, Held and Ticket, and Accounts where there are several. Text that looks like a formula stays text."""
+    """Sheets Orders, Held, Ticket and, for several, Accounts. Text that looks like a formula stays text."""
     import xlsxwriter
 
     buffer = io.BytesIO()

@@ -122,7 +122,8 @@ def test_a_list_is_divided_with_the_least_misplacement_orders_and_tax(
             continue
         whole += 1
         made = divide(found)
-        assert made is not None and (made.how, made.why) == ("exact", "")
+        assert made is not None
+        assert (made.how, made.why) == ("exact", "")
         np.testing.assert_array_equal(made.parts.sum(axis=0), found.orders)
         np.testing.assert_allclose(aims(found, made.parts), min(possible), atol=SLACK)
     assert whole > 20
@@ -172,7 +173,8 @@ def test_a_sale_is_made_where_it_is_not_taxed(desk: Any) -> None:
 def test_a_swap_moves_the_cash_that_no_account_has_alone(desk: Any) -> None:
     found = problem(desk, [400.0, 20.0], [1.0, 0.0], [[0, 20], [0, 20]], [210.0, 210.0])
     made = divide(found)
-    assert made is not None and made.why == ""
+    assert made is not None
+    assert made.why == ""
     assert made.parts.sum(axis=0).tolist() == [1.0, 0.0]
     assert sorted(made.parts[:, 1]) == [-10.0, 10.0]
     without = divide(replace(found, swappable=np.array([False, False])))
@@ -205,7 +207,8 @@ def test_lines_that_are_divided_at_will_sum_to_the_list(desk: Any) -> None:
         lots=[1e-8, 1.0],
     )  # fmt: skip
     made = divide(found)
-    assert made is not None and made.why == ""
+    assert made is not None
+    assert made.why == ""
     assert not found.left(made.parts).any()
     np.testing.assert_allclose(np.rint(made.parts[:, 0] * 1e8).sum(), 28_795_419, atol=0)
     assert not found.broken(made.parts)
@@ -219,7 +222,8 @@ def test_accounts_bear_the_impact_of_the_whole_order_by_their_shares(desk: Any) 
     made = divide(found)
     assert made is not None
     bought, impact = made.parts[:, 0], found.charges(made.parts)[:, IMPACT, 0]
-    assert bought.all() and bought.sum() == 400.0
+    assert bought.all()
+    assert bought.sum() == 400.0
     np.testing.assert_allclose(impact, 1e-3 * 4_000.0**1.5 * bought / 400.0, atol=0.005)
     assert not found.broken(made.parts)
 
