@@ -122,6 +122,12 @@ class DivisionProblem:
         return float(after[self.wrong].sum())
 
     @cached_property
+    def fine(self) -> Mask:
+        """(n,) lines that are divided at will; they need no swaps."""
+        found: Mask = self.position.lots * self.position.prices <= FINE * self.position.nav
+        return found
+
+    @cached_property
     def wrong(self) -> Mask:
         """(A, n) lines that another account prefers, and this one does not."""
         return ~self.prefers & self.prefers.any(axis=0)
@@ -260,9 +266,9 @@ class _Programme:
     @classmethod
     def of(cls, problem: DivisionProblem, mode: _Mode, kept: Array) -> "_Programme":
         position, n = problem.position, len(problem.orders)
-        fine = position.lots * position.prices <= FINE * position.nav
+        fine = problem.fine
         step = np.where(fine, BUNDLE * position.nav / position.prices, position.lots)
-        lines = [i for i in range(n) if problem.orders[i] or (mode.swaps and problem.swappable[i])]
+        lines = [i for i in range(n) if problem.orders[i] or (mode.swaps and problem.swappable[i] and not fine[i])]
         # An order that no permutation of lines or accounts changes: by what they are, and not by where they stand.
         lines.sort(key=lambda i: (position.assets[i] if position.assets else "", i))
         accounts = sorted(range(len(problem.cash)), key=lambda a: problem.facts(a, lines))
@@ -282,7 +288,8 @@ class _Programme:
             return False
         if problem.orders[i] * way > 0.0:
             return True
-        return mode.swaps and bool(problem.swappable[i]) and (way > 0 or bool(problem.swap_from[a]))
+        swaps = mode.swaps and bool(problem.swappable[i]) and not problem.fine[i]
+        return swaps and (way > 0 or bool(problem.swap_from[a]))
 
     # -- columns -----------------------------------------------------------------------------------------------------
 
@@ -497,26 +504,22 @@ class _Programme:
                 continue
             to_the_last = way < 0 and not self.whole[4 * m] and x[4 * m] >= self.upper[4 * m] - LOT
             all_of_it = to_the_last or x[4 * m + 1] > 0.5
-            units = problem.held[a, i] if all_of_it else clean(np.array(x[4 * m] * self.step[i]), lots[i])
-            parts[a, i] += way * float(units)
-        for i in dict.fromkeys(i for _, i, _ in self.moves):
-            self._settle(parts, i, x)
+            steps = x[4 * m] * self.step[i] / lots[i]
+            whole = np.rint(steps) if self.whole[4 * m] else np.floor(steps + LOT)
+            parts[a, i] += way * float(problem.held[a, i] if all_of_it else clean(whole * lots[i], lots[i]))
+        for line in np.flatnonzero(problem.fine & (problem.orders != 0.0)) if self.mode.full else ():
+            self._settle(parts, int(line))
         return parts
 
-    def _settle(self, parts: Array, i: int, x: Array) -> None:
+    def _settle(self, parts: Array, i: int) -> None:
         """Give what rounding left of a line that is divided at will to the accounts that trade most of it."""
-        problem, lot = self.problem, float(self.problem.position.lots[i])
-        if self.whole[4 * self._of_line(i)[0]]:
-            return
-        gap = np.floor(x[self.gaps[i]] * self.step[i] / lot + LOT) * lot
-        order = float(problem.orders[i])
-        wanted = np.sign(order) * max(abs(order) - gap, 0.0)
+        problem, lot = self.problem, self.problem.position.lots[i]
         for a in sorted(range(len(parts)), key=lambda a: -abs(parts[a, i])):
-            rest = wanted - parts[:, i].sum()
+            rest = float(problem.orders[i] - parts[:, i].sum())
             if abs(rest) < 0.5 * lot or parts[a, i] == 0.0:
                 break
             moved = max(parts[a, i] + rest, -float(problem.held[a, i]))
-            parts[a, i] = moved if moved == -problem.held[a, i] else clean(np.array(moved), np.array(lot))
+            parts[a, i] = moved if moved == -problem.held[a, i] else clean(np.array(moved), lot)
 
 
 def _sum(*rows: dict[int, float]) -> dict[int, float]:
