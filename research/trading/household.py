@@ -80,12 +80,12 @@ class Divided(Orders):
     @property
     def buys(self) -> float:
         """Notional of all buys, currency."""
-        return float(_cents(np.maximum(self.each_notional, 0.0).ravel()))
+        return float(self.each_notional[self.parts > 0.0].sum())
 
     @property
     def sells(self) -> float:
         """Notional of all sells, currency."""
-        return float(_cents(np.maximum(-self.each_notional, 0.0).ravel()))
+        return float(np.abs(self.each_notional[self.parts < 0.0]).sum())
 
     @property
     def _problem(self) -> DivisionProblem:
