@@ -288,8 +288,10 @@ class _Programme:
             return False
         if problem.orders[i] * way > 0.0:
             return True
-        swaps = mode.swaps and bool(problem.swappable[i]) and not problem.fine[i]
-        return swaps and (way > 0 or bool(problem.swap_from[a]))
+        if not mode.swaps or not problem.swappable[i] or problem.fine[i]:
+            return False
+        # What is bought of a line that the list sells, any account may have sold.
+        return bool(problem.swap_from[a] if way < 0 else problem.orders[i] == 0.0 or problem.swap_from.all())
 
     # -- columns -----------------------------------------------------------------------------------------------------
 
@@ -319,9 +321,8 @@ class _Programme:
     def _odd(self, m: int) -> float:
         """Units of the odd lot of move `m`."""
         a, i, _ = self.moves[m]
-        return (
-            float(self.problem.held[a, i]) - self.upper[4 * m] * float(self.step[i]) if self.upper[4 * m + 1] else 0.0
-        )
+        whole = self.upper[4 * m] * float(self.step[i])
+        return float(self.problem.held[a, i]) - whole if self.upper[4 * m + 1] else 0.0
 
     def _units(self, m: int, by: float) -> dict[int, float]:
         """The units of a move, times `by`, as coefficients."""

@@ -236,7 +236,7 @@ def with_flow(accounts: tuple[Account, ...], request: Request) -> tuple[Account,
     if not request.account and len(names) > 1:
         raise ConfigError(
             f"money comes or goes, {request.flow:,.2f}, and the portfolio has {len(names)} accounts: name the one, "
-            f"account: {' or '.join(names)}."
+            f"as account (--account): {' or '.join(names)}."
         )
     return tuple(
         replace(each, cash=decimal_sum((each.cash, request.flow)))
