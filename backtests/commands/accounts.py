@@ -9,16 +9,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from backtests.commands.trades import policy_now
+import pandas as pd
+
+from backtests.commands.trades import policy_now, today_of
 from backtests.runs.tasks import check_workers, in_processes
 from research.arguments import is_number, refuse
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 from research.files import replacing, writing
 from research.portfolio import load_portfolio
 from research.progress import bar
 from research.trading.accounts import (
     ACCOUNT_COLUMNS,
     FAILED,
+    MODEL,
     ORDER_COLUMNS,
     AccountsFile,
     Model,
@@ -45,28 +48,38 @@ class Listed:
 
 
 class Part(NamedTuple):
-    """The lists of a few accounts: rows of both files as CSV, their statuses, and why the first of them failed."""
+    """The lists of a few accounts: rows of both files as CSV, how many have each status, and fail for each reason."""
 
     orders: str
     accounts: str
     statuses: Counter[str]
-    errors: list[str]
+    errors: Counter[str]
 
 
 def list_accounts(
-    file: Path, out: Path | None, *, seconds: float = 0.0, workers: int = 1, reports: Path | None = None
+    file: Path,
+    out: Path | None,
+    *,
+    seconds: float = 0.0,
+    workers: int = 1,
+    reports: Path | None = None,
+    as_of: str | None = None,
+    stale_ok: bool = False,
 ) -> Listed:
     """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
 
     Rows are read, solved and written a few at a time, in the order of the file. Both files hold the same bytes whatever
-    the number of processes, but where the time of a solver ran out. An account that fails has its sentence in its row.
-    file    : of the accounts (`research.trading.accounts`).
-    out     : CSV file to write.
-    seconds : that the search for the best lots of an account may take; 0 takes the greedy search.
-    workers : processes of this machine.
-    reports : folder of the runs, or None for the usual one.
-    Raises  : ConfigError for a file that cannot be read, and for a place where the lists cannot be written: nothing is
-              written then.
+    the number of processes, but where the time of a solver ran out. An account that fails has its sentence in its row;
+    prices that are too old refuse all accounts of their model, with one sentence.
+    file     : of the accounts (`research.trading.accounts`).
+    out      : CSV file to write.
+    seconds  : that the search for the best lots of an account may take; 0 takes the greedy search.
+    workers  : processes of this machine.
+    reports  : folder of the runs, or None for the usual one.
+    as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes the clock's, None counts none.
+    stale_ok : list accounts, marked, where prices are too old for orders.
+    Raises   : ConfigError for a file that cannot be read, for a day that is none, and for a place where the lists
+               cannot be written: nothing is written then.
     """
     check_workers(workers)
     if not (is_number(seconds) and seconds >= 0.0):
@@ -77,19 +90,22 @@ def list_accounts(
     orders, accounts = _destination(out, ORDER_COLUMNS), _destination(accounts_path(out), ACCOUNT_COLUMNS)
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
-    statuses, errors = Counter[str](), list[str]()
+    statuses, errors = Counter[str](), Counter[str]()
+    solve = _Solver(asked, seconds, reports, today_of(as_of), stale_ok)
     with (
         bar(asked.count, "listing", "accounts") as progress,
         replacing(orders) as to_orders,
         replacing(accounts) as to_accounts,  # is in place first: the orders are the last to be seen
     ):
-        for part in _parts(asked, seconds, workers, reports):
+        for part in _parts(solve, workers):
             with writing(orders):
                 to_orders.write(part.orders.encode())
             with writing(accounts):
                 to_accounts.write(part.accounts.encode())
             statuses += part.statuses
-            errors += part.errors[: SHOWN - len(errors)]
+            for sentence, count in part.errors.items():
+                if sentence in errors or len(errors) < SHOWN:
+                    errors[sentence] += count
             progress.update(part.statuses.total())
     return Listed(statuses[FAILED], _text(asked, statuses, errors, orders, accounts))
 
@@ -109,11 +125,11 @@ def _destination(path: Path, columns: Sequence[str]) -> Path:
     return check_destination("out", path, is_ours=lambda opened: opened.read(len(header)) == header)
 
 
-def _parts(file: AccountsFile, seconds: float, workers: int, reports: Path | None) -> Iterator[Part]:
+def _parts(solve: "_Solver", workers: int) -> Iterator[Part]:
     """The headers of both files, then the lists of all accounts, in the order of the file."""
-    yield Part(_csv([ORDER_COLUMNS]), _csv([ACCOUNT_COLUMNS]), Counter(), [])
-    solve, rows = _Solver(file, seconds, reports), _few(file.rows())
-    if min(workers, file.count // TASK) > 1:
+    yield Part(_csv([ORDER_COLUMNS]), _csv([ACCOUNT_COLUMNS]), Counter(), Counter())
+    rows = _few(solve.file.rows())
+    if min(workers, solve.file.count // TASK) > 1:
         yield from (part for _, part in in_processes(solve, rows, workers, in_order=True))
     else:
         yield from map(solve, rows)
@@ -128,8 +144,11 @@ def _few(rows: Iterator[Row]) -> Iterator[list[Row]]:
 class _Solver:
     """Solves rows of a file, and keeps the models that it read: a process has one of its own."""
 
-    def __init__(self, file: AccountsFile, seconds: float, reports: Path | None) -> None:
+    def __init__(
+        self, file: AccountsFile, seconds: float, reports: Path | None, as_of: pd.Timestamp | None, stale_ok: bool
+    ) -> None:
         self.file, self.seconds, self.reports = file, seconds, reports
+        self.as_of, self.stale_ok = as_of, stale_ok
         self.models: dict[str, Model | ConfigError] = {}
 
     def __call__(self, rows: Iterable[Row]) -> Part:
@@ -141,12 +160,17 @@ class _Solver:
                 trades = model.trades(portfolio, self.seconds)
                 listed, told = order_rows(self.file, row, trades), account_row(self.file, row, trades)
             except Exception as error:  # whatever it is, it must not stop the other accounts
-                why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-                listed, told = [], account_row(self.file, row, why)
+                listed, told = [], account_row(self.file, row, self.why(row, error))
             orders += listed
             accounts.append(told)
         statuses = Counter(row[ACCOUNT_COLUMNS.index("status")] for row in accounts)
-        return Part(_csv(orders), _csv(accounts), statuses, [row[-1] for row in accounts if row[-1]][:SHOWN])
+        return Part(_csv(orders), _csv(accounts), statuses, Counter(row[-1] for row in accounts if row[-1]))
+
+    def why(self, row: Row, error: Exception) -> str:
+        """Why an account has no list, in a sentence; what is wrong with the data of a model names the model."""
+        if isinstance(error, DataError):
+            return f"{row[1][self.file.columns.index(MODEL)]}: {error}"
+        return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
     def model(self, cell: str) -> Model:
         """The model of a cell, whose path is relative to the file of the accounts."""
@@ -165,7 +189,8 @@ class _Solver:
             return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
         try:
             portfolio = load_portfolio(path)
-            return Model.of(portfolio, *policy_now(portfolio, reports=self.reports))
+            found = policy_now(portfolio, reports=self.reports)
+            return Model.of(portfolio, *found, as_of=self.as_of, stale_ok=self.stale_ok)
         except (ValueError, OSError) as error:
             return ConfigError(str(error))
 
@@ -177,11 +202,10 @@ def _csv(rows: Iterable[Sequence[Any]]) -> str:
     return buffer.getvalue()
 
 
-def _text(file: AccountsFile, statuses: Counter[str], errors: list[str], orders: Path, accounts: Path) -> str:
+def _text(file: AccountsFile, statuses: Counter[str], errors: Counter[str], orders: Path, accounts: Path) -> str:
     """How many accounts trade, hold or failed, the first failures, and where the files are."""
     counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in WORDS.items() if statuses[status])
-    more = (
-        [f"{statuses[FAILED] - len(errors):,} more failed: see {accounts}."] if statuses[FAILED] > len(errors) else []
-    )
-    told = "\n".join(["", *errors, *more]) if errors else ""
-    return f"{file.count:,} accounts: {counts}.{told}\nWritten to {orders} and {accounts}."
+    told = [f"{sentence} ({count:,} accounts)" if count > 1 else sentence for sentence, count in errors.items()]
+    if rest := statuses[FAILED] - errors.total():
+        told.append(f"{rest:,} more failed: see {accounts}.")
+    return "\n".join([f"{file.count:,} accounts: {counts}.", *told, f"Written to {orders} and {accounts}."])

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from backtests.runs.folder import MANIFEST, REPORTS
 from backtests.runs.formats import plain_json
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
-from research.arguments import first_fault, is_number, refuse
+from research.arguments import day, first_fault, is_number, refuse
 from research.errors import ConfigError
 from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
@@ -48,35 +48,42 @@ def trades_now(
     Raises   : ConfigError as `policy_now` and `trade_list` do; DataError for prices later than today, or too old.
     """
     ready, name, run = policy_now(portfolio, policy, reports)
-    today = f"{date.today():%Y-%m-%d}" if as_of == "" else as_of
-    return trade_list(portfolio, ready, name=name, run=run, request=request, as_of=today, stale_ok=stale_ok)
+    return trade_list(portfolio, ready, name=name, run=run, request=request, as_of=today_of(as_of), stale_ok=stale_ok)
+
+
+def today_of(as_of: str | None) -> pd.Timestamp | None:
+    """The day to which ages are counted: as given (YYYY-MM-DD), the clock's for "", none for None.
+
+    Raises : ConfigError for what is no date.
+    """
+    if as_of is None:
+        return None
+    return pd.Timestamp(date.today()) if as_of == "" else day("as_of is", as_of)
 
 
 def request_of(
-    deploy: float = 0.0,
-    withdraw: float = 0.0,
-    buy_only: bool = False,
-    sell_only: bool = False,
-    to_target: bool = False,
-    account: str = "",
+    deploy: float = 0.0, withdraw: float = 0.0, side: str = "", to_target: bool = False, account: str = ""
 ) -> Request:
-    """What is asked for, from the options of the command line.
+    """What is asked for, from the options of the command line and the parameters of the notebook.
 
-    deploy   : currency that comes in.
-    withdraw : currency that goes out.
-    account  : of the portfolio, to which it comes or which it leaves.
-    Raises   : ConfigError for amounts that are none or below zero, and for options that exclude each other.
+    deploy    : currency that comes in.
+    withdraw  : currency that goes out.
+    side      : "buy" or "sell" for these orders only, "" for both.
+    to_target : trade to target whatever the policy's rule decides.
+    account   : of the portfolio, to which money comes or which it leaves.
+    Raises    : ConfigError for amounts that are none or below zero, for another side, and for what excludes each
+    other.
     """
     for name, amount in {"deploy": deploy, "withdraw": withdraw}.items():
         if not (is_number(amount) and amount >= 0.0):
             refuse(f"{name} is", amount, "give an amount of money, at least 0.")
     if deploy and withdraw:
         raise ConfigError(f"deploy is {deploy:,.2f} and withdraw is {withdraw:,.2f}: give the difference as one.")
-    if buy_only and (sell_only or withdraw):
-        raise ConfigError(f"buy_only excludes {'sell_only' if sell_only else 'withdraw'}: leave one of them out.")
-    if sell_only and deploy:
-        raise ConfigError("sell_only excludes deploy: leave one of them out.")
-    return Request(deploy - withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
+    if side == "buy" and withdraw:
+        raise ConfigError("a withdrawal may need sales, and only buys are asked for: leave one of the two out.")
+    if side == "sell" and deploy:
+        raise ConfigError("a deposit may need purchases, and only sells are asked for: leave one of the two out.")
+    return Request(deploy - withdraw, side, to_target, account)
 
 
 def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> tuple[Rule, str, str]:

@@ -2,14 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from backtests.figures.svg import DARK, LIGHT
+from research.templates import templates
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from backtests.figures.picture import Picture
 
 
@@ -52,23 +50,11 @@ def render(template: str, running: Running | None = None, **content: Any) -> str
     from markupsafe import Markup
 
     themes = [Markup(" ".join(f"--{name}: {colour};" for name, colour in theme.items())) for theme in (LIGHT, DARK)]
-    css = _templates().get_template("sheet.css.j2").render(light=themes[0], dark=themes[1], soft=LIGHT["soft"])
+    ours = templates("backtests.pages")
+    css = ours.get_template("sheet.css.j2").render(light=themes[0], dark=themes[1], soft=LIGHT["soft"])
     css += running.css() if running is not None else ""
-    page = _templates().get_template(template)
+    page = ours.get_template(template)
     return page.render(css=Markup(css), paper=(LIGHT["paper"], DARK["paper"]), **content).lstrip()
-
-
-@cache
-def _templates() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("backtests.pages", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def picture_html(picture: "Picture") -> str:

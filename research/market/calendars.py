@@ -43,6 +43,23 @@ def sessions(first: np.datetime64, last: np.datetime64, calendar: str) -> Days:
     return schedule.sessions[(schedule.sessions >= first) & (schedule.sessions <= last)]
 
 
+def session_after(day: np.datetime64, count: int, calendar: str) -> np.datetime64:
+    """The session that is `count` sessions after a day, which need not be one. Raises ConfigError beyond the calendar.
+
+    day   : any day.
+    count : sessions, at least 0; 0 is the last session that is not after the day.
+
+    >>> str(session_after(np.datetime64("2022-12-30"), 1, "XNYS"))  # a Friday before a holiday
+    '2023-01-03'
+    """
+    schedule = _schedule(calendar, np.array([day], dtype="datetime64[D]"))
+    place = int(np.searchsorted(schedule.sessions, day, side="right")) - 1 + count
+    if not 0 <= place < len(schedule.sessions):
+        raise _out_of_reach(calendar, schedule, day, count)
+    found: np.datetime64 = schedule.sessions[place]
+    return found
+
+
 def period(days: Days, every: str) -> NDArray[np.int64]:
     """(T,) number of the day, week, month, quarter or year of each day.
 

@@ -9,6 +9,7 @@ from research.market import Market
 from research.portfolio.document import Document
 from research.portfolio.weight_limits import WeightLimit, read_weight_limits, weight_limit_settings
 
+GAP, TRACKING_ERROR = OBJECTIVES = "gap", "tracking_error"
 MOST_RESERVE, MOST_MOVE = 5_000.0, 0.5  # bp of NAV; fraction of a price
 
 
@@ -22,6 +23,8 @@ class OrderLimits:
     turnover      : of a list, one-way, fraction of NAV, or None.
     participation : most of a line in a list, as a fraction of its mean volume of a day, or None.
     weights       : of lines and groups after the orders.
+    objective     : what whole lots minimise besides costs, their distance from the exact step: "gap", the sum of the
+                    lines' absolute distances, or "tracking_error", ex ante.
     max_age       : sessions since the day of a price, beyond which it is too old for orders.
     """
 
@@ -31,12 +34,13 @@ class OrderLimits:
     turnover: float | None = None
     participation: float | None = None
     max_age: int = 2
+    objective: str = GAP
     weights: tuple[WeightLimit, ...] = ()
 
     @property
     def once_a_close(self) -> bool:
-        """Is there a limit that a second list of the same close would pass by?"""
-        return self.most is not None or self.turnover is not None
+        """Is there a limit with which a second list of the same close would go on from the first?"""
+        return self.most is not None or self.turnover is not None or bool(self.weights)
 
 
 NO_LIMITS = OrderLimits(reserve=0.0, adverse_move=0.0)  # cash may be spent to the last cent
@@ -70,6 +74,7 @@ def read_order_limits(document: Document, market: Market, lower: Array, upper: A
         participation=_share(document, "participation"),
         weights=read_weight_limits(document, market, lower, upper),
         max_age=document.whole("orders", "max_age", at_least=0, default=OrderLimits.max_age),
+        objective=_objective(document),
     )
 
 
@@ -78,6 +83,13 @@ def order_settings(document: Document, limits: OrderLimits) -> dict[str, Any]:
     numbers = {name: getattr(limits, name) for name in NUMBERS[1:]}
     stated = {name: value for name, value in numbers.items() if value is not None}
     return {"reserve_bps": round(limits.reserve / BPS, 9)} | stated | weight_limit_settings(document)
+
+
+def _objective(document: Document) -> str:
+    found = document.text("orders", "objective", default=GAP)
+    if found not in OBJECTIVES:
+        document.refuse(("orders", "objective"), "no objective of whole lots", found, f"Use {' or '.join(OBJECTIVES)}.")
+    return found
 
 
 def _share(document: Document, key: str) -> float | None:

@@ -13,7 +13,8 @@ TIMES_IN_FORCE = ("DAY",)  # an order is sized at one close: after the next sess
 SEC_TYPES = ("STK", "FUND", "CASH")  # of Interactive Brokers: those that need neither an expiry nor a strike
 MOST_COLLAR = 5_000.0  # bp of the close
 CENT = Decimal("0.01")
-KEYS = ("order_type", "time_in_force", "collar_bps", "account", "symbols", "exchange", "sec_type")
+MOST_SETTLEMENT = 20  # sessions
+KEYS = ("order_type", "time_in_force", "collar_bps", "account", "symbols", "exchange", "sec_type", "settlement_days")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class TicketTerms:
     symbols       : asset -> the broker's symbol, where it is another than the name of the asset.
     exchange      : destination, as Interactive Brokers names it.
     sec_type      : kind of security, as Interactive Brokers names it.
+    settlement_days : sessions from the trade to its settlement; US securities settle after one since 28 May 2024.
     """
 
     order_type: str = "market"
@@ -36,6 +38,7 @@ class TicketTerms:
     symbols: Mapping[str, str] = field(default_factory=dict)
     exchange: str = "SMART"
     sec_type: str = "STK"
+    settlement_days: int = 1
 
     def symbol(self, asset: str) -> str:
         """The broker's symbol of an asset."""
@@ -75,6 +78,7 @@ def read_ticket(document: Document, market: Market) -> TicketTerms:
         symbols=_symbols(document, market.assets),
         exchange=document.text("ticket", "exchange", default=TicketTerms.exchange),
         sec_type=_word(document, "sec_type", SEC_TYPES),
+        settlement_days=_settlement(document),
     )
 
 
@@ -103,6 +107,14 @@ def _collar(document: Document, order_type: str) -> float | None:
         fix = "Leave it out, or write `order_type: limit`."
         document.refuse(path, f"an order type of {order_type} has no limit price", collar, fix)
     return collar
+
+
+def _settlement(document: Document) -> int:
+    path = ("ticket", "settlement_days")
+    days = document.whole(*path, at_least=0, default=TicketTerms.settlement_days)
+    if days > MOST_SETTLEMENT:
+        document.refuse(path, "too many sessions from trade to settlement", days, f"Give at most {MOST_SETTLEMENT}.")
+    return days
 
 
 def _symbols(document: Document, assets: tuple[str, ...]) -> dict[str, str]:

@@ -47,7 +47,7 @@ class WeightLimit:
     @property
     def words(self) -> str:
         """Its name with its bounds."""
-        return f"{self.name}, {self.lower:.2%} to {self.upper:.2%}"
+        return f"{self.name} ({self.lower:.2%} to {self.upper:.2%})"
 
 
 def read_weight_limits(document: Document, market: Market, lower: Array, upper: Array) -> tuple[WeightLimit, ...]:

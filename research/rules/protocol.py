@@ -111,6 +111,11 @@ class RuleTraits:
         return None
 
     @property
+    def decides_once(self) -> bool:
+        """Is it asked once a close, since what it would trade next at the same close may undo what it traded first?"""
+        return self.turnover_cap is not None
+
+    @property
     def tranches(self) -> int:
         """Parts of the portfolio that are traded one at a time."""
         return 1

@@ -254,6 +254,11 @@ class Threshold(StandardRule):
             )
 
     @property
+    def decides_once(self) -> bool:
+        """So does one that moves only breaching lines: those that pay for them may breach in turn."""
+        return self.lines == "breaching" or super().decides_once
+
+    @property
     def window(self) -> int:
         """Returns that it estimates from: only a band of volatilities does."""
         return self.returns if self.kind == "volatility" else 0

@@ -23,6 +23,7 @@ from research.portfolio import Portfolio
 from research.portfolio.document import did_you_mean
 from research.portfolio.load import LEAST_NAV
 from research.rules.protocol import held_by
+from research.trading.content import STALE
 from research.trading.position import Position
 from research.trading.trade_list import ORDERS, TradeList, trade_list
 
@@ -91,6 +92,8 @@ class Model:
     run       : id of the run that recommends it, or "".
     targets   : the path of its targets.
     position  : of the portfolio, with the costs and limits of the orders.
+    as_of     : today, against which the age of each price is counted; None counts none.
+    stale_ok  : list accounts, marked, where prices are too old for orders.
     """
 
     portfolio: Portfolio
@@ -99,9 +102,20 @@ class Model:
     run: str
     targets: TargetPath
     position: Position
+    as_of: pd.Timestamp | None = None
+    stale_ok: bool = False
 
     @classmethod
-    def of(cls, portfolio: Portfolio, policy: Policy, name: str, run: str = "") -> "Model":
+    def of(
+        cls,
+        portfolio: Portfolio,
+        policy: Policy,
+        name: str,
+        run: str = "",
+        *,
+        as_of: pd.Timestamp | None = None,
+        stale_ok: bool = False,
+    ) -> "Model":
         """Prepare a portfolio, whose tax lots and gain budget are those of its own holdings and of no account.
 
         Raises : ConfigError, DataError and PolicyError as `trade_list` does.
@@ -109,7 +123,8 @@ class Model:
         market = portfolio.market
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
         position = replace(Position.of(portfolio), debt=0.0)
-        return cls(replace(portfolio, tax_lots=None, notes=(), accounts=()), policy, name, run, targets, position)
+        shared = replace(portfolio, tax_lots=None, notes=(), accounts=())
+        return cls(shared, policy, name, run, targets, position, as_of, stale_ok)
 
     def account(self, units: Any, cash: float, last_trade: pd.Timestamp | None = None) -> Portfolio:
         """The portfolio of an account.
@@ -133,11 +148,20 @@ class Model:
 
         account : as `account` made it.
         seconds : that the search for the best lots may take; 0 takes the greedy search.
+        Raises  : as `trade_list` does; a DataError is of the model, and the same for all its accounts.
         """
         units = np.where(np.isnan(account.shares), 0.0, account.shares)
         position = replace(self.position, units=units, cash=float(np.rint(account.cash * 100.0)) / 100.0)
         return trade_list(
-            account, self.policy, self.name, run=self.run, targets=self.targets, position=position, seconds=seconds
+            account,
+            self.policy,
+            self.name,
+            run=self.run,
+            targets=self.targets,
+            position=position,
+            seconds=seconds,
+            as_of=self.as_of,
+            stale_ok=self.stale_ok,
         )
 
 
@@ -281,7 +305,7 @@ def account_row(file: AccountsFile, row: Row, trades: TradeList | str) -> list[A
         None if solved is None else solved.objective,
         None if solved is None else max(solved.objective - solved.bound, 0.0),  # nan where no bound is known
         None if solved is None else solved.how,
-        trades.reason,
+        f"{STALE}{trades.reason}" if trades.stale else trades.reason,
         None,
     ]
     return [*named, *map(cell, found)]

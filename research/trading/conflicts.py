@@ -142,7 +142,7 @@ def _of_weights(position: Position) -> Iterator[Limit]:
         change = np.concatenate([lines, -1.0 * lines, np.zeros(n)])
         rows = np.array([change + limit.upper * costs, -change - limit.lower * costs])
         right = np.array([limit.upper - weight, weight - limit.lower])
-        yield Limit(f"{limit.words} (now {weight:.2%})", rows, right, partial(_widen, limit.name))
+        yield Limit(f"{limit.words}, now at {weight:.2%}", rows, right, partial(_widen, limit.name))
 
 
 def _widen(name: str, more: float) -> str:

@@ -11,6 +11,7 @@ DISCLAIMER = (
     "Decision support, not investment advice: whoever approves these orders has to check them and is responsible for "
     "them."
 )
+STALE = "Stale prices: "  # marks a list whose prices are too old for orders
 
 
 class Content(NamedTuple):
@@ -23,6 +24,7 @@ class Content(NamedTuple):
     outside    : a sentence for each line outside its range after the orders.
     before_after : what the orders change.
     notes      : sentences on prices and holdings.
+    binding    : the limits that keep orders from the policy's own step, each with its lines.
     """
 
     headline: str
@@ -32,3 +34,4 @@ class Content(NamedTuple):
     outside: Sequence[str]
     before_after: BeforeAfter
     notes: tuple[str, ...] = ()
+    binding: tuple[str, ...] = ()

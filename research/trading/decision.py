@@ -82,11 +82,11 @@ def _into_limits(position: Position) -> Trade | None:
     for limit in position.limits.weights:
         if limit.binds and limit.outside(position.weights) > TRIGGER:
             weight, free = float(position.weights[list(limit.rows)].sum()), np.full(len(position.units), np.inf)
-            why = Why(f"{limit.words}, is broken by {weight:.2%}")
+            why = Why(f"{limit.words} is broken: at {weight:.2%}")
             return Trade(-free, free, why, position.cash_weight, position.cash_weight)
     return None
 
 
 def asked_once(policy: Policy, trade: Trade) -> bool:
-    """Does a trade go only part of the way, or up to a turnover cap, so that it is decided once a close?"""
-    return trade.fraction < 1.0 or traits(policy).turnover_cap is not None
+    """Is a trade decided once a close: one part of the way, or one that the rule's next would undo?"""
+    return trade.fraction < 1.0 or traits(policy).decides_once

@@ -2,6 +2,11 @@
 
 The objective is the distance of each line from where the exact step brings it, plus what its order costs, over NAV. It
 is a sum over lines; lots, cash and the limits of the orders tie them together.
+
+As an option, the ex-ante tracking error to the exact step's point takes the place of the distances: a tracking error of
+1 bp a year weighs as much as 1 bp of NAV paid. It is not squared, as it is in J, because J's choice between costs and
+tracking error was made by the rule, and its point must not be undone: near the point a square is flatter than any cost,
+so that every order would stop short of it, and be asked for again. A norm rises at the same rate up to the point.
 """
 
 from dataclasses import dataclass
@@ -16,6 +21,7 @@ from research.trading.position import Position
 
 OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
+FURTHER = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
 
 
@@ -59,9 +65,13 @@ class LotProblem:
 
     @cached_property
     def whole(self) -> Array:
-        """(n,) most whole lots of each order: no buy goes further than the first lot past its point."""
+        """(n,) most whole lots of each order: no buy goes further than the first lot past its point.
+
+        With limits of weights it may go as much further as NAV may turn out larger than after the exact step.
+        """
         position = self.position
-        wanted = np.ceil(np.maximum(self.goal - self.value, 0.0) / self.lot - LOT) + 1.0
+        further = FURTHER * position.nav / self.lot if position.limits.weights else 0.0
+        wanted = np.ceil(np.maximum(self.goal - self.value, 0.0) / self.lot + further - LOT) + 1.0
         held = np.floor(position.units / position.lots + LOT)
         room = np.floor(np.minimum(self.most / position.lots, MOST_LOTS) + LOT)
         lots: Array = np.maximum(np.minimum(np.where(self.way > 0.0, wanted, held), room), 0.0)
@@ -93,7 +103,7 @@ class LotProblem:
     # -- what orders are worth -------------------------------------------------------------------------------------
 
     def each(self, units: Array) -> Array:
-        """(n,) the objective of each line's order, fraction of NAV."""
+        """(n,) of each line: its distance from its point, its cost, and what is outside its box, fraction of NAV."""
         traded = units * self.position.prices
         after = self.value + traded
         outside = np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
@@ -102,8 +112,24 @@ class LotProblem:
         return losses
 
     def objective(self, units: Array) -> float:
-        """The sum of `each`, and the price of what is outside soft limits of weights."""
-        return float(self.each(units).sum()) + self.priced(units)
+        """The sum of `each`, and the price of what is outside soft limits of weights, fraction of NAV.
+
+        Where the position has a covariance, the tracking error to the point stands for the lines' distances.
+        """
+        if self.position.covariance is None:
+            return float(self.each(units).sum()) + self.priced(units)
+        away = np.abs(self.value + units * self.position.prices - self.goal) / self.position.nav
+        return self.tracking_error(units) + float((self.each(units) - away).sum()) + self.priced(units)
+
+    def tracking_error(self, units: Array) -> float:
+        """sqrt(d'Σd), fraction a year, of the lines' distances d from their points, fraction of NAV; cash has no risk.
+
+        For a position with a covariance.
+        """
+        covariance = self.position.covariance
+        assert covariance is not None
+        away = (self.value + units * self.position.prices - self.goal) / self.position.nav
+        return float(np.sqrt(max(float(away @ covariance @ away), 0.0)))
 
     def priced(self, units: Array) -> float:
         """What is outside soft limits of weights times their prices, fraction of NAV."""

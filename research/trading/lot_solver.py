@@ -6,17 +6,19 @@ tolerances are far below a cent.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD
+from research.accounting.costs import BPS
 from research.arrays import Array, Mask, Rows
 from research.tolerances import LOT
 from research.trading.lot_problem import OUTSIDE, LotProblem
 from research.trading.lot_search import alone, search
+from research.trading.lot_tracking import track
 from research.trading.mixed_integer import minimise
 from research.trading.position import CENT
 
@@ -44,6 +46,18 @@ class SolvedLots:
     bound: float
     how: str
 
+    @property
+    def words(self) -> str:
+        """How they were found, and how far they may be from the best: "exact", or the gap that is left."""
+        gap = self.objective - self.bound
+        if self.how == "exact" and not gap > LOT * self.objective:
+            return "exact"
+        by = "by the greedy search" if self.how == "greedy" else f"found {self.how}"
+        if np.isnan(gap):
+            return f"{by}, without a bound"
+        share = max(gap, 0.0) / self.objective
+        return f"within {share:.2%} ({max(gap, 0.0) / BPS:.3f} bp of NAV) of the best possible, {by}"
+
 
 def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | None:
     """The orders in whole lots with the least objective, or None where no orders keep the limits, not even none.
@@ -52,8 +66,21 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     seconds : that the solver may take; 0 leaves it at the greedy search.
 
     The result does not depend on the order of the lines, and is never worse than that of the greedy search.
+    Where the position has a covariance, it is the tracking error that is least, and nothing is worse than the lots that
+    are nearest.
     Source : a mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
     """
+    if problem.position.covariance is None:
+        return _nearest(problem, seconds)
+    nearest = _nearest(replace(problem, position=replace(problem.position, covariance=None)), seconds)
+    if nearest is None:
+        return None
+    units, bound, how = track(problem, nearest.units, seconds)
+    return SolvedLots(units, problem.objective(units), bound, how)
+
+
+def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
+    """The orders with the least sum of distances and costs."""
     best = alone(problem)
     if not problem.broken(best) and problem.priced(best) == 0.0:
         objective = problem.objective(best)
@@ -135,8 +162,6 @@ def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | No
 
     kept : cash that stays besides the floor, currency.
     """
-    from scipy import sparse
-
     position, parameters = problem.position, problem.position.cost_parameters
     money = UNIT * position.nav
     lines = _Lines.of(problem, money)
@@ -150,65 +175,61 @@ def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | No
     least = np.where(lines.need, position.least / money, 0.0)
 
     def line(sign: Array | float, gap: float = 0.0, outside: float = 0.0, sent: Array | float = 0.0,
-             commission: float = 0.0, impact: float = 0.0) -> Any:  # fmt: skip
-        """(k, 7 k) a row a line: its value traded times `sign`, and these coefficients of its other columns."""
-        blocks = (sign * lines.step, sign * lines.rest, gap, outside, sent, commission, impact)
-        return sparse.hstack([sparse.diags_array(one * block) for block in blocks])
+             commission: Array | float = 0.0, impact: Array | float = 0.0) -> Array:  # fmt: skip
+        """(7, k) coefficients of each line's columns: of its value traded `sign`, and these of the others."""
+        return np.array([one * block for block in (sign * lines.step, sign * lines.rest, gap, outside, sent, commission,
+                                                   impact)])  # fmt: skip
 
-    def units_of(lots: Array, rest: Array) -> Any:
-        return sparse.hstack(
-            [sparse.diags_array(one * lots), sparse.diags_array(one * rest), sparse.csr_array((k, 5 * k))]
-        )
-
-    def total(sign: Array, sent: Array, commission: float, impact: float) -> Any:
-        """(1, 7 k) one row over all lines."""
-        blocks = (sign * lines.step, sign * lines.rest, 0.0, 0.0, sent, commission, impact)
-        return sparse.csr_array(np.concatenate([one * block for block in blocks])[None])
+    def units_of(lots: Array, rest: Array) -> Array:
+        return np.vstack([lots, rest, np.zeros((5, k))])
 
     sent_top = units_of(-one, 0.0 * one) + line(0.0, sent=lines.top)
     sent_rest = units_of(0.0 * one, -one) + line(0.0, sent=1.0)
-    limits: list[tuple[Any, Array | float]] = [  # rows, and what they are at least
+    limits: list[tuple[Array, Array | float]] = [  # a row a line, and what they are at least
         (line(-way, gap=1.0), start - goal),
         (line(way, gap=1.0), goal - start),
         (line(-way, outside=1.0), start - upper),
         (line(way, outside=1.0), lower - start),
-        (units_of(one, -lines.top), 0.0 * one),
-        (sent_top, 0.0 * one),
-        (sent_rest, 0.0 * one),
-        (line(1.0, sent=-least), 0.0 * one),
-        (line(-rates[COMMISSION], commission=1.0), 0.0 * one),
-        (line(0.0, sent=-minimum, commission=1.0), 0.0 * one),
+        (units_of(one, -lines.top), 0.0),
+        (sent_top, 0.0),
+        (sent_rest, 0.0),
+        (line(1.0, sent=-least), 0.0),
+        (line(-rates[COMMISSION], commission=1.0), 0.0),
+        (line(0.0, sent=-minimum, commission=1.0), 0.0),
     ]
     limits += [(line(-slope, impact=1.0), at / money) for slope, at in _tangents(problem, rows)]
     paid = -way - rates[HALF_SPREAD]
-    limits += [
-        (total(paid, -ticket, -1.0, -1.0), np.array([problem.floor + kept - position.cash]) / money),
-        (total(paid - position.limits.adverse_move, -ticket, -1.0, -1.0),
-         np.array([kept - position.debt - position.cash]) / money),
+    sums: list[tuple[Array, float]] = [  # one row over all lines, likewise
+        (line(paid, 0.0, 0.0, -ticket, -1.0, -1.0), (problem.floor + kept - position.cash) / money),
+        (line(paid - position.limits.adverse_move, 0.0, 0.0, -ticket, -1.0, -1.0),
+         (kept - position.debt - position.cash) / money),
     ]  # fmt: skip
     if (turnover := position.limits.turnover) is not None:
-        limits += [(total(np.where(way == side, -1.0, 0.0), 0.0 * one, 0.0, 0.0), np.array([-turnover / UNIT]))
-                   for side in (1.0, -1.0)]  # fmt: skip
+        sums += [(line(np.where(way == side, -1.0, 0.0)), -turnover / UNIT) for side in (1.0, -1.0)]
     if (most := position.limits.most) is not None:
-        limits.append((total(0.0 * one, -one, 0.0, 0.0), np.array([-float(most)])))
+        sums.append((line(0.0, sent=-1.0), -float(most)))
+    excess: list[tuple[int, int]] = []  # rows of `sums`, and which soft limit each may be past
     soft = [limit.price for limit in position.limits.weights if not limit.binds]
-    limits = [(sparse.hstack([matrix, sparse.csr_array((matrix.shape[0], len(soft)))]), at) for matrix, at in limits]
-    priced = iter(sparse.eye_array(len(soft), format="csr"))
+    numbers = iter(range(len(soft)))
     for limit in position.limits.weights:
         in_it, its = np.isin(rows, limit.rows), float(problem.value[list(limit.rows)].sum()) / money
-        past = sparse.csr_array((1, len(soft))) if limit.binds else next(priced).reshape(1, -1)
+        number = None if limit.binds else next(numbers)
         for sign, bound in ((1.0, limit.lower), (-1.0, limit.upper)):
-            part = sign * bound  # of what is left after costs
-            of_line = np.where(in_it, sign * way, 0.0) + part * rates[HALF_SPREAD]
-            limits.append((sparse.hstack([total(of_line, part * ticket, part, part), past]),
-                           np.array([part / UNIT - sign * its])))  # fmt: skip
+            # Of NAV after costs; to a least weight only those count that no column could overstate.
+            part, overstated = sign * bound, min(sign * bound, 0.0)
+            rate = rates[HALF_SPREAD] + (rates[COMMISSION] if sign > 0.0 else 0.0)
+            of_line = np.where(in_it, sign * way, 0.0) + part * rate
+            if number is not None:
+                excess.append((len(sums), number))
+            weighed = line(of_line, 0.0, 0.0, part * ticket, overstated, overstated)
+            sums.append((weighed, part / UNIT - sign * its))
 
     zero, none = 0.0 * one, np.full(k, np.inf)
     solved = minimise(
         np.concatenate([rates[HALF_SPREAD] * lines.step, rates[HALF_SPREAD] * lines.rest, one, OUTSIDE * one, ticket,
                         one, one, soft]),
-        sparse.vstack([matrix for matrix, _ in limits]),
-        np.concatenate([np.asarray(at_least, dtype=float) for _, at_least in limits]),
+        _matrix([blocks for blocks, _ in limits], [blocks for blocks, _ in sums], excess, len(soft)),
+        np.concatenate([*(one * at_least for _, at_least in limits), [at_least for _, at_least in sums]]),
         np.concatenate([lines.top, lines.rest > 0.0, none, none, one, none, none, np.full(len(soft), np.inf)]),
         np.concatenate([~problem.fine[rows], lines.rest > 0.0, zero, zero, lines.need, zero, zero,
                         np.zeros(len(soft))]),
@@ -225,6 +246,24 @@ def _solve(problem: LotProblem, kept: float, seconds: float) -> tuple[Array | No
     found[rows] = steps + (rest > 0.5)
     still = np.delete(problem.each(np.zeros(len(problem.way))), rows).sum()
     return problem.units(found), solved.bound * UNIT + float(still), solved.proven
+
+
+def _matrix(limits: list[Array], sums: list[Array], excess: list[tuple[int, int]], soft: int) -> Any:
+    """Sparse rows: for each of `limits` one a line, for each of `sums` one over all lines.
+
+    limits : (7, k) coefficients of the lines' columns each.
+    sums   : likewise.
+    excess : rows of `sums` with a further column of coefficient one, and which of the `soft` ones it is.
+    """
+    from scipy import sparse
+
+    k, blocks = limits[0].shape[1], np.array([*limits, *sums])
+    limit, column, line = np.nonzero(blocks)
+    each, extra = len(limits) * k, np.array(excess, dtype=int).reshape(-1, 2)
+    row = np.where(limit < len(limits), limit * k + line, each + limit - len(limits))
+    rows, columns = np.append(row, each + extra[:, 0]), np.append(column * k + line, blocks.shape[1] * k + extra[:, 1])
+    values = np.append(blocks[limit, column, line], np.ones(len(extra)))
+    return sparse.csr_array((values, (rows, columns)), shape=(each + len(sums), blocks.shape[1] * k + soft))
 
 
 def _tangents(problem: LotProblem, rows: Rows) -> Iterator[tuple[Array, Array]]:

@@ -57,11 +57,22 @@ def minimise(
     kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
     model.integrality_ = [kinds[bool(is_whole)] for is_whole in whole]
     solver = highspy.Highs()
-    options = {"output_flag": False, "threads": 1, "time_limit": seconds, "mip_rel_gap": gap, "mip_abs_gap": 0.0}
+    options = {
+        "output_flag": False,
+        "threads": 1,
+        "time_limit": seconds,
+        "mip_rel_gap": gap,
+        "mip_abs_gap": 0.0,
+        "mip_heuristic_run_feasibility_jump": False,  # of small programmes it takes most of the time, and finds nothing
+    }
     for option, value in options.items():
         solver.setOptionValue(option, value)
     solver.passModel(model)
-    solver.run()
+    for presolve in ("choose", "off"):  # what presolve brings back may miss a tolerance, and HiGHS then gives nothing
+        solver.setOptionValue("presolve", presolve)
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kSolveError:
+            break
     info, proven = solver.getInfo(), solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
         return Solution(None, np.nan, False)

@@ -9,6 +9,7 @@ from research.portfolio.prices import GIVEN
 from research.trading.before_after_table import notes_of, table_of
 from research.trading.blocks import Column, html_table, text_rows
 from research.trading.content import DISCLAIMER, Content
+from research.trading.tax_tables import tax_words
 
 MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax", "nav_before",
          "cash_before", "sells", "buys", "cash_after", "nav_after")  # fmt: skip
@@ -57,7 +58,18 @@ def text(content: Content) -> str:
         if len(table):
             lines += ["", _caption(content, name), *text_rows(columns(content, name))]
     lines += ["", *_changes_text(content)]
-    return "\n".join([*lines, "", _money(content), *_tax(content), *content.notes, trace(content), DISCLAIMER])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            _money(content),
+            *tax_words(content.facts, str(content.facts["basis"])),
+            *_binding(content),
+            *content.notes,
+            trace(content),
+            DISCLAIMER,
+        ]
+    )
 
 
 def html(content: Content) -> str:
@@ -73,8 +85,8 @@ def html(content: Content) -> str:
     blocks += _changes_html(content)
     blocks += [
         f'<p class="note money">{escape(_money(content))}</p>',
-        *(f'<p class="note tax">{escape(line)}</p>' for line in _tax(content)),
-        *(f'<p class="note">{escape(note)}</p>' for note in content.notes),
+        *(f'<p class="note tax">{escape(line)}</p>' for line in tax_words(content.facts, str(content.facts["basis"]))),
+        *(f'<p class="note">{escape(note)}</p>' for note in (*_binding(content), *content.notes)),
         f'<p class="note provenance">{escape(trace(content))}</p>',
         f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
@@ -190,16 +202,9 @@ def _money(content: Content) -> str:
     )
 
 
-def _tax(content: Content) -> list[str]:
-    """The tax on realised gains in one line, where the portfolio has tax lots."""
-    facts = content.facts
-    if "tax" not in facts:
-        return []
-    lost = f"; losses of {facts['loss_disallowed']:,.2f} are disallowed" if facts["loss_disallowed"] else ""
-    left = f" The gain budget leaves {facts['gain_budget_left']:,.2f}." if "gain_budget_left" in facts else ""
-    gains = f"short-term {facts['gain_short']:,.2f}, long-term {facts['gain_long']:,.2f}{lost}"
-    tax = f"{facts['tax']:,.2f} {facts['basis']}, not taken from the cash above"
-    return [f"Realised gains: {gains}. Tax on them {tax}.{left}"]
+def _binding(content: Content) -> list[str]:
+    """The limits that keep orders from the policy's own step, in one line."""
+    return [f"Limits that bind: {'; '.join(content.binding)}."] if content.binding else []
 
 
 def trace(content: Content) -> str:

@@ -8,10 +8,13 @@ import numpy as np
 from research.accounting.cost_parameters import COLUMNS, CostParameters
 from research.accounting.kernel import charge, wealth, weigh
 from research.arrays import Array, Mask, frozen
+from research.errors import DataError
 from research.market import Market
 from research.market.liquidity import dollar_volume
 from research.portfolio import NO_LIMITS, OrderLimits, Portfolio
+from research.portfolio.orders import TRACKING_ERROR
 from research.portfolio.prices import with_prices
+from research.risk.ex_ante import ExAnte
 from research.tolerances import COUNTED
 
 CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
@@ -38,6 +41,7 @@ class Position:
     sellable        : (n,) lines that may be sold, likewise.
     debt            : currency; cash that was below zero before, which orders need not make up for.
     assets          : names of the lines.
+    covariance      : (n, n) a year, where whole lots minimise tracking error; else None.
     """
 
     units: Array
@@ -56,6 +60,7 @@ class Position:
     sellable: Mask = field(default_factory=lambda: np.array(True))
     debt: float = 0.0
     assets: tuple[str, ...] = ()
+    covariance: Array | None = None
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
@@ -75,6 +80,7 @@ class Position:
             most_units=frozen(np.where(np.isnan(most), 0.0, most)),
             buyable=~np.isin(market.trading, ("sell_only", "locked")),
             sellable=~np.isin(market.trading, ("buy_only", "locked")),
+            covariance=_covariance(portfolio) if portfolio.orders.objective == TRACKING_ERROR else None,
         )
 
     @classmethod
@@ -190,6 +196,23 @@ class Position:
         """Cash after orders of these signed amounts (n,), in cents: whole numbers, so that sums are exact."""
         charged = _cents(self.exact_charges(np.abs(notional) / 100.0))
         return float(np.rint(self.cash * 100.0) - notional.sum() - charged.sum())
+
+
+def _covariance(portfolio: Portfolio) -> Array:
+    """(n, n) a year, as ex-ante tracking error is measured.
+
+    Raises : DataError for too short a history, and for lines that can be traded and do not vary.
+    """
+    market = portfolio.market
+    covariance = ExAnte.of(market, portfolio.periods_per_year).covariance
+    riskless = np.flatnonzero(market.tradable[-1] & ~(covariance.diagonal() > 0.0))
+    if len(riskless):
+        raise DataError(
+            f"{', '.join(market.assets[i] for i in riskless)} did not vary over the last year, or lack a return of "
+            f"it: a tracking error does not say how much of them to hold ({portfolio.file}, orders: objective). "
+            "Use `orders: {objective: gap}`, or give the market their returns."
+        )
+    return frozen(covariance)
 
 
 def counts(notional: Array | float, nav: float) -> Mask:

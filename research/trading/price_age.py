@@ -62,8 +62,8 @@ def check_ages(portfolio: Portfolio, ages: PriceAges) -> None:
         raise DataError(
             f"prices are too old for orders on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages.too_old, ages)}; at "
             f"most {most} are allowed (`orders: {{max_age: {most}}}`). Bring the data up to date, give newer prices "
-            "(`--prices FILE`), say of which day the list is (`--as-of DATE`), or make it all the same with "
-            "`--stale-ok`, which marks it."
+            "(`--prices FILE`, or `prices:` in the portfolio file), say of which day the list is (`--as-of DATE`), or "
+            "make it all the same with `--stale-ok`, which marks it."
         )
 
 
@@ -109,7 +109,7 @@ def priced(portfolio: Portfolio, ages: PriceAges | None) -> str:
     groups: dict[str, list[str]] = {}
     for i, (asset, basis) in enumerate(zip(portfolio.market.assets, bases(portfolio.market, prices), strict=True)):
         day = prices.days[i]
-        words = f"{basis or 'held by value'} " + ("of no date" if np.isnat(day) else f"of {day}")
+        words = f"{basis or 'none, held by their value'} " + ("of no date" if np.isnat(day) else f"of {day}")
         if ages is not None and ages.sessions[i] > 0.0:
             words += f", {counted(int(ages.sessions[i]), 'session')} old"
         groups.setdefault(words, []).append(asset)

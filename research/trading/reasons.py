@@ -6,6 +6,7 @@ import numpy as np
 
 from research.arrays import Array
 from research.portfolio import Portfolio
+from research.portfolio.weight_limits import WeightLimit
 from research.tolerances import COUNTED, LOT
 from research.trading.position import counts
 from research.trading.sizing import Orders
@@ -17,10 +18,12 @@ TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
 PART = ("part of the way", "limited by the other trades")
 OTHERS = ("as far as the other trades allow", "limited by the other trades")
 FLOW = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
+FURTHER = "the money that comes or goes is for lines further from their targets"
 ONE_SIDE = {1.0: (OTHERS[0], "only buys were asked for"), -1.0: (OTHERS[0], "only sells were asked for")}
 NAMED = 2  # lines of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
 AT_TARGET, AT_ITS_TARGET, WITHIN = "at target", "at its target", "within its band"
+CASH, TURNOVER = "cash limit", "turnover limit"
 SHOWN = 5e-5  # of NAV: a smaller gap is 0.00 points
 
 
@@ -60,6 +63,25 @@ class Reasons:
             return "the band of the policy allows it" if why == WITHIN else why
         return f"{'bought' if self.sized.units[i] > 0.0 else 'sold'} {self._aim(i)}{self._cut(i)}"
 
+    @property
+    def binding(self) -> tuple[str, ...]:
+        """The limits that keep orders from the policy's own step, each with the lines that it reduces or moves."""
+        found: dict[str, list[str]] = {}
+        for i, asset in enumerate(self.portfolio.market.assets):
+            for limit in (*(limit.words for limit in self._keeps(i)), self._reduced(i)[1]):
+                if limit:
+                    found.setdefault(limit, []).append(asset)
+        return tuple(f"{self._stated(limit)} ({', '.join(lines)})" for limit, lines in found.items())
+
+    def _stated(self, limit: str) -> str:
+        """A limit with what the file says of it."""
+        limits = self.sized.position.limits
+        if limit == TURNOVER:
+            return f"{limit} of {limits.turnover:.2%} of NAV"
+        if limit == CASH:
+            return f"{limit}, {limits.reserve:.2%} of NAV and prices worse by {limits.adverse_move:.2%}"
+        return limit
+
     # -- where a line is -------------------------------------------------------------------------------------------
 
     def _drift(self, i: int) -> str:
@@ -93,11 +115,15 @@ class Reasons:
 
     def _kept(self, i: int) -> str:
         """Which limits of weights moved line `i` from the policy's point, in words; "" where none did."""
+        broken = [f"the {limit.name}" for limit in self._keeps(i)]
+        return f"to {float(self.sized.goal[i]):.2%}, to keep {' and '.join(broken[:NAMED])}" if broken else ""
+
+    def _keeps(self, i: int) -> list[WeightLimit]:
+        """The limits of weights that moved line `i` from the policy's point."""
         sized = self.sized
         if abs(float(sized.goal[i] - sized.point[i])) <= sized.slack:
-            return ""
-        broken = [f"the {limit.name}" for limit in sized.position.limits.weights if limit.outside(sized.point) > 0.0]
-        return f"to {float(sized.goal[i]):.2%}, to keep {' and '.join(broken[:NAMED])}"
+            return []
+        return [limit for limit in sized.position.limits.weights if limit.outside(sized.point) > 0.0]
 
     def _placed(self, i: int, buys: bool) -> str:
         """Why line `i` takes what other lines and cash leave, and which these are: the largest of them.
@@ -116,7 +142,7 @@ class Reasons:
         if from_cash > NOTED * abs(float(sized.notional[i])):
             words.insert(0 if from_cash >= largest else len(words), "cash" if buys else "raise cash")
         side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
-        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target per cost"
+        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
         (lower, upper), before = (float(bound[i]) for bound in self.wanted), float(sized.position.weights[i])
         goes = "back to its edge" if lower < upper else "to its target"
         outside = "" if lower <= before <= upper else f"{goes} and on, "
@@ -124,11 +150,26 @@ class Reasons:
 
     def _cut(self, i: int) -> str:
         """By how much a limit reduced the order of line `i`, in words; "" where it is only its lots."""
+        cut, limit = self._reduced(i)
+        amount = f"{cut:,.8g} units" if self.sized.position.quoted[i] else f"{cut:,.2f} {self.portfolio.basis}"
+        return f"; cut by {amount} ({limit})" if limit else ""
+
+    def _reduced(self, i: int) -> tuple[float, str]:
+        """By how many units a limit reduced the order of line `i`, and the limit; "" where it is only its lots."""
         sized, position = self.sized, self.sized.position
         cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(position.lots[i])
-        limit = sized.limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
-        units = " units" if position.quoted[i] else ""
-        return f"; cut by {cut:,.8g}{units} ({limit})" if limit else ""
+        return cut, self._limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
+
+    def _limit(self, i: int) -> str:
+        """What keeps the order of line `i` below the exact step; the turnover limit reduces buys and sells alike."""
+        sized, found = self.sized, self.sized.limit(i)
+        most = sized.position.limits.turnover
+        return TURNOVER if found in ("", CASH) and most is not None and self._turnover > most else found
+
+    @property
+    def _turnover(self) -> float:
+        """Of the exact step, one-way, fraction of NAV."""
+        return self.sized.position.turnover(self.sized.wished)
 
     # -- why it stays ----------------------------------------------------------------------------------------------
 
@@ -144,7 +185,7 @@ class Reasons:
             return f"an order of {abs(wished) / position.lots[i]:.2f} lots rounds to zero lots"
         if amount < position.minimum:
             return f"an order of {amount:,.2f} {basis} is below the minimum trade of {position.minimum:,.2f}"
-        if limit := sized.limit(i):
+        if limit := self._limit(i):
             side = "buy" if wished > 0.0 else "sell"
             return f"a {side} of {amount:,.2f} {basis} was left out ({limit})"
         return "whole lots of the others come nearer to what is wanted"
@@ -167,4 +208,4 @@ class Reasons:
             return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
         if np.isinf([lower, upper]).all():
             return FLOW[1] if self.limit is FLOW else "not traded by this rule"
-        return WITHIN
+        return FURTHER if self.limit is FLOW else WITHIN

@@ -23,6 +23,7 @@ from research.trading.lot_problem import LotProblem, clean
 from research.trading.lot_solver import SECONDS, SolvedLots, solve_lots
 from research.trading.position import CENT, Position, counts
 
+MOST_COST = 0.05  # of NAV: more than the orders of a list cost
 TURNS = 100  # times that a rule is asked at most; two are the usual number
 
 
@@ -157,12 +158,12 @@ def size(
             break
         exact, nav = _exact(state, trade, target, policy)
         exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
-        floor = _floor(position, state, exact, again)
-        limited = partial(_limited, state, nav, target, floor, policy)
-        point, exact = exact * state.prices / nav, limited(exact)
+        limited, floor_of = partial(_limited, state, nav, target, policy), partial(_floor, position, state, again)
+        point, exact = exact * state.prices / nav, limited(floor_of(exact), exact)
+        floor = floor_of(exact)
         if turn == 0:
             orders = Orders(position, none, exact - state.units, point, exact * state.prices / nav)
-        paid = limited(_paid(state, exact, limited(state.units), floor))
+        paid = limited(floor, _paid(state, exact, limited(floor, state.units), floor))
         due = _due(state, trade)
         problem = _problem(state, paid, nav, trade, due, floor, orders.units)
         solved = solve_lots(problem, seconds)
@@ -180,14 +181,16 @@ def size(
     return orders
 
 
-def _floor(position: Position, state: Position, exact: Array, again: bool) -> float:
+def _floor(position: Position, state: Position, again: bool, exact: Array) -> float:
     """Cash that must stay, currency: the reserve, or where sales cannot reach it what is there, unless cash is owed.
 
-    Where orders were sent at this close before, the cash that covers their adverse move stays as well.
+    Where orders were sent at this close before, what they kept stays: the cash that covers their adverse move, and the
+    reserve of a NAV that was larger by their costs.
     """
     limits = position.limits
+    reserve = limits.reserve * (1.0 + MOST_COST if again else 1.0)
     covered = 2.0 * limits.adverse_move if again else 0.0  # an order trades at most twice NAV: all is sold and bought
-    wanted = max(limits.reserve, covered) * position.nav
+    wanted = max(reserve, covered) * position.nav
     sold = np.minimum(exact - state.units, 0.0)
     owed = position.cash < -position.debt
     return wanted if owed or state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
@@ -215,7 +218,7 @@ def _paid(position: Position, exact: Array, needed: Array, floor: float) -> Arra
     return position.units + moved - (1.0 - part) * buys
 
 
-def _limited(position: Position, nav: float, target: Array, floor: float, policy: str, units: Array) -> Array:
+def _limited(position: Position, nav: float, target: Array, policy: str, floor: float, units: Array) -> Array:
     """(n,) units of the point that keeps the limits of weights, nearest to that of units (n,).
 
     nav    : after the exact step, currency.
@@ -261,7 +264,7 @@ def _due(state: Position, trade: Trade) -> Mask:
     """(n,) lines for which the rule trades: those outside a box, and the one that it names as past its limit."""
     due = (state.weights < trade.lower - COUNTED) | (state.weights > trade.upper + COUNTED)
     due &= trade.lower < trade.upper
-    if trade.why.allowed > 0.0 and trade.why.line in range(len(due)):
+    if trade.why.allowed != 0.0 and trade.why.line in range(len(due)):  # below zero for a line under target
         due[trade.why.line] = True
     return due
 

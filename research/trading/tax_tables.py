@@ -1,6 +1,6 @@
 """The tax of a trade list as tables and figures: the lots that it sells, losses that could be realised, and gaps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,16 @@ def tax_facts(portfolio: Portfolio, table: pd.DataFrame) -> dict[str, float]:
     if tax is not None and tax.rules.gain_budget is not None:
         facts["gain_budget_left"] = tax.rules.gain_budget - tax.rules.realised - realised.sum()
     return {name: round(float(amount), 2) + 0.0 for name, amount in facts.items()}
+
+
+def tax_words(facts: Mapping[str, Any], basis: str) -> list[str]:
+    """The tax on realised gains as a sentence, from `tax_facts`; none where the portfolio has no tax lots."""
+    if "tax" not in facts:
+        return []
+    lost = f"; losses of {facts['loss_disallowed']:,.2f} are disallowed" if facts["loss_disallowed"] else ""
+    left = f" The gain budget leaves {facts['gain_budget_left']:,.2f}." if "gain_budget_left" in facts else ""
+    gains = f"short-term {facts['gain_short']:,.2f}, long-term {facts['gain_long']:,.2f}{lost}"
+    return [f"Realised gains: {gains}. Tax on them {facts['tax']:,.2f} {basis}, not taken from the cash above.{left}"]
 
 
 def not_known(portfolio: Portfolio, units: Array) -> tuple[str, ...]:

@@ -13,9 +13,11 @@ from functools import cached_property
 from numbers import Real
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from research.errors import ConfigError
+from research.market.calendars import session_after
 from research.portfolio import Portfolio, TicketTerms
 from research.trading.content import DISCLAIMER, Content
 from research.trading.household import Divided
@@ -46,6 +48,7 @@ class Order:
     commission, half_spread, ticket, impact, cost : currency, expected; `cost` is their sum.
     currency        : of all amounts.
     account         : that trades, or "".
+    settlement_date : when money and units change hands, if the order fills on the first session on which it can.
     shares_before, shares_after : units held; None without a quote.
     weight_before, weight_target, weight_after : fraction of NAV.
     reason          : where the order brings its line, and from where.
@@ -71,6 +74,7 @@ class Order:
     cost: float
     currency: str
     account: str
+    settlement_date: str
     shares_before: float | None
     shares_after: float | None
     weight_before: float
@@ -131,6 +135,8 @@ class Ticket:
     before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`).
     tax_lots    : that the orders sell, as rows of `TradeList.tax`.
     harvest     : losses that could be realised after them, as rows of `TradeList.harvest`.
+    binding     : the limits that keep orders from the policy's own step, each with its lines.
+    notes       : sentences on prices and holdings.
     accounts    : that share the orders, as rows of `TradeList.accounts`; () where the portfolio has one.
     """
 
@@ -156,6 +162,8 @@ class Ticket:
     before_after: Mapping[str, Any]
     tax_lots: tuple[Mapping[str, Any], ...] = ()
     harvest: tuple[Mapping[str, Any], ...] = ()
+    binding: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     accounts: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
@@ -203,6 +211,8 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         before_after=content.before_after.record(),
         tax_lots=tuple(_records(content, "tax_lots")),
         harvest=tuple(_records(content, "harvest")),
+        binding=tuple(content.binding),
+        notes=tuple(content.notes),
         accounts=tuple(_records(content, "accounts")),
     )
 
@@ -226,7 +236,8 @@ def plain(value: Any) -> Any:
 
 def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
-    before, after, places = sized.position, sized.after, {each.name: a for a, each in enumerate(portfolio.accounts)}
+    before, after, settled = sized.position, sized.after, _settlement_date(portfolio, str(content.facts["today"]))
+    places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
         held, kept, account = before.units[i], after.units[i], terms.account
@@ -248,6 +259,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             priority=priority,
             asset=row["asset"],
             lot=None if price is None else _number(before.lots[i]),
+            settlement_date=settled,
             price=price,
             price_date=row["price_date"],
             commission=float(row["commission"]),
@@ -264,6 +276,16 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             client_order_id=_client_order_id(sent, portfolio.name, content.provenance["as_of"], terms),
             **sent,
         )
+
+
+def _settlement_date(portfolio: Portfolio, today: str) -> str:
+    """When orders settle that fill on the first session after their prices, and not before today where it is known."""
+    market, days = portfolio.market, portfolio.prices.days
+    priced = max(market.days[-1], *days[~np.isnat(days)])
+    if today:
+        priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
+    traded = session_after(priced, 1, market.calendar)
+    return str(session_after(traded, portfolio.ticket.settlement_days, market.calendar))
 
 
 def _client_order_id(sent: Mapping[str, Any], portfolio: str, as_of: str, terms: TicketTerms) -> str:

@@ -17,6 +17,7 @@ from research.arrays import Array
 from research.errors import ConfigError
 from research.files import write_whole
 from research.portfolio import Portfolio
+from research.portfolio.orders import TRACKING_ERROR
 from research.portfolio.prices import bases
 from research.rules import Calendar
 from research.rules.bands import band_rows
@@ -24,7 +25,7 @@ from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
 from research.trading import page
 from research.trading.before_after import BeforeAfter
-from research.trading.content import Content
+from research.trading.content import STALE, Content
 from research.trading.decision import decision
 from research.trading.formats import format_of
 from research.trading.gain_budget import within_gain_budget
@@ -43,6 +44,10 @@ from research.trading.ticket import Ticket, make_ticket
 PRICED = ("price", "price_date", "price_age", "price_basis")
 ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "reason")  # fmt: skip
+FLOW_REASONS = {
+    True: "the deposit buys what is under target, after which the policy holds",
+    False: "the withdrawal is raised by selling what is over target, after which the policy holds",
+}
 HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
 
 
@@ -85,6 +90,8 @@ class TradeList:
     @property
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
+        if self.why.trigger == "flow":
+            return FLOW_REASONS[self.request.flow > 0.0]
         return self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
 
     @property
@@ -100,7 +107,7 @@ class TradeList:
     @property
     def headline(self) -> str:
         """The list in one line; one with stale prices is marked."""
-        return f"Stale prices: {self._headline}" if self.stale else self._headline
+        return f"{STALE}{self._headline}" if self.stale else self._headline
 
     @property
     def _headline(self) -> str:
@@ -178,11 +185,23 @@ class TradeList:
         return [f"{sentence}: {reasons.of_outside(i)}{self._divided(i)}" for sentence, i in said]
 
     @property
+    def binding(self) -> tuple[str, ...]:
+        """The limits that keep the orders from the policy's own step, each with its lines: "cash limit (AGG)"."""
+        return self._reasons(self.sized).binding
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of prices and holdings: their age and basis, frozen quotes, what files say."""
+        """What a reader must know of prices, lots and holdings: ages and bases, how lots were found, what files say."""
         portfolio = self.portfolio
         of_age = () if self.ages is None else age_notes(portfolio, self.ages)
-        return (priced(portfolio, self.ages), *of_age, *frozen_quotes(portfolio), *portfolio.notes)
+        return (priced(portfolio, self.ages), *of_age, *self._lots, *frozen_quotes(portfolio), *portfolio.notes)
+
+    @property
+    def _lots(self) -> tuple[str, ...]:
+        """How near the orders are to the best whole lots."""
+        solved = self.sized.solved
+        by = " by tracking error" if self.portfolio.orders.objective == TRACKING_ERROR else ""
+        return () if solved is None else (f"Whole lots{by}: {solved.words}.",)
 
     def after(self) -> Portfolio:
         """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's."""
@@ -358,7 +377,16 @@ class TradeList:
             tables |= {"tax_lots": self.tax, "harvest": self.harvest}
         if self.portfolio.accounts:
             tables["accounts"] = self.accounts
-        return Content(self.headline, self.provenance, self.facts, tables, self.outside, self.before_after, self.notes)
+        return Content(
+            self.headline,
+            self.provenance,
+            self.facts,
+            tables,
+            self.outside,
+            self.before_after,
+            self.notes,
+            self.binding,
+        )
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
@@ -401,7 +429,7 @@ def trade_list(
     >>> from research.portfolio import load_portfolio
     >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
     >>> trade_list(portfolio, portfolio.policies["threshold"]).orders[["side", "asset", "units"]].to_numpy().tolist()
-    [['sell', 'SPY', 133.0], ['buy', 'AGG', 742.0]]
+    [['sell', 'SPY', 133.0], ['buy', 'AGG', 721.0]]
     """
     name = name or next((known for known, p in portfolio.policies.items() if p is policy), short_name(policy))
     if not isinstance(policy, Policy):

@@ -48,6 +48,7 @@ def _order(order: Order, time: str) -> Fields:
         (11, order.client_order_id),
         (67, str(order.priority)),
         (1, order.account or None),
+        (64, order.settlement_date.replace("-", "")),
         (55, order.symbol),
         (54, SIDES[order.side]),
         (60, time),

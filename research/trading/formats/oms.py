@@ -16,7 +16,8 @@ from research.trading.formats.order_csv import csv_bytes
 from research.trading.ticket import ID, ID_DIGITS, Order, Ticket
 
 COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "Currency", "OrderQuantity",
-           "OrderType", "TimeInForce", "LimitPrice", "AllocationAccount", "AllocationQuantity")  # fmt: skip
+           "OrderType", "TimeInForce", "LimitPrice", "SettlementDate", "AllocationAccount",
+           "AllocationQuantity")  # fmt: skip
 TYPES = {"market": "MARKET", "market_on_close": "MARKET_ON_CLOSE", "limit": "LIMIT"}
 HEADER = csv_bytes(COLUMNS, ())
 FIRST = re.compile(rf"{ID},[0-9a-f]{{16}},.*\n")
@@ -54,6 +55,7 @@ def _row(order: Order, block: list[Order], ticket: Ticket) -> tuple[str, ...]:
         TYPES[order.order_type],
         order.time_in_force,
         "" if order.limit_price is None else f"{order.limit_price:.2f}",
+        order.settlement_date,
         order.account,
         number_text(order.quantity or 0.0),
     )

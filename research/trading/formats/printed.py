@@ -1,17 +1,20 @@
 """The ticket as a page to print and sign: A4, one sheet for thirty lines, nothing fetched."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, BinaryIO
+from html import escape
+from typing import Any, BinaryIO
 
-from research.trading.content import DISCLAIMER
+from research.market.notes import counted
+from research.templates import templates
+from research.trading.content import DISCLAIMER, STALE
 from research.trading.formats.cells import number_text
+from research.trading.tax_tables import tax_words
 from research.trading.ticket import HeldLine, Order, Ticket
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 MARK = b'<meta name="generator" content="rebalance ticket">'
+NOTES = 6  # on the page; prices come first
+FRAMED = "body { min-height: 0; margin: 4mm auto; }"  # a page in a notebook ends where its text does
+HEAD, ROW = 390, 22  # px of a page in a notebook: without its rows, and of one of them
 ORDER_TYPES = {"market": "market", "market_on_close": "market on close", "limit": "limit"}
 WIDE, INSET = 84.0, 4.0  # of the picture of an order's weights, units of its own
 COSTS = ("commission", "half_spread", "ticket", "impact")
@@ -29,7 +32,7 @@ def write(ticket: Ticket) -> bytes:
         }
         for title, side, total in (("Sell first", "sell", "sells"), ("Then buy", "buy", "buys"))
     ]
-    page: str = _templates().get_template("ticket.html.j2").render(
+    page: str = templates("research.trading.formats").get_template("ticket.html.j2").render(
         mark=MARK.decode(),
         ticket=ticket,
         groups=[group for group in groups if group["orders"]],
@@ -38,12 +41,25 @@ def write(ticket: Ticket) -> bytes:
         turnover=_percent(ticket.totals["turnover"]),
         sent="; ".join(dict.fromkeys(_kind(order) for order in ticket.orders)) or "none",
         limited=any(order.limit_price is not None for order in ticket.orders),
+        settles=", ".join(sorted({order.settlement_date for order in ticket.orders})),
+        stale=ticket.headline.startswith(STALE),
         held=_by_reason(ticket.held),
+        notes=_notes(ticket),
+        tax=[_tax_cells(row) for row in ticket.tax_lots],
+        taxed=tax_words(ticket.totals, ticket.currency),
         accounts=[_account(row, ticket) for row in ticket.accounts],
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
     )  # fmt: skip
     return f"{page}\n".encode()
+
+
+def preview(ticket: Ticket) -> str:
+    """The page as a block of HTML for a notebook, in a frame of its own that no style around it reaches."""
+    page = escape(write(ticket).decode().replace("</style>", f"{FRAMED}</style>", 1))
+    rows = len(ticket.orders) + len(ticket.tax_lots) + len(_notes(ticket))
+    style = f"width: 100%; max-width: 860px; height: {HEAD + ROW * rows}px; border: 0"
+    return f'<div><iframe title="Order ticket" srcdoc="{page}" style="{style}"></iframe></div>'
 
 
 def is_ours(file: BinaryIO) -> bool:
@@ -70,14 +86,32 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
 
 
 def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
-    """Before, change and after of NAV, holdings and cash, currency."""
+    """Before, change and after of NAV, holdings and cash, and money that comes or goes, currency."""
     totals = ticket.totals
     nav, cash = ((totals[f"{name}_before"], totals[f"{name}_after"]) for name in ("nav", "cash"))
     invested = (round(nav[0] - cash[0], 2), round(nav[1] - cash[1], 2))
+    flow = totals["flow"]
+    moved = [("Deposit" if flow > 0.0 else "Withdrawal", "", _change(flow), "")] if flow else []
     return [
-        (name, _money(before), _change(round(after - before, 2)), _money(after))
-        for name, (before, after) in {"NAV": nav, "Invested": invested, "Cash": cash}.items()
+        *moved,
+        *(
+            (name, _money(before), _change(round(after - before, 2)), _money(after))
+            for name, (before, after) in {"NAV": nav, "Invested": invested, "Cash": cash}.items()
+        ),
     ]
+
+
+def _tax_cells(row: Mapping[str, Any]) -> list[str]:
+    """The cells of a tax lot that is sold: asset, day of purchase, units, amounts, term."""
+    amounts = [_money(row[name]) for name in ("cost_price", "price", "proceeds", "gain")]
+    return [row["asset"], row["bought"], f"{row['units']:,.10g}", *amounts, row["term"],
+            _money(row["disallowed"]), _money(row["tax"])]  # fmt: skip
+
+
+def _notes(ticket: Ticket) -> list[str]:
+    """The first notes of a ticket, and how many more there are."""
+    more = len(ticket.notes) - NOTES
+    return [*ticket.notes[:NOTES], *([f"{counted(more, 'more note')} in the JSON of this ticket."] if more > 0 else [])]
 
 
 def _account(row: Mapping[str, Any], ticket: Ticket) -> str:
@@ -118,16 +152,3 @@ def _change(amount: float) -> str:
 
 def _percent(weight: float) -> str:
     return f"{100.0 * weight:.2f}".replace("-", "−")
-
-
-@cache
-def _templates() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("research.trading.formats", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -126,7 +126,7 @@ def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(reports: P
     assert rebalance("verify", reports / good["run"]).status == 0
     assert good["run"] in rebalance("runs", "--kind", "notebook", "--reports", reports).out
     said = (reports / "today" / bad["page"]).read_text()
-    assert "The cell:\n\ntrades = trades_now(desk, policy, as_of=as_of, stale_ok=stale_ok)" in said
+    assert "The cell:\n\nrequest = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(" in said
     assert "ConfigError: policy 'nope' is not in" in said.splitlines()[-1]
     assert "\x1b" not in said
     assert not (reports / bad["run"]).exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commanded import ROOT, rebalance
+from commanded import ROOT, TRADES, rebalance
 from faults import contents
 
 from backtests.commands import accounts as listing
@@ -47,7 +47,7 @@ def table(path: Path) -> list[dict[str, str]]:
 def test_any_number_of_processes_writes_the_same_bytes(file: Path, tmp_path: Path) -> None:
     for workers in (1, 2):
         (tmp_path / str(workers)).mkdir()
-        done = rebalance("trades", "--accounts", file, "--out", tmp_path / str(workers) / "o.csv", "--workers", workers)
+        done = rebalance(*TRADES, "--accounts", file, "--out", tmp_path / str(workers) / "o.csv", "--workers", workers)
         assert done.status == 1
         assert done.out.startswith(f"{COUNT} accounts: ")
         assert f"2 failed.\ncash: not a number ({file}, row 22): found 'much'. Write a plain number" in done.out
@@ -70,7 +70,7 @@ def test_a_list_is_that_of_the_policy_in_force_of_its_model(file: Path, tmp_path
     model = load_portfolio(file.parent / MODELS[0])
     cells = [*map(str, model.shares), str(model.cash)]
     (file.parent / "one.csv").write_text(f"account,model,SPY,AGG,cash\none,{MODELS[0]},{','.join(cells)}\n")
-    done = rebalance("trades", "--accounts", file.parent / "one.csv", "--out", tmp_path / "o.csv", "--seconds", 5)
+    done = rebalance(*TRADES, "--accounts", file.parent / "one.csv", "--out", tmp_path / "o.csv", "--seconds", 5)
     assert (done.status, done.err) == (0, "")
     wanted = trade_list(model, model.policies["band"])
     found = [[order["side"], order["asset"], float(order["units"])] for order in table(tmp_path / "o.csv")]
@@ -117,7 +117,7 @@ def test_a_model_that_cannot_be_read_fails_its_accounts_alone(file: Path, tmp_pa
     (file.parent / "some.csv").write_text(
         f"account,model,cash,SPY,AGG\na,broken.yaml,5,1,1\nb,{MODELS[0]},5000,1,\nc,gone.yaml,5,1,1\nd,,5,1,1\n"
     )
-    done = rebalance("trades", "--accounts", file.parent / "some.csv", "--out", tmp_path / "o.csv")
+    done = rebalance(*TRADES, "--accounts", file.parent / "some.csv", "--out", tmp_path / "o.csv")
     assert done.status == 1
     told = [(row["status"], row["error"]) for row in table(tmp_path / "o.accounts.csv")]
     assert [status for status, _ in told] == ["failed", "trade", "failed", "failed"]
@@ -139,7 +139,7 @@ def test_a_model_that_cannot_be_read_fails_its_accounts_alone(file: Path, tmp_pa
 def test_what_the_command_cannot_do_is_refused(words: tuple[object, ...], said: str, file: Path, tmp_path: Path,
                                                monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    done = rebalance("trades", "--accounts", file, *words)
+    done = rebalance(*TRADES, "--accounts", file, *words)
     assert done.status == 2
     assert said in done.err
     assert list(tmp_path.iterdir()) == []
@@ -154,7 +154,7 @@ def test_options_of_accounts_need_accounts() -> None:
 def test_nothing_but_earlier_lists_of_accounts_is_replaced(file: Path, tmp_path: Path) -> None:
     for name in ("o.csv", "o.accounts.csv"):
         (tmp_path / name).write_text("side,asset,units,price\nbuy,SPY,1,2\n")
-        done = rebalance("trades", "--accounts", file, "--out", tmp_path / "o.csv")
+        done = rebalance(*TRADES, "--accounts", file, "--out", tmp_path / "o.csv")
         assert done.status == 2
         assert f"out is '{tmp_path / name}', which holds something else than a trade list" in done.err
         (tmp_path / name).unlink()

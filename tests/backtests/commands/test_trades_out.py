@@ -190,14 +190,14 @@ def test_a_new_file_and_an_earlier_list_are_written(tmp_path: Path) -> None:
 
 def test_a_list_is_written_in_each_format_that_is_asked_for(tmp_path: Path) -> None:
     paths = [tmp_path / f"list{ending}" for ending in FORMATS if ending != ".oms.csv"]
-    done = rebalance("trades", FILE, *(word for path in paths for word in ("--out", path)))
+    done = rebalance(*TRADES, FILE, *(word for path in paths for word in ("--out", path)))
     assert done.status == 0, done.err
     assert done.out.endswith(f"Written to {', '.join(map(str, paths))}.\n")
     assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
 def test_nothing_is_written_where_one_format_is_refused(tmp_path: Path) -> None:
-    done = rebalance("trades", FILE, "--out", tmp_path / "a.csv", "--out", tmp_path / "a.oms.csv")
+    done = rebalance(*TRADES, FILE, "--out", tmp_path / "a.csv", "--out", tmp_path / "a.oms.csv")
     assert (done.status, done.out) == (2, "")
     assert "an OMS allocation cannot carry the order to sell SPY: it has no account to be allocated to." in done.err
     assert not list(tmp_path.iterdir())

@@ -57,7 +57,7 @@ def test_list_sells_as_much_as_the_budget_leaves(desk: Any) -> None:
     assert trade_list(made, Threshold(made.strategic, 0.02)).sized.units[0] == -100.0
     assert got.sized.units[0] == -49.0  # each gains 40; a cent a line is kept for rounding
     assert got.facts["gain_budget_left"] == 40.0
-    assert got.orders["reason"][0] == "10.00 points over target: to its target; reduced by 51 units (gain budget)"
+    assert got.orders["reason"][0] == "10.00 points over target: to its target; cut by 51 units (gain budget)"
 
 
 def test_list_says_why_a_line_is_not_sold(desk: Any) -> None:

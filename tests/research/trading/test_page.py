@@ -101,6 +101,7 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
         "Cash 5,000.00 + sells 10,000.00 − buys 14,950.00 − commission 9.98 − half-spread 14.97 = 25.05 USD. "
         "NAV 100,000.00, after 99,975.05. Turnover 14.95%.",
         "Prices: market close of 2022-12-29.",
+        "Whole lots: exact.",
         f"From by_hand.yaml, policy band, run r1, closes of 2022-12-29, data {two.market.fingerprint[:16]}.",
         DISCLAIMER,
     ]

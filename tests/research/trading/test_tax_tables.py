@@ -158,11 +158,11 @@ def test_text_and_page_show_the_lots(taxed: Portfolio) -> None:
 
 
 def test_files_have_the_lots_and_a_list_without_lots_has_none(taxed: Portfolio, two: Portfolio) -> None:
-    content = listed(taxed)._content
+    content = listed(taxed).content
     assert content.tables["tax_lots"]["gain"].tolist() == [-700.0, 135.0]
     assert content.facts["tax"] == -92.75
     assert len(content.tables["harvest"]) == 0
-    without = listed(two)._content
+    without = listed(two).content
     assert not {"tax_lots", "harvest"} & set(without.tables)
     assert not {"tax", "gain_short"} & set(without.facts)
     assert not len(listed(two).tax)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from research.accounting.costs import CHARGED
 from research.errors import ConfigError
-from research.portfolio import Portfolio, TicketTerms
+from research.portfolio import OrderLimits, Portfolio, TicketTerms
+from research.portfolio.weight_limits import WeightLimit
 from research.rules import Never, Threshold
 from research.trading import TradeList, trade_list
 from research.trading.content import DISCLAIMER
@@ -59,6 +60,47 @@ def test_figures_of_any_ticket_agree_with_each_other(desk: Any, data: Any) -> No
             assert order.quantity / order.lot == pytest.approx(round(order.quantity / order.lot), rel=1e-9)
             assert abs(order.notional - order.quantity * order.price) <= 0.005 + 1e-9 * order.notional
     assert {line.asset for line in ticket.held} | {o.asset for o in ticket.orders} == set(got.portfolio.market.assets)
+
+
+@pytest.mark.parametrize(
+    ("close", "today", "days", "settled"),
+    [
+        ("2022-12-29", None, 1, "2023-01-03"),  # traded on Friday; Monday is a holiday
+        ("2022-12-29", None, 0, "2022-12-30"),
+        ("2022-12-29", None, 2, "2023-01-04"),
+        ("2022-12-29", "2022-12-30", 1, "2023-01-03"),
+        ("2022-12-30", "2022-12-31", 1, "2023-01-04"),  # a list of Saturday trades on Tuesday
+        ("2022-12-29", "2023-01-03", 1, "2023-01-04"),
+    ],
+)
+def test_orders_settle_so_many_sessions_after_the_next(
+    desk: Any, close: str, today: str | None, days: int, settled: str
+) -> None:
+    """By the calendar of the New York Stock Exchange, which was closed on 2 January 2023."""
+    held = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], last=close)
+    ticket = listed(held, replace(LIMIT, settlement_days=days), as_of=today).ticket
+    assert [order.settlement_date for order in ticket.orders] == [settled, settled]
+    assert [order.side for order in ticket.orders] == ["sell", "buy"]
+
+
+def test_the_day_of_settlement_changes_no_id(two: Portfolio) -> None:
+    one, other = (listed(two, replace(LIMIT, settlement_days=days)).ticket for days in (1, 2))
+    assert [o.client_order_id for o in one.orders] == [o.client_order_id for o in other.orders]
+    assert one.hash != other.hash
+
+
+def test_limits_that_bind_are_named_with_their_lines(desk: Any) -> None:
+    """Half of NAV is to move from A to B: a tenth of NAV may, or B may have 30 %."""
+    moved = desk([100.0, 50.0], [1_000, 0], 0.0, [0.5, 0.5], orders=OrderLimits(0.0, 0.0, turnover=0.1))
+    assert listed(moved).ticket.binding == ("turnover limit of 10.00% of NAV (A, B)",)
+    assert "Limits that bind: turnover limit of 10.00% of NAV (A, B)." in repr(listed(moved))
+    assert all(order.reason.endswith("units (turnover limit)") for order in listed(moved).ticket.orders)
+    capped = OrderLimits(0.0, 0.0, weights=(WeightLimit("group", (1,), 0.0, 0.3),))
+    got = listed(desk([100.0, 50.0], [1_000, 0], 0.0, [0.5, 0.5], orders=capped)).ticket.binding
+    assert got[0].startswith("group, 0.00% to 30.00% (")
+    assert "B" in got[0]
+    free = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], commission=0.0, half_spread=0.0)
+    assert listed(free).ticket.binding == ()
 
 
 def test_a_line_without_a_quote_is_an_amount(desk: Any) -> None:
@@ -110,6 +152,10 @@ def changed(value: Any) -> Any:
     """Another value of the same kind."""
     if isinstance(value, bool):
         return not value
+    if isinstance(value, dict):
+        return {key: changed(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [*value, 1.0]
     return f"{value}x" if isinstance(value, str) else 1.0 if value is None else value + 1
 
 
@@ -121,6 +167,8 @@ def test_a_change_of_anything_that_a_ticket_says_changes_its_hash(two: Portfolio
         others = [{"tax": ({"asset": "A", "units": 1.0},)}]
     elif name == "totals":
         others = [dict(value) | {key: number + 0.01} for key, number in value.items()]
+    elif name == "before_after":
+        others = [dict(value) | {key: changed(part)} for key, part in value.items()]
     elif isinstance(value, tuple):
         others = [value[:-1] if value else (ticket.orders[0],), (*value, *value, ticket.orders[0])]
     else:

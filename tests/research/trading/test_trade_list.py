@@ -41,7 +41,7 @@ def test_box_trade_says_which_lines_pay_and_which_enter(desk: Any) -> None:
     assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "at target: within its band"]]
     paid = desk([10.0, 10.0, 10.0], [4_000, 4_000, 2_000], 0.0, [0.37, 0.37, 0.26], half_spread=0.0)
     got = trade_list(paid, Threshold(paid.strategic, 0.04, to="edge"))
-    pays = "3.00 points over target: to pay for C (furthest over target per cost)"
+    pays = "3.00 points over target: to pay for C (furthest over target for its cost)"
     assert dict(zip(got.orders["asset"], got.orders["reason"], strict=True)) == {
         "A": pays,
         "B": pays,
@@ -54,7 +54,7 @@ def test_what_cash_takes_is_named_beside_the_orders(desk: Any) -> None:
     held = desk([10.0] * 4, [3_600, 1_500, 2_300, 2_300], 3_000.0, [0.3, 0.2, 0.2, 0.2], half_spread=0.0)
     got = said(held, Threshold(held.strategic, 0.04, to="edge"))
     assert got["A"].startswith("back to its edge and on, to raise cash and pay for B (furthest over")
-    assert got["C"] == "to raise cash and pay for B (furthest over target per cost)"
+    assert got["C"] == "to raise cash and pay for B (furthest over target for its cost)"
     assert got["B"] == "back to its edge"
 
 

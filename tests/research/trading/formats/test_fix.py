@@ -12,8 +12,8 @@ from research.errors import ConfigError
 from research.trading.formats import fix
 from research.trading.ticket import Ticket
 
-GROUP = {11: "id", 67: "place", 1: "account", 55: "symbol", 54: "side", 60: "time", 38: "quantity", 40: "type",
-         44: "limit", 15: "currency", 59: "force"}  # fmt: skip
+GROUP = {11: "id", 67: "place", 1: "account", 64: "settled", 55: "symbol", 54: "side", 60: "time", 38: "quantity",
+         40: "type", 44: "limit", 15: "currency", 59: "force"}  # fmt: skip
 
 
 def check(ticket: Ticket) -> None:
@@ -47,6 +47,7 @@ def check(ticket: Ticket) -> None:
             "market": ("1", "0"), "market_on_close": ("1", "7"), "limit": ("2", "0"),
         }[order.order_type]  # fmt: skip
         assert (float(entry["limit"]) if "limit" in entry else None) == order.limit_price
+        assert entry["settled"] == order.settlement_date.replace("-", "")
         assert entry["time"].startswith(ticket.as_of.replace("-", ""))
 
 

@@ -25,6 +25,7 @@ def check(ticket: Ticket) -> None:
         assert float(row["OrderQuantity"]) == float(row["AllocationQuantity"]) == order.quantity
         assert (row["OrderType"], row["TimeInForce"]) == (order.order_type.upper(), "DAY")
         assert (float(row["LimitPrice"]) if row["LimitPrice"] else None) == order.limit_price
+        assert row["SettlementDate"] == order.settlement_date
         assert (row["AllocationAccount"], row["PriceDate"]) == (order.account, ticket.as_of)
 
 

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backtests.pages.pdf import write_pdf
+from research.portfolio import load_portfolio
+from research.trading import Request, trade_list
 from research.trading.content import DISCLAIMER
 from research.trading.formats import printed
 from research.trading.ticket import HeldLine, Ticket
@@ -48,7 +50,7 @@ def check(ticket: Ticket) -> None:
     assert not elements.crossed
     assert not elements.open
     allowed = "html head meta title style body header p h1 h2 dl dt dd div section table thead tbody tr th td small svg"
-    assert {tag for tag, _ in elements.found} <= {*allowed.split(), "line", "circle", "span", "footer"}
+    assert {tag for tag, _ in elements.found} <= {*allowed.split(), "caption", "line", "circle", "span", "footer"}
     assert not {name for _, attrs in elements.found for name in attrs} & {"src", "href", "onclick", "style"}
     assert "url(" not in page
     assert "@import" not in page
@@ -64,6 +66,9 @@ def check(ticket: Ticket) -> None:
         ticket.headline,
         ticket.portfolio,
         *ticket.outside,
+        *ticket.binding,
+        *ticket.notes[: printed.NOTES],
+        *(order.settlement_date for order in ticket.orders),
         *(order.reason for order in ticket.orders),
     ):
         assert said in words.text
@@ -80,6 +85,41 @@ def test_a_real_list_is_shown_whole(real: Ticket) -> None:
 @given(data=st.data())
 def test_any_list_is_shown_whole(desk: Any, data: Any) -> None:
     check(drawn_list(data, desk).ticket)
+
+
+def test_money_that_goes_the_lots_that_are_sold_and_stale_prices_are_shown() -> None:
+    lots = [
+        {"date": "2019-03-01", "units": 2_500, "price": 280.0},
+        {"date": "2022-06-15", "units": 760, "price": 379.2},
+    ]
+    more = {"lines.SPY.tax_lots": lots, "tax": {"rate": 0.2, "short_rate": 0.37, "lots": "highest"}}
+    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml", more)
+    asked = {"request": Request(-150_000.0), "as_of": "2023-01-05", "stale_ok": True}
+    trades = trade_list(portfolio, portfolio.policies["threshold"], **asked)
+    ticket = trades.ticket
+    check(ticket)
+    page = printed.write(ticket).decode()
+    rows = [[cell.strip() for cell in row] for row in Words(page).rows]
+    assert ["Withdrawal", "", "−150,000.00", ""] in rows
+    sold = [row for row in rows if row[:2] == ["SPY", "2022-06-15"]]
+    assert [[row[2], row[6], row[7], row[9].split()[0]] for row in sold] == [
+        [f"{lot.units:,.10g}", f"{lot.gain:,.2f}", lot.term, f"{lot.tax:,.2f}"] for lot in trades.tax.itertuples()
+    ]
+    assert sold
+    assert 'class="headline stale">Stale prices: Withdrawal of 150,000.00 USD. ' in page
+    assert any("4 sessions ago; at most 2 are allowed." in note for note in ticket.notes)
+    assert 'class="headline">' in printed.write(replace(ticket, headline="Sell SPY.")).decode()
+
+
+def test_many_notes_of_a_broker_s_file_are_counted(limited: Ticket) -> None:
+    many = replace(limited, notes=tuple(f"positions.csv, row {k} is no position." for k in range(20)))
+    check(many)
+    assert "14 more notes in the JSON of this ticket." in printed.write(many).decode()
+
+
+def test_a_preview_is_the_page_in_a_frame_of_its_own(limited: Ticket) -> None:
+    [frame] = [attrs for tag, attrs in Elements(printed.preview(limited)).found if tag == "iframe"]
+    assert printed.write(limited).decode().partition("</style>")[2] == frame["srcdoc"].partition("</style>")[2]
 
 
 def sheets(ticket: Ticket, folder: Path) -> int:
@@ -107,6 +147,15 @@ def test_thirty_lines_are_one_sheet_and_ninety_are_more(limited: Ticket, tmp_pat
         for k in range(sent, 30)
     )
     names = ", ".join(order.symbol for order in orders)
-    ticket = replace(limited, orders=orders, held=held, headline=f"Buy {names}: 1,234,567.89 USD in {sent} orders.")
+    limits = ("turnover limit (LINE1, LINE2, LINE3)", "range of LINE4, 20.00% to 30.00% (LINE4)", "cash limit (LINE5)")
+    notes = (*limited.notes, "Stale prices on 2023-01-05: LINE1 of 2022-12-29, 4 sessions ago; at most 2 are allowed.")
+    ticket = replace(
+        limited,
+        orders=orders,
+        held=held,
+        binding=limits,
+        notes=notes,
+        headline=f"Buy {names}: 1,234,567.89 USD in {sent} orders.",
+    )
     assert sheets(ticket, tmp_path) == 1
     assert (sheets(replace(ticket, orders=orders * 3), tmp_path) > 1) == (sent > 0)

@@ -2,20 +2,18 @@
 `show | pdf | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`,
 `cluster | compile`.
 
-Each imports what is heavy when it runs.
+Each imports what is heavy when it runs. `trades` has a module of its own.
 """
 
-import gc
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from backtests.commands.terminal import INTERRUPTED, end, print_text, run_app
+from backtests.cli.options import Cluster, File, FinishedRun, Reports, Retrain, TrustCode, kept, starting, trust
+from backtests.cli.trades import trades
+from backtests.commands.terminal import print_text, run_app
 from backtests.evaluation.risk_paths import PATHS
 from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
@@ -32,32 +30,6 @@ app = typer.Typer(
 )
 
 
-def _address(given: str | None) -> str | None:
-    """The address of a cluster, as given. Raises ConfigError for an empty one, as of a variable that is not set."""
-    if given == "":
-        raise ConfigError("--cluster is empty: give the address of a scheduler, or leave the option out.")
-    return given
-
-
-File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
-Reports = Annotated[
-    Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
-]
-Retrain = Annotated[
-    bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")
-]
-TrustCode = Annotated[
-    bool, typer.Option("--trust-code", help="Let FILE name rules by import path, module:Class: their code runs.")
-]
-FinishedRun = Annotated[Path, typer.Argument(help="Folder of a run, such as reports/<run>.")]
-Cluster = Annotated[
-    str | None,
-    typer.Option(
-        help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.", callback=_address, show_default=False
-    ),
-]
-
-
 def _version(asked: bool) -> None:
     if asked:
         print_text(f"rebalance {version('rebalance-workbench')}, code {code_version()}")
@@ -71,14 +43,6 @@ def options(
     ] = False,
 ) -> None:
     """Options of the command line itself."""
-
-
-def _trust(code: bool) -> None:
-    """Let portfolio files name rules by import path, here and in the notebooks that this process executes."""
-    if code:
-        from research.portfolio.own_rule import TRUST  # slow to import
-
-        os.environ[TRUST] = "1"
 
 
 def _parameters() -> str:
@@ -103,8 +67,8 @@ def report(
     reports: Reports = None,
 ) -> None:
     """Compare all policies of FILE; write tearsheet, trade list and results into the folder of one run."""
-    _trust(trust_code)
-    with _starting():
+    trust(trust_code)
+    with starting():
         from backtests.commands.print_page import print_page
         from backtests.commands.report import make_report
 
@@ -149,11 +113,11 @@ def batch(
 
     A finished run is not made again, so that an interrupted batch resumes. Exit status 1 if a run failed.
     """
-    _trust(trust_code)
-    with _starting():
+    trust(trust_code)
+    with starting():
         from backtests.commands.batch import make_batch
 
-    with _kept("runs"):
+    with kept("runs"):
         made = make_batch(
             files,
             parameter or (),
@@ -181,116 +145,15 @@ def backtest(
     reports: Reports = None,
 ) -> None:
     """Backtest one policy of FILE, print its summary, and write its results."""
-    _trust(trust_code)
-    with _starting():
+    trust(trust_code)
+    with starting():
         from backtests.commands.report import make_backtest
 
     made = make_backtest(file, policy, reports, retrain, sheet)
     print_text(made.text)
 
 
-@app.command()
-def trades(
-    file: Annotated[Path | None, typer.Argument(help="A portfolio file.", show_default=False)] = None,
-    out: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Also write the list to this file, in the format of its ending: .csv, .json, .parquet, .xlsx, .html, "
-            ".fix, .ib.csv, .oms.csv or .alpaca.json. Can be repeated."
-        ),
-    ] = None,
-    review: Annotated[
-        bool, typer.Option("--review", help="Make no orders: show drift, ranges, and what would trade next.")
-    ] = False,
-    positions: Annotated[
-        Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
-    ] = None,
-    prices: Annotated[
-        Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")
-    ] = None,
-    as_of: Annotated[
-        str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the clock's]")
-    ] = "",
-    stale_ok: Annotated[
-        bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")
-    ] = False,
-    deploy: Annotated[
-        float, typer.Option(help="Money that comes in, besides the cash of FILE: bought with, where that suffices.")
-    ] = 0.0,
-    withdraw: Annotated[float, typer.Option(help="Money that goes out: sold for, where cash does not suffice.")] = 0.0,
-    account: Annotated[
-        str,
-        typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False),
-    ] = "",
-    buy_only: Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")] = False,
-    sell_only: Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")] = False,
-    to_target: Annotated[
-        bool, typer.Option("--to-target", help="Trade to target, whatever the policy's rule decides.")
-    ] = False,
-    accounts: Annotated[
-        Path | None,
-        typer.Option(help="A CSV file with a row an account, instead of FILE: list them all.", show_default=False),
-    ] = None,
-    seconds: Annotated[
-        float | None,
-        typer.Option(help="For the best lots of an account. [default: 0, a greedy search]", show_default=False),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that list accounts. [default: 1]", show_default=False)
-    ] = None,
-    trust_code: TrustCode = False,
-    reports: Reports = None,
-) -> None:
-    """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run.
-
-    It is refused where a price is more than two sessions old, or as many as FILE allows.
-
-    With --accounts, write the orders of all accounts of a file, and a row an account beside them. Exit status 1 if an
-    account failed.
-    """
-    _trust(trust_code)
-    one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only,
-                "--sell-only": sell_only, "--to-target": to_target, "--review": review}  # fmt: skip
-    of_one = {"FILE": file, "--positions": positions, "--prices": prices, **one_list}
-    if accounts is not None:
-        if asked := [name for name, value in of_one.items() if value]:
-            raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
-        _trades_of_accounts(accounts, out or (), seconds or 0.0, 1 if workers is None else workers, reports)
-        return
-    if file is None or (seconds, workers) != (None, None):
-        raise ConfigError(
-            "--seconds and --workers need --accounts: name a file of accounts, or leave them out."
-            if file
-            else "no portfolio is named: give its file, or a file of accounts as --accounts."
-        )
-    with _starting():
-        from backtests.commands.trades import check_out, replaced_files, request_of, save_trades, trades_now
-        from research.portfolio import load_portfolio
-        from research.trading.review import Review
-
-    if review and out:
-        raise ConfigError("--review makes no orders, and --out writes them: leave one of the two out.")
-    request = request_of(deploy, withdraw, buy_only, sell_only, to_target, account)
-    check_out(out or (), reports)
-    with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file, replaced_files(positions, prices))
-        progress.stage("making the trade list")
-        listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
-    saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
-    print_text(repr(Review(listed)) if review else f"{listed!r}{saved}")
-
-
-def _trades_of_accounts(accounts: Path, out: Sequence[str], seconds: float, workers: int, reports: Path | None) -> None:
-    """List all accounts of a file. Exit status 1 if one failed."""
-    if len(out) > 1:
-        raise ConfigError(f"--out is given {len(out)} times: with --accounts, one CSV file takes the orders of all.")
-    with _starting():
-        from backtests.commands.accounts import list_accounts
-
-    made = list_accounts(accounts, Path(out[0]) if out else None, seconds=seconds, workers=workers, reports=reports)
-    print_text(made.text)
-    if made.failed:
-        raise typer.Exit(1)
+app.command()(trades)
 
 
 @app.command()
@@ -303,8 +166,8 @@ def risk(
     reports: Reports = None,
 ) -> None:
     """Write the risk sheet of today's holdings of FILE: exposures, losses, contributions, drift, a year from today."""
-    _trust(trust_code)
-    with _starting():
+    trust(trust_code)
+    with starting():
         from backtests.commands.risk import make_risk
 
     made = make_risk(file, reports, paths)
@@ -323,8 +186,8 @@ def audit(
     trust_code: TrustCode = False,
 ) -> None:
     """Say whether a policy of FILE looks ahead: whether a decision depends on later data. Exit status 1 if one does."""
-    _trust(trust_code)
-    with _starting():
+    trust(trust_code)
+    with starting():
         from backtests.commands.audit import make_audit
 
     made = make_audit(file, policy, days, workers, controls)
@@ -342,10 +205,10 @@ def sweep(
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier sweep.")] = False,
 ) -> None:
     """Backtest every configuration of FILE, and write their metrics as one run. An interrupted sweep resumes."""
-    with _starting():
+    with starting():
         from backtests.commands.sweep import make_sweep
 
-    with _kept("chunks"):
+    with kept("chunks"):
         made = make_sweep(file, workers=workers, cluster=cluster or "", reports=reports, fresh=fresh)
     print_text(made.text)
 
@@ -358,7 +221,7 @@ def laboratory(
     reports: Reports = None,
 ) -> None:
     """Backtest every rule in a simulated market with a known optimal policy, and write the gaps as one run."""
-    with _starting():
+    with starting():
         from backtests.commands.laboratory import make_laboratory
 
     made = make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports)
@@ -378,7 +241,7 @@ def study(
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier study.")] = False,
 ) -> None:
     """Backtest rules and learned policies on real markets, out of sample. An interrupted study resumes."""
-    with _starting():
+    with starting():
         from backtests.pages.real_markets import write_study_sheet
         from backtests.real_markets import Budget, run
         from backtests.real_markets.run_case import EXPOSURE_SEEDS, EXPOSURE_STEPS, SEEDS, STEPS
@@ -392,7 +255,7 @@ def study(
     budget = Budget(steps, EXPOSURE_SEEDS if exposure else SEEDS, rules=not exposure)
     what = "rules-only" if rules_only else "exposure" if exposure else "study"
     folder = (reports or REPORTS) / what
-    with _kept("cases"), writing(folder):
+    with kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
         with bar(None, "drawing the page"):
             write_study_sheet(folder, made)
@@ -413,7 +276,7 @@ def cluster(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the scheduler; 0 takes a free one.")] = 8786,
 ) -> None:
     """Start a Dask cluster for `--cluster` on this machine, or, with ADDRESS, workers for one that is running."""
-    with _starting():
+    with starting():
         from backtests.commands.cluster import HERE, join, serve
 
     if address:
@@ -424,36 +287,12 @@ def cluster(
 @app.command(name="compile")
 def compile_now() -> None:
     """Compile what report, backtest and trades need on this machine. Existing compiled code is only checked."""
-    with _starting():
+    with starting():
         from backtests.commands.compile_kernels import compile_kernels
 
-    with _kept("kernels"):
+    with kept("kernels"):
         compiled = compile_kernels()
     print_text("Compiled for this machine." if compiled else "Compiled code is up to date: nothing to do.")
-
-
-@contextmanager
-def _starting() -> Iterator[None]:
-    """While modules are imported: a line, if this takes long, and no search for garbage, which would find next to none.
-
-    What is imported stays: later searches leave it out.
-    """
-    gc.disable()
-    try:
-        with bar(None, "starting"):
-            yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-@contextmanager
-def _kept(what: str) -> Iterator[None]:
-    """After an interruption, say that finished work is kept."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        end(f"Interrupted; finished {what} are kept, and the same command resumes.", INTERRUPTED)
 
 
 @app.command()
@@ -465,14 +304,14 @@ def policies(
 ) -> None:
     """List the learned policies of the workbench and of past runs; with FOLDER, write the card of that policy."""
     if folder is not None:
-        with _starting():
+        with starting():
             from backtests.pages.policy_card import write_card
 
         with writing(folder), bar(None, "drawing the card"):
             written = write_card(folder)
         print_text(f"Written to {written}.")
         return
-    with _starting():
+    with starting():
         from backtests.pages.policy_catalog import policies_text, policy_folders
 
     with bar(None, "reading policies"):
@@ -485,7 +324,7 @@ def verify(
     run: FinishedRun,
 ) -> None:
     """Say whether RUN is what it was when it was made: its files and its manifest. Exit status 1 if it is not."""
-    with _starting():
+    with starting():
         from backtests.runs.verify import verify as verified
 
     found = verified(run)
@@ -503,7 +342,7 @@ def runs(
     reports: Reports = None,
 ) -> None:
     """List the finished runs, the newest first, from their manifests."""
-    with _starting():
+    with starting():
         from backtests.commands.past_runs import runs_text
 
     print_text(runs_text(reports, kind, portfolio, since, sort))
@@ -516,7 +355,7 @@ def trials(
     ] = "",
 ) -> None:
     """Show the trial book: how many configurations were tried, and what that leaves of the best of them."""
-    with _starting():
+    with starting():
         from backtests.commands.trials import trials_text
 
     with bar(None, "reading the trial book"):
@@ -527,7 +366,7 @@ def trials(
 @app.command()
 def show(run: FinishedRun) -> None:
     """Show again what RUN printed when it was made, and where its sheet is."""
-    with _starting():
+    with starting():
         from backtests.commands.past_runs import show_text
 
     print_text(show_text(run))
@@ -536,7 +375,7 @@ def show(run: FinishedRun) -> None:
 @app.command()
 def pdf(run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")]) -> None:
     """Print the page of RUN as PDF beside it, by Chromium. A print is no part of a run: `verify` does not see it."""
-    with _starting():
+    with starting():
         from backtests.commands.print_page import print_page
 
     print_text(f"{print_page(run)}")
@@ -545,7 +384,7 @@ def pdf(run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a 
 @app.command()
 def diff(run: FinishedRun, other: FinishedRun) -> None:
     """Say what differs between two runs: settings, data, code, packages, figures, and the first day of wealth."""
-    with _starting():
+    with starting():
         from backtests.commands.past_runs import diff_text
 
     print_text(diff_text(run, other))
@@ -559,8 +398,8 @@ def replay(
     trust_code: TrustCode = False,
 ) -> None:
     """Make RUN again and compare all its files. Exit status 1 where a byte differs."""
-    _trust(trust_code)
-    with _starting():
+    trust(trust_code)
+    with starting():
         from backtests.commands.past_runs import replay as made_again
 
     found = made_again(run, file, retrain)
@@ -588,7 +427,7 @@ def universal(
     ] = None,
 ) -> None:
     """Train the universal policy from its seed: about ten minutes of one core. An interrupted training resumes."""
-    with _starting():
+    with starting():
         from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
         from research.learning.universal.rule import FOLDER
 
@@ -597,7 +436,7 @@ def universal(
             f"seed {seed} and {steps:,} steps would overwrite the network that comes with the workbench "
             f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules use: give --folder."
         )
-    with _kept("updates"), writing(folder or FOLDER), bar(steps, "universal", "updates") as shown:
+    with kept("updates"), writing(folder or FOLDER), bar(steps, "universal", "updates") as shown:
         made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
     print_text(f"Written to {made}.")
 
@@ -605,7 +444,3 @@ def universal(
 def main() -> None:
     """Run the command line."""
     run_app(app)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,72 @@
+"""What commands share: arguments and options, trust in code that a file names, and how a command starts and stops."""
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backtests.commands.terminal import INTERRUPTED, end
+from research.errors import ConfigError
+from research.progress import bar
+
+
+def _address(given: str | None) -> str | None:
+    """The address of a cluster, as given. Raises ConfigError for an empty one, as of a variable that is not set."""
+    if given == "":
+        raise ConfigError("--cluster is empty: give the address of a scheduler, or leave the option out.")
+    return given
+
+
+File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
+Reports = Annotated[
+    Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
+]
+Retrain = Annotated[
+    bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")
+]
+TrustCode = Annotated[
+    bool, typer.Option("--trust-code", help="Let FILE name rules by import path, module:Class: their code runs.")
+]
+FinishedRun = Annotated[Path, typer.Argument(help="Folder of a run, such as reports/<run>.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.", callback=_address, show_default=False
+    ),
+]
+
+
+def trust(code: bool) -> None:
+    """Let portfolio files name rules by import path, here and in the notebooks that this process executes."""
+    if code:
+        from research.portfolio.own_rule import TRUST  # slow to import
+
+        os.environ[TRUST] = "1"
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """While modules are imported: a line, if this takes long, and no search for garbage, which would find next to none.
+
+    What is imported stays: later searches leave it out.
+    """
+    gc.disable()
+    try:
+        with bar(None, "starting"):
+            yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@contextmanager
+def kept(what: str) -> Iterator[None]:
+    """After an interruption, say that finished work is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        end(f"Interrupted; finished {what} are kept, and the same command resumes.", INTERRUPTED)

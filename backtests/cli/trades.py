@@ -1,0 +1,120 @@
+"""`rebalance trades`: the trade list of one portfolio file, or the lists of all accounts of a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backtests.cli.options import Reports, TrustCode, starting, trust
+from backtests.commands.terminal import print_text
+from research.errors import ConfigError
+from research.progress import bar
+
+
+def trades(
+    file: Annotated[Path | None, typer.Argument(help="A portfolio file.", show_default=False)] = None,
+    out: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also write the list to this file, in the format of its ending: .csv, .json, .parquet, .xlsx, .html, "
+            ".fix, .ib.csv, .oms.csv or .alpaca.json. Can be repeated."
+        ),
+    ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Make no orders: show drift, ranges, and what would trade next.")
+    ] = False,
+    positions: Annotated[
+        Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")
+    ] = None,
+    as_of: Annotated[
+        str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the clock's]")
+    ] = "",
+    stale_ok: Annotated[
+        bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")
+    ] = False,
+    deploy: Annotated[
+        float, typer.Option(help="Money that comes in, besides the cash of FILE: bought with, where that suffices.")
+    ] = 0.0,
+    withdraw: Annotated[float, typer.Option(help="Money that goes out: sold for, where cash does not suffice.")] = 0.0,
+    account: Annotated[
+        str,
+        typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False),
+    ] = "",
+    buy_only: Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")] = False,
+    sell_only: Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")] = False,
+    to_target: Annotated[
+        bool, typer.Option("--to-target", help="Trade to target, whatever the policy's rule decides.")
+    ] = False,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(help="A CSV file with a row an account, instead of FILE: list them all.", show_default=False),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="For the best lots of an account. [default: 0, a greedy search]", show_default=False),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that list accounts. [default: 1]", show_default=False)
+    ] = None,
+    trust_code: TrustCode = False,
+    reports: Reports = None,
+) -> None:
+    """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run.
+
+    It is refused where a price is more than two sessions old, or as many as FILE allows.
+
+    With --accounts, write the orders of all accounts of a file, and a row an account beside them. Exit status 1 if an
+    account failed.
+    """
+    trust(trust_code)
+    one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only,
+                "--sell-only": sell_only,
+                "--to-target": to_target, "--review": review}  # fmt: skip
+    of_one = {"FILE": file, "--positions": positions, "--prices": prices, **one_list}
+    if accounts is not None:
+        if asked := [name for name, value in of_one.items() if value]:
+            raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
+        if len(out or ()) > 1:
+            raise ConfigError(f"--out is given {len(out or ())} times: with --accounts, one CSV file takes all orders.")
+        with starting():
+            from backtests.commands.accounts import list_accounts
+
+        made = list_accounts(
+            accounts,
+            Path(out[0]) if out else None,
+            seconds=seconds or 0.0,
+            workers=1 if workers is None else workers,
+            reports=reports,
+            as_of=as_of,
+            stale_ok=stale_ok,
+        )
+        print_text(made.text)
+        if made.failed:
+            raise typer.Exit(1)
+        return
+    if file is None or (seconds, workers) != (None, None):
+        raise ConfigError(
+            "--seconds and --workers need --accounts: name a file of accounts, or leave them out."
+            if file
+            else "no portfolio is named: give its file, or a file of accounts as --accounts."
+        )
+    with starting():
+        from backtests.commands.trades import check_out, replaced_files, request_of, save_trades, trades_now
+        from research.portfolio import load_portfolio
+        from research.trading.review import Review
+
+    if review and out:
+        raise ConfigError("--review makes no orders, and --out writes them: leave one of the two out.")
+    if buy_only and sell_only:
+        raise ConfigError("--buy-only and --sell-only exclude each other: leave one of the two out.")
+    request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
+    check_out(out or (), reports)
+    with bar(None, "reading prices") as progress:
+        portfolio = load_portfolio(file, replaced_files(positions, prices))
+        progress.stage("making the trade list")
+        listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
+    saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
+    print_text(repr(Review(listed)) if review else f"{listed!r}{saved}")
