@@ -131,7 +131,8 @@ def many(path: Path, count: int, *options: str) -> dict[str, object]:
         rows.writerow(["account", "model", "cash", *portfolio.market.assets])
         rows.writerows([f"A{k:05d}", path.name, cash[k], *units[k].astype(int)] for k in range(count))
     before, used = time.perf_counter(), processor_seconds()
-    asked = ["trades", "--accounts", str(file), "--out", str(out), "--workers", "2", *options]
+    today = ["--as-of", f"{portfolio.date:%Y-%m-%d}"]
+    asked = ["trades", "--accounts", str(file), "--out", str(out), "--workers", "2", *today, *options]
     subprocess.run([REBALANCE, *asked], check=True, capture_output=True)
     seconds, processor = time.perf_counter() - before, processor_seconds() - used
     table = pd.read_csv(out.with_suffix(".accounts.csv"))

@@ -65,7 +65,7 @@ class LotProblem:
 
     @cached_property
     def whole(self) -> Array:
-        """(n,) most whole lots of each order: no buy goes further than the first lot past its point.
+        """(n,) most whole lots of each order: no buy or short sale goes further than the first lot past its point.
 
         With limits of weights it may go as much further as NAV may turn out larger than after the exact step.
         """
@@ -73,8 +73,10 @@ class LotProblem:
         further = FURTHER * position.nav / self.lot if position.limits.weights else 0.0
         wanted = np.ceil(np.maximum(self.goal - self.value, 0.0) / self.lot + further - LOT) + 1.0
         held = np.floor(position.units / position.lots + LOT)
+        short = np.ceil((self.value - self.goal) / self.lot - LOT) + 1.0
+        sold = np.where(self.goal < 0.0, short, held)
         room = np.floor(np.minimum(self.most / position.lots, MOST_LOTS) + LOT)
-        lots: Array = np.maximum(np.minimum(np.where(self.way > 0.0, wanted, held), room), 0.0)
+        lots: Array = np.maximum(np.minimum(np.where(self.way > 0.0, wanted, sold), room), 0.0)
         return np.where(self.way == 0.0, 0.0, lots)
 
     @cached_property
@@ -82,7 +84,7 @@ class LotProblem:
         """(n,) units that no lot divides of a line to be sold completely: they are sold after its last lot."""
         position = self.position
         left = position.units - np.floor(position.units / position.lots + LOT) * position.lots
-        leaves = (self.way < 0.0) & (self.goal <= WEIGHT * position.nav) & (position.units <= self.most)
+        leaves = (self.way < 0.0) & (np.abs(self.goal) <= WEIGHT * position.nav) & (position.units <= self.most)
         return np.where(leaves & (left > LOT * position.lots), left, 0.0)
 
     @cached_property

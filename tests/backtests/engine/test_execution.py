@@ -222,12 +222,16 @@ def test_a_smallest_order_keeps_a_rule_that_goes_to_the_edge_from_paying_tickets
 
 
 def test_whole_lots_leave_in_cash_what_buys_no_more(make_market: MakeMarket) -> None:
-    """1,000 in halves at quotes of 30 and 70: 16 units for 480 and 7 for 490; 30 stays in cash."""
+    """1,000 in halves at quotes of 30 and 60: 17 units for 510 are as near as 16, and 8 for 480; 10 stays in cash.
+
+    At quotes of 30 and 70 no cash is left: 17 units for 510 and 7 for 490 are nearest.
+    """
     made = make_market(np.zeros((3, 2)))
-    market = replace(made, prices=np.tile([30.0, 70.0], (3, 1)))
-    result = backtest(market, Never(HALVES), FREE, nav=1000.0, execution=Execution(sizing="units"))
-    assert result.ledger.opening_trades.tolist() == [480.0, 490.0]
-    assert result.ledger.cash.tolist() == [30.0, 30.0, 30.0]
+    for quotes, bought in (([30.0, 60.0], [510.0, 480.0]), ([30.0, 70.0], [510.0, 490.0])):
+        market = replace(made, prices=np.tile(quotes, (3, 1)))
+        result = backtest(market, Never(HALVES), FREE, nav=1000.0, execution=Execution(sizing="units"))
+        assert result.ledger.opening_trades.tolist() == bought
+        assert result.ledger.cash.tolist() == [1000.0 - sum(bought)] * 3
 
 
 def test_whole_lots_need_quotes(make_market: MakeMarket) -> None:
@@ -237,13 +241,13 @@ def test_whole_lots_need_quotes(make_market: MakeMarket) -> None:
 
 
 def test_a_short_is_sold_once_in_whole_lots(make_market: MakeMarket) -> None:
-    """1,000: half of it short in A and all of it in B, at quotes of 30 and 70: -16 units and 14; 1,000 + 480 - 980."""
+    """1,000: half of it short in A and all of it in B, at quotes of 30 and 70: -17 units and 14; 1,000 + 510 - 980."""
     made = make_market(np.zeros((3, 2)))
     market = replace(made, prices=np.tile([30.0, 70.0], (3, 1)))
     rule, execution = Never(FixedWeights((-0.5, 1.0))), Execution(sizing="units")
     result = backtest(market, rule, FREE, nav=1000.0, execution=execution, leverage_limit=1.5)
-    assert result.ledger.opening_trades.tolist() == [-480.0, 980.0]
-    assert result.ledger.cash.tolist() == [500.0] * 3
+    assert result.ledger.opening_trades.tolist() == [-510.0, 980.0]
+    assert result.ledger.cash.tolist() == [530.0] * 3
 
 
 def test_a_split_between_decision_and_booking_doubles_the_units_and_not_the_money(make_market: MakeMarket) -> None:
@@ -265,7 +269,8 @@ def test_a_split_between_decision_and_booking_doubles_the_units_and_not_the_mone
 def test_orders_in_whole_lots_that_open_the_portfolio_are_one_purchase_to_the_tax(make_market: MakeMarket) -> None:
     """50 units of A at 10; 8 are sold at 12, and 16 is gained: 20 % of it is 3.2, whichever units go first.
 
-    A is then bought at 6 and sold at 12, and what B lost is set against that gain.
+    One more is sold next day for the cash that this tax took, for a tax of 0.4. A is then
+    bought at 6 and sold at 12, and what B lost is set against that gain.
     """
     for method in ("average", "first", "highest"):
         costs = Costs(np.zeros(2), np.zeros(2), tax=Tax(0.2, method))
@@ -278,16 +283,17 @@ def test_orders_in_whole_lots_that_open_the_portfolio_are_one_purchase_to_the_ta
             market, Calendar(HALVES, "day"), costs, nav=1000.0, execution=Execution(sizing="units"), lag=0
         )
         assert result.ledger.charges[0, 4, 0] == pytest.approx(3.2, rel=1e-12)
-        bought, sold = result.ledger.trades[1, 0], -result.ledger.trades[2, 0]
+        assert result.ledger.charges[1, 4, 0] == pytest.approx(0.4, rel=1e-12)
+        bought, sold = result.ledger.trades[2, 0], -result.ledger.trades[3, 0]
         assert bought > 0.0 < sold
         if method == "average":
             units = bought / 6.0
-            average = (42.0 * 10.0 + units * 6.0) / (42.0 + units)
-            lost = -result.ledger.trades[1, 1] * (
+            average = (41.0 * 10.0 + units * 6.0) / (41.0 + units)
+            lost = -result.ledger.trades[2, 1] * (
                 (500.0 + 96.0) / 62.0 / 8.0 - 1.0
             )  # B: 50 at 10 and 12 at 8, sold at 8
             expected = 0.2 * (sold * (1.0 - average / 12.0) - lost)
-            assert result.ledger.charges[2, 4, 0] == pytest.approx(expected, rel=1e-12)
+            assert result.ledger.charges[3, 4, 0] == pytest.approx(expected, rel=1e-12)
         assert result.reconcile().holds
 
 

@@ -74,7 +74,7 @@ def test_history_is_not_asked_its_age(two: Portfolio) -> None:
     got = listed(two)
     assert (got.ages, got.stale, got.facts["today"]) == (None, False, "")
     assert got.orders["price_age"].tolist() == [0.0, 0.0]
-    assert got.notes == ("Prices: market close of 2022-12-29.",)
+    assert got.notes == ("Prices: market close of 2022-12-29.", "Whole lots: exact.")
 
 
 def test_a_day_before_the_prices_is_refused(two: Portfolio) -> None:
