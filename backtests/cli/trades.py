@@ -39,6 +39,10 @@ def trades(
         float, typer.Option(help="Money that comes in, besides the cash of FILE: bought with, where that suffices.")
     ] = 0.0,
     withdraw: Annotated[float, typer.Option(help="Money that goes out: sold for, where cash does not suffice.")] = 0.0,
+    account: Annotated[
+        str,
+        typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False),
+    ] = "",
     buy_only: Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")] = False,
     sell_only: Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")] = False,
     to_target: Annotated[
@@ -66,7 +70,8 @@ def trades(
     account failed.
     """
     trust(trust_code)
-    one_list = {"--deploy": deploy, "--withdraw": withdraw, "--buy-only": buy_only, "--sell-only": sell_only,
+    one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only,
+                "--sell-only": sell_only,
                 "--to-target": to_target, "--review": review}  # fmt: skip
     of_one = {"FILE": file, "--positions": positions, "--prices": prices, **one_list}
     if accounts is not None:
@@ -105,7 +110,7 @@ def trades(
         raise ConfigError("--review makes no orders, and --out writes them: leave one of the two out.")
     if buy_only and sell_only:
         raise ConfigError("--buy-only and --sell-only exclude each other: leave one of the two out.")
-    request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target)
+    request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
     check_out(out or (), reports)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file, replaced_files(positions, prices))

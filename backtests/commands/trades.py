@@ -61,13 +61,16 @@ def today_of(as_of: str | None) -> pd.Timestamp | None:
     return pd.Timestamp(date.today()) if as_of == "" else day("as_of is", as_of)
 
 
-def request_of(deploy: float = 0.0, withdraw: float = 0.0, side: str = "", to_target: bool = False) -> Request:
+def request_of(
+    deploy: float = 0.0, withdraw: float = 0.0, side: str = "", to_target: bool = False, account: str = ""
+) -> Request:
     """What is asked for, from the options of the command line and the parameters of the notebook.
 
     deploy    : currency that comes in.
     withdraw  : currency that goes out.
     side      : "buy" or "sell" for these orders only, "" for both.
     to_target : trade to target whatever the policy's rule decides.
+    account   : of the portfolio, to which money comes or which it leaves.
     Raises    : ConfigError for amounts that are none or below zero, for another side, and for what excludes each
     other.
     """
@@ -80,7 +83,7 @@ def request_of(deploy: float = 0.0, withdraw: float = 0.0, side: str = "", to_ta
         raise ConfigError("a withdrawal may need sales, and only buys are asked for: leave one of the two out.")
     if side == "sell" and deploy:
         raise ConfigError("a deposit may need purchases, and only sells are asked for: leave one of the two out.")
-    return Request(deploy - withdraw, side, to_target)
+    return Request(deploy - withdraw, side, to_target, account)
 
 
 def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> tuple[Rule, str, str]:

@@ -14,6 +14,7 @@ from research.accounting import Execution
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.arguments import LARGEST, MOST_PENALTY
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market
 from research.market.instruments import SMALLEST_LOT, TRADING
@@ -24,6 +25,7 @@ from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.factors import factor_settings, factors_in
 from research.portfolio.flows import read_flows
 from research.portfolio.holdings import cash_of, given_positions, given_prices, held_by, holding_notes
+from research.portfolio.household import Account, account_settings, decimal_sum, read_accounts, total_units
 from research.portfolio.orders import order_settings, read_order_limits
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
@@ -42,7 +44,7 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress", "positions", "prices", "ticket")  # fmt: skip
+        "stress", "positions", "prices", "ticket", "accounts")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
              "tax_lots", *COSTS)  # fmt: skip
@@ -75,7 +77,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     market = _market(document)
     assets = _assets(document, market)
     positions, prices = given_positions(document, assets, basis), given_prices(document, market, assets, basis)
-    lines = [_line(document, asset, market, prices, positions) for asset in assets]
+    accounts = read_accounts(document, assets, positions)
+    lines = [_line(document, asset, market, prices, positions, accounts) for asset in assets]
     strategic = _strategic(document, lines)
     lower, upper = np.array([line.range for line in lines]).T
     whole, market = market, _desk_market(document, market, lines, basis)
@@ -92,7 +95,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         basis=basis,
         holdings=np.array([line.holdings for line in lines]),
         shares=np.array([line.shares for line in lines]),
-        cash=cash_of(document, positions),
+        cash=decimal_sum(account.cash for account in accounts) if accounts else cash_of(document, positions),
         last_trade=_last_trade(document, market),
         strategic=strategic,
         lower=lower,
@@ -116,10 +119,11 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         factors=factors_in(document, market, test_start, a_year),
         stress=read_stress(document, market),
         orders=read_order_limits(document, market, lower, upper),
-        tax_lots=read_tax_lots(document, market, np.array([line.shares for line in lines])),
+        tax_lots=read_tax_lots(document, market, _taxed_shares(accounts, lines)),
         given_prices=prices,
         notes=holding_notes(document, market, positions, prices),
         ticket=read_ticket(document, market),
+        accounts=accounts,
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -200,14 +204,25 @@ def _desk_market(document: Document, market: Market, lines: list[_Line], basis: 
 # -- lines -----------------------------------------------------------------------------------------------------------
 
 
-def _line(document: Document, asset: str, market: Market, prices: Prices | None, positions: Positions | None) -> _Line:
+def _line(
+    document: Document,
+    asset: str,
+    market: Market,
+    prices: Prices | None,
+    positions: Positions | None,
+    accounts: tuple[Account, ...],
+) -> _Line:
     path = ("lines", asset)
     document.check_keys(path, LINE_KEYS)
     of_market = market.assets.index(asset)
     price = float(market.prices[-1, of_market]) if prices is None else prices.of(asset)
-    shares, holdings = (
-        _held(document, path, market, price) if positions is None else held_by(document, positions, asset, price)
-    )
+    if accounts:
+        units = total_units(accounts, list(document.mapping("lines")).index(asset))
+        shares, holdings = _valued(document, ("accounts",), market, asset, units, price)
+    elif positions is None:
+        shares, holdings = _held(document, path, market, price)
+    else:
+        shares, holdings = held_by(document, positions, asset, price)
     target = document.number(*path, "target", at_least=0.0, at_most=1.0)
     return _Line(
         asset=asset,
@@ -276,10 +291,30 @@ def _held(document: Document, path: KeyPath, market: Market, price: float) -> tu
     if np.isnan(price):
         what = f"{path[-1]} has no quote on {market.dates[-1]:%Y-%m-%d}, the last day of market {market.name!r}"
         document.refuse((*path, "shares"), what, amount, "Give its value in currency, as `holdings:`.")
-    if amount * price > LARGEST:
-        what = f"{path[-1]} is worth {amount * price:g} at its last quote of {price:g}"
-        document.refuse((*path, "shares"), what, amount, f"Give units that are worth at most {LARGEST:g}.")
-    return amount, amount * price
+    return _valued(document, (*path, "shares"), market, path[-1], amount, price)
+
+
+def _valued(
+    document: Document, path: KeyPath, market: Market, asset: str, units: float, price: float
+) -> tuple[float, float]:
+    """(units, value) of a line; units are NaN for a line without a quote, which no account holds."""
+    if np.isnan(price):
+        if units:
+            what = f"{asset} has no quote on {market.dates[-1]:%Y-%m-%d}, the last day of market {market.name!r}"
+            document.refuse(path, what, units, "Give a price file, `prices`, with its price.")
+        return np.nan, 0.0
+    if units * price > LARGEST:
+        what = f"{asset} is worth {units * price:g} at its last quote of {price:g}"
+        document.refuse(path, what, units, f"Give units that are worth at most {LARGEST:g}.")
+    return units, units * price
+
+
+def _taxed_shares(accounts: tuple[Account, ...], lines: list[_Line]) -> Array:
+    """(n,) units that can have tax lots: those of taxable accounts, NaN for a line given in currency."""
+    if not accounts:
+        return np.array([line.shares for line in lines])
+    taxable = [account for account in accounts if account.taxable]
+    return np.array([total_units(taxable, i) for i in range(len(lines))])
 
 
 def _range(document: Document, path: KeyPath, target: float) -> tuple[float, float]:
@@ -464,11 +499,14 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "name": portfolio.name,
         "market": document.value("market"),
         "basis": portfolio.basis,
-        "cash": portfolio.cash,
+        **_held_settings(portfolio),
         **({"prices": document.value("prices")} if document.has("prices") else {}),
         "target_cash": document.number("target_cash", default=0.0),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
-        "lines": {line.asset: _line_settings(line) | lot_settings(document, line.asset) for line in lines},
+        "lines": {
+            line.asset: _line_settings(line, bool(portfolio.accounts)) | lot_settings(document, line.asset)
+            for line in lines
+        },
         "costs": {name: costs_at(document, ("costs", name)) for name in document.mapping("costs")},
         **({"holding": document.value("holding")} if document.has("holding") else {}),
         **({"execution": _execution_settings(portfolio.execution)} if document.has("execution") else {}),
@@ -503,8 +541,16 @@ def _execution_settings(execution: Execution) -> dict[str, Any]:
     return {name: value for name, value in asdict(execution).items() if value is not None}
 
 
-def _line_settings(line: _Line) -> dict[str, Any]:
+def _held_settings(portfolio: Portfolio) -> dict[str, Any]:
+    """Cash, or the accounts that hold it."""
+    if portfolio.accounts:
+        return {"accounts": account_settings(portfolio.accounts, portfolio.market.assets)}
+    return {"cash": portfolio.cash}
+
+
+def _line_settings(line: _Line, in_accounts: bool) -> dict[str, Any]:
     held = {"holdings": line.holdings} if np.isnan(line.shares) else {"shares": line.shares}
+    held = {} if in_accounts else held
     settings = {"asset_class": line.asset_class, "target": line.target, "range": list(line.range)}
     settings |= {name: word for name in ("sector", "trading") if (word := getattr(line, name))}
     return settings | held | {"lot": line.lot} | line.costs

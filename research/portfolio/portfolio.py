@@ -15,6 +15,7 @@ from research.market import Market
 from research.market.factors import FactorReturns
 from research.names import check_name, same_names
 from research.portfolio.benchmark import NamedBenchmark
+from research.portfolio.household import Account
 from research.portfolio.orders import OrderLimits
 from research.portfolio.prices import Prices, last_closes
 from research.portfolio.stress import Stress
@@ -87,6 +88,7 @@ class Portfolio:
     given_prices     : at which holdings are valued and orders are sized, or None for the last closes.
     notes            : what a reader must know of its holdings and prices, in sentences.
     ticket           : how they are sent.
+    accounts         : whose holdings and cash sum to its own; () for one account without a name.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -125,6 +127,7 @@ class Portfolio:
     given_prices: Prices | None = None
     notes: tuple[str, ...] = ()
     ticket: TicketTerms = field(default_factory=TicketTerms)
+    accounts: tuple[Account, ...] = ()
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""

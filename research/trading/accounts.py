@@ -123,7 +123,7 @@ class Model:
         market = portfolio.market
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
         position = replace(Position.of(portfolio), debt=0.0)
-        shared = replace(portfolio, tax_lots=None, notes=())
+        shared = replace(portfolio, tax_lots=None, notes=(), accounts=())
         return cls(shared, policy, name, run, targets, position, as_of, stale_ok)
 
     def account(self, units: Any, cash: float, last_trade: pd.Timestamp | None = None) -> Portfolio:

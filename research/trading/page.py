@@ -11,9 +11,10 @@ from research.trading.blocks import Column, html_table, text_rows
 from research.trading.content import DISCLAIMER, Content
 from research.trading.tax_tables import tax_words
 
-MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax")
+MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax", "nav_before",
+         "cash_before", "sells", "buys", "cash_after", "nav_after")  # fmt: skip
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
-TEXTS = ("asset", "side", "reason", "bought", "term", "substitute")
+TEXTS = ("asset", "side", "reason", "bought", "term", "substitute", "account", "kind")
 IN_FILES_ONLY = (*CHARGED, "price_date", "price_age", "price_basis")  # shown in the line on money, and in the captions
 CAPTIONS = {
     "orders": "Orders, sells first",
@@ -21,6 +22,7 @@ CAPTIONS = {
     "would_trade": "Hypothetical trades to target today",
     "tax_lots": "Tax lots that are sold",
     "harvest": "Losses that could be realised after these orders",
+    "accounts": "Accounts before and after their orders",
 }
 STYLE = """
 .trade-list { max-width: 1080px; font-size: 14px; line-height: 1.5; font-variant-numeric: tabular-nums; text-align: left; }
@@ -118,7 +120,7 @@ def _shown(content: Content, name: str) -> dict[str, list[str]]:
     table = content.tables[name]
     said = "reason" if name == "held" and content.facts["holds"] else "gap"
     hidden = (*IN_FILES_ONLY, said)
-    order = ["asset", *(column for column in map(str, table.columns) if column != "asset")]
+    order = sorted(map(str, table.columns), key=lambda column: column != "asset")
     columns = [column for column in order if column not in hidden and table[column].notna().any()]
     return {column: [_cell(column, value) for value in table[column]] for column in columns}
 

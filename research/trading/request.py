@@ -21,6 +21,7 @@ class Request:
                 the file.
     side      : "buy" or "sell" sends only these orders; "" both.
     to_target : trade to target whatever the policy's rule decides.
+    account   : of the portfolio, whose cash the flow comes to or leaves; "" where it has one account.
     Raises    : ConfigError for a side of another name, and for a flow that is no amount.
 
     A flow buys what is under target, or sells what is over it, and nothing else where the policy then holds; where it
@@ -30,6 +31,7 @@ class Request:
     flow: float = 0.0
     side: str = ""
     to_target: bool = False
+    account: str = ""
 
     def __post_init__(self) -> None:
         """Check side and flow."""
@@ -47,7 +49,8 @@ class Request:
         """The flow as a sentence, with a blank after it; "" without one."""
         if self.flow == 0.0:
             return ""
-        return f"{'Deposit' if self.flow > 0.0 else 'Withdrawal'} of {abs(self.flow):,.2f} {basis}. "
+        where = f" {'to' if self.flow > 0.0 else 'from'} {self.account}" if self.account else ""
+        return f"{'Deposit' if self.flow > 0.0 else 'Withdrawal'} of {abs(self.flow):,.2f} {basis}{where}. "
 
 
 PLAIN = Request()

@@ -20,6 +20,7 @@ from research.errors import ConfigError
 from research.market.calendars import session_after
 from research.portfolio import Portfolio, TicketTerms
 from research.trading.content import DISCLAIMER, Content
+from research.trading.household import Divided
 from research.trading.sizing import Orders
 
 SCHEMA = 1  # version of docs/schemas/ticket-1.json
@@ -136,6 +137,7 @@ class Ticket:
     harvest     : losses that could be realised after them, as rows of `TradeList.harvest`.
     binding     : the limits that keep orders from the policy's own step, each with its lines.
     notes       : sentences on prices and holdings.
+    accounts    : that share the orders, as rows of `TradeList.accounts`; () where the portfolio has one.
     """
 
     portfolio: str
@@ -162,6 +164,7 @@ class Ticket:
     harvest: tuple[Mapping[str, Any], ...] = ()
     binding: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    accounts: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -206,10 +209,11 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
         outside=tuple(content.outside),
         before_after=content.before_after.record(),
-        tax_lots=tuple(_lots(content, "tax_lots")),
-        harvest=tuple(_lots(content, "harvest")),
+        tax_lots=tuple(_records(content, "tax_lots")),
+        harvest=tuple(_records(content, "harvest")),
         binding=tuple(content.binding),
         notes=tuple(content.notes),
+        accounts=tuple(_records(content, "accounts")),
     )
 
 
@@ -233,8 +237,13 @@ def plain(value: Any) -> Any:
 def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
     before, after, settled = sized.position, sized.after, _settlement_date(portfolio, str(content.facts["today"]))
+    places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
+        held, kept, account = before.units[i], after.units[i], terms.account
+        if isinstance(sized, Divided):
+            a = places[row["account"]]
+            held, kept, account = *(float(units) for units in sized.held(a, i)), portfolio.accounts[a].number
         sent = {
             "side": row["side"],
             "symbol": terms.symbol(row["asset"]),
@@ -244,7 +253,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             "limit_price": None if price is None else terms.limit_price(price, buys=buys),
             "notional": float(row["notional"]),
             "currency": portfolio.basis,
-            "account": terms.account,
+            "account": account,
         }
         yield Order(
             priority=priority,
@@ -258,8 +267,8 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             ticket=float(row["ticket"]),
             impact=float(row["impact"]),
             cost=float(row["cost"]),
-            shares_before=None if price is None else _number(before.units[i]),
-            shares_after=None if price is None else _number(after.units[i]),
+            shares_before=None if price is None else _number(held),
+            shares_after=None if price is None else _number(kept),
             weight_before=_weight(row["weight_before"]),
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
@@ -324,8 +333,8 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
     )
 
 
-def _lots(content: Content, name: str) -> Iterator[dict[str, Any]]:
-    """The rows of a table of tax lots, none where the list has no such table."""
+def _records(content: Content, name: str) -> Iterator[dict[str, Any]]:
+    """The rows of a table, none where the list has no such table."""
     rows: list[Any] = content.tables[name].to_dict("records") if name in content.tables else []
     for row in rows:
         yield {key: _number(value) if isinstance(value, float) else value for key, value in row.items()}

@@ -29,6 +29,8 @@ from research.trading.content import STALE, Content
 from research.trading.decision import decision
 from research.trading.formats import format_of
 from research.trading.gain_budget import within_gain_budget
+from research.trading.household import SWAP, Divided, divided
+from research.trading.household import with_flow as accounts_with_flow
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
 from research.trading.price_age import PriceAges, age_notes, check_ages, frozen_quotes, price_ages, priced
@@ -113,11 +115,12 @@ class TradeList:
         if self.empty:
             return f"{money}No trade: {self.reason}{'' if self.holds else '; no order can be sent'}."
         sides = [
-            f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'])}" for side in ("sell", "buy")
+            f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'].unique())}"
+            for side in ("sell", "buy")
         ]
         named = "; ".join(side for side in sides if not side.endswith(" "))
         count = "1 order" if len(self.orders) == 1 else f"{len(self.orders)} orders"
-        traded = f"{float(np.abs(self.sized.notional).sum()):,.2f} {self.portfolio.basis} in {count}"
+        traded = f"{self.sized.buys + self.sized.sells:,.2f} {self.portfolio.basis} in {count}"
         return (
             f"{money}{named[0].upper()}{named[1:]}: {traded}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
             f"{self.turnover:.2%}."
@@ -171,7 +174,8 @@ class TradeList:
     def left_out(self) -> tuple[str, ...]:
         """What the file has and the list ignores: tax, where purchase prices are not known, and cash flows."""
         flows = () if self.portfolio.flows is None else ("cash flows",)
-        return (*not_known(self.portfolio, self.sized.units), *flows)
+        units = self.sized.taxable[1] if isinstance(self.sized, Divided) else self.sized.units
+        return (*not_known(self.portfolio, units), *flows)
 
     @cached_property
     def before_after(self) -> BeforeAfter:
@@ -183,7 +187,8 @@ class TradeList:
         """A sentence for each line that is outside its range after the orders, the furthest first, with the reason."""
         found = BeforeAfter(self.portfolio, self.target, self.sized).outside("after")
         reasons, assets = self._reasons(self.sized), self.portfolio.market.assets
-        return [f"{line.sentence}: {reasons.of_outside(assets.index(line.asset))}" for line in found]
+        said = [(line.sentence, assets.index(line.asset)) for line in found]
+        return [f"{sentence}: {reasons.of_outside(i)}{self._divided(i)}" for sentence, i in said]
 
     @property
     def binding(self) -> tuple[str, ...]:
@@ -207,8 +212,9 @@ class TradeList:
     def after(self) -> Portfolio:
         """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's."""
         if self.empty:
-            flow = self.request.flow
-            return replace(self.portfolio, cash=self.portfolio.cash + flow) if flow else self.portfolio
+            flow, accounts = self.request.flow, accounts_with_flow(self.portfolio.accounts, self.request)
+            cash = self.portfolio.cash + flow
+            return replace(self.portfolio, cash=cash, accounts=accounts) if flow else self.portfolio
         held = self.sized.after
         return replace(
             self.portfolio,
@@ -216,6 +222,7 @@ class TradeList:
             shares=np.where(np.isnan(self.portfolio.shares), np.nan, held.units),
             cash=held.cash,
             last_trade=self.portfolio.date,
+            accounts=self.sized.after_orders() if isinstance(self.sized, Divided) else (),
             tax_lots=None
             if (tax := self.portfolio.tax_lots) is None
             else after_sales(tax, self._traded, self.portfolio.market.assets, self.portfolio.date),
@@ -235,13 +242,14 @@ class TradeList:
     @cached_property
     def held(self) -> pd.DataFrame:
         """A row for each line that no order moves: units, value, weight, target, gap, and why it stays."""
-        kept = np.flatnonzero(self.sized.units == 0.0)
-        position = self.sized.position
+        sized, position = self.sized, self.sized.position
+        kept = np.flatnonzero(~(sized.moved if isinstance(sized, Divided) else sized.units != 0.0))
+        reasons = self._reasons(sized)
         columns = self._columns(self.sized, kept) | {
             "units": np.where(position.quoted, position.units, np.nan)[kept],
             "value": (position.units * position.prices)[kept],
             "weight": position.weights[kept],
-            "reason": [self._reasons(self.sized).of_held(int(i)) for i in kept],
+            "reason": [self._divided(int(i)).removeprefix("; ") or reasons.of_held(int(i)) for i in kept],
         }
         return pd.DataFrame(columns)[list(HELD)]
 
@@ -268,10 +276,16 @@ class TradeList:
 
     @cached_property
     def _traded(self) -> TradedLots:
-        position, tax = self.sized.position, self.portfolio.tax_lots
+        sized, position, tax = self.sized, self.sized.position, self.portfolio.tax_lots
         if tax is None:
             return TradedLots(((),) * len(position.units), ((),) * len(position.units))
-        return trade_lots(tax, position.units, self.sized.units, position.prices, self.portfolio.date)
+        held, units = sized.taxable if isinstance(sized, Divided) else (position.units, sized.units)
+        return trade_lots(tax, held, units, position.prices, self.portfolio.date)
+
+    @cached_property
+    def accounts(self) -> pd.DataFrame:
+        """A row for each account: orders, NAV and cash before and after them; without rows where there are none."""
+        return pd.DataFrame(self.sized.table() if isinstance(self.sized, Divided) else {})
 
     @property
     def order_columns(self) -> dict[str, Any]:
@@ -282,6 +296,8 @@ class TradeList:
         return pd.DataFrame(self._order_columns(sized))
 
     def _order_columns(self, sized: Orders) -> dict[str, Any]:
+        if isinstance(sized, Divided):
+            return self._divided_columns(sized)
         moved = np.flatnonzero(sized.units)
         moved = moved[np.lexsort((-np.abs(sized.notional[moved]), sized.units[moved] > 0.0))]
         columns = self._columns(sized, moved) | {
@@ -296,8 +312,33 @@ class TradeList:
         }
         return {name: columns[name] for name in ORDERS}
 
+    def _divided_columns(self, sized: Divided) -> dict[str, Any]:
+        """The columns of `orders` after the account; weights are those of the line in all accounts."""
+        rows = sized.rows()
+        who, moved = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+        units, charges = sized.parts[who, moved], sized.each_charges[who, :, moved]
+        reasons = self._reasons(sized)
+        columns = self._columns(sized, moved) | {
+            "account": np.array([account.name for account in sized.accounts], dtype=object)[who],
+            "side": np.where(units > 0.0, "buy", "sell").astype(object),
+            "units": np.where(sized.position.quoted[moved], np.abs(units), np.nan),
+            "notional": np.abs(sized.each_notional[who, moved]),
+            **{column: charges[:, k] for k, column in enumerate(CHARGED)},
+            "cost": charges.sum(axis=1).round(2),
+            "weight_before": sized.position.weights[moved],
+            "weight_after": sized.after.weights[moved],
+            "reason": [SWAP if sized.is_swap(a, i) else f"{reasons.of_order(i)}{self._divided(i, a)}" for a, i in rows],
+        }
+        return {name: columns[name] for name in ("account", *ORDERS)}
+
+    def _divided(self, i: int, a: int | None = None) -> str:
+        """What the division over accounts did to line `i`, as the end of a sentence."""
+        said = self.sized.said_of(i, a) if isinstance(self.sized, Divided) else ""
+        return f"; {said}" if said else ""
+
     def _reasons(self, sized: Orders) -> Reasons:
-        return Reasons(self.portfolio, self.target, sized, self.wanted, self.limit, self.holds)
+        whole = sized.listed if isinstance(sized, Divided) and sized.listed is not None else sized
+        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
 
     def _columns(self, sized: Orders, rows: NDArray[np.int64]) -> dict[str, Any]:
         """What every table says of these lines."""
@@ -340,6 +381,8 @@ class TradeList:
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
         if self._has_lots:
             tables |= {"tax_lots": self.tax, "harvest": self.harvest}
+        if self.portfolio.accounts:
+            tables["accounts"] = self.accounts
         return Content(
             self.headline,
             self.provenance,
@@ -439,7 +482,7 @@ def trade_list(
         decides=policy,
         why=answer.why,
         holds=holds,
-        sized=sized(ask),
+        sized=divided(portfolio, sized(ask), request),
         would=sized(once(wanted)) if holds else None,
         wanted=(wanted.lower, wanted.upper),
         limit=ONE_SIDE.get(request.way, limit),

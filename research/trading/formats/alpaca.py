@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
+from research.errors import ConfigError
 from research.trading.formats.carried import check_carried, symbol_fault
 from research.trading.formats.cells import number_text
 from research.trading.ticket import ID, Order, Ticket
@@ -21,6 +22,11 @@ FIRST = re.compile(rf'\[\]\n|\[\n  \{{\n    "client_order_id": "{ID}",\n')
 
 def write(ticket: Ticket) -> bytes:
     """A list of objects. Raises ConfigError for an order that Alpaca does not take."""
+    if len(accounts := {order.account for order in ticket.orders}) > 1:
+        raise ConfigError(
+            f"Alpaca cannot carry orders of {len(accounts)} accounts, {', '.join(sorted(accounts))}: the account is "
+            "that of the key. Use another format."
+        )
     check_carried(ticket, "Alpaca", _faults)
     return f"{json.dumps([_body(order) for order in ticket.orders], indent=2)}\n".encode()
 

@@ -1,13 +1,19 @@
-"""The orders as a generic CSV for an order management system: a row an allocation, that of an order to its account."""
+"""The orders as a generic CSV for an order management system: a row an allocation, that of an order to its account.
 
+What several accounts trade of a line on one side is one order, in as many rows as there are accounts.
+"""
+
+import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from research.portfolio.household import decimal_sum
 from research.trading.formats.carried import account_fault, check_carried, symbol_fault
 from research.trading.formats.cells import cell_text, no_formula, number_text
 from research.trading.formats.order_csv import csv_bytes
-from research.trading.ticket import ID, Order, Ticket
+from research.trading.ticket import ID, ID_DIGITS, Order, Ticket
 
 COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "Currency", "OrderQuantity",
            "OrderType", "TimeInForce", "LimitPrice", "SettlementDate", "AllocationAccount",
@@ -18,9 +24,12 @@ FIRST = re.compile(rf"{ID},[0-9a-f]{{16}},.*\n")
 
 
 def write(ticket: Ticket) -> bytes:
-    """A row an order. Raises ConfigError for an order that an allocation cannot carry."""
+    """A row an allocation. Raises ConfigError for an order that an allocation cannot carry."""
     check_carried(ticket, "an OMS allocation", _faults)
-    return csv_bytes(COLUMNS, (_row(order, ticket) for order in ticket.orders))
+    blocks = defaultdict(list)
+    for order in ticket.orders:
+        blocks[order.side, order.symbol].append(order)
+    return csv_bytes(COLUMNS, (_row(order, block, ticket) for block in blocks.values() for order in block))
 
 
 def is_ours(file: BinaryIO) -> bool:
@@ -31,25 +40,34 @@ def is_ours(file: BinaryIO) -> bool:
     return not first or FIRST.fullmatch(first) is not None
 
 
-def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
-    quantity = number_text(order.quantity or 0.0)
+def _row(order: Order, block: list[Order], ticket: Ticket) -> tuple[str, ...]:
+    """The allocation of a block to the account of one of its orders. block : all orders of the line on one side."""
     return (
-        order.client_order_id,
+        _block_id(block),
         ticket.list_id,
-        str(order.priority),
+        str(block[0].priority),
         ticket.as_of,
         cell_text(ticket.portfolio),
         order.side.upper(),
         order.symbol,
         order.currency,
-        quantity,
+        number_text(decimal_sum(each.quantity or 0.0 for each in block)),
         TYPES[order.order_type],
         order.time_in_force,
         "" if order.limit_price is None else f"{order.limit_price:.2f}",
         order.settlement_date,
         order.account,
-        quantity,
+        number_text(order.quantity or 0.0),
     )
+
+
+def _block_id(block: list[Order]) -> str:
+    """The id of an order, or from those of several its date and the beginning of the sha256 over all of them."""
+    first = block[0].client_order_id
+    if len(block) == 1:
+        return first
+    digest = hashlib.sha256("\n".join(sorted(order.client_order_id for order in block)).encode()).hexdigest()
+    return f"{first.partition('-')[0]}-{digest[:ID_DIGITS]}"
 
 
 def _faults(order: Order) -> Iterable[str]:

@@ -47,6 +47,7 @@ def write(ticket: Ticket) -> bytes:
         notes=_notes(ticket),
         tax=[_tax_cells(row) for row in ticket.tax_lots],
         taxed=tax_words(ticket.totals, ticket.currency),
+        accounts=[_account(row, ticket) for row in ticket.accounts],
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
     )  # fmt: skip
@@ -111,6 +112,13 @@ def _notes(ticket: Ticket) -> list[str]:
     """The first notes of a ticket, and how many more there are."""
     more = len(ticket.notes) - NOTES
     return [*ticket.notes[:NOTES], *([f"{counted(more, 'more note')} in the JSON of this ticket."] if more > 0 else [])]
+
+
+def _account(row: Mapping[str, Any], ticket: Ticket) -> str:
+    """An account in words: its cash before and after its orders, and their number."""
+    before, after = (_money(row[f"cash_{moment}"]) for moment in ("before", "after"))
+    orders = "1 order" if row["orders"] == 1 else f"{row['orders']} orders"
+    return f"{row['account']} ({row['kind']}) {orders}, cash {before} → {after} {ticket.currency}"
 
 
 def _costs(ticket: Ticket) -> str:

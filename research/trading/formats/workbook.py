@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook
 
 MARK = b"rebalance ticket"  # a property of the workbook
-MONEY = ("limit_price", "price", "notional", "commission", "half_spread", "ticket", "impact", "cost", "value")
+MONEY = ("limit_price", "price", "notional", "commission", "half_spread", "ticket", "impact", "cost", "value",
+         "nav_before", "cash_before", "sells", "buys", "cash_after", "nav_after")  # fmt: skip
 WIDTHS = {"asset": 16, "symbol": 12, "client_order_id": 31, "reason": 60}
 OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
 def write(ticket: Ticket) -> bytes:
-    """Sheets Orders, Held and Ticket. Text that looks like a formula stays text."""
+    """Sheets Orders, Held, Ticket and, for several, Accounts. Text that looks like a formula stays text."""
     import xlsxwriter
 
     buffer = io.BytesIO()
@@ -31,6 +32,8 @@ def write(ticket: Ticket) -> bytes:
         _table(book, "Orders", [f.name for f in fields(Order)], [asdict(order) for order in ticket.orders], ticket)
         _table(book, "Held", [f.name for f in fields(HeldLine)], [asdict(line) for line in ticket.held], ticket)
         _facts(book, ticket)
+        if ticket.accounts:
+            _table(book, "Accounts", list(ticket.accounts[0]), ticket.accounts, ticket)
     return buffer.getvalue()
 
 

@@ -1,0 +1,218 @@
+"""The accounts of one portfolio, from its file: what each of them holds, whether it is taxed, and what it prefers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from research.arguments import LARGEST
+from research.arrays import Array, Mask, frozen
+from research.errors import ConfigError
+from research.portfolio.document import Document, did_you_mean
+from research.portfolio.positions import Positions
+from research.portfolio.strict_yaml import KeyPath
+
+KINDS = ("taxable", "sheltered")
+KEYS = ("kind", "cash", "shares", "prefers", "number")
+INSTEAD = "The holdings are the sums of `accounts`: leave it out."
+
+
+@dataclass(frozen=True, eq=False)
+class Account:
+    """One of the accounts of a portfolio.
+
+    name    : as the file calls it.
+    number  : of the broker, by which orders name the account.
+    taxable : are its gains taxed? If not, it is sheltered.
+    units   : (n,) held.
+    cash    : currency, at least 0.
+    prefers : (n,) lines that it takes before the other accounts do.
+    """
+
+    name: str
+    number: str
+    taxable: bool
+    units: Array
+    cash: float
+    prefers: Mask
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        object.__setattr__(self, "units", frozen(np.asarray(self.units, dtype=float)))
+        object.__setattr__(self, "prefers", frozen(np.asarray(self.prefers, dtype=bool)))
+
+
+def read_accounts(document: Document, assets: Sequence[str], positions: Positions | None) -> tuple[Account, ...]:
+    """The accounts that `accounts` names, {ira: {kind: sheltered, cash: 5_000, shares: {AGG: 100}, prefers: [AGG]}}.
+
+    assets    : lines of the portfolio.
+    positions : rows of a broker's file, which give units and cash by the name or the number of each account; or None.
+    Raises    : ConfigError for a key or value that is wrong, for holdings beside `accounts`, and for rows of no
+                account; all mistakes are told at once.
+    """
+    if not document.has("accounts"):
+        return ()
+    names, faults = document.names("accounts"), _Faults()
+    with faults:
+        _check_nothing_beside(document, assets, positions)
+    found = []
+    for name in names:
+        with faults:
+            document.check_keys(("accounts", name), KEYS)
+            found.append(_account(document, name, assets, positions, faults))
+    with faults:
+        _check_numbers(document, found)
+        if positions is not None:
+            _check_rows(document, found, positions)
+    faults.end()
+    return tuple(found)
+
+
+def account_settings(accounts: Iterable[Account], assets: Sequence[str]) -> dict[str, Any]:
+    """The key `accounts` as plain JSON types, defaults filled in."""
+    found = {}
+    for account in accounts:
+        shares = {asset: float(units) for asset, units in zip(assets, account.units, strict=True) if units}
+        prefers = [asset for asset, is_it in zip(assets, account.prefers, strict=True) if is_it]
+        stated = {"kind": KINDS[not account.taxable], "number": account.number, "cash": account.cash}
+        found[account.name] = (
+            stated | ({"shares": shares} if shares else {}) | ({"prefers": prefers} if prefers else {})
+        )
+    return found
+
+
+def total_units(accounts: Iterable[Account], i: int) -> float:
+    """The units of line `i` in all accounts, as decimals add up: 0.1 and 0.2 are 0.3."""
+    return decimal_sum(float(account.units[i]) for account in accounts)
+
+
+def decimal_sum(amounts: Iterable[float]) -> float:
+    """The sum of amounts as they are written, whatever their order.
+
+    >>> decimal_sum([0.1, 0.2])
+    0.3
+    """
+    return float(sum((Decimal(repr(float(amount))) for amount in amounts), Decimal()))
+
+
+# -- one account -----------------------------------------------------------------------------------------------------
+
+
+def _account(
+    document: Document, name: str, assets: Sequence[str], positions: Positions | None, faults: "_Faults"
+) -> Account:
+    path = ("accounts", name)
+    kind = document.text(*path, "kind")
+    if kind not in KINDS:
+        document.refuse((*path, "kind"), "no kind of account", kind, did_you_mean(kind, KINDS))
+    number = document.text(*path, "number", default=name)
+    held = _stated(document, path, assets, faults) if positions is None else _units(positions, assets, (name, number))
+    cash = _cash(document, path, positions, (name, number), faults)
+    prefers = document.value(*path, "prefers", default=[])
+    if not isinstance(prefers, list):
+        document.refuse((*path, "prefers"), "not a list of lines", prefers, "Write [AGG, TLT], or leave it out.")
+    for asset in prefers:
+        _check_line(document, (*path, "prefers"), asset, assets)
+    return Account(name, number, kind == KINDS[0], held, cash, np.isin(assets, prefers))
+
+
+def _stated(document: Document, path: KeyPath, assets: Sequence[str], faults: "_Faults") -> Array:
+    """(n,) units of an account by its `shares`."""
+    units = np.zeros(len(assets))
+    for asset in document.mapping(*path, "shares") if document.has(*path, "shares") else ():
+        with faults:
+            _check_line(document, (*path, "shares", asset), asset, assets)
+            units[assets.index(asset)] = document.number(*path, "shares", asset, at_least=0.0)
+    return units
+
+
+def _units(positions: Positions, assets: Sequence[str], known: tuple[str, str]) -> Array:
+    """(n,) units of an account by the rows of a broker's file that have its name or number."""
+    own = [row for row in positions.held if row.account in known]
+    return np.array([decimal_sum(row.units for row in own if row.asset == asset) for asset in assets])
+
+
+def _cash(
+    document: Document, path: KeyPath, positions: Positions | None, known: tuple[str, str], faults: "_Faults"
+) -> float:
+    """Cash of an account by `cash`, or by the rows of a broker's file where it has rows of cash."""
+    by_rows = positions is not None and bool(positions.cash)
+    for key, given in {"cash": by_rows, "shares": positions is not None}.items():
+        if positions is not None and given and document.has(*path, key):
+            with faults:
+                found, fix = document.value(*path, key), f"{positions.file} gives it: leave it out."
+                document.refuse((*path, key), "stands beside `positions`", found, fix)
+    cash = 0.0
+    with faults:
+        if positions is None or not by_rows:
+            return document.number(*path, "cash", at_least=0.0, at_most=LARGEST)
+        cash = decimal_sum(row.amount for row in positions.cash if row.account in known)
+        if cash < 0.0:
+            fix = "Pay the debt, or correct the rows of cash."
+            document.refuse(path, f"{positions.file} has negative cash of this account", round(cash, 2), fix)
+    return cash
+
+
+def _check_line(document: Document, path: KeyPath, asset: object, assets: Sequence[str]) -> None:
+    if asset not in assets:
+        document.refuse(path, "no line of the portfolio", asset, did_you_mean(asset, assets))
+
+
+def _check_numbers(document: Document, accounts: Sequence[Account]) -> None:
+    """Raise ConfigError for two accounts with one number, by which orders could not tell them apart."""
+    owners: dict[str, str] = {}
+    for account in accounts:
+        for word in {account.name, account.number}:
+            if owners.setdefault(word, account.name) != account.name:
+                path = ("accounts", account.name, "number")
+                document.refuse(path, f"{owners[word]} has the same", word, "Give each account its own number.")
+
+
+def _check_nothing_beside(document: Document, assets: Sequence[str], positions: Positions | None) -> None:
+    """Raise ConfigError for holdings and an account that stand beside `accounts`, all of them at once."""
+    beside: list[KeyPath] = [("lines", asset, key) for asset in assets for key in ("shares", "holdings")]
+    faults = _Faults()
+    for path in [("cash",), ("ticket", "account"), *beside]:
+        if document.has(*path):
+            with faults:
+                fix = "Each order names its account: leave it out." if path[0] == "ticket" else INSTEAD
+                document.refuse(path, "stands beside `accounts`", document.value(*path), fix)
+    faults.end()
+
+
+def _check_rows(document: Document, accounts: Sequence[Account], positions: Positions) -> None:
+    """Raise ConfigError for rows of a broker's file whose account is none of the portfolio."""
+    known = {word for account in accounts for word in (account.name, account.number)}
+    rows = [(row.account, row.row) for row in positions.held] + [(row.account, row.row) for row in positions.cash]
+    wrong = {account: row for account, row in rows if account not in known}
+    faults = _Faults()
+    for account, row in wrong.items():
+        with faults:
+            what = f"{positions.file}, row {row}, is of an account that the portfolio does not have"
+            fix = "Add it, by its name or `number`, or declare the column of accounts, columns: {account: …}. "
+            fix += did_you_mean(account, sorted(known))
+            document.refuse(("accounts",), what, account, fix)
+    faults.end()
+
+
+class _Faults:
+    """Mistakes that are told at once: a `with` block that raises ConfigError adds one."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def __enter__(self) -> None:
+        """Begin a check."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        """Take its mistake, if it has one."""
+        if isinstance(error, ConfigError):
+            self.found.append(str(error))
+        return isinstance(error, ConfigError)
+
+    def end(self) -> None:
+        """Raise ConfigError where there is a mistake."""
+        if self.found:
+            raise ConfigError("\n".join(dict.fromkeys(self.found)))
