@@ -18,6 +18,7 @@ from research.trading.position import Position
 
 SPARE = 1e-8  # of NAV: by which a stated change is more than the least, so that it suffices when it is written down
 WHOLE_LOTS = "whole lots"
+ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
 COUNTED_IN = 1e4  # rows to a unit of NAV: HiGHS's tolerance is then 1e-10 of it
 MOST_TRADED = 10.0  # of NAV and of the largest line: no order is larger
 
@@ -151,7 +152,7 @@ def _widen(name: str, more: float) -> str:
 
 def _rounded_up(fraction: float) -> str:
     """A fraction as a percentage of two decimals that is not below it."""
-    return f"{np.ceil(fraction * 1e4) / 1e4:.2%}"
+    return f"{np.ceil(fraction * 1e4 - ROUNDED) / 1e4:.2%}"
 
 
 def _rate(position: Position) -> Array:

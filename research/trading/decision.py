@@ -21,8 +21,8 @@ def decision(
     """The policy's decision at the portfolio's last close; where it holds, a trade into limits of weights that bind.
 
     A rule with a `desk_schedule` is due when one of its sessions is after the last trade and not after this close; it
-    then decides on whatever day this is. A rule that goes only part of the way, or up to a turnover cap, decides once
-    a close. A `review_schedule` is due likewise.
+    then decides on whatever day this is. A `review_schedule` is due likewise. Where the portfolio traded at this close,
+    it holds: what whole lots and limits left is for the next close.
     portfolio : the desk's file.
     policy    : that decides.
     name      : of the policy, in messages.
@@ -67,14 +67,9 @@ def _of_policy(
         limit = leverage_of(answer, position.weights, 1.0)
         check_trade(answer, len(target), name, portfolio.date, market.assets, limit)
         once = asked_once(policy, answer) or portfolio.orders.once_a_close
-        if (once and last_trade == today) or (_budgeted(portfolio) and portfolio.last_trade == portfolio.date):
+        if portfolio.last_trade == portfolio.date or (once and again):
             return Hold(BEGUN)
     return answer
-
-
-def _budgeted(portfolio: Portfolio) -> bool:
-    """Is there a gain budget? What a list leaves of it is less than a lot, and no second list trades on it."""
-    return portfolio.tax_lots is not None and portfolio.tax_lots.rules.gain_budget is not None
 
 
 def _into_limits(position: Position) -> Trade | None:

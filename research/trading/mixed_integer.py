@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Array
+from research.tolerances import LOT
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ def minimise(
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = len(cost), len(at_least)
     model.col_cost_ = np.asarray(cost, dtype=float)
-    model.col_upper_ = np.where(whole, np.floor(np.asarray(upper, dtype=float)), upper)  # presolve needs whole bounds
+    model.col_upper_ = np.where(whole, np.floor(np.asarray(upper) + LOT), upper)  # presolve needs whole bounds
     model.col_lower_ = np.broadcast_to(np.asarray(lower, dtype=float), len(cost)).copy()
     model.row_lower_, model.row_upper_ = np.asarray(at_least, dtype=float), np.full(len(at_least), np.inf)
     model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise

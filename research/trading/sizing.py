@@ -23,7 +23,6 @@ from research.trading.lot_problem import LotProblem, clean
 from research.trading.lot_solver import SECONDS, SolvedLots, solve_lots
 from research.trading.position import CENT, Position, counts
 
-MOST_COST = 0.05  # of NAV: more than the orders of a list cost
 TURNS = 100  # times that a rule is asked at most; two are the usual number
 
 
@@ -185,13 +184,11 @@ def size(
 def _floor(position: Position, state: Position, again: bool, exact: Array) -> float:
     """Cash that must stay, currency: the reserve, or where sales cannot reach it what is there, unless cash is owed.
 
-    Where orders were sent at this close before, what they kept stays: the cash that covers their adverse move, and the
-    reserve of a NAV that was larger by their costs.
+    Where orders were sent at this close before, the cash that covers their adverse move stays as well.
     """
     limits = position.limits
-    reserve = limits.reserve * (1.0 + MOST_COST if again else 1.0)
     covered = 2.0 * limits.adverse_move if again else 0.0  # an order trades at most twice NAV: all is sold and bought
-    wanted = max(reserve, covered) * position.nav
+    wanted = max(limits.reserve, covered) * position.nav
     sold = np.minimum(exact - state.units, 0.0)
     if position.cash < -position.debt:  # a withdrawal is owed, an earlier debt is not
         return wanted - position.debt

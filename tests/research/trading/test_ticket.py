@@ -97,7 +97,7 @@ def test_limits_that_bind_are_named_with_their_lines(desk: Any) -> None:
     assert all(order.reason.endswith("units (turnover limit)") for order in listed(moved).ticket.orders)
     capped = OrderLimits(0.0, 0.0, weights=(WeightLimit("group", (1,), 0.0, 0.3),))
     got = listed(desk([100.0, 50.0], [1_000, 0], 0.0, [0.5, 0.5], orders=capped)).ticket.binding
-    assert got[0].startswith("group, 0.00% to 30.00% (")
+    assert got[0].startswith("group (0.00% to 30.00%) (")
     assert "B" in got[0]
     free = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], commission=0.0, half_spread=0.0)
     assert listed(free).ticket.binding == ()

@@ -134,8 +134,8 @@ def test_limits_that_conflict_are_named_with_what_would_mend_them(three: Portfol
         trade_list(bound, Never(three.strategic))
     assert str(raised.value) == (
         "the trade of policy 'Never' cannot be made: no orders keep these limits together: turnover of at most 3.00%; "
-        "range of A (20.00% to 30.00%), now at 34.00%. To make a list possible, raise the turnover limit to 4.0000%, "
-        "or widen the range of A by 1.0000% of NAV."
+        "range of A (20.00% to 30.00%), now at 34.00%. To make a list possible, raise the turnover limit to 4.00%, "
+        "or widen the range of A by 1.00% of NAV."
     )
     sells = trade_list(with_limits(three, WeightLimit("A", (0,), 0.0, 0.3)), Never(three.strategic),
                        request=Request(side="sell"))  # fmt: skip
