@@ -492,7 +492,7 @@ def trade_list(
     if request.flow < 0.0 and listed.sized.cash < -position.debt:
         raise ConfigError(
             f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} cannot be paid: cash and the sells that its "
-            "limits allow, less costs and an adverse move of prices, do not reach it. Withdraw less, or change the limits."
+            "limits allow, less costs and an adverse move, do not reach it. Withdraw less, or change the limits."
         )
     return listed
 
