@@ -14,6 +14,7 @@ from research.portfolio.positions import CASH, DECLARED, IGNORE, Positions, odd_
 from research.portfolio.prices import Prices, read_prices
 
 KEYS = ("file", "columns", "symbols", "decimal")
+FAR = 0.1  # by which a value of a broker may differ from that at the list's price before a note says so
 
 
 def given_positions(document: Document, assets: Sequence[str], basis: str) -> Positions | None:
@@ -115,6 +116,13 @@ def holding_notes(
     if positions.total_cash is None:
         of_positions.append(f"{positions.file} has no row of cash: that of the portfolio file is taken.")
     quoted = ~np.isnan(market.prices[-1] if prices is None else prices.per_unit)
+    per_unit = dict(zip(market.assets, market.prices[-1] if prices is None else prices.per_unit, strict=True))
+    of_positions += [
+        f"{positions.file}, row {held.row}: {held.asset} is worth {held.value:,.2f} there, and "
+        f"{held.units * per_unit[held.asset]:,.2f} at the price of this list: check its units and its price."
+        for held in positions.held
+        if held.value is not None and abs(held.units * per_unit[held.asset] - held.value) > FAR * abs(held.value)
+    ]
     lots = {asset: float(lot) for asset, lot, known in zip(market.assets, market.lots, quoted, strict=True) if known}
     units = {asset: held for asset, held in positions.units.items() if asset in lots}
     return (*of_positions, *odd_lots(units, lots), *notes)
