@@ -142,7 +142,7 @@ class BeforeAfter:
         return {
             "before": State(before.nav, before.cash, before.weights, _columns(np.zeros(len(CHARGED)))),
             "exact": State(nav, cash, orders.goal, _columns(step)),
-            "after": State(after.nav, after.cash, after.weights, _columns(orders.charges.sum(axis=1))),
+            "after": State(orders.nav_after, after.cash, after.weights, _columns(orders.charges.sum(axis=1))),
         }
 
     def outside(self, moment: str) -> list[Outside]:

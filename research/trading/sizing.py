@@ -71,6 +71,11 @@ class Orders:
         """Cash after the orders and their costs, currency."""
         return self.position.cash_after(self.units)
 
+    @property
+    def nav_after(self) -> float:
+        """NAV after the orders, currency: that before in whole cents, less their costs."""
+        return round(self.position.nav, 2) - float(self.charges.sum())
+
     @cached_property
     def after(self) -> Position:
         """The position after the orders.

@@ -150,7 +150,7 @@ class TradeList:
         sized = self.sized
         amounts = {
             "nav_before": sized.position.nav - self.request.flow,
-            "nav_after": round(sized.position.nav, 2) - float(sized.charges.sum()),
+            "nav_after": sized.nav_after,
             "cash_before": sized.position.cash - self.request.flow,
             "flow": self.request.flow,
             "sells": sized.sells,

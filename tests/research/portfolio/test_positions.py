@@ -384,6 +384,6 @@ def test_value_far_from_that_of_the_list_is_noted(tmp_path: Path) -> None:
     portfolio = load_portfolio("data/portfolios/sixty_forty.yaml", {"positions": {"file": str(file)}})
     (note,) = [note for note in portfolio.notes if "check its units" in note]
     assert note == (
-        "positions.csv, row 2: SPY is worth 1,250,014.40 there, and 12,500,144.07 at the price of this list: check its units "
-        "and its price."
+        "positions.csv, row 2: SPY is worth 1,250,014.40 there, and 12,500,144.07 at the price of this list: check its "
+        "units and its price."
     )
