@@ -71,6 +71,14 @@ def test_withdrawal_that_sells_cannot_pay_is_refused(free: Portfolio, desk: Any)
         trade_list(halted, Threshold(free.strategic, 0.05), request=Request(flow=-10_000.0))
 
 
+def test_withdrawal_does_not_pay_an_earlier_debt(desk: Any) -> None:
+    # 100,000 with a debt of 10,000; 1,000 goes out. A is at 61.6 % and over its target, B is not.
+    margin = desk([100.0, 50.0], [610, 980], -10_000.0, [0.6, 0.4], **FREE)
+    got = trade_list(margin, Threshold(margin.strategic, 0.3), request=Request(flow=-1_000.0))
+    assert got.sized.sells == pytest.approx(1_000.0, abs=100.0)
+    assert got.sized.cash >= -10_000.0
+
+
 def test_one_side_sends_the_buys_of_the_policy_or_its_sells(free: Portfolio) -> None:
     rule = Threshold(free.strategic, 0.02)
     buys = trade_list(free, rule, request=Request(side="buy"))

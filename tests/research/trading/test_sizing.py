@@ -229,6 +229,21 @@ def test_orders_keep_the_stated_limits(desk: Any, limits: OrderLimits, orders: i
     assert trade_list(got.after(), Threshold(four.strategic, 0.02)).empty
 
 
+def test_reserve_that_turnover_keeps_out_of_reach_sends_what_it_allows(desk: Any) -> None:
+    """A reserve of ten basis points would need sells of as much; where five may be traded, the list trades them."""
+    full = desk([10.0] * 2, [7_000, 3_000], 0.0, [0.5, 0.5], orders=OrderLimits(0.001, 0.0, turnover=0.0005), **FREE)
+    got = trade_list(full, Threshold(full.strategic, 0.02))
+    assert got.sized.units.tolist() == [-5.0, 5.0]
+
+
+def test_share_of_volume_limits_buys_before_cash_does(desk: Any) -> None:
+    """B may buy 50 units only, so that cash suffices for all of C."""
+    three = desk([10.0] * 3, [5_000, 2_500, 2_500], 0.0, [0.3, 0.35, 0.35], orders=OrderLimits(0.0, 0.01), **FREE)
+    position = replace(Position.of(three), most_units=np.array([1e9, 50.0, 1e9]))
+    got = trade_list(three, Threshold(three.strategic, 0.02), position=position)
+    assert got.sized.units[1:].tolist() == [50.0, 1_000.0]
+
+
 def test_share_of_volume_limits_each_order(two: Portfolio) -> None:
     """50 of 1,000 units a day on average."""
     volumes = np.full((3, 2), 1_000.0)

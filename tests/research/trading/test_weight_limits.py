@@ -142,6 +142,25 @@ def test_limits_that_conflict_are_named_with_what_would_mend_them(three: Portfol
     assert sells.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 400.0]]
 
 
+def test_volume_limit_of_one_line_sends_another_into_the_group(desk: Any) -> None:
+    """A may buy 100 units; B takes the rest of the ten points that the group lacks."""
+    lacking = desk([10.0] * 3, [1_000, 2_000, 7_000], 0.0, [0.3, 0.2, 0.5], **FREE)
+    bound = with_limits(lacking, WeightLimit("A and B", (0, 1), 0.4, 1.0))
+    position = replace(Position.of(bound), most_units=np.array([100.0, 1e9, 1e9]))
+    got = trade_list(bound, Never(bound.strategic), position=position)
+    assert got.sized.units.tolist() == [100.0, 900.0, -1_000.0]
+
+
+def test_orders_that_keep_all_limits_are_no_conflict_whatever_their_bounds() -> None:
+    """One unit of A does; bounds of whole numbers that are not whole made HiGHS's presolve deny it."""
+    position = Position(
+        units=np.array([6.5, 0.5]), prices=np.array([6909.09, 7689.53]), lots=np.ones(2), quoted=np.ones(2, dtype=bool),
+        tradable=np.ones(2, dtype=bool), cash=120_498.03, minimum=0.0, cost_parameters=no_costs(2), day=0,
+        limits=limited(WeightLimit("A", (0,), 0.3027, 0.3227), most=1), assets=("A", "B"),
+    )  # fmt: skip
+    assert conflict(position, 0.0) is None
+
+
 def test_soft_limit_gives_way_to_a_price(three: Portfolio) -> None:
     soft = WeightLimit("range of A", (0,), 0.2, 0.3, price=5.0)
     got = trade_list(with_limits(three, soft, turnover=0.03), Threshold(three.strategic, 0.02))
