@@ -21,7 +21,7 @@ from research.trading.position import Position
 
 OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
-FURTHER = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
+COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
 
 
@@ -36,6 +36,7 @@ class LotProblem:
     upper    : (n,) largest value of each line's box, currency, or inf.
     floor    : cash that stays, currency.
     most     : (n,) the most units of each order.
+    further  : fraction of NAV by which a buy may go past the first lot beyond its point.
     """
 
     position: Position
@@ -45,6 +46,7 @@ class LotProblem:
     upper: Array
     floor: float
     most: Array
+    further: float = COSTS_APART
 
     # -- what a line can do ----------------------------------------------------------------------------------------
 
@@ -67,10 +69,10 @@ class LotProblem:
     def whole(self) -> Array:
         """(n,) most whole lots of each order: no buy or short sale goes further than the first lot past its point.
 
-        With limits of weights it may go as much further as NAV may turn out larger than after the exact step.
+        With limits of weights it may go `further`.
         """
         position = self.position
-        further = FURTHER * position.nav / self.lot if position.limits.weights else 0.0
+        further = self.further * position.nav / self.lot if position.limits.weights else 0.0
         wanted = np.ceil(np.maximum(self.goal - self.value, 0.0) / self.lot + further - LOT) + 1.0
         held = np.floor(position.units / position.lots + LOT)
         short = np.ceil((self.value - self.goal) / self.lot - LOT) + 1.0

@@ -173,7 +173,9 @@ def size(
         problem = _problem(state, paid, nav, trade, due, floor, orders.units)
         solved = solve_lots(problem, seconds)
         if solved is None and turn == 0 and position.limits.weights:
-            raise _conflict(state, floor, policy)
+            solved = solve_lots(replace(problem, further=1.0), seconds)  # as fewer orders than the point has may need
+            if solved is None:
+                raise _conflict(state, floor, policy)
         sent = none if solved is None else solved.units
         # Where none of the lines that are due can be traded, the others would pay for nothing.
         if not sent.any() or ((paid != state.units)[due].any() and not sent[due].any()):

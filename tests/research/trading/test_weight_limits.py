@@ -151,6 +151,14 @@ def test_volume_limit_of_one_line_sends_another_into_the_group(desk: Any) -> Non
     assert got.sized.units.tolist() == [100.0, 900.0, -1_000.0]
 
 
+def test_few_orders_go_further_where_a_group_needs_them(desk: Any) -> None:
+    """The nearest point buys each of three lines for the group; two orders keep it with one of them."""
+    group = WeightLimit("A, B and C", (0, 1, 2), 0.4, 1.0)
+    lacking = desk([10.0] * 4, [1_000, 1_000, 1_000, 7_000], 0.0, [0.2, 0.2, 0.2, 0.4], **FREE)
+    got = trade_list(with_limits(lacking, group, most=2), Never(lacking.strategic))
+    assert sorted(got.sized.units.tolist()) == [-1_000.0, 0.0, 0.0, 1_000.0]
+
+
 def test_orders_that_keep_all_limits_are_no_conflict_whatever_their_bounds() -> None:
     """One unit of A does; bounds of whole numbers that are not whole made HiGHS's presolve deny it."""
     position = Position(
