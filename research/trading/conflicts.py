@@ -164,25 +164,36 @@ def _rate(position: Position) -> Array:
 
 
 def _relaxation(position: Position, limits: Sequence[Limit], changed: Limit | None = None) -> float | None:
-    """The least relaxation of one limit with which some orders keep all; None where none do, 0.0 without a limit."""
+    """The least relaxation of one limit with which some orders keep all; None where none do, 0.0 without a limit.
+
+    Besides x it has a column a line that says whether the line is bought (1) or sold (0), where orders are counted, so
+    that no line is both.
+    """
     from scipy import sparse
 
-    n, eye = len(position.units), np.eye(len(position.units))
+    n, eye, zero = len(position.units), np.eye(len(position.units)), np.zeros((len(position.units),) * 2)
     price = position.prices / position.nav
     value = np.maximum(position.units * price, 0.0)
     whole = any(limit.name == WHOLE_LOTS for limit in limits)
+    counted = any(limit.rows[:, 2 * n :].any() for limit in limits)
     lot = position.lots * price if whole else np.ones(n)
     most = MOST_TRADED * max(1.0, float(value.max(initial=0.0)))
-    rows = [np.hstack([eye, eye, -most * eye]), *(limit.rows for limit in limits)]  # what trades is sent
-    relaxed = [np.zeros(n), *(np.full(len(limit.right), float(limit is changed)) for limit in limits)]
-    right = np.concatenate([np.zeros(n), *(limit.right for limit in limits)])
-    matrix = np.hstack([np.vstack(rows) * np.concatenate([lot, lot, np.ones(n)]), -np.concatenate(relaxed)[:, None]])
-    counted = any(limit.rows[:, 2 * n :].any() for limit in limits)
+    rows = [
+        np.block([[eye, zero, zero, -most * eye], [zero, eye, zero, most * eye]]),  # one side
+        np.block([[eye, eye, -most * eye, zero]]),  # what trades is sent
+        *(np.hstack([limit.rows, np.zeros((len(limit.rows), n))]) for limit in limits),
+    ]
+    right = np.concatenate([np.zeros(n), np.full(n, most), np.zeros(n), *(limit.right for limit in limits)])
+    relaxed = [np.zeros(3 * n), *(np.full(len(limit.right), float(limit is changed)) for limit in limits)]
+    matrix = np.hstack(
+        [np.vstack(rows) * np.concatenate([lot, lot, np.ones(2 * n)]), -np.concatenate(relaxed)[:, None]]
+    )
+    sold = np.floor(value / lot + LOT) if whole else value
     solved = minimise(
-        np.append(np.zeros(3 * n), 1.0),
+        np.append(np.zeros(4 * n), 1.0),
         sparse.csr_array(-COUNTED_IN * matrix),
         -COUNTED_IN * right,
-        np.concatenate([most / lot, np.floor(value / lot + LOT) if whole else value, np.ones(n), [np.inf]]),
-        np.concatenate([np.full(2 * n, whole), np.full(n, counted), [False]]),
+        np.concatenate([most / lot, sold, np.ones(2 * n), [np.inf]]),
+        np.concatenate([np.full(2 * n, whole), np.full(2 * n, counted), [False]]),
     )
     return None if solved.x is None else float(solved.x[-1])

@@ -159,6 +159,18 @@ def test_few_orders_go_further_where_a_group_needs_them(desk: Any) -> None:
     assert sorted(got.sized.units.tolist()) == [-1_000.0, 0.0, 0.0, 1_000.0]
 
 
+def test_a_line_is_not_bought_and_sold_to_reach_the_minimum_trade() -> None:
+    """A is worth 1,000 of 10,000 and is to be 12 to 14 %: an order of 200 to 400, below the minimum of 700."""
+    position = Position(
+        units=np.array([100.0, 0.0]), prices=np.array([10.0, 5_000.0]), lots=np.ones(2), quoted=np.ones(2, dtype=bool),
+        tradable=np.ones(2, dtype=bool), cash=9_000.0, minimum=700.0, cost_parameters=no_costs(2), day=0,
+        limits=limited(WeightLimit("range of A", (0,), 0.12, 0.14)), assets=("A", "B"),
+    )  # fmt: skip
+    found = conflict(position, 0.0)
+    assert found is not None
+    assert [name.split(" (")[0] for name in found.names] == ["the minimum trade of 700.00", "range of A"]
+
+
 def test_orders_that_keep_all_limits_are_no_conflict_whatever_their_bounds() -> None:
     """One unit of A does; bounds of whole numbers that are not whole made HiGHS's presolve deny it."""
     position = Position(
