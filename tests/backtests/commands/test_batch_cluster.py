@@ -74,7 +74,8 @@ def test_a_failing_cell_on_a_worker_is_told_here(cluster: LocalCluster, file: Pa
     assert made.failed == 1
     (page,) = (tmp_path / "reports" / "batch" / "failures").iterdir()
     assert page.stem.startswith("mine-2022-12-29-")
-    assert "The cell:\n\ntrades = trades_now(desk, policy, as_of=as_of, stale_ok=stale_ok)" in page.read_text()
+    cell = "request = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(desk, policy, request=request"
+    assert f"The cell:\n\n{cell}" in page.read_text()
 
 
 def test_a_job_that_kills_each_of_its_workers_fails_alone(

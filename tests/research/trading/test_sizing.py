@@ -324,7 +324,8 @@ class TestAnyDesk:
         worse = np.abs(got.orders["notional"]).sum() * limits.adverse_move
         assert sized.cash - worse >= -1e-9
         assert limits.most is None or len(got.orders) <= limits.most
-        assert limits.turnover is None or sized.turnover <= limits.turnover + 1e-9
+        cents = 0.005 * len(got.target) / sized.position.nav  # to which each amount is rounded
+        assert limits.turnover is None or sized.turnover <= limits.turnover + cents + 1e-9
 
     @given(st.data())
     @settings(max_examples=150, deadline=None)
