@@ -462,16 +462,16 @@ def trade_list(
             portfolio, position, lambda p: size(p, ask, aim, name, way=request.way, again=again, seconds=seconds)
         )
 
-    answer = asked(position, False)
-    if request.flow != 0.0:
-        flow = flow_trade(position, aim, bound.market, request.flow)
-        if isinstance(asked(sized(once(flow)).after, False), Hold):
-            answer = flow
-
     def ask(state: Position, again: bool) -> Trade | None:
         now = asked(state, again) if again else answer
         return now if isinstance(now, Trade) else None
 
+    answer, orders = asked(position, False), None
+    if request.flow != 0.0:
+        flow = flow_trade(position, aim, bound.market, request.flow)
+        invested = sized(once(flow))
+        if isinstance(asked(invested.after, False), Hold):
+            answer, orders = flow, invested
     wanted, limit = _wanted(bound, decides, name, aim, position, answer)
     holds = isinstance(answer, Hold)
     listed = TradeList(
@@ -482,7 +482,7 @@ def trade_list(
         decides=policy,
         why=answer.why,
         holds=holds,
-        sized=divided(portfolio, sized(ask), request),
+        sized=divided(portfolio, sized(ask) if orders is None else orders, request),
         would=sized(once(wanted)) if holds else None,
         wanted=(wanted.lower, wanted.upper),
         limit=ONE_SIDE.get(request.way, limit),
