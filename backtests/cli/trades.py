@@ -1,7 +1,8 @@
 """`rebalance trades`: the trade list of one portfolio file, or the lists of all accounts of a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -77,23 +78,15 @@ def trades(
     if accounts is not None:
         if asked := [name for name, value in of_one.items() if value]:
             raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
-        if len(out or ()) > 1:
-            raise ConfigError(f"--out is given {len(out or ())} times: with --accounts, one CSV file takes all orders.")
-        with starting():
-            from backtests.commands.accounts import list_accounts
-
-        made = list_accounts(
+        _trades_of_accounts(
             accounts,
-            Path(out[0]) if out else None,
+            out or (),
             seconds=seconds or 0.0,
             workers=1 if workers is None else workers,
             reports=reports,
             as_of=as_of,
             stale_ok=stale_ok,
         )
-        print_text(made.text)
-        if made.failed:
-            raise typer.Exit(1)
         return
     if file is None or (seconds, workers) != (None, None):
         raise ConfigError(
@@ -118,3 +111,16 @@ def trades(
         listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
     saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
     print_text(repr(Review(listed)) if review else f"{listed!r}{saved}")
+
+
+def _trades_of_accounts(accounts: Path, out: Sequence[str], **how: Any) -> None:
+    """List all accounts of a file, as `list_accounts` does. Exit status 1 if one failed."""
+    if len(out) > 1:
+        raise ConfigError(f"--out is given {len(out)} times: with --accounts, one CSV file takes all orders.")
+    with starting():
+        from backtests.commands.accounts import list_accounts
+
+    made = list_accounts(accounts, Path(out[0]) if out else None, **how)
+    print_text(made.text)
+    if made.failed:
+        raise typer.Exit(1)

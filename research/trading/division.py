@@ -23,15 +23,13 @@ from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
 from research.arrays import Array, Mask
 from research.tolerances import COUNTED, LOT
 from research.trading.lot_problem import FINE, clean
+from research.trading.lot_solver import BUNDLE, REPAIRS, UNIT
 from research.trading.mixed_integer import minimise
 from research.trading.position import CENT, Position
 
-UNIT = 1e-4  # of NAV: what money is counted in
-BUNDLE = 1e-5  # of NAV: what a line that is divided at will is counted in
 TIE = 1e-6  # money in units: by how much an aim may move from its least for those after it
 SAME = 1e-9  # of a limit: HiGHS keeps its rows to 1e-7 of a unit of money
 SECONDS = 10.0  # that all aims together may take
-REPAIRS = 5  # times that cash is raised by the cents that rounding took
 CASH, MINIMUM, MOST, TURNOVER, VOLUME = LIMITS = (
     "cash of the accounts", "minimum trade", "limit of orders", "turnover limit", "volume limit",
 )  # fmt: skip
