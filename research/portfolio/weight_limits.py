@@ -39,9 +39,17 @@ class WeightLimit:
         """May it not be broken at any price?"""
         return not isfinite(self.price)
 
+    def exposures(self, n: int) -> Array:
+        """(n,) what counts of each of `n` lines, fraction of its weight."""
+        return np.isin(np.arange(n), self.rows).astype(float)
+
+    def weight(self, weights: Array) -> float:
+        """What it limits of weights (n,), fraction of NAV."""
+        return float(weights[list(self.rows)].sum())
+
     def outside(self, weights: Array) -> float:
         """How far weights (n,) are outside of it, fraction of NAV; zero inside."""
-        weight = float(weights[list(self.rows)].sum())
+        weight = self.weight(weights)
         return max(self.lower - weight, weight - self.upper, 0.0)
 
     @property

@@ -23,8 +23,9 @@ from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
 from research.arrays import Array, Mask
 from research.tolerances import COUNTED, LOT
 from research.trading.lot_problem import FINE, clean
-from research.trading.lot_solver import BUNDLE, REPAIRS, UNIT
+from research.trading.lot_solver import REPAIRS
 from research.trading.mixed_integer import minimise
+from research.trading.order_programme import BUNDLE, UNIT
 from research.trading.position import CENT, Position
 
 TIE = 1e-6  # money in units: by how much an aim may move from its least for those after it

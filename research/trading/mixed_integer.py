@@ -13,14 +13,16 @@ from research.tolerances import LOT
 class Solution:
     """What HiGHS found.
 
-    x      : (n,) the best point, or None where it found none.
-    bound  : below which no point's cost can be.
-    proven : is the point within the asked gap of the bound?
+    x          : (n,) the best point, or None where it found none.
+    bound      : below which no point's cost can be.
+    proven     : is the point within the asked gap of the bound?
+    infeasible : is it proven that there is no point?
     """
 
     x: Array | None
     bound: float
     proven: bool
+    infeasible: bool = False
 
 
 def minimise(
@@ -75,8 +77,9 @@ def minimise(
         solver.run()
         if solver.getModelStatus() != highspy.HighsModelStatus.kSolveError:
             break
-    info, proven = solver.getInfo(), solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    info, status = solver.getInfo(), solver.getModelStatus()
+    proven = status == highspy.HighsModelStatus.kOptimal
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        return Solution(None, np.nan, False)
+        return Solution(None, np.nan, False, status == highspy.HighsModelStatus.kInfeasible)
     bound = float(info.mip_dual_bound) if np.any(whole) else float(info.objective_function_value)
     return Solution(np.array(solver.getSolution().col_value), bound, proven)

@@ -281,6 +281,8 @@ def test_two_hundred_conflicts_are_found_and_no_part_of_one_conflicts() -> None:
         assert found is not None
         names = {name.split(",")[0].split(" (")[0] for name in found.names}
         assert names == planted_names
+        if names == {"A and B", "range of A"}:  # A is to hold ten points more than both may
+            assert {mend.split(" by ")[1] for mend in found.mends} == {"10.00% of NAV"}
         assert not feasible(position, names)
         for name in names:
             assert feasible(position, names - {name}), (names, name)
