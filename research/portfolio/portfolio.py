@@ -1,5 +1,6 @@
 """One desk's portfolio as a record: holdings, market, target, candidate policies and costs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -15,6 +16,7 @@ from research.market import Market
 from research.market.factors import FactorReturns
 from research.names import check_name, same_names
 from research.portfolio.benchmark import NamedBenchmark
+from research.portfolio.exposures import Split, group_exposures
 from research.portfolio.household import Account
 from research.portfolio.orders import OrderLimits
 from research.portfolio.prices import Prices, last_closes
@@ -89,6 +91,7 @@ class Portfolio:
     notes            : what a reader must know of its holdings and prices, in sentences.
     ticket           : how they are sent.
     accounts         : whose holdings and cash sum to its own; () for one account without a name.
+    splits           : by line, of funds that are split over classes or sectors; others count in their own.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -128,6 +131,7 @@ class Portfolio:
     notes: tuple[str, ...] = ()
     ticket: TicketTerms = field(default_factory=TicketTerms)
     accounts: tuple[Account, ...] = ()
+    splits: Mapping[str, Split] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""
@@ -161,6 +165,10 @@ class Portfolio:
     def weights(self) -> Array:
         """(n,) value held over NAV at the last close; cash is the rest."""
         return self.holdings / self.nav
+
+    def exposures(self, by: str) -> dict[str, Array]:
+        """By class or sector, (n,) what counts in it of each line; see `group_exposures`."""
+        return group_exposures(self.market, self.splits, by)
 
     @property
     def target(self) -> Array:

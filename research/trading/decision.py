@@ -76,7 +76,7 @@ def _into_limits(position: Position) -> Trade | None:
     """Where a limit of weights that binds is broken, a trade whose box moves nothing: its orders keep the limits."""
     for limit in position.limits.weights:
         if limit.binds and limit.outside(position.weights) > TRIGGER:
-            weight, free = float(position.weights[list(limit.rows)].sum()), np.full(len(position.units), np.inf)
+            weight, free = limit.weight(position.weights), np.full(len(position.units), np.inf)
             why = Why(f"{limit.words} is broken: at {weight:.2%}")
             return Trade(-free, free, why, position.cash_weight, position.cash_weight)
     return None

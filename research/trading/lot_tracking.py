@@ -121,7 +121,7 @@ class Tree(NamedTuple):
         rate, lean = part * rate, part * lean
         sold = np.where(problem.way < 0.0, problem.steps * problem.lot, 0.0)[rows]
         outside, weights = _least_outside(problem), position.limits.weights
-        groups = np.array([np.isin(np.arange(n), limit.rows) for limit in weights], dtype=float).reshape(-1, n)
+        groups = np.array([limit.exposures for limit in weights]).reshape(-1, n)
         return cls(
             terms=Terms.of(problem),
             rows=rows,

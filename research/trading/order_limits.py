@@ -110,7 +110,7 @@ def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterato
 def weight_limits(position: Position) -> Iterator[Limit]:
     """Limits of weights, of NAV after costs."""
     for limit in position.limits.weights:
-        of, weight = limit.exposures(len(position.units)), limit.weight(position.weights)
+        of, weight = np.array(limit.exposures), limit.weight(position.weights)
         none = np.zeros(len(of))
         rows = [[of, -of, none, none + limit.upper], [-of, of, none, none - limit.lower]]
         most = [limit.upper - weight, weight - limit.lower]

@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from line_groups import members
 
 from research.accounting import Costs
 from research.portfolio import OrderLimits, WeightLimit
@@ -29,10 +30,12 @@ def case(rng: np.random.Generator) -> tuple[Position, float]:
     )  # fmt: skip
     weights, limits = position.weights, list[WeightLimit]()
     for k in range(2):
-        rows = tuple(int(i) for i in rng.choice(n, int(rng.integers(1, n)), replace=False))
-        middle = float(weights[list(rows)].sum() + rng.normal(0.0, 0.15))
+        parts = members(n, *rng.choice(n, int(rng.integers(1, n)), replace=False))
+        if rng.random() < 0.3:  # a fund of which a part counts
+            parts = (0.4, *parts[1:])
+        middle = float(weights @ parts + rng.normal(0.0, 0.15))
         lower, upper = np.clip([middle - 0.05, middle + 0.05], 0.0, 1.0)
-        limits.append(WeightLimit(f"group {k}", rows, float(lower), float(upper)))
+        limits.append(WeightLimit(f"group {k}", parts, float(lower), float(upper)))
     return replace(position, limits=OrderLimits(
         reserve=0.0,
         adverse_move=float(rng.choice([0.0, 0.05])),
@@ -70,7 +73,7 @@ def kept(position: Position, floor: float) -> dict[str, np.ndarray]:
         found[f"{name} may not be bought"] = (units[:, i] <= 0.0) | position.buyable[i] | ~position.tradable[i]
         found[f"{name} may not be sold"] = (units[:, i] >= 0.0) | position.sellable[i] | ~position.tradable[i]
     for limit in limits.weights:
-        value = after[:, list(limit.rows)].sum(axis=1)
+        value = after @ limit.exposures
         found[limit.name] = value <= (limit.upper + near) * (nav - costs)
         found[limit.name] &= value >= (limit.lower - near) * (nav - certain)
     return found
@@ -105,7 +108,7 @@ def one() -> Position:
     return Position(
         units=np.array([100.0]), prices=np.array([10.0]), lots=np.ones(1), quoted=yes, tradable=yes, cash=9_000.0,
         minimum=0.0, cost_parameters=ticket._replace(tax=0.0, minimum_trade=0.0), day=0, assets=("A",),
-        limits=OrderLimits(0.0, 0.0, weights=(WeightLimit("range of A", (0,), 0.12, 0.14),)),
+        limits=OrderLimits(0.0, 0.0, weights=(WeightLimit("range of A", members(1, 0), 0.12, 0.14),)),
     )  # fmt: skip
 
 
@@ -141,7 +144,7 @@ def test_impact_that_no_cash_pays_is_counted_by_its_tangents() -> None:
     position = Position(
         units=np.zeros(1), prices=np.ones(1), lots=np.ones(1), quoted=yes, tradable=yes, cash=10_000.0, minimum=0.0,
         cost_parameters=costs, day=0, assets=("A",),
-        limits=OrderLimits(0.0, 0.0, weights=(WeightLimit("range of A", (0,), 0.5, 1.0),)),
+        limits=OrderLimits(0.0, 0.0, weights=(WeightLimit("range of A", members(1, 0), 0.5, 1.0),)),
     )  # fmt: skip
     impact = 1e-4 * 5_000.0**1.5
     assert conflict(position, 5_000.0 - impact - 1.0) is None

@@ -1,12 +1,13 @@
 """The best lots by either objective: against every vector of lots."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from research.accounting import Costs
-from research.portfolio import OrderLimits
+from research.portfolio import OrderLimits, WeightLimit
 from research.trading.lot_problem import LotProblem
 from research.trading.lot_search import search
 from research.trading.lot_solver import solve_lots
@@ -137,3 +138,32 @@ def test_lots_have_the_least_tracking_error_and_costs_of_all_vectors() -> None:
         assert solved.objective <= problem.objective(by_distance.units)
         others += int((solved.units != by_distance.units).any())
     assert others > 100
+
+
+def test_lots_keep_groups_of_which_funds_are_a_part_best_of_all_vectors() -> None:
+    """Two hundred random cases, each enumerated: a group that binds and one with a price, of fractions of lines."""
+    rng, count, bound = np.random.default_rng(22), 0, 0
+    while count < 200:
+        if (free := case(rng)) is None:
+            continue
+        n, weights = len(free.way), free.position.weights
+        parts = rng.choice([0.0, 0.4, 1.0], (2, n))
+        top = [float(weights @ of) * factor for of, factor in zip(parts, (1.02, 0.98), strict=True)]
+        groups = [WeightLimit("a", tuple(parts[0].tolist()), 0.0, top[0]),
+                  WeightLimit("b", tuple(parts[1].tolist()), 0.0, top[1], price=1.5)]  # fmt: skip
+        limits = replace(free.position.limits, weights=tuple(groups))
+        problem = replace(free, position=replace(free.position, limits=limits), further=0.0)
+        if np.prod(problem.steps + 1.0) > MOST_VECTORS:
+            continue
+        count += 1
+        vectors = [problem.units(np.array(steps)) for steps in product(*(np.arange(s + 1.0) for s in problem.steps))]
+        losses, kept = every_vector(problem)
+        costs = np.array([problem.position.exact_charges(np.abs(u) * problem.position.prices).sum() for u in vectors])
+        values = problem.value + np.array(vectors) * problem.position.prices
+        past = [np.maximum(values @ parts[j] / (problem.position.nav - costs) - top[j], 0.0) for j in range(2)]
+        losses, kept = losses + 1.5 * past[1], kept & (past[0] <= 1e-9)
+        bound += int(not (past[0] <= 1e-9).all())
+        solved = solve_lots(problem)
+        assert solved is not None
+        assert solved.objective == pytest.approx(losses[kept].min(), abs=1e-8), count
+    assert bound > 100
