@@ -66,7 +66,7 @@ def _of_policy(
     if isinstance(answer, Trade):
         limit = leverage_of(answer, position.weights, 1.0)
         check_trade(answer, len(target), name, portfolio.date, market.assets, limit)
-        once = asked_once(policy, answer) or portfolio.orders.once_a_close
+        once = asked_once(policy, answer) or portfolio.orders.once_a_close or position.settles is not None
         if portfolio.last_trade == portfolio.date or (once and again):
             return Hold(BEGUN)
     return answer

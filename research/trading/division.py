@@ -94,10 +94,23 @@ class DivisionProblem:
         return left
 
     def short(self, parts: Array) -> Array:
-        """(A,) what cash lacks, currency: to stay at its floor, and at least zero after the adverse move."""
-        moved = self.position.limits.adverse_move * np.abs(self.notional(parts)).sum(axis=1)
-        lacking: Array = np.maximum(self.floors, moved) - self.cash_after(parts)
+        """(A,) what cash lacks, currency: to stay at its floor, and at least zero after the adverse move.
+
+        Where settlement dates differ, on the day on which it lacks most; see `Position.short_on`.
+        """
+        position, lacking = self.position, np.full(len(self.cash), -np.inf)
+        for day in (*position.early, np.inf):
+            settled = parts if position.settles is None else np.where(position.settles <= day, parts, 0.0)
+            moved = position.limits.adverse_move * np.abs(self.notional(settled)).sum(axis=1)
+            floors, debt = (self.floors, 0.0) if np.isinf(day) else self.early_cash
+            lacking = np.maximum(lacking, np.maximum(floors, moved - debt) - self.cash_after(settled))
         return lacking
+
+    @property
+    def early_cash(self) -> tuple[Array, Array]:
+        """(A,) cash that stays until the last orders have settled, and (A,) what was owed before, currency."""
+        held = np.rint(100.0 * self.cash) / 100.0
+        return np.minimum(self.floors, held), np.maximum(-held, 0.0)
 
     def left(self, parts: Array) -> Array:
         """(n,) signed units of the list that are not sent."""
@@ -396,10 +409,18 @@ class _Programme:
         problem, move = self.problem, self.problem.position.limits.adverse_move
         for a in accounts:
             own = [m for m, (account, _, _) in enumerate(self.moves) if account == a]
-            paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in own)
-            row, moved = _sum(*paid), _sum(*(self._value(m, -move) for m in own))
-            self._at_least(row, (problem.floors[a] + kept[a] - problem.cash[a]) / self.money)
-            self._at_least(_sum(row, moved), (kept[a] - problem.cash[a]) / self.money)
+            for day in (*problem.position.early, np.inf):
+                settled = [m for m in own if self._settles(m) <= day]
+                paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in settled)
+                row, moved = _sum(*paid), _sum(*(self._value(m, -move) for m in settled))
+                floors, debt = (problem.floors, 0.0 * kept) if np.isinf(day) else problem.early_cash
+                self._at_least(row, (floors[a] + kept[a] - problem.cash[a]) / self.money)
+                self._at_least(_sum(row, moved), (kept[a] - debt[a] - problem.cash[a]) / self.money)
+
+    def _settles(self, m: int) -> float:
+        """Sessions from move `m` to its settlement, 0 where all have as many."""
+        settles = self.problem.position.settles
+        return 0.0 if settles is None else float(settles[self.moves[m][1]])
 
     def _limit_rows(self, lines: Sequence[int]) -> None:
         """Number of orders, turnover and volume, of all accounts together."""

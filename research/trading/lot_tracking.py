@@ -36,7 +36,7 @@ from research.trading.lot_search import (
     Terms,
     _broken,
     _sendable,
-    _short,
+    _short_on,
     _steps,
     _units,
 )
@@ -427,7 +427,7 @@ def _begin(tree: Tree, units: Array) -> None:
             found[SLOPE, i] += tree.covariance[i, j] * found[AWAY, j]
         sums[VARIANCE] += found[SLOPE, i] * found[AWAY, i]
     sums[WORTH] = np.sqrt(max(sums[VARIANCE], 0.0)) + sums[EXTRA] + _priced(tree, units)
-    sums[SPARE] = -_short(terms, units)
+    sums[SPARE] = -_short_on(terms, units, np.inf)
     for a in range(len(order)):
         _neighbours(tree, units, order[a])
 
@@ -454,7 +454,7 @@ def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
     if worth >= sums[WORTH] - NO_GAIN:
         units[j], units[i] = was_other, was
         return False
-    sums[WORTH], sums[VARIANCE], sums[EXTRA], sums[SPARE] = worth, variance, extra, -_short(terms, units)
+    sums[WORTH], sums[VARIANCE], sums[EXTRA], sums[SPARE] = worth, variance, extra, -_short_on(terms, units, np.inf)
     for c in range(len(units)):
         found[SLOPE, c] += by * tree.covariance[c, i] + other * tree.covariance[c, j]
     _neighbours(tree, units, i)

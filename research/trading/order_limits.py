@@ -96,15 +96,21 @@ def room(position: Position) -> tuple[Array, Array]:
 
 
 def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterator[Limit]:
-    """What stays at these prices and after an adverse move; see `limits_of`."""
-    nav, move = position.nav, position.limits.adverse_move
-    if move > 0.0 or floor < -position.debt:
-        most = (position.cash + position.debt - spare) / nav
-        name = f"cash that covers an adverse move of {move:.2%}"
-        yield Limit(name, _rows(position, [1.0 + move, move - 1.0, 0.0, 1.0]), np.array([most]))
-    most = (position.cash - floor - spare) / nav
-    yield Limit(f"cash of at least {floor:,.2f}", _rows(position, [1.0, -1.0, 0.0, 1.0]), np.array([most]),
-                mend=lambda more: f"let cash fall to {floor - more * nav:,.2f}")  # fmt: skip
+    """What stays at these prices and after an adverse move, on each day on which orders settle; see `limits_of`."""
+    nav, move, days = position.nav, position.limits.adverse_move, (*position.early, inf)
+    for day in days:
+        early = isfinite(day)
+        least = min(floor, position.cash) if early else floor
+        debt = max(position.debt, -position.cash) if early else position.debt
+        settled = 1.0 if position.settles is None else 1.0 * (position.settles <= day)
+        when = f" where orders settle after {day:g} session{'s' if day != 1.0 else ''}" if early else ""
+        if move > 0.0 or floor < -position.debt:
+            rows = settled * _rows(position, [1.0 + move, move - 1.0, 0.0, 1.0])
+            most = (position.cash + debt - spare) / nav
+            yield Limit(f"cash that covers an adverse move of {move:.2%}{when}", rows, np.array([most]))
+        mend = None if early else lambda more: f"let cash fall to {floor - more * nav:,.2f}"
+        rows, most = settled * _rows(position, [1.0, -1.0, 0.0, 1.0]), (position.cash - least - spare) / nav
+        yield Limit(f"cash of at least {least:,.2f}{when}", rows, np.array([most]), mend=mend)
 
 
 def weight_limits(position: Position) -> Iterator[Limit]:

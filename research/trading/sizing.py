@@ -223,17 +223,27 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
 
 
 def _paid(position: Position, capped: Array, floor: float) -> Array:
-    """(n,) units with the buys of a step reduced by one factor to what cash can pay."""
+    """(n,) units with the buys of a step reduced by one factor to what cash can pay.
+
+    Where settlement dates differ, the buys that settle first are reduced first, to what cash can pay by then.
+    """
     moved = capped - position.units
-    buys = np.maximum(moved, 0.0)
+    for day in (*position.early, np.inf):
+        settled = np.ones(len(moved), dtype=bool) if position.settles is None else position.settles <= day
+        moved = _payable(position, moved, np.where(settled, np.maximum(moved, 0.0), 0.0), floor, day)
+    return position.units + moved
+
+
+def _payable(position: Position, moved: Array, buys: Array, floor: float, day: float) -> Array:
+    """(n,) signed units with `buys` of them (n,) reduced by one factor to what cash can pay on a day."""
 
     def short(part: float) -> float:
-        return position.short(moved - (1.0 - part) * buys, floor)
+        return position.short_on(moved - (1.0 - part) * buys, floor, day)
 
-    if short(1.0) <= len(capped) * CENT or not buys.any():
-        return position.units + moved
+    if short(1.0) <= len(moved) * CENT or not buys.any():
+        return moved
     part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
-    return position.units + moved - (1.0 - part) * buys
+    return moved - (1.0 - part) * buys
 
 
 def _limited(position: Position, nav: float, target: Array, policy: str, floor: float, units: Array) -> Array:

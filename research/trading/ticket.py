@@ -236,7 +236,7 @@ def plain(value: Any) -> Any:
 
 def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
-    before, after, settled = sized.position, sized.after, _settlement_date(portfolio, str(content.facts["today"]))
+    before, after, today = sized.position, sized.after, str(content.facts["today"])
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
@@ -259,7 +259,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             priority=priority,
             asset=row["asset"],
             lot=None if price is None else _number(before.lots[i]),
-            settlement_date=settled,
+            settlement_date=_settlement_date(portfolio, row["asset"], today),
             price=price,
             price_date=row["price_date"],
             commission=float(row["commission"]),
@@ -284,13 +284,13 @@ def _last_price_day(portfolio: Portfolio) -> np.datetime64:
     return max([portfolio.market.days[-1], *days[~np.isnat(days)]])
 
 
-def _settlement_date(portfolio: Portfolio, today: str) -> str:
-    """When orders settle that fill on the first session after their prices, and not before today where it is known."""
+def _settlement_date(portfolio: Portfolio, asset: str, today: str) -> str:
+    """When an order settles that fills on the first session after its prices; if today is known, not before it."""
     market, priced = portfolio.market, _last_price_day(portfolio)
     if today:
         priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
     traded = session_after(priced, 1, market.calendar)
-    return str(session_after(traded, portfolio.ticket.settlement_days, market.calendar))
+    return str(session_after(traded, portfolio.ticket.days(asset), market.calendar))
 
 
 def _client_order_id(sent: Mapping[str, Any], portfolio: str, as_of: str, terms: TicketTerms) -> str:

@@ -151,3 +151,22 @@ def test_impact_that_no_cash_pays_is_counted_by_its_tangents() -> None:
     found = conflict(position, 5_000.0 - impact + 1.0)
     assert found is not None
     assert [name.split(" (")[0] for name in found.names] == ["cash of at least 4,965.64", "range of A"]
+
+
+def test_a_sale_that_settles_after_a_purchase_is_part_of_the_conflict(one: Position) -> None:
+    """2,000 of A are to be bought with 1,000 of cash; B, worth 8,000, could pay for it a session later."""
+    yes, free = np.ones(2, dtype=bool), Costs(np.zeros(2), np.zeros(2)).cost_parameters()
+    limits = OrderLimits(0.0, 0.0, weights=(WeightLimit("range of A", members(2, 0), 0.3, 1.0),))
+    late = replace(
+        one, units=np.array([100.0, 800.0]), prices=np.full(2, 10.0), lots=np.ones(2), quoted=yes, tradable=yes,
+        cash=1_000.0, cost_parameters=free._replace(tax=0.0, minimum_trade=0.0), assets=("A", "B"), limits=limits,
+        settles=np.array([1.0, 2.0]),
+    )  # fmt: skip
+    found = conflict(late, 0.0)
+    assert found is not None
+    assert [name.split(" (")[0] for name in found.names] == [
+        "cash of at least 0.00 where orders settle after 1 session", "range of A",
+    ]  # fmt: skip
+    assert found.mends == ("widen the range of A by 10.00% of NAV",)
+    assert conflict(replace(late, settles=np.array([2.0, 1.0])), 0.0) is None
+    assert conflict(replace(late, settles=None), 0.0) is None

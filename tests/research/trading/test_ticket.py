@@ -84,6 +84,11 @@ def test_orders_settle_so_many_sessions_after_the_next(
     assert [order.side for order in ticket.orders] == ["sell", "buy"]
 
 
+def test_a_line_settles_on_its_own_day(two: Portfolio) -> None:
+    ticket = listed(two, replace(LIMIT, settlement_days_by_line={"A": 2})).ticket
+    assert {order.asset: order.settlement_date for order in ticket.orders} == {"A": "2023-01-04", "B": "2023-01-03"}
+
+
 def test_the_day_of_settlement_changes_no_id(two: Portfolio) -> None:
     one, other = (listed(two, replace(LIMIT, settlement_days=days)).ticket for days in (1, 2))
     assert [o.client_order_id for o in one.orders] == [o.client_order_id for o in other.orders]
