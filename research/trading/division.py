@@ -27,6 +27,7 @@ from research.trading.lot_solver import REPAIRS
 from research.trading.mixed_integer import minimise
 from research.trading.order_programme import BUNDLE, UNIT
 from research.trading.position import CENT, Position
+from research.trading.proof import Proof
 
 TIE = 1e-6  # money in units: by how much an aim may move from its least for those after it
 SAME = 1e-9  # of a limit: HiGHS keeps its rows to 1e-7 of a unit of money
@@ -34,7 +35,6 @@ SECONDS = 10.0  # that all aims together may take
 CASH, MINIMUM, MOST, TURNOVER, VOLUME = LIMITS = (
     "cash of the accounts", "minimum trade", "limit of orders", "turnover limit", "volume limit",
 )  # fmt: skip
-EXACT, IN_TIME = "exact", "within the time limit"
 LOTS = "whole lots and limits of the accounts together"
 
 
@@ -175,12 +175,12 @@ class Division:
 
     parts : (A, n) signed units, buys positive.
     why   : what keeps the list from being sent whole (one of `LIMITS`, or `LOTS`), or "".
-    how   : `EXACT` where every aim is proven least, else `IN_TIME`.
+    how   : exact where every aim is proven least.
     """
 
     parts: Array
     why: str = ""
-    how: str = EXACT
+    how: Proof = Proof.EXACT
 
 
 def divide(problem: DivisionProblem, seconds: float = SECONDS) -> Division | None:
@@ -200,9 +200,9 @@ def divide(problem: DivisionProblem, seconds: float = SECONDS) -> Division | Non
         found = swapped
     if found is None or not problem.left(found.parts).any():
         return found
-    proven = swapped is not None and swapped.how == found.how == EXACT
+    proven = swapped is not None and swapped.how == found.how == Proof.EXACT
     why = next((name for name in LIMITS if _could(problem, _Mode(swaps=True, without=name), until)), LOTS)
-    return Division(found.parts, why, EXACT if proven else IN_TIME)
+    return Division(found.parts, why, Proof.EXACT if proven else Proof.IN_TIME)
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def _solved(problem: DivisionProblem, mode: _Mode, kept: Array, until: float) ->
         exact &= proven
         limits.append((-aim, -float(aim @ best) - TIE))
     assert best is not None
-    return Division(programme.parts(best), how=EXACT if exact else IN_TIME)
+    return Division(programme.parts(best), how=Proof.EXACT if exact else Proof.IN_TIME)
 
 
 # -- the programme ---------------------------------------------------------------------------------------------------

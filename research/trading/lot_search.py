@@ -134,7 +134,7 @@ def _units(terms: Terms, i: int, steps: float) -> float:
 
 @linked
 def _steps(terms: Terms, i: int, units: float) -> float:
-    """The steps of signed units of line i; see `LotProblem.in_steps`."""
+    """The steps of signed units of line i: what `_units` takes."""
     lines = terms.lines
     if lines[ODD, i] > 0.0 and units <= -lines[HELD, i]:
         return lines[STEPS, i]

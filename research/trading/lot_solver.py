@@ -19,6 +19,7 @@ from research.trading.lot_tracking import track
 from research.trading.order_limits import limits_of
 from research.trading.order_programme import UNIT, Links, OrderColumns, solve
 from research.trading.position import CENT
+from research.trading.proof import Proof
 
 SECONDS = 10.0  # that the solver may take for a list
 EXACT_LINES = 60  # up to so many, the optimum is proven; beyond, its gap is at most `RELATIVE_GAP`
@@ -34,21 +35,21 @@ class SolvedLots:
     units     : (n,) signed units, buys positive.
     objective : of these, fraction of NAV.
     bound     : below which no orders that keep the limits can come, fraction of NAV; nan where none was computed.
-    how       : "exact" where the bound is reached, "within the time limit", or "greedy".
+    how       : exact where the bound is reached.
     """
 
     units: Array
     objective: float
     bound: float
-    how: str
+    how: Proof
 
     @property
     def words(self) -> str:
         """How they were found, and how far they may be from the best: "exact", or the gap that is left."""
         gap = self.objective - self.bound
-        if self.how == "exact" and not gap > LOT * self.objective:
-            return "exact"
-        by = "by the greedy search" if self.how == "greedy" else f"found {self.how}"
+        if self.how is Proof.EXACT and not gap > LOT * self.objective:
+            return self.how
+        by = "by the greedy search" if self.how is Proof.GREEDY else f"found {self.how}"
         if np.isnan(gap):
             return f"{by}, without a bound"
         share = max(gap, 0.0) / self.objective
@@ -80,7 +81,7 @@ def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
     best = alone(problem)
     if not problem.broken(best) and problem.priced(best) == 0.0:
         objective = problem.objective(best)
-        return SolvedLots(best, objective, objective, "exact")
+        return SolvedLots(best, objective, objective, Proof.EXACT)
     greedy = search(problem, best)
     if greedy is not None and problem.broken(greedy):  # the search does not know limits of weights
         greedy = None
@@ -92,8 +93,8 @@ def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
             return None
         objective = problem.objective(greedy)
         reached = proven and objective - bound <= REACHED
-        return SolvedLots(greedy, objective, bound, "exact" if reached else "greedy")
-    return SolvedLots(found, problem.objective(found), bound, "exact" if proven else "within the time limit")
+        return SolvedLots(greedy, objective, bound, Proof.EXACT if reached else Proof.GREEDY)
+    return SolvedLots(found, problem.objective(found), bound, Proof.EXACT if proven else Proof.IN_TIME)
 
 
 def _by_highs(problem: LotProblem, seconds: float) -> tuple[Array | None, float, bool]:

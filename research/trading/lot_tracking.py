@@ -41,6 +41,7 @@ from research.trading.lot_search import (
     _units,
 )
 from research.trading.position import CENT
+from research.trading.proof import Proof
 
 RADII = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)  # of the way from the first bound to the best lots so far
 NODES = 200_000  # searched between two looks at the clock: some 0.05 s
@@ -175,7 +176,7 @@ def _least_outside(problem: LotProblem) -> Array:
 # -- the search ------------------------------------------------------------------------------------------------------
 
 
-def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, float, str]:
+def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, float, Proof]:
     """Signed units (n,) with the least tracking error and costs; a bound below which none can come; how found.
 
     problem : with a covariance.
@@ -191,7 +192,7 @@ def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, flo
     bound = float(np.sqrt(tree.base[0])) * float(tree.left[m]) + float(tree.base[1] + tree.idle[m])
     bound, divided = max(bound, 0.0), bool(problem.fine[tree.rows].any())
     if seconds == 0.0 or m == 0:
-        return best, min(bound, worth), "exact" if m == 0 or worth - bound <= PROVEN else "greedy"
+        return best, min(bound, worth), Proof.EXACT if m == 0 or worth - bound <= PROVEN else Proof.GREEDY
     tree.found[BEST] = best
     enough = ENOUGH if m > FEW else PROVEN
     for part in RADII[-1:] if divided else RADII:
@@ -202,12 +203,13 @@ def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, flo
         while not descend(tree, within - (NEAR if divided else PROVEN), NODES):
             if monotonic() > until:
                 best = _better(problem, tree, best)
-                return best, min(bound, problem.objective(best)), "within the time limit"
+                return best, min(bound, problem.objective(best)), Proof.IN_TIME
         best = _better(problem, tree, best)
         worth = problem.objective(best)
         if not divided:
             bound = max(bound, min(within, worth))  # where the search found less than `within`, that is the least
-    return best, min(bound, worth), "exact" if worth - bound <= max(PROVEN, LOT * worth) else "within the time limit"
+    proven = worth - bound <= max(PROVEN, LOT * worth)
+    return best, min(bound, worth), Proof.EXACT if proven else Proof.IN_TIME
 
 
 def _better(problem: LotProblem, tree: Tree, best: Array) -> Array:
