@@ -87,7 +87,7 @@ def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
         greedy = None
     if seconds == 0.0 and greedy is None and problem.position.limits.weights:
         seconds = SECONDS
-    found, bound, proven = _by_highs(problem, seconds) if seconds > 0.0 else (None, np.nan, False)
+    found, bound, proven = _by_highs(problem, seconds, greedy) if seconds > 0.0 else (None, np.nan, False)
     if found is None or (greedy is not None and problem.objective(greedy) < problem.objective(found)):
         if greedy is None:
             return None
@@ -97,16 +97,17 @@ def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
     return SolvedLots(found, problem.objective(found), bound, Proof.EXACT if proven else Proof.IN_TIME)
 
 
-def _by_highs(problem: LotProblem, seconds: float) -> tuple[Array | None, float, bool]:
+def _by_highs(problem: LotProblem, seconds: float, start: Array | None) -> tuple[Array | None, float, bool]:
     """Signed units (n,) or None, the bound, and whether the units are within the asked gap of it.
 
+    start : (n,) units that keep the limits, where they are known.
     Where the cents that rounding took, or the impact that tangents leave out, break a limit, it is solved again: with
     as much more cash kept, and with a tangent at each size that was found (Kelley 1960, The cutting-plane method for
     solving convex programs). The bound is that of the first programme.
     """
     until, kept, sizes, first = monotonic() + seconds, 0.0, list[Array](), np.nan
     for _ in range(REPAIRS):
-        units, bound, proven = _solve(problem, kept, sizes, max(until - monotonic(), 0.1))
+        units, bound, proven = _solve(problem, kept, sizes, max(until - monotonic(), 0.1), start)
         first = bound if np.isnan(first) else first
         if units is None or not (broken := problem.broken(units)):
             return units, first, proven
@@ -120,7 +121,7 @@ def _by_highs(problem: LotProblem, seconds: float) -> tuple[Array | None, float,
 
 
 def _solve(
-    problem: LotProblem, kept: float, sizes: Sequence[Array], seconds: float
+    problem: LotProblem, kept: float, sizes: Sequence[Array], seconds: float, start: Array | None
 ) -> tuple[Array | None, float, bool]:
     """One programme; see `_by_highs`. Its own columns are the gap of each line from its point, and what is outside.
 
@@ -136,10 +137,11 @@ def _solve(
         orders,
         limits_of(problem.position, problem.floor, kept),
         np.vstack([orders.columns(spread, orders.ticket, 1.0, 1.0), np.ones(k), np.full(k, OUTSIDE)]),
-        _distances(problem, orders),
+        [*_distances(problem, orders), *_envelopes(problem, orders)],
         sizes=[size[rows] for size in sizes],
         seconds=seconds,
         gap=0.0 if k <= EXACT_LINES else RELATIVE_GAP,
+        start=None if start is None or problem.position.limits.weights else _at(problem, orders, start),
     )
     if solved.x is None:
         return None, np.nan, False
@@ -156,6 +158,14 @@ def _columns(problem: LotProblem) -> OrderColumns:
     return OrderColumns.of(position, rows, problem.way[rows], lots, odd, whole, position.least)
 
 
+def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:
+    """(7 k,) the point of the programme at signed units (n,)."""
+    after = problem.value + units * problem.position.prices
+    outside = np.maximum(np.maximum(problem.lower - after, after - problem.upper), 0.0)
+    own = np.array([np.abs(after - problem.goal), outside])[:, orders.rows] / (UNIT * problem.position.nav)
+    return np.append(orders.at(units), own)
+
+
 def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
     """Each line's gap is at least its distance from its point, either way; likewise what is outside its box."""
     money, way, rows, one = UNIT * problem.position.nav, orders.way, orders.rows, np.ones(len(orders.rows))
@@ -166,9 +176,40 @@ def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
         yield np.vstack([traded, 0.0 * one, one]), bound - sign * start
 
 
+def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
+    """What a line loses at whole lots, between those next to its point and to each bound of its box, at least.
+
+    Its loss is convex, so the chord of two neighbouring whole lots is below it at all others. Without the chords, any
+    point in parts of lots would lose nothing, and the bound of the linear relaxation would be that of the costs.
+    """
+    money, whole = UNIT * problem.position.nav, orders.whole & (orders.rest == 0.0)
+    start, goal, lower, upper = (
+        of[orders.rows] / money for of in (problem.value, problem.goal, problem.lower, problem.upper)
+    )
+
+    def loss(lots: Array) -> Array:
+        after = start + orders.way * orders.step * lots
+        outside = np.maximum(np.maximum(lower - after, after - upper), 0.0)
+        found: Array = np.abs(after - goal) + OUTSIDE * outside
+        return found
+
+    none = np.zeros(len(goal))
+    for point in (goal, lower, upper):
+        here = whole & np.isfinite(point)
+        lots = np.floor(np.where(here, orders.way * (point - start) / orders.step, 0.0))
+        here &= (lots >= 0.0) & (lots < orders.top)
+        if here.any():
+            first, rise = loss(lots), loss(lots + 1.0) - loss(lots)
+            blocks = np.array([-rise, none, none, none, none, none + 1.0, none + OUTSIDE])
+            yield np.where(here, blocks, 0.0), np.where(here, first - rise * lots, 0.0)
+
+
 def _steps(problem: LotProblem, orders: OrderColumns, x: Array) -> Array:
-    """(k,) steps of the orders at a point of the programme; a line divided at will does not go past its value."""
-    lots, rest = x[: 2 * len(orders.rows)].reshape(2, -1)
+    """(k,) steps of the orders that are sent at a point of the programme; what tolerances leave of others is none.
+
+    A line that is divided at will does not go past its value.
+    """
+    lots, rest, sent = x[: 3 * len(orders.rows)].reshape(3, -1)
     value = lots * orders.step * UNIT * problem.position.nav
     whole: Array = np.where(orders.whole, np.rint(lots), np.floor(value / problem.lot[orders.rows] + LOT))
-    return whole + (rest > 0.5)
+    return np.where(sent > 0.5, whole + (rest > 0.5), 0.0)

@@ -98,6 +98,16 @@ class OrderColumns:
         paid = np.where(gained, 0.0, cost)
         return self.columns(traded, sent + cost * self.ticket, paid, paid)
 
+    def at(self, units: Array) -> Array:
+        """(5, k) the columns at signed units (n,) of the lines."""
+        traded = np.abs(units * self.position.prices)[self.rows] / (UNIT * self.position.nav)
+        rest = (self.rest > 0.0) & (traded > self.top * self.step + 0.5 * self.rest)
+        lots, sent = np.where(rest, self.top, traded / self.step), np.where(self.counted, traded > 0.0, 1.0)
+        commission = np.maximum(self.rates[costs.COMMISSION] * traded, self.minimum * sent)
+        charges = self.position.exact_charges(np.abs(units * self.position.prices))[costs.IMPACT, self.rows]
+        lots = np.where(self.whole, np.rint(lots), lots)
+        return np.array([lots, rest, sent, commission, charges / (UNIT * self.position.nav)])
+
     def sizes(self, x: Array) -> Array:
         """(k,) notional of each order at a point x of the programme, currency."""
         lots, rest = x[: 2 * len(self.rows)].reshape(2, -1)
@@ -163,6 +173,7 @@ def solve(
     sizes: Sequence[Array] = (),
     seconds: float = np.inf,
     gap: float = 0.0,
+    start: Array | None = None,
 ) -> Solution:
     """Minimise what orders cost and what is past limits at its price.
 
@@ -191,6 +202,7 @@ def solve(
         lower=np.concatenate([np.zeros(2 * k), ~orders.counted, none]),
         seconds=seconds,
         gap=gap,
+        start=start,
     )  # fmt: skip
 
 
