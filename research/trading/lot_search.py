@@ -20,6 +20,7 @@ ROUNDS = 20  # of mending, and a line of filling: each changes what is left, and
 SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where a line is divided at will
 
 HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, WAY, LOWER, UPPER, WHOLE, ODD, STEPS, MOST, FINE, SETTLES = range(15)
+NONE, TOGETHER, ALONE = range(3)  # what the search found
 FIRST = len(COLUMNS)  # rows of scratch: the charges of an order, then these
 OTHER, FREED, KEY = range(FIRST, FIRST + 3)
 
@@ -94,13 +95,12 @@ def alone(problem: LotProblem) -> Array:
     return units
 
 
-def search(problem: LotProblem, start: Array | None = None) -> Array | None:
-    """(n,) signed units that keep every limit, or None where even no orders break one.
-
-    start : (n,) signed units from which it begins; by default those that are best for each line alone.
-    """
-    units = alone(problem) if start is None else start.copy()
-    return units if best_together(Terms.of(problem), units) else None
+def search(problem: LotProblem) -> tuple[Array | None, bool]:
+    """(n,) signed units that keep every limit but those of weights, or None where even no orders keep them; and whether
+    they are the best for each line alone, so that nothing is better."""
+    units = np.zeros(len(problem.way))
+    found = best_lots(Terms.of(problem), units)
+    return (None if found == NONE else units), found == ALONE
 
 
 # -- of one line -----------------------------------------------------------------------------------------------------
@@ -242,10 +242,17 @@ def _broken(terms: Terms, units: Array) -> bool:
 
 
 @linked
-def best_together(terms: Terms, units: Array) -> bool:
-    """Bring the orders (n,) within all limits, and use what is left; gives False where no orders keep them."""
+def best_lots(terms: Terms, units: Array) -> int:
+    """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`."""
+    best_alone(terms, units)
     if not _broken(terms, units):
-        return True
+        return ALONE
+    return TOGETHER if best_together(terms, units) else NONE
+
+
+@linked
+def best_together(terms: Terms, units: Array) -> bool:
+    """Bring orders (n,) that break a limit within all, and use what is left; gives False where no orders keep them."""
     _send_fewer(terms, units)
     turnover = _turnover(terms, units)
     if turnover > terms.turnover:

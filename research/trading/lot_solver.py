@@ -5,6 +5,7 @@ The programme is that of `order_programme`, with the gap of each line from its p
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import monotonic
 
 import numpy as np
@@ -14,7 +15,7 @@ from research.accounting.costs import BPS
 from research.arrays import Array
 from research.tolerances import LOT
 from research.trading.lot_problem import OUTSIDE, LotProblem
-from research.trading.lot_search import alone, search
+from research.trading.lot_search import search
 from research.trading.lot_tracking import track
 from research.trading.order_limits import limits_of
 from research.trading.order_programme import UNIT, Links, OrderColumns, solve
@@ -32,16 +33,26 @@ REPAIRS = 5  # times that the cash is raised by the cents that rounding took
 class SolvedLots:
     """The best orders found.
 
-    units     : (n,) signed units, buys positive.
-    objective : of these, fraction of NAV.
-    bound     : below which no orders that keep the limits can come, fraction of NAV; nan where none was computed.
-    how       : exact where the bound is reached.
+    problem : whose they are.
+    units   : (n,) signed units, buys positive.
+    how     : exact where the bound is reached.
+    below   : the bound, fraction of NAV, nan where none was computed; None where it is the objective of the orders.
     """
 
+    problem: LotProblem
     units: Array
-    objective: float
-    bound: float
     how: Proof
+    below: float | None = None
+
+    @cached_property
+    def objective(self) -> float:
+        """Of these orders, fraction of NAV."""
+        return self.problem.objective(self.units)
+
+    @property
+    def bound(self) -> float:
+        """Below which no orders that keep the limits can come, fraction of NAV; nan where none was computed."""
+        return self.objective if self.below is None else self.below
 
     @property
     def words(self) -> str:
@@ -73,37 +84,35 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     if nearest is None:
         return None
     units, bound, how = track(problem, nearest.units, seconds)
-    return SolvedLots(units, problem.objective(units), bound, how)
+    return SolvedLots(problem, units, how, bound)
 
 
 def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
     """The orders with the least sum of distances and costs."""
-    best = alone(problem)
-    if not problem.broken(best) and problem.priced(best) == 0.0:
-        objective = problem.objective(best)
-        return SolvedLots(best, objective, objective, Proof.EXACT)
-    greedy = search(problem, best)
-    if greedy is not None and problem.broken(greedy):  # the search does not know limits of weights
-        greedy = None
+    greedy, alone = search(problem)
+    if greedy is not None and problem.position.limits.weights:  # of which the search knows nothing
+        alone &= problem.priced(greedy) == 0.0
+        greedy = None if problem.broken(greedy) else greedy
+    if greedy is not None and alone:
+        return SolvedLots(problem, greedy, Proof.EXACT)
     if seconds == 0.0 and greedy is None and problem.position.limits.weights:
         seconds = SECONDS
     found, bound, proven = _by_highs(problem, seconds, greedy) if seconds > 0.0 else (None, np.nan, False)
     if found is None or (greedy is not None and problem.objective(greedy) < problem.objective(found)):
         if greedy is None:
             return None
-        objective = problem.objective(greedy)
-        reached = proven and objective - bound <= REACHED
-        return SolvedLots(greedy, objective, bound, Proof.EXACT if reached else Proof.GREEDY)
-    return SolvedLots(found, problem.objective(found), bound, Proof.EXACT if proven else Proof.IN_TIME)
+        reached = proven and problem.objective(greedy) - bound <= REACHED
+        return SolvedLots(problem, greedy, Proof.EXACT if reached else Proof.GREEDY, bound)
+    return SolvedLots(problem, found, Proof.EXACT if proven else Proof.IN_TIME, bound)
 
 
 def _by_highs(problem: LotProblem, seconds: float, start: Array | None) -> tuple[Array | None, float, bool]:
     """Signed units (n,) or None, the bound, and whether the units are within the asked gap of it.
 
-    start : (n,) units that keep the limits, where they are known.
     Where the cents that rounding took, or the impact that tangents leave out, break a limit, it is solved again: with
     as much more cash kept, and with a tangent at each size that was found (Kelley 1960, The cutting-plane method for
     solving convex programs). The bound is that of the first programme.
+    start : (n,) units that keep the limits, or None.
     """
     until, kept, sizes, first = monotonic() + seconds, 0.0, list[Array](), np.nan
     for _ in range(REPAIRS):

@@ -85,7 +85,7 @@ def test_no_single_lot_more_improves_what_the_search_found() -> None:
     rng, bound = np.random.default_rng(13), 0
     for _ in range(3 * CASES):
         problem = problem_of(rng)
-        found = search(problem)
+        found, _ = search(problem)
         if found is None:
             assert problem.broken(np.zeros(len(problem.way)))
             continue
@@ -108,7 +108,7 @@ def test_cash_that_buys_one_lot_goes_where_it_gains_most(cash: float, floor: flo
     yes, none = np.ones(2, dtype=bool), np.zeros(2)
     position = Position(none, np.full(2, 100.0), np.ones(2), yes, yes, cash, 0.0, free, 0)
     goal = np.array([100.0, 300.0])
-    found = search(LotProblem(position, goal, np.ones(2), none - np.inf, none + np.inf, floor, none + np.inf))
+    found, _ = search(LotProblem(position, goal, np.ones(2), none - np.inf, none + np.inf, floor, none + np.inf))
     lots = (cash - floor) // 100.0
     if cash < floor:
         assert found is None
