@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from numbers import Real
 from typing import Any
@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from research.accounting.costs import CHARGED
 from research.errors import ConfigError
 from research.market.calendars import session_after
 from research.portfolio import Portfolio, TicketTerms
 from research.trading.content import DISCLAIMER, Content
+from research.trading.currencies import CashByCurrency, Local
 from research.trading.household import Divided
 from research.trading.sizing import Orders
 
@@ -27,6 +29,7 @@ SCHEMA = 1  # version of docs/schemas/ticket-1.json
 DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 DECIMALS = 10  # of a weight, fraction of NAV
 ID_DIGITS, LIST_DIGITS = 20, 16  # of a hash: 80 bits an order, 64 bits a list
+CONVERTED = ("rate", "notional_basis")  # of an order, in a portfolio of several currencies
 ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; brokers take 32
 
 
@@ -46,13 +49,15 @@ class Order:
     price_date      : of that close.
     notional        : currency, at that close.
     commission, half_spread, ticket, impact, cost : currency, expected; `cost` is their sum.
-    currency        : of all amounts.
+    currency        : of all amounts, and of the price: that of the line.
     account         : that trades, or "".
     settlement_date : when money and units change hands, if the order fills on the first session on which it can.
     shares_before, shares_after : units held; None without a quote.
     weight_before, weight_target, weight_after : fraction of NAV.
     reason          : where the order brings its line, and from where.
     client_order_id : from the content of the order.
+    rate            : what one unit of the currency is worth in the basis, in a portfolio of several currencies.
+    notional_basis  : in the basis, likewise.
     """
 
     priority: int
@@ -80,6 +85,36 @@ class Order:
     weight_before: float
     weight_target: float
     weight_after: float
+    reason: str
+    client_order_id: str
+    rate: float | None = None
+    notional_basis: float | None = None
+
+
+@dataclass(frozen=True)
+class ExchangeOrder:
+    """Money of a foreign currency to buy or sell for the basis of the portfolio, beside the orders.
+
+    priority     : after those of the orders.
+    side         : buy or sell, of `currency`.
+    pair         : the foreign currency and the basis, such as EURUSD.
+    currency     : foreign.
+    amount       : of it.
+    rate         : what one unit of it is worth in the basis.
+    basis_amount : that is paid or received, in the basis, at that rate.
+    account      : that trades, or "".
+    reason       : which cash lacks it.
+    client_order_id : from the content of the order.
+    """
+
+    priority: int
+    side: str
+    pair: str
+    currency: str
+    amount: float
+    rate: float
+    basis_amount: float
+    account: str
     reason: str
     client_order_id: str
 
@@ -120,7 +155,7 @@ class Ticket:
     """A trade list that can be approved and sent.
 
     portfolio, file, policy, run, data, as_of : what it was made from; `data` is the fingerprint of the market.
-    currency    : of all amounts.
+    currency    : of all amounts but those of orders, which have their own.
     account     : that trades, or "".
     exchange, sec_type : for Interactive Brokers.
     holds       : is there nothing to send because the policy holds?
@@ -138,6 +173,8 @@ class Ticket:
     binding     : the limits that keep orders from the policy's own step, each with its lines.
     notes       : sentences on prices and holdings.
     accounts    : that share the orders, as rows of `TradeList.accounts`; () where the portfolio has one.
+    fx          : money to exchange.
+    cash        : by currency, as rows of `TradeList.cash`; () where the portfolio has one currency.
     """
 
     portfolio: str
@@ -165,6 +202,8 @@ class Ticket:
     binding: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     accounts: tuple[Mapping[str, Any], ...] = ()
+    fx: tuple[ExchangeOrder, ...] = ()
+    cash: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -179,16 +218,32 @@ class Ticket:
     @property
     def document(self) -> dict[str, Any]:
         """All that the ticket says but its hash, in plain JSON types: whole numbers have no decimal point."""
-        whole: dict[str, Any] = plain({"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self))
+        parts = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
+        if not self.cash:
+            parts = {name: part for name, part in parts.items() if name not in ("fx", "cash")}
+            parts["orders"] = self.rows
+        whole: dict[str, Any] = plain(parts)
         return whole
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its orders; `CONVERTED` only where there are several currencies."""
+        return tuple(f.name for f in fields(Order) if self.cash or f.name not in CONVERTED)
 
-def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket:
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Its orders and then its exchanges, each with all columns; an exchange has neither price, lot nor weights."""
+        orders = [{name: getattr(order, name) for name in self.columns} for order in self.orders]
+        return [*orders, *({name: None for name in self.columns} | _exchange_row(each) for each in self.fx)]
+
+
+def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None = None) -> Ticket:
     """The ticket of a trade list.
 
     portfolio : with its terms.
     sized     : the orders.
     content   : of the list: its tables are those of `sized`, sells first.
+    money     : the orders in the currencies of their lines, where there are several.
     Raises    : ConfigError for a buy whose limit price rounds to zero.
     """
     facts, terms = content.facts, portfolio.ticket
@@ -204,7 +259,7 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         reason=str(facts["reason"]),
         left_out=str(facts["left_out"]),
         totals={name: round(float(value), DECIMALS) for name, value in facts.items() if isinstance(value, float)},
-        orders=tuple(_orders(portfolio, sized, content)),
+        orders=tuple(_orders(portfolio, sized, content, money)),
         held=tuple(_held_line(row, terms) for row in _rows(content.tables["held"])),
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
         outside=tuple(content.outside),
@@ -214,6 +269,8 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         binding=tuple(content.binding),
         notes=tuple(content.notes),
         accounts=tuple(_records(content, "accounts")),
+        fx=() if money is None else tuple(_exchanges(portfolio, money, len(content.tables["orders"]))),
+        cash=tuple(_records(content, "cash")),
     )
 
 
@@ -234,16 +291,17 @@ def plain(value: Any) -> Any:
 # -- rows ------------------------------------------------------------------------------------------------------------
 
 
-def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[Order]:
+def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
     before, after, settled = sized.position, sized.after, _settlement_date(portfolio, str(content.facts["today"]))
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
-        held, kept, account = before.units[i], after.units[i], terms.account
+        a, held, kept, account = 0, before.units[i], after.units[i], terms.account
         if isinstance(sized, Divided):
             a = places[row["account"]]
             held, kept, account = *(float(units) for units in sized.held(a, i)), portfolio.accounts[a].number
+        amounts, rated = _amounts(row, None if money is None else money.local(a, i))
         sent = {
             "side": row["side"],
             "symbol": terms.symbol(row["asset"]),
@@ -251,8 +309,8 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             "order_type": terms.order_type,
             "time_in_force": terms.time_in_force,
             "limit_price": None if price is None else terms.limit_price(price, buys=buys),
-            "notional": float(row["notional"]),
-            "currency": portfolio.basis,
+            "notional": amounts["notional"],
+            "currency": portfolio.quoted_in[i] if money is not None else portfolio.basis,
             "account": account,
         }
         yield Order(
@@ -262,11 +320,11 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             settlement_date=settled,
             price=price,
             price_date=row["price_date"],
-            commission=float(row["commission"]),
-            half_spread=float(row["half_spread"]),
-            ticket=float(row["ticket"]),
-            impact=float(row["impact"]),
-            cost=float(row["cost"]),
+            commission=amounts["commission"],
+            half_spread=amounts["half_spread"],
+            ticket=amounts["ticket"],
+            impact=amounts["impact"],
+            cost=amounts["cost"],
             shares_before=None if price is None else _number(held),
             shares_after=None if price is None else _number(kept),
             weight_before=_weight(row["weight_before"]),
@@ -274,8 +332,54 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             weight_after=_weight(row["weight_after"]),
             reason=row["reason"],
             client_order_id=_client_order_id(sent, portfolio.name, str(_last_price_day(portfolio)), terms),
+            rate=rated.get("rate"),
+            notional_basis=rated.get("notional_basis"),
             **sent,
         )
+
+
+def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, float], dict[str, float]]:
+    """The amounts of an order in the currency of its line; and, where there are several, `CONVERTED`."""
+    if local is None:
+        return {name: float(row[name]) for name in ("notional", *CHARGED, "cost")}, {}
+    amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost}
+    rated = {"rate": float(row["rate"]), "notional_basis": float(row["notional"])}
+    return {name: float(amount) for name, amount in amounts.items()}, rated
+
+
+def _exchanges(portfolio: Portfolio, money: CashByCurrency, before: int) -> Iterator[ExchangeOrder]:
+    """What is exchanged, after so many orders."""
+    terms, day = portfolio.ticket, str(_last_price_day(portfolio))
+    numbers = {account.name: account.number for account in portfolio.accounts}
+    for priority, each in enumerate(money.exchanges, start=before + 1):
+        account = numbers.get(each.account, terms.account)
+        sent = {
+            "side": each.side,
+            "symbol": each.pair,
+            "quantity": float(each.amount),
+            "currency": each.currency,
+            "account": account,
+        }
+        yield ExchangeOrder(
+            priority=priority,
+            side=each.side,
+            pair=each.pair,
+            currency=each.currency,
+            amount=float(each.amount),
+            rate=each.rate,
+            basis_amount=float(each.basis_amount),
+            account=account,
+            reason=each.reason,
+            client_order_id=_client_order_id(sent, portfolio.name, day, terms),
+        )
+
+
+def _exchange_row(each: ExchangeOrder) -> dict[str, Any]:
+    """An exchange in the columns of an order."""
+    same = ("priority", "side", "currency", "rate", "account", "reason", "client_order_id")
+    named = {name: getattr(each, name) for name in same} | dict.fromkeys(("asset", "symbol"), each.pair)
+    amounts = {"quantity": each.amount, "notional": each.amount, "notional_basis": each.basis_amount}
+    return named | amounts | {"order_type": "market", "time_in_force": "DAY"}
 
 
 def _last_price_day(portfolio: Portfolio) -> np.datetime64:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from research.errors import ConfigError
-from research.trading.formats.carried import check_carried, symbol_fault
+from research.trading.formats.carried import check_carried, check_no_exchange, symbol_fault
 from research.trading.formats.cells import number_text
 from research.trading.ticket import ID, Order, Ticket
 
@@ -27,6 +27,7 @@ def write(ticket: Ticket) -> bytes:
             f"Alpaca cannot carry orders of {len(accounts)} accounts, {', '.join(sorted(accounts))}: the account is "
             "that of the key. Use another format."
         )
+    check_no_exchange(ticket, "Alpaca")
     check_carried(ticket, "Alpaca", _faults)
     return f"{json.dumps([_body(order) for order in ticket.orders], indent=2)}\n".encode()
 
