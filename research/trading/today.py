@@ -90,7 +90,7 @@ def trade_list(
         decides=policy,
         why=answer.why,
         holds=isinstance(answer, Hold),
-        sized=divided(portfolio, orders, request),
+        sized=orders,
         would=asked.orders(once(wanted)) if isinstance(answer, Hold) else None,
         wanted=(wanted.lower, wanted.upper),
         limit=ONE_SIDE.get(request.way, limit),
@@ -131,24 +131,25 @@ class _Asked:
         answer = self._decision(self.position, again=False)
         if self.request.flow != 0.0:
             flow = flow_trade(self.position, self.target, self.portfolio.market, self.request.flow)
-            orders = self.orders(once(flow))
-            if isinstance(self._decision(orders.after, again=False), Hold):
-                return flow, orders
+            invested = self.orders(once(flow))
+            if isinstance(self._decision(invested.after, again=False), Hold):
+                return flow, self.orders(once(flow), divide=True) if self.portfolio.accounts else invested
 
         def ask(state: Position, again: bool) -> Trade | None:
             now = self._decision(state, again) if again else answer
             return now if isinstance(now, Trade) else None
 
-        return answer, self.orders(ask)
+        return answer, self.orders(ask, divide=True)
 
-    def orders(self, ask: Ask) -> Orders:
-        """The orders of what is asked, within the gain budget."""
-        again = self.portfolio.last_trade == self.portfolio.date
-        return within_gain_budget(
-            self.portfolio,
-            self.position,
-            lambda p: size(p, ask, self.target, self.name, way=self.request.way, again=again, seconds=self.seconds),
-        )
+    def orders(self, ask: Ask, divide: bool = False) -> Orders:
+        """The orders of what is asked, within the gain budget; divided over accounts, if there are some, or not."""
+        way, again = self.request.way, self.portfolio.last_trade == self.portfolio.date
+
+        def sized(position: Position) -> Orders:
+            whole = size(position, ask, self.target, self.name, way=way, again=again, seconds=self.seconds)
+            return divided(self.portfolio, whole, self.request) if divide else whole
+
+        return within_gain_budget(self.portfolio, self.position, sized)
 
     def wanted(self, answer: Hold | Trade) -> tuple[Trade, tuple[str, str]]:
         """The box that a trade aims at, without a turnover cap and in one tranche; and what keeps it from there."""

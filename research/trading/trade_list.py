@@ -164,8 +164,7 @@ class TradeList:
     def left_out(self) -> tuple[str, ...]:
         """What the file has and the list ignores: tax, where purchase prices are not known, and cash flows."""
         flows = () if self.portfolio.flows is None else ("cash flows",)
-        units = self.sized.taxable[1] if isinstance(self.sized, Divided) else self.sized.units
-        return (*not_known(self.portfolio, units), *flows)
+        return (*not_known(self.portfolio, self.sized.taxable[1]), *flows)
 
     @cached_property
     def before_after(self) -> BeforeAfter:
@@ -278,8 +277,7 @@ class TradeList:
         sized, position, tax = self.sized, self.sized.position, self.portfolio.tax_lots
         if tax is None:
             return TradedLots(((),) * len(position.units), ((),) * len(position.units))
-        held, units = sized.taxable if isinstance(sized, Divided) else (position.units, sized.units)
-        return trade_lots(tax, held, units, position.prices, self.portfolio.date)
+        return trade_lots(tax, *sized.taxable, position.prices, self.portfolio.date)
 
     @cached_property
     def accounts(self) -> pd.DataFrame:
