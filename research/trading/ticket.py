@@ -29,7 +29,6 @@ SCHEMA = 1  # version of docs/schemas/ticket-1.json
 DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 DECIMALS = 10  # of a weight, fraction of NAV
 ID_DIGITS, LIST_DIGITS = 20, 16  # of a hash: 80 bits an order, 64 bits a list
-CONVERTED = ("rate", "notional_basis")  # of an order, in a portfolio of several currencies
 ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; brokers take 32
 
 
@@ -56,8 +55,6 @@ class Order:
     weight_before, weight_target, weight_after : fraction of NAV.
     reason          : where the order brings its line, and from where.
     client_order_id : from the content of the order.
-    rate            : what one unit of the currency is worth in the basis, in a portfolio of several currencies.
-    notional_basis  : in the basis, likewise.
     """
 
     priority: int
@@ -87,8 +84,18 @@ class Order:
     weight_after: float
     reason: str
     client_order_id: str
-    rate: float | None = None
-    notional_basis: float | None = None
+
+
+@dataclass(frozen=True)
+class RatedOrder(Order):
+    """An order in a portfolio of several currencies.
+
+    rate           : what one unit of its currency is worth in the basis.
+    notional_basis : in the basis.
+    """
+
+    rate: float
+    notional_basis: float
 
 
 @dataclass(frozen=True)
@@ -219,22 +226,20 @@ class Ticket:
     def document(self) -> dict[str, Any]:
         """All that the ticket says but its hash, in plain JSON types: whole numbers have no decimal point."""
         parts = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
-        if not self.cash:
-            parts = {name: part for name, part in parts.items() if name not in ("fx", "cash")}
-            parts["orders"] = self.rows
+        parts = {name: part for name, part in parts.items() if part or name not in ("fx", "cash")}
         whole: dict[str, Any] = plain(parts)
         return whole
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of its orders; `CONVERTED` only where there are several currencies."""
-        return tuple(f.name for f in fields(Order) if self.cash or f.name not in CONVERTED)
+        """The columns of its orders."""
+        return tuple(f.name for f in fields(RatedOrder if self.cash else Order))
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Its orders and then its exchanges, each with all columns; an exchange has neither price, lot nor weights."""
-        orders = [{name: getattr(order, name) for name in self.columns} for order in self.orders]
-        return [*orders, *({name: None for name in self.columns} | _exchange_row(each) for each in self.fx)]
+        exchanges = (dict.fromkeys(self.columns) | _exchange_row(each) for each in self.fx)
+        return [*map(asdict, self.orders), *exchanges]
 
 
 def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None = None) -> Ticket:
@@ -313,7 +318,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             "currency": portfolio.quoted_in[i] if money is not None else portfolio.basis,
             "account": account,
         }
-        yield Order(
+        yield (Order if money is None else RatedOrder)(
             priority=priority,
             asset=row["asset"],
             lot=None if price is None else _number(before.lots[i]),
@@ -332,14 +337,13 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             weight_after=_weight(row["weight_after"]),
             reason=row["reason"],
             client_order_id=_client_order_id(sent, portfolio.name, str(_last_price_day(portfolio)), terms),
-            rate=rated.get("rate"),
-            notional_basis=rated.get("notional_basis"),
             **sent,
+            **rated,
         )
 
 
-def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, float], dict[str, float]]:
-    """The amounts of an order in the currency of its line; and, where there are several, `CONVERTED`."""
+def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, float], dict[str, Any]]:
+    """The amounts of an order in the currency of its line; and, where there are several, what a `RatedOrder` adds."""
     if local is None:
         return {name: float(row[name]) for name in ("notional", *CHARGED, "cost")}, {}
     amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost}
@@ -413,7 +417,7 @@ def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:
         asset=row["asset"],
         symbol=terms.symbol(row["asset"]),
         shares=_number(row["units"]),
-        price=_number(row["price"]),
+        price=_number(row["price"] * row.get("rate", 1.0)),
         price_date=row["price_date"],
         value=round(float(row["value"]), 2),
         weight=_weight(row["weight"]),
@@ -427,7 +431,7 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
         side=row["side"],
         asset=row["asset"],
         quantity=_number(row["units"]),
-        price=_number(row["price"]),
+        price=_number(row["price"] * row.get("rate", 1.0)),
         notional=float(row["notional"]),
         cost=float(row["cost"]),
         weight_before=_weight(row["weight_before"]),

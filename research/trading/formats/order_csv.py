@@ -7,10 +7,9 @@ from dataclasses import fields
 from typing import BinaryIO
 
 from research.trading.formats.cells import cell_text
-from research.trading.ticket import CONVERTED, Order, Ticket
+from research.trading.ticket import Order, RatedOrder, Ticket
 
-SEVERAL = (*(f.name for f in fields(Order)), "list_id")  # of a portfolio of several currencies
-COLUMNS = tuple(name for name in SEVERAL if name not in CONVERTED)
+COLUMNS, RATED = ((*(f.name for f in fields(kind)), "list_id") for kind in (Order, RatedOrder))
 
 
 def write(ticket: Ticket) -> bytes:
@@ -21,7 +20,7 @@ def write(ticket: Ticket) -> bytes:
 
 def is_ours(file: BinaryIO) -> bool:
     """Does a file hold such a list?"""
-    return file.readline() in (csv_bytes(COLUMNS, ()), csv_bytes(SEVERAL, ()))
+    return file.readline() in (csv_bytes(COLUMNS, ()), csv_bytes(RATED, ()))
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

@@ -2,7 +2,7 @@
 
 from typing import BinaryIO, get_type_hints
 
-from research.trading.ticket import Order, Ticket, canonical_json
+from research.trading.ticket import RatedOrder, Ticket, canonical_json
 
 KEY = b"rebalance_ticket"  # of the metadata
 
@@ -14,7 +14,7 @@ def write(ticket: Ticket) -> bytes:
 
     types = {int: pa.int64(), str: pa.string(), float: pa.float64(), float | None: pa.float64()}
     rest = {name: part for name, part in ticket.document.items() if name != "orders"} | {"hash": ticket.hash}
-    kinds = get_type_hints(Order)
+    kinds = get_type_hints(RatedOrder)
     schema = pa.schema(
         [(name, types[kinds[name]]) for name in ticket.columns],
         metadata={KEY: canonical_json(rest).encode()},

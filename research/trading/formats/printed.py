@@ -9,7 +9,7 @@ from research.templates import templates
 from research.trading.content import DISCLAIMER, STALE
 from research.trading.formats.cells import number_text
 from research.trading.tax_tables import tax_words
-from research.trading.ticket import ExchangeOrder, HeldLine, Order, Ticket
+from research.trading.ticket import ExchangeOrder, HeldLine, Order, RatedOrder, Ticket
 
 MARK = b'<meta name="generator" content="rebalance ticket">'
 NOTES = 6  # on the page; prices come first
@@ -72,7 +72,7 @@ def is_ours(file: BinaryIO) -> bool:
 def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
     """The cells of an order, and the places of its weights from `least` to `most` in its picture."""
     scale = (WIDE - 2.0 * INSET) / ((most - least) or 1.0)
-    unit = "" if order.rate is None else f" {order.currency}"
+    unit = f" {order.currency}" if isinstance(order, RatedOrder) else ""
     weights = {"before": order.weight_before, "target": order.weight_target, "after": order.weight_after}
     return {
         "order": order,
