@@ -226,7 +226,7 @@ class Ticket:
     def document(self) -> dict[str, Any]:
         """All that the ticket says but its hash, in plain JSON types: whole numbers have no decimal point."""
         parts = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
-        parts = {name: part for name, part in parts.items() if part or name not in ("fx", "cash")}
+        parts = {name: part for name, part in parts.items() if self.cash or part or name not in ("fx", "cash")}
         whole: dict[str, Any] = plain(parts)
         return whole
 

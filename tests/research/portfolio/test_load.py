@@ -248,7 +248,7 @@ ERRORS = [
     ("multi_asset_daily", "multi_asset_dayly", "market", "unknown market", "'mu", "Did you mean 'multi_asset_daily'"),
     ("multi_asset_daily", "[a]", "market", "not text", "['a']", "Write a word"),
     ("  SPY:", "  SPYY:", "lines.SPYY", "unknown asset in market 'multi_asset_daily'", "'SPYY'", "Did you mean 'SPY'?"),
-    ("basis: USD", "basis: EUR", "lines.SPY", "SPY is quoted in USD, and there is no rate USDEUR (or EURUSD)", "None", "fx: {USDEUR"),
+    ("basis: USD", "basis: EUR", "lines.SPY", "there is no rate USDEUR (or EURUSD)", "None", "fx: {USDEUR"),
     ("target: 0.38", "target: 0.42", "lines", "do not add up to 1", "1.04", "Correct a target, or lower them by 0.02"),
     ("target: 0.38", "target: 0.36", "lines", "do not add up to 1", "0.98", "a target, or state `target_cash: 0.04`."),
     ("target_cash: 0.02", "", "lines", "do not add up to 1", "0.98", "Correct a target, or state `target_cash: 0.02`."),
