@@ -12,7 +12,7 @@ import numpy as np
 from research.arguments import LARGEST
 from research.arrays import Array, frozen
 from research.errors import ConfigError, DataError
-from research.market import Market
+from research.market import EMBEDDED, Market
 from research.market.currency import FX, in_currency
 from research.portfolio.document import Document
 from research.portfolio.faults import Faults
@@ -111,8 +111,8 @@ def in_line_currencies(document: Document, market: Market, basis: str) -> Market
         path, known = ("lines", asset, "currency"), market.currency[market.assets.index(asset)]
         if not CODE.fullmatch(currency):
             document.refuse(path, "no currency", currency, "Write its code of three capital letters, such as EUR.")
-        from_file = isinstance(document.value("market"), dict) or document.text("market") != market.name
-        if currency != known and not from_file:
+        source = document.text("market", *(("file",) if isinstance(document.value("market"), dict) else ()))
+        if currency != known and source in EMBEDDED:
             what = f"{asset} of market {market.name!r} is quoted in {known}"
             document.refuse(path, what, currency, "Leave `currency` out; lines of a market from a file may have one.")
     if not own:

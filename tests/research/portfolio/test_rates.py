@@ -139,10 +139,11 @@ def test_prices_of_a_file_are_in_the_currency_of_the_line(made: Made) -> None:
     portfolio = load_portfolio(made("fx: {EURUSD: 1.2}\nprices: given.csv", files=files))
     assert portfolio.prices.of("SAP") == 120.0
     assert listed(portfolio).orders.set_index("asset").loc["SAP", "price"] == 100.0
+    dollars = {"given.csv": files["given.csv"].replace("EUR", "USD")}
     with pytest.raises(
         ConfigError, match=r"row 2, column 'currency': the price of SAP is in another currency: .*'USD'"
     ):
-        load_portfolio(made("fx: {EURUSD: 1.2}\nprices: given.csv", files={"given.csv": files["given.csv"].replace("EUR", "USD")}))  # fmt: skip
+        load_portfolio(made("fx: {EURUSD: 1.2}\nprices: given.csv", files=dollars))
 
 
 # -- what is wrong ---------------------------------------------------------------------------------------------------
