@@ -15,7 +15,7 @@ import numpy as np
 import openpyxl
 import pytest
 import simplefix
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from research.errors import ConfigError
@@ -225,6 +225,32 @@ def test_each_account_exchanges_what_it_lacks(desk: Any) -> None:
     after = trades.after()
     assert [a.cash for a in after.accounts] == pytest.approx([by_account["tax"], by_account["ira"]], abs=1e-9)
     assert after.cash == pytest.approx(sum(a.cash for a in after.accounts), abs=1e-9)
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+def test_each_currency_of_each_account_balances_and_stays_above_zero(desk: Any, data: Any) -> None:
+    portfolio, _ = data.draw(desks_abroad(desk))
+    currencies, lots = portfolio.currencies, portfolio.limits.lots
+    assert currencies is not None
+    share = np.array(data.draw(st.lists(st.floats(0.0, 1.0), min_size=len(lots), max_size=len(lots))))
+    first = np.floor(portfolio.shares * share / lots) * lots
+    money = {c: float(round(D(repr(amount)) * D(data.draw(st.integers(0, 4))) / 4, 0 if c == "JPY" else 2))
+             for c, amount in currencies.cash.items()}  # fmt: skip
+    rest = {c: float(D(repr(amount)) - D(repr(money[c]))) for c, amount in currencies.cash.items()}
+    none = np.zeros(len(lots), dtype=bool)
+    accounts = tuple(
+        Account(name, name, name == "a", units, currencies.rates.value(cash), none, cash)
+        for name, units, cash in (("a", first, money), ("b", portfolio.shares - first, rest))
+    )
+    assume(all(account.cash >= 1.0 for account in accounts))
+    trades = listed(replace(portfolio, accounts=accounts))
+    for row in trades.money.balances:  # type: ignore[union-attr]
+        assert row.before + row.sells - row.buys - row.cost + row.fx == row.after
+        assert row.after >= 0
+    found = {each.name: each.balances for each in trades.after().accounts}
+    stated = {(row["account"], row["currency"]): row["after"] for row in numbers(trades)["cash"]}
+    assert all(D(repr(found[a][c])) == amount for (a, c), amount in stated.items())
 
 
 def test_a_withdrawal_is_raised_from_foreign_cash(desk: Any) -> None:
