@@ -5,7 +5,6 @@ ticket of which anything was changed has another hash than the one that was appr
 """
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -22,14 +21,15 @@ from research.market.calendars import session_after
 from research.portfolio import Portfolio, TicketTerms
 from research.trading.content import DISCLAIMER, Content
 from research.trading.currencies import CashByCurrency, Local
+from research.trading.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
 from research.trading.household import Divided
+from research.trading.order_ids import canonical_json, client_order_id_of, last_price_day, plain
 from research.trading.sizing import Orders
 
 SCHEMA = 1  # version of docs/schemas/ticket-1.json
 DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 DECIMALS = 10  # of a weight, fraction of NAV
-ID_DIGITS, LIST_DIGITS = 20, 16  # of a hash: 80 bits an order, 64 bits a list
-ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; brokers take 32
+LIST_DIGITS = 16  # of a hash: 64 bits a list
 
 
 @dataclass(frozen=True)
@@ -96,34 +96,6 @@ class RatedOrder(Order):
 
     rate: float
     notional_basis: float
-
-
-@dataclass(frozen=True)
-class ExchangeOrder:
-    """Money of a foreign currency to buy or sell for the basis of the portfolio, beside the orders.
-
-    priority     : after those of the orders.
-    side         : buy or sell, of `currency`.
-    pair         : the foreign currency and the basis, such as EURUSD.
-    currency     : foreign.
-    amount       : of it.
-    rate         : what one unit of it is worth in the basis.
-    basis_amount : that is paid or received, in the basis, at that rate.
-    account      : that trades, or "".
-    reason       : which cash lacks it.
-    client_order_id : from the content of the order.
-    """
-
-    priority: int
-    side: str
-    pair: str
-    currency: str
-    amount: float
-    rate: float
-    basis_amount: float
-    account: str
-    reason: str
-    client_order_id: str
 
 
 @dataclass(frozen=True)
@@ -238,7 +210,7 @@ class Ticket:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Its orders and then its exchanges, each with all columns; an exchange has neither price, lot nor weights."""
-        exchanges = (dict.fromkeys(self.columns) | _exchange_row(each) for each in self.fx)
+        exchanges = (dict.fromkeys(self.columns) | exchange_row(each) for each in self.fx)
         return [*map(asdict, self.orders), *exchanges]
 
 
@@ -274,23 +246,9 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: Ca
         binding=tuple(content.binding),
         notes=tuple(content.notes),
         accounts=tuple(_records(content, "accounts")),
-        fx=() if money is None else tuple(_exchanges(portfolio, money, len(content.tables["orders"]))),
+        fx=() if money is None else tuple(exchange_orders(portfolio, money, len(content.tables["orders"]))),
         cash=tuple(_records(content, "cash")),
     )
-
-
-def canonical_json(document: Mapping[str, Any]) -> str:
-    """A document as one line of JSON with sorted keys and no blanks: equal documents have equal text."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def plain(value: Any) -> Any:
-    """A value in JSON types, its whole numbers without a decimal point."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 # -- rows ------------------------------------------------------------------------------------------------------------
@@ -336,7 +294,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
             reason=row["reason"],
-            client_order_id=_client_order_id(sent, portfolio.name, str(_last_price_day(portfolio)), terms),
+            client_order_id=client_order_id_of(sent, portfolio.name, str(last_price_day(portfolio)), terms),
             **sent,
             **rated,
         )
@@ -351,65 +309,13 @@ def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, flo
     return {name: float(amount) for name, amount in amounts.items()}, rated
 
 
-def _exchanges(portfolio: Portfolio, money: CashByCurrency, before: int) -> Iterator[ExchangeOrder]:
-    """What is exchanged, after so many orders."""
-    terms, day = portfolio.ticket, str(_last_price_day(portfolio))
-    numbers = {account.name: account.number for account in portfolio.accounts}
-    for priority, each in enumerate(money.exchanges, start=before + 1):
-        account = numbers.get(each.account, terms.account)
-        sent = {
-            "side": each.side,
-            "symbol": each.pair,
-            "quantity": float(each.amount),
-            "currency": each.currency,
-            "account": account,
-        }
-        yield ExchangeOrder(
-            priority=priority,
-            side=each.side,
-            pair=each.pair,
-            currency=each.currency,
-            amount=float(each.amount),
-            rate=each.rate,
-            basis_amount=float(each.basis_amount),
-            account=account,
-            reason=each.reason,
-            client_order_id=_client_order_id(sent, portfolio.name, day, terms),
-        )
-
-
-def _exchange_row(each: ExchangeOrder) -> dict[str, Any]:
-    """An exchange in the columns of an order."""
-    same = ("priority", "side", "currency", "rate", "account", "reason", "client_order_id")
-    named = {name: getattr(each, name) for name in same} | dict.fromkeys(("asset", "symbol"), each.pair)
-    amounts = {"quantity": each.amount, "notional": each.amount, "notional_basis": each.basis_amount}
-    return named | amounts | {"order_type": "market", "time_in_force": "DAY"}
-
-
-def _last_price_day(portfolio: Portfolio) -> np.datetime64:
-    """The day of the newest price: the last close, or a later one of a price file."""
-    days = portfolio.prices.days
-    return max([portfolio.market.days[-1], *days[~np.isnat(days)]])
-
-
 def _settlement_date(portfolio: Portfolio, today: str) -> str:
     """When orders settle that fill on the first session after their prices, and not before today where it is known."""
-    market, priced = portfolio.market, _last_price_day(portfolio)
+    market, priced = portfolio.market, last_price_day(portfolio)
     if today:
         priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
     traded = session_after(priced, 1, market.calendar)
     return str(session_after(traded, portfolio.ticket.settlement_days, market.calendar))
-
-
-def _client_order_id(sent: Mapping[str, Any], portfolio: str, as_of: str, terms: TicketTerms) -> str:
-    """The day of its prices, and the beginning of a hash of what is sent: the same content has the same id.
-
-    The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
-    """
-    content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
-    content |= {"portfolio": portfolio, "as_of": as_of, "exchange": terms.exchange, "sec_type": terms.sec_type}
-    digest = hashlib.sha256(canonical_json(plain(content)).encode()).hexdigest()
-    return f"{as_of.replace('-', '')}-{digest[:ID_DIGITS]}"
 
 
 def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:

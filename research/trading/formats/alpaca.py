@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 from research.errors import ConfigError
 from research.trading.formats.carried import check_carried, check_no_exchange, symbol_fault
 from research.trading.formats.cells import number_text
-from research.trading.ticket import ID, Order, Ticket
+from research.trading.order_ids import ID
+from research.trading.ticket import Order, Ticket
 
 SYMBOL = re.compile(r"[A-Za-z0-9.\-]+")
 CURRENCY, DECIMALS = "USD", 9  # of an order; of a quantity

@@ -8,9 +8,10 @@ Source: FIX 4.4 Specification with Errata, Volume 4, New Order - List.
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from research.trading.exchange_orders import ExchangeOrder
 from research.trading.formats.carried import account_fault, check_carried, symbol_fault
 from research.trading.formats.cells import number_text
-from research.trading.ticket import ExchangeOrder, Order, Ticket
+from research.trading.ticket import Order, Ticket
 
 SOH = "\x01"
 BEGIN, SENDER, TARGET = "FIX.4.4", "REBALANCE", "BROKER"

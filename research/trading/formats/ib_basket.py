@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from research.trading.exchange_orders import ExchangeOrder
 from research.trading.formats.carried import account_fault, check_carried, symbol_fault
 from research.trading.formats.cells import number_text
 from research.trading.formats.order_csv import csv_bytes
-from research.trading.ticket import ID, ExchangeOrder, Order, Ticket
+from research.trading.order_ids import ID
+from research.trading.ticket import Order, Ticket
 
 COLUMNS = ("Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce", "OrderType", "LmtPrice",
            "BasketTag", "Account")  # fmt: skip

@@ -11,10 +11,12 @@ from typing import BinaryIO
 
 from research.errors import ConfigError
 from research.portfolio.household import decimal_sum
+from research.trading.exchange_orders import ExchangeOrder
 from research.trading.formats.carried import account_fault, check_carried, symbol_fault
 from research.trading.formats.cells import cell_text, no_formula, number_text
 from research.trading.formats.order_csv import csv_bytes
-from research.trading.ticket import ID, ID_DIGITS, ExchangeOrder, Order, Ticket
+from research.trading.order_ids import ID, ID_DIGITS
+from research.trading.ticket import Order, Ticket
 
 COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "Currency", "OrderQuantity",
            "OrderType", "TimeInForce", "LimitPrice", "SettlementDate", "AllocationAccount",

@@ -2,7 +2,8 @@
 
 from typing import BinaryIO, get_type_hints
 
-from research.trading.ticket import RatedOrder, Ticket, canonical_json
+from research.trading.order_ids import canonical_json
+from research.trading.ticket import RatedOrder, Ticket
 
 KEY = b"rebalance_ticket"  # of the metadata
 

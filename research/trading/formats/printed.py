@@ -7,9 +7,10 @@ from typing import Any, BinaryIO
 from research.market.notes import counted
 from research.templates import templates
 from research.trading.content import DISCLAIMER, STALE
+from research.trading.exchange_orders import ExchangeOrder
 from research.trading.formats.cells import number_text
 from research.trading.tax_tables import tax_words
-from research.trading.ticket import ExchangeOrder, HeldLine, Order, RatedOrder, Ticket
+from research.trading.ticket import HeldLine, Order, RatedOrder, Ticket
 
 MARK = b'<meta name="generator" content="rebalance ticket">'
 NOTES = 6  # on the page; prices come first

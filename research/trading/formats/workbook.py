@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from research.trading.content import DISCLAIMER
-from research.trading.ticket import ExchangeOrder, HeldLine, Ticket
+from research.trading.exchange_orders import ExchangeOrder
+from research.trading.ticket import HeldLine, Ticket
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
