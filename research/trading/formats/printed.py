@@ -29,7 +29,7 @@ def write(ticket: Ticket) -> bytes:
         {
             "title": title,
             "orders": [_cells(order, least, most) for order in ticket.orders if order.side == side],
-            "notional": _money(ticket.totals[total]),
+            "notional": _money(ticket.totals[total]) + (f" {ticket.currency}" if ticket.cash else ""),
         }
         for title, side, total in (("Sell first", "sell", "sells"), ("Then buy", "buy", "buys"))
     ]

@@ -25,6 +25,7 @@ from research.portfolio.household import Account
 from research.portfolio.rates import Rate, Rates
 from research.rules import Calendar, Never
 from research.trading import TradeList, trade_list
+from research.trading.accounts import Model
 from research.trading.currencies import exchanged
 from research.trading.formats import FORMATS, alpaca, fix, ib_basket, oms, order_csv, printed, ticket_json, workbook
 from research.trading.request import Request
@@ -183,6 +184,7 @@ def test_a_debt_is_covered_where_the_policy_holds(desk: Any) -> None:
     assert trades.holds
     assert not trades.empty
     assert trades.headline.endswith(". FX: buy 350.00 EUR.")
+    assert "Nothing is to be sent" not in printed.write(trades.ticket).decode()
     after = trades.after()
     assert after.last_trade == portfolio.last_trade
     assert after.cash == 115.0
@@ -225,6 +227,21 @@ def test_each_account_exchanges_what_it_lacks(desk: Any) -> None:
     after = trades.after()
     assert [a.cash for a in after.accounts] == pytest.approx([by_account["tax"], by_account["ira"]], abs=1e-9)
     assert after.cash == pytest.approx(sum(a.cash for a in after.accounts), abs=1e-9)
+
+
+def test_a_line_without_a_quote_trades_in_an_amount_of_its_own_currency(desk: Any) -> None:
+    made = desk([100.0, np.nan], [30, 1_000], 0.0, [0.5, 0.5], commission=0.0, half_spread=10.0)
+    trades = listed(abroad(made, ["USD", "EUR"], {"USD": 500.0}, {"EUR": 1.25}))
+    order = next(order for order in trades.ticket.orders if order.asset == "B")
+    assert (order.quantity, order.price, order.currency) == (None, None, "EUR")
+    assert order.notional == pytest.approx(order.notional_basis / 1.25, abs=0.005)  # type: ignore[attr-defined]
+    assert trades.ticket.fx[0].amount == pytest.approx(order.notional + order.cost, abs=1e-9)
+
+
+def test_a_file_of_accounts_takes_no_model_in_several_currencies(desk: Any) -> None:
+    portfolio = abroad(desk([100.0], [1], 0.0, [1.0]), ["EUR"], {}, {"EUR": 1.25})
+    with pytest.raises(ConfigError, match=r"folder/by_hand\.yaml has lines or cash in EUR: accounts of a file"):
+        Model.of(portfolio, Never(portfolio.strategic), "never")
 
 
 @settings(max_examples=25)
