@@ -22,6 +22,7 @@ from research.names import same_names
 from research.portfolio.benchmark import read_benchmark
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
 from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.exposures import Split, exposure_settings, read_exposures
 from research.portfolio.factors import factor_settings, factors_in
 from research.portfolio.flows import read_flows
 from research.portfolio.held import Held, read_held
@@ -46,7 +47,7 @@ KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines",
         "stress", "positions", "prices", "fx", "ticket", "accounts")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
-             "tax_lots", "currency", *COSTS)  # fmt: skip
+             "tax_lots", "exposures", "currency", *COSTS)  # fmt: skip
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
 
@@ -78,6 +79,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     held = read_held(document, market, assets, basis)
     market, accounts = held.market, held.accounts
     lines = [_line(document, asset, held) for asset in assets]
+    splits = {line.asset: line.exposures for line in lines if line.exposures}
     strategic = _strategic(document, lines)
     lower, upper = np.array([line.range for line in lines]).T
     whole, market = market, _desk_market(market, lines)
@@ -117,7 +119,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         benchmark=read_benchmark(document, whole, names, test_start),
         factors=factors_in(document, market, test_start, a_year),
         stress=read_stress(document, market),
-        orders=read_order_limits(document, market, lower, upper),
+        orders=read_order_limits(document, market, lower, upper, splits),
+        splits=splits,
         tax_lots=read_tax_lots(document, market, _taxed_shares(accounts, lines)),
         given_prices=held.prices,
         notes=held.notes(document, market.lots),
@@ -146,6 +149,7 @@ class _Line:
     lot: float
     trading: str
     currency: str
+    exposures: Split
     costs: dict[str, Any]
 
 
@@ -225,6 +229,7 @@ def _line(document: Document, asset: str, held: Held) -> _Line:
         lot=_lot(document, path, float(market.instruments["lot"].iloc[of_market])),
         trading=_trading(document, path),
         currency=document.text(*path, "currency") if document.has(*path, "currency") else "",
+        exposures=read_exposures(document, path),
         costs=costs_at(document, path),
     )
 
@@ -544,4 +549,5 @@ def _line_settings(line: _Line, in_accounts: bool) -> dict[str, Any]:
     held = {} if in_accounts else held
     settings = {"asset_class": line.asset_class, "target": line.target, "range": list(line.range)}
     settings |= {name: word for name in ("sector", "trading", "currency") if (word := getattr(line, name))}
+    settings |= {"exposures": exposure_settings(line.exposures)} if line.exposures else {}
     return settings | held | {"lot": line.lot} | line.costs

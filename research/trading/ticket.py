@@ -256,7 +256,7 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: Ca
 
 def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
-    before, after, settled = sized.position, sized.after, _settlement_date(portfolio, str(content.facts["today"]))
+    before, after, today = sized.position, sized.after, str(content.facts["today"])
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
@@ -280,7 +280,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             priority=priority,
             asset=row["asset"],
             lot=None if price is None else _number(before.lots[i]),
-            settlement_date=settled,
+            settlement_date=_settlement_date(portfolio, row["asset"], today),
             price=price,
             price_date=row["price_date"],
             commission=amounts["commission"],
@@ -309,13 +309,13 @@ def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, flo
     return {name: float(amount) for name, amount in amounts.items()}, rated
 
 
-def _settlement_date(portfolio: Portfolio, today: str) -> str:
-    """When orders settle that fill on the first session after their prices, and not before today where it is known."""
+def _settlement_date(portfolio: Portfolio, asset: str, today: str) -> str:
+    """When an order settles that fills on the first session after its prices; if today is known, not before it."""
     market, priced = portfolio.market, last_price_day(portfolio)
     if today:
         priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
     traded = session_after(priced, 1, market.calendar)
-    return str(session_after(traded, portfolio.ticket.settlement_days, market.calendar))
+    return str(session_after(traded, portfolio.ticket.days(asset), market.calendar))
 
 
 def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:
