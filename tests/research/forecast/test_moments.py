@@ -77,6 +77,8 @@ def test_denoised_and_detoned_keep_what_random_matrix_theory_says(stocks: np.nda
 
 
 def test_each_mean_is_that_of_its_library_or_formula(stocks: np.ndarray) -> None:
+    from riskfolio import ParamsEstimation
+
     cash, mean = np.full(252, 1e-4), stocks.mean(axis=0)
     equal = stocks.mean(axis=1)
     beta = np.array([np.cov(r, equal)[0, 1] for r in stocks.T]) / equal.var(ddof=1)
@@ -85,7 +87,7 @@ def test_each_mean_is_that_of_its_library_or_formula(stocks: np.ndarray) -> None
         "historical": mean,
         "capm": 1e-4 + beta * (equal.mean() - 1e-4),
         "ewma": weights @ stocks / weights.sum(),
-        "james_stein": mean,  # one factor dominates: the library would move them apart
+        "james_stein": np.ravel(ParamsEstimation.mean_vector(pd.DataFrame(stocks), method="JS", target="b1")),
     }
     assert set(wanted) == set(MEANS)
     for name, expected in wanted.items():
@@ -93,15 +95,15 @@ def test_each_mean_is_that_of_its_library_or_formula(stocks: np.ndarray) -> None
         np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12, err_msg=name)
 
 
-def test_james_stein_of_lines_without_a_common_factor_is_that_of_riskfolio() -> None:
-    """Its intensity by hand: (trace - 2 largest eigenvalue) / T / the squared distance of means."""
-    from riskfolio import ParamsEstimation  # type: ignore[attr-defined]
+def test_james_stein_moves_no_means_apart_where_one_factor_dominates() -> None:
+    """There the library's intensity, (trace - 2 largest eigenvalue) / T / squared distance of means, is negative."""
+    from skfolio.moments import ShrunkMu
 
-    returns = np.random.default_rng(4).normal(0.001, 0.01, (60, 8)) + np.linspace(0.0, 0.004, 8)
-    found = expected_returns("james_stein", returns, np.zeros(60), 63.0)
-    wanted = ParamsEstimation.mean_vector(pd.DataFrame(returns), method="JS", target="b1")
-    np.testing.assert_allclose(found, np.ravel(wanted), rtol=1e-9)
-    assert np.ptp(found) < np.ptp(returns.mean(axis=0))
+    rng = np.random.default_rng(4)
+    returns = rng.normal(0.0, 0.03, (60, 1)) + rng.normal(0.0, 0.005, (60, 8))
+    mean = returns.mean(axis=0)
+    assert np.ptp(ShrunkMu().fit(returns).mu_) > np.ptp(mean)
+    assert expected_returns("james_stein", returns, np.zeros(60), 63.0).tolist() == mean.tolist()
 
 
 @pytest.mark.parametrize("mean", MEANS)
