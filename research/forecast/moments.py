@@ -10,7 +10,6 @@ from research.arguments import is_number, refuse
 from research.arrays import Array, frozen
 from research.errors import DataError
 from research.market import Past
-from research.risk.covariances import least_eigenvalue
 from research.tolerances import COVARIANCE, EIGENVALUE
 
 
@@ -100,6 +99,8 @@ def check_covariance(covariance: Array, assets: tuple[str, ...]) -> None:
     if (variance < 0.0).any():
         i = int(np.argmin(variance))
         raise DataError(f"variance of {assets[i]} is {variance[i]:.6g}. Give zero or more.")
+    from research.risk.covariances import least_eigenvalue  # its room is slow to import
+
     value, i, j = least_eigenvalue(covariance)
     if value < -EIGENVALUE:
         raise DataError(
@@ -117,6 +118,8 @@ def repaired(covariance: Array) -> tuple[Array, tuple[str, ...]]:
     Source     : Rebonato and Jäckel (1999), The Most General Methodology to Create a Valid Correlation Matrix, spectral
                  decomposition.
     """
+    from research.risk.covariances import least_eigenvalue
+
     value, _, _ = least_eigenvalue(covariance)
     if value >= -EIGENVALUE:
         return covariance, ()

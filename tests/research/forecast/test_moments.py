@@ -160,7 +160,9 @@ def test_a_repair_keeps_variances_and_is_told() -> None:
     mended, notes = repaired(INDEFINITE * np.outer(scale, scale))
     assert np.diag(mended) == pytest.approx(scale**2)
     assert np.linalg.eigvalsh(mended).min() > -1e-12
-    assert notes[0].startswith("the covariance was not positive semi-definite (least eigenvalue of the correlations -0.8)")
+    assert notes[0].startswith(
+        "the covariance was not positive semi-definite (least eigenvalue of the correlations -0.8)"
+    )
     assert repaired(np.eye(3))[1] == ()
 
 
