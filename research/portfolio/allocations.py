@@ -2,8 +2,8 @@
 
     allocation: {kind: volatility_target, volatility: 0.1, of: {kind: hrp, window: 252}}
 
-What an allocation scales or combines stands below `of`, one mapping or a list of them; without it, the strategic target.
-A kind with a colon is a class of the user's own, see `own_class`.
+What an allocation scales or combines stands below `of`, one mapping or a list of them; without it, the strategic
+target. A kind with a colon is a class of the user's own, see `own_class`.
 """
 
 from collections.abc import Mapping
@@ -87,7 +87,7 @@ def allocation_settings(allocation: Any) -> dict[str, Any]:
     >>> allocation_settings(ConstantExposure(EqualWeights(), 0.6))
     {'kind': 'exposure', 'exposure': 0.6, 'of': {'kind': 'equal', 'unlisted': 'pro_rata'}}
     """
-    cls = type(allocation)
+    cls: type = type(allocation)
     kind = _NAMES.get(cls)
     own = {} if kind else {"kind": import_path(cls), "code": code_of(cls)}
     held = {HELD.get(name, name): _held_settings(getattr(allocation, name)) for name in nested(cls)}
@@ -98,15 +98,16 @@ def allocation_settings(allocation: Any) -> dict[str, Any]:
 def allocation_key(allocation: object) -> str | None:
     """The name by which a portfolio file calls an allocation; None for one that no file can name, or that holds one."""
     name = _NAMES.get(type(allocation))
-    if name is None or any(allocation_key(one) is None for one in held_by(allocation)):
+    if name is None or any(allocation_key(one) is None for one in parts_of(allocation)):
         return None
     return name
 
 
-def held_by(allocation: Any) -> tuple[Any, ...]:
+def parts_of(allocation: Any) -> tuple[Any, ...]:
     """The allocations that an allocation of the tables scales or combines."""
     found: list[Any] = []
-    for name, declared in nested(type(allocation)).items():
+    cls: type = type(allocation)
+    for name, declared in nested(cls).items():
         value = getattr(allocation, name)
         if declared is not Forecast:
             found += value if isinstance(value, tuple) else [value]

@@ -1,4 +1,4 @@
-"""An allocation of a user's own, named in a portfolio file: alone, scaled, or combining others; written and read again."""
+"""An allocation of a user's own, named in a portfolio file: alone, scaled, or combining others."""
 
 import re
 from pathlib import Path
