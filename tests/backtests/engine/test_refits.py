@@ -57,7 +57,7 @@ def test_refits_that_fell_back_are_counted_on_the_sheet(monkeypatch: pytest.Monk
         first = market.row("2015-12-31")
         assert played.targets.at(market.row("2016-12-30")).tolist() == played.targets.at(first).tolist()
         assert played.warnings[0].startswith("4 of 32 refits of mine fell back")
-        assert wanted in played.sheet().html
+        assert wanted in played.sheet()._repr_html_()
         return
     found = compare(portfolio, only=["quarterly", "mine"], draws=200)
     assert any(wanted in words for words in found.warnings)
