@@ -68,3 +68,21 @@ def test_the_file_is_written_back_as_it_was_read(portfolio: Portfolio, tmp_path:
     path = tmp_path / "again.yaml"
     path.write_text(yaml.safe_dump(portfolio.settings))
     assert load_portfolio(path).policies["mine"] == portfolio.policies["mine"]
+
+
+def test_a_trade_list_towards_previous_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from research.allocation import NotSolvedError, mean_variance
+    from research.trading import trade_list
+
+    solved = mean_variance.least_volatile
+
+    def failing(moments: Any, lower: Any, upper: Any) -> Any:
+        if f"{moments.seen:%Y-%m}" == "2022-09":
+            raise NotSolvedError("no solver found weights (Clarabel: stalled)")
+        return solved(moments, lower, upper)
+
+    monkeypatch.setattr(mean_variance, "least_volatile", failing)
+    portfolio = load_portfolio(FILE, capped())
+    listed = trade_list(portfolio, portfolio.policies["mine"])
+    wanted = "1 of 1 refits of mine fell back to the previous weights (2022-09-30: no solver found weights"
+    assert any(words.startswith(wanted) for words in listed.notes)
