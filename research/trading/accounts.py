@@ -24,8 +24,10 @@ from research.portfolio.document import did_you_mean
 from research.portfolio.load import LEAST_NAV
 from research.rules.protocol import held_by
 from research.trading.content import STALE
+from research.trading.order_tables import ORDERS
 from research.trading.position import Position
-from research.trading.trade_list import ORDERS, TradeList, trade_list
+from research.trading.today import trade_list
+from research.trading.trade_list import TradeList
 
 ACCOUNT, MODEL, CASH, LAST_TRADE = NAMED = ("account", "model", "cash", "last_trade")
 NEEDED = NAMED[:3]

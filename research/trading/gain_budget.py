@@ -23,12 +23,14 @@ Steps = tuple[Array, Array]  # units sold so far, from 0, and the gains in them,
 def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable[[Position], Orders]) -> Orders:
     """The orders, sized again with their sells limited where they would realise more than the budget leaves.
 
-    Losses of the orders count against their gains. If the limited orders would realise fewer of them, so that the gains
+    Losses of the orders count against their gains. Of a portfolio with accounts, the gains are those of the taxable
+    ones. If the limited orders would realise fewer of them, so that the gains
     exceed the budget, they are sized once more with limits that count no losses, which no smaller orders exceed.
+    What sheltered accounts hold may be sold besides, unless the taxable ones would have to sell it for their cash.
 
     portfolio : with its lots; lines without lots are neither counted nor limited.
     position  : before the orders.
-    sized     : gives the orders of a position.
+    sized     : gives the orders of a position, divided over accounts where there are some.
     """
     tax, day = portfolio.tax_lots, portfolio.date
     orders = sized(position)
@@ -37,22 +39,23 @@ def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable
     budget = max(tax.rules.gain_budget - tax.rules.realised, 0.0)
     room = budget - CENT * len(position.units)  # a cent a line for what rounding adds
 
-    def net(units: Array) -> float:
-        return trade_lots(tax, position.units, units, position.prices, day).net_gain
+    def net(orders: Orders) -> float:
+        return trade_lots(tax, *orders.taxable, position.prices, day).net_gain
 
-    if net(orders.units) <= budget:
+    if net(orders) <= budget:
         return orders
     steps = [
         gain_steps([(lot.units, price - lot.price) for lot in in_order(lots, price, day, tax.rules)])
         for lots, price in zip(tax.lots, position.prices.tolist(), strict=True)
     ]
     known = np.array([bool(lots) for lots in tax.lots])
-    sells = np.where(known, np.maximum(-orders.units, 0.0), 0.0)
-    losses = sum(gained(one, units) for one, units in zip(steps, sells, strict=True)) - net(orders.units)
-    for counted in (losses, 0.0):
-        caps = sell_caps(sells, steps, position.prices, max(room + counted, 0.0))
+    sells = np.where(known, np.maximum(-orders.taxable[1], 0.0), 0.0)
+    losses = sum(gained(one, units) for one, units in zip(steps, sells, strict=True)) - net(orders)
+    sheltered = position.units - orders.taxable[0]
+    for counted, besides in ((losses, sheltered), (0.0, sheltered), (0.0, 0.0)):
+        caps = besides + sell_caps(sells, steps, position.prices, max(room + counted, 0.0))
         orders = sized(replace(position, most_sold=np.where(known, caps, np.inf)))
-        if net(orders.units) <= budget:
+        if net(orders) <= budget:
             break
     return orders
 

@@ -49,7 +49,7 @@ class Reasons:
     def of_order(self, i: int) -> str:
         """Where the order of line `i` brings it, and from where."""
         aim, past = self._aim(i), self._past_band(i)
-        return f"{self._drift(i)}{f', {past}' if past else ''}: {aim}{self._cut(i)}"
+        return f"{self._drift(i)}{f', {past}' if past else ''}: {aim}{self._cut(i)}{self._further(i)}"
 
     def of_held(self, i: int) -> str:
         """Why line `i` is not traded."""
@@ -61,7 +61,7 @@ class Reasons:
         if self.sized.units[i] == 0.0:
             why = "the policy holds" if self.holds else self._why_kept(i)
             return "the band of the policy allows it" if why == WITHIN else why
-        return f"{'bought' if self.sized.units[i] > 0.0 else 'sold'} {self._aim(i)}{self._cut(i)}"
+        return f"{'bought' if self.sized.units[i] > 0.0 else 'sold'} {self._aim(i)}{self._cut(i)}{self._further(i)}"
 
     @property
     def binding(self) -> tuple[str, ...]:
@@ -170,6 +170,14 @@ class Reasons:
     def _turnover(self) -> float:
         """Of the exact step, one-way, fraction of NAV."""
         return self.sized.position.turnover(self.sized.wished)
+
+    def _further(self, i: int) -> str:
+        """Where the order of line `i` ends past its point, in words; "" where it is only its lots."""
+        sized, position = self.sized, self.sized.position
+        past = abs(float(sized.units[i])) - abs(float(sized.rounded[i]))
+        if past <= max(float(position.lots[i]), COUNTED * position.nav / float(position.prices[i])):
+            return ""
+        return f", and on to {float(sized.after.weights[i]):.2%}, since other orders that the limits need are not sent"
 
     # -- why it stays ----------------------------------------------------------------------------------------------
 

@@ -86,6 +86,11 @@ class Orders:
         rounding = (before >= 0.0) & (left < 0.0) & (left > -LOT * self.position.lots)
         return replace(self.position, units=np.where(rounding, 0.0, left), cash=self.cash)
 
+    @property
+    def taxable(self) -> tuple[Array, Array]:
+        """(n,) units before, and signed units of the orders, whose gains are taxed where tax lots are known."""
+        return self.position.units, self.units
+
     def limit(self, i: int) -> str:
         """What keeps the order of line `i` below the exact step: a limit in words, or "" where it is only its lots."""
         position, limits = self.position, self.position.limits

@@ -20,7 +20,7 @@ from research.trading.accounts import (
     cell,
     order_rows,
 )
-from research.trading.trade_list import ORDERS
+from research.trading.order_tables import ORDERS
 
 ROOT = Path(__file__).parents[3]
 MODELS = {

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
+from research.portfolio.household import Account
 from research.rules import Calendar, Threshold
 from research.trading import trade_list
 from research.trading.gain_budget import gain_steps, gained, sell_caps
@@ -156,6 +157,35 @@ def test_budget_is_never_exceeded_and_an_infinite_one_changes_nothing(
     )
     assert free.sized.units.tolist() == infinite.sized.units.tolist() == without.sized.units.tolist()
     assert trade_list(got.after(), policy).empty
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), budget=st.integers(0, 4_000))
+def test_budget_is_that_of_the_taxable_accounts_however_the_list_is_divided(
+    desk: Any, data: st.DataObject, budget: int
+) -> None:
+    """A gain sold in the taxable account is not made up for by a loss in the sheltered one."""
+    portfolio = data.draw(desks(desk))
+    tax, lots_of = portfolio.tax_lots, portfolio.shares
+    assert tax is not None
+    sheltered = np.array([float(data.draw(st.integers(0, 300))) for _ in lots_of])
+    cash = (portfolio.cash, float(data.draw(st.integers(0, 20_000))))
+    accounts = tuple(
+        Account(name, name, name == "taxable", units, money, np.zeros(len(units), dtype=bool))
+        for name, units, money in zip(("taxable", "sheltered"), (lots_of, sheltered), cash, strict=True)
+    )
+    units, rules = lots_of + sheltered, replace(tax.rules, gain_budget=float(budget))
+    both = replace(
+        portfolio,
+        shares=units,
+        holdings=units * portfolio.market.prices[-1],
+        cash=sum(cash),
+        accounts=accounts,
+        tax_lots=replace(tax, rules=rules),
+    )
+    got = trade_list(both, Calendar(both.strategic, "day"))
+    assert float((got.tax["gain"] + got.tax["disallowed"]).sum()) <= max(budget - tax.rules.realised, 0.0) + 1e-9
+    assert (got.sized.taxable[1] >= -lots_of).all()
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -157,6 +157,11 @@ def test_few_orders_go_further_where_a_group_needs_them(desk: Any) -> None:
     lacking = desk([10.0] * 4, [1_000, 1_000, 1_000, 7_000], 0.0, [0.2, 0.2, 0.2, 0.4], **FREE)
     got = trade_list(with_limits(lacking, group, most=2), Never(lacking.strategic))
     assert sorted(got.sized.units.tolist()) == [-1_000.0, 0.0, 0.0, 1_000.0]
+    buy = got.orders.set_index("side").loc["buy"]
+    assert buy["reason"] == (
+        "10.00 points under target: to 13.33%, to keep the A, B and C, and on to 20.00%, since other orders that the "
+        "limits need are not sent"
+    )
 
 
 def test_a_line_is_not_bought_and_sold_to_reach_the_minimum_trade() -> None:

@@ -1,0 +1,177 @@
+"""The trade list of a policy today: its decision at the last close, sized in whole lots and divided over accounts."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from research.accounting import Hold, Policy, Trade, Why
+from research.allocation import TargetPath, target_path
+from research.arguments import day
+from research.arrays import Array
+from research.errors import ConfigError
+from research.portfolio import Portfolio
+from research.rules import Calendar
+from research.rules.bands import band_rows
+from research.rules.no_trade_bands import restricted
+from research.rules.protocol import held_by, short_name, traits
+from research.trading.decision import decision
+from research.trading.gain_budget import within_gain_budget
+from research.trading.household import divided
+from research.trading.lot_solver import SECONDS
+from research.trading.position import Position
+from research.trading.price_age import check_ages, price_ages
+from research.trading.reasons import CAP, FLOW, ONE_SIDE, OTHERS, PART, TRANCHES
+from research.trading.request import PLAIN, Request, flow_trade, with_flow
+from research.trading.sizing import Ask, Orders, once, size
+from research.trading.tax_lots import with_wash_sale_locks
+from research.trading.trade_list import TradeList
+
+
+def trade_list(
+    portfolio: Portfolio,
+    policy: Policy,
+    name: str = "",
+    *,
+    run: str = "",
+    targets: TargetPath | None = None,
+    request: Request = PLAIN,
+    position: Position | None = None,
+    seconds: float = SECONDS,
+    as_of: str | pd.Timestamp | None = None,
+    stale_ok: bool = False,
+) -> TradeList:
+    """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
+
+    portfolio : the desk's file.
+    policy  : that decides.
+    name    : of the policy; by default as in the portfolio's file, else its class.
+    run     : id of a run that recommends it.
+    targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
+    request : what is asked for besides: money in or out, one side only, all to target.
+    position : of the portfolio, if it was made before.
+    seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
+    as_of   : today, against which the age of each price is counted; None, for history, counts none.
+    stale_ok : make the list, marked, where prices are too old for orders.
+    Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
+              PolicyError for a box that cannot be traded into; DataError for prices that are later than today, or
+              older than `orders: max_age` allows.
+
+    >>> from research.portfolio import load_portfolio
+    >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
+    >>> trade_list(portfolio, portfolio.policies["threshold"]).orders[["side", "asset", "units"]].to_numpy().tolist()
+    [['sell', 'SPY', 133.0], ['buy', 'AGG', 721.0]]
+    """
+    name = name or next((known for known, p in portfolio.policies.items() if p is policy), short_name(policy))
+    if not isinstance(policy, Policy):
+        raise ConfigError(
+            f"policy {name!r} cannot decide: a {short_name(policy)} must be tuned or trained first. Give the "
+            "result of that."
+        )
+    ages = None if as_of is None else price_ages(portfolio, day("as_of is", as_of))
+    if ages is not None and not stale_ok:
+        check_ages(portfolio, ages)
+    last = len(portfolio.market.dates) - 1
+    if targets is None:
+        targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
+    if said := targets.remarks(last, name):
+        portfolio = replace(portfolio, notes=(*portfolio.notes, *said))
+    target, position = targets.at(last), with_flow(position or Position.of(portfolio), request)
+    bound, aim = with_wash_sale_locks(portfolio, target, position.weights)
+    decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
+    asked = _Asked(bound, decides, name, aim, position, request, seconds)
+    answer, orders = asked.answer()
+    wanted, limit = asked.wanted(answer)
+    listed = TradeList(
+        portfolio=portfolio,
+        policy=name,
+        run=run,
+        target=target,
+        decides=policy,
+        why=answer.why,
+        holds=isinstance(answer, Hold),
+        sized=orders,
+        would=asked.orders(once(wanted)) if isinstance(answer, Hold) else None,
+        wanted=(wanted.lower, wanted.upper),
+        limit=ONE_SIDE.get(request.way, limit),
+        request=request,
+        ages=ages,
+    )
+    if request.flow < 0.0 and listed.sized.cash < -position.debt:
+        raise ConfigError(
+            f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} cannot be paid: cash and the sells that its "
+            "limits allow, less costs and an adverse move, do not reach it. Withdraw less, or change the limits."
+        )
+    return listed
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What a list is asked for.
+
+    portfolio : with the locks of wash sales.
+    decides   : the policy, or that of a trade to target.
+    name      : of the policy.
+    target    : (n,) in force, which no locked line leaves.
+    position  : with the flow in its cash.
+    request   : what is asked for besides the policy's decision.
+    seconds   : that the search for the best lots may take.
+    """
+
+    portfolio: Portfolio
+    decides: Policy
+    name: str
+    target: Array
+    position: Position
+    request: Request
+    seconds: float
+
+    def answer(self) -> tuple[Hold | Trade, Orders]:
+        """The decision and its orders; of a flow after which the policy holds, the trade that the flow alone asks."""
+        answer = self._decision(self.position, again=False)
+        if self.request.flow != 0.0:
+            flow = flow_trade(self.position, self.target, self.portfolio.market, self.request.flow)
+            invested = self.orders(once(flow))
+            if isinstance(self._decision(invested.after, again=False), Hold):
+                return flow, self.orders(once(flow), divide=True) if self.portfolio.accounts else invested
+
+        def ask(state: Position, again: bool) -> Trade | None:
+            now = self._decision(state, again) if again else answer
+            return now if isinstance(now, Trade) else None
+
+        return answer, self.orders(ask, divide=True)
+
+    def orders(self, ask: Ask, divide: bool = False) -> Orders:
+        """The orders of what is asked, within the gain budget; divided over accounts, if there are some, or not."""
+        way, again = self.request.way, self.portfolio.last_trade == self.portfolio.date
+
+        def sized(position: Position) -> Orders:
+            whole = size(position, ask, self.target, self.name, way=way, again=again, seconds=self.seconds)
+            return divided(self.portfolio, whole, self.request) if divide else whole
+
+        return within_gain_budget(self.portfolio, self.position, sized)
+
+    def wanted(self, answer: Hold | Trade) -> tuple[Trade, tuple[str, str]]:
+        """The box that a trade aims at, without a turnover cap and in one tranche; and what keeps it from there."""
+        if isinstance(answer, Hold):
+            return self._to_target(Why("calendar")), OTHERS
+        if answer.why.trigger == "flow":
+            return answer, FLOW
+        if (uncapped := traits(self.decides).uncapped()) is not None:
+            whole = replace(self, decides=uncapped)._decision(self.position, again=False)
+            if isinstance(whole, Trade) and not np.array_equal(
+                (whole.lower, whole.upper), (answer.lower, answer.upper)
+            ):
+                return whole, CAP
+        if traits(self.decides).tranches > 1:
+            return self._to_target(answer.why), TRANCHES
+        return answer, PART if answer.fraction < 1.0 else OTHERS
+
+    def _decision(self, state: Position, again: bool) -> Hold | Trade:
+        return decision(self.portfolio, self.decides, self.name, self.target, state, again)
+
+    def _to_target(self, why: Why) -> Trade:
+        """The trade to target, as far as restrictions of the lines allow."""
+        rows = restricted(band_rows(self.target[None], 0.0, 0.0), self.portfolio.market)
+        cash = rows["cash"][0]
+        return Trade(rows["lower"][0], rows["upper"][0], why, cash_lower=cash[2], cash_upper=cash[3])
