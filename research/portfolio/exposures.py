@@ -1,13 +1,12 @@
 """What of each line counts in an asset class or a sector: all of it, or fractions of a fund that is split."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import fsum
 from typing import Any
 
 import numpy as np
 
 from research.arrays import Array
-from research.market import Market
 from research.portfolio.document import Document
 from research.portfolio.strict_yaml import KeyPath
 
@@ -42,15 +41,18 @@ def exposure_settings(split: Split) -> dict[str, Any]:
     return {by: dict(parts) | ({TOTAL: sums[by]} if abs(sums[by] - 1.0) > SUM else {}) for by, parts in split.items()}
 
 
-def group_exposures(market: Market, splits: Mapping[str, Split], by: str) -> dict[str, Array]:
-    """By class or sector, (n,) what counts in it of each line, fraction of its value; in the order of their first line.
+def group_exposures(
+    assets: Sequence[str], own: Sequence[str], splits: Mapping[str, Split], by: str
+) -> dict[str, Array]:
+    """By group, (n,) what counts in it of each line, fraction of its value; in the order of their first line.
 
+    assets : n names.
+    own    : (n,) the group of each line that is not split.
     splits : by line, of those that are split.
-    by     : "asset_class" or "sector".
+    by     : "asset_class" or "sector", by which they may be; nothing is split by another column.
     """
-    own = market.instruments[by].astype(str)
     found: dict[str, Array] = {}
-    for i, (asset, name) in enumerate(zip(market.assets, own, strict=True)):
+    for i, (asset, name) in enumerate(zip(assets, own, strict=True)):
         for group, part in splits.get(asset, {}).get(by, {name: 1.0}).items():
             found.setdefault(group, np.zeros(len(own)))[i] = part
     return found

@@ -104,7 +104,8 @@ def _group(document: Document, market: Market, splits: Mapping[str, Split], name
     if by[0] == "lines":
         of = _of_lines(document, (*path, "lines"), market.assets)
     else:
-        known, asked = group_exposures(market, splits, by[0]), document.value(*path, by[0])
+        asked = document.value(*path, by[0])
+        known = group_exposures(market.assets, list(market.instruments[by[0]]), splits, by[0])
         if asked not in known:
             fix = did_you_mean(str(asked), sorted(set(known) - {""}))
             document.refuse((*path, by[0]), f"no line has this {by[0]}", asked, fix)

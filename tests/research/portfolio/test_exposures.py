@@ -7,7 +7,6 @@ import pytest
 
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
-from research.portfolio.exposures import group_exposures
 from research.trading.decision import _into_limits
 from research.trading.position import Position
 
@@ -70,9 +69,7 @@ def test_a_broken_group_counts_the_fund() -> None:
 
 def test_exposures_by_currency_are_those_of_the_lines() -> None:
     got = load({"us_equity": 0.25, "bonds": 0.75})
-    assert {k: v.tolist() for k, v in group_exposures(got.market, got.splits, "currency").items()} == {
-        "USD": [1.0, 1.0]
-    }
+    assert {k: v.tolist() for k, v in got.exposures("currency").items()} == {"USD": [1.0, 1.0]}
     assert np.sum(list(got.exposures("asset_class").values()), axis=0).tolist() == [1.0, 1.0]
 
 
