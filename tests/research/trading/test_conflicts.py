@@ -175,7 +175,7 @@ def test_a_sale_that_settles_after_a_purchase_is_part_of_the_conflict(one: Posit
 def test_words_say_where_time_ran_out() -> None:
     found = Conflict(tuple("ABCDEFGHIJ"), (), complete=False, searched=False)
     assert found.words == (
-        "no orders keep these limits together: C; D; E; F; G; H; I; J; and 2 others (some of them may be kept: the search "
-        "was stopped after 10 s). Relax one of them or more."
+        "no orders keep these limits together: C; D; E; F; G; H; I; J; and 2 others (some of them may be kept: the "
+        "search was stopped after 10 s). Relax one of them or more."
     )
     assert Conflict(("A", "B"), ()).words.endswith("together: A; B. More than one must change.")
