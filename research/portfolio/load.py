@@ -48,7 +48,7 @@ KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines",
         "stress", "positions", "prices", "fx", "ticket", "accounts")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency", "facts")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
-             "tax_lots", "exposures", "facts", "currency", *COSTS)  # fmt: skip
+             "tax_lots", "exposures", "currency", "facts", *COSTS)  # fmt: skip
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
 
@@ -83,7 +83,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     splits = {line.asset: line.exposures for line in lines if line.exposures}
     strategic = _strategic(document, lines)
     lower, upper = np.array([line.range for line in lines]).T
-    whole, market = market, _desk_market(document, market, lines)
+    whole, market = market, with_line_facts(document, _desk_market(market, lines))
     execution = _execution(document)
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
     a_year = _periods_per_year(document, market)
@@ -193,7 +193,7 @@ def _assets(document: Document, market: Market) -> list[str]:
     return assets
 
 
-def _desk_market(document: Document, market: Market, lines: list[_Line]) -> Market:
+def _desk_market(market: Market, lines: list[_Line]) -> Market:
     """The lines of the file in its order, with its classes and lots."""
     market = market.select([line.asset for line in lines])
     instruments = market.instruments.assign(
@@ -202,7 +202,7 @@ def _desk_market(document: Document, market: Market, lines: list[_Line]) -> Mark
         lot=[line.lot for line in lines],
         trading=[line.trading for line in lines],
     )
-    return with_line_facts(document, replace(market, instruments=instruments))
+    return replace(market, instruments=instruments)
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------
