@@ -9,7 +9,7 @@ from line_groups import members
 
 from research.accounting import Costs
 from research.portfolio import OrderLimits, WeightLimit
-from research.trading.conflicts import WHOLE_LOTS, conflict
+from research.trading.conflicts import WHOLE_LOTS, Conflict, conflict
 from research.trading.position import Position
 
 CASH, MOVE, MINIMUM, MOST, TURNOVER = "cash of", "cash that", "the minimum", "at most", "turnover"
@@ -170,3 +170,12 @@ def test_a_sale_that_settles_after_a_purchase_is_part_of_the_conflict(one: Posit
     assert found.mends == ("widen the range of A by 10.00% of NAV",)
     assert conflict(replace(late, settles=np.array([2.0, 1.0])), 0.0) is None
     assert conflict(replace(late, settles=None), 0.0) is None
+
+
+def test_words_say_where_time_ran_out() -> None:
+    found = Conflict(tuple("ABCDEFGHIJ"), (), complete=False, searched=False)
+    assert found.words == (
+        "no orders keep these limits together: C; D; E; F; G; H; I; J; and 2 others (some of them may be kept: the "
+        "search was stopped after 10 s). Relax one of them or more."
+    )
+    assert Conflict(("A", "B"), ()).words.endswith("together: A; B. More than one must change.")
