@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
-from scipy.optimize import brentq
 
 from research.accounting import Trade
 from research.accounting.cost_parameters import COLUMNS, Lots, Scratch
@@ -215,6 +214,8 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
     moved = np.clip(exact - position.units, -np.minimum(position.most_units, position.most_sold), position.most_units)
     first = needed - position.units
     if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
+        from scipy.optimize import brentq
+
         most, of = position.limits.turnover, lambda part: first + part * (moved - first)
         over = position.turnover(first) >= most
         moved = of(0.0 if over else float(brentq(lambda part: position.turnover(of(part)) - most, 0.0, 1.0)))
@@ -232,6 +233,8 @@ def _paid(position: Position, capped: Array, floor: float) -> Array:
 
     if short(1.0) <= len(capped) * CENT or not buys.any():
         return position.units + moved
+    from scipy.optimize import brentq
+
     part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
     return position.units + moved - (1.0 - part) * buys
 
