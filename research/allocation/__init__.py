@@ -5,19 +5,24 @@ from research.allocation.estimated import InverseVolatility, MinimumVariance
 from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
-from research.allocation.hrp import HRP, hrp_weights
+from research.allocation.hierarchical import HERC, HRP, NCO, Bounds, GroupBound, Schur, hrp_weights
 from research.allocation.regime_exposure import RegimeExposure
 
 __all__ = [
+    "HERC",
     "HRP",
+    "NCO",
     "Allocation",
+    "Bounds",
     "ConstantExposure",
     "EqualWeights",
     "FixedWeights",
     "FunctionAllocation",
+    "GroupBound",
     "InverseVolatility",
     "MinimumVariance",
     "RegimeExposure",
+    "Schur",
     "TargetPath",
     "VolatilityTarget",
     "hrp_weights",

@@ -13,7 +13,17 @@ from typing import Any, NoReturn, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
+from research.allocation import (
+    HERC,
+    HRP,
+    NCO,
+    Allocation,
+    EqualWeights,
+    FixedWeights,
+    InverseVolatility,
+    MinimumVariance,
+    Schur,
+)
 from research.arguments import MOST_PENALTY
 from research.errors import ConfigError
 from research.learning import Learned, Universal
@@ -51,6 +61,9 @@ ALLOCATIONS: dict[str, type] = {
     "inverse_volatility": InverseVolatility,
     "minimum_variance": MinimumVariance,
     "hrp": HRP,
+    "herc": HERC,
+    "nco": NCO,
+    "schur": Schur,
 }
 
 

@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from research.allocation import HRP, hrp_weights
-from research.allocation.hrp import DISTANCES, LINKAGES, ORDERS
+from research.allocation.hierarchical.hrp import OF_COVARIANCE
+from research.allocation.hierarchical.settings import DISTANCES, LINKAGES, ORDERS
 from research.errors import ConfigError, DataError
 
 SHARED_LINKAGES = ("single", "complete", "average", "ward")  # those that all three libraries have
@@ -30,7 +31,7 @@ def covariances(smallest=1, largest=12):
 
 def choices(orders=ORDERS):
     return st.fixed_dictionaries(
-        {"linkage": st.sampled_from(LINKAGES), "distance": st.sampled_from(DISTANCES), "order": st.sampled_from(orders)}
+        {"linkage": st.sampled_from(LINKAGES), "distance": st.sampled_from(OF_COVARIANCE), "order": st.sampled_from(orders)}
     )
 
 

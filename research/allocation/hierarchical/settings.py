@@ -1,0 +1,82 @@
+"""Settings that all hierarchical allocations share, and their names in files."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from research.allocation.estimated import EstimationSchedule, check_estimate
+from research.allocation.hierarchical.bounds import Bounds
+from research.arguments import check_positive, is_number, one_of, refuse
+from research.forecast.covariances import COVARIANCES, CovarianceName
+from research.market.calendars import EVERY
+
+Linkage = Literal["single", "complete", "average", "weighted", "ward"]
+Distance = Literal[
+    "correlation", "columns", "absolute_correlation", "rank", "distance_correlation", "variation_of_information"
+]  # fmt: skip
+Order = Literal["optimal", "pypfopt"]
+Risk = Literal[
+    "variance", "standard_deviation", "mean_absolute_deviation", "semi_deviation", "cvar", "worst_loss", "max_drawdown",
+    "equal",
+]  # fmt: skip
+
+LINKAGES: tuple[Linkage, ...] = ("single", "complete", "average", "weighted", "ward")
+DISTANCES: tuple[Distance, ...] = (
+    "correlation", "columns", "absolute_correlation", "rank", "distance_correlation", "variation_of_information",
+)  # fmt: skip
+ORDERS: tuple[Order, ...] = ("optimal", "pypfopt")
+RISKS: tuple[Risk, ...] = (
+    "variance", "standard_deviation", "mean_absolute_deviation", "semi_deviation", "cvar", "worst_loss", "max_drawdown",
+    "equal",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Hierarchical:
+    """What each hierarchical allocation lets its user choose.
+
+    window     : number of returns, at least 2.
+    schedule   : of the weights: "day", "week", "month", "quarter" or "year".
+    linkage    : how far two clusters are from each other: "single", "complete", "average", "weighted" or "ward".
+    distance   : between two lines, one of `DISTANCES`: see `distances`.
+    order      : of the leaves: "optimal", with the least sum of distances between neighbours, which does not depend on
+                 the order of columns; or "pypfopt", as the linkage numbers them, which does.
+    covariance : estimator, one of `research.forecast.covariances.COVARIANCES`.
+    half_life  : of the estimator with exponential weights, periods.
+    recluster  : when lines are clustered anew: a schedule; None, whenever weights are computed.
+    memory     : weight of the distances last used in those of a new clustering, 0 to below 1: see `reclustering`.
+    bounds     : of the weights of lines and groups: see `bounds`.
+    """
+
+    window: int = 252
+    schedule: EstimationSchedule = "month"
+    linkage: Linkage = "single"
+    distance: Distance = "correlation"
+    order: Order = "optimal"
+    covariance: CovarianceName = "sample"
+    half_life: float = 63.0
+    recluster: EstimationSchedule | None = None
+    memory: float = 0.0
+    bounds: Bounds = Bounds()
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+
+def check_settings(settings: Hierarchical) -> None:
+    """Raise ConfigError for a setting outside its choices."""
+    owner = type(settings).__name__
+    check_estimate(owner, settings.window, settings.schedule)
+    check_tree(owner, settings.linkage, settings.distance, settings.order)
+    one_of(f"covariance of {owner} is", settings.covariance, COVARIANCES)
+    check_positive(**{f"half_life of {owner}": settings.half_life})
+    if settings.recluster is not None:
+        one_of(f"recluster of {owner} is", settings.recluster, EVERY)
+    if not is_number(settings.memory) or not 0.0 <= settings.memory < 1.0:
+        refuse(f"memory of {owner} is", settings.memory, "give a weight from 0 to below 1, such as 0.5.")
+
+
+def check_tree(owner: str, linkage: str, distance: str, order: str) -> None:
+    """Raise ConfigError for an unknown linkage, distance or order."""
+    for name, value, known in (
+        ("linkage", linkage, LINKAGES), ("distance", distance, DISTANCES), ("order", order, ORDERS)
+    ):  # fmt: skip
+        one_of(f"{name} of {owner} is", value, known)
