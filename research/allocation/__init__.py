@@ -1,11 +1,13 @@
 """Target weights from the past, computed on a schedule; blind to today's holdings and to trading costs."""
 
 from research.allocation.allocation import Allocation, TargetPath, spread_unlisted, target_path
+from research.allocation.answer import Answer, Binding, Explained, NotSolvedError
 from research.allocation.estimated import InverseVolatility, MinimumVariance
 from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
-from research.allocation.hierarchical import HERC, HRP, NCO, Bounds, GroupBound, Schur, hrp_weights
+from research.allocation.hierarchical import HERC, HRP, NCO, GroupBound, Schur, hrp_weights
+from research.allocation.mean_variance import MeanVariance
 from research.allocation.regime_exposure import RegimeExposure
 
 __all__ = [
@@ -13,14 +15,18 @@ __all__ = [
     "HRP",
     "NCO",
     "Allocation",
-    "Bounds",
+    "Answer",
+    "Binding",
     "ConstantExposure",
     "EqualWeights",
+    "Explained",
     "FixedWeights",
     "FunctionAllocation",
     "GroupBound",
     "InverseVolatility",
+    "MeanVariance",
     "MinimumVariance",
+    "NotSolvedError",
     "RegimeExposure",
     "Schur",
     "TargetPath",

@@ -88,8 +88,8 @@ def variation_of_information(returns: Array, bins: int) -> Array:
 def bins_of(sessions: int) -> int:
     """How many bins to count so many returns in.
 
-    Source : Hacine-Gharbi, Ravier, Harba, Mohamadi (2012), Low Bias Histogram-Based Estimation of Mutual Information for
-             Feature Selection, equation for one variable.
+    Source : Hacine-Gharbi, Ravier, Harba, Mohamadi (2012), Low Bias Histogram-Based Estimation of Mutual Information
+             for Feature Selection, equation for one variable.
 
     >>> bins_of(252)
     9

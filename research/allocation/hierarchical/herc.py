@@ -14,16 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from research.allocation.hierarchical.clusters import Clusters, check_clusters, clusters_of
-from research.allocation.hierarchical.estimate import Estimate, Explained, explained, target_of
+from research.allocation.hierarchical.estimate import Estimate
+from research.allocation.hierarchical.model import Model
 from research.allocation.hierarchical.risks import parities
-from research.allocation.hierarchical.settings import RISKS, Hierarchical, Linkage, Risk, check_settings
+from research.allocation.hierarchical.settings import RISKS, Linkage, Risk
 from research.arguments import one_of
 from research.arrays import Array
-from research.market import Past
 
 
 @dataclass(frozen=True)
-class HERC(Hierarchical):
+class HERC(Model):
     """Hierarchical equal risk contribution.
 
     risk     : measure that clusters and lines divide weight by, one of `RISKS`.
@@ -39,17 +39,14 @@ class HERC(Hierarchical):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings(self)
+        super().__post_init__()
         one_of("risk of HERC is", self.risk, RISKS)
         check_clusters("HERC", self.clusters)
 
-    def target(self, past: Past) -> Array:
-        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
-        return target_of(self, self.weights, past)
-
-    def explained(self, past: Past) -> Explained:
-        """The tree, clusters and risk behind the target."""
-        return explained(self, self.weights, self.clusters, past)
+    @property
+    def shown_clusters(self) -> Clusters:
+        """Its own."""
+        return self.clusters
 
     def weights(self, estimate: Estimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before bounds."""

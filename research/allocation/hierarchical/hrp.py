@@ -19,29 +19,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.allocation.hierarchical.estimate import Estimate, Explained, explained, target_of
+from research.allocation.hierarchical.estimate import Estimate
+from research.allocation.hierarchical.model import Model
 from research.allocation.hierarchical.risks import parities
 from research.allocation.hierarchical.settings import (
     RISKS,
     Distance,
-    Hierarchical,
     Linkage,
     Order,
     Risk,
-    check_settings,
     check_tree,
 )
 from research.arguments import one_of
 from research.arrays import Array
 from research.errors import DataError
-from research.market import Past
 from research.tolerances import COVARIANCE
 
 OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances that need no returns
 
 
 @dataclass(frozen=True)
-class HRP(Hierarchical):
+class HRP(Model):
     """Hierarchical risk parity: weights by recursive bisection of lines in quasi-diagonal order.
 
     risk   : measure by which halves take weight, one of `RISKS`.
@@ -54,16 +52,8 @@ class HRP(Hierarchical):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings(self)
+        super().__post_init__()
         one_of("risk of HRP is", self.risk, RISKS)
-
-    def target(self, past: Past) -> Array:
-        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
-        return target_of(self, self.weights, past)
-
-    def explained(self, past: Past) -> Explained:
-        """The tree, clusters by the gap criterion, and risk behind the target. HRP itself divides by halves only."""
-        return explained(self, self.weights, "gap", past)
 
     def weights(self, estimate: Estimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before bounds."""

@@ -12,18 +12,18 @@ from typing import Literal
 import numpy as np
 
 from research.allocation.hierarchical.clusters import Clusters, check_clusters, clusters_of
-from research.allocation.hierarchical.estimate import Estimate, Explained, check_inverse, explained, target_of
-from research.allocation.hierarchical.settings import Hierarchical, Linkage, check_settings
+from research.allocation.hierarchical.estimate import Estimate, check_inverse
+from research.allocation.hierarchical.model import Model
+from research.allocation.hierarchical.settings import Linkage
 from research.arguments import one_of
 from research.arrays import Array
-from research.market import Past
 
 Objective = Literal["minimum_variance", "inverse_variance", "equal"]
 OBJECTIVES: tuple[Objective, ...] = ("minimum_variance", "inverse_variance", "equal")
 
 
 @dataclass(frozen=True)
-class NCO(Hierarchical):
+class NCO(Model):
     """Nested clustered optimisation, long only.
 
     inner    : portfolio of each cluster: "minimum_variance", "inverse_variance" or "equal".
@@ -43,18 +43,15 @@ class NCO(Hierarchical):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings(self)
+        super().__post_init__()
         one_of("inner of NCO is", self.inner, OBJECTIVES)
         one_of("outer of NCO is", self.outer, OBJECTIVES)
         check_clusters("NCO", self.clusters)
 
-    def target(self, past: Past) -> Array:
-        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
-        return target_of(self, self.weights, past)
-
-    def explained(self, past: Past) -> Explained:
-        """The tree, clusters and risk behind the target."""
-        return explained(self, self.weights, self.clusters, past)
+    @property
+    def shown_clusters(self) -> Clusters:
+        """Its own."""
+        return self.clusters
 
     def weights(self, estimate: Estimate) -> Array:
         """(k,) weights of an estimate, not negative, with sum one, before bounds."""

@@ -1,15 +1,17 @@
-"""Convex quadratic programmes with a few linear rows, by Clarabel, called directly: cvxpy would take longer to import."""
+"""Convex quadratic programmes with linear rows, by Clarabel, called directly: cvxpy takes a second to import."""
 
 import numpy as np
 
+from research.allocation.answer import NotSolvedError
 from research.arrays import Array
-from research.errors import PolicyError
 
 TIGHT = 1e-12  # gap and feasibility, in units of the problem: as it comes, weights are good to 1e-4 only
 HELD = 1e-7  # a weight below it is zero in the solution of the solver, or very near
 
 
-def least_quadratic(square: Array, linear: Array, rows: Array, low: Array, high: Array) -> Array | None:
+def least_quadratic(
+    square: Array, linear: Array, rows: Array, low: Array, high: Array
+) -> tuple[Array, Array, Array] | None:
     """The x (k,) of least x' square x / 2 + linear' x with low <= rows x <= high; None where no x keeps the rows.
 
     square : (k, k) positive semi-definite.
@@ -17,7 +19,9 @@ def least_quadratic(square: Array, linear: Array, rows: Array, low: Array, high:
     rows   : (m, k).
     low    : (m,), -inf for none; an equality where it is `high`.
     high   : (m,), inf for none.
-    Raises : PolicyError where the solver finds neither.
+    Returns: x; and by how much the objective would fall for each unit that a row's low is lower (m,), or its high
+             higher (m,); zero for equalities.
+    Raises : NotSolvedError where the solver finds neither.
     Source : Goulart, Chen (2024), Clarabel: An Interior-Point Solver for Conic Programs with Quadratic Objectives.
     """
     import clarabel
@@ -37,8 +41,11 @@ def least_quadratic(square: Array, linear: Array, rows: Array, low: Array, high:
     if status in ("PrimalInfeasible", "AlmostPrimalInfeasible"):
         return None
     if status not in ("Solved", "AlmostSolved"):
-        raise PolicyError(f"Clarabel ends with status {status} on a programme of {len(linear)} weights.")
-    return np.array(solved.x)
+        raise NotSolvedError(f"Clarabel ends with status {status} on a programme of {len(linear)} weights")
+    prices, first = np.array(solved.z), int(equal.sum())
+    at_low, at_high = np.zeros(len(rows)), np.zeros(len(rows))
+    at_high[below], at_low[above] = prices[first : first + below.sum()], prices[first + below.sum() :]
+    return np.array(solved.x), at_low, at_high
 
 
 def least_variance(cov: Array) -> Array:
@@ -49,8 +56,9 @@ def least_variance(cov: Array) -> Array:
     k = len(cov)
     scaled = cov / np.diag(cov).mean()
     rows, low = np.vstack([np.ones(k), np.eye(k)]), np.append(1.0, np.zeros(k))
-    found = least_quadratic(scaled, np.zeros(k), rows, low, np.append(1.0, np.full(k, np.inf)))
-    assert found is not None, "weights of one line keep all rows"
+    solved = least_quadratic(scaled, np.zeros(k), rows, low, np.append(1.0, np.full(k, np.inf)))
+    assert solved is not None, "weights of one line keep all rows"
+    found = solved[0]
     held = found > HELD
     exact = np.zeros(k)
     exact[held] = np.linalg.solve(scaled[np.ix_(held, held)], np.ones(held.sum()))

@@ -16,18 +16,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.allocation.hierarchical.estimate import Estimate, Explained, check_inverse, explained, target_of
-from research.allocation.hierarchical.settings import Hierarchical, Linkage, check_settings
+from research.allocation.hierarchical.estimate import Estimate, check_inverse
+from research.allocation.hierarchical.model import Model
+from research.allocation.hierarchical.settings import Linkage
 from research.arguments import is_number, refuse
 from research.arrays import Array, Rows
-from research.market import Past
 
 STEP = 0.1  # of gamma, at most, between two variances that are compared
 NEAR = 1e-3  # of the gamma at which the variance is least
 
 
 @dataclass(frozen=True)
-class Schur(Hierarchical):
+class Schur(Model):
     """Schur complementary allocation.
 
     gamma  : how much of the covariance between halves counts, 0 (HRP) to 1; less is taken where more would add
@@ -44,17 +44,9 @@ class Schur(Hierarchical):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings(self)
+        super().__post_init__()
         if not is_number(self.gamma) or not 0.0 <= self.gamma <= 1.0:
             refuse("gamma of Schur is", self.gamma, "give a share from 0 to 1, such as 0.5.")
-
-    def target(self, past: Past) -> Array:
-        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
-        return target_of(self, self.weights, past)
-
-    def explained(self, past: Past) -> Explained:
-        """The tree, clusters by the gap criterion, and risk behind the target."""
-        return explained(self, self.weights, "gap", past)
 
     def weights(self, estimate: Estimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before bounds."""
@@ -85,14 +77,15 @@ def schur_weights(cov: Array, order: Rows, gamma: float) -> tuple[Array, float]:
 def _refined(cov: Array, order: Rows, low: float, high: float, best: Array, taken: float) -> tuple[Array, float]:
     """The weights of least variance between two gammas, by golden section; those given, where none has less."""
     ratio = (np.sqrt(5.0) - 1.0) / 2.0
-    least = best @ cov @ best
+    least = float(best @ cov @ best)
     while high - low > NEAR:
         inner = high - ratio * (high - low), low + ratio * (high - low)
         found = [_bisected(cov, order, gamma) for gamma in inner]
-        variances = [np.inf if w is None else w @ cov @ w for w in found]
-        side = int(np.argmin(variances))
-        if found[side] is not None and variances[side] < least:
-            best, taken, least = found[side], inner[side], variances[side]  # type: ignore[assignment]
+        variances = [np.inf if w is None else float(w @ cov @ w) for w in found]
+        side = int(variances[1] < variances[0])
+        nearer = found[side]
+        if nearer is not None and variances[side] < least:
+            best, taken, least = nearer, inner[side], variances[side]
         low, high = (low, inner[1]) if side == 0 else (inner[0], high)
     return best, float(taken)
 
@@ -141,7 +134,7 @@ def _spread(rows: int, columns: int) -> Array:
     if large == small:
         return np.eye(large)
     place = np.arange(small)
-    found = np.full((large, small), 1.0 / (small * large))
+    found: Array = np.full((large, small), 1.0 / (small * large))
     found[place, place] += (large - 1.0 - place) / large
     found[place + 1, place] += (place + 1.0) / large
     return found * small / large if rows == large else found.T

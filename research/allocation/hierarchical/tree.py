@@ -54,6 +54,8 @@ class Tree:
         """(k - 1, 4) the tree as scipy's `dendrogram` takes it, with heights and sizes."""
         from scipy.cluster import hierarchy
 
+        if len(self.columns) == 1:
+            return np.zeros((0, 4))
         pairs = self.apart[np.triu_indices(len(self.columns), 1)]
         found: Array = hierarchy.linkage(pairs, self.linkage)
         return hierarchy.optimal_leaf_ordering(found, pairs) if self.optimal else found

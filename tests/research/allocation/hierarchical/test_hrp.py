@@ -31,7 +31,11 @@ def covariances(smallest=1, largest=12):
 
 def choices(orders=ORDERS):
     return st.fixed_dictionaries(
-        {"linkage": st.sampled_from(LINKAGES), "distance": st.sampled_from(OF_COVARIANCE), "order": st.sampled_from(orders)}
+        {
+            "linkage": st.sampled_from(LINKAGES),
+            "distance": st.sampled_from(OF_COVARIANCE),
+            "order": st.sampled_from(orders),
+        }
     )
 
 
