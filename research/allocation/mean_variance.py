@@ -88,9 +88,7 @@ def least_volatile(moments: Moments, lower: Array, upper: Array) -> Answer:
     solved = solve(cp.Problem(cp.Minimize(variance), [limit.constraint for limit in limits]), limits)
     found = within(weights.value, lower, upper)
     volatility = float(np.sqrt(found @ moments.covariance @ found))
-    to_volatility = (
-        unit / (2.0 * volatility) if volatility > 0.0 else 0.0
-    )  # a price is of variance: d sqrt(v) = d v / (2 sqrt(v))
+    to_volatility = unit / (2.0 * volatility) if volatility > 0.0 else 0.0  # a price is of variance: d sqrt(v) = d v / (2 sqrt(v))
     return Answer(
         weights=found,
         seen=moments.seen,

@@ -11,12 +11,17 @@ import numpy as np
 from research.allocation.hierarchical.settings import Risk
 from research.arrays import Array, Rows
 from research.errors import DataError
-from research.risk.measures import cvar
 
 
 def _semi_deviation(returns: Array) -> Array:
     found: Array = np.sqrt((np.minimum(returns - returns.mean(axis=0), 0.0) ** 2).mean(axis=0))
     return found
+
+
+def _cvar(returns: Array) -> Array:
+    from research.risk.measures import cvar  # its room is slow to import
+
+    return np.array([cvar(column) for column in returns.T])
 
 
 def _max_drawdown(returns: Array) -> Array:
@@ -28,7 +33,7 @@ def _max_drawdown(returns: Array) -> Array:
 MEASURES: dict[str, Callable[[Array], Array]] = {  # of returns (T, m) to (m,)
     "mean_absolute_deviation": lambda returns: np.abs(returns - returns.mean(axis=0)).mean(axis=0),
     "semi_deviation": _semi_deviation,
-    "cvar": lambda returns: np.array([cvar(column) for column in returns.T]),
+    "cvar": _cvar,
     "worst_loss": lambda returns: -returns.min(axis=0),
     "max_drawdown": _max_drawdown,
 }

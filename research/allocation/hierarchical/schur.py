@@ -120,8 +120,9 @@ def _augmented(own: Array, between: Array, other: Array, gamma: float) -> Array:
         return own
     hedge = gamma * np.linalg.solve(other, between.T).T
     mixed = np.eye(len(own)) - hedge @ _spread(len(other), len(own))
-    found: Array = np.linalg.solve(mixed, own - hedge @ between.T)
-    return (found + found.T) / 2.0
+    solved = np.linalg.solve(mixed, own - hedge @ between.T)
+    found: Array = (solved + solved.T) / 2.0
+    return found
 
 
 def _spread(rows: int, columns: int) -> Array:
