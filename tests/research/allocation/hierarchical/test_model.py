@@ -79,7 +79,7 @@ def test_hrp_of_equal_risk_halves_the_list(stocks, past_of):
     assert set(RISKS) > {"equal", "variance"}
 
 
-# -- the record ----------------------------------------------------------------------------------------------------------
+# -- the record --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -129,7 +129,7 @@ def test_bounds_without_room_keep_the_weights_before(noisy):
     assert "least weights of lines sum to 1.2" in with_six.answers[-1].why
 
 
-# -- bad input -----------------------------------------------------------------------------------------------------------
+# -- bad input ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", [HRP, HERC, NCO, Schur])

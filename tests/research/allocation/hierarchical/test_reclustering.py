@@ -1,6 +1,7 @@
-"""Clustering on a calendar of its own and with memory: which windows are used, what turns over, what a future changes."""
+"""Clustering on a calendar of its own and with memory: which windows are used, what turns over, what comes after."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from research.market.calendars import last_of
 
 
 def blocks(sessions, seed, changes=None):
-    """Nine lines in three blocks of three; from the row `changes` on the third line of each block is in the next one."""
+    """Nine lines in three blocks of three; from row `changes` on, the third line of each block is in the next one."""
     rng = np.random.default_rng(seed)
     common = rng.normal(size=(sessions, 3)) * 0.01
     member = np.repeat(np.arange(3), 3)
@@ -86,7 +87,7 @@ def test_blending_gives_weights_that_sum_to_one():
 def flips(model, market):
     months = rows_of(market, "month", len(market.dates) - 1)[::-1]
     found = [clusters(model, market, t) for t in months if t > 150]
-    return sum(one != other for one, other in zip(found[:-1], found[1:], strict=True))
+    return sum(one != other for one, other in pairwise(found))
 
 
 def test_clusters_with_memory_do_not_flip_on_noise(make_market):

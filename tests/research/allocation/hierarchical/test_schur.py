@@ -79,5 +79,5 @@ def test_a_covariance_without_inverse_is_refused(stocks, past_of):
 
 @pytest.mark.parametrize("gamma", [-0.1, 1.5, "half"])
 def test_a_gamma_outside_zero_to_one_is_refused(gamma):
-    with pytest.raises(ConfigError, match="gamma of Schur is .*: give a share from 0 to 1"):
+    with pytest.raises(ConfigError, match=r"gamma of Schur is .*: give a share from 0 to 1"):
         Schur(gamma=gamma)
