@@ -6,11 +6,26 @@ from typing import Any
 
 import pytest
 
-from research.allocation import HRP, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
+from research.allocation import (
+    HERC,
+    HRP,
+    NCO,
+    ConstantExposure,
+    EqualWeights,
+    FixedWeights,
+    GroupBound,
+    InverseVolatility,
+    MeanVariance,
+    MinimumVariance,
+    Schur,
+    VolatilityTarget,
+)
 from research.errors import ConfigError
+from research.forecast import Estimated
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
+from research.portfolio.allocations import ALLOCATIONS
 from research.portfolio.document import read_document
-from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings, read_policy
+from research.portfolio.policies import RULES, policy_settings, read_policy
 from research.rules import (
     BestPoint,
     Calendar,
@@ -65,6 +80,28 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: minimum_variance, schedule: year}}": Never(MinimumVariance(schedule="year")),
     "{rule: never, allocation: {kind: hrp, linkage: ward, order: pypfopt}}": Never(
         HRP(linkage="ward", order="pypfopt")
+    ),
+    "{rule: never, allocation: {kind: herc, risk: cvar, clusters: 4, recluster: quarter, memory: 0.5}}": Never(
+        HERC(risk="cvar", clusters=4, recluster="quarter", memory=0.5)
+    ),
+    "{rule: never, allocation: {kind: nco, clusters: silhouette, covariance: oas, lower: 0.02, upper: {SPY: 0.5}, "
+    "groups: [{by: asset_class, name: bond, lower: 0.1, upper: 0.4}]}}": Never(
+        NCO(
+            clusters="silhouette",
+            covariance="oas",
+            lower=0.02,
+            upper={"SPY": 0.5},
+            groups=(GroupBound("asset_class", "bond", 0.1, 0.4),),
+        )
+    ),
+    "{rule: never, allocation: {kind: schur, gamma: 0.3, distance: rank}}": Never(Schur(gamma=0.3, distance="rank")),
+    "{rule: never, allocation: {kind: exposure, exposure: 0.6}}": Never(ConstantExposure(STRATEGIC, 0.6)),
+    "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
+    "of: {kind: hrp, window: 126}}}}": Never(VolatilityTarget(ConstantExposure(HRP(126), 0.9), 0.1)),
+    "{rule: never, allocation: {kind: mean_variance}}": Never(MeanVariance()),
+    "{rule: never, allocation: {kind: mean_variance, lower: 0.05, upper: {SPY: 0.5, AGG: 1}, "
+    "forecast: {covariance: oas, window: 126}}}": Never(
+        MeanVariance(forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0})
     ),
 }
 
@@ -124,6 +161,35 @@ def test_every_name_has_an_example() -> None:
             r"policies\.mine \(.*line 2\): band of Threshold is -0\.02: a half-width is at least 0",
         ),
         (
+            "{rule: never, allocation: {kind: exposure, exposure: 0.5, of: {kind: hrpp}}}",
+            r"mine\.allocation\.of\.kind: unknown kind \(.*line 2\): found 'hrpp'\. Did you mean 'hrp'\?",
+        ),
+        (
+            "{rule: never, allocation: {kind: exposure, exposure: 0.5, allocation: {kind: hrp}}}",
+            r"mine\.allocation\.allocation: unknown key .*Use kind, of, exposure",
+        ),
+        ("{rule: never, allocation: {kind: exposure}}", r"mine\.allocation\.exposure: missing"),
+        (
+            "{rule: never, allocation: {kind: volatility_target, volatility: 0, of: {kind: equal}}}",
+            r"mine\.allocation \(.*line 2\): volatility of VolatilityTarget is 0",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, upper: {SPY: big}}}",
+            r"mine\.allocation\.upper\.SPY: not a number \(.*line 2\): found 'big'",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, upper: 30}}",
+            r"mine\.allocation \(.*\): upper of MeanVariance is 30.*: give a fraction of NAV",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, forecast: {covariance: ledoit}}}",
+            r"mine\.allocation\.forecast\.covariance: not one of its words .*'ledoit'",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, forecast: {kind: guess}}}",
+            r"mine\.allocation\.forecast\.kind: unknown kind .*'guess'\. Use estimated",
+        ),
+        (
             "{rule: threshold, to: middle}",
             r"mine\.to: not one of its words .*found 'middle'\. Use 'target' or 'edge', or write a ",
         ),
@@ -150,6 +216,14 @@ def test_every_name_has_an_example() -> None:
         (
             "{rule: never, allocation: {kind: hrp, window: 252.5}}",
             r"allocation\.window: not a whole number .*found 252\.5\. Write one",
+        ),
+        (
+            "{rule: never, allocation: {kind: herc, clusters: elbow}}",
+            r"allocation\.clusters: not one of its words .*found 'elbow'\. Use 'gap' or 'silhouette', or write a whole",
+        ),
+        (
+            "{rule: never, allocation: {kind: herc, groups: [{by: region, name: US}]}}",
+            r"allocation\.groups\.0\.by: not one of its words .*found 'region'\. Use 'asset_class' or 'sector'",
         ),
         ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
         ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),
