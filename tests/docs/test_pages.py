@@ -9,11 +9,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
+    "docs/allocations.md",
     "docs/architecture.md",
     "docs/attribution.md",
     "docs/batches.md",
     "docs/extending.md",
     "docs/glossary.md",
+    "docs/hierarchical.md",
     "docs/metrics.md",
     "docs/risk.md",
     "docs/stress.md",

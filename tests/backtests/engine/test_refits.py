@@ -57,7 +57,7 @@ def test_refits_that_fell_back_are_counted_on_the_sheet(monkeypatch: pytest.Monk
         first = market.row("2015-12-31")
         assert played.targets.at(market.row("2016-12-30")).tolist() == played.targets.at(first).tolist()
         assert played.warnings[0].startswith("4 of 32 refits of mine fell back")
-        assert wanted in played.sheet().html
+        assert wanted in played.sheet()._repr_html_()
         return
     found = compare(portfolio, only=["quarterly", "mine"], draws=200)
     assert any(wanted in words for words in found.warnings)
@@ -68,3 +68,21 @@ def test_the_file_is_written_back_as_it_was_read(portfolio: Portfolio, tmp_path:
     path = tmp_path / "again.yaml"
     path.write_text(yaml.safe_dump(portfolio.settings))
     assert load_portfolio(path).policies["mine"] == portfolio.policies["mine"]
+
+
+def test_a_trade_list_towards_previous_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from research.allocation import NotSolvedError, mean_variance
+    from research.trading import trade_list
+
+    solved = mean_variance.least_volatile
+
+    def failing(moments: Any, lower: Any, upper: Any) -> Any:
+        if f"{moments.seen:%Y-%m}" == "2022-09":
+            raise NotSolvedError("no solver found weights (Clarabel: stalled)")
+        return solved(moments, lower, upper)
+
+    monkeypatch.setattr(mean_variance, "least_volatile", failing)
+    portfolio = load_portfolio(FILE, capped())
+    listed = trade_list(portfolio, portfolio.policies["mine"])
+    wanted = "1 of 1 refits of mine fell back to the previous weights (2022-09-30: no solver found weights"
+    assert any(words.startswith(wanted) for words in listed.notes)
