@@ -1,13 +1,12 @@
 """What all hierarchical allocations do alike: estimate, weigh, keep bounds, and give their reasons."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from research.allocation.answer import Answer, Explained
-from research.allocation.estimated import placed
 from research.allocation.hierarchical.clusters import Clusters, clusters_of
 from research.allocation.hierarchical.estimate import Estimate, estimated
 from research.allocation.hierarchical.projection import bounded
@@ -80,14 +79,13 @@ class Model(Hierarchical, Explained):
         Raises : NotSolvedError where no weights keep the bounds.
         """
         estimate = estimated(self, past)
-        answer = bounded(self.weights(estimate), self, past, estimate.lines)
-        return replace(answer, weights=placed(answer.weights, estimate.lines, past))
+        return bounded(self.weights(estimate), self, past, estimate.lines)
 
     def hierarchy(self, past: Past) -> Hierarchy:
         """The tree, the clusters and the shares of risk behind the target."""
         estimate = estimated(self, past)
         unbounded = self.weights(estimate)
-        weights = bounded(unbounded, self, past, estimate.lines).weights
+        weights = bounded(unbounded, self, past, estimate.lines).weights[estimate.lines]
         tree, names, order = estimate.tree, np.array(estimate.names), estimate.tree.order
         cluster = np.zeros(len(names), dtype=np.int64)
         for number, node in enumerate(clusters_of(tree, self.shown_clusters), start=1):

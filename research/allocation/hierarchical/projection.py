@@ -16,6 +16,7 @@ import numpy as np
 
 from research.allocation.answer import Answer, Binding, NotSolvedError
 from research.allocation.bounds import bounds_of
+from research.allocation.estimated import placed
 from research.allocation.hierarchical.settings import GroupBound, Hierarchical
 from research.arguments import refuse
 from research.arrays import Array, Rows
@@ -28,7 +29,7 @@ LEAST_PRICE = 1e-6  # of a bound that holds weights back; what is less is what a
 
 
 def bounded(weights: Array, settings: Hierarchical, past: Past, lines: Rows) -> Answer:
-    """The weights (k,) nearest to those given that keep the bounds, and which bounds hold them back.
+    """The weights (n,) nearest to those given that keep the bounds, zero for other lines, and what holds them back.
 
     weights  : (k,) not negative, with sum one, of the columns `lines` (k,) of the market.
     settings : with the bounds.
@@ -36,7 +37,7 @@ def bounded(weights: Array, settings: Hierarchical, past: Past, lines: Rows) -> 
                market does not have.
     """
     if settings.lower == 0.0 and settings.upper == 1.0 and not settings.groups:
-        return Answer(weights, past.date)
+        return Answer(placed(weights, lines, past), past.date)
     low = bounds_of(settings.lower, past.assets, 0.0)[lines]
     high = bounds_of(settings.upper, past.assets, 1.0)[lines]
     names = [past.assets[line] for line in lines]
@@ -56,12 +57,12 @@ def bounded(weights: Array, settings: Hierarchical, past: Past, lines: Rows) -> 
         *(Binding(f"{limits[i]} at least {low[i]:g}", at_least[i]) for i in np.flatnonzero(at_least > LEAST_PRICE)),
         *(Binding(f"{limits[i]} at most {high[i]:g}", at_most[i]) for i in np.flatnonzero(at_most > LEAST_PRICE)),
     ]
+    target = placed(nearest, lines, past)
     if not binding:
-        return Answer(nearest, past.date)
-    held = np.maximum(weights, NOTHING)
-    distance = float(((nearest - weights) ** 2 / held).sum())
+        return Answer(target, past.date)
+    distance = float(((nearest - weights) ** 2 / np.maximum(weights, NOTHING)).sum())
     what = "relative distance from the weights of the tree"
-    return Answer(nearest, past.date, "Clarabel", "optimal", what, distance, tuple(binding))
+    return Answer(target, past.date, "Clarabel", "optimal", what, distance, tuple(binding))
 
 
 def projected(weights: Array, rows: Array, low: Array, high: Array) -> tuple[Array, Array, Array] | None:
