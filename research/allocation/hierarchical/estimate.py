@@ -5,10 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from research.allocation.hierarchical.distances import distances
 from research.allocation.hierarchical.reclustering import remembered_tree
 from research.allocation.hierarchical.settings import Hierarchical
-from research.allocation.hierarchical.tree import Tree, grown
+from research.allocation.hierarchical.tree import Tree, tree_of
 from research.arrays import Array, Rows
 from research.errors import DataError
 from research.forecast.covariances import covariance
@@ -50,8 +49,8 @@ def estimated(settings: Hierarchical, past: Past) -> Estimate:
     optimal = settings.order == "optimal"
     columns = np.argsort(_ranks(past.assets)[lines]) if optimal else np.arange(len(lines))
     if settings.recluster is None and settings.memory == 0.0:
-        columns, apart = distances(settings.distance, returns, cov, columns, optimal)
-        return Estimate(past, lines, returns, cov, grown(columns, apart, settings.linkage, optimal), past.t)
+        tree = tree_of(returns, cov, columns, settings.distance, settings.linkage, optimal)
+        return Estimate(past, lines, returns, cov, tree, past.t)
     return Estimate(past, lines, returns, cov, *remembered_tree(settings, past, lines, columns))
 
 

@@ -30,6 +30,7 @@ from research.allocation.hierarchical.settings import (
     Risk,
     check_tree,
 )
+from research.allocation.hierarchical.tree import tree_of
 from research.arguments import one_of
 from research.arrays import Array
 from research.errors import DataError
@@ -95,16 +96,12 @@ def hrp_weights(
     [0.8, 0.2]
     """
     from research.allocation.hierarchical.bisection import bisected
-    from research.allocation.hierarchical.distances import distances
-    from research.allocation.hierarchical.tree import grown
 
     check_tree("HRP", linkage, distance, order)
     one_of("distance of HRP on a covariance is", distance, OF_COVARIANCE)
     cov = np.ascontiguousarray(cov, dtype=np.float64)
     _check_covariance(cov)
-    optimal = order == "optimal"
-    columns, apart = distances(distance, cov, cov, np.arange(len(cov)), optimal)
-    return bisected(cov, grown(columns, apart, linkage, optimal).order)
+    return bisected(cov, tree_of(cov, cov, np.arange(len(cov)), distance, linkage, order == "optimal").order)
 
 
 def _check_covariance(cov: Array) -> None:

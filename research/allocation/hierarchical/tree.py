@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from research.allocation.hierarchical.settings import Linkage
+from research.allocation.hierarchical.distances import distances
+from research.allocation.hierarchical.settings import Distance, Linkage
 from research.arrays import Array, Rows
 
 
@@ -59,6 +60,18 @@ class Tree:
         pairs = self.apart[np.triu_indices(len(self.columns), 1)]
         found: Array = hierarchy.linkage(pairs, self.linkage)
         return hierarchy.optimal_leaf_ordering(found, pairs) if self.optimal else found
+
+
+def tree_of(
+    returns: Array, cov: Array, columns: Rows, distance: Distance, linkage: Linkage, optimal: bool
+) -> Tree:
+    """The tree of lines by one of the distances between them, see `distances`.
+
+    returns : (T, k) simple returns; not used by correlations.
+    cov     : (k, k).
+    columns : (k,) order of both where variances tie, and everywhere unless optimal.
+    """
+    return grown(*distances(distance, returns, cov, columns, optimal), linkage, optimal)
 
 
 def grown(columns: Rows, apart: Array, linkage: Linkage, optimal: bool) -> Tree:
