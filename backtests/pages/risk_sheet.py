@@ -267,7 +267,10 @@ def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _exposure(risk: HoldingsRisk) -> list[Part]:
     market, parts = risk.portfolio.market, list[Part]()
-    by = (("class", market.asset_class, None, class_words), ("currency", market.currency, risk.portfolio.basis, str))
+    by = (
+        ("class", market.asset_class, None, class_words),
+        ("currency", risk.portfolio.quoted_in, risk.portfolio.basis, str),
+    )
     for name, groups, cash, words in by:
         records = {words(k): _known(v) for k, v in by_name(risk.exposures(groups, cash), "group").items()}
         parts.append(figures_table(f"By {name}", name, GROUPS, records))
@@ -336,7 +339,7 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Pic
         "losses": [asdict(one) for one in risk.losses],
         "lines": _records(risk.drift()),
         "classes": _records(risk.exposures(market.asset_class)),
-        "currencies": _records(risk.exposures(market.currency, risk.portfolio.basis)),
+        "currencies": _records(risk.exposures(risk.portfolio.quoted_in, risk.portfolio.basis)),
         "policy": risk.policy,
         "stress": holdings_stress_numbers(portfolio, risk.stress),
         "from_today": future_numbers(risk.future),

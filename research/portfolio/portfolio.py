@@ -15,6 +15,7 @@ from research.market import Market
 from research.market.factors import FactorReturns
 from research.names import check_name, same_names
 from research.portfolio.benchmark import NamedBenchmark
+from research.portfolio.currencies import Currencies
 from research.portfolio.household import Account
 from research.portfolio.orders import OrderLimits
 from research.portfolio.prices import Prices, last_closes
@@ -89,6 +90,8 @@ class Portfolio:
     notes            : what a reader must know of its holdings and prices, in sentences.
     ticket           : how they are sent.
     accounts         : whose holdings and cash sum to its own; () for one account without a name.
+    currencies       : of its lines and its cash, or None where they are all in the basis. Other amounts here are in
+                       the basis.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -128,6 +131,7 @@ class Portfolio:
     notes: tuple[str, ...] = ()
     ticket: TicketTerms = field(default_factory=TicketTerms)
     accounts: tuple[Account, ...] = ()
+    currencies: Currencies | None = None
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""
@@ -151,6 +155,11 @@ class Portfolio:
     def prices(self) -> Prices:
         """The price of each line: those that are given, else the last closes."""
         return last_closes(self.market) if self.given_prices is None else self.given_prices
+
+    @property
+    def quoted_in(self) -> tuple[str, ...]:
+        """(n,) the currency in which each line is quoted."""
+        return self.market.currency if self.currencies is None else self.currencies.lines
 
     @property
     def nav(self) -> float:

@@ -66,6 +66,8 @@ class Position:
     def of(cls, portfolio: Portfolio) -> "Position":
         """The portfolio at its last close, at its own prices where it has some, with the limits of its orders."""
         market, last = portfolio.market, len(portfolio.market.dates) - 1
+        if portfolio.currencies is not None:
+            market = portfolio.currencies.at_today(market)
         if portfolio.given_prices is not None:
             market = with_prices(market, portfolio.given_prices)
         cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
@@ -76,7 +78,7 @@ class Position:
         return replace(
             made,
             units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares),
-            limits=portfolio.orders,
+            limits=_limits(portfolio, made.nav),
             most_units=frozen(np.where(np.isnan(most), 0.0, most)),
             buyable=~np.isin(market.trading, ("sell_only", "locked")),
             sellable=~np.isin(market.trading, ("buy_only", "locked")),
@@ -196,6 +198,15 @@ class Position:
         """Cash after orders of these signed amounts (n,), in cents: whole numbers, so that sums are exact."""
         charged = _cents(self.exact_charges(np.abs(notional) / 100.0))
         return float(np.rint(self.cash * 100.0) - notional.sum() - charged.sum())
+
+
+def _limits(portfolio: Portfolio, nav: float) -> OrderLimits:
+    """The limits of the orders; where amounts are rounded to the cents of several currencies, with cash for that."""
+    limits, currencies = portfolio.orders, portfolio.currencies
+    if currencies is None:
+        return limits
+    accounts = max(len(portfolio.accounts), 1)
+    return replace(limits, reserve=max(limits.reserve, accounts * currencies.rounding / nav))
 
 
 def _covariance(portfolio: Portfolio) -> Array:

@@ -19,7 +19,8 @@ from research.portfolio.weight_limits import WeightLimit
 from research.rules import Never, Threshold
 from research.trading import TradeList, trade_list
 from research.trading.content import DISCLAIMER
-from research.trading.ticket import ID, HeldLine, Order, Ticket
+from research.trading.order_ids import ID
+from research.trading.ticket import HeldLine, Order, Ticket
 
 LIMIT = TicketTerms("limit", collar_bps=50.0, account="DU12", symbols={"A": "AAA"})
 
