@@ -81,7 +81,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     lines = [_line(document, asset, held) for asset in assets]
     strategic = _strategic(document, lines)
     lower, upper = np.array([line.range for line in lines]).T
-    whole, market = market, _desk_market(market, lines)
+    whole, market = market, _desk_market(document, market, lines)
     execution = _execution(document)
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
     a_year = _periods_per_year(document, market)
@@ -189,7 +189,7 @@ def _assets(document: Document, market: Market) -> list[str]:
     return assets
 
 
-def _desk_market(market: Market, lines: list[_Line]) -> Market:
+def _desk_market(document: Document, market: Market, lines: list[_Line]) -> Market:
     """The lines of the file in its order, with its classes and lots."""
     market = market.select([line.asset for line in lines])
     instruments = market.instruments.assign(
