@@ -287,7 +287,7 @@ class Past:
     @property
     def date(self) -> pd.Timestamp:
         """The last date seen."""
-        return pd.Timestamp(self._market.dates.values[self.t])  # in half the time of the index's own item
+        return self._market.dates[self.t]
 
     @property
     def assets(self) -> tuple[str, ...]:

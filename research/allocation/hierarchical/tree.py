@@ -62,9 +62,7 @@ class Tree:
         return hierarchy.optimal_leaf_ordering(found, pairs) if self.optimal else found
 
 
-def tree_of(
-    returns: Array, cov: Array, columns: Rows, distance: Distance, linkage: Linkage, optimal: bool
-) -> Tree:
+def tree_of(returns: Array, cov: Array, columns: Rows, distance: Distance, linkage: Linkage, optimal: bool) -> Tree:
     """The tree of lines by one of the distances between them, see `distances`.
 
     returns : (T, k) simple returns; not used by correlations.
