@@ -11,7 +11,9 @@ from dataclasses import fields
 from typing import Any
 
 from research.allocation import (
+    HERC,
     HRP,
+    NCO,
     Allocation,
     ConstantExposure,
     EqualWeights,
@@ -19,6 +21,7 @@ from research.allocation import (
     InverseVolatility,
     MeanVariance,
     MinimumVariance,
+    Schur,
     VolatilityTarget,
 )
 from research.forecast import Estimated, Forecast
@@ -33,6 +36,9 @@ ALLOCATIONS: dict[str, type] = {
     "inverse_volatility": InverseVolatility,
     "minimum_variance": MinimumVariance,
     "hrp": HRP,
+    "herc": HERC,
+    "nco": NCO,
+    "schur": Schur,
     "mean_variance": MeanVariance,
     "exposure": ConstantExposure,
     "volatility_target": VolatilityTarget,

@@ -15,6 +15,7 @@ PAGES = [
     "docs/batches.md",
     "docs/extending.md",
     "docs/glossary.md",
+    "docs/hierarchical.md",
     "docs/metrics.md",
     "docs/risk.md",
     "docs/stress.md",
