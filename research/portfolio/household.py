@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from research.arguments import LARGEST
+from research.arguments import LARGEST, did_you_mean
 from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 from research.portfolio.positions import Positions
 from research.portfolio.strict_yaml import KeyPath
 

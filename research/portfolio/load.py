@@ -13,7 +13,7 @@ import pandas as pd
 from research.accounting import Execution
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
-from research.arguments import LARGEST, MOST_PENALTY
+from research.arguments import LARGEST, MOST_PENALTY, did_you_mean
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market, with_facts
@@ -21,7 +21,7 @@ from research.market.instruments import SMALLEST_LOT, TRADING
 from research.names import same_names
 from research.portfolio.benchmark import read_benchmark
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
-from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.document import Document, read_document
 from research.portfolio.factors import factor_settings, factors_in
 from research.portfolio.facts import line_facts, read_fact_files, with_line_facts
 from research.portfolio.flows import read_flows

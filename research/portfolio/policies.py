@@ -14,10 +14,10 @@ from typing import Any, NoReturn, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
-from research.arguments import MOST_PENALTY
+from research.arguments import MOST_PENALTY, did_you_mean
 from research.errors import ConfigError
 from research.learning import Learned, Universal
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 from research.portfolio.own_rule import check_code, code_of, import_path, own_rule
 from research.portfolio.strict_yaml import KeyPath, dotted
 from research.rules import (

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from research.arguments import did_you_mean
 from research.arrays import Array
 from research.market import Market
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 
 GROUP_KEYS = ("lines", "asset_class", "sector", "range", "price")
 BY = GROUP_KEYS[:3]
