@@ -1,8 +1,4 @@
-"""Targets estimated from a window of returns, in closed form or by PyPortfolioOpt; and their common window.
-
-A line enters an estimate once its whole window is known, whether or not it can be traded that day, and stays until it
-is delisted: no pairwise moments, no dropped rows.
-"""
+"""Targets estimated from a window of returns, in closed form or by PyPortfolioOpt; and the settings that they share."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -11,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.arguments import shown
-from research.arrays import Array, frozen
-from research.errors import ConfigError, DataError
+from research.arrays import Array
+from research.errors import ConfigError
+from research.forecast.returns import check_window, complete_returns
 from research.market import Past
 from research.market.calendars import EVERY
-from research.tolerances import RETURNS
 
 EstimationSchedule = Literal["day", "week", "month", "quarter", "year"]
 
@@ -85,33 +81,6 @@ class MinimumVariance:
         return placed(weights / weights.sum(), lines, past)
 
 
-def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]:
-    """The last `window` returns (window, k) of the k lines that have them all, and the columns (k,) of those lines.
-
-    Raises : DataError when no line has a complete window, or when the returns of one do not vary within it.
-    """
-    from research.allocation.window import ranges
-
-    lines = np.flatnonzero(past.complete(window))
-    if not len(lines):
-        raise DataError(
-            f"no line has {window} returns on {past.date:%Y-%m-%d} (row {past.t}): {', '.join(past.assets)}. Choose a "
-            "shorter window or a later date."
-        )
-    returns = past.returns[past.t - window + 1 :]
-    if len(lines) < len(past.assets):
-        returns = frozen(returns[:, lines])
-    still = ranges(returns) <= RETURNS
-    if still.any():
-        line = int(np.argmax(still))
-        raise DataError(
-            f"returns of {past.assets[lines[line]]} do not vary in the {window} sessions to {past.date:%Y-%m-%d}: all "
-            f"are {returns[-1, line]:.6g}, so it has no volatility to divide by. Leave it out of this allocation, "
-            "correct its prices, or, if it has left the market, say when (delist)."
-        )
-    return returns, lines
-
-
 def placed(weights: Array, lines: NDArray[np.int64], past: Past) -> Array:
     """(n,) weights (k,), fraction of NAV, of the columns `lines` (k,) among all lines of the market.
 
@@ -124,9 +93,6 @@ def placed(weights: Array, lines: NDArray[np.int64], past: Past) -> Array:
 
 def check_estimate(owner: str, window: int, schedule: str) -> None:
     """Raise ConfigError unless the window holds two returns at least and the schedule is a calendar period."""
-    if not isinstance(window, int | np.integer) or isinstance(window, bool) or window < 2:
-        raise ConfigError(
-            f"window of {owner} is {shown(window)}. Give a whole number of returns, at least 2, such as 252."
-        )
+    check_window(owner, window)
     if schedule not in EVERY:
         raise ConfigError(f"schedule of {owner} is {shown(schedule)}. Use one of {', '.join(EVERY)}.")

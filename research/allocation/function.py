@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.allocation.estimated import EstimationSchedule, check_estimate, complete_returns, placed
+from research.allocation.estimated import EstimationSchedule, check_estimate, placed
+from research.forecast.returns import complete_returns
 from research.arguments import floats, shown
 from research.arrays import Array
 from research.errors import ConfigError, PolicyError
