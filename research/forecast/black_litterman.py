@@ -11,8 +11,8 @@ omega_i, and the errors are independent. With doubt_i = omega_i / tau, P the row
 without views, pi and (1 + tau) * Sigma.
 
 - A confidence c gives doubt (1 - c) / c * p'Sigma p: alone, the view moves p'mu by the share c of the way from the
-  prior to the view (Idzorek 2005, in the closed form of Walters 2014, The Black-Litterman Model in Detail). With 0 it moves
-  nothing, with 1 it is certain. tau then moves no mean; it sets how sure the posterior is.
+  prior to the view (Idzorek 2005, in the closed form of Walters 2014, The Black-Litterman Model in Detail). With 0 it
+  moves nothing, with 1 it is certain. tau then moves no mean; it sets how sure the posterior is.
 - Weights follow from the covariance Sigma + M. PyPortfolioOpt's `bl_weights` takes Sigma: for He and Litterman's first
   view that gives 35.6 % Germany and 61.5 % USA, where the paper prints 35.4 and 58.6.
 - All of this is done over a year, and tau is a share of its covariance. The answer has the horizon of the prior:

@@ -59,8 +59,7 @@ def unconstrained_weights(moments: Moments, risk_aversion: float = RISK_AVERSION
             f"the covariance up to {moments.seen:%Y-%m-%d} is singular, {moments.assets[i]} and {moments.assets[j]} "
             "contribute most: weights without limits do not exist. Leave one out, or take a shrunk covariance."
         )
-    found: Array = np.linalg.solve(risk_aversion * moments.covariance, moments.mean - cash)
-    return found
+    return np.asarray(np.linalg.solve(risk_aversion * moments.covariance, moments.mean - cash), dtype=float)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 Scenarios are the last returns, moved so that their mean is that of a prior. The nearest probabilities are those of
 least relative entropy (Meucci 2008, Fully Flexible Views: Theory and Practice), found by skfolio's EntropyPooling.
 Whether any fulfil the views is asked first, of a linear programme, so that views which nothing fulfils are named; what
-a solver answers is checked against the views. The error of a mean is that of a weighted sample: sigma * sqrt(sum of p^2).
+a solver answers is checked against the views. The error of a mean is that of a weighted sample, sigma times the root of
+the sum of squared probabilities.
 """
 
 import warnings
