@@ -176,8 +176,8 @@ def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: 
             before = found[-1] if found else _last_solved(allocation, market, earlier)
             if before is None:
                 raise PolicyError(
-                    f"{allocation!r} has no solution on {past.date:%Y-%m-%d}, and none before: {error}. Widen its limits, "
-                    "or start later."
+                    f"{allocation!r} has no solution on {past.date:%Y-%m-%d}, and none before: {error}. Widen its "
+                    "limits, or start later."
                 ) from error
             weights = spread_unlisted(before.weights, past.listed[-1], past.asset_class)
             found.append(Answer(weights, past.date, status=FAILED, fallback=PREVIOUS, why=str(error)))

@@ -44,7 +44,7 @@ class Answer:
     weights   : (n,) fraction of NAV; cash is the rest.
     seen      : the last date that it used.
     solver    : that solved it; "" where nothing was solved.
-    status    : "optimal"; "optimal_inaccurate", solved to less than full accuracy; "failed"; "" where nothing was solved.
+    status    : "optimal"; "optimal_inaccurate", solved to less than full accuracy; "failed"; "" where none was needed.
     objective : what was made as small or as large as possible, with its unit; "" where nothing was.
     value     : of the objective, NaN where there is none.
     binding   : limits that hold the solution back, the one with the highest price first.

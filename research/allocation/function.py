@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.forecast.returns import complete_returns
 from research.arguments import floats, shown
 from research.arrays import Array
 from research.errors import ConfigError, PolicyError
+from research.forecast.returns import complete_returns
 from research.market import Past
 
 Weights = Mapping[str, float] | pd.Series | Array

@@ -20,10 +20,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.forecast.returns import complete_returns
 from research.arguments import shown
 from research.arrays import Array, Rows
 from research.errors import ConfigError, DataError
+from research.forecast.returns import complete_returns
 from research.market import Past
 from research.tolerances import COVARIANCE
 

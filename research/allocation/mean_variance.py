@@ -86,9 +86,11 @@ def least_volatile(moments: Moments, lower: Array, upper: Array) -> Answer:
     ]
     variance = cp.quad_form(weights, cp.psd_wrap(moments.covariance / unit))
     solved = solve(cp.Problem(cp.Minimize(variance), [limit.constraint for limit in limits]), limits)
-    found = within(weights.value, lower, upper)
+    found = within(np.asarray(weights.value, dtype=float), lower, upper)
     volatility = float(np.sqrt(found @ moments.covariance @ found))
-    to_volatility = unit / (2.0 * volatility) if volatility > 0.0 else 0.0  # a price is of variance: d sqrt(v) = d v / (2 sqrt(v))
+    to_volatility = (
+        unit / (2.0 * volatility) if volatility > 0.0 else 0.0
+    )  # a price is of variance: d sqrt(v) = d v / (2 sqrt(v))
     return Answer(
         weights=found,
         seen=moments.seen,

@@ -2,8 +2,8 @@
 
 Every optimiser of the room states its programme in cvxpy and solves it here, so that what counts as solved, and what is
 told of it, is the same for all. A solution is accurate when its solver says "optimal" and no limit is exceeded by more
-than `ACCURATE`. Where none is, the least inaccurate one is taken, if it exceeds no limit by more than `TOLERATED`, and is
-marked as "optimal_inaccurate". Else nothing is solved, and whoever asked is told so.
+than `ACCURATE`. Where none is, the least inaccurate one is taken, if it exceeds no limit by more than `TOLERATED`, and
+is marked as "optimal_inaccurate". Else nothing is solved, and whoever asked is told so.
 """
 
 import warnings
@@ -93,7 +93,7 @@ def solve(problem: "cp.Problem", limits: Sequence[Limit]) -> Solved:
 
 
 def within(weights: Array, lower: Array, upper: Array) -> Array:
-    """Weights (n,) of a solver, put between their bounds (n,) and to a sum of one exactly; for what it left by rounding.
+    """Weights (n,) of a solver, put between their bounds (n,) and to a sum of one: they miss both by its rounding.
 
     What is missing to one, or too much, is spread over the room to the bounds. The bounds admit a sum of one.
     """

@@ -24,8 +24,8 @@ class Estimated:
     covariance : estimator of the covariance, see `research.forecast.covariances`.
     window     : number of returns, at least 2.
     half_life  : of the estimators with exponential weights, periods.
-    Raises     : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary, two
-                 lines with the same returns, and fewer returns than an estimator needs.
+    Raises     : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary, and,
+                 unless the covariance is a shrunk one, for two lines with the same returns and fewer returns than lines.
     """
 
     mean: MeanName = "historical"
@@ -54,10 +54,13 @@ class Estimated:
 
     def _check(self, returns: Array, assets: tuple[str, ...], past: Past) -> None:
         """Raise DataError for fewer returns than the estimator needs, and for two lines with the same returns."""
-        if self.covariance not in ANY_LENGTH and len(returns) <= len(assets):
+        if self.covariance in ANY_LENGTH:
+            return
+        if len(returns) <= len(assets):
             raise DataError(
-                f"{len(returns)} returns of {len(assets)} lines, to {past.date:%Y-%m-%d}, do not give a {self.covariance} "
-                f"covariance of full rank. Take a window of more than {len(assets)} returns, or {', '.join(ANY_LENGTH)}."
+                f"{len(returns)} returns of {len(assets)} lines, to {past.date:%Y-%m-%d}, do not give a "
+                f"{self.covariance} covariance of full rank. Take a window of more than {len(assets)} returns, or one of "
+                f"{', '.join(ANY_LENGTH)}."
             )
         order = np.lexsort(returns)
         same = (np.abs(np.diff(returns[:, order], axis=1)) <= RETURNS).all(axis=0)

@@ -183,7 +183,8 @@ def test_two_lines_with_the_same_returns_are_named() -> None:
     returns = noise(40, 4)
     returns[:, 3] = returns[:, 1]
     with pytest.raises(DataError, match="A01 and A03 have the same returns on all of the 30 sessions to 2018-02-05"):
-        Estimated(window=30).predict(market_of(returns).past(35))
+        Estimated(covariance="sample", window=30).predict(market_of(returns).past(35))
+    assert Estimated(window=30).predict(market_of(returns).past(35)).covariance.shape == (4, 4)  # shrunk: full rank
 
 
 def test_a_line_that_does_not_vary_is_named() -> None:
