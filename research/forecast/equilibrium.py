@@ -118,7 +118,7 @@ class Benchmark:
         given = dict(self.weights)
         if not given or not all(map(is_number, given.values())) or sum(given.values()) <= 0.0:
             refuse("weights of Benchmark are", given, "give each line a finite number, with a sum above 0.")
-        object.__setattr__(self, "weights", tuple(given.items()))
+        object.__setattr__(self, "weights", tuple(sorted(given.items())))
 
     @property
     def window(self) -> int:

@@ -6,7 +6,7 @@ What an allocation scales or combines stands below `of`, one mapping or a list o
 target. A kind with a colon is a class of the user's own, see `own_class`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -87,7 +87,7 @@ def read_allocation(
         else:
             many = range(len(document.items(*below)))
             held[name] = tuple(read_allocation(document, (*below, str(k)), strategic, shared) for k in many)
-    held |= _shared(document, path, cls, held, shared)
+    held |= _shared(cls, shared, {*document.mapping(*path), *held})
     beside = ("kind", *(("code",) if own else ()), *dict.fromkeys(HELD.get(name, name) for name in nested(cls)))
     allocation: Allocation = build(document, path, cls, held, beside)
     return allocation
@@ -129,32 +129,29 @@ def parts_of(allocation: Any) -> tuple[Any, ...]:
 _NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS) for name, cls in table.items()}
 
 
-def _read_forecast(
-    document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any]
-) -> Forecast:
+def _read_forecast(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any]) -> Forecast:
     """The forecast at `path`: {kind: ..., ...}, or the word of a kind alone; estimated where it names no kind.
 
     The weights of a benchmark are the strategic target where it states none.
     """
     alone = isinstance(document.value(*path), str)
     kind = (*path, "kind")
-    cls = FORECASTS[named(document, path if alone else kind, FORECASTS) if alone or document.has(*kind) else "estimated"]
+    cls = FORECASTS[
+        named(document, path if alone else kind, FORECASTS) if alone or document.has(*kind) else "estimated"
+    ]
     below = {} if alone else {name: (*path, name) for name in nested(cls) if document.has(*path, name)}
     held: dict[str, Any] = {name: _read_forecast(document, at, strategic, shared) for name, at in below.items()}
     if cls is Benchmark and (alone or not document.has(*path, "weights")):
-        held["weights"] = strategic.weights
-    if alone:
-        return cls(**held, **_shared(document, (), cls, held, shared))
-    held |= _shared(document, path, cls, held, shared)
-    forecast: Forecast = build(document, path, cls, held, beside=("kind", *below))
+        held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
+    stated = () if alone else document.mapping(*path)
+    held |= _shared(cls, shared, {*stated, *held})
+    forecast: Forecast = cls(**held) if alone else build(document, path, cls, held, beside=("kind", *nested(cls)))
     return forecast
 
 
-def _shared(
-    document: Document, path: KeyPath, cls: type, held: Mapping[str, Any], shared: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Settings of the whole file that a class has, and that neither `path` nor what is held states."""
-    unset = {f.name for f in fields(cls)} - set(document.mapping(*path)) - set(held)
+def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:
+    """Settings of the whole file that a class has, but for those that are stated."""
+    unset = {f.name for f in fields(cls)} - set(stated)
     return {name: value for name, value in shared.items() if name in unset}
 
 

@@ -28,8 +28,8 @@ CORRELATIONS = [
 EUROPE = InvestorView("Germany beats cap-weighted rest of Europe by 5% a year")
 AMERICA = InvestorView("Canada beats USA by 3% a year")
 
-# Idzorek (2005), A Step-by-Step Guide to the Black-Litterman Model, tables 1, 2, 5 and 6; the covariance is printed to six
-# decimals, which moves weights by up to 0.05 %.
+# Idzorek (2005), A Step-by-Step Guide to the Black-Litterman Model; the covariance is printed to six decimals, which
+# moves weights by up to 0.05 %.
 CLASSES = (
     "US bonds", "Intl bonds", "US large growth", "US large value", "US small growth", "US small value",
     "Intl developed", "Intl emerging",
@@ -84,7 +84,8 @@ def classes(*confidences: float) -> Posterior:
         CLASSES,
         market_cap=dict(zip(CLASSES, CLASS_WEIGHTS.tolist(), strict=True)),
         style={
-            "US large growth": "growth", "US small growth": "growth", "US large value": "value", "US small value": "value",
+            "US large growth": "growth", "US small growth": "growth",
+            "US large value": "value", "US small value": "value",
         },
     )  # fmt: skip
     prior = Moments(CLASSES, equilibrium_returns(CLASS_COVARIANCE, CLASS_WEIGHTS, 3.07), CLASS_COVARIANCE, 252.0, DAY)
@@ -98,7 +99,7 @@ def test_equilibrium_returns_of_seven_countries_are_those_printed() -> None:
 
 
 def test_one_view_on_europe_gives_the_printed_returns_and_weights() -> None:
-    """He and Litterman, table 4: weights by the covariance with the error of the mean, Germany 35.4 % and USA 58.6 %."""
+    """He and Litterman, table 4: Germany 35.4 % and USA 58.6 %, by the covariance with the error of the mean."""
     posterior = countries(EUROPE)
     weights = unconstrained_weights(posterior.moments)
     assert np.round(100 * posterior.moments.mean, 1).tolist() == [4.3, 7.6, 9.3, 11.0, 4.5, 7.0, 8.1]
@@ -144,7 +145,7 @@ def test_implied_returns_of_eight_classes_are_those_printed() -> None:
 
 
 def test_three_views_on_eight_classes_give_the_printed_returns_and_weights() -> None:
-    """Idzorek, table 6, whose views have the errors of He and Litterman, and whose weights take the prior's covariance."""
+    """Idzorek, table 6: views with the errors of He and Litterman, and weights by the covariance of the prior."""
     posterior = classes(0.5, 0.5, 0.5)
     moments = posterior.moments
     weights = np.linalg.solve(3.07 * CLASS_COVARIANCE, moments.mean)

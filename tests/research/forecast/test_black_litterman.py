@@ -215,20 +215,25 @@ def certain(*texts: str) -> BlackLitterman:
 
 def test_certain_views_that_contradict_each_other_are_named(facts_market: Market) -> None:
     model = certain(
-        "AGG returns 2% a year", "SPY beats VEA by 1% a year", "VEA beats VWO by 1% a year", "SPY beats VWO by 3% a year"
+        "AGG returns 2% a year",
+        "SPY beats VEA by 1% a year",
+        "VEA beats VWO by 1% a year",
+        "SPY beats VWO by 3% a year",
     )
     with pytest.raises(DataError) as error:
         model.predict(facts_market.past(799))
     assert str(error.value) == (
-        "views 'SPY beats VEA by 1% a year', 'VEA beats VWO by 1% a year', 'SPY beats VWO by 3% a year' are certain and "
-        "contradict each other: the last expects 3.00% a year, and from the others follow 2.00%. Give one of them a "
+        "views 'SPY beats VEA by 1% a year', 'VEA beats VWO by 1% a year', 'SPY beats VWO by 3% a year' are certain "
+        "and contradict each other: the last expects 3.00% a year, and from the others follow 2.00%. Give one of them a "
         "confidence below 100%."
     )
 
 
 def test_certain_views_that_repeat_each_other_count_once(facts_market: Market) -> None:
     past = facts_market.past(799)
-    twice = certain("SPY beats VEA by 1% a year", "VEA beats VWO by 1% a year", "SPY beats VWO by 2% a year").predict(past)
+    twice = certain("SPY beats VEA by 1% a year", "VEA beats VWO by 1% a year", "SPY beats VWO by 2% a year").predict(
+        past
+    )
     once = certain("SPY beats VEA by 1% a year", "VEA beats VWO by 1% a year").predict(past)
     assert twice.mean == pytest.approx(once.mean, rel=1e-9)
     assert twice.covariance == pytest.approx(once.covariance, rel=1e-9)

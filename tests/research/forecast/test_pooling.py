@@ -162,7 +162,12 @@ def test_a_view_past_every_scenario_is_named_with_what_they_hold(past: Past) -> 
 
 
 def test_the_smallest_set_of_views_that_nothing_fulfils_is_named(past: Past) -> None:
-    views = ("SPY beats VEA by 1% a year", "VEA beats VWO by 1% a year", "AGG returns 2% a year", "SPY beats VWO by 3% a year")
+    views = (
+        "SPY beats VEA by 1% a year",
+        "VEA beats VWO by 1% a year",
+        "AGG returns 2% a year",
+        "SPY beats VWO by 3% a year",
+    )
     with pytest.raises(DataError) as error:
         pooling(*(InvestorView(view, 1.0) for view in views)).predict(past)
     assert "fulfil 'SPY beats VEA by 1% a year', 'VEA beats VWO by 1% a year', 'SPY beats VWO by 3% a year'" in str(

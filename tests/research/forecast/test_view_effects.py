@@ -88,7 +88,9 @@ def test_pooled_views_and_opinions_are_explained_alike(facts_market: Market) -> 
     past = facts_market.past(799)
     views = tuple(InvestorView(text) for text in TEXTS[:2])
     entropy = EntropyPooling(views, PRIOR, 252)
-    opinions = OpinionPooling(tuple(Opinion(name, 0.4, views[k : k + 1]) for k, name in enumerate("ab")), "linear", PRIOR, 252)
+    opinions = OpinionPooling(
+        tuple(Opinion(name, 0.4, views[k : k + 1]) for k, name in enumerate("ab")), "linear", PRIOR, 252
+    )
     for model, parts in ((entropy, TEXTS[:2]), (opinions, ("a", "b"))):
         effects = view_effects(model, past, capped)  # type: ignore[arg-type]
         assert effects.parts == parts
