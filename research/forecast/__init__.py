@@ -8,7 +8,7 @@ from research.forecast.pooling import EntropyPooling, Opinion, OpinionPooling
 from research.forecast.posterior import Posterior
 from research.forecast.regimes import Regimes, fit_regimes, history
 from research.forecast.view_effects import ViewEffects, view_effects
-from research.forecast.views import InvestorView
+from research.forecast.views import InvestorView, read_views
 
 __all__ = [
     "Benchmark",
@@ -27,6 +27,7 @@ __all__ = [
     "equilibrium_returns",
     "fit_regimes",
     "history",
+    "read_views",
     "repaired",
     "unconstrained_weights",
     "view_effects",

@@ -164,6 +164,29 @@ def read_view(text: str) -> Sentence:
     return Sentence(_side(part["side"]), _side(part["other"]), rate)
 
 
+def read_views(text: str) -> tuple[InvestorView, ...]:
+    """Several views in one text, with semicolons between, each with what follows its comma.
+
+    Raises : ConfigError for text without a view, for what is no view, and for what follows a comma and is no confidence
+             and no uncertainty.
+
+    >>> [view.confidence for view in read_views("SPY returns 7% a year, confidence 40%; VEA beats VWO by 2% a year")]
+    [0.4, 0.5]
+    """
+    found = tuple(_with_confidence(part) for part in text.split(";") if part.strip())
+    if not found:
+        refuse("views are", text, FORMS)
+    return found
+
+
+def _with_confidence(text: str) -> InvestorView:
+    sentence, comma, rest = (part.strip() for part in text.partition(","))
+    word, _, value = rest.partition(" ")
+    if comma and (word not in ("confidence", "uncertainty") or not value):
+        refuse("after the comma of a view stands", rest, "write `confidence 60%`, or `uncertainty 2%` a year.")
+    return InvestorView(sentence, **({word: value} if comma else {}))
+
+
 def _side(text: str) -> Side:
     found = SIDE.fullmatch(text)
     assert found is not None  # it matches any text

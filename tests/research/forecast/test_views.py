@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.errors import ConfigError
-from research.forecast.views import InvestorView, Sentence, Side, read_view, view_variance
+from research.forecast.views import InvestorView, Sentence, Side, read_view, read_views, view_variance
 
 NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ.-0123456789", min_size=1, max_size=6)
 RATES = st.integers(0, 5_000).map(lambda number: number / 100)
@@ -96,3 +96,22 @@ def test_the_error_of_a_view_follows_from_its_confidence_or_is_stated() -> None:
     assert view_variance(InvestorView(text, 0.8), 0.04) == pytest.approx(0.01)
     assert view_variance(InvestorView(text, 0.0), 0.04) == math.inf
     assert view_variance(InvestorView(text, uncertainty="3%"), 0.04) == pytest.approx(0.0009)
+
+
+def test_several_views_are_read_from_one_text() -> None:
+    found = read_views(
+        "SPY returns 7% a year, confidence 40%;VEA beats VWO by 2% a year; AGG returns 1% a year, uncertainty 1%;"
+    )
+    assert [view.view for view in found] == [
+        "SPY returns 7% a year",
+        "VEA beats VWO by 2% a year",
+        "AGG returns 1% a year",
+    ]
+    assert [view.confidence for view in found] == [0.4, 0.5, None]
+    assert found[2].uncertainty == 0.01
+
+
+@pytest.mark.parametrize("text", ["", " ; ", "SPY returns 7% a year, very sure", "SPY returns 7% a year, confidence"])
+def test_text_without_a_view_or_with_more_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"views are|after the comma of a view stands"):
+        read_views(text)
