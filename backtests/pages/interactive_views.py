@@ -60,9 +60,9 @@ def views_answer(effects: ViewEffects) -> str:
     weights = f"{percent(effects.prior_weights[most])} to {percent(effects.weights[most])}"
     return (
         f"The views move {lines.index[most]} most, from {weights} of the portfolio. The strongest is "
-        f"*{effects.parts[strongest]}*, which turns over {percent(turned[strongest])} of it. The prior mean lies outside "
-        f"the interval of the posterior for {apart}; elsewhere the two agree within their errors, and weights change all "
-        "the same: they are as good as the views."
+        f"*{effects.parts[strongest]}*, which turns over {percent(turned[strongest])} of it. The prior mean lies "
+        f"outside the interval of the posterior for {apart}; elsewhere the two agree within their errors, and weights "
+        "change all the same: they are as good as the views."
     )
 
 
