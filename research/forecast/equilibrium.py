@@ -17,7 +17,6 @@ from research.forecast.estimated import Estimated
 from research.forecast.market_caps import market_caps
 from research.forecast.moments import Forecast, Moments
 from research.market import Past
-from research.risk.covariances import least_eigenvalue
 from research.tolerances import VARIATION
 
 RISK_AVERSION = 2.5  # of the world's average investor, in He and Litterman (1999)
@@ -52,6 +51,8 @@ def unconstrained_weights(moments: Moments, risk_aversion: float = RISK_AVERSION
     >>> unconstrained_weights(Moments(("A", "B"), [0.06, 0.01], np.diag([0.04, 0.01]), 252.0, day)).round(3).tolist()
     [0.6, 0.4]
     """
+    from research.risk.covariances import least_eigenvalue  # its room is slow to import
+
     check_positive(risk_aversion=risk_aversion)
     least, i, j = least_eigenvalue(moments.covariance)
     if least <= VARIATION:
