@@ -78,6 +78,10 @@ class BlackLitterman:
         """Number of returns that the prior needs."""
         return self.prior.window
 
+    def check(self, past: Past) -> None:
+        """Raise DataError for a view whose names or market capitalisations are not known today."""
+        view_rows(self.views, past.assets, past, cash=0.0)
+
     def predict(self, past: Past) -> Moments:
         """Mean and covariance of the lines of the prior, with the views."""
         prior = self.prior.predict(past)

@@ -126,14 +126,18 @@ class Benchmark:
         """Number of returns that the covariance needs."""
         return self.of.window
 
-    def predict(self, past: Past) -> Moments:
-        """Cash and the equilibrium returns of the lines of `of`."""
-        given = dict(self.weights)
-        for name in given:
+    def check(self, past: Past) -> None:
+        """Raise DataError for a line that the market does not have."""
+        for name in dict(self.weights):
             if name not in past.assets:
                 raise DataError(
                     f"the benchmark holds {name!r}, no line of the market. {did_you_mean(name, past.assets)}"
                 )
+
+    def predict(self, past: Past) -> Moments:
+        """Cash and the equilibrium returns of the lines of `of`."""
+        self.check(past)
+        given = dict(self.weights)
         moments = self.of.predict(past)
         weights = np.array([given.get(asset, 0.0) for asset in moments.assets])
         absent = [name for name, weight in given.items() if weight and name not in moments.assets]

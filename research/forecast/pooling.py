@@ -26,7 +26,7 @@ from research.forecast.moments import Forecast, Moments
 from research.forecast.posterior import Posterior
 from research.forecast.returns import check_window
 from research.forecast.scenarios import scenarios_of
-from research.forecast.view_rows import ViewRows
+from research.forecast.view_rows import ViewRows, view_rows
 from research.forecast.views import InvestorView
 from research.market import Past
 
@@ -65,6 +65,10 @@ class EntropyPooling:
     def window(self) -> int:
         """Number of returns that scenarios or prior need, whichever is more."""
         return max(self.scenarios, self.prior.window)
+
+    def check(self, past: Past) -> None:
+        """Raise DataError for a view whose names or market capitalisations are not known today."""
+        view_rows(self.views, past.assets, past, cash=0.0)
 
     def predict(self, past: Past) -> Moments:
         """Mean and covariance a period of the lines that have all scenarios, with the views."""
@@ -144,6 +148,10 @@ class OpinionPooling:
     def window(self) -> int:
         """Number of returns that scenarios or prior need, whichever is more."""
         return max(self.scenarios, self.prior.window)
+
+    def check(self, past: Past) -> None:
+        """Raise DataError for a view whose names or market capitalisations are not known today."""
+        view_rows([view for opinion in self.opinions for view in opinion.views], past.assets, past, cash=0.0)
 
     def predict(self, past: Past) -> Moments:
         """Mean and covariance a period of the lines that have all scenarios, with the opinions."""

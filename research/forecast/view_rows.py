@@ -5,7 +5,8 @@ its window not complete) is no mistake: its view is set aside that day, with a n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,10 @@ class ViewRows:
         """Make the arrays read-only."""
         for name in ("picks", "expected"):
             object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
+        return ViewRows, tuple(getattr(self, f.name) for f in fields(self))
 
     def only(self, rows: Sequence[int]) -> "ViewRows":
         """Some of them, by row."""

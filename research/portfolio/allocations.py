@@ -7,7 +7,7 @@ target. A kind with a colon is a class of the user's own, see `own_class`.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from research.allocation import (
@@ -21,6 +21,7 @@ from research.allocation import (
     MinimumVariance,
     VolatilityTarget,
 )
+from research.errors import ConfigError, DataError
 from research.forecast import (
     Benchmark,
     BlackLitterman,
@@ -30,10 +31,11 @@ from research.forecast import (
     MarketCap,
     OpinionPooling,
 )
+from research.market import Past
 from research.portfolio.document import Document
 from research.portfolio.own_class import check_code, code_of, import_path, own_allocation
 from research.portfolio.settings import build, named, nested, plain
-from research.portfolio.strict_yaml import KeyPath
+from research.portfolio.strict_yaml import KeyPath, dotted
 
 ALLOCATIONS: dict[str, type] = {
     "strategic": FixedWeights,
@@ -124,6 +126,25 @@ def parts_of(allocation: Any) -> tuple[Any, ...]:
         if declared is not Forecast:
             found += value if isinstance(value, tuple) else [value]
     return tuple(found)
+
+
+def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> None:
+    """Raise ConfigError, with its place, for a view or a benchmark below `path` about what the market does not have.
+
+    held : the allocation or the forecast at `path`.
+    past : up to the last close.
+    """
+    cls: type = type(held)
+    for name in nested(cls) if is_dataclass(cls) else ():
+        below, value = (*path, HELD.get(name, name)), getattr(held, name)
+        parts = {(*below, str(k)): one for k, one in enumerate(value)} if isinstance(value, tuple) else {below: value}
+        for at, part in parts.items():
+            check_names(document, at, part, past)
+    if cls in FORECASTS.values() and hasattr(held, "check"):
+        try:
+            held.check(past)
+        except DataError as error:
+            raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
 _NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS) for name, cls in table.items()}

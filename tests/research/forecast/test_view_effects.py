@@ -1,5 +1,7 @@
 """What each view moved: sums that hold, closed forms, and views that do nothing."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,11 @@ def test_pooled_views_and_opinions_are_explained_alike(facts_market: Market) -> 
 def test_an_optimiser_that_gives_no_weights_is_refused(facts_market: Market) -> None:
     with pytest.raises(PolicyError, match=r"weights of shape \(2,\)"):
         view_effects(BlackLitterman((), PRIOR), facts_market.past(799), lambda moments: np.ones(2))
+
+
+def test_records_stay_read_only_through_a_pickle(facts_market: Market) -> None:
+    effects = effects_of(facts_market, 2)
+    for one in (effects, pickle.loads(pickle.dumps(effects))):
+        for array in (one.weight_moves, one.posterior.mean_doubt, one.posterior.rows.picks, one.posterior.moments.mean):
+            assert not array.flags.writeable
+        assert one.weight_table().equals(effects.weight_table())

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from research.allocation import FixedWeights, MeanVariance
-from research.errors import ConfigError, DataError
+from research.allocation import FixedWeights, MeanVariance, target_path
+from research.errors import ConfigError
 from research.forecast import (
     Benchmark,
     BlackLitterman,
@@ -118,10 +118,49 @@ def test_what_is_wrong_is_said_with_its_place(read: Any, written: str, message: 
         read(written)
 
 
-def test_a_view_about_an_unknown_line_is_told_on_the_first_refit() -> None:
+def test_a_view_about_an_unknown_line_is_refused_with_its_place_before_anything_is_computed() -> None:
     views = [{"view": "SPX beats AGG by 4% a year", "confidence": 0.6}]
     forecast = {"kind": "black_litterman", "prior": "benchmark", "views": views}
     policy = {"rule": "never", "allocation": {"kind": "mean_variance", "forecast": forecast}}
+    message = r"mine\.allocation\.forecast \(.*overridden\): view 'SPX beats .* is called 'SPX'\. Did you mean 'SPY'"
+    with pytest.raises(ConfigError, match=message):
+        load_portfolio(FILE, {"policies.mine": policy})
+
+
+@pytest.mark.parametrize(
+    ("forecast", "message"),
+    [
+        (
+            {"kind": "black_litterman", "prior": {"kind": "benchmark", "weights": {"SPX": 1.0}}},
+            r"forecast\.prior \(.*\): the benchmark holds 'SPX'",
+        ),
+        (
+            {
+                "kind": "opinion_pooling",
+                "prior": "benchmark",
+                "opinions": [{"name": "a", "probability": 1, "views": [{"view": "bond returns 1% a year"}]}],
+            },
+            r"forecast \(.*\): view 'bond returns 1% a year': no line .*Did you mean 'bonds'",
+        ),
+        (
+            {"kind": "entropy_pooling", "views": [{"view": "cap-weighted bonds returns 1% a year"}]},
+            r"forecast \(.*\): weights by market capitalisation need the fact 'market_cap' of AGG",
+        ),
+    ],
+)
+def test_what_the_market_does_not_have_is_named_with_its_place(forecast: Any, message: str) -> None:
+    policy = {"rule": "never", "allocation": {"kind": "mean_variance", "forecast": forecast}}
+    scaled = {"rule": "never", "allocation": {"kind": "exposure", "exposure": 0.5, "of": policy["allocation"]}}
+    for one in (policy, scaled):
+        with pytest.raises(ConfigError, match=message):
+            load_portfolio(FILE, {"policies.mine": one})
+
+
+def test_views_are_held_through_a_backtest_with_its_notes() -> None:
+    views = [{"view": "SPY beats AGG by 2% a year", "confidence": "70%"}]
+    forecast = {"kind": "black_litterman", "prior": "benchmark", "views": views}
+    policy = {"rule": "never", "allocation": {"kind": "mean_variance", "schedule": "year", "forecast": forecast}}
     portfolio = load_portfolio(FILE, {"policies.mine": policy})
-    with pytest.raises(DataError, match=r"view 'SPX beats AGG by 4% a year': no line .* Did you mean 'SPY'"):
-        portfolio.policies["mine"].allocation.target(portfolio.market.past(1000))
+    path = target_path(portfolio.policies["mine"].allocation, portfolio.market, start=2000)
+    assert path.rows.sum(axis=1) == pytest.approx(1.0, abs=1e-9)
+    assert path.rows.min() >= 0.0
