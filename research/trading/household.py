@@ -14,7 +14,8 @@ from research.errors import ConfigError, PolicyError
 from research.portfolio import Portfolio
 from research.portfolio.household import Account, decimal_sum
 from research.tolerances import LOT
-from research.trading.division import SECONDS, Division, DivisionProblem, divide
+from research.trading.division import SECONDS, Division, divide
+from research.trading.division_problem import DivisionProblem
 from research.trading.position import Position
 from research.trading.request import Request
 from research.trading.sizing import Orders
@@ -204,6 +205,8 @@ def division_problem(
     held = np.array([account.units for account in accounts])
     cash = np.array([account.cash for account in accounts])
     reserves = position.limits.reserve * (held @ position.prices + cash)
+    if portfolio.currencies is not None:
+        reserves = np.maximum(reserves, portfolio.currencies.rounding)
     taxable = np.array([account.taxable for account in accounts])
     swaps = position.quoted & position.tradable & position.buyable & position.sellable & (request.way == 0.0)
     locked = wash_sale_locks(portfolio)
