@@ -17,10 +17,9 @@ import pandas as pd
 
 from research.accounting import Policy
 from research.allocation import TargetPath, target_path
-from research.arguments import LARGEST, cut, is_number, shown
+from research.arguments import LARGEST, cut, did_you_mean, is_number, shown
 from research.errors import ConfigError
 from research.portfolio import Portfolio
-from research.portfolio.document import did_you_mean
 from research.portfolio.load import LEAST_NAV
 from research.rules.protocol import held_by
 from research.trading.content import STALE

@@ -22,6 +22,7 @@ PAGES = [
     "docs/tickets.md",
     "docs/trade_lists.md",
     "docs/taxes.md",
+    "docs/views.md",
 ]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
