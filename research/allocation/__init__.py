@@ -6,13 +6,15 @@ from research.allocation.estimated import InverseVolatility, MinimumVariance
 from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
-from research.allocation.hrp import HRP, hrp_weights
+from research.allocation.hierarchical import HERC, HRP, NCO, GroupBound, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
 from research.allocation.mean_variance import MeanVariance
 from research.allocation.regime_exposure import RegimeExposure
 
 __all__ = [
+    "HERC",
     "HRP",
+    "NCO",
     "Allocation",
     "Answer",
     "Binding",
@@ -21,11 +23,13 @@ __all__ = [
     "Explained",
     "FixedWeights",
     "FunctionAllocation",
+    "GroupBound",
     "InverseVolatility",
     "MeanVariance",
     "MinimumVariance",
     "NotSolvedError",
     "RegimeExposure",
+    "Schur",
     "TargetPath",
     "VolatilityTarget",
     "hrp_weights",

@@ -67,7 +67,8 @@ class Answer:
     def __post_init__(self) -> None:
         """Make the weights read-only, and put the dearest limit first."""
         object.__setattr__(self, "weights", frozen(np.asarray(self.weights, dtype=float)))
-        object.__setattr__(self, "binding", tuple(sorted(self.binding, key=lambda limit: -limit.price)))
+        if self.binding:
+            object.__setattr__(self, "binding", tuple(sorted(self.binding, key=lambda limit: -limit.price)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
@@ -114,7 +115,8 @@ def answer_of(allocation: "Allocation", past: Past) -> Answer:
     """
     if isinstance(allocation, Explained):
         answer = allocation.answer(past)
-        return replace(answer, weights=checked_weights(answer.weights, allocation, past))
+        checked_weights(answer.weights, allocation, past)
+        return answer
     return Answer(checked_weights(allocation.target(past), allocation, past), past.date)
 
 

@@ -13,15 +13,16 @@ import pandas as pd
 from research.accounting import Execution
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
-from research.arguments import LARGEST, MOST_PENALTY
+from research.arguments import LARGEST, MOST_PENALTY, did_you_mean
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market, with_facts
 from research.market.instruments import SMALLEST_LOT, TRADING
 from research.names import same_names
+from research.portfolio.allocations import check_names
 from research.portfolio.benchmark import read_benchmark
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
-from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.document import Document, read_document
 from research.portfolio.exposures import Split, exposure_settings, read_exposures
 from research.portfolio.factors import factor_settings, factors_in
 from research.portfolio.facts import line_facts, read_fact_files, with_line_facts
@@ -48,7 +49,7 @@ KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines",
         "stress", "positions", "prices", "fx", "ticket", "accounts")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency", "facts")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
-             "tax_lots", "exposures", "facts", "currency", *COSTS)  # fmt: skip
+             "tax_lots", "exposures", "currency", "facts", *COSTS)  # fmt: skip
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
 
@@ -83,12 +84,16 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     splits = {line.asset: line.exposures for line in lines if line.exposures}
     strategic = _strategic(document, lines)
     lower, upper = np.array([line.range for line in lines]).T
-    whole, market = market, _desk_market(document, market, lines)
+    whole, market = market, with_line_facts(document, _desk_market(market, lines))
     execution = _execution(document)
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
     a_year = _periods_per_year(document, market)
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
     policies = {name: read_policy(document, ("policies", name), strategic, shared) for name in names}
+    for policy_name, policy in policies.items():
+        check_names(
+            document, ("policies", policy_name, "allocation"), policy.allocation, market.past(len(market.dates) - 1)
+        )
     test_start = _test_start(document, market)
     portfolio = Portfolio(
         name=name,
@@ -193,7 +198,7 @@ def _assets(document: Document, market: Market) -> list[str]:
     return assets
 
 
-def _desk_market(document: Document, market: Market, lines: list[_Line]) -> Market:
+def _desk_market(market: Market, lines: list[_Line]) -> Market:
     """The lines of the file in its order, with its classes and lots."""
     market = market.select([line.asset for line in lines])
     instruments = market.instruments.assign(
@@ -202,7 +207,7 @@ def _desk_market(document: Document, market: Market, lines: list[_Line]) -> Mark
         lot=[line.lot for line in lines],
         trading=[line.trading for line in lines],
     )
-    return with_line_facts(document, replace(market, instruments=instruments))
+    return replace(market, instruments=instruments)
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from research.arguments import did_you_mean
 from research.arrays import Array, Rows, frozen
 from research.market import Market
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 from research.portfolio.exposures import LARGEST, Split, group_exposures
 
 GROUP_KEYS = ("lines", "asset_class", "sector", "range", "price")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
-from scipy.optimize import brentq
 
 from research.accounting import Trade
 from research.accounting.cost_parameters import COLUMNS, Lots, Scratch
@@ -218,6 +217,8 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
     moved = np.minimum(np.maximum(exact - position.units, least), position.most_units)
     first = needed - position.units
     if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
+        from scipy.optimize import brentq
+
         most, of = position.limits.turnover, lambda part: first + part * (moved - first)
         over = position.turnover(first) >= most
         moved = of(0.0 if over else float(brentq(lambda part: position.turnover(of(part)) - most, 0.0, 1.0)))
@@ -245,6 +246,8 @@ def _payable(position: Position, moved: Array, buys: Array, floor: float, day: f
 
     if short(1.0) <= len(moved) * CENT or not buys.any():
         return moved
+    from scipy.optimize import brentq
+
     part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
     return moved - (1.0 - part) * buys
 
