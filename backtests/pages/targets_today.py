@@ -121,9 +121,10 @@ def _notes(found: TargetsToday) -> Sequence[str]:
     day = f"{found.portfolio.date:%Y-%m-%d}"
     return [
         f"Weights are of NAV; held: at the last close of the file, {day}. To trade: one-way turnover from there.",
-        f"Risk: share of each asset in the target's variance. Risk, volatility and bets: by one Ledoit–Wolf covariance "
-        f"of {YARDSTICK.window} returns up to the date, for all columns. Torsion bets: the effective number, exponential of the entropy of "
-        "the shares of Meucci's minimum torsion bets, which are uncorrelated and nearest to the assets.",
+        "Risk: share of each asset in the variance of the target. Risk, volatility and bets: by one Ledoit–Wolf "
+        f"covariance of {YARDSTICK.window} returns up to the date, for all columns. Torsion bets: the effective number of "
+        "Meucci's minimum torsion bets, which are uncorrelated and nearest to the assets: exponential of the entropy of their "
+        "shares.",
         "1/N, minimum variance (Ledoit–Wolf) and inverse volatility are controls: a target that is not clearly better "
         "than they are does not earn its model.",
         *found.notes,
