@@ -208,6 +208,7 @@ def _shuffled(portfolio: Portfolio, rng: np.random.Generator) -> tuple[Market, C
         dividends=None,
         splits=None,
         bars=None,
+        facts=None if market.facts is None else {name: fact[rows] for name, fact in market.facts.items()},
     )
     return moved, costs
 

@@ -51,7 +51,7 @@ def future(market: Market, costs: Costs, flows: Flows | None, t: int, which: str
 def changed_after(market: Market, t: int, seed: int = 0, mirrored: bool = False) -> Market:
     """The same market up to and including row t, with other values after it.
 
-    Dates stay, and no asset is delisted later.
+    Dates stay, and no asset is delisted later. Facts by date are other numbers, and words that were known by then.
     market   : T days.
     t        : the last row that stays.
     seed     : of the values that are drawn.
@@ -71,7 +71,9 @@ def changed_after(market: Market, t: int, seed: int = 0, mirrored: bool = False)
     }
     bars = {name: BARS[name] * prices for name in market.bars or {}}
     cash = rng.uniform(0.0, 1e-3, shape[0])
-    return _after(market, t, panels | {"returns": returns, "tradable": tradable, "prices": prices, "cash": cash}, bars)
+    facts = {name: _drawn(fact, t, rng, mirrored) for name, fact in (market.facts or {}).items()}
+    panels |= {"returns": returns, "tradable": tradable, "prices": prices, "cash": cash}
+    return _after(market, t, panels, bars, facts)
 
 
 def calm_after(market: Market, t: int, seed: int = 0) -> Market:
@@ -86,11 +88,26 @@ def calm_after(market: Market, t: int, seed: int = 0) -> Market:
     panels["tradable"] = market.tradable[t] & (market.exits > t)
     bars = {name: bar[t] for name, bar in (market.bars or {}).items()}
     returns = np.random.default_rng([seed, t]).normal(0.0, 1e-4, market.shape) * panels["tradable"]
-    return _after(market, t, panels | {"returns": returns, "dividends": 0.0, "splits": 1.0}, bars)
+    facts = {name: fact[t] for name, fact in (market.facts or {}).items()}
+    return _after(market, t, panels | {"returns": returns, "dividends": 0.0, "splits": 1.0}, bars, facts)
 
 
-def _after(market: Market, t: int, panels: dict[str, Any], bars: dict[str, Any]) -> Market:
-    """The market with other panels and bars after row t, where it has them, and with what was known of it by then."""
+def _drawn(fact: np.ndarray, t: int, rng: np.random.Generator, mirrored: bool) -> np.ndarray:
+    """(T, n) other values of a fact: numbers of another size, or words that some line had by row t, or a new one.
+
+    Mirrored ones are in the opposite order.
+    """
+    drawn = rng.random(fact.shape)
+    drawn = 1.0 - drawn if mirrored else drawn
+    if fact.dtype.kind == "U":
+        words = np.append(np.unique(fact[: t + 1]), "another")
+        return words[(drawn * len(words)).astype(int) % len(words)]
+    largest = np.abs(fact[: t + 1][np.isfinite(fact[: t + 1])]).max(initial=1.0)
+    return (HIGH if mirrored else 1.0) * largest * (0.1 + 9.0 * drawn)
+
+
+def _after(market: Market, t: int, panels: dict[str, Any], bars: dict[str, Any], facts: dict[str, Any]) -> Market:
+    """The market with other panels, bars and facts after row t, where it has any, and what was known of it by then."""
     later = np.arange(len(market.dates)) > t
     leaves = (market.instruments["delisted"].notna().to_numpy() & (market.exits > t)).any()
 
@@ -99,11 +116,13 @@ def _after(market: Market, t: int, panels: dict[str, Any], bars: dict[str, Any])
 
     there = {name: getattr(market, name) for name in panels if getattr(market, name) is not None}
     changed: dict[str, Any] = {name: joined(panels[name], known) for name, known in there.items()}
+    for name, drawn in (("bars", bars), ("facts", facts)):
+        if (tables := getattr(market, name)) is not None:
+            changed[name] = {key: joined(drawn[key], known) for key, known in tables.items()}
     return replace(
         market,
         instruments=market.until(market.dates[t]).instruments if leaves else market.instruments,
         notes=market.notes_in(last=market.days[t]),
-        bars=None if market.bars is None else {name: joined(bars[name], bar) for name, bar in market.bars.items()},
         **changed,
     )
 

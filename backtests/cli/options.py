@@ -43,7 +43,7 @@ Cluster = Annotated[
 def trust(code: bool) -> None:
     """Let portfolio files name rules by import path, here and in the notebooks that this process executes."""
     if code:
-        from research.portfolio.own_rule import TRUST  # slow to import
+        from research.portfolio.own_class import TRUST  # slow to import
 
         os.environ[TRUST] = "1"
 

@@ -400,6 +400,7 @@ def _from_row(market: Market, first: int) -> Market:
         market,
         instruments=table,
         bars=None if market.bars is None else {name: bar[first:] for name, bar in market.bars.items()},
+        facts=None if market.facts is None else {name: fact[first:] for name, fact in market.facts.items()},
         notes=market.notes_in(first=market.days[first]),
         **cut | {"cash": np.where(opening, 0.0, cut["cash"])},
     )

@@ -32,6 +32,7 @@ from research.compiled import compiled
 from research.errors import DataError
 from research.market import Market
 from research.market.calendars import due, last_of, row_name, sessions
+from research.market.facts import extended
 from research.portfolio import Portfolio
 from research.risk.simulated import staying
 from research.rules.protocol import CompiledRule, compiled_rule, held_by, short_name, traits
@@ -130,7 +131,7 @@ class Opening:
         first = len(market.dates) - 1 - past
         returns, tradable = market.returns[first:].copy(), market.tradable[first:].copy()
         returns[0], tradable[0] = 0.0, market.listed[first]
-        later = np.cumprod(growths, axis=0)
+        later, known = np.cumprod(growths, axis=0), extended(market.facts, len(growths))
         return Market(
             dates=pd.DatetimeIndex(np.concatenate([market.dates[first:], self.dates[1:]])),
             assets=market.assets,
@@ -139,6 +140,7 @@ class Opening:
             cash=np.concatenate([[0.0], market.cash[first + 1 :], np.full(len(growths), self.cash_growth - 1.0)]),
             instruments=self.instruments,
             prices=np.vstack([market.prices[first:], market.prices[-1] * later]),
+            facts=None if known is None else {name: fact[first:] for name, fact in known.items()},
             calendar=market.calendar,
             name=f"a future of {market.name}",
         )

@@ -377,9 +377,9 @@ class Backtest:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must judge of a learned policy: was it used on days that it saw, or in an unlike market?"""
-        found: tuple[str, ...] = view(self, "warnings")
-        return found
+        """What a reader must judge: targets without a solution; a learned policy on days that it saw, or elsewhere."""
+        of_use: tuple[str, ...] = view(self, "warnings")
+        return (*self.targets.remarks(self.first), *of_use)
 
     def reconcile(self) -> Reconciliation:
         """Where the money went, for every day and every line: start + gains + income - each cost + flows = end."""

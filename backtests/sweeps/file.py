@@ -39,7 +39,8 @@ from research.market.calendars import EVERY
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
 from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.policies import RULES as ALL_RULES
-from research.portfolio.policies import adapters, read_policy, validated
+from research.portfolio.policies import read_policy
+from research.portfolio.settings import adapters, nested, validated
 from research.portfolio.strict_yaml import KeyPath, dotted
 from research.rules import Threshold
 
@@ -50,9 +51,10 @@ RULES: dict[str, tuple[type, Callable[..., Any]]] = {  # the class that declares
     **{name: (cls, cls) for name, cls in ALL_RULES.items() if name not in ("tuned", "learned")},
     "threshold": (Threshold, threshold),
 }
+OF = {"allocation", "allocations"}  # fields of allocations that hold others: as `configurations` only
 HELD: dict[str, tuple[type, Callable[..., Any]]] = {
     "strategic": (Strategic, Strategic),
-    **{name: (cls, cls) for name, cls in ALLOCATIONS.items() if name != "strategic"},
+    **{name: (cls, cls) for name, cls in ALLOCATIONS.items() if name != "strategic" and not OF & set(nested(cls))},
 }
 AIMS = {"target": 0.0, "edge": 1.0}
 CONDITIONS = ("portfolio", "cost_multiple", "lag", "start")

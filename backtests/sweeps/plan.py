@@ -22,7 +22,9 @@ from research.arguments import day, floats, is_number, is_whole, refuse, shown
 from research.arrays import Array, frozen
 from research.errors import ConfigError
 from research.market import Past
-from research.portfolio.policies import allocation_key, rule_key
+from research.portfolio.allocations import ALLOCATIONS, HELD, allocation_key
+from research.portfolio.policies import rule_key
+from research.portfolio.settings import nested
 from research.rules import GroupThreshold, NoTradeRegion, Rule, RuleTraits, Threshold
 from research.rules.protocol import held_by, short_name, traits
 from research.rules.standard_rule import StandardRule
@@ -287,8 +289,19 @@ def policy_columns(policy: Rule) -> dict[str, Any]:
         "allocation": names.get(kind, kind),
         "window": allocation.window,
         **{ALLOCATIONS_OWN.get(name, name): value for name, value in _settings(allocation, ("window",)).items()},
+        **_nested_settings(allocation),
         **({f"{short_name(policy)}.{name}": value for name, value in settings.items()} if own else settings),
     }
+
+
+def _nested_settings(allocation: Allocation) -> dict[str, Any]:
+    """What an allocation scales, and its forecast, as they print themselves; and its settings without a default."""
+    if type(allocation) not in ALLOCATIONS.values():
+        return {}
+    held = {HELD.get(name, name): repr(getattr(allocation, name)) for name in nested(type(allocation))}
+    required = [f.name for f in fields(type(allocation)) if f.default is MISSING]
+    stated = {name: getattr(allocation, name) for name in required}
+    return held | {name: value for name, value in stated.items() if isinstance(value, bool | int | float | str)}
 
 
 def _settings(record: Any, without: tuple[str, ...]) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from backtests.sweeps.trials import sweep_trials
 from backtests.views import view
 from research.errors import ConfigError
 from research.portfolio import Portfolio
-from research.portfolio.policies import allocation_key, rule_key
+from research.portfolio.allocations import allocation_key
+from research.portfolio.policies import rule_key
 from research.progress import bar
 from research.rules.protocol import short_name
 

@@ -1,22 +1,29 @@
 """Target weights from the past, computed on a schedule; blind to today's holdings and to trading costs."""
 
 from research.allocation.allocation import Allocation, TargetPath, spread_unlisted, target_path
+from research.allocation.answer import Answer, Binding, Explained, NotSolvedError
 from research.allocation.estimated import InverseVolatility, MinimumVariance
 from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
 from research.allocation.hrp import HRP, hrp_weights
+from research.allocation.mean_variance import MeanVariance
 from research.allocation.regime_exposure import RegimeExposure
 
 __all__ = [
     "HRP",
     "Allocation",
+    "Answer",
+    "Binding",
     "ConstantExposure",
     "EqualWeights",
+    "Explained",
     "FixedWeights",
     "FunctionAllocation",
     "InverseVolatility",
+    "MeanVariance",
     "MinimumVariance",
+    "NotSolvedError",
     "RegimeExposure",
     "TargetPath",
     "VolatilityTarget",

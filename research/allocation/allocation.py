@@ -5,15 +5,16 @@ its schedule only, and its path is computed once for every policy that uses it.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from research.allocation.answer import FAILED, PREVIOUS, Answer, NotSolvedError, answer_of, remarks
 from research.arguments import shown
 from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
-from research.labels import in_order
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
 from research.tolerances import FIVE_DECIMALS, TARGET
@@ -32,7 +33,8 @@ class Allocation(Protocol):
                "month", "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves
                the market, since the target in force would hold it.
     window : number of returns that it needs; 0 for none.
-    A target may miss a sum of 1 by rounding to five decimals; `target_path` then scales it to 1.
+    A target may miss a sum of 1 by rounding to five decimals; `target_path` then scales it to 1. One that has reasons
+    inherits from `research.allocation.Explained`, and gives them with its weights.
     """
 
     @property
@@ -61,6 +63,7 @@ class TargetPath:
     allocation : what gave them, as it prints itself.
     rounded    : the most by which the sum of a target missed 1 before it was scaled to 1, fraction of NAV; 0 where
                  none was scaled.
+    answers    : K, the reasons of each target; () where they are not known.
     Raises     : PolicyError when a target is in force before the last date that it used.
     """
 
@@ -70,6 +73,7 @@ class TargetPath:
     seen: Rows
     allocation: str = ""
     rounded: float = 0.0
+    answers: tuple[Answer, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that no target looks ahead, and make the arrays read-only."""
@@ -91,6 +95,16 @@ class TargetPath:
     def opened(self, first: int) -> "TargetPath":
         """The path of a portfolio that starts at the close of row `first`: no target is in force before."""
         return replace(self, row=np.where(np.arange(len(self.row)) < first, -1, self.row))
+
+    def answer_at(self, t: int) -> Answer:
+        """The target in force at the close of market row `t`, with its reasons. Raises PolicyError before the first."""
+        self.at(t)
+        return self.answers[self.row[t]]
+
+    def remarks(self, first: int = 0) -> tuple[str, ...]:
+        """What a reader must judge of the targets in force from row `first` on: refits that fell back, and the like."""
+        in_force = np.unique(self.row[first:])
+        return remarks([self.answers[k] for k in in_force[in_force >= 0]], self.allocation) if self.answers else ()
 
     def at(self, t: int) -> Array:
         """(n,) the target in force at the close of market row `t`, fraction of NAV.
@@ -125,10 +139,12 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     Returns : a TargetPath; a target computed at row t is in force from the close of t on. Weights that sum to 1 but
               for rounding to five decimals, at most 5e-6 a line (PyPortfolioOpt's `clean_weights` sums to 0.99999 or
               1.00001), are divided by their sum, and `TargetPath.rounded` says by how much it missed 1: this is
-              neither leverage nor a target for cash.
+              neither leverage nor a target for cash. A refit without a solution goes on with the weights of the one
+              before it, of a day before `start` if need be, which its answer says; the weights of lines that have left
+              since are spread over those of their class.
     Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown schedule or a `start`
               outside the market; PolicyError for a target that is not n finite numbers, or, where it is a Series,
-              for names that are missing or that the market does not have.
+              for names that are missing or that the market does not have, and for a first refit without a solution.
     """
     sessions = len(market.dates)
     if not 0 <= start < sessions:
@@ -141,10 +157,39 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     before = dates[dates <= start][-1:]
     before = before[complete[before]]
     asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
-    rows = np.array([_checked(allocation.target(past), allocation, past) for past in map(market.past, asked.tolist())])
+    answers = _answers(allocation, market, asked.tolist(), [t for t in dates[dates < asked[0]].tolist() if complete[t]])
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
-    rows, rounded = _scaled(rows)
-    return TargetPath(market.assets, rows, row, asked, repr(allocation), rounded)
+    scaled, rounded = _scaled(np.array([answer.weights for answer in answers]))
+    rows = frozen(scaled)
+    answers = [replace(answer, weights=weights) for answer, weights in zip(answers, rows, strict=True)]
+    return TargetPath(market.assets, rows, row, asked, repr(allocation), rounded, tuple(answers))
+
+
+def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: list[int]) -> list[Answer]:
+    """The answer on each of the rows `asked`; `earlier` are rows of the schedule before them."""
+    found: list[Answer] = []
+    for t in asked:
+        past = market.past(t)
+        try:
+            found.append(answer_of(allocation, past))
+        except NotSolvedError as error:
+            before = found[-1] if found else _last_solved(allocation, market, earlier)
+            if before is None:
+                raise PolicyError(
+                    f"{allocation!r} has no solution on {past.date:%Y-%m-%d}, and none before: {error}. Widen its "
+                    "limits, or start later."
+                ) from error
+            weights = spread_unlisted(before.weights, past.listed[-1], past.asset_class)
+            found.append(Answer(weights, past.date, status=FAILED, fallback=PREVIOUS, why=str(error)))
+    return found
+
+
+def _last_solved(allocation: Allocation, market: Market, earlier: list[int]) -> Answer | None:
+    """The answer on the last of some rows on which there is one: a path does not depend on where it starts."""
+    for t in reversed(earlier):
+        with suppress(NotSolvedError):
+            return answer_of(allocation, market.past(t))
+    return None
 
 
 def check_history(allocation: Allocation, market: Market, start: int) -> Mask:
@@ -233,24 +278,3 @@ def _too_short(allocation: Allocation, market: Market, start: int, complete: Mas
         f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Choose a shorter window, {fix}or "
         "give the market a longer history."
     )
-
-
-def _checked(target: Array, allocation: Allocation, past: Past) -> Array:
-    """The target as n finite numbers. Raises PolicyError and names the worst weight."""
-    if type(target) is not np.ndarray:
-        where = f"on {past.date:%Y-%m-%d}"
-        target = in_order(f"weights of {allocation!r} are", target, past.assets, error=PolicyError, where=where)
-    target = np.array(target, dtype=np.float64)  # a copy: an allocation may hand out the same array again
-    if target.shape != (len(past.assets),):
-        raise PolicyError(
-            f"target of {allocation!r} on {past.date:%Y-%m-%d} has shape {target.shape}, expected "
-            f"({len(past.assets)},): one weight for each of {', '.join(past.assets)}."
-        )
-    bad = ~np.isfinite(target)
-    if bad.any():
-        worst = int(np.argmax(bad))
-        raise PolicyError(
-            f"target of {allocation!r} on {past.date:%Y-%m-%d} is not finite for {bad.sum()} of {len(target)} lines: "
-            f"{past.assets[worst]} has {shown(target[worst])}. Give every line a number; zero keeps it out."
-        )
-    return target

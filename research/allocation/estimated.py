@@ -1,8 +1,4 @@
-"""Targets estimated from a window of returns, in closed form or by PyPortfolioOpt; and their common window.
-
-A line enters an estimate once its whole window is known, whether or not it can be traded that day, and stays until it
-is delisted: no pairwise moments, no dropped rows.
-"""
+"""Targets estimated from a window of returns without further settings, and the settings that all estimates share."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -10,16 +6,16 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from research.allocation.answer import Answer, Explained
 from research.arguments import shown
-from research.arrays import Array, frozen
-from research.errors import ConfigError, DataError
+from research.arrays import Array
+from research.errors import ConfigError
+from research.forecast import Estimated
+from research.forecast.returns import check_window, complete_returns
 from research.market import Past
 from research.market.calendars import EVERY
-from research.tolerances import RETURNS
 
 EstimationSchedule = Literal["day", "week", "month", "quarter", "year"]
-
-TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
 
 
 @dataclass(frozen=True)
@@ -49,14 +45,14 @@ class InverseVolatility:
 
 
 @dataclass(frozen=True)
-class MinimumVariance:
-    """The long-only weights of least variance, on a Ledoit-Wolf covariance (PyPortfolioOpt, shrunk to equal variances).
+class MinimumVariance(Explained):
+    """The long-only weights of least variance on a Ledoit-Wolf covariance: a control without settings of its own.
 
+    It is `MeanVariance` without bounds; its answer says which lines are held at zero.
     window : number of returns, at least 2.
     schedule : "day", "week", "month", "quarter" or "year".
     Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
-    Source : Ledoit, Wolf (2004), A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices; solved by
-             PyPortfolioOpt with Clarabel, to 1e-8 in the weights.
+    Source : Ledoit, Wolf (2004), A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices.
     """
 
     window: int = 252
@@ -68,48 +64,11 @@ class MinimumVariance:
         """Check the settings."""
         check_estimate("MinimumVariance", self.window, self.schedule)
 
-    def target(self, past: Past) -> Array:
+    def answer(self, past: Past) -> Answer:
         """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
-        import pandas as pd
-        from pypfopt.efficient_frontier import EfficientFrontier
-        from pypfopt.risk_models import CovarianceShrinkage
+        from research.allocation.mean_variance import MeanVariance
 
-        returns, lines = complete_returns(past, self.window)
-        covariance = CovarianceShrinkage(pd.DataFrame(returns), returns_data=True).ledoit_wolf()
-        # In units of the mean variance, and with a small gap: as it comes, weights are good to 1e-4 only. Clarabel by
-        # name, since cvxpy's own choice depends on what is installed; its steps repeat to the bit.
-        covariance /= np.diag(covariance).mean()
-        frontier = EfficientFrontier(None, covariance, (0.0, 1.0), solver="CLARABEL", solver_options=TIGHT)
-        frontier.min_volatility()
-        weights = np.maximum(frontier.weights, 0.0)
-        return placed(weights / weights.sum(), lines, past)
-
-
-def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]:
-    """The last `window` returns (window, k) of the k lines that have them all, and the columns (k,) of those lines.
-
-    Raises : DataError when no line has a complete window, or when the returns of one do not vary within it.
-    """
-    from research.allocation.window import ranges
-
-    lines = np.flatnonzero(past.complete(window))
-    if not len(lines):
-        raise DataError(
-            f"no line has {window} returns on {past.date:%Y-%m-%d} (row {past.t}): {', '.join(past.assets)}. Choose a "
-            "shorter window or a later date."
-        )
-    returns = past.returns[past.t - window + 1 :]
-    if len(lines) < len(past.assets):
-        returns = frozen(returns[:, lines])
-    still = ranges(returns) <= RETURNS
-    if still.any():
-        line = int(np.argmax(still))
-        raise DataError(
-            f"returns of {past.assets[lines[line]]} do not vary in the {window} sessions to {past.date:%Y-%m-%d}: all "
-            f"are {returns[-1, line]:.6g}, so it has no volatility to divide by. Leave it out of this allocation, "
-            "correct its prices, or, if it has left the market, say when (delist)."
-        )
-    return returns, lines
+        return MeanVariance(forecast=Estimated(window=self.window), schedule=self.schedule).answer(past)
 
 
 def placed(weights: Array, lines: NDArray[np.int64], past: Past) -> Array:
@@ -124,9 +83,11 @@ def placed(weights: Array, lines: NDArray[np.int64], past: Past) -> Array:
 
 def check_estimate(owner: str, window: int, schedule: str) -> None:
     """Raise ConfigError unless the window holds two returns at least and the schedule is a calendar period."""
-    if not isinstance(window, int | np.integer) or isinstance(window, bool) or window < 2:
-        raise ConfigError(
-            f"window of {owner} is {shown(window)}. Give a whole number of returns, at least 2, such as 252."
-        )
+    check_window(owner, window)
+    check_schedule(owner, schedule)
+
+
+def check_schedule(owner: str, schedule: str) -> None:
+    """Raise ConfigError unless the schedule is a calendar period."""
     if schedule not in EVERY:
         raise ConfigError(f"schedule of {owner} is {shown(schedule)}. Use one of {', '.join(EVERY)}.")

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation
+from research.allocation.answer import Answer, Explained, answer_of
 from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.arguments import check_positive, refuse
-from research.arrays import Array
 from research.errors import DataError
-from research.labels import in_order
 from research.market import Past
 from research.tolerances import RETURNS
 
 
 @dataclass(frozen=True)
-class ConstantExposure:
+class ConstantExposure(Explained):
     """A constant share of another allocation's target; the rest is cash.
 
     allocation : the portfolio.
@@ -46,13 +45,13 @@ class ConstantExposure:
         """Number of returns that the portfolio's allocation needs."""
         return self.allocation.window
 
-    def target(self, past: Past) -> Array:
-        """(n,) weights of the portfolio, fraction of NAV, times the share."""
-        return self.exposure * self.allocation.target(past)
+    def answer(self, past: Past) -> Answer:
+        """(n,) weights of the portfolio, fraction of NAV, times the share; with the portfolio's reasons."""
+        return answer_of(self.allocation, past).times(self.exposure)
 
 
 @dataclass(frozen=True)
-class VolatilityTarget:
+class VolatilityTarget(Explained):
     """Another allocation's target, scaled to a volatility that is estimated from its last returns; the rest is cash.
 
     allocation : the portfolio.
@@ -88,12 +87,13 @@ class VolatilityTarget:
         """Number of returns that it or the portfolio's allocation needs, whichever is more."""
         return max(self.lookback, self.allocation.window)
 
-    def target(self, past: Past) -> Array:
-        """(n,) weights of the portfolio, fraction of NAV, all times one factor.
+    def answer(self, past: Past) -> Answer:
+        """(n,) weights of the portfolio, fraction of NAV, all times one factor; with the portfolio's reasons.
 
         Raises : DataError where the target did not move, or none of its lines has a complete window.
         """
-        weights = in_order(f"weights of {self.allocation!r} are", self.allocation.target(past), past.assets)
+        answer = answer_of(self.allocation, past)
+        weights = answer.weights
         known = (weights != 0.0) & past.complete(self.lookback)
         if not known.any():
             raise DataError(
@@ -107,4 +107,4 @@ class VolatilityTarget:
                 f"the target of {self.allocation!r} did not move in the {self.lookback} sessions to "
                 f"{past.date:%Y-%m-%d}: it has no volatility to aim at. Leave it as it is."
             )
-        return weights * min(self.most, self.volatility / (deviation * self.periods_per_year**0.5))
+        return answer.times(min(self.most, self.volatility / (deviation * self.periods_per_year**0.5)))

@@ -19,10 +19,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from research.allocation.estimated import EstimationSchedule, check_estimate, complete_returns, placed
+from research.allocation.estimated import EstimationSchedule, check_estimate, placed
 from research.arguments import shown
 from research.arrays import Array, Rows
 from research.errors import ConfigError, DataError
+from research.forecast.returns import complete_returns
 from research.market import Past
 from research.tolerances import COVARIANCE
 
@@ -63,7 +64,7 @@ class HRP:
 
     def target(self, past: Past) -> Array:
         """(n,) positive weights that sum to one over the lines with a complete window; zero for the others."""
-        from research.allocation.window import covariance
+        from research.forecast.window import covariance
 
         returns, lines = complete_returns(past, self.window)
         # Least variance first, names where that ties: not a bit depends on the order of the columns.

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from research.allocation.allocation import Allocation
+from research.allocation.answer import Answer, Explained, answer_of
 from research.allocation.estimated import EstimationSchedule
 from research.arguments import one_of
-from research.arrays import Array
 from research.errors import PolicyError
 from research.forecast import Regimes, history
 from research.market import Past
@@ -13,7 +13,7 @@ from research.market.calendars import EVERY
 
 
 @dataclass(frozen=True)
-class RegimeExposure:
+class RegimeExposure(Explained):
     """Another allocation's target times today's filtered probability of calm; the rest is cash.
 
     allocation : the portfolio to hold when calm.
@@ -38,8 +38,8 @@ class RegimeExposure:
         """Number of returns that the portfolio's allocation needs."""
         return self.allocation.window
 
-    def target(self, past: Past) -> Array:
-        """(n,) weights of the portfolio, fraction of NAV, times the probability of calm.
+    def answer(self, past: Past) -> Answer:
+        """(n,) weights of the portfolio, fraction of NAV, times the probability of calm; with the portfolio's reasons.
 
         Raises : PolicyError on a date before the end of the regimes' fit.
         """
@@ -49,4 +49,4 @@ class RegimeExposure:
                 f"{past.date:%Y-%m-%d}: they contain later data. Start later, or fit them on fewer days."
             )
         turbulent = float(self.regimes.filtered(history(past, self.regimes.line))[-1])
-        return (1.0 - turbulent) * self.allocation.target(past)
+        return answer_of(self.allocation, past).times(1.0 - turbulent)

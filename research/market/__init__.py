@@ -3,6 +3,7 @@
 from research.market.currency import in_currency
 from research.market.delisting import delist
 from research.market.embedded import EMBEDDED, load_market
+from research.market.facts import with_facts
 from research.market.from_yfinance import market_from_yfinance
 from research.market.instruments import SHUMWAY, instruments_table
 from research.market.market import Market, Past
@@ -22,4 +23,5 @@ __all__ = [
     "market_from_file",
     "market_from_frame",
     "market_from_yfinance",
+    "with_facts",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,8 @@ class MarketData:
     splits      : (T, n) units after for one unit before, on the day from which quotes are per unit after; 1 where
                   none; or None.
     bars        : {"open" | "high" | "low": (T, n) currency per unit}, or None.
+    facts       : {name: (T, n)} what is known of each line on each day: numbers, NaN where nothing is, or words, ""
+                  where nothing is; or None. Facts that do not change are further columns of `instruments`.
     calendar    : name of the exchange calendar (exchange_calendars), e.g. "XNYS" or "24/7".
     name        : what a report calls this market.
     notes       : what a reader must know of the data; a plain sentence becomes a `Note` about the whole market.
@@ -48,6 +51,7 @@ class MarketData:
     dividends: Array | None = None
     splits: Array | None = None
     bars: Mapping[str, Array] | None = None
+    facts: Mapping[str, NDArray[Any]] | None = None
     calendar: str = "XNYS"
     name: str = ""
     notes: tuple[Note, ...] = ()

@@ -1,7 +1,7 @@
 """A market: the history of n assets on one calendar of T dates. Wealth depends on its returns alone."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from numbers import Real
@@ -18,7 +18,8 @@ from research.errors import ConfigError, DataError
 from research.market.calendars import scheduled
 from research.market.checks import PANELS, check_labels, check_shapes, check_values
 from research.market.data import MarketData
-from research.market.instruments import checked_instruments, instruments_table
+from research.market.facts import FIXED, checked_fact
+from research.market.instruments import INSTRUMENT_COLUMNS, checked_instruments, instruments_table
 from research.market.notes import Day, Note
 from research.market.units import dividend_yields, growth_of_price, open_over_close
 
@@ -34,7 +35,7 @@ class Market(MarketData):
     traded; from that row on it is not listed, and after it it returns nothing.
 
     Its parts are those of `MarketData`: dates, assets, returns, tradable, cash, instruments, prices, and, where there
-    are any, volumes, dividends, splits, bars and notes.
+    are any, volumes, dividends, splits, bars, facts and notes.
     Raises : DataError naming the asset, the date and the value that break a convention.
     """
 
@@ -47,6 +48,10 @@ class Market(MarketData):
         if self.bars is not None:
             bars = {name: frozen(np.asarray(values, dtype=float)) for name, values in self.bars.items()}
             object.__setattr__(self, "bars", MappingProxyType(bars))
+        if self.facts is not None:
+            where = f"market {self.name!r}"
+            facts = {name: checked_fact(name, values, self.shape, where) for name, values in self.facts.items()}
+            object.__setattr__(self, "facts", MappingProxyType({name: frozen(v) for name, v in facts.items()}))
         object.__setattr__(self, "assets", tuple(self.assets))
         object.__setattr__(self, "notes", tuple(Note.of(note) for note in self.notes))
         check_labels(self)
@@ -184,6 +189,8 @@ class Market(MarketData):
                 add(name, _value_bytes(getattr(self, name)))
         for name, values in sorted((self.bars or {}).items()):
             add(name, _value_bytes(values))
+        for name, values in sorted((self.facts or {}).items()):
+            add(f"fact {name}", _fact_bytes(values))
         for name in sorted(self.instruments.columns):
             if name == "trading" and not any(self.trading):  # a market without restrictions keeps its fingerprint too
                 continue
@@ -229,6 +236,7 @@ class Market(MarketData):
             assets=tuple(assets),
             instruments=self.instruments.iloc[columns],
             bars=None if self.bars is None else {name: bar[:, columns] for name, bar in self.bars.items()},
+            facts=None if self.facts is None else {name: fact[:, columns] for name, fact in self.facts.items()},
             notes=tuple(note for note in self.notes if note.concerns(assets)),
             **{name: panel[:, columns] for name, panel in panels.items()},
         )
@@ -247,6 +255,7 @@ class Market(MarketData):
             self,
             instruments=table,
             bars=None if self.bars is None else {name: bar[:stop] for name, bar in self.bars.items()},
+            facts=None if self.facts is None else {name: fact[:stop] for name, fact in self.facts.items()},
             notes=self.notes_in(last=self.days[stop - 1]),
             **{name: values[:stop] for name, values in cut.items()},
         )
@@ -331,6 +340,51 @@ class Past:
         return None if self._market.volumes is None else self._market.volumes[: self.t + 1]
 
     @property
+    def dividends(self) -> Array | None:
+        """(t + 1, n) dividends so far, currency per unit as quoted on the ex-date, 0 where none; or None."""
+        return None if self._market.dividends is None else self._market.dividends[: self.t + 1]
+
+    @property
+    def splits(self) -> Array | None:
+        """(t + 1, n) units after for one unit before so far, 1 where none; or None."""
+        return None if self._market.splits is None else self._market.splits[: self.t + 1]
+
+    @property
+    def bars(self) -> Mapping[str, Array] | None:
+        """{"open" | "high" | "low": (t + 1, n) currency per unit so far}, or None."""
+        bars = self._market.bars
+        return None if bars is None else {name: bar[: self.t + 1] for name, bar in bars.items()}
+
+    @property
+    def facts(self) -> Mapping[str, NDArray[Any]]:
+        """{name: (t + 1, n)} what was known of each line on each day so far, of the facts that change by date."""
+        return {name: fact[: self.t + 1] for name, fact in (self._market.facts or {}).items()}
+
+    def fact(self, name: str) -> NDArray[Any]:
+        """(n,) what is known of each line today: a fact by date, or a column of the instruments.
+
+        Numbers are NaN, and words "", where nothing is known; see `research.market.facts.with_facts`.
+        Raises : DataError for a fact that the market does not have. When a line will be delisted is none: nobody knows.
+        """
+        facts, table = self._market.facts or {}, self._market.instruments
+        if name in facts:
+            today: NDArray[Any] = facts[name][self.t]
+            return today
+        fixed = [column for column in table.columns if column in FIXED or column not in INSTRUMENT_COLUMNS]
+        if name not in fixed:
+            raise DataError(
+                f"market {self._market.name!r} has no fact {shown(name)}: it has {', '.join((*facts, *fixed))}. Give "
+                "it by with_facts, or in a portfolio file under `market.facts` or the `facts` of each line."
+            )
+        column = table[name].to_numpy()
+        return frozen(column.astype(str if column.dtype.kind not in "fiu" else float))
+
+    @property
+    def currency(self) -> tuple[str, ...]:
+        """(n,) currency of each line."""
+        return self._market.currency
+
+    @property
     def asset_class(self) -> tuple[str, ...]:
         """(n,) asset class of each line."""
         return self._market.asset_class
@@ -359,6 +413,10 @@ def _value_bytes(values: np.ndarray | None) -> bytes:
     if values is None or values.dtype == bool:
         return b"" if values is None else values.tobytes()
     return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes()
+
+
+def _fact_bytes(values: NDArray[Any]) -> bytes:
+    return "\0".join(values.ravel().tolist()).encode() if values.dtype.kind == "U" else _value_bytes(values)
 
 
 def _cell_text(cell: object) -> str:

@@ -73,9 +73,15 @@ class Document:
         return self.value(*path, default=None) is not None
 
     def value(self, *path: str, default: Any = ...) -> Any:
-        """The value at a path, or the default. Raises ConfigError when there is neither."""
+        """The value at a path, or the default; a number in it is a place in a list, from 0.
+
+        Raises : ConfigError when there is neither.
+        """
         found: Any = self.tree
         for depth, key in enumerate(path):
+            if isinstance(found, list) and key.isdigit() and int(key) < len(found):
+                found = found[int(key)]
+                continue
             if not isinstance(found, dict):
                 self.refuse(path[:depth], "not a mapping", found, f"Write `{key}:` below it.")
             if found.get(key) is None:
@@ -90,6 +96,13 @@ class Document:
         found = self.value(*path)
         if not isinstance(found, dict) or not found:
             self.refuse(path, "not a mapping", found, "Write one key a line below it.")
+        return found
+
+    def items(self, *path: str) -> list[Any]:
+        """A list with at least one item. Raises ConfigError for anything else."""
+        found = self.value(*path)
+        if not isinstance(found, list) or not found:
+            self.refuse(path, "not a list", found, "Write its items one a line, each after a dash.")
         return found
 
     def text(self, *path: str, default: str | None = None) -> str:

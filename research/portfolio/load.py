@@ -16,13 +16,14 @@ from research.allocation import FixedWeights
 from research.arguments import LARGEST, MOST_PENALTY
 from research.arrays import Array
 from research.errors import ConfigError, DataError
-from research.market import EMBEDDED, Market, load_market
+from research.market import EMBEDDED, Market, load_market, with_facts
 from research.market.instruments import SMALLEST_LOT, TRADING
 from research.names import same_names
 from research.portfolio.benchmark import read_benchmark
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
 from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.factors import factor_settings, factors_in
+from research.portfolio.facts import line_facts, read_fact_files, with_line_facts
 from research.portfolio.flows import read_flows
 from research.portfolio.holdings import cash_of, given_positions, given_prices, held_by, holding_notes
 from research.portfolio.household import Account, account_settings, decimal_sum, read_accounts, total_units
@@ -45,9 +46,9 @@ KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
         "stress", "positions", "prices", "ticket", "accounts")  # fmt: skip
-MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency")
+MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency", "facts")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
-             "tax_lots", *COSTS)  # fmt: skip
+             "tax_lots", "facts", *COSTS)  # fmt: skip
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
 
@@ -163,15 +164,17 @@ def _market(document: Document) -> Market:
     folder = Path(document.file).parent
     if isinstance(document.value("market"), dict):
         document.check_keys(("market",), MARKET_KEYS)
-        options = {key: document.text("market", key) for key in document.mapping("market") if key != "file"}
+        given = [key for key in document.mapping("market") if key not in ("file", "facts")]
+        options = {key: document.text("market", key) for key in given}
         options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
     path = ("market", "file") if isinstance(document.value("market"), dict) else ("market",)
+    facts = read_fact_files(document)
     source = document.text(*path)
     if source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
         fix = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file."
         document.refuse(path, "unknown market", source, fix)
     try:
-        return load_market(source if source in EMBEDDED else folder / source, **options)
+        return with_facts(load_market(source if source in EMBEDDED else folder / source, **options), facts)
     except (DataError, ConfigError) as error:
         raise ConfigError(f"market ({document.place(path)}): {error}") from error
 
@@ -198,7 +201,7 @@ def _desk_market(document: Document, market: Market, lines: list[_Line], basis: 
         lot=[line.lot for line in lines],
         trading=[line.trading for line in lines],
     )
-    return replace(market, instruments=instruments)
+    return with_line_facts(document, replace(market, instruments=instruments))
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------
@@ -504,7 +507,9 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "target_cash": document.number("target_cash", default=0.0),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "lines": {
-            line.asset: _line_settings(line, bool(portfolio.accounts)) | lot_settings(document, line.asset)
+            line.asset: _line_settings(line, bool(portfolio.accounts))
+            | line_facts(document, line.asset)
+            | lot_settings(document, line.asset)
             for line in lines
         },
         "costs": {name: costs_at(document, ("costs", name)) for name in document.mapping("costs")},

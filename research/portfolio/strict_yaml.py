@@ -96,7 +96,7 @@ def _value(file: str, node: yaml.Node, path: KeyPath, lines: Lines) -> Any:
     if isinstance(node, yaml.MappingNode):
         return _mapping(file, node, path, lines)
     if isinstance(node, yaml.SequenceNode):
-        return [_value(file, item, path, lines) for item in node.value]
+        return [_value(file, item, (*path, str(k)), lines) for k, item in enumerate(node.value)]
     if not isinstance(node, yaml.ScalarNode) or node.style is not None:
         return node.value
     scalar = _scalar(node.value)

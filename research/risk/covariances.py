@@ -40,14 +40,29 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     correlation = np.divide(covariance, most, out=np.eye(len(variance)), where=most > 0.0)
     values, vectors = np.linalg.eigh(correlation)
     if values[0] < -EIGENVALUE:
-        pull = np.triu(np.outer(vectors[:, 0], vectors[:, 0]) * correlation, k=1)
-        i, j = (int(k) for k in np.unravel_index(np.argmin(pull), pull.shape))
+        i, j = _pulled_by(correlation, vectors[:, 0])
         raise ConfigError(
             f"{name} is not positive semi-definite: the smallest eigenvalue of its correlations is {values[0]:.6g}, "
             f"and the correlation {correlation[i, j]:.6g} of lines {i} and {j} contributes most. Correct "
             "the pair, or shrink all correlations toward zero."
         )
     return volatility, (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+
+
+def least_eigenvalue(covariance: Array) -> tuple[float, int, int]:
+    """The least eigenvalue of the correlations of a covariance (n, n), and the two lines that contribute most to it."""
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    most = np.outer(deviation, deviation)
+    correlation = np.divide(covariance, most, out=np.eye(len(deviation)), where=most > 0.0)
+    values, vectors = np.linalg.eigh(correlation)
+    return float(values[0]), *_pulled_by(correlation, vectors[:, 0])
+
+
+def _pulled_by(correlation: Array, vector: Array) -> tuple[int, int]:
+    """The two lines whose correlation contributes most to the eigenvalue of an eigenvector (n,)."""
+    pull = np.triu(np.outer(vector, vector) * correlation, k=1)
+    i, j = (int(k) for k in np.unravel_index(np.argmin(pull), pull.shape))
+    return i, j
 
 
 def _refuse_pair(bad: NDArray[np.bool_], covariance: Array, what: str, fix: str) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from research.arrays import Array
 from research.errors import DataError
 from research.market.calendars import sessions
+from research.market.facts import extended
 from research.market.market import Market
 
 RECENT = 21  # rows: the sessions to come have the median volume of these
@@ -28,7 +29,7 @@ def market_after(market: Market, returns: Array, rows: int, periods_per_year: fl
     Raises           : ConfigError beyond the calendar's reach, and DataError for returns of another number of lines.
 
     Cash earns nothing on the new rows; there are no dividends and no splits; volumes are the medians of the last
-    `RECENT` rows, and bars lie at the close.
+    `RECENT` rows, bars lie at the close, and facts stay as they were last known.
     """
     n = len(market.assets)
     if returns.shape != (n,):
@@ -56,6 +57,7 @@ def market_after(market: Market, returns: Array, rows: int, periods_per_year: fl
         dividends=with_rows(market.dividends, np.zeros((rows, n))),
         splits=with_rows(market.splits, np.ones((rows, n))),
         bars=None if bars is None else {name: np.concatenate([bar, prices]) for name, bar in bars.items()},
+        facts=extended(market.facts, rows),
     )
 
 

@@ -232,10 +232,13 @@ def long_name(policy: object, strategic: Allocation | None = None) -> str:
 
 
 def allocation_name(allocation: Allocation) -> str:
-    """The name of an allocation, with its window where it has one.
+    """The name of an allocation, with its window where it has one, or with what it scales.
 
-    >>> from research.allocation import HRP
-    >>> allocation_name(HRP(window=252))
-    'HRP of 252 days'
+    >>> from research.allocation import HRP, ConstantExposure
+    >>> allocation_name(ConstantExposure(HRP(window=252), 0.6))
+    'ConstantExposure of HRP of 252 days'
     """
+    scaled = held_by(allocation)
+    if scaled is not None:
+        return f"{type(allocation).__name__} of {allocation_name(scaled)}"
     return f"{type(allocation).__name__}{f' of {allocation.window} days' if allocation.window else ''}"

@@ -26,7 +26,7 @@ from backtests.runs.tasks import (
 from backtests.runs.verify import verify
 from research.errors import ConfigError, DataError
 from research.files import write_whole, writing
-from research.portfolio.own_rule import TRUST
+from research.portfolio.own_class import TRUST
 
 DIED = "the process that ran it died (was it killed, or out of memory?). Run it again."
 Files = Mapping[str, bytes]  # of a run, by the path from its folder

@@ -31,13 +31,14 @@ from research.allocation import (
     FixedWeights,
     FunctionAllocation,
     InverseVolatility,
+    MeanVariance,
     MinimumVariance,
     RegimeExposure,
     TargetPath,
     VolatilityTarget,
 )
 from research.errors import ConfigError, PolicyError
-from research.forecast import Regimes, history
+from research.forecast import Estimated, Regimes, history
 from research.learning import Learned, LearnedPolicy, PPOSettings, Universal, train
 from research.learning.actions import ACTIONS, Action
 from research.learning.state import SHARED
@@ -122,6 +123,9 @@ POLICIES: dict[str, Make] = {
     "month, own function": lambda market: Calendar(FunctionAllocation(inverse_deviations, window=20), "month"),
     "band, HRP": lambda market: Threshold(HRP(window=30, schedule="month"), 0.01),
     "edge, minimum variance": lambda market: Threshold(MinimumVariance(window=40, schedule="month"), 0.01, "edge"),
+    "band, mean-variance": lambda market: Threshold(
+        MeanVariance(forecast=Estimated("james_stein", "shrunk_correlations", window=40), upper=0.4), 0.01
+    ),
     "within, fixed": lambda market: Threshold(FIXED, 0.01, Within(0.004)),
     "edge, equal, in halves": lambda market: Threshold(EqualWeights(), 0.01, "edge", fraction=0.5),
     "friday or band, resting": lambda market: Threshold(

@@ -14,7 +14,7 @@ from backtests.comparison.candidates import Fitted
 from benchmarks.look_ahead import CHEATS, HONEST, Counts, audited, unseeded_random
 from research.accounting import Execution, Flows
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.own_rule import TRUST
+from research.portfolio.own_class import TRUST
 from research.rules import Rule
 
 MODULE = """

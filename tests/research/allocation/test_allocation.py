@@ -18,6 +18,7 @@ from research.allocation import (
     FixedWeights,
     FunctionAllocation,
     InverseVolatility,
+    MeanVariance,
     MinimumVariance,
     RegimeExposure,
     TargetPath,
@@ -26,7 +27,7 @@ from research.allocation import (
     target_path,
 )
 from research.errors import ConfigError, DataError, PolicyError
-from research.forecast import Regimes
+from research.forecast import Estimated, Regimes
 from research.market import SHUMWAY, delist
 
 
@@ -43,6 +44,7 @@ EVERY_ALLOCATION = [
     EqualWeights(),
     InverseVolatility(window=60),
     MinimumVariance(window=60),
+    MeanVariance(forecast=Estimated("capm", "oas", window=60), lower=0.02, upper={"A00": 0.3, "A02": 0.25}),
     HRP(window=60),
     HRP(window=60, schedule="week", linkage="ward", distance="columns"),
     HRP(window=60, order="pypfopt"),
@@ -129,8 +131,13 @@ def test_a_listing_schedule_asks_only_when_the_set_of_listed_lines_changes(make_
 # -- what it may see ---------------------------------------------------------------------------------------------------
 
 
+def is_kind(cls):
+    """Is it a kind of allocation, and no allocation itself?"""
+    return cls in (room.Allocation, room.Explained)
+
+
 def test_every_allocation_of_the_room_is_in_the_battery():
-    policies = {c for name in room.__all__ if hasattr(c := getattr(room, name), "target") and name != "Allocation"}
+    policies = {c for name in room.__all__ if hasattr(c := getattr(room, name), "target") and not is_kind(c)}
     assert policies == {type(allocation) for allocation in EVERY_ALLOCATION}
 
 

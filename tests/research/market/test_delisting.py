@@ -10,6 +10,7 @@ import pytest
 
 from research.errors import DataError
 from research.market import SHUMWAY, Market, Past, delist, instruments_table, market_from_file, market_from_frame
+from research.market.facts import FIXED
 
 NONE = float("nan")
 
@@ -126,10 +127,12 @@ def test_fingerprint_follows_the_date_and_the_return(halted: Market) -> None:
 
 def seen(past: Past) -> dict[str, Any]:
     """What a policy can reach by a public name."""
-    names = [name for name in dir(past) if not name.startswith("_") and name != "complete"]
-    return {name: np.asarray(getattr(past, name)) for name in names} | {
-        f"complete {w}": past.complete(w) for w in range(4)
-    }
+    names = [name for name in dir(past) if not name.startswith("_") and name not in ("complete", "fact")]
+    return (
+        {name: np.asarray(getattr(past, name)) for name in names}
+        | {f"complete {w}": past.complete(w) for w in range(4)}
+        | {f"fact {name}": past.fact(name) for name in FIXED}
+    )
 
 
 def test_past_before_the_exit_is_that_of_the_halt(halted: Market) -> None:

@@ -82,8 +82,8 @@ def test_fingerprint_changes_with_every_date_and_name(small: Market) -> None:
     assert len({small.fingerprint, *(other.fingerprint for other in others)}) == 1 + len(others)
 
 
-def test_every_field_but_the_label_and_the_notes_is_in_the_fingerprint() -> None:
-    seen = {*ARRAYS, "dates", "assets", "instruments", "bars", "calendar"}
+def test_every_field_but_the_label_and_the_notes_is_in_the_fingerprint() -> None:  # facts: see test_facts.py
+    seen = {*ARRAYS, "dates", "assets", "instruments", "bars", "facts", "calendar"}
     assert {f.name for f in fields(Market)} - seen == {"name", "notes"}
 
 

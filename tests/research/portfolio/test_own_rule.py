@@ -14,7 +14,7 @@ from backtests.pages.tearsheet import comparison_html
 from research.errors import ConfigError
 from research.files import sha256_of
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.own_rule import TRUST
+from research.portfolio.own_class import TRUST
 from research.rules import Calendar
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "sixty_forty.yaml"

@@ -6,11 +6,22 @@ from typing import Any
 
 import pytest
 
-from research.allocation import HRP, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
+from research.allocation import (
+    HRP,
+    ConstantExposure,
+    EqualWeights,
+    FixedWeights,
+    InverseVolatility,
+    MeanVariance,
+    MinimumVariance,
+    VolatilityTarget,
+)
 from research.errors import ConfigError
+from research.forecast import Estimated
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
+from research.portfolio.allocations import ALLOCATIONS
 from research.portfolio.document import read_document
-from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings, read_policy
+from research.portfolio.policies import RULES, policy_settings, read_policy
 from research.rules import (
     BestPoint,
     Calendar,
@@ -65,6 +76,14 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: minimum_variance, schedule: year}}": Never(MinimumVariance(schedule="year")),
     "{rule: never, allocation: {kind: hrp, linkage: ward, order: pypfopt}}": Never(
         HRP(linkage="ward", order="pypfopt")
+    ),
+    "{rule: never, allocation: {kind: exposure, exposure: 0.6}}": Never(ConstantExposure(STRATEGIC, 0.6)),
+    "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
+    "of: {kind: hrp, window: 126}}}}": Never(VolatilityTarget(ConstantExposure(HRP(126), 0.9), 0.1)),
+    "{rule: never, allocation: {kind: mean_variance}}": Never(MeanVariance()),
+    "{rule: never, allocation: {kind: mean_variance, lower: 0.05, upper: {SPY: 0.5, AGG: 1}, "
+    "forecast: {covariance: oas, window: 126}}}": Never(
+        MeanVariance(forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0})
     ),
 }
 
@@ -122,6 +141,35 @@ def test_every_name_has_an_example() -> None:
         (
             "{rule: threshold, band: -0.02}",
             r"policies\.mine \(.*line 2\): band of Threshold is -0\.02: a half-width is at least 0",
+        ),
+        (
+            "{rule: never, allocation: {kind: exposure, exposure: 0.5, of: {kind: hrpp}}}",
+            r"mine\.allocation\.of\.kind: unknown kind \(.*line 2\): found 'hrpp'\. Did you mean 'hrp'\?",
+        ),
+        (
+            "{rule: never, allocation: {kind: exposure, exposure: 0.5, allocation: {kind: hrp}}}",
+            r"mine\.allocation\.allocation: unknown key .*Use kind, of, exposure",
+        ),
+        ("{rule: never, allocation: {kind: exposure}}", r"mine\.allocation\.exposure: missing"),
+        (
+            "{rule: never, allocation: {kind: volatility_target, volatility: 0, of: {kind: equal}}}",
+            r"mine\.allocation \(.*line 2\): volatility of VolatilityTarget is 0",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, upper: {SPY: big}}}",
+            r"mine\.allocation\.upper\.SPY: not a number \(.*line 2\): found 'big'",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, upper: 30}}",
+            r"mine\.allocation \(.*\): upper of MeanVariance is 30.*: give a fraction of NAV",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, forecast: {covariance: ledoit}}}",
+            r"mine\.allocation\.forecast\.covariance: not one of its words .*'ledoit'",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, forecast: {kind: guess}}}",
+            r"mine\.allocation\.forecast\.kind: unknown kind .*'guess'\. Use estimated",
         ),
         (
             "{rule: threshold, to: middle}",

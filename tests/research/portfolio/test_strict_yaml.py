@@ -66,7 +66,7 @@ def test_each_key_knows_its_line(tmp_path: Path) -> None:
         ("a: !!int 3\n", r"a: a tag is not read"),
         ("a: 1\nb: .nan\n", r"b: not a finite number \(.*line 2\): found \.nan\. Write a plain number"),
         ("a: 1\nb: 1e999\n", r"b: not a finite number \(.*line 2\): found 1e999\. Write a plain number"),
-        ("a: [1, -.inf]\n", r"a: not a finite number \(.*line 1\): found -\.inf"),
+        ("a: [1, -.inf]\n", r"a\.1: not a finite number \(.*line 1\): found -\.inf"),
         ("a: [1\nb: 2\n", r"not YAML \(.*file\.yaml, line 2, column \d\): .*Correct the syntax there"),
         ("a: 1\n\tb: 2\n", r"not YAML \(.*file\.yaml, line 2, column 1\)"),
         ("? [a]\n: 1\n", r"a key is not text \(.*line 1\)"),

@@ -1,4 +1,4 @@
-"""A rule of a user's own, which a portfolio file names by import path: `rule: my_module:MyRule`.
+"""A rule or an allocation of a user's own, which a portfolio file names by import path: `rule: my_module:MyRule`.
 
 Its module lies beside the file, or where Python finds it. Importing it runs its code, so it is imported only if the
 user says so in the environment: a file from somebody else must not run code by being read.
@@ -19,19 +19,43 @@ from research.files import sha256_of
 from research.portfolio.document import Document
 from research.portfolio.strict_yaml import KeyPath
 
-TRUST = "REBALANCE_TRUST_CODE"  # environment variable: "1" where files may name rules by import path
+TRUST = "REBALANCE_TRUST_CODE"  # environment variable: "1" where files may name classes by import path
 _IMPORTED: dict[str, str] = {}  # sha256 of the source of each module, as it was imported
 SUCH_AS = "Name a class of a module beside the file, such as my_rules:CalmDays."
 
 
 def own_rule(document: Document, path: KeyPath) -> type:
-    """The class that the text at `path` names, as module:Class.
+    """The rule that the text at `path` names, as module:Class. Raises ConfigError as `_own_class`, and for no rule."""
+    rule = _own_class(document, path, "a rule")
+    if not (is_dataclass(rule) and callable(getattr(rule, "decide", None)) and "allocation" in _names(rule)):
+        fix = "Make it a frozen dataclass with a field `allocation` and a method `decide`."
+        document.refuse(path, f"{rule.__name__} is no rule", document.text(*path), fix)
+    return rule
 
-    Raises : ConfigError where code is not trusted, for a module that is missing or fails, and for what is no rule.
+
+def own_allocation(document: Document, path: KeyPath) -> type:
+    """The allocation that the text at `path` names, as module:Class.
+
+    Raises : ConfigError as `_own_class`, and for what is no allocation.
+    """
+    allocation = _own_class(document, path, "an allocation")
+    says = is_dataclass(allocation) and all(
+        hasattr(allocation, name) or name in _names(allocation) for name in ("schedule", "window")
+    )
+    if not (says and callable(getattr(allocation, "target", None)) and allocation.__hash__ is not None):
+        fix = "Make it a frozen dataclass with a method `target`, a `schedule` and a `window`."
+        document.refuse(path, f"{allocation.__name__} is no allocation", document.text(*path), fix)
+    return allocation
+
+
+def _own_class(document: Document, path: KeyPath, kind: str) -> type:
+    """The class that the text at `path` names, as module:Class; `kind` says what it should be.
+
+    Raises : ConfigError where code is not trusted, for a module that is missing or fails, and for what is no class.
     """
     named = document.text(*path)
     if os.environ.get(TRUST) != "1":
-        what = "a rule of your own runs code"
+        what = f"{kind} of your own runs code"
         document.refuse(path, what, named, f"If you trust it, allow it with --trust-code, or set {TRUST}=1.")
     module, _, name = named.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), name)):
@@ -48,35 +72,32 @@ def own_rule(document: Document, path: KeyPath) -> type:
     if beside.exists() and beside != Path(found.__file__ or ""):
         what = f"{beside.name} beside the file is not what is imported as {module}, which is {found.__file__}"
         document.refuse(path, what, named, "Give one of the two another name.")
-    rule = getattr(found, name, None)
-    if not isinstance(rule, type):
+    own = getattr(found, name, None)
+    if not isinstance(own, type):
         document.refuse(path, f"module {module} has no class {name}", named, SUCH_AS)
-    if not (is_dataclass(rule) and callable(getattr(rule, "decide", None)) and "allocation" in _names(rule)):
-        fix = "Make it a frozen dataclass with a field `allocation` and a method `decide`."
-        document.refuse(path, f"{name} is no rule", named, fix)
-    return rule
+    return own
 
 
-def import_path(rule: type) -> str:
+def import_path(own: type) -> str:
     """The name by which a portfolio file calls a class of a user's own."""
-    return f"{rule.__module__}:{rule.__qualname__}"
+    return f"{own.__module__}:{own.__qualname__}"
 
 
-def check_code(document: Document, path: KeyPath, rule: type) -> None:
+def check_code(document: Document, path: KeyPath, own: type) -> None:
     """Refuse a class whose source is not the one that the key `code` states, as the settings of a run do.
 
     Raises : ConfigError.
     """
-    if document.has(*path) and document.text(*path) != (now := code_of(rule)):
+    if document.has(*path) and document.text(*path) != (now := code_of(own)):
         document.refuse(
-            path, f"the source of {import_path(rule)} has another sha256, {now}", document.text(*path),
+            path, f"the source of {import_path(own)} has another sha256, {now}", document.text(*path),
             "Restore the source, or leave `code` out.",
         )  # fmt: skip
 
 
-def code_of(rule: type) -> str:
+def code_of(own: type) -> str:
     """sha256, in hex, of the file in which a class is written, as it was when it was imported."""
-    return _IMPORTED[rule.__module__]
+    return _IMPORTED[own.__module__]
 
 
 def _source(module: ModuleType) -> str:
@@ -87,8 +108,8 @@ def _source(module: ModuleType) -> str:
     return sha256_of(Path(source))
 
 
-def _names(rule: type) -> set[str]:
-    return {field.name for field in fields(rule)}
+def _names(own: type) -> set[str]:
+    return {field.name for field in fields(own)}
 
 
 @contextmanager

@@ -1,0 +1,168 @@
+"""What an allocation answers on a date, with its reasons: the solver, what binds and at what price, what stood in."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from research.arguments import shown
+from research.arrays import Array, frozen
+from research.errors import PolicyError
+from research.labels import in_order
+from research.market import Past
+
+if TYPE_CHECKING:
+    from research.allocation.allocation import Allocation
+
+PREVIOUS = "previous weights"
+FAILED = "failed"
+
+
+class NotSolvedError(PolicyError):
+    """A refit has no solution, or no solver finds one: its path of targets goes on with the previous weights."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A limit that a solution is held back by.
+
+    limit : in words, such as "SPY at most 0.4".
+    price : its shadow price: by how much the objective would improve for each unit that the limit is wider, 0 or more.
+    """
+
+    limit: str
+    price: float
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """Target weights and their reasons.
+
+    weights   : (n,) fraction of NAV; cash is the rest.
+    seen      : the last date that it used.
+    solver    : that solved it; "" where nothing was solved.
+    status    : "optimal"; "optimal_inaccurate", solved to less than full accuracy; "failed"; "" where none was needed.
+    objective : what was made as small or as large as possible, with its unit; "" where nothing was.
+    value     : of the objective, NaN where there is none.
+    binding   : limits that hold the solution back, the one with the highest price first.
+    fallback  : what stands in for a solution, such as "previous weights"; "" for nothing.
+    why       : why something stands in, or which solvers failed before.
+    notes     : what was done to the input, in sentences.
+    """
+
+    weights: Array
+    seen: pd.Timestamp
+    solver: str = ""
+    status: str = ""
+    objective: str = ""
+    value: float = np.nan
+    binding: tuple[Binding, ...] = ()
+    fallback: str = ""
+    why: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make the weights read-only, and put the dearest limit first."""
+        object.__setattr__(self, "weights", frozen(np.asarray(self.weights, dtype=float)))
+        object.__setattr__(self, "binding", tuple(sorted(self.binding, key=lambda limit: -limit.price)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
+        return Answer, tuple(getattr(self, f.name) for f in fields(self))
+
+    def times(self, factor: float) -> "Answer":
+        """The same answer with all weights times a factor, as exposures make it."""
+        return replace(self, weights=factor * self.weights)
+
+    def __repr__(self) -> str:
+        """One line: the date, who solved it and how well, what binds, what stood in."""
+        said = [f"{self.seen:%Y-%m-%d}"]
+        if self.solver:
+            said.append(f"{self.status} by {self.solver}")
+        if self.objective and np.isfinite(self.value):
+            said.append(f"{self.objective} {self.value:.6g}")
+        said += [f"{one.limit} (price {one.price:.3g})" for one in self.binding[:3]]
+        if len(self.binding) > 3:
+            said.append(f"and {len(self.binding) - 3} limits more bind")
+        if self.fallback:
+            said.append(f"{self.fallback}: {self.why}")
+        return f"Answer of {', '.join(said)}"
+
+
+class Explained(ABC):
+    """An allocation that gives reasons: it inherits from this, and implements `answer` in place of `target`."""
+
+    @abstractmethod
+    def answer(self, past: Past) -> Answer:
+        """Weights (n,), fraction of NAV, and why.
+
+        Raises : NotSolvedError where there is no solution.
+        """
+
+    def target(self, past: Past) -> Array:
+        """(n,) the weights of the answer, fraction of NAV; cash is the rest."""
+        return self.answer(past).weights
+
+
+def answer_of(allocation: "Allocation", past: Past) -> Answer:
+    """What an allocation answers: its own reasons, or its weights alone; the weights are checked.
+
+    Raises : PolicyError for weights that are not n finite numbers, and what the allocation raises.
+    """
+    if isinstance(allocation, Explained):
+        answer = allocation.answer(past)
+        return replace(answer, weights=checked_weights(answer.weights, allocation, past))
+    return Answer(checked_weights(allocation.target(past), allocation, past), past.date)
+
+
+def checked_weights(target: Array | pd.Series, allocation: object, past: Past) -> Array:
+    """The target as n finite numbers. Raises PolicyError and names the worst weight."""
+    if type(target) is not np.ndarray:
+        where = f"on {past.date:%Y-%m-%d}"
+        target = in_order(f"weights of {allocation!r} are", target, past.assets, error=PolicyError, where=where)
+    target = np.array(target, dtype=np.float64)  # a copy: an allocation may hand out the same array again
+    if target.shape != (len(past.assets),):
+        raise PolicyError(
+            f"target of {allocation!r} on {past.date:%Y-%m-%d} has shape {target.shape}, expected "
+            f"({len(past.assets)},): one weight for each of {', '.join(past.assets)}."
+        )
+    bad = ~np.isfinite(target)
+    if bad.any():
+        worst = int(np.argmax(bad))
+        raise PolicyError(
+            f"target of {allocation!r} on {past.date:%Y-%m-%d} is not finite for {bad.sum()} of {len(target)} lines: "
+            f"{past.assets[worst]} has {shown(target[worst])}. Give every line a number; zero keeps it out."
+        )
+    return target
+
+
+def remarks(answers: Sequence[Answer], name: str) -> tuple[str, ...]:
+    """What a reader must judge of some refits: how many fell back or are inaccurate, with days and reasons; of inputs.
+
+    answers : one a refit.
+    name    : of the allocation.
+    """
+    found: dict[str, list[tuple[Answer, str]]] = {}
+    for one in answers:
+        if one.fallback:
+            found.setdefault(f"fell back to the {one.fallback}", []).append((one, one.why))
+        elif one.status == "optimal_inaccurate":
+            found.setdefault("were solved to reduced accuracy", []).append((one, f"by {one.solver}"))
+        for note in one.notes:
+            found.setdefault("changed their input", []).append((one, note))
+    sentences = []
+    for what, those in found.items():
+        by_reason: dict[str, list[str]] = {}
+        for one, why in those:
+            by_reason.setdefault(why, []).append(f"{one.seen:%Y-%m-%d}")
+        said = [f"{_few(days)}: {why}" for why, days in list(by_reason.items())[:3]]
+        more = f"; and {len(by_reason) - 3} other reasons" if len(by_reason) > 3 else ""
+        sentences.append(f"{len(those)} of {len(answers)} refits of {name} {what} ({'; '.join(said)}{more}).")
+    return tuple(sentences)
+
+
+def _few(days: list[str]) -> str:
+    return ", ".join(days[:3]) + (f" and {len(days) - 3} more" if len(days) > 3 else "")

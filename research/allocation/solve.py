@@ -1,0 +1,134 @@
+"""Convex programmes solved by a chain of solvers: the first that gives an accurate solution is believed.
+
+Every optimiser of the room states its programme in cvxpy and solves it here, so that what counts as solved, and what is
+told of it, is the same for all. A solution is accurate when its solver says "optimal" and no limit is exceeded by more
+than `ACCURATE`. Where none is, the least inaccurate one is taken, if it exceeds no limit by more than `TOLERATED`, and
+is marked as "optimal_inaccurate". Else nothing is solved, and whoever asked is told so.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from research.allocation.answer import Binding, NotSolvedError
+from research.arrays import Array
+
+if TYPE_CHECKING:
+    import cvxpy as cp
+
+TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
+CHAIN: tuple[tuple[str, dict[str, Any]], ...] = (  # by name: cvxpy's own choice depends on what is installed
+    ("CLARABEL", TIGHT),
+    ("CLARABEL", {}),
+    ("OSQP", {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iter": 100_000, "polishing": True}),
+    ("HIGHS", {}),
+    ("SCS", {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 100_000}),
+)
+NAMES = {"CLARABEL": "Clarabel", "OSQP": "OSQP", "HIGHS": "HiGHS", "SCS": "SCS"}
+ACCURATE, TOLERATED = 1e-8, 1e-6  # of a limit, in its own unit: weights are fractions of NAV
+SLACK = 1e-6  # of a limit, within which it may bind
+LEAST_PRICE = 1e-7  # over the largest price of a programme, or over 1: what is less is what a solver leaves of zero
+NO_SOLUTION = {
+    "infeasible": "no weights are within all limits",
+    "unbounded": "the limits do not bound the objective",
+}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A constraint of a programme, and what its rows are called where they bind.
+
+    constraint : of cvxpy.
+    names      : of its rows, such as ("SPY at most 0.4", "AGG at most 0.4"); () for one that always binds, such as a
+                 sum of weights.
+    """
+
+    constraint: "cp.Constraint"
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Solved:
+    """How a programme was solved; its variables hold the solution.
+
+    solver  : by name.
+    status  : "optimal" or "optimal_inaccurate".
+    binding : limits that bind, with the fall of the objective for each unit that they are wider.
+    failed  : solvers that were tried before, each with what it said.
+    """
+
+    solver: str
+    status: str
+    binding: tuple[Binding, ...]
+    failed: str
+
+
+def solve(problem: "cp.Problem", limits: Sequence[Limit]) -> Solved:
+    """Solve a programme by the first solver of `CHAIN` that can.
+
+    problem : of cvxpy, with the constraints of `limits`; one with parameters may be solved again and again.
+    limits  : all of its constraints, named.
+    Returns : how it was solved.
+    Raises  : NotSolvedError where there is no solution, or no solver finds one.
+    """
+    failed: list[str] = []
+    best: tuple[float, str, dict[str, Any]] | None = None
+    for solver, options in CHAIN:
+        said = _tried(problem, solver, options)
+        if said in NO_SOLUTION:
+            raise NotSolvedError(f"{NO_SOLUTION[said]} ({NAMES[solver]}: {said})")
+        excess = _excess(limits) if said.startswith("optimal") else np.inf
+        if said == "optimal" and excess <= ACCURATE:
+            return Solved(NAMES[solver], "optimal", _binding(limits), "; ".join(failed))
+        if excess <= TOLERATED and (best is None or excess < best[0]):
+            best = excess, solver, options
+        failed.append(f"{NAMES[solver]}: {said}")
+    if best is None:
+        raise NotSolvedError(f"no solver found weights ({'; '.join(failed)})")
+    _tried(problem, best[1], best[2])
+    return Solved(NAMES[best[1]], "optimal_inaccurate", _binding(limits), "; ".join(failed))
+
+
+def within(weights: Array, lower: Array, upper: Array) -> Array:
+    """Weights (n,) of a solver, put between their bounds (n,) and to a sum of one: they miss both by its rounding.
+
+    What is missing to one, or too much, is spread over the room to the bounds. The bounds admit a sum of one.
+    """
+    inside = np.clip(weights, lower, upper)
+    missing = 1.0 - inside.sum()
+    room = upper - inside if missing > 0.0 else inside - lower
+    total = room.sum()
+    return inside if total <= 0.0 else inside + missing * (room / total)
+
+
+def _tried(problem: "cp.Problem", solver: str, options: dict[str, Any]) -> str:
+    """What a solver says of a programme: its status, or that it cannot take or solve it."""
+    import cvxpy as cp
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a solution may be inaccurate is in its status
+        try:
+            problem.solve(solver=solver, **options)
+        except cp.error.SolverError:
+            return "cannot solve it"
+    return str(problem.status)
+
+
+def _excess(limits: Sequence[Limit]) -> float:
+    """The most by which a solution exceeds any limit."""
+    return max((float(np.max(limit.constraint.violation())) for limit in limits), default=0.0)
+
+
+def _binding(limits: Sequence[Limit]) -> tuple[Binding, ...]:
+    """The rows of limits that are met with no room to spare, and have a price."""
+    prices = [np.atleast_1d(np.asarray(limit.constraint.dual_value, dtype=float)) for limit in limits if limit.names]
+    least = LEAST_PRICE * max([1.0, *(float(np.abs(price).max()) for price in prices)])
+    found = []
+    for limit, price in zip([limit for limit in limits if limit.names], prices, strict=True):
+        slack = np.abs(np.atleast_1d(np.asarray(limit.constraint.expr.value, dtype=float)))
+        rows = np.flatnonzero((price.ravel() > least) & (slack.ravel() <= SLACK))
+        found += [Binding(limit.names[row], float(price.ravel()[row])) for row in rows.tolist()]
+    return tuple(found)

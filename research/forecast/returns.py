@@ -1,0 +1,49 @@
+"""The returns that an estimate is made from: those of lines with a complete window, and which lines these are.
+
+A line enters an estimate once its whole window is known, whether or not it can be traded that day, and stays until it
+is delisted: no pairwise moments, no dropped rows.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.arguments import shown
+from research.arrays import Array, frozen
+from research.errors import ConfigError, DataError
+from research.market import Past
+from research.tolerances import RETURNS
+
+
+def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]:
+    """The last `window` returns (window, k) of the k lines that have them all, and the columns (k,) of those lines.
+
+    Raises : DataError when no line has a complete window, or when the returns of one do not vary within it.
+    """
+    from research.forecast.window import ranges
+
+    lines = np.flatnonzero(past.complete(window))
+    if not len(lines):
+        raise DataError(
+            f"no line has {window} returns on {past.date:%Y-%m-%d} (row {past.t}): {', '.join(past.assets)}. Choose a "
+            "shorter window or a later date."
+        )
+    returns = past.returns[past.t - window + 1 :]
+    if len(lines) < len(past.assets):
+        returns = frozen(returns[:, lines])
+    still = ranges(returns) <= RETURNS
+    if still.any():
+        line = int(np.argmax(still))
+        raise DataError(
+            f"returns of {past.assets[lines[line]]} do not vary in the {window} sessions to {past.date:%Y-%m-%d}: all "
+            f"are {returns[-1, line]:.6g}, so it has no volatility to divide by. Leave it out of this allocation, "
+            "correct its prices, or, if it has left the market, say when (delist)."
+        )
+    return returns, lines
+
+
+def check_window(owner: str, window: int) -> None:
+    """Raise ConfigError unless the window holds two returns at least."""
+    if not isinstance(window, int | np.integer) or isinstance(window, bool) or window < 2:
+        raise ConfigError(
+            f"window of {owner} is {shown(window)}. Give a whole number of returns, at least 2, such as 252."
+        )

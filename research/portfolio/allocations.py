@@ -1,0 +1,128 @@
+"""The tables from kinds in a portfolio file to allocations and forecasts, each of which may hold others at any depth.
+
+    allocation: {kind: volatility_target, volatility: 0.1, of: {kind: hrp, window: 252}}
+
+What an allocation scales or combines stands below `of`, one mapping or a list of them; without it, the strategic
+target. A kind with a colon is a class of the user's own, see `own_class`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from research.allocation import (
+    HRP,
+    Allocation,
+    ConstantExposure,
+    EqualWeights,
+    FixedWeights,
+    InverseVolatility,
+    MeanVariance,
+    MinimumVariance,
+    VolatilityTarget,
+)
+from research.forecast import Estimated, Forecast
+from research.portfolio.document import Document
+from research.portfolio.own_class import check_code, code_of, import_path, own_allocation
+from research.portfolio.settings import build, named, nested, plain
+from research.portfolio.strict_yaml import KeyPath
+
+ALLOCATIONS: dict[str, type] = {
+    "strategic": FixedWeights,
+    "equal": EqualWeights,
+    "inverse_volatility": InverseVolatility,
+    "minimum_variance": MinimumVariance,
+    "hrp": HRP,
+    "mean_variance": MeanVariance,
+    "exposure": ConstantExposure,
+    "volatility_target": VolatilityTarget,
+}
+FORECASTS: dict[str, type] = {
+    "estimated": Estimated,
+}
+OF = "of"  # key of what an allocation scales or combines
+HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for
+
+
+def read_allocation(
+    document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any]
+) -> Allocation:
+    """The allocation at `path`, {kind: ..., ...}; the strategic target where the file has none there.
+
+    document  : the portfolio file.
+    path      : key of the allocation.
+    strategic : the file's target.
+    shared    : settings of the whole file, for allocations that have them and state no other.
+    Raises    : ConfigError for an unknown kind or setting, and for a value that the class does not take.
+    """
+    if not document.has(*path):
+        return strategic
+    kind = document.text(*path, "kind")
+    own = ":" in kind
+    cls = (
+        own_allocation(document, (*path, "kind")) if own else ALLOCATIONS[named(document, (*path, "kind"), ALLOCATIONS)]
+    )
+    if own:
+        check_code(document, (*path, "code"), cls)
+    held: dict[str, Any] = {"weights": strategic.weights} if cls is FixedWeights else {}
+    for name, declared in nested(cls).items():
+        below = (*path, HELD.get(name, name))
+        if declared is Forecast:
+            held |= {name: _read_forecast(document, below)} if document.has(*below) else {}
+        elif declared is Allocation:
+            held[name] = read_allocation(document, below, strategic, shared)
+        else:
+            many = range(len(document.items(*below)))
+            held[name] = tuple(read_allocation(document, (*below, str(k)), strategic, shared) for k in many)
+    unset = {f.name for f in fields(cls)} - set(document.mapping(*path)) - set(held)
+    held |= {name: value for name, value in shared.items() if name in unset}
+    beside = ("kind", *(("code",) if own else ()), *dict.fromkeys(HELD.get(name, name) for name in nested(cls)))
+    allocation: Allocation = build(document, path, cls, held, beside)
+    return allocation
+
+
+def allocation_settings(allocation: Any) -> dict[str, Any]:
+    """An allocation as a portfolio file would write it, every default filled in but those of no value, in JSON types.
+
+    >>> allocation_settings(ConstantExposure(EqualWeights(), 0.6))
+    {'kind': 'exposure', 'exposure': 0.6, 'of': {'kind': 'equal', 'unlisted': 'pro_rata'}}
+    """
+    cls: type = type(allocation)
+    kind = _NAMES.get(cls)
+    own = {} if kind else {"kind": import_path(cls), "code": code_of(cls)}
+    held = {HELD.get(name, name): _held_settings(getattr(allocation, name)) for name in nested(cls)}
+    without = (*nested(cls), *(("weights",) if cls is FixedWeights else ()))
+    return {"kind": kind, **own, **plain(allocation, without), **held}
+
+
+def allocation_key(allocation: object) -> str | None:
+    """The name by which a portfolio file calls an allocation; None for one that no file can name, or that holds one."""
+    name = _NAMES.get(type(allocation))
+    if name is None or any(allocation_key(one) is None for one in parts_of(allocation)):
+        return None
+    return name
+
+
+def parts_of(allocation: Any) -> tuple[Any, ...]:
+    """The allocations that an allocation of the tables scales or combines."""
+    found: list[Any] = []
+    cls: type = type(allocation)
+    for name, declared in nested(cls).items():
+        value = getattr(allocation, name)
+        if declared is not Forecast:
+            found += value if isinstance(value, tuple) else [value]
+    return tuple(found)
+
+
+_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS) for name, cls in table.items()}
+
+
+def _read_forecast(document: Document, path: KeyPath) -> Forecast:
+    """The forecast at `path`; estimated from past returns where it names no kind."""
+    kind = named(document, (*path, "kind"), FORECASTS) if document.has(*path, "kind") else "estimated"
+    forecast: Forecast = build(document, path, FORECASTS[kind], {}, beside=("kind",))
+    return forecast
+
+
+def _held_settings(held: Any) -> Any:
+    return [allocation_settings(one) for one in held] if isinstance(held, tuple) else allocation_settings(held)
