@@ -7,7 +7,7 @@ from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
 from research.allocation.hrp import HRP, hrp_weights
-from research.allocation.mean_variance import MeanVariance
+from research.allocation.optimised.mean_variance import MeanVariance
 from research.allocation.regime_exposure import RegimeExposure
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from research.allocation.answer import FAILED, PREVIOUS, Answer, NotSolvedError, answer_of, remarks
+from research.allocation.answer import FAILED, PREVIOUS, Answer, Following, NotSolvedError, answer_of, remarks
 from research.arguments import shown
 from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
@@ -157,7 +157,13 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     before = dates[dates <= start][-1:]
     before = before[complete[before]]
     asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
-    answers = _answers(allocation, market, asked.tolist(), [t for t in dates[dates < asked[0]].tolist() if complete[t]])
+    earlier = [t for t in dates[dates < asked[0]].tolist() if complete[t]]
+    if (
+        isinstance(allocation, Following) and allocation.follows
+    ):  # from the first one, so that a path does not depend on
+        answers = _answers(allocation, market, [*earlier, *asked.tolist()], [])[len(earlier) :]  # where it starts
+    else:
+        answers = _answers(allocation, market, asked.tolist(), earlier)
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
     scaled, rounded = _scaled(np.array([answer.weights for answer in answers]))
     rows = frozen(scaled)
@@ -171,7 +177,7 @@ def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: 
     for t in asked:
         past = market.past(t)
         try:
-            found.append(answer_of(allocation, past))
+            found.append(answer_of(allocation, past, found[-1].weights if found else None))
         except NotSolvedError as error:
             before = found[-1] if found else _last_solved(allocation, market, earlier)
             if before is None:

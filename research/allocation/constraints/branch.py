@@ -6,6 +6,7 @@ answer; else the largest line that is undecided is held in one branch and left o
 next.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -33,18 +34,22 @@ class Best:
     gap: float = 0.0
 
 
-def best(programme: ConeProgramme) -> Best:
-    """The best point of a programme, of which some of x may be whole numbers."""
+def best(programme: ConeProgramme, bounds: Mapping[int, float] | None = None) -> Best:
+    """The best point of a programme, of which some of x may be whole numbers.
+
+    programme : over limits.
+    bounds    : place of a limit -> another bound, for this time.
+    """
     limits = programme.limits
     if not limits.whole.any():
-        return Best(programme.solve())
+        return Best(programme.solve(bounds))
     held = np.flatnonzero(limits.whole)
     heap: list[tuple[float, int, Array, Array, Solved]] = []
     order, found, value = count(), None, np.inf
 
     def visit(least: Array, most: Array) -> None:
         nonlocal found, value
-        solved = programme.solve(whole=(least, most))
+        solved = programme.solve(bounds, (least, most))
         if solved is None or solved.value >= value - GAP * max(1.0, abs(value)):
             return
         if _whole(limits, solved, held, least, most):

@@ -95,8 +95,12 @@ class _Builder:
     def _sides(
         self, key: str, who: str, bounds: Bounds, rows: Mapping[str, Array], unit: str, scale: float
     ) -> Iterator[Limit]:
-        """A limit for each side that is given; one where both are equal."""
+        """A limit for each side that is given; one where both are equal; none where no line that it is about is there."""
         k = len(next(iter(rows.values())))
+        of = rows[WEIGHTS].any(axis=0)
+        if self.known.absent is not None and of.any() and not (of & self.known.present).any():
+            self.notes.append(f"{key} does not apply: none of its lines has a complete window.")
+            return
         of_lines = self.asked.cardinality is not None and key.startswith(OF_LINES)
         least, most, tail = bounds.least, bounds.most, f" {unit}" if unit == NAV else ""
         firm = {"unit": unit, "scale": scale, **_firmness(bounds)}
@@ -324,13 +328,13 @@ def risk_limit(
                  root, centre)  # fmt: skip
 
 
-def tail(returns: Array, level: float) -> Part:
+def tail(returns: Array, level: float, name: str = TAIL) -> Part:
     """The value at risk (first), and the losses (T,) past it, of returns (T, n): a linear form of CVaR.
 
     Source : Rockafellar, Uryasev (2000), Optimization of Conditional Value-at-Risk, equation 17.
     """
     sessions = len(returns)
-    rows = {WEIGHTS: returns, TAIL: np.hstack([np.ones((sessions, 1)), np.eye(sessions)])}
+    rows = {WEIGHTS: returns, name: np.hstack([np.ones((sessions, 1)), np.eye(sessions)])}
 
     def of(weights: Array) -> Array:
         losses = -returns @ weights
@@ -338,7 +342,7 @@ def tail(returns: Array, level: float) -> Part:
         return np.append(at_risk, np.maximum(losses - at_risk, 0.0))
 
     least = np.append(-inf, np.zeros(sessions))
-    return Part(TAIL, sessions + 1, rows, np.zeros(sessions), least, np.full(sessions + 1, inf), of)
+    return Part(name, sessions + 1, rows, np.zeros(sessions), least, np.full(sessions + 1, inf), of)
 
 
 def tail_mean(sessions: int, level: float) -> Array:

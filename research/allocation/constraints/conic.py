@@ -5,18 +5,20 @@ objective has a norm, its value. Rows are kept as A v + s = b, with s in the con
 more unit of b takes off the objective.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from research.allocation.answer import NotSolvedError
+from research.allocation.constraints.cone_solvers import INFEASIBLE, Ended, by_scs, clarabel_of, ended_of, sparse_upper
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
+from research.allocation.solve import ACCURATE, TOLERATED
 from research.arrays import Array
-from research.errors import PolicyError
 
-TOLERANCE = 1e-10  # of the interior-point method; below it its steps are rounding
-ACCEPTED = 1e-8  # residual, in units of the rows, of what is accepted from a solver that calls itself inaccurate
+CHAIN = ("Clarabel", "SCS")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,8 @@ class Solved:
     duals  : (number of limits,) what one more unit of each limit takes off the objective; of an equation, what raising
              its value takes off.
     solver : that found it.
+    status : "optimal" or "optimal_inaccurate".
+    failed : solvers that were tried before, each with what it said.
     scale  : v = solution / scale, for a homogeneous programme; else 1.
     """
 
@@ -63,6 +67,8 @@ class Solved:
     value: float
     duals: Array
     solver: str
+    status: str = "optimal"
+    failed: str = ""
     scale: float = 1.0
 
 
@@ -73,8 +79,7 @@ class ConeProgramme:
     objective : minimised.
     elastic   : which of them may be exceeded.
     numerator : block -> (size): makes the programme homogeneous. It then minimises |norm · weights| over
-                numerator · x - constant - price of excesses, which must be positive.
-    constant  : subtracted from the numerator, a unit of NAV.
+                numerator · x less the price of excesses, which must be positive.
     """
 
     def __init__(
@@ -83,7 +88,6 @@ class ConeProgramme:
         objective: Objective,
         elastic: Elastic | None = None,
         numerator: Mapping[str, Array] | None = None,
-        constant: float = 0.0,
     ) -> None:
         self.limits, self.elastic = limits, elastic or Elastic()
         self.homogeneous = numerator is not None
@@ -97,7 +101,7 @@ class ConeProgramme:
         self._places: list[list[tuple[int, float]]] = [[] for _ in limits.limits]
         self._count = 0
         self._fill(objective)
-        self._assemble(objective, numerator, constant)
+        self._assemble(objective, numerator)
 
     # -- rows --------------------------------------------------------------------------------------------------------
 
@@ -168,7 +172,7 @@ class ConeProgramme:
             self._cones.append((cone, len(rows)))
             self._count += len(rows)
 
-    def _assemble(self, objective: Objective, numerator: Mapping[str, Array] | None, constant: float) -> None:
+    def _assemble(self, objective: Objective, numerator: Mapping[str, Array] | None) -> None:
         from scipy import sparse
 
         cost = np.zeros(self.columns)
@@ -181,7 +185,6 @@ class ConeProgramme:
             earned = np.zeros((1, self.columns))
             earned[0, : self.limits.size] = self.limits.matrix({k: v[None] for k, v in numerator.items()}, 1)[0]
             earned -= np.where(np.arange(self.columns) == self._norm, 0.0, cost)
-            earned[0, -1] = -constant
             for rows, b in zip(self._rows, self._b, strict=True):
                 rows[:, -1] -= b
             self._b = [np.zeros(len(b)) for b in self._b]
@@ -191,8 +194,9 @@ class ConeProgramme:
         if objective.curvature is not None:
             n = len(self.limits.assets)
             quadratic[:n, :n] = np.triu(objective.curvature)
-        self._cost, self._quadratic = cost, sparse.csc_matrix(quadratic)
-        self._matrix, self.b = sparse.csc_matrix(np.vstack(self._rows)), np.concatenate(self._b)
+        self._sparse: Any = sparse.csc_matrix
+        self._cost, self._quadratic = cost, self._sparse(quadratic)
+        self._matrix, self.b = self._sparse(np.vstack(self._rows)), np.concatenate(self._b)
         self._solver: Any = None
 
     # -- solutions ---------------------------------------------------------------------------------------------------
@@ -204,68 +208,72 @@ class ConeProgramme:
 
         bounds : place of a limit -> another bound of all its rows, for this time.
         whole  : (size,) least and (size,) most of x for this time, where the limits bound it already.
-        Raises : PolicyError where the solver ends without an answer that can be relied on.
+        Raises : NotSolvedError where no solver ends with an answer that can be relied on.
         """
         b = self.b.copy()
         for k, bound in (bounds or {}).items():
             limit = self.limits.limits[k]
             for row, _ in self._places[k]:
                 b[row] = bound if limit.raised else -bound
-        if whole is not None:
-            least, most = whole
-            bounded_above, bounded_below = np.isfinite(self.limits.most), np.isfinite(self.limits.least)
-            b[self._at_most[bounded_above]] = most[bounded_above]
-            b[self._at_least[bounded_below]] = -least[bounded_below]
+        if whole is None:
+            return self._answer(b)
+        above, below = np.isfinite(self.limits.most), np.isfinite(self.limits.least)
+        rows = np.concatenate([self._at_most[above], self._at_least[below]])
+        at = np.concatenate([whole[1][above], -whole[0][below]])
+        if self.homogeneous:
+            return self._bounded(rows, at)._answer(b)
+        b[rows] = at
         return self._answer(b)
 
-    def _answer(self, b: Array) -> Solved | None:
-        import clarabel
+    def _bounded(self, rows: Array, at: Array) -> "ConeProgramme":
+        """A homogeneous programme with other bounds of some rows, which stand in the column of its scale."""
+        found, matrix = copy(self), self._matrix.toarray()
+        matrix[rows, -1] = -at
+        found._matrix, found._solver = self._sparse(matrix), None
+        return found
 
+    def _answer(self, b: Array) -> Solved | None:
+        failed: list[str] = []
+        best: tuple[float, Ended] | None = None
+        for solver in CHAIN:
+            ended = self._tried(solver, b)
+            if ended.status == INFEASIBLE:
+                return None
+            missed = self._missed(ended, b)
+            if missed <= ACCURATE:
+                return self._solved(ended, "optimal", failed)
+            if missed <= TOLERATED and (best is None or missed < best[0]):
+                best = missed, ended
+            failed.append(f"{solver}: {ended.status}, conditions of an optimum missed by {missed:.1g}")
+        if best is None:
+            raise NotSolvedError(f"no solver found weights ({'; '.join(failed)})")
+        return self._solved(best[1], "optimal_inaccurate", failed)
+
+    def _tried(self, solver: str, b: Array) -> Ended:
+        if solver == "SCS":
+            return by_scs(self._quadratic, self._cost, self._matrix, b, self._cones)
         if self._solver is None:
-            kinds = {
-                "zero": clarabel.ZeroConeT, "positive": clarabel.NonnegativeConeT, "norm": clarabel.SecondOrderConeT
-            }  # fmt: skip
-            cones = [kinds[kind](size) for kind, size in self._cones]
-            self._solver = clarabel.DefaultSolver(self._quadratic, self._cost, self._matrix, b, cones, _settings())
+            self._solver = clarabel_of(self._quadratic, self._cost, self._matrix, b, self._cones)
         else:
             self._solver.update(b=b)
-        found = self._solver.solve()
-        status = str(found.status)
-        if status in ("PrimalInfeasible", "AlmostPrimalInfeasible"):
-            return None
-        v, duals, slack = np.array(found.x), np.array(found.z), np.array(found.s)
-        if status != "Solved" and not self._good(v, duals, slack, b):
-            raise PolicyError(
-                f"Clarabel ended with {status!r} after {found.iterations} steps (residuals {found.r_prim:.1e} and "
-                f"{found.r_dual:.1e}), which is no answer to rely on."
-            )
-        scale = float(v[-1]) if self.homogeneous else 1.0
+        return ended_of(self._solver.solve())
+
+    def _solved(self, ended: Ended, status: str, failed: Sequence[str]) -> Solved | None:
+        scale = float(ended.v[-1]) if self.homogeneous else 1.0
         if scale <= 0.0:
             return None
-        per_limit = np.array([sum(sign * duals[row] for row, sign in places) for places in self._places])
-        excess = {k: float(v[column]) / scale for k, column in self._excess.items()}
-        return Solved(v[: self.limits.size] / scale, excess, float(found.obj_val), per_limit, "Clarabel", scale)
+        per_limit = np.array([sum(sign * ended.duals[row] for row, sign in places) for places in self._places])
+        excess = {k: float(ended.v[column]) / scale for k, column in self._excess.items()}
+        x = ended.v[: self.limits.size] / scale
+        others = "; ".join(said for said in failed if not said.startswith(ended.solver))
+        return Solved(x, excess, ended.value, per_limit, ended.solver, status, others, scale)
 
-    def _good(self, v: Array, duals: Array, slack: Array, b: Array) -> bool:
-        """Are the conditions of an optimum met to `ACCEPTED`, whatever the solver says?"""
-        if not np.isfinite(v).all():
-            return False
-        quadratic = self._quadratic + self._quadratic.T
-        quadratic.setdiag(self._quadratic.diagonal())
-        gradient = quadratic @ v + self._cost + self._matrix.T @ duals
-        size = 1.0 + float(np.abs(duals).max(initial=0.0))
-        return bool(
-            np.abs(self._matrix @ v + slack - b).max() <= ACCEPTED
-            and np.abs(gradient).max() <= ACCEPTED * size
-            and abs(float(slack @ duals)) <= ACCEPTED * size
-        )
-
-
-def _settings() -> Any:
-    import clarabel
-
-    settings = clarabel.DefaultSettings()
-    settings.verbose, settings.max_threads = False, 1
-    settings.presolve_enable = False  # it would forbid new bounds
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
-    return settings
+    def _missed(self, ended: Ended, b: Array) -> float:
+        """By how much the conditions of an optimum are missed: rows in their own unit, the others over the prices."""
+        if not np.isfinite(ended.v).all() or not np.isfinite(ended.duals).all():
+            return np.inf
+        curvature = self._quadratic + sparse_upper(self._quadratic).T
+        gradient = curvature @ ended.v + self._cost + self._matrix.T @ ended.duals
+        size = 1.0 + float(np.abs(ended.duals).max(initial=0.0))
+        rows = np.abs(self._matrix @ ended.v + ended.slack - b).max(initial=0.0)
+        return float(max(rows, np.abs(gradient).max() / size, abs(float(ended.slack @ ended.duals)) / size))

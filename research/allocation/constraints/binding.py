@@ -1,0 +1,68 @@
+"""Which limits hold weights back, and what one more unit of room would bring, in words."""
+
+import numpy as np
+
+from research.allocation.answer import Binding
+from research.allocation.constraints.limits import NAV, WEIGHTS, Limit, Limits
+from research.allocation.solve import LEAST_PRICE, SLACK
+from research.arguments import cut
+from research.arrays import Array
+
+POINTS = (NAV, "a year", "a period")  # units of which a step is a hundredth
+
+
+def binding_of(limits: Limits, weights: Array, prices: Array, unit: str) -> tuple[Binding, ...]:
+    """The limits that are met without room to spare and have a price, the dearest first.
+
+    limits  : of the day.
+    weights : (n,) the best.
+    prices  : (number of limits,) what one more unit of room improves the aim by; of an equation, what raising its value
+              does, which may be less than 0.
+    unit    : of the aim, such as "volatility a year".
+    """
+    x = limits.x(weights)
+    least = LEAST_PRICE * max(1.0, float(np.abs(prices).max(initial=0.0)))
+    found = []
+    for limit, price in zip(limits.limits, prices.tolist(), strict=True):
+        if abs(price) > least and limit.key != "window" and (limit.equation or _slack(limits, limit, x).min() <= SLACK):
+            found.append(Binding(_named(limits, limit, x), price, brings(limit, price, unit)))
+    return tuple(sorted(found, key=lambda one: (-abs(one.price), one.limit)))
+
+
+def brings(limit: Limit, price: float, unit: str) -> str:
+    """What one more step of a limit brings: a hundredth of NAV or of a rate, a line, a unit of an exposure.
+
+    limit : that binds.
+    price : of one unit of its room.
+    unit  : of the aim.
+    """
+    step = 0.01 if limit.unit in POINTS else 1.0
+    name = f"one point {limit.unit}" if limit.unit in POINTS else f"one unit {limit.unit}"
+    amount, better = price * step, unit.startswith("volatility")
+    size = f"{abs(amount):.3g}" if unit == "Sharpe ratio" else f"{abs(amount) * 1e4:.3g} bp"
+    verb = ("takes {} off the {}" if better else "adds {} to the {}") if amount >= 0 else (
+        "adds {} to the {}" if better else "takes {} off the {}"
+    )  # fmt: skip
+    moved = f"a value higher by {name}" if limit.equation else f"{name} more of room"
+    return f"{moved} {verb.format(size, unit)}"
+
+
+def _slack(limits: Limits, limit: Limit, x: Array) -> Array:
+    """(k,) room of each row of a limit; negative where it is exceeded."""
+    if limit.root is not None:
+        centre = limit.centre if limit.centre is not None else 0.0
+        norm = float(np.linalg.norm(limit.root @ (x[: len(limits.assets)] - centre)))
+        return np.array([limit.upper[0] - norm])
+    at = limits.matrix(limit.rows, len(limit.lower)) @ x
+    slack: Array = np.minimum(limit.upper - at, at - limit.lower)
+    return slack
+
+
+def _named(limits: Limits, limit: Limit, x: Array) -> str:
+    """What a limit says, and, where each of its rows is about one line, which lines it holds back."""
+    rows = limit.rows.get(WEIGHTS)
+    if rows is None or len(rows) < 2 or (np.count_nonzero(rows, axis=1) != 1).any():
+        return limit.words
+    at = np.flatnonzero(_slack(limits, limit, x) <= SLACK)
+    names = [limits.assets[int(np.argmax(rows[row] != 0.0))] for row in at]
+    return f"{limit.words} ({cut(', '.join(names))})"

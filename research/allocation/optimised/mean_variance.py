@@ -1,0 +1,139 @@
+"""Mean-variance portfolios under constraints: the weights that a forecast of means and covariances makes the best."""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+
+from research.allocation.answer import Answer, Following
+from research.allocation.constraints.builder import build
+from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.records import Constraints
+from research.allocation.estimated import EstimationSchedule, check_schedule
+from research.allocation.optimised.aims import (
+    AIMS, AimName, maximum_return, maximum_sharpe, minimum_volatility, return_limit, utility, volatility_limit
+)  # fmt: skip
+from research.allocation.optimised.frontier import Frontier, frontier
+from research.allocation.optimised.market_day import MomentsOfYear, known_on, of_year
+from research.allocation.optimised.optimum import Optimum, optimum
+from research.arguments import check_positive, is_number, one_of, refuse
+from research.arrays import Array
+from research.forecast import Estimated, Forecast
+from research.market import Past
+
+WITH_TARGET = ("target_return", "target_risk")
+
+
+@dataclass(frozen=True)
+class MeanVariance(Following):
+    """The best weights under constraints, by a forecast's mean and covariance.
+
+    objective : "minimum_volatility"; "maximum_sharpe", over cash; "utility", mean less risk_aversion / 2 × variance;
+                "target_return", the least volatility with a mean of at least `target`; "target_risk", the largest mean
+                with a volatility of at most `target`; "robust_utility", the utility of the worst mean of an ellipsoid
+                round the forecast that holds the mean with `confidence`.
+    forecast    : of means and covariances.
+    constraints : that the weights keep.
+    target        : fraction a year; None where the objective has none.
+    risk_aversion : of the variance a year.
+    confidence    : of the ellipsoid, from 0 to 1; the mean of `window` returns has the covariance of one over `window`.
+    periods_per_year : returns a year.
+    schedule  : "day", "week", "month", "quarter" or "year".
+    Raises    : ConfigError for settings outside these, and, when asked, for names that the market does not have; what
+                the forecast raises; NotSolvedError, with a smallest conflicting set, where no weights keep all.
+    Source    : Markowitz (1952), Portfolio Selection; for "robust_utility" Tütüncü, Koenig (2004), Robust Asset
+                Allocation, with the ellipsoid of skfolio's EmpiricalMuUncertaintySet.
+    """
+
+    objective: AimName = "minimum_volatility"
+    forecast: Forecast = field(default_factory=Estimated)
+    constraints: Constraints = field(default_factory=Constraints)
+    target: float | None = None
+    risk_aversion: float = 1.0
+    confidence: float = 0.95
+    periods_per_year: float = 252.0
+    schedule: EstimationSchedule = "month"
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        one_of("objective of MeanVariance is", self.objective, AIMS)
+        check_schedule("MeanVariance", self.schedule)
+        check_positive(risk_aversion=self.risk_aversion, periods_per_year=self.periods_per_year)
+        if not (is_number(self.confidence) and 0.0 < self.confidence < 1.0):
+            refuse("confidence of MeanVariance is", self.confidence, "give a number between 0 and 1, such as 0.95.")
+        if (self.target is None) == (self.objective in WITH_TARGET):
+            fix = "give a fraction a year, such as 0.08." if self.target is None else f"{self.objective} has none."
+            refuse("target of MeanVariance is", self.target, fix)
+
+    @property
+    def window(self) -> int:
+        """Number of returns that the forecast needs."""
+        return self.forecast.window
+
+    @property
+    def follows(self) -> bool:
+        """Does a target depend on the one before it?"""
+        return self.constraints.turnover is not None
+
+    def answer(self, past: Past, previous: Array | None = None) -> Answer:
+        """Weights (n,), what binds, and what one more unit of each limit would bring; a year."""
+        moments = self.forecast.predict(past)
+        a_year = of_year(moments, past.assets, self.periods_per_year)
+        found = self.best(self.limits(past, a_year, previous), a_year, self.cash(past))
+        answer = answer_of_optimum(found, past)
+        return replace(answer, notes=(*moments.notes, *answer.notes))
+
+    def frontier(self, past: Past, points: int = 50) -> Frontier:
+        """The frontier of this forecast under these constraints, at the close of `past`."""
+        a_year = of_year(self.forecast.predict(past), past.assets, self.periods_per_year)
+        return frontier(self.limits(past, a_year), a_year.mean, a_year.root, points)
+
+    def limits(self, past: Past, a_year: MomentsOfYear, previous: Array | None = None) -> Limits:
+        """The limits at the close of `past`, with a forecast and the target (n,) before."""
+        known = known_on(past, self.constraints, a_year.present, self.window, a_year.covariance, previous)
+        return build(self.constraints, known)
+
+    def best(self, limits: Limits, a_year: MomentsOfYear, cash: float) -> Optimum:
+        """The best weights within limits, for a forecast; `cash` earns so much a year."""
+        mean, root, target = a_year.mean, a_year.root, self.target
+        if self.objective == "maximum_sharpe":
+            return optimum(limits, maximum_sharpe(mean, root, cash))
+        if self.objective == "utility":
+            return optimum(limits, utility(mean, root, self.risk_aversion))
+        if self.objective == "robust_utility":
+            return optimum(limits, utility(mean, root, self.risk_aversion, self._uncertainty(a_year)))
+        if target is not None and self.objective == "target_risk":
+            return optimum(limits.with_limits([*limits.limits, volatility_limit(root, target)]), maximum_return(mean))
+        if target is not None:
+            limits = limits.with_limits([*limits.limits, return_limit(mean, target)])
+        return optimum(limits, minimum_volatility(root))
+
+    def cash(self, past: Past) -> float:
+        """Return a year of cash over the window."""
+        return float(past.cash[-self.window :].mean()) * self.periods_per_year
+
+    def _uncertainty(self, a_year: MomentsOfYear) -> Array:
+        """(n, n) root of the ellipsoid of the mean a year."""
+        from scipy.stats import chi2
+
+        size = np.sqrt(chi2.ppf(self.confidence, int(a_year.present.sum())))
+        years = self.window / self.periods_per_year
+        uncertainty: Array = size / np.sqrt(years) * a_year.root
+        return uncertainty
+
+
+def answer_of_optimum(found: Optimum, past: Past) -> Answer:
+    """An optimum as the answer of an allocation at the close of `past`."""
+    return Answer(
+        weights=found.weights,
+        seen=past.date,
+        solver=found.solver,
+        status=found.status,
+        objective=found.unit,
+        value=found.value,
+        binding=found.binding,
+        why=found.failed,
+        notes=found.notes,
+    )
