@@ -13,7 +13,7 @@ from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.comparator import comparator_of
 from backtests.sweeps import Setup
 from research.accounting import Costs, Execution, Policy
-from research.allocation import Allocation, TargetPath, target_path
+from research.allocation import Allocation, TargetPath, kept_target_path, target_path
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy, Training, train
 from research.learning.training import check_learner
@@ -209,7 +209,7 @@ def backtest_candidate(
     first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
     held = held_by(policy, portfolio.strategic)
     if held not in paths:
-        paths[held] = target_path(held, portfolio.market, start=first)
+        paths[held] = kept_target_path(held, portfolio.market, start=first)
     return backtest(
         portfolio.market,
         policy,

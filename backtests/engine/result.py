@@ -379,7 +379,7 @@ class Backtest:
     def warnings(self) -> tuple[str, ...]:
         """What a reader must judge: targets without a solution; a learned policy on days that it saw, or elsewhere."""
         of_use: tuple[str, ...] = view(self, "warnings")
-        return (*self.targets.remarks(self.first), *of_use)
+        return (*self.targets.remarks(self.first, self.name), *of_use)
 
     def reconcile(self) -> Reconciliation:
         """Where the money went, for every day and every line: start + gains + income - each cost + flows = end."""

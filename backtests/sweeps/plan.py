@@ -294,12 +294,13 @@ def policy_columns(policy: Rule) -> dict[str, Any]:
     }
 
 
-def _nested_settings(allocation: Allocation) -> dict[str, Any]:
+def _nested_settings(allocation: Any) -> dict[str, Any]:
     """What an allocation scales, and its forecast, as they print themselves; and its settings without a default."""
-    if type(allocation) not in ALLOCATIONS.values():
+    cls: type = type(allocation)
+    if cls not in ALLOCATIONS.values():
         return {}
-    held = {HELD.get(name, name): repr(getattr(allocation, name)) for name in nested(type(allocation))}
-    required = [f.name for f in fields(type(allocation)) if f.default is MISSING]
+    held = {HELD.get(name, name): repr(getattr(allocation, name)) for name in nested(cls)}
+    required = [f.name for f in fields(allocation) if f.default is MISSING]
     stated = {name: getattr(allocation, name) for name in required}
     return held | {name: value for name, value in stated.items() if isinstance(value, bool | int | float | str)}
 

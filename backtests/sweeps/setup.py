@@ -15,7 +15,7 @@ from backtests.engine.run import check_schedules
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
-from research.allocation import Allocation, TargetPath, target_path
+from research.allocation import Allocation, TargetPath, kept_target_path, target_path
 from research.arguments import day
 from research.errors import ConfigError, DataError
 from research.market import Market
@@ -329,7 +329,7 @@ def _share(
         earliest = min(rows.values())
         known, of = strategic[portfolio], setups[portfolio].strategic
         from_there = held.window > 0 and held == of and earliest == _earliest(portfolio, firsts)
-        longest = known if from_there else target_path(held, market, start=earliest)
+        longest = known if from_there else kept_target_path(held, market, start=earliest)
         for start, row in rows.items():
             off_schedule = longest.row[row] == 0 and longest.seen[0] == earliest < row
             paths[portfolio, allocation, start] = target_path(held, market, start=row) if off_schedule else longest

@@ -7,6 +7,7 @@ from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
 from research.allocation.hrp import HRP, hrp_weights
+from research.allocation.kept_paths import kept_target_path
 from research.allocation.optimised.mean_variance import MeanVariance
 from research.allocation.regime_exposure import RegimeExposure
 
@@ -28,6 +29,7 @@ __all__ = [
     "TargetPath",
     "VolatilityTarget",
     "hrp_weights",
+    "kept_target_path",
     "spread_unlisted",
     "target_path",
 ]

@@ -101,10 +101,14 @@ class TargetPath:
         self.at(t)
         return self.answers[self.row[t]]
 
-    def remarks(self, first: int = 0) -> tuple[str, ...]:
-        """What a reader must judge of the targets in force from row `first` on: refits that fell back, and the like."""
+    def remarks(self, first: int = 0, name: str = "") -> tuple[str, ...]:
+        """What a reader must judge of the targets in force from row `first` on: refits that fell back, and the like.
+
+        name : of whose refits they are, by default the allocation as it prints itself.
+        """
         in_force = np.unique(self.row[first:])
-        return remarks([self.answers[k] for k in in_force[in_force >= 0]], self.allocation) if self.answers else ()
+        answers = [self.answers[k] for k in in_force[in_force >= 0]] if self.answers else []
+        return remarks(answers, name or self.allocation)
 
     def at(self, t: int) -> Array:
         """(n,) the target in force at the close of market row `t`, fraction of NAV.

@@ -57,7 +57,7 @@ class Solved:
     solver  : by name.
     status  : "optimal" or "optimal_inaccurate".
     binding : limits that bind, with the fall of the objective for each unit that they are wider.
-    failed  : solvers that were tried before, each with what it said.
+    failed  : other solvers that were tried, each with what it said.
     """
 
     solver: str
@@ -82,14 +82,14 @@ def solve(problem: "cp.Problem", limits: Sequence[Limit]) -> Solved:
             raise NotSolvedError(f"{NO_SOLUTION[said]} ({NAMES[solver]}: {said})")
         excess = _excess(limits) if said.startswith("optimal") else np.inf
         if said == "optimal" and excess <= ACCURATE:
-            return Solved(NAMES[solver], "optimal", _binding(limits), "; ".join(failed))
+            return Solved(NAMES[solver], "optimal", _binding(limits), _others(failed, solver))
         if excess <= TOLERATED and (best is None or excess < best[0]):
             best = excess, solver, options
         failed.append(f"{NAMES[solver]}: {said}")
     if best is None:
         raise NotSolvedError(f"no solver found weights ({'; '.join(failed)})")
     _tried(problem, best[1], best[2])
-    return Solved(NAMES[best[1]], "optimal_inaccurate", _binding(limits), "; ".join(failed))
+    return Solved(NAMES[best[1]], "optimal_inaccurate", _binding(limits), _others(failed, best[1]))
 
 
 def within(weights: Array, lower: Array, upper: Array) -> Array:
@@ -102,6 +102,11 @@ def within(weights: Array, lower: Array, upper: Array) -> Array:
     room = upper - inside if missing > 0.0 else inside - lower
     total = room.sum()
     return inside if total <= 0.0 else inside + missing * (room / total)
+
+
+def _others(failed: list[str], solver: str) -> str:
+    """What was said by solvers other than the one that is believed."""
+    return "; ".join(said for said in failed if not said.startswith(NAMES[solver]))
 
 
 def _tried(problem: "cp.Problem", solver: str, options: dict[str, Any]) -> str:

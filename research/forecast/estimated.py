@@ -24,8 +24,8 @@ class Estimated:
     covariance : estimator of the covariance, see `research.forecast.covariances`.
     window     : number of returns, at least 2.
     half_life  : of the estimators with exponential weights, periods.
-    Raises     : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary, and,
-                 unless the covariance is a shrunk one, for two lines with the same returns and fewer returns than lines.
+    Raises     : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary,
+                 and, unless the covariance is shrunk, for two lines with the same returns and too few returns.
     """
 
     mean: MeanName = "historical"
@@ -59,8 +59,8 @@ class Estimated:
         if len(returns) <= len(assets):
             raise DataError(
                 f"{len(returns)} returns of {len(assets)} lines, to {past.date:%Y-%m-%d}, do not give a "
-                f"{self.covariance} covariance of full rank. Take a window of more than {len(assets)} returns, or one of "
-                f"{', '.join(ANY_LENGTH)}."
+                f"{self.covariance} covariance of full rank. Take a window of more than {len(assets)} returns, or one "
+                f"of {', '.join(ANY_LENGTH)}."
             )
         order = np.lexsort(returns)
         same = (np.abs(np.diff(returns[:, order], axis=1)) <= RETURNS).all(axis=0)

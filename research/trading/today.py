@@ -74,6 +74,8 @@ def trade_list(
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
+    if said := targets.remarks(last, name):
+        portfolio = replace(portfolio, notes=(*portfolio.notes, *said))
     target, position = targets.at(last), with_flow(position or Position.of(portfolio), request)
     bound, aim = with_wash_sale_locks(portfolio, target, position.weights)
     decides = Calendar(portfolio.strategic, "day") if request.to_target else policy

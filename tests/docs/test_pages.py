@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
+    "docs/allocations.md",
     "docs/architecture.md",
     "docs/attribution.md",
     "docs/batches.md",

@@ -1,32 +1,49 @@
 """Which limits hold weights back, and what one more unit of room would bring, in words."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from research.allocation.answer import Binding
 from research.allocation.constraints.limits import NAV, WEIGHTS, Limit, Limits
 from research.allocation.solve import LEAST_PRICE, SLACK
-from research.arguments import cut
-from research.arrays import Array
+from research.arrays import Array, Mask
 
 POINTS = (NAV, "a year", "a period")  # units of which a step is a hundredth
 
 
-def binding_of(limits: Limits, weights: Array, prices: Array, unit: str) -> tuple[Binding, ...]:
-    """The limits that are met without room to spare and have a price, the dearest first.
+def binding_of(limits: Limits, weights: Array, prices: Sequence[Array], unit: str) -> tuple[Binding, ...]:
+    """The limits that are met without room to spare and have a price, the dearest first; of single lines, each line.
 
     limits  : of the day.
     weights : (n,) the best.
-    prices  : (number of limits,) what one more unit of room improves the aim by; of an equation, what raising its value
-              does, which may be less than 0.
+    prices  : of each limit, what one more unit of each of its rows (k,) improves the aim by; of an equation, what
+              raising its value does, which may be less than 0.
     unit    : of the aim, such as "volatility a year".
     """
     x = limits.x(weights)
-    least = LEAST_PRICE * max(1.0, float(np.abs(prices).max(initial=0.0)))
+    least = LEAST_PRICE * max([1.0, *(float(np.abs(rows).max()) for rows in prices)])
     found = []
-    for limit, price in zip(limits.limits, prices.tolist(), strict=True):
-        if abs(price) > least and limit.key != "window" and (limit.equation or _slack(limits, limit, x).min() <= SLACK):
-            found.append(Binding(_named(limits, limit, x), price, brings(limit, price, unit)))
+    for limit, rows in zip(limits.limits, prices, strict=True):
+        if limit.key == "net" and limit.equation:
+            continue  # a sum of weights that is given always binds
+        binds = np.abs(rows) > least
+        if not limit.equation:
+            binds &= (_slack(limits, limit, x) <= SLACK)[: len(rows)]
+        names = _lines(limits, limit)
+        for words, price in _priced(limit, rows, binds, names):
+            found.append(Binding(words, price, brings(limit, price, unit)))
     return tuple(sorted(found, key=lambda one: (-abs(one.price), one.limit)))
+
+
+def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> list[tuple[str, float]]:
+    """What binds, with its price: each line of a limit of single lines, else the limit as a whole."""
+    if not names:
+        return [(limit.words, float(rows[binds].sum()))] if binds.any() else []
+    return [
+        (limit.words.replace(limit.words.split(" is ")[0], names[row], 1), float(rows[row]))
+        for row in np.flatnonzero(binds)
+    ]
 
 
 def brings(limit: Limit, price: float, unit: str) -> str:
@@ -58,11 +75,9 @@ def _slack(limits: Limits, limit: Limit, x: Array) -> Array:
     return slack
 
 
-def _named(limits: Limits, limit: Limit, x: Array) -> str:
-    """What a limit says, and, where each of its rows is about one line, which lines it holds back."""
+def _lines(limits: Limits, limit: Limit) -> list[str]:
+    """The line of each row of a limit of several single lines; none for any other limit."""
     rows = limit.rows.get(WEIGHTS)
-    if rows is None or len(rows) < 2 or (np.count_nonzero(rows, axis=1) != 1).any():
-        return limit.words
-    at = np.flatnonzero(_slack(limits, limit, x) <= SLACK)
-    names = [limits.assets[int(np.argmax(rows[row] != 0.0))] for row in at]
-    return f"{limit.words} ({cut(', '.join(names))})"
+    if rows is None or len(rows) < 2 or (np.count_nonzero(rows, axis=1) != 1).any() or " is " not in limit.words:
+        return []
+    return [limits.assets[int(np.argmax(row != 0.0))] for row in rows]

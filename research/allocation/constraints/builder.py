@@ -56,8 +56,7 @@ class _Builder:
         every = asked.every_line or Bounds(least=0.0, most=1.0)
         if asked.gross is not None and asked.every_line is None:
             every = Bounds(least=-asked.gross.most, most=asked.gross.most)
-        yield from self._absent()
-        yield from self._weights("every_line", "every line", every, np.eye(self.n)[self.known.present])
+        yield from self._weights("every_line", "every line", every, np.eye(self.n))
         yield from self._weights("net", "the sum of the weights", asked.net, np.ones((1, self.n)))
         yield from self._gross()
         for name, bounds in asked.lines.items():
@@ -83,22 +82,15 @@ class _Builder:
 
     # -- limits of weights -------------------------------------------------------------------------------------------
 
-    def _absent(self) -> Iterator[Limit]:
-        if (absent := ~self.known.present).any():
-            names = ", ".join(name for name, out in zip(self.known.assets, absent, strict=True) if out)
-            zero, rows = np.zeros(int(absent.sum())), {WEIGHTS: np.eye(self.n)[absent]}
-            yield Limit("window", f"lines without a complete window are not held ({names})", rows, zero, zero, 0.0)
-
     def _weights(self, key: str, who: str, bounds: Bounds, rows: Array) -> Iterator[Limit]:
         yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
 
     def _sides(
         self, key: str, who: str, bounds: Bounds, rows: Mapping[str, Array], unit: str, scale: float
     ) -> Iterator[Limit]:
-        """A limit for each side that is given; one where both are equal; none where no line that it is about is there."""
+        """A limit for each side that is given; one where both are equal; none where none of its lines is there."""
         k = len(next(iter(rows.values())))
-        of = rows[WEIGHTS].any(axis=0)
-        if self.known.absent is not None and of.any() and not (of & self.known.present).any():
+        if self.known.absent and not rows[WEIGHTS].any():
             self.notes.append(f"{key} does not apply: none of its lines has a complete window.")
             return
         of_lines = self.asked.cardinality is not None and key.startswith(OF_LINES)
@@ -188,14 +180,14 @@ class _Builder:
                 "liquidity: the market has no volumes. Give it volumes and prices, or leave the limit out."
             )
             return
-        unknown = ~np.isfinite(traded) & self.known.present
+        unknown = ~np.isfinite(traded)
         if unknown.any():
             names = ", ".join(np.array(self.known.assets)[unknown])
             self.faults.append(
                 f"liquidity: no volume is known for {cut(names)}. Exclude these lines, or correct their volumes."
             )
             return
-        most = asked.days * asked.participation * np.where(np.isfinite(traded), traded, 0.0) / asked.nav
+        most = asked.days * asked.participation * traded / asked.nav
         words = (
             f"no line is more than {asked.days:g} days of volume at {asked.participation:.0%} of it, for a NAV of "
             f"{asked.nav:,.0f}"
@@ -262,7 +254,7 @@ class _Builder:
             values = self._column(f"{key}.where.{column}", column)
             if values is None:
                 return np.zeros(self.n), ""
-            known = sorted({str(value) for value in values} - {""})
+            known = sorted({str(value) for value in (*values, *self.known.elsewhere.get(column, ()))} - {""})
             for word in (word for word in asked if word not in known):
                 self.faults.append(
                     f"{key}.where.{column}: no line has this {column}: found {shown(word)}. {_near(word, known)}"
@@ -272,7 +264,7 @@ class _Builder:
         if lines:
             inside |= self._named(f"{key}.lines", lines) > 0.0
             said.append(", ".join(lines))
-        if not inside.any() and not self.faults:
+        if not inside.any() and not self.known.absent and not self.faults:
             self.faults.append(f"{key}: no line fits {' and '.join(said)} together. Correct it, or leave it out.")
         return inside.astype(float), ", ".join(said)
 
@@ -281,8 +273,9 @@ class _Builder:
 
     def _by_name(self, key: str, values: Mapping[str, float]) -> Array:
         """(n,) values in the market's order; zero for a line that is not named."""
-        for name in (name for name in values if name not in self.known.assets):
-            self.faults.append(f"{key}: unknown line: found {shown(name)}. {_near(name, self.known.assets)}")
+        every = (*self.known.assets, *self.known.absent)
+        for name in (name for name in values if name not in every):
+            self.faults.append(f"{key}: unknown line: found {shown(name)}. {_near(name, every)}")
         return np.array([float(values.get(asset, 0.0)) for asset in self.known.assets])
 
     def _column(self, key: str, column: str) -> Sequence[object] | None:
@@ -299,7 +292,7 @@ class _Builder:
             self.faults.append(f"{key}.column: {column} has words. Give a column of numbers.")
             return np.zeros(self.n)
         numbers = np.asarray(values, dtype=float)
-        unknown = ~np.isfinite(numbers) & self.known.present
+        unknown = ~np.isfinite(numbers)
         if unknown.any():
             names = ", ".join(np.array(self.known.assets)[unknown])
             self.faults.append(

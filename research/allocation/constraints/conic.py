@@ -7,7 +7,7 @@ more unit of b takes off the objective.
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,8 +54,8 @@ class Solved:
     x      : (size,) weights and parts.
     excess : place of a limit -> by how much it is exceeded.
     value  : of the objective.
-    duals  : (number of limits,) what one more unit of each limit takes off the objective; of an equation, what raising
-             its value takes off.
+    duals  : of each limit, what one more unit of each of its rows (k,) takes off the objective; of an equation, what
+             raising its value takes off.
     solver : that found it.
     status : "optimal" or "optimal_inaccurate".
     failed : solvers that were tried before, each with what it said.
@@ -65,7 +65,7 @@ class Solved:
     x: Array
     excess: Mapping[int, float]
     value: float
-    duals: Array
+    duals: tuple[Array, ...]
     solver: str
     status: str = "optimal"
     failed: str = ""
@@ -89,8 +89,14 @@ class ConeProgramme:
         elastic: Elastic | None = None,
         numerator: Mapping[str, Array] | None = None,
     ) -> None:
-        self.limits, self.elastic = limits, elastic or Elastic()
+        self.limits, self.elastic, self.objective = limits, elastic or Elastic(), objective
         self.homogeneous = numerator is not None
+        self._root: Array | None = None
+        alone = not objective.linear and objective.curvature is None and not self.elastic.prices
+        if objective.norm is not None and (self.homogeneous or alone):  # its square has the same best point
+            self._root = objective.norm
+            self._unit = float(np.sqrt((self._root**2).sum(axis=0).mean())) or 1.0
+            objective = Objective(curvature=self._root.T @ self._root / self._unit)
         elastics = sorted({*self.elastic.prices, *(k for pool, _ in self.elastic.pools for k in pool)})
         self._excess = {k: limits.size + j for j, k in enumerate(elastics)}
         self._norm = limits.size + len(elastics)
@@ -98,7 +104,7 @@ class ConeProgramme:
         self._rows: list[Array] = []
         self._b: list[Array] = []
         self._cones: list[tuple[str, int]] = []
-        self._places: list[list[tuple[int, float]]] = [[] for _ in limits.limits]
+        self._places: list[list[tuple[int, int, float]]] = [[] for _ in limits.limits]
         self._count = 0
         self._fill(objective)
         self._assemble(objective, numerator)
@@ -109,7 +115,7 @@ class ConeProgramme:
         limits = self.limits
         for k, limit in enumerate(limits.limits):
             if limit.root is None and self._equation(k, limit):
-                self._places[k] += [(self._count + j, 1.0) for j in range(len(limit.lower))]
+                self._places[k] += [(j, self._count + j, 1.0) for j in range(len(limit.lower))]
                 self._add("zero", self._over(limits.matrix(limit.rows, len(limit.lower))), limit.lower)
         for part in limits.parts:
             self._add("positive", -self._over(limits.matrix(part.rows, len(part.lower))), -part.lower)
@@ -129,7 +135,9 @@ class ConeProgramme:
                     rows = sign * matrix[finite]
                     if k in self._excess:
                         rows[:, self._excess[k]] = -1.0
-                    self._places[k] += [(self._count + j, sign if limit.equation else 1.0) for j in range(len(rows))]
+                    widens = sign if limit.equation else 1.0
+                    at = np.flatnonzero(finite).tolist()
+                    self._places[k] += [(of, self._count + j, widens) for j, of in enumerate(at)]
                     self._add("positive", rows, sign * bound[finite])
         columns = list(self._excess.values())
         self._add("positive", -np.eye(self.columns)[columns], np.zeros(len(columns)))
@@ -144,7 +152,7 @@ class ConeProgramme:
                 head = np.zeros((1, self.columns))
                 if k in self._excess:
                     head[0, self._excess[k]] = -1.0
-                self._places[k].append((self._count, 1.0))
+                self._places[k].append((0, self._count, 1.0))
                 bound = np.append(limit.upper, -limit.root @ limit.centre)
                 self._add("norm", np.vstack([head, -self._over(self._of_weights(limit.root))]), bound)
         if objective.norm is not None:
@@ -184,12 +192,12 @@ class ConeProgramme:
         if numerator is not None:
             earned = np.zeros((1, self.columns))
             earned[0, : self.limits.size] = self.limits.matrix({k: v[None] for k, v in numerator.items()}, 1)[0]
-            earned -= np.where(np.arange(self.columns) == self._norm, 0.0, cost)
+            earned -= cost
             for rows, b in zip(self._rows, self._b, strict=True):
                 rows[:, -1] -= b
             self._b = [np.zeros(len(b)) for b in self._b]
             self._add("zero", earned, np.ones(1))
-            cost = np.where(np.arange(self.columns) == self._norm, 1.0, 0.0)
+            cost = np.zeros(self.columns)
         quadratic = np.zeros((self.columns, self.columns))
         if objective.curvature is not None:
             n = len(self.limits.assets)
@@ -213,7 +221,7 @@ class ConeProgramme:
         b = self.b.copy()
         for k, bound in (bounds or {}).items():
             limit = self.limits.limits[k]
-            for row, _ in self._places[k]:
+            for _, row, _ in self._places[k]:
                 b[row] = bound if limit.raised else -bound
         if whole is None:
             return self._answer(b)
@@ -224,6 +232,31 @@ class ConeProgramme:
             return self._bounded(rows, at)._answer(b)
         b[rows] = at
         return self._answer(b)
+
+    def sharpened(
+        self, solved: Solved, bounds: Mapping[int, float] | None = None, whole: tuple[Array, Array] | None = None
+    ) -> Solved:
+        """A solution to full accuracy where the objective has a norm beside other terms.
+
+        A norm leaves weights that are exact to the root of the solver's tolerance only. At the best point its gradient
+        is that of its square over twice its value, which is known to the tolerance itself; so the quadratic programme
+        with that square has the same best point, and the same duals.
+
+        solved : by this programme.
+        bounds : with which it was solved.
+        whole  : likewise.
+        """
+        norm, linear = self.objective.norm, self.objective.linear
+        if norm is None or self._root is not None:
+            return solved
+        value = float(np.linalg.norm(norm @ solved.x[: len(self.limits.assets)]))
+        if value <= ACCURATE:
+            return solved
+        curvature = norm.T @ norm / value
+        if self.objective.curvature is not None:
+            curvature = curvature + self.objective.curvature
+        exact = ConeProgramme(self.limits, Objective(linear, curvature), self.elastic).solve(bounds, whole)
+        return solved if exact is None else replace(exact, value=exact.value + 0.5 * value)
 
     def _bounded(self, rows: Array, at: Array) -> "ConeProgramme":
         """A homogeneous programme with other bounds of some rows, which stand in the column of its scale."""
@@ -262,11 +295,23 @@ class ConeProgramme:
         scale = float(ended.v[-1]) if self.homogeneous else 1.0
         if scale <= 0.0:
             return None
-        per_limit = np.array([sum(sign * ended.duals[row] for row, sign in places) for places in self._places])
+
         excess = {k: float(ended.v[column]) / scale for k, column in self._excess.items()}
         x = ended.v[: self.limits.size] / scale
+        value, times = ended.value, 1.0
+        if self._root is not None:  # value² / (2 unit) was minimised
+            value = float(np.linalg.norm(self._root @ ended.v[: len(self.limits.assets)]))
+            times = self._unit / value if value > 0.0 else 0.0
         others = "; ".join(said for said in failed if not said.startswith(ended.solver))
-        return Solved(x, excess, ended.value, per_limit, ended.solver, status, others, scale)
+        duals = tuple(times * self._of_rows(k, ended.duals) for k in range(len(self._places)))
+        return Solved(x, excess, value, duals, ended.solver, status, others, scale)
+
+    def _of_rows(self, k: int, duals: Array) -> Array:
+        """(rows of limit k,) what a unit of each is worth."""
+        found = np.zeros(max(len(self.limits.limits[k].lower), 1))
+        for of, row, sign in self._places[k]:
+            found[of] += sign * duals[row]
+        return found
 
     def _missed(self, ended: Ended, b: Array) -> float:
         """By how much the conditions of an optimum are missed: rows in their own unit, the others over the prices."""

@@ -4,22 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from research.arrays import Array, Mask
+from research.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
 class Known:
     """What the limits of a day depend on, besides the constraints.
 
-    assets     : n names.
+    assets     : n names, of the lines that may be held.
     columns    : name -> n words or numbers: asset class, sector, region, a score, anything.
     covariance : (n, n) of returns a year; None where no constraint and no model needs it.
     returns    : (T, n) of the window, a period; None likewise.
     previous   : (n,) target before this one, fraction of NAV; None on the first day.
     traded     : (n,) value traded a day, currency, NaN where it is unknown; None likewise.
-    absent     : (n,) lines that have no complete window today, and so are not held; None for none.
+    absent     : names of the market's other lines, which have no complete window today and are not held.
+    elsewhere  : name -> words or numbers of these lines, in their order.
     """
 
     assets: tuple[str, ...]
@@ -28,9 +27,5 @@ class Known:
     returns: Array | None = None
     previous: Array | None = None
     traded: Array | None = None
-    absent: Mask | None = None
-
-    @property
-    def present(self) -> Mask:
-        """(n,) lines that may be held."""
-        return np.ones(len(self.assets), bool) if self.absent is None else ~self.absent
+    absent: tuple[str, ...] = ()
+    elsewhere: Mapping[str, Sequence[Any]] = field(default_factory=dict)

@@ -152,6 +152,21 @@ class Limits:
         """(size,) largest x by definition."""
         return np.concatenate([np.full(len(self.assets), inf), *(part.most for part in self.parts)])
 
+    @cached_property
+    def of_lines(self) -> tuple[Array, Array]:
+        """(n,) least and (n,) most weight of each line by the hard limits of single lines."""
+        n = len(self.assets)
+        least, most = np.full(n, -inf), np.full(n, inf)
+        for limit in self.limits:
+            rows = limit.rows.get(WEIGHTS)
+            if rows is None or len(limit.rows) > 1 or not limit.hard or (np.count_nonzero(rows, axis=1) != 1).any():
+                continue
+            for row, low, high in zip(rows, limit.lower, limit.upper, strict=True):
+                i = int(np.argmax(row != 0.0))
+                if row[i] == 1.0:
+                    least[i], most[i] = max(least[i], low), min(most[i], high)
+        return least, most
+
     @property
     def linear(self) -> tuple[Limit, ...]:
         """Those with rows."""

@@ -52,15 +52,15 @@ def maximum_return(mean: Array) -> Aim:
     return Aim(Objective({WEIGHTS: -mean}), "return a year", sign=-1.0)
 
 
-def return_limit(mean: Array, target: float) -> Limit:
-    """A return of at least `target` a year, of a mean (n,): it conflicts, and is priced, as every limit."""
+def return_limit(mean: Array, goal: float) -> Limit:
+    """A return of at least `goal` a year, of a mean (n,): it conflicts, and is priced, as every limit."""
     span = float(np.ptp(mean)) or 1.0
-    words = f"the expected return is at least {target:.2%} a year"
-    return Limit("target", words, {WEIGHTS: mean[None]}, np.array([target]), np.array([np.inf]), target,
-                 "lower the target", "a year", span)  # fmt: skip
+    words = f"the expected return is at least {goal:.2%} a year"
+    return Limit("goal", words, {WEIGHTS: mean[None]}, np.array([goal]), np.array([np.inf]), goal,
+                 "lower the goal", "a year", span)  # fmt: skip
 
 
-def volatility_limit(root: Array, target: float) -> Limit:
-    """A volatility of at most `target` a year, of a root (r, n) of the covariance."""
-    words = f"volatility is at most {target:.2%} a year"
-    return risk_limit("target", words, root, np.zeros(root.shape[1]), target, "raise the target")
+def volatility_limit(root: Array, goal: float) -> Limit:
+    """A volatility of at most `goal` a year, of a root (r, n) of the covariance."""
+    words = f"volatility is at most {goal:.2%} a year"
+    return risk_limit("goal", words, root, np.zeros(root.shape[1]), goal, "raise the goal")

@@ -80,6 +80,7 @@ def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Fron
         found = best(programme, {place: target}).point
         if found is None:
             raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
+        found = programme.sharpened(found, {place: target})
         weights.append(tidy(limits, found.x[: len(limits.assets)]))
         at = limits.with_limits([*limits.limits, return_limit(mean, target)])
         binding.append(binding_of(at, weights[-1], found.duals, "volatility a year"))

@@ -15,9 +15,9 @@ from research.allocation.constraints.conic import ConeProgramme, Elastic, Object
 from research.allocation.constraints.feasibility import Conflict, room
 from research.allocation.constraints.limits import Limits
 from research.arrays import Array
-from research.tolerances import TARGET
 
 ZERO = 1e-9  # of NAV: a weight below it is what an interior-point method leaves of zero
+ROUNDING = 1e-6  # of NAV: by which the sum of a solver's weights may miss what was asked for
 KEPT = 1e-8  # by how much a limit may be missed, in its unit
 
 
@@ -80,18 +80,18 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     solved = found.point
     if solved is None:
         raise NotSolvedError(_why_none(limits, aim))
-    if limits.whole.any():
-        solved = _of_held(programme, limits, solved)
+    whole = _held(limits, solved) if limits.whole.any() else None
+    solved = programme.sharpened((programme.solve(whole=whole) or solved) if whole else solved, whole=whole)
     weights = tidy(limits, solved.x[: len(limits.assets)])
     check(limits, weights, elastic, solved)
-    prices = _prices(limits, aim, solved)
+    prices = prices_of(limits, aim, solved)
     notes = [*limits.notes, *_exceeded(limits, weights)]
     if found.gap > 0.0:
         notes.append(f"which lines are held was not proven the best: the objective may be better by {found.gap:.2g}.")
     value = 1.0 / solved.value if aim.numerator is not None else aim.sign * solved.value
     return Optimum(
         weights, value, aim.unit, solved.solver, solved.status, binding_of(limits, weights, prices, aim.unit),
-        {limit.key: price for limit, price in zip(limits.limits, prices.tolist(), strict=True)},
+        {limit.key: float(price.sum()) for limit, price in zip(limits.limits, prices, strict=True)},
         solved.failed, tuple(notes),
     )  # fmt: skip
 
@@ -111,11 +111,17 @@ def elastic_of(limits: Limits) -> Elastic:
 
 
 def tidy(limits: Limits, weights: Array) -> Array:
-    """Weights (n,) without what a solver leaves of zero, and with the sum that the limits ask for."""
-    found = np.where(np.abs(weights) <= ZERO, 0.0, weights)
-    net = [limit.bound for limit in limits.limits if limit.key == "net" and limit.hard]
-    total = float(found.sum())
-    return found * (net[0] / total) if net and total > 0.0 and abs(total - net[0]) <= 1e3 * TARGET else found
+    """Weights (n,) without what a solver leaves of zero, between the bounds of their lines, with the sum asked for.
+
+    What is missing to the sum, or too much, is spread over the room to the bounds; it is a solver's rounding.
+    """
+    least, most = limits.of_lines
+    found = np.clip(np.where(np.abs(weights) <= ZERO, 0.0, weights), least, most)
+    net = [limit.bound for limit in limits.limits if limit.key == "net" and limit.equation and limit.hard]
+    missing = net[0] - float(found.sum()) if net else 0.0
+    room = np.where(found == 0.0, 0.0, np.minimum(most - found if missing > 0.0 else found - least, 1.0))
+    total = float(room.sum())
+    return found + missing * room / total if 0.0 < abs(missing) <= ROUNDING and total > 0.0 else found
 
 
 def check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> None:
@@ -128,21 +134,17 @@ def check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> N
         raise NotSolvedError(f"{solved.solver}'s weights miss a limit by {outside[k]:.1e}: {limits.limits[k].words}")
 
 
-def _of_held(programme: ConeProgramme, limits: Limits, solved: Solved) -> Solved:
-    """The same lines held, all others not: the prices are those of the limits for these lines."""
-    held = limits.whole
+def _held(limits: Limits, solved: Solved) -> tuple[Array, Array]:
+    """Bounds of x that hold the same lines and no others: prices are those of the limits for these lines."""
     x = limits.x(tidy(limits, solved.x[: len(limits.assets)]))
-    bounds = np.where(held, x, limits.least), np.where(held, x, limits.most)
-    return programme.solve(whole=bounds) or solved
+    return np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
 
 
-def _prices(limits: Limits, aim: Aim, solved: Solved) -> Array:
-    """(number of limits,) what one more unit of room improves the aim by; the number of lines has none."""
-    prices = solved.duals
-    if aim.numerator is not None:  # of 1 / value, with all bounds times the scale
-        prices = prices * solved.scale / solved.value**2
+def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
+    """Of each limit, what one more unit of each of its rows improves the aim by; the number of lines has no price."""
+    times = 1.0 if aim.numerator is None else solved.scale / solved.value**2  # of 1 / value, all bounds times the scale
     counted = [limit.key.startswith("cardinality") and limit.key != "cardinality.if_held" for limit in limits.limits]
-    return np.where(counted, 0.0, prices)
+    return tuple(np.zeros(1) if no else times * rows for no, rows in zip(counted, solved.duals, strict=True))
 
 
 def _exceeded(limits: Limits, weights: Array) -> list[str]:

@@ -162,7 +162,7 @@ def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
         one.load()
     other = Checkpoint(tmp_path, 1, {"tracking_penalty": 4.0})
     other.path.write_bytes(whole)
-    with pytest.raises(DataError, match="it is of another training"):
+    with pytest.raises(DataError, match="it is another checkpoint"):
         other.load()
 
 
