@@ -9,6 +9,8 @@ from research.allocation.function import FunctionAllocation
 from research.allocation.hrp import HRP, hrp_weights
 from research.allocation.kept_paths import kept_target_path
 from research.allocation.optimised.mean_variance import MeanVariance
+from research.allocation.optimised.resampled import Resampled
+from research.allocation.optimised.robust_cvar import RobustCVaR
 from research.allocation.regime_exposure import RegimeExposure
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "MinimumVariance",
     "NotSolvedError",
     "RegimeExposure",
+    "Resampled",
+    "RobustCVaR",
     "TargetPath",
     "VolatilityTarget",
     "hrp_weights",

@@ -19,6 +19,8 @@ from research.allocation import (
     InverseVolatility,
     MeanVariance,
     MinimumVariance,
+    Resampled,
+    RobustCVaR,
     VolatilityTarget,
 )
 from research.forecast import Estimated, Forecast
@@ -34,6 +36,8 @@ ALLOCATIONS: dict[str, type] = {
     "minimum_variance": MinimumVariance,
     "hrp": HRP,
     "mean_variance": MeanVariance,
+    "resampled": Resampled,
+    "robust_cvar": RobustCVaR,
     "exposure": ConstantExposure,
     "volatility_target": VolatilityTarget,
 }
