@@ -14,6 +14,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 export NPM_CONFIG_CACHE := $(CURDIR)/.cache/npm
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
+unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
 .PHONY: help report test coverage check lab setup lock bench browser docs format clean
 .DEFAULT_GOAL := help

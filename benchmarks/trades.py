@@ -109,7 +109,7 @@ def one_list(path: Path, n: int) -> dict[str, object]:
         "seconds, median where limits bind": float(np.median(np.array(seconds)[programmed])),
         "limits bind": int(programmed.sum()),
         "seconds, worst": float(np.max(seconds)),
-        "how": dict(Counter(one.how for one in solved)),
+        "how": dict(Counter(one.how.value for one in solved)),
         "gap over the objective, worst": float(shares.max()),
         "gap, bp of NAV, worst": float(gaps.max()) * 1e4,
         "lists within the aim of the gap": int(((shares <= GAP_AIMS[0]) | (gaps <= GAP_AIMS[1])).sum()),

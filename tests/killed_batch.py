@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
 COMMAND = [sys.executable, "-c", "from backtests.cli import main; main()", "batch"]
 KINDS = ("batch", "worker", "kernel")
-LONGEST = 12.0  # seconds from a start, or from a kill, to a kill of the batch; a quarter of them to another kill
+LONGEST = 12.0  # seconds from a start, or from a kill, to a kill of a batch; a quarter of them to another kill
 
 
 def desks(folder: Path, count: int) -> list[Path]:
@@ -91,11 +91,12 @@ def check_whole(reports: Path) -> None:
         assert verify(folder).changed == ()
 
 
-def killed(folder: Path, runs: int, kills: int, seed: int = 1) -> Counter[str]:
+def killed(folder: Path, runs: int, kills: int, seed: int = 1, longest: float = LONGEST) -> Counter[str]:
     """Kill so often, then let the batch end, and compare; gives the number of kills of each kind, and of starts.
 
     folder : empty.
     runs   : of a batch, an even number. One that ended is deleted and begun again, for as long as kills are left.
+    longest: seconds, as `LONGEST`; a small batch ends before most kills that come so late.
     """
     rng, count, reports = random.Random(seed), Counter[str](), folder / "reports"
     files = desks(folder, runs // 2)
@@ -105,7 +106,7 @@ def killed(folder: Path, runs: int, kills: int, seed: int = 1) -> Counter[str]:
     batch = start(files, reports)
     count["started"] += 1
     while sum(count[kind] for kind in KINDS) < kills:
-        kind, pause = rng.choice(KINDS), rng.uniform(0.0, LONGEST)
+        kind, pause = rng.choice(KINDS), rng.uniform(0.0, longest)
         while batch.poll() is None and not victims(batch)[kind]:
             time.sleep(0.05)
         with suppress(subprocess.TimeoutExpired):

@@ -3,20 +3,26 @@
 from pathlib import Path
 
 from backtests.comparison import Comparison
-from backtests.pages.tearsheet import whole_sheet, write_tearsheet, write_words
+from backtests.figures.files import PICTURES
+from backtests.pages.tearsheet import pictures, whole_sheet, write_words
 from backtests.runs.folder import Run
+from backtests.runs.formats import csv_text
 from research.trading import TradeList
 
 ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 
 
 def written(comparison: Comparison, folder: Path) -> Path:
-    """The folder, with the sheet in it."""
-    write_tearsheet(folder, comparison, None, ORIGIN)
+    """The folder, with the sheet's page, numbers and mail in it, and the numbers behind each picture."""
+    sheet = whole_sheet(comparison, None, ORIGIN)
+    write_words(folder, sheet, comparison, None, ORIGIN)
+    (folder / PICTURES).mkdir()
+    for picture in pictures(sheet):
+        (folder / PICTURES / f"{picture.name}.csv").write_text(csv_text(picture.data), encoding="utf-8")
     return folder
 
 
 def words_written(comparison: Comparison, trades: TradeList | None, run: Run, folder: Path) -> Path:
-    """The folder, with the sheet's page, numbers and mail in it: the files of its pictures take as long again."""
+    """The folder, with the sheet's page, numbers and mail in it: PNGs of its pictures would take as long again."""
     write_words(folder, whole_sheet(comparison, trades, run), comparison, trades, run)
     return folder

@@ -22,7 +22,7 @@ from research.errors import DataError
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.risk import cvar, effective_lines, gaussian_cvar, gaussian_var, var
-from research.risk.contributions import effective_bets, risk_contributions, summed_by
+from research.risk.contributions import effective_bets, risk_contributions
 from research.risk.ex_ante import WITHIN_A_MONTH, ExAnte
 from research.rules import Never
 from research.rules.bands_today import bands_today
@@ -117,18 +117,23 @@ class HoldingsRisk:
         """Ex ante, to the strategic target, fraction a year."""
         return self.ex_ante.volatility(self.portfolio.weights - self.portfolio.target)
 
-    def exposures(self, groups: Sequence[str], cash: str | None = None) -> pd.DataFrame:
+    def exposures(self, by: str, cash: str | None = None) -> pd.DataFrame:
         """A row a group: weight, target, gap, and shares of volatility and of tracking error.
 
-        groups : (n,) of the lines, such as `market.asset_class`.
-        cash   : the group that cash is in, such as the portfolio's currency; by default one of its own.
+        A fund that is split over classes or sectors counts in each as far as the file says, its risk like its value.
+        by   : "asset_class", "sector" or "currency".
+        cash : the group that cash is in, such as the portfolio's currency; by default one of its own.
         """
+        groups = self.portfolio.exposures(by)
         held, target = self.portfolio.weights, self.portfolio.target
         columns = {"weight": held, "target": target, "gap": held - target}
         columns |= {"risk_share": _shares(self.contributions, held), "active_share": _shares(self.active, held)}
-        made = pd.DataFrame({name: summed_by(values, groups) for name, values in columns.items()})
+        made = pd.DataFrame(
+            {name: [sum((of * values).tolist()) for of in groups.values()] for name, values in columns.items()},
+            index=list(groups),
+        )
         rest = np.round(1.0 - np.array([held.sum(), target.sum()]), 12) + 0.0
-        group, account = cash or cash_name(groups), np.array([rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0])
+        group, account = cash or cash_name(list(groups)), np.array([rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0])
         made.loc[group] = account + (made.loc[group].to_numpy() if group in made.index else 0.0)
         return made.rename_axis("group").reset_index()
 

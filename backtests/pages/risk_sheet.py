@@ -266,11 +266,13 @@ def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _exposure(risk: HoldingsRisk) -> list[Part]:
-    market, parts = risk.portfolio.market, list[Part]()
-    by = (("class", market.asset_class, None, class_words), ("currency", market.currency, risk.portfolio.basis, str))
-    for name, groups, cash, words in by:
-        records = {words(k): _known(v) for k, v in by_name(risk.exposures(groups, cash), "group").items()}
+    parts = list[Part]()
+    by = (("class", "asset_class", None, class_words), ("currency", "currency", risk.portfolio.basis, str))
+    for name, key, cash, words in by:
+        records = {words(k): _known(v) for k, v in by_name(risk.exposures(key, cash), "group").items()}
         parts.append(figures_table(f"By {name}", name, GROUPS, records))
+    if funds := [asset for asset, split in risk.portfolio.splits.items() if "asset_class" in split]:
+        parts.append(Words(f"{', '.join(funds)}: split over classes as the file says, with their risk in proportion."))
     return parts
 
 
@@ -317,7 +319,7 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Pic
     run   : what identifies the run, in words by name.
     drawn : the sheet's pictures.
     """
-    portfolio, market = risk.portfolio, risk.portfolio.market
+    portfolio = risk.portfolio
     content = {
         "schema": SCHEMA,
         "run": dict(run),
@@ -335,8 +337,8 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Pic
         "effective_bets": risk.bets,
         "losses": [asdict(one) for one in risk.losses],
         "lines": _records(risk.drift()),
-        "classes": _records(risk.exposures(market.asset_class)),
-        "currencies": _records(risk.exposures(market.currency, risk.portfolio.basis)),
+        "classes": _records(risk.exposures("asset_class")),
+        "currencies": _records(risk.exposures("currency", risk.portfolio.basis)),
         "policy": risk.policy,
         "stress": holdings_stress_numbers(portfolio, risk.stress),
         "from_today": future_numbers(risk.future),

@@ -1,5 +1,6 @@
 """Lines in several currencies as lines of one: returns combine the local return and that of the exchange rate."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +11,17 @@ from research.market.market import Market
 from research.market.notes import Note
 
 FX = "fx"  # the asset class of an exchange rate
+Pair = tuple[str, str]  # the currency of which one unit is priced, and the one that it is priced in
+Quoted = Mapping[Pair, tuple[str, Array]]  # by pair, its name and (T,) rates, NaN without
 
 
-def in_currency(market: Market, base: str = "USD") -> Market:
+def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) -> Market:
     """The market in the currency of the investor.
 
     market : its exchange rates are lines of asset class "fx", named by two currencies (EURUSD: US dollars per euro),
              in the second currency, with a quote on each day. Where only the inverse pair exists, USDEUR for EURUSD,
              it is inverted; two rates are never chained.
+    rates  : that are no lines of the market, on its T dates; they are taken before those of its lines.
     base   : the currency of the investor. Where 1 + fx is the day's rate over the previous one, a return becomes (1 +
              local)(1 + fx) - 1, on halted days too, and a delisting return likewise; quotes, bars and dividends are
              multiplied by the day's rate. Units, volumes, splits and the rates themselves stay, and so does cash,
@@ -26,13 +30,14 @@ def in_currency(market: Market, base: str = "USD") -> Market:
              without a quote on a day on which a line in its currency is listed.
     """
     currency = market.instruments["currency"]
-    rates = _rates(market)
-    foreign = [i for i, c in enumerate(currency) if c != base and market.assets[i] not in rates.values()]
+    own = quoted_rates(market)
+    are_rates = [name for name, _ in own.values()]
+    foreign = [i for i, c in enumerate(currency) if c != base and market.assets[i] not in are_rates]
     if not foreign:
         return market
     returns, factor, notes = np.array(market.returns), np.ones(market.shape), list(market.notes)
     for i in foreign:
-        rate, pair = _rate_of(market, i, base, rates)
+        rate, pair = _rate_of(market, i, base, {**own, **(rates or {})})
         held = market.listed[:-1, i] & (market.listed[1:, i] | (np.arange(1, len(rate)) == market.exits[i]))
         converted = (1.0 + returns[1:, i]) * (rate[1:] / rate[:-1]) - 1.0
         returns[1:, i] = np.where(held, converted, 0.0)  # a line earns from the day after its listing to its exit
@@ -55,10 +60,10 @@ def in_currency(market: Market, base: str = "USD") -> Market:
     )
 
 
-def _rates(market: Market) -> dict[tuple[str, str], str]:
-    """(of, in) -> the line that quotes one unit of a currency in another."""
+def quoted_rates(market: Market) -> dict[Pair, tuple[str, Array]]:
+    """The exchange rates among the lines of a market. Raises DataError as `in_currency` does for what is no rate."""
     rates = {}
-    for asset, line in market.instruments.iterrows():
+    for i, (asset, line) in enumerate(market.instruments.iterrows()):
         if line["asset_class"] != FX:
             continue
         pair = (str(asset)[:3], str(asset)[3:])
@@ -68,21 +73,21 @@ def _rates(market: Market) -> dict[tuple[str, str], str]:
                 "fit. Name it by two currencies of three letters, the one that is priced and the one it is priced in, "
                 "such as EURUSD with currency USD."
             )
-        rates[pair] = str(asset)
+        rates[pair] = (str(asset), market.prices[:, i])
     return rates
 
 
-def _rate_of(market: Market, i: int, base: str, rates: dict[tuple[str, str], str]) -> tuple[Array, str]:
+def _rate_of(market: Market, i: int, base: str, rates: Quoted) -> tuple[Array, str]:
     """(T,) what one unit of the currency of line `i` costs in `base`, NaN where it does not matter; and its line."""
     asset, foreign = market.assets[i], str(market.instruments["currency"].iloc[i])
-    pair = rates.get((foreign, base)) or rates.get((base, foreign))
-    if pair is None:
+    found = rates.get((foreign, base)) or rates.get((base, foreign))
+    if found is None:
         first = market.days[int(np.argmax(market.listed[:, i]))]
         raise DataError(
             f"no rate for {asset}, which is quoted in {foreign}, on {first} in market {market.name!r}: found neither "
             f"{foreign + base} nor {base + foreign} among the lines of asset class 'fx'. Add one, quoted."
         )
-    rate = market.prices[:, market.assets.index(pair)]
+    pair, rate = found
     rate = rate if (foreign, base) in rates else 1.0 / rate
     needed = market.listed[:, i] | (np.arange(len(rate)) == market.exits[i]) | _quoted(market, i)
     missing = needed & np.isnan(rate)

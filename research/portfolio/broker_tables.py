@@ -26,6 +26,7 @@ NAMES = {
               "value", "positionvalue", "position value"),
     "price": ("price", "last price", "share price", "close price", "closing price", "mark price", "markprice",
               "current price", "unit price"),
+    "fx_rate": ("fxratetobase", "fx rate to base", "fx rate"),
     "account": ("account number", "account", "account id", "clientaccountid", "account #", "fund account number",
                 "account name"),
     "currency": ("currency", "currencyprimary", "currency code", "ccy"),

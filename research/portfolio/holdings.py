@@ -1,6 +1,6 @@
 """Holdings of a portfolio file that stand in files of their own: a broker's positions, and prices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +9,23 @@ import numpy as np
 from research.arguments import LARGEST
 from research.errors import ConfigError, DataError
 from research.market import Market
+from research.portfolio.currencies import read_balances
 from research.portfolio.document import Document, did_you_mean
 from research.portfolio.positions import CASH, DECLARED, IGNORE, Positions, odd_lots, read_positions
 from research.portfolio.prices import Prices, read_prices
+from research.portfolio.rates import Rates
+from research.portfolio.strict_yaml import KeyPath
 
 KEYS = ("file", "columns", "symbols", "decimal")
+NEAR = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
 FAR = 0.1  # by which a value of a broker may differ from that at the list's price before a note says so
 
 
-def given_positions(document: Document, assets: Sequence[str], basis: str) -> Positions | None:
+def given_positions(document: Document, quoted: Market, basis: str) -> Positions | None:
     """The positions that `positions` names, {file: …, columns: {asset: Symbol, …}, symbols: {BRKB: BRK.B}}, or None.
 
-    assets : lines of the portfolio.
-    basis  : their currency.
+    quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
+    basis  : of the portfolio.
     Raises : ConfigError for a key or value that is wrong, and for the mistakes of the file, all of them at once.
     """
     if not document.has("positions"):
@@ -31,6 +35,7 @@ def given_positions(document: Document, assets: Sequence[str], basis: str) -> Po
     for name in columns:
         if name not in DECLARED:
             document.refuse(("positions", "columns", name), "no field of positions", name, did_you_mean(name, DECLARED))
+    assets = quoted.assets
     known = (*assets, CASH, IGNORE)
     for symbol, meant in symbols.items():
         if meant not in known:
@@ -42,31 +47,35 @@ def given_positions(document: Document, assets: Sequence[str], basis: str) -> Po
     path = ("positions", "file")
     where = Path(document.file).parent / document.text(*path)
     try:
-        return read_positions(where, assets, basis, columns=columns, symbols=symbols, decimal=decimal)
+        currencies = dict(zip(assets, quoted.currency, strict=True))
+        more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": decimal}
+        return read_positions(where, assets, basis, currencies=currencies, **more)
     except DataError as error:
         raise ConfigError(f"positions ({document.place(path)}): {error}") from error
 
 
-def given_prices(document: Document, market: Market, assets: Sequence[str], basis: str) -> Prices | None:
+def given_prices(document: Document, quoted: Market) -> Prices | None:
     """The prices of the file that `prices` names, from the folder of the portfolio file, or None.
 
-    market : that has the lines.
-    assets : lines of the portfolio.
-    basis  : their currency.
+    quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
     Raises : ConfigError for the mistakes of the file, all of them at once.
     """
     if not document.has("prices"):
         return None
     where = Path(document.file).parent / document.text("prices")
     try:
-        return read_prices(where, market.select(assets), basis)
+        return read_prices(where, quoted)
     except DataError as error:
         raise ConfigError(f"prices ({document.place(('prices',))}): {error}") from error
 
 
-def held_by(document: Document, positions: Positions, asset: str, price: float) -> tuple[float, float]:
+def held_by(
+    document: Document, positions: Positions, asset: str, price: float, rate: float = 1.0
+) -> tuple[float, float]:
     """(units, value) of a line by its positions; units are NaN for a line without a price.
 
+    price  : in the basis.
+    rate   : what one unit of the currency of the line is worth in it.
     Raises : ConfigError for a line that has neither a price nor a value in the file.
     """
     units, path = positions.units.get(asset, 0.0), ("positions", "file")
@@ -74,7 +83,7 @@ def held_by(document: Document, positions: Positions, asset: str, price: float) 
         if asset not in positions.values:
             what = f"{asset} has no quote, and {positions.file} has no value of it"
             document.refuse(path, what, units, "Declare the column of values, or give a price file, `prices`.")
-        return np.nan, positions.values[asset]
+        return np.nan, positions.values[asset] * rate
     if np.isnan(price):
         return np.nan, 0.0
     if units * price > LARGEST:
@@ -83,29 +92,27 @@ def held_by(document: Document, positions: Positions, asset: str, price: float) 
     return units, units * price
 
 
-def cash_of(document: Document, positions: Positions | None) -> float:
-    """Cash by the positions, else by `cash`, currency.
+def balances_of(document: Document, positions: Positions | None, basis: str) -> tuple[KeyPath, dict[str, float]]:
+    """Cash by currency, by the positions or else by `cash`, and the key that says so.
 
-    Raises : ConfigError where neither says it, and where it is negative.
+    Raises : ConfigError where neither says it.
     """
-    found = None if positions is None else positions.total_cash
-    if positions is None or found is None:
-        if positions is not None and not document.has("cash"):
-            what = f"{positions.file} has no row of cash"
-            document.refuse(("cash",), what, None, "Add `cash:` to the portfolio file, 0 where there is none.")
-        return document.number("cash", at_least=0.0)
-    if found < 0.0:
-        what = f"{positions.file} has negative cash, which a portfolio does not hold"
-        document.refuse(("positions", "file"), what, round(found, 2), "Pay the debt, or correct the rows of cash.")
-    return found
+    found = None if positions is None else positions.balances
+    if found is not None:
+        return ("positions", "file"), {basis: found.get(basis, 0.0)} | found
+    if positions is not None and not document.has("cash"):
+        what = f"{positions.file} has no row of cash"
+        document.refuse(("cash",), what, None, "Add `cash:` to the portfolio file, 0 where there is none.")
+    return ("cash",), read_balances(document, ("cash",), basis)
 
 
 def holding_notes(
-    document: Document, market: Market, positions: Positions | None, prices: Prices | None
+    document: Document, market: Market, positions: Positions | None, prices: Prices | None, rates: Rates
 ) -> tuple[str, ...]:
     """What a reader must know of holdings and prices that come from files.
 
-    market : of the lines, with the lots of the portfolio.
+    market : of the lines, with the lots of the portfolio, in the currencies in which they are quoted.
+    prices : likewise.
     """
     notes = () if prices is None else prices.notes
     if positions is None:
@@ -113,7 +120,7 @@ def holding_notes(
     of_positions = list(positions.notes)
     if lacking := [asset for asset in market.assets if asset not in positions.units]:
         of_positions.append(f"{positions.file} does not hold {', '.join(lacking)}: zero units are taken.")
-    if positions.total_cash is None:
+    if positions.balances is None:
         of_positions.append(f"{positions.file} has no row of cash: that of the portfolio file is taken.")
     quoted = ~np.isnan(market.prices[-1] if prices is None else prices.per_unit)
     per_unit = dict(zip(market.assets, market.prices[-1] if prices is None else prices.per_unit, strict=True))
@@ -123,9 +130,27 @@ def holding_notes(
         for held in positions.held
         if held.value is not None and abs(held.units * per_unit[held.asset] - held.value) > FAR * abs(held.value)
     ]
+    of_line = dict(zip(market.assets, market.currency, strict=True))
+    of_positions += list(_odd_rates(positions, of_line, rates))
     lots = {asset: float(lot) for asset, lot, known in zip(market.assets, market.lots, quoted, strict=True) if known}
     units = {asset: held for asset, held in positions.units.items() if asset in lots}
     return (*of_positions, *odd_lots(units, lots), *notes)
+
+
+def _odd_rates(positions: Positions, currencies: Mapping[str, str], rates: Rates) -> Iterator[str]:
+    """A sentence for each currency whose rate in the file is far from that of the list."""
+    told: set[str] = set()
+    for held in positions.held:
+        currency = currencies[held.asset]
+        if held.fx_rate is None or currency == rates.basis or currency in told:
+            continue
+        taken = rates.today[currency]
+        if abs(held.fx_rate / taken.value - 1.0) > NEAR:
+            told.add(currency)
+            yield (
+                f"{positions.file}, row {held.row}: one {currency} is {held.fx_rate:,.7g} there, and "
+                f"{taken.value:,.7g} {rates.basis} by {taken.pair} of this list: check the rates."
+            )
 
 
 def _texts(document: Document, key: str) -> dict[str, Any]:

@@ -1,17 +1,19 @@
 """The accounts of one portfolio, from its file: what each of them holds, whether it is taxed, and what it prefers."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from research.arguments import LARGEST
 from research.arrays import Array, Mask, frozen
-from research.errors import ConfigError
+from research.market import Market
+from research.portfolio.currencies import cash_needs, check_debt, check_rates, read_balances
 from research.portfolio.document import Document, did_you_mean
+from research.portfolio.faults import Faults
 from research.portfolio.positions import Positions
+from research.portfolio.rates import Rates, has_foreign
 from research.portfolio.strict_yaml import KeyPath
 
 KINDS = ("taxable", "sheltered")
@@ -27,8 +29,9 @@ class Account:
     number  : of the broker, by which orders name the account.
     taxable : are its gains taxed? If not, it is sheltered.
     units   : (n,) held.
-    cash    : currency, at least 0.
+    cash    : in the basis, at least 0.
     prefers : (n,) lines that it takes before the other accounts do.
+    balances : cash by currency, where the portfolio has several; else {}.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Account:
     units: Array
     cash: float
     prefers: Mask
+    balances: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -44,30 +48,35 @@ class Account:
         object.__setattr__(self, "prefers", frozen(np.asarray(self.prefers, dtype=bool)))
 
 
-def read_accounts(document: Document, assets: Sequence[str], positions: Positions | None) -> tuple[Account, ...]:
+def read_accounts(
+    document: Document, quoted: Market, assets: Sequence[str], positions: Positions | None, rates: Rates
+) -> tuple[Account, ...]:
     """The accounts that `accounts` names, {ira: {kind: sheltered, cash: 5_000, shares: {AGG: 100}, prefers: [AGG]}}.
 
+    quoted    : market, by whose last day a rate is missing.
     assets    : lines of the portfolio.
     positions : rows of a broker's file, which give units and cash by the name or the number of each account; or None.
+    rates     : at which cash in other currencies is valued.
     Raises    : ConfigError for a key or value that is wrong, for holdings beside `accounts`, and for rows of no
                 account; all mistakes are told at once.
     """
     if not document.has("accounts"):
         return ()
-    names, faults = document.names("accounts"), _Faults()
+    names, faults = document.names("accounts"), Faults()
     with faults:
         _check_nothing_beside(document, assets, positions)
     found = []
     for name in names:
         with faults:
             document.check_keys(("accounts", name), KEYS)
-            found.append(_account(document, name, assets, positions, faults))
+            found.append(_account(document, name, assets, positions, rates.basis, faults))
     with faults:
         _check_numbers(document, found)
         if positions is not None:
             _check_rows(document, found, positions)
     faults.end()
-    return tuple(found)
+    check_rates(document, rates, quoted, [n for a in found for n in cash_needs(("accounts", a.name), a.balances)])
+    return _valued(document, found, rates, positions)
 
 
 def account_settings(accounts: Iterable[Account], assets: Sequence[str]) -> dict[str, Any]:
@@ -76,7 +85,11 @@ def account_settings(accounts: Iterable[Account], assets: Sequence[str]) -> dict
     for account in accounts:
         shares = {asset: float(units) for asset, units in zip(assets, account.units, strict=True) if units}
         prefers = [asset for asset, is_it in zip(assets, account.prefers, strict=True) if is_it]
-        stated = {"kind": KINDS[not account.taxable], "number": account.number, "cash": account.cash}
+        stated = {
+            "kind": KINDS[not account.taxable],
+            "number": account.number,
+            "cash": dict(account.balances) or account.cash,
+        }
         found[account.name] = (
             stated | ({"shares": shares} if shares else {}) | ({"prefers": prefers} if prefers else {})
         )
@@ -101,7 +114,7 @@ def decimal_sum(amounts: Iterable[float]) -> float:
 
 
 def _account(
-    document: Document, name: str, assets: Sequence[str], positions: Positions | None, faults: "_Faults"
+    document: Document, name: str, assets: Sequence[str], positions: Positions | None, basis: str, faults: Faults
 ) -> Account:
     path = ("accounts", name)
     kind = document.text(*path, "kind")
@@ -109,16 +122,16 @@ def _account(
         document.refuse((*path, "kind"), "no kind of account", kind, did_you_mean(kind, KINDS))
     number = document.text(*path, "number", default=name)
     held = _stated(document, path, assets, faults) if positions is None else _units(positions, assets, (name, number))
-    cash = _cash(document, path, positions, (name, number), faults)
+    balances = _balances(document, path, positions, (name, number), basis, faults)
     prefers = document.value(*path, "prefers", default=[])
     if not isinstance(prefers, list):
         document.refuse((*path, "prefers"), "not a list of lines", prefers, "Write [AGG, TLT], or leave it out.")
     for asset in prefers:
         _check_line(document, (*path, "prefers"), asset, assets)
-    return Account(name, number, kind == KINDS[0], held, cash, np.isin(assets, prefers))
+    return Account(name, number, kind == KINDS[0], held, 0.0, np.isin(assets, prefers), balances)
 
 
-def _stated(document: Document, path: KeyPath, assets: Sequence[str], faults: "_Faults") -> Array:
+def _stated(document: Document, path: KeyPath, assets: Sequence[str], faults: Faults) -> Array:
     """(n,) units of an account by its `shares`."""
     units = np.zeros(len(assets))
     for asset in document.mapping(*path, "shares") if document.has(*path, "shares") else ():
@@ -134,25 +147,40 @@ def _units(positions: Positions, assets: Sequence[str], known: tuple[str, str]) 
     return np.array([decimal_sum(row.units for row in own if row.asset == asset) for asset in assets])
 
 
-def _cash(
-    document: Document, path: KeyPath, positions: Positions | None, known: tuple[str, str], faults: "_Faults"
-) -> float:
-    """Cash of an account by `cash`, or by the rows of a broker's file where it has rows of cash."""
+def _balances(
+    document: Document, path: KeyPath, positions: Positions | None, known: tuple[str, str], basis: str, faults: Faults
+) -> dict[str, float]:
+    """Cash of an account by currency, by `cash`, or by the rows of a broker's file where it has rows of cash."""
     by_rows = positions is not None and bool(positions.cash)
     for key, given in {"cash": by_rows, "shares": positions is not None}.items():
         if positions is not None and given and document.has(*path, key):
             with faults:
                 found, fix = document.value(*path, key), f"{positions.file} gives it: leave it out."
                 document.refuse((*path, key), "stands beside `positions`", found, fix)
-    cash = 0.0
-    with faults:
-        if positions is None or not by_rows:
-            return document.number(*path, "cash", at_least=0.0, at_most=LARGEST)
-        cash = decimal_sum(row.amount for row in positions.cash if row.account in known)
-        if cash < 0.0:
-            fix = "Pay the debt, or correct the rows of cash."
-            document.refuse(path, f"{positions.file} has negative cash of this account", round(cash, 2), fix)
-    return cash
+    if positions is None or not by_rows:
+        with faults:
+            return read_balances(document, (*path, "cash"), basis)
+        return {}
+    own = [row for row in positions.cash if row.account in known]
+    return {
+        currency: decimal_sum(row.amount for row in own if row.currency == currency)
+        for currency in dict.fromkeys((basis, *(row.currency for row in own)))
+    }
+
+
+def _valued(
+    document: Document, accounts: Sequence[Account], rates: Rates, positions: Positions | None
+) -> tuple[Account, ...]:
+    """The accounts with their cash in the basis; by currency, where one of them has cash in another."""
+    several = any(has_foreign(rates.basis, account.balances) for account in accounts)
+    found, faults = [], Faults()
+    for account in accounts:
+        cash, by = rates.value(account.balances), "" if positions is None else f"{positions.file} has "
+        with faults:
+            check_debt(document, ("accounts", account.name), f"{by}negative cash of this account", cash)
+        found.append(replace(account, cash=cash, balances=account.balances if several else {}))
+    faults.end()
+    return tuple(found)
 
 
 def _check_line(document: Document, path: KeyPath, asset: object, assets: Sequence[str]) -> None:
@@ -173,7 +201,7 @@ def _check_numbers(document: Document, accounts: Sequence[Account]) -> None:
 def _check_nothing_beside(document: Document, assets: Sequence[str], positions: Positions | None) -> None:
     """Raise ConfigError for holdings and an account that stand beside `accounts`, all of them at once."""
     beside: list[KeyPath] = [("lines", asset, key) for asset in assets for key in ("shares", "holdings")]
-    faults = _Faults()
+    faults = Faults()
     for path in [("cash",), ("ticket", "account"), *beside]:
         if document.has(*path):
             with faults:
@@ -187,7 +215,7 @@ def _check_rows(document: Document, accounts: Sequence[Account], positions: Posi
     known = {word for account in accounts for word in (account.name, account.number)}
     rows = [(row.account, row.row) for row in positions.held] + [(row.account, row.row) for row in positions.cash]
     wrong = {account: row for account, row in rows if account not in known}
-    faults = _Faults()
+    faults = Faults()
     for account, row in wrong.items():
         with faults:
             what = f"{positions.file}, row {row}, is of an account that the portfolio does not have"
@@ -195,24 +223,3 @@ def _check_rows(document: Document, accounts: Sequence[Account], positions: Posi
             fix += did_you_mean(account, sorted(known))
             document.refuse(("accounts",), what, account, fix)
     faults.end()
-
-
-class _Faults:
-    """Mistakes that are told at once: a `with` block that raises ConfigError adds one."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def __enter__(self) -> None:
-        """Begin a check."""
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        """Take its mistake, if it has one."""
-        if isinstance(error, ConfigError):
-            self.found.append(str(error))
-        return isinstance(error, ConfigError)
-
-    def end(self) -> None:
-        """Raise ConfigError where there is a mistake."""
-        if self.found:
-            raise ConfigError("\n".join(dict.fromkeys(self.found)))

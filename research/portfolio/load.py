@@ -22,16 +22,16 @@ from research.names import same_names
 from research.portfolio.benchmark import read_benchmark
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
 from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.exposures import Split, exposure_settings, read_exposures
 from research.portfolio.factors import factor_settings, factors_in
 from research.portfolio.facts import line_facts, read_fact_files, with_line_facts
 from research.portfolio.flows import read_flows
-from research.portfolio.holdings import cash_of, given_positions, given_prices, held_by, holding_notes
-from research.portfolio.household import Account, account_settings, decimal_sum, read_accounts, total_units
+from research.portfolio.held import Held, read_held
+from research.portfolio.holdings import held_by
+from research.portfolio.household import Account, account_settings, total_units
 from research.portfolio.orders import order_settings, read_order_limits
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
-from research.portfolio.positions import Positions
-from research.portfolio.prices import Prices
 from research.portfolio.stress import read_stress
 from research.portfolio.strict_yaml import KeyPath
 from research.portfolio.tax_lots import lot_settings, read_tax_lots, tax_settings
@@ -45,10 +45,10 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress", "positions", "prices", "ticket", "accounts")  # fmt: skip
+         "stress", "positions", "prices", "fx", "ticket", "accounts")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency", "facts")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
-             "tax_lots", "facts", *COSTS)  # fmt: skip
+             "tax_lots", "exposures", "currency", "facts", *COSTS)  # fmt: skip
 TARGETS = ("strategic", "may_change")  # what a recommendation may hold
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
 
@@ -77,12 +77,13 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     document.names("lines")  # refuses a name that is none, before anything is read
     market = _market(document)
     assets = _assets(document, market)
-    positions, prices = given_positions(document, assets, basis), given_prices(document, market, assets, basis)
-    accounts = read_accounts(document, assets, positions)
-    lines = [_line(document, asset, market, prices, positions, accounts) for asset in assets]
+    held = read_held(document, market, assets, basis)
+    market, accounts = held.market, held.accounts
+    lines = [_line(document, asset, held) for asset in assets]
+    splits = {line.asset: line.exposures for line in lines if line.exposures}
     strategic = _strategic(document, lines)
     lower, upper = np.array([line.range for line in lines]).T
-    whole, market = market, _desk_market(document, market, lines, basis)
+    whole, market = market, _desk_market(market, lines)
     execution = _execution(document)
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
     a_year = _periods_per_year(document, market)
@@ -96,7 +97,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         basis=basis,
         holdings=np.array([line.holdings for line in lines]),
         shares=np.array([line.shares for line in lines]),
-        cash=decimal_sum(account.cash for account in accounts) if accounts else cash_of(document, positions),
+        cash=held.cash,
         last_trade=_last_trade(document, market),
         strategic=strategic,
         lower=lower,
@@ -119,12 +120,14 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         benchmark=read_benchmark(document, whole, names, test_start),
         factors=factors_in(document, market, test_start, a_year),
         stress=read_stress(document, market),
-        orders=read_order_limits(document, market, lower, upper),
+        orders=read_order_limits(document, market, lower, upper, splits),
+        splits=splits,
         tax_lots=read_tax_lots(document, market, _taxed_shares(accounts, lines)),
-        given_prices=prices,
-        notes=holding_notes(document, market, positions, prices),
+        given_prices=held.prices,
+        notes=held.notes(document, market.lots),
         ticket=read_ticket(document, market),
         accounts=accounts,
+        currencies=held.currencies,
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -146,6 +149,8 @@ class _Line:
     holdings: float
     lot: float
     trading: str
+    currency: str
+    exposures: Split
     costs: dict[str, Any]
 
 
@@ -188,13 +193,9 @@ def _assets(document: Document, market: Market) -> list[str]:
     return assets
 
 
-def _desk_market(document: Document, market: Market, lines: list[_Line], basis: str) -> Market:
-    """The lines of the file in its order, with its classes and lots; all of them in the currency of the basis."""
+def _desk_market(market: Market, lines: list[_Line]) -> Market:
+    """The lines of the file in its order, with its classes and lots."""
     market = market.select([line.asset for line in lines])
-    for asset, currency in zip(market.assets, market.instruments["currency"], strict=True):
-        if currency != basis:
-            fix = "Give the portfolio and its lines one currency, `market: {file: …, currency: …}`: none is converted."
-            document.refuse(("basis",), f"{asset} is in {currency}, not in the basis", basis, fix)
     instruments = market.instruments.assign(
         asset_class=[line.asset_class for line in lines],
         sector=[line.sector for line in lines],
@@ -207,25 +208,18 @@ def _desk_market(document: Document, market: Market, lines: list[_Line], basis: 
 # -- lines -----------------------------------------------------------------------------------------------------------
 
 
-def _line(
-    document: Document,
-    asset: str,
-    market: Market,
-    prices: Prices | None,
-    positions: Positions | None,
-    accounts: tuple[Account, ...],
-) -> _Line:
-    path = ("lines", asset)
+def _line(document: Document, asset: str, held: Held) -> _Line:
+    path, market = ("lines", asset), held.market
     document.check_keys(path, LINE_KEYS)
     of_market = market.assets.index(asset)
-    price = float(market.prices[-1, of_market]) if prices is None else prices.of(asset)
-    if accounts:
-        units = total_units(accounts, list(document.mapping("lines")).index(asset))
+    price = held.price(asset)
+    if held.accounts:
+        units = total_units(held.accounts, list(document.mapping("lines")).index(asset))
         shares, holdings = _valued(document, ("accounts",), market, asset, units, price)
-    elif positions is None:
+    elif held.positions is None:
         shares, holdings = _held(document, path, market, price)
     else:
-        shares, holdings = held_by(document, positions, asset, price)
+        shares, holdings = held_by(document, held.positions, asset, price, held.rate(asset))
     target = document.number(*path, "target", at_least=0.0, at_most=1.0)
     return _Line(
         asset=asset,
@@ -237,6 +231,8 @@ def _line(
         holdings=holdings,
         lot=_lot(document, path, float(market.instruments["lot"].iloc[of_market])),
         trading=_trading(document, path),
+        currency=document.text(*path, "currency") if document.has(*path, "currency") else "",
+        exposures=read_exposures(document, path),
         costs=costs_at(document, path),
     )
 
@@ -503,7 +499,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "market": document.value("market"),
         "basis": portfolio.basis,
         **_held_settings(portfolio),
-        **({"prices": document.value("prices")} if document.has("prices") else {}),
+        **{key: document.value(key) for key in ("prices", "fx") if document.has(key)},
         "target_cash": document.number("target_cash", default=0.0),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "lines": {
@@ -550,12 +546,13 @@ def _held_settings(portfolio: Portfolio) -> dict[str, Any]:
     """Cash, or the accounts that hold it."""
     if portfolio.accounts:
         return {"accounts": account_settings(portfolio.accounts, portfolio.market.assets)}
-    return {"cash": portfolio.cash}
+    return {"cash": portfolio.cash if portfolio.currencies is None else dict(portfolio.currencies.cash)}
 
 
 def _line_settings(line: _Line, in_accounts: bool) -> dict[str, Any]:
     held = {"holdings": line.holdings} if np.isnan(line.shares) else {"shares": line.shares}
     held = {} if in_accounts else held
     settings = {"asset_class": line.asset_class, "target": line.target, "range": list(line.range)}
-    settings |= {name: word for name in ("sector", "trading") if (word := getattr(line, name))}
+    settings |= {name: word for name in ("sector", "trading", "currency") if (word := getattr(line, name))}
+    settings |= {"exposures": exposure_settings(line.exposures)} if line.exposures else {}
     return settings | held | {"lot": line.lot} | line.costs

@@ -1,5 +1,6 @@
 """What binds the orders of a trade list, from a portfolio file: cash that stays, tickets, turnover, share of volume."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -7,6 +8,7 @@ from research.accounting.costs import BPS
 from research.arrays import Array
 from research.market import Market
 from research.portfolio.document import Document
+from research.portfolio.exposures import Split
 from research.portfolio.weight_limits import WeightLimit, read_weight_limits, weight_limit_settings
 
 GAP, TRACKING_ERROR = OBJECTIVES = "gap", "tracking_error"
@@ -48,11 +50,14 @@ NUMBERS = tuple(f.name for f in fields(OrderLimits) if f.name != "weights")
 KEYS = ("reserve_bps", *NUMBERS[1:], "ranges", "groups")
 
 
-def read_order_limits(document: Document, market: Market, lower: Array, upper: Array) -> OrderLimits:
+def read_order_limits(
+    document: Document, market: Market, lower: Array, upper: Array, splits: Mapping[str, Split]
+) -> OrderLimits:
     """The limits under `orders`, {reserve_bps: 10, adverse_move: 0.01, most: 12, turnover: 0.05, max_age: 2, …}.
 
     lower  : (n,) of the lines' ranges, fraction of NAV.
     upper  : (n,) likewise.
+    splits : by line, of those that are split over classes.
     Raises : ConfigError for a key or value that is wrong, and for a share of volume where the market has no volumes.
     """
     if not document.has("orders"):
@@ -72,7 +77,7 @@ def read_order_limits(document: Document, market: Market, lower: Array, upper: A
         most=document.whole("orders", "most", at_least=1, default=1) if document.has("orders", "most") else None,
         turnover=_share(document, "turnover"),
         participation=_share(document, "participation"),
-        weights=read_weight_limits(document, market, lower, upper),
+        weights=read_weight_limits(document, market, lower, upper, splits),
         max_age=document.whole("orders", "max_age", at_least=0, default=OrderLimits.max_age),
         objective=_objective(document),
     )

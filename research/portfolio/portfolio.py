@@ -1,5 +1,6 @@
 """One desk's portfolio as a record: holdings, market, target, candidate policies and costs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -15,6 +16,8 @@ from research.market import Market
 from research.market.factors import FactorReturns
 from research.names import check_name, same_names
 from research.portfolio.benchmark import NamedBenchmark
+from research.portfolio.currencies import Currencies
+from research.portfolio.exposures import Split, group_exposures
 from research.portfolio.household import Account
 from research.portfolio.orders import OrderLimits
 from research.portfolio.prices import Prices, last_closes
@@ -89,6 +92,9 @@ class Portfolio:
     notes            : what a reader must know of its holdings and prices, in sentences.
     ticket           : how they are sent.
     accounts         : whose holdings and cash sum to its own; () for one account without a name.
+    currencies       : of its lines and its cash, or None where they are all in the basis. Other amounts here are in
+                       the basis.
+    splits           : by line, of funds that are split over classes or sectors; others count in their own.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -128,6 +134,8 @@ class Portfolio:
     notes: tuple[str, ...] = ()
     ticket: TicketTerms = field(default_factory=TicketTerms)
     accounts: tuple[Account, ...] = ()
+    currencies: Currencies | None = None
+    splits: Mapping[str, Split] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""
@@ -153,6 +161,11 @@ class Portfolio:
         return last_closes(self.market) if self.given_prices is None else self.given_prices
 
     @property
+    def quoted_in(self) -> tuple[str, ...]:
+        """(n,) the currency in which each line is quoted."""
+        return self.market.currency if self.currencies is None else self.currencies.lines
+
+    @property
     def nav(self) -> float:
         """Holdings and cash at the last close, currency."""
         return float(self.holdings.sum()) + self.cash
@@ -161,6 +174,14 @@ class Portfolio:
     def weights(self) -> Array:
         """(n,) value held over NAV at the last close; cash is the rest."""
         return self.holdings / self.nav
+
+    def exposures(self, by: str) -> dict[str, Array]:
+        """By group, (n,) what counts in it of each line; see `group_exposures`.
+
+        by : "asset_class", "sector", or "currency", in which lines are quoted.
+        """
+        own = self.quoted_in if by == "currency" else self.market.instruments[by]
+        return group_exposures(self.market.assets, list(own), self.splits, by)
 
     @property
     def target(self) -> Array:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from research.arguments import LARGEST, shown
 from research.errors import DataError
-from research.portfolio.amounts import Amount, amount, cell_text, decimal_signs
+from research.portfolio.amounts import SIGNS, Amount, amount, cell_text, decimal_signs
 from research.portfolio.broker_tables import BrokerFile, BrokerTable, read_broker_file
 from research.portfolio.document import did_you_mean
 
-REQUIRED, OTHERS = ("asset", "units"), ("value", "price", "account", "currency", "description", "detail")
+REQUIRED, OTHERS = ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "description", "detail")
 DECLARED = (*REQUIRED, *OTHERS[:-1])  # fields whose column can be declared
-NUMBERS = ("units", "value", "price")
+NUMBERS = ("units", "value", "price")  # in the units or the currency of their row
 CASH, IGNORE = "cash", "ignore"  # what `symbols` may say besides a line
 PENDING, BASE = "pending activity", "Base Currency Summary"  # of Fidelity; of Interactive Brokers
 CASH_NAMES = frozenset((
@@ -37,9 +37,10 @@ class Held:
     asset   : line of the portfolio.
     account : as the file names it, "" where it names none.
     units   : zero or above.
-    value   : currency, or None where the file has none.
-    price   : currency per unit, or None.
+    value   : in the currency of the line, or None where the file has none.
+    price   : likewise, per unit, or None.
     row     : line of the file, from 1.
+    fx_rate : by the file, what one unit of that currency is worth in the basis, or None.
     """
 
     asset: str
@@ -48,15 +49,17 @@ class Held:
     value: float | None
     price: float | None
     row: int
+    fx_rate: float | None = None
 
 
 @dataclass(frozen=True)
 class CashLine:
-    """One row of a file that is cash: its symbol, its account, currency, and line of the file."""
+    """One row of a file that is cash: its symbol, its account, amount and currency, and line of the file."""
 
     symbol: str
     account: str
     amount: float
+    currency: str
     row: int
 
 
@@ -85,7 +88,7 @@ class Positions:
 
     @property
     def values(self) -> dict[str, float]:
-        """By line whose rows all have a value, their sum, currency."""
+        """By line whose rows all have a value, their sum, in the currency of the line."""
         without = {row.asset for row in self.held if row.value is None}
         values: dict[str, float] = {}
         for row in self.held:
@@ -100,9 +103,12 @@ class Positions:
         return tuple(dict.fromkeys(name for name in named if name))
 
     @property
-    def total_cash(self) -> float | None:
-        """Cash of all accounts, currency, or None where the file has no row of cash."""
-        return sum(row.amount for row in self.cash) if self.cash else None
+    def balances(self) -> dict[str, float] | None:
+        """By currency, the cash of all accounts, or None where the file has no row of cash."""
+        found: dict[str, float] = {}
+        for row in self.cash:
+            found[row.currency] = found.get(row.currency, 0.0) + row.amount
+        return found or None
 
 
 def read_positions(
@@ -110,6 +116,7 @@ def read_positions(
     assets: Sequence[str],
     basis: str = "USD",
     *,
+    currencies: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
     symbols: Mapping[str, str] | None = None,
     decimal: str = "",
@@ -120,18 +127,20 @@ def read_positions(
     one line in several accounts are added.
     path    : of the file, in UTF-8, UTF-16 or Windows-1252, with commas, semicolons, tabs or bars between its cells.
     assets  : lines of the portfolio.
-    basis   : their currency.
+    basis   : currency of the portfolio.
+    currencies : by line, that of its price and value; without it that of the portfolio.
     columns : by field (`DECLARED`), the header's name of its column; other fields are recognised by their names.
     symbols : by the broker's symbol (or description, where a row has no symbol), the line that it is, "cash" or
               "ignore".
     decimal : sign before decimals, "." or ","; "" takes what the numbers prove, and "." where the delimiter is a comma.
     Raises  : DataError for a file that cannot be read or is not one of positions, and for rows that are wrong: unknown
-              assets, negative units, what is no number, another currency, two rows of one holding in one account; all
+              assets, negative units, what is no number, another currency than that of the line, two rows of one
+              holding in one account; all
               of them in one message, each with file, row, column, value and how to mend it.
     """
     path = Path(path)
     found = read_broker_file(path, REQUIRED, OTHERS, columns)
-    reader = _Reader(found, tuple(assets), basis, dict(symbols or {}), decimal)
+    reader = _Reader(found, currencies or dict.fromkeys(assets, basis), basis, dict(symbols or {}), decimal)
     reader.read()
     if reader.mistakes:
         raise DataError(all_mistakes(path.name, reader.mistakes))
@@ -180,6 +189,7 @@ class _Row:
     units: Amount | None
     value: Amount | None
     price: Amount | None
+    fx_rate: Amount | None
 
     @property
     def is_empty(self) -> bool:
@@ -196,9 +206,9 @@ class _Reader:
     """Goes through the rows once, and collects holdings, cash, notes and mistakes."""
 
     def __init__(
-        self, found: BrokerFile, assets: tuple[str, ...], basis: str, symbols: dict[str, str], decimal: str
+        self, found: BrokerFile, assets: Mapping[str, str], basis: str, symbols: dict[str, str], decimal: str
     ) -> None:
-        self.found, self.assets, self.basis, self.symbols = found, assets, basis, symbols
+        self.found, self.assets, self.basis, self.symbols = found, assets, basis, symbols  # assets with currencies
         self.held: list[Held] = []
         self.cash: list[CashLine] = []
         self.notes = list(found.notes)
@@ -250,7 +260,7 @@ class _Reader:
         if extra := [text for cell in cells[table.width :] if (text := cell_text(cell))]:
             what = f"the row has more cells than the header of row {table.header}"
             self._refuse(table, line, "", what, extra[0], "Put numbers with separators of thousands into quotes.")
-        for name in NUMBERS if not extra else ():
+        for name in (*NUMBERS, "fx_rate") if not extra else ():
             text = table.cell(cells, name)
             try:
                 numbers[name] = amount(text, self.decimal)
@@ -270,13 +280,16 @@ class _Reader:
         is_line, is_cash = target in self.assets, self._is_cash(target)
         if row.is_empty and not (is_line and row.units is None):
             if is_cash and not is_line:
-                self.cash.append(CashLine(row.symbol, row.account, 0.0, row.line))
+                self.cash.append(CashLine(row.symbol, row.account, 0.0, self._currency_of_cash(row), row.line))
             named = row.symbol or "a row without a symbol"
             self.notes.append(f"{row.place}: {named} has neither units nor value.")
         elif not is_line and not is_cash:
             self._unknown(row)
-        elif self._in_basis(row) and not self._is_double(row, target if is_line else f"cash {row.symbol}"):
-            self._holding(row, target) if is_line else self._cash_row(row)
+        elif is_line:
+            if self._is_in(row, self.assets[target]) and not self._is_double(row, target):
+                self._holding(row, target)
+        elif not self._is_double(row, f"cash {row.symbol} {self._currency_of_cash(row)}"):
+            self._cash_row(row, self._currency_of_cash(row))
 
     def _holding(self, row: _Row, asset: str) -> None:
         units, value, price = (None if found is None else found.value for found in (row.units, row.value, row.price))
@@ -292,17 +305,23 @@ class _Reader:
                     f"{row.place}: the value of {row.symbol} is {value:,.2f}, and units times price are "
                     f"{units * price:,.2f}: its units are taken as they are."
                 )
-            self.held.append(Held(asset, row.account, units, value, price, row.line))
+            fx_rate = None if row.fx_rate is None else row.fx_rate.value
+            self.held.append(Held(asset, row.account, units, value, price, row.line, fx_rate))
 
-    def _cash_row(self, row: _Row) -> None:
-        if row.value is not None:
-            worth = row.value.value
+    def _cash_row(self, row: _Row, currency: str) -> None:
+        by_units = row.units is not None and (row.value is None or row.symbol.upper() == currency != self.basis)
+        if not by_units and not self._is_in(row, currency):
+            return
+        if by_units:
+            assert row.units is not None
+            worth = row.units.value * (1.0 if row.price is None or currency != self.basis else row.price.value)
         else:
-            assert row.units is not None  # a row that is not empty
-            worth = row.units.value * (1.0 if row.price is None else row.price.value)
-        self.cash.append(CashLine(row.symbol, row.account, worth, row.line))
+            assert row.value is not None  # a row that is not empty
+            worth = row.value.value
+        self.cash.append(CashLine(row.symbol, row.account, worth, currency, row.line))
         later = ", which settles later," if row.symbol.casefold() == PENDING else ""
-        self.notes.append(f"{row.place}: {row.symbol} of {worth:,.2f}{later} is taken for cash.")
+        money = f"{worth:,.2f}" if currency == self.basis else f"{worth:,.2f} {currency}"
+        self.notes.append(f"{row.place}: {row.symbol} of {money}{later} is taken for cash.")
 
     def _statement_cash(self) -> None:
         """The cash of a statement of Interactive Brokers, which has a section of its own."""
@@ -315,14 +334,10 @@ class _Reader:
                 ending = None
             if ending is None:
                 self.mistakes.append(f"{place}, column 'Total': no amount of cash: found {text!r}. Give a number.")
-            elif currency in (self.basis, BASE):
-                self.cash.append(CashLine(currency, "", ending.value, line))
+            elif ending.value or currency in (self.basis, BASE):
+                money = self.basis if currency == BASE else currency
+                self.cash.append(CashLine(currency, "", ending.value, money, line))
                 self.notes.append(f"{place}: ending cash of {ending.value:,.2f} {currency} is taken for cash.")
-            elif ending.value:
-                self.mistakes.append(
-                    f"{place}, column 'Total': cash in another currency: found {ending.value:g} {currency}. The cash "
-                    f"of the portfolio is in {self.basis}, and none is converted."
-                )
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
@@ -331,20 +346,28 @@ class _Reader:
             symbol == CASH
             or symbol.casefold() in CASH_NAMES
             or symbol.endswith(CORE)
-            or symbol.upper() == self.basis
+            or symbol.upper() in (self.basis, *CURRENCIES)
         )  # fmt: skip
 
-    def _in_basis(self, row: _Row) -> bool:
-        """Is the row in the portfolio's currency? If not, that is a mistake."""
-        what = f"{row.symbol} is not in the currency of the portfolio"
-        fix = f"Give it in {self.basis}: no currency is converted."
-        currency = row.table.cell(row.cells, "currency").upper()
-        if currency and currency != self.basis:
-            self._refuse(row.table, row.line, "currency", what, currency, fix)
+    def _currency_of_cash(self, row: _Row) -> str:
+        """That of its symbol or its column, or the only one that the sign of its value stands for; else the basis."""
+        if (code := row.symbol.upper()) in CURRENCIES:
+            return code
+        value = row.value or row.units
+        signs = () if value is None or value.may_be(self.basis) else SIGNS.get(value.sign, (value.sign,))
+        return row.table.cell(row.cells, "currency").upper() or (signs[0] if len(signs) == 1 else self.basis)
+
+    def _is_in(self, row: _Row, currency: str) -> bool:
+        """Is the row in this currency? If not, that is a mistake."""
+        of = "of the portfolio" if currency == self.basis else "of its line"
+        what, fix = f"{row.symbol} is not in the currency {of}", f"Give it in {currency}: a row is not converted."
+        found = row.table.cell(row.cells, "currency").upper()
+        if found and found != currency:
+            self._refuse(row.table, row.line, "currency", what, found, fix)
             return False
-        for name, found in zip(NUMBERS, (row.units, row.value, row.price), strict=True):
-            if found is not None and not found.may_be(self.basis):
-                self._refuse(row.table, row.line, name, what, found.sign, fix)
+        for name, given in zip(NUMBERS, (row.units, row.value, row.price), strict=True):
+            if given is not None and not given.may_be(currency):
+                self._refuse(row.table, row.line, name, what, given.sign, fix)
                 return False
         return True
 
@@ -364,8 +387,6 @@ class _Reader:
         fix += did_you_mean(row.symbol, self.assets)
         if not row.symbol:
             what, fix = "a row without a symbol", "Give it one, or remove the row."
-        elif row.symbol.upper() in CURRENCIES:
-            what, fix = "cash in another currency", f"Give it in {self.basis}: no currency is converted."
         self._refuse(row.table, row.line, "asset", what, row.symbol, fix)
 
     def _refuse(self, table: BrokerTable, line: int, name: str, what: str, value: object, fix: str) -> None:

@@ -27,7 +27,7 @@ class Prices:
     """A price for each of n lines.
 
     assets   : n names.
-    per_unit : (n,) currency per unit, NaN for a line without one.
+    per_unit : (n,) currency of the portfolio per unit (of a file's, that of the line), NaN for a line without one.
     days     : (n,) the day of each, NaT where it is not known.
     sources  : (n,) "market close" or "price file", "" where there is no price.
     notes    : what a reader must know of them, in sentences.
@@ -78,12 +78,11 @@ def with_prices(market: Market, prices: Prices) -> Market:
     return replace(market, prices=np.vstack([market.prices[:-1], prices.per_unit]))
 
 
-def read_prices(path: str | Path, market: Market, basis: str) -> Prices:
+def read_prices(path: str | Path, market: Market) -> Prices:
     """The prices of a file for the lines of a market; lines that it does not have keep their last closes.
 
     path   : CSV with a column of assets and one of prices, and, if it likes, of dates (YYYY-MM-DD) and currencies.
-    market : of the lines.
-    basis  : their currency.
+    market : of the lines, in the currencies in which they are quoted.
     Raises : DataError for a file that cannot be read, and for rows that are wrong: two of one line, what is no price
              above zero, no date, or another currency; all of them in one message.
     """
@@ -100,7 +99,7 @@ def read_prices(path: str | Path, market: Market, basis: str) -> Prices:
             others += 1
             continue
         i = market.assets.index(asset)
-        faults = list(_faults(table, line, cells, decimal, basis, rows))
+        faults = list(_faults(table, line, cells, decimal, market.currency[i], rows))
         rows.setdefault(asset, line)
         if faults:
             mistakes += faults
@@ -135,7 +134,7 @@ def _price(text: str, decimal: str) -> Amount | None:
 
 
 def _faults(
-    table: BrokerTable, line: int, cells: list[str], decimal: str, basis: str, rows: dict[str, int]
+    table: BrokerTable, line: int, cells: list[str], decimal: str, currency: str, rows: dict[str, int]
 ) -> Iterator[str]:
     """What is wrong with the row of a line, in sentences."""
     asset, place = table.cell(cells, "asset"), f"{table.source}, row {line}"
@@ -154,10 +153,11 @@ def _faults(
     price = _price(table.cell(cells, "price"), decimal)
     if price is None or not SMALLEST <= price.value <= LARGEST:
         yield fault("price", f"no price of {asset}", "Give a number above zero, or remove the row.")
-    elif not price.may_be(basis):
-        yield fault("price", f"the price of {asset} is in another currency", f"Give it in {basis}: none is converted.")
-    if table.cell(cells, "currency").upper() not in ("", basis):
-        yield fault("currency", f"the price of {asset} is in another currency", f"Give it in {basis}.")
+    elif not price.may_be(currency):
+        fix = f"Give it in {currency}: none is converted."
+        yield fault("price", f"the price of {asset} is in another currency", fix)
+    if table.cell(cells, "currency").upper() not in ("", currency):
+        yield fault("currency", f"the price of {asset} is in another currency", f"Give it in {currency}.")
     if (text := table.cell(cells, "date")) and not _is_day(text):
         yield fault("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from research.market import Market
 from research.portfolio.document import Document, did_you_mean
+from research.portfolio.strict_yaml import KeyPath
 
 ORDER_TYPES = ("market", "market_on_close", "limit")
 TIMES_IN_FORCE = ("DAY",)  # an order is sized at one close: after the next session its size is out of date
@@ -14,7 +15,8 @@ SEC_TYPES = ("STK", "FUND", "CASH")  # of Interactive Brokers: those that need n
 MOST_COLLAR = 5_000.0  # bp of the close
 CENT = Decimal("0.01")
 MOST_SETTLEMENT = 20  # sessions
-KEYS = ("order_type", "time_in_force", "collar_bps", "account", "symbols", "exchange", "sec_type", "settlement_days")
+KEYS = ("order_type", "time_in_force", "collar_bps", "account", "symbols", "exchange", "sec_type", "settlement_days",
+        "settlement_days_by_line")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class TicketTerms:
     exchange      : destination, as Interactive Brokers names it.
     sec_type      : kind of security, as Interactive Brokers names it.
     settlement_days : sessions from the trade to its settlement; US securities settle after one since 28 May 2024.
+    settlement_days_by_line : asset -> sessions, where they are others than `settlement_days`.
     """
 
     order_type: str = "market"
@@ -39,6 +42,11 @@ class TicketTerms:
     exchange: str = "SMART"
     sec_type: str = "STK"
     settlement_days: int = 1
+    settlement_days_by_line: Mapping[str, int] = field(default_factory=dict)
+
+    def days(self, asset: str) -> int:
+        """Sessions from the trade of an asset to its settlement."""
+        return self.settlement_days_by_line.get(asset, self.settlement_days)
 
     def symbol(self, asset: str) -> str:
         """The broker's symbol of an asset."""
@@ -78,7 +86,8 @@ def read_ticket(document: Document, market: Market) -> TicketTerms:
         symbols=_symbols(document, market.assets),
         exchange=document.text("ticket", "exchange", default=TicketTerms.exchange),
         sec_type=_word(document, "sec_type", SEC_TYPES),
-        settlement_days=_settlement(document),
+        settlement_days=_settlement(document, ("ticket", "settlement_days")),
+        settlement_days_by_line=_by_line(document, market.assets),
     )
 
 
@@ -109,12 +118,20 @@ def _collar(document: Document, order_type: str) -> float | None:
     return collar
 
 
-def _settlement(document: Document) -> int:
-    path = ("ticket", "settlement_days")
+def _settlement(document: Document, path: KeyPath) -> int:
     days = document.whole(*path, at_least=0, default=TicketTerms.settlement_days)
     if days > MOST_SETTLEMENT:
         document.refuse(path, "too many sessions from trade to settlement", days, f"Give at most {MOST_SETTLEMENT}.")
     return days
+
+
+def _by_line(document: Document, assets: tuple[str, ...]) -> dict[str, int]:
+    path = ("ticket", "settlement_days_by_line")
+    named = document.mapping(*path) if document.has(*path) else {}
+    for asset in named:
+        if asset not in assets:
+            document.refuse((*path, asset), "no line of the portfolio", asset, did_you_mean(asset, assets))
+    return {asset: _settlement(document, (*path, asset)) for asset in named}
 
 
 def _symbols(document: Document, assets: tuple[str, ...]) -> dict[str, str]:

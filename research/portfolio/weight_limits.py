@@ -1,14 +1,17 @@
 """Limits of weights that the orders of a trade list keep: ranges of lines that bind, and groups of lines."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 
-from research.arrays import Array
+from research.arrays import Array, Rows, frozen
 from research.market import Market
 from research.portfolio.document import Document, did_you_mean
+from research.portfolio.exposures import LARGEST, Split, group_exposures
 
 GROUP_KEYS = ("lines", "asset_class", "sector", "range", "price")
 BY = GROUP_KEYS[:3]
@@ -20,16 +23,17 @@ MOST_PRICE = 1e3
 class WeightLimit:
     """A limit of the weight of a line, or of several lines together, after the orders.
 
-    name  : "range of SPY", or the name of a group.
-    rows  : numbers of its lines.
-    lower : least weight, fraction of NAV.
-    upper : largest weight, fraction of NAV.
-    price : inf for a limit that binds; for a soft one, how many points of distance from the policy's point a point
-            outside weighs.
+    name      : "range of SPY", or the name of a group.
+    exposures : n fractions of the lines' weights that count: 1 for a line of it, 0 for others, between for a fund of
+                several classes.
+    lower     : least weight, fraction of NAV.
+    upper     : largest weight, fraction of NAV.
+    price     : inf for a limit that binds; for a soft one, how many points of distance from the policy's point a point
+                outside weighs.
     """
 
     name: str
-    rows: tuple[int, ...]
+    exposures: tuple[float, ...]
     lower: float
     upper: float
     price: float = inf
@@ -39,9 +43,20 @@ class WeightLimit:
         """May it not be broken at any price?"""
         return not isfinite(self.price)
 
+    @cached_property
+    def _counted(self) -> tuple[Rows, Array]:
+        """Lines that count, and their fractions."""
+        rows = np.flatnonzero(self.exposures)
+        return rows, frozen(np.array(self.exposures)[rows])
+
+    def weight(self, weights: Array) -> float:
+        """What it limits of weights (n,), fraction of NAV."""
+        rows, parts = self._counted
+        return float((weights[rows] * parts).sum())
+
     def outside(self, weights: Array) -> float:
         """How far weights (n,) are outside of it, fraction of NAV; zero inside."""
-        weight = float(weights[list(self.rows)].sum())
+        weight = self.weight(weights)
         return max(self.lower - weight, weight - self.upper, 0.0)
 
     @property
@@ -50,12 +65,16 @@ class WeightLimit:
         return f"{self.name} ({self.lower:.2%} to {self.upper:.2%})"
 
 
-def read_weight_limits(document: Document, market: Market, lower: Array, upper: Array) -> tuple[WeightLimit, ...]:
+def read_weight_limits(
+    document: Document, market: Market, lower: Array, upper: Array, splits: Mapping[str, Split]
+) -> tuple[WeightLimit, ...]:
     """The limits under `orders: {ranges: bind, groups: {us: {asset_class: us_equity, range: [0.4, 0.6], price: 20}}}`.
 
-    `ranges` is `bind`, or a price for all of them; a group without a price binds.
+    `ranges` is `bind`, or a price for all of them; a group without a price binds. Of a line that is split, a group by
+    class or sector counts its exposure; one by `lines` all of it, or fractions: {lines: {AOR: 0.6, SPY: 1}}.
     lower  : (n,) of the lines' ranges, fraction of NAV.
     upper  : (n,) likewise.
+    splits : by line, of those that are split over classes.
     Raises : ConfigError for a key or value that is wrong, and for a group without lines.
     """
     found = []
@@ -63,11 +82,11 @@ def read_weight_limits(document: Document, market: Market, lower: Array, upper: 
         path = ("orders", "ranges")
         price = inf if document.value(*path) == BIND else document.number(*path, at_least=0.0, at_most=MOST_PRICE)
         found = [
-            WeightLimit(f"range of {asset}", (i,), float(lower[i]), float(upper[i]), price)
-            for i, asset in enumerate(market.assets)
+            WeightLimit(f"range of {asset}", tuple(of.tolist()), float(lower[i]), float(upper[i]), price)
+            for i, (asset, of) in enumerate(zip(market.assets, np.eye(len(market.assets)), strict=True))
         ]
     if document.has("orders", "groups"):
-        found += [_group(document, market, name) for name in document.names("orders", "groups")]
+        found += [_group(document, market, splits, name) for name in document.names("orders", "groups")]
     return tuple(found)
 
 
@@ -76,21 +95,21 @@ def weight_limit_settings(document: Document) -> dict[str, Any]:
     return {key: document.value("orders", key) for key in ("ranges", "groups") if document.has("orders", key)}
 
 
-def _group(document: Document, market: Market, name: str) -> WeightLimit:
+def _group(document: Document, market: Market, splits: Mapping[str, Split], name: str) -> WeightLimit:
     path = ("orders", "groups", name)
     document.check_keys(path, GROUP_KEYS)
     by = [key for key in BY if document.has(*path, key)]
     if len(by) != 1:
         document.refuse(path, f"says its lines {len(by)} times", by, f"Give one of {', '.join(BY)}.")
-    asked = document.value(*path, by[0])
     if by[0] == "lines":
-        rows = _rows(document, (*path, "lines"), asked, market.assets)
+        of = _of_lines(document, (*path, "lines"), market.assets)
     else:
-        named = [str(word) for word in market.instruments[by[0]]]
-        if asked not in named:
-            fix = did_you_mean(str(asked), sorted(set(named) - {""}))
+        asked = document.value(*path, by[0])
+        known = group_exposures(market.assets, list(market.instruments[by[0]]), splits, by[0])
+        if asked not in known:
+            fix = did_you_mean(str(asked), sorted(set(known) - {""}))
             document.refuse((*path, by[0]), f"no line has this {by[0]}", asked, fix)
-        rows = tuple(int(i) for i in np.flatnonzero([word == asked for word in named]))
+        of = known[asked]
     bounds = document.value(*path, "range")
     if (
         not isinstance(bounds, list)
@@ -102,15 +121,20 @@ def _group(document: Document, market: Market, name: str) -> WeightLimit:
         document.refuse((*path, "range"), "no range", bounds, fix)
     priced = document.has(*path, "price")
     price = document.number(*path, "price", at_least=0.0, at_most=MOST_PRICE) if priced else inf
-    return WeightLimit(name, rows, float(bounds[0]), float(bounds[1]), price)
+    return WeightLimit(name, tuple(of.tolist()), float(bounds[0]), float(bounds[1]), price)
 
 
-def _rows(document: Document, path: tuple[str, ...], asked: object, assets: tuple[str, ...]) -> tuple[int, ...]:
-    if not isinstance(asked, list) or not asked:
+def _of_lines(document: Document, path: tuple[str, ...], assets: tuple[str, ...]) -> Array:
+    """(n,) what counts of each line: all of those that are listed, or the fractions that stand beside them."""
+    asked = document.value(*path)
+    if not isinstance(asked, list | dict) or not asked:
         document.refuse(path, "not a list of lines", asked, f"Write some of [{', '.join(assets)}].")
+    found = np.zeros(len(assets))
     for asset in asked:
         if asset not in assets:
             document.refuse(path, "unknown line", asset, did_you_mean(str(asset), assets))
-        if asked.count(asset) > 1:
+        if found[assets.index(asset)] != 0.0:
             document.refuse(path, "a line twice", asset, "Name each line once.")
-    return tuple(sorted(assets.index(asset) for asset in asked))
+        bounds = {"at_least": -LARGEST, "at_most": LARGEST}
+        found[assets.index(asset)] = document.number(*path, asset, **bounds) if isinstance(asked, dict) else 1.0
+    return found

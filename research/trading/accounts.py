@@ -123,6 +123,12 @@ class Model:
         Raises : ConfigError, DataError and PolicyError as `trade_list` does.
         """
         market = portfolio.market
+        if portfolio.currencies is not None:
+            foreign = ", ".join(portfolio.currencies.rates.today)
+            raise ConfigError(
+                f"{portfolio.file} has lines or cash in {foreign}: accounts of a file are listed in one currency. List "
+                "such a portfolio by itself, with its `accounts`."
+            )
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
         position = replace(Position.of(portfolio), debt=0.0)
         shared = replace(portfolio, tax_lots=None, notes=(), accounts=())

@@ -1,199 +1,178 @@
 """Limits that no orders keep together: an irreducible set of them, and the least change of one that lets a list be.
 
-Feasibility is that of a mixed-integer linear programme over what each line buys and sells. Costs are taken at their
-proportional rates. The set is found by the deletion filter (Chinneck, Dravnieks 1991, Locating minimal infeasible
-constraint sets in linear programs): what remains conflicts, and no part of it does.
+Feasibility is that of the programme by which the lots are found (`order_programme`): whole and odd lots, tickets, least
+commissions, and impact by its tangents, here with every line free to be bought or sold. The set is found by halves
+(Junker 2004, QuickXplain: preferred explanations and relaxations for over-constrained problems): what remains
+conflicts, and no part of it does. A least weight is of NAV after rates and tickets, as for the lots: a least commission
+or an impact does not help to reach it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
 
 import numpy as np
 
 from research.arrays import Array
-from research.tolerances import LOT
-from research.trading.mixed_integer import minimise
+from research.tolerances import COUNTED, LOT
+from research.trading.lot_problem import FINE
+from research.trading.order_limits import Limit, limits_of, line_limits
+from research.trading.order_programme import COLUMNS, UNIT, OrderColumns, solve
 from research.trading.position import Position
 
 SPARE = 1e-8  # of NAV: by which a stated change is more than the least, so that it suffices when it is written down
 WHOLE_LOTS = "whole lots"
-ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
-COUNTED_IN = 1e4  # rows to a unit of NAV: HiGHS's tolerance is then 1e-10 of it
-MOST_TRADED = 10.0  # of NAV and of the largest line: no order is larger
-
-
-@dataclass(frozen=True, eq=False)
-class Limit:
-    """A limit as rows over x, what is bought (n,), sold (n,) and sent (n,): rows · x ≤ right, in fractions of NAV.
-
-    name  : in words.
-    rows  : (k, 3 n); none for "whole lots", which says that x is whole.
-    right : (k,).
-    mend  : how to relax it by so much, in words; None where it cannot be.
-    """
-
-    name: str
-    rows: Array
-    right: Array
-    mend: Callable[[float], str] | None = None
+MOST_TRADED = 2.0  # of NAV and of the largest line: no order is larger
+SECONDS = 10.0  # that the search may take
+ROUNDS = 5  # of tangents at the sizes found
+SAME = 1e-9  # of NAV: by how much the impact of orders may be above its tangents
 
 
 @dataclass(frozen=True)
 class Conflict:
     """Limits that no orders keep together.
 
-    names : of an irreducible set of them.
-    mends : changes, each of which alone lets a list keep all other limits; none where no single one does.
+    names    : of an irreducible set of them.
+    mends    : changes, each of which alone lets a list keep all other limits; none where no single one does.
+    complete : did the search end in time? If not, some of the names may not be needed, and changes may be missing.
     """
 
     names: tuple[str, ...]
     mends: tuple[str, ...]
+    complete: bool = True
 
     @property
     def words(self) -> str:
         """The conflict in a sentence, and what would mend it."""
+        late = f" (some of them may be kept: the search was stopped after {SECONDS:g} s)"
         mends = f"To make a list possible, {', or '.join(self.mends)}." if self.mends else "More than one must change."
-        return f"no orders keep these limits together: {'; '.join(self.names)}. {mends}"
+        if not self.complete and not self.mends:
+            mends = "Relax one of them."
+        end = "" if self.complete else late
+        return f"no orders keep these limits together: {'; '.join(self.names)}{end}. {mends}"
 
 
-def conflict(position: Position, floor: float) -> Conflict | None:
-    """An irreducible set of limits that no orders from a position keep together; None where some orders keep all.
+@dataclass(frozen=True, eq=False)
+class _Stated:
+    """A limit of any kind, named.
+
+    limit        : over several lines, or None.
+    line         : that `bought` and `sold` limit, units.
+    least        : notional of an order, currency.
+    whole        : are orders in whole lots?
+    """
+
+    name: str
+    limit: Limit | None = None
+    line: int = 0
+    bought: float = np.inf
+    sold: float = np.inf
+    least: float = 0.0
+    whole: bool = False
+
+
+def conflict(position: Position, floor: float, seconds: float = SECONDS) -> Conflict | None:
+    """An irreducible set of limits that no orders from a position keep together; None where it is not proven that none
+    keep all.
 
     position : with its limits.
     floor    : cash that stays, currency.
+    seconds  : that the search may take. A limit whose part is not known by then stays in the set.
     """
-    limits = kept = named_limits(position, floor)
-    if _relaxation(position, limits) is not None:
+    search = _Search(position, monotonic() + seconds)
+    stated = _stated(position, floor)
+    if not search.infeasible(stated):
         return None
-    of_lines = {limit.name for limit in _of_lines(position)}  # many, and rarely in a conflict: tried at once first
-    for dropped in (of_lines, *({limit.name} for limit in limits)):
-        fewer = [limit for limit in kept if limit.name not in dropped]
-        if len(fewer) < len(kept) and _relaxation(position, fewer) is None:
-            kept = fewer
-    mends = []
-    for limit in kept:
-        if limit.mend is not None and (least := _relaxation(position, limits, limit)) is not None:
-            mends.append(limit.mend(least + SPARE))
-    return Conflict(tuple(limit.name for limit in kept), tuple(mends))
-
-
-def named_limits(position: Position, floor: float) -> list[Limit]:
-    """All limits of the orders; those that come first are tried first, and so are rarer in a conflict.
-
-    floor : cash that stays, currency.
-    """
-    n = len(position.units)
-    found = [Limit(WHOLE_LOTS, np.zeros((0, 3 * n)), np.zeros(0))]
-    if position.minimum > 0.0:
-        rows = np.hstack([-np.eye(n), -np.eye(n), position.minimum / position.nav * np.eye(n)])
-        found.append(Limit(f"the minimum trade of {position.minimum:,.2f}", rows, np.zeros(n)))
-    return [*found, *_of_lines(position), *_of_orders(position), *_of_cash(position, floor), *_of_weights(position)]
-
-
-def _of_lines(position: Position) -> Iterator[Limit]:
-    """What each line may do."""
-    n = len(position.units)
-    spread = (position.buyable, position.sellable, position.most_units, position.most_sold)
-    buyable, sellable, most_units, most_sold = (np.broadcast_to(each, n) for each in spread)
-    for i, name in enumerate(position.assets):
-        buy, sell = np.zeros((1, 3 * n)), np.zeros((1, 3 * n))
-        buy[0, i] = sell[0, n + i] = 1.0
-        price = position.prices[i] / position.nav
-        for words, row, most in (
-            (f"{name} cannot trade", buy + sell, np.inf if position.tradable[i] else 0.0),
-            (f"{name} may not be bought", buy, np.inf if buyable[i] or not position.tradable[i] else 0.0),
-            (f"{name} may not be sold", sell, np.inf if sellable[i] or not position.tradable[i] else 0.0),
-            (f"the volume limit of {name}, {most_units[i]:,.8g} units", buy + sell, most_units[i] * price),
-            (f"the gain budget of {name}, {most_sold[i]:,.8g} units", sell, most_sold[i] * price),
+    kept, mends = search.needed(stated, []), list[str]()
+    for one in kept:
+        if (
+            one.limit is not None
+            and one.limit.mend is not None
+            and (least := search.relaxation(stated, one)) is not None
         ):
-            if np.isfinite(most):
-                yield Limit(words, row, np.array([most]))
+            mends.append(one.limit.mend(least + SPARE))
+    return Conflict(tuple(one.name for one in kept), tuple(mends), not search.late)
 
 
-def _of_orders(position: Position) -> Iterator[Limit]:
-    """Their number and turnover."""
-    limits, n = position.limits, len(position.units)
-    of_buys, of_sells, of_sent = np.kron(np.eye(3), np.ones(n))
-    if (most := limits.most) is not None:
-        yield Limit(f"at most {most} orders", of_sent[None], np.array([float(most)]),
-                    lambda more: f"allow {int(np.ceil(most + more - LOT))} orders")  # fmt: skip
-    if (turnover := limits.turnover) is not None:
-        yield Limit(f"turnover of at most {turnover:.2%}", np.array([of_buys, of_sells]), np.full(2, turnover),
-                    lambda more: f"raise the turnover limit to {_rounded_up(turnover + more)}")  # fmt: skip
-
-
-def _of_cash(position: Position, floor: float) -> Iterator[Limit]:
-    """What stays, at these prices and after an adverse move."""
-    none, rate, cash, nav = np.zeros(len(position.units)), _rate(position), position.cash / position.nav, position.nav
-    spent = np.concatenate([1.0 + rate, rate - 1.0, none])
-    if (move := position.limits.adverse_move) > 0.0:
-        moved = spent + move * np.concatenate([none + 1.0, none + 1.0, none])
-        name = f"cash that covers an adverse move of {move:.2%}"
-        yield Limit(name, moved[None], np.array([cash + position.debt / nav]))
-    yield Limit(f"cash of at least {floor:,.2f}", spent[None], np.array([cash - floor / nav]),
-                lambda more: f"let cash fall to {floor - more * nav:,.2f}")  # fmt: skip
-
-
-def _of_weights(position: Position) -> Iterator[Limit]:
-    """Limits of weights that bind, of NAV after costs."""
-    n, rate = len(position.units), _rate(position)
-    costs = np.concatenate([rate, rate, np.zeros(n)])
-    for limit in (limit for limit in position.limits.weights if limit.binds):
-        lines, weight = np.isin(np.arange(n), limit.rows), float(position.weights[list(limit.rows)].sum())
-        change = np.concatenate([lines, -1.0 * lines, np.zeros(n)])
-        rows = np.array([change + limit.upper * costs, -change - limit.lower * costs])
-        right = np.array([limit.upper - weight, weight - limit.lower])
-        yield Limit(f"{limit.words}, now at {weight:.2%}", rows, right, partial(_widen, limit.name))
-
-
-def _widen(name: str, more: float) -> str:
-    return f"widen the {name} by {_rounded_up(more)} of NAV"
-
-
-def _rounded_up(fraction: float) -> str:
-    """A fraction as a percentage of two decimals that is not below it."""
-    return f"{np.ceil(fraction * 1e4 - ROUNDED) / 1e4:.2%}"
-
-
-def _rate(position: Position) -> Array:
-    """(n,) proportional costs of a trade, fraction."""
-    rates = position.cost_parameters.rates
-    found: Array = rates[min(position.day, len(rates) - 1)].sum(axis=0)
-    return found
-
-
-def _relaxation(position: Position, limits: Sequence[Limit], changed: Limit | None = None) -> float | None:
-    """The least relaxation of one limit with which some orders keep all; None where none do, 0.0 without a limit.
-
-    Besides x it has a column a line that says whether the line is bought (1) or sold (0), where orders are counted, so
-    that no line is both.
-    """
-    from scipy import sparse
-
-    n, eye, zero = len(position.units), np.eye(len(position.units)), np.zeros((len(position.units),) * 2)
-    price = position.prices / position.nav
-    value = np.maximum(position.units * price, 0.0)
-    whole = any(limit.name == WHOLE_LOTS for limit in limits)
-    counted = any(limit.rows[:, 2 * n :].any() for limit in limits)
-    lot = position.lots * price if whole else np.ones(n)
-    most = MOST_TRADED * max(1.0, float(value.max(initial=0.0)))
-    rows = [
-        np.block([[eye, zero, zero, -most * eye], [zero, eye, zero, most * eye]]),  # one side
-        np.block([[eye, eye, -most * eye, zero]]),  # what trades is sent
-        *(np.hstack([limit.rows, np.zeros((len(limit.rows), n))]) for limit in limits),
+def _stated(position: Position, floor: float) -> list[_Stated]:
+    """All limits; those that come first are dropped first, and so are rarer in a conflict."""
+    found = [
+        _Stated(limit.name(asset, i), line=i, bought=float(limit.bought[i]), sold=float(limit.sold[i]))
+        for i, asset in enumerate(position.assets)
+        for limit in line_limits(position)
+        if np.isfinite(min(limit.bought[i], limit.sold[i]))
     ]
-    right = np.concatenate([np.zeros(n), np.full(n, most), np.zeros(n), *(limit.right for limit in limits)])
-    relaxed = [np.zeros(3 * n), *(np.full(len(limit.right), float(limit is changed)) for limit in limits)]
-    matrix = np.hstack(
-        [np.vstack(rows) * np.concatenate([lot, lot, np.ones(2 * n)]), -np.concatenate(relaxed)[:, None]]
-    )
-    sold = np.floor(value / lot + LOT) if whole else value
-    solved = minimise(
-        np.append(np.zeros(4 * n), 1.0),
-        sparse.csr_array(-COUNTED_IN * matrix),
-        -COUNTED_IN * right,
-        np.concatenate([most / lot, sold, np.ones(2 * n), [np.inf]]),
-        np.concatenate([np.full(2 * n, whole), np.full(2 * n, counted), [False]]),
-    )
-    return None if solved.x is None else float(solved.x[-1])
+    found.append(_Stated(WHOLE_LOTS, whole=True))
+    if position.minimum > 0.0:
+        found.append(_Stated(f"the minimum trade of {position.minimum:,.2f}", least=position.minimum))
+    return [*found, *(_Stated(limit.name, limit) for limit in limits_of(position, floor) if limit.binds)]
+
+
+@dataclass
+class _Search:
+    """Whether orders of a position keep limits, and whether an answer was late."""
+
+    position: Position
+    until: float
+    late: bool = False
+
+    def infeasible(self, stated: Sequence[_Stated]) -> bool:
+        """Is it proven that no orders keep these limits?"""
+        return self._solved(stated)[1]
+
+    def needed(self, candidates: Sequence[_Stated], kept: Sequence[_Stated]) -> list[_Stated]:
+        """Of candidates that conflict with those that are kept, the last that do, none of which can be left out."""
+        if len(candidates) == 1:
+            return list(candidates)
+        half = len(candidates) // 2
+        first, second = candidates[:half], candidates[half:]
+        of_first = [] if self.infeasible([*kept, *second]) else self.needed(first, [*kept, *second])
+        if of_first and self.infeasible([*kept, *of_first]):
+            return of_first
+        return [*of_first, *self.needed(second, [*kept, *of_first])]
+
+    def relaxation(self, stated: Sequence[_Stated], one: _Stated) -> float | None:
+        """The least relaxation of one limit over several lines with which some orders keep all; None where none do."""
+        assert one.limit is not None
+        soft = replace(one, limit=replace(one.limit, price=1.0))
+        return self._solved([soft if other is one else other for other in stated])[0]
+
+    def _solved(self, stated: Sequence[_Stated]) -> tuple[float | None, bool]:
+        """What orders are past limits with a price, None where none were found; and is it proven that there are none?
+
+        A tangent is added at each size that was found, until the impact is that of the orders.
+        """
+        if monotonic() > self.until:
+            self.late = True
+            return None, False
+        orders = _columns(self.position, stated)
+        limits, sizes, past = [one.limit for one in stated if one.limit is not None], list[Array](), None
+        for _ in range(ROUNDS):
+            left = max(self.until - monotonic(), 0.1)
+            found = solve(orders, limits, np.zeros((COLUMNS, len(orders.rows))), sizes=sizes, seconds=left)
+            self.late |= not found.proven and not found.infeasible
+            if found.x is None:
+                return None, found.infeasible
+            soft = [limit for limit in limits if not limit.binds]
+            past = float(found.x[-1]) * (1.0 if soft[0].counts else UNIT) if soft else 0.0
+            sizes.append(orders.sizes(found.x))
+            if orders.understated(found.x) <= SAME:
+                break
+        return past, False
+
+
+def _columns(position: Position, stated: Sequence[_Stated]) -> OrderColumns:
+    """Orders of every line in both directions, as far as some of the limits let them go."""
+    n, nav, price, held = len(position.units), position.nav, position.prices, np.maximum(position.units, 0.0)
+    whole, least = any(one.whole for one in stated), max((one.least for one in stated), default=0.0)
+    bought = MOST_TRADED * max(nav, float((held * price).max(initial=0.0))) / price
+    sold = held.copy()
+    for one in stated:
+        bought[one.line], sold[one.line] = min(bought[one.line], one.bought), min(sold[one.line], one.sold)
+    rows, units = np.tile(np.arange(n), 2), np.concatenate([bought, sold])
+    lots = units / position.lots[rows]
+    in_lots = np.full(2 * n, whole) & (position.lots * price > FINE * nav)[rows]
+    full = np.where(in_lots, np.floor(lots + LOT), lots)
+    left = np.where((np.arange(2 * n) >= n) & (sold >= held)[rows], lots - full, 0.0)
+    odd = np.where(left > LOT, left * position.lots[rows], 0.0)
+    return OrderColumns.of(position, rows, np.repeat([1.0, -1.0], n), full, odd, in_lots, max(least, COUNTED * nav))

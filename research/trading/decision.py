@@ -66,7 +66,7 @@ def _of_policy(
     if isinstance(answer, Trade):
         limit = leverage_of(answer, position.weights, 1.0)
         check_trade(answer, len(target), name, portfolio.date, market.assets, limit)
-        once = asked_once(policy, answer) or portfolio.orders.once_a_close
+        once = asked_once(policy, answer) or portfolio.orders.once_a_close or position.settles is not None
         if portfolio.last_trade == portfolio.date or (once and again):
             return Hold(BEGUN)
     return answer
@@ -76,7 +76,7 @@ def _into_limits(position: Position) -> Trade | None:
     """Where a limit of weights that binds is broken, a trade whose box moves nothing: its orders keep the limits."""
     for limit in position.limits.weights:
         if limit.binds and limit.outside(position.weights) > TRIGGER:
-            weight, free = float(position.weights[list(limit.rows)].sum()), np.full(len(position.units), np.inf)
+            weight, free = limit.weight(position.weights), np.full(len(position.units), np.inf)
             why = Why(f"{limit.words} is broken: at {weight:.2%}")
             return Trade(-free, free, why, position.cash_weight, position.cash_weight)
     return None

@@ -23,9 +23,11 @@ from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
 from research.arrays import Array, Mask
 from research.tolerances import COUNTED, LOT
 from research.trading.lot_problem import FINE, clean
-from research.trading.lot_solver import BUNDLE, REPAIRS, UNIT
+from research.trading.lot_solver import REPAIRS
 from research.trading.mixed_integer import minimise
+from research.trading.order_programme import BUNDLE, UNIT
 from research.trading.position import CENT, Position
+from research.trading.proof import Proof
 
 TIE = 1e-6  # money in units: by how much an aim may move from its least for those after it
 SAME = 1e-9  # of a limit: HiGHS keeps its rows to 1e-7 of a unit of money
@@ -33,7 +35,6 @@ SECONDS = 10.0  # that all aims together may take
 CASH, MINIMUM, MOST, TURNOVER, VOLUME = LIMITS = (
     "cash of the accounts", "minimum trade", "limit of orders", "turnover limit", "volume limit",
 )  # fmt: skip
-EXACT, IN_TIME = "exact", "within the time limit"
 LOTS = "whole lots and limits of the accounts together"
 
 
@@ -93,10 +94,23 @@ class DivisionProblem:
         return left
 
     def short(self, parts: Array) -> Array:
-        """(A,) what cash lacks, currency: to stay at its floor, and at least zero after the adverse move."""
-        moved = self.position.limits.adverse_move * np.abs(self.notional(parts)).sum(axis=1)
-        lacking: Array = np.maximum(self.floors, moved) - self.cash_after(parts)
+        """(A,) what cash lacks, currency: to stay at its floor, and at least zero after the adverse move.
+
+        Where settlement dates differ, on the day on which it lacks most; see `Position.short_on`.
+        """
+        position, lacking = self.position, np.full(len(self.cash), -np.inf)
+        for day in (*position.early, np.inf):
+            settled = parts if position.settles is None else np.where(position.settles <= day, parts, 0.0)
+            moved = position.limits.adverse_move * np.abs(self.notional(settled)).sum(axis=1)
+            floors, debt = (self.floors, 0.0) if np.isinf(day) else self.early_cash
+            lacking = np.maximum(lacking, np.maximum(floors, moved - debt) - self.cash_after(settled))
         return lacking
+
+    @property
+    def early_cash(self) -> tuple[Array, Array]:
+        """(A,) cash that stays until the last orders have settled, and (A,) what was owed before, currency."""
+        held = np.rint(100.0 * self.cash) / 100.0
+        return np.minimum(self.floors, held), np.maximum(-held, 0.0)
 
     def left(self, parts: Array) -> Array:
         """(n,) signed units of the list that are not sent."""
@@ -161,12 +175,12 @@ class Division:
 
     parts : (A, n) signed units, buys positive.
     why   : what keeps the list from being sent whole (one of `LIMITS`, or `LOTS`), or "".
-    how   : `EXACT` where every aim is proven least, else `IN_TIME`.
+    how   : exact where every aim is proven least.
     """
 
     parts: Array
     why: str = ""
-    how: str = EXACT
+    how: Proof = Proof.EXACT
 
 
 def divide(problem: DivisionProblem, seconds: float = SECONDS) -> Division | None:
@@ -186,9 +200,9 @@ def divide(problem: DivisionProblem, seconds: float = SECONDS) -> Division | Non
         found = swapped
     if found is None or not problem.left(found.parts).any():
         return found
-    proven = swapped is not None and swapped.how == found.how == EXACT
+    proven = swapped is not None and swapped.how == found.how == Proof.EXACT
     why = next((name for name in LIMITS if _could(problem, _Mode(swaps=True, without=name), until)), LOTS)
-    return Division(found.parts, why, EXACT if proven else IN_TIME)
+    return Division(found.parts, why, Proof.EXACT if proven else Proof.IN_TIME)
 
 
 @dataclass(frozen=True)
@@ -236,7 +250,7 @@ def _solved(problem: DivisionProblem, mode: _Mode, kept: Array, until: float) ->
         exact &= proven
         limits.append((-aim, -float(aim @ best) - TIE))
     assert best is not None
-    return Division(programme.parts(best), how=EXACT if exact else IN_TIME)
+    return Division(programme.parts(best), how=Proof.EXACT if exact else Proof.IN_TIME)
 
 
 # -- the programme ---------------------------------------------------------------------------------------------------
@@ -395,10 +409,18 @@ class _Programme:
         problem, move = self.problem, self.problem.position.limits.adverse_move
         for a in accounts:
             own = [m for m, (account, _, _) in enumerate(self.moves) if account == a]
-            paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in own)
-            row, moved = _sum(*paid), _sum(*(self._value(m, -move) for m in own))
-            self._at_least(row, (problem.floors[a] + kept[a] - problem.cash[a]) / self.money)
-            self._at_least(_sum(row, moved), (kept[a] - problem.cash[a]) / self.money)
+            for day in (*problem.position.early, np.inf):
+                settled = [m for m in own if self._settles(m) <= day]
+                paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in settled)
+                row, moved = _sum(*paid), _sum(*(self._value(m, -move) for m in settled))
+                floors, debt = (problem.floors, 0.0 * kept) if np.isinf(day) else problem.early_cash
+                self._at_least(row, (floors[a] + kept[a] - problem.cash[a]) / self.money)
+                self._at_least(_sum(row, moved), (kept[a] - debt[a] - problem.cash[a]) / self.money)
+
+    def _settles(self, m: int) -> float:
+        """Sessions from move `m` to its settlement, 0 where all have as many."""
+        settles = self.problem.position.settles
+        return 0.0 if settles is None else float(settles[self.moves[m][1]])
 
     def _limit_rows(self, lines: Sequence[int]) -> None:
         """Number of orders, turnover and volume, of all accounts together."""

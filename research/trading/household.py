@@ -204,6 +204,8 @@ def division_problem(
     held = np.array([account.units for account in accounts])
     cash = np.array([account.cash for account in accounts])
     reserves = position.limits.reserve * (held @ position.prices + cash)
+    if portfolio.currencies is not None:
+        reserves = np.maximum(reserves, portfolio.currencies.rounding)
     taxable = np.array([account.taxable for account in accounts])
     swaps = position.quoted & position.tradable & position.buyable & position.sellable & (request.way == 0.0)
     locked = wash_sale_locks(portfolio)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from research.arrays import Array
+from research.trading.order_limits import BOUGHT, SOLD, cash_limits, room, weight_limits
 from research.trading.position import Position
 
 TRADED = 4.0  # per unit of weight: more than a trade can bring a line and its counterpart nearer their targets
@@ -25,37 +26,28 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
     target   : (n,) in force, fraction of NAV.
     floor    : cash that stays where the point has as much, fraction of NAV.
     """
-    limits = position.limits.weights
-    if all(limit.outside(point) <= SAME for limit in limits):
+    if all(limit.outside(point) <= SAME for limit in position.limits.weights):
         return point
     import clarabel
     from scipy import sparse
 
     point, target = (np.append(weights, 1.0 - weights.sum()) for weights in (point, target))  # cash is the last
-    held, m, n = position.weights, len(point), len(point) - 1
-    soft = [j for j, limit in enumerate(limits) if not limit.binds]
-    price = position.prices / position.nav
-    sold, bought = np.minimum(position.most_units, position.most_sold) * price, position.most_units * price
-    least = np.where(position.tradable & position.sellable, np.maximum(np.minimum(held, 0.0), held - sold), held)
-    most = np.where(position.tradable & position.buyable, held + bought, held)
-    least, most = np.minimum(np.append(least, floor), point), np.maximum(np.append(most, np.inf), point)
-    bounded = np.flatnonzero(np.isfinite(most))
-
-    of_limits = np.zeros((len(limits), m))
-    for j, limit in enumerate(limits):
-        of_limits[j, list(limit.rows)] = 1.0
+    m, n = len(point), len(point) - 1
+    least, most = _bounds(position, point)
+    low, high = np.flatnonzero(np.isfinite(least)), np.flatnonzero(np.isfinite(most))
+    limits = [*cash_limits(position, min(floor, float(point[n])) * position.nav), *weight_limits(position)]
+    bought, sold = (np.vstack([limit.rows[:, side] for limit in limits]) for side in (BOUGHT, SOLD))
+    soft = [limit for limit in limits if not limit.binds]
+    right = np.concatenate([limit.most for limit in limits])
+    excess = [-1.0 * (limit is other) for limit in limits for _ in limit.most for other in soft]
     eye, lines, one = sparse.eye_array(m, format="csr"), sparse.eye_array(n), np.ones((1, m))
-    excess = -sparse.eye_array(len(limits), format="csc")[:, soft]
-    moved = np.full((1, n), position.limits.adverse_move)
     rows = [  # of w, rise, fall, excess, bought and sold, and what they equal or do not exceed
         ((eye, -eye, eye, None, None, None), point),
         ((one, None, None, None, None, None), [1.0]),
-        ((eye[:n], None, None, None, -lines, lines), held),
-        ((-eye, None, None, None, None, None), -least),
-        ((eye[bounded], None, None, None, None, None), most[bounded]),
-        ((of_limits, None, None, excess, None, None), [limit.upper for limit in limits]),
-        ((-of_limits, None, None, excess, None, None), [-limit.lower for limit in limits]),
-        ((-one * (np.arange(m) == n), None, None, None, moved, moved), [position.debt / position.nav]),
+        ((eye[:n], None, None, None, -lines, lines), position.weights),
+        ((-eye[low], None, None, None, None, None), -least[low]),
+        ((eye[high], None, None, None, None, None), most[high]),
+        ((None, None, None, np.reshape(excess, (len(right), len(soft))), bought, sold), right),
         ((None, -eye, None, None, None, None), np.zeros(m)),
         ((None, None, -eye, None, None, None), np.zeros(m)),
         ((None, None, None, -sparse.eye_array(len(soft)), None, None), np.zeros(len(soft))),
@@ -68,9 +60,9 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
     solved = clarabel.DefaultSolver(
         sparse.diags_array(np.concatenate([np.ones(m), np.zeros(2 * m + len(soft) + 2 * n)]), format="csc"),
-        np.concatenate([-target, np.full(2 * m, TRADED), [TRADED * limits[j].price for j in soft], np.zeros(2 * n)]),
+        np.concatenate([-target, np.full(2 * m, TRADED), [TRADED * x.price for x in soft], np.zeros(2 * n)]),
         matrix,
-        np.concatenate([right for _, right in rows]),
+        np.concatenate([of for _, of in rows]),
         [clarabel.ZeroConeT(m + 1 + n), clarabel.NonnegativeConeT(matrix.shape[0] - m - 1 - n)],
         settings,
     ).solve()
@@ -78,3 +70,10 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
         return None
     weights = np.array(solved.x[:m])
     return np.where(np.abs(weights - point) < SAME, point, weights)[:-1]
+
+
+def _bounds(position: Position, point: Array) -> tuple[Array, Array]:
+    """Least and largest weights (m,) of the lines and of cash, -inf and inf where there is none; `point` keeps them."""
+    held, price, (bought, sold) = position.weights, position.prices / position.nav, room(position)
+    least, most = np.maximum(np.minimum(held, 0.0), held - sold * price), held + bought * price
+    return np.minimum(np.append(least, -np.inf), point), np.maximum(np.append(most, np.inf), point)

@@ -99,11 +99,6 @@ class LotProblem:
         lots = clean(self.way * np.minimum(steps, self.whole) * self.position.lots, self.position.lots)
         return np.where((self.odd > 0.0) & (steps > self.whole), -self.position.units, lots)
 
-    def in_steps(self, units: Array) -> Array:
-        """(n,) the steps of signed units."""
-        all_of_it = (self.odd > 0.0) & (units <= -self.position.units)
-        return np.where(all_of_it, self.steps, np.rint(np.abs(units) / self.position.lots))
-
     # -- what orders are worth -------------------------------------------------------------------------------------
 
     def each(self, units: Array) -> Array:

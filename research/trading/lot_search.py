@@ -19,7 +19,8 @@ NO_GAIN = 1e-15  # of NAV: what rounding of the objective may show as one
 ROUNDS = 20  # of mending, and a line of filling: each changes what is left, and a few are the usual number
 SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where a line is divided at will
 
-HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, WAY, LOWER, UPPER, WHOLE, ODD, STEPS, MOST, FINE = range(14)
+HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, WAY, LOWER, UPPER, WHOLE, ODD, STEPS, MOST, FINE, SETTLES = range(15)
+NONE, TOGETHER, ALONE = range(3)  # what the search found
 FIRST = len(COLUMNS)  # rows of scratch: the charges of an order, then these
 OTHER, FREED, KEY = range(FIRST, FIRST + 3)
 
@@ -27,7 +28,7 @@ OTHER, FREED, KEY = range(FIRST, FIRST + 3)
 class Terms(NamedTuple):
     """A `LotProblem` as the kernels take it.
 
-    lines     : (14, n) what is known of each line: units held, price, lots and their value, and so on.
+    lines     : (15, n) what is known of each line: units held, price, lots and their value, and so on.
     costs     : of orders.
     r         : row of their daily rates.
     q         : row of their daily impact.
@@ -40,6 +41,7 @@ class Terms(NamedTuple):
     least     : notional of an order that counts, currency.
     most      : number of orders.
     turnover  : the most of it, one-way, fraction of NAV.
+    early     : (D,) days before the last on which some of the orders settle, in sessions; see `Position.early`.
     scratch   : (8, n) room for the arithmetic.
     """
 
@@ -56,6 +58,7 @@ class Terms(NamedTuple):
     least: float
     most: int
     turnover: float
+    early: Array
     scratch: Array
 
     @classmethod
@@ -65,7 +68,7 @@ class Terms(NamedTuple):
         costs, n = position.cost_parameters, len(position.units)
         lines = (position.units, position.prices, position.lots, problem.lot, problem.value, problem.goal, problem.way,
                  problem.lower, problem.upper, problem.whole, problem.odd, problem.steps, problem.most,
-                 problem.fine)  # fmt: skip
+                 problem.fine, np.zeros(n) if position.settles is None else position.settles)  # fmt: skip
         return cls(
             lines=np.array(lines, dtype=float),
             costs=costs,
@@ -80,6 +83,7 @@ class Terms(NamedTuple):
             least=float(position.least),
             most=n if limits.most is None else limits.most,
             turnover=np.inf if limits.turnover is None else float(limits.turnover),
+            early=np.array(position.early),
             scratch=np.zeros((FIRST + 3, n)),
         )
 
@@ -91,13 +95,12 @@ def alone(problem: LotProblem) -> Array:
     return units
 
 
-def search(problem: LotProblem, start: Array | None = None) -> Array | None:
-    """(n,) signed units that keep every limit, or None where even no orders break one.
-
-    start : (n,) signed units from which it begins; by default those that are best for each line alone.
-    """
-    units = alone(problem) if start is None else start.copy()
-    return units if best_together(Terms.of(problem), units) else None
+def search(problem: LotProblem) -> tuple[Array | None, bool]:
+    """(n,) signed units that keep every limit but those of weights, or None where even no orders keep them; and whether
+    they are the best for each line alone, so that nothing is better."""
+    units = np.zeros(len(problem.way))
+    found = best_lots(Terms.of(problem), units)
+    return (None if found == NONE else units), found == ALONE
 
 
 # -- of one line -----------------------------------------------------------------------------------------------------
@@ -131,7 +134,7 @@ def _units(terms: Terms, i: int, steps: float) -> float:
 
 @linked
 def _steps(terms: Terms, i: int, units: float) -> float:
-    """The steps of signed units of line i; see `LotProblem.in_steps`."""
+    """The steps of signed units of line i: what `_units` takes."""
     lines = terms.lines
     if lines[ODD, i] > 0.0 and units <= -lines[HELD, i]:
         return lines[STEPS, i]
@@ -170,19 +173,47 @@ def best_alone(terms: Terms, units: Array) -> None:
 
 
 @linked
-def _short(terms: Terms, units: Array) -> float:
-    """What cash lacks after orders of signed units (n,), currency; see `Position.short`."""
+def _short_on(terms: Terms, units: Array, day: float) -> float:
+    """What cash lacks on a day after orders of signed units (n,), currency; see `Position.short_on`."""
     traded, sizes, charged, charges = 0.0, 0.0, 0.0, terms.scratch
     for i in range(len(units)):
         cents = np.rint(units[i] * terms.lines[PRICE, i] * 100.0)
-        if cents != 0.0:
+        if cents != 0.0 and terms.lines[SETTLES, i] <= day:
             traded += cents
             sizes += abs(cents)
             charge_order(terms.costs, terms.r, terms.q, i, abs(cents) / 100.0, charges)
             for k in range(FIRST):
                 charged += np.rint(charges[k, i] * 100.0)
-    moved = terms.adverse * sizes / 100.0 - terms.debt
-    return max(terms.floor, moved) - (terms.cents - traded - charged) / 100.0
+    held, left = terms.cents / 100.0, (terms.cents - traded - charged) / 100.0
+    floor, debt = (terms.floor, terms.debt) if np.isinf(day) else (min(terms.floor, held), max(terms.debt, -held))
+    return max(floor, terms.adverse * sizes / 100.0 - debt) - left
+
+
+@linked
+def _short_first(terms: Terms, units: Array) -> tuple[float, float]:
+    """What cash lacks after orders (n,) on the day on which it lacks most, currency, and the day."""
+    most, on = _short_on(terms, units, np.inf), np.inf
+    for day in terms.early:
+        short = _short_on(terms, units, day)
+        if short > most:
+            most, on = short, day
+    return most, on
+
+
+@linked
+def _short(terms: Terms, units: Array) -> float:
+    """What cash lacks after orders of signed units (n,), currency; see `Position.short`."""
+    return _short_first(terms, units)[0]
+
+
+@linked
+def _spare(terms: Terms, units: Array, i: int) -> float:
+    """The cash that an order of line i may use from its settlement on, currency."""
+    short = _short_on(terms, units, np.inf)
+    for day in terms.early:
+        if day >= terms.lines[SETTLES, i]:
+            short = max(short, _short_on(terms, units, day))
+    return max(-short, 0.0)
 
 
 @linked
@@ -211,14 +242,21 @@ def _broken(terms: Terms, units: Array) -> bool:
 
 
 @linked
-def best_together(terms: Terms, units: Array) -> bool:
-    """Bring the orders (n,) within all limits, and use what is left; gives False where no orders keep them."""
+def best_lots(terms: Terms, units: Array) -> int:
+    """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`."""
+    best_alone(terms, units)
     if not _broken(terms, units):
-        return True
+        return ALONE
+    return TOGETHER if best_together(terms, units) else NONE
+
+
+@linked
+def best_together(terms: Terms, units: Array) -> bool:
+    """Bring orders (n,) that break a limit within all, and use what is left; gives False where no orders keep them."""
     _send_fewer(terms, units)
     turnover = _turnover(terms, units)
     if turnover > terms.turnover:
-        _reduce(terms, units, terms.turnover / turnover, False)
+        _reduce(terms, units, terms.turnover / turnover, False, np.inf)
     _pay(terms, units)
     if _broken(terms, units):
         for i in range(len(units)):
@@ -256,9 +294,11 @@ def _largest(keys: Array, taken: Array) -> int:
 
 
 @linked
-def _reduce(terms: Terms, units: Array, part: float, buys_only: bool) -> None:
-    """Multiply orders by a fraction, in whole lots; those that become too small are not sent."""
+def _reduce(terms: Terms, units: Array, part: float, buys_only: bool, day: float) -> None:
+    """Multiply orders that settle by a day by a fraction, in whole lots; those that become too small are not sent."""
     for i in range(len(units)):
+        if terms.lines[SETTLES, i] > day:
+            continue
         steps = _steps(terms, i, units[i])
         if units[i] > 0.0 or (units[i] < 0.0 and not buys_only):
             steps = np.floor(steps * part)
@@ -272,14 +312,15 @@ def _pay(terms: Terms, units: Array) -> None:
 
     Where the cash lacks more than a few lots, all buys are reduced in proportion first.
     """
-    lines, short, bought, few = terms.lines, _short(terms, units), 0.0, 0.0
+    lines, bought, few = terms.lines, 0.0, 0.0
+    short, day = _short_first(terms, units)
     for i in range(len(units)):
-        if units[i] > 0.0:
+        if units[i] > 0.0 and lines[SETTLES, i] <= day:
             bought += units[i] * lines[PRICE, i]
             few += 2.0 * lines[LOT_VALUE, i]
     if short > few and bought > 0.0:
-        _reduce(terms, units, max(1.0 - (short - few) / bought, 0.0), True)
-        short = _short(terms, units)
+        _reduce(terms, units, max(1.0 - (short - few) / bought, 0.0), True, day)
+        short, day = _short_first(terms, units)
     other, freed, keys = terms.scratch[OTHER], terms.scratch[FREED], terms.scratch[KEY]
     for _ in range(ROUNDS):
         if short <= 0.0:
@@ -291,14 +332,14 @@ def _pay(terms: Terms, units: Array) -> None:
             other[i] = _units(terms, i, min(max(steps, 0.0), lines[STEPS, i]))
             if not _sendable(terms, i, other[i]):
                 other[i] = 0.0 if buys else units[i]
-            freed[i] = (units[i] - other[i]) * lines[PRICE, i]
+            freed[i] = (units[i] - other[i]) * lines[PRICE, i] if lines[SETTLES, i] <= day else 0.0
             loss = _each(terms, i, other[i]) - _each(terms, i, units[i])
             keys[i] = -loss / min(freed[i], short) if freed[i] > 0.0 else 0.0
             freed[i] = max(freed[i], 0.0)
         total = _take(units, other, freed, keys, short)
         if total == 0.0:
             return
-        short = _short(terms, units)
+        short, day = _short_first(terms, units)
 
 
 @linked
@@ -329,14 +370,15 @@ def _fill(terms: Terms, units: Array) -> None:
     for i in range(len(units)):
         smallest = min(smallest, lines[LOT_VALUE, i])
     for _ in range(ROUNDS * len(units)):
-        spare = max(-_short(terms, units), 0.0)
+        least = max(-_short(terms, units), 0.0)
         for i in range(len(units)):
+            spare = _spare(terms, units, i) if len(terms.early) > 0 else least
             steps, step = _steps(terms, i, units[i]), 1.0
             if lines[FINE, i] > 0.0:
                 affordable = np.floor(spare / SPENT_PER_VALUE / lines[LOT_VALUE, i])
                 step = max(min(np.floor(_wanted(terms, i) - steps), affordable), 1.0)
-            least = np.ceil(terms.least / lines[LOT_VALUE, i] - LOT)
-            other[i] = _units(terms, i, min(max(steps + step, least), lines[STEPS, i]))
+            sent = np.ceil(terms.least / lines[LOT_VALUE, i] - LOT)
+            other[i] = _units(terms, i, min(max(steps + step, sent), lines[STEPS, i]))
             gain = _each(terms, i, units[i]) - _each(terms, i, other[i])
             used = (other[i] - units[i]) * lines[PRICE, i]
             able = gain > NO_GAIN and used <= spare and _sendable(terms, i, other[i])

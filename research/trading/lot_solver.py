@@ -1,34 +1,31 @@
 """The best lots of a `LotProblem`, by a mixed-integer linear programme on HiGHS, with a bound and within a time limit.
 
-Its variables are whole lots; the gap of each line from its point, from above; and, only where the costs or limits need
-them, whether an order is sent, its commission and its impact. Money is counted in 1e-4 of NAV, so that HiGHS's
-tolerances are far below a cent.
+The programme is that of `order_programme`, with the gap of each line from its point, from above.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import monotonic
-from typing import Any
 
 import numpy as np
 
-from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD
+from research.accounting.cost_parameters import HALF_SPREAD
 from research.accounting.costs import BPS
-from research.arrays import Array, Mask, Rows
+from research.arrays import Array
 from research.tolerances import LOT
 from research.trading.lot_problem import OUTSIDE, LotProblem
-from research.trading.lot_search import alone, search
+from research.trading.lot_search import search
 from research.trading.lot_tracking import track
-from research.trading.mixed_integer import minimise
+from research.trading.order_limits import limits_of
+from research.trading.order_programme import UNIT, Links, OrderColumns, solve
 from research.trading.position import CENT
+from research.trading.proof import Proof
 
 SECONDS = 10.0  # that the solver may take for a list
 EXACT_LINES = 60  # up to so many, the optimum is proven; beyond, its gap is at most `RELATIVE_GAP`
 RELATIVE_GAP = 1e-4  # of the objective
-UNIT = 1e-4  # of NAV: what money is counted in
-BUNDLE = 1e-5  # of NAV: what a line that is divided at will is counted in; HiGHS drops coefficients below 1e-9
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
-TANGENTS = 24  # that bound the impact of an order from below
 REPAIRS = 5  # times that the cash is raised by the cents that rounding took
 
 
@@ -36,24 +33,34 @@ REPAIRS = 5  # times that the cash is raised by the cents that rounding took
 class SolvedLots:
     """The best orders found.
 
-    units     : (n,) signed units, buys positive.
-    objective : of these, fraction of NAV.
-    bound     : below which no orders that keep the limits can come, fraction of NAV; nan where none was computed.
-    how       : "exact" where the bound is reached, "within the time limit", or "greedy".
+    problem : whose they are.
+    units   : (n,) signed units, buys positive.
+    how     : exact where the bound is reached.
+    below   : the bound, fraction of NAV, nan where none was computed; None where it is the objective of the orders.
     """
 
+    problem: LotProblem
     units: Array
-    objective: float
-    bound: float
-    how: str
+    how: Proof
+    below: float | None = None
+
+    @cached_property
+    def objective(self) -> float:
+        """Of these orders, fraction of NAV."""
+        return self.problem.objective(self.units)
+
+    @property
+    def bound(self) -> float:
+        """Below which no orders that keep the limits can come, fraction of NAV; nan where none was computed."""
+        return self.objective if self.below is None else self.below
 
     @property
     def words(self) -> str:
         """How they were found, and how far they may be from the best: "exact", or the gap that is left."""
         gap = self.objective - self.bound
-        if self.how == "exact" and not gap > LOT * self.objective:
-            return "exact"
-        by = "by the greedy search" if self.how == "greedy" else f"found {self.how}"
+        if self.how is Proof.EXACT and not gap > LOT * self.objective:
+            return self.how
+        by = "by the greedy search" if self.how is Proof.GREEDY else f"found {self.how}"
         if np.isnan(gap):
             return f"{by}, without a bound"
         share = max(gap, 0.0) / self.objective
@@ -77,40 +84,39 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     if nearest is None:
         return None
     units, bound, how = track(problem, nearest.units, seconds)
-    return SolvedLots(units, problem.objective(units), bound, how)
+    return SolvedLots(problem, units, how, bound)
 
 
 def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
     """The orders with the least sum of distances and costs."""
-    best = alone(problem)
-    if not problem.broken(best) and problem.priced(best) == 0.0:
-        objective = problem.objective(best)
-        return SolvedLots(best, objective, objective, "exact")
-    greedy = search(problem, best)
-    if greedy is not None and problem.broken(greedy):  # the search does not know limits of weights
-        greedy = None
+    greedy, alone = search(problem)
+    if greedy is not None and problem.position.limits.weights:  # of which the search knows nothing
+        alone &= problem.priced(greedy) == 0.0
+        greedy = None if problem.broken(greedy) else greedy
+    if greedy is not None and alone:
+        return SolvedLots(problem, greedy, Proof.EXACT)
     if seconds == 0.0 and greedy is None and problem.position.limits.weights:
         seconds = SECONDS
-    found, bound, proven = _by_highs(problem, seconds) if seconds > 0.0 else (None, np.nan, False)
+    found, bound, proven = _by_highs(problem, seconds, greedy) if seconds > 0.0 else (None, np.nan, False)
     if found is None or (greedy is not None and problem.objective(greedy) < problem.objective(found)):
         if greedy is None:
             return None
-        objective = problem.objective(greedy)
-        reached = proven and objective - bound <= REACHED
-        return SolvedLots(greedy, objective, bound, "exact" if reached else "greedy")
-    return SolvedLots(found, problem.objective(found), bound, "exact" if proven else "within the time limit")
+        reached = proven and problem.objective(greedy) - bound <= REACHED
+        return SolvedLots(problem, greedy, Proof.EXACT if reached else Proof.GREEDY, bound)
+    return SolvedLots(problem, found, Proof.EXACT if proven else Proof.IN_TIME, bound)
 
 
-def _by_highs(problem: LotProblem, seconds: float) -> tuple[Array | None, float, bool]:
+def _by_highs(problem: LotProblem, seconds: float, start: Array | None) -> tuple[Array | None, float, bool]:
     """Signed units (n,) or None, the bound, and whether the units are within the asked gap of it.
 
     Where the cents that rounding took, or the impact that tangents leave out, break a limit, it is solved again: with
     as much more cash kept, and with a tangent at each size that was found (Kelley 1960, The cutting-plane method for
     solving convex programs). The bound is that of the first programme.
+    start : (n,) units that keep the limits, or None.
     """
     until, kept, sizes, first = monotonic() + seconds, 0.0, list[Array](), np.nan
     for _ in range(REPAIRS):
-        units, bound, proven = _solve(problem, kept, sizes, max(until - monotonic(), 0.1))
+        units, bound, proven = _solve(problem, kept, sizes, max(until - monotonic(), 0.1), start)
         first = bound if np.isnan(first) else first
         if units is None or not (broken := problem.broken(units)):
             return units, first, proven
@@ -123,163 +129,96 @@ def _by_highs(problem: LotProblem, seconds: float) -> tuple[Array | None, float,
 # -- the programme ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class _Lines:
-    """The k lines that may trade, in an order that does not depend on that of the portfolio; money in `UNIT`s.
-
-    rows : (k,) their numbers.
-    step : (k,) value of a unit of a line's column: of a lot, or of a bundle for a line that is divided at will.
-    top  : (k,) most units of the column.
-    rest : (k,) value of the odd lot.
-    need : (k,) whether it matters that an order is sent, and not only its size.
-    """
-
-    rows: Rows
-    step: Array
-    top: Array
-    rest: Array
-    need: Mask
-
-    @classmethod
-    def of(cls, problem: LotProblem, money: float) -> "_Lines":
-        position, parameters = problem.position, problem.position.cost_parameters
-        able = np.flatnonzero(problem.steps > 0.0)
-        rows = able[np.lexsort((problem.way[able], problem.lot[able], problem.goal[able], position.units[able]))]
-        lot, fine = problem.lot[rows], problem.fine[rows]
-        step = np.where(fine, BUNDLE * position.nav, lot)
-        return cls(
-            rows=rows,
-            step=step / money,
-            top=problem.whole[rows] * lot / step,
-            rest=(problem.odd * position.prices)[rows] / money,
-            need=fine
-            | (position.least > lot)
-            | (problem.odd[rows] > 0.0)
-            | (parameters.ticket[rows] > 0.0)
-            | (parameters.minimum[rows] > 0.0)
-            | (position.limits.most is not None),
-        )
-
-
 def _solve(
-    problem: LotProblem, kept: float, sizes: Sequence[Array], seconds: float
+    problem: LotProblem, kept: float, sizes: Sequence[Array], seconds: float, start: Array | None
 ) -> tuple[Array | None, float, bool]:
-    """One programme in seven columns a line: lots, odd lot, gap, outside, sent, commission, impact.
+    """One programme; see `_by_highs`. Its own columns are the gap of each line from its point, and what is outside.
 
     kept  : cash that stays besides the floor, currency.
     sizes : (n,) each, currency, at which tangents bound the impact besides the usual ones.
     """
-    position, parameters = problem.position, problem.position.cost_parameters
-    money = UNIT * position.nav
-    lines = _Lines.of(problem, money)
-    rows, k, one = lines.rows, len(lines.rows), np.ones(len(lines.rows))
+    orders = _columns(problem)
+    rows, none, k = orders.rows, np.zeros(len(problem.way)), len(orders.rows)
     if k == 0:
-        return np.zeros(len(problem.way)), np.nan, False
-    way, start, goal = problem.way[rows], problem.value[rows] / money, problem.goal[rows] / money
-    lower, upper = problem.lower[rows] / money, problem.upper[rows] / money
-    rates = parameters.rates[min(position.day, len(parameters.rates) - 1)][:, rows]
-    ticket, minimum = parameters.ticket[rows] / money, parameters.minimum[rows] / money
-    least = np.where(lines.need, position.least / money, 0.0)
-
-    def line(sign: Array | float, gap: float = 0.0, outside: float = 0.0, sent: Array | float = 0.0,
-             commission: Array | float = 0.0, impact: Array | float = 0.0) -> Array:  # fmt: skip
-        """(7, k) coefficients of each line's columns: of its value traded `sign`, and these of the others."""
-        return np.array([one * block for block in (sign * lines.step, sign * lines.rest, gap, outside, sent, commission,
-                                                   impact)])  # fmt: skip
-
-    def units_of(lots: Array, rest: Array) -> Array:
-        return np.vstack([lots, rest, np.zeros((5, k))])
-
-    sent_top = units_of(-one, 0.0 * one) + line(0.0, sent=lines.top)
-    sent_rest = units_of(0.0 * one, -one) + line(0.0, sent=1.0)
-    limits: list[tuple[Array, Array | float]] = [  # a row a line, and what they are at least
-        (line(-way, gap=1.0), start - goal),
-        (line(way, gap=1.0), goal - start),
-        (line(-way, outside=1.0), start - upper),
-        (line(way, outside=1.0), lower - start),
-        (units_of(one, -lines.top), 0.0),
-        (sent_top, 0.0),
-        (sent_rest, 0.0),
-        (line(1.0, sent=-least), 0.0),
-        (line(-rates[COMMISSION], commission=1.0), 0.0),
-        (line(0.0, sent=-minimum, commission=1.0), 0.0),
-    ]
-    limits += [(line(-slope, impact=1.0), at / money) for slope, at in _tangents(problem, rows, sizes)]
-    paid = -way - rates[HALF_SPREAD]
-    sums: list[tuple[Array, float]] = [  # one row over all lines, likewise
-        (line(paid, 0.0, 0.0, -ticket, -1.0, -1.0), (problem.floor + kept - position.cash) / money),
-        (line(paid - position.limits.adverse_move, 0.0, 0.0, -ticket, -1.0, -1.0),
-         (kept - position.debt - position.cash) / money),
-    ]  # fmt: skip
-    if (turnover := position.limits.turnover) is not None:
-        sums += [(line(np.where(way == side, -1.0, 0.0)), -turnover / UNIT) for side in (1.0, -1.0)]
-    if (most := position.limits.most) is not None:
-        sums.append((line(0.0, sent=-1.0), -float(most)))
-    excess: list[tuple[int, int]] = []  # rows of `sums`, and which soft limit each may be past
-    soft = [limit.price for limit in position.limits.weights if not limit.binds]
-    numbers = iter(range(len(soft)))
-    for limit in position.limits.weights:
-        in_it, its = np.isin(rows, limit.rows), float(problem.value[list(limit.rows)].sum()) / money
-        number = None if limit.binds else next(numbers)
-        for sign, bound in ((1.0, limit.lower), (-1.0, limit.upper)):
-            # Of NAV after costs; to a least weight only those count that no column could overstate.
-            part, overstated = sign * bound, min(sign * bound, 0.0)
-            rate = rates[HALF_SPREAD] + (rates[COMMISSION] if sign > 0.0 else 0.0)
-            of_line = np.where(in_it, sign * way, 0.0) + part * rate
-            if number is not None:
-                excess.append((len(sums), number))
-            weighed = line(of_line, 0.0, 0.0, part * ticket, overstated, overstated)
-            sums.append((weighed, part / UNIT - sign * its))
-
-    zero, none = 0.0 * one, np.full(k, np.inf)
-    solved = minimise(
-        np.concatenate([rates[HALF_SPREAD] * lines.step, rates[HALF_SPREAD] * lines.rest, one, OUTSIDE * one, ticket,
-                        one, one, soft]),
-        _matrix([blocks for blocks, _ in limits], [blocks for blocks, _ in sums], excess, len(soft)),
-        np.concatenate([*(one * at_least for _, at_least in limits), [at_least for _, at_least in sums]]),
-        np.concatenate([lines.top, lines.rest > 0.0, none, none, one, none, none, np.full(len(soft), np.inf)]),
-        np.concatenate([~problem.fine[rows], lines.rest > 0.0, zero, zero, lines.need, zero, zero,
-                        np.zeros(len(soft))]),
-        lower=np.concatenate([zero, zero, zero, zero, np.where(lines.need, 0.0, 1.0), zero, zero,
-                              np.zeros(len(soft))]),
+        return none, np.nan, False
+    spread = orders.rates[HALF_SPREAD]
+    solved = solve(
+        orders,
+        limits_of(problem.position, problem.floor, kept),
+        np.vstack([orders.columns(spread, orders.ticket, 1.0, 1.0), np.ones(k), np.full(k, OUTSIDE)]),
+        [*_distances(problem, orders), *_envelopes(problem, orders)],
+        sizes=[size[rows] for size in sizes],
         seconds=seconds,
         gap=0.0 if k <= EXACT_LINES else RELATIVE_GAP,
-    )  # fmt: skip
+        start=None if start is None or problem.position.limits.weights else _at(problem, orders, start),
+    )
     if solved.x is None:
         return None, np.nan, False
-    lots, rest = solved.x[:k], solved.x[k : 2 * k]
-    steps = np.where(problem.fine[rows], np.floor(lots * lines.step * money / problem.lot[rows] + LOT), np.rint(lots))
-    found = np.zeros(len(problem.way))
-    found[rows] = steps + (rest > 0.5)
-    still = np.delete(problem.each(np.zeros(len(problem.way))), rows).sum()
+    found, still = none.copy(), np.delete(problem.each(none), rows).sum()
+    found[rows] = _steps(problem, orders, solved.x)
     return problem.units(found), solved.bound * UNIT + float(still), solved.proven
 
 
-def _matrix(limits: list[Array], sums: list[Array], excess: list[tuple[int, int]], soft: int) -> Any:
-    """Sparse rows: for each of `limits` one a line, for each of `sums` one over all lines.
+def _columns(problem: LotProblem) -> OrderColumns:
+    """The lines that may trade, in an order that does not depend on that of the portfolio."""
+    position, able = problem.position, np.flatnonzero(problem.steps > 0.0)
+    rows = able[np.lexsort((problem.way[able], problem.lot[able], problem.goal[able], position.units[able]))]
+    lots, odd, whole = problem.whole[rows], problem.odd[rows], ~problem.fine[rows]
+    return OrderColumns.of(position, rows, problem.way[rows], lots, odd, whole, position.least)
 
-    limits : (7, k) coefficients of the lines' columns each.
-    sums   : likewise.
-    excess : rows of `sums` with a further column of coefficient one, and which of the `soft` ones it is.
+
+def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:
+    """(7 k,) the point of the programme at signed units (n,)."""
+    after = problem.value + units * problem.position.prices
+    outside = np.maximum(np.maximum(problem.lower - after, after - problem.upper), 0.0)
+    own = np.array([np.abs(after - problem.goal), outside])[:, orders.rows] / (UNIT * problem.position.nav)
+    return np.append(orders.at(units), own)
+
+
+def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
+    """Each line's gap is at least its distance from its point, either way; likewise what is outside its box."""
+    money, way, rows, one = UNIT * problem.position.nav, orders.way, orders.rows, np.ones(len(orders.rows))
+    start, goal, lower, upper = (of[rows] / money for of in (problem.value, problem.goal, problem.lower, problem.upper))
+    for sign, point, bound in ((1.0, goal, lower), (-1.0, -goal, -upper)):
+        traded = orders.columns(sign * way)
+        yield np.vstack([traded, one, 0.0 * one]), point - sign * start
+        yield np.vstack([traded, 0.0 * one, one]), bound - sign * start
+
+
+def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
+    """What a line loses at whole lots, between those next to its point and to each bound of its box, at least.
+
+    Its loss is convex, so the chord of two neighbouring whole lots is below it at all others. Without the chords, any
+    point in parts of lots would lose nothing, and the bound of the linear relaxation would be that of the costs.
     """
-    from scipy import sparse
+    money, whole = UNIT * problem.position.nav, orders.whole & (orders.rest == 0.0)
+    start, goal, lower, upper = (
+        of[orders.rows] / money for of in (problem.value, problem.goal, problem.lower, problem.upper)
+    )
 
-    k, blocks = limits[0].shape[1], np.array([*limits, *sums])
-    limit, column, line = np.nonzero(blocks)
-    each, extra = len(limits) * k, np.array(excess, dtype=int).reshape(-1, 2)
-    row = np.where(limit < len(limits), limit * k + line, each + limit - len(limits))
-    rows, columns = np.append(row, each + extra[:, 0]), np.append(column * k + line, blocks.shape[1] * k + extra[:, 1])
-    values = np.append(blocks[limit, column, line], np.ones(len(extra)))
-    return sparse.csr_array((values, (rows, columns)), shape=(each + len(sums), blocks.shape[1] * k + soft))
+    def loss(lots: Array) -> Array:
+        after = start + orders.way * orders.step * lots
+        outside = np.maximum(np.maximum(lower - after, after - upper), 0.0)
+        found: Array = np.abs(after - goal) + OUTSIDE * outside
+        return found
+
+    none = np.zeros(len(goal))
+    for point in (goal, lower, upper):
+        here = whole & np.isfinite(point)
+        lots = np.floor(np.where(here, orders.way * (point - start) / orders.step, 0.0))
+        here &= (lots >= 0.0) & (lots < orders.top)
+        if here.any():
+            first, rise = loss(lots), loss(lots + 1.0) - loss(lots)
+            blocks = np.array([-rise, none, none, none, none, none + 1.0, none + OUTSIDE])
+            yield np.where(here, blocks, 0.0), np.where(here, first - rise * lots, 0.0)
 
 
-def _tangents(problem: LotProblem, rows: Rows, sizes: Sequence[Array]) -> Iterator[tuple[Array, Array]]:
-    """Slopes (k,) and, at zero, values (k,) in currency of lines below the impact of an order; none without impact."""
-    parameters = problem.position.cost_parameters
-    impact = parameters.impact[min(problem.position.day, len(parameters.impact) - 1)][rows]
-    if not impact.any():
-        return
-    largest, power = problem.steps[rows] * problem.lot[rows], parameters.exponent
-    spread = [part * largest for part in np.linspace(0.0, 1.0, TANGENTS + 1)[1:] ** 2]
-    for size in (*spread, *(found[rows] for found in sizes)):
-        yield power * impact * size ** (power - 1.0), (1.0 - power) * impact * size**power
+def _steps(problem: LotProblem, orders: OrderColumns, x: Array) -> Array:
+    """(k,) steps of the orders that are sent at a point of the programme; what tolerances leave of others is none.
+
+    A line that is divided at will does not go past its value.
+    """
+    lots, rest, sent = x[: 3 * len(orders.rows)].reshape(3, -1)
+    value = lots * orders.step * UNIT * problem.position.nav
+    whole: Array = np.where(orders.whole, np.rint(lots), np.floor(value / problem.lot[orders.rows] + LOT))
+    return np.where(sent > 0.5, whole + (rest > 0.5), 0.0)

@@ -36,11 +36,12 @@ from research.trading.lot_search import (
     Terms,
     _broken,
     _sendable,
-    _short,
+    _short_on,
     _steps,
     _units,
 )
 from research.trading.position import CENT
+from research.trading.proof import Proof
 
 RADII = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)  # of the way from the first bound to the best lots so far
 NODES = 200_000  # searched between two looks at the clock: some 0.05 s
@@ -121,7 +122,7 @@ class Tree(NamedTuple):
         rate, lean = part * rate, part * lean
         sold = np.where(problem.way < 0.0, problem.steps * problem.lot, 0.0)[rows]
         outside, weights = _least_outside(problem), position.limits.weights
-        groups = np.array([np.isin(np.arange(n), limit.rows) for limit in weights], dtype=float).reshape(-1, n)
+        groups = np.array([limit.exposures for limit in weights]).reshape(-1, n)
         return cls(
             terms=Terms.of(problem),
             rows=rows,
@@ -175,7 +176,7 @@ def _least_outside(problem: LotProblem) -> Array:
 # -- the search ------------------------------------------------------------------------------------------------------
 
 
-def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, float, str]:
+def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, float, Proof]:
     """Signed units (n,) with the least tracking error and costs; a bound below which none can come; how found.
 
     problem : with a covariance.
@@ -191,7 +192,7 @@ def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, flo
     bound = float(np.sqrt(tree.base[0])) * float(tree.left[m]) + float(tree.base[1] + tree.idle[m])
     bound, divided = max(bound, 0.0), bool(problem.fine[tree.rows].any())
     if seconds == 0.0 or m == 0:
-        return best, min(bound, worth), "exact" if m == 0 or worth - bound <= PROVEN else "greedy"
+        return best, min(bound, worth), Proof.EXACT if m == 0 or worth - bound <= PROVEN else Proof.GREEDY
     tree.found[BEST] = best
     enough = ENOUGH if m > FEW else PROVEN
     for part in RADII[-1:] if divided else RADII:
@@ -202,12 +203,13 @@ def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, flo
         while not descend(tree, within - (NEAR if divided else PROVEN), NODES):
             if monotonic() > until:
                 best = _better(problem, tree, best)
-                return best, min(bound, problem.objective(best)), "within the time limit"
+                return best, min(bound, problem.objective(best)), Proof.IN_TIME
         best = _better(problem, tree, best)
         worth = problem.objective(best)
         if not divided:
             bound = max(bound, min(within, worth))  # where the search found less than `within`, that is the least
-    return best, min(bound, worth), "exact" if worth - bound <= max(PROVEN, LOT * worth) else "within the time limit"
+    proven = worth - bound <= max(PROVEN, LOT * worth)
+    return best, min(bound, worth), Proof.EXACT if proven else Proof.IN_TIME
 
 
 def _better(problem: LotProblem, tree: Tree, best: Array) -> Array:
@@ -427,7 +429,7 @@ def _begin(tree: Tree, units: Array) -> None:
             found[SLOPE, i] += tree.covariance[i, j] * found[AWAY, j]
         sums[VARIANCE] += found[SLOPE, i] * found[AWAY, i]
     sums[WORTH] = np.sqrt(max(sums[VARIANCE], 0.0)) + sums[EXTRA] + _priced(tree, units)
-    sums[SPARE] = -_short(terms, units)
+    sums[SPARE] = -_short_on(terms, units, np.inf)
     for a in range(len(order)):
         _neighbours(tree, units, order[a])
 
@@ -454,7 +456,7 @@ def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
     if worth >= sums[WORTH] - NO_GAIN:
         units[j], units[i] = was_other, was
         return False
-    sums[WORTH], sums[VARIANCE], sums[EXTRA], sums[SPARE] = worth, variance, extra, -_short(terms, units)
+    sums[WORTH], sums[VARIANCE], sums[EXTRA], sums[SPARE] = worth, variance, extra, -_short_on(terms, units, np.inf)
     for c in range(len(units)):
         found[SLOPE, c] += by * tree.covariance[c, i] + other * tree.covariance[c, j]
     _neighbours(tree, units, i)

@@ -8,19 +8,23 @@ import numpy as np
 from research.arrays import Array
 from research.tolerances import LOT
 
+SUB_PROGRAMMES = tuple(f"mip_heuristic_run_{name}" for name in ("rins", "rens", "root_reduced_cost"))
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
     """What HiGHS found.
 
-    x      : (n,) the best point, or None where it found none.
-    bound  : below which no point's cost can be.
-    proven : is the point within the asked gap of the bound?
+    x          : (n,) the best point, or None where it found none.
+    bound      : below which no point's cost can be.
+    proven     : is the point within the asked gap of the bound?
+    infeasible : is it proven that there is no point?
     """
 
     x: Array | None
     bound: float
     proven: bool
+    infeasible: bool = False
 
 
 def minimise(
@@ -33,6 +37,7 @@ def minimise(
     lower: Array | float = 0.0,
     seconds: float = np.inf,
     gap: float = 0.0,
+    start: Array | None = None,
 ) -> Solution:
     """Minimise cost · x over points x between their bounds with matrix · x ≥ at_least, some of them whole numbers.
 
@@ -44,6 +49,7 @@ def minimise(
     lower    : (n,) least x.
     seconds  : after which the best point so far is given.
     gap      : of the bound, over the cost, within which a point is good enough.
+    start    : (n,) a good point, where it keeps all rows: then no time is spent on finding one.
     """
     import highspy
 
@@ -67,16 +73,23 @@ def minimise(
         "mip_abs_gap": 0.0,
         "mip_heuristic_run_feasibility_jump": False,  # of small programmes it takes most of the time, and finds nothing
     }
+    if start is not None:  # what is left is to prove that it is the best, or to find a better one beside it
+        options |= dict.fromkeys(SUB_PROGRAMMES, False) | {"mip_allow_restart": gap > 0.0}
     for option, value in options.items():
         solver.setOptionValue(option, value)
     solver.passModel(model)
+    if start is not None:
+        known = highspy.HighsSolution()
+        known.col_value = start
+        solver.setSolution(known)
     for presolve in ("choose", "off"):  # what presolve brings back may miss a tolerance, and HiGHS then gives nothing
         solver.setOptionValue("presolve", presolve)
         solver.run()
         if solver.getModelStatus() != highspy.HighsModelStatus.kSolveError:
             break
-    info, proven = solver.getInfo(), solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    info, status = solver.getInfo(), solver.getModelStatus()
+    proven = status == highspy.HighsModelStatus.kOptimal
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        return Solution(None, np.nan, False)
+        return Solution(None, np.nan, False, status == highspy.HighsModelStatus.kInfeasible)
     bound = float(info.mip_dual_bound) if np.any(whole) else float(info.objective_function_value)
     return Solution(np.array(solver.getSolution().col_value), bound, proven)

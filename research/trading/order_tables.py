@@ -3,6 +3,7 @@
 Columns are given by name, from which many lists are written: pandas tables would take longer.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,11 @@ from research.arrays import Array
 from research.portfolio import Portfolio
 from research.portfolio.prices import bases
 from research.trading.before_after import BeforeAfter
+from research.trading.currencies import CashByCurrency
 from research.trading.household import SWAP, Divided
 from research.trading.price_age import PriceAges, price_ages
 from research.trading.reasons import Reasons
+from research.trading.request import PLAIN
 from research.trading.sizing import Orders
 
 PRICED = ("price", "price_date", "price_age", "price_basis")
@@ -62,7 +65,7 @@ class OrderTables:
             "weight_after": sized.after.weights[moved],
             "reason": [reasons.of_order(int(i)) for i in moved],
         }
-        return {name: columns[name] for name in ORDERS}
+        return self._ordered(sized, columns, [(0, int(i)) for i in moved], ORDERS)
 
     def _divided(self, sized: Divided) -> Columns:
         """Weights are those of the line in all accounts."""
@@ -83,7 +86,7 @@ class OrderTables:
                 SWAP if sized.is_swap(a, i) else f"{reasons.of_order(i)}{_of_division(sized, i, a)}" for a, i in rows
             ],
         }
-        return {name: columns[name] for name in ("account", *ORDERS)}
+        return self._ordered(sized, columns, rows, ("account", *ORDERS))
 
     def held(self, sized: Orders) -> Columns:
         """`HELD`, a row for each line that no order moves."""
@@ -95,7 +98,7 @@ class OrderTables:
             "weight": position.weights[kept],
             "reason": [_of_division(sized, int(i)).removeprefix("; ") or reasons.of_held(int(i)) for i in kept],
         }
-        return {name: columns[name] for name in HELD}
+        return self._ordered(sized, columns, [], HELD)
 
     def outside(self, sized: Orders) -> list[str]:
         """A sentence for each line that is outside its range after the orders, the furthest first, with the reason."""
@@ -109,10 +112,23 @@ class OrderTables:
         whole = sized.listed if isinstance(sized, Divided) and sized.listed is not None else sized
         return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
 
+    def _ordered(
+        self, sized: Orders, columns: Columns, orders: Sequence[tuple[int, int]], names: Sequence[str]
+    ) -> Columns:
+        """These columns; where there are several currencies, with those of the lines, and of orders (account, line)."""
+        if self.portfolio.currencies is None:
+            return {name: columns[name] for name in names}
+        at = names.index("price_basis") + 1
+        money = CashByCurrency(self.portfolio, sized, PLAIN)
+        if orders:
+            columns["amount"] = [float(abs(money.local(a, i).notional)) for a, i in orders]
+        more = [name for name in ("currency", "rate", "amount") if name in columns]
+        return {name: columns[name] for name in (*names[:at], *more, *names[at:])}
+
     def _of_lines(self, sized: Orders, rows: NDArray[np.int64]) -> Columns:
         """What every table says of these lines."""
-        prices = self.portfolio.prices
-        return {
+        prices, currencies = self.portfolio.prices, self.portfolio.currencies
+        columns: Columns = {
             "asset": np.array(self.portfolio.market.assets, dtype=object)[rows],
             "price": np.where(sized.position.quoted, sized.position.prices, np.nan)[rows],
             "price_date": ["" if np.isnat(day) else str(day) for day in prices.days[rows]],
@@ -121,6 +137,10 @@ class OrderTables:
             "target": self.target[rows],
             "gap": (sized.position.weights - self.target)[rows],
         }
+        if currencies is None:
+            return columns
+        quoted = {"price": currencies.prices[rows], "currency": np.array(currencies.lines, dtype=object)[rows]}
+        return columns | quoted | {"rate": currencies.of_lines[rows]}
 
 
 def _of_division(sized: Orders, i: int, a: int | None = None) -> str:

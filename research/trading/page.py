@@ -12,9 +12,15 @@ from research.trading.content import DISCLAIMER, Content
 from research.trading.tax_tables import tax_words
 
 MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax", "nav_before",
-         "cash_before", "sells", "buys", "cash_after", "nav_after")  # fmt: skip
+         "cash_before", "sells", "buys", "cash_after", "nav_after", "amount", "basis_amount", "before", "flow", "fx",
+         "after", "after_in_basis")  # fmt: skip
+BY_CURRENCY = {
+    **dict.fromkeys(("orders", "held", "would_trade"), ("price", "amount")),
+    "fx": ("amount",),
+    "cash": ("before", "flow", "sells", "buys", "cost", "fx", "after"),
+}  # amounts in the currency of their row
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
-TEXTS = ("asset", "side", "reason", "bought", "term", "substitute", "account", "kind")
+TEXTS = ("asset", "side", "reason", "bought", "term", "substitute", "account", "kind", "currency", "pair")
 IN_FILES_ONLY = (*CHARGED, "price_date", "price_age", "price_basis")  # shown in the line on money, and in the captions
 CAPTIONS = {
     "orders": "Orders, sells first",
@@ -23,6 +29,8 @@ CAPTIONS = {
     "tax_lots": "Tax lots that are sold",
     "harvest": "Losses that could be realised after these orders",
     "accounts": "Accounts before and after their orders",
+    "fx": "Currencies to exchange",
+    "cash": "Cash by currency before and after",
 }
 STYLE = """
 .trade-list { max-width: 1080px; font-size: 14px; line-height: 1.5; font-variant-numeric: tabular-nums; text-align: left; }
@@ -106,7 +114,9 @@ def styled(block: str) -> str:
 def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]]]:
     """Heads of the orders as (words, unit), and the cells of each, as all forms of the list show them."""
     columns = _shown(content, "orders")
-    return [_head(content, column) for column in columns], [list(row) for row in zip(*columns.values(), strict=True)]
+    return [_head(content, "orders", column) for column in columns], [
+        list(row) for row in zip(*columns.values(), strict=True)
+    ]
 
 
 # -- tables ----------------------------------------------------------------------------------------------------------
@@ -139,8 +149,10 @@ def _cell(column: str, value: Any) -> str:
     return f"{value:,.10g}"
 
 
-def _head(content: Content, column: str) -> tuple[str, str]:
-    """Title and unit of a column."""
+def _head(content: Content, name: str, column: str) -> tuple[str, str]:
+    """Title and unit of a column of a table; amounts in the currency of their row have none."""
+    if "currency" in content.tables[name] and column in BY_CURRENCY.get(name, ()):
+        return column.replace("_", " "), ""
     units = dict.fromkeys(MONEY, str(content.facts["basis"])) | dict.fromkeys(WEIGHTS, "%") | {"gap": "points"}
     return column.replace("_", " "), units.get(column, "")
 
@@ -148,7 +160,7 @@ def _head(content: Content, column: str) -> tuple[str, str]:
 def columns(content: Content, name: str) -> list[Column]:
     """The columns of a table, as all forms of the list show them."""
     shown = _shown(content, name)
-    return [Column(*_head(content, column), cells, column in TEXTS) for column, cells in shown.items()]
+    return [Column(*_head(content, name, column), cells, column in TEXTS) for column, cells in shown.items()]
 
 
 # -- before and after ------------------------------------------------------------------------------------------------
@@ -178,7 +190,7 @@ def _caption(content: Content, name: str) -> str:
     tables = [table for table in content.tables.values() if "price_basis" in table]
     given = any(table["price_basis"].eq(GIVEN).any() for table in tables)
     prices = "given prices" if given else f"the closes of {content.provenance['as_of']}"
-    return f"{CAPTIONS[name]}, at {prices}"
+    return CAPTIONS[name] if name == "cash" else f"{CAPTIONS[name]}, at {'given rates' if name == 'fx' else prices}"
 
 
 def _reason(content: Content) -> list[str]:
@@ -196,9 +208,15 @@ def _money(content: Content) -> str:
     money = f" {'+ deposit' if flow > 0.0 else '− withdrawal'} {abs(flow):,.2f}" if flow else ""
     return (
         f"Cash {facts['cash_before']:,.2f}{money} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} {costs} = "
-        f"{facts['cash_after']:,.2f} "
-        f"{facts['basis']}. NAV {facts['nav_before']:,.2f}, after {facts['nav_after']:,.2f}. Turnover "
-        f"{facts['turnover']:.2%}.{without}"
+        f"{facts['cash_after']:,.2f} {facts['basis']}{_rounding(content)}. "
+        f"NAV {facts['nav_before']:,.2f}, after {facts['nav_after']:,.2f}. Turnover {facts['turnover']:.2%}.{without}"
+    )
+
+
+def _rounding(content: Content) -> str:
+    """What rounding to the cents of several currencies adds to cash, in words; "" where there is one."""
+    return (
+        f" (with amounts in cents of each currency {facts:+,.2f})" if (facts := content.facts.get("rounding")) else ""
     )
 
 

@@ -42,6 +42,7 @@ class Position:
     debt            : currency; cash that was below zero before, which orders need not make up for.
     assets          : names of the lines.
     covariance      : (n, n) a year, where whole lots minimise tracking error; else None.
+    settles         : (n,) sessions from an order to its settlement, where lines differ; else None.
     """
 
     units: Array
@@ -61,11 +62,14 @@ class Position:
     debt: float = 0.0
     assets: tuple[str, ...] = ()
     covariance: Array | None = None
+    settles: Array | None = None
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
         """The portfolio at its last close, at its own prices where it has some, with the limits of its orders."""
         market, last = portfolio.market, len(portfolio.market.dates) - 1
+        if portfolio.currencies is not None:
+            market = portfolio.currencies.at_today(market)
         if portfolio.given_prices is not None:
             market = with_prices(market, portfolio.given_prices)
         cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
@@ -76,11 +80,12 @@ class Position:
         return replace(
             made,
             units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares),
-            limits=portfolio.orders,
+            limits=_limits(portfolio, made.nav),
             most_units=frozen(np.where(np.isnan(most), 0.0, most)),
             buyable=~np.isin(market.trading, ("sell_only", "locked")),
             sellable=~np.isin(market.trading, ("buy_only", "locked")),
             covariance=_covariance(portfolio) if portfolio.orders.objective == TRACKING_ERROR else None,
+            settles=_settles(portfolio),
         )
 
     @classmethod
@@ -186,16 +191,40 @@ class Position:
     def short(self, units: Array, floor: float) -> float:
         """What cash lacks after orders of signed units, currency: to stay at `floor`, and above zero after the move.
 
-        Above zero is too little.
+        Above zero is too little. On each earlier day on which some of the orders settle, see `early`.
         """
-        cents = _cents(units * self.prices)
-        moved = self.limits.adverse_move * float(np.abs(cents).sum()) / 100.0 - self.debt
+        return max(self.short_on(units, floor, day) for day in (*self.early, np.inf))
+
+    def short_on(self, units: Array, floor: float, day: float) -> float:
+        """The same on one day: what orders that settle within so many sessions leave; inf for all of them.
+
+        Before the last day cash may stay as low as it is, where orders begin below the floor.
+        """
+        cents, debt = _cents(units * self.prices), self.debt
+        if self.settles is not None and day < np.inf:
+            held = float(_cents(self.cash)) / 100.0
+            cents, floor, debt = np.where(self.settles <= day, cents, 0.0), min(floor, held), max(debt, -held)
+        moved = self.limits.adverse_move * float(np.abs(cents).sum()) / 100.0 - debt
         return max(floor, moved) - self._cash_cents(cents) / 100.0
+
+    @cached_property
+    def early(self) -> tuple[float, ...]:
+        """The days, in sessions from the trade, on which some lines have settled and others have not."""
+        return () if self.settles is None else tuple(float(day) for day in np.unique(self.settles)[:-1])
 
     def _cash_cents(self, notional: Array) -> float:
         """Cash after orders of these signed amounts (n,), in cents: whole numbers, so that sums are exact."""
         charged = _cents(self.exact_charges(np.abs(notional) / 100.0))
         return float(np.rint(self.cash * 100.0) - notional.sum() - charged.sum())
+
+
+def _limits(portfolio: Portfolio, nav: float) -> OrderLimits:
+    """The limits of the orders; where amounts are rounded to the cents of several currencies, with cash for that."""
+    limits, currencies = portfolio.orders, portfolio.currencies
+    if currencies is None:
+        return limits
+    accounts = max(len(portfolio.accounts), 1)
+    return replace(limits, reserve=max(limits.reserve, accounts * currencies.rounding / nav))
 
 
 def _covariance(portfolio: Portfolio) -> Array:
@@ -213,6 +242,12 @@ def _covariance(portfolio: Portfolio) -> Array:
             "Use `orders: {objective: gap}`, or give the market their returns."
         )
     return frozen(covariance)
+
+
+def _settles(portfolio: Portfolio) -> Array | None:
+    """(n,) sessions from an order to its settlement, or None where all lines have as many."""
+    days = np.array([portfolio.ticket.days(asset) for asset in portfolio.market.assets], dtype=float)
+    return frozen(days) if len(set(days)) > 1 else None
 
 
 def counts(notional: Array | float, nav: float) -> Mask:

@@ -50,7 +50,7 @@ def price_ages(portfolio: Portfolio, today: pd.Timestamp | None = None) -> Price
         )
     ages = np.full(len(days), np.nan)
     for each in np.unique(days[~np.isnat(days)]):
-        ages[days == each] = _since(each, day, market.calendar)
+        ages[days == each] = sessions_since(each, day, market.calendar)
     given = np.array([source == GIVEN for source in portfolio.prices.sources])
     return PriceAges(today, ages, (ages > portfolio.orders.max_age) & (market.tradable[-1] | given))
 
@@ -78,7 +78,7 @@ def age_notes(portfolio: Portfolio, ages: PriceAges) -> Iterator[str]:
     halted = (ages.sessions > most) & ~ages.too_old & (portfolio.holdings > 0.0)
     if halted.any():
         yield f"Halted, and valued at an old price: {_listed(portfolio, halted, ages)}."
-    since = _since(market.days[-1], np.datetime64(ages.today, "D"), market.calendar)
+    since = sessions_since(market.days[-1], np.datetime64(ages.today, "D"), market.calendar)
     if since > most and not ages.too_old.any():
         yield (
             f"The history of the market ends on {market.days[-1]}, {counted(since, 'session')} before "
@@ -88,7 +88,7 @@ def age_notes(portfolio: Portfolio, ages: PriceAges) -> Iterator[str]:
 
 def frozen_quotes(portfolio: Portfolio) -> Iterator[str]:
     """A sentence for each line whose close did not change, or that had no volume, on the last `FROZEN` sessions."""
-    market = portfolio.market
+    market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
     quoted = ~np.isnan(market.prices[-1])
     moved = np.where(quoted, market.prices[1:] != market.prices[:-1], market.returns[1:] != 0.0)
     idle = None if market.volumes is None else market.volumes[1:] != 0.0
@@ -124,7 +124,7 @@ def _trailing(moved: NDArray[np.bool_]) -> int:
     return int(np.argmax(moved[::-1])) if moved.any() else len(moved)
 
 
-def _since(day: np.datetime64, today: np.datetime64, calendar: str) -> int:
+def sessions_since(day: np.datetime64, today: np.datetime64, calendar: str) -> int:
     """Sessions after a day, up to today."""
     return len(sessions(day + DAY, today, calendar)) if today > day else 0
 

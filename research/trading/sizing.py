@@ -167,13 +167,14 @@ def size(
             break
         exact, nav = _exact(state, trade, target, policy)
         exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
-        limited, floor_of = partial(_limited, state, nav, target, policy), partial(_floor, position, state, again)
-        point, exact = exact * state.prices / nav, limited(floor_of(exact), exact)
+        floor_of = partial(_floor, position, state, again)
+        limited = partial(_limited, state, nav, target, policy, floor_of)
+        point, exact = exact * state.prices / nav, limited(exact, exact)
         if turn == 0:
             orders = Orders(position, none, exact - state.units, point, exact * state.prices / nav)
-        capped = _capped(state, exact, limited(floor_of(exact), state.units))
+        capped = _capped(state, exact, limited(exact, state.units))
         floor = floor_of(capped)
-        paid = limited(floor, _paid(state, capped, floor))
+        paid = limited(capped, _paid(state, capped, floor))
         due = _due(state, trade)
         problem = _problem(state, paid, nav, trade, due, floor, orders.units)
         solved = solve_lots(problem, seconds)
@@ -201,10 +202,11 @@ def _floor(position: Position, state: Position, again: bool, exact: Array) -> fl
     limits = position.limits
     covered = 2.0 * limits.adverse_move if again else 0.0  # an order trades at most twice NAV: all is sold and bought
     wanted = max(limits.reserve, covered) * position.nav
-    sold = np.minimum(exact - state.units, 0.0)
     if position.cash < -position.debt:  # a withdrawal is owed, an earlier debt is not
         return wanted - position.debt
-    return wanted if state.short(sold, wanted) <= 0.0 else min(wanted, state.cash)
+    if state.cash >= wanted or state.short(np.minimum(exact - state.units, 0.0), wanted) <= 0.0:
+        return wanted
+    return state.cash
 
 
 def _capped(position: Position, exact: Array, needed: Array) -> Array:
@@ -212,7 +214,8 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
 
     needed : (n,) units that keep the limits of weights with the least trade, from which the factor begins.
     """
-    moved = np.clip(exact - position.units, -np.minimum(position.most_units, position.most_sold), position.most_units)
+    least = -np.minimum(position.most_units, position.most_sold)
+    moved = np.minimum(np.maximum(exact - position.units, least), position.most_units)
     first = needed - position.units
     if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
         most, of = position.limits.turnover, lambda part: first + part * (moved - first)
@@ -223,27 +226,47 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
 
 
 def _paid(position: Position, capped: Array, floor: float) -> Array:
-    """(n,) units with the buys of a step reduced by one factor to what cash can pay."""
+    """(n,) units with the buys of a step reduced by one factor to what cash can pay.
+
+    Where settlement dates differ, the buys that settle first are reduced first, to what cash can pay by then.
+    """
     moved = capped - position.units
-    buys = np.maximum(moved, 0.0)
+    for day in (*position.early, np.inf):
+        settled = np.ones(len(moved), dtype=bool) if position.settles is None else position.settles <= day
+        moved = _payable(position, moved, np.where(settled, np.maximum(moved, 0.0), 0.0), floor, day)
+    return position.units + moved
+
+
+def _payable(position: Position, moved: Array, buys: Array, floor: float, day: float) -> Array:
+    """(n,) signed units with `buys` of them (n,) reduced by one factor to what cash can pay on a day."""
 
     def short(part: float) -> float:
-        return position.short(moved - (1.0 - part) * buys, floor)
+        return position.short_on(moved - (1.0 - part) * buys, floor, day)
 
-    if short(1.0) <= len(capped) * CENT or not buys.any():
-        return position.units + moved
+    if short(1.0) <= len(moved) * CENT or not buys.any():
+        return moved
     part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
-    return position.units + moved - (1.0 - part) * buys
+    return moved - (1.0 - part) * buys
 
 
-def _limited(position: Position, nav: float, target: Array, policy: str, floor: float, units: Array) -> Array:
+def _limited(
+    position: Position,
+    nav: float,
+    target: Array,
+    policy: str,
+    floor_of: Callable[[Array], float],
+    step: Array,
+    units: Array,
+) -> Array:
     """(n,) units of the point that keeps the limits of weights, nearest to that of units (n,).
 
-    nav    : after the exact step, currency.
-    Raises : PolicyError where no point keeps them.
+    nav      : after the exact step, currency.
+    floor_of : gives the cash that must stay, currency, of units (n,) after a step; asked of `step`.
+    Raises   : PolicyError where no point keeps them.
     """
     if not position.limits.weights:
         return units
+    floor = floor_of(step)
     weights = units * position.prices / nav
     point = limited_point(position, weights, target, floor / nav)
     if point is None:
@@ -291,7 +314,7 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
     """Units (n,) and NAV after the self-financing step into the box, before rounding."""
     n = len(position.units)
     units = position.units.copy()
-    lower, upper, aim = (frozen(np.array(row, dtype=float)[None]) for row in (trade.lower, trade.upper, target))
+    lower, upper, aim = frozen(np.array((trade.lower, trade.upper, target), dtype=float)[:, None])
     prices, tradable = frozen(position.prices[None]), frozen(position.tradable[None])
     box = Box(lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
     pace, lots = Pace(np.empty((0, n)), position.day, 1.0), Lots.empty(n, 0)

@@ -5,10 +5,9 @@ ticket of which anything was changed has another hash than the one that was appr
 """
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from numbers import Real
 from typing import Any
@@ -16,18 +15,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from research.accounting.costs import CHARGED
 from research.errors import ConfigError
 from research.market.calendars import session_after
 from research.portfolio import Portfolio, TicketTerms
 from research.trading.content import DISCLAIMER, Content
+from research.trading.currencies import CashByCurrency, Local
+from research.trading.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
 from research.trading.household import Divided
+from research.trading.order_ids import canonical_json, client_order_id_of, last_price_day, plain
 from research.trading.sizing import Orders
 
 SCHEMA = 1  # version of docs/schemas/ticket-1.json
 DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 DECIMALS = 10  # of a weight, fraction of NAV
-ID_DIGITS, LIST_DIGITS = 20, 16  # of a hash: 80 bits an order, 64 bits a list
-ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; brokers take 32
+LIST_DIGITS = 16  # of a hash: 64 bits a list
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Order:
     price_date      : of that close.
     notional        : currency, at that close.
     commission, half_spread, ticket, impact, cost : currency, expected; `cost` is their sum.
-    currency        : of all amounts.
+    currency        : of all amounts, and of the price: that of the line.
     account         : that trades, or "".
     settlement_date : when money and units change hands, if the order fills on the first session on which it can.
     shares_before, shares_after : units held; None without a quote.
@@ -85,6 +87,18 @@ class Order:
 
 
 @dataclass(frozen=True)
+class RatedOrder(Order):
+    """An order in a portfolio of several currencies.
+
+    rate           : what one unit of its currency is worth in the basis.
+    notional_basis : in the basis.
+    """
+
+    rate: float
+    notional_basis: float
+
+
+@dataclass(frozen=True)
 class HeldLine:
     """A line that no order moves. shares, price : None without a quote. value : currency. weights : fraction of NAV."""
 
@@ -120,7 +134,7 @@ class Ticket:
     """A trade list that can be approved and sent.
 
     portfolio, file, policy, run, data, as_of : what it was made from; `data` is the fingerprint of the market.
-    currency    : of all amounts.
+    currency    : of all amounts but those of orders, which have their own.
     account     : that trades, or "".
     exchange, sec_type : for Interactive Brokers.
     holds       : is there nothing to send because the policy holds?
@@ -138,6 +152,8 @@ class Ticket:
     binding     : the limits that keep orders from the policy's own step, each with its lines.
     notes       : sentences on prices and holdings.
     accounts    : that share the orders, as rows of `TradeList.accounts`; () where the portfolio has one.
+    fx          : money to exchange.
+    cash        : by currency, as rows of `TradeList.cash`; () where the portfolio has one currency.
     """
 
     portfolio: str
@@ -165,6 +181,8 @@ class Ticket:
     binding: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     accounts: tuple[Mapping[str, Any], ...] = ()
+    fx: tuple[ExchangeOrder, ...] = ()
+    cash: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -179,16 +197,30 @@ class Ticket:
     @property
     def document(self) -> dict[str, Any]:
         """All that the ticket says but its hash, in plain JSON types: whole numbers have no decimal point."""
-        whole: dict[str, Any] = plain({"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self))
+        parts = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
+        parts = {name: part for name, part in parts.items() if self.cash or part or name not in ("fx", "cash")}
+        whole: dict[str, Any] = plain(parts)
         return whole
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its orders."""
+        return tuple(f.name for f in fields(RatedOrder if self.cash else Order))
 
-def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket:
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Its orders and then its exchanges, each with all columns; an exchange has neither price, lot nor weights."""
+        exchanges = (dict.fromkeys(self.columns) | exchange_row(each) for each in self.fx)
+        return [*map(asdict, self.orders), *exchanges]
+
+
+def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None = None) -> Ticket:
     """The ticket of a trade list.
 
     portfolio : with its terms.
     sized     : the orders.
     content   : of the list: its tables are those of `sized`, sells first.
+    money     : the orders in the currencies of their lines, where there are several.
     Raises    : ConfigError for a buy whose limit price rounds to zero.
     """
     facts, terms = content.facts, portfolio.ticket
@@ -204,7 +236,7 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         reason=str(facts["reason"]),
         left_out=str(facts["left_out"]),
         totals={name: round(float(value), DECIMALS) for name, value in facts.items() if isinstance(value, float)},
-        orders=tuple(_orders(portfolio, sized, content)),
+        orders=tuple(_orders(portfolio, sized, content, money)),
         held=tuple(_held_line(row, terms) for row in _rows(content.tables["held"])),
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
         outside=tuple(content.outside),
@@ -214,36 +246,25 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content) -> Ticket
         binding=tuple(content.binding),
         notes=tuple(content.notes),
         accounts=tuple(_records(content, "accounts")),
+        fx=() if money is None else tuple(exchange_orders(portfolio, money, len(content.tables["orders"]))),
+        cash=tuple(_records(content, "cash")),
     )
-
-
-def canonical_json(document: Mapping[str, Any]) -> str:
-    """A document as one line of JSON with sorted keys and no blanks: equal documents have equal text."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def plain(value: Any) -> Any:
-    """A value in JSON types, its whole numbers without a decimal point."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 # -- rows ------------------------------------------------------------------------------------------------------------
 
 
-def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[Order]:
+def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
-    before, after, settled = sized.position, sized.after, _settlement_date(portfolio, str(content.facts["today"]))
+    before, after, today = sized.position, sized.after, str(content.facts["today"])
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
-        held, kept, account = before.units[i], after.units[i], terms.account
+        a, held, kept, account = 0, before.units[i], after.units[i], terms.account
         if isinstance(sized, Divided):
             a = places[row["account"]]
             held, kept, account = *(float(units) for units in sized.held(a, i)), portfolio.accounts[a].number
+        amounts, rated = _amounts(row, None if money is None else money.local(a, i))
         sent = {
             "side": row["side"],
             "symbol": terms.symbol(row["asset"]),
@@ -251,57 +272,50 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content) -> Iterator[O
             "order_type": terms.order_type,
             "time_in_force": terms.time_in_force,
             "limit_price": None if price is None else terms.limit_price(price, buys=buys),
-            "notional": float(row["notional"]),
-            "currency": portfolio.basis,
+            "notional": amounts["notional"],
+            "currency": portfolio.quoted_in[i] if money is not None else portfolio.basis,
             "account": account,
         }
-        yield Order(
+        yield (Order if money is None else RatedOrder)(
             priority=priority,
             asset=row["asset"],
             lot=None if price is None else _number(before.lots[i]),
-            settlement_date=settled,
+            settlement_date=_settlement_date(portfolio, row["asset"], today),
             price=price,
             price_date=row["price_date"],
-            commission=float(row["commission"]),
-            half_spread=float(row["half_spread"]),
-            ticket=float(row["ticket"]),
-            impact=float(row["impact"]),
-            cost=float(row["cost"]),
+            commission=amounts["commission"],
+            half_spread=amounts["half_spread"],
+            ticket=amounts["ticket"],
+            impact=amounts["impact"],
+            cost=amounts["cost"],
             shares_before=None if price is None else _number(held),
             shares_after=None if price is None else _number(kept),
             weight_before=_weight(row["weight_before"]),
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
             reason=row["reason"],
-            client_order_id=_client_order_id(sent, portfolio.name, str(_last_price_day(portfolio)), terms),
+            client_order_id=client_order_id_of(sent, portfolio.name, str(last_price_day(portfolio)), terms),
             **sent,
+            **rated,
         )
 
 
-def _last_price_day(portfolio: Portfolio) -> np.datetime64:
-    """The day of the newest price: the last close, or a later one of a price file."""
-    days = portfolio.prices.days
-    return max([portfolio.market.days[-1], *days[~np.isnat(days)]])
+def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, float], dict[str, Any]]:
+    """The amounts of an order in the currency of its line; and, where there are several, what a `RatedOrder` adds."""
+    if local is None:
+        return {name: float(row[name]) for name in ("notional", *CHARGED, "cost")}, {}
+    amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost}
+    rated = {"rate": float(row["rate"]), "notional_basis": float(row["notional"])}
+    return {name: float(amount) for name, amount in amounts.items()}, rated
 
 
-def _settlement_date(portfolio: Portfolio, today: str) -> str:
-    """When orders settle that fill on the first session after their prices, and not before today where it is known."""
-    market, priced = portfolio.market, _last_price_day(portfolio)
+def _settlement_date(portfolio: Portfolio, asset: str, today: str) -> str:
+    """When an order settles that fills on the first session after its prices; if today is known, not before it."""
+    market, priced = portfolio.market, last_price_day(portfolio)
     if today:
         priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
     traded = session_after(priced, 1, market.calendar)
-    return str(session_after(traded, portfolio.ticket.settlement_days, market.calendar))
-
-
-def _client_order_id(sent: Mapping[str, Any], portfolio: str, as_of: str, terms: TicketTerms) -> str:
-    """The day of its prices, and the beginning of a hash of what is sent: the same content has the same id.
-
-    The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
-    """
-    content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
-    content |= {"portfolio": portfolio, "as_of": as_of, "exchange": terms.exchange, "sec_type": terms.sec_type}
-    digest = hashlib.sha256(canonical_json(plain(content)).encode()).hexdigest()
-    return f"{as_of.replace('-', '')}-{digest[:ID_DIGITS]}"
+    return str(session_after(traded, portfolio.ticket.days(asset), market.calendar))
 
 
 def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:
@@ -309,7 +323,7 @@ def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:
         asset=row["asset"],
         symbol=terms.symbol(row["asset"]),
         shares=_number(row["units"]),
-        price=_number(row["price"]),
+        price=_number(row["price"] * row.get("rate", 1.0)),
         price_date=row["price_date"],
         value=round(float(row["value"]), 2),
         weight=_weight(row["weight"]),
@@ -323,7 +337,7 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
         side=row["side"],
         asset=row["asset"],
         quantity=_number(row["units"]),
-        price=_number(row["price"]),
+        price=_number(row["price"] * row.get("rate", 1.0)),
         notional=float(row["notional"]),
         cost=float(row["cost"]),
         weight_before=_weight(row["weight_before"]),

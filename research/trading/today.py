@@ -21,6 +21,7 @@ from research.trading.household import divided
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
 from research.trading.price_age import check_ages, price_ages
+from research.trading.rate_age import check_rate_ages
 from research.trading.reasons import CAP, FLOW, ONE_SIDE, OTHERS, PART, TRANCHES
 from research.trading.request import PLAIN, Request, flow_trade, with_flow
 from research.trading.sizing import Ask, Orders, once, size
@@ -71,6 +72,7 @@ def trade_list(
     ages = None if as_of is None else price_ages(portfolio, day("as_of is", as_of))
     if ages is not None and not stale_ok:
         check_ages(portfolio, ages)
+        check_rate_ages(portfolio, ages.today)
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)

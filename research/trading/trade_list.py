@@ -18,25 +18,23 @@ from research.rules.protocol import short_name
 from research.trading import page
 from research.trading.before_after import BeforeAfter
 from research.trading.content import STALE, Content
+from research.trading.currencies import CashByCurrency, exchange_words
 from research.trading.formats import format_of
 from research.trading.household import Divided
 from research.trading.household import with_flow as accounts_with_flow
 from research.trading.order_tables import OrderTables
 from research.trading.price_age import PriceAges, age_notes, frozen_quotes, priced
+from research.trading.rate_age import old_rates, rate_notes
 from research.trading.request import PLAIN, Request
 from research.trading.sizing import Orders
 from research.trading.tax_lots import TradedLots, after_sales, trade_lots
 from research.trading.tax_tables import harvest_table, not_known, tax_facts, tax_table
 from research.trading.ticket import Ticket, make_ticket
 
-PRICED = ("price", "price_date", "price_age", "price_basis")
-ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
-          "weight_after", "target", "gap", "reason")  # fmt: skip
 FLOW_REASONS = {
     True: "the deposit buys what is under target, after which the policy holds",
     False: "the withdrawal is raised by selling what is over target, after which the policy holds",
 }
-HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +83,14 @@ class TradeList:
     @property
     def empty(self) -> bool:
         """Is there nothing to send?"""
-        return not self.sized.units.any()
+        return not self.sized.units.any() and not (self.money and self.money.exchanges)
 
     @property
     def stale(self) -> bool:
-        """Is a price older than the file allows for orders?"""
-        return self.ages is not None and bool(self.ages.too_old.any())
+        """Is a price or an exchange rate older than the file allows for orders?"""
+        if self.ages is None:
+            return False
+        return bool(self.ages.too_old.any()) or bool(old_rates(self.portfolio, self.ages.today))
 
     @property
     def headline(self) -> str:
@@ -100,8 +100,9 @@ class TradeList:
     @property
     def _headline(self) -> str:
         money = self.request.words(self.portfolio.basis)
-        if self.empty:
-            return f"{money}No trade: {self.reason}{'' if self.holds else '; no order can be sent'}."
+        fx = "" if self.money is None else exchange_words(self.money)
+        if not self.sized.units.any():
+            return f"{money}No trade: {self.reason}{'' if self.holds else '; no order can be sent'}.{fx}"
         sides = [
             f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'].unique())}"
             for side in ("sell", "buy")
@@ -111,7 +112,7 @@ class TradeList:
         traded = f"{self.sized.buys + self.sized.sells:,.2f} {self.portfolio.basis} in {count}"
         return (
             f"{money}{named[0].upper()}{named[1:]}: {traded}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
-            f"{self.turnover:.2%}."
+            f"{self.turnover:.2%}.{fx}"
         )
 
     @property
@@ -154,6 +155,7 @@ class TradeList:
             "stale": self.stale,
             **{name: round(amount, 2) for name, amount in amounts.items()},
             "turnover": self.turnover,
+            **({} if self.money is None else {"rounding": float(self.money.rounding)}),
             **(tax_facts(self.portfolio, self.tax) if self._has_lots else {}),
             "left_out": ", ".join(self.left_out),
         }
@@ -184,7 +186,9 @@ class TradeList:
         """What a reader must know of prices, lots and holdings: ages and bases, how lots were found, what files say."""
         portfolio = self.portfolio
         of_age = () if self.ages is None else age_notes(portfolio, self.ages)
-        return (priced(portfolio, self.ages), *of_age, *self._lots, *frozen_quotes(portfolio), *portfolio.notes)
+        of_rates = rate_notes(portfolio, None if self.ages is None else self.ages.today)
+        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots)
+        return (*found, *frozen_quotes(portfolio), *portfolio.notes)
 
     @property
     def _lots(self) -> tuple[str, ...]:
@@ -195,7 +199,11 @@ class TradeList:
 
     def after(self) -> Portfolio:
         """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's."""
-        if self.empty:
+        after = self._after_orders()
+        return after if self.money is None else self.money.paid(after)
+
+    def _after_orders(self) -> Portfolio:
+        if not self.sized.units.any():
             flow, accounts = self.request.flow, accounts_with_flow(self.portfolio.accounts, self.request)
             cash = self.portfolio.cash + flow
             return replace(self.portfolio, cash=cash, accounts=accounts) if flow else self.portfolio
@@ -245,6 +253,21 @@ class TradeList:
         """A row for each tax lot whose loss could be realised after the orders; the list does not trade it."""
         return harvest_table(self.portfolio, self.after().tax_lots, self.sized.position.prices)
 
+    @cached_property
+    def money(self) -> CashByCurrency | None:
+        """The orders in the currencies of their lines, and cash by currency; None where all is in the basis."""
+        return None if self.portfolio.currencies is None else CashByCurrency(self.portfolio, self.sized, self.request)
+
+    @cached_property
+    def fx(self) -> pd.DataFrame:
+        """A row for each currency to buy or sell (`research.trading.currencies.FX`); without rows where none is."""
+        return pd.DataFrame({} if self.money is None else self.money.fx_columns)
+
+    @cached_property
+    def cash(self) -> pd.DataFrame:
+        """A row for each currency (`research.trading.currencies.CASH`); without rows where all is in the basis."""
+        return pd.DataFrame({} if self.money is None else self.money.cash_columns)
+
     @property
     def _has_lots(self) -> bool:
         return self.portfolio.tax_lots is not None and any(self.portfolio.tax_lots.lots)
@@ -275,7 +298,7 @@ class TradeList:
     @cached_property
     def ticket(self) -> Ticket:
         """The list as a record to approve and send. Raises ConfigError as `make_ticket` does."""
-        return make_ticket(self.portfolio, self.sized, self.content)
+        return make_ticket(self.portfolio, self.sized, self.content, self.money)
 
     def write(self, path: str | Path) -> Path:
         """Write the ticket in the format of the path's ending, whole or not at all; gives the path.
@@ -300,6 +323,8 @@ class TradeList:
             tables |= {"tax_lots": self.tax, "harvest": self.harvest}
         if self.portfolio.accounts:
             tables["accounts"] = self.accounts
+        if self.money is not None:
+            tables |= {"fx": self.fx, "cash": self.cash}
         return Content(
             self.headline,
             self.provenance,

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from research.errors import ConfigError
-from research.trading.formats.carried import check_carried, symbol_fault
+from research.trading.formats.carried import check_carried, check_no_exchange, symbol_fault
 from research.trading.formats.cells import number_text
-from research.trading.ticket import ID, Order, Ticket
+from research.trading.order_ids import ID
+from research.trading.ticket import Order, Ticket
 
 SYMBOL = re.compile(r"[A-Za-z0-9.\-]+")
 CURRENCY, DECIMALS = "USD", 9  # of an order; of a quantity
@@ -27,6 +28,7 @@ def write(ticket: Ticket) -> bytes:
             f"Alpaca cannot carry orders of {len(accounts)} accounts, {', '.join(sorted(accounts))}: the account is "
             "that of the key. Use another format."
         )
+    check_no_exchange(ticket, "Alpaca")
     check_carried(ticket, "Alpaca", _faults)
     return f"{json.dumps([_body(order) for order in ticket.orders], indent=2)}\n".encode()
 

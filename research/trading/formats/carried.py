@@ -23,6 +23,16 @@ def check_carried(ticket: Ticket, target: str, faults: Faults) -> None:
         raise ConfigError("\n".join(found))
 
 
+def check_no_exchange(ticket: Ticket, target: str) -> None:
+    """Raise ConfigError for a ticket with money to exchange, which a format cannot carry.  target : it, in words."""
+    if ticket.fx:
+        words = ", ".join(f"{each.side} {each.amount:,.10g} {each.currency}" for each in ticket.fx)
+        raise ConfigError(
+            f"{target} cannot carry exchanges of currencies: {words}. Use another format, or exchange the money first "
+            "and state it as `cash`, by currency, in the portfolio file."
+        )
+
+
 def symbol_fault(order: Order, form: str, fits: bool) -> Iterable[str]:
     """A sentence for a symbol that does not fit. form : what a symbol has, in words."""
     if not fits:

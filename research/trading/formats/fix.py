@@ -8,6 +8,7 @@ Source: FIX 4.4 Specification with Errata, Volume 4, New Order - List.
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from research.trading.exchange_orders import ExchangeOrder
 from research.trading.formats.carried import account_fault, check_carried, symbol_fault
 from research.trading.formats.cells import number_text
 from research.trading.ticket import Order, Ticket
@@ -17,6 +18,7 @@ BEGIN, SENDER, TARGET = "FIX.4.4", "REBALANCE", "BROKER"
 SIDES = {"buy": "1", "sell": "2"}
 TYPES = {"market": "1", "market_on_close": "1", "limit": "2"}  # at the close is a time in force since FIX 4.3
 DAY, AT_THE_CLOSE = "0", "7"
+CURRENCY, FOREIGN_EXCHANGE = "4", "FOR"  # of Product; of SecurityType
 NO_BIDDING = "3"  # of BidType
 Fields = list[tuple[int, str]]
 
@@ -24,15 +26,17 @@ Fields = list[tuple[int, str]]
 def write(ticket: Ticket) -> bytes:
     """One message, or nothing for a ticket without orders. Raises ConfigError for an order that FIX cannot carry."""
     check_carried(ticket, "FIX", _faults)
-    if not ticket.orders:
+    if not ticket.orders and not ticket.fx:
         return b""
     priced = max([ticket.as_of, *(order.price_date for order in ticket.orders)])
     time = f"{priced.replace('-', '')}-00:00:00"
-    count = str(len(ticket.orders))
+    count = str(len(ticket.orders) + len(ticket.fx))
     body: Fields = [(35, "E"), (49, SENDER), (56, TARGET), (34, "1"), (52, time)]
     body += [(66, ticket.list_id), (394, NO_BIDDING), (68, count), (73, count)]
     for order in ticket.orders:
         body += _order(order, time)
+    for each in ticket.fx:
+        body += _exchange(each, ticket.currency, time)
     return _message(body)
 
 
@@ -58,6 +62,25 @@ def _order(order: Order, time: str) -> Fields:
         (44, None if order.limit_price is None else f"{order.limit_price:.2f}"),
         (15, order.currency),
         (59, AT_THE_CLOSE if at_close else DAY),
+    )
+    return [(tag, value) for tag, value in entry if value is not None]
+
+
+def _exchange(each: ExchangeOrder, basis: str, time: str) -> Fields:
+    """A spot exchange of currencies; Currency (15) is that of its quantity."""
+    entry: Iterable[tuple[int, str | None]] = (
+        (11, each.client_order_id),
+        (67, str(each.priority)),
+        (1, each.account or None),
+        (55, f"{each.currency}/{basis}"),
+        (460, CURRENCY),
+        (167, FOREIGN_EXCHANGE),
+        (54, SIDES[each.side]),
+        (60, time),
+        (38, number_text(each.amount)),
+        (40, TYPES["market"]),
+        (15, each.currency),
+        (59, DAY),
     )
     return [(tag, value) for tag, value in entry if value is not None]
 

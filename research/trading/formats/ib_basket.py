@@ -8,13 +8,38 @@ import re
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from research.trading.exchange_orders import ExchangeOrder
 from research.trading.formats.carried import account_fault, check_carried, symbol_fault
 from research.trading.formats.cells import number_text
 from research.trading.formats.order_csv import csv_bytes
-from research.trading.ticket import ID, Order, Ticket
+from research.trading.order_ids import ID
+from research.trading.ticket import Order, Ticket
 
 COLUMNS = ("Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce", "OrderType", "LmtPrice",
            "BasketTag", "Account")  # fmt: skip
+QUOTED = (
+    "EUR",
+    "GBP",
+    "AUD",
+    "NZD",
+    "USD",
+    "CAD",
+    "CHF",
+    "NOK",
+    "SEK",
+    "DKK",
+    "HKD",
+    "SGD",
+    "CNH",
+    "ZAR",
+    "MXN",
+    "PLN",
+    "CZK",
+    "HUF",
+    "TRY",
+    "ILS",
+    "JPY",
+)  # fmt: skip  in the order in which the market names them: EUR.GBP, USD.JPY
 TYPES = {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}
 HEADER = csv_bytes(COLUMNS, ())
 TAGGED = re.compile(rf".*,{ID},[^,]*\n")
@@ -22,9 +47,10 @@ PLAIN = re.compile(r"[A-Za-z0-9]+(?:[ ./_\-][A-Za-z0-9]+)*")
 
 
 def write(ticket: Ticket) -> bytes:
-    """A row an order. Raises ConfigError for an order that a basket cannot carry."""
+    """A row an order, and then one an exchange of currencies. Raises ConfigError for what a basket cannot carry."""
     check_carried(ticket, "an Interactive Brokers basket", _faults)
-    return csv_bytes(COLUMNS, (_row(order, ticket) for order in ticket.orders))
+    orders = (_row(order, ticket) for order in ticket.orders)
+    return csv_bytes(COLUMNS, (*orders, *(_exchange(each, ticket.currency) for each in ticket.fx)))
 
 
 def is_ours(file: BinaryIO) -> bool:
@@ -49,6 +75,30 @@ def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
         order.client_order_id,
         order.account,
     )
+
+
+def _exchange(each: ExchangeOrder, basis: str) -> tuple[str, ...]:
+    """A spot order on IdealPro, whose symbol is the currency that the market quotes: EUR for EUR.USD, either way."""
+    as_quoted = _rank(each.currency) < _rank(basis)
+    side = each.side if as_quoted else {"buy": "sell", "sell": "buy"}[each.side]
+    return (
+        side.upper(),
+        number_text(each.amount if as_quoted else each.basis_amount),
+        each.currency if as_quoted else basis,
+        "CASH",
+        "IDEALPRO",
+        basis if as_quoted else each.currency,
+        "DAY",
+        "MKT",
+        "",
+        each.client_order_id,
+        each.account,
+    )
+
+
+def _rank(currency: str) -> tuple[int, str]:
+    """Which of two currencies a pair names first: the lower one."""
+    return (QUOTED.index(currency), "") if currency in QUOTED else (len(QUOTED), currency)
 
 
 def _faults(order: Order) -> Iterable[str]:

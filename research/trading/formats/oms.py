@@ -9,11 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from research.errors import ConfigError
 from research.portfolio.household import decimal_sum
+from research.trading.exchange_orders import ExchangeOrder
 from research.trading.formats.carried import account_fault, check_carried, symbol_fault
 from research.trading.formats.cells import cell_text, no_formula, number_text
 from research.trading.formats.order_csv import csv_bytes
-from research.trading.ticket import ID, ID_DIGITS, Order, Ticket
+from research.trading.order_ids import ID, ID_DIGITS
+from research.trading.ticket import Order, Ticket
 
 COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "Currency", "OrderQuantity",
            "OrderType", "TimeInForce", "LimitPrice", "SettlementDate", "AllocationAccount",
@@ -24,12 +27,18 @@ FIRST = re.compile(rf"{ID},[0-9a-f]{{16}},.*\n")
 
 
 def write(ticket: Ticket) -> bytes:
-    """A row an allocation. Raises ConfigError for an order that an allocation cannot carry."""
+    """A row an allocation, and then one an exchange of currencies, whose symbol is its pair.
+
+    Raises : ConfigError for an order that an allocation cannot carry.
+    """
     check_carried(ticket, "an OMS allocation", _faults)
+    if any(not each.account for each in ticket.fx):
+        raise ConfigError("An OMS allocation needs an account for exchanges too: add `account:` under `ticket`.")
     blocks = defaultdict(list)
     for order in ticket.orders:
         blocks[order.side, order.symbol].append(order)
-    return csv_bytes(COLUMNS, (_row(order, block, ticket) for block in blocks.values() for order in block))
+    orders = (_row(order, block, ticket) for block in blocks.values() for order in block)
+    return csv_bytes(COLUMNS, (*orders, *(_exchange(each, ticket) for each in ticket.fx)))
 
 
 def is_ours(file: BinaryIO) -> bool:
@@ -59,6 +68,14 @@ def _row(order: Order, block: list[Order], ticket: Ticket) -> tuple[str, ...]:
         order.account,
         number_text(order.quantity or 0.0),
     )
+
+
+def _exchange(each: ExchangeOrder, ticket: Ticket) -> tuple[str, ...]:
+    """An exchange that is allocated to its account; its quantity is an amount of its currency."""
+    amount = number_text(each.amount)
+    return (each.client_order_id, ticket.list_id, str(each.priority), ticket.as_of, cell_text(ticket.portfolio),
+            each.side.upper(), each.pair, each.currency, amount, TYPES["market"], "DAY", "", "", each.account,
+            amount)  # fmt: skip
 
 
 def _block_id(block: list[Order]) -> str:

@@ -1,26 +1,26 @@
-"""The orders as CSV: a row an order with every column of an order; text is safe in a spreadsheet."""
+"""The orders and exchanges of currencies as CSV, every column of an order; text is safe in a spreadsheet."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import BinaryIO
 
 from research.trading.formats.cells import cell_text
-from research.trading.ticket import Order, Ticket
+from research.trading.ticket import Order, RatedOrder, Ticket
 
-COLUMNS = (*(f.name for f in fields(Order)), "list_id")
+COLUMNS, RATED = ((*(f.name for f in fields(kind)), "list_id") for kind in (Order, RatedOrder))
 
 
 def write(ticket: Ticket) -> bytes:
-    """The orders, each with the id of its list; UTF-8."""
-    rows = ([*asdict(order).values(), ticket.list_id] for order in ticket.orders)
-    return csv_bytes(COLUMNS, ([cell_text(value) for value in row] for row in rows))
+    """The orders and then the exchanges of currencies, each with the id of its list; UTF-8."""
+    rows = ([*row.values(), ticket.list_id] for row in ticket.rows)
+    return csv_bytes((*ticket.columns, "list_id"), ([cell_text(value) for value in row] for row in rows))
 
 
 def is_ours(file: BinaryIO) -> bool:
     """Does a file hold such a list?"""
-    return file.readline() == csv_bytes(COLUMNS, ())
+    return file.readline() in (csv_bytes(COLUMNS, ()), csv_bytes(RATED, ()))
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

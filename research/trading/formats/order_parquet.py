@@ -1,9 +1,9 @@
 """The orders as Parquet, in the columns of the CSV with their types; the rest of the ticket is in the metadata."""
 
-from dataclasses import asdict
 from typing import BinaryIO, get_type_hints
 
-from research.trading.ticket import Order, Ticket, canonical_json
+from research.trading.order_ids import canonical_json
+from research.trading.ticket import RatedOrder, Ticket
 
 KEY = b"rebalance_ticket"  # of the metadata
 
@@ -15,12 +15,13 @@ def write(ticket: Ticket) -> bytes:
 
     types = {int: pa.int64(), str: pa.string(), float: pa.float64(), float | None: pa.float64()}
     rest = {name: part for name, part in ticket.document.items() if name != "orders"} | {"hash": ticket.hash}
+    kinds = get_type_hints(RatedOrder)
     schema = pa.schema(
-        [(name, types[kind]) for name, kind in get_type_hints(Order).items()],
+        [(name, types[kinds[name]]) for name in ticket.columns],
         metadata={KEY: canonical_json(rest).encode()},
     )
     buffer = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist([asdict(order) for order in ticket.orders], schema=schema), buffer)
+    pq.write_table(pa.Table.from_pylist(ticket.rows, schema=schema), buffer)
     content: bytes = buffer.getvalue().to_pybytes()
     return content
 

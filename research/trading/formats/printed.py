@@ -7,9 +7,10 @@ from typing import Any, BinaryIO
 from research.market.notes import counted
 from research.templates import templates
 from research.trading.content import DISCLAIMER, STALE
+from research.trading.exchange_orders import ExchangeOrder
 from research.trading.formats.cells import number_text
 from research.trading.tax_tables import tax_words
-from research.trading.ticket import HeldLine, Order, Ticket
+from research.trading.ticket import HeldLine, Order, RatedOrder, Ticket
 
 MARK = b'<meta name="generator" content="rebalance ticket">'
 NOTES = 6  # on the page; prices come first
@@ -28,7 +29,7 @@ def write(ticket: Ticket) -> bytes:
         {
             "title": title,
             "orders": [_cells(order, least, most) for order in ticket.orders if order.side == side],
-            "notional": _money(ticket.totals[total]),
+            "notional": _money(ticket.totals[total]) + (f" {ticket.currency}" if ticket.cash else ""),
         }
         for title, side, total in (("Sell first", "sell", "sells"), ("Then buy", "buy", "buys"))
     ]
@@ -48,6 +49,8 @@ def write(ticket: Ticket) -> bytes:
         tax=[_tax_cells(row) for row in ticket.tax_lots],
         taxed=tax_words(ticket.totals, ticket.currency),
         accounts=[_account(row, ticket) for row in ticket.accounts],
+        fx=[_exchange(each, ticket) for each in ticket.fx],
+        cash=[_cash(row, ticket) for row in ticket.cash],
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
     )  # fmt: skip
@@ -70,12 +73,13 @@ def is_ours(file: BinaryIO) -> bool:
 def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
     """The cells of an order, and the places of its weights from `least` to `most` in its picture."""
     scale = (WIDE - 2.0 * INSET) / ((most - least) or 1.0)
+    unit = f" {order.currency}" if isinstance(order, RatedOrder) else ""
     weights = {"before": order.weight_before, "target": order.weight_target, "after": order.weight_after}
     return {
         "order": order,
         "quantity": "" if order.quantity is None else f"{order.quantity:,.10g}",
         "limit": "" if order.limit_price is None else f"{order.limit_price:,.2f}",
-        "price": "no quote" if order.price is None else f"{order.price:,.2f}",
+        "price": "no quote" if order.price is None else f"{order.price:,.2f}{unit}",
         "notional": _money(order.notional),
         "cost": _money(order.cost),
         "shares": "" if order.shares_before is None or order.shares_after is None
@@ -119,6 +123,21 @@ def _account(row: Mapping[str, Any], ticket: Ticket) -> str:
     before, after = (_money(row[f"cash_{moment}"]) for moment in ("before", "after"))
     orders = "1 order" if row["orders"] == 1 else f"{row['orders']} orders"
     return f"{row['account']} ({row['kind']}) {orders}, cash {before} → {after} {ticket.currency}"
+
+
+def _exchange(each: ExchangeOrder, ticket: Ticket) -> str:
+    """An exchange in words."""
+    account = f", account {each.account}" if ticket.accounts else ""
+    return (
+        f"{each.side} {_money(each.amount)} {each.currency} at {each.rate:.10g} for "
+        f"{_money(each.basis_amount)} {ticket.currency}{account}: {each.reason}"
+    )
+
+
+def _cash(row: Mapping[str, Any], ticket: Ticket) -> str:
+    """Cash in one currency in words."""
+    account = f"{row['account']} " if ticket.accounts else ""
+    return f"{account}{row['currency']} {_money(row['before'])} → {_money(row['after'])}"
 
 
 def _costs(ticket: Ticket) -> str:

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from research.trading.content import DISCLAIMER
-from research.trading.ticket import HeldLine, Order, Ticket
+from research.trading.exchange_orders import ExchangeOrder
+from research.trading.ticket import HeldLine, Ticket
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -16,24 +17,28 @@ if TYPE_CHECKING:
 
 MARK = b"rebalance ticket"  # a property of the workbook
 MONEY = ("limit_price", "price", "notional", "commission", "half_spread", "ticket", "impact", "cost", "value",
-         "nav_before", "cash_before", "sells", "buys", "cash_after", "nav_after")  # fmt: skip
+         "nav_before", "cash_before", "sells", "buys", "cash_after", "nav_after", "notional_basis", "amount",
+         "basis_amount", "before", "flow", "fx", "after", "after_in_basis")  # fmt: skip
 WIDTHS = {"asset": 16, "symbol": 12, "client_order_id": 31, "reason": 60}
 OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
 def write(ticket: Ticket) -> bytes:
-    """Sheets Orders, Held, Ticket and, for several, Accounts. Text that looks like a formula stays text."""
+    """Sheets Orders, Held and Ticket, and those of several accounts and currencies. No text is run as a formula."""
     import xlsxwriter
 
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, OPTIONS) as book:
         made = datetime.fromisoformat(ticket.as_of)  # of the data: the same ticket gives the same bytes
         book.set_properties({"subject": MARK.decode(), "comments": DISCLAIMER, "created": made})
-        _table(book, "Orders", [f.name for f in fields(Order)], [asdict(order) for order in ticket.orders], ticket)
+        _table(book, "Orders", ticket.columns, ticket.rows[: len(ticket.orders)], ticket)
         _table(book, "Held", [f.name for f in fields(HeldLine)], [asdict(line) for line in ticket.held], ticket)
         _facts(book, ticket)
         if ticket.accounts:
             _table(book, "Accounts", list(ticket.accounts[0]), ticket.accounts, ticket)
+        if ticket.cash:
+            _table(book, "FX", [f.name for f in fields(ExchangeOrder)], [asdict(each) for each in ticket.fx], ticket)
+            _table(book, "Cash", list(ticket.cash[0]), ticket.cash, ticket)
     return buffer.getvalue()
 
 

@@ -27,8 +27,11 @@ HERE = "127.0.0.1:0"  # any free port, for the pages of several clusters
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    """A scheduler here, and two workers of one thread that are processes of their own."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=HERE) as found:
+    """A scheduler here, and two workers of one thread that are processes of their own; a job may kill one of them."""
+    once = {"allowed_failures": 1}
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=HERE, scheduler_kwargs=once
+    ) as found:
         yield found
 
 

@@ -17,7 +17,7 @@ from commanded import ROOT, TRADES, rebalance
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
-QUICK = ["-p", "rl_steps=20000", "-p", "rl_seeds=1", "-p", "draws=200"]
+QUICK = ["-p", "rl_steps=4096", "-p", "rl_seeds=1", "-p", "draws=200"]
 CARD = "policies/rl/card.html"
 SHOWN = ["tearsheet.html", "tearsheet.json", "trades.csv", "trades.json", "results.parquet", "compare_policies.ipynb"]
 
@@ -71,7 +71,7 @@ def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
     run = run_in(reports)
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["run"] == run.name
-    assert manifest["settings"]["rl_steps"] == 20000
+    assert manifest["settings"]["rl_steps"] == 4096
     assert manifest["settings"]["draws"] == 200
     assert manifest["trials"] == 2 + 40 + 1  # as the file gives them, tuned candidates, one seed
     assert manifest["seeds"] == {"rl": [1]}

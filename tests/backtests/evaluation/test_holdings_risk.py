@@ -26,8 +26,8 @@ def risk(portfolio: Portfolio):
 def test_contributions_sum_to_the_whole(risk):
     assert risk.contributions.sum() == pytest.approx(risk.volatility, abs=1e-12)
     assert risk.active.sum() == pytest.approx(risk.tracking_error, abs=1e-12)
-    for groups in (risk.portfolio.market.asset_class, risk.portfolio.market.currency):
-        table = risk.exposures(groups)
+    for by in ("asset_class", "sector", "currency"):
+        table = risk.exposures(by)
         assert table["risk_share"].sum() == pytest.approx(1.0, abs=1e-12)
         assert table["weight"].sum() == pytest.approx(1.0, abs=1e-12)
         assert table["gap"].sum() == pytest.approx(0.0, abs=1e-12)

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import Elements, check_page, check_themes
+from commanded import rebalance
 from scipy.stats import ttest_rel
 
 from backtests.commands.laboratory import make_laboratory
@@ -322,7 +321,6 @@ def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path, monk
 
 
 def test_the_command_refuses_too_few_paths_in_a_sentence() -> None:
-    rebalance = [sys.executable, "-c", "from backtests.cli import main; main()"]
-    done = subprocess.run([*rebalance, "laboratory", "--paths", "3"], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.strip().endswith("paths is 3: give a whole number from 6 to 1,000,000, such as 1000.")
+    done = rebalance("laboratory", "--paths", 3)
+    assert done.status == 2
+    assert done.err.strip().endswith("paths is 3: give a whole number from 6 to 1,000,000, such as 1000.")

@@ -2,14 +2,13 @@
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from browser import Elements, check_page, check_themes
+from commanded import rebalance
 from learned import COSTS, PENALTY, YEAR, carded, two_lines
 
 from backtests.engine import backtest
@@ -191,12 +190,11 @@ def test_no_policies_are_said_to_be_none(tmp_path: Path) -> None:
 
 
 def test_the_command_lists_and_writes(run: Path) -> None:
-    rebalance = [sys.executable, "-c", "from backtests.cli import main; main()", "policies"]
-    listed = subprocess.run([*rebalance, "--reports", str(run.parents[2])], capture_output=True, text=True, check=False)
-    assert listed.returncode == 0, listed.stderr
-    assert str(run) in listed.stdout
-    written = subprocess.run([*rebalance, str(run / "seed-2")], capture_output=True, text=True, check=False)
-    assert written.stdout == f"Written to {run / 'seed-2' / 'card.html'}.\n"
+    listed = rebalance("policies", "--reports", run.parents[2])
+    assert listed.status == 0, listed.err
+    assert str(run) in listed.out
+    written = rebalance("policies", run / "seed-2")
+    assert written.out == f"Written to {run / 'seed-2' / 'card.html'}.\n"
     assert "rl, seed-2" in (run / "seed-2" / "card.html").read_text()
 
 

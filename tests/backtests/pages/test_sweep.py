@@ -41,7 +41,7 @@ def page(table) -> str:
 def crowded() -> pd.DataFrame:
     """Two portfolios, two allocations, many bands, and names that are meant to do harm."""
     many = swept(
-        bands=np.geomspace(0.002, 0.08, 30).round(4).tolist(), costs=(1.0, 2.5), lags=(1, 2), starts=2, hrp=True
+        bands=np.geomspace(0.002, 0.08, 20).round(4).tolist(), costs=(1.0, 2.5), lags=(1, 2), starts=2, hrp=True
     )
     return pd.concat([many.assign(portfolio=HOSTILE), swept(costs=(1.0,), lags=(1,), starts=2)], ignore_index=True)
 

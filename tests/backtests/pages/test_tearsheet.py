@@ -146,7 +146,7 @@ def test_another_process_writes_the_same_bytes(plain, tmp_path) -> None:
 def small(folder: Path | str) -> None:
     """A sheet of two policies."""
     comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=["quarterly", "threshold"], draws=100)
-    write_tearsheet(Path(folder), comparison, None, ORIGIN)
+    words_written(comparison, None, ORIGIN, Path(folder))
 
 
 def test_it_is_small_and_holds_no_address_and_no_script(page) -> None:

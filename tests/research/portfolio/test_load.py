@@ -160,7 +160,9 @@ def test_a_market_from_files_is_in_the_currency_that_it_declares(own: Any) -> No
     market = "{file: prices/mine.csv, quotes: prices/mine.csv, cash: bill, currency: EUR}"
     got = load_portfolio(own(market), {"basis": "EUR"})
     assert got.market.currency == ("EUR", "EUR")
-    with pytest.raises(ConfigError, match="SPY is in EUR, not in the basis"):
+    with pytest.raises(
+        ConfigError, match=r"lines\.SPY: SPY is quoted in EUR, and there is no rate EURUSD \(or USDEUR\)"
+    ):
         load_portfolio(own(market))
     with pytest.raises(ConfigError, match="write its code of three capital letters"):
         load_portfolio(own(market.replace("EUR", "euro")))
@@ -246,7 +248,7 @@ ERRORS = [
     ("multi_asset_daily", "multi_asset_dayly", "market", "unknown market", "'mu", "Did you mean 'multi_asset_daily'"),
     ("multi_asset_daily", "[a]", "market", "not text", "['a']", "Write a word"),
     ("  SPY:", "  SPYY:", "lines.SPYY", "unknown asset in market 'multi_asset_daily'", "'SPYY'", "Did you mean 'SPY'?"),
-    ("basis: USD", "basis: EUR", "basis", "SPY is in USD, not in the basis", "'EUR'", "one currency"),
+    ("basis: USD", "basis: EUR", "lines.SPY", "there is no rate USDEUR (or EURUSD)", "None", "fx: {USDEUR"),
     ("target: 0.38", "target: 0.42", "lines", "do not add up to 1", "1.04", "Correct a target, or lower them by 0.02"),
     ("target: 0.38", "target: 0.36", "lines", "do not add up to 1", "0.98", "a target, or state `target_cash: 0.04`."),
     ("target_cash: 0.02", "", "lines", "do not add up to 1", "0.98", "Correct a target, or state `target_cash: 0.02`."),

@@ -18,7 +18,7 @@ def market() -> Market:
 def reading(folder: Path, text: str, market: Market):
     path = folder / "prices.csv"
     path.write_text(text, encoding="utf-8")
-    return read_prices(path, market, "USD")
+    return read_prices(path, market)
 
 
 def test_last_closes_have_their_day_and_how_they_are_adjusted(market: Market) -> None:

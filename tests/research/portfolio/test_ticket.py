@@ -14,7 +14,7 @@ from research.portfolio import TicketTerms, load_portfolio
 
 BEFORE = "test_start"
 WHOLE = """{order_type: limit, collar_bps: 50, time_in_force: DAY, account: DU12, symbols: {SPY: SPY.P},
-  exchange: SMART/ARCA, sec_type: FUND, settlement_days: 2}
+  exchange: SMART/ARCA, sec_type: FUND, settlement_days: 2, settlement_days_by_line: {AGG: 3}}
 """
 
 
@@ -31,7 +31,8 @@ def test_a_file_without_a_ticket_sends_market_orders_for_the_day(write: Any) -> 
 
 def test_every_key_is_read(write: Any) -> None:
     got = load_portfolio(with_ticket(write, WHOLE)).ticket
-    assert got == TicketTerms("limit", "DAY", 50.0, "DU12", {"SPY": "SPY.P"}, "SMART/ARCA", "FUND", 2)
+    assert got == TicketTerms("limit", "DAY", 50.0, "DU12", {"SPY": "SPY.P"}, "SMART/ARCA", "FUND", 2, {"AGG": 3})
+    assert (got.days("SPY"), got.days("AGG")) == (2, 3)
     assert (got.symbol("SPY"), got.symbol("AGG")) == ("SPY.P", "AGG")
 
 
@@ -57,6 +58,8 @@ def test_settings_give_the_same_ticket_again(write: Any, tmp_path: Path, ticket:
         ("{account: 1234}", r"ticket\.account: not text .*found 1234\. Write a word, in quotes"),
         ("{sec_type: OPT}", r"ticket\.sec_type: unknown .*found 'OPT'\. .*Use STK, FUND, CASH\."),
         ("{settlement_days: 1.5}", r"ticket\.settlement_days: not a whole number .*found 1\.5\. Give one that"),
+        ("{settlement_days_by_line: {QQQ: 2}}", r"by_line\.QQQ: no line of the portfolio .*found 'QQQ'\. "),
+        ("{settlement_days_by_line: {SPY: 90}}", r"by_line\.SPY: too many sessions .*found 90\. Give at most 20"),
         ("{settlement_days: 90}", r"ticket\.settlement_days: too many sessions .*found 90\. Give at most 20"),
         ("{symbols: {SPX: A}}", r"ticket\.symbols\.SPX: no line of the portfolio .*found 'SPX'\. Did you mean 'SPY'\?"),
         ("{symbols: {SPY: AGG}}", r"ticket\.symbols\.SPY: AGG has the same symbol .*found 'AGG'\. Give each line"),

@@ -47,6 +47,12 @@ def problem_of(rng: np.random.Generator) -> LotProblem:
     return LotProblem(position, goal, way, lower, upper, min(0.001 * position.nav, position.cash), most)
 
 
+def in_steps(problem: LotProblem, units: np.ndarray) -> np.ndarray:
+    """(n,) the steps of signed units: lots, and one more where the odd lot is sold after the last of them."""
+    all_of_it = (problem.odd > 0.0) & (units <= -problem.position.units)
+    return np.where(all_of_it, problem.steps, np.rint(np.abs(units) / problem.position.lots))
+
+
 def test_a_line_and_all_lines_are_worth_and_break_what_the_problem_says() -> None:
     rng = np.random.default_rng(11)
     for _ in range(CASES):
@@ -55,7 +61,7 @@ def test_a_line_and_all_lines_are_worth_and_break_what_the_problem_says() -> Non
         steps = np.floor(rng.uniform(0.0, 1.0, len(lines)) * (problem.steps + 1.0))
         units = problem.units(steps)
         assert [_units(terms, i, steps[i]) for i in lines] == units.tolist()
-        assert [_steps(terms, i, units[i]) for i in lines] == problem.in_steps(units).tolist()
+        assert [_steps(terms, i, units[i]) for i in lines] == in_steps(problem, units).tolist()
         assert [_each(terms, i, units[i]) for i in lines] == problem.each(units).tolist()
         assert _short(terms, units) == problem.short(units)
         assert _broken(terms, units) == bool(problem.broken(units))
@@ -79,7 +85,7 @@ def test_no_single_lot_more_improves_what_the_search_found() -> None:
     rng, bound = np.random.default_rng(13), 0
     for _ in range(3 * CASES):
         problem = problem_of(rng)
-        found = search(problem)
+        found, _ = search(problem)
         if found is None:
             assert problem.broken(np.zeros(len(problem.way)))
             continue
@@ -87,7 +93,7 @@ def test_no_single_lot_more_improves_what_the_search_found() -> None:
         if not problem.broken(alone(problem)) or problem.whole[~problem.fine].sum() > ROUNDS * len(problem.way):
             continue  # nothing binds, or the search has fewer rounds than there are lots
         bound += 1
-        steps = problem.in_steps(found)
+        steps = in_steps(problem, found)
         for i in np.flatnonzero(~problem.fine & (steps < problem.steps)):
             more = problem.units(np.where(np.arange(len(steps)) == i, steps + 1.0, steps))
             better = problem.objective(more) < problem.objective(found) - 1e-12
@@ -102,7 +108,7 @@ def test_cash_that_buys_one_lot_goes_where_it_gains_most(cash: float, floor: flo
     yes, none = np.ones(2, dtype=bool), np.zeros(2)
     position = Position(none, np.full(2, 100.0), np.ones(2), yes, yes, cash, 0.0, free, 0)
     goal = np.array([100.0, 300.0])
-    found = search(LotProblem(position, goal, np.ones(2), none - np.inf, none + np.inf, floor, none + np.inf))
+    found, _ = search(LotProblem(position, goal, np.ones(2), none - np.inf, none + np.inf, floor, none + np.inf))
     lots = (cash - floor) // 100.0
     if cash < floor:
         assert found is None

@@ -1,12 +1,13 @@
 """The best lots by either objective: against every vector of lots."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from research.accounting import Costs
-from research.portfolio import OrderLimits
+from research.portfolio import OrderLimits, WeightLimit
 from research.trading.lot_problem import LotProblem
 from research.trading.lot_search import search
 from research.trading.lot_solver import solve_lots
@@ -105,7 +106,7 @@ def test_lots_are_the_best_of_all_vectors() -> None:
         assert solved.objective == pytest.approx(best, abs=1e-9), count
         assert solved.how == "exact"
         assert not solved.bound > best + 1e-9
-        greedy = search(problem)
+        greedy, _ = search(problem)
         assert greedy is not None
         assert not problem.broken(greedy)
         behind.append(problem.objective(greedy) - best)
@@ -137,3 +138,86 @@ def test_lots_have_the_least_tracking_error_and_costs_of_all_vectors() -> None:
         assert solved.objective <= problem.objective(by_distance.units)
         others += int((solved.units != by_distance.units).any())
     assert others > 100
+
+
+def test_lots_keep_groups_of_which_funds_are_a_part_best_of_all_vectors() -> None:
+    """A hundred random cases, each enumerated: a group that binds and one with a price, of fractions of lines."""
+    rng, count, bound = np.random.default_rng(22), 0, 0
+    while count < 100:
+        if (free := case(rng)) is None:
+            continue
+        n, weights = len(free.way), free.position.weights
+        parts = rng.choice([0.0, 0.4, 1.0], (2, n))
+        top = [float(weights @ of) * factor for of, factor in zip(parts, (1.02, 0.98), strict=True)]
+        groups = [WeightLimit("a", tuple(parts[0].tolist()), 0.0, top[0]),
+                  WeightLimit("b", tuple(parts[1].tolist()), 0.0, top[1], price=1.5)]  # fmt: skip
+        limits = replace(free.position.limits, weights=tuple(groups))
+        problem = replace(free, position=replace(free.position, limits=limits), further=0.0)
+        if np.prod(problem.steps + 1.0) > MOST_VECTORS:
+            continue
+        count += 1
+        vectors = [problem.units(np.array(steps)) for steps in product(*(np.arange(s + 1.0) for s in problem.steps))]
+        losses, kept = every_vector(problem)
+        costs = np.array([problem.position.exact_charges(np.abs(u) * problem.position.prices).sum() for u in vectors])
+        values = problem.value + np.array(vectors) * problem.position.prices
+        past = [np.maximum(values @ parts[j] / (problem.position.nav - costs) - top[j], 0.0) for j in range(2)]
+        losses, kept = losses + 1.5 * past[1], kept & (past[0] <= 1e-9)
+        bound += int(not (past[0] <= 1e-9).all())
+        solved = solve_lots(problem)
+        assert solved is not None
+        assert solved.objective == pytest.approx(losses[kept].min(), abs=1e-8), count
+    assert bound > 50
+
+
+def early_cash(problem: LotProblem, units: np.ndarray) -> float:
+    """The least of what is above the floor and the adverse move before the last orders have settled, currency."""
+    position, cents = problem.position, lambda amount: np.rint(np.asarray(amount) * 100.0)
+    held, least = round(position.cash, 2), np.inf
+    for day in sorted(set(position.settles))[:-1]:
+        traded = cents(np.where(position.settles <= day, units, 0.0) * position.prices) / 100.0
+        left = held - (cents(traded).sum() + cents(position.exact_charges(np.abs(traded))).sum()) / 100.0
+        moved = position.limits.adverse_move * np.abs(traded).sum() - max(-held, 0.0)
+        least = min(least, left - max(min(problem.floor, held), moved))
+    return float(least)
+
+
+def test_lots_whose_settlement_dates_differ_are_the_best_of_all_vectors() -> None:
+    """Two hundred random cases of little cash, each enumerated: what has not settled pays for nothing."""
+    rng, count, bound = np.random.default_rng(23), 0, 0
+    while count < 200:
+        if (free := case(rng)) is None or np.prod(free.steps + 1.0) > MOST_VECTORS / 40:
+            continue
+        settles, cash = rng.integers(1, 4, len(free.way)).astype(float), round(0.1 * free.position.cash, 2)
+        settles = np.where(free.way < 0.0, 3.0, settles)
+        if len(set(settles)) == 1 or not (free.way < 0.0).any():
+            continue
+        count += 1
+        position = replace(free.position, settles=settles, cash=cash)
+        problem = replace(free, position=position, floor=min(free.floor, cash))
+        vectors = [problem.units(np.array(steps)) for steps in product(*(np.arange(s + 1.0) for s in problem.steps))]
+        losses, kept = every_vector(problem)
+        paid = np.array([early_cash(problem, units) >= 0.0 for units in vectors])
+        solved, (greedy, _) = solve_lots(problem), search(problem)
+        assert solved is not None
+        assert greedy is not None
+        for units in (solved.units, greedy):
+            assert not problem.broken(units)
+            assert early_cash(problem, units) >= 0.0
+        assert solved.objective == pytest.approx(losses[kept & paid].min(), abs=1e-9), count
+        bound += int(losses[kept & paid].min() > losses[kept].min() + 1e-9)
+    print(f"{bound} bound")
+    assert bound > 30
+
+
+def test_equal_settlement_dates_change_nothing() -> None:
+    rng, count = np.random.default_rng(24), 0
+    while count < 50:
+        if (free := case(rng)) is None:
+            continue
+        count += 1
+        alike = replace(free, position=replace(free.position, settles=np.full(len(free.way), 2.0)))
+        ours, theirs, greedy = solve_lots(alike), solve_lots(free), search(alike)[0]
+        assert ours is not None
+        assert theirs is not None
+        assert ours.units.tolist() == theirs.units.tolist()
+        assert np.array_equal(greedy, search(free)[0])

@@ -13,9 +13,9 @@ from research.accounting.cost_parameters import Lots, Scratch
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, Box, Pace, Quotes, Record, book
 from research.allocation import FixedWeights
 from research.arrays import Array, frozen
-from research.portfolio import OrderLimits, Portfolio
-from research.rules import Calendar, Threshold, Within
-from research.trading import TradeList, trade_list
+from research.portfolio import OrderLimits, Portfolio, TicketTerms
+from research.rules import Calendar, Never, Threshold, Within
+from research.trading import Request, TradeList, trade_list
 from research.trading.position import Position
 
 # -- by hand: A is 60 % and B 35 % of 100,000; both should be 50 % ---------------------------------------------------
@@ -313,6 +313,23 @@ class TestAnyDesk:
         assert len(orders) + len(got.held) == len(got.portfolio.market.assets)
 
     @given(st.data())
+    @settings(max_examples=80, deadline=None)
+    def test_cash_stays_on_each_day_on_which_orders_settle(self, data: st.DataObject) -> None:
+        """Before the last, it is not below its floor, or what there was; and asked again the list is empty."""
+        portfolio, policy = data.draw(self.desks)  # type: ignore[attr-defined]
+        assets = portfolio.market.assets
+        days = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(assets), max_size=len(assets))))
+        terms = replace(portfolio.ticket, settlement_days_by_line=dict(zip(assets, days.tolist(), strict=True)))
+        got = trade_list(replace(portfolio, ticket=terms), policy)
+        sized, limits = got.sized, portfolio.orders
+        for day in np.unique(days):
+            settled = days <= day
+            left = portfolio.cash - sized.notional[settled].sum() - sized.charges[:, settled].sum()
+            worse = limits.adverse_move * np.abs(sized.notional[settled]).sum()
+            assert left >= max(min(limits.reserve * sized.position.nav, portfolio.cash), worse) - 1e-6
+        assert trade_list(got.after(), policy).empty
+
+    @given(st.data())
     @settings(max_examples=100, deadline=None)
     def test_orders_keep_their_limits_and_the_direction_of_the_step(self, data: st.DataObject) -> None:
         got = self.listed(data)
@@ -381,3 +398,16 @@ def test_position_weighs_lines_and_cash_to_one(two: Portfolio) -> None:
     assert position.cash == 5_000.0
     assert position.weights.sum() + position.cash_weight == 1.0
     assert position.weights.tolist() == pytest.approx([0.6, 0.35])
+
+
+def test_a_sale_that_settles_later_pays_for_no_purchase(desk: Any) -> None:
+    """A goes from 600 to 400 units of 100, 20,000 that B would take; B settles first, and 5,000 of cash are there."""
+    held = desk([100.0, 50.0], [600, 700], 5_000.0, [0.4, 0.6], commission=0.0, half_spread=0.0)
+
+    def units(days: int, of_a: int) -> list[float]:
+        terms = TicketTerms(settlement_days=days, settlement_days_by_line={"A": of_a})
+        list_ = trade_list(replace(held, ticket=terms), Never(held.strategic), request=Request(to_target=True))
+        return list_.sized.units.tolist()
+
+    assert units(1, 1) == units(2, 1) == [-200.0, 500.0]
+    assert units(1, 2) == [-200.0, 100.0]

@@ -11,6 +11,7 @@ import pytest
 from drawn_lists import drawn_list
 from hypothesis import given
 from hypothesis import strategies as st
+from line_groups import members
 
 from research.accounting.costs import CHARGED
 from research.errors import ConfigError
@@ -19,7 +20,8 @@ from research.portfolio.weight_limits import WeightLimit
 from research.rules import Never, Threshold
 from research.trading import TradeList, trade_list
 from research.trading.content import DISCLAIMER
-from research.trading.ticket import ID, HeldLine, Order, Ticket
+from research.trading.order_ids import ID
+from research.trading.ticket import HeldLine, Order, Ticket
 
 LIMIT = TicketTerms("limit", collar_bps=50.0, account="DU12", symbols={"A": "AAA"})
 
@@ -83,6 +85,11 @@ def test_orders_settle_so_many_sessions_after_the_next(
     assert [order.side for order in ticket.orders] == ["sell", "buy"]
 
 
+def test_a_line_settles_on_its_own_day(two: Portfolio) -> None:
+    ticket = listed(two, replace(LIMIT, settlement_days_by_line={"A": 2})).ticket
+    assert {order.asset: order.settlement_date for order in ticket.orders} == {"A": "2023-01-04", "B": "2023-01-03"}
+
+
 def test_the_day_of_settlement_changes_no_id(two: Portfolio) -> None:
     one, other = (listed(two, replace(LIMIT, settlement_days=days)).ticket for days in (1, 2))
     assert [o.client_order_id for o in one.orders] == [o.client_order_id for o in other.orders]
@@ -95,7 +102,7 @@ def test_limits_that_bind_are_named_with_their_lines(desk: Any) -> None:
     assert listed(moved).ticket.binding == ("turnover limit of 10.00% of NAV (A, B)",)
     assert "Limits that bind: turnover limit of 10.00% of NAV (A, B)." in repr(listed(moved))
     assert all(order.reason.endswith("units (turnover limit)") for order in listed(moved).ticket.orders)
-    capped = OrderLimits(0.0, 0.0, weights=(WeightLimit("group", (1,), 0.0, 0.3),))
+    capped = OrderLimits(0.0, 0.0, weights=(WeightLimit("group", members(2, 1), 0.0, 0.3),))
     got = listed(desk([100.0, 50.0], [1_000, 0], 0.0, [0.5, 0.5], orders=capped)).ticket.binding
     assert got[0].startswith("group (0.00% to 30.00%) (")
     assert "B" in got[0]

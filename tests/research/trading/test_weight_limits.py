@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from line_groups import members
 from scipy.optimize import linprog
 
 from research.accounting import Costs
@@ -37,15 +38,15 @@ def limited(*weights: WeightLimit, **others: Any) -> OrderLimits:
     ("limits", "wanted"),
     [
         # A falls to 30 %; what it frees goes to B, which is five points under target, and not to C, which is over.
-        ([WeightLimit("range of A", (0,), 0.0, 0.3)], [0.30, 0.14, 0.56]),
+        ([WeightLimit("range of A", members(3, 0), 0.0, 0.3)], [0.30, 0.14, 0.56]),
         # A and C fall by ten points, first to their targets of 30 and 55 %: then B rises past its target as far as
         # they fall under theirs, and cash with it.
-        ([WeightLimit("A and C", (0, 2), 0.0, 0.8)], [0.275, 0.175, 0.525]),
+        ([WeightLimit("A and C", members(3, 0, 2), 0.0, 0.8)], [0.275, 0.175, 0.525]),
         # Nothing is broken.
-        ([WeightLimit("A and C", (0, 2), 0.0, 0.95)], [0.34, 0.10, 0.56]),
+        ([WeightLimit("A and C", members(3, 0, 2), 0.0, 0.95)], [0.34, 0.10, 0.56]),
         # Outside at a price that is too low to trade for.
-        ([WeightLimit("range of A", (0,), 0.0, 0.3, price=1.9)], [0.34, 0.10, 0.56]),
-        ([WeightLimit("range of A", (0,), 0.0, 0.3, price=2.1)], [0.30, 0.14, 0.56]),
+        ([WeightLimit("range of A", members(3, 0), 0.0, 0.3, price=1.9)], [0.34, 0.10, 0.56]),
+        ([WeightLimit("range of A", members(3, 0), 0.0, 0.3, price=2.1)], [0.30, 0.14, 0.56]),
     ],
 )
 def test_least_trade_that_keeps_the_limits_goes_toward_targets(desk: Any, limits: Any, wanted: list[float]) -> None:
@@ -64,10 +65,10 @@ def test_limits_are_kept_where_a_linear_programme_finds_them_feasible(seed: int)
     point, target = (rng.dirichlet(np.ones(n + 1))[:n] for _ in range(2))
     limits = []
     for k in range(int(rng.integers(1, 4))):
-        rows = np.flatnonzero(rng.random(n) < 0.5)
-        if len(rows):
+        parts = rng.choice([0.0, 1.0, 1.0 if k % 2 else 0.4], n)  # some lines are funds of which a part counts
+        if parts.any():
             lower, upper = np.sort(np.round(rng.random(2), 2))
-            limits.append(WeightLimit(f"group {k}", tuple(int(i) for i in rows), float(lower), float(upper)))
+            limits.append(WeightLimit(f"group {k}", tuple(parts.tolist()), float(lower), float(upper)))
     assume(limits)
     assume(any(limit.outside(point) > 1e-6 for limit in limits))
     fixed = rng.random(n) < 0.2
@@ -75,7 +76,7 @@ def test_limits_are_kept_where_a_linear_programme_finds_them_feasible(seed: int)
         units=point * 1e6, prices=np.ones(n), lots=np.ones(n), quoted=np.ones(n, dtype=bool), tradable=~fixed,
         cash=float(1e6 * (1.0 - point.sum())), minimum=0.0, cost_parameters=no_costs(n), day=0, limits=limited(*limits),
     )  # fmt: skip
-    of = np.array([np.isin(np.arange(n), limit.rows) for limit in limits], dtype=float)
+    of = np.array([limit.exposures for limit in limits])
     least = linprog(  # rises, falls and the change of cash either way
         np.ones(2 * n + 2),
         A_ub=np.block([[of, -of, np.zeros((len(limits), 2))], [-of, of, np.zeros((len(limits), 2))]]),
@@ -108,7 +109,7 @@ def with_limits(portfolio: Portfolio, *weights: WeightLimit, **others: Any) -> P
 
 
 def test_range_that_binds_is_restored_although_the_policy_holds(three: Portfolio) -> None:
-    bound = with_limits(three, WeightLimit("range of A", (0,), 0.2, 0.3))
+    bound = with_limits(three, WeightLimit("range of A", members(3, 0), 0.2, 0.3))
     got = trade_list(bound, Never(three.strategic))
     assert got.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 400.0], ["buy", "B", 400.0]]
     assert got.reason == "range of A (20.00% to 30.00%) is broken: at 34.00%"
@@ -121,7 +122,7 @@ def test_range_that_binds_is_restored_although_the_policy_holds(three: Portfolio
 
 def test_limit_wins_over_the_point_of_the_policy(three: Portfolio) -> None:
     """To target B would go to 15 %."""
-    bound = with_limits(three, WeightLimit("B", (1,), 0.0, 0.12))
+    bound = with_limits(three, WeightLimit("B", members(3, 1), 0.0, 0.12))
     got = trade_list(bound, Threshold(three.strategic, 0.02))
     assert got.sized.after.weights[1] == pytest.approx(0.12, abs=1e-9)
     assert got.sized.point[1] == pytest.approx(0.15)
@@ -129,7 +130,7 @@ def test_limit_wins_over_the_point_of_the_policy(three: Portfolio) -> None:
 
 
 def test_limits_that_conflict_are_named_with_what_would_mend_them(three: Portfolio) -> None:
-    bound = with_limits(three, WeightLimit("range of A", (0,), 0.2, 0.3), turnover=0.03)
+    bound = with_limits(three, WeightLimit("range of A", members(3, 0), 0.2, 0.3), turnover=0.03)
     with pytest.raises(PolicyError) as raised:
         trade_list(bound, Never(three.strategic))
     assert str(raised.value) == (
@@ -137,7 +138,7 @@ def test_limits_that_conflict_are_named_with_what_would_mend_them(three: Portfol
         "range of A (20.00% to 30.00%), now at 34.00%. To make a list possible, raise the turnover limit to 4.00%, "
         "or widen the range of A by 1.00% of NAV."
     )
-    sells = trade_list(with_limits(three, WeightLimit("A", (0,), 0.0, 0.3)), Never(three.strategic),
+    sells = trade_list(with_limits(three, WeightLimit("A", members(3, 0), 0.0, 0.3)), Never(three.strategic),
                        request=Request(side="sell"))  # fmt: skip
     assert sells.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 400.0]]
 
@@ -145,7 +146,7 @@ def test_limits_that_conflict_are_named_with_what_would_mend_them(three: Portfol
 def test_volume_limit_of_one_line_sends_another_into_the_group(desk: Any) -> None:
     """A may buy 100 units; B takes the rest of the ten points that the group lacks."""
     lacking = desk([10.0] * 3, [1_000, 2_000, 7_000], 0.0, [0.3, 0.2, 0.5], **FREE)
-    bound = with_limits(lacking, WeightLimit("A and B", (0, 1), 0.4, 1.0))
+    bound = with_limits(lacking, WeightLimit("A and B", members(3, 0, 1), 0.4, 1.0))
     position = replace(Position.of(bound), most_units=np.array([100.0, 1e9, 1e9]))
     got = trade_list(bound, Never(bound.strategic), position=position)
     assert got.sized.units.tolist() == [100.0, 900.0, -1_000.0]
@@ -153,7 +154,7 @@ def test_volume_limit_of_one_line_sends_another_into_the_group(desk: Any) -> Non
 
 def test_few_orders_go_further_where_a_group_needs_them(desk: Any) -> None:
     """The nearest point buys each of three lines for the group; two orders keep it with one of them."""
-    group = WeightLimit("A, B and C", (0, 1, 2), 0.4, 1.0)
+    group = WeightLimit("A, B and C", members(4, 0, 1, 2), 0.4, 1.0)
     lacking = desk([10.0] * 4, [1_000, 1_000, 1_000, 7_000], 0.0, [0.2, 0.2, 0.2, 0.4], **FREE)
     got = trade_list(with_limits(lacking, group, most=2), Never(lacking.strategic))
     assert sorted(got.sized.units.tolist()) == [-1_000.0, 0.0, 0.0, 1_000.0]
@@ -169,7 +170,7 @@ def test_a_line_is_not_bought_and_sold_to_reach_the_minimum_trade() -> None:
     position = Position(
         units=np.array([100.0, 0.0]), prices=np.array([10.0, 5_000.0]), lots=np.ones(2), quoted=np.ones(2, dtype=bool),
         tradable=np.ones(2, dtype=bool), cash=9_000.0, minimum=700.0, cost_parameters=no_costs(2), day=0,
-        limits=limited(WeightLimit("range of A", (0,), 0.12, 0.14)), assets=("A", "B"),
+        limits=limited(WeightLimit("range of A", members(2, 0), 0.12, 0.14)), assets=("A", "B"),
     )  # fmt: skip
     found = conflict(position, 0.0)
     assert found is not None
@@ -181,13 +182,13 @@ def test_orders_that_keep_all_limits_are_no_conflict_whatever_their_bounds() -> 
     position = Position(
         units=np.array([6.5, 0.5]), prices=np.array([6909.09, 7689.53]), lots=np.ones(2), quoted=np.ones(2, dtype=bool),
         tradable=np.ones(2, dtype=bool), cash=120_498.03, minimum=0.0, cost_parameters=no_costs(2), day=0,
-        limits=limited(WeightLimit("A", (0,), 0.3027, 0.3227), most=1), assets=("A", "B"),
+        limits=limited(WeightLimit("A", members(2, 0), 0.3027, 0.3227), most=1), assets=("A", "B"),
     )  # fmt: skip
     assert conflict(position, 0.0) is None
 
 
 def test_soft_limit_gives_way_to_a_price(three: Portfolio) -> None:
-    soft = WeightLimit("range of A", (0,), 0.2, 0.3, price=5.0)
+    soft = WeightLimit("range of A", members(3, 0), 0.2, 0.3, price=5.0)
     got = trade_list(with_limits(three, soft, turnover=0.03), Threshold(three.strategic, 0.02))
     assert got.sized.turnover <= 0.03 + 1e-12
     assert got.sized.after.weights[0] == pytest.approx(0.31)  # as far as turnover allows
@@ -205,7 +206,7 @@ class TestAnyDesk:
         lower, upper = sorted(data.draw(st.tuples(*[st.sampled_from([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])] * 2)))
         assume(lower < upper)
         price = data.draw(st.sampled_from([np.inf, np.inf, 5.0]))
-        limits = replace(portfolio.orders, weights=(WeightLimit("group", tuple(rows), lower, upper, price),))
+        limits = replace(portfolio.orders, weights=(WeightLimit("group", members(n, *rows), lower, upper, price),))
         try:
             return trade_list(replace(portfolio, orders=limits), self.policy)
         except PolicyError as error:
@@ -232,21 +233,21 @@ def planted(rng: np.random.Generator) -> tuple[Position, set[str]]:
     weights = rng.dirichlet(np.full(n, 5.0))
     kind, tradable = int(rng.integers(4)), np.ones(n, dtype=bool)
     turnover = None
-    idle = [WeightLimit(f"range of {name}", (i,), 0.0, 1.0) for i, name in enumerate("ABCDEFGH"[:n]) if i > 2]
+    idle = [WeightLimit(f"range of {name}", members(n, i), 0.0, 1.0) for i, name in enumerate("ABCDEFGH"[:n]) if i > 2]
     if kind == 0:  # two lines that are to hold more than all
-        found = [WeightLimit("range of A", (0,), 0.6, 1.0), WeightLimit("range of B", (1,), 0.5, 1.0)]
+        found = [WeightLimit("range of A", members(n, 0), 0.6, 1.0), WeightLimit("range of B", members(n, 1), 0.5, 1.0)]
         names = {found[0].name, found[1].name, "cash of at least 0.00"}
     elif kind == 1:  # a line that cannot trade, outside its range
         tradable[0] = False
-        found = [WeightLimit("range of A", (0,), float(weights[0]) + 0.05, 1.0)]
+        found = [WeightLimit("range of A", members(n, 0), float(weights[0]) + 0.05, 1.0)]
         names = {"range of A", "A cannot trade"}
     elif kind == 2:  # a group within its bounds only with more turnover
         turnover = 0.02
         group = float(weights[:2].sum())
-        found = [WeightLimit("A and B", (0, 1), 0.0, group - 0.05)]
+        found = [WeightLimit("A and B", members(n, 0, 1), 0.0, group - 0.05)]
         names = {"A and B", "turnover of at most 2.00%"}
     else:  # a group that is to hold less than one of its lines
-        found = [WeightLimit("A and B", (0, 1), 0.0, 0.1), WeightLimit("range of A", (0,), 0.2, 1.0)]
+        found = [WeightLimit("A and B", members(n, 0, 1), 0.0, 0.1), WeightLimit("range of A", members(n, 0), 0.2, 1.0)]
         names = {"A and B", "range of A"}
     limits = [*found, *idle]
     position = Position(
@@ -262,7 +263,7 @@ def feasible(position: Position, names: set[str]) -> bool:
     """Can the limits of these names be kept together? By a linear programme over the weights afterwards."""
     n, before = len(position.units), position.weights
     kept = [limit for limit in position.limits.weights if limit.name in names]
-    of = np.array([np.isin(np.arange(n), limit.rows) for limit in kept], dtype=float).reshape(len(kept), n)
+    of = np.array([limit.exposures for limit in kept]).reshape(len(kept), n)
     rows, right = [*of, *-of], [*[limit.upper for limit in kept], *[-limit.lower for limit in kept]]
     rows = [np.concatenate([row, np.zeros(n)]) for row in rows]  # of weights, and of what each line buys at least
     for i in range(n):
@@ -286,17 +287,19 @@ def test_two_hundred_conflicts_are_found_and_no_part_of_one_conflicts() -> None:
         assert found is not None
         names = {name.split(",")[0].split(" (")[0] for name in found.names}
         assert names == planted_names
+        if names == {"A and B", "range of A"}:  # A is to hold ten points more than both may
+            assert {mend.split(" by ")[1] for mend in found.mends} == {"10.00% of NAV"}
         assert not feasible(position, names)
         for name in names:
             assert feasible(position, names - {name}), (names, name)
 
 
 def test_relaxed_by_what_is_said_a_list_is_possible(three: Portfolio) -> None:
-    bound = with_limits(three, WeightLimit("range of A", (0,), 0.2, 0.3), turnover=0.03)
+    bound = with_limits(three, WeightLimit("range of A", members(3, 0), 0.2, 0.3), turnover=0.03)
     for orders in (limited(*bound.orders.weights, turnover=0.04),
-                   limited(WeightLimit("range of A", (0,), 0.2, 0.31), turnover=0.03)):  # fmt: skip
+                   limited(WeightLimit("range of A", members(3, 0), 0.2, 0.31), turnover=0.03)):  # fmt: skip
         assert not trade_list(replace(three, orders=orders), Never(three.strategic)).empty
 
 
 def test_limits_that_can_be_kept_are_no_conflict(three: Portfolio) -> None:
-    assert conflict(Position.of(with_limits(three, WeightLimit("A", (0,), 0.0, 0.3))), 0.0) is None
+    assert conflict(Position.of(with_limits(three, WeightLimit("A", members(3, 0), 0.0, 0.3))), 0.0) is None

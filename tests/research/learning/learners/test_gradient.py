@@ -20,7 +20,7 @@ from research.learning.worlds import Worlds
 from research.risk.resampling import resampled
 
 QUICK = GradientSettings(worlds=64)
-SPEC = Learned(TARGET, steps=24 * QUICK.update, seeds=(1,), learner="gradient", gradient=QUICK)
+SPEC = Learned(TARGET, steps=12 * QUICK.update, seeds=(1,), learner="gradient", gradient=QUICK)
 
 
 @pytest.fixture(scope="module")

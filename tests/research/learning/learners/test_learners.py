@@ -7,7 +7,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -60,14 +60,20 @@ def learned(spec, past, **given):
     return [*policy.net, *(np.array(list(point.values())) for point in policy.card["curve"])]
 
 
+@pytest.fixture(scope="module")
+def whole(past):
+    """What a learner learns that nobody kills, each once."""
+    return cache(lambda by: learned(BY[by], past))
+
+
 def assert_same(one, other):
     for mine, theirs in zip(one, other, strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 
 @pytest.mark.parametrize("by", LEARNERS)
-def test_what_is_killed_goes_on_and_ends_with_the_same_bits(by, past, tmp_path):
-    whole, kept, board = learned(BY[by], past), tmp_path / "kept", tmp_path / "board"
+def test_what_is_killed_goes_on_and_ends_with_the_same_bits(by, past, whole, tmp_path):
+    kept, board = tmp_path / "kept", tmp_path / "board"
     for stops in (0.3, 0.8):  # killed twice
 
         def kill(done, total, stops=stops):
@@ -79,13 +85,13 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_bits(by, past, tmp_path):
         assert len(list(kept.iterdir())) == 1
     told = []
     assert_same(
-        whole, learned(BY[by], past, checkpoints=kept, tensorboard=board, progress=lambda *way: told.append(way))
+        whole(by), learned(BY[by], past, checkpoints=kept, tensorboard=board, progress=lambda *way: told.append(way))
     )
     assert told[0][0] > 0.7 * told[0][1]  # it did not begin anew
     assert not kept.exists()
     noted = EventAccumulator(str(board / "seed-3"), purge_orphaned_data=False).Reload().Scalars(SCALAR)
     points = sorted({point.step: point.value for point in noted}.items())  # of three files, which began in one second
-    np.testing.assert_allclose(points, whole[len(Network._fields) :], rtol=1e-6)
+    np.testing.assert_allclose(points, whole(by)[len(Network._fields) :], rtol=1e-6)
 
 
 def test_a_seed_that_is_done_waits_for_the_others(past, tmp_path):
@@ -113,7 +119,7 @@ def test_a_seed_that_is_done_waits_for_the_others(past, tmp_path):
     assert not tmp_path.exists()
 
 
-def test_a_process_that_is_killed_is_gone_on_with(past, tmp_path):
+def test_a_process_that_is_killed_is_gone_on_with(past, whole, tmp_path):
     """A real one, with the signal that nothing can catch, wherever it is just then."""
     code = (
         "import sys; from learned import *; from test_learners import *\n"
@@ -131,7 +137,7 @@ def test_a_process_that_is_killed_is_gone_on_with(past, tmp_path):
     told = []
     again = learned(BY["ppo"], past, checkpoints=tmp_path, progress=lambda *way: told.append(way))
     assert told[0][0] > BY["ppo"].ppo.update
-    assert_same(learned(BY["ppo"], past), again)
+    assert_same(whole("ppo"), again)
 
 
 def test_what_was_kept_of_another_training_is_left_alone(past, tmp_path):
@@ -171,7 +177,7 @@ def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
 
 @pytest.mark.parametrize(
     ("by", "action", "steps"),
-    [("ppo", "hold_or_trade", 400_000), ("dqn", "hold_or_trade", 200_000), ("cross_entropy", "gate", 1_600_000)],
+    [("ppo", "hold_or_trade", 200_000), ("dqn", "hold_or_trade", 200_000), ("cross_entropy", "gate", 1_600_000)],
 )
 def test_it_learns_to_trade_seldom_where_a_trade_has_a_ticket(by, action, steps, past):
     """Neither to trade every week nor never: it loses less than three quarters of the better of the two."""

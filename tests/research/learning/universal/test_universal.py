@@ -18,6 +18,7 @@ from research.errors import ConfigError, DataError
 from research.learning import Universal
 from research.learning.checksummed import CARD, arrays_of, read_checksummed, write_checksummed
 from research.learning.state import FeatureScaling
+from research.learning.universal import checkpointed_training
 from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
 from research.learning.universal.checkpointed_training import settings as course_settings
 from research.learning.universal.equivariant import MOVING, STANDING, answers, forward
@@ -142,18 +143,20 @@ def test_a_training_in_parts_is_the_training_to_the_bit_and_another_seed_another
     assert (network_of(whole).weight_1 != network_of(begin(4, 4)).weight_1).any()
 
 
-def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(tmp_path):
+def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpointed_training, "EVERY", 2)
+
     def killed(done):
-        if done == 12:
+        if done == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_universal(3, 13, tmp_path / "one", killed)
+        train_universal(3, 5, tmp_path / "one", killed)
     assert not (tmp_path / "one").exists()
     told = []
-    train_universal(3, 13, tmp_path / "one", told.append)
-    assert told == [10, 11, 12, 13]
-    train_universal(3, 13, tmp_path / "two")
+    train_universal(3, 5, tmp_path / "one", told.append)
+    assert told == [2, 3, 4, 5]
+    train_universal(3, 5, tmp_path / "two")
     one, two = ({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert one == two
     assert len(one) == 2

@@ -1,0 +1,26 @@
+"""Mistakes of a file that are told at once."""
+
+from typing import Any
+
+from research.errors import ConfigError
+
+
+class Faults:
+    """Mistakes that are told at once: a `with` block that raises ConfigError adds one."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def __enter__(self) -> None:
+        """Begin a check."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        """Take its mistake, if it has one."""
+        if isinstance(error, ConfigError):
+            self.found.append(str(error))
+        return isinstance(error, ConfigError)
+
+    def end(self) -> None:
+        """Raise ConfigError where there is a mistake."""
+        if self.found:
+            raise ConfigError("\n".join(dict.fromkeys(self.found)))

@@ -1,0 +1,44 @@
+"""Ids of orders, from what they say: an order that is sent twice has one, so that a broker refuses the second."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from research.portfolio import Portfolio, TicketTerms
+
+ID_DIGITS = 20  # of a hash: 80 bits an order
+ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; brokers take 32
+
+
+def client_order_id_of(sent: Mapping[str, Any], portfolio: str, as_of: str, terms: TicketTerms) -> str:
+    """The day of its prices, and the beginning of a hash of what is sent: the same content has the same id.
+
+    The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
+    """
+    content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
+    content |= {"portfolio": portfolio, "as_of": as_of, "exchange": terms.exchange, "sec_type": terms.sec_type}
+    digest = hashlib.sha256(canonical_json(plain(content)).encode()).hexdigest()
+    return f"{as_of.replace('-', '')}-{digest[:ID_DIGITS]}"
+
+
+def last_price_day(portfolio: Portfolio) -> np.datetime64:
+    """The day of the newest price: the last close, or a later one of a price file."""
+    days = portfolio.prices.days
+    return max([portfolio.market.days[-1], *days[~np.isnat(days)]])
+
+
+def canonical_json(document: Mapping[str, Any]) -> str:
+    """A document as one line of JSON with sorted keys and no blanks: equal documents have equal text."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """A value in JSON types, its whole numbers without a decimal point."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

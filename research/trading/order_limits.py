@@ -1,0 +1,150 @@
+"""The limits of orders, each stated once: in words, as rows over what orders come to, and how it may be relaxed.
+
+The best lots (`lot_solver`), the nearest point (`limited_point`) and the limits that conflict (`conflicts`) are
+programmes over these rows. What single lines may do stands apart: it bounds columns, and needs no rows.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from math import inf, isfinite
+
+import numpy as np
+
+from research.arrays import Array
+from research.tolerances import LOT
+from research.trading.position import Position
+
+BOUGHT, SOLD, SENT, COST = range(4)  # what rows count of each line: values and costs, fractions of NAV; orders, 0 or 1
+ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """A limit over all lines: the sum of rows[j] · (bought, sold, sent, cost) is at most most[j].
+
+    name  : in words.
+    rows  : (k, 4, n) coefficients.
+    most  : (k,) fraction of NAV, or orders.
+    price : of a unit by which it is exceeded, inf for a limit that binds.
+    mend  : how to relax it by so much, in words; None where it cannot be.
+    """
+
+    name: str
+    rows: Array
+    most: Array
+    price: float = inf
+    mend: Callable[[float], str] | None = None
+
+    @property
+    def binds(self) -> bool:
+        """May it not be exceeded at any price?"""
+        return not isfinite(self.price)
+
+    @property
+    def counts(self) -> bool:
+        """Does it count orders, and no money?"""
+        return not self.rows[:, [BOUGHT, SOLD, COST]].any()
+
+
+@dataclass(frozen=True, eq=False)
+class LineLimit:
+    """What single lines may do.
+
+    words  : of a line's name and its largest number of units.
+    bought : (n,) most units, inf where it does not limit the line.
+    sold   : (n,) likewise.
+    """
+
+    words: str
+    bought: Array
+    sold: Array
+
+    def name(self, asset: str, i: int) -> str:
+        """Of line `i`, in words."""
+        return self.words.format(asset, max(*(most for most in (self.bought[i], self.sold[i]) if isfinite(most)), 0.0))
+
+
+def limits_of(position: Position, floor: float, spare: float = 0.0) -> list[Limit]:
+    """All limits over several lines.
+
+    floor : cash that stays, currency.
+    spare : cash that stays besides, also after an adverse move, currency.
+    """
+    return [*_of_number(position), *cash_limits(position, floor, spare), *weight_limits(position)]
+
+
+def line_limits(position: Position) -> list[LineLimit]:
+    """All limits of single lines."""
+    n = len(position.units)
+    none, can = np.full(n, inf), np.broadcast_to(position.tradable, n)
+    halted, volume, gains = (np.where(can, inf, 0.0), *(np.broadcast_to(most, n) for most in
+                             (position.most_units, position.most_sold)))  # fmt: skip
+    return [
+        LineLimit("{} cannot trade", halted, halted),
+        LineLimit("{} may not be bought", np.where(position.buyable | ~can, inf, 0.0), none),
+        LineLimit("{} may not be sold", none, np.where(position.sellable | ~can, inf, 0.0)),
+        LineLimit("the volume limit of {}, {:,.8g} units", volume, volume),
+        LineLimit("the gain budget of {}, {:,.8g} units", none, gains),
+    ]
+
+
+def room(position: Position) -> tuple[Array, Array]:
+    """(n,) most units that each line may buy, and that it may sell; inf where nothing limits them."""
+    found = line_limits(position)
+    return np.min([limit.bought for limit in found], axis=0), np.min([limit.sold for limit in found], axis=0)
+
+
+def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterator[Limit]:
+    """What stays at these prices and after an adverse move, on each day on which orders settle; see `limits_of`."""
+    nav, move, days = position.nav, position.limits.adverse_move, (*position.early, inf)
+    for day in days:
+        early = isfinite(day)
+        least = min(floor, position.cash) if early else floor
+        debt = max(position.debt, -position.cash) if early else position.debt
+        settled = 1.0 if position.settles is None else 1.0 * (position.settles <= day)
+        when = f" where orders settle after {day:g} session{'s' if day != 1.0 else ''}" if early else ""
+        if move > 0.0 or floor < -position.debt:
+            rows = settled * _rows(position, [1.0 + move, move - 1.0, 0.0, 1.0])
+            most = (position.cash + debt - spare) / nav
+            yield Limit(f"cash that covers an adverse move of {move:.2%}{when}", rows, np.array([most]))
+        mend = None if early else lambda more: f"let cash fall to {floor - more * nav:,.2f}"
+        rows, most = settled * _rows(position, [1.0, -1.0, 0.0, 1.0]), (position.cash - least - spare) / nav
+        yield Limit(f"cash of at least {least:,.2f}{when}", rows, np.array([most]), mend=mend)
+
+
+def weight_limits(position: Position) -> Iterator[Limit]:
+    """Limits of weights, of NAV after costs."""
+    for limit in position.limits.weights:
+        of, weight = np.array(limit.exposures), limit.weight(position.weights)
+        none = np.zeros(len(of))
+        rows = [[of, -of, none, none + limit.upper], [-of, of, none, none - limit.lower]]
+        most = [limit.upper - weight, weight - limit.lower]
+        name = f"{limit.words}, now at {weight:.2%}"
+        yield Limit(name, np.array(rows), np.array(most), limit.price, partial(_widen, limit.name))
+
+
+def _of_number(position: Position) -> Iterator[Limit]:
+    """The number of orders, and their turnover."""
+    limits = position.limits
+    if (most := limits.most) is not None:
+        yield Limit(f"at most {most} orders", _rows(position, [0.0, 0.0, 1.0, 0.0]), np.array([float(most)]),
+                    mend=lambda more: f"allow {int(np.ceil(most + more - LOT))} orders")  # fmt: skip
+    if (turnover := limits.turnover) is not None:
+        rows = _rows(position, [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0])
+        yield Limit(f"turnover of at most {turnover:.2%}", rows, np.full(2, turnover),
+                    mend=lambda more: f"raise the turnover limit to {_rounded_up(turnover + more)}")  # fmt: skip
+
+
+def _rows(position: Position, *coefficients: list[float]) -> Array:
+    """(k, 4, n) rows with the same coefficients for all lines."""
+    return np.repeat(np.array(coefficients)[:, :, None], len(position.units), axis=2)
+
+
+def _widen(name: str, more: float) -> str:
+    return f"widen the {name} by {_rounded_up(more)} of NAV"
+
+
+def _rounded_up(fraction: float) -> str:
+    """A fraction as a percentage of two decimals that is not below it."""
+    return f"{np.ceil(fraction * 1e4 - ROUNDED) / 1e4:.2%}"

@@ -1,0 +1,11 @@
+"""How far a solution is known to be the best."""
+
+from enum import StrEnum
+
+
+class Proof(StrEnum):
+    """Proven, or the best that was found."""
+
+    EXACT = "exact"  # no better one exists
+    IN_TIME = "within the time limit"  # the best that a solver found until its time or gap ended it
+    GREEDY = "greedy"  # found by a search that proves nothing
