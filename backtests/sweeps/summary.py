@@ -67,12 +67,14 @@ def best_of(
 
 
 def data_warnings(prepared: PreparedSweep) -> list[str]:
-    """Warnings about the data, from the first start date on; of several portfolios, each by name."""
+    """Warnings about the data and the targets, from the first start date on; of several portfolios, each by name."""
     found = []
     for name, setup in prepared.setups.items():
         market, whose = setup.market, f"{name}: " if len(prepared.setups) > 1 else ""
         first = min(prepared.firsts[name, start] for start in prepared.plan.days)
         found += [whose + text for text in warnings_in(market.notes, market.dates[first], market.dates[-1])]
+        paths = {id(path): path for (setup, *_), path in prepared.paths.items() if setup == name}
+        found += [whose + text for path in paths.values() for text in path.remarks(first)]
     return found
 
 

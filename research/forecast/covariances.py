@@ -3,6 +3,7 @@
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from research.arrays import Array
 from research.errors import ConfigError
@@ -22,8 +23,8 @@ def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
     name      : of the estimator, one of `COVARIANCES`:
                 sample               with ddof 1; its bits do not depend on the order of the columns;
                 ewma                 products of returns with exponential weights, about zero (skfolio; RiskMetrics);
-                ledoit_wolf          shrunk to equal variances (scikit-learn; Ledoit and Wolf 2004);
-                oas                  the same target, for normal returns (scikit-learn; Chen and others 2010);
+                ledoit_wolf          shrunk to equal variances (PyPortfolioOpt; Ledoit and Wolf 2004);
+                oas                  the same target, for normal returns (PyPortfolioOpt; Chen and others 2010);
                 shrunk_correlations  sample variances, and correlations shrunk to zero (`research.risk.shrinkage`);
                 gerber               by the moves that two lines share, past half a deviation (skfolio; Gerber and
                                      others 2022);
@@ -42,19 +43,21 @@ def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
 
         return shrunk_covariance(returns)
     if name in ("ledoit_wolf", "oas"):
-        from sklearn import covariance as sklearn
+        from pypfopt.risk_models import CovarianceShrinkage
 
-        return np.asarray(getattr(sklearn, name)(returns)[0], dtype=float)
+        shrinkage = CovarianceShrinkage(pd.DataFrame(returns), returns_data=True, frequency=1)
+        found = shrinkage.ledoit_wolf() if name == "ledoit_wolf" else shrinkage.oracle_approximating()
+        return found.to_numpy(dtype=float)
     from skfolio import moments
 
     if name == "ewma":
-        found = moments.EWCovariance(half_life=half_life, min_observations=1, nearest=False)
+        estimator = moments.EWCovariance(half_life=half_life, min_observations=1, nearest=False)
     elif name == "gerber":
-        found = moments.GerberCovariance(nearest=False)
+        estimator = moments.GerberCovariance(nearest=False)
     elif name == "denoised":
-        found = moments.DenoiseCovariance(nearest=False)
+        estimator = moments.DenoiseCovariance(nearest=False)
     elif name == "detoned":
-        found = moments.DetoneCovariance(nearest=False)
+        estimator = moments.DetoneCovariance(nearest=False)
     else:
         raise ConfigError(f"unknown estimator of covariances {name!r}. Use one of {', '.join(COVARIANCES)}.")
-    return np.asarray(found.fit(returns).covariance_, dtype=float)
+    return np.asarray(estimator.fit(returns).covariance_, dtype=float)

@@ -45,7 +45,7 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-         "stress", "positions", "prices", "fx", "ticket", "accounts")  # fmt: skip
+        "stress", "positions", "prices", "fx", "ticket", "accounts")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency", "facts")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
              "tax_lots", "exposures", "currency", "facts", *COSTS)  # fmt: skip
@@ -83,7 +83,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     splits = {line.asset: line.exposures for line in lines if line.exposures}
     strategic = _strategic(document, lines)
     lower, upper = np.array([line.range for line in lines]).T
-    whole, market = market, _desk_market(market, lines)
+    whole, market = market, with_line_facts(document, _desk_market(market, lines))
     execution = _execution(document)
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
     a_year = _periods_per_year(document, market)
@@ -202,7 +202,7 @@ def _desk_market(market: Market, lines: list[_Line]) -> Market:
         lot=[line.lot for line in lines],
         trading=[line.trading for line in lines],
     )
-    return with_line_facts(document, replace(market, instruments=instruments))
+    return replace(market, instruments=instruments)
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------

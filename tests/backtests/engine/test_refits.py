@@ -9,7 +9,12 @@ import yaml
 from backtests.comparison.comparison import compare
 from backtests.engine import backtest
 from backtests.pages.tearsheet import comparison_html
+from backtests.sweeps import Configuration, listed
+from backtests.sweeps.setup import prepare_sweep
+from backtests.sweeps.summary import data_warnings
+from research.allocation import MeanVariance, NotSolvedError
 from research.portfolio import Portfolio, load_portfolio
+from research.trading import trade_list
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 
@@ -19,6 +24,19 @@ def capped(**settings: Any) -> dict[str, Any]:
     held = {"kind": "mean_variance", "schedule": "quarter", "forecast": {"covariance": "oas", "window": 126}} | settings
     return {"policies.mine": {"rule": "calendar", "schedule": "quarter", "allocation": {
         "kind": "exposure", "exposure": 0.8, "of": held}}}  # fmt: skip
+
+
+def unsolved(monkeypatch: pytest.MonkeyPatch, month: str) -> None:
+    """Nobody solves the programmes of dates that begin so; paths on disk are not asked."""
+    solved = MeanVariance.answer
+
+    def failing(self: Any, past: Any, previous: Any = None) -> Any:
+        if f"{past.date:%Y-%m-%d}".startswith(month):
+            raise NotSolvedError("no solver found weights (Clarabel: stalled)")
+        return solved(self, past, previous)
+
+    monkeypatch.setattr(MeanVariance, "answer", failing)
+    monkeypatch.setattr("research.allocation.kept_paths.settings_of", lambda allocation: None)
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +49,14 @@ def test_bounds_hold_on_every_refit_and_bind_with_a_price(portfolio: Portfolio) 
     agg = portfolio.market.assets.index("AGG")
     assert played.targets.rows[:, agg].max() == pytest.approx(0.8 * 0.3, abs=1e-12)
     assert all(answer.binding for answer in played.targets.answers)
-    assert all(
-        "AGG is at most 30.00% of NAV" in [one.limit for one in answer.binding] for answer in played.targets.answers
-    )
+    assert all("AGG is at most 30.00% of NAV" in [one.limit for one in answer.binding] for answer in played.targets.answers)
     assert not [words for words in played.warnings if "refits" in words]
 
 
 @pytest.mark.parametrize("where", ["backtest", "comparison"])
 def test_refits_that_fell_back_are_counted_on_the_sheet(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     """Nobody solves the programme of the refits of 2016: each is a sentence's part, with its day and reason."""
-    from research.allocation import MeanVariance, NotSolvedError
-
-    solved = MeanVariance.answer
-
-    def failing(self: Any, past: Any, previous: Any = None) -> Any:
-        if past.date.year == 2016:
-            raise NotSolvedError("no solver found weights (Clarabel: stalled)")
-        return solved(self, past, previous)
-
-    monkeypatch.setattr(MeanVariance, "answer", failing)
-    monkeypatch.setattr("research.allocation.kept_paths.settings_of", lambda allocation: None)
+    unsolved(monkeypatch, "2016")
     portfolio = load_portfolio(FILE, capped())
     wanted = "fell back to the previous weights (2016-03-31, 2016-06-30, 2016-09-30 and 1 more: no solver found weights"
     if where == "backtest":
@@ -73,18 +79,17 @@ def test_the_file_is_written_back_as_it_was_read(portfolio: Portfolio, tmp_path:
 
 
 def test_a_trade_list_towards_previous_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from research.allocation import MeanVariance, NotSolvedError
-    from research.trading import trade_list
-
-    solved = MeanVariance.answer
-
-    def failing(self: Any, past: Any, previous: Any = None) -> Any:
-        if f"{past.date:%Y-%m}" == "2022-09":
-            raise NotSolvedError("no solver found weights (Clarabel: stalled)")
-        return solved(self, past, previous)
-
-    monkeypatch.setattr(MeanVariance, "answer", failing)
+    unsolved(monkeypatch, "2022-09")
     portfolio = load_portfolio(FILE, capped())
     listed = trade_list(portfolio, portfolio.policies["mine"])
     wanted = "1 of 1 refits of mine fell back to the previous weights (2022-09-30: no solver found weights"
     assert any(words.startswith(wanted) for words in listed.notes)
+
+
+def test_a_sweep_counts_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    unsolved(monkeypatch, "2016")
+    portfolio = load_portfolio(FILE, capped())
+    prepared = prepare_sweep(portfolio, listed([Configuration(portfolio.policies["mine"])]))
+    found = [words for words in data_warnings(prepared) if "fell back" in words]
+    assert len(found) == 1
+    assert found[0].startswith("4 of 32 refits of ConstantExposure(")

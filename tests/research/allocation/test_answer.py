@@ -172,6 +172,7 @@ def test_reduced_accuracy_and_repairs_are_counted_too(quiet):
             return Answer(np.full(2, 0.5), past.date, "SCS", "optimal_inaccurate", notes=notes)
 
     assert target_path(Doubtful(), quiet, start=20).remarks(name="mine") == (
-        "6 of 6 refits of mine were solved to reduced accuracy (2018-01-31, 2018-02-28, 2018-03-29 and 3 more: by SCS).",
+        "6 of 6 refits of mine were solved to reduced accuracy (2018-01-31, 2018-02-28, 2018-03-29 and 3 more: by "
+        "SCS).",
         "2 of 6 refits of mine changed their input (2018-05-31, 2018-06-29: the covariance was repaired).",
     )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from research.errors import ConfigError, DataError
 from research.market import Market, Note, Past, instruments_table
+from research.market.facts import FIXED
 from research.market.instruments import INSTRUMENT_COLUMNS
 
 ARRAYS = ("returns", "tradable", "prices", "volumes", "dividends", "splits", "cash")
@@ -263,13 +264,16 @@ def test_repr_says_what_the_market_is(small: Market) -> None:
 
 def public(past: Past) -> dict[str, Any]:
     """All that a policy can reach by a public name."""
-    names = [name for name in dir(past) if not name.startswith("_") and name != "complete"]
-    return {name: getattr(past, name) for name in names} | {f"complete {w}": past.complete(w) for w in range(4)}
+    names = [name for name in dir(past) if not name.startswith("_") and name not in ("complete", "fact")]
+    shown = {name: getattr(past, name) for name in names} | {f"complete {w}": past.complete(w) for w in range(4)}
+    return shown | {f"fact {name}": past.fact(name) for name in (*FIXED, *past.facts)}
 
 
 def same(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
     return one.equals(other) if isinstance(one, pd.Index) else one == other
 
 
@@ -278,18 +282,25 @@ def same(one: Any, other: Any) -> bool:
 def test_past_knows_nothing_of_what_follows(small: Market, row: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     after = slice(row + 1, None)
+    words = np.array([["a", "b"], ["", "b"], ["b", "a"], ["a", ""], ["a", "a"]])
+    small = replace(small, facts={"size": np.arange(10.0).reshape(5, 2), "tag": words})
     shape = small.returns[after].shape
     fields_after = {
         "returns": rng.normal(0.0, 0.01, shape),
         "tradable": np.ones(shape, dtype=bool),
         "prices": rng.uniform(1.0, 2.0, shape),
         "volumes": rng.uniform(1.0, 2.0, shape),
+        "dividends": np.zeros(shape),
+        "splits": np.full(shape, 2.0),
         "cash": rng.normal(0.0, 1e-4, shape[0]),
+    }
+    tables = {
+        "bars": {name: np.concatenate([bar[: row + 1], np.ones(shape)]) for name, bar in small.bars.items()},
+        "facts": {name: np.concatenate([fact[: row + 1], fact[after][::-1]]) for name, fact in small.facts.items()},
     }
     spoilt = {name: np.concatenate([getattr(small, name)[: row + 1], new]) for name, new in fields_after.items()}
     dates = small.dates[: row + 1].append(small.dates[after] + pd.Timedelta(days=365))
-    later = small.instruments.assign(lot=7.0, currency="EUR", adjustment="other")
-    other = replace(small, dates=dates, instruments=later, dividends=None, bars=None, **spoilt)
+    other = replace(small, dates=dates, instruments=small.instruments.assign(adjustment="other"), **spoilt, **tables)
     mine, theirs = public(small.past(row)), public(other.past(row))
     assert [name for name in mine if not same(mine[name], theirs[name])] == []
 
@@ -304,8 +315,9 @@ def test_past_has_one_row_for_each_session_so_far(small: Market) -> None:
 def test_past_does_not_show_the_instruments_because_a_delisting_lies_ahead(small: Market) -> None:
     shown = {name for name in dir(Past) if not name.startswith("_")} | {"t"}
     assert shown == {
-        *("assets", "asset_class", "calendar", "cash", "complete", "date", "dates", "days", "listed", "prices"),
-        *("returns", "sector", "t", "tradable", "trading", "volumes"),
+        *("assets", "asset_class", "bars", "calendar", "cash", "complete", "currency", "date", "dates", "days"),
+        *("dividends", "fact", "facts", "listed", "prices", "returns", "sector", "splits", "t", "tradable", "trading"),
+        "volumes",
     }
 
 
