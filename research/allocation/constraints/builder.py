@@ -99,7 +99,7 @@ class _Builder:
         if least is not None and least == most:
             limit = Limit(key, "", rows, np.full(k, least), np.full(k, most), least, **firm)
             words = f"{who} is {limit.written(least)}{tail}"
-            yield Limit(key, words, rows, limit.lower, limit.upper, least, f"let {who} differ", **firm)
+            yield Limit(key, words, rows, limit.lower, limit.upper, least, f"change {who}", **firm)
             return
         for side, bound in (("least", least), ("most", most)):
             if bound is not None:

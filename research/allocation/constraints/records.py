@@ -6,7 +6,7 @@ are fractions of NAV, and cash is the rest. Which columns and lines there are is
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import ClassVar
 
 from research.arguments import is_number, is_whole, shown
@@ -18,7 +18,7 @@ FORBID: dict[str, str] = {"extra": "forbid"}
 PRICE = "what a unit outside of it costs"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Firmness:
     """How firmly a constraint is kept: always, unless it has a price or a place in the order of giving way.
 
@@ -35,6 +35,10 @@ class Firmness:
 
     __pydantic_config__: ClassVar[dict[str, str]] = FORBID
 
+    def __repr__(self) -> str:
+        """What is given: constraints have many settings, of which a file names few."""
+        return _given(self)
+
     def __post_init__(self) -> None:
         """Check both."""
         if self.price is not None and self.gives_way is not None:
@@ -45,7 +49,7 @@ class Firmness:
             raise ConfigError(f"gives_way is {shown(self.gives_way)}: give a whole number, 1 for what gives way first.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Bounds(Firmness):
     """Least and largest value of something, either of which may be left open: of a weight, of all weights together.
 
@@ -68,7 +72,7 @@ class Bounds(Firmness):
             raise ConfigError(f"least is {self.least:g}, above most, {self.most:g}: exchange them.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Group(Bounds):
     """The weight of several lines together.
 
@@ -87,7 +91,7 @@ class Group(Bounds):
         _check_members(self.where, self.lines, both=False)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Exposure(Bounds):
     """The weighted sum of a number that each line has: a beta, a loading on a factor, a score; cash has 0.
 
@@ -111,7 +115,7 @@ class Exposure(Bounds):
             raise ConfigError(f"it says its numbers by {found}: give one of column, values and to.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Most(Firmness):
     """A largest value. Raises ConfigError for one that is not a number above 0."""
 
@@ -123,7 +127,7 @@ class Most(Firmness):
         check_above_zero(most=self.most)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TrackingErrorLimit(Most):
     """The standard deviation a year of returns over those of a benchmark.
 
@@ -140,7 +144,7 @@ class TrackingErrorLimit(Most):
             raise ConfigError("benchmark has no lines: give weights by name, such as {SPY: 0.6, AGG: 0.4}.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CVaRLimit(Most):
     """The mean loss in the worst 1 - level of the periods of the window (Rockafellar, Uryasev 2000).
 
@@ -157,7 +161,7 @@ class CVaRLimit(Most):
             raise ConfigError(f"level is {shown(self.level)}: give a number between 0 and 1, such as 0.95.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Cardinality(Firmness):
     """How many lines are held, and how large a line is at least if it is held.
 
@@ -187,7 +191,7 @@ class Cardinality(Firmness):
             raise ConfigError(f"least is {self.least}, above most, {self.most}: exchange them.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Liquidity(Firmness):
     """A line is no larger than what can be sold in so many days at a share of its volume.
 
@@ -210,7 +214,7 @@ class Liquidity(Firmness):
             raise ConfigError(f"window is {shown(self.window)}: give a whole number of sessions, such as 21.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Exclusions(Firmness):
     """Lines that are not held: those that are named, and those that fit every column of `where`."""
 
@@ -223,7 +227,7 @@ class Exclusions(Firmness):
         _check_members(self.where, self.lines, both=True)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Constraints:
     """What the weights of an allocation must keep: all constraints under `constraints:` of an allocation in a file.
 
@@ -269,6 +273,10 @@ class Constraints:
                 "known for long lines only. Leave out one of the two."
             )
 
+    def __repr__(self) -> str:
+        """What is given."""
+        return _given(self)
+
     def __hash__(self) -> int:
         """By the names that it holds: equal constraints have equal ones."""
         return hash((*sorted(self.lines), *sorted(self.groups), *sorted(self.exposures)))
@@ -293,6 +301,17 @@ class Constraints:
                 f"net.most is {self.net.most:g}, which is leverage, but none is stated. Add `gross: {{most: "
                 f"{self.net.most:g}}}`, or lower it to 1."
             )
+
+
+def _given(record: object) -> str:
+    """A record with the fields that differ from their defaults."""
+    said = []
+    for f in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, f.name)
+        default = f.default_factory() if f.default_factory is not MISSING else f.default
+        if value != default:
+            said.append(f"{f.name}={value!r}")
+    return f"{type(record).__name__}({', '.join(said)})"
 
 
 def check_above_zero(**given: object) -> None:

@@ -106,7 +106,7 @@ def elastic_of(limits: Limits) -> Elastic:
         return Elastic(prices)
     found = room(limits)
     if isinstance(found, Conflict):
-        raise NotSolvedError(found.sentence)
+        raise NotSolvedError(found.sentence.removesuffix("."))
     return Elastic(prices, tuple(pool for pool in found.pools if pool[1] > 0.0))
 
 
@@ -165,7 +165,7 @@ def _exceeded(limits: Limits, weights: Array) -> list[str]:
 def _why_none(limits: Limits, aim: Aim) -> str:
     found = room(limits)
     if isinstance(found, Conflict):
-        return found.sentence
+        return found.sentence.removesuffix(".")
     if aim.numerator is not None:
         most = best(ConeProgramme(limits, Objective({k: -v for k, v in aim.numerator.items()}))).point
         if most is not None:

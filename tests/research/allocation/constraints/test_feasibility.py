@@ -116,7 +116,7 @@ def test_a_conflict_says_the_limits_and_what_would_mend_them() -> None:
     assert isinstance(found, Conflict)
     assert found.sentence == (
         "no weights keep these constraints together: the sum of the weights is 100.00% of NAV; GLD is at most 30.00% of "
-        "NAV; america (region us) is at most 60.00% of NAV. To make weights possible, let the sum of the weights differ "
+        "NAV; america (region us) is at most 60.00% of NAV. To make weights possible, change the sum of the weights "
         "from 100.00% to 90.00%, or raise the most of GLD from 30.00% to 40.00%, or raise the most of america (region "
         "us) from 60.00% to 70.00%."
     )
