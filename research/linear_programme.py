@@ -97,8 +97,8 @@ class LinearProgramme:
             return None
         if status != self._optimal and not (self._whole and info.primal_solution_status == self._feasible):
             raise PolicyError(
-                f"HiGHS ended a programme of {self.n} columns with {self._highs.modelStatusToString(status)!r}, which is "
-                "no answer. Ask for fewer lines that are held or not, or for fewer constraints."
+                f"HiGHS ended a programme of {self.n} columns with {self._highs.modelStatusToString(status)!r}, which "
+                "is no answer. Ask for fewer lines that are held or not, or for fewer constraints."
             )
         solution = self._highs.getSolution()
         duals = np.zeros(len(solution.row_value)) if self._whole else np.array(solution.row_dual)

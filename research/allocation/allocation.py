@@ -173,8 +173,8 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
 def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: list[int]) -> list[Answer]:
     """The answer on each of the rows `asked`; `earlier` are rows of the schedule before them.
 
-    An allocation that follows its own target before is asked on the earlier rows too, from the first with a solution on:
-    its path does not depend on where it starts.
+    An allocation that follows its own target before is asked on the earlier rows too, from the first with a solution
+    on: its path does not depend on where it starts.
     """
     found: list[Answer] = []
     before: Answer | None = None

@@ -131,9 +131,10 @@ def answer_of(allocation: "Allocation", past: Past, previous: Array | None = Non
     previous   : (n,) its target before, for one that follows it.
     Raises : PolicyError for weights that are not n finite numbers, and what the allocation raises.
     """
-    if isinstance(allocation, Explained):
-        follows = isinstance(allocation, Following) and allocation.follows
-        answer = allocation.answer(past, previous) if follows else allocation.answer(past)
+    asked: object = allocation
+    if isinstance(asked, Explained):
+        follows = isinstance(asked, Following) and asked.follows
+        answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
         return replace(answer, weights=checked_weights(answer.weights, allocation, past))
     return Answer(checked_weights(allocation.target(past), allocation, past), past.date)
 

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from research.allocation.answer import Binding
-from research.allocation.constraints.limits import NAV, WEIGHTS, Limit, Limits
+from research.allocation.constraints.limits import POINTS, WEIGHTS, Limit, Limits
 from research.allocation.solve import LEAST_PRICE, SLACK
 from research.arrays import Array, Mask
-
-POINTS = (NAV, "a year", "a period")  # units of which a step is a hundredth
 
 
 def binding_of(limits: Limits, weights: Array, prices: Sequence[Array], unit: str) -> tuple[Binding, ...]:
@@ -42,7 +40,7 @@ def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> lis
         return [(limit.words, float(rows[binds].sum()))] if binds.any() else []
     return [
         (limit.words.replace(limit.words.split(" is ")[0], names[row], 1), float(rows[row]))
-        for row in np.flatnonzero(binds)
+        for row in np.flatnonzero(binds).tolist()
     ]
 
 

@@ -3,24 +3,30 @@
 What the file names and the market does not have (a line, a column, a word of a column) is refused, all of it at once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from math import inf
 
 import numpy as np
 
 from research.allocation.constraints.known import Known
-from research.allocation.constraints.limits import NAV, WEIGHTS, Limit, Limits, Part
+from research.allocation.constraints.limits import NAV, WEIGHTS, Limit, Limits, Part, written
+from research.allocation.constraints.lookup import Lookup
 from research.allocation.constraints.records import (
-    Bounds, Cardinality, Constraints, CVaRLimit, Exposure, Firmness, Liquidity, Where
+    Bounds,
+    Cardinality,
+    Constraints,
+    CVaRLimit,
+    Exposure,
+    Liquidity,
 )  # fmt: skip
+from research.allocation.constraints.risk_limits import TAIL, risk_limit, tail, tail_mean
 from research.allocation.constraints.roots import root_of
-from research.arguments import cut, shown
-from research.arrays import Array, Mask
+from research.arguments import cut
+from research.arrays import Array
 from research.errors import ConfigError
 
-SHORT, BOUGHT, HELD, TAIL = "short", "bought", "held", "tail"
+SHORT, BOUGHT, HELD = "short", "bought", "held"
 LARGEST = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out
 OF_LINES = ("every_line", "lines.", "exclude")  # limits whose rows have one line each
 HOLDS = 1e-9  # of NAV: a line counts as held from here
@@ -36,8 +42,8 @@ def build(constraints: Constraints, known: Known) -> Limits:
     """
     builder = _Builder(constraints, known)
     found = tuple(builder.limits())
-    if builder.faults:
-        raise ConfigError(" ".join(builder.faults))
+    if builder.who.faults:
+        raise ConfigError(" ".join(builder.who.faults))
     return Limits(known.assets, found, tuple(builder.parts), tuple(builder.notes))
 
 
@@ -49,7 +55,7 @@ class _Builder:
         self.n = len(known.assets)
         self.parts: list[Part] = []
         self.notes: list[str] = []
-        self.faults: list[str] = []
+        self.who = Lookup(known)
 
     def limits(self) -> Iterator[Limit]:
         asked = self.asked
@@ -60,13 +66,13 @@ class _Builder:
         yield from self._weights("net", "the sum of the weights", asked.net, np.ones((1, self.n)))
         yield from self._gross()
         for name, bounds in asked.lines.items():
-            lines = self._named(f"lines.{name}", [name])
+            lines = self.who.named(f"lines.{name}", [name])
             yield from self._weights(f"lines.{name}", name, bounds, lines[None])
         for name, group in asked.groups.items():
-            lines, who = self._members(f"groups.{name}", group.where, group.lines)
+            lines, who = self.who.members(f"groups.{name}", group.where, group.lines)
             yield from self._weights(f"groups.{name}", f"{name} ({who})", group, lines[None])
         if asked.exclude is not None:
-            lines, who = self._members("exclude", asked.exclude.where, asked.exclude.lines)
+            lines, who = self.who.members("exclude", asked.exclude.where, asked.exclude.lines)
             nothing = Bounds(most=0.0, price=asked.exclude.price, gives_way=asked.exclude.gives_way)
             yield from self._weights("exclude", f"what is excluded ({who})", nothing, np.eye(self.n)[lines > 0.0])
         for name, exposure in asked.exposures.items():
@@ -95,19 +101,18 @@ class _Builder:
             return
         of_lines = self.asked.cardinality is not None and key.startswith(OF_LINES)
         least, most, tail = bounds.least, bounds.most, f" {unit}" if unit == NAV else ""
-        firm = {"unit": unit, "scale": scale, **_firmness(bounds)}
         if least is not None and least == most:
-            limit = Limit(key, "", rows, np.full(k, least), np.full(k, most), least, **firm)
-            words = f"{who} is {limit.written(least)}{tail}"
-            yield Limit(key, words, rows, limit.lower, limit.upper, least, f"change {who}", **firm)
+            both = np.full(k, least)
+            words = f"{who} is {written(least, unit)}{tail}"
+            yield Limit(key, words, rows, both, both, least, f"change {who}", unit, scale, bounds)
             return
         for side, bound in (("least", least), ("most", most)):
             if bound is not None:
                 lower, upper = (bound, inf) if side == "least" else (-inf, bound)
-                limit = Limit(f"{key}.{side}", "", rows, np.full(k, lower), np.full(k, upper), bound, **firm)
-                words = f"{who} is at {side} {limit.written(bound)}{tail}"
+                words = f"{who} is at {side} {written(bound, unit)}{tail}"
                 mend = f"lower the least of {who}" if side == "least" else f"raise the most of {who}"
-                limit = Limit(limit.key, words, rows, limit.lower, limit.upper, bound, mend, **firm)
+                limit = Limit(f"{key}.{side}", words, rows, np.full(k, lower), np.full(k, upper), bound, mend, unit,
+                              scale, bounds)  # fmt: skip
                 yield _if_held(limit) if of_lines else limit
 
     def _gross(self) -> Iterator[Limit]:
@@ -124,16 +129,16 @@ class _Builder:
     def _exposure(self, name: str, asked: Exposure) -> Iterator[Limit]:
         key = f"exposures.{name}"
         if asked.column:
-            values = self._numbers(key, asked.column)
+            values = self.who.numbers(key, asked.column)
         elif asked.values:
-            values = self._by_name(f"{key}.values", asked.values)
+            values = self.who.by_name(f"{key}.values", asked.values)
         else:
-            values = self._betas(key, self._by_name(f"{key}.to", asked.to))
+            values = self._betas(key, self.who.by_name(f"{key}.to", asked.to))
         span = float(np.ptp(values)) if len(values) else 1.0
         yield from self._sides(key, name, asked, {WEIGHTS: values[None]}, f"of {name}", span or 1.0)
 
     def _cardinality(self, asked: Cardinality) -> Iterator[Limit]:
-        n, eye, firm = self.n, np.eye(self.n), {"unit": "lines", **_firmness(asked)}
+        n, eye = self.n, np.eye(self.n)
         largest = LARGEST * max(1.0, self.asked.gross.most if self.asked.gross else 1.0)
         rows = {WEIGHTS: np.vstack([-eye, eye]), HELD: np.vstack([largest * eye] * 2)}
         self.parts.append(
@@ -145,12 +150,12 @@ class _Builder:
                 lower, upper = (float(bound), inf) if side == "least" else (-inf, float(bound))
                 mend = "lower the least number of lines" if side == "least" else "raise the most lines"
                 yield Limit(f"cardinality.{side}", f"at {side} {bound} lines are held", count, np.array([lower]),
-                            np.array([upper]), float(bound), mend, **firm)  # fmt: skip
+                            np.array([upper]), float(bound), mend, "lines", firm=asked)  # fmt: skip
         if asked.if_held:
             limit = Limit(
                 "cardinality.if_held", f"a line that is held is at least {asked.if_held:.2%} of NAV",
                 {WEIGHTS: eye, HELD: -asked.if_held * eye}, np.zeros(n), np.full(n, inf), asked.if_held,
-                "lower the least weight of a line that is held", **_firmness(asked),
+                "lower the least weight of a line that is held", firm=asked,
             )  # fmt: skip
             yield limit
 
@@ -171,19 +176,19 @@ class _Builder:
         upper = np.array([asked.most, asked.most - previous.sum()])
         words = f"turnover against the previous target is at most {asked.most:.2%} of NAV"
         yield Limit("turnover.most", words, rows, np.full(2, -inf), upper, asked.most, "raise the most turnover",
-                    **_firmness(asked))  # fmt: skip
+                    firm=asked)  # fmt: skip
 
     def _liquidity(self, asked: Liquidity) -> Iterator[Limit]:
         traded = self.known.traded
         if traded is None:
-            self.faults.append(
+            self.who.faults.append(
                 "liquidity: the market has no volumes. Give it volumes and prices, or leave the limit out."
             )
             return
         unknown = ~np.isfinite(traded)
         if unknown.any():
             names = ", ".join(np.array(self.known.assets)[unknown])
-            self.faults.append(
+            self.who.faults.append(
                 f"liquidity: no volume is known for {cut(names)}. Exclude these lines, or correct their volumes."
             )
             return
@@ -197,7 +202,7 @@ class _Builder:
             name = self.known.assets[i]
             limit = Limit(f"liquidity.{name}", f"{words} ({name}: {most[i]:.2%})", row, -most[i : i + 1],
                           most[i : i + 1], float(most[i]), f"raise the most of {name} that liquidity allows",
-                          **_firmness(asked))  # fmt: skip
+                          firm=asked)  # fmt: skip
             yield limit if self.asked.cardinality is None or self.asked.shorts else _if_held(limit)
 
     # -- limits of risk ----------------------------------------------------------------------------------------------
@@ -207,144 +212,47 @@ class _Builder:
         if volatility is not None and (root := self._root("volatility")) is not None:
             words = f"volatility is at most {volatility.most:.2%} a year"
             yield risk_limit("volatility.most", words, root, np.zeros(self.n), volatility.most,
-                             "raise the most volatility", **_firmness(volatility))  # fmt: skip
+                             "raise the most volatility", firm=volatility)  # fmt: skip
         if tracking is not None and (root := self._root("tracking_error")) is not None:
-            benchmark = self._by_name("tracking_error.benchmark", tracking.benchmark)
+            benchmark = self.who.by_name("tracking_error.benchmark", tracking.benchmark)
             words = f"tracking error is at most {tracking.most:.2%} a year"
             yield risk_limit("tracking_error.most", words, root, benchmark, tracking.most,
-                             "raise the most tracking error", **_firmness(tracking))  # fmt: skip
+                             "raise the most tracking error", firm=tracking)  # fmt: skip
 
     def _cvar(self, asked: CVaRLimit) -> Iterator[Limit]:
         returns = self.known.returns
         if returns is None:
-            self.faults.append("cvar: no returns of a window are known. Use it with a model that estimates on returns.")
+            self.who.faults.append(
+                "cvar: no returns of a window are known. Use it with a model that estimates on returns."
+            )
             return
         self.parts.append(tail(returns, asked.level))
         words = f"CVaR at {asked.level:.0%} is at most {asked.most:.2%} a period"
         rows = {TAIL: tail_mean(len(returns), asked.level)[None]}
         scale = float(np.abs(returns).max()) or 1.0
         yield Limit("cvar.most", words, rows, np.array([-inf]), np.array([asked.most]), asked.most,
-                    "raise the most CVaR", unit="a period", scale=scale, **_firmness(asked))  # fmt: skip
+                    "raise the most CVaR", unit="a period", scale=scale, firm=asked)  # fmt: skip
 
     def _root(self, key: str) -> Array | None:
         if self.known.covariance is None:
-            self.faults.append(f"{key}: no covariance is known. Use it with a model that estimates one.")
+            self.who.faults.append(f"{key}: no covariance is known. Use it with a model that estimates one.")
             return None
         return root_of(self.known.covariance, self.known.assets)
 
     def _betas(self, key: str, weights: Array) -> Array:
         if self.known.covariance is None:
-            self.faults.append(f"{key}.to: no covariance is known. Use it with a model that estimates one.")
+            self.who.faults.append(f"{key}.to: no covariance is known. Use it with a model that estimates one.")
             return np.zeros(self.n)
         with_it = self.known.covariance @ weights
         variance = float(weights @ with_it)
         if variance <= 0.0:
-            self.faults.append(f"{key}.to: the variance of this portfolio is {variance:g}. Give one that varies.")
+            self.who.faults.append(f"{key}.to: the variance of this portfolio is {variance:g}. Give one that varies.")
             return np.zeros(self.n)
         return with_it / variance
 
-    # -- who and what ------------------------------------------------------------------------------------------------
-
-    def _members(self, key: str, where: Where, lines: Sequence[str]) -> tuple[Array, str]:
-        """(n,) one for a member; and who they are, in words."""
-        inside: Mask = np.full(self.n, bool(where))
-        said = []
-        for column, words in where.items():
-            asked = (words,) if isinstance(words, str) else tuple(words)
-            values = self._column(f"{key}.where.{column}", column)
-            if values is None:
-                return np.zeros(self.n), ""
-            known = sorted({str(value) for value in (*values, *self.known.elsewhere.get(column, ()))} - {""})
-            for word in (word for word in asked if word not in known):
-                self.faults.append(
-                    f"{key}.where.{column}: no line has this {column}: found {shown(word)}. {_near(word, known)}"
-                )
-            inside &= np.array([str(value) in asked for value in values])
-            said.append(f"{column} {' or '.join(asked)}")
-        if lines:
-            inside |= self._named(f"{key}.lines", lines) > 0.0
-            said.append(", ".join(lines))
-        if not inside.any() and not self.known.absent and not self.faults:
-            self.faults.append(f"{key}: no line fits {' and '.join(said)} together. Correct it, or leave it out.")
-        return inside.astype(float), ", ".join(said)
-
-    def _named(self, key: str, names: Sequence[str]) -> Array:
-        return self._by_name(key, dict.fromkeys(names, 1.0))
-
-    def _by_name(self, key: str, values: Mapping[str, float]) -> Array:
-        """(n,) values in the market's order; zero for a line that is not named."""
-        every = (*self.known.assets, *self.known.absent)
-        for name in (name for name in values if name not in every):
-            self.faults.append(f"{key}: unknown line: found {shown(name)}. {_near(name, every)}")
-        return np.array([float(values.get(asset, 0.0)) for asset in self.known.assets])
-
-    def _column(self, key: str, column: str) -> Sequence[object] | None:
-        if column not in self.known.columns:
-            self.faults.append(f"{key}: the lines have no {column}. {_near(column, sorted(self.known.columns))}")
-            return None
-        return self.known.columns[column]
-
-    def _numbers(self, key: str, column: str) -> Array:
-        values = self._column(f"{key}.column", column)
-        if values is None:
-            return np.zeros(self.n)
-        if not all(isinstance(value, int | float | np.number) for value in values):
-            self.faults.append(f"{key}.column: {column} has words. Give a column of numbers.")
-            return np.zeros(self.n)
-        numbers = np.asarray(values, dtype=float)
-        unknown = ~np.isfinite(numbers)
-        if unknown.any():
-            names = ", ".join(np.array(self.known.assets)[unknown])
-            self.faults.append(
-                f"{key}.column: {column} is not known for {cut(names)}. Give it, or exclude these lines."
-            )
-        return np.where(np.isfinite(numbers), numbers, 0.0)
-
-
-def risk_limit(
-    key: str, words: str, root: Array, centre: Array, most: float, mend: str, price: float = inf,
-    gives_way: int | None = None,
-) -> Limit:  # fmt: skip
-    """A limit |root · (weights - centre)| <= most, a year.
-
-    key    : where it stands.
-    words  : what it says.
-    root   : (r, n) with root' root = covariance a year.
-    centre : (n,) weights of the benchmark; zeros for none.
-    most   : fraction a year.
-    mend   : how to widen it.
-    price  : of a unit outside; inf for none.
-    gives_way : its place in the order; None for none.
-    """
-    scale = float(np.sqrt((root**2).sum(axis=0)).max(initial=0.0)) or 1.0
-    return Limit(key, words, {}, np.array([-inf]), np.array([most]), most, mend, "a year", scale, price, gives_way,
-                 root, centre)  # fmt: skip
-
-
-def tail(returns: Array, level: float, name: str = TAIL) -> Part:
-    """The value at risk (first), and the losses (T,) past it, of returns (T, n): a linear form of CVaR.
-
-    Source : Rockafellar, Uryasev (2000), Optimization of Conditional Value-at-Risk, equation 17.
-    """
-    sessions = len(returns)
-    rows = {WEIGHTS: returns, name: np.hstack([np.ones((sessions, 1)), np.eye(sessions)])}
-
-    def of(weights: Array) -> Array:
-        losses = -returns @ weights
-        at_risk = np.sort(losses)[max(int(np.ceil(level * sessions - 1e-9)) - 1, 0)]
-        return np.append(at_risk, np.maximum(losses - at_risk, 0.0))
-
-    least = np.append(-inf, np.zeros(sessions))
-    return Part(name, sessions + 1, rows, np.zeros(sessions), least, np.full(sessions + 1, inf), of)
-
-
-def tail_mean(sessions: int, level: float) -> Array:
-    """(sessions + 1,) what CVaR adds up of a `tail`."""
-    return np.append(1.0, np.full(sessions, 1.0 / (sessions * (1.0 - level))))
-
 
 def _if_held(limit: Limit) -> Limit:
-    """The same limit of single lines, times whether each is held: it says the same of whole numbers, and more of others.
+    """The same limit of single lines, times whether each is held: of whole numbers it says the same, of others more.
 
     A bound that a line keeps by not being held (at least less than zero, at most more) moves into its row.
     """
@@ -354,12 +262,3 @@ def _if_held(limit: Limit) -> Limit:
     rows = {**limit.rows, HELD: -side[:, None] * limit.rows[WEIGHTS]}
     zero, least = np.zeros(len(side)), np.where(np.isfinite(limit.lower), limit.lower, -inf)
     return replace(limit, rows=rows, lower=least if limit.raised else zero, upper=zero if limit.raised else limit.upper)
-
-
-def _firmness(asked: Firmness) -> dict[str, float | int | None]:
-    return {"price": inf if asked.price is None else asked.price, "gives_way": asked.gives_way}
-
-
-def _near(word: object, known: Sequence[str]) -> str:
-    near = get_close_matches(str(word), known, n=1)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {cut(', '.join(known), 400)}."

@@ -112,54 +112,72 @@ class ConeProgramme:
     # -- rows --------------------------------------------------------------------------------------------------------
 
     def _fill(self, objective: Objective) -> None:
-        limits = self.limits
-        for k, limit in enumerate(limits.limits):
-            if limit.root is None and self._equation(k, limit):
+        """All rows, those of each kind of cone together."""
+        self._add_equations()
+        self._add_definitions()
+        self._add_inequalities()
+        self._add_excesses()
+        if self.homogeneous:
+            self._add("positive", -np.eye(self.columns)[-1:], np.zeros(1))
+        self._add_norms()
+        if objective.norm is not None:
+            self._add_norm(objective.norm, np.zeros(len(objective.norm)), self._norm, 0.0)
+
+    def _add_equations(self) -> None:
+        for k, limit in enumerate(self.limits.limits):
+            if self._equation(k, limit):
                 self._places[k] += [(j, self._count + j, 1.0) for j in range(len(limit.lower))]
-                self._add("zero", self._over(limits.matrix(limit.rows, len(limit.lower))), limit.lower)
+                self._add("zero", self._over(self.limits.matrix(limit.rows, len(limit.lower))), limit.lower)
+
+    def _add_definitions(self) -> None:
+        """What the parts are, and the bounds of x; `_at_most` and `_at_least` are the row of each bounded column."""
+        limits, eye = self.limits, np.eye(self.limits.size)
         for part in limits.parts:
             self._add("positive", -self._over(limits.matrix(part.rows, len(part.lower))), -part.lower)
-        eye = np.eye(limits.size)
-        for sign, bound in ((1.0, limits.most), (-1.0, limits.least)):
-            finite = np.isfinite(bound)
-            if sign > 0:
-                self._at_most = self._count + np.cumsum(finite) - 1  # row of each bounded column
-            else:
-                self._at_least = self._count + np.cumsum(finite) - 1
-            self._add("positive", sign * self._over(eye[finite]), sign * bound[finite])
-        for k, limit in enumerate(limits.limits):
-            if limit.root is None and not self._equation(k, limit):
-                matrix = self._over(limits.matrix(limit.rows, len(limit.lower)))
-                for sign, bound in ((1.0, limit.upper), (-1.0, limit.lower)):
-                    finite = np.isfinite(bound)
-                    rows = sign * matrix[finite]
-                    if k in self._excess:
-                        rows[:, self._excess[k]] = -1.0
-                    widens = sign if limit.equation else 1.0
-                    at = np.flatnonzero(finite).tolist()
-                    self._places[k] += [(of, self._count + j, widens) for j, of in enumerate(at)]
-                    self._add("positive", rows, sign * bound[finite])
+        above, below = np.isfinite(limits.most), np.isfinite(limits.least)
+        self._at_most = self._count + np.cumsum(above) - 1
+        self._add("positive", self._over(eye[above]), limits.most[above])
+        self._at_least = self._count + np.cumsum(below) - 1
+        self._add("positive", -self._over(eye[below]), -limits.least[below])
+
+    def _add_inequalities(self) -> None:
+        for k, limit in enumerate(self.limits.limits):
+            if limit.root is not None or self._equation(k, limit):
+                continue
+            matrix = self._over(self.limits.matrix(limit.rows, len(limit.lower)))
+            for sign, bound in ((1.0, limit.upper), (-1.0, limit.lower)):
+                finite = np.isfinite(bound)
+                rows = sign * matrix[finite]
+                if k in self._excess:
+                    rows[:, self._excess[k]] = -1.0
+                widens = sign if limit.equation else 1.0
+                self._places[k] += [
+                    (of, self._count + j, widens) for j, of in enumerate(np.flatnonzero(finite).tolist())
+                ]
+                self._add("positive", rows, sign * bound[finite])
+
+    def _add_excesses(self) -> None:
+        """None is negative, and those of a pool share its allowance."""
         columns = list(self._excess.values())
         self._add("positive", -np.eye(self.columns)[columns], np.zeros(len(columns)))
         for pool, allowance in self.elastic.pools:
             row = np.zeros((1, self.columns))
-            row[0, [self._excess[k] for k in pool]] = [1.0 / limits.limits[k].scale for k in pool]
+            row[0, [self._excess[k] for k in pool]] = [1.0 / self.limits.limits[k].scale for k in pool]
             self._add("positive", row, np.array([allowance]))
-        if self.homogeneous:
-            self._add("positive", -np.eye(self.columns)[-1:], np.zeros(1))
-        for k, limit in enumerate(limits.limits):
+
+    def _add_norms(self) -> None:
+        for k, limit in enumerate(self.limits.limits):
             if limit.root is not None:
-                head = np.zeros((1, self.columns))
-                if k in self._excess:
-                    head[0, self._excess[k]] = -1.0
+                centre = np.zeros(len(self.limits.assets)) if limit.centre is None else limit.centre
                 self._places[k].append((0, self._count, 1.0))
-                bound = np.append(limit.upper, -limit.root @ limit.centre)
-                self._add("norm", np.vstack([head, -self._over(self._of_weights(limit.root))]), bound)
-        if objective.norm is not None:
-            head = np.zeros((1, self.columns))
-            head[0, self._norm] = -1.0
-            rows = np.vstack([head, -self._over(self._of_weights(objective.norm))])
-            self._add("norm", rows, np.zeros(len(rows)))
+                self._add_norm(limit.root, limit.root @ centre, self._excess.get(k), float(limit.upper[0]))
+
+    def _add_norm(self, root: Array, centre: Array, column: int | None, bound: float) -> None:
+        """|root · weights - centre| is at most a bound and a column."""
+        head = np.zeros((1, self.columns))
+        if column is not None:
+            head[0, column] = -1.0
+        self._add("norm", np.vstack([head, -self._over(self._of_weights(root))]), np.append(bound, -centre))
 
     def _equation(self, k: int, limit: Limit) -> bool:
         return limit.equation and k not in self._excess

@@ -12,10 +12,12 @@ from math import inf, isfinite
 
 import numpy as np
 
+from research.allocation.constraints.records import ALWAYS, Firmness
 from research.arrays import Array, Mask
 
 WEIGHTS = "weights"
 NAV = "of NAV"
+POINTS = (NAV, "a year", "a period")  # units that are written in per cent, and of which a step is a hundredth
 HUNDREDTH = 1e-2  # of the last decimal that is written: less than a written bound may be past
 
 
@@ -32,8 +34,7 @@ class Limit:
     mend      : what to do to widen it, such as "raise the most of us"; "" where it cannot be widened.
     unit      : of its bound: "of NAV", "a year", "lines", or of an exposure.
     scale     : what one unit of NAV moves rows · x by at most: it makes limits of several units comparable.
-    price     : of one unit outside of it; inf for none.
-    gives_way : its place in the order of giving way; None for none.
+    firm      : its price, or its place in the order of giving way.
     root      : (r, n): the limit is |root · (weights - centre)| <= upper[0], and has no rows. Else None.
     centre    : (n,).
     """
@@ -47,10 +48,19 @@ class Limit:
     mend: str = ""
     unit: str = NAV
     scale: float = 1.0
-    price: float = inf
-    gives_way: int | None = None
+    firm: Firmness = ALWAYS
     root: Array | None = None
     centre: Array | None = None
+
+    @property
+    def price(self) -> float:
+        """Of one unit outside of it; inf for none."""
+        return inf if self.firm.price is None else self.firm.price
+
+    @property
+    def gives_way(self) -> int | None:
+        """Its place in the order of giving way; None for none."""
+        return self.firm.gives_way
 
     @property
     def hard(self) -> bool:
@@ -74,16 +84,26 @@ class Limit:
     def mended(self, amount: float, raised: bool) -> str:
         """How to widen it by `amount`, up or down, in words, with a written bound that suffices."""
         bound = self.bound + amount if raised else self.bound - amount
-        return f"{self.mend} from {self.written(self.bound)} to {self.written(bound, outward=raised)}"
+        return f"{self.mend} from {self.written(self.bound)} to {written(bound, self.unit, raised)}"
 
-    def written(self, value: float, outward: bool | None = None) -> str:
-        """A value in the limit's unit; rounded up (True), down (False) or to the nearest."""
-        digits = 0 if self.unit == "lines" else 4
-        steps = value * 10**digits
-        if outward is not None:
-            steps = np.ceil(steps - HUNDREDTH) if outward else np.floor(steps + HUNDREDTH)
-        rounded = round(float(steps), 0 if outward is not None else 6) / 10**digits
-        return f"{rounded:.2%}" if self.unit in (NAV, "a year", "a period") else f"{rounded:.6g}"
+    def written(self, value: float) -> str:
+        """A value in the limit's unit."""
+        return written(value, self.unit)
+
+
+def written(value: float, unit: str, outward: bool | None = None) -> str:
+    """A value in a unit of a limit; rounded up (True), down (False) or to the nearest.
+
+    value   : in that unit.
+    unit    : "of NAV", "a year", "a period", "lines", or of an exposure.
+    outward : up or down, by as much as is written; None for the nearest.
+    """
+    digits = 0 if unit == "lines" else 4
+    steps = value * 10**digits
+    if outward is not None:
+        steps = np.ceil(steps - HUNDREDTH) if outward else np.floor(steps + HUNDREDTH)
+    rounded = round(float(steps), 0 if outward is not None else 6) / 10**digits
+    return f"{rounded:.2%}" if unit in POINTS else f"{rounded:.6g}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,6 +49,9 @@ class Firmness:
             raise ConfigError(f"gives_way is {shown(self.gives_way)}: give a whole number, 1 for what gives way first.")
 
 
+ALWAYS = Firmness()
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Bounds(Firmness):
     """Least and largest value of something, either of which may be left open: of a weight, of all weights together.
@@ -244,7 +247,7 @@ class Constraints:
     cvar           : of the window's returns, a period.
     liquidity      : days of volume.
     exclude        : lines that are not held.
-    Raises         : ConfigError for short bounds or a net above 1 without `gross`, and for both together with `if_held`.
+    Raises         : ConfigError for short bounds or a net above 1 without `gross`, and for `gross` with `if_held`.
     """
 
     net: Bounds = Bounds(least=1.0, most=1.0)

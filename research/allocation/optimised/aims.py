@@ -4,9 +4,9 @@ from typing import Literal
 
 import numpy as np
 
-from research.allocation.constraints.builder import risk_limit
 from research.allocation.constraints.conic import Objective
 from research.allocation.constraints.limits import WEIGHTS, Limit
+from research.allocation.constraints.risk_limits import risk_limit
 from research.allocation.optimised.optimum import Aim
 from research.arrays import Array
 

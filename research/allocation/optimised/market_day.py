@@ -48,8 +48,9 @@ def known_on(
 
 
 def _columns(past: Past, constraints: Constraints) -> dict[str, list[object]]:
-    of = [*constraints.groups.values(), *([constraints.exclude] if constraints.exclude else [])]
-    asked = {column for one in of for column in one.where} | {e.column for e in constraints.exposures.values()}
+    wheres = [group.where for group in constraints.groups.values()]
+    wheres += [constraints.exclude.where] if constraints.exclude else []
+    asked = {column for where in wheres for column in where} | {e.column for e in constraints.exposures.values()}
     if not asked - {""}:
         return {}
     found: dict[str, list[object]] = {}
@@ -67,8 +68,8 @@ def _traded(past: Past, window: int) -> Array | None:
         return None
     if len(currencies := sorted(set(past.currency))) > 1:
         raise ConfigError(
-            f"liquidity: the lines are quoted in {', '.join(currencies)}, and their volumes are not converted. Leave the "
-            "limit out, or quote all lines in one currency."
+            f"liquidity: the lines are quoted in {', '.join(currencies)}, and their volumes are not converted. Leave "
+            "the limit out, or quote all lines in one currency."
         )
     value = past.volumes[-window:] * past.prices[-window:]
     known = np.isfinite(value)

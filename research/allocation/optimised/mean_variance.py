@@ -13,7 +13,14 @@ from research.allocation.constraints.records import Bounds, Constraints
 from research.allocation.constraints.roots import root_of
 from research.allocation.estimated import EstimationSchedule, check_schedule, placed
 from research.allocation.optimised.aims import (
-    AIMS, AimName, maximum_return, maximum_sharpe, minimum_volatility, return_limit, utility, volatility_limit
+    AIMS,
+    AimName,
+    maximum_return,
+    maximum_sharpe,
+    minimum_volatility,
+    return_limit,
+    utility,
+    volatility_limit,
 )  # fmt: skip
 from research.allocation.optimised.frontier import Frontier, frontier
 from research.allocation.optimised.market_day import known_on

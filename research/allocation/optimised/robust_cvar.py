@@ -8,10 +8,11 @@ import numpy as np
 
 from research.allocation.answer import Answer, Following
 from research.allocation.bounds import Bound, check_bound, frozen_bound
-from research.allocation.constraints.builder import build, tail, tail_mean
+from research.allocation.constraints.builder import build
 from research.allocation.constraints.conic import Objective
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.records import Constraints
+from research.allocation.constraints.risk_limits import tail, tail_mean
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
 from research.allocation.optimised.market_day import known_on
 from research.allocation.optimised.mean_variance import with_bounds

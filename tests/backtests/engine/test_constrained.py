@@ -31,15 +31,22 @@ def desk(allocation: dict[str, Any]) -> Portfolio:
     "allocation",
     [
         {"kind": "mean_variance", "objective": "maximum_sharpe", "schedule": "year", "constraints": CONSTRAINTS},
-        {"kind": "mean_variance", "objective": "target_risk", "goal": 0.12, "schedule": "year", "constraints": CONSTRAINTS},
+        {
+            "kind": "mean_variance",
+            "objective": "target_risk",
+            "goal": 0.12,
+            "schedule": "year",
+            "constraints": CONSTRAINTS,
+        },
         {"kind": "robust_cvar", "schedule": "year", "constraints": CONSTRAINTS},
         {
-            "kind": "resampled", "draws": 5,
+            "kind": "resampled",
+            "draws": 5,
             "of": {"kind": "mean_variance", "objective": "utility", "schedule": "year", "constraints": CONSTRAINTS},
         },
     ],
     ids=["sharpe", "risk", "cvar", "resampled"],
-)  # fmt: skip
+)
 def test_every_target_of_a_backtest_keeps_the_constraints_of_the_file(
     allocation: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -49,7 +56,8 @@ def test_every_target_of_a_backtest_keeps_the_constraints_of_the_file(
     rows = played.targets.rows
     stocks = np.isin(market.asset_class, CONSTRAINTS["groups"]["stocks"]["where"]["asset_class"])  # type: ignore[index]
     assert np.abs(rows.sum(axis=1) - 1.0).max() <= 1e-9
-    assert rows.min() >= -1e-8 and rows.max() <= 0.4 + 1e-8
+    assert rows.min() >= -1e-8
+    assert rows.max() <= 0.4 + 1e-8
     assert rows[:, stocks].sum(axis=1).min() >= 0.3 - 1e-8
     assert rows[:, market.assets.index("BTC")].max() <= 0.03 + 1e-8
     said = [note for answer in played.targets.answers for note in answer.notes if "gave way" in note]

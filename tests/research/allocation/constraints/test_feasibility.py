@@ -84,7 +84,8 @@ def test_the_named_set_conflicts_each_part_of_it_does_not_and_the_relaxation_wor
     asked, known, sides = drawn(np.random.default_rng(seed))
     n, limits = len(known.assets), build(asked, known)
     found = conflict(limits)
-    assert found is not None and found.exact
+    assert found is not None
+    assert found.exact
     named = {key: sides.get(key, []) for key in found.keys}
 
     def weights_exist(without: str | None, wider: dict[str, float] | None = None) -> bool:
@@ -104,7 +105,8 @@ def test_the_named_set_conflicts_each_part_of_it_does_not_and_the_relaxation_wor
             assert weights_exist(None, {mend.key: mend.amount})
             assert not weights_exist(None, {mend.key: 0.99 * mend.amount})
         assert conflict(relaxed(limits, [mend])) is None
-    assert found.together and conflict(relaxed(limits, found.together)) is None
+    assert found.together
+    assert conflict(relaxed(limits, found.together)) is None
 
 
 def test_a_conflict_says_the_limits_and_what_would_mend_them() -> None:
@@ -145,7 +147,8 @@ def test_lines_that_are_counted_conflict_exactly() -> None:
     known = Known(("A", "B", "C", "D"))
     asked = Constraints(every_line=Bounds(least=0.0, most=0.3), cardinality=Cardinality(most=3))
     found = conflict(build(asked, known))
-    assert found is not None and found.exact
+    assert found is not None
+    assert found.exact
     assert found.keys == ("every_line.most", "net", "cardinality.most")
     assert [round(mend.amount, 6) for mend in found.mends] == [0.033333, 0.1, 1.0]
     assert conflict(build(replace(asked, cardinality=Cardinality(most=4)), known)) is None
@@ -164,7 +167,9 @@ def test_a_volatility_limit_conflicts_by_trial_and_its_least_relaxation_is_the_l
         volatility=Most(most=0.1), exposures={"loading": Exposure(values={"A": 1.0, "B": 1.0}, most=2.0)}
     )
     found = conflict(build(asked, Known(("A", "B"), covariance=covariance)))
-    assert found is not None and not found.exact and "by trial" in found.sentence
+    assert found is not None
+    assert not found.exact
+    assert "by trial" in found.sentence
     assert set(found.keys) == {"net", "volatility.most"}
     amount = {mend.key: mend.amount for mend in found.mends}["volatility.most"]
     assert 0.1 + amount == pytest.approx(1.0 / np.sqrt(1 / 0.04 + 1 / 0.09), abs=1e-6)
@@ -174,5 +179,6 @@ def test_turnover_and_a_group_conflict_from_where_the_target_was() -> None:
     known = Known(("A", "B"), previous=np.array([1.0, 0.0]))
     asked = Constraints(turnover=Most(most=0.2), lines={"B": Bounds(least=0.5)})
     found = conflict(build(asked, known))
-    assert found is not None and set(found.keys) == {"lines.B.least", "turnover.most"}
+    assert found is not None
+    assert set(found.keys) == {"lines.B.least", "turnover.most"}
     assert [round(mend.amount, 6) for mend in found.mends] == [0.3, 0.3]
