@@ -142,7 +142,16 @@ class _Builder:
         largest = LARGEST * max(1.0, self.asked.gross.most if self.asked.gross else 1.0)
         rows = {WEIGHTS: np.vstack([-eye, eye]), HELD: np.vstack([largest * eye] * 2)}
         self.parts.append(
-            Part(HELD, n, rows, np.zeros(2 * n), np.zeros(n), np.ones(n), lambda w: 1.0 * (np.abs(w) > HOLDS), True)
+            Part(
+                HELD,
+                n,
+                rows,
+                np.zeros(2 * n),
+                np.zeros(n),
+                np.ones(n),
+                lambda w: (np.abs(w) > HOLDS).astype(np.float64),
+                True,
+            )
         )
         count = {HELD: np.ones((1, n))}
         for side, bound in (("least", asked.least), ("most", asked.most)):

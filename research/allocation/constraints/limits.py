@@ -216,7 +216,8 @@ class Limits:
     def distance(self, limit: Limit, x: Array) -> float:
         """How far x (size,) is outside of one limit, in its unit; 0 inside."""
         if limit.root is not None:
-            norm = np.linalg.norm(limit.root @ (x[: len(self.assets)] - limit.centre))
+            centre = 0.0 if limit.centre is None else limit.centre
+            norm = np.linalg.norm(limit.root @ (x[: len(self.assets)] - centre))
             return max(float(norm - limit.upper[0]), 0.0)
         at = self.matrix(limit.rows, len(limit.lower)) @ x
         return float(np.maximum(limit.lower - at, at - limit.upper).max(initial=0.0))

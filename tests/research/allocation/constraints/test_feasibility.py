@@ -74,7 +74,9 @@ def drawn(rng: np.random.Generator) -> tuple[Constraints, Known, dict[str, list[
     least = round(float(score @ weights) - 0.5, 3)
     sides["exposures.score.least"] = [Side(-score, -least)]
     asked = Constraints(
-        every_line=Bounds(least=0.0, most=most_of_each), groups=groups, exposures={"score": Exposure(column="score", least=least)}
+        every_line=Bounds(least=0.0, most=most_of_each),
+        groups=groups,
+        exposures={"score": Exposure(column="score", least=least)},
     )  # fmt: skip
     return asked, Known(names, {"score": list(score)}), sides
 
@@ -92,7 +94,10 @@ def test_the_named_set_conflicts_each_part_of_it_does_not_and_the_relaxation_wor
         wider = wider or {}
         chosen = named if not wider else {**sides, "net": []}
         rows = [
-            Side(side.row, side.right + wider.get(key, 0.0)) for key, of in chosen.items() if key != without for side in of
+            Side(side.row, side.right + wider.get(key, 0.0))
+            for key, of in chosen.items()
+            if key != without
+            for side in of
         ]  # fmt: skip
         return exists(n, rows, equal="net" in chosen and without != "net")
 
@@ -117,8 +122,8 @@ def test_a_conflict_says_the_limits_and_what_would_mend_them() -> None:
     found = room(build(asked, known))
     assert isinstance(found, Conflict)
     assert found.sentence == (
-        "no weights keep these constraints together: the sum of the weights is 100.00% of NAV; GLD is at most 30.00% of "
-        "NAV; america (region us) is at most 60.00% of NAV. To make weights possible, change the sum of the weights "
+        "no weights keep these constraints together: the sum of the weights is 100.00% of NAV; GLD is at most 30.00% "
+        "of NAV; america (region us) is at most 60.00% of NAV. To make weights possible, change the sum of the weights "
         "from 100.00% to 90.00%, or raise the most of GLD from 30.00% to 40.00%, or raise the most of america (region "
         "us) from 60.00% to 70.00%."
     )
