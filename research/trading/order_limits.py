@@ -1,7 +1,8 @@
 """The limits of orders, each stated once: in words, as rows over what orders come to, and how it may be relaxed.
 
 The best lots (`lot_solver`), the nearest point (`limited_point`) and the limits that conflict (`conflicts`) are
-programmes over these rows. What single lines may do stands apart: it bounds columns, and needs no rows.
+programmes over these rows. What single lines may do stands apart: it bounds columns, and needs no rows. Orders to the
+cent are held against the same limits by `LotProblem.broken`, and in each account by `DivisionProblem.broken`.
 """
 
 from collections.abc import Callable, Iterator

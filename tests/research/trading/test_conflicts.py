@@ -138,8 +138,8 @@ def test_what_mends_a_conflict_is_the_least_that_does(one: Position) -> None:
 
 def test_no_cash_is_borrowed_to_mend_a_conflict(one: Position) -> None:
     """All is in A and B, and B cannot trade: A is at 10 %, and nothing pays for more of it."""
-    free = one.cost_parameters._replace(**{
-        name: np.zeros(2) for name in ("ticket", "minimum")}, rates=np.zeros((1, 2, 2)), impact=np.zeros((1, 2)))  # fmt: skip
+    none = {name: np.zeros(2) for name in ("ticket", "minimum")}
+    free = one.cost_parameters._replace(**none, rates=np.zeros((1, 2, 2)), impact=np.zeros((1, 2)))
     two = replace(
         one, units=np.array([100.0, 900.0]), prices=np.full(2, 10.0), lots=np.ones(2), quoted=np.ones(2, dtype=bool),
         tradable=np.array([True, False]), cash=0.0, cost_parameters=free, assets=("A", "B"),
