@@ -4,9 +4,10 @@ In each function `subject` is the beginning of that sentence, the parameter and 
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import date
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 SHOWN = 200  # characters of a value that a sentence has room for
+LISTED = 400  # characters of the known words in a sentence
 LARGEST, SMALLEST = 1e15, 1e-30  # of any number that is read, but for zero: no product of a few of them overflows
 MOST_PENALTY = 1e6  # of g: a tracking error of 1 % a year would cost 50 times the portfolio
 FIRST_DAY, LAST_DAY = pd.Timestamp("1800-01-01"), pd.Timestamp("2199-12-31")  # of any date that is read
@@ -112,6 +114,13 @@ def one_of(subject: str, value: object, known: Collection[str]) -> None:
     """Refuse what is not one of the `known` words. Raises ConfigError."""
     if not isinstance(value, str) or value not in known:
         refuse(subject, value, f"use one of {', '.join(known)}.")
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """The nearest known word, if one is near, and all of them."""
+    known = list(known)
+    near = get_close_matches(str(word), known, n=1)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {cut(', '.join(known), LISTED)}."
 
 
 def day(subject: str, value: object) -> pd.Timestamp:

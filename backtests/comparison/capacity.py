@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from math import exp, isnan, log, nan
 
 import pandas as pd
-from scipy.optimize import brentq
 
 from backtests.comparison.candidates import backtest_candidate
 from backtests.engine.result import Backtest
@@ -108,6 +107,8 @@ def capacity(
     before, last = rows[-2:]
     if (more and isnan(last["gain"])) or (_left(last) > HALF) == more:
         return Capacity(policy, against, None, _table(rows), _never_half(replay, before, last, more))
+    from scipy.optimize import brentq
+
     ends = sorted((log(before["nav"]), log(last["nav"])))
     found = exp(brentq(lambda x: _left(replay.row(exp(x))) - HALF, *ends, xtol=PRECISION))
     return Capacity(policy, against, found, _table([*rows, replay.row(found)]))

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 
 from backtests.comparison.candidates import backtest_candidate
 from backtests.engine.result import Backtest
@@ -172,6 +171,8 @@ def break_evens(
     differences : at each, J of the policy less that of the reference, bp a year; NaN where one cannot be played.
     difference  : the same at any level.
     """
+    from scipy.optimize import brentq
+
     found = []
     for (low, at_low), (high, at_high) in pairwise(zip(levels, differences, strict=True)):
         if not at_low * at_high < 0.0:  # nor where one is not known

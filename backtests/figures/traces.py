@@ -125,13 +125,18 @@ def _style(t: Any) -> LineStyle:
 def _alternative(figure: "Figure", traces: Sequence[Trace]) -> str:
     """What a figure shows and where its curves end, in words."""
     layout = figure.layout
-    axes = f"{layout.yaxis.title.text} by {layout.xaxis.title.text or 'date'}"
+    axes = f"{layout.yaxis.title.text} by {_across(figure) or 'date'}"
     if rows := _rows(figure):
-        axes = f"{layout.xaxis.title.text}, of {'; '.join(rows)}"
+        axes = f"{_across(figure)}, of {'; '.join(rows)}"
     ends = [f"{t.name} {number(float(t.y[-1]))}" for t in traces if t.name and t.lines and len(t.y)]
     points = [f"{w} at {number(t.x[k])} and {number(t.y[k])}" for t in traces for k, w in enumerate(t.words)]
     said = f"Ends: {'; '.join(ends)}." if ends else f"Points: {'; '.join(points)}." if points else ""
     return f"{axes}. {said}".strip()
+
+
+def _across(figure: "Figure") -> str:
+    """The name of the axis across, which stands below the last panel; "" where there is none."""
+    return next((axis.title.text for axis in figure.select_xaxes() if axis.title.text), "")
 
 
 def _panels(figure: "Figure", traces: Sequence[Trace]) -> Canvas:
@@ -179,9 +184,10 @@ def _foot(panel: Panel, figure: "Figure", *, last: bool) -> None:
     if dates:
         panel.years(pd.DatetimeIndex([min(d[0] for d in dates), max(d[-1] for d in dates)]), words=last)
     else:
-        panel.x_grid(_marks(panel.x, figure.layout.xaxis))
+        marks = _marks(panel.x, figure.layout.xaxis)
+        panel.x_grid(marks, None if last else [""] * len(marks))
     if last:
-        panel.x_title(figure.layout.xaxis.title.text or "")
+        panel.x_title(_across(figure))
 
 
 def _draw(panel: Panel, traces: Sequence[Trace]) -> None:

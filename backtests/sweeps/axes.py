@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, checked, listed
 from research.allocation import Allocation
-from research.arguments import is_number, is_whole, one_of, refuse, shown
+from research.arguments import did_you_mean, is_number, is_whole, one_of, refuse, shown
 from research.arrays import Array
 from research.errors import ConfigError
-from research.portfolio.document import did_you_mean
 from research.rules import Threshold, Within
 from research.rules.protocol import Schedule
 

@@ -33,11 +33,11 @@ from backtests.sweeps.plan import CHECKS, Configuration, Plan, Strategic, listed
 from backtests.sweeps.setup import Setup
 from backtests.sweeps.table import Keep
 from research.allocation.allocation import check_history
-from research.arguments import is_whole
+from research.arguments import did_you_mean, is_whole
 from research.errors import ConfigError, DataError
 from research.market.calendars import EVERY
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
-from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.document import Document, read_document
 from research.portfolio.policies import RULES as ALL_RULES
 from research.portfolio.policies import read_policy
 from research.portfolio.settings import adapters, nested, validated

@@ -6,7 +6,7 @@ from research.allocation.estimated import InverseVolatility, MinimumVariance
 from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
-from research.allocation.hrp import HRP, hrp_weights
+from research.allocation.hierarchical import HERC, HRP, NCO, GroupBound, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
 from research.allocation.optimised.mean_variance import MeanVariance
 from research.allocation.optimised.resampled import Resampled
@@ -14,7 +14,9 @@ from research.allocation.optimised.robust_cvar import RobustCVaR
 from research.allocation.regime_exposure import RegimeExposure
 
 __all__ = [
+    "HERC",
     "HRP",
+    "NCO",
     "Allocation",
     "Answer",
     "Binding",
@@ -23,6 +25,7 @@ __all__ = [
     "Explained",
     "FixedWeights",
     "FunctionAllocation",
+    "GroupBound",
     "InverseVolatility",
     "MeanVariance",
     "MinimumVariance",
@@ -30,6 +33,7 @@ __all__ = [
     "RegimeExposure",
     "Resampled",
     "RobustCVaR",
+    "Schur",
     "TargetPath",
     "VolatilityTarget",
     "hrp_weights",

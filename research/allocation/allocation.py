@@ -166,7 +166,8 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
     scaled, rounded = _scaled(np.array([answer.weights for answer in answers]))
     rows = frozen(scaled)
-    answers = [replace(answer, weights=weights) for answer, weights in zip(answers, rows, strict=True)]
+    if rounded:
+        answers = [replace(answer, weights=weights) for answer, weights in zip(answers, rows, strict=True)]
     return TargetPath(market.assets, rows, row, asked, repr(allocation), rounded, tuple(answers))
 
 

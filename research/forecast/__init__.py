@@ -1,7 +1,34 @@
-"""Forecasts as known on a date: means and covariances of returns, and the probability of a turbulent regime."""
+"""Forecasts as known on a date: means and covariances of returns, with views, and the probability of turbulence."""
 
+from research.forecast.black_litterman import BlackLitterman
+from research.forecast.equilibrium import Benchmark, MarketCap, equilibrium_returns, unconstrained_weights
 from research.forecast.estimated import Estimated
 from research.forecast.moments import Forecast, Moments, repaired
+from research.forecast.pooling import EntropyPooling, Opinion, OpinionPooling
+from research.forecast.posterior import Posterior
 from research.forecast.regimes import Regimes, fit_regimes, history
+from research.forecast.view_effects import ViewEffects, view_effects
+from research.forecast.views import InvestorView, read_views
 
-__all__ = ["Estimated", "Forecast", "Moments", "Regimes", "fit_regimes", "history", "repaired"]
+__all__ = [
+    "Benchmark",
+    "BlackLitterman",
+    "EntropyPooling",
+    "Estimated",
+    "Forecast",
+    "InvestorView",
+    "MarketCap",
+    "Moments",
+    "Opinion",
+    "OpinionPooling",
+    "Posterior",
+    "Regimes",
+    "ViewEffects",
+    "equilibrium_returns",
+    "fit_regimes",
+    "history",
+    "read_views",
+    "repaired",
+    "unconstrained_weights",
+    "view_effects",
+]

@@ -30,9 +30,9 @@ def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]
     returns = past.returns[past.t - window + 1 :]
     if len(lines) < len(past.assets):
         returns = frozen(returns[:, lines])
-    still = ranges(returns) <= RETURNS
-    if still.any():
-        line = int(np.argmax(still))
+    moved = ranges(returns)
+    if moved.min() <= RETURNS:
+        line = int(np.argmax(moved <= RETURNS))
         raise DataError(
             f"returns of {past.assets[lines[line]]} do not vary in the {window} sessions to {past.date:%Y-%m-%d}: all "
             f"are {returns[-1, line]:.6g}, so it has no volatility to divide by. Leave it out of this allocation, "

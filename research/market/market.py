@@ -360,6 +360,13 @@ class Past:
         """{name: (t + 1, n)} what was known of each line on each day so far, of the facts that change by date."""
         return {name: fact[: self.t + 1] for name, fact in (self._market.facts or {}).items()}
 
+    @property
+    def fact_names(self) -> tuple[str, ...]:
+        """What `fact` takes: facts that change by date, then columns of the instruments."""
+        columns = self._market.instruments.columns
+        fixed = (column for column in columns if column in FIXED or column not in INSTRUMENT_COLUMNS)
+        return (*(self._market.facts or {}), *fixed)
+
     def fact(self, name: str) -> NDArray[Any]:
         """(n,) what is known of each line today: a fact by date, or a column of the instruments.
 
@@ -370,10 +377,9 @@ class Past:
         if name in facts:
             today: NDArray[Any] = facts[name][self.t]
             return today
-        fixed = [column for column in table.columns if column in FIXED or column not in INSTRUMENT_COLUMNS]
-        if name not in fixed:
+        if name not in self.fact_names:
             raise DataError(
-                f"market {self._market.name!r} has no fact {shown(name)}: it has {', '.join((*facts, *fixed))}. Give "
+                f"market {self._market.name!r} has no fact {shown(name)}: it has {', '.join(self.fact_names)}. Give "
                 "it by with_facts, or in a portfolio file under `market.facts` or the `facts` of each line."
             )
         column = table[name].to_numpy()

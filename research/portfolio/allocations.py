@@ -6,12 +6,14 @@ What an allocation scales or combines stands below `of`, one mapping or a list o
 target. A kind with a colon is a class of the user's own, see `own_class`.
 """
 
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Collection, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from research.allocation import (
+    HERC,
     HRP,
+    NCO,
     Allocation,
     ConstantExposure,
     EqualWeights,
@@ -21,13 +23,24 @@ from research.allocation import (
     MinimumVariance,
     Resampled,
     RobustCVaR,
+    Schur,
     VolatilityTarget,
 )
-from research.forecast import Estimated, Forecast
+from research.errors import ConfigError, DataError
+from research.forecast import (
+    Benchmark,
+    BlackLitterman,
+    EntropyPooling,
+    Estimated,
+    Forecast,
+    MarketCap,
+    OpinionPooling,
+)
+from research.market import Past
 from research.portfolio.document import Document
 from research.portfolio.own_class import check_code, code_of, import_path, own_allocation
 from research.portfolio.settings import build, named, nested, plain
-from research.portfolio.strict_yaml import KeyPath
+from research.portfolio.strict_yaml import KeyPath, dotted
 
 ALLOCATIONS: dict[str, type] = {
     "strategic": FixedWeights,
@@ -35,6 +48,9 @@ ALLOCATIONS: dict[str, type] = {
     "inverse_volatility": InverseVolatility,
     "minimum_variance": MinimumVariance,
     "hrp": HRP,
+    "herc": HERC,
+    "nco": NCO,
+    "schur": Schur,
     "mean_variance": MeanVariance,
     "resampled": Resampled,
     "robust_cvar": RobustCVaR,
@@ -43,6 +59,11 @@ ALLOCATIONS: dict[str, type] = {
 }
 FORECASTS: dict[str, type] = {
     "estimated": Estimated,
+    "market_cap": MarketCap,
+    "benchmark": Benchmark,
+    "black_litterman": BlackLitterman,
+    "entropy_pooling": EntropyPooling,
+    "opinion_pooling": OpinionPooling,
 }
 OF = "of"  # key of what an allocation scales or combines
 HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for
@@ -72,14 +93,13 @@ def read_allocation(
     for name, declared in nested(cls).items():
         below = (*path, HELD.get(name, name))
         if declared is Forecast:
-            held |= {name: _read_forecast(document, below)} if document.has(*below) else {}
+            held |= {name: _read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
             many = range(len(document.items(*below)))
             held[name] = tuple(read_allocation(document, (*below, str(k)), strategic, shared) for k in many)
-    unset = {f.name for f in fields(cls)} - set(document.mapping(*path)) - set(held)
-    held |= {name: value for name, value in shared.items() if name in unset}
+    held |= _shared(cls, shared, {*document.mapping(*path), *held})
     beside = ("kind", *(("code",) if own else ()), *dict.fromkeys(HELD.get(name, name) for name in nested(cls)))
     allocation: Allocation = build(document, path, cls, held, beside)
     return allocation
@@ -118,14 +138,52 @@ def parts_of(allocation: Any) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> None:
+    """Raise ConfigError, with its place, for a view or a benchmark below `path` about what the market does not have.
+
+    held : the allocation or the forecast at `path`.
+    past : up to the last close.
+    """
+    cls: type = type(held)
+    for name in nested(cls) if is_dataclass(cls) else ():
+        below, value = (*path, HELD.get(name, name)), getattr(held, name)
+        parts = {(*below, str(k)): one for k, one in enumerate(value)} if isinstance(value, tuple) else {below: value}
+        for at, part in parts.items():
+            check_names(document, at, part, past)
+    if cls in FORECASTS.values() and hasattr(held, "check"):
+        try:
+            held.check(past)
+        except DataError as error:
+            raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
+
+
 _NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS) for name, cls in table.items()}
 
 
-def _read_forecast(document: Document, path: KeyPath) -> Forecast:
-    """The forecast at `path`; estimated from past returns where it names no kind."""
-    kind = named(document, (*path, "kind"), FORECASTS) if document.has(*path, "kind") else "estimated"
-    forecast: Forecast = build(document, path, FORECASTS[kind], {}, beside=("kind",))
+def _read_forecast(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any]) -> Forecast:
+    """The forecast at `path`: {kind: ..., ...}, or the word of a kind alone; estimated where it names no kind.
+
+    The weights of a benchmark are the strategic target where it states none.
+    """
+    alone = isinstance(document.value(*path), str)
+    kind = (*path, "kind")
+    cls = FORECASTS[
+        named(document, path if alone else kind, FORECASTS) if alone or document.has(*kind) else "estimated"
+    ]
+    below = {} if alone else {name: (*path, name) for name in nested(cls) if document.has(*path, name)}
+    held: dict[str, Any] = {name: _read_forecast(document, at, strategic, shared) for name, at in below.items()}
+    if cls is Benchmark and (alone or not document.has(*path, "weights")):
+        held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
+    stated = () if alone else document.mapping(*path)
+    held |= _shared(cls, shared, {*stated, *held})
+    forecast: Forecast = cls(**held) if alone else build(document, path, cls, held, beside=("kind", *nested(cls)))
     return forecast
+
+
+def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:
+    """Settings of the whole file that a class has, but for those that are stated."""
+    unset = {f.name for f in fields(cls)} - set(stated)
+    return {name: value for name, value in shared.items() if name in unset}
 
 
 def _held_settings(held: Any) -> Any:

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arguments import did_you_mean
 from research.arrays import Array, frozen
 from research.errors import DataError
 from research.files import sha256_of
 from research.market import Market
 from research.market.tables import Table, read_table
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 
 Kind = Literal["strategic", "policy", "series", "none"]
 STRATEGIC, NONE = "strategic", "none"  # words of the key

@@ -8,11 +8,12 @@ import numpy as np
 
 from research.accounting import Costs, Impact
 from research.accounting.costs import BPS
+from research.arguments import did_you_mean
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.liquidity import Method, half_spread
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 from research.portfolio.strict_yaml import KeyPath, dotted
 from research.portfolio.tax_lots import read_tax
 

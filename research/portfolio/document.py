@@ -2,24 +2,22 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
-from research.arguments import FIRST_DAY, LARGEST, LAST_DAY, SMALLEST, cut, shown
+from research.arguments import FIRST_DAY, LARGEST, LAST_DAY, SMALLEST, did_you_mean, shown
 from research.errors import ConfigError
 from research.names import FIX as NAME_FIX
 from research.names import name_fault
 from research.portfolio.strict_yaml import KeyPath, Lines, dotted, read_yaml
 from research.printable import has_unseen
 
-LISTED = 400  # characters of the known words in a message
 OVERRIDDEN = 0  # the "line" of a value that did not come from the file
 
 
@@ -168,13 +166,6 @@ class Document:
             years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
             self.refuse(path, "out of bounds", text, f"Give a date in the years {years}.")
         return day
-
-
-def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """The nearest known word, if one is near, and all of them."""
-    known = list(known)
-    near = get_close_matches(str(word), known, n=1)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {cut(', '.join(known), LISTED)}."
 
 
 def read_document(

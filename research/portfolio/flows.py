@@ -6,10 +6,11 @@ import pandas as pd
 
 from research.accounting import Execution, Flows
 from research.accounting.execution import Use, check_flows
+from research.arguments import did_you_mean
 from research.errors import ConfigError
 from research.market import Market
 from research.market.calendars import EVERY
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 
 KEYS = ("every", "amount", "dates", "use")
 

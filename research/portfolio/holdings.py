@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from research.arguments import LARGEST
+from research.arguments import LARGEST, did_you_mean
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.portfolio.currencies import read_balances
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 from research.portfolio.positions import CASH, DECLARED, IGNORE, Positions, odd_lots, read_positions
 from research.portfolio.prices import Prices, read_prices
 from research.portfolio.rates import Rates

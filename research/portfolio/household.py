@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from research.arguments import did_you_mean
 from research.arrays import Array, Mask, frozen
 from research.market import Market
 from research.portfolio.currencies import cash_needs, check_debt, check_rates, read_balances
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 from research.portfolio.faults import Faults
 from research.portfolio.positions import Positions
 from research.portfolio.rates import Rates, has_foreign

@@ -13,15 +13,16 @@ import pandas as pd
 from research.accounting import Execution
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
-from research.arguments import LARGEST, MOST_PENALTY
+from research.arguments import LARGEST, MOST_PENALTY, did_you_mean
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market, with_facts
 from research.market.instruments import SMALLEST_LOT, TRADING
 from research.names import same_names
+from research.portfolio.allocations import check_names
 from research.portfolio.benchmark import read_benchmark
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
-from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.document import Document, read_document
 from research.portfolio.exposures import Split, exposure_settings, read_exposures
 from research.portfolio.factors import factor_settings, factors_in
 from research.portfolio.facts import line_facts, read_fact_files, with_line_facts
@@ -89,6 +90,10 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     a_year = _periods_per_year(document, market)
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
     policies = {name: read_policy(document, ("policies", name), strategic, shared) for name in names}
+    for policy_name, policy in policies.items():
+        check_names(
+            document, ("policies", policy_name, "allocation"), policy.allocation, market.past(len(market.dates) - 1)
+        )
     test_start = _test_start(document, market)
     portfolio = Portfolio(
         name=name,

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from research.arguments import LARGEST, shown
+from research.arguments import LARGEST, did_you_mean, shown
 from research.errors import DataError
 from research.portfolio.amounts import SIGNS, Amount, amount, cell_text, decimal_signs
 from research.portfolio.broker_tables import BrokerFile, BrokerTable, read_broker_file
-from research.portfolio.document import did_you_mean
 
 REQUIRED, OTHERS = ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "description", "detail")
 DECLARED = (*REQUIRED, *OTHERS[:-1])  # fields whose column can be declared

@@ -13,10 +13,10 @@ from typing import Any, NoReturn, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from research.allocation import Allocation
-from research.arguments import is_number
+from research.arguments import did_you_mean, is_number
 from research.errors import ConfigError
 from research.forecast import Forecast
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 from research.portfolio.strict_yaml import KeyPath, dotted
 
 NESTED = (Allocation, tuple[Allocation, ...], Forecast)  # types of fields that are named by a kind, and read by a table

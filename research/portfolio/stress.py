@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from research.arguments import did_you_mean
 from research.errors import ConfigError
 from research.market import Market
 from research.market.tables import DATA
-from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.document import Document, read_document
 from research.risk.episodes import Episode
 from research.risk.shocks import LEAST_RETURN, MOST_RETURN, Shock
 

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import pandas as pd
 
 from research.accounting import Tax
+from research.arguments import did_you_mean
 from research.arrays import Array
 from research.errors import ConfigError
 from research.market import Market
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 from research.portfolio.strict_yaml import KeyPath
 
 Method = Literal["average", "highest", "first", "tax_minimal"]

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
+from research.arguments import did_you_mean
 from research.market import Market
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 from research.portfolio.strict_yaml import KeyPath
 
 ORDER_TYPES = ("market", "market_on_close", "limit")

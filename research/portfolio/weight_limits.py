@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from research.arguments import did_you_mean
 from research.arrays import Array, Rows, frozen
 from research.market import Market
-from research.portfolio.document import Document, did_you_mean
+from research.portfolio.document import Document
 from research.portfolio.exposures import LARGEST, Split, group_exposures
 
 GROUP_KEYS = ("lines", "asset_class", "sector", "range", "price")
@@ -104,10 +105,10 @@ def _group(document: Document, market: Market, splits: Mapping[str, Split], name
     if by[0] == "lines":
         of = _of_lines(document, (*path, "lines"), market.assets)
     else:
-        asked = document.value(*path, by[0])
+        asked = document.text(*path, by[0])
         known = group_exposures(market.assets, list(market.instruments[by[0]]), splits, by[0])
         if asked not in known:
-            fix = did_you_mean(str(asked), sorted(set(known) - {""}))
+            fix = did_you_mean(asked, sorted(set(known) - {""}))
             document.refuse((*path, by[0]), f"no line has this {by[0]}", asked, fix)
         of = known[asked]
     bounds = document.value(*path, "range")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from research.arguments import is_number, shown
 from research.arrays import Array
@@ -84,6 +83,8 @@ def _risk(weights: Array, covariance: Array, periods_per_year: float, share: flo
         raise DataError(
             "correlations of a portfolio without risk cannot be stressed: it holds cash alone, or lines that cancel."
         )
+    from scipy.special import ndtri
+
     own = (weights * np.sqrt(np.diag(covariance))) ** 2
     sizes = np.sqrt(own)
     pairs = float(sizes.sum() ** 2 - own.sum())
@@ -92,8 +93,8 @@ def _risk(weights: Array, covariance: Array, periods_per_year: float, share: flo
         share=float(share),
         correlation=(variance - float(own.sum())) / pairs if pairs > 0.0 else float("nan"),
         volatility=volatility * float(np.sqrt(periods_per_year)),
-        var95=volatility * float(norm.ppf(LEVELS[0])),
-        var99=volatility * float(norm.ppf(LEVELS[1])),
+        var95=volatility * float(ndtri(LEVELS[0])),
+        var99=volatility * float(ndtri(LEVELS[1])),
         diversification=diversification_ratio(weights, covariance),
     )
 

@@ -28,10 +28,9 @@ gain for Markov decision processes), and are brought together.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from research.arrays import Array
 from research.compiled import compiled
@@ -41,6 +40,9 @@ from research.rules.bands import is_fully_invested
 from research.rules.no_trade_region import half_widths
 from research.rules.problem_checks import checked
 from research.rules.region import Region
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 POINTS = {1: 641, 2: 161}  # of the grid, a line, by the number of lines
 COARSE = 41  # of the grid that shows how wide the fine one should be
@@ -53,7 +55,7 @@ ALIKE = 0.98  # correlation, of either sign, beyond which two lines are so much 
 SMALLEST_GROWTH = 1e-3  # of NAV in one drift: only lines borrowed for, far outside any region, come near it
 
 Axes = tuple[Array, ...]
-Affine = tuple[csr_matrix, Array]
+Affine = tuple["csr_matrix", Array]
 
 
 def optimal_region(
@@ -262,6 +264,8 @@ def _solved(problem: _Problem, axes: Axes, start: Array) -> _Solution:
 
 def _drift(problem: _Problem, axes: Axes, points: Array, source: int) -> Affine:
     """E V(where `source` takes each point to) as a matrix and a vector. The first source brings the drift as well."""
+    from scipy.sparse import csr_matrix
+
     nodes, chances = np.polynomial.hermite_e.hermegauss(NODES[len(axes)])
     logs = nodes[:, None] * problem.mix[:, source] + (problem.growth * problem.interval if source == 0 else 0.0)
     weights = problem.target + points
@@ -280,6 +284,8 @@ def _stencil(axes: Axes, points: Array) -> Affine:
 
     What is beyond is moved to the nearest point of the grid. Lagrange's polynomials through four points a line.
     """
+    from scipy.sparse import csr_matrix
+
     columns, shares, beyond = np.zeros((len(points), 1), np.int32), np.ones((len(points), 1)), []
     for axis, x in zip(axes, points.T, strict=True):
         step = (axis[-1] - axis[0]) / (len(axis) - 1)

@@ -36,8 +36,6 @@ one line.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.optimize import minimize
 
 from research.arguments import refuse
 from research.arrays import Array
@@ -145,6 +143,8 @@ class _Inequality:
         self, target: Array, mean: Array, covariance: Array, tracking_penalty: float, interval: float,
         regions: list[Region],
     ) -> None:  # fmt: skip
+        from scipy.interpolate import CubicSpline
+
         self.target, self.mean, self.covariance = target, mean, covariance
         self.tracking_penalty, self.interval, self.regions = tracking_penalty, interval, regions
         self.cost = np.concatenate([region.cost for region in regions])
@@ -157,6 +157,8 @@ class _Inequality:
 
     def least(self, starts: int) -> float:
         """The least over long-only portfolios, fraction of NAV a year: the lowest end of so many descents, or 0."""
+        from scipy.optimize import minimize
+
         aim = np.append(self.target, [] if is_fully_invested(self.target) else [1.0 - self.target.sum()])
         scale = sum(region.value for region in self.regions)
         reach = np.append(np.array([np.ptp(region.axes[0]) for region in self.regions]) / 2.0 / self.target, 0.0)

@@ -17,13 +17,13 @@ import pandas as pd
 
 from research.accounting import Policy
 from research.allocation import TargetPath, target_path
-from research.arguments import LARGEST, cut, is_number, shown
+from research.arguments import LARGEST, cut, did_you_mean, is_number, shown
 from research.errors import ConfigError
 from research.portfolio import Portfolio
-from research.portfolio.document import did_you_mean
 from research.portfolio.load import LEAST_NAV
 from research.rules.protocol import held_by
 from research.trading.content import STALE
+from research.trading.order_ids import client_order_id_of, last_price_day, sent_of
 from research.trading.order_tables import ORDERS
 from research.trading.position import Position
 from research.trading.today import trade_list
@@ -31,9 +31,10 @@ from research.trading.trade_list import TradeList
 
 ACCOUNT, MODEL, CASH, LAST_TRADE = NAMED = ("account", "model", "cash", "last_trade")
 NEEDED = NAMED[:3]
-ORDER_COLUMNS = (ACCOUNT, *ORDERS)
+ORDER_COLUMNS = (ACCOUNT, *ORDERS, "client_order_id")
 ACCOUNT_COLUMNS = ("row", ACCOUNT, MODEL, "status", "nav", "orders", "turnover", "cost", "cash_after", "objective",
                    "gap", "solved", "reason", "error")  # fmt: skip
+SENT = ("side", "asset", "units", "price", "notional")  # of a row, from which the id of its order comes
 FAILED = "failed"
 DECIMALS = 10  # of a fraction or a price in a file
 PLAIN_NUMBER = "Write a plain number, such as 1250.40."
@@ -284,11 +285,17 @@ class _Faults:
 
 
 def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any]]:
-    """The orders of an account in `ORDER_COLUMNS`, as in its own trade list."""
-    account = row[1][file.columns.index(ACCOUNT)]
+    """The orders of an account in `ORDER_COLUMNS`, as in its own trade list; the account is in the content of an id."""
+    account, portfolio = row[1][file.columns.index(ACCOUNT)], trades.portfolio
+    terms, day = portfolio.ticket, str(last_price_day(portfolio))
     found = trades.order_columns
     columns = [np.asarray(found[name], dtype=object).tolist() for name in ORDERS]
-    return [[account, *map(cell, order)] for order in zip(*columns, strict=True)]
+    rows = []
+    for order in zip(*columns, strict=True):
+        by_name = dict(zip(ORDERS, order, strict=True))
+        sent = sent_of(terms, **{name: by_name[name] for name in SENT}, currency=portfolio.basis, account=account)
+        rows.append([account, *map(cell, order), client_order_id_of(sent, portfolio.name, day, terms)])
+    return rows
 
 
 def account_row(file: AccountsFile, row: Row, trades: TradeList | str) -> list[Any]:

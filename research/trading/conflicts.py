@@ -25,6 +25,7 @@ WHOLE_LOTS = "whole lots"
 MOST_TRADED = 2.0  # of NAV and of the largest line: no order is larger
 SECONDS = 10.0  # that the search may take
 ROUNDS = 5  # of tangents at the sizes found
+SHOWN = 8  # names in a message
 SAME = 1e-9  # of NAV: by how much the impact of orders may be above its tangents
 
 
@@ -34,22 +35,29 @@ class Conflict:
 
     names    : of an irreducible set of them.
     mends    : changes, each of which alone lets a list keep all other limits; none where no single one does.
-    complete : did the search end in time? If not, some of the names may not be needed, and changes may be missing.
+    complete : is the set irreducible? If not, time ran out, and some of the names may not be needed.
+    searched : are the changes the least, and all? If not, time ran out.
     """
 
     names: tuple[str, ...]
     mends: tuple[str, ...]
     complete: bool = True
+    searched: bool = True
 
     @property
     def words(self) -> str:
         """The conflict in a sentence, and what would mend it."""
-        late = f" (some of them may be kept: the search was stopped after {SECONDS:g} s)"
-        mends = f"To make a list possible, {', or '.join(self.mends)}." if self.mends else "More than one must change."
-        if not self.complete and not self.mends:
-            mends = "Relax one of them."
-        end = "" if self.complete else late
-        return f"no orders keep these limits together: {'; '.join(self.names)}{end}. {mends}"
+        names = "; ".join(self.names[-SHOWN:])
+        if len(self.names) > SHOWN:
+            names += f"; and {len(self.names) - SHOWN} others"
+        if not self.complete:
+            names += f" (some of them may be kept: the search was stopped after {SECONDS:g} s)"
+        if self.mends:
+            return (
+                f"no orders keep these limits together: {names}. To make a list possible, {', or '.join(self.mends)}."
+            )
+        rest = "More than one must change." if self.searched else "Relax one of them or more."
+        return f"no orders keep these limits together: {names}. {rest}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +87,13 @@ def conflict(position: Position, floor: float, seconds: float = SECONDS) -> Conf
     floor    : cash that stays, currency.
     seconds  : that the search may take. A limit whose part is not known by then stays in the set.
     """
-    search = _Search(position, monotonic() + seconds)
-    stated = _stated(position, floor)
-    if not search.infeasible(stated):
+    until, stated = monotonic() + seconds, _stated(position, floor)
+    search, relaxed = _Search(position, until), _Search(position, until, relaxed=True)
+    few = relaxed.needed(stated, []) if relaxed.infeasible(stated) else stated
+    if few is stated and not search.infeasible(stated):
         return None
-    kept, mends = search.needed(stated, []), list[str]()
+    kept, mends = search.needed(few, []), list[str]()
+    complete = not search.late and not relaxed.late
     for one in kept:
         if (
             one.limit is not None
@@ -91,7 +101,7 @@ def conflict(position: Position, floor: float, seconds: float = SECONDS) -> Conf
             and (least := search.relaxation(stated, one)) is not None
         ):
             mends.append(one.limit.mend(least + SPARE))
-    return Conflict(tuple(one.name for one in kept), tuple(mends), not search.late)
+    return Conflict(tuple(one.name for one in kept), tuple(filter(None, mends)), complete, complete and not search.late)
 
 
 def _stated(position: Position, floor: float) -> list[_Stated]:
@@ -110,10 +120,14 @@ def _stated(position: Position, floor: float) -> list[_Stated]:
 
 @dataclass
 class _Search:
-    """Whether orders of a position keep limits, and whether an answer was late."""
+    """Whether orders of a position keep limits, and whether an answer was late.
+
+    relaxed : may whole numbers be any? What conflicts even then is found much faster.
+    """
 
     position: Position
     until: float
+    relaxed: bool = False
     late: bool = False
 
     def infeasible(self, stated: Sequence[_Stated]) -> bool:
@@ -149,7 +163,8 @@ class _Search:
         limits, sizes, past = [one.limit for one in stated if one.limit is not None], list[Array](), None
         for _ in range(ROUNDS):
             left = max(self.until - monotonic(), 0.1)
-            found = solve(orders, limits, np.zeros((COLUMNS, len(orders.rows))), sizes=sizes, seconds=left)
+            none = np.zeros((COLUMNS, len(orders.rows)))
+            found = solve(orders, limits, none, sizes=sizes, seconds=left, relaxed=self.relaxed)
             self.late |= not found.proven and not found.infeasible
             if found.x is None:
                 return None, found.infeasible

@@ -11,162 +11,22 @@ between accounts. Aims, each the least that leaves those before it at theirs:
 5. tax on what taxable accounts sell.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 import numpy as np
 
-from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
-from research.arrays import Array, Mask
-from research.tolerances import COUNTED, LOT
-from research.trading.lot_problem import FINE, clean
+from research.arrays import Array
+from research.trading.division_problem import CASH, LIMITS, DivisionProblem
+from research.trading.division_programme import DivisionProgramme, Mode
 from research.trading.lot_solver import REPAIRS
-from research.trading.mixed_integer import minimise
-from research.trading.order_programme import BUNDLE, UNIT
-from research.trading.position import CENT, Position
+from research.trading.position import CENT
 from research.trading.proof import Proof
 
 TIE = 1e-6  # money in units: by how much an aim may move from its least for those after it
-SAME = 1e-9  # of a limit: HiGHS keeps its rows to 1e-7 of a unit of money
 SECONDS = 10.0  # that all aims together may take
-CASH, MINIMUM, MOST, TURNOVER, VOLUME = LIMITS = (
-    "cash of the accounts", "minimum trade", "limit of orders", "turnover limit", "volume limit",
-)  # fmt: skip
 LOTS = "whole lots and limits of the accounts together"
-
-
-@dataclass(frozen=True, eq=False)
-class DivisionProblem:
-    """Orders of a list, and the accounts that share them.
-
-    position : of all accounts, before the orders.
-    orders   : (n,) signed units of the list, buys positive.
-    held     : (A, n) units of each account; they sum to those of the position.
-    cash     : (A,) currency; it sums to that of the position.
-    floors   : (A,) cash that stays in each account, currency.
-    prefers  : (A, n) lines that each account takes before the others.
-    taxable  : (A,) accounts whose gains are taxed.
-    swappable : (n,) lines of which one account may sell what another buys.
-    swap_from : (A,) accounts that may sell in a swap.
-    taxes    : (n,) of each line (units, tax per unit) of its lots in the order of sale; () where they are not known.
-    """
-
-    position: Position
-    orders: Array
-    held: Array
-    cash: Array
-    floors: Array
-    prefers: Mask
-    taxable: Mask
-    swappable: Mask
-    swap_from: Mask
-    taxes: tuple[Sequence[tuple[float, float]], ...] = ()
-
-    # -- what a division comes to ------------------------------------------------------------------------------------
-
-    def charges(self, parts: Array) -> Array:
-        """(A, columns, n) currency of each cost of each order, in whole cents.
-
-        The impact of a line's orders is that of their sum, since they meet one market; each bears its share.
-        """
-        sizes = np.abs(parts * self.position.prices)
-        charges = np.array([self.position.exact_charges(np.rint(100.0 * of) / 100.0) for of in sizes])
-        whole = sizes.sum(axis=0)
-        share = np.divide(sizes, whole, out=np.zeros_like(sizes), where=whole > 0.0)
-        if len(sizes) > 1:
-            charges[:, IMPACT] = share * self.position.exact_charges(whole)[IMPACT]
-        rounded: Array = np.rint(100.0 * charges) / 100.0
-        return rounded
-
-    def notional(self, parts: Array) -> Array:
-        """(A, n) signed currency, buys positive, in whole cents."""
-        amounts: Array = np.rint(100.0 * parts * self.position.prices) / 100.0
-        return amounts
-
-    def cash_after(self, parts: Array) -> Array:
-        """(A,) cash after the orders and their costs, currency, in whole cents."""
-        cents = np.rint(100.0 * self.notional(parts)).sum(axis=1)
-        cents += np.rint(100.0 * self.charges(parts)).sum(axis=(1, 2))
-        left: Array = (np.rint(100.0 * self.cash) - cents) / 100.0
-        return left
-
-    def short(self, parts: Array) -> Array:
-        """(A,) what cash lacks, currency: to stay at its floor, and at least zero after the adverse move.
-
-        Where settlement dates differ, on the day on which it lacks most; see `Position.short_on`.
-        """
-        position, lacking = self.position, np.full(len(self.cash), -np.inf)
-        for day in (*position.early, np.inf):
-            settled = parts if position.settles is None else np.where(position.settles <= day, parts, 0.0)
-            moved = position.limits.adverse_move * np.abs(self.notional(settled)).sum(axis=1)
-            floors, debt = (self.floors, 0.0) if np.isinf(day) else self.early_cash
-            lacking = np.maximum(lacking, np.maximum(floors, moved - debt) - self.cash_after(settled))
-        return lacking
-
-    @property
-    def early_cash(self) -> tuple[Array, Array]:
-        """(A,) cash that stays until the last orders have settled, and (A,) what was owed before, currency."""
-        held = np.rint(100.0 * self.cash) / 100.0
-        return np.minimum(self.floors, held), np.maximum(-held, 0.0)
-
-    def left(self, parts: Array) -> Array:
-        """(n,) signed units of the list that are not sent."""
-        lots = self.position.lots
-        found = self.orders - parts.sum(axis=0)
-        return np.where(np.abs(found) < LOT * lots, 0.0, found)
-
-    def swapped(self, parts: Array) -> Array:
-        """(n,) units that one account sells and another buys."""
-        bought, sold = np.maximum(parts, 0.0).sum(axis=0), np.maximum(-parts, 0.0).sum(axis=0)
-        found: Array = np.minimum(bought, sold)
-        return found
-
-    def unsent_and_costs(self, parts: Array) -> float:
-        """What of the list is not sent, and the costs of what is, currency."""
-        return float(np.abs(self.left(parts)) @ self.position.prices + self.charges(parts).sum())
-
-    def misplaced(self, parts: Array) -> float:
-        """What accounts hold after the orders of lines that only others prefer, currency."""
-        after = (self.held + parts) * self.position.prices
-        return float(after[self.wrong].sum())
-
-    @cached_property
-    def fine(self) -> Mask:
-        """(n,) lines that are divided at will; they need no swaps."""
-        found: Mask = self.position.lots * self.position.prices <= FINE * self.position.nav
-        return found
-
-    @cached_property
-    def wrong(self) -> Mask:
-        """(A, n) lines that another account prefers, and this one does not."""
-        return ~self.prefers & self.prefers.any(axis=0)
-
-    def facts(self, a: int, lines: Sequence[int]) -> tuple[float, ...]:
-        """What account `a` is, as far as it matters for these lines: accounts with the same facts are equal."""
-        flags = (self.cash[a], self.floors[a], self.taxable[a], self.swap_from[a])
-        return (*flags, *self.held[a][lines], *self.prefers[a][lines])
-
-    def broken(self, parts: Array) -> tuple[str, ...]:
-        """What orders (A, n) of the accounts do not keep, by name."""
-        position, limits = self.position, self.position.limits
-        sizes, signed = np.abs(parts), parts * self.position.prices
-        notional = np.abs(signed)
-        least = max(position.minimum, COUNTED * position.nav) * (1.0 - SAME)
-        traded = max(signed[parts > 0.0].sum(), -signed[parts < 0.0].sum()) / position.nav
-        kept = self.held + parts
-        found = {
-            "units": bool((kept < -LOT * position.lots).any()),
-            "direction": bool((np.sign(parts.sum(axis=0).round(12)) * np.sign(self.orders) < 0.0).any()),
-            CASH: bool((self.short(parts) > 0.0).any()),
-            MINIMUM: bool(((notional < least) & (sizes > 0.0)).any()),
-            MOST: limits.most is not None and int((parts != 0.0).sum()) > limits.most,
-            TURNOVER: limits.turnover is not None and traded > limits.turnover + SAME,
-            VOLUME: bool((sizes.sum(axis=0) > position.most_units * (1.0 + SAME) + LOT * position.lots).any()),
-        }
-        return tuple(name for name, is_broken in found.items() if is_broken)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,37 +50,29 @@ def divide(problem: DivisionProblem, seconds: float = SECONDS) -> Division | Non
     seconds : that the solver may take.
     """
     until = monotonic() + seconds
-    if not problem.orders.any():
-        return Division(np.zeros(problem.held.shape))
-    if whole := _repaired(problem, _Mode(), until):
+    nothing = np.zeros(problem.held.shape)
+    if not problem.orders.any():  # an account may lack cash all the same: money left it, and the others have enough
+        return Division(nothing) if not problem.broken(nothing) else _repaired(problem, Mode(False, swaps=True), until)
+    if whole := _repaired(problem, Mode(), until):
         return whole
-    part, swapped = (_repaired(problem, _Mode(full=False, swaps=swaps), until) for swaps in (False, True))
+    part, swapped = (_repaired(problem, Mode(full=False, swaps=swaps), until) for swaps in (False, True))
     found = part or swapped
     if part and swapped and problem.unsent_and_costs(swapped.parts) < problem.unsent_and_costs(part.parts) - CENT:
         found = swapped
     if found is None or not problem.left(found.parts).any():
         return found
     proven = swapped is not None and swapped.how == found.how == Proof.EXACT
-    why = next((name for name in LIMITS if _could(problem, _Mode(swaps=True, without=name), until)), LOTS)
+    why = next((name for name in LIMITS if _could(problem, Mode(swaps=True, without=name), until)), LOTS)
     return Division(found.parts, why, Proof.EXACT if proven else Proof.IN_TIME)
 
 
-@dataclass(frozen=True)
-class _Mode:
-    """What a programme is asked. full : all of the list. swaps : may there be some? without : a limit that it drops."""
-
-    full: bool = True
-    swaps: bool = False
-    without: str = ""
-
-
-def _could(problem: DivisionProblem, mode: _Mode, until: float) -> bool:
+def _could(problem: DivisionProblem, mode: Mode, until: float) -> bool:
     """Could the list be sent whole without one of the limits?"""
-    programme = _Programme.of(problem, mode, np.zeros(len(problem.cash)))
+    programme = DivisionProgramme.of(problem, mode, np.zeros(len(problem.cash)))
     return programme.least(programme.nothing, [], max(until - monotonic(), 0.5)) is not None
 
 
-def _repaired(problem: DivisionProblem, mode: _Mode, until: float) -> Division | None:
+def _repaired(problem: DivisionProblem, mode: Mode, until: float) -> Division | None:
     """The best division; where only the cents that rounding took leave too little cash, so much more is kept."""
     kept = np.zeros(len(problem.cash))
     for _ in range(REPAIRS):
@@ -234,9 +86,9 @@ def _repaired(problem: DivisionProblem, mode: _Mode, until: float) -> Division |
     return None
 
 
-def _solved(problem: DivisionProblem, mode: _Mode, kept: Array, until: float) -> Division | None:
+def _solved(problem: DivisionProblem, mode: Mode, kept: Array, until: float) -> Division | None:
     """One aim after the other, each kept while those after it are solved."""
-    programme, limits, best, exact = _Programme.of(problem, mode, kept), list[Any](), None, True
+    programme, limits, best, exact = DivisionProgramme.of(problem, mode, kept), list[Any](), None, True
     aims = programme.aims
     for number, aim in enumerate(aims):
         seconds = max((until - monotonic()) / (2.0 if number < len(aims) - 1 else 1.0), 0.1)
@@ -251,306 +103,3 @@ def _solved(problem: DivisionProblem, mode: _Mode, kept: Array, until: float) ->
         limits.append((-aim, -float(aim @ best) - TIE))
     assert best is not None
     return Division(programme.parts(best), how=Proof.EXACT if exact else Proof.IN_TIME)
-
-
-# -- the programme ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class _Programme:
-    """Columns and rows; money in `UNIT`s of NAV.
-
-    A move is an account, a line and a direction; each has four columns: lots, the odd lot, whether it is sent, and its
-    commission. A line of the list has one more, its lots that are not sent, and a taxed lot two.
-    """
-
-    problem: DivisionProblem
-    mode: _Mode
-    moves: list[tuple[int, int, int]]  # account, line, 1 to buy or -1 to sell
-    step: Array  # (n,) units of a column's lot
-    lower: list[float] = field(default_factory=list)
-    upper: list[float] = field(default_factory=list)
-    whole: list[bool] = field(default_factory=list)
-    rows: list[tuple[dict[int, float], float]] = field(default_factory=list)  # coefficients, and their least
-    gaps: dict[int, int] = field(default_factory=dict)
-    taxed: list[tuple[int, float]] = field(default_factory=list)  # column, tax of one
-
-    @classmethod
-    def of(cls, problem: DivisionProblem, mode: _Mode, kept: Array) -> "_Programme":
-        position, n = problem.position, len(problem.orders)
-        fine = problem.fine
-        step = np.where(fine, BUNDLE * position.nav / position.prices, position.lots)
-        lines = [i for i in range(n) if problem.orders[i] or (mode.swaps and problem.swappable[i] and not fine[i])]
-        # An order that no permutation of lines or accounts changes: by what they are, and not by where they stand.
-        lines.sort(key=lambda i: (position.assets[i] if position.assets else "", i))
-        accounts = sorted(range(len(problem.cash)), key=lambda a: problem.facts(a, lines))
-        moves = [(a, i, way) for i in lines for a in accounts for way in (1, -1) if cls._may(problem, mode, a, i, way)]
-        made = cls(problem, mode, moves, step)
-        made._columns(fine)
-        made._line_rows(lines)
-        made._account_rows(accounts, kept)
-        made._limit_rows(lines)
-        made._tax_rows()
-        return made
-
-    @staticmethod
-    def _may(problem: DivisionProblem, mode: _Mode, a: int, i: int, way: int) -> bool:
-        """May an account trade a line in this direction?"""
-        if way < 0 and problem.held[a, i] <= 0.0:
-            return False
-        if problem.orders[i] * way > 0.0:
-            return True
-        if not mode.swaps or not problem.swappable[i] or problem.fine[i]:
-            return False
-        # What is bought of a line that the list sells, any account may have sold.
-        return bool(problem.swap_from[a] if way < 0 else problem.orders[i] == 0.0 or problem.swap_from.all())
-
-    # -- columns -----------------------------------------------------------------------------------------------------
-
-    def _add(self, upper: float, whole: bool = False) -> int:
-        self.lower.append(0.0)
-        self.upper.append(upper)
-        self.whole.append(whole)
-        return len(self.upper) - 1
-
-    def _columns(self, fine: Mask) -> None:
-        problem = self.problem
-        for a, i, way in self.moves:
-            held, step, ordered = float(problem.held[a, i]), float(self.step[i]), problem.orders[i] * way > 0.0
-            if way < 0:
-                most = held / step
-            else:
-                most = float(problem.held[:, i].sum()) / step + (abs(problem.orders[i]) / step if ordered else 0.0)
-            top = most if fine[i] else np.floor(most + LOT)
-            odd = held - top * step if way < 0 and ordered and not fine[i] and held - top * step > LOT * step else 0.0
-            self._add(float(top), not fine[i])
-            self._add(1.0 if odd else 0.0, bool(odd))
-            self._add(1.0, True)
-            self._add(np.inf)
-        for i in dict.fromkeys(i for _, i, _ in self.moves):
-            self.gaps[i] = self._add(0.0 if self.mode.full else abs(float(problem.orders[i])) / float(self.step[i]))
-
-    def _odd(self, m: int) -> float:
-        """Units of the odd lot of move `m`."""
-        a, i, _ = self.moves[m]
-        whole = self.upper[4 * m] * float(self.step[i])
-        return float(self.problem.held[a, i]) - whole if self.upper[4 * m + 1] else 0.0
-
-    def _units(self, m: int, by: float) -> dict[int, float]:
-        """The units of a move, times `by`, as coefficients."""
-        return {4 * m: by * float(self.step[self.moves[m][1]]), 4 * m + 1: by * self._odd(m)}
-
-    def _value(self, m: int, by: float) -> dict[int, float]:
-        """The value of a move in money, times `by`."""
-        return self._units(m, by * float(self.problem.position.prices[self.moves[m][1]]) / self.money)
-
-    @property
-    def money(self) -> float:
-        """Currency in a unit of money."""
-        return UNIT * self.problem.position.nav
-
-    def _cost(self, m: int, by: float) -> dict[int, float]:
-        """The cost of a move in money, times `by`; impact at the chord of the largest order, which is no less."""
-        parameters, i = self.problem.position.cost_parameters, self.moves[m][1]
-        day = self.problem.position.day
-        rate = float(parameters.rates[min(day, len(parameters.rates) - 1), HALF_SPREAD, i]) + self._impact(i)
-        return _sum(
-            self._value(m, by * rate), {4 * m + 2: by * float(parameters.ticket[i]) / self.money, 4 * m + 3: by}
-        )
-
-    def _impact(self, i: int) -> float:
-        position = self.problem.position
-        units = float(abs(self.problem.orders[i]))
-        if self.mode.swaps:
-            units += 2.0 * float(position.units[i])
-        size = np.zeros(len(position.units))
-        size[i] = units * position.prices[i]
-        return float(position.exact_charges(size)[IMPACT, i]) / size[i] if size[i] else 0.0
-
-    # -- rows --------------------------------------------------------------------------------------------------------
-
-    def _at_least(self, row: dict[int, float], least: float) -> None:
-        self.rows.append((row, least))
-
-    def _line_rows(self, lines: Sequence[int]) -> None:
-        """What is sent of each line, with what is not, is the order of the list."""
-        problem, position, parameters = self.problem, self.problem.position, self.problem.position.cost_parameters
-        least = COUNTED * position.nav * (1.0 + LOT) if self.mode.without == MINIMUM else position.least
-        rates = parameters.rates[min(position.day, len(parameters.rates) - 1), COMMISSION]
-        for m, (_, i, _) in enumerate(self.moves):
-            top = self.upper[4 * m]
-            self._at_least({4 * m + 2: top, 4 * m: -1.0}, 0.0)
-            if self.upper[4 * m + 1]:
-                self._at_least({4 * m + 2: 1.0, 4 * m + 1: -1.0}, 0.0)
-                self._at_least({4 * m: 1.0, 4 * m + 1: -top}, 0.0)
-            self._at_least(_sum(self._value(m, 1.0), {4 * m + 2: -least / self.money}), 0.0)
-            self._at_least(_sum(self._value(m, -float(rates[i])), {4 * m + 3: 1.0}), 0.0)
-            if parameters.minimum[i] > 0.0:
-                self._at_least({4 * m + 3: 1.0, 4 * m + 2: -float(parameters.minimum[i]) / self.money}, 0.0)
-        for i in lines:
-            if i not in self.gaps:
-                continue
-            side = 1.0 if problem.orders[i] >= 0.0 else -1.0
-            step = float(self.step[i])
-            sent = (self._units(m, side * self.moves[m][2] / step) for m in self._of_line(i))
-            row = _sum({self.gaps[i]: 1.0}, *sent)
-            wanted = abs(float(problem.orders[i])) / step
-            self._at_least(row, wanted - LOT)
-            self._at_least(_times(row, -1.0), -wanted - LOT)
-            for m in self._of_line(i):  # no account buys and sells one line
-                for other in self._of_line(i):
-                    if m < other and self.moves[m][0] == self.moves[other][0]:
-                        self._at_least({4 * m + 2: -1.0, 4 * other + 2: -1.0}, -1.0)
-
-    def _account_rows(self, accounts: Sequence[int], kept: Array) -> None:
-        """Cash of each account at its floor, and at least zero after the adverse move."""
-        if self.mode.without == CASH:
-            return
-        problem, move = self.problem, self.problem.position.limits.adverse_move
-        for a in accounts:
-            own = [m for m, (account, _, _) in enumerate(self.moves) if account == a]
-            for day in (*problem.position.early, np.inf):
-                settled = [m for m in own if self._settles(m) <= day]
-                paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in settled)
-                row, moved = _sum(*paid), _sum(*(self._value(m, -move) for m in settled))
-                floors, debt = (problem.floors, 0.0 * kept) if np.isinf(day) else problem.early_cash
-                self._at_least(row, (floors[a] + kept[a] - problem.cash[a]) / self.money)
-                self._at_least(_sum(row, moved), (kept[a] - debt[a] - problem.cash[a]) / self.money)
-
-    def _settles(self, m: int) -> float:
-        """Sessions from move `m` to its settlement, 0 where all have as many."""
-        settles = self.problem.position.settles
-        return 0.0 if settles is None else float(settles[self.moves[m][1]])
-
-    def _limit_rows(self, lines: Sequence[int]) -> None:
-        """Number of orders, turnover and volume, of all accounts together."""
-        position, limits = self.problem.position, self.problem.position.limits
-        if limits.most is not None and self.mode.without != MOST:
-            self._at_least({4 * m + 2: -1.0 for m in range(len(self.moves))}, -float(limits.most))
-        if not self.mode.swaps:  # the list keeps the others, and its orders in all accounts are no more
-            return
-        if limits.turnover is not None and self.mode.without != TURNOVER:
-            for side in (1, -1):
-                traded = (self._value(m, -1.0) for m, (_, _, way) in enumerate(self.moves) if way == side)
-                self._at_least(_sum(*traded), -limits.turnover / UNIT)
-        most = np.broadcast_to(position.most_units, len(self.step))
-        for i in lines:
-            if np.isfinite(most[i]) and self.mode.without != VOLUME:
-                step = float(self.step[i])
-                traded = (self._units(m, -1.0 / step) for m in self._of_line(i))
-                self._at_least(_sum(*traded), -float(most[i]) / step)
-
-    def _tax_rows(self) -> None:
-        """What taxable accounts sell of a line is taken from its lots, one sold completely before the next."""
-        for i, lots in enumerate(self.problem.taxes):
-            sold = [m for m in self._of_line(i) if self.moves[m][2] < 0 and self.problem.taxable[self.moves[m][0]]]
-            if not lots or not sold or all(tax == lots[0][1] == 0.0 for _, tax in lots):
-                continue
-            step, taken, last = float(self.step[i]), dict[int, float](), None
-            for units, tax in lots:
-                share, begun = self._add(1.0), self._add(1.0, True)
-                self._at_least({begun: 1.0, share: -1.0}, 0.0)
-                if last is not None:
-                    self._at_least({last: 1.0, begun: -1.0}, 0.0)
-                taken[share], last = units / step, share
-                self.taxed.append((share, units * tax / self.money))
-            row = _sum(taken, *(self._units(m, -1.0 / step) for m in sold))
-            self._at_least(row, -LOT)
-            self._at_least(_times(row, -1.0), -LOT)
-
-    def _of_line(self, i: int) -> list[int]:
-        return [m for m, (_, line, _) in enumerate(self.moves) if line == i]
-
-    # -- aims --------------------------------------------------------------------------------------------------------
-
-    @property
-    def nothing(self) -> Array:
-        """No aim: any division."""
-        return np.zeros(len(self.upper))
-
-    @cached_property
-    def aims(self) -> list[Array]:
-        """(columns,) what is to be least, one aim after the other; without those that no division changes."""
-        found = [] if self.mode.full else [self._left_and_costs()]
-        found += [self._swaps()] if self.mode.swaps else []
-        wrong = _sum(*(self._value(m, float(way)) for m, (a, i, way) in enumerate(self.moves)
-                       if self.problem.wrong[a, i]))  # fmt: skip
-        tickets = {4 * m + 2: 1.0 for m in range(len(self.moves))}
-        return [*found, *(self._vector(aim) for aim in (wrong, tickets, dict(self.taxed)) if aim)]
-
-    def _left_and_costs(self) -> Array:
-        prices = self.problem.position.prices
-        left = {column: float(self.step[i] * prices[i]) / self.money for i, column in self.gaps.items()}
-        return self._vector(_sum(left, *(self._cost(m, 1.0) for m in range(len(self.moves)))))
-
-    def _swaps(self) -> Array:
-        """What trades against the list, and all purchases of lines that it does not trade."""
-        orders = self.problem.orders
-        against = (
-            m for m, (_, i, way) in enumerate(self.moves) if orders[i] * way < 0.0 or (not orders[i] and way > 0)
-        )
-        return self._vector(_sum(*(self._value(m, 1.0) for m in against)))
-
-    def _vector(self, aim: dict[int, float]) -> Array:
-        vector = np.zeros(len(self.upper))
-        for column, value in aim.items():
-            vector[column] = value
-        return vector
-
-    # -- solutions ---------------------------------------------------------------------------------------------------
-
-    def least(self, aim: Array, limits: Sequence[tuple[Array, float]], seconds: float) -> tuple[Array, bool] | None:
-        """The columns with the least of an aim, within the limits of those before it, and whether it is proven."""
-        from scipy import sparse
-
-        if not self.moves:
-            return np.zeros(len(self.upper)), True
-        entries = [(k, column, value) for k, (row, _) in enumerate(self.rows) for column, value in row.items()]
-        at, columns, values = zip(*entries, strict=True)
-        matrix = sparse.csr_array((values, (at, columns)), shape=(len(self.rows), len(self.upper)))
-        if limits:
-            matrix = sparse.vstack([matrix, sparse.csr_array(np.array([row for row, _ in limits]))]).tocsr()
-        least = np.array([*(least for _, least in self.rows), *(least for _, least in limits)])
-        solved = minimise(aim, matrix, least, np.array(self.upper), np.array(self.whole), seconds=seconds)
-        if solved.x is None:
-            return None
-        return np.where(self.whole, np.rint(solved.x), solved.x), solved.proven
-
-    def parts(self, x: Array) -> Array:
-        """(A, n) signed units in whole lots, but for odd lots, that sum to what is sent of the list to the last lot."""
-        problem, lots = self.problem, self.problem.position.lots
-        parts = np.zeros(problem.held.shape)
-        for m, (a, i, way) in enumerate(self.moves):
-            if x[4 * m + 2] < 0.5:
-                continue
-            to_the_last = way < 0 and not self.whole[4 * m] and x[4 * m] >= self.upper[4 * m] - LOT
-            all_of_it = to_the_last or x[4 * m + 1] > 0.5
-            steps = x[4 * m] * self.step[i] / lots[i]
-            whole = np.rint(steps) if self.whole[4 * m] else np.floor(steps + LOT)
-            parts[a, i] += way * float(problem.held[a, i] if all_of_it else clean(whole * lots[i], lots[i]))
-        for line in np.flatnonzero(problem.fine & (problem.orders != 0.0)) if self.mode.full else ():
-            self._settle(parts, int(line))
-        return parts
-
-    def _settle(self, parts: Array, i: int) -> None:
-        """Give what rounding left of a line that is divided at will to the accounts that trade most of it."""
-        problem, lot = self.problem, self.problem.position.lots[i]
-        for a in sorted(range(len(parts)), key=lambda a: -abs(parts[a, i])):
-            rest = float(problem.orders[i] - parts[:, i].sum())
-            if abs(rest) < 0.5 * lot or parts[a, i] == 0.0:
-                break
-            moved = max(parts[a, i] + rest, -float(problem.held[a, i]))
-            parts[a, i] = moved if moved == -problem.held[a, i] else clean(np.array(moved), lot)
-
-
-def _sum(*rows: dict[int, float]) -> dict[int, float]:
-    """The sum of rows of coefficients."""
-    total: dict[int, float] = {}
-    for row in rows:
-        for column, value in row.items():
-            total[column] = total.get(column, 0.0) + value
-    return total
-
-
-def _times(row: dict[int, float], by: float) -> dict[int, float]:
-    return {column: by * value for column, value in row.items()}

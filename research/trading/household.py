@@ -14,7 +14,8 @@ from research.errors import ConfigError, PolicyError
 from research.portfolio import Portfolio
 from research.portfolio.household import Account, decimal_sum
 from research.tolerances import LOT
-from research.trading.division import SECONDS, Division, DivisionProblem, divide
+from research.trading.division import SECONDS, Division, divide
+from research.trading.division_problem import DivisionProblem
 from research.trading.position import Position
 from research.trading.request import Request
 from research.trading.sizing import Orders

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,30 @@ import numpy as np
 
 from research.portfolio import Portfolio, TicketTerms
 
+DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 ID_DIGITS = 20  # of a hash: 80 bits an order
 ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; brokers take 32
+
+
+def sent_of(
+    terms: TicketTerms, side: str, asset: str, units: float, price: float, notional: float, currency: str, account: str
+) -> dict[str, Any]:
+    """What is sent of an order, by name; `client_order_id_of` makes its id of it.
+
+    units, price : NaN for a line without a quote, which trades in an amount of currency.
+    """
+    quoted = not math.isnan(price)
+    return {
+        "side": side,
+        "symbol": terms.symbol(asset),
+        "quantity": number(units),
+        "order_type": terms.order_type,
+        "time_in_force": terms.time_in_force,
+        "limit_price": terms.limit_price(float(price), buys=side == "buy") if quoted else None,
+        "notional": notional,
+        "currency": currency,
+        "account": account,
+    }
 
 
 def client_order_id_of(sent: Mapping[str, Any], portfolio: str, as_of: str, terms: TicketTerms) -> str:
@@ -42,3 +65,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def number(value: float) -> float | None:
+    """A price or a quantity to 15 significant digits, or None for NaN."""
+    return None if math.isnan(value) else float(f"{value:.{DIGITS}g}")

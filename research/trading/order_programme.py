@@ -7,6 +7,7 @@ of HiGHS are far below a cent.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,17 +87,39 @@ class OrderColumns:
         one = np.ones(len(self.rows))
         return np.array([one * block for block in (traded * self.step, traded * self.rest, sent, commission, impact)])
 
-    def of_row(self, row: Array) -> Array:
-        """(5, k) coefficients of a row (4, n) of a limit.
+    def of_rows(self, rows: Array) -> tuple[Array, Array]:
+        """(m, 5, k) coefficients of rows (m, 4, n) of limits, and (m,) those of all costs together.
 
-        Costs that a row gains from are counted only as far as no column could overstate them.
+        The second is zero where costs of lines differ, and the first then have them.
         """
-        bought, sold, sent, cost = row[[BOUGHT, SOLD, SENT, COST]][:, self.rows]
-        commission, spread = self.rates
-        gained = cost < 0.0
-        traded = np.where(self.way > 0.0, bought, sold) + cost * (spread + np.where(gained, commission, 0.0))
-        paid = np.where(gained, 0.0, cost)
-        return self.columns(traded, sent + cost * self.ticket, paid, paid)
+        bought, sold, sent, cost = (rows[:, quantity][:, self.rows] for quantity in (BOUGHT, SOLD, SENT, COST))
+        total = np.where((cost == cost[:, :1]).all(axis=1), cost[:, 0], 0.0)
+        traded, none = np.where(self.way > 0.0, bought, sold), np.zeros(cost.shape)
+        found = np.stack([traded * self.step, traded * self.rest, sent, none, none], axis=1)
+        paid, certain = self._costs
+        for j in np.flatnonzero((total == 0.0) & cost.any(axis=1)):
+            found[j] += np.where(cost[j] < 0.0, cost[j] * certain, cost[j] * paid)
+        return found, total
+
+    @cached_property
+    def _costs(self) -> tuple[Array, Array]:
+        """(5, k) coefficients of what orders cost, and of what no column could overstate of it."""
+        (commission, spread), ticket = self.rates, self.ticket
+        return self.columns(spread, ticket, 1.0, 1.0), self.columns(spread + commission, ticket)
+
+    @property
+    def totals(self) -> tuple[Array, Array]:
+        """(5, k) each: the rows by which one column is at least all costs, and another at most those that are certain.
+
+        Costs that a row loses by are the first, and costs that it gains from the second.
+        """
+        paid, certain = self._costs
+        return -paid, certain
+
+    def total_costs(self, x: Array) -> Array:
+        """(2,) the columns of all costs at a point x of the others."""
+        first = x[: COLUMNS * len(self.rows)].reshape(COLUMNS, -1)
+        return np.array([float((of * first).sum()) for of in self._costs])
 
     def at(self, units: Array) -> Array:
         """(5, k) the columns at signed units (n,) of the lines."""
@@ -174,6 +197,7 @@ def solve(
     seconds: float = np.inf,
     gap: float = 0.0,
     start: Array | None = None,
+    relaxed: bool = False,
 ) -> Solution:
     """Minimise what orders cost and what is past limits at its price.
 
@@ -184,25 +208,33 @@ def solve(
     sizes   : (k,) each; see `OrderColumns.links`.
     seconds : that the solver may take.
     gap     : see `minimise`.
+    start   : (c k,) a point that keeps the limits, or None.
+    relaxed : may whole numbers be any?
     """
     c, k = cost.shape
     each = [*orders.links(sizes), *links]
-    sums = [(limit, row, most) for limit in limits for row, most in zip(limit.rows, limit.most, strict=True)]
-    soft = [limit for limit in limits if not limit.binds]
-    excess = [(j, soft.index(limit)) for j, (limit, _, _) in enumerate(sums) if not limit.binds]
-    pairs, free = _pairs(orders.rows), (c - COLUMNS + 2) * k + len(soft)  # free: columns without an upper bound
+    stated, soft = [limit for limit in limits for _ in limit.most], [limit for limit in limits if not limit.binds]
+    most = [most / (1.0 if limit.counts else UNIT) for limit in limits for most in limit.most]
+    sums, total = orders.of_rows(
+        np.concatenate([np.zeros((0, 4, len(orders.position.units))), *(x.rows for x in limits)])
+    )
+    further = [(len(stated), 0, 1.0), (len(stated) + 1, 1, -1.0)]  # row of `sums`, column after all others, coefficient
+    further += [(int(j), int(total[j] < 0.0), -float(total[j])) for j in np.flatnonzero(total)]
+    further += [(j, 2 + soft.index(limit), 1.0) for j, limit in enumerate(stated) if not limit.binds]
+    pairs, free = _pairs(orders.rows), (c - COLUMNS + 2) * k + 2 + len(soft)  # free: columns without an upper bound
     one, none = np.ones(k), np.zeros(free)
+    whole = np.concatenate([orders.whole, orders.rest > 0.0, orders.counted, none])
     return minimise(
-        np.append(cost, [limit.price for limit in soft]),
-        _matrix((c, k), [blocks for blocks, _ in each], [-orders.of_row(row) for _, row, _ in sums], excess, pairs),
-        np.concatenate([*(one * at_least for _, at_least in each),
-                        [-most / (1.0 if limit.counts else UNIT) for limit, _, most in sums], -np.ones(len(pairs))]),
+        np.concatenate([cost.ravel(), [0.0, 0.0], [limit.price for limit in soft]]),
+        _matrix((c, k), 2 + len(soft), [of for of, _ in each], [*-sums, *orders.totals], further, pairs),
+        np.concatenate([*(one * at_least for _, at_least in each), np.multiply(-1.0, most), [0.0, 0.0],
+                        -np.ones(len(pairs))]),
         np.concatenate([orders.top, orders.rest > 0.0, one, none + np.inf]),
-        np.concatenate([orders.whole, orders.rest > 0.0, orders.counted, none]),
+        np.zeros(len(whole)) if relaxed else whole,
         lower=np.concatenate([np.zeros(2 * k), ~orders.counted, none]),
         seconds=seconds,
         gap=gap,
-        start=start,
+        start=None if start is None else np.append(start, orders.total_costs(start)),
     )  # fmt: skip
 
 
@@ -214,15 +246,17 @@ def _pairs(rows: Rows) -> Rows:
 
 
 def _matrix(
-    shape: tuple[int, int], each: list[Array], sums: list[Array], excess: list[tuple[int, int]], pairs: Rows
-) -> Any:
+    shape: tuple[int, int], own: int, each: list[Array], sums: list[Array], further: list[tuple[int, int, float]],
+    pairs: Rows,
+) -> Any:  # fmt: skip
     """Sparse rows: for each of `each` one an order, for each of `sums` and of `pairs` one over all orders.
 
-    shape  : (c, k) columns, k of each of c kinds.
-    each   : coefficients of the first kinds, at most (c, k).
-    sums   : likewise.
-    excess : rows of `sums` with a further column of coefficient one, after all others, and which.
-    pairs  : (p, 2) orders of which one is not sent.
+    shape   : (c, k) columns, k of each of c kinds.
+    own     : number of columns after all others.
+    each    : coefficients of the first kinds, at most (c, k).
+    sums    : likewise.
+    further : rows of `sums`, columns of the last, and their coefficients.
+    pairs   : (p, 2) orders of which one is not sent.
     """
     from scipy import sparse
 
@@ -231,9 +265,13 @@ def _matrix(
     for j, of_row in enumerate((*each, *sums)):
         blocks[j, : len(of_row)] = of_row
     row, column, order = np.nonzero(blocks)
-    further, soft = np.array(excess, dtype=int).reshape(-1, 2), len({column for _, column in excess})
-    rows = [np.where(row < e, row * k + order, e * (k - 1) + row), e * k + further[:, 0]]
-    columns = [column * k + order, c * k + further[:, 1], SENT_COLUMN * k + pairs.ravel()]
-    values = [blocks[row, column, order], np.ones(len(further)), -np.ones(2 * p)]
-    at = np.concatenate([*rows, e * k + s + np.repeat(np.arange(p), 2)])
-    return sparse.csr_array((np.concatenate(values), (at, np.concatenate(columns))), (e * k + s + p, c * k + soft))
+    of_sum, last, coefficient = np.array(further).T
+    rows = [
+        np.where(row < e, row * k + order, e * (k - 1) + row),
+        e * k + of_sum,
+        e * k + s + np.repeat(np.arange(p), 2),
+    ]
+    columns = [column * k + order, c * k + last, SENT_COLUMN * k + pairs.ravel()]
+    values = [blocks[row, column, order], coefficient, -np.ones(2 * p)]
+    at = (np.concatenate(rows).astype(np.int32), np.concatenate(columns).astype(np.int32))
+    return sparse.csr_array((np.concatenate(values), at), (e * k + s + p, c * k + own))

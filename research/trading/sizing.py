@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
-from scipy.optimize import brentq
 
 from research.accounting import Trade
 from research.accounting.cost_parameters import COLUMNS, Lots, Scratch
@@ -90,6 +89,12 @@ class Orders:
     def taxable(self) -> tuple[Array, Array]:
         """(n,) units before, and signed units of the orders, whose gains are taxed where tax lots are known."""
         return self.position.units, self.units
+
+    @property
+    def moved(self) -> Mask:
+        """(n,) lines that an order trades."""
+        found: Mask = self.units != 0.0
+        return found
 
     def limit(self, i: int) -> str:
         """What keeps the order of line `i` below the exact step: a limit in words, or "" where it is only its lots."""
@@ -218,6 +223,8 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
     moved = np.minimum(np.maximum(exact - position.units, least), position.most_units)
     first = needed - position.units
     if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
+        from scipy.optimize import brentq
+
         most, of = position.limits.turnover, lambda part: first + part * (moved - first)
         over = position.turnover(first) >= most
         moved = of(0.0 if over else float(brentq(lambda part: position.turnover(of(part)) - most, 0.0, 1.0)))
@@ -245,6 +252,8 @@ def _payable(position: Position, moved: Array, buys: Array, floor: float, day: f
 
     if short(1.0) <= len(moved) * CENT or not buys.any():
         return moved
+    from scipy.optimize import brentq
+
     part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
     return moved - (1.0 - part) * buys
 

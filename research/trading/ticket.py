@@ -5,7 +5,6 @@ ticket of which anything was changed has another hash than the one that was appr
 """
 
 import hashlib
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -23,11 +22,10 @@ from research.trading.content import DISCLAIMER, Content
 from research.trading.currencies import CashByCurrency, Local
 from research.trading.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
 from research.trading.household import Divided
-from research.trading.order_ids import canonical_json, client_order_id_of, last_price_day, plain
+from research.trading.order_ids import canonical_json, client_order_id_of, last_price_day, number, plain, sent_of
 from research.trading.sizing import Orders
 
 SCHEMA = 1  # version of docs/schemas/ticket-1.json
-DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 DECIMALS = 10  # of a weight, fraction of NAV
 LIST_DIGITS = 16  # of a hash: 64 bits a list
 
@@ -259,27 +257,20 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
     before, after, today = sized.position, sized.after, str(content.facts["today"])
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
-        i, price, buys = lines[row["asset"]], _number(row["price"]), row["side"] == "buy"
+        i, price = lines[row["asset"]], number(row["price"])
         a, held, kept, account = 0, before.units[i], after.units[i], terms.account
         if isinstance(sized, Divided):
             a = places[row["account"]]
             held, kept, account = *(float(units) for units in sized.held(a, i)), portfolio.accounts[a].number
         amounts, rated = _amounts(row, None if money is None else money.local(a, i))
-        sent = {
-            "side": row["side"],
-            "symbol": terms.symbol(row["asset"]),
-            "quantity": _number(row["units"]),
-            "order_type": terms.order_type,
-            "time_in_force": terms.time_in_force,
-            "limit_price": None if price is None else terms.limit_price(price, buys=buys),
-            "notional": amounts["notional"],
-            "currency": portfolio.quoted_in[i] if money is not None else portfolio.basis,
-            "account": account,
-        }
+        currency = portfolio.quoted_in[i] if money is not None else portfolio.basis
+        sent = sent_of(
+            terms, row["side"], row["asset"], row["units"], row["price"], amounts["notional"], currency, account
+        )
         yield (Order if money is None else RatedOrder)(
             priority=priority,
             asset=row["asset"],
-            lot=None if price is None else _number(before.lots[i]),
+            lot=None if price is None else number(before.lots[i]),
             settlement_date=_settlement_date(portfolio, row["asset"], today),
             price=price,
             price_date=row["price_date"],
@@ -288,8 +279,8 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             ticket=amounts["ticket"],
             impact=amounts["impact"],
             cost=amounts["cost"],
-            shares_before=None if price is None else _number(held),
-            shares_after=None if price is None else _number(kept),
+            shares_before=None if price is None else number(held),
+            shares_after=None if price is None else number(kept),
             weight_before=_weight(row["weight_before"]),
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
@@ -322,8 +313,8 @@ def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:
     return HeldLine(
         asset=row["asset"],
         symbol=terms.symbol(row["asset"]),
-        shares=_number(row["units"]),
-        price=_number(row["price"] * row.get("rate", 1.0)),
+        shares=number(row["units"]),
+        price=number(row["price"] * row.get("rate", 1.0)),
         price_date=row["price_date"],
         value=round(float(row["value"]), 2),
         weight=_weight(row["weight"]),
@@ -336,8 +327,8 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
     return HypotheticalOrder(
         side=row["side"],
         asset=row["asset"],
-        quantity=_number(row["units"]),
-        price=_number(row["price"] * row.get("rate", 1.0)),
+        quantity=number(row["units"]),
+        price=number(row["price"] * row.get("rate", 1.0)),
         notional=float(row["notional"]),
         cost=float(row["cost"]),
         weight_before=_weight(row["weight_before"]),
@@ -351,7 +342,7 @@ def _records(content: Content, name: str) -> Iterator[dict[str, Any]]:
     """The rows of a table, none where the list has no such table."""
     rows: list[Any] = content.tables[name].to_dict("records") if name in content.tables else []
     for row in rows:
-        yield {key: _number(value) if isinstance(value, float) else value for key, value in row.items()}
+        yield {key: number(value) if isinstance(value, float) else value for key, value in row.items()}
 
 
 def _check_limits(terms: TicketTerms, orders: pd.DataFrame) -> None:
@@ -372,13 +363,8 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _cell(value: Any) -> str | float | None:
     """A cell of a table as text, a number to 15 significant digits, or None."""
     if isinstance(value, Real):
-        return _number(float(value))
+        return number(float(value))
     return None if value is None or value is pd.NaT else str(value)
-
-
-def _number(value: float) -> float | None:
-    """A price or a quantity to 15 significant digits, or None for NaN."""
-    return None if math.isnan(value) else float(f"{value:.{DIGITS}g}")
 
 
 def _weight(value: float) -> float:

@@ -15,12 +15,14 @@ PAGES = [
     "docs/batches.md",
     "docs/extending.md",
     "docs/glossary.md",
+    "docs/hierarchical.md",
     "docs/metrics.md",
     "docs/risk.md",
     "docs/stress.md",
     "docs/tickets.md",
     "docs/trade_lists.md",
     "docs/taxes.md",
+    "docs/views.md",
 ]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -15,10 +15,9 @@ from backtests.runs.folder import ROOT
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import check_parameters
 from backtests.runs.tasks import check_workers
-from research.arguments import cut, shown
+from research.arguments import cut, did_you_mean, shown
 from research.errors import ConfigError
 from research.names import check_name
-from research.portfolio.document import did_you_mean
 from research.portfolio.strict_yaml import Lines, read_yaml
 
 BEGINS = re.compile(rb"^files[ \t]*:", re.MULTILINE)  # the key that every such file has, and no portfolio

@@ -25,7 +25,9 @@ from backtests.sweeps import Setup
 from research import allocation, learning, rules
 from research.accounting import Costs, Flows, Hold, Policy, Trade, View, Why
 from research.allocation import (
+    HERC,
     HRP,
+    NCO,
     ConstantExposure,
     EqualWeights,
     FixedWeights,
@@ -36,6 +38,7 @@ from research.allocation import (
     RegimeExposure,
     Resampled,
     RobustCVaR,
+    Schur,
     TargetPath,
     VolatilityTarget,
 )
@@ -120,6 +123,9 @@ POLICIES: dict[str, Make] = {
     "month, fixed, in halves": lambda market: Calendar(FIXED, "month", fraction=0.5),
     "month, inverse volatility": lambda market: Calendar(InverseVolatility(window=20, schedule="week"), "month"),
     "month, HRP": lambda market: Calendar(HRP(window=30, schedule="month"), "month"),
+    "month, HERC with memory": lambda market: Calendar(HERC(window=30, recluster="quarter", memory=0.5), "month"),
+    "month, NCO within bounds": lambda market: Calendar(NCO(window=30, memory=0.5, upper=0.5), "month"),
+    "month, Schur": lambda market: Calendar(Schur(window=30, recluster="quarter"), "month"),
     "month, part of equal": lambda market: Calendar(ConstantExposure(EqualWeights(), 0.6), "month"),
     "month, volatility": lambda market: Calendar(VolatilityTarget(EqualWeights(), 0.1, lookback=20), "month"),
     "week, regimes": lambda market: Calendar(RegimeExposure(FIXED, regimes(market)), "week"),

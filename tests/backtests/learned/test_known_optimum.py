@@ -38,8 +38,8 @@ def test_played_the_optimum_loses_what_its_programme_promises(known: KnownOptimu
     [
         (PLAIN, Learned(TARGET, 30_000, (1,), learner="gradient", gradient=GradientSettings(worlds=64)), 0.013),
         (PLAIN, Learned(TARGET, 100_000, (1,), learner="ppo"), 0.03),
-        (WITH_FEE, Learned(TARGET, 800_000, (2,), action="hold_or_trade", learner="ppo"), 0.15),
-        (WITH_FEE, Learned(TARGET, 700_000, (2,), action="gate", learner="ppo"), 0.15),
+        (WITH_FEE, Learned(TARGET, 400_000, (3,), action="hold_or_trade", learner="ppo"), 0.15),
+        (WITH_FEE, Learned(TARGET, 500_000, (2,), action="gate", learner="ppo"), 0.15),
     ],
     ids=["gradient", "ppo", "ppo, fee", "gate, fee"],
 )

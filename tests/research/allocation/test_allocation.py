@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 import research.allocation as room
 from research.allocation import (
+    HERC,
     HRP,
+    NCO,
     ConstantExposure,
     EqualWeights,
     FixedWeights,
@@ -23,6 +25,7 @@ from research.allocation import (
     RegimeExposure,
     Resampled,
     RobustCVaR,
+    Schur,
     TargetPath,
     VolatilityTarget,
     spread_unlisted,
@@ -60,6 +63,9 @@ EVERY_ALLOCATION = [
     HRP(window=60),
     HRP(window=60, schedule="week", linkage="ward", distance="columns"),
     HRP(window=60, order="pypfopt"),
+    HERC(window=60, recluster="quarter", memory=0.5),
+    NCO(window=60, distance="rank", upper=0.6),
+    Schur(window=60, schedule="week", memory=0.3),
     ConstantExposure(InverseVolatility(window=60), 0.6),
     VolatilityTarget(EqualWeights(), 0.1, lookback=60),
     RegimeExposure(EqualWeights(), REGIMES),

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from research.arguments import did_you_mean
 from research.errors import ConfigError
-from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.document import Document, read_document
 
 TEXT = (
     "tracking_penalty: 5\nlines:\n  BRK.B: {target: 0.5}\n"

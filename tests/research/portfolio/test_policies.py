@@ -7,15 +7,19 @@ from typing import Any
 import pytest
 
 from research.allocation import (
+    HERC,
     HRP,
+    NCO,
     ConstantExposure,
     EqualWeights,
     FixedWeights,
+    GroupBound,
     InverseVolatility,
     MeanVariance,
     MinimumVariance,
     Resampled,
     RobustCVaR,
+    Schur,
     VolatilityTarget,
 )
 from research.allocation.constraints import Constraints, Group, Most
@@ -80,6 +84,20 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: hrp, linkage: ward, order: pypfopt}}": Never(
         HRP(linkage="ward", order="pypfopt")
     ),
+    "{rule: never, allocation: {kind: herc, risk: cvar, clusters: 4, recluster: quarter, memory: 0.5}}": Never(
+        HERC(risk="cvar", clusters=4, recluster="quarter", memory=0.5)
+    ),
+    "{rule: never, allocation: {kind: nco, clusters: silhouette, covariance: oas, lower: 0.02, upper: {SPY: 0.5}, "
+    "groups: [{by: asset_class, name: bond, lower: 0.1, upper: 0.4}]}}": Never(
+        NCO(
+            clusters="silhouette",
+            covariance="oas",
+            lower=0.02,
+            upper={"SPY": 0.5},
+            groups=(GroupBound("asset_class", "bond", 0.1, 0.4),),
+        )
+    ),
+    "{rule: never, allocation: {kind: schur, gamma: 0.3, distance: rank}}": Never(Schur(gamma=0.3, distance="rank")),
     "{rule: never, allocation: {kind: exposure, exposure: 0.6}}": Never(ConstantExposure(STRATEGIC, 0.6)),
     "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
     "of: {kind: hrp, window: 126}}}}": Never(VolatilityTarget(ConstantExposure(HRP(126), 0.9), 0.1)),
@@ -218,6 +236,14 @@ def test_every_name_has_an_example() -> None:
         (
             "{rule: never, allocation: {kind: hrp, window: 252.5}}",
             r"allocation\.window: not a whole number .*found 252\.5\. Write one",
+        ),
+        (
+            "{rule: never, allocation: {kind: herc, clusters: elbow}}",
+            r"allocation\.clusters: not one of its words .*found 'elbow'\. Use 'gap' or 'silhouette', or write a whole",
+        ),
+        (
+            "{rule: never, allocation: {kind: herc, groups: [{by: region, name: US}]}}",
+            r"allocation\.groups\.0\.by: not one of its words .*found 'region'\. Use 'asset_class' or 'sector'",
         ),
         ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
         ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),

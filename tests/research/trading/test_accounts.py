@@ -1,5 +1,6 @@
 """Accounts of a file: each has the list of a portfolio file with its holdings, and its own sentence if it fails."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -81,7 +82,12 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_holdings(
         pd.testing.assert_frame_equal(found.orders, wanted.orders, check_exact=True)
         pd.testing.assert_frame_equal(found.held, wanted.held, check_exact=True)
         assert found.facts == wanted.facts
-        cells = [[name, *map(cell, order)] for order in wanted.orders.itertuples(index=False, name=None)]
+        named = replace(wanted, portfolio=replace(alone, ticket=replace(alone.ticket, account=name)))
+        ids = [order.client_order_id for order in named.ticket.orders]
+        cells = [
+            [name, *map(cell, order), sent]
+            for order, sent in zip(wanted.orders.itertuples(index=False, name=None), ids, strict=True)
+        ]
         assert order_rows(file, row, found) == cells
         told = dict(zip(ACCOUNT_COLUMNS, account_row(file, row, found), strict=True))
         assert (told["account"], told["model"], told["status"], told["error"]) == (name, kind, "trade", None)
@@ -90,7 +96,7 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_holdings(
         assert told["turnover"] == pytest.approx(wanted.sized.turnover, abs=1e-10)
         assert wanted.sized.solved is not None
         assert told["solved"] == wanted.sized.solved.how
-    assert ("account", *ORDERS) == ORDER_COLUMNS
+    assert ("account", *ORDERS, "client_order_id") == ORDER_COLUMNS
 
 
 WRONG = {

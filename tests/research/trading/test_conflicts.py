@@ -9,7 +9,7 @@ from line_groups import members
 
 from research.accounting import Costs
 from research.portfolio import OrderLimits, WeightLimit
-from research.trading.conflicts import WHOLE_LOTS, conflict
+from research.trading.conflicts import WHOLE_LOTS, Conflict, conflict
 from research.trading.position import Position
 
 CASH, MOVE, MINIMUM, MOST, TURNOVER = "cash of", "cash that", "the minimum", "at most", "turnover"
@@ -136,6 +136,20 @@ def test_what_mends_a_conflict_is_the_least_that_does(one: Position) -> None:
     assert found.mends == ("let cash fall to 8,800.00", "widen the range of A by 1.00% of NAV")
 
 
+def test_no_cash_is_borrowed_to_mend_a_conflict(one: Position) -> None:
+    """All is in A and B, and B cannot trade: A is at 10 %, and nothing pays for more of it."""
+    none = {name: np.zeros(2) for name in ("ticket", "minimum")}
+    free = one.cost_parameters._replace(**none, rates=np.zeros((1, 2, 2)), impact=np.zeros((1, 2)))
+    two = replace(
+        one, units=np.array([100.0, 900.0]), prices=np.full(2, 10.0), lots=np.ones(2), quoted=np.ones(2, dtype=bool),
+        tradable=np.array([True, False]), cash=0.0, cost_parameters=free, assets=("A", "B"),
+        limits=OrderLimits(0.0, 0.0, weights=(WeightLimit("range of A", members(2, 0), 0.12, 0.14),)),
+    )  # fmt: skip
+    found = conflict(two, 0.0)
+    assert found is not None
+    assert found.mends == ("widen the range of A by 2.00% of NAV",)
+
+
 def test_impact_that_no_cash_pays_is_counted_by_its_tangents() -> None:
     """Half of NAV is to be bought, 5,000 for whose impact of 0.01 · 5,000^1.5 / 100 = 35.36 there is no cash."""
     costs = Costs(np.zeros(1), np.zeros(1)).cost_parameters()
@@ -170,3 +184,12 @@ def test_a_sale_that_settles_after_a_purchase_is_part_of_the_conflict(one: Posit
     assert found.mends == ("widen the range of A by 10.00% of NAV",)
     assert conflict(replace(late, settles=np.array([2.0, 1.0])), 0.0) is None
     assert conflict(replace(late, settles=None), 0.0) is None
+
+
+def test_words_say_where_time_ran_out() -> None:
+    found = Conflict(tuple("ABCDEFGHIJ"), (), complete=False, searched=False)
+    assert found.words == (
+        "no orders keep these limits together: C; D; E; F; G; H; I; J; and 2 others (some of them may be kept: the "
+        "search was stopped after 10 s). Relax one of them or more."
+    )
+    assert Conflict(("A", "B"), ()).words.endswith("together: A; B. More than one must change.")

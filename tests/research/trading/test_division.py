@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from research.accounting.cost_parameters import IMPACT
 from research.arrays import Array
 from research.portfolio import OrderLimits
-from research.trading.division import CASH, LOTS, MINIMUM, MOST, DivisionProblem, divide
+from research.trading.division import LOTS, divide
+from research.trading.division_problem import CASH, MINIMUM, MOST, DivisionProblem
 from research.trading.position import Position
 
 SLACK = 1e-6  # of an aim: what HiGHS's tolerances may move it, currency

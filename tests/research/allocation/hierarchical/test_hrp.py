@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from research.allocation import HRP, hrp_weights
-from research.allocation.hrp import DISTANCES, LINKAGES, ORDERS
+from research.allocation.hierarchical.hrp import OF_COVARIANCE
+from research.allocation.hierarchical.settings import DISTANCES, LINKAGES, ORDERS
 from research.errors import ConfigError, DataError
 
 SHARED_LINKAGES = ("single", "complete", "average", "ward")  # those that all three libraries have
@@ -30,7 +31,11 @@ def covariances(smallest=1, largest=12):
 
 def choices(orders=ORDERS):
     return st.fixed_dictionaries(
-        {"linkage": st.sampled_from(LINKAGES), "distance": st.sampled_from(DISTANCES), "order": st.sampled_from(orders)}
+        {
+            "linkage": st.sampled_from(LINKAGES),
+            "distance": st.sampled_from(OF_COVARIANCE),
+            "order": st.sampled_from(orders),
+        }
     )
 
 
@@ -207,7 +212,7 @@ def test_duplicates_are_safe(make_market):
 @pytest.mark.parametrize(("key", "value"), [("linkage", "centroid"), ("distance", "angular"), ("order", "best")])
 def test_an_unknown_choice_is_refused(key, value):
     for ask in (lambda: HRP(**{key: value}), lambda: hrp_weights(np.eye(2), **{key: value})):
-        with pytest.raises(ConfigError, match=rf"{key} of HRP is '{value}'. Use one of "):
+        with pytest.raises(ConfigError, match=rf"{key} of HRP( on a covariance)? is '{value}': use one of "):
             ask()
 
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from research.allocation.hrp import LINKAGES
-from research.allocation.leaf_order import ordered_leaves, single_linkage
+from research.allocation.hierarchical.leaf_order import ordered_leaves, single_linkage
+from research.allocation.hierarchical.settings import LINKAGES
 
 
 @st.composite

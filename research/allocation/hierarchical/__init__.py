@@ -1,0 +1,10 @@
+"""Allocations by a clustering tree of the lines: hierarchical risk parity and what came after it."""
+
+from research.allocation.hierarchical.herc import HERC
+from research.allocation.hierarchical.hrp import HRP, hrp_weights
+from research.allocation.hierarchical.model import Hierarchy
+from research.allocation.hierarchical.nco import NCO
+from research.allocation.hierarchical.schur import Schur
+from research.allocation.hierarchical.settings import GroupBound
+
+__all__ = ["HERC", "HRP", "NCO", "GroupBound", "Hierarchy", "Schur", "hrp_weights"]

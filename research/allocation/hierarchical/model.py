@@ -1,0 +1,106 @@
+"""What all hierarchical allocations do alike: estimate, weigh, keep bounds, and give their reasons."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from research.allocation.answer import Answer, Explained
+from research.allocation.hierarchical.clusters import Clusters, clusters_of
+from research.allocation.hierarchical.estimate import Estimate, estimated
+from research.allocation.hierarchical.projection import bounded
+from research.allocation.hierarchical.settings import Hierarchical
+from research.arrays import Array, Rows, frozen
+from research.market import Past
+
+
+@dataclass(frozen=True, eq=False)
+class Hierarchy:
+    """Why a hierarchical allocation holds what it holds: what a dendrogram and its tables are drawn from.
+
+    assets      : k names of the lines with a complete window, from left to right: the quasi-diagonal order.
+    date        : the last one seen.
+    clustered   : the date on which the tree was grown.
+    linkage     : (k - 1, 4) the tree as scipy's `dendrogram` takes it; its leaf i is `leaf_names[i]`.
+    leaf_names  : k names.
+    correlation : (k, k) in quasi-diagonal order.
+    cluster     : (k,) number of the cluster of each asset, from 1 on the left.
+    weights     : (k,) fraction of NAV.
+    unbounded   : (k,) before they were brought inside the bounds.
+    risk        : (k,) share of the portfolio's variance, whatever measure the model divides by; they sum to one.
+    """
+
+    assets: tuple[str, ...]
+    date: pd.Timestamp
+    clustered: pd.Timestamp
+    linkage: Array
+    leaf_names: tuple[str, ...]
+    correlation: Array
+    cluster: Rows
+    weights: Array
+    unbounded: Array
+    risk: Array
+
+    def by_line(self) -> pd.DataFrame:
+        """A row a line in quasi-diagonal order: cluster, weight, weight before bounds, share of risk."""
+        columns = {"cluster": self.cluster, "weight": self.weights, "unbounded": self.unbounded, "risk": self.risk}
+        return pd.DataFrame(columns, index=pd.Index(self.assets, name="line"))
+
+    def by_cluster(self) -> pd.DataFrame:
+        """A row a cluster from left to right: number of lines, weight, weight before bounds, share of risk."""
+        groups = self.by_line().groupby("cluster")
+        return groups[["weight", "unbounded", "risk"]].sum().assign(lines=groups.size())
+
+    def __repr__(self) -> str:
+        """One line: sizes and dates."""
+        return (
+            f"{len(self.assets)} lines in {self.cluster.max()} clusters on {self.date:%Y-%m-%d}, clustered on "
+            f"{self.clustered:%Y-%m-%d}"
+        )
+
+
+@dataclass(frozen=True)
+class Model(Hierarchical, Explained):
+    """A hierarchical allocation: it says how an estimate is weighed, and the rest is the same for all."""
+
+    @property
+    def shown_clusters(self) -> Clusters:
+        """Number of clusters in the record, or the criterion that finds it."""
+        return "gap"
+
+    @abstractmethod
+    def weights(self, estimate: Estimate) -> Array:
+        """(k,) weights of an estimate before bounds: not negative, with sum one."""
+
+    def answer(self, past: Past) -> Answer:
+        """(n,) weights that sum to one over the lines with a complete window, zero for the others; and what binds.
+
+        Raises : NotSolvedError where no weights keep the bounds.
+        """
+        estimate = estimated(self, past)
+        return bounded(self.weights(estimate), self, past, estimate.lines)
+
+    def hierarchy(self, past: Past) -> Hierarchy:
+        """The tree, the clusters and the shares of risk behind the target."""
+        estimate = estimated(self, past)
+        unbounded = self.weights(estimate)
+        weights = bounded(unbounded, self, past, estimate.lines).weights[estimate.lines]
+        tree, names, order = estimate.tree, np.array(estimate.names), estimate.tree.order
+        cluster = np.zeros(len(names), dtype=np.int64)
+        for number, node in enumerate(clusters_of(tree, self.shown_clusters), start=1):
+            cluster[tree.members[node]] = number
+        marginal, deviation = estimate.cov @ weights, np.sqrt(np.diag(estimate.cov))
+        correlation = estimate.cov / np.outer(deviation, deviation)
+        return Hierarchy(
+            assets=tuple(names[order].tolist()),
+            date=past.date,
+            clustered=past.dates[estimate.grown],
+            linkage=frozen(tree.scipy_linkage()),
+            leaf_names=tuple(names[tree.columns].tolist()),
+            correlation=frozen(correlation[np.ix_(order, order)]),
+            cluster=frozen(cluster[order]),
+            weights=frozen(weights[order]),
+            unbounded=frozen(unbounded[order]),
+            risk=frozen((weights * marginal / (weights @ marginal))[order]),
+        )

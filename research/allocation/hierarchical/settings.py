@@ -1,0 +1,120 @@
+"""Settings that all hierarchical allocations share, and their names in files."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from research.allocation.bounds import Bound, check_bound, frozen_bound
+from research.allocation.estimated import EstimationSchedule, check_estimate
+from research.arguments import check_positive, is_number, one_of, refuse
+from research.errors import ConfigError
+from research.forecast.covariances import COVARIANCES, CovarianceName
+from research.market.calendars import EVERY
+
+Linkage = Literal["single", "complete", "average", "weighted", "ward"]
+Distance = Literal[
+    "correlation", "columns", "absolute_correlation", "rank", "distance_correlation", "variation_of_information"
+]  # fmt: skip
+Order = Literal["optimal", "pypfopt"]
+Risk = Literal[
+    "variance", "standard_deviation", "mean_absolute_deviation", "semi_deviation", "cvar", "worst_loss", "max_drawdown",
+    "equal",
+]  # fmt: skip
+
+LINKAGES: tuple[Linkage, ...] = ("single", "complete", "average", "weighted", "ward")
+DISTANCES: tuple[Distance, ...] = (
+    "correlation", "columns", "absolute_correlation", "rank", "distance_correlation", "variation_of_information",
+)  # fmt: skip
+ORDERS: tuple[Order, ...] = ("optimal", "pypfopt")
+RISKS: tuple[Risk, ...] = (
+    "variance", "standard_deviation", "mean_absolute_deviation", "semi_deviation", "cvar", "worst_loss", "max_drawdown",
+    "equal",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GroupBound:
+    """Bounds of the sum of weights of the lines of one asset class or sector.
+
+    by     : "asset_class" or "sector".
+    name   : of the class or sector.
+    lower  : fraction of NAV, 0 to 1.
+    upper  : likewise.
+    Raises : ConfigError for a bound outside 0 to 1, or a lower one above the upper one.
+    """
+
+    by: Literal["asset_class", "sector"]
+    name: str
+    lower: float = 0.0
+    upper: float = 1.0
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        one_of(f"by of the group {self.name!r} is", self.by, ("asset_class", "sector"))
+        for name, value in (("lower", self.lower), ("upper", self.upper)):
+            if not is_number(value) or not 0.0 <= value <= 1.0:
+                refuse(f"{name} of the group {self.name!r} is", value, "give a fraction of NAV from 0 to 1.")
+        if self.lower > self.upper:
+            raise ConfigError(
+                f"lower of the group {self.name!r} is {self.lower:g}, above its upper, {self.upper:g}. Exchange them."
+            )
+
+
+@dataclass(frozen=True)
+class Hierarchical:
+    """What each hierarchical allocation lets its user choose.
+
+    window     : number of returns, at least 2.
+    schedule   : of the weights: "day", "week", "month", "quarter" or "year".
+    linkage    : how far two clusters are from each other: "single", "complete", "average", "weighted" or "ward".
+    distance   : between two lines, one of `DISTANCES`: see `distances`.
+    order      : of the leaves: "optimal", with the least sum of distances between neighbours, which does not depend on
+                 the order of columns; or "pypfopt", as the linkage numbers them, which does.
+    covariance : estimator, one of `research.forecast.covariances.COVARIANCES`.
+    half_life  : of the estimator with exponential weights, periods.
+    recluster  : when lines are clustered anew: a schedule; None, whenever weights are computed.
+    memory     : weight of the distances last used in those of a new clustering, 0 to below 1: see `reclustering`.
+    lower      : least weight of each line, fraction of NAV: one for all, or by name, 0 for those that are not named.
+    upper      : most weight of each line: one for all, or by name, 1 for those that are not named.
+    groups     : bounds of the weights of asset classes and sectors; `projection` says how all of them are kept.
+    Raises     : ConfigError for a setting outside its choices.
+    """
+
+    window: int = 252
+    schedule: EstimationSchedule = "month"
+    linkage: Linkage = "single"
+    distance: Distance = "correlation"
+    order: Order = "optimal"
+    covariance: CovarianceName = "sample"
+    half_life: float = 63.0
+    recluster: EstimationSchedule | None = None
+    memory: float = 0.0
+    lower: Bound = 0.0
+    upper: Bound = 1.0
+    groups: tuple[GroupBound, ...] = ()
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        owner = type(self).__name__
+        check_estimate(owner, self.window, self.schedule)
+        check_tree(owner, self.linkage, self.distance, self.order)
+        one_of(f"covariance of {owner} is", self.covariance, COVARIANCES)
+        check_positive(**{f"half_life of {owner}": self.half_life})
+        if self.recluster is not None:
+            one_of(f"recluster of {owner} is", self.recluster, EVERY)
+        if not is_number(self.memory) or not 0.0 <= self.memory < 1.0:
+            refuse(f"memory of {owner} is", self.memory, "give a weight from 0 to below 1, such as 0.5.")
+        for name in ("lower", "upper"):
+            object.__setattr__(self, name, frozen_bound(getattr(self, name)))
+            check_bound(f"{name} of {owner}", getattr(self, name))
+
+
+def check_tree(owner: str, linkage: str, distance: str, order: str) -> None:
+    """Raise ConfigError for an unknown linkage, distance or order."""
+    for name, value, known in (
+        ("linkage", linkage, LINKAGES), ("distance", distance, DISTANCES), ("order", order, ORDERS)
+    ):  # fmt: skip
+        one_of(f"{name} of {owner} is", value, known)

@@ -1,0 +1,50 @@
+"""No forecast that a file can name sees past the day on which it is asked."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from research.forecast import (
+    Benchmark,
+    BlackLitterman,
+    EntropyPooling,
+    Estimated,
+    Forecast,
+    InvestorView,
+    MarketCap,
+    Opinion,
+    OpinionPooling,
+)
+from research.market import Market
+from research.portfolio.allocations import FORECASTS
+
+VIEWS = (
+    InvestorView("SPY beats AGG by 4% a year", 0.6),
+    InvestorView("cap-weighted equity beats VWO by 1% a year", 1.0),
+    InvestorView("TIP returns 1% a year over cash", uncertainty=0.02),
+)
+EXAMPLES: tuple[Forecast, ...] = (
+    Estimated(),
+    MarketCap(),
+    Benchmark({"SPY": 0.6, "AGG": 0.4}),
+    BlackLitterman(VIEWS),
+    EntropyPooling(VIEWS[:2], scenarios=252),
+    OpinionPooling((Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
+)
+LAST = 700
+
+
+def test_every_kind_has_an_example() -> None:
+    assert {type(forecast) for forecast in EXAMPLES} == set(FORECASTS.values())
+
+
+@pytest.mark.parametrize("forecast", EXAMPLES, ids=lambda forecast: type(forecast).__name__)
+def test_no_forecast_changes_when_later_days_do(facts_market: Market, forecast: Forecast) -> None:
+    later = np.arange(len(facts_market.dates))[:, None] > LAST
+    returns = np.where(later, -0.5 * facts_market.returns, facts_market.returns)
+    changed = replace(facts_market, returns=returns, cash=np.where(later[:, 0], 0.01, facts_market.cash))
+    before, after = (forecast.predict(market.past(LAST)) for market in (facts_market, changed))
+    assert before.seen == after.seen == facts_market.dates[LAST]
+    assert before.mean.tobytes() == after.mean.tobytes()
+    assert before.covariance.tobytes() == after.covariance.tobytes()
