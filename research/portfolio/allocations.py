@@ -150,10 +150,10 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
         parts = {(*below, str(k)): one for k, one in enumerate(value)} if isinstance(value, tuple) else {below: value}
         for at, part in parts.items():
             check_names(document, at, part, past)
-    if cls in FORECASTS.values() and hasattr(held, "check"):
+    if cls in _NAMES and hasattr(held, "check"):
         try:
             held.check(past)
-        except DataError as error:
+        except (ConfigError, DataError) as error:
             raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.records import Constraints
 from research.arrays import Array, Rows
@@ -45,6 +46,16 @@ def known_on(
         tuple(past.assets[i] for i in absent),
         {name: [values[i] for i in absent] for name, values in columns.items()},
     )
+
+
+def check_constraints(past: Past, constraints: Constraints) -> None:
+    """Raise ConfigError for every line, column and word that the market does not have, and every fact that is missing.
+
+    past        : of n lines; all of them count, whether or not they have a window.
+    constraints : whose names are looked up.
+    """
+    n = len(past.assets)
+    build(constraints, known_on(past, constraints, np.arange(n), 1, np.eye(n), np.zeros(n)))
 
 
 def _columns(past: Past, constraints: Constraints) -> dict[str, list[object]]:

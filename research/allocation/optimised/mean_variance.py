@@ -23,7 +23,7 @@ from research.allocation.optimised.aims import (
     volatility_limit,
 )  # fmt: skip
 from research.allocation.optimised.frontier import Frontier, frontier
-from research.allocation.optimised.market_day import known_on
+from research.allocation.optimised.market_day import check_constraints, known_on
 from research.allocation.optimised.optimum import Optimum, optimum
 from research.arguments import check_positive, is_number, one_of, refuse
 from research.arrays import Array
@@ -94,6 +94,10 @@ class MeanVariance(Following):
     def follows(self) -> bool:
         """Does a target depend on the one before it?"""
         return self.constraints.turnover is not None
+
+    def check(self, past: Past) -> None:
+        """Raise ConfigError for names that the market of a past does not have."""
+        check_constraints(past, with_bounds(self.constraints, self.lower, self.upper))
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,), what binds, and what one more unit of each limit would bring; a year."""

@@ -14,7 +14,7 @@ from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.risk_limits import tail, tail_mean
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.allocation.optimised.market_day import known_on
+from research.allocation.optimised.market_day import check_constraints, known_on
 from research.allocation.optimised.mean_variance import with_bounds
 from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.arguments import check_positive, is_number, refuse
@@ -77,6 +77,10 @@ class RobustCVaR(Following):
     def follows(self) -> bool:
         """Does a target depend on the one before it?"""
         return self.constraints.turnover is not None
+
+    def check(self, past: Past) -> None:
+        """Raise ConfigError for names that the market of a past does not have."""
+        check_constraints(past, with_bounds(self.constraints, self.lower, self.upper))
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,) of the lines with a complete window, what binds, and what one more unit of each would bring."""
