@@ -193,7 +193,7 @@ def allocate(
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file)
         progress.stage("computing targets")
-        text = repr(targets_today(portfolio, as_of, policy))
+        text = repr(targets_today(portfolio, as_of, None if policy is None else [policy]))
     print_text(text)
 
 

@@ -7,7 +7,7 @@ A target is the one in force at the close: that of the last day of its schedule,
 weights are measured by one covariance, of the date itself, so that their risks can be compared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,6 +114,30 @@ class TargetsToday:
         shown = {"strategic": self.strategic, "target": target, **self.controls}
         return {"held": self.held} | {name: one.risk for name, one in shown.items()}
 
+    def side_by_side(self) -> pd.DataFrame:
+        """A row a line, cash and three figures; a column for what is held, the strategic target, and each other target.
+
+        A target is called by the first policy that holds it; controls that are no target follow. Weights are fractions
+        of NAV; "volatility" is a year's; "torsion bets" is their effective number; "to trade" is the one-way turnover
+        from what is held, fraction of NAV.
+        """
+        others = [one for one in self.targets if one.allocation != self.portfolio.strategic]
+        shown = {"strategic": self.strategic} | {one.policies[0]: one for one in others}
+        known = [one.allocation for one in others]
+        shown |= {name: one for name, one in self.controls.items() if one.allocation not in known}
+        weights = {"held": self.portfolio.weights} | {name: one.weights for name, one in shown.items()}
+        risks = {"held": self.held} | {name: one.risk for name, one in shown.items()}
+        index = [*self.portfolio.market.assets, "cash", "volatility", "torsion bets", "to trade"]
+        columns = {
+            name: [*w, 1.0 - w.sum(), *self._figures(risks[name]), self.to_trade(w)] for name, w in weights.items()
+        }
+        return pd.DataFrame(columns, index=pd.Index(index, name="line"))
+
+    def _figures(self, risk: TargetRisk | None) -> tuple[float, float]:
+        """Volatility a year and torsion bets; NaN where they are not known."""
+        year = float(self.portfolio.periods_per_year) ** 0.5
+        return (np.nan, np.nan) if risk is None else (year * risk.volatility, risk.bets)
+
     def to_trade(self, weights: Array) -> float:
         """One-way turnover from the weights held to others (n,), fraction of NAV."""
         gap = weights - self.portfolio.weights
@@ -128,16 +152,18 @@ class TargetsToday:
         return str(view(self, "html"))
 
 
-def targets_today(portfolio: Portfolio, as_of: str | None = None, policy: str | None = None) -> TargetsToday:
+def targets_today(
+    portfolio: Portfolio, as_of: str | None = None, policies: Sequence[str] | None = None
+) -> TargetsToday:
     """The targets of a portfolio's policies in force at the last close, or at the last one up to a date.
 
     portfolio : with its policies; those that must be tuned or trained hold what they are tuned or trained for.
     as_of     : YYYY-MM-DD; None for the last close.
-    policy    : the only one to explain; None for all.
+    policies  : names of those to explain; None for all.
     Raises    : ConfigError for an unknown policy and for what is no date; DataError for a date before the market, and
                 what the allocations raise; PolicyError for one that has no solution yet.
     """
-    names = list(portfolio.policies) if policy is None else [policy]
+    names = list(portfolio.policies if policies is None else policies)
     for name in names:
         portfolio.check_policy(name)
     market = portfolio.market.until(as_of or portfolio.date)

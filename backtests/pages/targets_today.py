@@ -101,8 +101,9 @@ def _value(answer: Answer) -> str:
 
 
 def _binds(one: Binding, objective: str) -> str:
-    """A limit that binds, with its price: what one point of room would bring."""
-    return f"{one.limit} (price {one.price:.3g}: one point of room improves the {objective} by {0.01 * one.price:.2g})"
+    """A limit that binds, with its price, and what room would bring."""
+    brings = one.brings or f"one point of room improves the {objective} by {0.01 * one.price:.2g}"
+    return f"{one.limit}, price {one.price:.3g} ({brings})"
 
 
 def _tree(tree: Hierarchy) -> str:
@@ -122,9 +123,9 @@ def _notes(found: TargetsToday) -> Sequence[str]:
     return [
         f"Weights are of NAV; held: at the last close of the file, {day}. To trade: one-way turnover from there.",
         "Risk: share of each asset in the variance of the target. Risk, volatility and bets: by one Ledoit–Wolf "
-        f"covariance of {YARDSTICK.window} returns up to the date, for all columns. Torsion bets: the effective number of "
-        "Meucci's minimum torsion bets, which are uncorrelated and nearest to the assets: exponential of the entropy of their "
-        "shares.",
+        f"covariance of {YARDSTICK.window} returns up to the date, for all columns. Torsion bets: the effective number "
+        "of Meucci's minimum torsion bets, which are uncorrelated and nearest to the assets: exponential of the "
+        "entropy of their shares.",
         "1/N, minimum variance (Ledoit–Wolf) and inverse volatility are controls: a target that is not clearly better "
         "than they are does not earn its model.",
         *found.notes,

@@ -28,7 +28,7 @@ def found(portfolio: Portfolio) -> TargetsToday:
 def test_each_distinct_allocation_is_there_once(found: TargetsToday, portfolio: Portfolio) -> None:
     assert [target.policies[-2:] for target in found.targets] == [("universal", "rl"), ("hrp_monthly", "hrp_threshold")]
     assert found.of("hrp_threshold") is found.targets[1]
-    assert targets_today(portfolio, DAY, "hrp_monthly").targets[0].policies == ("hrp_monthly",)
+    assert targets_today(portfolio, DAY, ["hrp_monthly"]).targets[0].policies == ("hrp_monthly",)
 
 
 def test_targets_are_those_that_the_classes_give_on_their_last_day(found: TargetsToday, portfolio: Portfolio) -> None:
@@ -72,6 +72,17 @@ def test_table_has_what_is_held_beside_it_and_every_column_sums_to_one(found: Ta
     assert table.loc["SPY", "held"] == found.portfolio.weights[0]
 
 
+def test_side_by_side_has_each_target_once(found: TargetsToday) -> None:
+    table = found.side_by_side()
+    assert list(table) == ["held", "strategic", "hrp_monthly", "1/N", "minimum variance", "inverse volatility"]
+    assert table.iloc[:-3].sum().to_numpy() == pytest.approx(np.ones(6))
+    risk = found.of("hrp_monthly").risk
+    assert risk is not None
+    assert table.loc["volatility", "hrp_monthly"] == pytest.approx(risk.volatility * 252**0.5)
+    assert table.loc["torsion bets", "hrp_monthly"] == risk.bets
+    assert table.loc["to trade", "held"] == 0.0
+
+
 def test_turnover_is_the_larger_of_buys_and_sells(found: TargetsToday) -> None:
     held = found.portfolio.weights
     to_cash = np.zeros(len(held))
@@ -92,12 +103,12 @@ def test_a_limit_that_binds_is_there_with_the_slope_of_the_objective(portfolio: 
     bounded, wider = (target_today(MeanVariance(upper={"AGG": 0.4 + room}), market) for room in (0.0, step))
     binds = {one.limit: one.price for one in bounded.answer.binding}
     slope = (bounded.answer.value - wider.answer.value) / step
-    assert binds["AGG at most 0.4"] == pytest.approx(slope, rel=1e-2)
+    assert binds["AGG is at most 40.00% of NAV"] == pytest.approx(slope, rel=1e-2)
 
 
 def test_a_short_history_leaves_out_controls_and_risk_and_says_so(portfolio: Portfolio) -> None:
     early = f"{portfolio.market.dates[100]:%Y-%m-%d}"
-    found = targets_today(portfolio, early, "monthly")
+    found = targets_today(portfolio, early, ["monthly"])
     assert list(found.controls) == ["1/N"]
     assert found.held is None
     assert [note.partition(":")[0] for note in found.notes] == [
@@ -106,12 +117,12 @@ def test_a_short_history_leaves_out_controls_and_risk_and_says_so(portfolio: Por
         "The control inverse volatility is not shown",
     ]
     with pytest.raises(DataError, match="too short for HRP"):
-        targets_today(portfolio, early, "hrp_monthly")
+        targets_today(portfolio, early, ["hrp_monthly"])
 
 
 def test_unknown_policies_and_dates_are_refused(portfolio: Portfolio) -> None:
     with pytest.raises(ConfigError, match="policy 'hrp' is not in"):
-        targets_today(portfolio, policy="hrp")
+        targets_today(portfolio, policies=["hrp"])
     with pytest.raises(ConfigError, match="not a date: found '2016-13-01'"):
         targets_today(portfolio, "2016-13-01")
     with pytest.raises(DataError, match="no session on or before 1990-01-01"):

@@ -64,12 +64,12 @@ def test_html_says_the_same(found: TargetsToday) -> None:
 
 def test_what_binds_is_named_with_its_price_in_words(found: TargetsToday) -> None:
     target = bounded(found)
-    price = next(one.price for one in target.answer.binding if one.limit == "AGG at most 0.4")
+    price = next(one.price for one in target.answer.binding if one.limit == "AGG is at most 40.00% of NAV")
     said = " ".join(reasons(target))
     assert "Computed from data up to 2022-11-30; computed anew at the end of each month." in said
-    assert "Solved to optimality by Clarabel: volatility a period" in said
-    words = f"(price {price:.3g}: one point of room improves the volatility a period by {0.01 * price:.2g})"
-    assert f"AGG at most 0.4 {words}" in said
+    assert f"Solved to optimality by Clarabel: volatility a year {target.answer.value:.4g}." in said
+    words = f"(one point of NAV more of room takes {100 * price:.3g} bp off the volatility a year)"
+    assert f"AGG is at most 40.00% of NAV, price {price:.3g} {words}" in said
 
 
 def test_what_stands_in_and_what_was_repaired_is_said(found: TargetsToday) -> None:
@@ -82,13 +82,13 @@ def test_what_stands_in_and_what_was_repaired_is_said(found: TargetsToday) -> No
 def test_only_the_dearest_of_many_limits_are_named(found: TargetsToday) -> None:
     limits = tuple(Binding(f"limit {k}", float(k)) for k in range(1, 10))
     [said] = [one for one in reasons(with_answer(found, objective="utility", binding=limits)) if "limit 9" in one]
-    assert "limit 4 " in said
-    assert "limit 3 " not in said
+    assert "limit 4, price 4 (one point of room improves the utility by 0.04)" in said
+    assert "limit 3," not in said
     assert said.endswith("; and 3 limits more.")
 
 
 def test_shares_of_risk_that_are_not_known_are_left_blank(found: TargetsToday) -> None:
-    early = targets_today(found.portfolio, f"{found.portfolio.market.dates[100]:%Y-%m-%d}", "monthly")
+    early = targets_today(found.portfolio, f"{found.portfolio.market.dates[100]:%Y-%m-%d}", ["monthly"])
     text = repr(early)
     assert "Shares of risk are not known: no line has 252 returns" in " ".join(text.split())
     assert "nan" not in text
