@@ -1,6 +1,7 @@
 """The trade list of a policy today: its decision at the last close, sized in whole lots and divided over accounts."""
 
 from dataclasses import dataclass, replace
+from math import fsum
 
 import numpy as np
 import pandas as pd
@@ -132,10 +133,11 @@ class _Asked:
         """The decision and its orders; of a flow after which the policy holds, the trade that the flow alone asks."""
         answer = self._decision(self.position, again=False)
         if self.request.flow != 0.0:
-            flow = flow_trade(self.position, self.target, self.portfolio.market, self.request.flow)
-            invested = self.orders(once(flow))
+            kept = max(self._covers, self._of_others)
+            flow = flow_trade(self.position, self.target, self.portfolio.market, self.request.flow, kept)
+            invested = self.orders(once(flow), kept=kept)
             if isinstance(self._decision(invested.after, again=False), Hold):
-                return flow, self.orders(once(flow), divide=True) if self.portfolio.accounts else invested
+                return flow, self.orders(once(flow), kept=kept, divide=True) if self.portfolio.accounts else invested
 
         def ask(state: Position, again: bool) -> Trade | None:
             now = self._decision(state, again) if again else answer
@@ -143,12 +145,34 @@ class _Asked:
 
         return answer, self.orders(ask, divide=True)
 
-    def orders(self, ask: Ask, divide: bool = False) -> Orders:
-        """The orders of what is asked, within the gain budget; divided over accounts, if there are some, or not."""
-        way, again = self.request.way, self.portfolio.last_trade == self.portfolio.date
+    @property
+    def _covers(self) -> float:
+        """Cash that earlier orders of this close may need for an adverse move, currency.
+
+        An order trades at most twice NAV: all is sold and bought.
+        """
+        if self.portfolio.last_trade != self.portfolio.date:
+            return 0.0
+        before = max(self.position.cash - self.request.flow, 0.0)
+        return min(before, 2.0 * self.position.limits.adverse_move * self.position.nav)
+
+    @property
+    def _of_others(self) -> float:
+        """Cash of the accounts that do not pay a withdrawal, currency: none of it is moved to the one that does."""
+        if self.request.flow > 0.0:
+            return 0.0
+        return fsum(max(each.cash, 0.0) for each in self.portfolio.accounts if each.name != self.request.account)
+
+    def orders(self, ask: Ask, kept: float = 0.0, divide: bool = False) -> Orders:
+        """The orders of what is asked, within the gain budget.
+
+        kept   : currency that stays in cash, where that is more than the reserve and covers earlier orders.
+        divide : over the accounts, where there are some.
+        """
+        way, kept = self.request.way, max(kept, self._covers)
 
         def sized(position: Position) -> Orders:
-            whole = size(position, ask, self.target, self.name, way=way, again=again, seconds=self.seconds)
+            whole = size(position, ask, self.target, self.name, way=way, kept=kept, seconds=self.seconds)
             return divided(self.portfolio, whole, self.request) if divide else whole
 
         return within_gain_budget(self.portfolio, self.position, sized)

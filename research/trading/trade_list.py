@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from research.accounting import Policy, Why
-from research.accounting.costs import CHARGED
+from research.accounting.costs import BPS, CHARGED
 from research.arrays import Array
 from research.files import write_whole
 from research.portfolio import Portfolio
@@ -23,6 +23,7 @@ from research.trading.formats import format_of
 from research.trading.household import Divided
 from research.trading.household import with_flow as accounts_with_flow
 from research.trading.order_tables import OrderTables
+from research.trading.position import CENT
 from research.trading.price_age import PriceAges, age_notes, frozen_quotes, priced
 from research.trading.rate_age import old_rates, rate_notes
 from research.trading.request import PLAIN, Request
@@ -195,8 +196,18 @@ class TradeList:
         portfolio = self.portfolio
         of_age = () if self.ages is None else age_notes(portfolio, self.ages)
         of_rates = rate_notes(portfolio, None if self.ages is None else self.ages.today)
-        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots)
+        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *self._reserve)
         return (*found, *frozen_quotes(portfolio), *portfolio.notes)
+
+    @property
+    def _reserve(self) -> tuple[str, ...]:
+        """That cash stays below the reserve, where sells could not reach it."""
+        share, position = self.sized.position.limits.reserve, self.sized.position
+        reserve, cash, basis = share * position.nav, self.sized.cash, self.portfolio.basis
+        if cash >= reserve - CENT:
+            return ()
+        when, of_nav = " after the orders" if self.sized.moved.any() else "", f"{share / BPS:.2f} bp of NAV"
+        return (f"Cash{when} is {cash:,.2f} {basis}, below the reserve of {reserve:,.2f} {basis} ({of_nav}).",)
 
     @property
     def _lots(self) -> tuple[str, ...]:
