@@ -18,11 +18,12 @@ from research.accounting.costs import CHARGED
 from research.errors import ConfigError
 from research.market.calendars import session_after
 from research.portfolio import Portfolio, TicketTerms
+from research.portfolio.prices import newest_day
 from research.trading.content import DISCLAIMER, Content
 from research.trading.currencies import CashByCurrency, Local
 from research.trading.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
 from research.trading.household import Divided
-from research.trading.order_ids import canonical_json, client_order_id_of, last_price_day, number, plain, sent_of
+from research.trading.order_ids import canonical_json, client_order_id_of, number, plain, sent_of
 from research.trading.sizing import Orders
 
 SCHEMA = 1  # version of docs/schemas/ticket-1.json
@@ -285,7 +286,9 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
             reason=row["reason"],
-            client_order_id=client_order_id_of(sent, portfolio.name, str(last_price_day(portfolio)), terms),
+            client_order_id=client_order_id_of(
+                sent, portfolio.name, str(newest_day(portfolio.market, portfolio.prices)), terms
+            ),
             **sent,
             **rated,
         )
@@ -302,7 +305,7 @@ def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, flo
 
 def _settlement_date(portfolio: Portfolio, asset: str, today: str) -> str:
     """When an order settles that fills on the first session after its prices; if today is known, not before it."""
-    market, priced = portfolio.market, last_price_day(portfolio)
+    market, priced = portfolio.market, newest_day(portfolio.market, portfolio.prices)
     if today:
         priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
     traded = session_after(priced, 1, market.calendar)
