@@ -284,7 +284,8 @@ def test_the_age_of_a_rate_is_checked_like_that_of_a_price(made: Made) -> None:
     )
     later = load_portfolio(made("fx: rates.csv", files={"rates.csv": "date,EURUSD\n2022-12-30,1.06\n"}))
     with pytest.raises(DataError, match="EURUSD is of 2022-12-30, later than 2022-12-29"):
-        listed(later, as_of="2022-12-29")
+        listed(later, as_of="2022-12-29", stale_ok=True)
+    assert not listed(later, as_of="2022-12-30").stale
     undated = listed(load_portfolio(made("fx: {EURUSD: 1.06}")), as_of="2022-12-30")
     assert "The age of EURUSD is not known: the portfolio file gives no date." in undated.notes
 
