@@ -28,9 +28,9 @@ from research.portfolio.positions import CURRENCIES
 from research.portfolio.rate_files import EXAMPLE, PAIR, read_rate_file
 
 CODE = re.compile("[A-Z]{3}")
-DECIMALS = dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"), 0) | dict.fromkeys(
-    ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3
-)  # of an amount, where they are not 2 (ISO 4217)
+DECIMALS = dict.fromkeys(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # of an amount, where not 2 (ISO 4217)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def sent_of(
         "quantity": number(units),
         "order_type": terms.order_type,
         "time_in_force": terms.time_in_force,
-        "limit_price": terms.limit_price(float(price), buys=side == "buy") if quoted else None,
+        "limit_price": terms.limit_price(float(price), currency, buys=side == "buy") if quoted else None,
         "notional": notional,
         "currency": currency,
         "account": account,

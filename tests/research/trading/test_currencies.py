@@ -346,6 +346,25 @@ def test_fix_carries_exchanges_as_currency_products(sent: TradeList) -> None:
     ]  # fmt: skip
 
 
+def test_limit_prices_are_in_the_ticks_of_their_currency_in_every_format(desk: Any) -> None:
+    made = desk([0.842, 2_001.0], [0, 0], 0.0, [0.5, 0.5])
+    portfolio = abroad(made, ["EUR", "JPY"], {"USD": 9_000.0}, {"EUR": 1.1, "JPY": 0.0125})
+    terms = replace(portfolio.ticket, order_type="limit", collar_bps=50.0, account="U1")
+    made_list = listed(replace(portfolio, ticket=terms))
+    ticket = made_list.ticket
+    assert {each.currency: each.limit_price for each in ticket.orders} == {"EUR": 0.8462, "JPY": 2_011.0}
+    for form, column in ((ib_basket, "LmtPrice"), (oms, "LimitPrice"), (order_csv, "limit_price")):
+        rows = csv.DictReader(io.StringIO(form.write(ticket).decode()))
+        assert sorted(row[column] for row in rows if row[column]) == ["0.8462", "2011"], form
+    assert b"\x0144=0.8462\x01" in fix.write(ticket)
+    assert b"\x0144=2011\x01" in fix.write(ticket)
+    page = printed.write(ticket).decode()
+    assert "<td>0.8462</td><td>0.842 EUR</td>" in page
+    assert "<td>2,011</td><td>2,001.00 JPY</td>" in page
+    assert "0.842" in repr(made_list)
+    assert "0.84 " not in repr(made_list)
+
+
 def test_an_allocation_and_the_printed_ticket_name_the_exchange(sent: TradeList) -> None:
     row = list(csv.DictReader(io.StringIO(oms.write(sent.ticket).decode())))[-1]
     assert (row["Symbol"], row["Currency"], row["AllocationAccount"]) == ("JPYUSD", "JPY", "U1")
