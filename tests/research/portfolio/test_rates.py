@@ -328,6 +328,42 @@ def test_a_rate_of_the_broker_that_is_another_is_noted(made: Made) -> None:
     assert "positions.csv, row 3: one EUR is 1.06 there, and 1.2 USD by EURUSD of this list: check the rates." in notes
 
 
+ROWS = "Symbol,Quantity,Price,Market Value,Currency\nSPY,100,383,38300,USD\nSAP,200,94,18800,EUR\nUSD,5000,1,5000,USD\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "amount", "said"),
+    [
+        ("Cash,1000,1,1066.4,EUR", 1_000.0, "the value of Cash is 1,066.40, and its units are worth 1,000.00 EUR"),
+        ("Cash,10,100,1000,EUR", 1_000.0, ""),
+        ("Cash,1000,1,,EUR", 1_000.0, ""),
+        ("Cash,,,1000,EUR", 1_000.0, ""),
+        ("Cash,0,1,1000,EUR", 1_000.0, ""),
+        ("Cash,1000,,1000,EUR", 1_000.0, ""),
+        ("EUR,1000,1.0664,1066.4,EUR", 1_000.0, "the value of EUR is 1,066.40, and its units are worth 1,000.00 EUR"),
+    ],
+)
+def test_foreign_cash_is_its_units_and_not_a_value_in_the_basis(made: Made, row: str, amount: float, said: str) -> None:
+    fx = "fx: {EURUSD: 1.0664}\npositions: {file: positions.csv}"
+    portfolio = load_portfolio(made(fx, "", spy="lot: 1", sap="", files={"positions.csv": f"{ROWS}{row}\n"}))
+    assert portfolio.currencies is not None
+    assert portfolio.currencies.cash == {"USD": 5_000.0, "EUR": amount}
+    assert [said in note for note in portfolio.notes if "the value of" in note] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("Cash,1000,,1066.4,EUR", r"row 5, column 'Market Value': the units of Cash are 1,000\.00 .* found 1066\.4"),
+        ("Cash,1000,$1.07,1000,EUR", r"row 5, column 'Price': Cash is not in the currency of its line"),
+    ],
+)
+def test_foreign_cash_of_two_amounts_is_refused(made: Made, row: str, said: str) -> None:
+    fx = "fx: {EURUSD: 1.0664}\npositions: {file: positions.csv}"
+    with pytest.raises(ConfigError, match=said):
+        load_portfolio(made(fx, "", spy="lot: 1", sap="", files={"positions.csv": f"{ROWS}{row}\n"}))
+
+
 def test_accounts_hold_cash_by_currency(made: Made) -> None:
     accounts = (
         "accounts:\n  tax: {kind: taxable, cash: {USD: 4_000, EUR: -500}, shares: {SPY: 100}}\n"
