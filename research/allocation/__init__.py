@@ -8,7 +8,9 @@ from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
 from research.allocation.hierarchical import HERC, HRP, NCO, GroupBound, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
-from research.allocation.mean_variance import MeanVariance
+from research.allocation.optimised.mean_variance import MeanVariance
+from research.allocation.optimised.resampled import Resampled
+from research.allocation.optimised.robust_cvar import RobustCVaR
 from research.allocation.regime_exposure import RegimeExposure
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "MinimumVariance",
     "NotSolvedError",
     "RegimeExposure",
+    "Resampled",
+    "RobustCVaR",
     "Schur",
     "TargetPath",
     "VolatilityTarget",

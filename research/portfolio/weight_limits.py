@@ -105,10 +105,10 @@ def _group(document: Document, market: Market, splits: Mapping[str, Split], name
     if by[0] == "lines":
         of = _of_lines(document, (*path, "lines"), market.assets)
     else:
-        asked = document.value(*path, by[0])
+        asked = document.text(*path, by[0])
         known = group_exposures(market.assets, list(market.instruments[by[0]]), splits, by[0])
         if asked not in known:
-            fix = did_you_mean(str(asked), sorted(set(known) - {""}))
+            fix = did_you_mean(asked, sorted(set(known) - {""}))
             document.refuse((*path, by[0]), f"no line has this {by[0]}", asked, fix)
         of = known[asked]
     bounds = document.value(*path, "range")

@@ -90,6 +90,12 @@ class Orders:
         """(n,) units before, and signed units of the orders, whose gains are taxed where tax lots are known."""
         return self.position.units, self.units
 
+    @property
+    def moved(self) -> Mask:
+        """(n,) lines that an order trades."""
+        found: Mask = self.units != 0.0
+        return found
+
     def limit(self, i: int) -> str:
         """What keeps the order of line `i` below the exact step: a limit in words, or "" where it is only its lots."""
         position, limits = self.position, self.position.limits

@@ -37,6 +37,12 @@ FLOW_REASONS = {
 }
 
 
+CASH_REASONS = {
+    True: "the deposit stays in cash, and the policy holds",
+    False: "cash pays the withdrawal, and the policy holds",
+}
+
+
 @dataclass(frozen=True, eq=False)
 class TradeList:
     """What a policy asks of a portfolio at its last close, as orders that can be sent.
@@ -79,13 +85,14 @@ class TradeList:
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
         if self.why.trigger == "flow":
-            return FLOW_REASONS[self.request.flow > 0.0]
+            reasons = FLOW_REASONS if self.sized.units.any() else CASH_REASONS
+            return reasons[self.request.flow > 0.0]
         return self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
 
     @property
     def empty(self) -> bool:
         """Is there nothing to send?"""
-        return not self.sized.units.any() and not (self.money and self.money.exchanges)
+        return not self.sized.moved.any() and not (self.money and self.money.exchanges)
 
     @property
     def stale(self) -> bool:
@@ -102,8 +109,9 @@ class TradeList:
     def _headline(self) -> str:
         money = self.request.words(self.portfolio.basis)
         fx = "" if self.money is None else exchange_words(self.money)
-        if not self.sized.units.any():
-            return f"{money}No trade: {self.reason}{'' if self.holds else '; no order can be sent'}.{fx}"
+        if not self.sized.moved.any():
+            unsent = "; no order can be sent" if self.sized.wished.any() else ""
+            return f"{money}No trade: {self.reason}{unsent}.{fx}"
         sides = [
             f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'].unique())}"
             for side in ("sell", "buy")
@@ -204,7 +212,7 @@ class TradeList:
         return after if self.money is None else self.money.paid(after)
 
     def _after_orders(self) -> Portfolio:
-        if not self.sized.units.any():
+        if not self.sized.moved.any():
             flow, accounts = self.request.flow, accounts_with_flow(self.portfolio.accounts, self.request)
             cash = self.portfolio.cash + flow
             return replace(self.portfolio, cash=cash, accounts=accounts) if flow else self.portfolio

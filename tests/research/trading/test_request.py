@@ -52,6 +52,7 @@ def test_withdrawal_sells_what_is_over_target_and_cash_pays_first(free: Portfoli
 def test_withdrawal_that_cash_pays_trades_nothing(free: Portfolio) -> None:
     got = trade_list(free, Threshold(free.strategic, 0.15), request=Request(flow=-5_000.0))
     assert got.empty
+    assert got.headline == "Withdrawal of 5,000.00 USD. No trade: cash pays the withdrawal, and the policy holds."
     assert got.after().cash == 0.0
 
 
