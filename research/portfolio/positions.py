@@ -30,7 +30,7 @@ AGREE = 0.02  # by which a value may differ from units times price before a note
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldRow:
     """One row of a file that is a holding.
 
     asset   : line of the portfolio.
@@ -73,7 +73,7 @@ class Positions:
     """
 
     file: str
-    held: tuple[Held, ...]
+    held: tuple[HeldRow, ...]
     cash: tuple[CashLine, ...]
     notes: tuple[str, ...] = field(repr=False)
 
@@ -208,7 +208,7 @@ class _Reader:
         self, found: BrokerFile, assets: Mapping[str, str], basis: str, symbols: dict[str, str], decimal: str
     ) -> None:
         self.found, self.assets, self.basis, self.symbols = found, assets, basis, symbols  # assets with currencies
-        self.held: list[Held] = []
+        self.held: list[HeldRow] = []
         self.cash: list[CashLine] = []
         self.notes = list(found.notes)
         self.decimal, wrong, note = file_decimal(found, NUMBERS, decimal)
@@ -305,7 +305,7 @@ class _Reader:
                     f"{units * price:,.2f}: its units are taken as they are."
                 )
             fx_rate = None if row.fx_rate is None else row.fx_rate.value
-            self.held.append(Held(asset, row.account, units, value, price, row.line, fx_rate))
+            self.held.append(HeldRow(asset, row.account, units, value, price, row.line, fx_rate))
 
     def _cash_row(self, row: _Row, currency: str) -> None:
         worth = self._money(row, currency)

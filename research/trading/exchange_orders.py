@@ -6,7 +6,7 @@ from typing import Any
 
 from research.portfolio import Portfolio
 from research.portfolio.prices import newest_day
-from research.trading.currencies import CashByCurrency
+from research.trading.cash_by_currency import CashByCurrency
 from research.trading.order_ids import client_order_id_of
 
 

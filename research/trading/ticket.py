@@ -19,8 +19,8 @@ from research.errors import ConfigError
 from research.market.calendars import session_after
 from research.portfolio import Portfolio, TicketTerms
 from research.portfolio.prices import newest_day
+from research.trading.cash_by_currency import CashByCurrency, Local
 from research.trading.content import DISCLAIMER, Content
-from research.trading.currencies import CashByCurrency, Local
 from research.trading.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
 from research.trading.household import Divided
 from research.trading.order_ids import canonical_json, client_order_id_of, number, plain, sent_of

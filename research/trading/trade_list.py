@@ -17,11 +17,10 @@ from research.portfolio.orders import TRACKING_ERROR
 from research.rules.protocol import short_name
 from research.trading import page
 from research.trading.before_after import BeforeAfter
+from research.trading.cash_by_currency import CashByCurrency, exchange_words
 from research.trading.content import STALE, Content
-from research.trading.currencies import CashByCurrency, exchange_words
 from research.trading.formats import format_of
-from research.trading.household import Divided
-from research.trading.household import with_flow as accounts_with_flow
+from research.trading.household import Divided, accounts_with_flow
 from research.trading.order_tables import OrderTables
 from research.trading.price_age import PriceAges, age_notes, frozen_quotes, priced
 from research.trading.rate_age import RateAges, rate_notes
@@ -269,12 +268,12 @@ class TradeList:
 
     @cached_property
     def fx(self) -> pd.DataFrame:
-        """A row for each currency to buy or sell (`research.trading.currencies.FX`); without rows where none is."""
+        """A row for each currency to buy or sell (`cash_by_currency.FX_COLUMNS`); without rows where none is."""
         return pd.DataFrame({} if self.money is None else self.money.fx_columns)
 
     @cached_property
     def cash(self) -> pd.DataFrame:
-        """A row for each currency (`research.trading.currencies.CASH`); without rows where all is in the basis."""
+        """A row for each currency (`cash_by_currency.CASH_COLUMNS`); without rows where all is in the basis."""
         return pd.DataFrame({} if self.money is None else self.money.cash_columns)
 
     @property

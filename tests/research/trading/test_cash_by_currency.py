@@ -26,7 +26,7 @@ from research.portfolio.rates import Rate, Rates
 from research.rules import Calendar, Never
 from research.trading import TradeList, trade_list
 from research.trading.accounts import Model
-from research.trading.currencies import exchanged
+from research.trading.cash_by_currency import exchanged
 from research.trading.formats import FORMATS, alpaca, fix, ib_basket, oms, order_csv, printed, ticket_json, workbook
 from research.trading.request import Request
 
@@ -127,7 +127,7 @@ def test_cash_of_each_currency_and_wealth_balance_to_the_cent(desk: Any, data: A
     assert abs(before - invested - paid - sum(cash[c] * worth[c] for c in cash)) <= slack
     totals = ticket["totals"]
     assert totals["cash_after"] + totals["rounding"] == sum(row["after_in_basis"] for row in ticket["cash"])
-    assert abs(totals["rounding"]) <= D(repr(portfolio.currencies.rounding))  # type: ignore[union-attr]
+    assert abs(totals["rounding"]) <= D(repr(portfolio.currencies.rounding_bound))  # type: ignore[union-attr]
 
 
 @given(data=st.data())
