@@ -22,7 +22,7 @@ from research.trading.household import divided
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
 from research.trading.price_age import check_ages, price_ages
-from research.trading.rate_age import check_rate_ages
+from research.trading.rate_age import check_rate_ages, rate_ages
 from research.trading.reasons import CAP, FLOW, ONE_SIDE, OTHERS, PART, TRANCHES
 from research.trading.request import PLAIN, Request, flow_trade, with_flow
 from research.trading.sizing import Ask, Orders, once, size
@@ -54,10 +54,10 @@ def trade_list(
     position : of the portfolio, if it was made before.
     seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
     as_of   : today, against which the age of each price is counted; None, for history, counts none.
-    stale_ok : make the list, marked, where prices are too old for orders.
+    stale_ok : make the list, marked, where prices or exchange rates are too old for orders.
     Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
-              PolicyError for a box that cannot be traded into; DataError for prices that are later than today, or
-              older than `orders: max_age` allows.
+              PolicyError for a box that cannot be traded into; DataError for prices or exchange rates that are
+              later than today, or older than `orders: max_age` allows.
 
     >>> from research.portfolio import load_portfolio
     >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
@@ -71,9 +71,10 @@ def trade_list(
             "result of that."
         )
     ages = None if as_of is None else price_ages(portfolio, day("as_of is", as_of))
-    if ages is not None and not stale_ok:
+    of_rates = None if ages is None else rate_ages(portfolio, ages.today)
+    if ages is not None and of_rates is not None and not stale_ok:
         check_ages(portfolio, ages)
-        check_rate_ages(portfolio, ages.today)
+        check_rate_ages(portfolio, of_rates)
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
@@ -99,6 +100,7 @@ def trade_list(
         limit=ONE_SIDE.get(request.way, limit),
         request=request,
         ages=ages,
+        rate_ages=of_rates,
     )
     if request.flow < 0.0 and listed.sized.cash < -position.debt:
         raise ConfigError(

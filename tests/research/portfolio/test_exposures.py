@@ -22,7 +22,7 @@ def load(split: Any, **groups: Any) -> Any:
 
 
 def limits(portfolio: Any) -> dict[str, list[float]]:
-    return {limit.name: list(limit.exposures) for limit in portfolio.orders.weights}
+    return {limit.name.removeprefix("group "): list(limit.exposures) for limit in portfolio.orders.weights}
 
 
 def test_a_fund_counts_in_each_class_with_its_fraction() -> None:
@@ -52,7 +52,7 @@ def test_sectors_are_split_beside_classes_and_groups_of_lines_count_fractions() 
 def test_a_leveraged_fund_says_its_sum_and_settings_give_the_same_again() -> None:
     split = {"us_equity": 0.9, "bonds": 0.6, "total": 1.5}
     got = load(split)
-    assert limits(got)["group equity"] == [1.0, 0.9]
+    assert limits(got)["equity"] == [1.0, 0.9]
     assert got.settings["lines"]["AGG"]["exposures"] == {"asset_class": split}
     again = load_portfolio(FILE, {"lines": got.settings["lines"], "orders": got.settings["orders"]})
     assert again.splits == got.splits
