@@ -122,7 +122,7 @@ def _group(document: Document, market: Market, splits: Mapping[str, Split], name
         document.refuse((*path, "range"), "no range", bounds, fix)
     priced = document.has(*path, "price")
     price = document.number(*path, "price", at_least=0.0, at_most=MOST_PRICE) if priced else inf
-    return WeightLimit(name, tuple(of.tolist()), float(bounds[0]), float(bounds[1]), price)
+    return WeightLimit(f"group {name}", tuple(of.tolist()), float(bounds[0]), float(bounds[1]), price)
 
 
 def _of_lines(document: Document, path: tuple[str, ...], assets: tuple[str, ...]) -> Array:

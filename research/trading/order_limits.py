@@ -153,5 +153,5 @@ def _widen(name: str, more: float) -> str:
 
 
 def _rounded_up(fraction: float) -> str:
-    """A fraction as a percentage of two decimals that is not below it."""
-    return f"{np.ceil(fraction * 1e4 - ROUNDED) / 1e4:.2%}"
+    """A fraction as a percentage of two decimals that is not below it, and not zero."""
+    return f"{max(np.ceil(fraction * 1e4 - ROUNDED), 1.0) / 1e4:.2%}"

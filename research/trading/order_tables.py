@@ -15,7 +15,7 @@ from research.arrays import Array
 from research.portfolio import Portfolio
 from research.portfolio.prices import bases
 from research.trading.before_after import BeforeAfter
-from research.trading.currencies import CashByCurrency
+from research.trading.cash_by_currency import CashByCurrency
 from research.trading.household import SWAP, Divided
 from research.trading.price_age import PriceAges, price_ages
 from research.trading.reasons import Reasons

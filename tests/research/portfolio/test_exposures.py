@@ -22,7 +22,7 @@ def load(split: Any, **groups: Any) -> Any:
 
 
 def limits(portfolio: Any) -> dict[str, list[float]]:
-    return {limit.name: list(limit.exposures) for limit in portfolio.orders.weights}
+    return {limit.name.removeprefix("group "): list(limit.exposures) for limit in portfolio.orders.weights}
 
 
 def test_a_fund_counts_in_each_class_with_its_fraction() -> None:
