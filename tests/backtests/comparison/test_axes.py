@@ -29,6 +29,7 @@ from research.portfolio import load_portfolio
 from research.rules import Calendar, Threshold
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
+FIVE_TARGETS = FILE.with_name("five_targets.yaml")
 NAMES = ["never", "quarterly", "threshold", "tuned", "hrp_monthly", "hrp_threshold"]
 HRP_NAME = "HRP of 252 days"
 
@@ -54,6 +55,18 @@ def test_rules_and_targets_are_those_of_the_policies_each_once(axes: TwoAxes) ->
     assert axes.grid.policies["threshold", HRP_NAME] == "hrp_threshold"
     assert not axes.grid.missing
     assert len(axes.rules) == 10
+
+
+def test_the_shipped_grid_has_five_targets_with_four_rules_on_the_lines_of_the_main_job() -> None:
+    portfolio, main = load_portfolio(FIVE_TARGETS), load_portfolio(FILE)
+    for name in ("market", "lines", "cash", "costs", "limits", "tracking_penalty", "test_start"):
+        assert portfolio.settings.get(name) == main.settings.get(name), name
+    assert portfolio.weights.tolist() == main.weights.tolist()
+    found = compare(portfolio, draws=200).axes
+    assert found is not None
+    assert (len(found.grid.targets), len(found.grid.rules)) == (5, 4)
+    assert not found.grid.missing
+    assert found.rules["best"].groupby("target").sum().tolist() == [1] * 5
 
 
 def test_the_strategic_column_is_the_comparisons_own(comparison: Comparison, axes: TwoAxes) -> None:
