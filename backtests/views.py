@@ -20,6 +20,8 @@ VIEWS = {  # record, view: module, function of the record
     ("comparison.comparison.Comparison", "look_ahead"): "audits.portfolio_audit:sheet_line",
     ("comparison.paired.PairedBacktests", "html"): "pages.tearsheet:paired_html",
     ("comparison.paired.PairedBacktests", "text"): "comparison.text:paired_text",
+    ("evaluation.targets_today.TargetsToday", "html"): "pages.targets_today:targets_html",
+    ("evaluation.targets_today.TargetsToday", "text"): "pages.targets_today:targets_text",
     ("figures.picture.Picture", "html"): "pages.render:picture_html",
     ("laboratory.study.Study", "html"): "pages.laboratory:laboratory_cell",
     ("laboratory.study.Study", "text"): "pages.laboratory:laboratory_text",

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.candidates import Progress, check_named, fit
+from backtests.comparison.candidates import Progress, fit
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, losses, target_returns
@@ -138,7 +138,7 @@ def controls(
             refuse(f"{what} is", value, f"give a whole number of {least} or more.")
     names = list(portfolio.policies) if only is None else list(dict.fromkeys([*only, portfolio.reference]))
     for name in names:
-        check_named(portfolio, name)
+        portfolio.check_policy(name)
     with bar(None, "fitting", shown=progress is None) as stages:
         tell, ready = progress or stages.stage, {}
         for k, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""The command line: `rebalance report | backtest | trades | risk | audit | sweep FILE`, `batch FILES`,
+"""The command line: `rebalance report | backtest | trades | risk | allocate | audit | sweep FILE`, `batch FILES`,
 `show | pdf | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`,
 `cluster | compile`.
 
@@ -172,6 +172,29 @@ def risk(
 
     made = make_risk(file, reports, paths)
     print_text(made.text)
+
+
+@app.command()
+def allocate(
+    file: File,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False),
+    ] = None,
+    policy: Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")] = None,
+    trust_code: TrustCode = False,
+) -> None:
+    """Print the target weights of FILE's policies and their reasons, beside the weights held and simple controls."""
+    trust(trust_code)
+    with starting():
+        from backtests.evaluation.targets_today import targets_today
+        from research.portfolio import load_portfolio
+
+    with bar(None, "reading prices") as progress:
+        portfolio = load_portfolio(file)
+        progress.stage("computing targets")
+        text = repr(targets_today(portfolio, as_of, None if policy is None else [policy]))
+    print_text(text)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from backtests.audits.controls import Controls, controls
 from backtests.audits.futures import FUTURES
 from backtests.audits.look_ahead import DAYS, PASSED, LookAhead
 from backtests.audits.portfolio_audit import audit_policy
-from backtests.comparison.candidates import check_named, check_trainable, fit
+from backtests.comparison.candidates import check_trainable, fit
 from backtests.runs.tasks import check_workers, in_processes
 from backtests.text_tables import text_table, wrapped
 from research.errors import ConfigError
@@ -54,7 +54,7 @@ def make_audit(
     with bar(None, "reading prices"):
         portfolio = load_portfolio(file)
     if policy is not None:
-        check_named(portfolio, policy)
+        portfolio.check_policy(policy)
     names = list(portfolio.policies) if policy is None else [policy]
     check_trainable(portfolio, names)
     with bar(len(names), "auditing") as progress:

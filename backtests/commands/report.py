@@ -17,7 +17,6 @@ from backtests.comparison.candidates import (
     Fitted,
     backtest_candidate,
     benchmark_of,
-    check_named,
     fit,
     with_comparator,
 )
@@ -308,7 +307,7 @@ def make_backtest(
     """
     with bar(None, "reading prices"):
         portfolio = load_portfolio(file)
-    check_named(portfolio, policy)
+    portfolio.check_policy(policy)
     started = datetime.now(UTC)
     settings = {"portfolio": portfolio.settings, "policy": policy, **({"sheet": True} if sheet else {})}
     run = run_for("backtest", portfolio, settings)

@@ -100,10 +100,7 @@ def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
     if name is None:
         why = "its newest run recommends none" if found else "there is no completed full run of the same file and data"
         raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
-    if name not in portfolio.policies:
-        raise ConfigError(
-            f"policy {name!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
-        )
+    portfolio.check_policy(name)
     spec, run = portfolio.policies[name], found[0].name if found else ""
     if not isinstance(spec, TunedThreshold | Learned):
         return spec, name, run

@@ -111,14 +111,6 @@ def training_costs(portfolio: Portfolio, before: Market) -> Costs:
     return portfolio.costs.until(len(before.dates)).simplified(before, portfolio.nav)
 
 
-def check_named(portfolio: Portfolio, policy: str) -> None:
-    """Raise ConfigError for a policy that is not in the portfolio's file."""
-    if policy not in portfolio.policies:
-        raise ConfigError(
-            f"policy {policy!r} is not in {portfolio.file}: it has {', '.join(portfolio.policies)}. Correct the name."
-        )
-
-
 def check_trainable(portfolio: Portfolio, names: Sequence[str]) -> None:
     """Refuse a learned candidate among `names` whose learner cannot learn with the portfolio's costs.
 

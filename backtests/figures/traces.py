@@ -1,8 +1,8 @@
 """A plotly figure of a notebook as a picture of the page, for where no script runs: mail, paper, a converted notebook.
 
 It draws what the figures of `backtests.pages.interactive` are made of: lines, steps, points with names and error bars,
-filled areas, panels below one another, and parallel coordinates. It takes its numbers from the figure itself, so that a
-figure that was changed in a cell is shown as it was changed.
+filled areas, panels below one another, heat maps, and parallel coordinates. It takes its numbers from the figure
+itself, so that a figure that was changed in a cell is shown as it was changed.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.figures.charts.curves import End, end_labels
+from backtests.figures.charts.heat_map import HeatMap, heat_map
 from backtests.figures.charts.panel import Axis, Panel
 from backtests.figures.layout import AXIS, TITLE, Array, thinned
 from backtests.figures.picture import WIDE, Picture
@@ -41,8 +42,11 @@ def line_of(style: LineStyle) -> dict[str, Any]:
 def traces_picture(figure: "Figure") -> Picture:
     """A plotly figure as a picture of the page, for wide pages only."""
     title = (figure.layout.title.text or "").replace("<br>", " ")
-    if figure.data and figure.data[0].type == "parcoords":
+    kind = figure.data[0].type if figure.data else ""
+    if kind == "parcoords":
         canvas, alt, data = _parallel(figure.data[0], figure.layout.height or HEIGHT)
+    elif kind == "heatmap":
+        canvas, alt, data = _heat(figure.data[0])
     else:
         traces = _traces(figure)
         canvas, alt = _panels(figure, traces), _alternative(figure, traces)
@@ -146,7 +150,7 @@ def _panels(figure: "Figure", traces: Sequence[Trace]) -> Canvas:
     names = [note.text for note in layout.annotations] if len(axes) > 1 else [""]
     height = max((layout.height or HEIGHT) - TITLE - AXIS, 60.0) / len(axes) - TITLE * (len(axes) > 1)
     right = WIDE.right if any(t.name for t in traces) else FREE
-    left = NAMES if rows else LEFT
+    left = NAMES if rows or layout.yaxis.ticktext else LEFT
     canvas = Canvas(WIDE.width, len(axes) * (TITLE + height) + AXIS, "notebook")
     x = _axis(layout.xaxis, [part for t in traces for part in (t.x, t.error.ravel())])
     for k, name in enumerate(axes):
@@ -155,9 +159,8 @@ def _panels(figure: "Figure", traces: Sequence[Trace]) -> Canvas:
         y = Axis(len(rows) - 0.5, -0.5) if rows else _axis(up, [t.y for t in own])
         panel = Panel(canvas, left, top, WIDE.width - left - right, height, x, y)
         panel.title(names[k], layout.yaxis.title.text or "")
-        panel.y_grid(
-            [float(i) for i in range(len(rows))] or _marks(y, up), rows and [fitted_name(r, left) for r in rows]
-        )
+        marks = [float(i) for i in range(len(rows))] or _marks(y, up)
+        panel.y_grid(marks, [fitted_name(r, left) for r in rows or up.ticktext or ()])
         _foot(panel, figure, last=name == axes[-1])
         _draw(panel, own)
         end_labels(panel, [_end(panel, t) for t in own if t.name], WIDE.width)
@@ -223,6 +226,32 @@ def _end(panel: Panel, t: Trace) -> End:
     finite = np.flatnonzero(np.isfinite(t.y))
     y = float(t.y[finite[-1]]) if len(finite) else panel.y.low
     return End(t.name, panel.y_at(y), t.style, x=None if t.lines else panel.x_at(float(t.x[finite[-1]])))
+
+
+# -- heat maps -------------------------------------------------------------------------------------------------------
+
+
+def _heat(trace: Any) -> tuple[Canvas, str, pd.DataFrame]:
+    """Cells with their numbers, from the first row down: stronger the further from zero, negative ones in orange."""
+    across, down = [str(name) for name in trace.x], [str(name) for name in trace.y]
+    values = np.asarray(trace.z, dtype=float)
+    words = [[number(float(value)) for value in row] for row in values]
+    hues = [["sky" if value >= 0.0 else "orange" for value in row] for row in values]
+    shown = HeatMap(
+        words,
+        np.abs(values) / max(np.abs(values).max(), 1e-12),
+        across,
+        down,
+        ("", ""),
+        WIDE.width,
+        hues=hues,
+        top=TITLE,
+    )
+    canvas = Canvas(WIDE.width, shown.height, "notebook")
+    heat_map(canvas, shown)
+    data = pd.DataFrame(values, index=down, columns=across).rename_axis("y").reset_index().melt("y", var_name="x")
+    alt = f"Cells of {listed(down)}, each with the others; from {number(values.min())} to {number(values.max())}."
+    return canvas, alt, data
 
 
 # -- parallel coordinates --------------------------------------------------------------------------------------------

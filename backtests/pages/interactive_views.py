@@ -24,7 +24,7 @@ def posterior_plot(posterior: Posterior) -> "Figure":
     """Two rows a line: prior and posterior mean, per cent a year, each with its interval of 90 %."""
     both = {f"{line}, {name}": _row(of, name) for line, of in posterior.lines().iterrows() for name in TWO}
     rows = pd.DataFrame.from_dict(both, orient="index")
-    return _panels("What is expected of each line", {"": rows}, RETURN)
+    return interval_panels("What is expected of each line", {"": rows}, RETURN)
 
 
 def views_plot(posterior: Posterior) -> "Figure":
@@ -33,7 +33,7 @@ def views_plot(posterior: Posterior) -> "Figure":
         str(view): pd.DataFrame.from_dict({name: _row(of, name) for name in COLOURS}, orient="index")
         for view, of in posterior.views().iterrows()
     }
-    return _panels("What is expected of each view", panels, RETURN)
+    return interval_panels("What is expected of each view", panels, RETURN)
 
 
 def moves_plot(effects: ViewEffects) -> "Figure":
@@ -44,7 +44,7 @@ def moves_plot(effects: ViewEffects) -> "Figure":
         part: pd.DataFrame({"value": move, "low": move.clip(upper=0.0), "high": move.clip(lower=0.0)})
         for part, move in moves.items()
     }
-    return _panels("What each view moved", panels, "weight, percentage points")
+    return interval_panels("What each view moved", panels, "weight, percentage points")
 
 
 def views_answer(effects: ViewEffects) -> str:
@@ -72,7 +72,7 @@ def _row(of: pd.Series, name: str) -> dict[str, float]:
     return {end: 100.0 * float(value if np.isfinite(value) else of[name]) for end, value in found.items()}
 
 
-def _panels(title: str, panels: Mapping[str, pd.DataFrame], x: str) -> "Figure":
+def interval_panels(title: str, panels: Mapping[str, pd.DataFrame], x: str) -> "Figure":
     """Panels below one another: a point a row, and a bar from its low to its high end.
 
     title  : above all of them.

@@ -12,6 +12,7 @@ from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.arguments import refuse
 from research.arrays import Array, Mask, frozen
+from research.errors import ConfigError
 from research.market import Market
 from research.market.factors import FactorReturns
 from research.names import check_name, same_names
@@ -182,6 +183,13 @@ class Portfolio:
         """
         own = self.quoted_in if by == "currency" else self.market.instruments[by]
         return group_exposures(self.market.assets, list(own), self.splits, by)
+
+    def check_policy(self, name: str) -> None:
+        """Raise ConfigError for a policy that is not in the file."""
+        if name not in self.policies:
+            raise ConfigError(
+                f"policy {name!r} is not in {self.file}: it has {', '.join(self.policies)}. Correct the name."
+            )
 
     @property
     def target(self) -> Array:

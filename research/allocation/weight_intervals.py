@@ -1,0 +1,97 @@
+"""How far target weights depend on the sample: intervals of the weights that bootstrapped inputs give."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from research.allocation.allocation import Allocation
+from research.allocation.answer import NotSolvedError, answer_of
+from research.arguments import is_number, is_whole, refuse
+from research.arrays import Array, frozen
+from research.errors import ConfigError, PolicyError
+from research.market import Market, Past
+from research.risk.resampling import chained
+from research.risk.streams import BLOCKS, STARTS, stream
+
+LEVEL = 0.90
+LEAST = 20  # draws of which quantiles are taken
+
+
+@dataclass(frozen=True, eq=False)
+class WeightIntervals:
+    """Weights of an allocation on one date, and those that it gives on samples drawn anew.
+
+    assets   : n names.
+    weights  : (n,) fraction of NAV, from the days as they were.
+    drawn    : (draws, n) from the draws that have a solution.
+    unsolved : number of draws without one.
+    """
+
+    assets: tuple[str, ...]
+    weights: Array
+    drawn: Array
+    unsolved: int
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for name in ("weights", "drawn"):
+            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+
+    def table(self, level: float = LEVEL) -> pd.DataFrame:
+        """A row a line: weight, mean of the draws, and the interval that holds a share `level` of them."""
+        tail = (1.0 - level) / 2.0
+        low, high = np.quantile(self.drawn, [tail, 1.0 - tail], axis=0)
+        columns = {"weight": self.weights, "mean": self.drawn.mean(axis=0), "lower": low, "upper": high}
+        return pd.DataFrame(columns, index=pd.Index(self.assets, name="line"))
+
+    @property
+    def spread(self) -> float:
+        """Mean one-way turnover from the weights to those drawn, fraction of NAV: what the sample alone moves."""
+        gap = self.drawn - self.weights
+        return float(np.maximum(np.maximum(gap, 0.0).sum(axis=1), np.maximum(-gap, 0.0).sum(axis=1)).mean())
+
+
+def weight_intervals(
+    allocation: Allocation, market: Market, draws: int = 200, mean_block: float = 21.0, seed: int = 1
+) -> WeightIntervals:
+    """The weights at the last close of a market, and those from its last window with days drawn anew in blocks.
+
+    allocation : estimated from a window of returns. Facts, prices and what came before the window stay as they were.
+    market     : up to the date.
+    draws      : of the window, at least 20.
+    mean_block : mean length of a block, days, at least 1: a month keeps clusters of volatility.
+    seed       : of the draws; allocations with one window see the same draws.
+    Raises     : ConfigError for settings outside these, and for an allocation without a window; PolicyError where fewer
+                 than 20 draws have a solution; and as the allocation does.
+    Source     : Politis and Romano (1994), The Stationary Bootstrap, of whole days: lines stay together.
+    """
+    if not is_whole(draws) or draws < LEAST:
+        refuse("draws of weight intervals is", draws, f"give a whole number, at least {LEAST}.")
+    if not is_number(mean_block) or mean_block < 1.0:
+        refuse("mean_block of weight intervals is", mean_block, "give a number of days, at least 1, such as 21.")
+    if allocation.window < 2:
+        raise ConfigError(f"{allocation!r} estimates nothing from a window: its weights have no interval of this kind.")
+    last = len(market.dates) - 1
+    weights = answer_of(allocation, market.past(last)).weights
+    found = []
+    for path in range(draws):
+        with suppress(NotSolvedError):
+            found.append(answer_of(allocation, _drawn(market, allocation.window, mean_block, seed, path)).weights)
+    if len(found) < LEAST:
+        raise PolicyError(f"{allocation!r} has a solution in {len(found)} of {draws} draws: widen its limits.")
+    return WeightIntervals(market.assets, weights, np.array(found), draws - len(found))
+
+
+def _drawn(market: Market, window: int, mean_block: float, seed: int, path: int) -> Past:
+    """The past of a market whose last `window` days are drawn anew: returns of its complete lines, and cash."""
+    stop = len(market.dates)
+    begins = stream(seed, path, BLOCKS).random((1, window)) < 1.0 / mean_block
+    starts = stream(seed, path, STARTS).integers(stop - window, stop, (1, window))
+    rows = chained(begins, starts, stop - window, stop)[0]
+    complete = market.past(stop - 1).complete(window)
+    returns, cash = market.returns.copy(), market.cash.copy()
+    returns[stop - window :] = np.where(complete, market.returns[rows], market.returns[stop - window :])
+    cash[stop - window :] = market.cash[rows]
+    return replace(market, returns=returns, cash=cash).past(stop - 1)
