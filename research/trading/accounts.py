@@ -291,11 +291,13 @@ def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any
     terms, day = portfolio.ticket, str(newest_day(portfolio.market, portfolio.prices))
     found = trades.order_columns
     columns = [np.asarray(found[name], dtype=object).tolist() for name in ORDERS]
-    rows = []
+    held, rows = dict(zip(portfolio.market.assets, trades.sized.position.units.tolist(), strict=True)), []
     for order in zip(*columns, strict=True):
         by_name = dict(zip(ORDERS, order, strict=True))
         sent = sent_of(terms, **{name: by_name[name] for name in SENT}, currency=portfolio.basis, account=account)
-        rows.append([account, *map(cell, order), client_order_id_of(sent, portfolio.name, day, terms)])
+        rows.append(
+            [account, *map(cell, order), client_order_id_of(sent, held[by_name["asset"]], portfolio.name, day, terms)]
+        )
     return rows
 
 

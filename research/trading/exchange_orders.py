@@ -61,7 +61,7 @@ def exchange_orders(portfolio: Portfolio, money: CashByCurrency, before: int) ->
             basis_amount=float(each.basis_amount),
             account=account,
             reason=each.reason,
-            client_order_id=client_order_id_of(sent, portfolio.name, day, terms),
+            client_order_id=client_order_id_of(sent, portfolio.cash, portfolio.name, day, terms),
         )
 
 

@@ -21,7 +21,7 @@ from research.trading.request import Request
 from research.trading.sizing import Orders
 from research.trading.tax_lots import in_order, wash_sale_locks
 
-ACCOUNTS = ("account", "kind", "orders", "nav_before", "cash_before", "sells", "buys", "cost", "cash_after",
+ACCOUNTS = ("account", "number", "kind", "orders", "nav_before", "cash_before", "sells", "buys", "cost", "cash_after",
             "nav_after")  # fmt: skip
 SWAP = "swap between accounts, which moves cash to where the list needs it"
 
@@ -146,6 +146,7 @@ class Divided(Orders):
         costs = _total(np.moveaxis(self.each_charges, 0, -1).reshape(-1, len(self.accounts)))
         columns: dict[str, list[Any]] = {
             "account": [account.name for account in self.accounts],
+            "number": [account.number for account in self.accounts],
             "kind": ["taxable" if account.taxable else "sheltered" for account in self.accounts],
             "orders": [int(count) for count in (self.parts != 0.0).sum(axis=1)],
             "nav_before": _listed(before + problem.cash),

@@ -34,13 +34,20 @@ def sent_of(
     }
 
 
-def client_order_id_of(sent: Mapping[str, Any], portfolio: str, as_of: str, terms: TicketTerms) -> str:
+def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_of: str, terms: TicketTerms) -> str:
     """The day of its prices, and the beginning of a hash of what is sent: the same content has the same id.
 
     The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
+    held : before the order: with a second deposit at one close, the same order is another one.
     """
     content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
-    content |= {"portfolio": portfolio, "as_of": as_of, "exchange": terms.exchange, "sec_type": terms.sec_type}
+    content |= {
+        "held": number(held),
+        "portfolio": portfolio,
+        "as_of": as_of,
+        "exchange": terms.exchange,
+        "sec_type": terms.sec_type,
+    }
     digest = hashlib.sha256(canonical_json(plain(content)).encode()).hexdigest()
     return f"{as_of.replace('-', '')}-{digest[:ID_DIGITS]}"
 

@@ -21,7 +21,7 @@ BY_CURRENCY = {
 }  # amounts in the currency of their row
 PRICES = ("price", "cost_price")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
-TEXTS = ("asset", "side", "reason", "bought", "term", "substitute", "account", "kind", "currency", "pair")
+TEXTS = ("asset", "side", "reason", "bought", "term", "substitute", "account", "number", "kind", "currency", "pair")
 IN_FILES_ONLY = (*CHARGED, "price_date", "price_age", "price_basis")  # shown in the line on money, and in the captions
 CAPTIONS = {
     "orders": "Orders, sells first",

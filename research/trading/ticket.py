@@ -288,7 +288,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             weight_after=_weight(row["weight_after"]),
             reason=row["reason"],
             client_order_id=client_order_id_of(
-                sent, portfolio.name, str(newest_day(portfolio.market, portfolio.prices)), terms
+                sent, float(held), portfolio.name, str(newest_day(portfolio.market, portfolio.prices)), terms
             ),
             **sent,
             **rated,

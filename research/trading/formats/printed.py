@@ -123,7 +123,8 @@ def _account(row: Mapping[str, Any], ticket: Ticket) -> str:
     """An account in words: its cash before and after its orders, and their number."""
     before, after = (_money(row[f"cash_{moment}"]) for moment in ("before", "after"))
     orders = "1 order" if row["orders"] == 1 else f"{row['orders']} orders"
-    return f"{row['account']} ({row['kind']}) {orders}, cash {before} → {after} {ticket.currency}"
+    number = "" if row["number"] == row["account"] else f"{row['number']}, "
+    return f"{row['account']} ({number}{row['kind']}) {orders}, cash {before} → {after} {ticket.currency}"
 
 
 def _exchange(each: ExchangeOrder, ticket: Ticket) -> str:

@@ -310,7 +310,7 @@ def test_every_format_names_the_account_of_each_order() -> None:
     }
     page = printed.write(ticket).decode()
     assert "taxable (taxable)" in page
-    assert "ira (sheltered)" in page
+    assert "ira (U2, sheltered)" in page
     assert "U2</small>" in page
     assert b"Accounts" in workbook_sheets(workbook.write(ticket))
     with pytest.raises(ConfigError, match="Alpaca cannot carry orders of 2 accounts, U2, taxable"):

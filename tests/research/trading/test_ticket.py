@@ -130,6 +130,9 @@ def test_ids_are_equal_for_equal_orders_whatever_list_they_are_of(two: Portfolio
 CHANGES: dict[str, Callable[[Portfolio], TradeList]] = {
     "quantity": lambda two: listed(replace(two, cash=25_000.0)),
     "portfolio": lambda two: listed(replace(two, name="Another")),
+    "holding, with the same orders": lambda two: listed(
+        replace(two, shares=two.shares + np.array([100.0, 200.0]), holdings=two.holdings + 10_000.0)
+    ),
     "account": lambda two: listed(two, replace(LIMIT, account="DU13")),
     "symbol": lambda two: listed(two, replace(LIMIT, symbols={"A": "AA", "B": "BB"})),
     "limit price": lambda two: listed(two, replace(LIMIT, collar_bps=60.0)),
