@@ -1,6 +1,7 @@
 """Pictures of the notebook of allocations: their numbers are those of the records, and each has an image."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +89,9 @@ def test_cells_are_the_correlations_in_the_order_of_the_leaves(tree: Hierarchy) 
 
 def test_a_negative_correlation_has_another_colour() -> None:
     returns = np.random.default_rng(0).normal(0.0, 0.01, 300)
-    market = MARKET
     mirrored = np.column_stack([returns, -returns + 1e-4 * MARKET.returns[:, 0], MARKET.returns[:, 1]])
     mirrored[0] = 0.0
-    from dataclasses import replace
-
-    tree = HRP(window=100).hierarchy(replace(market, returns=mirrored).past(299))
+    tree = HRP(window=100).hierarchy(replace(MARKET, returns=mirrored).past(299))
     page = traces_picture(correlation_plot(tree)).wide
     assert "fill:var(--orange)" in page
     assert "fill:var(--sky)" in page
