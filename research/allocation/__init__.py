@@ -8,8 +8,11 @@ from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
 from research.allocation.hierarchical import HERC, HRP, NCO, GroupBound, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
+from research.allocation.market_cap import MarketCapWeights
 from research.allocation.mean_variance import MeanVariance
+from research.allocation.momentum import Momentum
 from research.allocation.regime_exposure import RegimeExposure
+from research.allocation.wrappers import Average, CappedTurnover, Reserve, Shrunk, Smoothed
 
 __all__ = [
     "HERC",
@@ -17,7 +20,9 @@ __all__ = [
     "NCO",
     "Allocation",
     "Answer",
+    "Average",
     "Binding",
+    "CappedTurnover",
     "ConstantExposure",
     "EqualWeights",
     "Explained",
@@ -25,11 +30,16 @@ __all__ = [
     "FunctionAllocation",
     "GroupBound",
     "InverseVolatility",
+    "MarketCapWeights",
     "MeanVariance",
     "MinimumVariance",
+    "Momentum",
     "NotSolvedError",
     "RegimeExposure",
+    "Reserve",
     "Schur",
+    "Shrunk",
+    "Smoothed",
     "TargetPath",
     "VolatilityTarget",
     "hrp_weights",

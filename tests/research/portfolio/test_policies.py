@@ -10,14 +10,21 @@ from research.allocation import (
     HERC,
     HRP,
     NCO,
+    Average,
+    CappedTurnover,
     ConstantExposure,
     EqualWeights,
     FixedWeights,
     GroupBound,
     InverseVolatility,
+    MarketCapWeights,
     MeanVariance,
     MinimumVariance,
+    Momentum,
+    Reserve,
     Schur,
+    Shrunk,
+    Smoothed,
     VolatilityTarget,
 )
 from research.errors import ConfigError
@@ -99,6 +106,24 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
     "of: {kind: hrp, window: 126}}}}": Never(VolatilityTarget(ConstantExposure(HRP(126), 0.9), 0.1)),
     "{rule: never, allocation: {kind: mean_variance}}": Never(MeanVariance()),
+    "{rule: never, allocation: {kind: market_cap, fact: cap}}": Never(MarketCapWeights("cap")),
+    "{rule: never, allocation: {kind: momentum, skip: 21, weights: inverse_volatility}}": Never(
+        Momentum(skip=21, weights="inverse_volatility")
+    ),
+    "{rule: never, allocation: {kind: average, weights: [0.3, 0.7], of: [{kind: hrp, window: 126}, {kind: shrunk, "
+    "share: 0.4, of: {kind: minimum_variance}}]}}": Never(
+        Average((HRP(126), Shrunk(MinimumVariance(), 0.4)), (0.3, 0.7))
+    ),
+    "{rule: never, allocation: {kind: shrunk}}": Never(Shrunk(STRATEGIC)),
+    "{rule: never, allocation: {kind: reserve, line: USDC, fraction: 0.1, of: {kind: equal}}}": Never(
+        Reserve(EqualWeights(), "USDC", 0.1)
+    ),
+    "{rule: never, allocation: {kind: smoothed, half_life: 6, of: {kind: hrp, window: 126}}}": Never(
+        Smoothed(HRP(126), 6.0)
+    ),
+    "{rule: never, allocation: {kind: capped_turnover, most: 0.05, of: {kind: smoothed, of: {kind: equal}}}}": Never(
+        CappedTurnover(Smoothed(EqualWeights()), 0.05)
+    ),
     "{rule: never, allocation: {kind: mean_variance, lower: 0.05, upper: {SPY: 0.5, AGG: 1}, "
     "forecast: {covariance: oas, window: 126}}}": Never(
         MeanVariance(forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0})
