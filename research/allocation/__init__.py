@@ -11,6 +11,7 @@ from research.allocation.kept_paths import kept_target_path
 from research.allocation.market_cap import MarketCapWeights
 from research.allocation.mean_variance import MeanVariance
 from research.allocation.momentum import Momentum
+from research.allocation.online import Anticor, ExponentialGradient, UniversalPortfolio
 from research.allocation.regime_exposure import RegimeExposure
 from research.allocation.wrappers import Average, CappedTurnover, Reserve, Shrunk, Smoothed
 
@@ -20,12 +21,14 @@ __all__ = [
     "NCO",
     "Allocation",
     "Answer",
+    "Anticor",
     "Average",
     "Binding",
     "CappedTurnover",
     "ConstantExposure",
     "EqualWeights",
     "Explained",
+    "ExponentialGradient",
     "FixedWeights",
     "FunctionAllocation",
     "GroupBound",
@@ -41,6 +44,7 @@ __all__ = [
     "Shrunk",
     "Smoothed",
     "TargetPath",
+    "UniversalPortfolio",
     "VolatilityTarget",
     "hrp_weights",
     "kept_target_path",

@@ -10,10 +10,12 @@ from research.allocation import (
     HERC,
     HRP,
     NCO,
+    Anticor,
     Average,
     CappedTurnover,
     ConstantExposure,
     EqualWeights,
+    ExponentialGradient,
     FixedWeights,
     GroupBound,
     InverseVolatility,
@@ -25,6 +27,7 @@ from research.allocation import (
     Schur,
     Shrunk,
     Smoothed,
+    UniversalPortfolio,
     VolatilityTarget,
 )
 from research.errors import ConfigError
@@ -106,6 +109,11 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
     "of: {kind: hrp, window: 126}}}}": Never(VolatilityTarget(ConstantExposure(HRP(126), 0.9), 0.1)),
     "{rule: never, allocation: {kind: mean_variance}}": Never(MeanVariance()),
+    "{rule: never, allocation: {kind: universal_portfolio, points: 100, seed: 7}}": Never(
+        UniversalPortfolio(points=100, seed=7)
+    ),
+    "{rule: never, allocation: {kind: exponential_gradient, rate: 0.5}}": Never(ExponentialGradient(0.5)),
+    "{rule: never, allocation: {kind: anticor, lookback: 15, schedule: week}}": Never(Anticor(15, schedule="week")),
     "{rule: never, allocation: {kind: market_cap, fact: cap}}": Never(MarketCapWeights("cap")),
     "{rule: never, allocation: {kind: momentum, skip: 21, weights: inverse_volatility}}": Never(
         Momentum(skip=21, weights="inverse_volatility")
