@@ -37,12 +37,15 @@ from research.portfolio.allocations import ALLOCATIONS
 from research.portfolio.document import read_document
 from research.portfolio.policies import RULES, policy_settings, read_policy
 from research.rules import (
+    CPPI,
     BestPoint,
     Calendar,
     CostBenefit,
+    DrawdownFloor,
     GroupThreshold,
     Never,
     NoTradeRegion,
+    StopLoss,
     Threshold,
     TrackingError,
     TunedThreshold,
@@ -84,6 +87,9 @@ EXAMPLES = {
         STRATEGIC, 9, (7,), learner="gradient", gradient=GradientSettings(worlds=3)
     ),
     "{rule: universal, tracking_penalty: 3, schedule: month, returns: 126}": Universal(STRATEGIC, 3.0, "month", 126),
+    "{rule: cppi, floor: 0.9, multiplier: 3, band: 0.01}": CPPI(STRATEGIC, 0.01, floor=0.9, multiplier=3.0),
+    "{rule: drawdown_floor, limit: 0.15, schedule: week}": DrawdownFloor(STRATEGIC, schedule="week", limit=0.15),
+    "{rule: stop_loss, limit: 0.15, wait: 63}": StopLoss(STRATEGIC, limit=0.15, wait=63),
     "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
     "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
     "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),
