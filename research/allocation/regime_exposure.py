@@ -1,6 +1,7 @@
 """Exposure by the probability of a calm regime: the rest of the portfolio is cash."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Explained, answer_of
@@ -28,6 +29,8 @@ class RegimeExposure(Explained):
     allocation: Allocation
     regimes: Regimes
     schedule: EstimationSchedule = "week"
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the schedule."""

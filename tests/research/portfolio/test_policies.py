@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from research.allocation import (
@@ -23,6 +24,7 @@ from research.allocation import (
     MeanVariance,
     MinimumVariance,
     Momentum,
+    RegimeExposure,
     Reserve,
     Schur,
     Shrunk,
@@ -31,7 +33,7 @@ from research.allocation import (
     VolatilityTarget,
 )
 from research.errors import ConfigError
-from research.forecast import Estimated
+from research.forecast import Estimated, Regimes
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
 from research.portfolio.allocations import ALLOCATIONS
 from research.portfolio.document import read_document
@@ -127,6 +129,14 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: average, weights: [0.3, 0.7], of: [{kind: hrp, window: 126}, {kind: shrunk, "
     "share: 0.4, of: {kind: minimum_variance}}]}}": Never(
         Average((HRP(126), Shrunk(MinimumVariance(), 0.4)), (0.3, 0.7))
+    ),
+    "{rule: never, allocation: {kind: regime_exposure, schedule: month, regimes: {line: SPY, means: [0.001, -0.001], "
+    "deviations: [0.007, 0.02], stays: [0.99, 0.95], seen: 2012-12-31}, of: {kind: equal}}}": Never(
+        RegimeExposure(
+            EqualWeights(),
+            Regimes("SPY", (0.001, -0.001), (0.007, 0.02), (0.99, 0.95), pd.Timestamp("2012-12-31")),
+            "month",
+        )
     ),
     "{rule: never, allocation: {kind: shrunk}}": Never(Shrunk(STRATEGIC)),
     "{rule: never, allocation: {kind: reserve, line: USDC, fraction: 0.1, of: {kind: equal}}}": Never(
@@ -227,6 +237,11 @@ def test_every_name_has_an_example() -> None:
         (
             "{rule: never, allocation: {kind: mean_variance, forecast: {kind: guess}}}",
             r"mine\.allocation\.forecast\.kind: unknown kind .*'guess'\. Use estimated",
+        ),
+        (
+            "{rule: never, allocation: {kind: regime_exposure, regimes: {line: SPY, means: [0, 0], deviations: [1, 2], "
+            "stays: [0.9, 0.9], seen: soon}}}",
+            r"mine\.allocation\.regimes\.seen: not a date \(.*found 'soon'\. Write it as YYYY-MM-DD",
         ),
         (
             "{rule: threshold, to: middle}",
