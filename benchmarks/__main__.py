@@ -11,6 +11,7 @@ from benchmarks import (
     hrp,
     laboratory,
     learning,
+    limits,
     look_ahead,
     main_job,
     metrics,
@@ -30,6 +31,7 @@ if __name__ == "__main__":
     destination.main()
     placement.main()
     hrp.main()
+    limits.main()
     tax.main()
     reconciliation.main()
     laboratory.main()

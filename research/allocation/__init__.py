@@ -9,9 +9,11 @@ from research.allocation.function import FunctionAllocation
 from research.allocation.hierarchical import HERC, HRP, NCO, GroupBound, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
 from research.allocation.market_cap import MarketCapWeights
-from research.allocation.mean_variance import MeanVariance
 from research.allocation.momentum import Momentum
 from research.allocation.online import Anticor, ExponentialGradient, UniversalPortfolio
+from research.allocation.optimised.mean_variance import MeanVariance
+from research.allocation.optimised.resampled import Resampled
+from research.allocation.optimised.robust_cvar import RobustCVaR
 from research.allocation.regime_exposure import RegimeExposure
 from research.allocation.wrappers import Average, CappedTurnover, Reserve, Shrunk, Smoothed
 
@@ -39,7 +41,9 @@ __all__ = [
     "Momentum",
     "NotSolvedError",
     "RegimeExposure",
+    "Resampled",
     "Reserve",
+    "RobustCVaR",
     "Schur",
     "Shrunk",
     "Smoothed",

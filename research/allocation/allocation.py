@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from research.allocation.answer import FAILED, PREVIOUS, Answer, NotSolvedError, answer_of, remarks
+from research.allocation.answer import FAILED, PREVIOUS, Answer, Following, NotSolvedError, answer_of, remarks
 from research.arguments import shown
 from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
@@ -161,7 +161,8 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     before = dates[dates <= start][-1:]
     before = before[complete[before]]
     asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
-    answers = _answers(allocation, market, asked.tolist(), [t for t in dates[dates < asked[0]].tolist() if complete[t]])
+    earlier = [t for t in dates[dates < asked[0]].tolist() if complete[t]]
+    answers = _answers(allocation, market, asked.tolist(), earlier)
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
     scaled, rounded = _scaled(np.array([answer.weights for answer in answers]))
     rows = frozen(scaled)
@@ -171,22 +172,48 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
 
 
 def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: list[int]) -> list[Answer]:
-    """The answer on each of the rows `asked`; `earlier` are rows of the schedule before them."""
+    """The answer on each of the rows `asked`; `earlier` are rows of the schedule before them.
+
+    An allocation that follows its own target before is asked on the earlier rows too, from the first with a solution
+    on: its path does not depend on where it starts.
+    """
     found: list[Answer] = []
+    before: Answer | None = None
+    if isinstance(allocation, Following) and allocation.follows:
+        for t in earlier:
+            with suppress(NotSolvedError):
+                before = _refit(allocation, market.past(t), before)
+        earlier = []
     for t in asked:
         past = market.past(t)
         try:
-            found.append(answer_of(allocation, past))
+            before = _refit(allocation, past, before)
         except NotSolvedError as error:
-            before = found[-1] if found else _last_solved(allocation, market, earlier)
-            if before is None:
+            last = _last_solved(allocation, market, earlier)
+            if last is None:
                 raise PolicyError(
                     f"{allocation!r} has no solution on {past.date:%Y-%m-%d}, and none before: {error}. Widen its "
                     "limits, or start later."
                 ) from error
-            weights = spread_unlisted(before.weights, past.listed[-1], past.asset_class)
-            found.append(Answer(weights, past.date, status=FAILED, fallback=PREVIOUS, why=str(error)))
+            before = _fallen_back(last, past, error)
+        found.append(before)
     return found
+
+
+def _refit(allocation: Allocation, past: Past, before: Answer | None) -> Answer:
+    """The answer at the close of `past`, or the one before it. Raises NotSolvedError where there is neither."""
+    try:
+        return answer_of(allocation, past, None if before is None else before.weights)
+    except NotSolvedError as error:
+        if before is None:
+            raise
+        return _fallen_back(before, past, error)
+
+
+def _fallen_back(before: Answer, past: Past, error: NotSolvedError) -> Answer:
+    """The weights of an answer before, those of lines that have left spread over their class."""
+    weights = spread_unlisted(before.weights, past.listed[-1], past.asset_class)
+    return Answer(weights, past.date, status=FAILED, fallback=PREVIOUS, why=str(error))
 
 
 def _last_solved(allocation: Allocation, market: Market, earlier: list[int]) -> Answer | None:

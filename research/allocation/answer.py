@@ -30,11 +30,14 @@ class Binding:
     """A limit that a solution is held back by.
 
     limit : in words, such as "SPY at most 0.4".
-    price : its shadow price: by how much the objective would improve for each unit that the limit is wider, 0 or more.
+    price : its shadow price: by how much the objective would improve for each unit that the limit is wider, 0 or more;
+            of an equation, for each unit that its value is higher, which may be less than 0.
+    brings : what one more step of room would bring, in words; "" where that is not said.
     """
 
     limit: str
     price: float
+    brings: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,7 @@ class Answer:
         """Make the weights read-only, and put the dearest limit first."""
         object.__setattr__(self, "weights", frozen(np.asarray(self.weights, dtype=float)))
         if self.binding:
-            object.__setattr__(self, "binding", tuple(sorted(self.binding, key=lambda limit: -limit.price)))
+            object.__setattr__(self, "binding", tuple(sorted(self.binding, key=lambda limit: -abs(limit.price))))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
@@ -108,13 +111,31 @@ class Explained(ABC):
         return self.answer(past).weights
 
 
-def answer_of(allocation: "Allocation", past: Past) -> Answer:
+class Following(Explained):
+    """An explained allocation whose answer may depend on its own answer before, as a limit of turnover does."""
+
+    @property
+    @abstractmethod
+    def follows(self) -> bool:
+        """Does it, with these settings?"""
+
+    @abstractmethod
+    def answer(self, past: Past, previous: Array | None = None) -> Answer:
+        """Weights (n,), and why; `previous` is the target (n,) before, None for the first."""
+
+
+def answer_of(allocation: "Allocation", past: Past, previous: Array | None = None) -> Answer:
     """What an allocation answers: its own reasons, or its weights alone; the weights are checked.
 
+    allocation : asked.
+    past       : up to the day.
+    previous   : (n,) its target before, for one that follows it.
     Raises : PolicyError for weights that are not n finite numbers, and what the allocation raises.
     """
-    if isinstance(allocation, Explained):
-        answer = allocation.answer(past)
+    asked: object = allocation
+    if isinstance(asked, Explained):
+        follows = isinstance(asked, Following) and asked.follows
+        answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
         checked_weights(answer.weights, allocation, past)
         return answer
     return Answer(checked_weights(allocation.target(past), allocation, past), past.date)

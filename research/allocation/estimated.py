@@ -66,7 +66,7 @@ class MinimumVariance(Explained):
 
     def answer(self, past: Past) -> Answer:
         """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
-        from research.allocation.mean_variance import MeanVariance
+        from research.allocation.optimised.mean_variance import MeanVariance
 
         return MeanVariance(forecast=Estimated(window=self.window), schedule=self.schedule).answer(past)
 

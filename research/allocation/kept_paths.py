@@ -5,6 +5,7 @@ versions of the libraries that compute it. Only allocations of this room are kep
 class of a user's own, or a function, may read a file. `make clean` deletes the folder; a damaged file is computed anew.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields, is_dataclass
 from importlib.metadata import version
@@ -82,6 +83,10 @@ def settings_of(allocation: object) -> Any:
 
 def _plain(value: object) -> Any:
     """A setting as JSON values; None for what is none, such as a function."""
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        value = tuple(sorted(value.items()))
     if isinstance(value, tuple):
         found = [_plain(item) for item in value]
         return None if None in found else found

@@ -21,13 +21,14 @@ def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) 
     market : its exchange rates are lines of asset class "fx", named by two currencies (EURUSD: US dollars per euro),
              in the second currency, with a quote on each day. Where only the inverse pair exists, USDEUR for EURUSD,
              it is inverted; two rates are never chained.
-    rates  : that are no lines of the market, on its T dates; they are taken before those of its lines.
+    rates  : that are no lines of the market, on its T dates, whichever way they are quoted; they are taken before those
+             of its lines.
     base   : the currency of the investor. Where 1 + fx is the day's rate over the previous one, a return becomes (1 +
              local)(1 + fx) - 1, on halted days too, and a delisting return likewise; quotes, bars and dividends are
              multiplied by the day's rate. Units, volumes, splits and the rates themselves stay, and so does cash,
              which is taken as cash of `base`.
-    Raises : DataError for a rate whose name or currency does not fit, for a currency without a rate, and for a rate
-             without a quote on a day on which a line in its currency is listed.
+    Raises : DataError for a rate whose name or currency does not fit, for a currency without a rate or with a rate for
+             each way, and for a rate without a quote on a day on which a line in its currency is listed.
     """
     currency = market.instruments["currency"]
     own = quoted_rates(market)
@@ -35,9 +36,10 @@ def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) 
     foreign = [i for i, c in enumerate(currency) if c != base and market.assets[i] not in are_rates]
     if not foreign:
         return market
+    known = {**in_base(own, base), **in_base(rates or {}, base)}
     returns, factor, notes = np.array(market.returns), np.ones(market.shape), list(market.notes)
     for i in foreign:
-        rate, pair = _rate_of(market, i, base, {**own, **(rates or {})})
+        rate, pair = _rate_of(market, i, base, known)
         held = market.listed[:-1, i] & (market.listed[1:, i] | (np.arange(1, len(rate)) == market.exits[i]))
         converted = (1.0 + returns[1:, i]) * (rate[1:] / rate[:-1]) - 1.0
         returns[1:, i] = np.where(held, converted, 0.0)  # a line earns from the day after its listing to its exit
@@ -77,18 +79,35 @@ def quoted_rates(market: Market) -> dict[Pair, tuple[str, Array]]:
     return rates
 
 
-def _rate_of(market: Market, i: int, base: str, rates: Quoted) -> tuple[Array, str]:
+def in_base(rates: Quoted, base: str) -> dict[str, tuple[str, Array]]:
+    """By foreign currency, the name of its rate and (T,) what one unit of it costs in `base`; other pairs are left out.
+
+    rates  : of one source.
+    Raises : DataError for a currency that is quoted both ways.
+    """
+    found: dict[str, tuple[str, Array]] = {}
+    for (of, into), (name, rate) in rates.items():
+        if base not in (of, into):
+            continue
+        foreign = of if into == base else into
+        if foreign in found:
+            raise DataError(
+                f"{foreign} is quoted both ways: found {found[foreign][0]} and {name}. Keep one of the two."
+            )
+        found[foreign] = (name, rate if into == base else 1.0 / rate)
+    return found
+
+
+def _rate_of(market: Market, i: int, base: str, rates: Mapping[str, tuple[str, Array]]) -> tuple[Array, str]:
     """(T,) what one unit of the currency of line `i` costs in `base`, NaN where it does not matter; and its line."""
     asset, foreign = market.assets[i], str(market.instruments["currency"].iloc[i])
-    found = rates.get((foreign, base)) or rates.get((base, foreign))
-    if found is None:
+    if foreign not in rates:
         first = market.days[int(np.argmax(market.listed[:, i]))]
         raise DataError(
             f"no rate for {asset}, which is quoted in {foreign}, on {first} in market {market.name!r}: found neither "
             f"{foreign + base} nor {base + foreign} among the lines of asset class 'fx'. Add one, quoted."
         )
-    pair, rate = found
-    rate = rate if (foreign, base) in rates else 1.0 / rate
+    pair, rate = rates[foreign]
     needed = market.listed[:, i] | (np.arange(len(rate)) == market.exits[i]) | _quoted(market, i)
     missing = needed & np.isnan(rate)
     if missing.any():

@@ -28,7 +28,9 @@ from research.allocation import (
     MinimumVariance,
     Momentum,
     RegimeExposure,
+    Resampled,
     Reserve,
+    RobustCVaR,
     Schur,
     Shrunk,
     Smoothed,
@@ -66,6 +68,8 @@ ALLOCATIONS: dict[str, type] = {
     "nco": NCO,
     "schur": Schur,
     "mean_variance": MeanVariance,
+    "resampled": Resampled,
+    "robust_cvar": RobustCVaR,
     "exposure": ConstantExposure,
     "volatility_target": VolatilityTarget,
     "regime_exposure": RegimeExposure,
@@ -168,10 +172,10 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
         parts = {(*below, str(k)): one for k, one in enumerate(value)} if isinstance(value, tuple) else {below: value}
         for at, part in parts.items():
             check_names(document, at, part, past)
-    if cls in FORECASTS.values() and hasattr(held, "check"):
+    if cls in _NAMES and hasattr(held, "check"):
         try:
             held.check(past)
-        except DataError as error:
+        except (ConfigError, DataError) as error:
             raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 

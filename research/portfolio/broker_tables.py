@@ -160,12 +160,10 @@ def read_text(path: Path) -> tuple[str, str]:
         raise DataError(f"{path} cannot be read ({reason}). Give the path of a CSV file.") from error
     if len(raw) > MOST_BYTES:
         raise DataError(
-            f"{path.name} has more than {MOST_BYTES / 1e6:g} MB. Give the broker's list of positions alone."
+            f"{path.name} has more than {MOST_BYTES / 1e6:g} MB. Give the rows that the portfolio needs alone."
         )
-    if not raw.strip():
-        raise DataError(f"{path.name} is empty. Export the positions anew.")
     if raw[:4] in (b"PK\x03\x04", b"%PDF", b"\xd0\xcf\x11\xe0"):
-        raise DataError(f"{path.name} is a workbook or a PDF. Export the positions as CSV.")
+        raise DataError(f"{path.name} is a workbook or a PDF. Export it as CSV.")
     encoding = "utf-8-sig"
     if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         encoding = "utf-16"
@@ -176,9 +174,11 @@ def read_text(path: Path) -> tuple[str, str]:
             text = raw.decode(each)
         except UnicodeDecodeError:
             continue
+        if not text.strip().strip("\ufeff"):
+            raise DataError(f"{path.name} is empty. Export it anew.")
         if "\0" not in text:
             return text, each
-    raise DataError(f"{path.name} is no text in UTF-8, UTF-16 or Windows-1252. Export the positions as CSV.")
+    raise DataError(f"{path.name} is no text in UTF-8, UTF-16 or Windows-1252. Export it as CSV.")
 
 
 # -- rows ------------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class Currencies:
         return np.array([self.rates.rate(currency) for currency in self.lines])
 
     @property
-    def rounding(self) -> float:
+    def rounding_bound(self) -> float:
         """The most that orders of all lines, their costs and exchanges may lose by rounding, in the basis."""
         parts = {c: max(float(smallest(c)) * self.rates.rate(c), float(smallest(self.basis))) for c in self.cash}
         return 3.0 * sum(parts[currency] for currency in self.lines) + 2.0 * sum(parts.values())

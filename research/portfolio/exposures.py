@@ -61,6 +61,9 @@ def group_exposures(
 def _fractions(document: Document, path: KeyPath) -> dict[str, float]:
     names = [name for name in document.names(*path) if name != TOTAL]
     found = {name: document.number(*path, name, at_least=-LARGEST, at_most=LARGEST) for name in names}
+    if not names:
+        what = "split over nothing"
+        document.refuse(path, what, document.mapping(*path), "Name what the line counts in, such as {equity: 0.6, …}.")
     total = document.number(*path, TOTAL, at_least=-LARGEST, at_most=LARGEST, default=1.0)
     if abs(fsum(found.values()) - total) > SUM:
         what = f"fractions that sum to {fsum(found.values()):.6g}, not to {total:g}"

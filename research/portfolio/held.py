@@ -22,7 +22,7 @@ from research.portfolio.document import Document
 from research.portfolio.holdings import balances_of, given_positions, given_prices, holding_notes
 from research.portfolio.household import Account, decimal_sum, read_accounts
 from research.portfolio.positions import Positions
-from research.portfolio.prices import Prices, last_closes
+from research.portfolio.prices import Prices, last_closes, newest_day
 from research.portfolio.rates import Rates, read_rates, with_named_rates
 
 LOCAL = (
@@ -70,7 +70,10 @@ class Held:
         """What a reader must know of holdings, prices and rates.  lots : (n,) of the lines."""
         quoted = replace(self.quoted, instruments=self.quoted.instruments.assign(lot=lots))
         found = holding_notes(document, quoted, self.positions, self.given, self.rates)
-        return found if self.currencies is None or self.currencies.converted else (*found, LOCAL)
+        if self.currencies is None:
+            return found
+        later = [note for currency, note in self.rates.later.items() if currency in self.currencies.rates.today]
+        return (*found, *later) if self.currencies.converted else (*found, *later, LOCAL)
 
 
 def read_held(document: Document, market: Market, assets: Sequence[str], basis: str) -> Held:
@@ -81,8 +84,9 @@ def read_held(document: Document, market: Market, assets: Sequence[str], basis: 
     Raises : ConfigError for what is wrong in it or in the files that it names, and for a rate that is missing.
     """
     market = with_named_rates(in_line_currencies(document, market, basis), tuple(assets))
-    quoted, rates = market.select(assets), read_rates(document, market, basis)
+    quoted = market.select(assets)
     positions, given = given_positions(document, quoted, basis), given_prices(document, quoted)
+    rates = read_rates(document, market, basis, newest_day(market, given))
     accounts = read_accounts(document, quoted, assets, positions, rates)
     balances: dict[str, float] = {}
     needs: list[Need] = []

@@ -30,7 +30,7 @@ AGREE = 0.02  # by which a value may differ from units times price before a note
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldRow:
     """One row of a file that is a holding.
 
     asset   : line of the portfolio.
@@ -73,7 +73,7 @@ class Positions:
     """
 
     file: str
-    held: tuple[Held, ...]
+    held: tuple[HeldRow, ...]
     cash: tuple[CashLine, ...]
     notes: tuple[str, ...] = field(repr=False)
 
@@ -208,7 +208,7 @@ class _Reader:
         self, found: BrokerFile, assets: Mapping[str, str], basis: str, symbols: dict[str, str], decimal: str
     ) -> None:
         self.found, self.assets, self.basis, self.symbols = found, assets, basis, symbols  # assets with currencies
-        self.held: list[Held] = []
+        self.held: list[HeldRow] = []
         self.cash: list[CashLine] = []
         self.notes = list(found.notes)
         self.decimal, wrong, note = file_decimal(found, NUMBERS, decimal)
@@ -299,28 +299,48 @@ class _Reader:
             fix = f"A portfolio holds no short positions: correct the row, or leave it aside, symbols: {{…: {IGNORE}}}."
             self._refuse(row.table, row.line, "units", f"negative units of {row.symbol}", units, fix)
         else:
-            if value is not None and price and abs(units * price - value) > AGREE * abs(value):
+            if value is not None and price and not _agree(units * price, value):
                 self.notes.append(
                     f"{row.place}: the value of {row.symbol} is {value:,.2f}, and units times price are "
                     f"{units * price:,.2f}: its units are taken as they are."
                 )
             fx_rate = None if row.fx_rate is None else row.fx_rate.value
-            self.held.append(Held(asset, row.account, units, value, price, row.line, fx_rate))
+            self.held.append(HeldRow(asset, row.account, units, value, price, row.line, fx_rate))
 
     def _cash_row(self, row: _Row, currency: str) -> None:
-        by_units = row.units is not None and (row.value is None or row.symbol.upper() == currency != self.basis)
-        if not by_units and not self._is_in(row, currency):
+        worth = self._money(row, currency)
+        if worth is None:
             return
-        if by_units:
-            assert row.units is not None
-            worth = row.units.value * (1.0 if row.price is None or currency != self.basis else row.price.value)
-        else:
-            assert row.value is not None  # a row that is not empty
-            worth = row.value.value
+        money = f"{worth:,.2f}" if currency == self.basis else f"{worth:,.2f} {currency}"
+        if currency != self.basis and row.value is not None and not _agree(worth, row.value.value):
+            self.notes.append(
+                f"{row.place}: the value of {row.symbol} is {row.value.value:,.2f}, and its units are worth {money}: "
+                "they are taken."
+            )
         self.cash.append(CashLine(row.symbol, row.account, worth, currency, row.line))
         later = ", which settles later," if row.symbol.casefold() == PENDING else ""
-        money = f"{worth:,.2f}" if currency == self.basis else f"{worth:,.2f} {currency}"
         self.notes.append(f"{row.place}: {row.symbol} of {money}{later} is taken for cash.")
+
+    def _money(self, row: _Row, currency: str) -> float | None:
+        """The amount of a row of cash in its currency, None where it is a mistake.
+
+        A value may be in the basis. In another currency units of the currency itself count, or units times price.
+        """
+        units, value, price = (None if each is None else each.value for each in (row.units, row.value, row.price))
+        foreign = currency != self.basis
+        if foreign and units and row.symbol.upper() == currency:
+            return units
+        if (foreign or value is not None) and not self._is_in(row, currency):
+            return None
+        if value is None or (foreign and units and price):
+            assert units is not None  # of a row that is not empty
+            return units * (1.0 if price is None else price)
+        if foreign and units and not _agree(units, value):
+            fix = "Give its price, or leave out the one that is not its amount."
+            what = f"the units of {row.symbol} are {units:,.2f} and its value is another: one of them is its {currency}"
+            self._refuse(row.table, row.line, "value", what, value, fix)
+            return None
+        return value
 
     def _statement_cash(self) -> None:
         """The cash of a statement of Interactive Brokers, which has a section of its own."""
@@ -391,6 +411,11 @@ class _Reader:
     def _refuse(self, table: BrokerTable, line: int, name: str, what: str, value: object, fix: str) -> None:
         column = f", column {table.labels[name]!r}" if name in table.labels else ""
         self.mistakes.append(f"{table.source}, row {line}{column}: {what}: found {shown(value)}. {fix}")
+
+
+def _agree(amount: float, value: float) -> bool:
+    """Is an amount the value that a file states, but for its rounding and the age of its price?"""
+    return abs(amount - value) <= AGREE * abs(value)
 
 
 def _symbol(table: BrokerTable, cells: list[str]) -> str:

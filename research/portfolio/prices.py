@@ -57,6 +57,15 @@ def last_closes(market: Market) -> Prices:
     return Prices(market.assets, values, days, tuple("" if np.isnan(value) else CLOSE for value in values))
 
 
+def newest_day(market: Market, prices: Prices | None) -> np.datetime64:
+    """The day of the newest price: the last close, or a later one of a price file.
+
+    prices : None for the last closes.
+    """
+    days = market.days[-1:] if prices is None else prices.days
+    return max([market.days[-1], *days[~np.isnat(days)]])
+
+
 def bases(market: Market, prices: Prices) -> tuple[str, ...]:
     """(n,) where each price comes from, and how the market says that its quotes are adjusted.
 

@@ -3,36 +3,34 @@
     fx: {EURUSD: 1.0650}   # US dollars per euro, today
     fx: rates.csv          # of the last day, or of every day of the history
 
-A file has a column `date` and one for each pair, or the columns `date`, `pair` and `rate`.
+Each quote is brought to one of a foreign currency in the basis when it is read, whichever way it is written.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from research.arguments import LARGEST, SMALLEST, shown
+from research.arguments import LARGEST, SMALLEST
 from research.arrays import frozen
 from research.errors import ConfigError, DataError
 from research.market import Market
-from research.market.currency import FX, Pair, Quoted, quoted_rates
-from research.portfolio.broker_tables import read_text
+from research.market.currency import FX, Pair, Quoted, in_base, quoted_rates
 from research.portfolio.document import Document
-from research.portfolio.positions import CURRENCIES, all_mistakes
+from research.portfolio.faults import Faults
+from research.portfolio.positions import CURRENCIES
+from research.portfolio.rate_files import EXAMPLE, PAIR, read_rate_file
 
-CODE, PAIR = re.compile("[A-Z]{3}"), re.compile("[A-Z]{6}")
-LONG = ("date", "pair", "rate")  # columns of a file with one rate a row
-EXAMPLE = "such as EURUSD for US dollars per euro"
-DECIMALS = dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"), 0) | dict.fromkeys(
-    ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3
-)  # of an amount, where they are not 2 (ISO 4217)
-Series = dict[np.datetime64, float]  # by day
+CODE = re.compile("[A-Z]{3}")
+DECIMALS = dict.fromkeys(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # of an amount, where not 2 (ISO 4217)
 
 
 @dataclass(frozen=True)
@@ -57,13 +55,15 @@ class Rates:
 
     basis   : its currency.
     today   : by foreign currency.
-    history : by pair, its name and (T,) rates on the days of the market, NaN without; those of today alone are not
-              in it.
+    history : by pair of a foreign currency and the basis, the name under which it is quoted and (T,) rates on the days
+              of the market, NaN without; those of today alone are not in it.
+    later   : by foreign currency, a sentence where there is a rate of a day after the prices.
     """
 
     basis: str
     today: Mapping[str, Rate]
     history: Quoted = field(repr=False)
+    later: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def rate(self, currency: str) -> float:
         """What one unit of a currency is worth in the basis today."""
@@ -81,7 +81,7 @@ class Rates:
 
     def has_history(self, currency: str) -> bool:
         """Is there a history of its rate?"""
-        return (currency, self.basis) in self.history or (self.basis, currency) in self.history
+        return (currency, self.basis) in self.history
 
 
 def has_foreign(basis: str, balances: Mapping[str, float]) -> bool:
@@ -121,54 +121,81 @@ def with_named_rates(market: Market, held: tuple[str, ...]) -> Market:
     return replace(market, instruments=market.instruments.assign(asset_class=classes, currency=currencies))
 
 
-def read_rates(document: Document, market: Market, basis: str) -> Rates:
-    """The rates of a portfolio; what its key `fx` gives stands before the lines of its market.
+class _Source(NamedTuple):
+    """Rates of one source: its name, the key of the file that gives it, its (D,) days, and by pair (D,) rates."""
 
+    name: str
+    key: str
+    days: NDArray[np.datetime64]
+    quoted: Quoted
+
+
+def read_rates(document: Document, market: Market, basis: str, priced: np.datetime64) -> Rates:
+    """The rates of a portfolio: what its key `fx` gives stands before the lines of its market, either way of quoting.
+
+    Today's rate is the newest one that is no later than the prices; where all are later, it is the first of them.
     market : whose lines of asset class "fx" are rates.
     basis  : currency of the portfolio.
-    Raises : ConfigError for a pair that is none or is not of the basis, and for what is no rate, all of them at once.
+    priced : the day of the newest price.
+    Raises : ConfigError for a pair that is none or is not of the basis, for what is no rate, and for a currency that
+             one source quotes both ways.
     """
+    today, history, later = {}, {}, {}
+    for source in _sources(document, market, basis):
+        try:
+            quoted = in_base(source.quoted, basis)
+        except DataError as error:
+            raise ConfigError(f"{source.key} ({document.place((source.key,))}): {error}") from error
+        for currency, (pair, values) in quoted.items():
+            if not (known := np.flatnonzero(~np.isnan(values))).size:
+                continue
+            days, early = source.days[known], known[~(source.days[known] > priced)]
+            row = early[-1] if early.size else known[0]
+            if currency not in today:
+                today[currency] = Rate(pair, float(values[row]), source.days[row], source.name)
+                if days[-1] > priced:
+                    later[currency] = _later(today[currency], days[-1], priced)
+            if known.size > 1 and (currency, basis) not in history:
+                on_days = pd.Series(values, index=source.days).reindex(market.days).to_numpy()
+                history[currency, basis] = (pair, frozen(on_days))
+    return Rates(basis, today, history, later)
+
+
+def _sources(document: Document, market: Market, basis: str) -> Iterator[_Source]:
+    if document.has("fx"):
+        yield (_mapping if isinstance(document.value("fx"), dict) else _file)(document, basis)
     try:
-        of_market = quoted_rates(market)
+        yield _Source("market", "market", market.days, quoted_rates(market))
     except DataError as error:
         raise ConfigError(str(error)) from error
-    quotes = {pair: (series[-1], market.days[-1], "market") for pair, (_, series) in of_market.items()}
-    history = dict(of_market)
-    for pair, (series, source) in _given(document, basis).items():
-        day = max(series)
-        quotes[pair] = (series[day], day, source)
-        if len(series) > 1:
-            values = np.array([series.get(each, np.nan) for each in market.days])
-            history[pair] = ("".join(pair), frozen(values))
-    today = {}
-    for (of, into), (value, day, source) in quotes.items():
-        if np.isnan(value) or basis not in (of, into):
-            continue
-        if into == basis:
-            today[of] = Rate(of + into, float(value), day, source)
-        elif (into, basis) not in quotes:
-            today[into] = Rate(of + into, float(1.0 / value), day, source)
-    return Rates(basis, today, history)
 
 
-def _given(document: Document, basis: str) -> dict[Pair, tuple[Series, str]]:
-    """By pair, the rates of the key `fx` by day, and where they come from."""
-    if not document.has("fx"):
-        return {}
-    if isinstance(document.value("fx"), dict):
-        return {
-            _pair(document, name, basis): (
-                {np.datetime64("NaT", "D"): document.number("fx", name, at_least=SMALLEST, at_most=LARGEST)},
-                "portfolio file",
-            )
-            for name in document.mapping("fx")
-        }
+def _mapping(document: Document, basis: str) -> _Source:
+    """The values of today of the key `fx`, whose day is not known."""
+    quoted, faults = {}, Faults()
+    for name in document.mapping("fx"):
+        with faults:
+            pair = _pair(document, name, basis)
+            quoted[pair] = (name, np.array([document.number("fx", name, at_least=SMALLEST, at_most=LARGEST)]))
+    faults.end()
+    return _Source("portfolio file", "fx", np.array(["NaT"], dtype="datetime64[D]"), quoted)
+
+
+def _file(document: Document, basis: str) -> _Source:
+    """The rates of the file that the key `fx` names."""
     file = Path(document.text("fx"))
     try:
-        found = read_rate_file(Path(document.file).parent / file)
+        days, quoted = read_rate_file(Path(document.file).parent / file)
     except DataError as error:
         raise ConfigError(f"fx ({document.place(('fx',))}): {error}") from error
-    return {pair: (series, file.name) for pair, series in found.items() if series}
+    return _Source(file.name, "fx", days, quoted)
+
+
+def _later(rate: Rate, newest: np.datetime64, priced: np.datetime64) -> str:
+    there = f"{rate.source} has rates {rate.pair} up to {newest}, later than the prices of {priced}"
+    if rate.day > priced:
+        there = f"{rate.source} has no rate {rate.pair} of {priced}, the day of the prices, or earlier"
+    return f"{there}: that of {rate.day} is taken."
 
 
 def _pair(document: Document, name: str, basis: str) -> Pair:
@@ -179,77 +206,3 @@ def _pair(document: Document, name: str, basis: str) -> Pair:
         what = f"a pair without {basis}, the basis; no rate is made of two others"
         document.refuse(("fx", name), what, name, f"Give {of}{basis} and {into}{basis}.")
     return of, into
-
-
-# -- files -----------------------------------------------------------------------------------------------------------
-
-
-def read_rate_file(path: Path) -> dict[Pair, Series]:
-    """By pair, its rates by day, from a CSV file with commas.
-
-    Raises : DataError for a file that cannot be read, for another header, and for rows that are wrong: no date, no
-             number above zero, two rates of one pair and day; all of them in one message.
-    """
-    text, _ = read_text(path)
-    try:
-        lines = [(n, [cell.strip() for cell in row]) for n, row in enumerate(csv.reader(io.StringIO(text)), 1)]
-    except csv.Error as error:
-        raise DataError(f"{path.name} is no CSV file ({error}). Export it anew, with commas.") from error
-    (_, header), *rows = [(n, row) for n, row in lines if any(row)]
-    is_long = tuple(name.casefold() for name in header) == LONG
-    columns = header if is_long else [name.replace("/", "") for name in header]
-    odd = [] if is_long else [name for name in columns[1:] if not PAIR.fullmatch(name) or columns.count(name) > 1]
-    if len(header) < 2 or header[0].casefold() != "date" or odd:
-        raise DataError(
-            f"{path.name}, row 1: no header of rates: found {shown(', '.join(header))}. Write date and one column for "
-            f"each pair, {EXAMPLE}, or {', '.join(LONG)}."
-        )
-    found: dict[Pair, Series] = {}
-    mistakes: list[str] = []
-    for line, cells in rows:
-        if len(cells) != len(columns):
-            mistakes.append(f"{path.name}, row {line}: {len(cells)} cells under {len(columns)} columns. Correct it.")
-            continue
-        day = _day(cells[0])
-        if day is None:
-            mistakes.append(f"{path.name}, row {line}, column 'date': no date: found {shown(cells[0])}. "
-                            "Write it as YYYY-MM-DD.")  # fmt: skip
-            continue
-        quoted = [(cells[1], cells[2])] if is_long else zip(columns[1:], cells[1:], strict=True)
-        for name, cell in quoted:
-            mistakes += _take(found, f"{path.name}, row {line}", day, name.replace("/", ""), cell, is_long)
-    if mistakes:
-        raise DataError(all_mistakes(path.name, mistakes))
-    if not any(found.values()):
-        raise DataError(f"{path.name} has no rate. Give one row at least.")
-    return found
-
-
-def _take(
-    found: dict[Pair, Series], place: str, day: np.datetime64, name: str, cell: str, is_long: bool
-) -> Iterator[str]:
-    """Add one rate; a sentence where it is none."""
-    column = "rate" if is_long else name
-    if not PAIR.fullmatch(name):
-        yield f"{place}, column 'pair': no pair of currencies: found {shown(name)}. Name it by two codes, {EXAMPLE}."
-        return
-    if not cell and not is_long:
-        return
-    try:
-        value = float(cell.replace("_", "no number"))
-    except ValueError:
-        value = np.nan
-    series = found.setdefault((name[:3], name[3:]), {})
-    if not SMALLEST <= value <= LARGEST:
-        yield f"{place}, column {column!r}: no rate: found {shown(cell)}. Write a number above zero, such as 1.0650."
-    elif day in series:
-        yield f"{place}: a second rate of {name} on {day}: found {shown(cell)}. Keep one of the two."
-    else:
-        series[day] = value
-
-
-def _day(text: str) -> np.datetime64 | None:
-    try:
-        return np.datetime64(date.fromisoformat(text), "D") if len(text) == len("2022-12-29") else None
-    except ValueError:
-        return None

@@ -68,12 +68,14 @@ def plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
     without : fields that are left out.
     """
     values = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in without}
-    return {name: _plain_value(value) for name, value in values.items() if value is not None}
+    return {name: _plain_value(value) for name, value in values.items() if value is not None and value != {}}
 
 
 def _plain_value(value: Any) -> Any:
     if is_dataclass(value):
         return plain(value)
+    if isinstance(value, Mapping):
+        return {name: _plain_value(item) for name, item in value.items()}
     if isinstance(value, tuple) and value and all(_is_pair(item) for item in value):  # numbers by name
         return dict(value)
     if isinstance(value, date):
@@ -117,7 +119,7 @@ def _refuse(document: Document, path: KeyPath, problems: Sequence[Any], value: A
     other = EITHER.get("mapping" if first["type"] == "dataclass_type" else kind)
     told = words[0] if words and other else first
     what, fix = KINDS.get(
-        told["type"].partition("_")[0], (told["msg"].removeprefix("Value error, "), "Correct the value.")
+        told["type"].partition("_")[0], (told["msg"].removeprefix("Value error, ").removesuffix("."), "Correct it.")
     )
     fix = fix.format(**told.get("ctx", {}))
     if words and other:

@@ -8,13 +8,14 @@ from typing import Any
 from research.arguments import did_you_mean
 from research.market import Market
 from research.portfolio.document import Document
+from research.portfolio.rates import smallest
 from research.portfolio.strict_yaml import KeyPath
 
 ORDER_TYPES = ("market", "market_on_close", "limit")
 TIMES_IN_FORCE = ("DAY",)  # an order is sized at one close: after the next session its size is out of date
 SEC_TYPES = ("STK", "FUND", "CASH")  # of Interactive Brokers: those that need neither an expiry nor a strike
 MOST_COLLAR = 5_000.0  # bp of the close
-CENT = Decimal("0.01")
+FINER = 2  # decimals that a limit price below one unit of its currency has more
 MOST_SETTLEMENT = 20  # sessions
 KEYS = ("order_type", "time_in_force", "collar_bps", "account", "symbols", "exchange", "sec_type", "settlement_days",
         "settlement_days_by_line")  # fmt: skip
@@ -53,20 +54,32 @@ class TicketTerms:
         """The broker's symbol of an asset."""
         return self.symbols.get(asset, asset)
 
-    def limit_price(self, close: float, *, buys: bool) -> float | None:
+    def limit_price(self, close: float, currency: str, *, buys: bool) -> float | None:
         """The limit price at a close, currency per unit, or None unless the order type is limit.
 
-        It is close × (1 ± collar), rounded to the cent toward the close: a buy never pays more than the collar allows,
-        and a sale never takes less. A buy below one cent gives 0.
+        It is close × (1 ± collar), rounded to a whole `tick` toward the close: a buy never pays more than the collar
+        allows, and a sale never takes less. A buy below one tick gives 0.
 
-        >>> TicketTerms("limit", collar_bps=50).limit_price(97.45, buys=True)
-        97.93
+        >>> terms = TicketTerms("limit", collar_bps=50)
+        >>> [terms.limit_price(*of, buys=True) for of in ((97.45, "USD"), (0.842, "GBP"), (2_001.0, "JPY"))]
+        [97.93, 0.8462, 2011.0]
         """
         if self.collar_bps is None:
             return None
         collar = Decimal(repr(self.collar_bps)) / 10_000
         exact = Decimal(repr(close)) * (1 + collar if buys else 1 - collar)
-        return float(exact.quantize(CENT, ROUND_FLOOR if buys else ROUND_CEILING))
+        return float(exact.quantize(tick(currency, exact), ROUND_FLOOR if buys else ROUND_CEILING))
+
+
+def tick(currency: str, price: Decimal) -> Decimal:
+    """The step of limit prices: the smallest part of the currency, and a hundredth of it below one unit of it.
+
+    Source : 17 CFR 242.612 (Regulation NMS), by which orders below one dollar are priced in 0.0001.
+
+    >>> tick("USD", Decimal(50)), tick("USD", Decimal("0.842")), tick("JPY", Decimal(2_000))
+    (Decimal('0.01'), Decimal('0.0001'), Decimal('1'))
+    """
+    return smallest(currency).scaleb(-FINER) if price < 1 else smallest(currency)
 
 
 def read_ticket(document: Document, market: Market) -> TicketTerms:

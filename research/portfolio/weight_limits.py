@@ -105,10 +105,10 @@ def _group(document: Document, market: Market, splits: Mapping[str, Split], name
     if by[0] == "lines":
         of = _of_lines(document, (*path, "lines"), market.assets)
     else:
-        asked = document.value(*path, by[0])
+        asked = document.text(*path, by[0])
         known = group_exposures(market.assets, list(market.instruments[by[0]]), splits, by[0])
         if asked not in known:
-            fix = did_you_mean(str(asked), sorted(set(known) - {""}))
+            fix = did_you_mean(asked, sorted(set(known) - {""}))
             document.refuse((*path, by[0]), f"no line has this {by[0]}", asked, fix)
         of = known[asked]
     bounds = document.value(*path, "range")
@@ -122,7 +122,7 @@ def _group(document: Document, market: Market, splits: Mapping[str, Split], name
         document.refuse((*path, "range"), "no range", bounds, fix)
     priced = document.has(*path, "price")
     price = document.number(*path, "price", at_least=0.0, at_most=MOST_PRICE) if priced else inf
-    return WeightLimit(name, tuple(of.tolist()), float(bounds[0]), float(bounds[1]), price)
+    return WeightLimit(f"group {name}", tuple(of.tolist()), float(bounds[0]), float(bounds[1]), price)
 
 
 def _of_lines(document: Document, path: tuple[str, ...], assets: tuple[str, ...]) -> Array:

@@ -21,9 +21,10 @@ from research.arguments import LARGEST, cut, did_you_mean, is_number, shown
 from research.errors import ConfigError
 from research.portfolio import Portfolio
 from research.portfolio.load import LEAST_NAV
+from research.portfolio.prices import newest_day
 from research.rules.protocol import held_by
 from research.trading.content import STALE
-from research.trading.order_ids import client_order_id_of, last_price_day, sent_of
+from research.trading.order_ids import client_order_id_of, sent_of
 from research.trading.order_tables import ORDERS
 from research.trading.position import Position
 from research.trading.today import trade_list
@@ -287,7 +288,7 @@ class _Faults:
 def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any]]:
     """The orders of an account in `ORDER_COLUMNS`, as in its own trade list; the account is in the content of an id."""
     account, portfolio = row[1][file.columns.index(ACCOUNT)], trades.portfolio
-    terms, day = portfolio.ticket, str(last_price_day(portfolio))
+    terms, day = portfolio.ticket, str(newest_day(portfolio.market, portfolio.prices))
     found = trades.order_columns
     columns = [np.asarray(found[name], dtype=object).tolist() for name in ORDERS]
     rows = []

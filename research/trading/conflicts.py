@@ -101,7 +101,7 @@ def conflict(position: Position, floor: float, seconds: float = SECONDS) -> Conf
             and (least := search.relaxation(stated, one)) is not None
         ):
             mends.append(one.limit.mend(least + SPARE))
-    return Conflict(tuple(one.name for one in kept), tuple(mends), complete, complete and not search.late)
+    return Conflict(tuple(one.name for one in kept), tuple(filter(None, mends)), complete, complete and not search.late)
 
 
 def _stated(position: Position, floor: float) -> list[_Stated]:

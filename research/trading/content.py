@@ -1,6 +1,7 @@
 """What a trade list says: the parts that its ticket and its pages show, and the sentence that each of them carries."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 import pandas as pd
@@ -35,3 +36,13 @@ class Content(NamedTuple):
     before_after: BeforeAfter
     notes: tuple[str, ...] = ()
     binding: tuple[str, ...] = ()
+
+
+def price_text(price: float) -> str:
+    """A price as a page shows it: with two decimals, or four significant digits where it is below one unit.
+
+    >>> price_text(1_097.4567), price_text(0.842), price_text(0.00012349), price_text(0.5)
+    ('1,097.46', '0.842', '0.0001235', '0.50')
+    """
+    digits = f"{Decimal(f'{price:.4g}'):f}"
+    return digits if 0.0 < price < 1.0 and len(digits) > len("0.5") else f"{price:,.2f}"

@@ -50,8 +50,9 @@ def divide(problem: DivisionProblem, seconds: float = SECONDS) -> Division | Non
     seconds : that the solver may take.
     """
     until = monotonic() + seconds
-    if not problem.orders.any():
-        return Division(np.zeros(problem.held.shape))
+    nothing = np.zeros(problem.held.shape)
+    if not problem.orders.any():  # an account may lack cash all the same: money left it, and the others have enough
+        return Division(nothing) if not problem.broken(nothing) else _repaired(problem, Mode(False, swaps=True), until)
     if whole := _repaired(problem, Mode(), until):
         return whole
     part, swapped = (_repaired(problem, Mode(full=False, swaps=swaps), until) for swaps in (False, True))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from research.portfolio import Portfolio
-from research.trading.currencies import CashByCurrency
-from research.trading.order_ids import client_order_id_of, last_price_day
+from research.portfolio.prices import newest_day
+from research.trading.cash_by_currency import CashByCurrency
+from research.trading.order_ids import client_order_id_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ExchangeOrder:
 
 def exchange_orders(portfolio: Portfolio, money: CashByCurrency, before: int) -> Iterator[ExchangeOrder]:
     """What is exchanged, after so many orders."""
-    terms, day = portfolio.ticket, str(last_price_day(portfolio))
+    terms, day = portfolio.ticket, str(newest_day(portfolio.market, portfolio.prices))
     numbers = {account.name: account.number for account in portfolio.accounts}
     for priority, each in enumerate(money.exchanges, start=before + 1):
         account = numbers.get(each.account, terms.account)

@@ -66,17 +66,17 @@ class Divided(Orders):
     @cached_property
     def notional(self) -> Array:
         """(n,) signed currency, buys positive, in whole cents."""
-        return _cents(self.each_notional)
+        return _total(self.each_notional)
 
     @cached_property
     def charges(self) -> Array:
         """(columns, n) currency, in whole cents."""
-        return _cents(self.each_charges)
+        return _total(self.each_charges)
 
     @cached_property
     def cash(self) -> float:
         """Cash after the orders and their costs, currency."""
-        return float(_cents(self.each_cash))
+        return float(_total(self.each_cash))
 
     @property
     def buys(self) -> float:
@@ -143,7 +143,7 @@ class Divided(Orders):
         """The columns `ACCOUNTS`, a row an account: amounts in currency."""
         problem, prices = self._problem, self.position.prices
         before, after = problem.held @ prices, (problem.held + self.parts) @ prices
-        costs = _cents(np.moveaxis(self.each_charges, 0, -1).reshape(-1, len(self.accounts)))
+        costs = _total(np.moveaxis(self.each_charges, 0, -1).reshape(-1, len(self.accounts)))
         columns: dict[str, list[Any]] = {
             "account": [account.name for account in self.accounts],
             "kind": ["taxable" if account.taxable else "sheltered" for account in self.accounts],
@@ -179,7 +179,7 @@ def divided(portfolio: Portfolio, listed: Orders, request: Request, seconds: flo
     """
     if not portfolio.accounts:
         return listed
-    accounts = with_flow(portfolio.accounts, request)
+    accounts = accounts_with_flow(portfolio.accounts, request)
     problem = division_problem(portfolio, accounts, listed, request)
     one = len(accounts) == 1
     found = Division(listed.units[None].copy()) if one else divide(problem, seconds)
@@ -206,7 +206,7 @@ def division_problem(
     cash = np.array([account.cash for account in accounts])
     reserves = position.limits.reserve * (held @ position.prices + cash)
     if portfolio.currencies is not None:
-        reserves = np.maximum(reserves, portfolio.currencies.rounding)
+        reserves = np.maximum(reserves, portfolio.currencies.rounding_bound)
     taxable = np.array([account.taxable for account in accounts])
     swaps = position.quoted & position.tradable & position.buyable & position.sellable & (request.way == 0.0)
     locked = wash_sale_locks(portfolio)
@@ -224,7 +224,7 @@ def division_problem(
     )
 
 
-def with_flow(accounts: tuple[Account, ...], request: Request) -> tuple[Account, ...]:
+def accounts_with_flow(accounts: tuple[Account, ...], request: Request) -> tuple[Account, ...]:
     """The accounts with the money that comes or goes; what a withdrawal leaves below zero, sells must bring.
 
     Raises : ConfigError for money of no account, or of one that is none of these.
@@ -302,7 +302,7 @@ def _sums(parts: Array) -> Array:
     return np.array([decimal_sum(of_line) for of_line in parts.T])
 
 
-def _cents(amounts: Array) -> Array:
+def _total(amounts: Array) -> Array:
     """The sum over the first axis of amounts in whole cents, without rounding noise."""
     total: Array = np.rint(100.0 * np.asarray(amounts)).sum(axis=0) / 100.0
     return total

@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from research.portfolio import Portfolio, TicketTerms
+from research.portfolio import TicketTerms
 
 DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 ID_DIGITS = 20  # of a hash: 80 bits an order
@@ -29,7 +27,7 @@ def sent_of(
         "quantity": number(units),
         "order_type": terms.order_type,
         "time_in_force": terms.time_in_force,
-        "limit_price": terms.limit_price(float(price), buys=side == "buy") if quoted else None,
+        "limit_price": terms.limit_price(float(price), currency, buys=side == "buy") if quoted else None,
         "notional": notional,
         "currency": currency,
         "account": account,
@@ -45,12 +43,6 @@ def client_order_id_of(sent: Mapping[str, Any], portfolio: str, as_of: str, term
     content |= {"portfolio": portfolio, "as_of": as_of, "exchange": terms.exchange, "sec_type": terms.sec_type}
     digest = hashlib.sha256(canonical_json(plain(content)).encode()).hexdigest()
     return f"{as_of.replace('-', '')}-{digest[:ID_DIGITS]}"
-
-
-def last_price_day(portfolio: Portfolio) -> np.datetime64:
-    """The day of the newest price: the last close, or a later one of a price file."""
-    days = portfolio.prices.days
-    return max([portfolio.market.days[-1], *days[~np.isnat(days)]])
 
 
 def canonical_json(document: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The limits of orders, each stated once: in words, as rows over what orders come to, and how it may be relaxed.
 
 The best lots (`lot_solver`), the nearest point (`limited_point`) and the limits that conflict (`conflicts`) are
-programmes over these rows. What single lines may do stands apart: it bounds columns, and needs no rows.
+programmes over these rows. What single lines may do stands apart: it bounds columns, and needs no rows. Orders to the
+cent are held against the same limits by `LotProblem.broken`, and in each account by `DivisionProblem.broken`.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import numpy as np
 
 from research.arrays import Array
 from research.tolerances import LOT
-from research.trading.position import Position
+from research.trading.position import CENT, Position
 
 BOUGHT, SOLD, SENT, COST = range(4)  # what rows count of each line: values and costs, fractions of NAV; orders, 0 or 1
 ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
@@ -27,7 +28,7 @@ class Limit:
     rows  : (k, 4, n) coefficients.
     most  : (k,) fraction of NAV, or orders.
     price : of a unit by which it is exceeded, inf for a limit that binds.
-    mend  : how to relax it by so much, in words; None where it cannot be.
+    mend  : how to relax it by so much, in words, "" where nobody can by so much; None where it cannot be.
     """
 
     name: str
@@ -108,7 +109,7 @@ def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterato
             rows = settled * _rows(position, [1.0 + move, move - 1.0, 0.0, 1.0])
             most = (position.cash + debt - spare) / nav
             yield Limit(f"cash that covers an adverse move of {move:.2%}{when}", rows, np.array([most]))
-        mend = None if early else lambda more: f"let cash fall to {floor - more * nav:,.2f}"
+        mend = None if early else partial(_lowered, position, floor)
         rows, most = settled * _rows(position, [1.0, -1.0, 0.0, 1.0]), (position.cash - least - spare) / nav
         yield Limit(f"cash of at least {least:,.2f}{when}", rows, np.array([most]), mend=mend)
 
@@ -141,10 +142,16 @@ def _rows(position: Position, *coefficients: list[float]) -> Array:
     return np.repeat(np.array(coefficients)[:, :, None], len(position.units), axis=2)
 
 
+def _lowered(position: Position, floor: float, more: float) -> str:
+    """Nobody may take cash that is not there, except for a debt that was there before."""
+    left = floor - more * position.nav
+    return f"let cash fall to {left:,.2f}" if left >= -position.debt - CENT else ""
+
+
 def _widen(name: str, more: float) -> str:
     return f"widen the {name} by {_rounded_up(more)} of NAV"
 
 
 def _rounded_up(fraction: float) -> str:
-    """A fraction as a percentage of two decimals that is not below it."""
-    return f"{np.ceil(fraction * 1e4 - ROUNDED) / 1e4:.2%}"
+    """A fraction as a percentage of two decimals that is not below it, and not zero."""
+    return f"{max(np.ceil(fraction * 1e4 - ROUNDED), 1.0) / 1e4:.2%}"

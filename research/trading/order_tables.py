@@ -15,7 +15,7 @@ from research.arrays import Array
 from research.portfolio import Portfolio
 from research.portfolio.prices import bases
 from research.trading.before_after import BeforeAfter
-from research.trading.currencies import CashByCurrency
+from research.trading.cash_by_currency import CashByCurrency
 from research.trading.household import SWAP, Divided
 from research.trading.price_age import PriceAges, price_ages
 from research.trading.reasons import Reasons
@@ -91,7 +91,7 @@ class OrderTables:
     def held(self, sized: Orders) -> Columns:
         """`HELD`, a row for each line that no order moves."""
         position, reasons = sized.position, self.reasons(sized)
-        kept = np.flatnonzero(~(sized.moved if isinstance(sized, Divided) else sized.units != 0.0))
+        kept = np.flatnonzero(~sized.moved)
         columns = self._of_lines(sized, kept) | {
             "units": np.where(position.quoted, position.units, np.nan)[kept],
             "value": (position.units * position.prices)[kept],

@@ -8,7 +8,7 @@ from research.accounting.costs import CHARGED, USUAL
 from research.portfolio.prices import GIVEN
 from research.trading.before_after_table import notes_of, table_of
 from research.trading.blocks import Column, html_table, text_rows
-from research.trading.content import DISCLAIMER, Content
+from research.trading.content import DISCLAIMER, Content, price_text
 from research.trading.tax_tables import tax_words
 
 MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax", "nav_before",
@@ -19,6 +19,7 @@ BY_CURRENCY = {
     "fx": ("amount",),
     "cash": ("before", "flow", "sells", "buys", "cost", "fx", "after"),
 }  # amounts in the currency of their row
+PRICES = ("price", "cost_price")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
 TEXTS = ("asset", "side", "reason", "bought", "term", "substitute", "account", "kind", "currency", "pair")
 IN_FILES_ONLY = (*CHARGED, "price_date", "price_age", "price_basis")  # shown in the line on money, and in the captions
@@ -140,6 +141,8 @@ def _cell(column: str, value: Any) -> str:
         return str(value)
     if math.isnan(value):
         return ""
+    if column in PRICES:
+        return price_text(value)
     if column in MONEY:
         return f"{value:,.2f}"
     if column in WEIGHTS:

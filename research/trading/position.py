@@ -224,7 +224,7 @@ def _limits(portfolio: Portfolio, nav: float) -> OrderLimits:
     if currencies is None:
         return limits
     accounts = max(len(portfolio.accounts), 1)
-    return replace(limits, reserve=max(limits.reserve, accounts * currencies.rounding / nav))
+    return replace(limits, reserve=max(limits.reserve, accounts * currencies.rounding_bound / nav))
 
 
 def _covariance(portfolio: Portfolio) -> Array:

@@ -12,7 +12,7 @@ from research.errors import DataError
 from research.market.calendars import sessions
 from research.market.notes import counted
 from research.portfolio import Portfolio
-from research.portfolio.prices import GIVEN, bases
+from research.portfolio.prices import GIVEN, bases, newest_day
 
 FROZEN = 5  # sessions without a change of the close, or without volume, from which on a note says so
 DAY = np.timedelta64(1, "D")
@@ -41,7 +41,7 @@ def price_ages(portfolio: Portfolio, today: pd.Timestamp | None = None) -> Price
     """
     days, market = portfolio.prices.days, portfolio.market
     if today is None:
-        today = pd.Timestamp(max(market.days[-1], *days[~np.isnat(days)]))
+        today = pd.Timestamp(newest_day(market, portfolio.prices))
     day = np.datetime64(today, "D")
     if (late := days > day).any():
         raise DataError(

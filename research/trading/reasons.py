@@ -53,7 +53,8 @@ class Reasons:
 
     def of_held(self, i: int) -> str:
         """Why line `i` is not traded."""
-        drift, why = self._drift(i), "the policy holds" if self.holds else self._why_kept(i)
+        drift = self._drift(i)
+        why = self._locked(i) or ("the policy holds" if self.holds else self._why_kept(i))
         return drift if (drift, why) == (AT_TARGET, AT_ITS_TARGET) else f"{drift}: {why}"
 
     def of_outside(self, i: int) -> str:
@@ -172,8 +173,10 @@ class Reasons:
         return self.sized.position.turnover(self.sized.wished)
 
     def _further(self, i: int) -> str:
-        """Where the order of line `i` ends past its point, in words; "" where it is only its lots."""
+        """Where the order of line `i` ends past its point, in words; "" where it is only its lots, or for no limit."""
         sized, position = self.sized, self.sized.position
+        if not self._keeps(i):
+            return ""
         past = abs(float(sized.units[i])) - abs(float(sized.rounded[i]))
         if past <= max(float(position.lots[i]), COUNTED * position.nav / float(position.prices[i])):
             return ""
@@ -198,6 +201,13 @@ class Reasons:
             return f"a {side} of {amount:,.2f} {basis} was left out ({limit})"
         return "whole lots of the others come nearer to what is wanted"
 
+    def _locked(self, i: int) -> str:
+        """Until when line `i` is not bought, in words; "" where it may be, and where it is not under target."""
+        until = wash_sale_locks(self.portfolio).get(self.portfolio.market.assets[i])
+        if until is None or not self.sized.goal[i] < self.target[i] - SHOWN:
+            return ""
+        return f"not bought before {until:%Y-%m-%d}: it was sold at a loss, and this would be a wash sale"
+
     def _why_still(self, i: int) -> str:
         """Why the exact step does not trade line `i`."""
         (lower, upper), goal = (float(bound[i]) for bound in self.wanted), float(self.sized.goal[i])
@@ -207,9 +217,9 @@ class Reasons:
             return self.limit[1]
         if lower == upper:
             return AT_ITS_TARGET
-        word, lock = self.portfolio.market.trading[i], wash_sale_locks(self.portfolio)
-        if (until := lock.get(self.portfolio.market.assets[i])) is not None and goal < self.target[i]:
-            return f"not bought before {until:%Y-%m-%d}: it was sold at a loss, and this would be a wash sale"
+        word = self.portfolio.market.trading[i]
+        if locked := self._locked(i):
+            return locked
         if word == "locked":
             return "may not be traded"
         if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):

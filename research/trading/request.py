@@ -66,7 +66,7 @@ def with_flow(position: Position, request: Request) -> Position:
     return position.with_cash(request.flow)
 
 
-def flow_trade(position: Position, target: Array, market: Market, flow: float) -> Trade:
+def flow_trade(position: Position, target: Array, market: Market, flow: float, kept: float = 0.0) -> Trade:
     """The trade that invests a flow, or raises it: only buys of what is under target, or only sells of what is over it.
 
     It trades at most the flow, and stops where cash is at its target and covers the reserve and the adverse move. As
@@ -75,6 +75,7 @@ def flow_trade(position: Position, target: Array, market: Market, flow: float) -
     target   : (n,) in force, fraction of NAV.
     market   : says which lines may be bought and sold.
     flow     : currency.
+    kept     : currency that a withdrawal leaves in cash, where that is more than the reserve.
     """
     weights, words, deposit = position.weights, np.array(market.trading), flow > 0.0
     may = position.tradable & ~np.isin(words, ("sell_only" if deposit else "buy_only", "locked"))
@@ -82,8 +83,8 @@ def flow_trade(position: Position, target: Array, market: Market, flow: float) -
     lower = np.where(moves, np.minimum(weights, target), -np.inf)
     upper = np.where(moves, np.maximum(weights, target), np.inf)
     part, room = flow / position.nav, float((upper - lower)[moves].sum())
-    kept = max(position.limits.reserve, position.limits.adverse_move * abs(part))
-    aim, cash = 1.0 - float(target.sum()) + (0.0 if deposit else kept), position.cash_weight
-    goal = max(aim, cash - min(room, part)) if deposit else min(aim, cash + min(room, kept - part))
+    stays = max(position.limits.reserve, position.limits.adverse_move * abs(part), kept / position.nav)
+    aim, cash = 1.0 - float(target.sum()) + (0.0 if deposit else stays), position.cash_weight
+    goal = max(aim, cash - min(room, part)) if deposit else min(aim, cash + min(room, stays - part))
     goal = cash if (goal - cash) * flow >= 0.0 else goal
     return Trade(lower, upper, Why("flow"), cash_lower=goal, cash_upper=goal)

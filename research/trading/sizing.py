@@ -90,6 +90,12 @@ class Orders:
         """(n,) units before, and signed units of the orders, whose gains are taxed where tax lots are known."""
         return self.position.units, self.units
 
+    @property
+    def moved(self) -> Mask:
+        """(n,) lines that an order trades."""
+        found: Mask = self.units != 0.0
+        return found
+
     def limit(self, i: int) -> str:
         """What keeps the order of line `i` below the exact step: a limit in words, or "" where it is only its lots."""
         position, limits = self.position, self.position.limits
@@ -139,7 +145,7 @@ def size(
     policy: str,
     *,
     way: float = 0.0,
-    again: bool = False,
+    kept: float = 0.0,
     seconds: float = SECONDS,
 ) -> Orders:
     """The orders, in whole lots, for the box of a rule.
@@ -153,7 +159,7 @@ def size(
     target   : (n,) in force, fraction of NAV.
     policy   : its name, for messages.
     way      : 1.0 for the buys of the exact step only, -1.0 for its sells, 0.0 for both.
-    again    : were orders sent at this close before? Cash that they kept for an adverse move then stays.
+    kept     : currency that stays, where that is more than the reserve.
     seconds  : that the solver may take a turn; 0 leaves it at the greedy search.
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
     """
@@ -166,7 +172,7 @@ def size(
             break
         exact, nav = _exact(state, trade, target, policy)
         exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
-        floor_of = partial(_floor, position, state, again)
+        floor_of = partial(_floor, position, state, kept)
         limited = partial(_limited, state, nav, target, policy, floor_of)
         point, exact = exact * state.prices / nav, limited(exact, exact)
         if turn == 0:
@@ -177,6 +183,9 @@ def size(
         due = _due(state, trade)
         problem = _problem(state, paid, nav, trade, due, floor, orders.units)
         solved = solve_lots(problem, seconds)
+        if solved is None and floor > state.cash:  # sells in whole lots may not raise all that the exact ones do
+            problem = replace(problem, floor=state.cash)
+            solved = solve_lots(problem, seconds)
         if solved is None and turn == 0 and position.limits.weights:
             solved = solve_lots(replace(problem, further=1.0), seconds)  # as fewer orders than the point has may need
             if solved is None:
@@ -193,19 +202,17 @@ def size(
     return orders
 
 
-def _floor(position: Position, state: Position, again: bool, exact: Array) -> float:
-    """Cash that must stay, currency: the reserve, or where sales cannot reach it what is there, unless cash is owed.
-
-    Where orders were sent at this close before, the cash that covers their adverse move stays as well.
-    """
-    limits = position.limits
-    covered = 2.0 * limits.adverse_move if again else 0.0  # an order trades at most twice NAV: all is sold and bought
-    wanted = max(limits.reserve, covered) * position.nav
+def _floor(position: Position, state: Position, kept: float, exact: Array) -> float:
+    """Cash that must stay, currency: the reserve, or `kept`; or, where sells cannot reach it, all that they raise."""
+    wanted = max(position.limits.reserve * position.nav, kept)
     if position.cash < -position.debt:  # a withdrawal is owed, an earlier debt is not
         return wanted - position.debt
-    if state.cash >= wanted or state.short(np.minimum(exact - state.units, 0.0), wanted) <= 0.0:
+    if state.cash >= wanted:
         return wanted
-    return state.cash
+    sold = np.minimum(exact - state.units, 0.0)
+    if state.short(sold, wanted) <= 0.0:
+        return wanted
+    return max(state.cash, min(wanted, state.cash_after(sold)))
 
 
 def _capped(position: Position, exact: Array, needed: Array) -> Array:

@@ -5,7 +5,7 @@ ticket of which anything was changed has another hash than the one that was appr
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from numbers import Real
@@ -18,11 +18,12 @@ from research.accounting.costs import CHARGED
 from research.errors import ConfigError
 from research.market.calendars import session_after
 from research.portfolio import Portfolio, TicketTerms
+from research.portfolio.prices import newest_day
+from research.trading.cash_by_currency import CashByCurrency, Local
 from research.trading.content import DISCLAIMER, Content
-from research.trading.currencies import CashByCurrency, Local
 from research.trading.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
 from research.trading.household import Divided
-from research.trading.order_ids import canonical_json, client_order_id_of, last_price_day, number, plain, sent_of
+from research.trading.order_ids import canonical_json, client_order_id_of, number, plain, sent_of
 from research.trading.sizing import Orders
 
 SCHEMA = 1  # version of docs/schemas/ticket-1.json
@@ -222,7 +223,8 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: Ca
     Raises    : ConfigError for a buy whose limit price rounds to zero.
     """
     facts, terms = content.facts, portfolio.ticket
-    _check_limits(terms, content.tables["orders"])
+    orders = tuple(_orders(portfolio, sized, content, money))
+    _check_limits(orders)
     return Ticket(
         **content.provenance,
         currency=portfolio.basis,
@@ -234,7 +236,7 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: Ca
         reason=str(facts["reason"]),
         left_out=str(facts["left_out"]),
         totals={name: round(float(value), DECIMALS) for name, value in facts.items() if isinstance(value, float)},
-        orders=tuple(_orders(portfolio, sized, content, money)),
+        orders=orders,
         held=tuple(_held_line(row, terms) for row in _rows(content.tables["held"])),
         would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
         outside=tuple(content.outside),
@@ -285,7 +287,9 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
             reason=row["reason"],
-            client_order_id=client_order_id_of(sent, portfolio.name, str(last_price_day(portfolio)), terms),
+            client_order_id=client_order_id_of(
+                sent, portfolio.name, str(newest_day(portfolio.market, portfolio.prices)), terms
+            ),
             **sent,
             **rated,
         )
@@ -302,7 +306,7 @@ def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, flo
 
 def _settlement_date(portfolio: Portfolio, asset: str, today: str) -> str:
     """When an order settles that fills on the first session after its prices; if today is known, not before it."""
-    market, priced = portfolio.market, last_price_day(portfolio)
+    market, priced = portfolio.market, newest_day(portfolio.market, portfolio.prices)
     if today:
         priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
     traded = session_after(priced, 1, market.calendar)
@@ -345,14 +349,13 @@ def _records(content: Content, name: str) -> Iterator[dict[str, Any]]:
         yield {key: number(value) if isinstance(value, float) else value for key, value in row.items()}
 
 
-def _check_limits(terms: TicketTerms, orders: pd.DataFrame) -> None:
+def _check_limits(orders: Sequence[Order]) -> None:
     """Raise ConfigError for buys whose limit price rounds to zero."""
-    buys = orders.loc[(orders["side"] == "buy") & orders["price"].notna(), ["asset", "price"]]
-    zero = [f"{asset} at {price:g}" for asset, price in buys.to_numpy() if terms.limit_price(price, buys=True) == 0.0]
+    zero = [f"{each.asset} at {each.price:g}" for each in orders if each.side == "buy" and each.limit_price == 0.0]
     if zero:
         raise ConfigError(
-            f"ticket.order_type: a limit price is in whole cents, and a buy cannot be limited to zero: found "
-            f"{', '.join(zero)}. Use `order_type: market`, or leave lines below one cent out."
+            f"ticket.order_type: a limit price is rounded down to a whole tick, and a buy cannot be limited to zero: "
+            f"found {', '.join(zero)}. Use `order_type: market`, or leave such lines out."
         )
 
 

@@ -1,6 +1,7 @@
 """The trade list of a policy today: its decision at the last close, sized in whole lots and divided over accounts."""
 
 from dataclasses import dataclass, replace
+from math import fsum
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from research.trading.household import divided
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
 from research.trading.price_age import check_ages, price_ages
-from research.trading.rate_age import check_rate_ages
+from research.trading.rate_age import check_rate_ages, rate_ages
 from research.trading.reasons import CAP, FLOW, ONE_SIDE, OTHERS, PART, TRANCHES
 from research.trading.request import PLAIN, Request, flow_trade, with_flow
 from research.trading.sizing import Ask, Orders, once, size
@@ -53,10 +54,10 @@ def trade_list(
     position : of the portfolio, if it was made before.
     seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
     as_of   : today, against which the age of each price is counted; None, for history, counts none.
-    stale_ok : make the list, marked, where prices are too old for orders.
+    stale_ok : make the list, marked, where prices or exchange rates are too old for orders.
     Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
-              PolicyError for a box that cannot be traded into; DataError for prices that are later than today, or
-              older than `orders: max_age` allows.
+              PolicyError for a box that cannot be traded into; DataError for prices or exchange rates that are
+              later than today, or older than `orders: max_age` allows.
 
     >>> from research.portfolio import load_portfolio
     >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
@@ -70,9 +71,10 @@ def trade_list(
             "result of that."
         )
     ages = None if as_of is None else price_ages(portfolio, day("as_of is", as_of))
-    if ages is not None and not stale_ok:
+    of_rates = None if ages is None else rate_ages(portfolio, ages.today)
+    if ages is not None and of_rates is not None and not stale_ok:
         check_ages(portfolio, ages)
-        check_rate_ages(portfolio, ages.today)
+        check_rate_ages(portfolio, of_rates)
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
@@ -98,6 +100,7 @@ def trade_list(
         limit=ONE_SIDE.get(request.way, limit),
         request=request,
         ages=ages,
+        rate_ages=of_rates,
     )
     if request.flow < 0.0 and listed.sized.cash < -position.debt:
         raise ConfigError(
@@ -132,10 +135,11 @@ class _Asked:
         """The decision and its orders; of a flow after which the policy holds, the trade that the flow alone asks."""
         answer = self._decision(self.position, again=False)
         if self.request.flow != 0.0:
-            flow = flow_trade(self.position, self.target, self.portfolio.market, self.request.flow)
-            invested = self.orders(once(flow))
+            kept = max(self._covers, self._of_others)
+            flow = flow_trade(self.position, self.target, self.portfolio.market, self.request.flow, kept)
+            invested = self.orders(once(flow), kept=kept)
             if isinstance(self._decision(invested.after, again=False), Hold):
-                return flow, self.orders(once(flow), divide=True) if self.portfolio.accounts else invested
+                return flow, self.orders(once(flow), kept=kept, divide=True) if self.portfolio.accounts else invested
 
         def ask(state: Position, again: bool) -> Trade | None:
             now = self._decision(state, again) if again else answer
@@ -143,12 +147,34 @@ class _Asked:
 
         return answer, self.orders(ask, divide=True)
 
-    def orders(self, ask: Ask, divide: bool = False) -> Orders:
-        """The orders of what is asked, within the gain budget; divided over accounts, if there are some, or not."""
-        way, again = self.request.way, self.portfolio.last_trade == self.portfolio.date
+    @property
+    def _covers(self) -> float:
+        """Cash that earlier orders of this close may need for an adverse move, currency.
+
+        An order trades at most twice NAV: all is sold and bought.
+        """
+        if self.portfolio.last_trade != self.portfolio.date:
+            return 0.0
+        before = max(self.position.cash - self.request.flow, 0.0)
+        return min(before, 2.0 * self.position.limits.adverse_move * self.position.nav)
+
+    @property
+    def _of_others(self) -> float:
+        """Cash of the accounts that do not pay a withdrawal, currency: none of it is moved to the one that does."""
+        if self.request.flow > 0.0:
+            return 0.0
+        return fsum(max(each.cash, 0.0) for each in self.portfolio.accounts if each.name != self.request.account)
+
+    def orders(self, ask: Ask, kept: float = 0.0, divide: bool = False) -> Orders:
+        """The orders of what is asked, within the gain budget.
+
+        kept   : currency that stays in cash, where that is more than the reserve and covers earlier orders.
+        divide : over the accounts, where there are some.
+        """
+        way, kept = self.request.way, max(kept, self._covers)
 
         def sized(position: Position) -> Orders:
-            whole = size(position, ask, self.target, self.name, way=way, again=again, seconds=self.seconds)
+            whole = size(position, ask, self.target, self.name, way=way, kept=kept, seconds=self.seconds)
             return divided(self.portfolio, whole, self.request) if divide else whole
 
         return within_gain_budget(self.portfolio, self.position, sized)

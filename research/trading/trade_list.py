@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from research.accounting import Policy, Why
-from research.accounting.costs import CHARGED
+from research.accounting.costs import BPS, CHARGED
 from research.arrays import Array
 from research.files import write_whole
 from research.portfolio import Portfolio
@@ -17,14 +17,14 @@ from research.portfolio.orders import TRACKING_ERROR
 from research.rules.protocol import short_name
 from research.trading import page
 from research.trading.before_after import BeforeAfter
+from research.trading.cash_by_currency import CashByCurrency, exchange_words
 from research.trading.content import STALE, Content
-from research.trading.currencies import CashByCurrency, exchange_words
 from research.trading.formats import format_of
-from research.trading.household import Divided
-from research.trading.household import with_flow as accounts_with_flow
+from research.trading.household import Divided, accounts_with_flow
 from research.trading.order_tables import OrderTables
+from research.trading.position import CENT
 from research.trading.price_age import PriceAges, age_notes, frozen_quotes, priced
-from research.trading.rate_age import old_rates, rate_notes
+from research.trading.rate_age import RateAges, rate_notes
 from research.trading.request import PLAIN, Request
 from research.trading.sizing import Orders
 from research.trading.tax_lots import TradedLots, after_sales, trade_lots
@@ -34,6 +34,12 @@ from research.trading.ticket import Ticket, make_ticket
 FLOW_REASONS = {
     True: "the deposit buys what is under target, after which the policy holds",
     False: "the withdrawal is raised by selling what is over target, after which the policy holds",
+}
+
+
+CASH_REASONS = {
+    True: "the deposit stays in cash, and the policy holds",
+    False: "cash pays the withdrawal, and the policy holds",
 }
 
 
@@ -55,6 +61,7 @@ class TradeList:
     request   : what was asked for besides the policy's decision.
     ages      : of the prices on the day on which the list is asked for, or None where no day was given; in the tables
                 they are then counted to the last close.
+    rate_ages : likewise, of the exchange rates.
     """
 
     portfolio: Portfolio
@@ -70,6 +77,7 @@ class TradeList:
     limit: tuple[str, str]
     request: Request = PLAIN
     ages: PriceAges | None = None
+    rate_ages: RateAges | None = None
 
     # -- facts -------------------------------------------------------------------------------------------------------
 
@@ -77,20 +85,20 @@ class TradeList:
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
         if self.why.trigger == "flow":
-            return FLOW_REASONS[self.request.flow > 0.0]
+            reasons = FLOW_REASONS if self.sized.units.any() else CASH_REASONS
+            return reasons[self.request.flow > 0.0]
         return self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
 
     @property
     def empty(self) -> bool:
         """Is there nothing to send?"""
-        return not self.sized.units.any() and not (self.money and self.money.exchanges)
+        return not self.sized.moved.any() and not (self.money and self.money.exchanges)
 
     @property
     def stale(self) -> bool:
         """Is a price or an exchange rate older than the file allows for orders?"""
-        if self.ages is None:
-            return False
-        return bool(self.ages.too_old.any()) or bool(old_rates(self.portfolio, self.ages.today))
+        old_prices = self.ages is not None and bool(self.ages.too_old.any())
+        return old_prices or (self.rate_ages is not None and bool(self.rate_ages.too_old))
 
     @property
     def headline(self) -> str:
@@ -101,8 +109,9 @@ class TradeList:
     def _headline(self) -> str:
         money = self.request.words(self.portfolio.basis)
         fx = "" if self.money is None else exchange_words(self.money)
-        if not self.sized.units.any():
-            return f"{money}No trade: {self.reason}{'' if self.holds else '; no order can be sent'}.{fx}"
+        if not self.sized.moved.any():
+            unsent = "; no order can be sent" if self.sized.wished.any() else ""
+            return f"{money}No trade: {self.reason}{unsent}.{fx}"
         sides = [
             f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'].unique())}"
             for side in ("sell", "buy")
@@ -186,9 +195,19 @@ class TradeList:
         """What a reader must know of prices, lots and holdings: ages and bases, how lots were found, what files say."""
         portfolio = self.portfolio
         of_age = () if self.ages is None else age_notes(portfolio, self.ages)
-        of_rates = rate_notes(portfolio, None if self.ages is None else self.ages.today)
-        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots)
+        of_rates = rate_notes(portfolio, self.rate_ages)
+        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *self._reserve)
         return (*found, *frozen_quotes(portfolio), *portfolio.notes)
+
+    @property
+    def _reserve(self) -> tuple[str, ...]:
+        """That cash stays below the reserve, where sells could not reach it."""
+        share, position = self.sized.position.limits.reserve, self.sized.position
+        reserve, cash, basis = share * position.nav, self.sized.cash, self.portfolio.basis
+        if cash >= reserve - CENT:
+            return ()
+        when, of_nav = " after the orders" if self.sized.moved.any() else "", f"{share / BPS:.2f} bp of NAV"
+        return (f"Cash{when} is {cash:,.2f} {basis}, below the reserve of {reserve:,.2f} {basis} ({of_nav}).",)
 
     @property
     def _lots(self) -> tuple[str, ...]:
@@ -203,7 +222,7 @@ class TradeList:
         return after if self.money is None else self.money.paid(after)
 
     def _after_orders(self) -> Portfolio:
-        if not self.sized.units.any():
+        if not self.sized.moved.any():
             flow, accounts = self.request.flow, accounts_with_flow(self.portfolio.accounts, self.request)
             cash = self.portfolio.cash + flow
             return replace(self.portfolio, cash=cash, accounts=accounts) if flow else self.portfolio
@@ -260,12 +279,12 @@ class TradeList:
 
     @cached_property
     def fx(self) -> pd.DataFrame:
-        """A row for each currency to buy or sell (`research.trading.currencies.FX`); without rows where none is."""
+        """A row for each currency to buy or sell (`cash_by_currency.FX_COLUMNS`); without rows where none is."""
         return pd.DataFrame({} if self.money is None else self.money.fx_columns)
 
     @cached_property
     def cash(self) -> pd.DataFrame:
-        """A row for each currency (`research.trading.currencies.CASH`); without rows where all is in the basis."""
+        """A row for each currency (`cash_by_currency.CASH_COLUMNS`); without rows where all is in the basis."""
         return pd.DataFrame({} if self.money is None else self.money.cash_columns)
 
     @property

@@ -48,7 +48,7 @@ def _body(order: Order) -> dict[str, Any]:
         "type": "limit" if order.order_type == "limit" else "market",
         "time_in_force": "cls" if at_close else "day",
     }
-    return body if order.limit_price is None else body | {"limit_price": f"{order.limit_price:.2f}"}
+    return body if order.limit_price is None else body | {"limit_price": number_text(order.limit_price)}
 
 
 def _faults(order: Order) -> Iterable[str]:

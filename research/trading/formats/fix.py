@@ -59,7 +59,7 @@ def _order(order: Order, time: str) -> Fields:
         (60, time),
         (38, None if order.quantity is None else number_text(order.quantity)),
         (40, TYPES[order.order_type]),
-        (44, None if order.limit_price is None else f"{order.limit_price:.2f}"),
+        (44, None if order.limit_price is None else number_text(order.limit_price)),
         (15, order.currency),
         (59, AT_THE_CLOSE if at_close else DAY),
     )

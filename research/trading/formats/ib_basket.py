@@ -71,7 +71,7 @@ def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
         order.currency,
         order.time_in_force,
         TYPES[order.order_type],
-        "" if order.limit_price is None else f"{order.limit_price:.2f}",
+        "" if order.limit_price is None else number_text(order.limit_price),
         order.client_order_id,
         order.account,
     )

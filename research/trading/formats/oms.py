@@ -63,7 +63,7 @@ def _row(order: Order, block: list[Order], ticket: Ticket) -> tuple[str, ...]:
         number_text(decimal_sum(each.quantity or 0.0 for each in block)),
         TYPES[order.order_type],
         order.time_in_force,
-        "" if order.limit_price is None else f"{order.limit_price:.2f}",
+        "" if order.limit_price is None else number_text(order.limit_price),
         order.settlement_date,
         order.account,
         number_text(order.quantity or 0.0),

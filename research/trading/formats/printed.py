@@ -1,12 +1,13 @@
 """The ticket as a page to print and sign: A4, one sheet for thirty lines, nothing fetched."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from html import escape
 from typing import Any, BinaryIO
 
 from research.market.notes import counted
 from research.templates import templates
-from research.trading.content import DISCLAIMER, STALE
+from research.trading.content import DISCLAIMER, STALE, price_text
 from research.trading.exchange_orders import ExchangeOrder
 from research.trading.formats.cells import number_text
 from research.trading.tax_tables import tax_words
@@ -78,8 +79,8 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
     return {
         "order": order,
         "quantity": "" if order.quantity is None else f"{order.quantity:,.10g}",
-        "limit": "" if order.limit_price is None else f"{order.limit_price:,.2f}",
-        "price": "no quote" if order.price is None else f"{order.price:,.2f}{unit}",
+        "limit": "" if order.limit_price is None else f"{Decimal(number_text(order.limit_price)):,}",
+        "price": "no quote" if order.price is None else f"{price_text(order.price)}{unit}",
         "notional": _money(order.notional),
         "cost": _money(order.cost),
         "shares": "" if order.shares_before is None or order.shares_after is None
@@ -107,7 +108,7 @@ def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
 
 def _tax_cells(row: Mapping[str, Any]) -> list[str]:
     """The cells of a tax lot that is sold: asset, day of purchase, units, amounts, term."""
-    amounts = [_money(row[name]) for name in ("cost_price", "price", "proceeds", "gain")]
+    amounts = [price_text(row["cost_price"]), price_text(row["price"]), _money(row["proceeds"]), _money(row["gain"])]
     return [row["asset"], row["bought"], f"{row['units']:,.10g}", *amounts, row["term"],
             _money(row["disallowed"]), _money(row["tax"])]  # fmt: skip
 

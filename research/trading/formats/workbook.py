@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook
 
 MARK = b"rebalance ticket"  # a property of the workbook
-MONEY = ("limit_price", "price", "notional", "commission", "half_spread", "ticket", "impact", "cost", "value",
+PRICES = ("limit_price", "price")
+MONEY = ("notional", "commission", "half_spread", "ticket", "impact", "cost", "value",
          "nav_before", "cash_before", "sells", "buys", "cash_after", "nav_after", "notional_basis", "amount",
          "basis_amount", "before", "flow", "fx", "after", "after_in_basis")  # fmt: skip
 WIDTHS = {"asset": 16, "symbol": 12, "client_order_id": 31, "reason": 60}
@@ -89,6 +90,8 @@ def _write(sheet: Any, row: int, column: int, value: Any, style: "Format | None"
 
 
 def _style(book: "Workbook", title: str) -> "Format":
+    if title in PRICES:
+        return book.add_format({"num_format": "[<1]0.00######;#,##0.00"})
     if title in MONEY:
         return book.add_format({"num_format": "#,##0.00"})
     if title.startswith("weight"):

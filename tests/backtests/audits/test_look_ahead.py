@@ -42,7 +42,9 @@ from research.allocation import (
     MinimumVariance,
     Momentum,
     RegimeExposure,
+    Resampled,
     Reserve,
+    RobustCVaR,
     Schur,
     Shrunk,
     Smoothed,
@@ -50,6 +52,7 @@ from research.allocation import (
     UniversalPortfolio,
     VolatilityTarget,
 )
+from research.allocation.constraints import Constraints, Exposure, Most
 from research.errors import ConfigError, PolicyError
 from research.forecast import Estimated, Regimes, history
 from research.learning import Learned, LearnedPolicy, PPOSettings, Universal, train
@@ -158,6 +161,17 @@ POLICIES: dict[str, Make] = {
     "band, mean-variance": lambda market: Threshold(
         MeanVariance(forecast=Estimated("james_stein", "shrunk_correlations", window=40), upper=0.4), 0.01
     ),
+    "month, limits": lambda market: Calendar(
+        MeanVariance(
+            forecast=Estimated(window=40),
+            constraints=Constraints(turnover=Most(most=0.02), exposures={"beta": Exposure(to={"A": 1.0}, most=0.8)}),
+        ),
+        "month",
+    ),
+    "month, resampled": lambda market: Calendar(
+        Resampled(MeanVariance("utility", Estimated(window=40), upper=0.5), draws=3), "month"
+    ),
+    "month, robust CVaR": lambda market: Calendar(RobustCVaR(window=40), "month"),
     "within, fixed": lambda market: Threshold(FIXED, 0.01, Within(0.004)),
     "edge, equal, in halves": lambda market: Threshold(EqualWeights(), 0.01, "edge", fraction=0.5),
     "friday or band, resting": lambda market: Threshold(

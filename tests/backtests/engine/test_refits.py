@@ -12,7 +12,7 @@ from backtests.pages.tearsheet import comparison_html
 from backtests.sweeps import Configuration, listed
 from backtests.sweeps.setup import prepare_sweep
 from backtests.sweeps.summary import data_warnings
-from research.allocation import NotSolvedError, mean_variance
+from research.allocation import MeanVariance, NotSolvedError
 from research.portfolio import Portfolio, load_portfolio
 from research.trading import trade_list
 
@@ -28,14 +28,14 @@ def capped(**settings: Any) -> dict[str, Any]:
 
 def unsolved(monkeypatch: pytest.MonkeyPatch, month: str) -> None:
     """Nobody solves the programmes of dates that begin so; paths on disk are not asked."""
-    solved = mean_variance.least_volatile
+    solved = MeanVariance.answer
 
-    def failing(moments: Any, lower: Any, upper: Any) -> Any:
-        if f"{moments.seen:%Y-%m-%d}".startswith(month):
+    def failing(self: Any, past: Any, previous: Any = None) -> Any:
+        if f"{past.date:%Y-%m-%d}".startswith(month):
             raise NotSolvedError("no solver found weights (Clarabel: stalled)")
-        return solved(moments, lower, upper)
+        return solved(self, past, previous)
 
-    monkeypatch.setattr(mean_variance, "least_volatile", failing)
+    monkeypatch.setattr(MeanVariance, "answer", failing)
     monkeypatch.setattr("research.allocation.kept_paths.settings_of", lambda allocation: None)
 
 
@@ -49,7 +49,9 @@ def test_bounds_hold_on_every_refit_and_bind_with_a_price(portfolio: Portfolio) 
     agg = portfolio.market.assets.index("AGG")
     assert played.targets.rows[:, agg].max() == pytest.approx(0.8 * 0.3, abs=1e-12)
     assert all(answer.binding for answer in played.targets.answers)
-    assert all("AGG at most 0.3" in [one.limit for one in answer.binding] for answer in played.targets.answers)
+    assert all(
+        "AGG is at most 30.00% of NAV" in [one.limit for one in answer.binding] for answer in played.targets.answers
+    )
     assert not [words for words in played.warnings if "refits" in words]
 
 

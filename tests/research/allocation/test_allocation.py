@@ -29,7 +29,9 @@ from research.allocation import (
     MinimumVariance,
     Momentum,
     RegimeExposure,
+    Resampled,
     Reserve,
+    RobustCVaR,
     Schur,
     Shrunk,
     Smoothed,
@@ -39,6 +41,7 @@ from research.allocation import (
     spread_unlisted,
     target_path,
 )
+from research.allocation.constraints import Constraints, Group, Most
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Estimated, Regimes
 from research.market import SHUMWAY, delist
@@ -58,6 +61,15 @@ EVERY_ALLOCATION = [
     InverseVolatility(window=60),
     MinimumVariance(window=60),
     MeanVariance(forecast=Estimated("capm", "oas", window=60), lower=0.02, upper={"A00": 0.3, "A02": 0.25}),
+    Resampled(MeanVariance("utility", Estimated(window=60), upper=0.5), draws=3),
+    RobustCVaR(window=60, upper=0.5),
+    MeanVariance(
+        forecast=Estimated(window=60),
+        lower=0.02,
+        constraints=Constraints(
+            turnover=Most(most=0.05, gives_way=1), groups={"two": Group(lines=("A00", "A02"), most=0.5)}
+        ),
+    ),
     HRP(window=60),
     HRP(window=60, schedule="week", linkage="ward", distance="columns"),
     HRP(window=60, order="pypfopt"),

@@ -82,8 +82,18 @@ def test_inverse_pair_serves_where_there_is_no_other() -> None:
     other = in_currency(make(inverse, {"SAP": "EUR", "USDEUR": "EUR"}))
     assert other.returns[:, 0] == pytest.approx(one.returns[:, 0], abs=1e-15)
     assert other.instruments.loc["USDEUR", "currency"] == "EUR"  # a rate is what it is
-    both = {**columns, "USDEUR": [7.0] * 5}  # which is wrong, and not asked
-    assert np.array_equal(in_currency(make(both, {"SAP": "EUR", "USDEUR": "EUR"})).returns[:, 0], one.returns[:, 0])
+    both = {**columns, "USDEUR": [7.0] * 5}
+    with pytest.raises(DataError, match=r"EUR is quoted both ways: found EURUSD and USDEUR\. Keep one of the two\."):
+        in_currency(make(both, {"SAP": "EUR", "USDEUR": "EUR"}))
+
+
+@pytest.mark.parametrize(("pair", "rate"), [(("EUR", "USD"), 2.0), (("USD", "EUR"), 0.5)])
+def test_a_given_rate_stands_before_a_line_of_the_market_whichever_way_it_is_quoted(
+    pair: tuple[str, str], rate: float
+) -> None:
+    market = make({"SAP": [100.0] * 5, "EURUSD": EURUSD}, {"SAP": "EUR"})
+    given = {pair: ("".join(pair), np.full(5, rate))}
+    assert in_currency(market, "USD", given).prices[:, 0].tolist() == [200.0] * 5
 
 
 def test_there_and_back_is_where_it_began() -> None:

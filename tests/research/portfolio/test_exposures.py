@@ -22,7 +22,7 @@ def load(split: Any, **groups: Any) -> Any:
 
 
 def limits(portfolio: Any) -> dict[str, list[float]]:
-    return {limit.name: list(limit.exposures) for limit in portfolio.orders.weights}
+    return {limit.name.removeprefix("group "): list(limit.exposures) for limit in portfolio.orders.weights}
 
 
 def test_a_fund_counts_in_each_class_with_its_fraction() -> None:
@@ -59,6 +59,12 @@ def test_a_leveraged_fund_says_its_sum_and_settings_give_the_same_again() -> Non
     assert again.orders == got.orders
 
 
+@pytest.mark.parametrize("asked", [["us_equity", "bonds"], {"us_equity": 0.5}, 3])
+def test_a_group_of_a_class_names_one(asked: Any) -> None:
+    with pytest.raises(ConfigError, match=r"orders\.groups\.mine\.asset_class: not text"):
+        load({"us_equity": 0.5, "bonds": 0.5}, mine={"asset_class": asked, "range": [0.0, 1.0]})
+
+
 def test_a_broken_group_counts_the_fund() -> None:
     """60 % of SPY and a quarter of the rest are far above 50 %."""
     got = load({"us_equity": 0.25, "bonds": 0.75})
@@ -79,6 +85,7 @@ def test_exposures_by_currency_are_those_of_the_lines() -> None:
         ({"us_equity": 0.6, "bonds": 0.3}, "fractions that sum to 0.9, not to 1"),
         ({"us_equity": 0.6, "bonds": 0.6, "total": 1.5}, "fractions that sum to 1.2, not to 1.5"),
         ({"us_equity": "all"}, "not a number"),
+        ({"total": 0.0}, "split over nothing"),
         ({"us_equity": 60, "bonds": 40}, "out of bounds"),
         ([0.6, 0.4], "not a mapping"),
         ({"sector": {"tech": 1.0}, "bonds": 1.0}, "unknown key"),

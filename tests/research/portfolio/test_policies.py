@@ -25,13 +25,16 @@ from research.allocation import (
     MinimumVariance,
     Momentum,
     RegimeExposure,
+    Resampled,
     Reserve,
+    RobustCVaR,
     Schur,
     Shrunk,
     Smoothed,
     UniversalPortfolio,
     VolatilityTarget,
 )
+from research.allocation.constraints import Constraints, Group, Most
 from research.errors import ConfigError
 from research.forecast import Estimated, Regimes
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
@@ -151,6 +154,23 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: mean_variance, lower: 0.05, upper: {SPY: 0.5, AGG: 1}, "
     "forecast: {covariance: oas, window: 126}}}": Never(
         MeanVariance(forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0})
+    ),
+    "{rule: never, allocation: {kind: resampled, draws: 20, of: {kind: mean_variance, objective: target_return, "
+    "goal: 0.05, constraints: {turnover: {most: 0.1, gives_way: 1}, groups: {us: {where: {region: us}, "
+    "most: 0.4}}}}}}": Never(
+        Resampled(
+            MeanVariance(
+                "target_return",
+                goal=0.05,
+                constraints=Constraints(
+                    turnover=Most(most=0.1, gives_way=1), groups={"us": Group(where={"region": "us"}, most=0.4)}
+                ),
+            ),
+            draws=20,
+        )
+    ),
+    "{rule: never, allocation: {kind: robust_cvar, radius: 0.001, level: 0.9}}": Never(
+        RobustCVaR(radius=0.001, level=0.9)
     ),
 }
 

@@ -260,7 +260,7 @@ def test_two_rows_of_one_account_are_refused_and_of_two_added(tmp_path: Path) ->
         ("Symbol,Quantity,Shares\nSPY,1,2\n", "row 1: two columns may hold the units: found 'Quantity' and 'Shares'."),
         ("Symbol,Quantity,Quantity\nSPY,1,2\n", "two columns may hold the units: found 'Quantity' and 'Quantity'"),
         ("", "positions.csv is empty"),
-        (b"PK\x03\x04 a workbook", "is a workbook or a PDF. Export the positions as CSV."),
+        (b"PK\x03\x04 a workbook", "is a workbook or a PDF. Export it as CSV."),
         (b"Symbol,Quantity\n\x81\x8d", "is no text in UTF-8, UTF-16 or Windows-1252"),
         ('Symbol,Quantity\n"SPY,3\n', "is no CSV file with ',' between its cells: unexpected end of data, in the row "),
         ('Symbol,Quantity\nSPY,"3\n', "in the row that begins at line 2. Correct its quotes"),

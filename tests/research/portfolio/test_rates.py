@@ -13,7 +13,6 @@ from backtests.sweeps.setup import Setup
 from research.errors import ConfigError, DataError
 from research.market.calendars import sessions
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.rates import read_rate_file
 from research.rules import Calendar
 from research.trading import trade_list
 
@@ -134,6 +133,62 @@ def test_rates_stand_in_the_market_or_in_the_file_and_either_way(made: Made) -> 
     assert both.prices.per_unit[1] == both.currencies.prices[1] * 1.5
 
 
+@pytest.mark.parametrize(
+    ("fx", "files"),
+    [
+        ("fx: {USDEUR: 0.5}", {}),
+        ("fx: rates.csv", {"rates.csv": "date,USDEUR\n2022-12-29,0.5\n"}),
+        ("fx: rates.csv", {"rates.csv": history(np.full(len(DAYS), 0.5), "USDEUR")}),
+    ],
+)
+def test_the_file_stands_before_the_market_whichever_way_it_quotes(made: Made, fx: str, files: Any) -> None:
+    portfolio = load_portfolio(made(fx, columns={"EURUSD": RATES}, files=files))
+    currencies = portfolio.currencies
+    assert currencies is not None
+    assert currencies.rates.rate("EUR") == 2.0
+    assert currencies.rates.today["EUR"].pair == "USDEUR"
+    whole = len(files.get("rates.csv", "").splitlines()) > 2
+    first = currencies.quoted.prices[0, 1] * (2.0 if whole else RATES[0])
+    assert portfolio.market.prices[0, 1] == pytest.approx(first, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("fx", "files", "columns"),
+    [
+        ("fx: {EURUSD: 1.05, USDEUR: 0.5}", {}, {}),
+        ("fx: rates.csv", {"rates.csv": "date,EURUSD,USDEUR\n2022-12-29,1.05,0.5\n"}, {}),
+        ("", {}, {"EURUSD": RATES, "USDEUR": 1.0 / RATES}),
+        ("", {}, {"EURUSD": np.where(np.arange(len(RATES)) == len(RATES) - 1, np.nan, RATES), "USDEUR": 1.0 / RATES}),
+    ],
+)
+def test_a_source_that_quotes_a_currency_both_ways_is_refused(made: Made, fx: str, files: Any, columns: Any) -> None:
+    path = made(fx, columns=columns, files=files)
+    path.write_text(path.read_text().replace("quotes: prices.csv", "quotes: prices.csv, missing: halt"))
+    with pytest.raises(ConfigError, match=r"EUR is quoted both ways: found EURUSD and USDEUR\. Keep one of the two\."):
+        load_portfolio(path)
+
+
+def test_the_rate_is_of_the_day_of_the_prices_and_a_later_one_is_told(made: Made) -> None:
+    rows = f"{history(np.full(len(DAYS), 1.2))}2022-12-30,1.3\n2023-01-03,1.4\n"
+    portfolio = load_portfolio(made("fx: rates.csv", files={"rates.csv": rows}))
+    assert portfolio.currencies is not None
+    rate = portfolio.currencies.rates.today["EUR"]
+    assert (rate.value, str(rate.day)) == (1.2, "2022-12-29")
+    told = (
+        "rates.csv has rates EURUSD up to 2023-01-03, later than the prices of 2022-12-29: that of 2022-12-29 is taken."
+    )
+    assert told in portfolio.notes
+    files = {"rates.csv": rows, "given.csv": "asset,price,date\nSAP,100,2022-12-30\n"}
+    priced = load_portfolio(made("fx: rates.csv\nprices: given.csv", files=files)).currencies
+    assert priced is not None
+    assert priced.rates.rate("EUR") == 1.3
+    later = load_portfolio(made("fx: rates.csv", files={"rates.csv": "date,EURUSD\n2022-12-30,1.3\n"}))
+    assert later.currencies is not None
+    assert later.currencies.rates.rate("EUR") == 1.3
+    told = "rates.csv has no rate EURUSD of 2022-12-29, the day of the prices, or earlier: that of 2022-12-30 is taken."
+    assert told in later.notes
+
+
 def test_prices_of_a_file_are_in_the_currency_of_the_line(made: Made) -> None:
     files = {"given.csv": "asset,price,currency,date\nSAP,100,EUR,2022-12-30\n"}
     portfolio = load_portfolio(made("fx: {EURUSD: 1.2}\nprices: given.csv", files=files))
@@ -182,23 +237,10 @@ def test_a_history_that_lacks_a_day_is_refused(made: Made) -> None:
         load_portfolio(made("fx: rates.csv", files={"rates.csv": "\n".join(lines)}))
 
 
-def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "rates.csv"
-    path.write_text("date,EURUSD,GBPUSD\n2022-12-28,1.06,\n29/12/2022,1.06,1\n2022-12-29,-1,x\n2022-12-28,1,1\n1\n")
-    with pytest.raises(DataError) as error:
-        read_rate_file(path)
-    said = str(error.value).splitlines()
-    assert said[0] == "rates.csv has 5 mistakes:"
-    for line, part in zip(
-        said[1:],
-        ["row 3, column 'date': no date: found '29/12/2022'", "row 4, column 'EURUSD': no rate: found '-1'",
-         "row 4, column 'GBPUSD': no rate: found 'x'", "row 5: a second rate of EURUSD on 2022-12-28",
-         "row 6: 1 cells under 3 columns"], strict=True,
-    ):  # fmt: skip
-        assert part in line
-    path.write_text("day,EURUSD\n2022-12-28,1\n")
-    with pytest.raises(DataError, match="row 1: no header of rates: found 'day, EURUSD'"):
-        read_rate_file(path)
+def test_all_mistakes_of_a_mapping_are_told_at_once(made: Made) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_portfolio(made("fx: {EUR: 1.1, GBPUSD: 0}"))
+    assert [line.split(":")[0] for line in str(error.value).splitlines()] == ["fx.EUR", "fx.GBPUSD"]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +284,8 @@ def test_the_age_of_a_rate_is_checked_like_that_of_a_price(made: Made) -> None:
     )
     later = load_portfolio(made("fx: rates.csv", files={"rates.csv": "date,EURUSD\n2022-12-30,1.06\n"}))
     with pytest.raises(DataError, match="EURUSD is of 2022-12-30, later than 2022-12-29"):
-        listed(later, as_of="2022-12-29")
+        listed(later, as_of="2022-12-29", stale_ok=True)
+    assert not listed(later, as_of="2022-12-30").stale
     undated = listed(load_portfolio(made("fx: {EURUSD: 1.06}")), as_of="2022-12-30")
     assert "The age of EURUSD is not known: the portfolio file gives no date." in undated.notes
 
@@ -283,6 +326,42 @@ def test_a_rate_of_the_broker_that_is_another_is_noted(made: Made) -> None:
     fx = "fx: {EURUSD: 1.2}\npositions: {file: positions.csv}"
     notes = load_portfolio(made(fx, "", spy="lot: 1", sap="", files=files)).notes
     assert "positions.csv, row 3: one EUR is 1.06 there, and 1.2 USD by EURUSD of this list: check the rates." in notes
+
+
+ROWS = "Symbol,Quantity,Price,Market Value,Currency\nSPY,100,383,38300,USD\nSAP,200,94,18800,EUR\nUSD,5000,1,5000,USD\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "amount", "said"),
+    [
+        ("Cash,1000,1,1066.4,EUR", 1_000.0, "the value of Cash is 1,066.40, and its units are worth 1,000.00 EUR"),
+        ("Cash,10,100,1000,EUR", 1_000.0, ""),
+        ("Cash,1000,1,,EUR", 1_000.0, ""),
+        ("Cash,,,1000,EUR", 1_000.0, ""),
+        ("Cash,0,1,1000,EUR", 1_000.0, ""),
+        ("Cash,1000,,1000,EUR", 1_000.0, ""),
+        ("EUR,1000,1.0664,1066.4,EUR", 1_000.0, "the value of EUR is 1,066.40, and its units are worth 1,000.00 EUR"),
+    ],
+)
+def test_foreign_cash_is_its_units_and_not_a_value_in_the_basis(made: Made, row: str, amount: float, said: str) -> None:
+    fx = "fx: {EURUSD: 1.0664}\npositions: {file: positions.csv}"
+    portfolio = load_portfolio(made(fx, "", spy="lot: 1", sap="", files={"positions.csv": f"{ROWS}{row}\n"}))
+    assert portfolio.currencies is not None
+    assert portfolio.currencies.cash == {"USD": 5_000.0, "EUR": amount}
+    assert [said in note for note in portfolio.notes if "the value of" in note] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("Cash,1000,,1066.4,EUR", r"row 5, column 'Market Value': the units of Cash are 1,000\.00 .* found 1066\.4"),
+        ("Cash,1000,$1.07,1000,EUR", r"row 5, column 'Price': Cash is not in the currency of its line"),
+    ],
+)
+def test_foreign_cash_of_two_amounts_is_refused(made: Made, row: str, said: str) -> None:
+    fx = "fx: {EURUSD: 1.0664}\npositions: {file: positions.csv}"
+    with pytest.raises(ConfigError, match=said):
+        load_portfolio(made(fx, "", spy="lot: 1", sap="", files={"positions.csv": f"{ROWS}{row}\n"}))
 
 
 def test_accounts_hold_cash_by_currency(made: Made) -> None:

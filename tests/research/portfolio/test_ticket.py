@@ -74,19 +74,31 @@ def test_what_is_wrong_is_refused(write: Any, ticket: str, said: str) -> None:
 
 def test_a_limit_price_is_the_close_with_the_collar_rounded_toward_the_close() -> None:
     terms = TicketTerms("limit", collar_bps=50.0)
-    assert (terms.limit_price(97.45, buys=True), terms.limit_price(97.45, buys=False)) == (
-        97.93,
-        96.97,
-    )  # 97.937, 96.963
-    assert (terms.limit_price(100.0, buys=True), terms.limit_price(100.0, buys=False)) == (100.5, 99.5)
-    assert TicketTerms().limit_price(97.45, buys=True) is None
+    prices = [terms.limit_price(97.45, "USD", buys=buys) for buys in (True, False)]
+    assert prices == [97.93, 96.97]  # 97.937, 96.963
+    assert [terms.limit_price(100.0, "USD", buys=buys) for buys in (True, False)] == [100.5, 99.5]
+    assert TicketTerms().limit_price(97.45, "USD", buys=True) is None
+
+
+@pytest.mark.parametrize(
+    ("close", "currency", "buy", "sell"),
+    [
+        (2_001.0, "JPY", 2_011.0, 1_991.0),  # 2,011.005 and 1,990.995, in whole yen
+        (0.842, "GBP", 0.8462, 0.8378),  # 0.84621 and 0.83779, in hundredths of a penny
+        (12.345, "KWD", 12.406, 12.284),  # 12.406725 and 12.283275, in thousandths of a dinar
+    ],
+)
+def test_a_limit_price_is_in_the_ticks_of_its_currency(close: float, currency: str, buy: float, sell: float) -> None:
+    terms = TicketTerms("limit", collar_bps=50.0)
+    assert [terms.limit_price(close, currency, buys=buys) for buys in (True, False)] == [buy, sell]
 
 
 @given(close=st.floats(0.005, 1e6), collar=st.floats(0.0, 5_000.0), buys=st.booleans())
-def test_a_limit_price_is_in_cents_and_within_the_collar(close: float, collar: float, buys: bool) -> None:
-    price = TicketTerms("limit", collar_bps=collar).limit_price(close, buys=buys)
+def test_a_limit_price_is_in_whole_ticks_and_within_the_collar(close: float, collar: float, buys: bool) -> None:
+    price = TicketTerms("limit", collar_bps=collar).limit_price(close, "USD", buys=buys)
     assert price is not None
     exact, way = Decimal(repr(price)), 1 if buys else -1
     bound = Decimal(repr(close)) * (1 + way * Decimal(repr(collar)) / 10_000)
-    assert exact == exact.quantize(Decimal("0.01"))
-    assert 0 <= way * (bound - exact) < Decimal("0.01")
+    tick = Decimal("0.01") if bound >= 1 else Decimal("0.0001")
+    assert exact == exact.quantize(tick)
+    assert 0 <= way * (bound - exact) < tick

@@ -136,6 +136,20 @@ def test_what_mends_a_conflict_is_the_least_that_does(one: Position) -> None:
     assert found.mends == ("let cash fall to 8,800.00", "widen the range of A by 1.00% of NAV")
 
 
+def test_no_cash_is_borrowed_to_mend_a_conflict(one: Position) -> None:
+    """All is in A and B, and B cannot trade: A is at 10 %, and nothing pays for more of it."""
+    none = {name: np.zeros(2) for name in ("ticket", "minimum")}
+    free = one.cost_parameters._replace(**none, rates=np.zeros((1, 2, 2)), impact=np.zeros((1, 2)))
+    two = replace(
+        one, units=np.array([100.0, 900.0]), prices=np.full(2, 10.0), lots=np.ones(2), quoted=np.ones(2, dtype=bool),
+        tradable=np.array([True, False]), cash=0.0, cost_parameters=free, assets=("A", "B"),
+        limits=OrderLimits(0.0, 0.0, weights=(WeightLimit("range of A", members(2, 0), 0.12, 0.14),)),
+    )  # fmt: skip
+    found = conflict(two, 0.0)
+    assert found is not None
+    assert found.mends == ("widen the range of A by 2.00% of NAV",)
+
+
 def test_impact_that_no_cash_pays_is_counted_by_its_tangents() -> None:
     """Half of NAV is to be bought, 5,000 for whose impact of 0.01 · 5,000^1.5 / 100 = 35.36 there is no cash."""
     costs = Costs(np.zeros(1), np.zeros(1)).cost_parameters()

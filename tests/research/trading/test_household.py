@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from research.errors import ConfigError, PolicyError
 from research.portfolio import OrderLimits, Portfolio, load_portfolio
 from research.portfolio.household import Account
-from research.rules import Calendar
+from research.rules import Calendar, Never
 from research.trading import TradeList, trade_list
 from research.trading.formats import alpaca, oms, order_csv, printed, ticket_json, workbook
 from research.trading.household import SWAP, Divided
@@ -174,6 +174,21 @@ def test_money_comes_to_and_leaves_the_account_that_is_named() -> None:
         listed(household(ACCOUNTS | {"empty": empty}), Request(flow=-500.0, account="empty", side="sell"))
 
 
+def test_a_withdrawal_is_raised_in_its_account_where_only_another_has_the_cash(desk: Any) -> None:
+    """All accounts together need no order; the one that pays sells ten units and a lot for its costs to the other."""
+    made = desk([100.0, 50.0], [100, 200], 6_000.0, [0.5, 0.5], commission=0.0, half_spread=0.0)
+    both = split(made, [[0.6, 0.5], [0.4, 0.5]], [0.0, 1.0])
+    got = trade_list(both, Never(both.strategic), request=Request(flow=-1_000.0, account="a0"))
+    cash = [account.cash for account in got.after().accounts]
+    assert min(cash) >= 0.0
+    assert sum(cash) == 5_000.0
+    assert not got.sized.units.any()
+    assert set(got.orders["reason"]) == {SWAP}
+    assert set(got.orders["account"][got.orders["side"] == "sell"]) == {"a0"}
+    assert got.headline.startswith("Withdrawal of 1,000.00 USD from a0. Sell ")
+    assert got.reason == "cash pays the withdrawal, and the policy holds"
+
+
 def test_a_line_that_is_not_sent_whole_says_by_how_much_and_why(desk: Any) -> None:
     portfolio = desk([400.0, 30.0], [0, 14], 420.0, [1.0, 0.0], assets=["A", "B"], commission=0.0, half_spread=0.0)
     policy = Calendar(portfolio.strategic, "day")
@@ -231,6 +246,24 @@ def test_any_list_is_divided_within_the_limits_of_its_accounts(desks: Any, data:
         np.testing.assert_array_equal(trades.sized.units, whole.sized.units)
     assert len(trades.orders) == int((found.parts != 0.0).sum())
     assert float(trades.facts["cash_after"]) == pytest.approx(float(found.each_cash.sum()), abs=0.01)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_no_account_is_left_below_zero_whatever_comes_to_it_or_leaves(desks: Any, data: Any) -> None:
+    portfolio, policy = data.draw(desks.filter(quoted))
+    parts = [data.draw(st.sampled_from([0.0, 0.2, 0.6])) for _ in portfolio.market.assets]
+    both = split(portfolio, [[1.0 - part for part in parts], parts], [0.0, data.draw(st.sampled_from([0.0, 0.5, 1.0]))])
+    flow = round(data.draw(st.floats(-0.3, 0.3)) * both.nav, 2)
+    try:
+        got = trade_list(both, policy, request=Request(flow=flow, account=data.draw(st.sampled_from(["a0", "a1"]))))
+    except (ConfigError, PolicyError) as error:
+        assert "withdrawal" in str(error) or "cannot be made" in str(error)  # noqa: PT017
+        return
+    after = got.after()
+    assert min(account.cash for account in after.accounts) >= 0.0
+    assert fsum(account.cash for account in after.accounts) == pytest.approx(after.cash, abs=0.005)
+    assert all((account.units >= -1e-9).all() for account in after.accounts)
 
 
 @settings(max_examples=25, deadline=None)

@@ -52,7 +52,31 @@ def test_withdrawal_sells_what_is_over_target_and_cash_pays_first(free: Portfoli
 def test_withdrawal_that_cash_pays_trades_nothing(free: Portfolio) -> None:
     got = trade_list(free, Threshold(free.strategic, 0.15), request=Request(flow=-5_000.0))
     assert got.empty
+    assert got.headline == "Withdrawal of 5,000.00 USD. No trade: cash pays the withdrawal, and the policy holds."
     assert got.after().cash == 0.0
+
+
+def test_money_at_a_close_that_was_traded_is_invested_and_raised_all_the_same(free: Portfolio) -> None:
+    """Earlier orders may need two per cent of NAV where all fill worse by one: so much of the cash of before stays."""
+    traded = replace(free, last_trade=free.date, orders=OrderLimits(reserve=0.0, adverse_move=0.01))
+    rule = Threshold(free.strategic, 0.15)
+    deposit = trade_list(traded, rule, request=Request(flow=20_000.0))
+    assert deposit.orders[["side", "asset", "units"]].to_numpy().tolist() == [["buy", "B", 400.0]]
+    withdrawal = trade_list(traded, rule, request=Request(flow=-10_000.0))  # 2 % of the 90,000 that are left
+    assert withdrawal.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 68.0]]
+    little = replace(traded, cash=500.0)
+    assert trade_list(little, rule, request=Request(flow=20_000.0)).sized.buys == 20_000.0
+    assert trade_list(little, rule, request=Request(flow=-10_000.0)).sized.sells == 10_000.0
+
+
+def test_withdrawal_leaves_the_reserve(desk: Any) -> None:
+    """Sells of whole lots raise it to the last lot."""
+    made = desk([383.0, 97.0], [3_127, 8_181], 2_062.23, [0.6, 0.4], orders=OrderLimits(0.001, 0.01))
+    for flow in (-1_000.0, -2_000.0, -2_500.0, -30_000.0):
+        got = trade_list(made, Threshold(made.strategic, 0.15), request=Request(flow=flow))
+        assert got.sized.cash >= 0.001 * got.sized.position.nav
+        assert got.sized.sells <= -flow + 383.0
+        assert not any("below the reserve" in note for note in got.notes)
 
 
 def test_withdrawal_is_paid_when_sells_fill_one_per_cent_lower(free: Portfolio) -> None:

@@ -230,10 +230,11 @@ def test_orders_keep_the_stated_limits(desk: Any, limits: OrderLimits, orders: i
 
 
 def test_reserve_that_turnover_keeps_out_of_reach_sends_what_it_allows(desk: Any) -> None:
-    """A reserve of ten basis points would need sells of as much; where five may be traded, the list trades them."""
+    """A reserve of ten basis points would need sells of as much; where five may be traded, all they raise stays."""
     full = desk([10.0] * 2, [7_000, 3_000], 0.0, [0.5, 0.5], orders=OrderLimits(0.001, 0.0, turnover=0.0005), **FREE)
     got = trade_list(full, Threshold(full.strategic, 0.02))
-    assert got.sized.units.tolist() == [-5.0, 5.0]
+    assert got.sized.units.tolist() == [-5.0, 0.0]
+    assert "Cash after the orders is 50.00 USD, below the reserve of 100.00 USD (10.00 bp of NAV)." in got.notes
 
 
 def test_share_of_volume_limits_buys_before_cash_does(desk: Any) -> None:

@@ -209,9 +209,9 @@ def test_orders_change_places_only_with_the_hash(two: Portfolio) -> None:
     assert replace(ticket, orders=ticket.orders[::-1]).hash != ticket.hash
 
 
-def test_a_buy_below_one_cent_cannot_be_limited(desk: Any) -> None:
-    penny = desk([0.004, 50.0], [1_000, 700], 50_000.0, [0.5, 0.5])
-    with pytest.raises(ConfigError, match=r"in whole cents, .* found A at 0\.004\. Use `order_type: market`"):
+def test_a_buy_below_one_tick_cannot_be_limited(desk: Any) -> None:
+    penny = desk([0.00004, 50.0], [1_000, 700], 50_000.0, [0.5, 0.5])
+    with pytest.raises(ConfigError, match=r"to a whole tick, .* found A at 4e-05\. Use `order_type: market`"):
         _ = listed(penny).ticket
     assert listed(penny, TicketTerms()).ticket.orders[0].limit_price is None
 

@@ -22,7 +22,7 @@ BODY = {  # as the reference of the broker describes a simple order
         "side": {"enum": ["buy", "sell"]},
         "type": {"enum": ["market", "limit", "stop", "stop_limit", "trailing_stop"]},
         "time_in_force": {"enum": ["day", "gtc", "opg", "cls", "ioc", "fok"]},
-        "limit_price": {"type": "string", "pattern": r"^\d+\.\d{2}$"},
+        "limit_price": {"type": "string", "pattern": r"^(0\.\d{1,4}|\d+(\.\d{1,2})?)$"},
         "client_order_id": {"type": "string", "maxLength": 48},
     },
     "required": ["symbol", "qty", "side", "type", "time_in_force"],

@@ -60,7 +60,7 @@ def check(ticket: Ticket) -> None:
         assert row[2].startswith(order.symbol)
         assert f"{order.notional:,.2f}" in row
         assert ("" if order.quantity is None else f"{order.quantity:,.10g}") in row
-        assert (order.limit_price is None) or f"{order.limit_price:,.2f}" in row
+        assert (order.limit_price is None) or f"{order.limit_price:,.10g}" in row
     for said in (
         DISCLAIMER,
         ticket.headline,

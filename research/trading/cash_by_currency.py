@@ -22,8 +22,9 @@ from research.trading.request import Request
 from research.trading.sizing import Orders
 
 ZERO = Decimal()
-FX = ("account", "pair", "side", "currency", "amount", "rate", "basis_amount", "reason")
-CASH = ("account", "currency", "rate", "before", "flow", "sells", "buys", "cost", "fx", "after", "after_in_basis")
+FX_COLUMNS = ("account", "pair", "side", "currency", "amount", "rate", "basis_amount", "reason")
+CASH_COLUMNS = ("account", "currency", "rate", "before", "flow", "sells", "buys", "cost", "fx", "after",
+                "after_in_basis")  # fmt: skip
 
 
 class Exchange(NamedTuple):
@@ -155,13 +156,13 @@ class CashByCurrency:
 
     @property
     def fx_columns(self) -> dict[str, list[Any]]:
-        """`FX`, a row an exchange; without the account where the portfolio has none."""
-        return self._columns(FX, self.exchanges)
+        """`FX_COLUMNS`, a row an exchange; without the account where the portfolio has none."""
+        return self._columns(FX_COLUMNS, self.exchanges)
 
     @property
     def cash_columns(self) -> dict[str, list[Any]]:
-        """`CASH`, a row for each account and currency; without the account where the portfolio has none."""
-        return self._columns(CASH, self.balances)
+        """`CASH_COLUMNS`, a row for each account and currency; without the account where the portfolio has none."""
+        return self._columns(CASH_COLUMNS, self.balances)
 
     def _columns(self, names: Sequence[str], rows: Sequence[Any]) -> dict[str, list[Any]]:
         hidden = (() if self.portfolio.accounts else ("account",)) + (() if self.request.flow else ("flow",))

@@ -26,7 +26,7 @@ from research.portfolio.rates import Rate, Rates
 from research.rules import Calendar, Never
 from research.trading import TradeList, trade_list
 from research.trading.accounts import Model
-from research.trading.currencies import exchanged
+from research.trading.cash_by_currency import exchanged
 from research.trading.formats import FORMATS, alpaca, fix, ib_basket, oms, order_csv, printed, ticket_json, workbook
 from research.trading.request import Request
 
@@ -127,7 +127,7 @@ def test_cash_of_each_currency_and_wealth_balance_to_the_cent(desk: Any, data: A
     assert abs(before - invested - paid - sum(cash[c] * worth[c] for c in cash)) <= slack
     totals = ticket["totals"]
     assert totals["cash_after"] + totals["rounding"] == sum(row["after_in_basis"] for row in ticket["cash"])
-    assert abs(totals["rounding"]) <= D(repr(portfolio.currencies.rounding))  # type: ignore[union-attr]
+    assert abs(totals["rounding"]) <= D(repr(portfolio.currencies.rounding_bound))  # type: ignore[union-attr]
 
 
 @given(data=st.data())
@@ -344,6 +344,25 @@ def test_fix_carries_exchanges_as_currency_products(sent: TradeList) -> None:
     assert [message.get(tag, count if tag not in (460, 167) else 1) for tag in (55, 460, 167, 15, 38)] == [
         b"JPY/USD", b"4", b"FOR", b"JPY", f"{sent.ticket.fx[0].amount:.0f}".encode()
     ]  # fmt: skip
+
+
+def test_limit_prices_are_in_the_ticks_of_their_currency_in_every_format(desk: Any) -> None:
+    made = desk([0.842, 2_001.0], [0, 0], 0.0, [0.5, 0.5])
+    portfolio = abroad(made, ["EUR", "JPY"], {"USD": 9_000.0}, {"EUR": 1.1, "JPY": 0.0125})
+    terms = replace(portfolio.ticket, order_type="limit", collar_bps=50.0, account="U1")
+    made_list = listed(replace(portfolio, ticket=terms))
+    ticket = made_list.ticket
+    assert {each.currency: each.limit_price for each in ticket.orders} == {"EUR": 0.8462, "JPY": 2_011.0}
+    for form, column in ((ib_basket, "LmtPrice"), (oms, "LimitPrice"), (order_csv, "limit_price")):
+        rows = csv.DictReader(io.StringIO(form.write(ticket).decode()))
+        assert sorted(row[column] for row in rows if row[column]) == ["0.8462", "2011"], form
+    assert b"\x0144=0.8462\x01" in fix.write(ticket)
+    assert b"\x0144=2011\x01" in fix.write(ticket)
+    page = printed.write(ticket).decode()
+    assert "<td>0.8462</td><td>0.842 EUR</td>" in page
+    assert "<td>2,011</td><td>2,001.00 JPY</td>" in page
+    assert "0.842" in repr(made_list)
+    assert "0.84 " not in repr(made_list)
 
 
 def test_an_allocation_and_the_printed_ticket_name_the_exchange(sent: TradeList) -> None:

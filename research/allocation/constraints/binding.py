@@ -1,0 +1,81 @@
+"""Which limits hold weights back, and what one more unit of room would bring, in words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from research.allocation.answer import Binding
+from research.allocation.constraints.limits import POINTS, WEIGHTS, Limit, Limits
+from research.allocation.solve import LEAST_PRICE, SLACK
+from research.arrays import Array, Mask
+
+
+def binding_of(limits: Limits, weights: Array, prices: Sequence[Array], unit: str) -> tuple[Binding, ...]:
+    """The limits that are met without room to spare and have a price, the dearest first; of single lines, each line.
+
+    limits  : of the day.
+    weights : (n,) the best.
+    prices  : of each limit, what one more unit of each of its rows (k,) improves the aim by; of an equation, what
+              raising its value does, which may be less than 0.
+    unit    : of the aim, such as "volatility a year".
+    """
+    x = limits.x(weights)
+    least = LEAST_PRICE * max([1.0, *(float(np.abs(rows).max()) for rows in prices)])
+    found = []
+    for limit, rows in zip(limits.limits, prices, strict=True):
+        if limit.key == "net" and limit.equation:
+            continue  # a sum of weights that is given always binds
+        binds = np.abs(rows) > least
+        if not limit.equation:
+            binds &= (_slack(limits, limit, x) <= SLACK)[: len(rows)]
+        names = _lines(limits, limit)
+        for words, price in _priced(limit, rows, binds, names):
+            found.append(Binding(words, price, brings(limit, price, unit)))
+    return tuple(sorted(found, key=lambda one: (-abs(one.price), one.limit)))
+
+
+def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> list[tuple[str, float]]:
+    """What binds, with its price: each line of a limit of single lines, else the limit as a whole."""
+    if not names:
+        return [(limit.words, float(rows[binds].sum()))] if binds.any() else []
+    return [
+        (limit.words.replace(limit.words.split(" is ")[0], names[row], 1), float(rows[row]))
+        for row in np.flatnonzero(binds).tolist()
+    ]
+
+
+def brings(limit: Limit, price: float, unit: str) -> str:
+    """What one more step of a limit brings: a hundredth of NAV or of a rate, a line, a unit of an exposure.
+
+    limit : that binds.
+    price : of one unit of its room.
+    unit  : of the aim.
+    """
+    step = 0.01 if limit.unit in POINTS else 1.0
+    name = f"one point {limit.unit}" if limit.unit in POINTS else f"one unit {limit.unit}"
+    amount, better = price * step, unit.startswith("volatility")
+    size = f"{abs(amount):.3g}" if unit == "Sharpe ratio" else f"{abs(amount) * 1e4:.3g} bp"
+    verb = ("takes {} off the {}" if better else "adds {} to the {}") if amount >= 0 else (
+        "adds {} to the {}" if better else "takes {} off the {}"
+    )  # fmt: skip
+    moved = f"a value higher by {name}" if limit.equation else f"{name} more of room"
+    return f"{moved} {verb.format(size, unit)}"
+
+
+def _slack(limits: Limits, limit: Limit, x: Array) -> Array:
+    """(k,) room of each row of a limit; negative where it is exceeded."""
+    if limit.root is not None:
+        centre = limit.centre if limit.centre is not None else 0.0
+        norm = float(np.linalg.norm(limit.root @ (x[: len(limits.assets)] - centre)))
+        return np.array([limit.upper[0] - norm])
+    at = limits.matrix(limit.rows, len(limit.lower)) @ x
+    slack: Array = np.minimum(limit.upper - at, at - limit.lower)
+    return slack
+
+
+def _lines(limits: Limits, limit: Limit) -> list[str]:
+    """The line of each row of a limit of several single lines; none for any other limit."""
+    rows = limit.rows.get(WEIGHTS)
+    if rows is None or len(rows) < 2 or (np.count_nonzero(rows, axis=1) != 1).any() or " is " not in limit.words:
+        return []
+    return [limits.assets[int(np.argmax(row != 0.0))] for row in rows]

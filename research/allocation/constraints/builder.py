@@ -1,0 +1,273 @@
+"""From constraints, and what is known on the day, to named limits: the one way that every optimiser takes.
+
+What the file names and the market does not have (a line, a column, a word of a column) is refused, all of it at once.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from math import inf
+
+import numpy as np
+
+from research.allocation.constraints.known import Known
+from research.allocation.constraints.limits import NAV, WEIGHTS, Limit, Limits, Part, written
+from research.allocation.constraints.lookup import Lookup
+from research.allocation.constraints.records import (
+    Bounds,
+    Cardinality,
+    Constraints,
+    CVaRLimit,
+    Exposure,
+    Liquidity,
+)  # fmt: skip
+from research.allocation.constraints.risk_limits import TAIL, risk_limit, tail, tail_mean
+from research.allocation.constraints.roots import root_of
+from research.arguments import cut
+from research.arrays import Array
+from research.errors import ConfigError
+
+SHORT, BOUGHT, HELD = "short", "bought", "held"
+LARGEST = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out
+OF_LINES = ("every_line", "lines.", "exclude")  # limits whose rows have one line each
+HOLDS = 1e-9  # of NAV: a line counts as held from here
+
+
+def build(constraints: Constraints, known: Known) -> Limits:
+    """All limits that the constraints mean on a day.
+
+    constraints : of the file.
+    known       : names, facts, previous target and risk on the day.
+    Raises      : ConfigError naming every line, column and word that the market does not have, and every fact that a
+                  constraint needs and the day lacks.
+    """
+    builder = _Builder(constraints, known)
+    found = tuple(builder.limits())
+    if builder.who.faults:
+        raise ConfigError(" ".join(builder.who.faults))
+    return Limits(known.assets, found, tuple(builder.parts), tuple(builder.notes))
+
+
+class _Builder:
+    """Collects limits, the parts that they need, and what is wrong."""
+
+    def __init__(self, constraints: Constraints, known: Known) -> None:
+        self.asked, self.known = constraints, known
+        self.n = len(known.assets)
+        self.parts: list[Part] = []
+        self.notes: list[str] = []
+        self.who = Lookup(known)
+
+    def limits(self) -> Iterator[Limit]:
+        asked = self.asked
+        every = asked.every_line or Bounds(least=0.0, most=1.0)
+        if asked.gross is not None and asked.every_line is None:
+            every = Bounds(least=-asked.gross.most, most=asked.gross.most)
+        yield from self._weights("every_line", "every line", every, np.eye(self.n))
+        yield from self._weights("net", "the sum of the weights", asked.net, np.ones((1, self.n)))
+        yield from self._gross()
+        for name, bounds in asked.lines.items():
+            lines = self.who.named(f"lines.{name}", [name])
+            yield from self._weights(f"lines.{name}", name, bounds, lines[None])
+        for name, group in asked.groups.items():
+            lines, who = self.who.members(f"groups.{name}", group.where, group.lines)
+            yield from self._weights(f"groups.{name}", f"{name} ({who})", group, lines[None])
+        if asked.exclude is not None:
+            lines, who = self.who.members("exclude", asked.exclude.where, asked.exclude.lines)
+            nothing = Bounds(most=0.0, price=asked.exclude.price, gives_way=asked.exclude.gives_way)
+            yield from self._weights("exclude", f"what is excluded ({who})", nothing, np.eye(self.n)[lines > 0.0])
+        for name, exposure in asked.exposures.items():
+            yield from self._exposure(name, exposure)
+        if asked.cardinality is not None:
+            yield from self._cardinality(asked.cardinality)
+        yield from self._turnover()
+        if asked.liquidity is not None:
+            yield from self._liquidity(asked.liquidity)
+        yield from self._risks()
+        if asked.cvar is not None:
+            yield from self._cvar(asked.cvar)
+
+    # -- limits of weights -------------------------------------------------------------------------------------------
+
+    def _weights(self, key: str, who: str, bounds: Bounds, rows: Array) -> Iterator[Limit]:
+        yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
+
+    def _sides(
+        self, key: str, who: str, bounds: Bounds, rows: Mapping[str, Array], unit: str, scale: float
+    ) -> Iterator[Limit]:
+        """A limit for each side that is given; one where both are equal; none where none of its lines is there."""
+        k = len(next(iter(rows.values())))
+        if self.known.absent and not rows[WEIGHTS].any():
+            self.notes.append(f"{key} does not apply: none of its lines has a complete window.")
+            return
+        of_lines = self.asked.cardinality is not None and key.startswith(OF_LINES)
+        least, most, tail = bounds.least, bounds.most, f" {unit}" if unit == NAV else ""
+        if least is not None and least == most:
+            both = np.full(k, least)
+            words = f"{who} is {written(least, unit)}{tail}"
+            yield Limit(key, words, rows, both, both, least, f"change {who}", unit, scale, bounds)
+            return
+        for side, bound in (("least", least), ("most", most)):
+            if bound is not None:
+                lower, upper = (bound, inf) if side == "least" else (-inf, bound)
+                words = f"{who} is at {side} {written(bound, unit)}{tail}"
+                mend = f"lower the least of {who}" if side == "least" else f"raise the most of {who}"
+                limit = Limit(f"{key}.{side}", words, rows, np.full(k, lower), np.full(k, upper), bound, mend, unit,
+                              scale, bounds)  # fmt: skip
+                yield _if_held(limit) if of_lines else limit
+
+    def _gross(self) -> Iterator[Limit]:
+        if (gross := self.asked.gross) is None:
+            return
+        eye = np.eye(self.n)
+        zero = np.zeros(self.n)
+        rows = {WEIGHTS: eye, SHORT: eye}
+        self.parts.append(Part(SHORT, self.n, rows, zero, zero, np.full(self.n, inf), lambda w: np.maximum(-w, 0.0)))
+        over = {WEIGHTS: np.ones((1, self.n)), SHORT: np.full((1, self.n), 2.0)}
+        bounds = Bounds(most=gross.most, price=gross.price, gives_way=gross.gives_way)
+        yield from self._sides("gross", "the sum of absolute weights", bounds, over, NAV, 1.0)
+
+    def _exposure(self, name: str, asked: Exposure) -> Iterator[Limit]:
+        key = f"exposures.{name}"
+        if asked.column:
+            values = self.who.numbers(key, asked.column)
+        elif asked.values:
+            values = self.who.by_name(f"{key}.values", asked.values)
+        else:
+            values = self._betas(key, self.who.by_name(f"{key}.to", asked.to))
+        span = float(np.ptp(values)) if len(values) else 1.0
+        yield from self._sides(key, name, asked, {WEIGHTS: values[None]}, f"of {name}", span or 1.0)
+
+    def _cardinality(self, asked: Cardinality) -> Iterator[Limit]:
+        n, eye = self.n, np.eye(self.n)
+        largest = LARGEST * max(1.0, self.asked.gross.most if self.asked.gross else 1.0)
+        rows = {WEIGHTS: np.vstack([-eye, eye]), HELD: np.vstack([largest * eye] * 2)}
+        self.parts.append(
+            Part(
+                HELD,
+                n,
+                rows,
+                np.zeros(2 * n),
+                np.zeros(n),
+                np.ones(n),
+                lambda w: (np.abs(w) > HOLDS).astype(np.float64),
+                True,
+            )
+        )
+        count = {HELD: np.ones((1, n))}
+        for side, bound in (("least", asked.least), ("most", asked.most)):
+            if bound is not None:
+                lower, upper = (float(bound), inf) if side == "least" else (-inf, float(bound))
+                mend = "lower the least number of lines" if side == "least" else "raise the most lines"
+                yield Limit(f"cardinality.{side}", f"at {side} {bound} lines are held", count, np.array([lower]),
+                            np.array([upper]), float(bound), mend, "lines", firm=asked)  # fmt: skip
+        if asked.if_held:
+            limit = Limit(
+                "cardinality.if_held", f"a line that is held is at least {asked.if_held:.2%} of NAV",
+                {WEIGHTS: eye, HELD: -asked.if_held * eye}, np.zeros(n), np.full(n, inf), asked.if_held,
+                "lower the least weight of a line that is held", firm=asked,
+            )  # fmt: skip
+            yield limit
+
+    def _turnover(self) -> Iterator[Limit]:
+        asked, previous = self.asked.turnover, self.known.previous
+        if asked is None:
+            return
+        if previous is None:
+            self.notes.append("turnover does not apply: there is no previous target.")
+            return
+        eye, zero, n = np.eye(self.n), np.zeros(self.n), self.n
+        self.parts.append(
+            Part(BOUGHT, n, {WEIGHTS: -eye, BOUGHT: eye}, -previous, zero, np.full(n, inf),
+                 lambda w: np.maximum(w - previous, 0.0))
+        )  # fmt: skip
+        ones = np.ones(n)
+        rows = {WEIGHTS: np.array([zero, -ones]), BOUGHT: np.array([ones, ones])}
+        upper = np.array([asked.most, asked.most - previous.sum()])
+        words = f"turnover against the previous target is at most {asked.most:.2%} of NAV"
+        yield Limit("turnover.most", words, rows, np.full(2, -inf), upper, asked.most, "raise the most turnover",
+                    firm=asked)  # fmt: skip
+
+    def _liquidity(self, asked: Liquidity) -> Iterator[Limit]:
+        traded = self.known.traded
+        if traded is None:
+            self.who.faults.append(
+                "liquidity: the market has no volumes. Give it volumes and prices, or leave the limit out."
+            )
+            return
+        unknown = ~np.isfinite(traded)
+        if unknown.any():
+            names = ", ".join(np.array(self.known.assets)[unknown])
+            self.who.faults.append(
+                f"liquidity: no volume is known for {cut(names)}. Exclude these lines, or correct their volumes."
+            )
+            return
+        most = asked.days * asked.participation * traded / asked.nav
+        words = (
+            f"no line is more than {asked.days:g} days of volume at {asked.participation:.0%} of it, for a NAV of "
+            f"{asked.nav:,.0f}"
+        )
+        for i in np.flatnonzero(most < 1.0):
+            row = {WEIGHTS: np.eye(self.n)[i : i + 1]}
+            name = self.known.assets[i]
+            limit = Limit(f"liquidity.{name}", f"{words} ({name}: {most[i]:.2%})", row, -most[i : i + 1],
+                          most[i : i + 1], float(most[i]), f"raise the most of {name} that liquidity allows",
+                          firm=asked)  # fmt: skip
+            yield limit if self.asked.cardinality is None or self.asked.shorts else _if_held(limit)
+
+    # -- limits of risk ----------------------------------------------------------------------------------------------
+
+    def _risks(self) -> Iterator[Limit]:
+        volatility, tracking = self.asked.volatility, self.asked.tracking_error
+        if volatility is not None and (root := self._root("volatility")) is not None:
+            words = f"volatility is at most {volatility.most:.2%} a year"
+            yield risk_limit("volatility.most", words, root, np.zeros(self.n), volatility.most,
+                             "raise the most volatility", firm=volatility)  # fmt: skip
+        if tracking is not None and (root := self._root("tracking_error")) is not None:
+            benchmark = self.who.by_name("tracking_error.benchmark", tracking.benchmark)
+            words = f"tracking error is at most {tracking.most:.2%} a year"
+            yield risk_limit("tracking_error.most", words, root, benchmark, tracking.most,
+                             "raise the most tracking error", firm=tracking)  # fmt: skip
+
+    def _cvar(self, asked: CVaRLimit) -> Iterator[Limit]:
+        returns = self.known.returns
+        if returns is None:
+            self.who.faults.append(
+                "cvar: no returns of a window are known. Use it with a model that estimates on returns."
+            )
+            return
+        self.parts.append(tail(returns, asked.level))
+        words = f"CVaR at {asked.level:.0%} is at most {asked.most:.2%} a period"
+        rows = {TAIL: tail_mean(len(returns), asked.level)[None]}
+        scale = float(np.abs(returns).max()) or 1.0
+        yield Limit("cvar.most", words, rows, np.array([-inf]), np.array([asked.most]), asked.most,
+                    "raise the most CVaR", unit="a period", scale=scale, firm=asked)  # fmt: skip
+
+    def _root(self, key: str) -> Array | None:
+        if self.known.covariance is None:
+            self.who.faults.append(f"{key}: no covariance is known. Use it with a model that estimates one.")
+            return None
+        return root_of(self.known.covariance, self.known.assets)
+
+    def _betas(self, key: str, weights: Array) -> Array:
+        if self.known.covariance is None:
+            self.who.faults.append(f"{key}.to: no covariance is known. Use it with a model that estimates one.")
+            return np.zeros(self.n)
+        with_it = self.known.covariance @ weights
+        variance = float(weights @ with_it)
+        if variance <= 0.0:
+            self.who.faults.append(f"{key}.to: the variance of this portfolio is {variance:g}. Give one that varies.")
+            return np.zeros(self.n)
+        return with_it / variance
+
+
+def _if_held(limit: Limit) -> Limit:
+    """The same limit of single lines, times whether each is held: of whole numbers it says the same, of others more.
+
+    A bound that a line keeps by not being held (at least less than zero, at most more) moves into its row.
+    """
+    side = limit.upper if limit.raised else limit.lower
+    if not (np.isfinite(side).all() and (side >= 0.0 if limit.raised else side <= 0.0).all()):
+        return limit
+    rows = {**limit.rows, HELD: -side[:, None] * limit.rows[WEIGHTS]}
+    zero, least = np.zeros(len(side)), np.where(np.isfinite(limit.lower), limit.lower, -inf)
+    return replace(limit, rows=rows, lower=least if limit.raised else zero, upper=zero if limit.raised else limit.upper)

@@ -1,0 +1,90 @@
+"""The solvers of cone programmes: minimise v'Pv / 2 + q'v with A v + s = b, s in a product of cones.
+
+Clarabel (Goulart, Chen 2024) to 1e-10, and SCS (O'Donoghue and others 2016) in its place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from research.arrays import Array
+
+TOLERANCE = 1e-10  # of the interior-point method; below it its steps are rounding
+INFEASIBLE = "infeasible"
+MOST_STEPS = 100_000  # of SCS
+
+Cones = Sequence[tuple[str, int]]  # "zero", "positive" or "norm", with the number of its rows, in the order of the rows
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """How a solver ended.
+
+    v      : variables.
+    duals  : of the rows.
+    slack  : b - A v.
+    value  : of the objective.
+    solver : its name.
+    status : as the solver calls it; "infeasible" where it has proven that there is no point.
+    """
+
+    v: Array
+    duals: Array
+    slack: Array
+    value: float
+    solver: str
+    status: str
+
+
+def clarabel_of(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones) -> Any:
+    """A solver that takes new `b` without being made anew.
+
+    quadratic : (m, m) upper half, sparse.
+    cost      : (m,).
+    matrix    : (k, m) sparse.
+    b         : (k,).
+    cones     : of the rows.
+    """
+    import clarabel
+
+    settings = clarabel.DefaultSettings()
+    settings.verbose, settings.max_threads = False, 1
+    settings.presolve_enable = False  # it would forbid new bounds
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
+    kinds = {"zero": clarabel.ZeroConeT, "positive": clarabel.NonnegativeConeT, "norm": clarabel.SecondOrderConeT}
+    return clarabel.DefaultSolver(quadratic, cost, matrix, b, [kinds[kind](size) for kind, size in cones], settings)
+
+
+def ended_of(found: Any) -> Ended:
+    """What Clarabel's solution says."""
+    status = str(found.status)
+    status = INFEASIBLE if status == "PrimalInfeasible" else status
+    return Ended(np.array(found.x), np.array(found.z), np.array(found.s), float(found.obj_val), "Clarabel", status)
+
+
+def by_scs(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones) -> Ended:
+    """The same programme by SCS, which wants its rows by kind of cone; as for `clarabel_of`."""
+    import scs
+
+    first = np.cumsum([0, *(size for _, size in cones)])
+    order = np.concatenate(
+        [np.arange(first[j], first[j + 1]) for kind in ("zero", "positive", "norm")
+         for j, (of, _) in enumerate(cones) if of == kind]
+    )  # fmt: skip
+    sizes = {kind: [size for of, size in cones if of == kind] for kind in ("zero", "positive", "norm")}
+    cone = {"z": sum(sizes["zero"]), "l": sum(sizes["positive"]), "q": sizes["norm"]}
+    data = {"P": quadratic, "A": matrix.tocsr()[order].tocsc(), "b": b[order], "c": cost}
+    found = scs.SCS(data, cone, eps_abs=1e-9, eps_rel=1e-9, max_iters=MOST_STEPS, verbose=False).solve()
+    duals, slack = np.empty(len(b)), np.empty(len(b))
+    duals[order], slack[order] = found["y"], found["s"]
+    status = INFEASIBLE if found["info"]["status"] == "infeasible" else found["info"]["status"]
+    return Ended(found["x"], duals, slack, float(found["info"]["pobj"]), "SCS", status)
+
+
+def sparse_upper(matrix: Any) -> Any:
+    """The part of a sparse matrix above its diagonal."""
+    from scipy import sparse
+
+    return sparse.triu(matrix, k=1)

@@ -1,0 +1,31 @@
+"""What is known on a day that constraints are about: names, facts of the lines, the previous target, risk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from research.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the limits of a day depend on, besides the constraints.
+
+    assets     : n names, of the lines that may be held.
+    columns    : name -> n words or numbers: asset class, sector, region, a score, anything.
+    covariance : (n, n) of returns a year; None where no constraint and no model needs it.
+    returns    : (T, n) of the window, a period; None likewise.
+    previous   : (n,) target before this one, fraction of NAV; None on the first day.
+    traded     : (n,) value traded a day, currency, NaN where it is unknown; None likewise.
+    absent     : names of the market's other lines, which have no complete window today and are not held.
+    elsewhere  : name -> words or numbers of these lines, in their order.
+    """
+
+    assets: tuple[str, ...]
+    columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    covariance: Array | None = None
+    returns: Array | None = None
+    previous: Array | None = None
+    traded: Array | None = None
+    absent: tuple[str, ...] = ()
+    elsewhere: Mapping[str, Sequence[Any]] = field(default_factory=dict)

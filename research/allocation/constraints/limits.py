@@ -1,0 +1,227 @@
+"""Constraints as arrays: named limits over the weights and over quantities that follow from them.
+
+A limit says lower <= rows · x <= upper, or that a norm of the weights is at most so much. x are the weights (n,),
+and after them the parts that the limits need: what is short, what is bought, which lines are held, the losses past
+the value at risk. Each optimiser, and the search for a conflict, reads these and nothing else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf, isfinite
+
+import numpy as np
+
+from research.allocation.constraints.records import ALWAYS, Firmness
+from research.arrays import Array, Mask
+
+WEIGHTS = "weights"
+NAV = "of NAV"
+POINTS = (NAV, "a year", "a period")  # units that are written in per cent, and of which a step is a hundredth
+HUNDREDTH = 1e-2  # of the last decimal that is written: less than a written bound may be past
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """One side of a constraint, or an equation; all its rows are widened together.
+
+    key       : where it stands under `constraints`, such as "groups.us.most".
+    words     : what it says, such as "us (region us) is at most 30.00% of NAV".
+    rows      : block -> (k, size of the block); a block that is not named has zeros.
+    lower     : (k,).
+    upper     : (k,).
+    bound     : the number in the file.
+    mend      : what to do to widen it, such as "raise the most of us"; "" where it cannot be widened.
+    unit      : of its bound: "of NAV", "a year", "lines", or of an exposure.
+    scale     : what one unit of NAV moves rows · x by at most: it makes limits of several units comparable.
+    firm      : its price, or its place in the order of giving way.
+    root      : (r, n): the limit is |root · (weights - centre)| <= upper[0], and has no rows. Else None.
+    centre    : (n,).
+    """
+
+    key: str
+    words: str
+    rows: Mapping[str, Array]
+    lower: Array
+    upper: Array
+    bound: float
+    mend: str = ""
+    unit: str = NAV
+    scale: float = 1.0
+    firm: Firmness = ALWAYS
+    root: Array | None = None
+    centre: Array | None = None
+
+    @property
+    def price(self) -> float:
+        """Of one unit outside of it; inf for none."""
+        return inf if self.firm.price is None else self.firm.price
+
+    @property
+    def gives_way(self) -> int | None:
+        """Its place in the order of giving way; None for none."""
+        return self.firm.gives_way
+
+    @property
+    def hard(self) -> bool:
+        """Is it kept always?"""
+        return not isfinite(self.price) and self.gives_way is None
+
+    @property
+    def raised(self) -> bool:
+        """Is it widened by raising its bound?"""
+        return bool(np.isfinite(self.upper).any())
+
+    def widened(self, amount: float) -> "Limit":
+        """The limit with its rows' bounds further apart by `amount`, in its unit."""
+        return replace(self, lower=self.lower - amount, upper=self.upper + amount)
+
+    @property
+    def equation(self) -> bool:
+        """Are both of its bounds the same?"""
+        return self.root is None and bool((self.lower == self.upper).all())
+
+    def mended(self, amount: float, raised: bool) -> str:
+        """How to widen it by `amount`, up or down, in words, with a written bound that suffices."""
+        bound = self.bound + amount if raised else self.bound - amount
+        return f"{self.mend} from {self.written(self.bound)} to {written(bound, self.unit, raised)}"
+
+    def written(self, value: float) -> str:
+        """A value in the limit's unit."""
+        return written(value, self.unit)
+
+
+def written(value: float, unit: str, outward: bool | None = None) -> str:
+    """A value in a unit of a limit; rounded up (True), down (False) or to the nearest.
+
+    value   : in that unit.
+    unit    : "of NAV", "a year", "a period", "lines", or of an exposure.
+    outward : up or down, by as much as is written; None for the nearest.
+    """
+    digits = 0 if unit == "lines" else 4
+    steps = value * 10**digits
+    if outward is not None:
+        steps = np.ceil(steps - HUNDREDTH) if outward else np.floor(steps + HUNDREDTH)
+    rounded = round(float(steps), 0 if outward is not None else 6) / 10**digits
+    return f"{rounded:.2%}" if unit in POINTS else f"{rounded:.6g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Quantities that follow from the weights, and the rows that say how: lower <= rows · x <= upper.
+
+    name   : of the block.
+    size   : of the block.
+    rows   : block -> (k, size of that block).
+    lower  : (k,).
+    least  : (size,) least value of each quantity.
+    most   : (size,) largest value.
+    whole  : are they whole numbers?
+    of     : weights (n,) -> the quantities (size,) that follow from them.
+    """
+
+    name: str
+    size: int
+    rows: Mapping[str, Array]
+    lower: Array
+    least: Array
+    most: Array
+    of: Callable[[Array], Array]
+    whole: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """All limits of one day, over n lines.
+
+    assets : n names.
+    limits : in the order of the file.
+    parts  : that they need.
+    notes  : what a reader must know, such as a limit that does not apply today.
+    """
+
+    assets: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    parts: tuple[Part, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def start(self) -> dict[str, int]:
+        """Block -> its first column in x."""
+        sizes = [len(self.assets), *(part.size for part in self.parts)]
+        names = [WEIGHTS, *(part.name for part in self.parts)]
+        return dict(zip(names, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+
+    @cached_property
+    def size(self) -> int:
+        """Of x."""
+        return len(self.assets) + sum(part.size for part in self.parts)
+
+    @cached_property
+    def whole(self) -> Mask:
+        """(size,) which of x are whole numbers."""
+        return np.concatenate([np.zeros(len(self.assets), bool), *(np.full(p.size, p.whole) for p in self.parts)])
+
+    @cached_property
+    def least(self) -> Array:
+        """(size,) least x by definition; the limits say more."""
+        return np.concatenate([np.full(len(self.assets), -inf), *(part.least for part in self.parts)])
+
+    @cached_property
+    def most(self) -> Array:
+        """(size,) largest x by definition."""
+        return np.concatenate([np.full(len(self.assets), inf), *(part.most for part in self.parts)])
+
+    @cached_property
+    def of_lines(self) -> tuple[Array, Array]:
+        """(n,) least and (n,) most weight of each line by the hard limits of single lines."""
+        n = len(self.assets)
+        least, most = np.full(n, -inf), np.full(n, inf)
+        for limit in self.limits:
+            rows = limit.rows.get(WEIGHTS)
+            if rows is None or len(limit.rows) > 1 or not limit.hard or (np.count_nonzero(rows, axis=1) != 1).any():
+                continue
+            for row, low, high in zip(rows, limit.lower, limit.upper, strict=True):
+                i = int(np.argmax(row != 0.0))
+                if row[i] == 1.0:
+                    least[i], most[i] = max(least[i], low), min(most[i], high)
+        return least, most
+
+    @property
+    def linear(self) -> tuple[Limit, ...]:
+        """Those with rows."""
+        return tuple(limit for limit in self.limits if limit.root is None)
+
+    @property
+    def risks(self) -> tuple[Limit, ...]:
+        """Those of a norm."""
+        return tuple(limit for limit in self.limits if limit.root is not None)
+
+    def matrix(self, rows: Mapping[str, Array], k: int) -> Array:
+        """(k, size) rows over x."""
+        found = np.zeros((k, self.size))
+        for block, values in rows.items():
+            found[:, self.start[block] : self.start[block] + values.shape[1]] = values
+        return found
+
+    def x(self, weights: Array) -> Array:
+        """(size,) weights (n,), and the parts that follow from them."""
+        return np.concatenate([weights, *(part.of(weights) for part in self.parts)])
+
+    def outside(self, weights: Array) -> Array:
+        """(len(limits),) how far weights (n,) are outside of each limit, in its unit; 0 inside."""
+        x = self.x(weights)
+        return np.array([self.distance(limit, x) for limit in self.limits])
+
+    def distance(self, limit: Limit, x: Array) -> float:
+        """How far x (size,) is outside of one limit, in its unit; 0 inside."""
+        if limit.root is not None:
+            centre = 0.0 if limit.centre is None else limit.centre
+            norm = np.linalg.norm(limit.root @ (x[: len(self.assets)] - centre))
+            return max(float(norm - limit.upper[0]), 0.0)
+        at = self.matrix(limit.rows, len(limit.lower)) @ x
+        return float(np.maximum(limit.lower - at, at - limit.upper).max(initial=0.0))
+
+    def with_limits(self, limits: Sequence[Limit]) -> "Limits":
+        """The same lines and parts with other limits."""
+        return replace(self, limits=tuple(limits))

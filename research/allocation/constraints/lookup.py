@@ -1,0 +1,87 @@
+"""Which lines a constraint is about, and the numbers that they have; names that the market does not have are kept."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from research.allocation.constraints.known import Known
+from research.allocation.constraints.records import Where
+from research.arguments import cut, shown
+from research.arrays import Array, Mask
+
+
+class Lookup:
+    """Looks lines, columns and words up in what is known, and collects what is not there.
+
+    known  : on the day.
+    faults : sentences, each with its place, what was found and how to mend it.
+    """
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.faults: list[str] = []
+
+    def members(self, key: str, where: Where, lines: Sequence[str]) -> tuple[Array, str]:
+        """(n,) one for a member; and who they are, in words."""
+        inside: Mask = np.full(len(self.known.assets), bool(where))
+        said = []
+        for column, words in where.items():
+            asked = (words,) if isinstance(words, str) else tuple(words)
+            values = self.column(f"{key}.where.{column}", column)
+            if values is None:
+                return np.zeros(len(self.known.assets)), ""
+            known = sorted({str(value) for value in (*values, *self.known.elsewhere.get(column, ()))} - {""})
+            for word in (word for word in asked if word not in known):
+                self.faults.append(
+                    f"{key}.where.{column}: no line has this {column}: found {shown(word)}. {_near(word, known)}"
+                )
+            inside &= np.array([str(value) in asked for value in values])
+            said.append(f"{column} {' or '.join(asked)}")
+        if lines:
+            inside |= self.named(f"{key}.lines", lines) > 0.0
+            said.append(", ".join(lines))
+        if not inside.any() and not self.known.absent and not self.faults:
+            self.faults.append(f"{key}: no line fits {' and '.join(said)} together. Correct it, or leave it out.")
+        return inside.astype(float), ", ".join(said)
+
+    def named(self, key: str, names: Sequence[str]) -> Array:
+        """(n,) one for the lines that are named."""
+        return self.by_name(key, dict.fromkeys(names, 1.0))
+
+    def by_name(self, key: str, values: Mapping[str, float]) -> Array:
+        """(n,) values in the market's order; zero for a line that is not named."""
+        every = (*self.known.assets, *self.known.absent)
+        for name in (name for name in values if name not in every):
+            self.faults.append(f"{key}: unknown line: found {shown(name)}. {_near(name, every)}")
+        return np.array([float(values.get(asset, 0.0)) for asset in self.known.assets])
+
+    def column(self, key: str, column: str) -> Sequence[Any] | None:
+        """n words or numbers; None where the lines have no such column."""
+        if column not in self.known.columns:
+            self.faults.append(f"{key}: the lines have no {column}. {_near(column, sorted(self.known.columns))}")
+            return None
+        return self.known.columns[column]
+
+    def numbers(self, key: str, column: str) -> Array:
+        """(n,) numbers of a column, zero where they are not known."""
+        values = self.column(f"{key}.column", column)
+        if values is None:
+            return np.zeros(len(self.known.assets))
+        if not all(isinstance(value, int | float | np.number) for value in values):
+            self.faults.append(f"{key}.column: {column} has words. Give a column of numbers.")
+            return np.zeros(len(self.known.assets))
+        numbers = np.asarray(values, dtype=float)
+        unknown = ~np.isfinite(numbers)
+        if unknown.any():
+            names = ", ".join(np.array(self.known.assets)[unknown])
+            self.faults.append(
+                f"{key}.column: {column} is not known for {cut(names)}. Give it, or exclude these lines."
+            )
+        return np.where(np.isfinite(numbers), numbers, 0.0)
+
+
+def _near(word: object, known: Sequence[str]) -> str:
+    near = get_close_matches(str(word), known, n=1)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {cut(', '.join(known), 400)}."

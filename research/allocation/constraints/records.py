@@ -1,0 +1,334 @@
+"""Constraints of an allocation as a file names them: what the weights must keep, and how firmly.
+
+Every constraint is hard, or has a `price`, or a place in the order in which constraints give way (`gives_way`). Weights
+are fractions of NAV, and cash is the rest. Which columns and lines there are is known on the day only: the builder
+(`research.allocation.constraints.builder`) refuses names that the market does not have.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import ClassVar
+
+from research.arguments import is_number, is_whole, shown
+from research.errors import ConfigError
+
+Where = Mapping[str, str | tuple[str, ...]]
+
+FORBID: dict[str, str] = {"extra": "forbid"}
+PRICE = "what a unit outside of it costs"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Firmness:
+    """How firmly a constraint is kept: always, unless it has a price or a place in the order of giving way.
+
+    price     : what one unit outside of it costs, in the unit of the model's objective: return a year for a unit of
+                NAV where the model maximises return, volatility a year where it minimises volatility; None for no
+                price.
+    gives_way : its place, from 1, in the order in which constraints give way where no weights keep all; the lowest
+                give way first, by the least amount that suffices. None: it never gives way.
+    Raises    : ConfigError for both, a price that is not above zero, and a place that is not a whole number from 1.
+    """
+
+    price: float | None = None
+    gives_way: int | None = None
+
+    __pydantic_config__: ClassVar[dict[str, str]] = FORBID
+
+    def __repr__(self) -> str:
+        """What is given: constraints have many settings, of which a file names few."""
+        return _given(self)
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        if self.price is not None and self.gives_way is not None:
+            raise ConfigError("it has a price and a place in the order of giving way: keep one of the two.")
+        if self.price is not None and not (is_number(self.price) and self.price > 0.0):
+            raise ConfigError(f"price is {shown(self.price)}: give a number above 0, {PRICE}.")
+        if self.gives_way is not None and not (is_whole(self.gives_way) and self.gives_way >= 1):
+            raise ConfigError(f"gives_way is {shown(self.gives_way)}: give a whole number, 1 for what gives way first.")
+
+
+ALWAYS = Firmness()
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Bounds(Firmness):
+    """Least and largest value of something, either of which may be left open: of a weight, of all weights together.
+
+    least, most : fraction of NAV; None for none.
+    Raises      : ConfigError for neither, for what is not a number, and where least is above most.
+    """
+
+    least: float | None = None
+    most: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        super().__post_init__()
+        for name in ("least", "most"):
+            if getattr(self, name) is not None and not is_number(getattr(self, name)):
+                raise ConfigError(f"{name} is {shown(getattr(self, name))}: give a number.")
+        if self.least is None and self.most is None:
+            raise ConfigError("it has neither `least` nor `most`: give one of them.")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ConfigError(f"least is {self.least:g}, above most, {self.most:g}: exchange them.")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Group(Bounds):
+    """The weight of several lines together.
+
+    where : column of the instruments -> its word, or several of which one suffices. A line is of the group when it
+            fits every column: {region: us, sector: [technology, health]}.
+    lines : names of lines, instead of `where`.
+    Raises : as Bounds, and ConfigError unless exactly one of `where` and `lines` is given.
+    """
+
+    where: Where = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check who belongs to it."""
+        super().__post_init__()
+        _check_members(self.where, self.lines, both=False)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Exposure(Bounds):
+    """The weighted sum of a number that each line has: a beta, a loading on a factor, a score; cash has 0.
+
+    column : of the instruments, with a number for each line: a factor's loadings, an ESG score.
+    values : line -> number, instead; a line that is not named has 0.
+    to     : line -> weight, instead: the beta to this portfolio, from the covariance of the day.
+    least, most : in the unit of that number.
+    Raises : as Bounds, and ConfigError unless exactly one of `column`, `values` and `to` is given.
+    """
+
+    column: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+    to: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that it says of what."""
+        super().__post_init__()
+        given = [name for name in ("column", "values", "to") if getattr(self, name)]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ConfigError(f"it says its numbers by {found}: give one of column, values and to.")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Most(Firmness):
+    """A largest value. Raises ConfigError for one that is not a number above 0."""
+
+    most: float
+
+    def __post_init__(self) -> None:
+        """Check the bound."""
+        super().__post_init__()
+        check_above_zero(most=self.most)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TrackingErrorLimit(Most):
+    """The standard deviation a year of returns over those of a benchmark.
+
+    most      : fraction a year.
+    benchmark : line -> weight, fraction of NAV; cash is the rest.
+    """
+
+    benchmark: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        """Check that it has a benchmark."""
+        super().__post_init__()
+        if not self.benchmark:
+            raise ConfigError("benchmark has no lines: give weights by name, such as {SPY: 0.6, AGG: 0.4}.")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CVaRLimit(Most):
+    """The mean loss in the worst 1 - level of the periods of the window (Rockafellar, Uryasev 2000).
+
+    most  : fraction of NAV a period (a day, for daily returns); a loss is positive.
+    level : from 0 to 1, both excluded.
+    """
+
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        """Check the level."""
+        super().__post_init__()
+        if not (is_number(self.level) and 0.0 < self.level < 1.0):
+            raise ConfigError(f"level is {shown(self.level)}: give a number between 0 and 1, such as 0.95.")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Cardinality(Firmness):
+    """How many lines are held, and how large a line is at least if it is held.
+
+    most    : lines held; None for any number.
+    least   : lines held, which needs `if_held`.
+    if_held : least weight of a line that is held, fraction of NAV; 0 for none.
+    """
+
+    most: int | None = None
+    least: int | None = None
+    if_held: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        for name in ("most", "least"):
+            value = getattr(self, name)
+            if value is not None and not (is_whole(value) and value >= 1):
+                raise ConfigError(f"{name} is {shown(value)}: give a whole number of lines, at least 1.")
+        if not (is_number(self.if_held) and 0.0 <= self.if_held <= 1.0):
+            raise ConfigError(f"if_held is {shown(self.if_held)}: give a fraction of NAV, such as 0.01.")
+        if self.least is not None and not self.if_held:
+            raise ConfigError(f"least is {self.least} without `if_held`: say how large a line is that counts as held.")
+        if self.most is None and not self.if_held:
+            raise ConfigError("it has neither `most` nor `if_held`: give one of them.")
+        if self.most is not None and self.least is not None and self.least > self.most:
+            raise ConfigError(f"least is {self.least}, above most, {self.most}: exchange them.")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Liquidity(Firmness):
+    """A line is no larger than what can be sold in so many days at a share of its volume.
+
+    days          : in which a line can be sold.
+    nav           : of the portfolio, currency.
+    participation : share of the volume of a day that we may be, fraction.
+    window        : sessions over which the value traded a day is averaged.
+    """
+
+    days: float
+    nav: float
+    participation: float = 0.2
+    window: int = 21
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        check_above_zero(days=self.days, nav=self.nav, participation=self.participation)
+        if not (is_whole(self.window) and self.window >= 1):
+            raise ConfigError(f"window is {shown(self.window)}: give a whole number of sessions, such as 21.")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Exclusions(Firmness):
+    """Lines that are not held: those that are named, and those that fit every column of `where`."""
+
+    where: Where = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that it says which."""
+        super().__post_init__()
+        _check_members(self.where, self.lines, both=True)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Constraints:
+    """What the weights of an allocation must keep: all constraints under `constraints:` of an allocation in a file.
+
+    net            : the sum of the weights; 1 by default, so that nothing is left in cash.
+    gross          : the sum of their absolute values. Without it there are no short lines and no leverage.
+    every_line     : the weight of each line; from 0 to 1 by default, where `gross` is given from -gross to gross.
+    lines          : the weight of one line, by its name.
+    groups         : the weight of several lines together, by a name of their own.
+    exposures      : beta, factors, scores, by a name of their own.
+    cardinality    : number of lines, and least weight of a line that is held.
+    turnover       : the larger of what is bought and sold against the previous target; none on the first day.
+    volatility     : standard deviation a year.
+    tracking_error : to a benchmark, a year.
+    cvar           : of the window's returns, a period.
+    liquidity      : days of volume.
+    exclude        : lines that are not held.
+    Raises         : ConfigError for short bounds or a net above 1 without `gross`, and for `gross` with `if_held`.
+    """
+
+    net: Bounds = Bounds(least=1.0, most=1.0)
+    gross: Most | None = None
+    every_line: Bounds | None = None
+    lines: Mapping[str, Bounds] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    exposures: Mapping[str, Exposure] = field(default_factory=dict)
+    cardinality: Cardinality | None = None
+    turnover: Most | None = None
+    volatility: Most | None = None
+    tracking_error: TrackingErrorLimit | None = None
+    cvar: CVaRLimit | None = None
+    liquidity: Liquidity | None = None
+    exclude: Exclusions | None = None
+
+    __pydantic_config__: ClassVar[dict[str, str]] = FORBID
+
+    def __post_init__(self) -> None:
+        """Check that leverage is stated."""
+        if self.gross is None:
+            self._check_long_only()
+        elif self.cardinality is not None and self.cardinality.if_held:
+            raise ConfigError(
+                f"cardinality.if_held is {self.cardinality.if_held:g} with gross: a least weight of what is held is "
+                "known for long lines only. Leave out one of the two."
+            )
+
+    def __repr__(self) -> str:
+        """What is given."""
+        return _given(self)
+
+    def __hash__(self) -> int:
+        """By the names that it holds: equal constraints have equal ones."""
+        return hash((*sorted(self.lines), *sorted(self.groups), *sorted(self.exposures)))
+
+    @property
+    def shorts(self) -> bool:
+        """May a line be short?"""
+        return self.gross is not None
+
+    def _check_long_only(self) -> None:
+        named: Iterator[tuple[str, Bounds | None]] = iter(
+            [("every_line", self.every_line), *((f"lines.{name}", bounds) for name, bounds in self.lines.items())]
+        )
+        for name, bounds in named:
+            if bounds is not None and bounds.least is not None and bounds.least < 0.0:
+                raise ConfigError(
+                    f"{name}.least is {bounds.least:g}, so the line may be short, but no leverage is stated. Add "
+                    "`gross: {most: 1.5}`, or raise it to 0."
+                )
+        if self.net.most is not None and self.net.most > 1.0:
+            raise ConfigError(
+                f"net.most is {self.net.most:g}, which is leverage, but none is stated. Add `gross: {{most: "
+                f"{self.net.most:g}}}`, or lower it to 1."
+            )
+
+
+def _given(record: object) -> str:
+    """A record with the fields that differ from their defaults."""
+    said = []
+    for f in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, f.name)
+        default = f.default_factory() if f.default_factory is not MISSING else f.default
+        if value != default:
+            said.append(f"{f.name}={value!r}")
+    return f"{type(record).__name__}({', '.join(said)})"
+
+
+def check_above_zero(**given: object) -> None:
+    """Raise ConfigError for what is not a finite number above 0."""
+    for name, value in given.items():
+        if not (is_number(value) and value > 0):  # type: ignore[operator]
+            raise ConfigError(f"{name} is {shown(value)}: give a number above 0.")
+
+
+def _check_members(where: Where, lines: tuple[str, ...], both: bool) -> None:
+    if not where and not lines:
+        raise ConfigError("it has neither `where` nor `lines`: say which lines it concerns.")
+    if where and lines and not both:
+        raise ConfigError("it has `where` and `lines`: keep one of the two.")
+    empty = [column for column, words in where.items() if not words]
+    if empty:
+        raise ConfigError(f"where.{empty[0]} has no words: give one, or a list.")

@@ -1,0 +1,1 @@
+"""Optimisers under constraints: the mean-variance family, its frontier, and robust CVaR."""

@@ -1,0 +1,66 @@
+"""The aims of the mean-variance family, over a mean and a root of the covariance, both of returns a year."""
+
+from typing import Literal
+
+import numpy as np
+
+from research.allocation.constraints.conic import Objective
+from research.allocation.constraints.limits import WEIGHTS, Limit
+from research.allocation.constraints.risk_limits import risk_limit
+from research.allocation.optimised.optimum import Aim
+from research.arrays import Array
+
+AimName = Literal["minimum_volatility", "maximum_sharpe", "utility", "target_return", "target_risk", "robust_utility"]
+AIMS: tuple[AimName, ...] = (
+    "minimum_volatility", "maximum_sharpe", "utility", "target_return", "target_risk", "robust_utility"
+)  # fmt: skip
+
+
+def minimum_volatility(root: Array) -> Aim:
+    """The least |root · w|: Markowitz (1952). As a norm, so that prices are in volatility a year.
+
+    root : (r, n) with root' root = covariance a year.
+    """
+    return Aim(Objective(norm=root), "volatility a year")
+
+
+def maximum_sharpe(mean: Array, root: Array, cash: float) -> Aim:
+    """The largest (mean - cash) · w / |root · w|, by homogeneous weights (Schaible 1976, Fractional programming).
+
+    What is not held earns cash, so the numerator is the excess return of the portfolio.
+    mean : (n,) a year.
+    root : (r, n) with root' root = covariance a year.
+    cash : return a year of cash.
+    """
+    return Aim(Objective(norm=root), "Sharpe ratio", numerator={WEIGHTS: mean - cash}, cash=cash)
+
+
+def utility(mean: Array, root: Array, risk_aversion: float, uncertainty: Array | None = None) -> Aim:
+    """The largest mean · w - risk_aversion |root · w|² / 2 - |uncertainty · w|.
+
+    mean          : (n,) a year.
+    root          : (r, n) with root' root = covariance a year.
+    risk_aversion : of the variance.
+    uncertainty   : (r, n) of the mean: the worst mean of an ellipsoid (Tütüncü, Koenig 2004); None for none.
+    """
+    curvature = risk_aversion * root.T @ root if risk_aversion > 0.0 else None
+    return Aim(Objective({WEIGHTS: -mean}, curvature, uncertainty), "utility (return a year)", sign=-1.0)
+
+
+def maximum_return(mean: Array) -> Aim:
+    """The largest mean · w a year, of a mean (n,)."""
+    return Aim(Objective({WEIGHTS: -mean}), "return a year", sign=-1.0)
+
+
+def return_limit(mean: Array, goal: float) -> Limit:
+    """A return of at least `goal` a year, of a mean (n,): it conflicts, and is priced, as every limit."""
+    span = float(np.ptp(mean)) or 1.0
+    words = f"the expected return is at least {goal:.2%} a year"
+    return Limit("goal", words, {WEIGHTS: mean[None]}, np.array([goal]), np.array([np.inf]), goal,
+                 "lower the goal", "a year", span)  # fmt: skip
+
+
+def volatility_limit(root: Array, goal: float) -> Limit:
+    """A volatility of at most `goal` a year, of a root (r, n) of the covariance."""
+    words = f"volatility is at most {goal:.2%} a year"
+    return risk_limit("goal", words, root, np.zeros(root.shape[1]), goal, "raise the goal")

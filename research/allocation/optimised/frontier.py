@@ -1,0 +1,89 @@
+"""The efficient frontier under limits: one programme, solved for each target return."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from research.allocation.answer import Binding, NotSolvedError
+from research.allocation.constraints.binding import binding_of
+from research.allocation.constraints.branch import best
+from research.allocation.constraints.conic import ConeProgramme
+from research.allocation.constraints.limits import Limits
+from research.allocation.optimised.aims import maximum_return, minimum_volatility, return_limit
+from research.allocation.optimised.optimum import elastic_of, optimum, tidy
+from research.arguments import is_whole, refuse
+from research.arrays import Array, frozen
+
+INSIDE = 1e-7  # of the frontier's span of returns: the last point is so far below the largest return
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """Points of the frontier, from the least volatility to the largest mean.
+
+    assets     : n names.
+    weights    : (k, n) fraction of NAV.
+    mean       : (k,) a year.
+    volatility : (k,) a year.
+    binding    : k, the limits that bind at each point, with what one more unit takes off the volatility.
+    """
+
+    assets: tuple[str, ...]
+    weights: Array
+    mean: Array
+    volatility: Array
+    binding: tuple[tuple[Binding, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for name in ("weights", "mean", "volatility"):
+            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+
+    def summary(self) -> pd.DataFrame:
+        """A row a point: mean, volatility, number of lines held, and the limit that binds most."""
+        return pd.DataFrame(
+            {
+                "mean": self.mean,
+                "volatility": self.volatility,
+                "lines": (np.abs(self.weights) > 1e-6).sum(axis=1),
+                "binds": [one[0].limit if one else "" for one in self.binding],
+            }
+        )
+
+    def __repr__(self) -> str:
+        """The table of its points."""
+        return self.summary().to_string(float_format=lambda value: f"{value:.4f}")
+
+
+def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Frontier:
+    """The least volatility at each of evenly spaced means, under limits.
+
+    limits : of the day, over n lines.
+    mean   : (n,) a year.
+    root   : (r, n) with root' root = covariance a year.
+    points : at least 2.
+    Raises : NotSolvedError where no weights keep the limits; ConfigError for fewer points.
+    Source : Markowitz (1952), Portfolio Selection. One programme is made, and only the bound of its return changes.
+    """
+    if not is_whole(points) or points < 2:
+        refuse("points of a frontier is", points, "give a whole number, at least 2.")
+    least_volatile = optimum(limits, minimum_volatility(root)).weights
+    last = optimum(limits, maximum_return(mean)).weights
+    low, high = float(mean @ least_volatile), float(mean @ last)
+    targets = np.linspace(low, max(high - INSIDE * (high - low), low), points)
+    with_target = limits.with_limits([*limits.limits, return_limit(mean, low)])
+    place = len(limits.limits)
+    programme = ConeProgramme(with_target, minimum_volatility(root).objective, elastic_of(limits))
+    weights, binding = [], []
+    for target in targets.tolist():
+        found = best(programme, {place: target}).point
+        if found is None:
+            raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
+        found = programme.sharpened(found, {place: target})
+        weights.append(tidy(limits, found.x[: len(limits.assets)]))
+        at = limits.with_limits([*limits.limits, return_limit(mean, target)])
+        binding.append(binding_of(at, weights[-1], found.duals, "volatility a year"))
+    table = np.array(weights)
+    volatility = np.linalg.norm(table @ root.T, axis=1)
+    return Frontier(limits.assets, table, table @ mean, volatility, tuple(binding))

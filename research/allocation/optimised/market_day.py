@@ -1,0 +1,87 @@
+"""What constraints need to know of a day, taken from a past and a forecast."""
+
+import numpy as np
+
+from research.allocation.constraints.builder import build
+from research.allocation.constraints.known import Known
+from research.allocation.constraints.records import Constraints
+from research.arrays import Array, Rows
+from research.errors import ConfigError, DataError
+from research.market import Past
+
+FIXED = ("asset_class", "sector", "currency")
+
+
+def known_on(
+    past: Past,
+    constraints: Constraints,
+    lines: Rows,
+    window: int,
+    covariance: Array | None = None,
+    previous: Array | None = None,
+) -> Known:
+    """What the constraints need to know at the close of `past`.
+
+    past        : of n lines.
+    constraints : whose columns and volumes are looked up.
+    lines       : (k,) columns of the lines that may be held.
+    window      : returns of which a CVaR is taken.
+    covariance  : (k, k) a year.
+    previous    : (n,) target before, fraction of NAV.
+    """
+    returns = traded = None
+    if constraints.cvar is not None:
+        returns = np.ascontiguousarray(past.returns[past.t - window + 1 :, lines])
+    if constraints.liquidity is not None and (of_all := _traded(past, constraints.liquidity.window)) is not None:
+        traded = of_all[lines]
+    absent = np.setdiff1d(np.arange(len(past.assets)), lines)
+    columns = _columns(past, constraints)
+    return Known(
+        tuple(past.assets[i] for i in lines),
+        {name: [values[i] for i in lines] for name, values in columns.items()},
+        covariance,
+        returns,
+        None if previous is None else previous[lines],
+        traded,
+        tuple(past.assets[i] for i in absent),
+        {name: [values[i] for i in absent] for name, values in columns.items()},
+    )
+
+
+def check_constraints(past: Past, constraints: Constraints) -> None:
+    """Raise ConfigError for every line, column and word that the market does not have, and every fact that is missing.
+
+    past        : of n lines; all of them count, whether or not they have a window.
+    constraints : whose names are looked up.
+    """
+    n = len(past.assets)
+    build(constraints, known_on(past, constraints, np.arange(n), 1, np.eye(n), np.zeros(n)))
+
+
+def _columns(past: Past, constraints: Constraints) -> dict[str, list[object]]:
+    wheres = [group.where for group in constraints.groups.values()]
+    wheres += [constraints.exclude.where] if constraints.exclude else []
+    asked = {column for where in wheres for column in where} | {e.column for e in constraints.exposures.values()}
+    if not asked - {""}:
+        return {}
+    found: dict[str, list[object]] = {}
+    for name in sorted({*asked, *FIXED, *past.facts} - {""}):
+        try:
+            found[name] = past.fact(name).tolist()
+        except DataError:  # the builder says it, beside what else is wrong
+            continue
+    return found
+
+
+def _traded(past: Past, window: int) -> Array | None:
+    """(n,) mean value traded a day, in the one currency of the lines; NaN where a volume is not known."""
+    if past.volumes is None or past.prices is None:
+        return None
+    if len(currencies := sorted(set(past.currency))) > 1:
+        raise ConfigError(
+            f"liquidity: the lines are quoted in {', '.join(currencies)}, and their volumes are not converted. Leave "
+            "the limit out, or quote all lines in one currency."
+        )
+    value = past.volumes[-window:] * past.prices[-window:]
+    known = np.isfinite(value)
+    return np.where(known.any(axis=0), np.nansum(value, axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)

@@ -1,0 +1,191 @@
+"""Mean-variance portfolios under constraints: the weights that a forecast of means and covariances makes the best."""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+
+from research.allocation.answer import Answer, Following
+from research.allocation.bounds import Bound, check_bound, frozen_bound
+from research.allocation.constraints.builder import build
+from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.records import Bounds, Constraints
+from research.allocation.constraints.roots import root_of
+from research.allocation.estimated import EstimationSchedule, check_schedule, placed
+from research.allocation.optimised.aims import (
+    AIMS,
+    AimName,
+    maximum_return,
+    maximum_sharpe,
+    minimum_volatility,
+    return_limit,
+    utility,
+    volatility_limit,
+)  # fmt: skip
+from research.allocation.optimised.frontier import Frontier, frontier
+from research.allocation.optimised.market_day import check_constraints, known_on
+from research.allocation.optimised.optimum import Optimum, optimum
+from research.arguments import check_positive, is_number, one_of, refuse
+from research.arrays import Array
+from research.errors import ConfigError
+from research.forecast import Estimated, Forecast, Moments
+from research.market import Past
+
+WITH_TARGET = ("target_return", "target_risk")
+
+
+@dataclass(frozen=True)
+class MeanVariance(Following):
+    """The best weights under constraints, by a forecast's mean and covariance.
+
+    objective : "minimum_volatility"; "maximum_sharpe", over cash; "utility", mean less risk_aversion / 2 × variance;
+                "target_return", the least volatility with a mean of at least `goal`; "target_risk", the largest mean
+                with a volatility of at most `goal`; "robust_utility", the utility of the worst mean of an ellipsoid
+                round the forecast that holds the mean with `confidence`.
+    forecast    : of means and covariances.
+    lower       : least weight of each line, fraction of NAV: one for all, or by name, 0 for those that are not named.
+    upper       : most weight of each line: one for all, or by name, 1 for those that are not named.
+    constraints : that the weights keep besides.
+    goal          : fraction a year; None where the objective has none.
+    risk_aversion : of the variance a year.
+    confidence    : of the ellipsoid, from 0 to 1; the mean of `window` returns has the covariance of one over `window`.
+    periods_per_year : returns a year.
+    schedule  : "day", "week", "month", "quarter" or "year".
+    Raises    : ConfigError for settings outside these, and, when asked, for names that the market does not have; what
+                the forecast raises; NotSolvedError, with a smallest conflicting set, where no weights keep all.
+    Source    : Markowitz (1952), Portfolio Selection; for "robust_utility" Tütüncü, Koenig (2004), Robust Asset
+                Allocation, with the ellipsoid of skfolio's EmpiricalMuUncertaintySet.
+    """
+
+    objective: AimName = "minimum_volatility"
+    forecast: Forecast = field(default_factory=Estimated)
+    lower: Bound = 0.0
+    upper: Bound = 1.0
+    constraints: Constraints = field(default_factory=Constraints)
+    goal: float | None = None
+    risk_aversion: float = 1.0
+    confidence: float = 0.95
+    periods_per_year: float = 252.0
+    schedule: EstimationSchedule = "month"
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        one_of("objective of MeanVariance is", self.objective, AIMS)
+        check_schedule("MeanVariance", self.schedule)
+        for name in ("lower", "upper"):
+            object.__setattr__(self, name, frozen_bound(getattr(self, name)))
+            check_bound(f"{name} of MeanVariance", getattr(self, name))
+        with_bounds(self.constraints, self.lower, self.upper)
+        check_positive(risk_aversion=self.risk_aversion, periods_per_year=self.periods_per_year)
+        if not (is_number(self.confidence) and 0.0 < self.confidence < 1.0):
+            refuse("confidence of MeanVariance is", self.confidence, "give a number between 0 and 1, such as 0.95.")
+        if (self.goal is None) == (self.objective in WITH_TARGET):
+            fix = "give a fraction a year, such as 0.08." if self.goal is None else f"{self.objective} has none."
+            refuse("goal of MeanVariance is", self.goal, fix)
+
+    @property
+    def window(self) -> int:
+        """Number of returns that the forecast needs."""
+        return self.forecast.window
+
+    @property
+    def follows(self) -> bool:
+        """Does a target depend on the one before it?"""
+        return self.constraints.turnover is not None
+
+    def check(self, past: Past) -> None:
+        """Raise ConfigError for names that the market of a past does not have."""
+        check_constraints(past, with_bounds(self.constraints, self.lower, self.upper))
+
+    def answer(self, past: Past, previous: Array | None = None) -> Answer:
+        """Weights (n,), what binds, and what one more unit of each limit would bring; a year."""
+        moments = self.forecast.predict(past).over(self.periods_per_year)
+        found = self.best(self.limits(past, moments, previous), moments, self.cash(past))
+        answer = answer_of_optimum(found, moments, past)
+        return replace(answer, notes=(*moments.notes, *answer.notes))
+
+    def frontier(self, past: Past, points: int = 50) -> Frontier:
+        """The frontier of this forecast under these constraints, at the close of `past`."""
+        moments = self.forecast.predict(past).over(self.periods_per_year)
+        return frontier(self.limits(past, moments), moments.mean, root_of_moments(moments), points)
+
+    def limits(self, past: Past, moments: Moments, previous: Array | None = None) -> Limits:
+        """The limits of the lines of a forecast of a year at the close of `past`; the target (n,) before is of all."""
+        asked = with_bounds(self.constraints, self.lower, self.upper)
+        lines = np.array([past.assets.index(asset) for asset in moments.assets])
+        return build(asked, known_on(past, asked, lines, self.window, moments.covariance, previous))
+
+    def best(self, limits: Limits, moments: Moments, cash: float) -> Optimum:
+        """The best weights (k,) within limits, for a forecast of a year; `cash` earns so much a year."""
+        mean, root, goal = moments.mean, root_of_moments(moments), self.goal
+        if self.objective == "maximum_sharpe":
+            return optimum(limits, maximum_sharpe(mean, root, cash))
+        if self.objective == "utility":
+            return optimum(limits, utility(mean, root, self.risk_aversion))
+        if self.objective == "robust_utility":
+            return optimum(limits, utility(mean, root, self.risk_aversion, self._uncertainty(root)))
+        if goal is not None and self.objective == "target_risk":
+            return optimum(limits.with_limits([*limits.limits, volatility_limit(root, goal)]), maximum_return(mean))
+        if goal is not None:
+            limits = limits.with_limits([*limits.limits, return_limit(mean, goal)])
+        return optimum(limits, minimum_volatility(root))
+
+    def cash(self, past: Past) -> float:
+        """Return a year of cash over the window."""
+        return float(past.cash[-self.window :].mean()) * self.periods_per_year
+
+    def _uncertainty(self, root: Array) -> Array:
+        """(r, k) root of the ellipsoid of the mean a year, of a root of the covariance."""
+        from scipy.stats import chi2
+
+        size = np.sqrt(chi2.ppf(self.confidence, root.shape[1]))
+        years = self.window / self.periods_per_year
+        uncertainty: Array = size / np.sqrt(years) * root
+        return uncertainty
+
+
+def with_bounds(constraints: Constraints, lower: Bound, upper: Bound) -> Constraints:
+    """Constraints with the bounds of single lines that stand beside them.
+
+    constraints : without bounds of the same lines.
+    lower       : one for all lines, or pairs of name and bound.
+    upper       : likewise.
+    Raises      : ConfigError for a line, or all lines, bounded in both places, and for a least above the most.
+    """
+    if (lower, upper) == (0.0, 1.0):
+        return constraints
+    least = lower if not isinstance(lower, tuple) else 0.0
+    most = upper if not isinstance(upper, tuple) else 1.0
+    named = {name: (dict(lower).get(name) if isinstance(lower, tuple) else None,
+                    dict(upper).get(name) if isinstance(upper, tuple) else None)
+             for bound in (lower, upper) if isinstance(bound, tuple) for name, _ in bound}  # fmt: skip
+    twice = [name for name in named if name in constraints.lines]
+    if twice or (constraints.every_line is not None and (least, most) != (0.0, 1.0)):
+        what = f"constraints.lines.{twice[0]}" if twice else "constraints.every_line"
+        raise ConfigError(f"{what} is bounded by lower or upper too. Keep one of the two.")
+    lines = {name: Bounds(least=low, most=high) for name, (low, high) in named.items()}
+    every = constraints.every_line or Bounds(least=least, most=most)  # type: ignore[arg-type]
+    return replace(constraints, every_line=every, lines={**constraints.lines, **lines})
+
+
+def root_of_moments(moments: Moments) -> Array:
+    """(k, k) with root' root = covariance."""
+    return root_of(moments.covariance, moments.assets)
+
+
+def answer_of_optimum(found: Optimum, moments: Moments, past: Past) -> Answer:
+    """The best weights (k,) of the lines of a forecast as the answer of an allocation at the close of `past`."""
+    lines = np.array([past.assets.index(asset) for asset in moments.assets])
+    return Answer(
+        weights=placed(found.weights, lines, past),
+        seen=moments.seen,
+        solver=found.solver,
+        status=found.status,
+        objective=found.unit,
+        value=found.value,
+        binding=found.binding,
+        why=found.failed,
+        notes=found.notes,
+    )

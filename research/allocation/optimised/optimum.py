@@ -1,0 +1,176 @@
+"""The weights that make an aim the best under limits, with what gives way, what binds, and what it would bring.
+
+Every optimiser of this room says its aim as a cone programme and is solved here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from research.allocation.answer import Binding, NotSolvedError
+from research.allocation.constraints.binding import binding_of
+from research.allocation.constraints.branch import best
+from research.allocation.constraints.conic import ConeProgramme, Elastic, Objective, Solved
+from research.allocation.constraints.feasibility import Conflict, room
+from research.allocation.constraints.limits import Limits
+from research.arrays import Array
+
+ZERO = 1e-9  # of NAV: a weight below it is what an interior-point method leaves of zero
+ROUNDING = 1e-6  # of NAV: by which the sum of a solver's weights may miss what was asked for
+KEPT = 1e-8  # by how much a limit may be missed, in its unit
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """What makes weights the best.
+
+    objective : minimised.
+    unit      : of the objective, as it is said: "volatility a year", "return a year", "Sharpe ratio".
+    sign      : 1 where the objective is minimised as it is said, -1 where its negative is.
+    numerator : block -> (size): the aim is the largest numerator · x over |norm · weights|.
+    cash      : return a year of cash, which the numerator is over.
+    """
+
+    objective: Objective
+    unit: str
+    sign: float = 1.0
+    numerator: Mapping[str, Array] | None = None
+    cash: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """The best weights (n,), and how they were found.
+
+    weights : (n,) fraction of NAV; cash is the rest.
+    value   : of the aim, in its unit.
+    unit    : of the aim.
+    solver  : by name.
+    status  : "optimal" or "optimal_inaccurate".
+    binding : limits that hold it back, with their shadow prices.
+    prices  : key of a limit -> what one more unit of room improves the aim by, for each limit of the day; of an
+              equation, what raising its value improves it by.
+    failed  : solvers that were tried before.
+    notes   : what gave way, what does not apply, what was not proven.
+    """
+
+    weights: Array
+    value: float
+    unit: str
+    solver: str
+    status: str
+    binding: tuple[Binding, ...] = ()
+    prices: Mapping[str, float] = field(default_factory=dict)
+    failed: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def optimum(limits: Limits, aim: Aim) -> Optimum:
+    """The best weights within limits.
+
+    limits : of the day.
+    aim    : what is made the best.
+    Raises : NotSolvedError, with a smallest conflicting set and its smallest relaxation, where no weights keep the
+             limits; where no solver finds any; and for a Sharpe ratio that no weights make positive.
+    """
+    elastic = elastic_of(limits)
+    programme = ConeProgramme(limits, aim.objective, elastic, aim.numerator)
+    found = best(programme)
+    solved = found.point
+    if solved is None:
+        raise NotSolvedError(_why_none(limits, aim))
+    whole = _held(limits, solved) if limits.whole.any() else None
+    solved = programme.sharpened((programme.solve(whole=whole) or solved) if whole else solved, whole=whole)
+    weights = tidy(limits, solved.x[: len(limits.assets)])
+    check(limits, weights, elastic, solved)
+    prices = prices_of(limits, aim, solved)
+    notes = [*limits.notes, *_exceeded(limits, weights)]
+    if found.gap > 0.0:
+        notes.append(f"which lines are held was not proven the best: the objective may be better by {found.gap:.2g}.")
+    value = 1.0 / solved.value if aim.numerator is not None else aim.sign * solved.value
+    return Optimum(
+        weights, value, aim.unit, solved.solver, solved.status, binding_of(limits, weights, prices, aim.unit),
+        {limit.key: float(price.sum()) for limit, price in zip(limits.limits, prices, strict=True)},
+        solved.failed, tuple(notes),
+    )  # fmt: skip
+
+
+def elastic_of(limits: Limits) -> Elastic:
+    """Which limits may be exceeded: those with a price, and those that give way, by as much as they must.
+
+    Raises : NotSolvedError where what does not give way conflicts.
+    """
+    prices = {k: limit.price for k, limit in enumerate(limits.limits) if np.isfinite(limit.price)}
+    if all(limit.gives_way is None for limit in limits.limits):
+        return Elastic(prices)
+    found = room(limits)
+    if isinstance(found, Conflict):
+        raise NotSolvedError(found.sentence.removesuffix("."))
+    return Elastic(prices, tuple(pool for pool in found.pools if pool[1] > 0.0))
+
+
+def tidy(limits: Limits, weights: Array) -> Array:
+    """Weights (n,) without what a solver leaves of zero, between the bounds of their lines, with the sum asked for.
+
+    What is missing to the sum, or too much, is spread over the room to the bounds; it is a solver's rounding.
+    """
+    least, most = limits.of_lines
+    found = np.clip(np.where(np.abs(weights) <= ZERO, 0.0, weights), least, most)
+    net = [limit.bound for limit in limits.limits if limit.key == "net" and limit.equation and limit.hard]
+    missing = net[0] - float(found.sum()) if net else 0.0
+    room = np.where(found == 0.0, 0.0, np.minimum(most - found if missing > 0.0 else found - least, 1.0))
+    total = float(room.sum())
+    return found + missing * room / total if 0.0 < abs(missing) <= ROUNDING and total > 0.0 else found
+
+
+def check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> None:
+    """Raise NotSolvedError for weights outside a limit that was to be kept."""
+    free = {*elastic.prices, *(k for places, _ in elastic.pools for k in places)}
+    outside = limits.outside(weights)
+    over = [k for k in np.flatnonzero(outside > KEPT).tolist() if k not in free]
+    if over and solved.status == "optimal":
+        k = max(over, key=lambda k: outside[k])
+        raise NotSolvedError(f"{solved.solver}'s weights miss a limit by {outside[k]:.1e}: {limits.limits[k].words}")
+
+
+def _held(limits: Limits, solved: Solved) -> tuple[Array, Array]:
+    """Bounds of x that hold the same lines and no others: prices are those of the limits for these lines."""
+    x = limits.x(tidy(limits, solved.x[: len(limits.assets)]))
+    return np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
+
+
+def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
+    """Of each limit, what one more unit of each of its rows improves the aim by; the number of lines has no price."""
+    times = 1.0 if aim.numerator is None else solved.scale / solved.value**2  # of 1 / value, all bounds times the scale
+    counted = [limit.key.startswith("cardinality") and limit.key != "cardinality.if_held" for limit in limits.limits]
+    return tuple(np.zeros(1) if no else times * rows for no, rows in zip(counted, solved.duals, strict=True))
+
+
+def _exceeded(limits: Limits, weights: Array) -> list[str]:
+    """What gave way, or was exceeded at its price, in sentences."""
+    said = []
+    for limit, by in zip(limits.limits, limits.outside(weights).tolist(), strict=True):
+        if by > 1e-7 and not limit.hard:
+            at = limit.bound + by if limit.raised else limit.bound - by
+            how = (
+                f"gave way (place {limit.gives_way})"
+                if limit.gives_way
+                else f"was exceeded at its price {limit.price:g}"
+            )
+            said.append(f"{limit.words}: it {how}, and is at {limit.written(at)}.")
+    return said
+
+
+def _why_none(limits: Limits, aim: Aim) -> str:
+    found = room(limits)
+    if isinstance(found, Conflict):
+        return found.sentence.removesuffix(".")
+    if aim.numerator is not None:
+        most = best(ConeProgramme(limits, Objective({k: -v for k, v in aim.numerator.items()}))).point
+        if most is not None:
+            return (
+                f"no weights within the limits earn more than cash, {aim.cash:.2%} a year: the best earn "
+                f"{abs(most.value):.2%} less. Ask for the minimum volatility, or for other expected returns"
+            )
+    return "no solver found weights, though linear programmes say that there are some"

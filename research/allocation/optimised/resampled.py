@@ -1,0 +1,119 @@
+"""Resampled efficiency: the mean of the best weights of many samples that the forecast could have come from."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from research.allocation.allocation import Allocation
+from research.allocation.answer import Answer, Following, NotSolvedError
+from research.allocation.estimated import EstimationSchedule, placed
+from research.allocation.optimised.mean_variance import MeanVariance, root_of_moments
+from research.arguments import is_whole, refuse
+from research.arrays import Array
+from research.errors import ConfigError
+from research.forecast import Moments
+from research.market import Past
+
+
+@dataclass(frozen=True)
+class Resampled(Following):
+    """The mean of the weights that a mean-variance allocation gives on samples drawn from its own forecast.
+
+    Each sample has as many returns as the forecast's window, drawn from a normal law with its mean and covariance. All
+    samples are solved under the limits of the day; since these are convex, the mean of the weights keeps them too.
+
+    allocation : a MeanVariance without a limit of the number of lines, whose means would have many.
+    draws      : samples.
+    seed       : of the draws; the same on each date.
+    Raises     : ConfigError for settings outside these; NotSolvedError where no sample has a solution.
+    Source     : Michaud (1998), Efficient Asset Management, chapter 6.
+    """
+
+    allocation: Allocation
+    draws: int = 100
+    seed: int = 0
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if not isinstance(self.allocation, MeanVariance):
+            refuse("allocation of Resampled is", self.allocation, "give one of the kind mean_variance.")
+        if self.allocation.constraints.cardinality is not None:
+            raise ConfigError(
+                "allocation of Resampled has a limit of the number of lines, which the mean of several portfolios does "
+                "not keep. Leave out `cardinality`."
+            )
+        if not is_whole(self.draws) or self.draws < 1:
+            refuse("draws of Resampled is", self.draws, "give a whole number, at least 1.")
+        if not is_whole(self.seed) or self.seed < 0:
+            refuse("seed of Resampled is", self.seed, "give a whole number, at least 0.")
+
+    @property
+    def held(self) -> MeanVariance:
+        """The allocation that is resampled."""
+        assert isinstance(self.allocation, MeanVariance)  # checked when it was made
+        return self.allocation
+
+    @property
+    def schedule(self) -> EstimationSchedule:
+        """That of the allocation."""
+        return self.held.schedule
+
+    @property
+    def window(self) -> int:
+        """That of the allocation."""
+        return self.held.window
+
+    @property
+    def follows(self) -> bool:
+        """Does a target depend on the one before it?"""
+        return self.held.follows
+
+    def answer(self, past: Past, previous: Array | None = None) -> Answer:
+        """(n,) the mean weights; their volatility by the forecast, and how many samples had no solution."""
+        held = self.held
+        moments = held.forecast.predict(past).over(held.periods_per_year)
+        limits, cash = held.limits(past, moments, previous), held.cash(past)
+        found, failed = [], []
+        for sample in samples(moments, held.window, held.periods_per_year, self.draws, self.seed):
+            try:
+                found.append(held.best(limits, sample, cash).weights)
+            except NotSolvedError as error:
+                failed.append(error)
+        if not found:
+            raise failed[0]
+        weights = np.mean(found, axis=0)
+        notes = (f"{len(failed)} of {self.draws} samples had no solution ({failed[0]}).",) if failed else ()
+        lines = np.array([past.assets.index(asset) for asset in moments.assets])
+        volatility = float(np.sqrt(weights @ moments.covariance @ weights))
+        return Answer(
+            placed(weights, lines, past), moments.seen, "Clarabel", "optimal", "volatility a year", volatility,
+            notes=(*moments.notes, *limits.notes, *notes),
+        )  # fmt: skip
+
+
+def samples(moments: Moments, window: int, periods_per_year: float, draws: int, seed: int) -> list[Moments]:
+    """Moments a year of samples of a normal law, which do not depend on the order of the lines.
+
+    moments          : a year, of k lines.
+    window           : returns of a sample.
+    periods_per_year : returns a year.
+    draws            : samples.
+    seed             : of the draws.
+    """
+    order = np.argsort(np.array(moments.assets))
+    back = np.argsort(order)
+    assets = tuple(moments.assets[i] for i in order)
+    by_name = Moments(
+        assets, moments.mean[order], moments.covariance[np.ix_(order, order)], moments.horizon, moments.seen
+    )
+    root, rng = root_of_moments(by_name) / np.sqrt(periods_per_year), np.random.default_rng(seed)
+    found = []
+    for _ in range(draws):
+        returns = by_name.mean / periods_per_year + rng.standard_normal((window, len(root))) @ root
+        mean, covariance = returns.mean(axis=0)[back], np.atleast_2d(np.cov(returns, rowvar=False))[np.ix_(back, back)]
+        sample = Moments(moments.assets, mean, covariance, 1.0, moments.seen)
+        found.append(sample.over(periods_per_year))
+    return found

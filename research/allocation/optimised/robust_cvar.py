@@ -1,0 +1,119 @@
+"""Mean and CVaR under the worst law near the one that was seen: distributionally robust by the Wasserstein distance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+
+from research.allocation.answer import Answer, Following
+from research.allocation.bounds import Bound, check_bound, frozen_bound
+from research.allocation.constraints.builder import build
+from research.allocation.constraints.conic import Objective
+from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.records import Constraints
+from research.allocation.constraints.risk_limits import tail, tail_mean
+from research.allocation.estimated import EstimationSchedule, check_estimate, placed
+from research.allocation.optimised.market_day import check_constraints, known_on
+from research.allocation.optimised.mean_variance import with_bounds
+from research.allocation.optimised.optimum import Aim, Optimum, optimum
+from research.arguments import check_positive, is_number, refuse
+from research.arrays import Array
+from research.forecast.returns import complete_returns
+from research.market import Past
+
+WORST, LARGEST = "worst", "largest"
+
+
+@dataclass(frozen=True)
+class RobustCVaR(Following):
+    """The weights of least mean loss plus risk_aversion × CVaR, under the worst law within a radius of the window's.
+
+    The distance of two laws is the Wasserstein distance with the 1-norm of returns. Over all of them the worst is the
+    window's own plus radius × (1 + risk_aversion / (1 - level)) × the largest weight, so a larger radius spreads the
+    weights. skfolio's DistributionallyRobustCVaR admits only laws whose returns stay above -1, which makes its worst
+    case smaller, and takes a variable for each return.
+
+    window        : number of returns, at least 2.
+    level         : of the CVaR, from 0 to 1.
+    radius        : of the ball of laws, return a period; 0 for none.
+    risk_aversion : of the CVaR.
+    lower, upper  : bounds of single lines, see MeanVariance.
+    constraints   : that the weights keep besides; those of volatility take the sample covariance of the window.
+    periods_per_year : returns a year.
+    schedule      : "day", "week", "month", "quarter" or "year".
+    Raises        : ConfigError for settings outside these; NotSolvedError, with a smallest conflicting set, where no
+                    weights keep all.
+    Source        : Mohajerin Esfahani, Kuhn (2018), Data-driven distributionally robust optimization using the
+                    Wasserstein metric, section 7.1 and equation 27.
+    """
+
+    window: int = 252
+    level: float = 0.95
+    radius: float = 0.02
+    risk_aversion: float = 1.0
+    lower: Bound = 0.0
+    upper: Bound = 1.0
+    constraints: Constraints = field(default_factory=Constraints)
+    periods_per_year: float = 252.0
+    schedule: EstimationSchedule = "month"
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_estimate("RobustCVaR", self.window, self.schedule)
+        check_positive(risk_aversion=self.risk_aversion, periods_per_year=self.periods_per_year)
+        if not (is_number(self.level) and 0.0 < self.level < 1.0):
+            refuse("level of RobustCVaR is", self.level, "give a number between 0 and 1, such as 0.95.")
+        if not (is_number(self.radius) and self.radius >= 0.0):
+            refuse("radius of RobustCVaR is", self.radius, "give a number of at least 0, such as 0.001.")
+        for name in ("lower", "upper"):
+            object.__setattr__(self, name, frozen_bound(getattr(self, name)))
+            check_bound(f"{name} of RobustCVaR", getattr(self, name))
+        with_bounds(self.constraints, self.lower, self.upper)
+
+    @property
+    def follows(self) -> bool:
+        """Does a target depend on the one before it?"""
+        return self.constraints.turnover is not None
+
+    def check(self, past: Past) -> None:
+        """Raise ConfigError for names that the market of a past does not have."""
+        check_constraints(past, with_bounds(self.constraints, self.lower, self.upper))
+
+    def answer(self, past: Past, previous: Array | None = None) -> Answer:
+        """Weights (n,) of the lines with a complete window, what binds, and what one more unit of each would bring."""
+        returns, lines = complete_returns(past, self.window)
+        asked = with_bounds(self.constraints, self.lower, self.upper)
+        covariance = self.periods_per_year * np.atleast_2d(np.cov(returns, rowvar=False))
+        known = known_on(past, asked, lines, self.window, covariance, previous)
+        found = robust_cvar(build(asked, known), returns, self.level, self.radius, self.risk_aversion)
+        return Answer(
+            placed(found.weights, lines, past), past.date, found.solver, found.status, found.unit, found.value,
+            found.binding, why=found.failed, notes=found.notes,
+        )  # fmt: skip
+
+
+def robust_cvar(limits: Limits, returns: Array, level: float, radius: float, risk_aversion: float) -> Optimum:
+    """The best weights by the worst mean loss and CVaR of laws near that of returns.
+
+    limits        : over n lines.
+    returns       : (T, n) of the window, a period.
+    level         : of the CVaR.
+    radius        : of the ball of laws, return a period.
+    risk_aversion : of the CVaR.
+    Raises        : as `optimum`.
+    """
+    n = returns.shape[1]
+    largest = Part(
+        LARGEST, 1, {WEIGHTS: np.vstack([-np.eye(n), np.eye(n)]), LARGEST: np.ones((2 * n, 1))}, np.zeros(2 * n),
+        np.zeros(1), np.full(1, np.inf), lambda weights: np.array([np.abs(weights).max(initial=0.0)]),
+    )  # fmt: skip
+    linear: Mapping[str, Array] = {
+        WEIGHTS: -returns.mean(axis=0),
+        WORST: risk_aversion * tail_mean(len(returns), level),
+        LARGEST: np.array([radius * (1.0 + risk_aversion / (1.0 - level))]),
+    }
+    with_parts = replace(limits, parts=(*limits.parts, tail(returns, level, WORST), largest))
+    return optimum(with_parts, Aim(Objective(linear), "worst utility (return a period)", sign=-1.0))

@@ -1,0 +1,72 @@
+"""Resampled efficiency: samples of the forecast's law, in any order of columns, and what they converge to."""
+
+import numpy as np
+import pytest
+
+from research.allocation import MeanVariance, Resampled
+from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Group
+from research.allocation.optimised.resampled import samples
+from research.errors import ConfigError
+from research.forecast import Estimated, Moments
+
+
+def test_samples_have_the_moments_of_the_forecast_and_do_not_depend_on_the_order_of_columns():
+    names = ("C", "A", "B")
+    covariance = np.array([[0.04, 0.01, 0.0], [0.01, 0.09, 0.02], [0.0, 0.02, 0.01]])
+    moments = Moments(names, np.array([0.05, 0.1, 0.02]), covariance, 252.0, None)
+    drawn = samples(moments, 60, 252.0, 400, 3)
+    spread = 4.0 * np.sqrt(np.diag(covariance) * 252.0 / 60.0 / 400.0)
+    assert (np.abs(np.mean([one.mean for one in drawn], axis=0) - moments.mean) < spread).all()
+    assert np.mean([one.covariance for one in drawn], axis=0) == pytest.approx(covariance, abs=2e-3)
+    order = [2, 0, 1]
+    turned = Moments(tuple(names[i] for i in order), moments.mean[order], covariance[np.ix_(order, order)], 252.0, None)
+    for one, other in zip(drawn[:3], samples(turned, 60, 252.0, 3, 3), strict=True):
+        assert other.mean == pytest.approx(one.mean[order], abs=1e-15)
+
+
+def test_mean_weights_keep_the_limits_and_spread_more_than_those_of_one_sample(noisy):
+    constraints = Constraints(groups={"bonds": Group(where={"asset_class": "bond"}, most=0.3)})
+    held = MeanVariance("utility", Estimated(window=60), constraints=constraints, risk_aversion=3.0)
+    past = noisy.past(200)
+    found = Resampled(held, draws=40, seed=1).answer(past)
+    bonds = np.array([one == "bond" for one in noisy.asset_class])
+    assert found.weights.sum() == pytest.approx(1.0, abs=1e-9)
+    assert found.weights[bonds].sum() <= 0.3 + 1e-8
+    assert found.weights.min() >= -1e-12
+    assert (found.weights**2).sum() < (held.answer(past).weights ** 2).sum()
+    assert Resampled(held, draws=40, seed=1).answer(past).weights.tolist() == found.weights.tolist()
+
+
+def test_a_long_window_leaves_the_best_weights_themselves():
+    covariance = np.array([[0.04, 0.01], [0.01, 0.02]])
+    moments = Moments(("A", "B"), np.array([0.05, 0.04]), covariance, 252.0, None)
+    sample = samples(moments, 200_000, 252.0, 3, 0)
+    least = np.linalg.solve(covariance, np.ones(2))
+    for one in sample:
+        mine = np.linalg.solve(one.covariance, np.ones(2))
+        assert mine / mine.sum() == pytest.approx(least / least.sum(), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"allocation": 3}, "allocation of Resampled is 3: give one of the kind mean_variance"),
+        ({"draws": 0}, "draws of Resampled is 0: give a whole number, at least 1"),
+        (
+            {"allocation": MeanVariance(constraints=Constraints(cardinality=Cardinality(most=2)))},
+            "limit of the number of lines",
+        ),
+    ],
+)
+def test_a_setting_that_is_none_is_refused(given, message):
+    with pytest.raises(ConfigError, match=message):
+        Resampled(**{"allocation": MeanVariance()} | given)
+
+
+def test_a_sample_without_a_solution_is_counted(noisy):
+    held = MeanVariance(
+        "target_return", Estimated(window=60), goal=0.3, constraints=Constraints(lines={"A00": Bounds(most=1.0)})
+    )
+    past = noisy.past(200)
+    notes = Resampled(held, draws=20).answer(past).notes
+    assert any("of 20 samples had no solution" in note for note in notes)
