@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation
-from research.allocation.answer import Answer, Explained, answer_of
+from research.allocation.answer import Answer, Explained
 from research.allocation.estimated import EstimationSchedule
+from research.allocation.in_turn import part_answer
 from research.arguments import one_of
 from research.errors import PolicyError
 from research.forecast import Regimes, history
@@ -52,4 +53,4 @@ class RegimeExposure(Explained):
                 f"{past.date:%Y-%m-%d}: they contain later data. Start later, or fit them on fewer days."
             )
         turbulent = float(self.regimes.filtered(history(past, self.regimes.line))[-1])
-        return answer_of(self.allocation, past).times(1.0 - turbulent)
+        return part_answer(self.allocation, past).times(1.0 - turbulent)

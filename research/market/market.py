@@ -417,7 +417,7 @@ class Past:
 
     @property
     def chains(self) -> dict[Any, dict[int, Any]]:
-        """What follows its own answer before, by who asked and by row: kept as long as the market is."""
+        """Answers that follow the one before, by allocation and row: kept as long as the market is."""
         return self._market._chains
 
     def complete(self, window: int) -> Mask:

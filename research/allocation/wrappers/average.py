@@ -7,9 +7,10 @@ from typing import ClassVar
 import numpy as np
 
 from research.allocation.allocation import Allocation
-from research.allocation.answer import Answer, Explained, answer_of
+from research.allocation.answer import Answer, Explained
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.fixed import EqualWeights
+from research.allocation.in_turn import part_answer
 from research.arguments import is_number, refuse
 from research.market import Past
 from research.tolerances import TARGET
@@ -56,7 +57,7 @@ class Average(Explained):
         Raises : NotSolvedError where one of the parts has no solution.
         """
         shares = self.weights or (1.0 / len(self.allocations),) * len(self.allocations)
-        return mixed([answer_of(part, past) for part in self.allocations], shares)
+        return mixed([part_answer(part, past) for part in self.allocations], shares)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Shrunk(Explained):
 
     def answer(self, past: Past) -> Answer:
         """(n,) the mean of target and equal weights, fraction of NAV; with the portfolio's reasons."""
-        both = [answer_of(self.allocation, past), answer_of(EqualWeights(), past)]
+        both = [part_answer(self.allocation, past), part_answer(EqualWeights(), past)]
         return mixed(both, (1.0 - self.share, self.share))
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation
-from research.allocation.answer import Answer, Explained, answer_of
+from research.allocation.answer import Answer, Explained
+from research.allocation.in_turn import part_answer
 from research.arguments import cut, is_number, refuse, shown
 from research.errors import ConfigError
 from research.market import Past
@@ -51,7 +52,7 @@ class Reserve(Explained):
                 f"line of Reserve is {shown(self.line)}, which the market does not have: its lines are "
                 f"{cut(', '.join(past.assets))}. Correct the name, or add the line to the market."
             )
-        answer = answer_of(self.allocation, past).times(1.0 - self.fraction)
+        answer = part_answer(self.allocation, past).times(1.0 - self.fraction)
         weights, line = answer.weights.copy(), past.assets.index(self.line)
         weights[line] += self.fraction * past.listed[-1, line]
         return replace(answer, weights=weights)

@@ -1,16 +1,17 @@
 """Targets that follow their own target of the refit before: smoothed, or with a limit on their turnover.
 
 Such a target is a function of the past alone: the first is the other allocation's, at its first complete window, and
-each refit since goes on from the one before it. What was found for a market is kept as long as the market is.
+each refit since goes on from the one before it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from research.allocation.allocation import Allocation, refits_so_far, spread_unlisted
-from research.allocation.answer import Answer, Explained, NotSolvedError, answer_of
+from research.allocation.allocation import Allocation, spread_unlisted
+from research.allocation.answer import Answer, Explained
 from research.allocation.estimated import EstimationSchedule, check_schedule
+from research.allocation.in_turn import in_turn, part_answer
 from research.arguments import check_positive, is_number, refuse
 from research.arrays import Array
 from research.market import Past
@@ -105,21 +106,14 @@ def _followed(owner: "Smoothed | CappedTurnover", past: Past, step: Callable[[Ar
     owner  : what is held, and when it is asked.
     past   : up to today.
     step   : of the target before (n,), what has left spread over its class, and the portfolio's (n,): the target now.
-    Raises : NotSolvedError where the portfolio has no solution today; a day before without one is left out.
+    Raises : NotSolvedError where the portfolio has no solution today.
     """
-    known, before = past.chains.setdefault(owner, {}), None
-    for t in refits_so_far(owner, past):
-        if t not in known:
-            then = past.earlier(t)
-            try:
-                answer = answer_of(owner.allocation, then)
-            except NotSolvedError:
-                if t == past.t:
-                    raise
-                continue
-            if before is not None:
-                left = spread_unlisted(before.weights, then.listed[-1], then.asset_class)
-                answer = replace(answer, weights=step(left, answer.weights))
-            known[t] = answer
-        before = known[t]
-    return known[past.t]
+
+    def refit(then: Past, before: Array | None) -> Answer:
+        answer = part_answer(owner.allocation, then)
+        if before is None:
+            return answer
+        left = spread_unlisted(before, then.listed[-1], then.asset_class)
+        return replace(answer, weights=step(left, answer.weights))
+
+    return in_turn(owner, past, refit)
