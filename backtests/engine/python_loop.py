@@ -262,4 +262,5 @@ def _view(inputs: EngineInputs, held: _Book, t: int, history: Array, unfinished:
         inputs.costs.until(t + 1),
         unfinished,
         opened=inputs.first,
+        flow_history=inputs.sessions.flows[inputs.first : t + 1],
     )

@@ -49,6 +49,7 @@ class View:
     reviewed         : true if a session of the rule's review schedule passed since the last trade: a desk that is not
                        asked daily catches up.
     opened           : row of `past` of the opening trade; -1 where it is not known, as for a desk.
+    flow_history     : (d,) money that came, or went where negative, by each of these closes, currency; None for none.
     """
 
     past: Past
@@ -62,6 +63,16 @@ class View:
     unfinished: bool = False
     reviewed: bool = False
     opened: int = -1
+    flow_history: Array | None = None
+
+    @property
+    def growth_history(self) -> Array:
+        """(d,) what one unit of NAV at the opening trade is worth at each close, money that came and went aside."""
+        nav, flows = self.nav_history, self.flow_history
+        growth: Array = nav / nav[0]
+        if flows is not None and flows.any():
+            growth = np.cumprod(np.append(1.0, (nav[1:] - flows[1:]) / nav[:-1]))
+        return growth
 
     @property
     def tradable(self) -> Mask:

@@ -8,10 +8,14 @@ from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
 from research.allocation.hierarchical import HERC, HRP, NCO, GroupBound, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
+from research.allocation.market_cap import MarketCapWeights
+from research.allocation.momentum import Momentum
+from research.allocation.online import Anticor, ExponentialGradient, UniversalPortfolio
 from research.allocation.optimised.mean_variance import MeanVariance
 from research.allocation.optimised.resampled import Resampled
 from research.allocation.optimised.robust_cvar import RobustCVaR
 from research.allocation.regime_exposure import RegimeExposure
+from research.allocation.wrappers import Average, CappedTurnover, Reserve, Shrunk, Smoothed
 
 __all__ = [
     "HERC",
@@ -19,22 +23,32 @@ __all__ = [
     "NCO",
     "Allocation",
     "Answer",
+    "Anticor",
+    "Average",
     "Binding",
+    "CappedTurnover",
     "ConstantExposure",
     "EqualWeights",
     "Explained",
+    "ExponentialGradient",
     "FixedWeights",
     "FunctionAllocation",
     "GroupBound",
     "InverseVolatility",
+    "MarketCapWeights",
     "MeanVariance",
     "MinimumVariance",
+    "Momentum",
     "NotSolvedError",
     "RegimeExposure",
     "Resampled",
+    "Reserve",
     "RobustCVaR",
     "Schur",
+    "Shrunk",
+    "Smoothed",
     "TargetPath",
+    "UniversalPortfolio",
     "VolatilityTarget",
     "hrp_weights",
     "kept_target_path",

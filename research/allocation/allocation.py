@@ -279,19 +279,27 @@ def _scaled(rows: Array) -> tuple[Array, float]:
     return whole, float(off[rounded].max(initial=0.0))
 
 
-def _schedule_rows(allocation: Allocation, market: Market) -> Rows:
+def _schedule_rows(allocation: Allocation, market: Market | Past) -> Rows:
     """Rows of the days of the schedule; for "listing" the first row is one."""
-    if allocation.schedule == LISTING:
+    if allocation.schedule == LISTING and isinstance(market, Market):
         return np.union1d(0, market.listings)
     if allocation.schedule not in EVERY:
         raise ConfigError(
             f"schedule of {allocation!r} is {shown(allocation.schedule)}. Use one of {', '.join((LISTING, *EVERY))}."
         )
-    exits = market.exits[market.exits < len(market.dates)]
+    exits = np.flatnonzero((market.listed[:-1] & ~market.listed[1:]).any(axis=1)) + 1
     return np.union1d(np.flatnonzero(last_of(market.days, allocation.schedule, market.calendar)), exits)
 
 
-def _complete(allocation: Allocation, market: Market) -> Mask:
+def refits_so_far(allocation: Allocation, past: Past) -> list[int]:
+    """Rows up to today on which an allocation with a calendar's schedule is asked, and today; those before the first
+    complete window are left out.
+    """
+    rows = np.union1d(_schedule_rows(allocation, past), past.t)
+    return [int(t) for t in rows[_complete(allocation, past)[rows]]]
+
+
+def _complete(allocation: Allocation, market: Market | Past) -> Mask:
     """(T,) whether a line that is listed at each close has a complete window."""
     complete, window = np.ones(len(market.dates), dtype=bool), allocation.window
     if window > 0:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation
-from research.allocation.answer import Answer, Explained, answer_of
+from research.allocation.answer import Answer, Explained
 from research.allocation.estimated import EstimationSchedule, check_estimate
+from research.allocation.in_turn import part_answer
 from research.arguments import check_positive, refuse
 from research.errors import DataError
 from research.market import Past
@@ -47,7 +48,7 @@ class ConstantExposure(Explained):
 
     def answer(self, past: Past) -> Answer:
         """(n,) weights of the portfolio, fraction of NAV, times the share; with the portfolio's reasons."""
-        return answer_of(self.allocation, past).times(self.exposure)
+        return part_answer(self.allocation, past).times(self.exposure)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class VolatilityTarget(Explained):
 
         Raises : DataError where the target did not move, or none of its lines has a complete window.
         """
-        answer = answer_of(self.allocation, past)
+        answer = part_answer(self.allocation, past)
         weights = answer.weights
         known = (weights != 0.0) & past.complete(self.lookback)
         if not known.any():

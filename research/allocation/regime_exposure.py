@@ -1,10 +1,12 @@
 """Exposure by the probability of a calm regime: the rest of the portfolio is cash."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from research.allocation.allocation import Allocation
-from research.allocation.answer import Answer, Explained, answer_of
+from research.allocation.answer import Answer, Explained
 from research.allocation.estimated import EstimationSchedule
+from research.allocation.in_turn import part_answer
 from research.arguments import one_of
 from research.errors import PolicyError
 from research.forecast import Regimes, history
@@ -29,6 +31,8 @@ class RegimeExposure(Explained):
     regimes: Regimes
     schedule: EstimationSchedule = "week"
 
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
     def __post_init__(self) -> None:
         """Check the schedule."""
         one_of("schedule of RegimeExposure is", self.schedule, EVERY)
@@ -49,4 +53,4 @@ class RegimeExposure(Explained):
                 f"{past.date:%Y-%m-%d}: they contain later data. Start later, or fit them on fewer days."
             )
         turbulent = float(self.regimes.filtered(history(past, self.regimes.line))[-1])
-        return answer_of(self.allocation, past).times(1.0 - turbulent)
+        return part_answer(self.allocation, past).times(1.0 - turbulent)

@@ -7,13 +7,15 @@ nobody knows whether it starts a turbulent month; a year later everybody does. O
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from itertools import accumulate
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from research.arguments import is_number, refuse
+from research.arguments import day, is_number, refuse
 from research.arrays import Array
 from research.errors import DataError
 from research.market import Past
@@ -29,7 +31,7 @@ class Regimes:
     line       : the line of the returns.
     means, deviations : of a day's simple return, fraction; calm first.
     stays      : probability of staying in the calm regime from one day to the next, and in the turbulent one.
-    seen       : the last date of the fit.
+    seen       : the last date of the fit; kept as a Timestamp.
     Raises     : ConfigError for deviations that are not positive and rising, and for a probability outside (0, 1).
     Source     : Hamilton (1989), A New Approach to the Economic Analysis of Nonstationary Time Series and the Business
                  Cycle, Econometrica 57(2).
@@ -39,10 +41,13 @@ class Regimes:
     means: tuple[float, float]
     deviations: tuple[float, float]
     stays: tuple[float, float]
-    seen: pd.Timestamp
+    seen: date
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the numbers, and make the date a timestamp."""
+        object.__setattr__(self, "seen", day("seen of Regimes is", self.seen))
         for name in ("means", "deviations", "stays"):
             pair = getattr(self, name)
             if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(is_number, pair))):

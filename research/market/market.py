@@ -103,6 +103,10 @@ class Market(MarketData):
         return frozen(np.union1d(listings, self.exits[self.exits < len(self.dates)]))
 
     @cached_property
+    def _chains(self) -> dict[Any, dict[int, Any]]:
+        return {}
+
+    @cached_property
     def _scheduled(self) -> dict[tuple[str | int, int], Mask]:
         return {}
 
@@ -404,6 +408,17 @@ class Past:
     def trading(self) -> tuple[str, ...]:
         """(n,) restriction of each line: "" for none, "sell_only", "buy_only" or "locked"."""
         return self._market.trading
+
+    def earlier(self, row: int) -> "Past":
+        """The market up to and including an earlier row, or this one. Raises ConfigError for a row after it."""
+        if row > self.t:
+            raise ConfigError(f"row {row} is after row {self.t}, the last that is seen. Choose an earlier one.")
+        return Past(self._market, row)
+
+    @property
+    def chains(self) -> dict[Any, dict[int, Any]]:
+        """Answers that follow the one before, by allocation and row: kept as long as the market is."""
+        return self._market._chains
 
     def complete(self, window: int) -> Mask:
         """(n,) whether the last `window` returns of each asset are all known.

@@ -14,12 +14,15 @@ from research.portfolio.own_class import check_code, code_of, import_path, own_r
 from research.portfolio.settings import build, named, plain
 from research.portfolio.strict_yaml import KeyPath
 from research.rules import (
+    CPPI,
     BestPoint,
     Calendar,
     CostBenefit,
+    DrawdownFloor,
     GroupThreshold,
     Never,
     NoTradeRegion,
+    StopLoss,
     Threshold,
     TrackingError,
     TunedThreshold,
@@ -34,6 +37,9 @@ RULES: dict[str, type] = {
     "cost_benefit": CostBenefit,
     "no_trade_region": NoTradeRegion,
     "best_point": BestPoint,
+    "cppi": CPPI,
+    "drawdown_floor": DrawdownFloor,
+    "stop_loss": StopLoss,
     "tuned": TunedThreshold,
     "learned": Learned,
     "universal": Universal,

@@ -7,6 +7,7 @@ description of it here. What a class checks beyond types it says itself, and the
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from datetime import date
 from functools import cache
 from typing import Any, NoReturn, get_type_hints
 
@@ -24,6 +25,7 @@ KINDS = {  # what is wrong with a setting of another kind than its class declare
     "float": ("not a number", "Write a plain number, such as 0.25."),
     "int": ("not a whole number", "Write one, such as 252."),
     "bool": ("not true or false", "Write true or false."),
+    "date": ("not a date", "Write it as YYYY-MM-DD."),
     "literal": ("not one of its words", "Use {expected}."),
     "tuple": ("not a list", "Write its values in brackets, such as [0.01, 0.02]."),
     "dataclass": ("not a mapping", "Write its settings, one key a line below it."),
@@ -76,6 +78,8 @@ def _plain_value(value: Any) -> Any:
         return {name: _plain_value(item) for name, item in value.items()}
     if isinstance(value, tuple) and value and all(_is_pair(item) for item in value):  # numbers by name
         return dict(value)
+    if isinstance(value, date):
+        return f"{value:%Y-%m-%d}"
     return [_plain_value(item) for item in value] if isinstance(value, tuple | list) else value
 
 

@@ -12,12 +12,15 @@ from research.rules.protocol import (
 )
 from research.rules.risk_rules import BestPoint, CostBenefit, NoTradeRegion, OptimalRegion, TrackingError
 from research.rules.rules import Calendar, Never, Threshold, TunedThreshold
+from research.rules.wealth_rules import CPPI, DrawdownFloor, StopLoss
 
 __all__ = [
+    "CPPI",
     "BestPoint",
     "Calendar",
     "CompiledRule",
     "CostBenefit",
+    "DrawdownFloor",
     "FittedRule",
     "GroupThreshold",
     "Never",
@@ -26,6 +29,7 @@ __all__ = [
     "OptimalRegion",
     "Rule",
     "RuleTraits",
+    "StopLoss",
     "Threshold",
     "TrackingError",
     "TunedThreshold",

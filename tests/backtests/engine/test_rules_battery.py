@@ -25,14 +25,17 @@ from research.learning import Universal
 from research.market import Market, instruments_table
 from research.market.calendars import scheduled
 from research.rules import (
+    CPPI,
     BestPoint,
     Calendar,
     CostBenefit,
+    DrawdownFloor,
     GroupThreshold,
     Never,
     NoTradeRegion,
     OptimalRegion,
     Rule,
+    StopLoss,
     Threshold,
     TrackingError,
     TunedThreshold,
@@ -79,6 +82,9 @@ MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "no-trade region": lambda a: NoTradeRegion(a, tracking_penalty=50.0, returns=40),
     "no-trade region, to target": lambda a: NoTradeRegion(a, tracking_penalty=20.0, to="target", returns=40),
     "best point": lambda a: BestPoint(a, tracking_penalty=100.0, horizon=1.0, schedule="week", returns=40),
+    "cppi": lambda a: CPPI(a, floor=0.8, multiplier=3.0),
+    "drawdown floor": lambda a: DrawdownFloor(a, limit=0.2, multiplier=4.0),
+    "stop": lambda a: StopLoss(a, limit=0.04, wait=5),
     "universal": lambda a: Universal(a, tracking_penalty=50.0, returns=40),
 }
 ESTIMATES = {
@@ -90,6 +96,7 @@ ESTIMATES = {
 }  # bands are new each month
 PART_OF_THE_WAY = {"capped"}  # what is left waits for the next day on which the rule is asked
 PUSHES = {"breaching, pro rata", "breaching, cash", "breaching, a line"}  # who pays may leave a band of its own
+BY_WEALTH = {"cppi", "drawdown floor", "stop"}  # their target moves with NAV, and leaves cash
 NAMES = [*MAKERS, "optimal"]
 
 
@@ -178,7 +185,7 @@ def test_wealth_is_what_is_held_and_cash_without_a_target_is_only_what_costs_and
         np.testing.assert_allclose(held, 1.0, atol=1e-12)
         assert result.weights.to_numpy().min() >= -1e-12
         assert book.residual[0] < 1e-12
-        if allocation is WHOLE and name != "optimal":
+        if allocation is WHOLE and name not in {"optimal", *BY_WEALTH}:
             assert np.abs(result.cash_weight).max() < 0.02
 
 
@@ -190,7 +197,9 @@ def test_a_rule_that_has_traded_is_content(name: str, lag: int) -> None:
     result = play(name, made(noise(name)), Costs.bps(n), lag=lag)
     days = result.ledger.booked[result.ledger.booked >= 0] - result.first
     assert len(days) > 0 or name == "never"
-    if name in PART_OF_THE_WAY | PUSHES or (name == "in tranches" and lag == 3):  # there the other tranche is due
+    if (
+        name in PART_OF_THE_WAY | PUSHES or (name in BY_WEALTH and lag > 0) or (name == "in tranches" and lag == 3)
+    ):  # there the other tranche is due
         return
     for day in days.tolist():
         answer = result.policy.decide(see(result, day))
@@ -336,7 +345,7 @@ def test_odd_targets_are_finite_and_content(name: str, target: str) -> None:
     assert np.isfinite(result.weights.to_numpy()).all()
     assert estimated or not late(name, result)
     if target == "all in one":
-        assert np.abs(result.cash_weight).max() < 1e-2
+        assert np.abs(result.cash_weight).max() < 1e-2 or name in BY_WEALTH
         assert (np.abs(result.ledger.trades[:, 1:]) == 0.0).all()
 
 
@@ -569,7 +578,7 @@ def test_lines_that_neither_breached_nor_pay_are_not_traded(lag: int) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_money_of_the_close_of_a_booking_is_found_and_used(name: str, use: str) -> None:
     """A tenth goes, or comes, where a trade is booked: cash, which has no target here, pays costs and no more."""
-    if name in ("never", "optimal"):  # one is never booked, the other has a target for cash
+    if name in {"never", "optimal", *BY_WEALTH}:  # one is never booked, the others have a target for cash
         return
     market = made(noise(name))
     booked = play(name, market, allocation=WHOLE).ledger.booked

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pytest
-from typing_extensions import is_protocol
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
@@ -293,13 +292,15 @@ def test_no_trade_bands_and_their_rule_asked_day_by_day_are_equal_to_the_bit(
     assert all(fast.decisions()["reason"])
 
 
-def test_every_rule_of_the_house_is_played_both_ways() -> None:
-    """A rule that is exported and can decide belongs into the list above."""
+def test_every_compiled_rule_of_the_house_is_played_both_ways() -> None:
+    """A rule that is exported and gives arrays belongs into the list above."""
     from research import rules
 
     exported = [getattr(rules, name) for name in rules.__all__]
     deciding = {
-        rule for rule in exported if hasattr(rule, "decide") and not is_protocol(rule) and not inspect.isabstract(rule)
+        rule
+        for rule in exported
+        if inspect.isclass(rule) and issubclass(rule, CompiledRule) and not inspect.isabstract(rule)
     }
     assert deciding == {type(rule) for rule in (RULES | OF_TWO).values()}
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.market import Market, instruments_table
+from research.market import Market, instruments_table, with_facts
 
 MakeMarket = Callable[..., Market]
 
@@ -50,7 +50,9 @@ def noisy(make_market: MakeMarket) -> Market:
     common = rng.normal(0.0, 0.01, (380, 1))
     returns = common * np.linspace(0.2, 1.4, 6) + rng.normal(0.0, 0.008, (380, 6)) * np.linspace(0.5, 2.0, 6)
     classes = ["equity", "equity", "bond", "bond", "gold", "equity"]
-    return make_market(returns, first=[0, 0, 0, 0, 120, 330], asset_class=classes)
+    market = make_market(returns, first=[0, 0, 0, 0, 120, 330], asset_class=classes)
+    caps = {name: 1.0 + i for i, name in enumerate(market.assets)}
+    return with_facts(market, {"cap": caps})
 
 
 @pytest.fixture(scope="session")

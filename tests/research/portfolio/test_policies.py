@@ -4,38 +4,53 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from research.allocation import (
     HERC,
     HRP,
     NCO,
+    Anticor,
+    Average,
+    CappedTurnover,
     ConstantExposure,
     EqualWeights,
+    ExponentialGradient,
     FixedWeights,
     GroupBound,
     InverseVolatility,
+    MarketCapWeights,
     MeanVariance,
     MinimumVariance,
+    Momentum,
+    RegimeExposure,
     Resampled,
+    Reserve,
     RobustCVaR,
     Schur,
+    Shrunk,
+    Smoothed,
+    UniversalPortfolio,
     VolatilityTarget,
 )
 from research.allocation.constraints import Constraints, Group, Most
 from research.errors import ConfigError
-from research.forecast import Estimated
+from research.forecast import Estimated, Regimes
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
 from research.portfolio.allocations import ALLOCATIONS
 from research.portfolio.document import read_document
 from research.portfolio.policies import RULES, policy_settings, read_policy
 from research.rules import (
+    CPPI,
     BestPoint,
     Calendar,
     CostBenefit,
+    DrawdownFloor,
     GroupThreshold,
     Never,
     NoTradeRegion,
+    StopLoss,
     Threshold,
     TrackingError,
     TunedThreshold,
@@ -77,6 +92,9 @@ EXAMPLES = {
         STRATEGIC, 9, (7,), learner="gradient", gradient=GradientSettings(worlds=3)
     ),
     "{rule: universal, tracking_penalty: 3, schedule: month, returns: 126}": Universal(STRATEGIC, 3.0, "month", 126),
+    "{rule: cppi, floor: 0.9, multiplier: 3, band: 0.01}": CPPI(STRATEGIC, 0.01, floor=0.9, multiplier=3.0),
+    "{rule: drawdown_floor, limit: 0.15, schedule: week}": DrawdownFloor(STRATEGIC, schedule="week", limit=0.15),
+    "{rule: stop_loss, limit: 0.15, wait: 63}": StopLoss(STRATEGIC, limit=0.15, wait=63),
     "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
     "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
     "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),
@@ -102,6 +120,37 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
     "of: {kind: hrp, window: 126}}}}": Never(VolatilityTarget(ConstantExposure(HRP(126), 0.9), 0.1)),
     "{rule: never, allocation: {kind: mean_variance}}": Never(MeanVariance()),
+    "{rule: never, allocation: {kind: universal_portfolio, points: 100, seed: 7}}": Never(
+        UniversalPortfolio(points=100, seed=7)
+    ),
+    "{rule: never, allocation: {kind: exponential_gradient, rate: 0.5}}": Never(ExponentialGradient(0.5)),
+    "{rule: never, allocation: {kind: anticor, lookback: 15, schedule: week}}": Never(Anticor(15, schedule="week")),
+    "{rule: never, allocation: {kind: market_cap, fact: cap}}": Never(MarketCapWeights("cap")),
+    "{rule: never, allocation: {kind: momentum, skip: 21, weights: inverse_volatility}}": Never(
+        Momentum(skip=21, weights="inverse_volatility")
+    ),
+    "{rule: never, allocation: {kind: average, weights: [0.3, 0.7], of: [{kind: hrp, window: 126}, {kind: shrunk, "
+    "share: 0.4, of: {kind: minimum_variance}}]}}": Never(
+        Average((HRP(126), Shrunk(MinimumVariance(), 0.4)), (0.3, 0.7))
+    ),
+    "{rule: never, allocation: {kind: regime_exposure, schedule: month, regimes: {line: SPY, means: [0.001, -0.001], "
+    "deviations: [0.007, 0.02], stays: [0.99, 0.95], seen: 2012-12-31}, of: {kind: equal}}}": Never(
+        RegimeExposure(
+            EqualWeights(),
+            Regimes("SPY", (0.001, -0.001), (0.007, 0.02), (0.99, 0.95), pd.Timestamp("2012-12-31")),
+            "month",
+        )
+    ),
+    "{rule: never, allocation: {kind: shrunk}}": Never(Shrunk(STRATEGIC)),
+    "{rule: never, allocation: {kind: reserve, line: USDC, fraction: 0.1, of: {kind: equal}}}": Never(
+        Reserve(EqualWeights(), "USDC", 0.1)
+    ),
+    "{rule: never, allocation: {kind: smoothed, half_life: 6, of: {kind: hrp, window: 126}}}": Never(
+        Smoothed(HRP(126), 6.0)
+    ),
+    "{rule: never, allocation: {kind: capped_turnover, most: 0.05, of: {kind: smoothed, of: {kind: equal}}}}": Never(
+        CappedTurnover(Smoothed(EqualWeights()), 0.05)
+    ),
     "{rule: never, allocation: {kind: mean_variance, lower: 0.05, upper: {SPY: 0.5, AGG: 1}, "
     "forecast: {covariance: oas, window: 126}}}": Never(
         MeanVariance(forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0})
@@ -208,6 +257,11 @@ def test_every_name_has_an_example() -> None:
         (
             "{rule: never, allocation: {kind: mean_variance, forecast: {kind: guess}}}",
             r"mine\.allocation\.forecast\.kind: unknown kind .*'guess'\. Use estimated",
+        ),
+        (
+            "{rule: never, allocation: {kind: regime_exposure, regimes: {line: SPY, means: [0, 0], deviations: [1, 2], "
+            "stays: [0.9, 0.9], seen: soon}}}",
+            r"mine\.allocation\.regimes\.seen: not a date \(.*found 'soon'\. Write it as YYYY-MM-DD",
         ),
         (
             "{rule: threshold, to: middle}",

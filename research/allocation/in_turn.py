@@ -1,0 +1,45 @@
+"""Answers of an allocation that follows its own target before, as a function of the past: all refits so far, in turn.
+
+What was found for a market is kept as long as the market is, so that a path asks each refit once.
+"""
+
+from collections.abc import Callable
+
+from research.allocation.allocation import Allocation, refits_so_far
+from research.allocation.answer import Answer, Following, NotSolvedError, answer_of
+from research.arrays import Array
+from research.market import Past
+
+Refit = Callable[[Past, Array | None], Answer]
+
+
+def in_turn(owner: Allocation, past: Past, refit: Refit) -> Answer:
+    """The answer today, after those of all refits since the first complete window.
+
+    owner  : on whose days it is asked.
+    past   : up to today.
+    refit  : of the past up to a refit, and of the target (n,) before it, None for the first.
+    Raises : NotSolvedError where there is no solution today; a day before without one is left out.
+    """
+    known, before = past.chains.setdefault(owner, {}), None
+    for t in refits_so_far(owner, past):
+        if t not in known:
+            try:
+                known[t] = refit(past.earlier(t), before)
+            except NotSolvedError:
+                if t == past.t:
+                    raise
+                continue
+        before = known[t].weights
+    today: Answer = known[past.t]
+    return today
+
+
+def part_answer(part: Allocation, past: Past) -> Answer:
+    """What an allocation that another scales or combines answers today, with its target before if it follows that.
+
+    Raises : what `answer_of` raises.
+    """
+    if isinstance(part, Following) and part.follows:
+        return in_turn(part, past, lambda then, before: answer_of(part, then, before))
+    return answer_of(part, past)

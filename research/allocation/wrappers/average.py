@@ -1,0 +1,118 @@
+"""Averages of allocations: errors of several estimates partly cancel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from research.allocation.allocation import Allocation
+from research.allocation.answer import Answer, Explained
+from research.allocation.estimated import EstimationSchedule, check_schedule
+from research.allocation.fixed import EqualWeights
+from research.allocation.in_turn import part_answer
+from research.arguments import is_number, refuse
+from research.market import Past
+from research.tolerances import TARGET
+
+
+@dataclass(frozen=True)
+class Average(Explained):
+    """The weighted mean of the targets of several allocations.
+
+    allocations : two or more.
+    weights     : one each, 0 or more, that sum to 1; without them all count alike.
+    schedule    : "day", "week", "month", "quarter" or "year", whatever the schedules of its parts.
+    Raises      : ConfigError for settings outside these.
+    """
+
+    allocations: tuple[Allocation, ...]
+    weights: tuple[float, ...] | None = None
+    schedule: EstimationSchedule = "month"
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_schedule("Average", self.schedule)
+        object.__setattr__(self, "allocations", tuple(self.allocations))
+        if len(self.allocations) < 2:
+            refuse("allocations of Average are", self.allocations, "give two or more.")
+        if self.weights is None:
+            return
+        object.__setattr__(self, "weights", tuple(self.weights))
+        numbers = all(is_number(weight) and weight >= 0.0 for weight in self.weights)
+        if not numbers or len(self.weights) != len(self.allocations) or abs(sum(self.weights) - 1.0) > TARGET:
+            fix = f"give {len(self.allocations)} numbers, one for each allocation, 0 or more, that sum to 1."
+            refuse("weights of Average are", self.weights, fix)
+
+    @property
+    def window(self) -> int:
+        """The most returns that one of its parts needs."""
+        return max(part.window for part in self.allocations)
+
+    def answer(self, past: Past) -> Answer:
+        """(n,) the mean of the targets, fraction of NAV; with the reasons of all parts.
+
+        Raises : NotSolvedError where one of the parts has no solution.
+        """
+        shares = self.weights or (1.0 / len(self.allocations),) * len(self.allocations)
+        return mixed([part_answer(part, past) for part in self.allocations], shares)
+
+
+@dataclass(frozen=True)
+class Shrunk(Explained):
+    """Another allocation's target, moved towards equal weights of all listed lines.
+
+    allocation : the portfolio.
+    share      : of the equal weights, 0 to 1: 0 leaves the target as it is.
+    schedule   : "day", "week", "month", "quarter" or "year".
+    Raises     : ConfigError for settings outside these.
+    Source     : Tu, Zhou (2011), Markowitz Meets Talmud, Journal of Financial Economics 99(1), with a given share; why
+                 equal weights: DeMiguel, Garlappi, Uppal (2009), Optimal versus Naive Diversification.
+    """
+
+    allocation: Allocation
+    share: float = 0.5
+    schedule: EstimationSchedule = "month"
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_schedule("Shrunk", self.schedule)
+        if not (is_number(self.share) and 0.0 <= self.share <= 1.0):
+            refuse("share of Shrunk is", self.share, "give a share from 0 to 1, such as 0.5.")
+
+    @property
+    def window(self) -> int:
+        """Number of returns that the portfolio's allocation needs."""
+        return self.allocation.window
+
+    def answer(self, past: Past) -> Answer:
+        """(n,) the mean of target and equal weights, fraction of NAV; with the portfolio's reasons."""
+        both = [part_answer(self.allocation, past), part_answer(EqualWeights(), past)]
+        return mixed(both, (1.0 - self.share, self.share))
+
+
+def mixed(answers: Sequence[Answer], shares: Sequence[float]) -> Answer:
+    """The weighted mean of some answers on one day, with the reasons of all of them.
+
+    An objective is that of the only part that has one, as are limits that bind: prices of different objectives do not
+    compare.
+    """
+    solved = [answer for answer in answers if answer.solver]
+    alone = solved[0] if len(solved) == 1 else None
+    inaccurate = [answer for answer in solved if answer.status != "optimal"]
+    return Answer(
+        np.sum([share * answer.weights for answer, share in zip(answers, shares, strict=True)], axis=0),
+        max(answer.seen for answer in answers),
+        solver=", ".join(dict.fromkeys(answer.solver for answer in solved)),
+        status=(inaccurate or solved)[0].status if solved else "",
+        objective=alone.objective if alone else "",
+        value=alone.value if alone else np.nan,
+        binding=alone.binding if alone else (),
+        fallback=", ".join(dict.fromkeys(answer.fallback for answer in answers if answer.fallback)),
+        why="; ".join(dict.fromkeys(answer.why for answer in answers if answer.why)),
+        notes=tuple(dict.fromkeys(note for answer in answers for note in answer.notes)),
+    )
