@@ -2,7 +2,7 @@
 
 from research.allocation.allocation import Allocation, TargetPath, spread_unlisted, target_path
 from research.allocation.answer import Answer, Binding, Explained, NotSolvedError
-from research.allocation.estimated import InverseVolatility, MinimumVariance
+from research.allocation.estimated import InverseVolatility
 from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
@@ -12,6 +12,7 @@ from research.allocation.market_cap import MarketCapWeights
 from research.allocation.momentum import Momentum
 from research.allocation.online import Anticor, ExponentialGradient, UniversalPortfolio
 from research.allocation.optimised.mean_variance import MeanVariance
+from research.allocation.optimised.minimum_variance import MinimumVariance
 from research.allocation.optimised.resampled import Resampled
 from research.allocation.optimised.robust_cvar import RobustCVaR
 from research.allocation.regime_exposure import RegimeExposure

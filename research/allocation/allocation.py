@@ -11,7 +11,16 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from research.allocation.answer import FAILED, PREVIOUS, Answer, Following, NotSolvedError, answer_of, remarks
+from research.allocation.answer import (
+    FAILED,
+    PREVIOUS,
+    Answer,
+    Explained,
+    Following,
+    NotSolvedError,
+    checked_weights,
+    remarks,
+)
 from research.arguments import shown
 from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
@@ -130,6 +139,23 @@ class TargetPath:
         return (
             f"TargetPath of {self.allocation}: {len(self.rows)} targets of {len(self.assets)} lines, for {span}{scaled}"
         )
+
+
+def answer_of(allocation: Allocation, past: Past, previous: Array | None = None) -> Answer:
+    """What an allocation answers: its own reasons, or its weights alone; the weights are checked.
+
+    allocation : asked.
+    past       : up to the day.
+    previous   : (n,) its target before, for one that follows it.
+    Raises : PolicyError for weights that are not n finite numbers, and what the allocation raises.
+    """
+    asked: object = allocation
+    if isinstance(asked, Explained):
+        follows = isinstance(asked, Following) and asked.follows
+        answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
+        checked_weights(answer.weights, allocation, past)
+        return answer
+    return Answer(checked_weights(allocation.target(past), allocation, past), past.date)
 
 
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,6 @@ from research.arrays import Array, frozen
 from research.errors import PolicyError
 from research.labels import in_order
 from research.market import Past
-
-if TYPE_CHECKING:
-    from research.allocation.allocation import Allocation
 
 PREVIOUS = "previous weights"
 FAILED = "failed"
@@ -122,23 +119,6 @@ class Following(Explained):
     @abstractmethod
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,), and why; `previous` is the target (n,) before, None for the first."""
-
-
-def answer_of(allocation: "Allocation", past: Past, previous: Array | None = None) -> Answer:
-    """What an allocation answers: its own reasons, or its weights alone; the weights are checked.
-
-    allocation : asked.
-    past       : up to the day.
-    previous   : (n,) its target before, for one that follows it.
-    Raises : PolicyError for weights that are not n finite numbers, and what the allocation raises.
-    """
-    asked: object = allocation
-    if isinstance(asked, Explained):
-        follows = isinstance(asked, Following) and asked.follows
-        answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
-        checked_weights(answer.weights, allocation, past)
-        return answer
-    return Answer(checked_weights(allocation.target(past), allocation, past), past.date)
 
 
 def checked_weights(target: Array | pd.Series, allocation: object, past: Past) -> Array:

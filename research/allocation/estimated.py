@@ -6,11 +6,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from research.allocation.answer import Answer, Explained
 from research.arguments import shown
 from research.arrays import Array
 from research.errors import ConfigError
-from research.forecast import Estimated
 from research.forecast.returns import check_window, complete_returns
 from research.market import Past
 from research.market.calendars import EVERY
@@ -42,33 +40,6 @@ class InverseVolatility:
         returns, lines = complete_returns(past, self.window)
         inverse = 1.0 / returns.std(axis=0, ddof=1)
         return placed(inverse / inverse.sum(), lines, past)
-
-
-@dataclass(frozen=True)
-class MinimumVariance(Explained):
-    """The long-only weights of least variance on a Ledoit-Wolf covariance: a control without settings of its own.
-
-    It is `MeanVariance` without bounds; its answer says which lines are held at zero.
-    window : number of returns, at least 2.
-    schedule : "day", "week", "month", "quarter" or "year".
-    Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
-    Source : Ledoit, Wolf (2004), A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices.
-    """
-
-    window: int = 252
-    schedule: EstimationSchedule = "month"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        check_estimate("MinimumVariance", self.window, self.schedule)
-
-    def answer(self, past: Past) -> Answer:
-        """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
-        from research.allocation.optimised.mean_variance import MeanVariance
-
-        return MeanVariance(forecast=Estimated(window=self.window), schedule=self.schedule).answer(past)
 
 
 def placed(weights: Array, lines: NDArray[np.int64], past: Past) -> Array:

@@ -5,8 +5,8 @@ What was found for a market is kept as long as the market is, so that a path ask
 
 from collections.abc import Callable
 
-from research.allocation.allocation import Allocation, refits_so_far
-from research.allocation.answer import Answer, Following, NotSolvedError, answer_of
+from research.allocation.allocation import Allocation, answer_of, refits_so_far
+from research.allocation.answer import Answer, Following, NotSolvedError
 from research.arrays import Array
 from research.market import Past
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from research.allocation.allocation import Allocation
-from research.allocation.answer import NotSolvedError, answer_of
+from research.allocation.allocation import Allocation, answer_of
+from research.allocation.answer import NotSolvedError
 from research.arguments import is_number, is_whole, refuse
 from research.arrays import Array, frozen
 from research.errors import ConfigError, PolicyError

@@ -3,7 +3,7 @@
 from research.market.currency import in_currency
 from research.market.delisting import delist
 from research.market.embedded import EMBEDDED, load_market
-from research.market.facts import with_facts
+from research.market.fact_tables import with_facts
 from research.market.from_yfinance import market_from_yfinance
 from research.market.instruments import SHUMWAY, instruments_table
 from research.market.market import Market, Past

@@ -374,7 +374,7 @@ class Past:
     def fact(self, name: str) -> NDArray[Any]:
         """(n,) what is known of each line today: a fact by date, or a column of the instruments.
 
-        Numbers are NaN, and words "", where nothing is known; see `research.market.facts.with_facts`.
+        Numbers are NaN, and words "", where nothing is known; see `research.market.with_facts`.
         Raises : DataError for a fact that the market does not have. When a line will be delisted is none: nobody knows.
         """
         facts, table = self._market.facts or {}, self._market.instruments

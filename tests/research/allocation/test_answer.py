@@ -20,7 +20,7 @@ from research.allocation import (
     VolatilityTarget,
     target_path,
 )
-from research.allocation.answer import answer_of
+from research.allocation.allocation import answer_of
 from research.errors import PolicyError
 from research.forecast import Estimated, Regimes
 from research.market import delist

@@ -16,7 +16,7 @@ from research.allocation import (
     Reserve,
     Shrunk,
 )
-from research.allocation.answer import answer_of
+from research.allocation.allocation import answer_of
 from research.errors import ConfigError
 from research.forecast import Estimated
 from research.market import Market
