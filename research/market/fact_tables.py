@@ -1,4 +1,4 @@
-"""Facts of lines from mappings, tables and files: each value with its place, in the order and on the days of a market."""
+"""Facts of lines from mappings, tables and files: each value with its place, in the order and days of a market."""
 
 from collections.abc import Mapping
 from dataclasses import replace
