@@ -13,12 +13,12 @@ from research.portfolio.strict_yaml import KeyPath
 
 ORDER_TYPES = ("market", "market_on_close", "limit")
 TIMES_IN_FORCE = ("DAY",)  # an order is sized at one close: after the next session its size is out of date
-SEC_TYPES = ("STK", "FUND", "CASH")  # of Interactive Brokers: those that need neither an expiry nor a strike
+SEC_TYPES = ("STK", "FUND", "CASH", "CRYPTO")  # of Interactive Brokers: those that need neither an expiry nor a strike
 MOST_COLLAR = 5_000.0  # bp of the close
 FINER = 2  # decimals that a limit price below one unit of its currency has more
 MOST_SETTLEMENT = 20  # sessions
-KEYS = ("order_type", "time_in_force", "collar_bps", "account", "symbols", "exchange", "sec_type", "settlement_days",
-        "settlement_days_by_line")  # fmt: skip
+KEYS = ("order_type", "time_in_force", "collar_bps", "account", "symbols", "exchange", "sec_type", "exchanges",
+        "sec_types", "settlement_days", "settlement_days_by_line")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class TicketTerms:
     symbols       : asset -> the broker's symbol, where it is another than the name of the asset.
     exchange      : destination, as Interactive Brokers names it.
     sec_type      : kind of security, as Interactive Brokers names it.
+    exchanges, sec_types : by asset, where they are others than these.
     settlement_days : sessions from the trade to its settlement; US securities settle after one since 28 May 2024.
     settlement_days_by_line : asset -> sessions, where they are others than `settlement_days`.
     """
@@ -43,6 +44,8 @@ class TicketTerms:
     symbols: Mapping[str, str] = field(default_factory=dict)
     exchange: str = "SMART"
     sec_type: str = "STK"
+    exchanges: Mapping[str, str] = field(default_factory=dict)
+    sec_types: Mapping[str, str] = field(default_factory=dict)
     settlement_days: int = 1
     settlement_days_by_line: Mapping[str, int] = field(default_factory=dict)
 
@@ -53,6 +56,14 @@ class TicketTerms:
     def symbol(self, asset: str) -> str:
         """The broker's symbol of an asset."""
         return self.symbols.get(asset, asset)
+
+    def venue(self, symbol: str) -> dict[str, str]:
+        """Exchange and kind of security of a broker's symbol."""
+        asset = next((asset for asset, known in self.symbols.items() if known == symbol), symbol)
+        return {
+            "exchange": self.exchanges.get(asset, self.exchange),
+            "sec_type": self.sec_types.get(asset, self.sec_type),
+        }
 
     def limit_price(self, close: float, currency: str, *, buys: bool) -> float | None:
         """The limit price at a close, currency per unit, or None unless the order type is limit.
@@ -100,6 +111,8 @@ def read_ticket(document: Document, market: Market) -> TicketTerms:
         symbols=_symbols(document, market.assets),
         exchange=document.text("ticket", "exchange", default=TicketTerms.exchange),
         sec_type=_word(document, "sec_type", SEC_TYPES),
+        exchanges=_of_lines(document, "exchanges", market.assets),
+        sec_types=_of_lines(document, "sec_types", market.assets, SEC_TYPES),
         settlement_days=_settlement(document, ("ticket", "settlement_days")),
         settlement_days_by_line=_by_line(document, market.assets),
     )
@@ -146,6 +159,18 @@ def _by_line(document: Document, assets: tuple[str, ...]) -> dict[str, int]:
         if asset not in assets:
             document.refuse((*path, asset), "no line of the portfolio", asset, did_you_mean(asset, assets))
     return {asset: _settlement(document, (*path, asset)) for asset in named}
+
+
+def _of_lines(document: Document, key: str, assets: tuple[str, ...], known: tuple[str, ...] = ()) -> dict[str, str]:
+    """Words by line, each one of the known where these are given."""
+    found = {}
+    for asset in document.mapping("ticket", key) if document.has("ticket", key) else {}:
+        if asset not in assets:
+            document.refuse(("ticket", key, asset), "no line of the portfolio", asset, did_you_mean(asset, assets))
+        found[asset] = word = document.text("ticket", key, asset)
+        if known and word not in known:
+            document.refuse(("ticket", key, asset), "unknown", word, did_you_mean(word, known))
+    return found
 
 
 def _symbols(document: Document, assets: tuple[str, ...]) -> dict[str, str]:

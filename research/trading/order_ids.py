@@ -45,8 +45,7 @@ def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_
         "held": number(held),
         "portfolio": portfolio,
         "as_of": as_of,
-        "exchange": terms.exchange,
-        "sec_type": terms.sec_type,
+        **terms.venue(sent["symbol"]),
     }
     digest = hashlib.sha256(canonical_json(plain(content)).encode()).hexdigest()
     return f"{as_of.replace('-', '')}-{digest[:ID_DIGITS]}"

@@ -6,7 +6,7 @@ ticket of which anything was changed has another hash than the one that was appr
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from numbers import Real
 from typing import Any
@@ -135,7 +135,7 @@ class Ticket:
     portfolio, file, policy, run, data, as_of : what it was made from; `data` is the fingerprint of the market.
     currency    : of all amounts but those of orders, which have their own.
     account     : that trades, or "".
-    exchange, sec_type : for Interactive Brokers.
+    exchange, sec_type : for Interactive Brokers; `exchanges` and `sec_types` by asset, where they are others.
     holds       : is there nothing to send because the policy holds?
     headline    : the list in one line.
     reason      : of the policy's decision.
@@ -180,6 +180,8 @@ class Ticket:
     binding: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     accounts: tuple[Mapping[str, Any], ...] = ()
+    exchanges: Mapping[str, str] = field(default_factory=dict)
+    sec_types: Mapping[str, str] = field(default_factory=dict)
     fx: tuple[ExchangeOrder, ...] = ()
     cash: tuple[Mapping[str, Any], ...] = ()
 
@@ -197,7 +199,8 @@ class Ticket:
     def document(self) -> dict[str, Any]:
         """All that the ticket says but its hash, in plain JSON types: whole numbers have no decimal point."""
         parts = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
-        parts = {name: part for name, part in parts.items() if self.cash or part or name not in ("fx", "cash")}
+        rare = {"exchanges", "sec_types"} | (set() if self.cash else {"fx", "cash"})
+        parts = {name: part for name, part in parts.items() if part or name not in rare}
         whole: dict[str, Any] = plain(parts)
         return whole
 
@@ -231,6 +234,8 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: Ca
         account=terms.account,
         exchange=terms.exchange,
         sec_type=terms.sec_type,
+        exchanges=dict(terms.exchanges),
+        sec_types=dict(terms.sec_types),
         holds=bool(facts["holds"]),
         headline=content.headline,
         reason=str(facts["reason"]),

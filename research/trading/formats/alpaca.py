@@ -16,7 +16,8 @@ from research.trading.formats.cells import number_text
 from research.trading.order_ids import ID
 from research.trading.ticket import Order, Ticket
 
-SYMBOL = re.compile(r"[A-Za-z0-9.\-]+")
+SYMBOL = re.compile(r"[A-Za-z0-9.\-]+|[A-Z0-9]+/[A-Z]+")
+PAIR = "/"  # in the symbol of a coin, BTC/USD, whose orders do not end with the day: Alpaca takes gtc or ioc
 CURRENCY, DECIMALS = "USD", 9  # of an order; of a quantity
 FIRST = re.compile(rf'\[\]\n|\[\n  \{{\n    "client_order_id": "{ID}",\n')
 
@@ -46,17 +47,18 @@ def _body(order: Order) -> dict[str, Any]:
         "qty": number_text(order.quantity or 0.0),
         "side": order.side,
         "type": "limit" if order.order_type == "limit" else "market",
-        "time_in_force": "cls" if at_close else "day",
+        "time_in_force": "gtc" if PAIR in order.symbol else "cls" if at_close else "day",
     }
     return body if order.limit_price is None else body | {"limit_price": number_text(order.limit_price)}
 
 
 def _faults(order: Order) -> Iterable[str]:
-    yield from symbol_fault(
-        order, "letters, digits, points and hyphens only", SYMBOL.fullmatch(order.symbol) is not None
-    )
+    form = "letters, digits, points and hyphens only, or is a pair such as BTC/USD"
+    yield from symbol_fault(order, form, SYMBOL.fullmatch(order.symbol) is not None)
     if order.currency != CURRENCY:
         yield f"it is in {order.currency}, and Alpaca trades in {CURRENCY}. Send it to another broker."
+    if PAIR in order.symbol and order.order_type == "market_on_close":
+        yield "coins have no close. Use `order_type: market` or `limit`."
     if order.quantity is None or order.quantity.is_integer():
         return
     if order.order_type == "market_on_close":

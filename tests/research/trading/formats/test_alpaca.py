@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from research.errors import ConfigError
+from research.portfolio import TicketTerms
+from research.rules import Never
+from research.trading import Request, trade_list
 from research.trading.formats import alpaca
 from research.trading.ticket import Ticket
 
@@ -68,3 +71,13 @@ def test_another_currency_too_many_decimals_and_a_symbol_of_another_kind_are_ref
     ):
         with pytest.raises(ConfigError, match=f"Alpaca cannot carry the order to sell {order.asset}: {said}"):
             alpaca.write(replace(limited, orders=(order,)))
+
+
+def test_a_coin_is_a_pair_that_is_good_till_cancelled_and_has_no_close(desk: Any) -> None:
+    two = desk([16_000.0, 50.0], [1.0, 700], 5_000.0, [0.5, 0.5], lots=[0.01, 1.0], assets=["BTC", "AGG"])
+    pair = replace(two, ticket=TicketTerms(symbols={"BTC": "BTC/USD"}))
+    found = json.loads(alpaca.write(trade_list(pair, Never(two.strategic), request=Request(to_target=True)).ticket))
+    assert {body["symbol"]: body["time_in_force"] for body in found} == {"BTC/USD": "gtc", "AGG": "day"}
+    at_close = replace(two, ticket=replace(pair.ticket, order_type="market_on_close"))
+    with pytest.raises(ConfigError, match="coins have no close"):
+        alpaca.write(trade_list(at_close, Never(two.strategic), request=Request(to_target=True)).ticket)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.errors import ConfigError
+from research.portfolio import TicketTerms
+from research.rules import Never, Threshold
+from research.trading import Request, trade_list
 from research.trading.formats import ib_basket
 from research.trading.ticket import Ticket
 
@@ -56,8 +60,25 @@ def one_sale(desk: Any, symbol: str) -> Ticket:
     from dataclasses import replace
 
     from research.portfolio import TicketTerms
-    from research.rules import Threshold
-    from research.trading import trade_list
 
     two = replace(desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5]), ticket=TicketTerms(symbols={"A": symbol}))
     return trade_list(two, Threshold(two.strategic, 0.02)).ticket
+
+
+def test_a_line_of_another_kind_has_its_own_security_type_and_exchange(desk: Any) -> None:
+    two = desk([16_000.0, 50.0], [1.0, 700], 5_000.0, [0.5, 0.5], lots=[0.01, 1.0], assets=["BTC", "AGG"])
+
+    def ticket(**terms: Any) -> Ticket:
+        own = replace(two, ticket=TicketTerms(symbols={"BTC": "BTC.C"}, **terms))
+        return trade_list(own, Never(two.strategic), request=Request(to_target=True)).ticket
+
+    coin = ticket(sec_types={"BTC": "CRYPTO"}, exchanges={"BTC": "PAXOS"})
+    rows = csv.DictReader(io.StringIO(ib_basket.write(coin).decode("ascii")))
+    kinds = {row["Symbol"]: (row["SecType"], row["Exchange"]) for row in rows}
+    assert kinds == {"BTC.C": ("CRYPTO", "PAXOS"), "AGG": ("STK", "SMART")}
+    changed = {
+        order.asset
+        for order, plain in zip(coin.orders, ticket().orders, strict=True)
+        if order.client_order_id != plain.client_order_id
+    }
+    assert changed == {"BTC"}
