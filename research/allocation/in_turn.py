@@ -4,13 +4,15 @@ What was found for a market is kept as long as the market is, so that a path ask
 """
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from research.allocation.allocation import Allocation, answer_of, refits_so_far
 from research.allocation.answer import Answer, Following, NotSolvedError
 from research.arrays import Array
-from research.market import Past
+from research.market import Market, Past
 
 Refit = Callable[[Past, Array | None], Answer]
+_KEPT: WeakKeyDictionary[Market, dict[Allocation, dict[int, Answer]]] = WeakKeyDictionary()  # by row
 
 
 def in_turn(owner: Allocation, past: Past, refit: Refit) -> Answer:
@@ -21,7 +23,7 @@ def in_turn(owner: Allocation, past: Past, refit: Refit) -> Answer:
     refit  : of the past up to a refit, and of the target (n,) before it, None for the first.
     Raises : NotSolvedError where there is no solution today; a day before without one is left out.
     """
-    known, before = past.chains.setdefault(owner, {}), None
+    known, before = _KEPT.setdefault(past._market, {}).setdefault(owner, {}), None
     for t in refits_so_far(owner, past):
         if t not in known:
             try:
@@ -31,8 +33,7 @@ def in_turn(owner: Allocation, past: Past, refit: Refit) -> Answer:
                     raise
                 continue
         before = known[t].weights
-    today: Answer = known[past.t]
-    return today
+    return known[past.t]
 
 
 def part_answer(part: Allocation, past: Past) -> Answer:

@@ -103,10 +103,6 @@ class Market(MarketData):
         return frozen(np.union1d(listings, self.exits[self.exits < len(self.dates)]))
 
     @cached_property
-    def _chains(self) -> dict[Any, dict[int, Any]]:
-        return {}
-
-    @cached_property
     def _scheduled(self) -> dict[tuple[str | int, int], Mask]:
         return {}
 
@@ -414,11 +410,6 @@ class Past:
         if row > self.t:
             raise ConfigError(f"row {row} is after row {self.t}, the last that is seen. Choose an earlier one.")
         return Past(self._market, row)
-
-    @property
-    def chains(self) -> dict[Any, dict[int, Any]]:
-        """Answers that follow the one before, by allocation and row: kept as long as the market is."""
-        return self._market._chains
 
     def complete(self, window: int) -> Mask:
         """(n,) whether the last `window` returns of each asset are all known.

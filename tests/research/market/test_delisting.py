@@ -127,7 +127,7 @@ def test_fingerprint_follows_the_date_and_the_return(halted: Market) -> None:
 
 def seen(past: Past) -> dict[str, Any]:
     """What a policy can reach by a public name."""
-    names = [name for name in dir(past) if not name.startswith("_") and name not in ("complete", "fact")]
+    names = [name for name in dir(past) if not name.startswith("_") and name not in ("complete", "earlier", "fact")]
     return (
         {name: np.asarray(getattr(past, name)) for name in names}
         | {f"complete {w}": past.complete(w) for w in range(4)}

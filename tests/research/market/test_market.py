@@ -264,7 +264,7 @@ def test_repr_says_what_the_market_is(small: Market) -> None:
 
 def public(past: Past) -> dict[str, Any]:
     """All that a policy can reach by a public name."""
-    names = [name for name in dir(past) if not name.startswith("_") and name not in ("complete", "fact")]
+    names = [name for name in dir(past) if not name.startswith("_") and name not in ("complete", "earlier", "fact")]
     shown = {name: getattr(past, name) for name in names} | {f"complete {w}": past.complete(w) for w in range(4)}
     return shown | {f"fact {name}": past.fact(name) for name in (*FIXED, *past.facts)}
 
@@ -316,9 +316,16 @@ def test_past_does_not_show_the_instruments_because_a_delisting_lies_ahead(small
     shown = {name for name in dir(Past) if not name.startswith("_")} | {"t"}
     assert shown == {
         *("assets", "asset_class", "bars", "calendar", "cash", "complete", "currency", "date", "dates", "days"),
-        *("dividends", "fact", "facts", "listed", "prices", "returns", "sector", "splits", "t", "tradable", "trading"),
-        "volumes",
+        *("dividends", "earlier", "fact", "fact_names", "facts", "listed", "prices", "returns", "sector", "splits"),
+        *("t", "tradable", "trading", "volumes"),
     }
+
+
+def test_a_past_goes_back_and_never_forward(small: Market) -> None:
+    mine, theirs = public(small.past(2)), public(small.past(3).earlier(2))
+    assert [name for name in mine if not same(mine[name], theirs[name])] == []
+    with pytest.raises(ConfigError, match="row 4 is after row 3, the last that is seen"):
+        small.past(3).earlier(4)
 
 
 def test_window_is_complete_when_the_asset_was_listed_at_the_close_before_it(small: Market) -> None:
