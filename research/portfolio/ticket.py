@@ -44,10 +44,10 @@ class TicketTerms:
     symbols: Mapping[str, str] = field(default_factory=dict)
     exchange: str = "SMART"
     sec_type: str = "STK"
-    exchanges: Mapping[str, str] = field(default_factory=dict)
-    sec_types: Mapping[str, str] = field(default_factory=dict)
     settlement_days: int = 1
     settlement_days_by_line: Mapping[str, int] = field(default_factory=dict)
+    exchanges: Mapping[str, str] = field(default_factory=dict)
+    sec_types: Mapping[str, str] = field(default_factory=dict)
 
     def days(self, asset: str) -> int:
         """Sessions from the trade of an asset to its settlement."""

@@ -16,7 +16,7 @@ from research.trading.formats.cells import number_text
 from research.trading.order_ids import ID
 from research.trading.ticket import Order, Ticket
 
-SYMBOL = re.compile(r"[A-Za-z0-9.\-]+|[A-Z0-9]+/[A-Z]+")
+SYMBOL = re.compile(r"[A-Za-z0-9.\-]+|[A-Z0-9]+/(?:USD|USDC|USDT|BTC)")
 PAIR = "/"  # in the symbol of a coin, BTC/USD, whose orders do not end with the day: Alpaca takes gtc or ioc
 CURRENCY, DECIMALS = "USD", 9  # of an order; of a quantity
 FIRST = re.compile(rf'\[\]\n|\[\n  \{{\n    "client_order_id": "{ID}",\n')

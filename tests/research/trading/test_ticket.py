@@ -163,7 +163,7 @@ def changed(value: Any) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, dict):
-        return {key: changed(part) for key, part in value.items()}
+        return {key: changed(part) for key, part in value.items()} or {"A": "x"}
     if isinstance(value, list):
         return [*value, 1.0]
     return f"{value}x" if isinstance(value, str) else 1.0 if value is None else value + 1

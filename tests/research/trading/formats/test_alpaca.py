@@ -67,7 +67,7 @@ def test_another_currency_too_many_decimals_and_a_symbol_of_another_kind_are_ref
     for order, said in (
         (replace(first, currency="EUR"), "it is in EUR, and Alpaca trades in USD"),
         (replace(first, quantity=0.0123456789), "a quantity of 0.0123456789 has more than 9 decimals"),
-        (replace(first, symbol="BTC/USD"), "its symbol is 'BTC/USD', and a symbol has letters"),
+        (replace(first, symbol="BRK/B"), "its symbol is 'BRK/B', and a symbol has letters"),
     ):
         with pytest.raises(ConfigError, match=f"Alpaca cannot carry the order to sell {order.asset}: {said}"):
             alpaca.write(replace(limited, orders=(order,)))

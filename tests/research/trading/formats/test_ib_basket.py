@@ -57,10 +57,6 @@ def test_a_symbol_of_the_broker_is_carried(desk: Any, symbol: str) -> None:
 
 
 def one_sale(desk: Any, symbol: str) -> Ticket:
-    from dataclasses import replace
-
-    from research.portfolio import TicketTerms
-
     two = replace(desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5]), ticket=TicketTerms(symbols={"A": symbol}))
     return trade_list(two, Threshold(two.strategic, 0.02)).ticket
 
