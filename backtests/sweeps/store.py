@@ -132,8 +132,8 @@ def write_chunk(folder: Path, part: Part, content: bytes) -> None:
 def read_chunk(folder: Path, part: Part) -> pa.Table:
     """The rows of a part. Raises DataError when they are not all there, or were made from something else."""
     path = folder / chunk_of(part)
-    with _readable(path):
-        table = pq.read_table(path)
+    with _readable(path), pq.ParquetFile(path) as file:
+        table = file.read()
     if _stamp(table.schema) != made_from(folder):
         raise DataError(
             f"the chunk {path} has another origin than {RUN} in its folder says: found "

@@ -243,7 +243,7 @@ def test_a_backtest(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Finished chunks are kept over a kill."""
     file, bands = tmp_path / "bands.yaml", ", ".join(str(k / 1000) for k in range(1, 33))
-    file.write_text(f"portfolio: {FILE}\nrules: {{threshold: {{band: [{bands}]}}}}\ncost_multiples: [1, 2, 3, 4]\n")
+    file.write_text(f"portfolio: {FILE}\nrules: {{threshold: {{band: [{bands}]}}}}\ncost_multiples: [1, 2, 3]\n")
     monkeypatch.setattr(plan, "BLOCK", 8)  # so that a small sweep has many chunks
     for name in ("read_sweep", "prepare", "sweep_text", "_sheet", "kept", "paths"):
         monkeypatch.setattr(sweep, name, once(getattr(sweep, name)))
