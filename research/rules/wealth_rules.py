@@ -18,7 +18,7 @@ from research.arrays import Array
 from research.errors import PolicyError
 from research.rules.protocol import RuleTraits, Schedule
 from research.rules.rules import Threshold
-from research.rules.standard_rule import said, when
+from research.rules.standard_rule import check_allocation, said, when
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class WealthRule(RuleTraits):
         """What share it holds, in a few words."""
 
     def __post_init__(self) -> None:
-        """Check the band and the schedule, which are those of the rule that it trades by."""
+        """Check the allocation, and the band and the schedule, which are those of the rule that it trades by."""
+        check_allocation(self)
         self._threshold()
 
     def decide(self, view: View) -> Hold | Trade:

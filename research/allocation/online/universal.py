@@ -68,7 +68,7 @@ def universal_weights(relatives: Array, portfolios: Array) -> Array:
     Source     : Cover (1991), equation 2.1; the wealth of this portfolio is the mean of theirs.
 
     >>> halves = np.array([[1.0, 0.0], [0.0, 1.0]])
-    >>> universal_weights(np.array([[1.5, 0.5]]), halves).tolist()
+    >>> universal_weights(np.array([[1.5, 0.5]]), halves).round(12).tolist()
     [0.75, 0.25]
     """
     grown = np.zeros(len(portfolios))

@@ -73,7 +73,7 @@ def test_files_are_looked_for_from_the_file_and_then_from_elsewhere(
         ("files: [a.yaml]\nworkers: 2.5\n", r"line 2: workers is 2\.5: input should be a valid integer"),
         ("files: [a.yaml]\nworkers: 0\n", r"workers is 0"),
         ("files: [a.yaml]\nname: ../x\n", r"line 2: name is '\.\./x': it has a slash"),
-        ("files: [a.yaml]\nnotebook: none\n", r"line 2: notebook is 'none': give one of claims"),
+        ("files: [a.yaml]\nnotebook: none\n", r"line 2: notebook is 'none': give one of allocation_models"),
         ("files: [a.yaml]\nnotebook: policy_laboratory\n", r"policy_laboratory\.ipynb has no parameter portfolio"),
         ("files: [a.yaml]\nparameters: {drws: 1}\n", r"line 2: compare_policies\.ipynb has no parameter 'drws'"),
         ("files: [a.yaml]\nparameters: {draws: '200'}\n", r"line 2: parameter draws .* is '200' \(str\), expected int"),
@@ -94,6 +94,8 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, message:
 
 
 GRIDS = {  # of each notebook that reads a portfolio file, a value of another type, and what is expected
+    "allocation_models": ("draws: [many]", "int"),
+    "black_litterman_views": ("tau: [little]", "float"),
     "claims": ("draws: [many]", "int"),
     "compare_policies": ("reference: [3]", "str"),
     "rebalance_now": ("policy: [true]", "str"),

@@ -238,7 +238,7 @@ def test_policies_with_another_target_are_named_and_beat_nobody(crowded) -> None
     own = crowded[crowded["portfolio"] == HOSTILE]
     drawn = sweep_pictures(own, tracking_penalty=5.0)["frontier"]
     assert "equal J" in drawn.wide
-    assert "Not drawn (they track another target): hrp 252 (64 policies" in drawn.caption
+    assert "Not drawn (they track another target): hrp 252 (44 policies" in drawn.caption
     strategic = sweep_pictures(own[own["allocation"] == "fixed"], tracking_penalty=5.0)["frontier"]
     here = drawn.data[drawn.data["drawn"]]
     assert here["efficient"].tolist() == strategic.data["efficient"].tolist()
