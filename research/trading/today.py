@@ -160,10 +160,14 @@ class _Asked:
 
     @property
     def _of_others(self) -> float:
-        """Cash of the accounts that do not pay a withdrawal, currency: none of it is moved to the one that does."""
-        if self.request.flow > 0.0:
+        """Cash of the accounts that do not pay a withdrawal, currency: none of it is moved to the one that does.
+
+        With it, what covers an adverse move of the sells of that one.
+        """
+        others = [max(each.cash, 0.0) for each in self.portfolio.accounts if each.name != self.request.account]
+        if self.request.flow > 0.0 or not others:
             return 0.0
-        return fsum(max(each.cash, 0.0) for each in self.portfolio.accounts if each.name != self.request.account)
+        return fsum(others) + self.position.limits.adverse_move * abs(self.request.flow)
 
     def orders(self, ask: Ask, kept: float = 0.0, divide: bool = False) -> Orders:
         """The orders of what is asked, within the gain budget.
