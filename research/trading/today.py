@@ -164,10 +164,11 @@ class _Asked:
 
         With it, what covers an adverse move of the sells of that one.
         """
-        others = [max(each.cash, 0.0) for each in self.portfolio.accounts if each.name != self.request.account]
-        if self.request.flow > 0.0 or not others:
+        accounts = self.portfolio.accounts
+        if self.request.flow > 0.0 or len(accounts) < 2:
             return 0.0
-        return fsum(others) + self.position.limits.adverse_move * abs(self.request.flow)
+        others = fsum(max(each.cash, 0.0) for each in accounts if each.name != self.request.account)
+        return others + self.position.limits.adverse_move * abs(self.request.flow)
 
     def orders(self, ask: Ask, kept: float = 0.0, divide: bool = False) -> Orders:
         """The orders of what is asked, within the gain budget.

@@ -174,6 +174,16 @@ def test_money_comes_to_and_leaves_the_account_that_is_named() -> None:
         listed(household(ACCOUNTS | {"empty": empty}), Request(flow=-500.0, account="empty", side="sell"))
 
 
+def test_the_only_account_pays_a_withdrawal_with_its_own_cash(desk: Any) -> None:
+    made = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
+    request = Request(flow=-8_000.0)
+    alone, one = (
+        trade_list(each, Never(made.strategic), request=request) for each in (made, split(made, [[1.0]], [1.0]))
+    )
+    assert one.sized.units.tolist() == alone.sized.units.tolist()
+    assert one.sized.cash == alone.sized.cash
+
+
 def test_a_withdrawal_is_raised_in_its_account_where_only_another_has_the_cash(desk: Any) -> None:
     """All accounts together need no order; the one that pays sells ten units and a lot for its costs to the other."""
     made = desk([100.0, 50.0], [100, 200], 6_000.0, [0.5, 0.5], commission=0.0, half_spread=0.0)
