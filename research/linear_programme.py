@@ -50,17 +50,9 @@ class LinearProgramme:
         import highspy
         from scipy import sparse
 
-        rows, self.n = sparse.csr_array(matrix), matrix.shape[1]
-        model = highspy.HighsLp()
-        model.num_col_, model.num_row_ = self.n, len(at_least)
-        model.col_cost_, model.col_lower_, model.col_upper_ = np.zeros(self.n), _array(least), _array(most)
-        model.row_lower_, model.row_upper_ = _array(at_least), np.full(len(at_least), np.inf)
-        model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = rows.indptr, rows.indices, rows.data
-        self._whole = bool(np.any(whole))
-        if self._whole:
-            kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-            model.integrality_ = [kinds[bool(is_whole)] for is_whole in whole]
+        self.n, self._whole = matrix.shape[1], bool(np.any(whole))
+        rows = sparse.csr_array(matrix)
+        model = highs_model(np.zeros(self.n), rows, at_least, least, most, whole if self._whole else ())
         statuses = highspy.HighsModelStatus
         self._highs, self._optimal = highspy.Highs(), statuses.kOptimal
         self._feasible = highspy.SolutionStatus.kSolutionStatusFeasible
@@ -103,6 +95,26 @@ class LinearProgramme:
         solution = self._highs.getSolution()
         duals = np.zeros(len(solution.row_value)) if self._whole else np.array(solution.row_dual)
         return Point(np.array(solution.col_value), float(info.objective_function_value), duals, status == self._optimal)
+
+
+def highs_model(cost: Array, rows: Any, at_least: Array, least: Array, most: Array, whole: Any) -> Any:
+    """The model of HiGHS that minimises cost · x over least <= x <= most with rows · x >= at_least.
+
+    rows  : (k, n) sparse, compressed by rows.
+    whole : (n,) nonzero for whole numbers; () for none.
+    """
+    import highspy
+
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = len(cost), len(at_least)
+    model.col_cost_, model.col_lower_, model.col_upper_ = _array(cost), _array(least), _array(most)
+    model.row_lower_, model.row_upper_ = _array(at_least), np.full(len(at_least), np.inf)
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = rows.indptr, rows.indices, rows.data
+    if len(whole):
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        model.integrality_ = [kinds[bool(is_whole)] for is_whole in whole]
+    return model
 
 
 def irreducible(items: Sequence[Item], conflict: Callable[[Sequence[Item]], bool]) -> tuple[Item, ...]:

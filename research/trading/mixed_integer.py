@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from research.arrays import Array
+from research.linear_programme import highs_model
 from research.tolerances import LOT
 
 SUB_PROGRAMMES = tuple(f"mip_heuristic_run_{name}" for name in ("rins", "rens", "root_reduced_cost"))
@@ -53,17 +54,9 @@ def minimise(
     """
     import highspy
 
-    rows = matrix.tocsr()
-    model = highspy.HighsLp()
-    model.num_col_, model.num_row_ = len(cost), len(at_least)
-    model.col_cost_ = np.asarray(cost, dtype=float)
-    model.col_upper_ = np.where(whole, np.floor(np.asarray(upper) + LOT), upper)  # presolve needs whole bounds
-    model.col_lower_ = np.broadcast_to(np.asarray(lower, dtype=float), len(cost)).copy()
-    model.row_lower_, model.row_upper_ = np.asarray(at_least, dtype=float), np.full(len(at_least), np.inf)
-    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = rows.indptr, rows.indices, rows.data
-    kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-    model.integrality_ = [kinds[bool(is_whole)] for is_whole in whole]
+    most = np.where(whole, np.floor(np.asarray(upper) + LOT), upper)  # presolve needs whole bounds
+    least = np.broadcast_to(np.asarray(lower, dtype=float), len(cost))
+    model = highs_model(cost, matrix.tocsr(), at_least, least, most, whole)
     solver = highspy.Highs()
     options = {
         "output_flag": False,
