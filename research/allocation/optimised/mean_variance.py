@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from research.allocation.answer import Answer, Following
-from research.allocation.bounds import Bound, check_bound, frozen_bound
+from research.allocation.answer import Answer
+from research.allocation.bounds import Bound
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import Limits
-from research.allocation.constraints.records import Bounds, Constraints
+from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.roots import root_of
 from research.allocation.estimated import EstimationSchedule, check_schedule, placed
 from research.allocation.optimised.aims import (
@@ -22,12 +22,12 @@ from research.allocation.optimised.aims import (
     utility,
     volatility_limit,
 )  # fmt: skip
+from research.allocation.optimised.constrained import Constrained
 from research.allocation.optimised.frontier import Frontier, frontier
-from research.allocation.optimised.market_day import check_constraints, known_on
+from research.allocation.optimised.market_day import known_on
 from research.allocation.optimised.optimum import Optimum, optimum
 from research.arguments import check_positive, is_number, one_of, refuse
 from research.arrays import Array
-from research.errors import ConfigError
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Past
 
@@ -35,7 +35,7 @@ WITH_TARGET = ("target_return", "target_risk")
 
 
 @dataclass(frozen=True)
-class MeanVariance(Following):
+class MeanVariance(Constrained):
     """The best weights under constraints, by a forecast's mean and covariance.
 
     objective : "minimum_volatility"; "maximum_sharpe", over cash; "utility", mean less risk_aversion / 2 × variance;
@@ -74,10 +74,7 @@ class MeanVariance(Following):
         """Check the settings."""
         one_of("objective of MeanVariance is", self.objective, AIMS)
         check_schedule("MeanVariance", self.schedule)
-        for name in ("lower", "upper"):
-            object.__setattr__(self, name, frozen_bound(getattr(self, name)))
-            check_bound(f"{name} of MeanVariance", getattr(self, name))
-        with_bounds(self.constraints, self.lower, self.upper)
+        self.freeze_bounds()
         check_positive(risk_aversion=self.risk_aversion, periods_per_year=self.periods_per_year)
         if not (is_number(self.confidence) and 0.0 < self.confidence < 1.0):
             refuse("confidence of MeanVariance is", self.confidence, "give a number between 0 and 1, such as 0.95.")
@@ -89,15 +86,6 @@ class MeanVariance(Following):
     def window(self) -> int:
         """Number of returns that the forecast needs."""
         return self.forecast.window
-
-    @property
-    def follows(self) -> bool:
-        """Does a target depend on the one before it?"""
-        return self.constraints.turnover is not None
-
-    def check(self, past: Past) -> None:
-        """Raise ConfigError for names that the market of a past does not have."""
-        check_constraints(past, with_bounds(self.constraints, self.lower, self.upper))
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,), what binds, and what one more unit of each limit would bring; a year."""
@@ -113,7 +101,7 @@ class MeanVariance(Following):
 
     def limits(self, past: Past, moments: Moments, previous: Array | None = None) -> Limits:
         """The limits of the lines of a forecast of a year at the close of `past`; the target (n,) before is of all."""
-        asked = with_bounds(self.constraints, self.lower, self.upper)
+        asked = self.asked
         lines = np.array([past.assets.index(asset) for asset in moments.assets])
         return build(asked, known_on(past, asked, lines, self.window, moments.covariance, previous))
 
@@ -144,30 +132,6 @@ class MeanVariance(Following):
         years = self.window / self.periods_per_year
         uncertainty: Array = size / np.sqrt(years) * root
         return uncertainty
-
-
-def with_bounds(constraints: Constraints, lower: Bound, upper: Bound) -> Constraints:
-    """Constraints with the bounds of single lines that stand beside them.
-
-    constraints : without bounds of the same lines.
-    lower       : one for all lines, or pairs of name and bound.
-    upper       : likewise.
-    Raises      : ConfigError for a line, or all lines, bounded in both places, and for a least above the most.
-    """
-    if (lower, upper) == (0.0, 1.0):
-        return constraints
-    least = lower if not isinstance(lower, tuple) else 0.0
-    most = upper if not isinstance(upper, tuple) else 1.0
-    named = {name: (dict(lower).get(name) if isinstance(lower, tuple) else None,
-                    dict(upper).get(name) if isinstance(upper, tuple) else None)
-             for bound in (lower, upper) if isinstance(bound, tuple) for name, _ in bound}  # fmt: skip
-    twice = [name for name in named if name in constraints.lines]
-    if twice or (constraints.every_line is not None and (least, most) != (0.0, 1.0)):
-        what = f"constraints.lines.{twice[0]}" if twice else "constraints.every_line"
-        raise ConfigError(f"{what} is bounded by lower or upper too. Keep one of the two.")
-    lines = {name: Bounds(least=low, most=high) for name, (low, high) in named.items()}
-    every = constraints.every_line or Bounds(least=least, most=most)  # type: ignore[arg-type]
-    return replace(constraints, every_line=every, lines={**constraints.lines, **lines})
 
 
 def root_of_moments(moments: Moments) -> Array:

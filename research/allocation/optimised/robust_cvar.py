@@ -6,16 +6,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from research.allocation.answer import Answer, Following
-from research.allocation.bounds import Bound, check_bound, frozen_bound
+from research.allocation.answer import Answer
+from research.allocation.bounds import Bound
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.conic import Objective
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.risk_limits import tail, tail_mean
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.allocation.optimised.market_day import check_constraints, known_on
-from research.allocation.optimised.mean_variance import with_bounds
+from research.allocation.optimised.constrained import Constrained
+from research.allocation.optimised.market_day import known_on
 from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.arguments import check_positive, is_number, refuse
 from research.arrays import Array
@@ -26,7 +26,7 @@ WORST, LARGEST = "worst", "largest"
 
 
 @dataclass(frozen=True)
-class RobustCVaR(Following):
+class RobustCVaR(Constrained):
     """The weights of least mean loss plus risk_aversion × CVaR, under the worst law within a radius of the window's.
 
     The distance of two laws is the Wasserstein distance with the 1-norm of returns. Over all of them the worst is the
@@ -68,24 +68,12 @@ class RobustCVaR(Following):
             refuse("level of RobustCVaR is", self.level, "give a number between 0 and 1, such as 0.95.")
         if not (is_number(self.radius) and self.radius >= 0.0):
             refuse("radius of RobustCVaR is", self.radius, "give a number of at least 0, such as 0.001.")
-        for name in ("lower", "upper"):
-            object.__setattr__(self, name, frozen_bound(getattr(self, name)))
-            check_bound(f"{name} of RobustCVaR", getattr(self, name))
-        with_bounds(self.constraints, self.lower, self.upper)
-
-    @property
-    def follows(self) -> bool:
-        """Does a target depend on the one before it?"""
-        return self.constraints.turnover is not None
-
-    def check(self, past: Past) -> None:
-        """Raise ConfigError for names that the market of a past does not have."""
-        check_constraints(past, with_bounds(self.constraints, self.lower, self.upper))
+        self.freeze_bounds()
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,) of the lines with a complete window, what binds, and what one more unit of each would bring."""
         returns, lines = complete_returns(past, self.window)
-        asked = with_bounds(self.constraints, self.lower, self.upper)
+        asked = self.asked
         covariance = self.periods_per_year * np.atleast_2d(np.cov(returns, rowvar=False))
         known = known_on(past, asked, lines, self.window, covariance, previous)
         found = robust_cvar(build(asked, known), returns, self.level, self.radius, self.risk_aversion)
