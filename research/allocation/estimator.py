@@ -86,13 +86,17 @@ class EstimatorAllocation(Following):
         return hash((type(self.estimator), self.window, self.schedule))
 
     def __repr__(self) -> str:
-        """The estimator with the parameters that are not those that it takes by default: all that determines it."""
-        said = words_of(self.estimator, defaults=False)
-        inner = ", ".join(f"{name}={value!r}" for name, value in said.items() if name != "kind")
+        """The estimator and the other settings: all that determines it."""
         benchmark = f", benchmark={dict(self.benchmark)!r}" if self.benchmark else ""
         return (
-            f"EstimatorAllocation({said['kind']}({inner}), window={self.window}, schedule={self.schedule!r}{benchmark})"
+            f"EstimatorAllocation({self.estimator_text}, window={self.window}, schedule={self.schedule!r}{benchmark})"
         )
+
+    @property
+    def estimator_text(self) -> str:
+        """The estimator with the parameters that are not what its class takes by default."""
+        said = words_of(self.estimator, defaults=False)
+        return f"{said.pop('kind')}({', '.join(f'{name}={value!r}' for name, value in said.items())})"
 
     def check(self, past: Past) -> None:
         """Raise ConfigError for a benchmark with a line that the market does not have."""
@@ -142,7 +146,7 @@ class EstimatorAllocation(Following):
         return model
 
     def _benchmark(self, frame: pd.DataFrame, past: Past) -> pd.Series:
-        """(window,) returns of the benchmark, rebalanced each session. Raises NotSolvedError for a line with too few."""
+        """(window,) returns of the benchmark, rebalanced each session. NotSolvedError where a line has too few."""
         self.check(past)
         held = dict(self.benchmark or {})
         absent = [name for name in held if name not in frame]
@@ -181,9 +185,9 @@ def _check_estimator(estimator: Any) -> None:
         )
     parameters = estimator.get_params()
     for name, value in parameters.items():
-        fix = SEEDED.get(name.rpartition("__")[2])
-        if fix and value is None:
-            refuse(f"{name} of {kind_of(type(estimator))} is", value, fix)
+        last = name.rpartition("__")[2]
+        if last in SEEDED and value is None:
+            refuse(f"{name} of {kind_of(type(estimator))} is", value, SEEDED[last])
     for value in (estimator, *parameters.values()):
         if kind_of(type(value)) in UNSEEDED:
             raise ConfigError(

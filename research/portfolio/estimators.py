@@ -33,9 +33,12 @@ def read_estimator_allocation(document: Document, path: KeyPath, cls: type) -> E
 
     Raises : ConfigError for unknown parameters, and for values that neither the class nor the allocation takes.
     """
-    given, own = document.mapping(*path), adapters(EstimatorAllocation)
-    beside = {name: validated(document, (*path, name), own[name], given[name]) for name in BESIDE[1:] if name in given}
-    estimator = _estimator(document, path, cls, (*BESIDE, "code"))
+    given, types = document.mapping(*path), adapters(EstimatorAllocation)
+    beside = {
+        name: validated(document, (*path, name), types[name], given[name]) for name in BESIDE[1:] if name in given
+    }
+    own = ("code",) if ":" in given[KIND] else ()
+    estimator = _estimator(document, path, cls, (*BESIDE, *own))
     try:
         return EstimatorAllocation(estimator, **beside)
     except ConfigError as error:
