@@ -42,7 +42,7 @@ def oas_intensity(values: Array) -> float:
 
 
 def toward_equal_variances(returns: Array, intensity: float) -> Array:
-    """(k, k) covariance (ddof 0) of returns (T, k), with the intensity as weight of equal variances without covariances."""
+    """(k, k) covariance (ddof 0) of returns (T, k), mixed with equal variances by the intensity."""
     sample = np.atleast_2d(np.cov(returns, rowvar=False, ddof=0))
     found: Array = (1.0 - intensity) * sample
     found.flat[:: len(found) + 1] += intensity * np.trace(sample) / len(found)
