@@ -108,11 +108,6 @@ class DivisionProblem:
         """What of the list is not sent, and the costs of what is, currency."""
         return float(np.abs(self.left(parts)) @ self.position.prices + self.charges(parts).sum())
 
-    def misplaced(self, parts: Array) -> float:
-        """What accounts hold after the orders of lines that only others prefer, currency."""
-        after = (self.held + parts) * self.position.prices
-        return float(after[self.wrong].sum())
-
     @cached_property
     def fine(self) -> Mask:
         """(n,) lines that are divided at will; they need no swaps."""

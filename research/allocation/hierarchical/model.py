@@ -90,9 +90,7 @@ class Model(Hierarchical):
         past, lines, asked = estimate.past, estimate.lines, self.asked
         if asked == Constraints():
             return Answer(placed(weights, lines, past), past.date)
-        limits = build(
-            asked, known_on(past, asked, lines, self.window, self.periods_per_year * estimate.cov, previous)
-        )
+        limits = build(asked, known_on(past, asked, lines, self.window, self.periods_per_year * estimate.cov, previous))
         found = nearest(weights, limits)
         if found is None:
             return Answer(placed(weights, lines, past), past.date, notes=limits.notes)

@@ -76,7 +76,9 @@ class Hierarchical(Constrained):
         check_estimate(owner, self.window, self.schedule)
         check_tree(owner, self.linkage, self.distance, self.order)
         one_of(f"covariance of {owner} is", self.covariance, COVARIANCES)
-        check_positive(**{f"half_life of {owner}": self.half_life, f"periods_per_year of {owner}": self.periods_per_year})
+        check_positive(
+            **{f"half_life of {owner}": self.half_life, f"periods_per_year of {owner}": self.periods_per_year}
+        )
         if self.recluster is not None:
             one_of(f"recluster of {owner} is", self.recluster, EVERY)
         if not is_number(self.memory) or not 0.0 <= self.memory < 1.0:

@@ -7,8 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.allocation import HERC, HRP, NCO, NotSolvedError, Schur
-from research.allocation.constraints import Bounds, Constraints, Exposure, Group, Most, TrackingErrorLimit
-from research.allocation.constraints import Cardinality, Exclusions
+from research.allocation.constraints import (
+    Bounds,
+    Cardinality,
+    Constraints,
+    Exclusions,
+    Exposure,
+    Group,
+    Most,
+    TrackingErrorLimit,
+)
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.hierarchical.projection import nearest
@@ -61,7 +69,7 @@ def test_bounds_that_hold_already_move_not_a_bit():
     [([0.6, 0.3, 0.1], 0.0, 0.3), ([0.6, 0.4, 0.0], 0.0, 0.3), ([0.6, 0.3, 0.1], 0.5, 0.6)],
 )
 def test_bounds_that_no_weights_keep_are_told(weights, lower, upper):
-    with pytest.raises(NotSolvedError, match="no weights keep these constraints together: .*To make weights possible"):
+    with pytest.raises(NotSolvedError, match=r"no weights keep these constraints together: .*To make weights possible"):
         box(weights, [lower] * 3, [upper] * 3)
 
 
@@ -214,7 +222,9 @@ def test_bounds_that_exclude_every_portfolio_are_told(stocks, past_of):
     with pytest.raises(NotSolvedError, match=r"every line is at most 4.00% of NAV; .* is 100.00% of NAV\. To make"):
         HRP(window=252, upper=0.04).target(past_of(stocks))
     half = Constraints(groups={"x": Group(where={"sector": "x"}, most=0.5)})
-    with pytest.raises(NotSolvedError, match=r"x \(sector x\) is at most 50.00% of NAV.* raise the most of x .*100.00%"):
+    with pytest.raises(
+        NotSolvedError, match=r"x \(sector x\) is at most 50.00% of NAV.* raise the most of x .*100.00%"
+    ):
         HRP(window=252, constraints=half).target(past_of(stocks, sector=["x"] * 20))
 
 
