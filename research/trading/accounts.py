@@ -21,6 +21,7 @@ from research.arguments import LARGEST, cut, did_you_mean, is_number, shown
 from research.errors import ConfigError
 from research.portfolio import Portfolio
 from research.portfolio.load import LEAST_NAV
+from research.portfolio.nav_history import NavHistory
 from research.portfolio.prices import newest_day
 from research.rules.protocol import held_by
 from research.trading.content import STALE
@@ -133,7 +134,7 @@ class Model:
             )
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
         position = replace(Position.of(portfolio), debt=0.0)
-        shared = replace(portfolio, tax_lots=None, notes=(), accounts=())
+        shared = replace(portfolio, tax_lots=None, notes=(), accounts=(), nav_history=NavHistory())
         return cls(shared, policy, name, run, targets, position, as_of, stale_ok)
 
     def account(self, units: Any, cash: float, last_trade: pd.Timestamp | None = None) -> Portfolio:
