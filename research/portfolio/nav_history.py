@@ -1,4 +1,4 @@
-"""What a portfolio was worth since its opening trade, for trade lists of rules that look at wealth: a file of its own."""
+"""What a portfolio was worth since its opening trade: a file that trade lists of rules that look at wealth need."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The NAV since the opening trade: read from its file, refused where a session is missing, seen by rules as in a backtest."""
+"""The NAV since the opening trade: read from its file, refused with a gap, seen by rules as in a backtest."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_a_portfolio_file_names_it(write: Any, tmp_path: Path) -> None:
     insurance = "policies:\n  insured: {rule: cppi, floor: 0.9, multiplier: 4}\n"
     loaded = load_portfolio(write("policies:\n", insurance))
     with pytest.raises(
-        PolicyError, match="CPPI goes by the NAV since the opening trade, .*Give the portfolio's file a"
+        PolicyError, match=r"CPPI goes by the NAV since the opening trade, .*Give the portfolio's file a"
     ):
         trade_list(loaded, loaded.policies["insured"])
     path = write("policies:\n", f"nav_history: nav.csv\n{insurance}")
@@ -75,7 +75,8 @@ def test_a_portfolio_file_names_it(write: Any, tmp_path: Path) -> None:
     insured = load_portfolio(path)
     assert insured.settings["nav_history"] == "nav.csv"
     said = trade_list(insured, insured.policies["insured"]).why.trigger
-    assert said.startswith("5.4") and "% of NAV over the floor: 21" in said  # less the interest of three days
+    assert said.startswith("5.4")  # less the interest of three days
+    assert "% of NAV over the floor: 21" in said
 
 
 @pytest.mark.parametrize("kind", [CPPI, DrawdownFloor, StopLoss])
