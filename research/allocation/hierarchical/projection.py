@@ -16,12 +16,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from research.allocation.answer import Binding
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme, Objective
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.optimised.optimum import KEPT, Aim, Optimum, optimum
-from research.arrays import Array, Mask
+from research.arrays import Array, Mask, Rows
 
 NOTHING = 1e-9  # of NAV: a weight below it is none
 UNIT = "relative distance from the weights of the tree"
@@ -43,29 +42,43 @@ def nearest(weights: Array, limits: Limits) -> Optimum | None:
     size = np.where(none, 1.0 / len(weights), weights)
     found = optimum(limits, Aim(Objective({WEIGHTS: -2.0 * weights / size}, np.diag(2.0 / size)), UNIT))
     distance = float(((found.weights - weights) ** 2 / size).sum())
-    bounds = {limit.key: limit.bound for limit in limits.limits}
     # What room would bring is not said: a distance is nobody's gain. A line at zero is not held back from being short.
-    binding = [replace(one, brings="") for one in found.binding if not _long_only(one, bounds[one.key])]
+    stated = {limit.key for limit in limits.limits if limit.key and not _long_only(limit)}
+    binding = [replace(one, price=abs(one.price), brings="") for one in found.binding if one.key in stated]
     return replace(found, value=distance, binding=tuple(binding))
 
 
 def _at_least(limits: Limits, none: Mask) -> Limits:
-    """The limits with some lines (k,) at their least weight; their bounds, which that makes redundant, have no rows."""
-    least = np.maximum(limits.of_lines[0], 0.0)[none]
-    held = Limit("", "lines of weight zero are at their least", {WEIGHTS: np.eye(len(none))[none]}, least, least, 0.0)
-    return limits.with_limits([*(rest for limit in limits.limits if (rest := _of_others(limit, none))), held])
+    """The limits with some lines (k,) at the least weight that their hard bounds state, or else at zero."""
+    least, eye, open_ = np.maximum(limits.of_lines[0], 0.0), np.eye(len(none)), none.copy()
+    found = []
+    for limit in limits.limits:
+        line = _line_of_rows(limit)
+        if line is None or not none[line].any():
+            found.append(limit)
+            continue
+        if not none[line].all():
+            found.append(_of_rows(limit, ~none[line]))
+        states = open_[line] & (limit.lower == least[line])
+        if states.any():
+            found.append(replace(_of_rows(limit, states), upper=limit.lower[states]))
+            open_[line[states]] = False
+    zero = np.zeros(int(open_.sum()))
+    found.append(Limit("", "lines of weight zero stay at zero", {WEIGHTS: eye[open_]}, zero, zero, 0.0))
+    return limits.with_limits(found)
 
 
-def _of_others(limit: Limit, none: Mask) -> Limit | None:
-    """A limit without its rows that bound one of some lines (k,) each; None where it has no others."""
+def _line_of_rows(limit: Limit) -> Rows | None:
+    """(r,) the line that each row of a hard limit bounds alone; None for any other limit."""
     rows = limit.rows.get(WEIGHTS)
-    if rows is None or len(limit.rows) > 1:
-        return limit
-    kept = (np.count_nonzero(rows, axis=1) != 1) | ~none[np.argmax(rows != 0.0, axis=1)]
-    if kept.all() or not kept.any():
-        return limit if kept.all() else None
-    return replace(limit, rows={WEIGHTS: rows[kept]}, lower=limit.lower[kept], upper=limit.upper[kept])
+    if rows is None or len(limit.rows) > 1 or not limit.hard or (np.count_nonzero(rows, axis=1) != 1).any():
+        return None
+    return np.argmax(rows != 0.0, axis=1)
 
 
-def _long_only(one: Binding, bound: float) -> bool:
-    return bound == 0.0 and one.key.endswith(".least")
+def _of_rows(limit: Limit, kept: Mask) -> Limit:
+    return replace(limit, rows={WEIGHTS: limit.rows[WEIGHTS][kept]}, lower=limit.lower[kept], upper=limit.upper[kept])
+
+
+def _long_only(limit: Limit) -> bool:
+    return limit.bound == 0.0 and limit.key.endswith(".least")

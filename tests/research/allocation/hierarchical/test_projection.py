@@ -60,6 +60,16 @@ def test_a_line_of_no_weight_takes_some_only_where_others_have_no_room():
     assert box([0.7, 0.3, 0.0], [0.0] * 3, [0.6] * 3)[2] == 0.0
 
 
+def test_what_binds_is_what_is_stated():
+    found = nearest(np.array([0.7, 0.3, 0.0]), limits_of(np.eye(3), [0.0] * 3, [0.6] * 3))
+    assert [one.limit for one in found.binding] == ["A0 is at most 60.00% of NAV"]
+    moved = nearest(np.array([0.7, 0.3, 0.0]), limits_of(np.eye(3), [0.0, 0.0, 0.1], [1.0] * 3))
+    assert moved.weights == pytest.approx([0.63, 0.27, 0.1], abs=1e-9)
+    assert [(one.limit, one.key) for one in moved.binding] == [("A2 is at least 10.00% of NAV", "lines.A2.least")]
+    # The sum is 0.1² for the others, at 0.9 of their weights, and 3 x 0.1² for the line, which counts as 1 / 3.
+    assert moved.binding[0].price == pytest.approx(2 * (0.1 + 3 * 0.1), abs=1e-6)
+
+
 def test_bounds_that_hold_already_move_not_a_bit():
     assert nearest(np.array([0.6, 0.3, 0.1]), limits_of(np.eye(3), [0.1] * 3, [0.6] * 3)) is None
 
@@ -201,6 +211,10 @@ def test_the_number_of_lines_and_what_gives_way_are_kept_as_by_optimisers(stocks
     few = HRP(window=252, constraints=Constraints(cardinality=Cardinality(most=4, if_held=0.1))).target(past)
     assert np.count_nonzero(few) == 4
     assert few[few > 0.0].min() >= 0.1 - 1e-8
+    nothing = int(np.argmin(NCO(window=252).target(past)))
+    soft = Constraints(lines={past.assets[nothing]: Bounds(least=0.1, price=100.0)})
+    assert NCO(window=252).target(past)[nothing] == 0.0
+    assert NCO(window=252, constraints=soft).target(past)[nothing] == pytest.approx(0.1, abs=1e-8)
     gives = Constraints(every_line=Bounds(most=0.1, gives_way=1))
     answer = HRP(window=252, constraints=gives).answer(past)
     assert answer.weights == pytest.approx(np.full(8, 0.125), abs=1e-6)
