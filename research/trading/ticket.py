@@ -355,12 +355,18 @@ def _records(content: Content, name: str) -> Iterator[dict[str, Any]]:
 
 
 def _check_limits(orders: Sequence[Order]) -> None:
-    """Raise ConfigError for buys whose limit price rounds to zero."""
-    zero = [f"{each.asset} at {each.price:g}" for each in orders if each.side == "buy" and each.limit_price == 0.0]
-    if zero:
+    """Raise ConfigError for limit prices that a whole tick makes useless: buys at zero, sales above the close."""
+    past = [
+        f"{each.asset} at {each.price:g}, {each.side} at {each.limit_price:g}"
+        for each in orders
+        if each.limit_price is not None
+        and each.price is not None
+        and (each.limit_price == 0.0 if each.side == "buy" else each.limit_price > each.price)
+    ]
+    if past:
         raise ConfigError(
-            f"ticket.order_type: a limit price is rounded down to a whole tick, and a buy cannot be limited to zero: "
-            f"found {', '.join(zero)}. Use `order_type: market`, or leave such lines out."
+            "ticket.order_type: a limit price is rounded to a whole tick, so that a buy would be limited to zero and a "
+            f"sale to more than the close: found {'; '.join(past)}. Use `order_type: market`, or leave such lines out."
         )
 
 
