@@ -14,7 +14,7 @@ from research.accounting.cost_parameters import HALF_SPREAD
 from research.accounting.costs import BPS
 from research.arrays import Array
 from research.tolerances import LOT
-from research.trading.lot_problem import OUTSIDE, LotProblem
+from research.trading.lot_problem import OUTSIDE, PAST_SHARE, LotProblem, distances
 from research.trading.lot_search import search
 from research.trading.lot_tracking import track
 from research.trading.order_limits import limits_of
@@ -74,12 +74,13 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     seconds : that the solver may take; 0 leaves it at the greedy search.
 
     The result does not depend on the order of the lines, and is never worse than that of the greedy search.
-    Where the position has a covariance, it is the tracking error that is least, and nothing is worse than the lots that
-    are nearest.
+    Where the position has a covariance, it is the tracking error to the lines' shares of the cash that is least, and
+    nothing is worse than the lots that are nearest to them.
     Source : a mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
     """
     if problem.position.covariance is None:
         return _nearest(problem, seconds)
+    problem = problem.shared
     nearest = _nearest(replace(problem, position=replace(problem.position, covariance=None)), seconds)
     if nearest is None:
         return None
@@ -171,39 +172,37 @@ def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:
     """(7 k,) the point of the programme at signed units (n,)."""
     after = problem.value + units * problem.position.prices
     outside = np.maximum(np.maximum(problem.lower - after, after - problem.upper), 0.0)
-    own = np.array([np.abs(after - problem.goal), outside])[:, orders.rows] / (UNIT * problem.position.nav)
+    own = np.array([problem.away(after), outside])[:, orders.rows] / (UNIT * problem.position.nav)
     return np.append(orders.at(units), own)
 
 
 def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
     """Each line's gap is at least its distance from its point, either way; likewise what is outside its box."""
-    money, way, rows, one = UNIT * problem.position.nav, orders.way, orders.rows, np.ones(len(orders.rows))
-    start, goal, lower, upper = (of[rows] / money for of in (problem.value, problem.goal, problem.lower, problem.upper))
-    for sign, point, bound in ((1.0, goal, lower), (-1.0, -goal, -upper)):
-        traded = orders.columns(sign * way)
+    one, (start, goal, unpaid, lower, upper) = np.ones(len(orders.rows)), _of_lines(problem, orders)
+    for sign, point, bound in ((1.0, goal - PAST_SHARE * unpaid, lower), (-1.0, -goal, -upper)):
+        traded = orders.columns(sign * orders.way)
         yield np.vstack([traded, one, 0.0 * one]), point - sign * start
         yield np.vstack([traded, 0.0 * one, one]), bound - sign * start
+    if unpaid.any():
+        part = PAST_SHARE * (unpaid > 0.0)
+        yield np.vstack([orders.columns(part * orders.way), one, 0.0 * one]), part * (goal - start)
 
 
 def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
-    """What a line loses at whole lots, between those next to its point and to each bound of its box, at least.
+    """What a line loses at whole lots, between those next to its point, its share and each bound of its box, at least.
 
     Its loss is convex, so the chord of two neighbouring whole lots is below it at all others. Without the chords, any
     point in parts of lots would lose nothing, and the bound of the linear relaxation would be that of the costs.
     """
-    money, whole = UNIT * problem.position.nav, orders.whole & (orders.rest == 0.0)
-    start, goal, lower, upper = (
-        of[orders.rows] / money for of in (problem.value, problem.goal, problem.lower, problem.upper)
-    )
+    whole, (start, goal, unpaid, lower, upper) = orders.whole & (orders.rest == 0.0), _of_lines(problem, orders)
 
     def loss(lots: Array) -> Array:
         after = start + orders.way * orders.step * lots
         outside = np.maximum(np.maximum(lower - after, after - upper), 0.0)
-        found: Array = np.abs(after - goal) + OUTSIDE * outside
-        return found
+        return distances(after, goal, unpaid) + OUTSIDE * outside
 
     none = np.zeros(len(goal))
-    for point in (goal, lower, upper):
+    for point in (goal, np.where(unpaid > 0.0, goal - unpaid, np.inf), lower, upper):
         here = whole & np.isfinite(point)
         lots = np.floor(np.where(here, orders.way * (point - start) / orders.step, 0.0))
         here &= (lots >= 0.0) & (lots < orders.top)
@@ -211,6 +210,12 @@ def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
             first, rise = loss(lots), loss(lots + 1.0) - loss(lots)
             blocks = np.array([-rise, none, none, none, none, none + 1.0, none + OUTSIDE])
             yield np.where(here, blocks, 0.0), np.where(here, first - rise * lots, 0.0)
+
+
+def _of_lines(problem: LotProblem, orders: OrderColumns) -> Iterator[Array]:
+    """(k,) each of the orders' lines: value, goal, what of it is unpaid, and the bounds of the box, in `UNIT`s."""
+    for amounts in (problem.value, problem.goal, problem.unpaid, problem.lower, problem.upper):
+        yield np.broadcast_to(amounts, len(problem.way))[orders.rows] / (UNIT * problem.position.nav)
 
 
 def _steps(problem: LotProblem, orders: OrderColumns, x: Array) -> Array:
