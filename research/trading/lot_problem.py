@@ -4,9 +4,9 @@ The objective is the distance of each line from where the exact step brings it, 
 is a sum over lines; lots, cash and the limits of the orders tie them together.
 
 Where cash does not suffice for all buys, each line has a share of it: its way to its point reduced by one factor for
-all. Of the distance to a point, what is past the share counts half, so that the objective weighs what lines lack of
-their shares and the cash that is left alike: with u the first, v what lines have past their shares and s = u − v the
-cash that is left, u − v / 2 = (u + s) / 2. In parts of lots each line would take its share.
+all. Of the distance to a point, what is past the share counts a tenth. With u what lines lack of their shares, v what
+they have past them and s = u − v the cash that is left, all lose u − v / 10 = 0.9 u + 0.1 s besides a constant: the
+lots come near the shares first, and the cash that they leave buys more. In parts of lots each line takes its share.
 
 As an option, the ex-ante tracking error to the exact step's point takes the place of the distances: a tracking error of
 1 bp a year weighs as much as 1 bp of NAV paid. It is not squared, as it is in J, because J's choice between costs and
@@ -26,7 +26,7 @@ from research.trading.position import Position
 
 OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
-PAST_SHARE = 0.5  # a currency unit past a line's share of the cash weighs as much as so many before it
+PAST_SHARE = 0.1  # a currency unit past a line's share of the cash weighs as much as so many before it
 COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
 
@@ -191,11 +191,11 @@ class LotProblem:
 
 
 def distances(after: Array, goal: Array, unpaid: Array) -> Array:
-    """(n,) distances of values from points, of which what is past the lines' shares of the cash counts half.
+    """(n,) distances of values from points, of which what is past the lines' shares of the cash counts `PAST_SHARE`.
 
     unpaid : (n,) distance of each share from its point.
     """
-    found: Array = np.abs(after - goal) - PAST_SHARE * np.minimum(np.maximum(goal - after, 0.0), unpaid)
+    found: Array = np.abs(after - goal) - (1.0 - PAST_SHARE) * np.minimum(np.maximum(goal - after, 0.0), unpaid)
     return found
 
 

@@ -100,8 +100,18 @@ def search(problem: LotProblem) -> tuple[Array | None, bool]:
     """(n,) signed units that keep every limit but those of weights, or None where even no orders keep them; and whether
     they are the best for each line alone, so that nothing is better."""
     units = np.zeros(len(problem.way))
-    found = best_lots(Terms.of(problem), units)
+    found = best_lots(Terms.of(problem), units, False)
     return (None if found == NONE else units), found == ALONE
+
+
+def spend(problem: LotProblem, units: Array) -> Array:
+    """(n,) signed units with more lots of the lines that share the cash, as long as one improves them and cash is left.
+
+    units : (n,) that keep every limit.
+    """
+    more = units.copy()
+    best_lots(Terms.of(problem), more, True)
+    return units if problem.broken(more) else more
 
 
 # -- of one line -----------------------------------------------------------------------------------------------------
@@ -120,7 +130,7 @@ def _each(terms: Terms, i: int, units: float) -> float:
         for k in range(FIRST):
             cost += charges[k, i]
     past = min(max(lines[GOAL, i] - after, 0.0), lines[UNPAID, i])
-    return (abs(after - lines[GOAL, i]) - PAST_SHARE * past + OUTSIDE * outside + cost) / terms.nav
+    return (abs(after - lines[GOAL, i]) - (1.0 - PAST_SHARE) * past + OUTSIDE * outside + cost) / terms.nav
 
 
 @linked
@@ -244,8 +254,14 @@ def _broken(terms: Terms, units: Array) -> bool:
 
 
 @linked
-def best_lots(terms: Terms, units: Array) -> int:
-    """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`."""
+def best_lots(terms: Terms, units: Array, known: bool) -> int:
+    """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`.
+
+    known : do the units keep all limits already? Then they are spent on; see `spend`.
+    """
+    if known:
+        _fill(terms, units, True)
+        return TOGETHER
     best_alone(terms, units)
     if not _broken(terms, units):
         return ALONE
@@ -265,7 +281,7 @@ def best_together(terms: Terms, units: Array) -> bool:
             units[i] = 0.0
         if _broken(terms, units):
             return False
-    _fill(terms, units)
+    _fill(terms, units, False)
     return True
 
 
@@ -364,8 +380,11 @@ def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -
 
 
 @linked
-def _fill(terms: Terms, units: Array) -> None:
-    """Add lots, as long as one improves the objective and keeps every limit; the best first."""
+def _fill(terms: Terms, units: Array, shared: bool) -> None:
+    """Add lots, as long as one improves the objective and keeps every limit; the best first.
+
+    shared : only of lines that share the cash?
+    """
     lines, smallest = terms.lines, np.inf
     other, keys = terms.scratch[OTHER], terms.scratch[KEY]
     taken = terms.scratch[FREED]
@@ -386,6 +405,7 @@ def _fill(terms: Terms, units: Array) -> None:
             gain = _each(terms, i, units[i]) - _each(terms, i, other[i])
             used = (other[i] - units[i]) * lines[PRICE, i]
             able = gain > NO_GAIN and used <= spare and _sendable(terms, i, other[i])
+            able = able and (lines[UNPAID, i] > 0.0 or not shared)
             keys[i], taken[i] = gain / max(used, smallest), 0.0 if able else 1.0
         found = _largest(keys, taken)
         while found >= 0:

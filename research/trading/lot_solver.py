@@ -15,7 +15,7 @@ from research.accounting.costs import BPS
 from research.arrays import Array
 from research.tolerances import LOT
 from research.trading.lot_problem import OUTSIDE, PAST_SHARE, LotProblem, distances
-from research.trading.lot_search import search
+from research.trading.lot_search import search, spend
 from research.trading.lot_tracking import track
 from research.trading.order_limits import limits_of
 from research.trading.order_programme import UNIT, Links, OrderColumns, solve
@@ -23,8 +23,10 @@ from research.trading.position import CENT
 from research.trading.proof import Proof
 
 SECONDS = 10.0  # that the solver may take for a list
-EXACT_LINES = 60  # up to so many, the optimum is proven; beyond, its gap is at most `RELATIVE_GAP`
+EXACT_LINES = 60  # up to so many, the optimum is proven
+EXACT_SHARES = 12  # the same where lines share the cash: many lots use it nearly alike, and few are best
 RELATIVE_GAP = 1e-4  # of the objective
+SHARED_GAP = 1e-3  # the same where lines share the cash
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
 REPAIRS = 5  # times that the cash is raised by the cents that rounding took
 
@@ -75,17 +77,17 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
 
     The result does not depend on the order of the lines, and is never worse than that of the greedy search.
     Where the position has a covariance, it is the tracking error to the lines' shares of the cash that is least, and
-    nothing is worse than the lots that are nearest to them.
+    nothing is worse than the lots that are nearest to them; what these leave in cash is spent after it.
     Source : a mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
     """
     if problem.position.covariance is None:
         return _nearest(problem, seconds)
-    problem = problem.shared
-    nearest = _nearest(replace(problem, position=replace(problem.position, covariance=None)), seconds)
+    shared, whole = problem.shared, replace(problem, position=replace(problem.position, covariance=None))
+    nearest = _nearest(whole.shared, seconds)
     if nearest is None:
         return None
-    units, bound, how = track(problem, nearest.units, seconds)
-    return SolvedLots(problem, units, how, bound)
+    units, bound, how = track(shared, nearest.units, seconds)
+    return SolvedLots(shared, spend(whole, units), how, bound)
 
 
 def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
@@ -104,7 +106,7 @@ def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
             return None
         reached = proven and problem.objective(greedy) - bound <= REACHED
         return SolvedLots(problem, greedy, Proof.EXACT if reached else Proof.GREEDY, bound)
-    return SolvedLots(problem, found, Proof.EXACT if proven else Proof.IN_TIME, bound)
+    return SolvedLots(problem, spend(problem, found), Proof.EXACT if proven else Proof.IN_TIME, bound)
 
 
 def _by_highs(problem: LotProblem, seconds: float, start: Array | None) -> tuple[Array | None, float, bool]:
@@ -150,7 +152,7 @@ def _solve(
         [*_distances(problem, orders), *_envelopes(problem, orders)],
         sizes=[size[rows] for size in sizes],
         seconds=seconds,
-        gap=0.0 if k <= EXACT_LINES else RELATIVE_GAP,
+        gap=_gap(problem, k),
         start=None if start is None or problem.position.limits.weights else _at(problem, orders, start),
     )
     if solved.x is None:
@@ -158,6 +160,12 @@ def _solve(
     found, still = none.copy(), np.delete(problem.each(none), rows).sum()
     found[rows] = _steps(problem, orders, solved.x)
     return problem.units(found), solved.bound * UNIT + float(still), solved.proven
+
+
+def _gap(problem: LotProblem, k: int) -> float:
+    """Of the objective, within which the lots of k lines are good enough."""
+    lines, gap = (EXACT_SHARES, SHARED_GAP) if problem.unpaid.any() else (EXACT_LINES, RELATIVE_GAP)
+    return 0.0 if k <= lines else gap
 
 
 def _columns(problem: LotProblem) -> OrderColumns:
@@ -179,7 +187,7 @@ def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:
 def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
     """Each line's gap is at least its distance from its point, either way; likewise what is outside its box."""
     one, (start, goal, unpaid, lower, upper) = np.ones(len(orders.rows)), _of_lines(problem, orders)
-    for sign, point, bound in ((1.0, goal - PAST_SHARE * unpaid, lower), (-1.0, -goal, -upper)):
+    for sign, point, bound in ((1.0, goal - (1.0 - PAST_SHARE) * unpaid, lower), (-1.0, -goal, -upper)):
         traded = orders.columns(sign * orders.way)
         yield np.vstack([traded, one, 0.0 * one]), point - sign * start
         yield np.vstack([traded, 0.0 * one, one]), bound - sign * start

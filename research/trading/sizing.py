@@ -112,7 +112,16 @@ class Orders:
             return f"limit of {limits.most} orders"
         if limits.turnover is not None and (self.buys if buys else self.sells) / position.nav + lot > limits.turnover:
             return "turnover limit"
-        return "cash limit" if buys else ""
+        return "cash limit" if buys and not self._pays_for_more(i) else ""
+
+    def _pays_for_more(self, i: int) -> bool:
+        """Would cash above what must stay pay for another lot of line `i`, or for the least order of it?"""
+        if self.solved is None:
+            return False
+        position, more, lot = self.position, self.units.copy(), self.position.lots[i]
+        least = COUNTED * position.nav / position.prices[i]
+        more[i] = max(more[i] + max(lot, least), np.ceil(position.least / position.prices[i] / lot - LOT) * lot)
+        return position.short(more, self.solved.problem.floor) <= 0.0
 
     @property
     def buys(self) -> float:
