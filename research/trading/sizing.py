@@ -60,6 +60,33 @@ class Orders:
         """(columns, n) currency, in whole cents."""
         return self.position.charges(self.units)
 
+    # -- of the accounts that send them: here one ------------------------------------------------------------------
+
+    @property
+    def parts(self) -> Array:
+        """(A, n) signed units of each account."""
+        return self.units[None]
+
+    @property
+    def each_notional(self) -> Array:
+        """(A, n) signed currency, buys positive, in whole cents."""
+        return self.notional[None]
+
+    @property
+    def each_charges(self) -> Array:
+        """(A, columns, n) currency, in whole cents."""
+        return self.charges[None]
+
+    def exact_charges(self, sizes: Array) -> Array:
+        """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents."""
+        return self.position.exact_charges(sizes[0])[None]
+
+    def held(self, a: int, i: int) -> tuple[float, float]:
+        """Units of line `i` in account `a` before and after its order."""
+        return float(self.position.units[i]), float(self.after.units[i])
+
+    # -- what they come to -----------------------------------------------------------------------------------------
+
     @cached_property
     def slack(self) -> float:
         """The distance from a bound at which the costs of the exact step may leave a line, fraction of NAV."""
