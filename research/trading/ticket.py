@@ -22,7 +22,6 @@ from research.portfolio.prices import newest_day
 from research.trading.cash_by_currency import CashByCurrency, Local
 from research.trading.content import DISCLAIMER, Content
 from research.trading.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
-from research.trading.household import Divided
 from research.trading.order_ids import canonical_json, client_order_id_of, number, plain, sent_of
 from research.trading.sizing import Orders
 
@@ -261,14 +260,12 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: Ca
 
 def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
-    before, after, today = sized.position, sized.after, str(content.facts["today"])
+    today = str(content.facts["today"])
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price = lines[row["asset"]], number(row["price"])
-        a, held, kept, account = 0, before.units[i], after.units[i], terms.account
-        if isinstance(sized, Divided):
-            a = places[row["account"]]
-            held, kept, account = *(float(units) for units in sized.held(a, i)), portfolio.accounts[a].number
+        a = places[row["account"]] if places else 0
+        (held, kept), account = sized.held(a, i), portfolio.accounts[a].number if places else terms.account
         amounts, rated = _amounts(row, None if money is None else money.local(a, i))
         currency = portfolio.quoted_in[i] if money is not None else portfolio.basis
         sent = sent_of(
@@ -277,7 +274,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
         yield (Order if money is None else RatedOrder)(
             priority=priority,
             asset=row["asset"],
-            lot=None if price is None else number(before.lots[i]),
+            lot=None if price is None else number(sized.position.lots[i]),
             settlement_date=_settlement_date(portfolio, row["asset"], today),
             price=price,
             price_date=row["price_date"],
@@ -293,7 +290,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             weight_after=_weight(row["weight_after"]),
             reason=row["reason"],
             client_order_id=client_order_id_of(
-                sent, float(held), portfolio.name, str(newest_day(portfolio.market, portfolio.prices)), terms
+                sent, held, portfolio.name, str(newest_day(portfolio.market, portfolio.prices)), terms
             ),
             **sent,
             **rated,
