@@ -112,7 +112,8 @@ class OrderTables:
     def reasons(self, sized: Orders) -> Reasons:
         """Of the lines; where accounts divide the orders, of those before the division."""
         whole = sized.listed if isinstance(sized, Divided) and sized.listed is not None else sized
-        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
+        today = None if self.ages is None else self.ages.today
+        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds, today)
 
     def _ordered(
         self, sized: Orders, columns: Columns, orders: Sequence[tuple[int, int]], names: Sequence[str]
