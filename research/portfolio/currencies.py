@@ -16,7 +16,6 @@ from research.market import EMBEDDED, Market
 from research.market.currency import FX, in_currency
 from research.portfolio.document import Document
 from research.portfolio.faults import Faults
-from research.portfolio.prices import Prices, last_closes
 from research.portfolio.rates import CODE, Rates, smallest
 from research.portfolio.strict_yaml import KeyPath
 
@@ -183,14 +182,13 @@ def history_in_basis(document: Document, market: Market, assets: Sequence[str], 
         raise ConfigError(f"{path[0]} ({document.place(path)}): {error} {fix}") from error
 
 
-def currencies_of(
-    quoted: Market, converted: bool, given: Prices | None, rates: Rates, cash: Balances
-) -> Currencies | None:
+def currencies_of(quoted: Market, converted: bool, per_unit: Array, rates: Rates, cash: Balances) -> Currencies | None:
     """The currencies of a portfolio, None where its lines and its cash are all in the basis.
 
     quoted    : the market of its lines as it is quoted.
     converted : is its history converted to the basis?
-    given     : prices that replace the last closes, in the currencies of their lines, or None.
+    per_unit  : (n,) prices in the currencies of their lines, NaN without one.
+    rates     : of these currencies at least.
     cash      : by currency.
     """
     foreign = {*quoted.currency, *(currency for currency, amount in cash.items() if amount)} - {rates.basis}
@@ -199,7 +197,7 @@ def currencies_of(
     return Currencies(
         rates=replace(rates, today={c: rates.today[c] for c in sorted(foreign)}, history={}),
         lines=quoted.currency,
-        prices=frozen(np.array((given or last_closes(quoted)).per_unit)),
+        prices=frozen(np.array(per_unit)),
         cash={c: cash.get(c, 0.0) for c in (rates.basis, *sorted(foreign))},
         quoted=quoted,
         converted=converted,

@@ -11,18 +11,17 @@ from functools import cached_property
 from numbers import Real
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from research.accounting.costs import CHARGED
 from research.errors import ConfigError
-from research.market.calendars import session_after
 from research.portfolio import Portfolio, TicketTerms
 from research.portfolio.prices import newest_day
 from research.trading.cash_by_currency import CashByCurrency, Local
 from research.trading.content import DISCLAIMER, Content
 from research.trading.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
 from research.trading.order_ids import canonical_json, client_order_id_of, number, plain, sent_of
+from research.trading.settlement import settlement_date
 from research.trading.sizing import Orders
 
 SCHEMA = 1  # version of docs/schemas/ticket-1.json
@@ -260,7 +259,7 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: Ca
 
 def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
-    today = str(content.facts["today"])
+    today = pd.Timestamp(str(content.facts["today"])) if content.facts["today"] else None
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price = lines[row["asset"]], number(row["price"])
@@ -275,7 +274,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             priority=priority,
             asset=row["asset"],
             lot=None if price is None else number(sized.position.lots[i]),
-            settlement_date=_settlement_date(portfolio, row["asset"], today),
+            settlement_date=str(settlement_date(portfolio, terms.days(row["asset"]), today)),
             price=price,
             price_date=row["price_date"],
             commission=amounts["commission"],
@@ -304,15 +303,6 @@ def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, flo
     amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost}
     rated = {"rate": float(row["rate"]), "notional_basis": float(row["notional"])}
     return {name: float(amount) for name, amount in amounts.items()}, rated
-
-
-def _settlement_date(portfolio: Portfolio, asset: str, today: str) -> str:
-    """When an order settles that fills on the first session after its prices; if today is known, not before it."""
-    market, priced = portfolio.market, newest_day(portfolio.market, portfolio.prices)
-    if today:
-        priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
-    traded = session_after(priced, 1, market.calendar)
-    return str(session_after(traded, portfolio.ticket.days(asset), market.calendar))
 
 
 def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:

@@ -25,7 +25,6 @@ from research.portfolio.household import Account
 from research.portfolio.rates import Rate, Rates
 from research.rules import Calendar, Never
 from research.trading import TradeList, trade_list
-from research.trading.accounts import Model
 from research.trading.cash_by_currency import exchanged
 from research.trading.formats import FORMATS, alpaca, fix, ib_basket, oms, order_csv, printed, ticket_json, workbook
 from research.trading.request import Request
@@ -239,12 +238,6 @@ def test_a_line_without_a_quote_trades_in_an_amount_of_its_own_currency(desk: An
     assert (order.quantity, order.price, order.currency) == (None, None, "EUR")
     assert order.notional == pytest.approx(order.notional_basis / 1.25, abs=0.005)  # type: ignore[attr-defined]
     assert trades.ticket.fx[0].amount == pytest.approx(order.notional + order.cost, abs=1e-9)
-
-
-def test_a_file_of_accounts_takes_no_model_in_several_currencies(desk: Any) -> None:
-    portfolio = abroad(desk([100.0], [1], 0.0, [1.0]), ["EUR"], {}, {"EUR": 1.25})
-    with pytest.raises(ConfigError, match=r"folder/by_hand\.yaml has lines or cash in EUR: accounts of a file"):
-        Model.of(portfolio, Never(portfolio.strategic), "never")
 
 
 @settings(max_examples=25)

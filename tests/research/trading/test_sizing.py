@@ -428,10 +428,30 @@ def test_a_sale_that_settles_later_pays_for_no_purchase(desk: Any) -> None:
     """A goes from 600 to 400 units of 100, 20,000 that B would take; B settles first, and 5,000 of cash are there."""
     held = desk([100.0, 50.0], [600, 700], 5_000.0, [0.4, 0.6], commission=0.0, half_spread=0.0)
 
-    def units(days: int, of_a: int) -> list[float]:
+    def listed(days: int, of_a: int, as_of: str | None = None) -> TradeList:
         terms = TicketTerms(settlement_days=days, settlement_days_by_line={"A": of_a})
-        list_ = trade_list(replace(held, ticket=terms), Never(held.strategic), request=Request(to_target=True))
-        return list_.sized.units.tolist()
+        to_target = Request(to_target=True)
+        return trade_list(replace(held, ticket=terms), Never(held.strategic), request=to_target, as_of=as_of)
+
+    def units(days: int, of_a: int) -> list[float]:
+        return listed(days, of_a).sized.units.tolist()
 
     assert units(1, 1) == units(2, 1) == [-200.0, 500.0]
     assert units(1, 2) == [-200.0, 100.0]
+    late = listed(1, 2)  # traded on Friday, 2022-12-30; Monday is a holiday
+    assert late.binding == ("cash not settled until 2023-01-04 (B)",)
+    assert late.orders["reason"].iloc[1].endswith("; cut by 400 units (cash not settled until 2023-01-04)")
+    assert late.ticket.orders[0].settlement_date == "2023-01-04"
+    assert listed(1, 2, "2023-01-03").binding == ("cash not settled until 2023-01-05 (B)",)
+    assert listed(1, 5).binding == ("cash not settled until 2023-01-09 (B)",)
+    assert listed(1, 1).binding == ()
+
+
+def test_cash_that_never_suffices_is_no_matter_of_settlement(desk: Any) -> None:
+    """A sells 26,000 of NAV 60,000 a session later than B is bought, of which 24,000 have to stay at the end, too."""
+    held = desk([100.0, 50.0], [500, 200], 0.0, [0.4, 0.6], commission=0.0, half_spread=0.0)
+    terms = TicketTerms(settlement_days=1, settlement_days_by_line={"A": 2})
+    poor = replace(held, ticket=terms, orders=replace(held.orders, reserve=0.4))
+    assert trade_list(poor, Never(poor.strategic), request=Request(to_target=True)).binding == (
+        "cash limit, 40.00% of NAV and prices worse by 0.00% (B)",
+    )
