@@ -53,9 +53,12 @@ class Currencies:
 
     @property
     def rounding_bound(self) -> float:
-        """The most that orders of all lines, their costs and exchanges may lose by rounding, in the basis."""
+        """The most that orders of all lines, their costs and exchanges may lose by rounding, in the basis.
+
+        A notional and four costs a line are rounded to its currency's cents, and to those of the basis.
+        """
         parts = {c: max(float(smallest(c)) * self.rates.rate(c), float(smallest(self.basis))) for c in self.cash}
-        return 3.0 * sum(parts[currency] for currency in self.lines) + 2.0 * sum(parts.values())
+        return 5.0 * sum(parts[currency] for currency in self.lines) + 2.0 * sum(parts.values())
 
     def at_today(self, market: Market) -> Market:
         """The market of the lines with its quotes in the basis: where its history is not converted, at today's rates.

@@ -16,6 +16,7 @@ from research.arguments import LARGEST, cut, did_you_mean
 from research.portfolio import Portfolio
 from research.portfolio.currencies import Balances, currencies_of
 from research.portfolio.load import LEAST_NAV
+from research.portfolio.nav_history import NavHistory
 from research.portfolio.rates import Rates
 from research.rules.protocol import held_by
 from research.trading.accounts_file import ACCOUNT, CASH, LAST_TRADE, MODEL, AccountsFile, Row, RowFaults
@@ -65,7 +66,7 @@ class Model:
         market = portfolio.market
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
         position = replace(Position.of(portfolio), debt=0.0)
-        shared = replace(portfolio, tax_lots=None, notes=(), accounts=())
+        shared = replace(portfolio, tax_lots=None, notes=(), accounts=(), nav_history=NavHistory())
         return cls(shared, policy, name, run, targets, position, as_of, stale_ok)
 
     @property

@@ -48,18 +48,20 @@ class DivisionProblem:
     # -- what a division comes to ------------------------------------------------------------------------------------
 
     def charges(self, parts: Array) -> Array:
-        """(A, columns, n) currency of each cost of each order, in whole cents.
+        """(A, columns, n) currency of each cost of each order, in whole cents."""
+        rounded: Array = np.rint(100.0 * self.exact_charges(np.abs(self.notional(parts)))) / 100.0
+        return rounded
+
+    def exact_charges(self, sizes: Array) -> Array:
+        """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents.
 
         The impact of a line's orders is that of their sum, since they meet one market; each bears its share.
         """
-        sizes = np.abs(parts * self.position.prices)
-        charges = np.array([self.position.exact_charges(np.rint(100.0 * of) / 100.0) for of in sizes])
-        whole = sizes.sum(axis=0)
+        charges, whole = np.array([self.position.exact_charges(of) for of in sizes]), sizes.sum(axis=0)
         share = np.divide(sizes, whole, out=np.zeros_like(sizes), where=whole > 0.0)
         if len(sizes) > 1:
             charges[:, IMPACT] = share * self.position.exact_charges(whole)[IMPACT]
-        rounded: Array = np.rint(100.0 * charges) / 100.0
-        return rounded
+        return charges
 
     def notional(self, parts: Array) -> Array:
         """(A, n) signed currency, buys positive, in whole cents."""
@@ -107,11 +109,6 @@ class DivisionProblem:
     def unsent_and_costs(self, parts: Array) -> float:
         """What of the list is not sent, and the costs of what is, currency."""
         return float(np.abs(self.left(parts)) @ self.position.prices + self.charges(parts).sum())
-
-    def misplaced(self, parts: Array) -> float:
-        """What accounts hold after the orders of lines that only others prefer, currency."""
-        after = (self.held + parts) * self.position.prices
-        return float(after[self.wrong].sum())
 
     @cached_property
     def fine(self) -> Mask:

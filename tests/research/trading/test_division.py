@@ -81,7 +81,8 @@ def aims(found: DivisionProblem, parts: Array) -> tuple[float, ...]:
     costs = float(np.array([found.position.exact_charges(np.abs(of) * prices) for of in parts]).sum())
     left = unsent + costs if unsent or found.swapped(parts).any() else 0.0
     swaps = float(found.swapped(parts) @ prices)
-    return left, swaps, found.misplaced(parts), float((parts != 0.0).sum()), tax_of(found, parts)
+    misplaced = float(((found.held + parts) * prices)[found.wrong].sum())
+    return left, swaps, misplaced, float((parts != 0.0).sum()), tax_of(found, parts)
 
 
 def every(found: DivisionProblem, whole: bool) -> Iterator[Array]:

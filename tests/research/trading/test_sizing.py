@@ -345,6 +345,29 @@ class TestAnyDesk:
         cents = 0.005 * len(got.target) / sized.position.nav  # to which each amount is rounded
         assert limits.turnover is None or sized.turnover <= limits.turnover + cents + 1e-9
 
+    @given(st.data(), st.sampled_from([1.0, 10.0, 100.0]), st.floats(0.0, 0.3))
+    @settings(max_examples=150, deadline=None)
+    def test_cash_that_is_left_does_not_pay_for_another_lot_of_a_line_that_was_cut_for_cash(
+        self, data: st.DataObject, lots: float, deposit: float
+    ) -> None:
+        """However large the lots are, and however much money came in."""
+        portfolio, policy = data.draw(self.desks)  # type: ignore[attr-defined]
+        cash = round(portfolio.cash + deposit * portfolio.holdings.sum(), 2)
+        size = np.where(portfolio.limits.fractional, portfolio.limits.lots, lots * portfolio.limits.lots)
+        got = trade_list(replace(portfolio, cash=cash, limits=replace(portfolio.limits, lots=size)), policy)
+        sized, before, orders = got.sized, got.sized.position, got.portfolio.orders
+        listed = [*got.orders[["asset", "reason"]].itertuples(), *got.held[["asset", "reason"]].itertuples()]
+        for i in [got.portfolio.market.assets.index(row.asset) for row in listed if "cash limit" in row.reason]:
+            lot, price = before.lots[i], before.prices[i]
+            more, least = sized.units.copy(), max(before.minimum, 1e-6 * before.nav)
+            more[i] = max(more[i] + max(lot, 1e-6 * before.nav / price), np.ceil(least / price / lot - 1e-9) * lot)
+            left, sizes = before.cash_after(more), np.abs(before.notional(more)).sum()
+            assert left < max(orders.reserve * before.nav, orders.adverse_move * sizes)
+        cut = sized.rounded - sized.units > np.maximum(1.5 * before.lots, 2e-6 * before.nav / before.prices)
+        if orders.turnover is None:  # which reduces buys and sells in proportion, and need not leave room for a lot
+            assert all(sized.limit(int(i)) for i in np.flatnonzero(cut & (sized.rounded > 0.0))), repr(got)
+        assert trade_list(got.after(), policy).empty
+
     @given(st.data())
     @settings(max_examples=150, deadline=None)
     def test_executed_and_asked_again_it_is_empty(self, data: st.DataObject) -> None:
