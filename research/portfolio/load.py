@@ -134,8 +134,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         ticket=read_ticket(document, market),
         accounts=accounts,
         currencies=held.currencies,
-        rates=replace(held.rates, history={}),
         nav_history=read_nav_history(document, market),
+        rates=replace(held.rates, history={}),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")

@@ -97,8 +97,8 @@ class Portfolio:
     accounts         : whose holdings and cash sum to its own; () for one account without a name.
     currencies       : of its lines and its cash, or None where they are all in the basis. Other amounts here are in
                        the basis.
-    rates            : of today that its file and its market give, whether its own lines and cash need them or not.
     nav_history      : what it was worth since its opening trade, for trade lists of rules that look at wealth.
+    rates            : of today that its file and its market give, whether its own lines and cash need them or not.
     splits           : by line, of funds that are split over classes or sectors; others count in their own.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.

@@ -21,9 +21,11 @@ import numpy as np
 
 from research.arrays import Array, Mask
 from research.portfolio import WeightLimit
-from research.tolerances import COUNTED, LOT, TRIGGER, WEIGHT
+from research.tolerances import LOT, TRIGGER, WEIGHT
+from research.trading.order_limits import broken_by, sendable
 from research.trading.position import Position
 
+CASH = "cash"  # the name of its limit
 OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
 PAST_SHARE = 0.1  # a currency unit past a line's share of the cash weighs as much as so many before it
@@ -164,28 +166,15 @@ class LotProblem:
 
     def sendable(self, units: Array) -> Mask:
         """(n,) orders that are large enough to be sent, and lines without an order."""
-        notional = np.abs(units) * self.position.prices
-        large = (notional >= self.position.minimum) & (notional > COUNTED * self.position.nav)
-        return large | (units == 0.0)
+        return sendable(self.position, units, WEIGHT)
 
     def short(self, units: Array) -> float:
         """What cash lacks, currency; see `Position.short`."""
         return self.position.short(units, self.floor)
 
-    def turnover(self, units: Array) -> float:
-        """One-way: the larger of buys and sells over NAV."""
-        return self.position.turnover(units)
-
     def broken(self, units: Array) -> tuple[str, ...]:
-        """Names of the limits that orders break: cash, minimum, most, turnover, volume, and those of weights."""
-        limits = self.position.limits
-        found = {
-            "cash": self.short(units) > 0.0,
-            "minimum": not bool(self.sendable(units).all()),
-            "most": limits.most is not None and int((units != 0.0).sum()) > limits.most,
-            "turnover": limits.turnover is not None and self.turnover(units) > limits.turnover + WEIGHT,
-            "volume": bool((np.abs(units) > self.most * (1.0 + WEIGHT) + LOT * self.position.lots).any()),
-        }
+        """Names of the limits that orders break: cash, those of `broken_by`, and those of weights."""
+        found = {CASH: self.short(units) > 0.0} | broken_by(self.position, units[None], self.most, WEIGHT)
         found |= {limit.name: past > TRIGGER for limit, past in self._outside(units) if limit.binds}
         return tuple(name for name, broken in found.items() if broken)
 

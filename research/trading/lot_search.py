@@ -12,7 +12,7 @@ from research.accounting.cost_parameters import COLUMNS, CostParameters
 from research.accounting.self_financing import charge_order
 from research.arrays import Array
 from research.compiled import linked
-from research.tolerances import COUNTED, LOT, WEIGHT
+from research.tolerances import LOT, WEIGHT
 from research.trading.lot_problem import OUTSIDE, PAST_SHARE, LotProblem
 
 NO_GAIN = 1e-15  # of NAV: what rounding of the objective may show as one
@@ -38,8 +38,7 @@ class Terms(NamedTuple):
     debt      : cash that was below zero before, currency.
     floor     : cash that stays, currency.
     adverse   : the move under which cash stays above zero, fraction of prices.
-    minimum   : currency; a smaller order is not sent.
-    least     : notional of an order that counts, currency.
+    least     : notional of the smallest order that is sent, currency.
     most      : number of orders.
     turnover  : the most of it, one-way, fraction of NAV.
     early     : (D,) days before the last on which some of the orders settle, in sessions; see `Position.early`.
@@ -55,7 +54,6 @@ class Terms(NamedTuple):
     debt: float
     floor: float
     adverse: float
-    minimum: float
     least: float
     most: int
     turnover: float
@@ -67,9 +65,10 @@ class Terms(NamedTuple):
         """The problem in arrays."""
         position, limits = problem.position, problem.position.limits
         costs, n = position.cost_parameters, len(position.units)
+        settles = np.zeros(n) if position.settles is None else position.settles
         lines = (position.units, position.prices, position.lots, problem.lot, problem.value, problem.goal,
                  np.broadcast_to(problem.unpaid, n), problem.way, problem.lower, problem.upper, problem.whole,
-                 problem.odd, problem.steps, problem.most, problem.fine, np.zeros(n) if position.settles is None else position.settles)  # fmt: skip
+                 problem.odd, problem.steps, problem.most, problem.fine, settles)  # fmt: skip
         return cls(
             lines=np.array(lines, dtype=float),
             costs=costs,
@@ -80,7 +79,6 @@ class Terms(NamedTuple):
             debt=float(position.debt),
             floor=float(problem.floor),
             adverse=float(limits.adverse_move),
-            minimum=float(position.minimum),
             least=float(position.least),
             most=n if limits.most is None else limits.most,
             turnover=np.inf if limits.turnover is None else float(limits.turnover),
@@ -156,8 +154,7 @@ def _steps(terms: Terms, i: int, units: float) -> float:
 @linked
 def _sendable(terms: Terms, i: int, units: float) -> bool:
     """Is the order of line i large enough to be sent, or none?"""
-    notional = abs(units) * terms.lines[PRICE, i]
-    return units == 0.0 or (notional >= terms.minimum and notional > COUNTED * terms.nav)
+    return units == 0.0 or abs(units) * terms.lines[PRICE, i] >= terms.least * (1.0 - WEIGHT)
 
 
 @linked

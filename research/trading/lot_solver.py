@@ -14,7 +14,7 @@ from research.accounting.cost_parameters import HALF_SPREAD
 from research.accounting.costs import BPS
 from research.arrays import Array
 from research.tolerances import LOT
-from research.trading.lot_problem import OUTSIDE, PAST_SHARE, LotProblem, distances
+from research.trading.lot_problem import CASH, OUTSIDE, PAST_SHARE, LotProblem, distances
 from research.trading.lot_search import search, spend
 from research.trading.lot_tracking import track
 from research.trading.order_limits import limits_of
@@ -126,7 +126,7 @@ def _by_highs(problem: LotProblem, seconds: float, start: Array | None) -> tuple
         first = bound if np.isnan(first) else first
         if units is None or not (broken := problem.broken(units)):
             return units, first, proven
-        if "cash" in broken:
+        if CASH in broken:
             kept += max(problem.short(units), CENT)
         sizes.append(np.abs(units) * problem.position.prices)
     return None, np.nan, False

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from backtests.commands.accounts import list_accounts
-from research.accounting.costs import CHARGED
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.rules import Threshold
@@ -25,8 +24,8 @@ ROOT = Path(__file__).parents[3]
 SIXTY_FORTY = ROOT / "data/portfolios/sixty_forty.yaml"
 RATES = {"EURUSD": 1.0664, "EURJPY": 141.2}
 IN_EUROS = {"basis": "EUR", "cash": 0, "fx": RATES}
-LINES = {"USD": ("SPY", "AGG")}
 HEADER = "account,model,cash_EUR,cash_USD,cash_JPY,SPY,AGG"
+BASIS_POINT = D("1e-4")  # of notional: the commission of both lines, and their half-spread
 SMALLEST = {"EUR": D("0.01"), "USD": D("0.01"), "JPY": D("1")}
 IN_EUR = {"EUR": D(1), "USD": D(repr(1.0 / 1.0664)), "JPY": D(repr(1.0 / 141.2))}
 
@@ -112,8 +111,7 @@ def test_cash_of_each_currency_follows_from_the_written_rows_by_decimals(tmp_pat
                 continue
             assert amount == rounded(currency, D(order["units"]) * D(order["price"]))
             assert rounded("EUR", D(order["notional"]) / IN_EUR[currency] * IN_EUR[currency]) == D(order["notional"])
-            costs = [rounded(currency, D(order[name] or "0") / IN_EUR[currency]) for name in CHARGED]
-            left[currency] -= way * amount + sum(costs)
+            left[currency] -= way * amount + 2 * rounded(currency, amount * BASIS_POINT)
         assert {c: D(account[f"cash_after_{c}"]) for c in left} == left, name
         assert min(left.values()) >= 0, name
         assert D(account["cash_after"]) == sum(rounded("EUR", amount * IN_EUR[c]) for c, amount in left.items())

@@ -14,7 +14,8 @@ from research.accounting.cost_parameters import IMPACT
 from research.arrays import Array
 from research.portfolio import OrderLimits
 from research.trading.division import LOTS, divide
-from research.trading.division_problem import CASH, MINIMUM, MOST, DivisionProblem
+from research.trading.division_problem import CASH, DivisionProblem
+from research.trading.order_limits import MINIMUM, MOST
 from research.trading.position import Position
 
 SLACK = 1e-6  # of an aim: what HiGHS's tolerances may move it, currency
