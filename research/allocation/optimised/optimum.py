@@ -3,7 +3,7 @@
 Every optimiser of this room says its aim as a cone programme and is solved here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy as np
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
-from research.allocation.constraints.conic import ConeProgramme, Elastic, Objective, Solved
+from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.feasibility import Conflict, room
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.arrays import Array
 
 ZERO = 1e-9  # of NAV: a weight below it is what an interior-point method leaves of zero
@@ -29,14 +30,22 @@ class Aim:
     unit      : of the objective, as it is said: "volatility a year", "return a year", "Sharpe ratio".
     sign      : 1 where the objective is minimised as it is said, -1 where its negative is.
     numerator : block -> (size): the aim is the largest numerator · x over |norm · weights|.
-    cash      : return a year of cash, which the numerator is over.
+    unreached : limits that some weights keep -> why none of these has a numerator above zero; "" where some have.
+    sharpened : limits, what may be exceeded, a solution -> the same solution to full accuracy; None for that of
+                the programme itself.
     """
 
     objective: Objective
     unit: str
     sign: float = 1.0
     numerator: Mapping[str, Array] | None = None
-    cash: float = 0.0
+    unreached: Callable[[Limits], str] = lambda limits: ""
+    sharpened: Callable[[Limits, Elastic, Solved], Solved] | None = None
+
+    @property
+    def smaller(self) -> bool:
+        """Is a smaller value the better one?"""
+        return self.numerator is None and self.sign > 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +90,11 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     if solved is None:
         raise NotSolvedError(_why_none(limits, aim))
     whole = _held(limits, solved) if limits.whole.any() else None
-    solved = programme.sharpened((programme.solve(whole=whole) or solved) if whole else solved, whole=whole)
+    solved = (programme.solve(whole=whole) or solved) if whole else solved
+    if aim.sharpened is not None:
+        solved = aim.sharpened(limits, elastic, solved)
+    else:
+        solved = programme.sharpened(solved, whole=whole)
     weights = tidy(limits, solved.x[: len(limits.assets)])
     check(limits, weights, elastic, solved)
     prices = prices_of(limits, aim, solved)
@@ -89,8 +102,9 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     if found.gap > 0.0:
         notes.append(f"which lines are held was not proven the best: the objective may be better by {found.gap:.2g}.")
     value = 1.0 / solved.value if aim.numerator is not None else aim.sign * solved.value
+    binding = binding_of(limits, weights, prices, aim.unit, aim.smaller)
     return Optimum(
-        weights, value, aim.unit, solved.solver, solved.status, binding_of(limits, weights, prices, aim.unit),
+        weights, value, aim.unit, solved.solver, solved.status, binding,
         {limit.key: float(price.sum()) for limit, price in zip(limits.limits, prices, strict=True)},
         solved.failed, tuple(notes),
     )  # fmt: skip
@@ -166,11 +180,4 @@ def _why_none(limits: Limits, aim: Aim) -> str:
     found = room(limits)
     if isinstance(found, Conflict):
         return found.sentence.removesuffix(".")
-    if aim.numerator is not None:
-        most = best(ConeProgramme(limits, Objective({k: -v for k, v in aim.numerator.items()}))).point
-        if most is not None:
-            return (
-                f"no weights within the limits earn more than cash, {aim.cash:.2%} a year: the best earn "
-                f"{abs(most.value):.2%} less. Ask for the minimum volatility, or for other expected returns"
-            )
-    return "no solver found weights, though linear programmes say that there are some"
+    return aim.unreached(limits) or "no solver found weights, though linear programmes say that there are some"
