@@ -63,7 +63,7 @@ class MinimumRisk(OnWindow):
         if found.value <= NONE:
             raise NotSolvedError(
                 f"weights within the limits have no loss in the {self.window} sessions: the least {risk.unit} is "
-                f"{found.value:.3g}, which does not say what is risky. Give a longer window, or exclude lines that never "
-                "fall"
+                f"{found.value:.3g}, which does not say what is risky. Give a longer window, or exclude lines that "
+                "never fall"
             )
         return found

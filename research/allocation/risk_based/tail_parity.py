@@ -74,6 +74,7 @@ class TailParity(OnWindow):
         if least.value <= 0.0:
             raise NotSolvedError(
                 f"weights within the limits have no loss in the worst {1.0 - self.level:.4g} of the window, whose CVaR "
-                f"is {least.value:.3g}: there is no loss to share. Give a longer window, or exclude lines that never fall"
+                f"is {least.value:.3g}: there is no loss to share. Give a longer window, or exclude lines that "
+                "never fall"
             )
         return parity(limits, budgets, risk.objective, "weight to CVaR ratio")
