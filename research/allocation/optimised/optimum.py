@@ -4,7 +4,7 @@ Every optimiser of this room says its aim as a cone programme and is solved here
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.feasibility import Conflict, room
-from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.limits import Limits, Part
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.arrays import Array
 
@@ -29,7 +29,8 @@ class Aim:
     objective : minimised.
     unit      : of the objective, as it is said: "volatility a year", "return a year", "Sharpe ratio".
     sign      : 1 where the objective is minimised as it is said, -1 where its negative is.
-    numerator : block -> (size): the aim is the largest numerator · x over |norm · weights|.
+    numerator : block -> (size): the aim is the largest numerator · x over the objective.
+    parts     : that the objective and the numerator need, beside those of the limits.
     unreached : limits that some weights keep -> why none of these has a numerator above zero; "" where some have.
     sharpened : limits, what may be exceeded, a solution -> the same solution to full accuracy; None for that of
                 the programme itself.
@@ -39,6 +40,7 @@ class Aim:
     unit: str
     sign: float = 1.0
     numerator: Mapping[str, Array] | None = None
+    parts: tuple[Part, ...] = ()
     unreached: Callable[[Limits], str] = lambda limits: ""
     sharpened: Callable[[Limits, Elastic, Solved], Solved] | None = None
 
@@ -84,12 +86,13 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
              limits; where no solver finds any; and for a Sharpe ratio that no weights make positive.
     """
     elastic = elastic_of(limits)
-    programme = ConeProgramme(limits, aim.objective, elastic, aim.numerator)
+    with_parts = replace(limits, parts=(*limits.parts, *aim.parts))
+    programme = ConeProgramme(with_parts, aim.objective, elastic, aim.numerator)
     found = best(programme)
     solved = found.point
     if solved is None:
         raise NotSolvedError(_why_none(limits, aim))
-    whole = _held(limits, solved) if limits.whole.any() else None
+    whole = _held(with_parts, solved) if limits.whole.any() else None
     solved = (programme.solve(whole=whole) or solved) if whole else solved
     if aim.sharpened is not None:
         solved = aim.sharpened(limits, elastic, solved)

@@ -1,7 +1,7 @@
 """Mean and CVaR under the worst law near the one that was seen: distributionally robust by the Wasserstein distance."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -90,5 +90,5 @@ def robust_cvar(limits: Limits, returns: Array, level: float, radius: float, ris
         WORST: risk_aversion * tail_mean(len(returns), level),
         LARGEST: np.array([radius * (1.0 + risk_aversion / (1.0 - level))]),
     }
-    with_parts = replace(limits, parts=(*limits.parts, tail(returns, level, WORST), largest))
-    return optimum(with_parts, Aim(Objective(linear), "worst utility (return a period)", sign=-1.0))
+    parts = (tail(returns, level, WORST), largest)
+    return optimum(limits, Aim(Objective(linear), "worst utility (return a period)", sign=-1.0, parts=parts))

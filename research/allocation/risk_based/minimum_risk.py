@@ -1,7 +1,7 @@
 """The least risk of a window's returns under constraints: in the tail, of drawdowns, or below the mean."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from research.allocation.answer import NotSolvedError
@@ -59,7 +59,7 @@ class MinimumRisk(OnWindow):
         """The weights (k,) within limits of the k lines of returns (T, k), a period."""
         check_length("MinimumRisk", returns, limits.assets)
         risk = risk_of(self.risk, returns, self.level, self.periods_per_year)
-        found = optimum(replace(limits, parts=(*limits.parts, *risk.parts)), Aim(risk.objective, risk.unit))
+        found = optimum(limits, Aim(risk.objective, risk.unit, parts=risk.parts))
         if found.value <= NONE:
             raise NotSolvedError(
                 f"weights within the limits have no loss in the {self.window} sessions: the least {risk.unit} is "

@@ -21,18 +21,19 @@ from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.optimised.optimum import Aim, Optimum, elastic_of, optimum
+from research.allocation.risk_based.risks import Risk
 from research.arguments import cut
-from research.arrays import Array
+from research.arrays import Array, Mask
 
 MEAN, SMALLEST = "geometric mean", "smallest"
 HELD = 1e-7  # of NAV: a line that cannot be larger cannot be held
 STEPS, NEAR = 5, 1e-5  # of Newton; a step of less, over the largest weight, leaves its square
 
 
-def parity(limits: Limits, budgets: Array, risk: Objective, unit: str) -> Optimum:
+def parity(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum:
     """The weights of least risk for the geometric mean of weights over budgets.
 
-    limits  : of n lines, with the parts that the risk needs.
+    limits  : over n lines.
     budgets : (n,) shares of the risk that sum to one; zero for lines that are not held.
     risk    : a norm of the weights, or linear in a part.
     unit    : of the ratio of this mean to the risk.
@@ -47,9 +48,8 @@ def parity(limits: Limits, budgets: Array, risk: Objective, unit: str) -> Optimu
     def sharpened(_: Limits, elastic: Elastic, solved: Solved) -> Solved:
         return _newton(limits, budgets, risk, elastic, solved)
 
-    return optimum(
-        replace(limits, parts=(*limits.parts, mean)), Aim(risk, unit, numerator={MEAN: first}, sharpened=sharpened)
-    )
+    parts = (*risk.parts, mean)
+    return optimum(limits, Aim(risk.objective, unit, numerator={MEAN: first}, parts=parts, sharpened=sharpened))
 
 
 def geometric_mean(budgets: Array) -> Part:
@@ -80,22 +80,39 @@ def geometric_mean(budgets: Array) -> Part:
 
 def _check_that_all_can_be_held(limits: Limits, budgets: Array) -> None:
     """Raise NotSolvedError, with the lines, where no weights keep the limits and hold each line with a budget."""
-    held = np.flatnonzero(budgets)
-    rows = {WEIGHTS: np.eye(len(budgets))[held], SMALLEST: -np.ones((len(held), 1))}
-    part = Part(
-        SMALLEST, 1, rows, np.zeros(len(held)), np.full(1, -inf), np.ones(1), lambda w: w[held].min(keepdims=True)
-    )
-    with_part = replace(limits, parts=(*limits.parts, part))
-    found = best(ConeProgramme(with_part, Objective({SMALLEST: -np.ones(1)}), elastic_of(limits))).point
-    if found is not None and found.value > -HELD:
-        names = cut(", ".join(limits.assets[i] for i in held if found.x[i] <= 2.0 * HELD))
+    smallest, names = largest_smallest(limits, np.eye(len(budgets)), budgets > 0.0)
+    if smallest <= HELD:
         raise NotSolvedError(
-            f"every line with a budget of risk is held, and no weights within the limits hold {names} beside the "
-            "others. Exclude these lines, or widen the limits"
+            f"every line with a budget of risk is held, and no weights within the limits hold {cut(', '.join(names))} "
+            "beside the others. Exclude these lines, or widen the limits"
         )
 
 
-def _newton(limits: Limits, budgets: Array, risk: Objective, elastic: Elastic, solved: Solved) -> Solved:
+def largest_smallest(limits: Limits, rows: Array, among: Mask) -> tuple[float, list[str]]:
+    """How large the smallest of rows (n, n) times the weights can be within the limits, and the lines where it is.
+
+    limits : over n lines.
+    rows   : one a line.
+    among  : (n,) lines whose rows count.
+    Returns : inf, and no lines, where no weights keep the limits.
+    """
+    some = rows[among]
+    of_weights = {WEIGHTS: some, SMALLEST: -np.ones((len(some), 1))}
+    part = Part(
+        SMALLEST, 1, of_weights, np.zeros(len(some)), np.full(1, -inf), np.full(1, inf),
+        lambda weights: (some @ weights).min(keepdims=True),
+    )  # fmt: skip
+    programme = ConeProgramme(replace(limits, parts=(*limits.parts, part)), Objective({SMALLEST: -np.ones(1)}),
+                              elastic_of(limits))  # fmt: skip
+    found = best(programme).point
+    if found is None:
+        return inf, []
+    at = some @ found.x[: rows.shape[1]]
+    names = np.array(limits.assets)[among][at <= at.min() + HELD * float(np.abs(some).max())]
+    return -found.value, names.tolist()
+
+
+def _newton(limits: Limits, budgets: Array, risk: Risk, elastic: Elastic, solved: Solved) -> Solved:
     """The solution to full accuracy, by Newton's steps on the logarithmic barrier: each a quadratic programme.
 
     With a norm R the barrier R² / 2 - sum of b ln v, else R - sum of b ln v, is least at the weights v, times a number,
@@ -104,15 +121,16 @@ def _newton(limits: Limits, budgets: Array, risk: Objective, elastic: Elastic, s
     """
     if elastic.prices:
         return solved
+    limits = replace(limits, parts=(*limits.parts, *risk.parts))
     n, at, size = len(budgets), solved, solved.scale / solved.value
-    root = None if risk.norm is None else risk.norm[WEIGHTS]
+    root = None if risk.objective.norm is None else risk.objective.norm[WEIGHTS]
     for _ in range(STEPS):
         v = at.x[:n] * size
         if not (v[budgets > 0.0] > 0.0).all():
             return solved
         over = np.divide(budgets, v, out=np.zeros(n), where=budgets > 0.0)
         steep = np.diag(np.divide(over, v, out=np.zeros(n), where=budgets > 0.0))
-        linear = {**risk.linear, WEIGHTS: -2.0 * over}
+        linear = {**risk.objective.linear, WEIGHTS: -2.0 * over}
         curvature = steep if root is None else steep + root.T @ root
         found = ConeProgramme(limits, Objective(linear, curvature), elastic, scaled=True).solve()
         if found is None:
@@ -125,7 +143,7 @@ def _newton(limits: Limits, budgets: Array, risk: Objective, elastic: Elastic, s
     if not (weights[held] > 0.0).all():
         return solved
     mean = float(np.exp(budgets[held] @ np.log(weights[held] / budgets[held])))
-    length = sum(float(values @ limits_block(limits, at.x, block)) for block, values in risk.linear.items())
+    length = sum(float(values @ limits_block(limits, at.x, block)) for block, values in risk.objective.linear.items())
     value = (length if root is None else float(np.linalg.norm(root @ weights))) / mean
     return replace(at, value=value, duals=tuple(value * rows for rows in at.duals))
 

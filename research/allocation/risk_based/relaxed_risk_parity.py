@@ -1,6 +1,6 @@
 """Relaxed risk parity: contributions to volatility as near to equal as a goal of return and constraints allow."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from typing import ClassVar
 
@@ -15,7 +15,8 @@ from research.allocation.optimised.aims import return_limit
 from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
 from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
-from research.arguments import check_positive, is_number, refuse
+from research.allocation.risk_based.parity import largest_smallest
+from research.arguments import check_positive, cut, is_number, refuse
 from research.arrays import Array
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Past
@@ -41,7 +42,8 @@ class RelaxedRiskParity(OnForecast):
     periods_per_year : returns a year.
     schedule    : "day", "week", "month", "quarter" or "year".
     Raises      : ConfigError for settings outside these and for a limit of the number of lines; NotSolvedError, with a
-                  smallest conflicting set, where no weights keep all.
+                  smallest conflicting set, where no weights keep all, and where none of these make every line with a
+                  budget add to the volatility.
     Source      : Gambeta, Kwon (2020), Risk Return Trade-Off in Relaxed Risk Parity Portfolio Optimization.
     """
 
@@ -94,9 +96,19 @@ def relaxed_risk_parity(limits: Limits, covariance: Array, root: Array, budgets:
     """
     alone = np.diag(np.sqrt(penalty * np.diag(covariance)))
     norm = {WEIGHTS: np.vstack([root, alone]) if penalty else root}
-    part = least_contribution(covariance, budgets)
-    aim = Aim(Objective({LEAST: -np.ones(1)}, norm=norm), "volatility a year above that of the smallest contribution")
-    return optimum(replace(limits, parts=(*limits.parts, part)), aim)
+
+    def unreached(limits: Limits) -> str:
+        names = largest_smallest(limits, covariance, budgets > 0.0)[1]
+        return (
+            "no weights within the limits make every line with a budget of risk add to the volatility: at the best "
+            f"{cut(', '.join(names))} lowers it. Widen the limits, exclude this line, or ask for risk_parity"
+        )
+
+    aim = Aim(
+        Objective({LEAST: -np.ones(1)}, norm=norm), "volatility a year above that of the smallest contribution",
+        parts=(least_contribution(covariance, budgets),), unreached=unreached,
+    )  # fmt: skip
+    return optimum(limits, aim)
 
 
 def least_contribution(covariance: Array, budgets: Array) -> Part:

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from research.allocation.bounds import Bound
-from research.allocation.constraints.limits import WEIGHTS, Limits
-from research.allocation.constraints.programme import Objective
+from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
 from research.allocation.optimised.optimum import Optimum
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import parity
+from research.allocation.risk_based.risks import volatility
 from research.arguments import check_positive
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Past
@@ -64,6 +64,4 @@ class RiskParity(OnForecast):
         """The weights (k,) within limits, for a forecast of a year."""
         absent = [name for name in past.assets if name not in moments.assets]
         budgets, limits = shares(self.budgets, limits, absent)
-        return parity(
-            limits, budgets, Objective(norm={WEIGHTS: root_of_moments(moments)}), "weight to volatility ratio"
-        )
+        return parity(limits, budgets, volatility(root_of_moments(moments)), "weight to volatility ratio")

@@ -38,6 +38,11 @@ class Risk:
     unit: str
 
 
+def volatility(root: Array) -> Risk:
+    """|root · weights|, of a root (r, n) of the covariance a year."""
+    return Risk((), Objective(norm={WEIGHTS: root}), "volatility a year")
+
+
 def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: float) -> Risk:
     """A risk by name.
 

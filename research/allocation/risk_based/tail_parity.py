@@ -1,7 +1,7 @@
 """Tail parity: risk parity and budgets of CVaR, under constraints."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from research.allocation.answer import NotSolvedError
@@ -68,13 +68,12 @@ class TailParity(OnWindow):
         """The weights (k,) within limits of the k lines of returns (T, k), a period."""
         check_length("TailParity", returns, limits.assets)
         risk = risk_of("cvar", returns, self.level, self.periods_per_year)
-        with_parts = replace(limits, parts=(*limits.parts, *risk.parts))
-        budgets, limits = shares(self.budgets, with_parts, absent)
-        least = optimum(limits, Aim(risk.objective, risk.unit))
+        budgets, limits = shares(self.budgets, limits, absent)
+        least = optimum(limits, Aim(risk.objective, risk.unit, parts=risk.parts))
         if least.value <= 0.0:
             raise NotSolvedError(
                 f"weights within the limits have no loss in the worst {1.0 - self.level:.4g} of the window, whose CVaR "
                 f"is {least.value:.3g}: there is no loss to share. Give a longer window, or exclude lines that "
                 "never fall"
             )
-        return parity(limits, budgets, risk.objective, "weight to CVaR ratio")
+        return parity(limits, budgets, risk, "weight to CVaR ratio")
