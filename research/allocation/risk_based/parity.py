@@ -27,6 +27,7 @@ from research.arrays import Array, Mask
 
 MEAN, SMALLEST = "geometric mean", "smallest"
 HELD = 1e-7  # of NAV: a line that cannot be larger cannot be held
+NO_RISK = 1e-4  # of the lines' mean volatility: what a cone solver leaves of zero
 STEPS, NEAR = 5, 1e-5  # of Newton; a step of less, over the largest weight, leaves its square
 
 
@@ -37,7 +38,8 @@ def parity(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum:
     budgets : (n,) shares of the risk that sum to one; zero for lines that are not held.
     risk    : a norm of the weights, or linear in a part.
     unit    : of the ratio of this mean to the risk.
-    Raises  : NotSolvedError where no weights keep the limits, and where none of these hold every line with a budget.
+    Raises  : NotSolvedError where no weights keep the limits, where none of these hold every line with a budget, and
+              where some have no risk.
     """
     if not budgets.any():
         raise NotSolvedError("the limits hold no line with a budget of risk. Raise the most of some")
@@ -124,6 +126,11 @@ def _newton(limits: Limits, budgets: Array, risk: Risk, elastic: Elastic, solved
     limits = replace(limits, parts=(*limits.parts, *risk.parts))
     n, at, size = len(budgets), solved, solved.scale / solved.value
     root = None if risk.objective.norm is None else risk.objective.norm[WEIGHTS]
+    if root is not None and solved.value <= NO_RISK * float(np.sqrt((root**2).sum(axis=0).mean())):
+        raise NotSolvedError(
+            "weights within the limits have no risk, so that there is none to share: some lines hedge each other "
+            "completely. Leave one of them out, or estimate the covariance by one that is not singular (ledoit_wolf)"
+        )
     for _ in range(STEPS):
         v = at.x[:n] * size
         if not (v[budgets > 0.0] > 0.0).all():
