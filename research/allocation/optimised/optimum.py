@@ -14,6 +14,7 @@ from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.feasibility import Conflict, room
 from research.allocation.constraints.limits import Limits, Part
+from research.allocation.constraints.perspective import perspective
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.arrays import Array
 
@@ -88,12 +89,16 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     elastic = elastic_of(limits)
     with_parts = replace(limits, parts=(*limits.parts, *aim.parts))
     programme = ConeProgramme(with_parts, aim.objective, elastic, aim.numerator)
-    found = best(programme)
-    solved = found.point
+    tighter = perspective(with_parts, aim.objective) if aim.numerator is None and not elastic.prices else None
+    found = best(programme if tighter is None else ConeProgramme(tighter.limits, tighter.objective, elastic))
+    solved, gap = found.point, found.gap
     if solved is None:
         raise NotSolvedError(_why_none(limits, aim))
     whole = _held(with_parts, solved) if limits.whole.any() else None
-    solved = (programme.solve(whole=whole) or solved) if whole else solved
+    if whole is not None and (again := programme.solve(whole=whole)) is not None:
+        solved, gap = again, gap if tighter is None else tighter.gap(again.value, gap)
+    elif tighter is not None:
+        raise NotSolvedError("no solver found weights of the lines that were chosen to be held")
     if aim.sharpened is not None:
         solved = aim.sharpened(limits, elastic, solved)
     else:
@@ -102,8 +107,8 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     check(limits, weights, elastic, solved)
     prices = prices_of(limits, aim, solved)
     notes = [*limits.notes, *_exceeded(limits, weights)]
-    if found.gap > 0.0:
-        notes.append(f"which lines are held was not proven the best: the objective may be better by {found.gap:.2g}.")
+    if gap > 0.0:
+        notes.append(f"which lines are held was not proven the best: the objective may be better by {gap:.2g}.")
     value = 1.0 / solved.value if aim.numerator is not None else aim.sign * solved.value
     binding = binding_of(limits, weights, prices, aim.unit, aim.smaller)
     return Optimum(
