@@ -7,7 +7,7 @@ from research.allocation.estimator import EstimatorAllocation
 from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
-from research.allocation.hierarchical import HERC, HRP, NCO, GroupBound, Schur, hrp_weights
+from research.allocation.hierarchical import HERC, HRP, NCO, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
 from research.allocation.market_cap import MarketCapWeights
 from research.allocation.momentum import Momentum
@@ -17,6 +17,14 @@ from research.allocation.optimised.minimum_variance import MinimumVariance
 from research.allocation.optimised.resampled import Resampled
 from research.allocation.optimised.robust_cvar import RobustCVaR
 from research.allocation.regime_exposure import RegimeExposure
+from research.allocation.risk_based import (
+    BenchmarkTracking,
+    MaximumDiversification,
+    MinimumRisk,
+    RelaxedRiskParity,
+    RiskParity,
+    TailParity,
+)
 from research.allocation.wrappers import Average, CappedTurnover, Reserve, Shrunk, Smoothed
 
 __all__ = [
@@ -27,6 +35,7 @@ __all__ = [
     "Answer",
     "Anticor",
     "Average",
+    "BenchmarkTracking",
     "Binding",
     "CappedTurnover",
     "ConstantExposure",
@@ -36,20 +45,24 @@ __all__ = [
     "ExponentialGradient",
     "FixedWeights",
     "FunctionAllocation",
-    "GroupBound",
     "InverseVolatility",
     "MarketCapWeights",
+    "MaximumDiversification",
     "MeanVariance",
+    "MinimumRisk",
     "MinimumVariance",
     "Momentum",
     "NotSolvedError",
     "RegimeExposure",
+    "RelaxedRiskParity",
     "Resampled",
     "Reserve",
+    "RiskParity",
     "RobustCVaR",
     "Schur",
     "Shrunk",
     "Smoothed",
+    "TailParity",
     "TargetPath",
     "UniversalPortfolio",
     "VolatilityTarget",

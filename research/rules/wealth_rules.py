@@ -2,11 +2,12 @@
 
 Each gives a share of the allocation's target, and trades towards the target times that share as `Threshold` does. It
 goes by the growth of NAV since the opening trade, money that came and went aside, so it is played day by day, and a
-desk, which knows no NAV but today's, cannot ask it.
+desk that asks it states the NAV of each close since then.
 """
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -48,7 +49,7 @@ class WealthRule(RuleTraits):
     def __post_init__(self) -> None:
         """Check the allocation, and the band and the schedule, which are those of the rule that it trades by."""
         check_allocation(self)
-        self._threshold()
+        Threshold(self.allocation, self.band, schedule=self.schedule)
 
     def decide(self, view: View) -> Hold | Trade:
         """Hold, or the box to trade into at this close.
@@ -58,10 +59,11 @@ class WealthRule(RuleTraits):
         if view.opened < 0:
             raise PolicyError(
                 f"{type(self).__name__} goes by the NAV since the opening trade, and only that of "
-                f"{view.past.date:%Y-%m-%d} is known. Play it in a backtest, or name another rule for trade lists."
+                f"{view.past.date:%Y-%m-%d} is known. Give the portfolio's file a `nav_history`, a table of date, nav "
+                "and flow since then; a file of several portfolios needs another rule."
             )
         share, why = self.share(view)
-        answer = self._threshold().decide(replace(view, target=share * view.target))
+        answer = self._threshold.decide(replace(view, target=share * view.target))
         return replace(answer, why=Why(f"{why}: {said(share)}\u202f% of the target"))
 
     @property
@@ -70,6 +72,7 @@ class WealthRule(RuleTraits):
         asked = "" if self.schedule == "day" else f", checked {when(self.schedule)}"
         return f"{self.does}, past {said(self.band)} points of it{asked}"
 
+    @cached_property
     def _threshold(self) -> Threshold:
         return Threshold(self.allocation, self.band, schedule=self.schedule)
 

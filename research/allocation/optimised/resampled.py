@@ -7,8 +7,10 @@ import numpy as np
 
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Following, NotSolvedError
-from research.allocation.estimated import EstimationSchedule, placed
-from research.allocation.optimised.mean_variance import MeanVariance, root_of_moments
+from research.allocation.estimated import placed
+from research.allocation.optimised.mean_variance import MeanVariance
+from research.allocation.optimised.on_forecast import lines_of, root_of_moments
+from research.allocation.wrapper import Wrapper
 from research.arguments import is_whole, refuse
 from research.arrays import Array
 from research.errors import ConfigError
@@ -17,7 +19,7 @@ from research.market import Past
 
 
 @dataclass(frozen=True)
-class Resampled(Following):
+class Resampled(Wrapper, Following):
     """The mean of the weights that a mean-variance allocation gives on samples drawn from its own forecast.
 
     Each sample has as many returns as the forecast's window, drawn from a normal law with its mean and covariance. All
@@ -57,16 +59,6 @@ class Resampled(Following):
         return self.allocation
 
     @property
-    def schedule(self) -> EstimationSchedule:
-        """That of the allocation."""
-        return self.held.schedule
-
-    @property
-    def window(self) -> int:
-        """That of the allocation."""
-        return self.held.window
-
-    @property
     def follows(self) -> bool:
         """Does a target depend on the one before it?"""
         return self.held.follows
@@ -86,11 +78,10 @@ class Resampled(Following):
             raise failed[0]
         weights = np.mean(found, axis=0)
         notes = (f"{len(failed)} of {self.draws} samples had no solution ({failed[0]}).",) if failed else ()
-        lines = np.array([past.assets.index(asset) for asset in moments.assets])
         volatility = float(np.sqrt(weights @ moments.covariance @ weights))
         return Answer(
-            placed(weights, lines, past), moments.seen, "Clarabel", "optimal", "volatility a year", volatility,
-            notes=(*moments.notes, *limits.notes, *notes),
+            placed(weights, lines_of(moments, past), past), moments.seen, "Clarabel", "optimal", "volatility a year",
+            volatility, notes=(*moments.notes, *limits.notes, *notes),
         )  # fmt: skip
 
 

@@ -13,28 +13,33 @@ from research.allocation import (
     NCO,
     Anticor,
     Average,
+    BenchmarkTracking,
     CappedTurnover,
     ConstantExposure,
     EqualWeights,
     ExponentialGradient,
     FixedWeights,
-    GroupBound,
     InverseVolatility,
     MarketCapWeights,
+    MaximumDiversification,
     MeanVariance,
+    MinimumRisk,
     MinimumVariance,
     Momentum,
     RegimeExposure,
+    RelaxedRiskParity,
     Resampled,
     Reserve,
+    RiskParity,
     RobustCVaR,
     Schur,
     Shrunk,
     Smoothed,
+    TailParity,
     UniversalPortfolio,
     VolatilityTarget,
 )
-from research.allocation.constraints import Constraints, Group, Most
+from research.allocation.constraints import Cardinality, Constraints, Group, Most
 from research.errors import ConfigError
 from research.forecast import Estimated, Regimes
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
@@ -106,13 +111,13 @@ EXAMPLES = {
         HERC(risk="cvar", clusters=4, recluster="quarter", memory=0.5)
     ),
     "{rule: never, allocation: {kind: nco, clusters: silhouette, covariance: oas, lower: 0.02, upper: {SPY: 0.5}, "
-    "groups: [{by: asset_class, name: bond, lower: 0.1, upper: 0.4}]}}": Never(
+    "constraints: {groups: {bonds: {where: {asset_class: bond}, least: 0.1, most: 0.4}}}}}": Never(
         NCO(
             clusters="silhouette",
             covariance="oas",
             lower=0.02,
             upper={"SPY": 0.5},
-            groups=(GroupBound("asset_class", "bond", 0.1, 0.4),),
+            constraints=Constraints(groups={"bonds": Group(where={"asset_class": "bond"}, least=0.1, most=0.4)}),
         )
     ),
     "{rule: never, allocation: {kind: schur, gamma: 0.3, distance: rank}}": Never(Schur(gamma=0.3, distance="rank")),
@@ -172,6 +177,24 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: robust_cvar, radius: 0.001, level: 0.9}}": Never(
         RobustCVaR(radius=0.001, level=0.9)
     ),
+    "{rule: never, allocation: {kind: minimum_risk, risk: cdar, level: 0.9, upper: {SPY: 0.5}}}": Never(
+        MinimumRisk("cdar", level=0.9, upper={"SPY": 0.5})
+    ),
+    "{rule: never, allocation: {kind: risk_parity, budgets: {SPY: 0.4, AGG: 0.6}, forecast: {covariance: oas}}}": Never(
+        RiskParity(Estimated(covariance="oas"), {"SPY": 0.4, "AGG": 0.6})
+    ),
+    "{rule: never, allocation: {kind: relaxed_risk_parity, goal: 0.06, penalty: 5}}": Never(
+        RelaxedRiskParity(0.06, 5.0)
+    ),
+    "{rule: never, allocation: {kind: tail_parity, budgets: {SPY: 0.5}, window: 504, level: 0.9}}": Never(
+        TailParity(504, 0.9, {"SPY": 0.5})
+    ),
+    "{rule: never, allocation: {kind: maximum_diversification, upper: 0.4}}": Never(MaximumDiversification(upper=0.4)),
+    "{rule: never, allocation: {kind: benchmark_tracking, benchmark: {SPY: 0.6, AGG: 0.4}, constraints: {cardinality: "
+    "{most: 3}}}}": Never(
+        BenchmarkTracking({"SPY": 0.6, "AGG": 0.4}, constraints=Constraints(cardinality=Cardinality(most=3)))
+    ),
+    "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": Never(BenchmarkTracking(column="cap")),
 }
 
 
@@ -296,8 +319,8 @@ def test_every_name_has_an_example() -> None:
             r"allocation\.clusters: not one of its words .*found 'elbow'\. Use 'gap' or 'silhouette', or write a whole",
         ),
         (
-            "{rule: never, allocation: {kind: herc, groups: [{by: region, name: US}]}}",
-            r"allocation\.groups\.0\.by: not one of its words .*found 'region'\. Use 'asset_class' or 'sector'",
+            "{rule: never, allocation: {kind: herc, constraints: {groups: {us: {where: {region: US}}}}}}",
+            r"allocation\.constraints\.groups\.us: it has neither `least` nor `most`: give one of them",
         ),
         ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
         ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),
