@@ -20,6 +20,8 @@ from research.allocation.optimised.market_day import known_on
 from research.arrays import Array, Rows, frozen
 from research.market import Past
 
+NONE = Constraints()
+
 
 @dataclass(frozen=True, eq=False)
 class Hierarchy:
@@ -95,7 +97,7 @@ class Model(Hierarchical):
     def _within(self, weights: Array, estimate: Estimate, previous: Array | None) -> Answer:
         """The answer with the nearest weights that keep the constraints, of weights (k,) of the tree."""
         past, lines, asked = estimate.past, estimate.lines, self.asked
-        if asked == Constraints():
+        if asked == NONE:
             return Answer(placed(weights, lines, past), past.date)
         limits = build(asked, known_on(past, asked, lines, self.window, self.periods_per_year * estimate.cov, previous))
         found = nearest(weights, limits)

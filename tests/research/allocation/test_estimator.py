@@ -177,7 +177,7 @@ def test_a_limit_of_turnover_is_against_the_target_before(noisy):
 
 
 def test_a_refit_without_a_solution_keeps_the_previous_weights_and_says_so(noisy):
-    path = target_path(EstimatorAllocation(MeanRisk(min_return=0.001), 60), noisy, 90)
+    path = target_path(EstimatorAllocation(MeanRisk(min_return=0.0004), 60), noisy, 90)
     fallen = [k for k, answer in enumerate(path.answers) if answer.fallback == "previous weights"]
     assert 0 < len(fallen) < len(path.answers)
     assert all(np.array_equal(path.rows[k], path.rows[k - 1]) for k in fallen if k)
