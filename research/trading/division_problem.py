@@ -83,7 +83,8 @@ class DivisionProblem:
         position, lacking = self.position, np.full(len(self.cash), -np.inf)
         for day in (*position.early, np.inf):
             settled = parts if position.settles is None else np.where(position.settles <= day, parts, 0.0)
-            moved = position.limits.adverse_move * np.abs(self.notional(settled)).sum(axis=1)
+            sizes = np.abs(self.notional(settled)).sum(axis=1) + self.charges(settled).sum(axis=(1, 2))
+            moved = position.limits.adverse_move * sizes
             floors, debt = (self.floors, 0.0) if np.isinf(day) else self.early_cash
             lacking = np.maximum(lacking, np.maximum(floors, moved - debt) - self.cash_after(settled))
         return lacking

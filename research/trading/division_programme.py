@@ -182,7 +182,8 @@ class DivisionProgramme:
             for day in (*problem.position.early, np.inf):
                 settled = [m for m in own if self._settles(m) <= day]
                 paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in settled)
-                row, moved = _sum(*paid), _sum(*(self._value(m, -move) for m in settled))
+                row = _sum(*paid)
+                moved = _sum(*(part for m in settled for part in (self._value(m, -move), self._cost(m, -move))))
                 floors, debt = (problem.floors, 0.0 * kept) if np.isinf(day) else problem.early_cash
                 self._at_least(row, (floors[a] + kept[a] - problem.cash[a]) / self.money)
                 self._at_least(_sum(row, moved), (kept[a] - debt[a] - problem.cash[a]) / self.money)

@@ -82,6 +82,7 @@ def trade_list(
         portfolio = replace(portfolio, notes=(*portfolio.notes, *said))
     target, position = targets.at(last), with_flow(position or Position.of(portfolio), request)
     bound, aim = with_wash_sale_locks(portfolio, target, position.weights)
+    position = position.restricted(bound.market.trading)
     decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
     asked = _Asked(bound, decides, name, aim, position, request, seconds)
     answer, orders = asked.answer()
