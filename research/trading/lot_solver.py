@@ -28,6 +28,7 @@ EXACT_SHARES = 12  # the same where lines share the cash: many lots use it nearl
 RELATIVE_GAP = 1e-4  # of the objective
 SHARED_GAP, SHARED_ENOUGH = 1e-3, 5e-6  # where lines share the cash: of the objective, or of NAV, where that is more
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
+LEAST_SHOWN = 1e-3  # bp: a smaller gap is not told
 REPAIRS = 5  # times that the cash is raised by the cents that rounding took
 
 
@@ -58,15 +59,17 @@ class SolvedLots:
 
     @property
     def words(self) -> str:
-        """How they were found, and how far they may be from the best: "exact", or the gap that is left."""
-        gap = self.objective - self.bound
-        if self.how is Proof.EXACT and not gap > LOT * self.objective:
-            return self.how
+        """How they were found, and where it is not proven that they are the best, by how much they may be worse."""
         by = "by the greedy search" if self.how is Proof.GREEDY else f"found {self.how}"
-        if np.isnan(gap):
+        if np.isnan(self.bound):
             return f"{by}, without a bound"
-        share = max(gap, 0.0) / self.objective
-        return f"within {share:.2%} ({max(gap, 0.0) / BPS:.3f} bp of NAV) of the best possible, {by}"
+        gap = max(self.objective - self.bound, 0.0)
+        if self.how is Proof.EXACT and gap <= LOT * self.objective:
+            return self.how
+        of = "NAV" if self.problem.position.covariance is None else "tracking error and costs"
+        if self.how is Proof.EXACT:
+            return f"{self.how} to {max(gap / BPS, LEAST_SHOWN):.3f} bp of {of}"
+        return f"at most {gap / BPS:.3f} bp of {of} above the least possible, {by}"
 
 
 def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | None:

@@ -118,6 +118,7 @@ class Part:
     most   : (size,) largest value.
     whole  : are they whole numbers?
     of     : weights (n,) -> the quantities (size,) that follow from them.
+    cones  : kind of cone, as of `cone_solvers`, and block -> (k, size of that block): rows · x is in the cone.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Part:
     most: Array
     of: Callable[[Array], Array]
     whole: bool = False
+    cones: tuple[tuple[str, Mapping[str, Array]], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,9 @@ from dataclasses import replace
 import numpy as np
 
 from research.allocation.constraints.branch import best
-from research.allocation.constraints.conic import ConeProgramme, Objective
+from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
+from research.allocation.constraints.programme import Objective
 from research.allocation.optimised.optimum import KEPT, Aim, Optimum, optimum
 from research.arrays import Array, Mask, Rows
 

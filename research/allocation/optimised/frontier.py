@@ -83,7 +83,7 @@ def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Fron
         found = programme.sharpened(found, {place: target})
         weights.append(tidy(limits, found.x[: len(limits.assets)]))
         at = limits.with_limits([*limits.limits, return_limit(mean, target)])
-        binding.append(binding_of(at, weights[-1], found.duals, "volatility a year"))
+        binding.append(binding_of(at, weights[-1], found.duals, "volatility a year", smaller=True))
     table = np.array(weights)
     volatility = np.linalg.norm(table @ root.T, axis=1)
     return Frontier(limits.assets, table, table @ mean, volatility, tuple(binding))

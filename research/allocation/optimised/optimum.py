@@ -3,17 +3,19 @@
 Every optimiser of this room says its aim as a cone programme and is solved here.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
-from research.allocation.constraints.conic import ConeProgramme, Elastic, Objective, Solved
+from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.feasibility import Conflict, room
-from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.limits import Limits, Part
+from research.allocation.constraints.perspective import perspective
+from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.arrays import Array
 
 ZERO = 1e-9  # of NAV: a weight below it is what an interior-point method leaves of zero
@@ -28,15 +30,25 @@ class Aim:
     objective : minimised.
     unit      : of the objective, as it is said: "volatility a year", "return a year", "Sharpe ratio".
     sign      : 1 where the objective is minimised as it is said, -1 where its negative is.
-    numerator : block -> (size): the aim is the largest numerator · x over |norm · weights|.
-    cash      : return a year of cash, which the numerator is over.
+    numerator : block -> (size): the aim is the largest numerator · x over the objective.
+    parts     : that the objective and the numerator need, beside those of the limits.
+    unreached : limits that some weights keep -> why none of these has a numerator above zero; "" where some have.
+    sharpened : limits, what may be exceeded, a solution -> the same solution to full accuracy; None for that of
+                the programme itself.
     """
 
     objective: Objective
     unit: str
     sign: float = 1.0
     numerator: Mapping[str, Array] | None = None
-    cash: float = 0.0
+    parts: tuple[Part, ...] = ()
+    unreached: Callable[[Limits], str] = lambda limits: ""
+    sharpened: Callable[[Limits, Elastic, Solved], Solved] | None = None
+
+    @property
+    def smaller(self) -> bool:
+        """Is a smaller value the better one?"""
+        return self.numerator is None and self.sign > 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,25 +87,39 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
              limits; where no solver finds any; and for a Sharpe ratio that no weights make positive.
     """
     elastic = elastic_of(limits)
-    programme = ConeProgramme(limits, aim.objective, elastic, aim.numerator)
-    found = best(programme)
-    solved = found.point
-    if solved is None:
-        raise NotSolvedError(_why_none(limits, aim))
-    whole = _held(limits, solved) if limits.whole.any() else None
-    solved = programme.sharpened((programme.solve(whole=whole) or solved) if whole else solved, whole=whole)
+    solved, gap = _solved(limits, aim, elastic)
     weights = tidy(limits, solved.x[: len(limits.assets)])
     check(limits, weights, elastic, solved)
     prices = prices_of(limits, aim, solved)
     notes = [*limits.notes, *_exceeded(limits, weights)]
-    if found.gap > 0.0:
-        notes.append(f"which lines are held was not proven the best: the objective may be better by {found.gap:.2g}.")
+    if gap > 0.0:
+        notes.append(f"which lines are held was not proven the best: the objective may be better by {gap:.2g}.")
     value = 1.0 / solved.value if aim.numerator is not None else aim.sign * solved.value
+    binding = binding_of(limits, weights, prices, aim.unit, aim.smaller)
     return Optimum(
-        weights, value, aim.unit, solved.solver, solved.status, binding_of(limits, weights, prices, aim.unit),
+        weights, value, aim.unit, solved.solver, solved.status, binding,
         {limit.key: float(price.sum()) for limit, price in zip(limits.limits, prices, strict=True)},
         solved.failed, tuple(notes),
     )  # fmt: skip
+
+
+def _solved(limits: Limits, aim: Aim, elastic: Elastic) -> tuple[Solved, float]:
+    """The best point to full accuracy, and by how much the aim may be better with other lines held; 0 where proven."""
+    with_parts = replace(limits, parts=(*limits.parts, *aim.parts))
+    programme = ConeProgramme(with_parts, aim.objective, elastic, aim.numerator)
+    tighter = perspective(with_parts, aim.objective) if aim.numerator is None and not elastic.prices else None
+    found = best(programme if tighter is None else ConeProgramme(tighter.limits, tighter.objective, elastic))
+    solved, gap = found.point, found.gap
+    if solved is None:
+        raise NotSolvedError(_why_none(limits, aim))
+    whole = _held(with_parts, solved) if limits.whole.any() else None
+    if whole is not None and (again := programme.solve(whole=whole)) is not None:
+        solved, gap = again, gap if tighter is None else tighter.gap(again.value, gap)
+    elif tighter is not None:
+        raise NotSolvedError("no solver found weights of the lines that were chosen to be held")
+    if aim.sharpened is not None:
+        return aim.sharpened(limits, elastic, solved), gap
+    return programme.sharpened(solved, whole=whole), gap
 
 
 def elastic_of(limits: Limits) -> Elastic:
@@ -166,11 +192,4 @@ def _why_none(limits: Limits, aim: Aim) -> str:
     found = room(limits)
     if isinstance(found, Conflict):
         return found.sentence.removesuffix(".")
-    if aim.numerator is not None:
-        most = best(ConeProgramme(limits, Objective({k: -v for k, v in aim.numerator.items()}))).point
-        if most is not None:
-            return (
-                f"no weights within the limits earn more than cash, {aim.cash:.2%} a year: the best earn "
-                f"{abs(most.value):.2%} less. Ask for the minimum volatility, or for other expected returns"
-            )
-    return "no solver found weights, though linear programmes say that there are some"
+    return aim.unreached(limits) or "no solver found weights, though linear programmes say that there are some"

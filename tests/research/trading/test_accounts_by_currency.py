@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from backtests.commands.accounts import list_accounts
-from research.accounting.costs import CHARGED
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.rules import Threshold
@@ -25,10 +24,9 @@ ROOT = Path(__file__).parents[3]
 SIXTY_FORTY = ROOT / "data/portfolios/sixty_forty.yaml"
 RATES = {"EURUSD": 1.0664, "EURJPY": 141.2}
 IN_EUROS = {"basis": "EUR", "cash": 0, "fx": RATES}
-LINES = {"USD": ("SPY", "AGG")}
 HEADER = "account,model,cash_EUR,cash_USD,cash_JPY,SPY,AGG"
+BASIS_POINT = D("1e-4")  # of notional: the commission of both lines, and their half-spread
 SMALLEST = {"EUR": D("0.01"), "USD": D("0.01"), "JPY": D("1")}
-BASIS_POINT = D("0.0001")  # the commission and the half-spread of the model
 IN_EUR = {"EUR": D(1), "USD": D(repr(1.0 / 1.0664)), "JPY": D(repr(1.0 / 141.2))}
 
 
