@@ -14,7 +14,6 @@ from research.accounting import Execution
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.arguments import LARGEST, MOST_PENALTY, did_you_mean
-from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market, with_facts
 from research.market.instruments import SMALLEST_LOT, TRADING
@@ -29,7 +28,7 @@ from research.portfolio.facts import line_facts, read_fact_files, with_line_fact
 from research.portfolio.flows import read_flows
 from research.portfolio.held import Held, read_held
 from research.portfolio.holdings import held_by
-from research.portfolio.household import Account, account_settings, total_units
+from research.portfolio.household import account_settings, total_units
 from research.portfolio.orders import order_settings, read_order_limits
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
@@ -127,7 +126,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         stress=read_stress(document, market),
         orders=read_order_limits(document, market, lower, upper, splits),
         splits=splits,
-        tax_lots=read_tax_lots(document, market, _taxed_shares(accounts, lines)),
+        tax_lots=read_tax_lots(document, market, held.prices, np.array([line.shares for line in lines]), accounts),
         given_prices=held.prices,
         notes=held.notes(document, market.lots),
         ticket=read_ticket(document, market),
@@ -311,14 +310,6 @@ def _valued(
         what = f"{asset} is worth {units * price:g} at its last quote of {price:g}"
         document.refuse(path, what, units, f"Give units that are worth at most {LARGEST:g}.")
     return units, units * price
-
-
-def _taxed_shares(accounts: tuple[Account, ...], lines: list[_Line]) -> Array:
-    """(n,) units that can have tax lots: those of taxable accounts, NaN for a line given in currency."""
-    if not accounts:
-        return np.array([line.shares for line in lines])
-    taxable = [account for account in accounts if account.taxable]
-    return np.array([total_units(taxable, i) for i in range(len(lines))])
 
 
 def _range(document: Document, path: KeyPath, target: float) -> tuple[float, float]:

@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from math import fsum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 
 from research.accounting import Tax
 from research.arguments import did_you_mean
 from research.arrays import Array
-from research.errors import ConfigError
 from research.market import Market
 from research.portfolio.document import Document
+from research.portfolio.faults import Faults
+from research.portfolio.household import Account, decimal_sum
+from research.portfolio.prices import Prices, trade_day
 from research.portfolio.strict_yaml import KeyPath
 
 Method = Literal["average", "highest", "first", "tax_minimal"]
@@ -23,6 +24,8 @@ BACKTESTED = ("rate", "lots")  # what backtests take of `tax`
 KEYS = (*BACKTESTED, "short_rate", "long_after", "gain_budget", "realised", "wash_sale_days", "sold_at_loss",
         "substitutes", "harvest")  # fmt: skip
 LOT_KEYS = ("date", "units", "price")
+YEAR: Final = "year"  # long-term after more than one, by the calendar
+LATE = "lies after the session that follows the last prices"
 SUM = 1e-9  # of the shares: a file gives nine digits
 
 
@@ -33,11 +36,13 @@ class TaxLot:
     date  : of the purchase.
     units : that are left of it.
     price : paid, currency per unit.
+    account : that holds them, "" where the portfolio has no accounts.
     """
 
     date: pd.Timestamp
     units: float
     price: float
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class TaxRules:
     rate           : fraction of a long-term gain.
     short_rate     : fraction of a short-term gain.
     lots           : which lots are sold first (`research.trading.tax_lots.in_order`).
-    long_after     : days; a lot that was held for longer is long-term.
+    long_after     : "year", or days; a lot that was held for longer is long-term.
     gain_budget    : most net gains that may be realised in a year, currency, or None.
     realised       : net gains of this year so far, currency.
     wash_sale_days : before and after a sale at a loss, within which a purchase disallows the loss; 0 for none.
@@ -58,12 +63,28 @@ class TaxRules:
     rate: float
     short_rate: float
     lots: Method = "average"
-    long_after: int = 365
+    long_after: int | Literal["year"] = YEAR
     gain_budget: float | None = None
     realised: float = 0.0
     wash_sale_days: int = 0
     substitutes: Mapping[str, str] = field(default_factory=dict)
     harvest: float | None = None
+
+    def is_long(self, bought: pd.Timestamp, sold: pd.Timestamp) -> bool:
+        """Is what was bought on one day long-term on another?
+
+        A year begins on the day after the purchase, and the next one on the same date a year later; that of 29 February
+        is 1 March.
+        Source : 26 USC 1222; IRS Publication 550, Holding Period.
+
+        >>> rules = TaxRules(rate=0.2, short_rate=0.37)
+        >>> [rules.is_long(pd.Timestamp("2019-06-03"), pd.Timestamp(day)) for day in ("2020-06-03", "2020-06-04")]
+        [False, True]
+        """
+        if isinstance(self.long_after, int):
+            return (sold - bought).days > self.long_after
+        begun = bought + pd.Timedelta(days=1)
+        return sold >= pd.Timestamp(begun.year + 1, begun.month, 1) + pd.Timedelta(days=begun.day - 1)
 
 
 @dataclass(frozen=True)
@@ -71,13 +92,20 @@ class TaxLots:
     """The lots of a portfolio, and the rules by which they are sold.
 
     rules        : of tax.
-    lots         : (n,) those of each line; () where the file has none.
+    lots         : (n,) those of each line in taxable accounts; () where the file has none.
     sold_at_loss : line -> day of its last sale at a loss, in any account.
+    sheltered    : (n,) those of each line in sheltered accounts, by which a loss can be a wash sale; by default none.
     """
 
     rules: TaxRules
     lots: tuple[tuple[TaxLot, ...], ...]
     sold_at_loss: Mapping[str, pd.Timestamp] = field(default_factory=dict)
+    sheltered: tuple[tuple[TaxLot, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Give each line its lots in sheltered accounts."""
+        if not self.sheltered:
+            object.__setattr__(self, "sheltered", ((),) * len(self.lots))
 
 
 def read_tax(document: Document) -> Tax | None:
@@ -95,13 +123,18 @@ def read_tax(document: Document) -> Tax | None:
     return Tax(_rate(document, "rate"), "highest" if lots == "tax_minimal" else lots)  # type: ignore[arg-type]
 
 
-def read_tax_lots(document: Document, market: Market, shares: Array) -> TaxLots | None:
+def read_tax_lots(
+    document: Document, market: Market, prices: Prices | None, shares: Array, accounts: Sequence[Account]
+) -> TaxLots | None:
     """The lots of the lines, and the rules of `tax` for trade lists; None where the file has neither.
 
     document : the portfolio file.
     market   : of the n lines.
+    prices   : at which orders are sized, or None for the last closes.
     shares   : (n,) units held, NaN for a line given in currency.
-    Raises   : ConfigError for a key or value that is wrong; all mistakes of the lots are told at once.
+    accounts : that hold them, or ().
+    Raises   : ConfigError for a key or value that is wrong, and for lots that do not say which of several taxable
+               accounts holds them; all mistakes of the lots are told at once.
     """
     with_lots = [asset for asset in market.assets if document.has("lines", asset, "tax_lots")]
     if not with_lots and not (document.has("tax") and set(document.mapping("tax")) - set(BACKTESTED)):
@@ -110,14 +143,19 @@ def read_tax_lots(document: Document, market: Market, shares: Array) -> TaxLots 
         where = ("lines", with_lots[0], "tax_lots")
         fix = "Add `tax: {rate: ...}`, a fraction of the gain; with a rate of 0, gains are listed without tax."
         document.refuse(where, "lots without a tax rate", document.value(*where), fix)
-    lots, faults = [], []
-    for asset, held in zip(market.assets, shares.tolist(), strict=True):
-        found, wrong = _lots_of_line(document, asset, held, market) if asset in with_lots else ((), [])
-        lots.append(found)
-        faults += wrong
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return TaxLots(_rules(document, market.assets), tuple(lots), _sold_at_loss(document, market))
+    last = trade_day(market, prices)
+    lots, faults = [], Faults()
+    for i, (asset, held) in enumerate(zip(market.assets, shares.tolist(), strict=True)):
+        holders = tuple(_Holder(a.name, a.taxable, float(a.units[i])) for a in accounts) or (_Holder("", True, held),)
+        lots.append(_Lots(document, asset, holders, last).read(faults) if asset in with_lots else ())
+    faults.end()
+    sheltered = {account.name for account in accounts if not account.taxable}
+    return TaxLots(
+        rules=_rules(document, market.assets),
+        lots=tuple(tuple(lot for lot in of_line if lot.account not in sheltered) for of_line in lots),
+        sold_at_loss=_sold_at_loss(document, market.assets, last),
+        sheltered=tuple(tuple(lot for lot in of_line if lot.account in sheltered) for of_line in lots),
+    )
 
 
 def tax_settings(document: Document) -> dict[str, Any]:
@@ -135,52 +173,104 @@ def lot_settings(document: Document, asset: str) -> dict[str, Any]:
 # -- the lots of a line ----------------------------------------------------------------------------------------------
 
 
-def _lots_of_line(document: Document, asset: str, held: float, market: Market) -> tuple[tuple[TaxLot, ...], list[str]]:
-    """The lots of one line, and every mistake in them."""
-    path: KeyPath = ("lines", asset, "tax_lots")
-    found, lots, faults = document.value(*path), [], []
-    try:
-        if not isinstance(found, list) or not found:
-            fix = "Write one {date: 2020-03-02, units: 100, price: 51.20} for each purchase."
-            document.refuse(path, "not a list of lots", found, fix)
-        if held != held:
-            document.refuse(path, f"{asset} states holdings and no shares", found, "Give its units, as `shares:`.")
-    except ConfigError as error:
-        return (), [str(error)]
-    for number, lot in enumerate(found, 1):
-        fields, wrong = _lot(document, (*path, str(number)), lot, market.dates[-1])
-        faults += wrong
-        lots += [] if wrong else [TaxLot(**fields)]
-    total = fsum(lot.units for lot in lots)
-    if not faults and abs(total - held) > SUM * max(held, 1.0):
-        what = f"the lots of {asset} sum to {total:.10g} units, and its shares are {held:.10g}"
+@dataclass(frozen=True)
+class _Holder:
+    """Who holds a line: an account, or "" for the whole portfolio, and its units, NaN where they are not known."""
+
+    account: str
+    taxable: bool
+    held: float
+
+
+@dataclass(frozen=True)
+class _Lots:
+    """The key `tax_lots` of one line.
+
+    holders : of the line, all accounts of the portfolio.
+    last    : day on which its lots can have been bought.
+    """
+
+    document: Document
+    asset: str
+    holders: tuple[_Holder, ...]
+    last: pd.Timestamp
+
+    @property
+    def _path(self) -> KeyPath:
+        return ("lines", self.asset, "tax_lots")
+
+    def read(self, faults: Faults) -> tuple[TaxLot, ...]:
+        """The lots; every mistake in them is one of `faults`."""
+        found, known = self.document.value(*self._path), len(faults.found)
+        with faults:
+            if not isinstance(found, list) or not found:
+                fix = "Write one {date: 2020-03-02, units: 100, price: 51.20} for each purchase."
+                self.document.refuse(self._path, "not a list of lots", found, fix)
+            if any(holder.held != holder.held for holder in self.holders):
+                what = f"{self.asset} states holdings and no shares"
+                self.document.refuse(self._path, what, found, "Give its units, as `shares:`.")
+        if len(faults.found) > known:
+            return ()
+        lots = [self._lot((*self._path, str(number)), lot, faults) for number, lot in enumerate(found, 1)]
+        if len(faults.found) == known:
+            for holder in self.holders:
+                with faults:
+                    self._check_sum(holder, [lot.units for lot in lots if lot and lot.account == holder.account])
+        return tuple(lot for lot in lots if lot)
+
+    def _lot(self, path: KeyPath, found: Any, faults: Faults) -> TaxLot | None:
+        """One lot, or None where it has a mistake."""
+        document, fields, known = self.document, dict[str, Any](), len(faults.found)
+        with faults:
+            if not isinstance(found, dict) or set(found) - {"account"} != set(LOT_KEYS):
+                fix = "Write {date: 2020-03-02, units: 100, price: 51.20}."
+                document.refuse(path, "not the date, units and price of a lot", found, fix)
+        if len(faults.found) > known:
+            return None
+        with faults:
+            fields["date"] = document.as_day((*path, "date"), found["date"])
+            if fields["date"] > self.last:
+                fix = f"Give the day of the purchase, not after {self.last:%Y-%m-%d}."
+                document.refuse((*path, "date"), LATE, found["date"], fix)
+        for key, least in (("units", "above 0"), ("price", "at least 0")):
+            value = found[key]
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            with faults:
+                if not number or value < 0.0 or (key == "units" and value == 0.0):
+                    document.refuse((*path, key), f"not a number {least}", value, "Write a plain number.")
+                fields[key] = float(value)
+        with faults:
+            fields["account"] = self._account(path, found)
+        return TaxLot(**fields) if len(faults.found) == known else None
+
+    def _account(self, path: KeyPath, found: Mapping[str, Any]) -> str:
+        """The account that holds a lot: the one that it names, or else the only taxable one that holds the line."""
+        names = [holder.account for holder in self.holders]
+        if "account" in found:
+            if names == [""]:
+                fix = "Leave it out, or state `accounts:`."
+                self.document.refuse((*path, "account"), "the portfolio has no accounts", found["account"], fix)
+            if found["account"] not in names:
+                fix = did_you_mean(str(found["account"]), names)
+                self.document.refuse((*path, "account"), "no account of the portfolio", found["account"], fix)
+            return str(found["account"])
+        held = [holder for holder in self.holders if holder.taxable and holder.held != 0.0]
+        if len(held) != 1:
+            words = " and ".join(f"{holder.account} {holder.held:.10g}" for holder in held) or "none"
+            what = f"of the taxable accounts {words} hold {self.asset}, and the lot does not say which of them holds it"
+            fix = f"Add `account: {held[0].account if held else names[0]}`, or that of another account."
+            self.document.refuse(path, what, found, fix)
+        return held[0].account
+
+    def _check_sum(self, holder: _Holder, units: Sequence[float]) -> None:
+        """Raise ConfigError where the lots of a taxable account are not what it holds, or of a sheltered one more."""
+        total, held = decimal_sum(units), holder.held
+        if abs(total - held) <= SUM * max(held, 1.0) or (total < held and not holder.taxable):
+            return
+        of = f" in {holder.account}" if holder.account else ""
+        what = f"the lots of {self.asset}{of} sum to {total:.10g} units, and its shares are {held:.10g}"
         fix = f"{'Add' if total < held else 'Remove'} {abs(held - total):.10g} units, or correct the shares."
-        faults.append(_said(document, path, what, total, fix))
-    return tuple(lots), faults
-
-
-def _lot(document: Document, path: KeyPath, found: Any, last: pd.Timestamp) -> tuple[dict[str, Any], list[str]]:
-    """The fields of one lot, and every mistake in them."""
-    fields: dict[str, Any] = {}
-    if not isinstance(found, dict) or set(found) != set(LOT_KEYS):
-        fix = "Write {date: 2020-03-02, units: 100, price: 51.20}."
-        return fields, [_said(document, path, "not the date, units and price of a lot", found, fix)]
-    faults = []
-    try:
-        fields["date"] = document.as_day((*path, "date"), found["date"])
-        if fields["date"] > last:
-            fix = f"Give the day of the purchase, not after {last:%Y-%m-%d}."
-            document.refuse((*path, "date"), "lies after the last close of the market", found["date"], fix)
-    except ConfigError as error:
-        faults.append(str(error))
-    for key, least in (("units", "above 0"), ("price", "at least 0")):
-        value = found[key]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or value < 0.0 or (key == "units" and value == 0.0):
-            faults.append(_said(document, (*path, key), f"not a number {least}", value, "Write a plain number."))
-        else:
-            fields[key] = float(value)
-    return fields, faults
+        self.document.refuse(self._path, what, total, fix)
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
@@ -204,7 +294,9 @@ def _rules(document: Document, assets: Sequence[str]) -> TaxRules:
         rate=rate,
         short_rate=_rate(document, "short_rate") if "short_rate" in given else rate,
         lots=document.text("tax", "lots", default="average"),  # type: ignore[arg-type]
-        long_after=document.whole("tax", "long_after", at_least=0, default=TaxRules.long_after),
+        long_after=YEAR
+        if given.get("long_after", YEAR) == YEAR
+        else document.whole("tax", "long_after", at_least=0, default=0),
         gain_budget=budget,
         realised=document.number("tax", "realised", default=0.0),
         wash_sale_days=days,
@@ -233,17 +325,17 @@ def _substitutes(document: Document, assets: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _sold_at_loss(document: Document, market: Market) -> dict[str, pd.Timestamp]:
+def _sold_at_loss(document: Document, assets: Sequence[str], last: pd.Timestamp) -> dict[str, pd.Timestamp]:
     if not document.has("tax", "sold_at_loss"):
         return {}
     found = {}
     for asset in document.mapping("tax", "sold_at_loss"):
         path = ("tax", "sold_at_loss", asset)
-        _check_line(document, path, asset, market.assets)
+        _check_line(document, path, asset, assets)
         found[asset] = document.day(*path)
-        if found[asset] > market.dates[-1]:
-            fix = f"Give the day of the sale, not after {market.dates[-1]:%Y-%m-%d}."
-            document.refuse(path, "lies after the last close of the market", f"{found[asset]:%Y-%m-%d}", fix)
+        if found[asset] > last:
+            fix = f"Give the day of the sale, not after {last:%Y-%m-%d}."
+            document.refuse(path, LATE, f"{found[asset]:%Y-%m-%d}", fix)
     return found
 
 
@@ -252,15 +344,7 @@ def _check_line(document: Document, path: KeyPath, asset: str, assets: Sequence[
         document.refuse(path, "no line of the portfolio", asset, did_you_mean(asset, assets))
 
 
-# -- words -----------------------------------------------------------------------------------------------------------
-
-
-def _said(document: Document, path: KeyPath, what: str, found: object, fix: str) -> str:
-    """The message of a refusal, for a list of them."""
-    try:
-        document.refuse(path, what, found, fix)
-    except ConfigError as error:
-        return str(error)
+# -- settings --------------------------------------------------------------------------------------------------------
 
 
 def _plain(value: Any) -> Any:

@@ -49,7 +49,7 @@ class Order:
     commission, half_spread, ticket, impact, cost : currency, expected; `cost` is their sum.
     currency        : of all amounts, and of the price: that of the line.
     account         : that trades, or "".
-    settlement_date : when money and units change hands, if the order fills on the first session on which it can.
+    settlement_date : when money and units change hands, if the order fills on the expected day of trade.
     shares_before, shares_after : units held; None without a quote.
     weight_before, weight_target, weight_after : fraction of NAV.
     reason          : where the order brings its line, and from where.
@@ -261,7 +261,7 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: Ca
 
 def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
-    before, after, today = sized.position, sized.after, str(content.facts["today"])
+    before, after = sized.position, sized.after
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price = lines[row["asset"]], number(row["price"])
@@ -278,7 +278,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             priority=priority,
             asset=row["asset"],
             lot=None if price is None else number(before.lots[i]),
-            settlement_date=_settlement_date(portfolio, row["asset"], today),
+            settlement_date=_settlement_date(portfolio, row["asset"]),
             price=price,
             price_date=row["price_date"],
             commission=amounts["commission"],
@@ -309,13 +309,10 @@ def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, flo
     return {name: float(amount) for name, amount in amounts.items()}, rated
 
 
-def _settlement_date(portfolio: Portfolio, asset: str, today: str) -> str:
-    """When an order settles that fills on the first session after its prices; if today is known, not before it."""
-    market, priced = portfolio.market, newest_day(portfolio.market, portfolio.prices)
-    if today:
-        priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
-    traded = session_after(priced, 1, market.calendar)
-    return str(session_after(traded, portfolio.ticket.days(asset), market.calendar))
+def _settlement_date(portfolio: Portfolio, asset: str) -> str:
+    """When an order settles that fills on the day on which it is expected to trade."""
+    traded = np.datetime64(portfolio.trade_day, "D")
+    return str(session_after(traded, portfolio.ticket.days(asset), portfolio.market.calendar))
 
 
 def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:
