@@ -167,7 +167,9 @@ def test_each_account_sells_its_own_lots_and_a_loss_is_washed_by_purchases_of_al
 
 @pytest.mark.parametrize(("bought", "washed"), [("2022-11-29", True), ("2022-11-28", False)])
 def test_window_of_a_wash_sale_has_thirty_days(bought: str, washed: bool) -> None:
-    sales, _ = after_wash([lot("2021-01-04", 5, 9), lot(bought, 5, 7)], 5.0, 8.0, DAY, rules("first", wash_sale_days=30))
+    sales, _ = after_wash(
+        [lot("2021-01-04", 5, 9), lot(bought, 5, 7)], 5.0, 8.0, DAY, rules("first", wash_sale_days=30)
+    )
     assert (sales[0].disallowed > 0.0) is washed
 
 
