@@ -30,7 +30,7 @@ def binding_of(limits: Limits, weights: Array, prices: Sequence[Array], unit: st
             binds &= (_slack(limits, limit, x) <= SLACK)[: len(rows)]
         names = _lines(limits, limit)
         for words, price in _priced(limit, rows, binds, names):
-            found.append(Binding(words, price, brings(limit, price, unit)))
+            found.append(Binding(words, price, brings(limit, price, unit), limit.key))
     return tuple(sorted(found, key=lambda one: (-abs(one.price), one.limit)))
 
 
