@@ -35,7 +35,7 @@ from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
 from research.portfolio.stress import read_stress
 from research.portfolio.strict_yaml import KeyPath
-from research.portfolio.tax_lots import lot_settings, read_tax_lots, tax_settings
+from research.portfolio.tax_file import lot_settings, read_tax_lots, tax_settings
 from research.portfolio.ticket import read_ticket, ticket_settings
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Threshold

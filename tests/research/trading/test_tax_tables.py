@@ -1,8 +1,11 @@
 """The tax on a trade list: its rows, its totals, its files and pages, and what it says that it does not know."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pandas as pd
 import pytest
 
@@ -10,8 +13,10 @@ from research.accounting import Flows
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules, load_portfolio
 from research.rules import Calendar, Never, Threshold
 from research.trading import TradeList, trade_list
+from research.trading.formats import ticket_json
 from research.trading.request import Request
 
+SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "ticket-1.json"
 RULES = TaxRules(rate=0.2, short_rate=0.35, lots="highest")
 
 
@@ -209,6 +214,7 @@ def test_lots_are_sold_by_the_account_that_holds_them() -> None:
         assert [bought[account] for account in got.tax["account"]] == got.tax["bought"].tolist()
         after = got.after()
         assert after.tax_lots is not None
+        jsonschema.validate(json.loads(ticket_json.write(got.ticket)), json.loads(SCHEMA.read_text()))
         for account in after.accounts[:2]:
             lots = [one.units for one in after.tax_lots.lots[0] if one.account == account.name]
             assert sum(lots) == account.units[0]
