@@ -27,7 +27,7 @@ def binding_of(limits: Limits, weights: Array, prices: Sequence[Array], unit: st
             continue  # a sum of weights that is given always binds
         binds = np.abs(rows) > least
         if not limit.equation:
-            binds &= (_slack(limits, limit, x) <= SLACK)[: len(rows)]
+            binds &= (slack_of(limits, limit, x) <= SLACK)[: len(rows)]
         names = _lines(limits, limit)
         for words, price in _priced(limit, rows, binds, names):
             found.append(Binding(words, price, brings(limit, price, unit)))
@@ -53,7 +53,7 @@ def brings(limit: Limit, price: float, unit: str) -> str:
     """
     step = 0.01 if limit.unit in POINTS else 1.0
     name = f"one point {limit.unit}" if limit.unit in POINTS else f"one unit {limit.unit}"
-    amount, better = price * step, unit.startswith("volatility")
+    amount, better = price * step, falls(unit)
     size = f"{abs(amount):.3g}" if unit == "Sharpe ratio" else f"{abs(amount) * 1e4:.3g} bp"
     verb = ("takes {} off the {}" if better else "adds {} to the {}") if amount >= 0 else (
         "adds {} to the {}" if better else "takes {} off the {}"
@@ -62,8 +62,13 @@ def brings(limit: Limit, price: float, unit: str) -> str:
     return f"{moved} {verb.format(size, unit)}"
 
 
-def _slack(limits: Limits, limit: Limit, x: Array) -> Array:
-    """(k,) room of each row of a limit; negative where it is exceeded."""
+def falls(unit: str) -> bool:
+    """Is an aim in this unit made as small as possible?"""
+    return unit.startswith("volatility")
+
+
+def slack_of(limits: Limits, limit: Limit, x: Array) -> Array:
+    """(k,) room of each row of a limit at x (size,), in its unit; negative where it is exceeded."""
     if limit.root is not None:
         centre = limit.centre if limit.centre is not None else 0.0
         norm = float(np.linalg.norm(limit.root @ (x[: len(limits.assets)] - centre)))

@@ -14,7 +14,7 @@ from itertools import count
 import numpy as np
 
 from research.allocation.constraints.conic import ConeProgramme, Solved
-from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.limits import HELD, Limits
 from research.arrays import Array, Rows
 
 GAP = 1e-6  # of the value, or absolute below 1: nearer than this to the bound is the best
@@ -80,7 +80,7 @@ def _whole(limits: Limits, solved: Solved, held: Rows, least: Array, most: Array
         return True
     weights = np.where(np.abs(solved.x[: len(held)]) > HOLDS, solved.x[: len(held)], 0.0)
     x = limits.x(weights)
-    counted = [k for k, limit in enumerate(limits.limits) if "held" in limit.rows]
+    counted = [k for k, limit in enumerate(limits.limits) if HELD in limit.rows]
     allowed = np.array([solved.excess.get(k, 0.0) for k in counted])
     return bool((np.array([limits.distance(limits.limits[k], x) for k in counted]) <= allowed + HOLDS).all())
 

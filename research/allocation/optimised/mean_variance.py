@@ -1,6 +1,7 @@
 """Mean-variance portfolios under constraints: the weights that a forecast of means and covariances makes the best."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from research.allocation.optimised.aims import (
 )  # fmt: skip
 from research.allocation.optimised.constrained import Constrained
 from research.allocation.optimised.frontier import Frontier, frontier
+from research.allocation.optimised.limits_used import DayProgramme
 from research.allocation.optimised.market_day import known_on
 from research.allocation.optimised.optimum import Optimum, optimum
 from research.arguments import check_positive, is_number, one_of, refuse
@@ -89,15 +91,20 @@ class MeanVariance(Constrained):
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,), what binds, and what one more unit of each limit would bring; a year."""
-        moments = self.forecast.predict(past).over(self.periods_per_year)
-        found = self.best(self.limits(past, moments, previous), moments, self.cash(past))
-        answer = answer_of_optimum(found, moments, past)
-        return replace(answer, notes=(*moments.notes, *answer.notes))
+        asked = self.programme(past, previous)
+        answer = answer_of_optimum(asked.best(asked.limits), asked.moments, past)
+        return replace(answer, notes=(*asked.moments.notes, *answer.notes))
 
-    def frontier(self, past: Past, points: int = 50) -> Frontier:
-        """The frontier of this forecast under these constraints, at the close of `past`."""
+    def programme(self, past: Past, previous: Array | None = None) -> DayProgramme:
+        """What is solved at the close of `past`: its limits, and how the best weights within limits are found."""
         moments = self.forecast.predict(past).over(self.periods_per_year)
-        return frontier(self.limits(past, moments), moments.mean, root_of_moments(moments), points)
+        best = partial(self.best, moments=moments, cash=self.cash(past))
+        return DayProgramme(self.limits(past, moments, previous), moments, best)
+
+    def frontier(self, past: Past, points: int = 50, previous: Array | None = None) -> Frontier:
+        """The frontier of this forecast under these constraints, at the close of `past`."""
+        asked = self.programme(past, previous)
+        return frontier(asked.limits, asked.moments.mean, root_of_moments(asked.moments), points)
 
     def limits(self, past: Past, moments: Moments, previous: Array | None = None) -> Limits:
         """The limits of the lines of a forecast of a year at the close of `past`; the target (n,) before is of all."""

@@ -10,11 +10,11 @@ import numpy as np
 
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
-from research.allocation.constraints.branch import best
+from research.allocation.constraints.branch import HOLDS, best
 from research.allocation.constraints.conic import ConeProgramme, Elastic, Objective, Solved
 from research.allocation.constraints.feasibility import Conflict, room
-from research.allocation.constraints.limits import Limits
-from research.arrays import Array
+from research.allocation.constraints.limits import HELD, WEIGHTS, Limit, Limits, held_in
+from research.arrays import Array, Mask
 
 ZERO = 1e-9  # of NAV: a weight below it is what an interior-point method leaves of zero
 ROUNDING = 1e-6  # of NAV: by which the sum of a solver's weights may miss what was asked for
@@ -80,9 +80,8 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     solved = found.point
     if solved is None:
         raise NotSolvedError(_why_none(limits, aim))
-    whole = _held(limits, solved) if limits.whole.any() else None
-    solved = programme.sharpened((programme.solve(whole=whole) or solved) if whole else solved, whole=whole)
-    weights = tidy(limits, solved.x[: len(limits.assets)])
+    solved = settled(programme, solved)
+    weights = tidy(limits, weights_in(limits, solved))
     check(limits, weights, elastic, solved)
     prices = prices_of(limits, aim, solved)
     notes = [*limits.notes, *_exceeded(limits, weights)]
@@ -110,6 +109,12 @@ def elastic_of(limits: Limits) -> Elastic:
     return Elastic(prices, tuple(pool for pool in found.pools if pool[1] > 0.0))
 
 
+def weights_in(limits: Limits, solved: Solved) -> Array:
+    """(n,) the weights of a settled solution, zero for each line that a number of lines leaves out."""
+    weights = solved.x[: len(limits.assets)]
+    return np.where(held_in(limits, solved.x), weights, 0.0) if limits.whole.any() else weights
+
+
 def tidy(limits: Limits, weights: Array) -> Array:
     """Weights (n,) without what a solver leaves of zero, between the bounds of their lines, with the sum asked for.
 
@@ -134,17 +139,36 @@ def check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> N
         raise NotSolvedError(f"{solved.solver}'s weights miss a limit by {outside[k]:.1e}: {limits.limits[k].words}")
 
 
-def _held(limits: Limits, solved: Solved) -> tuple[Array, Array]:
-    """Bounds of x that hold the same lines and no others: prices are those of the limits for these lines."""
-    x = limits.x(tidy(limits, solved.x[: len(limits.assets)]))
-    return np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
+def settled(programme: ConeProgramme, solved: Solved, bounds: Mapping[int, float] | None = None) -> Solved:
+    """A solution to full accuracy; where lines are counted, with prices of the limits for the lines that it holds.
+
+    programme : that was solved.
+    solved    : its best point.
+    bounds    : with which it was solved.
+    """
+    limits, whole = programme.limits, None
+    if limits.whole.any():
+        weights = solved.x[: len(limits.assets)]
+        x = limits.x(np.where(np.abs(weights) > HOLDS, weights, 0.0))
+        whole = np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
+        solved = programme.solve(bounds, whole) or solved
+    return programme.sharpened(solved, bounds, whole)
 
 
 def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
-    """Of each limit, what one more unit of each of its rows improves the aim by; the number of lines has no price."""
+    """Of each limit, what one more unit of each of its rows improves the aim by, with the same lines held."""
     times = 1.0 if aim.numerator is None else solved.scale / solved.value**2  # of 1 / value, all bounds times the scale
-    counted = [limit.key.startswith("cardinality") and limit.key != "cardinality.if_held" for limit in limits.limits]
-    return tuple(np.zeros(1) if no else times * rows for no, rows in zip(counted, solved.duals, strict=True))
+    held = held_in(limits, solved.x)
+    return tuple(
+        times * _priced(limit, rows, held) for limit, rows in zip(limits.limits, solved.duals, strict=True)
+    )
+
+
+def _priced(limit: Limit, rows: Array, held: Mask) -> Array:
+    """Duals (k,) without those that no room brings: of a number of lines, and of a line that it leaves out."""
+    if HELD not in limit.rows:
+        return rows
+    return rows * (limit.rows[WEIGHTS][:, held] != 0.0).any(axis=1) if WEIGHTS in limit.rows else np.zeros(1)
 
 
 def _exceeded(limits: Limits, weights: Array) -> list[str]:
