@@ -1,8 +1,7 @@
 """How far the limits of a day are used, and what one more step of each brings: by its price, and by solving again.
 
-A shadow price is a derivative: it holds for the first hundredth of a point. Whether it holds for a whole point is seen
-by moving the limit and solving again. Without a number of lines the programmes are convex: then a point of room brings
-at most its price.
+A shadow price is a derivative, and at a kink an upper bound of it. What a whole step brings is seen by moving the limit
+and solving again: at most the price, unless the number of lines is limited (then the programme is not convex).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ import pandas as pd
 from research.allocation.constraints.binding import falls, slack_of
 from research.allocation.constraints.limits import HELD, POINTS, WEIGHTS, Limit, Limits, held_in
 from research.allocation.constraints.records import Firmness
-from research.allocation.optimised.optimum import Optimum
+from research.allocation.optimised.optimum import KEPT, Optimum
 from research.allocation.solve import SLACK
 from research.arrays import Array
 from research.errors import ConfigError
@@ -42,7 +41,8 @@ class LimitUse:
     limit   : as it was asked.
     at      : where the weights stand, in its unit; of single lines, the line that is nearest to its bound.
     share   : of the bound that is used: 1 at the bound, more where a soft limit is exceeded; NaN of a bound of 0.
-    price   : what one more step of room brings by the shadow price, in the unit of the aim.
+    price   : what one more step of room brings by the shadow price, in the unit of the aim; NaN of a number of lines, and
+              where limits gave way.
     brought : what it brings when it is solved again.
     """
 
@@ -86,7 +86,8 @@ class LimitsUsed:
 
     def dearest(self) -> LimitUse:
         """The hard limit whose next step brings most by its price, of those that are no equations."""
-        return max((one for one in self.uses if one.limit.hard and not one.limit.equation), key=lambda one: one.price)
+        hard = [one for one in self.uses if one.limit.hard and not one.limit.equation]
+        return max(hard, key=lambda one: 0.0 if np.isnan(one.price) else one.price)
 
 
 def limits_used(asked: DayProgramme) -> LimitsUsed:
@@ -101,7 +102,9 @@ def limits_used(asked: DayProgramme) -> LimitsUsed:
         at, slack = _at(limits, limit, x)
         wider = [one.moved(one.step) if one is limit else one for one in limits.limits]
         brought = better * (asked.best(limits.with_limits(wider)).value - found.value)
-        price = found.prices[limit.key] * limit.step if abs(slack) <= SLACK or not limit.hard else 0.0
+        brought = brought if abs(brought) > KEPT else 0.0
+        counts = HELD in limit.rows and WEIGHTS not in limit.rows
+        price = np.nan if counts else found.prices[limit.key] * limit.step if slack <= SLACK else 0.0
         uses.append(LimitUse(limit, at, _share(limit, at, slack), price, brought))
     return LimitsUsed(found, tuple(uses))
 

@@ -48,7 +48,7 @@ class Optimum:
     unit    : of the aim.
     solver  : by name.
     status  : "optimal" or "optimal_inaccurate".
-    binding : limits that hold it back, with their shadow prices.
+    binding : limits that hold it back, with their shadow prices; none where limits gave way.
     prices  : key of a limit -> what one more unit of room improves the aim by, for each limit of the day; of an
               equation, what raising its value improves it by.
     failed  : solvers that were tried before.
@@ -84,6 +84,8 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     weights = tidy(limits, weights_in(limits, solved))
     check(limits, weights, elastic, solved)
     prices = prices_of(limits, aim, solved)
+    if elastic.pools:  # they share what gave way, to the last digit: duals of such a set are not unique
+        prices = tuple(np.full(len(rows), np.nan) for rows in prices)
     notes = [*limits.notes, *_exceeded(limits, weights)]
     if found.gap > 0.0:
         notes.append(f"which lines are held was not proven the best: the objective may be better by {found.gap:.2g}.")
