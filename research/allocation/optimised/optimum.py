@@ -161,9 +161,7 @@ def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
     """Of each limit, what one more unit of each of its rows improves the aim by, with the same lines held."""
     times = 1.0 if aim.numerator is None else solved.scale / solved.value**2  # of 1 / value, all bounds times the scale
     held = held_in(limits, solved.x)
-    return tuple(
-        times * _priced(limit, rows, held) for limit, rows in zip(limits.limits, solved.duals, strict=True)
-    )
+    return tuple(times * _priced(limit, rows, held) for limit, rows in zip(limits.limits, solved.duals, strict=True))
 
 
 def _priced(limit: Limit, rows: Array, held: Mask) -> Array:
