@@ -83,7 +83,7 @@ class Limit:
 
     @property
     def step(self) -> float:
-        """One step of its bound: a hundredth of NAV or of a rate, a line, about a hundredth of what an exposure spans."""
+        """One step of its bound: a hundredth of NAV or of a rate, a line, or about a hundredth of an exposure's span."""
         if self.unit in POINTS:
             return 0.01
         return 1.0 if self.unit == LINES else 10.0 ** np.floor(np.log10(self.scale)) / 100.0

@@ -41,8 +41,8 @@ class LimitUse:
     limit   : as it was asked.
     at      : where the weights stand, in its unit; of single lines, the line that is nearest to its bound.
     share   : of the bound that is used: 1 at the bound, more where a soft limit is exceeded; NaN of a bound of 0.
-    price   : what one more step of room brings by the shadow price, in the unit of the aim; NaN of a number of lines, and
-              where limits gave way.
+    price   : what one more step of room brings by the shadow price, in the unit of the aim; NaN of a number of lines,
+              and where limits gave way.
     brought : what it brings when it is solved again.
     """
 

@@ -106,6 +106,17 @@ class MeanVariance(Constrained):
         asked = self.programme(past, previous)
         return frontier(asked.limits, asked.moments.mean, root_of_moments(asked.moments), points)
 
+    @property
+    def unlimited(self) -> "MeanVariance":
+        """The same with the sum of the weights and of their absolute values limited, and nothing else."""
+        asked = Constraints(net=self.constraints.net, gross=self.constraints.gross)
+        return replace(self, lower=0.0, upper=1.0, constraints=asked)
+
+    @property
+    def limited(self) -> bool:
+        """Is anything else limited?"""
+        return self.asked != self.unlimited.asked
+
     def limits(self, past: Past, moments: Moments, previous: Array | None = None) -> Limits:
         """The limits of the lines of a forecast of a year at the close of `past`; the target (n,) before is of all."""
         asked = self.asked
