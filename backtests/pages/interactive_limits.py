@@ -1,4 +1,4 @@
-"""Pictures of limits for a notebook: how far they are used, what room brings, frontiers, what inputs move; the answer."""
+"""Pictures of limits for a notebook: their use, what room brings, frontiers, what inputs move; and the answer."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ def limits_plot(used: LimitsUsed) -> "Figure":
 
 
 def room_plot(used: LimitsUsed) -> "Figure":
-    """A row a limit that binds: what one more step brings when it is solved again, and up to where its price reaches."""
+    """A row a limit that binds: what one more step brings, solved again, and by its price."""
     times, unit = (1.0, SHARPE) if used.optimum.unit == SHARPE else (1e4, f"{used.optimum.unit}, bp")
     rows = {}
     for one in used.uses:
@@ -66,7 +66,8 @@ def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> "Figure":
     for name, (volatility, mean) in places.items():
         colour = LIGHT["orange" if name == "target" else "ink"]
         figure.add_scatter(
-            x=[100.0 * volatility], y=[100.0 * mean], mode="markers+text", text=[name], textposition="top center",
+            x=[100.0 * volatility], y=[100.0 * mean], mode="markers+text", text=[name],
+            textposition="top center" if name == "target" else "bottom center",
             marker={"color": colour, "size": 9}, showlegend=False, hovertemplate=f"{name}: %{{x:.2f}} %, %{{y:.2f}} %",
         )  # fmt: skip
     return dress(figure, "The frontier under limits and without", "volatility, % a year", "mean, % a year", 460)
@@ -94,7 +95,7 @@ def sensitivity_plot(found: InputSensitivity, most: int = 6) -> "Figure":
     size = float(table.abs().to_numpy().max())
     scale = [[0.0, LIGHT["orange"]], [0.5, LIGHT["paper"]], [1.0, LIGHT["sky"]]]
     cells = go.Heatmap(
-        z=table.round(1).to_numpy(), x=list(table), y=list(table.index), zmin=-size, zmax=size, colorscale=scale,
+        z=table.to_numpy(), x=list(table), y=list(table.index), zmin=-size, zmax=size, colorscale=scale,
         texttemplate="%{z:.1f}", hovertemplate="%{y}: %{x} %{z:+.1f} points<extra></extra>",
     )  # fmt: skip
     title = "What one standard error of an input moves, points of weight"

@@ -74,16 +74,16 @@ class Limit:
 
     @property
     def short(self) -> str:
-        """It in few words, such as "us ≤ 30.00%"."""
+        """It in few words, such as "us ≤ 30%"."""
         name = self.key.removesuffix(".most").removesuffix(".least")
         for kind in ("lines.", "groups.", "exposures."):
             name = name.removeprefix(kind)
         sign = "=" if self.equation else "≤" if self.raised else "≥"
-        return f"{name.replace('_', ' ').replace('.', ' ')} {sign} {self.written(self.bound)}"
+        return f"{name.replace('_', ' ').replace('.', ' ')} {sign} {self.written(self.bound).replace('.00%', '%')}"
 
     @property
     def step(self) -> float:
-        """One step of its bound: a hundredth of NAV or of a rate, a line, or about a hundredth of an exposure's span."""
+        """One step of its bound: a hundredth of NAV or of a rate, a line, about a hundredth of an exposure's span."""
         if self.unit in POINTS:
             return 0.01
         return 1.0 if self.unit == LINES else 10.0 ** np.floor(np.log10(self.scale)) / 100.0
