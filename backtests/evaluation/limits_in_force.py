@@ -4,7 +4,7 @@ day = limits_in_force(portfolio, "limited", as_of="2022-12-29")
 limits_used(day.programme)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from research.allocation import Allocation, Answer, MeanVariance, TargetPath, kept_target_path
@@ -41,6 +41,10 @@ class LimitsInForce:
     def programme(self) -> DayProgramme:
         """What was solved."""
         return self.allocation.programme(self.past, self.previous)
+
+    def without_previous(self) -> "LimitsInForce":
+        """The same without a target before: what another allocation scales or combines has one that is not known."""
+        return replace(self, previous=None)
 
     def of_lines(self, weights: Array) -> Array:
         """(k,) of weights (n,), those of the lines of the programme."""
