@@ -32,17 +32,26 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
     """
     points = {TARGET: pair.place(pair.weights)} | {other: pair.place(weights) for other, weights in beside.items()}
     table = frontiers_table(pair, points)
-    given = "" if np.isnan(pair.given_up) else (
-        f" At the volatility of the target, the limits take {percent(pair.given_up)} a year off the mean."
+    higher = "" if np.isnan(pair.given_up) else (
+        f" At the volatility of the target, the mean is {percent(pair.given_up)} a year higher without limits."
     )  # fmt: skip
     caption = (
-        f"The frontier under the limits of {policy}, and without them, by one forecast; there only the net and gross "
-        f"weight are limited.{given} Part of what limits prevent is the forecast's own error."
+        f"One forecast under the limits of {policy}, and without them: there only the net and gross weight are limited. "
+        f"The least volatility is {percent(pair.limited.volatility[0])} under limits and "
+        f"{percent(pair.unlimited.volatility[0])} without.{higher} Part of what limits prevent is the forecast's own "
+        "error."
     )
     said = [f"{other} {percent(volatility)} and {percent(mean)}" for other, (volatility, mean) in points.items()]
     ends = [f"{which} from {_span(table, which)}" for which in CURVES]
     alt = f"Volatility and mean a year: {listed(said)}. Frontiers: {'; '.join(ends)}."
-    return picture(name, f"What the limits of {policy} cost", caption, alt, table, lambda f: _draw(f, table, name))
+    return picture(
+        name,
+        f"Frontiers of {policy}, with its limits and without",
+        caption,
+        alt,
+        table,
+        lambda f: _draw(f, table, name),
+    )
 
 
 def frontiers_table(pair: FrontierPair, points: Mapping[str, tuple[float, float]]) -> pd.DataFrame:

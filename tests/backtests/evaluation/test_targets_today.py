@@ -7,9 +7,20 @@ import pytest
 from sklearn.covariance import LedoitWolf
 
 from backtests.evaluation.targets_today import TargetsToday, target_today, targets_today
-from research.allocation import HRP, EqualWeights, InverseVolatility, MeanVariance, MinimumVariance
+from research.allocation import (
+    HERC,
+    HRP,
+    Average,
+    ConstantExposure,
+    EqualWeights,
+    InverseVolatility,
+    MeanVariance,
+    MinimumVariance,
+    Shrunk,
+)
 from research.errors import ConfigError, DataError
 from research.portfolio import Portfolio, load_portfolio
+from research.rules.protocol import allocation_name
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 DAY = "2016-06-15"  # in the middle of a month
@@ -63,6 +74,19 @@ def test_the_tree_of_a_hierarchical_target_is_kept(found: TargetsToday) -> None:
         dict(zip(found.portfolio.market.assets, hrp.weights, strict=True))
     )
     assert found.of("monthly").tree is None
+
+
+def test_the_trees_of_what_is_scaled_and_combined_are_kept_by_name(portfolio: Portfolio) -> None:
+    market, hrp, herc = portfolio.market.until(DAY), HRP(window=252), HERC(window=252)
+    scaled = target_today(ConstantExposure(hrp, 0.5), market)
+    alone = target_today(hrp, market)
+    assert alone.tree is not None
+    assert scaled.tree is not None
+    assert scaled.tree.weights.tolist() == alone.tree.weights.tolist()
+    assert scaled.weights == pytest.approx(0.5 * alone.weights)
+    both = target_today(Shrunk(Average((hrp, herc)), 0.2), market)
+    assert list(both.trees) == [allocation_name(hrp), allocation_name(herc)]
+    assert both.tree is both.trees[allocation_name(hrp)]
 
 
 def test_table_has_what_is_held_beside_it_and_every_column_sums_to_one(found: TargetsToday) -> None:
