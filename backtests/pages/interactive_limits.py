@@ -41,8 +41,8 @@ def room_plot(used: LimitsUsed) -> "Figure":
         if any(ends):
             rows[one.limit.short] = {"value": ends[0], "low": min(ends), "high": max(ends)}
     table = pd.DataFrame.from_dict(rows, orient="index")
-    title = "What one more step of each limit brings: solved again (point), and by its price (other end of the bar)"
-    return interval_panels(title, {"": table}, unit)
+    x = f"{unit}: solved again (point), and by the price (other end)"
+    return interval_panels("What one more step of each limit brings", {"": table}, x)
 
 
 def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> "Figure":

@@ -36,7 +36,7 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
         f" At the volatility of the target, the mean is {percent(pair.given_up)} a year higher without limits."
     )  # fmt: skip
     caption = (
-        f"One forecast under the limits of {policy}, and without them: there only the net and gross weight are limited. "
+        f"One forecast under the limits of {policy}, and without them: then only net and gross weight are limited. "
         f"The least volatility is {percent(pair.limited.volatility[0])} under limits and "
         f"{percent(pair.unlimited.volatility[0])} without.{higher} Part of what limits prevent is the forecast's own "
         "error."
