@@ -9,6 +9,7 @@ from backtests.evaluation.limits_in_force import LimitsInForce, at_row, limited_
 from backtests.figures.comparison.frontiers import frontiers_picture
 from backtests.pages.parts import Block, Part, Words, table
 from backtests.wording import listed, number, percent
+from research.allocation import Allocation, TargetPath
 from research.allocation.optimised.frontier_pair import frontier_pair
 from research.allocation.optimised.limits_used import LimitsUsed, limits_used
 from research.rules.protocol import held_by
@@ -44,7 +45,8 @@ def limits_parts(comparison: "Comparison") -> list[Part]:
 def _limited(comparison: "Comparison") -> Iterator[tuple[list[str], LimitsInForce]]:
     """Each distinct target with limits, with the names of the policies that hold it."""
     policies, market = comparison.portfolio.policies, comparison.portfolio.market
-    last, found = market.row(comparison.backtests[comparison.reference].dates[-1]), {}
+    last = market.row(comparison.backtests[comparison.reference].dates[-1])
+    found: dict[str, tuple[Allocation, TargetPath, list[str]]] = {}
     for name, played in comparison.backtests.items():
         held = held_by(policies[name], comparison.portfolio.strategic) if name in policies else None
         if held is not None and limited_part(held) is not None:

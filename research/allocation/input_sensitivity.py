@@ -137,7 +137,7 @@ def sensitivity(weights_of: WeightsOf, returns: Array, errors: InputErrors, name
     Raises     : what `weights_of` raises for the returns as they are.
     """
     k, weights = len(names), weights_of(returns)
-    inputs = [(kind, (i,)) for kind in KINDS[:2] for i in range(k)]
+    inputs: list[tuple[str, tuple[int, ...]]] = [(kind, (i,)) for kind in KINDS[:2] for i in range(k)]
     inputs += [(KINDS[2], pair) for pair in combinations(range(k), 2)]
     sizes = [float(getattr(errors, kind)[of if len(of) > 1 else of[0]]) for kind, of in inputs]
     moved = np.full((len(inputs), len(weights)), np.nan)
