@@ -16,6 +16,14 @@ from research.allocation.optimised.minimum_variance import MinimumVariance
 from research.allocation.optimised.resampled import Resampled
 from research.allocation.optimised.robust_cvar import RobustCVaR
 from research.allocation.regime_exposure import RegimeExposure
+from research.allocation.risk_based import (
+    BenchmarkTracking,
+    MaximumDiversification,
+    MinimumRisk,
+    RelaxedRiskParity,
+    RiskParity,
+    TailParity,
+)
 from research.allocation.wrappers import Average, CappedTurnover, Reserve, Shrunk, Smoothed
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "Answer",
     "Anticor",
     "Average",
+    "BenchmarkTracking",
     "Binding",
     "CappedTurnover",
     "ConstantExposure",
@@ -37,17 +46,22 @@ __all__ = [
     "GroupBound",
     "InverseVolatility",
     "MarketCapWeights",
+    "MaximumDiversification",
     "MeanVariance",
+    "MinimumRisk",
     "MinimumVariance",
     "Momentum",
     "NotSolvedError",
     "RegimeExposure",
+    "RelaxedRiskParity",
     "Resampled",
     "Reserve",
+    "RiskParity",
     "RobustCVaR",
     "Schur",
     "Shrunk",
     "Smoothed",
+    "TailParity",
     "TargetPath",
     "UniversalPortfolio",
     "VolatilityTarget",

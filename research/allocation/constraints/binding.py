@@ -10,7 +10,9 @@ from research.allocation.solve import LEAST_PRICE, SLACK
 from research.arrays import Array, Mask
 
 
-def binding_of(limits: Limits, weights: Array, prices: Sequence[Array], unit: str) -> tuple[Binding, ...]:
+def binding_of(
+    limits: Limits, weights: Array, prices: Sequence[Array], unit: str, smaller: bool
+) -> tuple[Binding, ...]:
     """The limits that are met without room to spare and have a price, the dearest first; of single lines, each line.
 
     limits  : of the day.
@@ -18,6 +20,7 @@ def binding_of(limits: Limits, weights: Array, prices: Sequence[Array], unit: st
     prices  : of each limit, what one more unit of each of its rows (k,) improves the aim by; of an equation, what
               raising its value does, which may be less than 0.
     unit    : of the aim, such as "volatility a year".
+    smaller : is a smaller value of the aim the better one?
     """
     x = limits.x(weights)
     least = LEAST_PRICE * max([1.0, *(float(np.abs(rows).max()) for rows in prices)])
@@ -30,7 +33,7 @@ def binding_of(limits: Limits, weights: Array, prices: Sequence[Array], unit: st
             binds &= (slack_of(limits, limit, x) <= SLACK)[: len(rows)]
         names = _lines(limits, limit)
         for words, price in _priced(limit, rows, binds, names):
-            found.append(Binding(words, price, brings(limit, price, unit)))
+            found.append(Binding(words, price, brings(limit, price, unit, smaller)))
     return tuple(sorted(found, key=lambda one: (-abs(one.price), one.limit)))
 
 
@@ -44,27 +47,21 @@ def _priced(limit: Limit, rows: Array, binds: Mask, names: Sequence[str]) -> lis
     ]
 
 
-def brings(limit: Limit, price: float, unit: str) -> str:
+def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
     """What one more step of a limit brings: a hundredth of NAV or of a rate, a line, a unit of an exposure.
 
-    limit : that binds.
-    price : of one unit of its room.
-    unit  : of the aim.
+    limit   : that binds.
+    price   : of one unit of its room.
+    unit    : of the aim.
+    smaller : is a smaller value of the aim the better one?
     """
     step = 0.01 if limit.unit in POINTS else 1.0
     name = f"one point {limit.unit}" if limit.unit in POINTS else f"one unit {limit.unit}"
-    amount, better = price * step, falls(unit)
-    size = f"{abs(amount):.3g}" if unit == "Sharpe ratio" else f"{abs(amount) * 1e4:.3g} bp"
-    verb = ("takes {} off the {}" if better else "adds {} to the {}") if amount >= 0 else (
-        "adds {} to the {}" if better else "takes {} off the {}"
-    )  # fmt: skip
+    amount = price * step
+    size = f"{abs(amount):.3g}" if unit.endswith("ratio") else f"{abs(amount) * 1e4:.3g} bp"
+    verb = "takes {} off the {}" if smaller == (amount >= 0.0) else "adds {} to the {}"
     moved = f"a value higher by {name}" if limit.equation else f"{name} more of room"
     return f"{moved} {verb.format(size, unit)}"
-
-
-def falls(unit: str) -> bool:
-    """Is an aim in this unit made as small as possible?"""
-    return unit.startswith("volatility")
 
 
 def slack_of(limits: Limits, limit: Limit, x: Array) -> Array:

@@ -13,8 +13,9 @@ from itertools import count
 
 import numpy as np
 
-from research.allocation.constraints.conic import ConeProgramme, Solved
+from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import HELD, Limits
+from research.allocation.constraints.programme import Solved
 from research.arrays import Array, Rows
 
 GAP = 1e-6  # of the value, or absolute below 1: nearer than this to the bound is the best

@@ -15,7 +15,11 @@ TOLERANCE = 1e-10  # of the interior-point method; below it its steps are roundi
 INFEASIBLE = "infeasible"
 MOST_STEPS = 100_000  # of SCS
 
-Cones = Sequence[tuple[str, int]]  # "zero", "positive" or "norm", with the number of its rows, in the order of the rows
+KINDS = ("zero", "positive", "norm", "exponential")
+Cones = Sequence[tuple[str, int]]  # one of KINDS with the number of its rows, in the order of the rows
+
+# "norm"        : |rows after the first| <= the first;
+# "exponential" : (x, y, z) with y exp(x / y) <= z, as many as there are triples of rows.
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,11 @@ def clarabel_of(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones
     settings.presolve_enable = False  # it would forbid new bounds
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
     kinds = {"zero": clarabel.ZeroConeT, "positive": clarabel.NonnegativeConeT, "norm": clarabel.SecondOrderConeT}
-    return clarabel.DefaultSolver(quadratic, cost, matrix, b, [kinds[kind](size) for kind, size in cones], settings)
+    found: list[Any] = []
+    for kind, size in cones:
+        exponential = kind == "exponential"
+        found += [clarabel.ExponentialConeT() for _ in range(size // 3)] if exponential else [kinds[kind](size)]
+    return clarabel.DefaultSolver(quadratic, cost, matrix, b, found, settings)
 
 
 def ended_of(found: Any) -> Ended:
@@ -70,11 +78,12 @@ def by_scs(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones) -> 
 
     first = np.cumsum([0, *(size for _, size in cones)])
     order = np.concatenate(
-        [np.arange(first[j], first[j + 1]) for kind in ("zero", "positive", "norm")
+        [np.arange(first[j], first[j + 1]) for kind in KINDS
          for j, (of, _) in enumerate(cones) if of == kind]
     )  # fmt: skip
-    sizes = {kind: [size for of, size in cones if of == kind] for kind in ("zero", "positive", "norm")}
-    cone = {"z": sum(sizes["zero"]), "l": sum(sizes["positive"]), "q": sizes["norm"]}
+    sizes = {kind: [size for of, size in cones if of == kind] for kind in KINDS}
+    cone = {"z": sum(sizes["zero"]), "l": sum(sizes["positive"]), "q": sizes["norm"],
+            "ep": sum(sizes["exponential"]) // 3}  # fmt: skip
     data = {"P": quadratic, "A": matrix.tocsr()[order].tocsc(), "b": b[order], "c": cost}
     found = scs.SCS(data, cone, eps_abs=1e-9, eps_rel=1e-9, max_iters=MOST_STEPS, verbose=False).solve()
     duals, slack = np.empty(len(b)), np.empty(len(b))

@@ -7,7 +7,7 @@ more unit of b takes off the objective.
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,61 +15,11 @@ import numpy as np
 from research.allocation.answer import NotSolvedError
 from research.allocation.constraints.cone_solvers import INFEASIBLE, Ended, by_scs, clarabel_of, ended_of, sparse_upper
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
+from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.solve import ACCURATE, TOLERATED
 from research.arrays import Array
 
 CHAIN = ("Clarabel", "SCS")
-
-
-@dataclass(frozen=True, eq=False)
-class Objective:
-    """What is minimised: linear · x + weights' · curvature · weights / 2 + |norm · weights| + the price of excesses.
-
-    linear    : block -> (size of the block).
-    curvature : (n, n) positive semidefinite; None for zero.
-    norm      : (r, n); None for zero.
-    """
-
-    linear: Mapping[str, Array] = field(default_factory=dict)
-    curvature: Array | None = None
-    norm: Array | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Elastic:
-    """Which limits may be exceeded, at what price, and by how much together.
-
-    prices : place of a limit -> price of a unit of its excess.
-    pools  : places of limits that share an allowance, with their allowance: the sum of excess over scale.
-    """
-
-    prices: Mapping[int, float] = field(default_factory=dict)
-    pools: tuple[tuple[tuple[int, ...], float], ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Solved:
-    """The best point of a cone programme.
-
-    x      : (size,) weights and parts.
-    excess : place of a limit -> by how much it is exceeded.
-    value  : of the objective.
-    duals  : of each limit, what one more unit of each of its rows (k,) takes off the objective; of an equation, what
-             raising its value takes off.
-    solver : that found it.
-    status : "optimal" or "optimal_inaccurate".
-    failed : solvers that were tried before, each with what it said.
-    scale  : v = solution / scale, for a homogeneous programme; else 1.
-    """
-
-    x: Array
-    excess: Mapping[int, float]
-    value: float
-    duals: tuple[Array, ...]
-    solver: str
-    status: str = "optimal"
-    failed: str = ""
-    scale: float = 1.0
 
 
 class ConeProgramme:
@@ -78,8 +28,9 @@ class ConeProgramme:
     limits    : whose rows it has.
     objective : minimised.
     elastic   : which of them may be exceeded.
-    numerator : block -> (size): makes the programme homogeneous. It then minimises |norm · weights| over
-                numerator · x less the price of excesses, which must be positive.
+    numerator : block -> (size): makes the programme homogeneous. It then minimises the objective over numerator · x
+                less the price of excesses, which must be positive.
+    scaled    : makes it homogeneous without a numerator: weights times any number above zero keep the limits.
     """
 
     def __init__(
@@ -88,15 +39,17 @@ class ConeProgramme:
         objective: Objective,
         elastic: Elastic | None = None,
         numerator: Mapping[str, Array] | None = None,
+        scaled: bool = False,
     ) -> None:
         self.limits, self.elastic, self.objective = limits, elastic or Elastic(), objective
-        self.homogeneous = numerator is not None
-        self._root: Array | None = None
-        alone = not objective.linear and objective.curvature is None and not self.elastic.prices
-        if objective.norm is not None and (self.homogeneous or alone):  # its square has the same best point
-            self._root = objective.norm
-            self._unit = float(np.sqrt((self._root**2).sum(axis=0).mean())) or 1.0
-            objective = Objective(curvature=self._root.T @ self._root / self._unit)
+        self.homogeneous = scaled or numerator is not None
+        self._squared = False
+        alone = not objective.linear and objective.curvature is None
+        if objective.norm is not None and alone and (self.homogeneous or not self.elastic.prices):
+            self._squared = True  # the square of a norm has the same best point
+            sizes = np.concatenate([(rows**2).sum(axis=0) for rows in objective.norm.values()])
+            self._unit = float(np.sqrt(sizes.mean())) or 1.0
+            objective = self._square(objective, self._unit)
         elastics = sorted({*self.elastic.prices, *(k for pool, _ in self.elastic.pools for k in pool)})
         self._excess = {k: limits.size + j for j, k in enumerate(elastics)}
         self._norm = limits.size + len(elastics)
@@ -121,7 +74,8 @@ class ConeProgramme:
             self._add("positive", -np.eye(self.columns)[-1:], np.zeros(1))
         self._add_norms()
         if objective.norm is not None:
-            self._add_norm(objective.norm, np.zeros(len(objective.norm)), self._norm, 0.0)
+            rows, centre = self._norm_of(objective)
+            self._add_norm(rows, centre, self._norm, 0.0)
 
     def _add_equations(self) -> None:
         for k, limit in enumerate(self.limits.limits):
@@ -134,6 +88,9 @@ class ConeProgramme:
         limits, eye = self.limits, np.eye(self.limits.size)
         for part in limits.parts:
             self._add("positive", -self._over(limits.matrix(part.rows, len(part.lower))), -part.lower)
+            for cone, rows in part.cones:
+                size = len(next(iter(rows.values())))
+                self._add(cone, -self._over(limits.matrix(rows, size)), np.zeros(size))
         above, below = np.isfinite(limits.most), np.isfinite(limits.least)
         self._at_most = self._count + np.cumsum(above) - 1
         self._add("positive", self._over(eye[above]), limits.most[above])
@@ -170,14 +127,36 @@ class ConeProgramme:
             if limit.root is not None:
                 centre = np.zeros(len(self.limits.assets)) if limit.centre is None else limit.centre
                 self._places[k].append((0, self._count, 1.0))
-                self._add_norm(limit.root, limit.root @ centre, self._excess.get(k), float(limit.upper[0]))
+                rows = self.limits.matrix({WEIGHTS: limit.root}, len(limit.root))
+                self._add_norm(rows, limit.root @ centre, self._excess.get(k), float(limit.upper[0]))
 
-    def _add_norm(self, root: Array, centre: Array, column: int | None, bound: float) -> None:
-        """|root · weights - centre| is at most a bound and a column."""
+    def _add_norm(self, rows: Array, centre: Array, column: int | None, bound: float) -> None:
+        """|rows · x - centre| is at most a bound and a column."""
         head = np.zeros((1, self.columns))
         if column is not None:
             head[0, column] = -1.0
-        self._add("norm", np.vstack([head, -self._over(self._of_weights(root))]), np.append(bound, -centre))
+        self._add("norm", np.vstack([head, -self._over(rows)]), np.append(bound, -centre))
+
+    def _norm_of(self, objective: Objective) -> tuple[Array, Array]:
+        """(r, size) rows and (r,) centre of the norm of an objective that has one."""
+        assert objective.norm is not None
+        size = len(next(iter(objective.norm.values())))
+        centre = np.zeros(size) if objective.centre is None else objective.centre
+        return self.limits.matrix(objective.norm, size), centre
+
+    def _square(self, objective: Objective, unit: float) -> Objective:
+        """The objective with |norm|² / (2 unit) in place of the norm, but for a constant."""
+        rows, centre = self._norm_of(objective)
+        curvature = rows.T @ rows / unit
+        if objective.curvature is not None:
+            m = len(objective.curvature)
+            curvature[:m, :m] += objective.curvature
+        pulled = -rows.T @ centre / unit
+        linear = dict(objective.linear)
+        for block, values in (objective.norm or {}).items():
+            first = self.limits.start[block]
+            linear[block] = linear.get(block, 0.0) + pulled[first : first + values.shape[1]]
+        return Objective(linear, curvature)
 
     def _equation(self, k: int, limit: Limit) -> bool:
         return limit.equation and k not in self._excess
@@ -187,9 +166,6 @@ class ConeProgramme:
         found = np.zeros((len(rows), self.columns))
         found[:, : rows.shape[1]] = rows
         return found
-
-    def _of_weights(self, rows: Array) -> Array:
-        return self.limits.matrix({WEIGHTS: rows}, len(rows))
 
     def _add(self, cone: str, rows: Array, b: Array) -> None:
         if len(rows):
@@ -201,29 +177,34 @@ class ConeProgramme:
     def _assemble(self, objective: Objective, numerator: Mapping[str, Array] | None) -> None:
         from scipy import sparse
 
-        cost = np.zeros(self.columns)
-        cost[: self.limits.size] = self.limits.matrix({k: v[None] for k, v in objective.linear.items()}, 1)[0]
+        cost, prices = np.zeros(self.columns), np.zeros(self.columns)
+        cost[: self.limits.size] = self._row(objective.linear)
         for k, price in self.elastic.prices.items():
-            cost[self._excess[k]] = price
+            prices[self._excess[k]] = price
         if objective.norm is not None:
             cost[self._norm] = 1.0
-        if numerator is not None:
-            earned = np.zeros((1, self.columns))
-            earned[0, : self.limits.size] = self.limits.matrix({k: v[None] for k, v in numerator.items()}, 1)[0]
-            earned -= cost
+        if self.homogeneous:
             for rows, b in zip(self._rows, self._b, strict=True):
                 rows[:, -1] -= b
             self._b = [np.zeros(len(b)) for b in self._b]
+        if numerator is None:
+            cost += prices
+        else:
+            earned = -prices[None]
+            earned[0, : self.limits.size] += self._row(numerator)
             self._add("zero", earned, np.ones(1))
-            cost = np.zeros(self.columns)
         quadratic = np.zeros((self.columns, self.columns))
         if objective.curvature is not None:
-            n = len(self.limits.assets)
-            quadratic[:n, :n] = np.triu(objective.curvature)
+            m = len(objective.curvature)
+            quadratic[:m, :m] = np.triu(objective.curvature)
         self._sparse: Any = sparse.csc_matrix
         self._cost, self._quadratic = cost, self._sparse(quadratic)
         self._matrix, self.b = self._sparse(np.vstack(self._rows)), np.concatenate(self._b)
         self._solver: Any = None
+
+    def _row(self, values: Mapping[str, Array]) -> Array:
+        """(size,) values of blocks over x."""
+        return self.limits.matrix({block: of[None] for block, of in values.items()}, 1)[0]
 
     # -- solutions ---------------------------------------------------------------------------------------------------
 
@@ -264,17 +245,20 @@ class ConeProgramme:
         bounds : with which it was solved.
         whole  : likewise.
         """
-        norm, linear = self.objective.norm, self.objective.linear
-        if norm is None or self._root is not None:
+        if self.objective.norm is None or self._squared:
             return solved
-        value = float(np.linalg.norm(norm @ solved.x[: len(self.limits.assets)]))
+        value = self._size_of_norm(solved.x)
         if value <= ACCURATE:
             return solved
-        curvature = norm.T @ norm / value
-        if self.objective.curvature is not None:
-            curvature = curvature + self.objective.curvature
-        exact = ConeProgramme(self.limits, Objective(linear, curvature), self.elastic).solve(bounds, whole)
-        return solved if exact is None else replace(exact, value=exact.value + 0.5 * value)
+        exact = ConeProgramme(self.limits, self._square(self.objective, value), self.elastic).solve(bounds, whole)
+        if exact is None:
+            return solved
+        centre = self._norm_of(self.objective)[1]
+        return replace(exact, value=exact.value + 0.5 * (value + float(centre @ centre) / value))
+
+    def _size_of_norm(self, x: Array) -> float:
+        rows, centre = self._norm_of(self.objective)
+        return float(np.linalg.norm(rows @ x - centre))
 
     def _bounded(self, rows: Array, at: Array) -> "ConeProgramme":
         """A homogeneous programme with other bounds of some rows, which stand in the column of its scale."""
@@ -317,8 +301,8 @@ class ConeProgramme:
         excess = {k: float(ended.v[column]) / scale for k, column in self._excess.items()}
         x = ended.v[: self.limits.size] / scale
         value, times = ended.value, 1.0
-        if self._root is not None:  # value² / (2 unit) was minimised
-            value = float(np.linalg.norm(self._root @ ended.v[: len(self.limits.assets)]))
+        if self._squared:  # value² / (2 unit) was minimised
+            value = self._size_of_norm(ended.v[: self.limits.size])
             times = self._unit / value if value > 0.0 else 0.0
         others = "; ".join(said for said in failed if not said.startswith(ended.solver))
         duals = tuple(times * self._of_rows(k, ended.duals) for k in range(len(self._places)))

@@ -12,8 +12,9 @@ from math import isfinite
 import numpy as np
 
 from research.allocation.constraints.branch import best
-from research.allocation.constraints.conic import ConeProgramme, Elastic, Objective
+from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.programme import Elastic, Objective
 from research.arrays import Array
 from research.linear_programme import NODES as ALL_NODES
 from research.linear_programme import LinearProgramme, Point, irreducible

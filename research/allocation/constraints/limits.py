@@ -140,6 +140,7 @@ class Part:
     most   : (size,) largest value.
     whole  : are they whole numbers?
     of     : weights (n,) -> the quantities (size,) that follow from them.
+    cones  : kind of cone, as of `cone_solvers`, and block -> (k, size of that block): rows · x is in the cone.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Part:
     most: Array
     of: Callable[[Array], Array]
     whole: bool = False
+    cones: tuple[tuple[str, Mapping[str, Array]], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,5 +257,5 @@ class Limits:
 
 
 def held_in(limits: Limits, x: Array) -> Mask:
-    """(n,) which lines are held in x (size,), where limits count them; else none."""
-    return x[limits.whole] > 0.5
+    """(n,) which lines are held in x (size,), or in more than x, where limits count them; else none."""
+    return x[: limits.size][limits.whole] > 0.5

@@ -4,8 +4,10 @@ from typing import Literal
 
 import numpy as np
 
-from research.allocation.constraints.conic import Objective
-from research.allocation.constraints.limits import WEIGHTS, Limit
+from research.allocation.constraints.branch import best
+from research.allocation.constraints.conic import ConeProgramme
+from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
+from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import risk_limit
 from research.allocation.optimised.optimum import Aim
 from research.arrays import Array
@@ -21,7 +23,7 @@ def minimum_volatility(root: Array) -> Aim:
 
     root : (r, n) with root' root = covariance a year.
     """
-    return Aim(Objective(norm=root), "volatility a year")
+    return Aim(Objective(norm={WEIGHTS: root}), "volatility a year")
 
 
 def maximum_sharpe(mean: Array, root: Array, cash: float) -> Aim:
@@ -32,7 +34,15 @@ def maximum_sharpe(mean: Array, root: Array, cash: float) -> Aim:
     root : (r, n) with root' root = covariance a year.
     cash : return a year of cash.
     """
-    return Aim(Objective(norm=root), "Sharpe ratio", numerator={WEIGHTS: mean - cash}, cash=cash)
+
+    def unreached(limits: Limits) -> str:
+        most = best(ConeProgramme(limits, Objective({WEIGHTS: cash - mean}))).point
+        return "" if most is None else (
+            f"no weights within the limits earn more than cash, {cash:.2%} a year: the best earn {abs(most.value):.2%} "
+            "less. Ask for the minimum volatility, or for other expected returns"
+        )  # fmt: skip
+
+    return Aim(Objective(norm={WEIGHTS: root}), "Sharpe ratio", numerator={WEIGHTS: mean - cash}, unreached=unreached)
 
 
 def utility(mean: Array, root: Array, risk_aversion: float, uncertainty: Array | None = None) -> Aim:
@@ -44,7 +54,11 @@ def utility(mean: Array, root: Array, risk_aversion: float, uncertainty: Array |
     uncertainty   : (r, n) of the mean: the worst mean of an ellipsoid (Tütüncü, Koenig 2004); None for none.
     """
     curvature = risk_aversion * root.T @ root if risk_aversion > 0.0 else None
-    return Aim(Objective({WEIGHTS: -mean}, curvature, uncertainty), "utility (return a year)", sign=-1.0)
+    return Aim(
+        Objective({WEIGHTS: -mean}, curvature, None if uncertainty is None else {WEIGHTS: uncertainty}),
+        "utility (return a year)",
+        sign=-1.0,
+    )
 
 
 def maximum_return(mean: Array) -> Aim:

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
-from research.allocation.answer import Following
+from research.allocation.answer import Answer, Following
 from research.allocation.bounds import Bound, check_bound, frozen_bound
 from research.allocation.constraints.records import Bounds, Constraints
+from research.allocation.estimated import placed
 from research.allocation.optimised.market_day import check_constraints
+from research.allocation.optimised.optimum import Optimum
+from research.arrays import Rows
 from research.errors import ConfigError
 from research.market import Past
 
@@ -37,6 +40,14 @@ class Constrained(Following):
     def check(self, past: Past) -> None:
         """Raise ConfigError for names that the market of a past does not have."""
         check_constraints(past, self.asked)
+
+
+def answer_of(found: Optimum, lines: Rows, past: Past) -> Answer:
+    """The best weights (k,) of the columns `lines` (k,) as the answer of an allocation at the close of `past`."""
+    return Answer(
+        placed(found.weights, lines, past), past.date, found.solver, found.status, found.unit, found.value,
+        found.binding, why=found.failed, notes=found.notes,
+    )  # fmt: skip
 
 
 def with_bounds(constraints: Constraints, lower: Bound, upper: Bound) -> Constraints:

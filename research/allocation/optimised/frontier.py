@@ -11,7 +11,7 @@ from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits
 from research.allocation.optimised.aims import maximum_return, minimum_volatility, return_limit
-from research.allocation.optimised.optimum import elastic_of, optimum, prices_of, settled, tidy, weights_in
+from research.allocation.optimised.optimum import elastic_of, of_held, optimum, prices_of, tidy, weights_in
 from research.arguments import is_whole, refuse
 from research.arrays import Array, frozen
 
@@ -81,10 +81,11 @@ def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Fron
         found = best(programme, {place: target}).point
         if found is None:
             raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
-        found = settled(programme, found, {place: target})
+        found, whole = of_held(programme, found, {place: target})
+        found = programme.sharpened(found, {place: target}, whole)
         weights.append(tidy(limits, weights_in(limits, found)))
         prices = prices_of(limits, aim, replace(found, duals=found.duals[:place]))
-        binding.append(binding_of(limits, weights[-1], prices, aim.unit))
+        binding.append(binding_of(limits, weights[-1], prices, aim.unit, aim.smaller))
     table = np.array(weights)
     volatility = np.linalg.norm(table @ root.T, axis=1)
     return Frontier(limits.assets, table, table @ mean, volatility, tuple(binding))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from research.allocation.constraints.binding import falls, slack_of
+from research.allocation.constraints.binding import slack_of
 from research.allocation.constraints.limits import HELD, POINTS, WEIGHTS, Limit, Limits, held_in
 from research.allocation.constraints.records import Firmness
 from research.allocation.optimised.optimum import KEPT, Optimum
@@ -96,7 +96,7 @@ def limits_used(asked: DayProgramme) -> LimitsUsed:
     Raises : as the allocation does.
     """
     limits, found = asked.limits, asked.best(asked.limits)
-    x, better = limits.x(found.weights), -1.0 if falls(found.unit) else 1.0
+    x, better = limits.x(found.weights), -1.0 if found.smaller else 1.0
     uses = []
     for limit in limits.limits:
         at, slack = _at(limits, limit, x)

@@ -1,18 +1,14 @@
 """Mean-variance portfolios under constraints: the weights that a forecast of means and covariances makes the best."""
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from research.allocation.answer import Answer
 from research.allocation.bounds import Bound
-from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.records import Constraints
-from research.allocation.constraints.roots import root_of
-from research.allocation.estimated import EstimationSchedule, check_schedule, placed
+from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.optimised.aims import (
     AIMS,
     AimName,
@@ -23,10 +19,8 @@ from research.allocation.optimised.aims import (
     utility,
     volatility_limit,
 )  # fmt: skip
-from research.allocation.optimised.constrained import Constrained
 from research.allocation.optimised.frontier import Frontier, frontier
-from research.allocation.optimised.limits_used import DayProgramme
-from research.allocation.optimised.market_day import known_on
+from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
 from research.allocation.optimised.optimum import Optimum, optimum
 from research.arguments import check_positive, is_number, one_of, refuse
 from research.arrays import Array
@@ -37,7 +31,7 @@ WITH_TARGET = ("target_return", "target_risk")
 
 
 @dataclass(frozen=True)
-class MeanVariance(Constrained):
+class MeanVariance(OnForecast):
     """The best weights under constraints, by a forecast's mean and covariance.
 
     objective : "minimum_volatility"; "maximum_sharpe", over cash; "utility", mean less risk_aversion / 2 × variance;
@@ -84,22 +78,9 @@ class MeanVariance(Constrained):
             fix = "give a fraction a year, such as 0.08." if self.goal is None else f"{self.objective} has none."
             refuse("goal of MeanVariance is", self.goal, fix)
 
-    @property
-    def window(self) -> int:
-        """Number of returns that the forecast needs."""
-        return self.forecast.window
-
-    def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """Weights (n,), what binds, and what one more unit of each limit would bring; a year."""
-        asked = self.programme(past, previous)
-        answer = answer_of_optimum(asked.best(asked.limits), asked.moments, past)
-        return replace(answer, notes=(*asked.moments.notes, *answer.notes))
-
-    def programme(self, past: Past, previous: Array | None = None) -> DayProgramme:
-        """What is solved at the close of `past`: its limits, and how the best weights within limits are found."""
-        moments = self.forecast.predict(past).over(self.periods_per_year)
-        best = partial(self.best, moments=moments, cash=self.cash(past))
-        return DayProgramme(self.limits(past, moments, previous), moments, best)
+    def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
+        """The best weights (k,) within limits, for a forecast of a year; cash earns what it did over the window."""
+        return self.best(limits, moments, self.cash(past))
 
     def frontier(self, past: Past, points: int = 50, previous: Array | None = None) -> Frontier:
         """The frontier of this forecast under these constraints, at the close of `past`."""
@@ -116,12 +97,6 @@ class MeanVariance(Constrained):
     def limited(self) -> bool:
         """Is anything else limited?"""
         return self.asked != self.unlimited.asked
-
-    def limits(self, past: Past, moments: Moments, previous: Array | None = None) -> Limits:
-        """The limits of the lines of a forecast of a year at the close of `past`; the target (n,) before is of all."""
-        asked = self.asked
-        lines = np.array([past.assets.index(asset) for asset in moments.assets])
-        return build(asked, known_on(past, asked, lines, self.window, moments.covariance, previous))
 
     def best(self, limits: Limits, moments: Moments, cash: float) -> Optimum:
         """The best weights (k,) within limits, for a forecast of a year; `cash` earns so much a year."""
@@ -150,24 +125,3 @@ class MeanVariance(Constrained):
         years = self.window / self.periods_per_year
         uncertainty: Array = size / np.sqrt(years) * root
         return uncertainty
-
-
-def root_of_moments(moments: Moments) -> Array:
-    """(k, k) with root' root = covariance."""
-    return root_of(moments.covariance, moments.assets)
-
-
-def answer_of_optimum(found: Optimum, moments: Moments, past: Past) -> Answer:
-    """The best weights (k,) of the lines of a forecast as the answer of an allocation at the close of `past`."""
-    lines = np.array([past.assets.index(asset) for asset in moments.assets])
-    return Answer(
-        weights=placed(found.weights, lines, past),
-        seen=moments.seen,
-        solver=found.solver,
-        status=found.status,
-        objective=found.unit,
-        value=found.value,
-        binding=found.binding,
-        why=found.failed,
-        notes=found.notes,
-    )

@@ -3,17 +3,18 @@
 Every optimiser of this room says its aim as a cone programme and is solved here.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import HOLDS, best
-from research.allocation.constraints.conic import ConeProgramme, Elastic, Objective, Solved
+from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.feasibility import Conflict, room
-from research.allocation.constraints.limits import HELD, WEIGHTS, Limit, Limits, held_in
+from research.allocation.constraints.limits import HELD, WEIGHTS, Limit, Limits, Part, held_in
+from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.arrays import Array, Mask
 
 ZERO = 1e-9  # of NAV: a weight below it is what an interior-point method leaves of zero
@@ -28,15 +29,25 @@ class Aim:
     objective : minimised.
     unit      : of the objective, as it is said: "volatility a year", "return a year", "Sharpe ratio".
     sign      : 1 where the objective is minimised as it is said, -1 where its negative is.
-    numerator : block -> (size): the aim is the largest numerator · x over |norm · weights|.
-    cash      : return a year of cash, which the numerator is over.
+    numerator : block -> (size): the aim is the largest numerator · x over the objective.
+    parts     : that the objective and the numerator need, beside those of the limits.
+    unreached : limits that some weights keep -> why none of these has a numerator above zero; "" where some have.
+    sharpened : limits, what may be exceeded, a solution -> the same solution to full accuracy; None for that of
+                the programme itself.
     """
 
     objective: Objective
     unit: str
     sign: float = 1.0
     numerator: Mapping[str, Array] | None = None
-    cash: float = 0.0
+    parts: tuple[Part, ...] = ()
+    unreached: Callable[[Limits], str] = lambda limits: ""
+    sharpened: Callable[[Limits, Elastic, Solved], Solved] | None = None
+
+    @property
+    def smaller(self) -> bool:
+        """Is a smaller value the better one?"""
+        return self.numerator is None and self.sign > 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +64,7 @@ class Optimum:
               equation, what raising its value improves it by.
     failed  : solvers that were tried before.
     notes   : what gave way, what does not apply, what was not proven.
+    smaller : is a smaller value the better one?
     """
 
     weights: Array
@@ -64,6 +76,7 @@ class Optimum:
     prices: Mapping[str, float] = field(default_factory=dict)
     failed: str = ""
     notes: tuple[str, ...] = ()
+    smaller: bool = True
 
 
 def optimum(limits: Limits, aim: Aim) -> Optimum:
@@ -75,12 +88,17 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
              limits; where no solver finds any; and for a Sharpe ratio that no weights make positive.
     """
     elastic = elastic_of(limits)
-    programme = ConeProgramme(limits, aim.objective, elastic, aim.numerator)
+    with_parts = replace(limits, parts=(*limits.parts, *aim.parts))
+    programme = ConeProgramme(with_parts, aim.objective, elastic, aim.numerator)
     found = best(programme)
     solved = found.point
     if solved is None:
         raise NotSolvedError(_why_none(limits, aim))
-    solved = settled(programme, solved)
+    solved, whole = of_held(programme, solved)
+    if aim.sharpened is not None:
+        solved = aim.sharpened(limits, elastic, solved)
+    else:
+        solved = programme.sharpened(solved, whole=whole)
     weights = tidy(limits, weights_in(limits, solved))
     check(limits, weights, elastic, solved)
     prices = prices_of(limits, aim, solved)
@@ -90,10 +108,11 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     if found.gap > 0.0:
         notes.append(f"which lines are held was not proven the best: the objective may be better by {found.gap:.2g}.")
     value = 1.0 / solved.value if aim.numerator is not None else aim.sign * solved.value
+    binding = binding_of(limits, weights, prices, aim.unit, aim.smaller)
     return Optimum(
-        weights, value, aim.unit, solved.solver, solved.status, binding_of(limits, weights, prices, aim.unit),
+        weights, value, aim.unit, solved.solver, solved.status, binding,
         {limit.key: float(price.sum()) for limit, price in zip(limits.limits, prices, strict=True)},
-        solved.failed, tuple(notes),
+        solved.failed, tuple(notes), aim.smaller,
     )  # fmt: skip
 
 
@@ -141,20 +160,22 @@ def check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> N
         raise NotSolvedError(f"{solved.solver}'s weights miss a limit by {outside[k]:.1e}: {limits.limits[k].words}")
 
 
-def settled(programme: ConeProgramme, solved: Solved, bounds: Mapping[int, float] | None = None) -> Solved:
-    """A solution to full accuracy; where lines are counted, with prices of the limits for the lines that it holds.
+def of_held(
+    programme: ConeProgramme, solved: Solved, bounds: Mapping[int, float] | None = None
+) -> tuple[Solved, tuple[Array, Array] | None]:
+    """A solution with the prices of the limits for the lines that it holds, and the bounds of x that hold these alone.
 
     programme : that was solved.
     solved    : its best point.
     bounds    : with which it was solved.
     """
-    limits, whole = programme.limits, None
-    if limits.whole.any():
-        weights = solved.x[: len(limits.assets)]
-        x = limits.x(np.where(np.abs(weights) > HOLDS, weights, 0.0))
-        whole = np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
-        solved = programme.solve(bounds, whole) or solved
-    return programme.sharpened(solved, bounds, whole)
+    limits = programme.limits
+    if not limits.whole.any():
+        return solved, None
+    weights = solved.x[: len(limits.assets)]
+    x = limits.x(np.where(np.abs(weights) > HOLDS, weights, 0.0))
+    whole = np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
+    return programme.solve(bounds, whole) or solved, whole
 
 
 def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
@@ -190,11 +211,4 @@ def _why_none(limits: Limits, aim: Aim) -> str:
     found = room(limits)
     if isinstance(found, Conflict):
         return found.sentence.removesuffix(".")
-    if aim.numerator is not None:
-        most = best(ConeProgramme(limits, Objective({k: -v for k, v in aim.numerator.items()}))).point
-        if most is not None:
-            return (
-                f"no weights within the limits earn more than cash, {aim.cash:.2%} a year: the best earn "
-                f"{abs(most.value):.2%} less. Ask for the minimum volatility, or for other expected returns"
-            )
-    return "no solver found weights, though linear programmes say that there are some"
+    return aim.unreached(limits) or "no solver found weights, though linear programmes say that there are some"

@@ -8,7 +8,8 @@ import numpy as np
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Following, NotSolvedError
 from research.allocation.estimated import EstimationSchedule, placed
-from research.allocation.optimised.mean_variance import MeanVariance, root_of_moments
+from research.allocation.optimised.mean_variance import MeanVariance
+from research.allocation.optimised.on_forecast import lines_of, root_of_moments
 from research.arguments import is_whole, refuse
 from research.arrays import Array
 from research.errors import ConfigError
@@ -86,11 +87,10 @@ class Resampled(Following):
             raise failed[0]
         weights = np.mean(found, axis=0)
         notes = (f"{len(failed)} of {self.draws} samples had no solution ({failed[0]}).",) if failed else ()
-        lines = np.array([past.assets.index(asset) for asset in moments.assets])
         volatility = float(np.sqrt(weights @ moments.covariance @ weights))
         return Answer(
-            placed(weights, lines, past), moments.seen, "Clarabel", "optimal", "volatility a year", volatility,
-            notes=(*moments.notes, *limits.notes, *notes),
+            placed(weights, lines_of(moments, past), past), moments.seen, "Clarabel", "optimal", "volatility a year",
+            volatility, notes=(*moments.notes, *limits.notes, *notes),
         )  # fmt: skip
 
 

@@ -1,32 +1,27 @@
 """Mean and CVaR under the worst law near the one that was seen: distributionally robust by the Wasserstein distance."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from research.allocation.answer import Answer
 from research.allocation.bounds import Bound
-from research.allocation.constraints.builder import build
-from research.allocation.constraints.conic import Objective
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.risk_limits import tail, tail_mean
-from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.allocation.optimised.constrained import Constrained
-from research.allocation.optimised.market_day import known_on
+from research.allocation.estimated import EstimationSchedule, check_estimate
+from research.allocation.optimised.on_window import OnWindow
 from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.arguments import check_positive, is_number, refuse
 from research.arrays import Array
-from research.forecast.returns import complete_returns
-from research.market import Past
 
 WORST, LARGEST = "worst", "largest"
 
 
 @dataclass(frozen=True)
-class RobustCVaR(Constrained):
+class RobustCVaR(OnWindow):
     """The weights of least mean loss plus risk_aversion × CVaR, under the worst law within a radius of the window's.
 
     The distance of two laws is the Wasserstein distance with the 1-norm of returns. Over all of them the worst is the
@@ -70,17 +65,9 @@ class RobustCVaR(Constrained):
             refuse("radius of RobustCVaR is", self.radius, "give a number of at least 0, such as 0.001.")
         self.freeze_bounds()
 
-    def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """Weights (n,) of the lines with a complete window, what binds, and what one more unit of each would bring."""
-        returns, lines = complete_returns(past, self.window)
-        asked = self.asked
-        covariance = self.periods_per_year * np.atleast_2d(np.cov(returns, rowvar=False))
-        known = known_on(past, asked, lines, self.window, covariance, previous)
-        found = robust_cvar(build(asked, known), returns, self.level, self.radius, self.risk_aversion)
-        return Answer(
-            placed(found.weights, lines, past), past.date, found.solver, found.status, found.unit, found.value,
-            found.binding, why=found.failed, notes=found.notes,
-        )  # fmt: skip
+    def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
+        """The best weights (k,) within limits of the k lines of returns (T, k), a period."""
+        return robust_cvar(limits, returns, self.level, self.radius, self.risk_aversion)
 
 
 def robust_cvar(limits: Limits, returns: Array, level: float, radius: float, risk_aversion: float) -> Optimum:
@@ -103,5 +90,5 @@ def robust_cvar(limits: Limits, returns: Array, level: float, radius: float, ris
         WORST: risk_aversion * tail_mean(len(returns), level),
         LARGEST: np.array([radius * (1.0 + risk_aversion / (1.0 - level))]),
     }
-    with_parts = replace(limits, parts=(*limits.parts, tail(returns, level, WORST), largest))
-    return optimum(with_parts, Aim(Objective(linear), "worst utility (return a period)", sign=-1.0))
+    parts = (tail(returns, level, WORST), largest)
+    return optimum(limits, Aim(Objective(linear), "worst utility (return a period)", sign=-1.0, parts=parts))

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from research.allocation.constraints.known import Known
+from research.allocation.constraints.records import Bounds, Constraints, CVaRLimit, Exposure, Group, Most
 from research.market import Market, instruments_table, with_facts
 
 MakeMarket = Callable[..., Market]
@@ -61,3 +63,59 @@ def stocks() -> pd.DataFrame:
     from skfolio.datasets import load_sp500_dataset
 
     return load_sp500_dataset().pct_change().iloc[-252:]
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[..., tuple[Constraints, Known, np.ndarray]]:
+    """Random sets of constraints that some weights keep, what is known, and a mean (n,) a year."""
+
+    def drawn(rng, n):
+        """A random set of constraints that some weights keep, and what is known."""
+        weights = rng.dirichlet(np.ones(n))
+        names = tuple(f"L{i}" for i in rng.permutation(n))
+        loadings = rng.normal(size=(n, 2))
+        known = Known(
+            names,
+            {"tag": [("a", "b", "c")[i] for i in rng.integers(3, size=n)], "score": rng.uniform(0, 10, n).tolist()},
+            loadings @ loadings.T * 0.02 + np.diag(rng.uniform(0.01, 0.09, n)),
+            rng.normal(0.0, 0.01, (40, n)),
+            rng.dirichlet(np.ones(n)),
+        )
+        groups = {}
+        for tag in sorted(set(known.columns["tag"])):
+            held = float(weights[[one == tag for one in known.columns["tag"]]].sum())
+            groups[tag] = Group(
+                where={"tag": tag}, least=max(held - rng.uniform(0, 0.1), 0.0), most=held + rng.uniform(0, 0.1)
+            )
+        score = float(np.array(known.columns["score"]) @ weights)
+        root = np.linalg.cholesky(known.covariance).T
+        turnover = float(np.maximum(weights - known.previous, 0.0).sum())
+        losses = np.sort(-known.returns @ weights)
+        at_risk = max(float(losses[-8:].mean()) + 0.0005, 0.0005)
+        asked = Constraints(
+            every_line=Bounds(least=0.0, most=float(weights.max()) + 0.05),
+            groups=groups,
+            exposures={"score": Exposure(column="score", least=score - 0.1, most=score + rng.uniform(0.0, 0.5))},
+            turnover=Most(most=turnover + 0.01),
+            volatility=Most(most=1.02 * float(np.linalg.norm(root @ weights))) if rng.random() < 0.5 else None,
+            cvar=CVaRLimit(most=at_risk, level=0.8) if rng.random() < 0.5 else None,
+        )
+        return asked, known, rng.normal(0.06, 0.04, n)
+
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def turned() -> Callable[[Known, np.ndarray], Known]:
+    """What is known, of the same lines in another order (n,)."""
+
+    def turn(known, order):
+        return Known(
+            tuple(np.array(known.assets)[order].tolist()),
+            {name: np.array(values)[order].tolist() for name, values in known.columns.items()},
+            known.covariance[np.ix_(order, order)],
+            known.returns[:, order],
+            known.previous[order],
+        )
+
+    return turn

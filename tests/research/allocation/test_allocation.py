@@ -17,6 +17,7 @@ from research.allocation import (
     NCO,
     Anticor,
     Average,
+    BenchmarkTracking,
     CappedTurnover,
     ConstantExposure,
     EqualWeights,
@@ -25,23 +26,28 @@ from research.allocation import (
     FunctionAllocation,
     InverseVolatility,
     MarketCapWeights,
+    MaximumDiversification,
     MeanVariance,
+    MinimumRisk,
     MinimumVariance,
     Momentum,
     RegimeExposure,
+    RelaxedRiskParity,
     Resampled,
     Reserve,
+    RiskParity,
     RobustCVaR,
     Schur,
     Shrunk,
     Smoothed,
+    TailParity,
     TargetPath,
     UniversalPortfolio,
     VolatilityTarget,
     spread_unlisted,
     target_path,
 )
-from research.allocation.constraints import Constraints, Group, Most
+from research.allocation.constraints import Cardinality, Constraints, Group, Most
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Estimated, Regimes
 from research.market import SHUMWAY, delist
@@ -63,6 +69,16 @@ EVERY_ALLOCATION = [
     MeanVariance(forecast=Estimated("capm", "oas", window=60), lower=0.02, upper={"A00": 0.3, "A02": 0.25}),
     Resampled(MeanVariance("utility", Estimated(window=60), upper=0.5), draws=3),
     RobustCVaR(window=60, upper=0.5),
+    MinimumRisk("evar", window=60, upper=0.5),
+    MinimumRisk("cdar", window=60),
+    RiskParity(Estimated(window=60), {"A00": 0.3, "A02": 0.1}, upper={"A00": 0.4}),
+    RelaxedRiskParity(0.0, forecast=Estimated(window=60), upper=0.5),
+    TailParity(window=60, level=0.9),
+    MaximumDiversification(Estimated(window=60), upper=0.5),
+    BenchmarkTracking({"A00": 0.6, "A02": 0.4}, forecast=Estimated(window=60), upper=0.5),
+    BenchmarkTracking(
+        column="cap", forecast=Estimated(window=60), constraints=Constraints(cardinality=Cardinality(most=3))
+    ),
     MeanVariance(
         forecast=Estimated(window=60),
         lower=0.02,

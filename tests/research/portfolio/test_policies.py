@@ -13,6 +13,7 @@ from research.allocation import (
     NCO,
     Anticor,
     Average,
+    BenchmarkTracking,
     CappedTurnover,
     ConstantExposure,
     EqualWeights,
@@ -21,20 +22,25 @@ from research.allocation import (
     GroupBound,
     InverseVolatility,
     MarketCapWeights,
+    MaximumDiversification,
     MeanVariance,
+    MinimumRisk,
     MinimumVariance,
     Momentum,
     RegimeExposure,
+    RelaxedRiskParity,
     Resampled,
     Reserve,
+    RiskParity,
     RobustCVaR,
     Schur,
     Shrunk,
     Smoothed,
+    TailParity,
     UniversalPortfolio,
     VolatilityTarget,
 )
-from research.allocation.constraints import Constraints, Group, Most
+from research.allocation.constraints import Cardinality, Constraints, Group, Most
 from research.errors import ConfigError
 from research.forecast import Estimated, Regimes
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
@@ -172,6 +178,24 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: robust_cvar, radius: 0.001, level: 0.9}}": Never(
         RobustCVaR(radius=0.001, level=0.9)
     ),
+    "{rule: never, allocation: {kind: minimum_risk, risk: cdar, level: 0.9, upper: {SPY: 0.5}}}": Never(
+        MinimumRisk("cdar", level=0.9, upper={"SPY": 0.5})
+    ),
+    "{rule: never, allocation: {kind: risk_parity, budgets: {SPY: 0.4, AGG: 0.6}, forecast: {covariance: oas}}}": Never(
+        RiskParity(Estimated(covariance="oas"), {"SPY": 0.4, "AGG": 0.6})
+    ),
+    "{rule: never, allocation: {kind: relaxed_risk_parity, goal: 0.06, penalty: 5}}": Never(
+        RelaxedRiskParity(0.06, 5.0)
+    ),
+    "{rule: never, allocation: {kind: tail_parity, budgets: {SPY: 0.5}, window: 504, level: 0.9}}": Never(
+        TailParity(504, 0.9, {"SPY": 0.5})
+    ),
+    "{rule: never, allocation: {kind: maximum_diversification, upper: 0.4}}": Never(MaximumDiversification(upper=0.4)),
+    "{rule: never, allocation: {kind: benchmark_tracking, benchmark: {SPY: 0.6, AGG: 0.4}, constraints: {cardinality: "
+    "{most: 3}}}}": Never(
+        BenchmarkTracking({"SPY": 0.6, "AGG": 0.4}, constraints=Constraints(cardinality=Cardinality(most=3)))
+    ),
+    "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": Never(BenchmarkTracking(column="cap")),
 }
 
 

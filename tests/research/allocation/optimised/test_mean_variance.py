@@ -212,41 +212,8 @@ def _raised(limit, step):
     return replace(limit, lower=limit.lower + step, upper=limit.upper + step)
 
 
-def drawn(rng, n, largest_number=None):
-    """A random set of constraints that some weights keep, and what is known."""
-    weights = rng.dirichlet(np.ones(n))
-    names = tuple(f"L{i}" for i in rng.permutation(n))
-    loadings = rng.normal(size=(n, 2))
-    known = Known(
-        names,
-        {"tag": [("a", "b", "c")[i] for i in rng.integers(3, size=n)], "score": rng.uniform(0, 10, n).tolist()},
-        loadings @ loadings.T * 0.02 + np.diag(rng.uniform(0.01, 0.09, n)),
-        rng.normal(0.0, 0.01, (40, n)),
-        rng.dirichlet(np.ones(n)),
-    )
-    groups = {}
-    for tag in sorted(set(known.columns["tag"])):
-        held = float(weights[[one == tag for one in known.columns["tag"]]].sum())
-        groups[tag] = Group(
-            where={"tag": tag}, least=max(held - rng.uniform(0, 0.1), 0.0), most=held + rng.uniform(0, 0.1)
-        )
-    score = float(np.array(known.columns["score"]) @ weights)
-    root = np.linalg.cholesky(known.covariance).T
-    turnover = float(np.maximum(weights - known.previous, 0.0).sum())
-    losses = np.sort(-known.returns @ weights)
-    asked = Constraints(
-        every_line=Bounds(least=0.0, most=float(weights.max()) + 0.05),
-        groups=groups,
-        exposures={"score": Exposure(column="score", least=score - 0.1, most=score + rng.uniform(0.0, 0.5))},
-        turnover=Most(most=turnover + 0.01),
-        volatility=Most(most=1.02 * float(np.linalg.norm(root @ weights))) if rng.random() < 0.5 else None,
-        cvar=CVaRLimit(most=max(float(losses[-8:].mean()) + 0.0005, 0.0005), level=0.8) if rng.random() < 0.5 else None,
-    )
-    return asked, known, rng.normal(0.06, 0.04, n)
-
-
 @pytest.mark.parametrize("aim", ["minimum_volatility", "maximum_sharpe", "utility", "target_risk"])
-def test_weights_of_random_feasible_sets_keep_every_limit_in_any_order_of_columns(aim):
+def test_weights_of_random_feasible_sets_keep_every_limit_in_any_order_of_columns(drawn, turned, aim):
     for seed in range(500):
         rng = np.random.default_rng(seed)
         asked, known, mean = drawn(rng, int(rng.integers(3, 9)))
@@ -270,14 +237,7 @@ def test_weights_of_random_feasible_sets_keep_every_limit_in_any_order_of_column
         if seed % 5:
             continue
         order = rng.permutation(len(known.assets))
-        turned = Known(
-            tuple(np.array(known.assets)[order].tolist()),
-            {name: np.array(values)[order].tolist() for name, values in known.columns.items()},
-            known.covariance[np.ix_(order, order)],
-            known.returns[:, order],
-            known.previous[order],
-        )
-        other = best(turned, mean[order])[1]
+        other = best(turned(known, order), mean[order])[1]
         assert other.value == pytest.approx(found.value, rel=1e-7, abs=1e-8)
         assert other.weights == pytest.approx(found.weights[order], abs=1e-4)
 

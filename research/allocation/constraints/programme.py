@@ -1,0 +1,59 @@
+"""What a cone programme is asked, and what it answers: the objective, the limits that may be exceeded, the solution."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from research.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What is minimised: linear · x + x' · curvature · x / 2 + |norm · x - centre| + the price of excesses.
+
+    linear    : block -> (size of the block).
+    curvature : (m, m) positive semidefinite, over the first m of x, such as the weights; None for zero.
+    norm      : block -> (r, size of the block); None for zero.
+    centre    : (r,); None for zeros.
+    """
+
+    linear: Mapping[str, Array] = field(default_factory=dict)
+    curvature: Array | None = None
+    norm: Mapping[str, Array] | None = None
+    centre: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Elastic:
+    """Which limits may be exceeded, at what price, and by how much together.
+
+    prices : place of a limit -> price of a unit of its excess.
+    pools  : places of limits that share an allowance, with their allowance: the sum of excess over scale.
+    """
+
+    prices: Mapping[int, float] = field(default_factory=dict)
+    pools: tuple[tuple[tuple[int, ...], float], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """The best point of a cone programme.
+
+    x      : (size,) weights and parts.
+    excess : place of a limit -> by how much it is exceeded.
+    value  : of the objective.
+    duals  : of each limit, what one more unit of each of its rows (k,) takes off the objective; of an equation, what
+             raising its value takes off.
+    solver : that found it.
+    status : "optimal" or "optimal_inaccurate".
+    failed : solvers that were tried before, each with what it said.
+    scale  : v = solution / scale, for a homogeneous programme; else 1.
+    """
+
+    x: Array
+    excess: Mapping[int, float]
+    value: float
+    duals: tuple[Array, ...]
+    solver: str
+    status: str = "optimal"
+    failed: str = ""
+    scale: float = 1.0

@@ -1,0 +1,62 @@
+"""What allocations on a forecast of means and covariances share: the limits of its lines, and the answer."""
+
+from abc import abstractmethod
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from research.allocation.answer import Answer
+from research.allocation.constraints.builder import build
+from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.roots import root_of
+from research.allocation.optimised.constrained import Constrained, answer_of
+from research.allocation.optimised.limits_used import DayProgramme
+from research.allocation.optimised.market_day import known_on
+from research.allocation.optimised.optimum import Optimum
+from research.arrays import Array, Rows
+from research.forecast import Forecast, Moments
+from research.market import Past
+
+
+class OnForecast(Constrained):
+    """An allocation under constraints that makes the best of a forecast's moments."""
+
+    forecast: Forecast
+    periods_per_year: float
+
+    @abstractmethod
+    def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
+        """The best weights (k,) of the k lines of a forecast of a year, within limits, at the close of `past`."""
+
+    @property
+    def window(self) -> int:
+        """Number of returns that the forecast needs."""
+        return self.forecast.window
+
+    def answer(self, past: Past, previous: Array | None = None) -> Answer:
+        """Weights (n,), what binds, and what one more unit of each limit would bring; a year."""
+        asked = self.programme(past, previous)
+        answer = answer_of(asked.best(asked.limits), lines_of(asked.moments, past), past)
+        return replace(answer, seen=asked.moments.seen, notes=(*asked.moments.notes, *answer.notes))
+
+    def programme(self, past: Past, previous: Array | None = None) -> DayProgramme:
+        """What is solved at the close of `past`: its limits, and how the best weights within limits are found."""
+        moments = self.forecast.predict(past).over(self.periods_per_year)
+        best = partial(self.found, moments=moments, past=past)
+        return DayProgramme(self.limits(past, moments, previous), moments, best)
+
+    def limits(self, past: Past, moments: Moments, previous: Array | None = None) -> Limits:
+        """The limits of the lines of a forecast of a year at the close of `past`; the target (n,) before is of all."""
+        asked, lines = self.asked, lines_of(moments, past)
+        return build(asked, known_on(past, asked, lines, self.window, moments.covariance, previous))
+
+
+def lines_of(moments: Moments, past: Past) -> Rows:
+    """(k,) columns of the lines of a forecast."""
+    return np.array([past.assets.index(asset) for asset in moments.assets])
+
+
+def root_of_moments(moments: Moments) -> Array:
+    """(k, k) with root' root = covariance."""
+    return root_of(moments.covariance, moments.assets)

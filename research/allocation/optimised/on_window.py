@@ -1,0 +1,43 @@
+"""What allocations on the returns of a window share: the lines that have them all, their limits, and the answer."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from research.allocation.answer import Answer
+from research.allocation.constraints.builder import build
+from research.allocation.constraints.limits import Limits
+from research.allocation.optimised.constrained import Constrained, answer_of
+from research.allocation.optimised.market_day import known_on
+from research.allocation.optimised.optimum import Optimum
+from research.arrays import Array
+from research.forecast.returns import complete_returns
+from research.market import Past
+
+
+class OnWindow(Constrained):
+    """An allocation under constraints that makes the best of the returns of a window.
+
+    Constraints of volatility take the sample covariance of the window.
+    """
+
+    window: int
+    periods_per_year: float
+
+    @abstractmethod
+    def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
+        """The best weights (k,) within limits.
+
+        limits  : of the k lines with a complete window.
+        returns : (T, k) of the window, a period.
+        absent  : names of the market's other lines.
+        """
+
+    def answer(self, past: Past, previous: Array | None = None) -> Answer:
+        """Weights (n,) of the lines with a complete window, what binds, and what one more unit of each would bring."""
+        returns, lines = complete_returns(past, self.window)
+        covariance = self.periods_per_year * np.atleast_2d(np.cov(returns, rowvar=False))
+        limits = build(self.asked, known_on(past, self.asked, lines, self.window, covariance, previous))
+        absent = [name for i, name in enumerate(past.assets) if i not in lines]
+        return answer_of(self.found(limits, returns, absent), lines, past)

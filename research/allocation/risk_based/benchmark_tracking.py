@@ -1,0 +1,119 @@
+"""The weights that track a benchmark most closely under constraints, such as few lines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+
+from research.allocation.answer import NotSolvedError
+from research.allocation.bounds import Bound, Pairs
+from research.allocation.constraints.limits import WEIGHTS, Limits
+from research.allocation.constraints.programme import Objective
+from research.allocation.constraints.records import Constraints
+from research.allocation.estimated import EstimationSchedule, check_schedule
+from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
+from research.allocation.optimised.optimum import KEPT, Aim, Optimum, optimum
+from research.arguments import check_positive, cut, is_number, shown
+from research.arrays import Array
+from research.errors import ConfigError, DataError
+from research.forecast import Estimated, Forecast, Moments
+from research.market import Past
+
+UNIT = "tracking error a year"
+
+
+@dataclass(frozen=True)
+class BenchmarkTracking(OnForecast):
+    """The weights of least tracking error to a benchmark; with `cardinality` among the constraints, by few lines.
+
+    Where the benchmark itself keeps the constraints, it is the answer. Lines of the benchmark that have no complete
+    window are left out of it, and the others keep their proportions; the answer says so.
+
+    benchmark   : weight by line, fraction of NAV; cash is the rest.
+    column      : instead, a column of numbers of the instruments, such as a market capitalisation or the weight in an
+                  index, to which the benchmark's weights are in proportion.
+    forecast    : of covariances.
+    lower, upper : bounds of single lines, see MeanVariance.
+    constraints : that the weights keep besides.
+    periods_per_year : returns a year.
+    schedule    : "day", "week", "month", "quarter" or "year".
+    Raises      : ConfigError for settings outside these, and for both or neither of benchmark and column; DataError for
+                  a column that is not a number of at least zero for each line; NotSolvedError, with a smallest
+                  conflicting set, where no weights keep all.
+    Source      : Roll (1992), A Mean/Variance Analysis of Tracking Error; with few lines Bertsimas, Shioda (2009).
+    """
+
+    benchmark: Mapping[str, float] | Pairs = ()
+    column: str = ""
+    forecast: Forecast = field(default_factory=Estimated)
+    lower: Bound = 0.0
+    upper: Bound = 1.0
+    constraints: Constraints = field(default_factory=Constraints)
+    periods_per_year: float = 252.0
+    schedule: EstimationSchedule = "month"
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_schedule("BenchmarkTracking", self.schedule)
+        check_positive(periods_per_year=self.periods_per_year)
+        self.freeze_bounds()
+        object.__setattr__(self, "benchmark", tuple(sorted(dict(self.benchmark).items())))
+        if bool(self.benchmark) == bool(self.column):
+            found = "both" if self.column else "neither"
+            raise ConfigError(
+                f"BenchmarkTracking has {found} of benchmark and column: give one, weights by name such as "
+                "{SPY: 0.6, AGG: 0.4}, or the name of a column."
+            )
+        for name, weight in dict(self.benchmark).items():
+            if not is_number(weight):
+                raise ConfigError(f"benchmark of BenchmarkTracking for {name} is {shown(weight)}: give a number.")
+
+    def check(self, past: Past) -> None:
+        """Raise ConfigError for names that the market of a past does not have."""
+        super().check(past)
+        if unknown := [name for name, _ in self._pairs if name not in past.assets]:
+            raise ConfigError(
+                f"benchmark of BenchmarkTracking: unknown line {shown(unknown[0])}. Use "
+                f"{cut(', '.join(past.assets), 400)}."
+            )
+        if self.column:
+            past.fact(self.column)
+
+    def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
+        """The weights (k,) within limits, for a forecast of a year."""
+        benchmark, notes = self._weights(moments, past)
+        if limits.outside(benchmark).max(initial=0.0) <= KEPT:
+            return Optimum(benchmark, 0.0, UNIT, "", "", notes=(*limits.notes, *notes))
+        root = root_of_moments(moments)
+        found = optimum(limits, Aim(Objective(norm={WEIGHTS: root}, centre=root @ benchmark), UNIT))
+        return replace(found, notes=(*found.notes, *notes))
+
+    @property
+    def _pairs(self) -> Pairs:
+        return tuple(dict(self.benchmark).items())
+
+    def _weights(self, moments: Moments, past: Past) -> tuple[Array, tuple[str, ...]]:
+        """(k,) of the benchmark, over the lines of the forecast, and what was left out."""
+        if self.column:
+            values = dict(zip(past.assets, past.fact(self.column).tolist(), strict=True))
+            bad = [name for name in moments.assets if not (is_number(values[name]) and values[name] >= 0.0)]
+            if bad:
+                raise DataError(
+                    f"column {self.column} of BenchmarkTracking on {past.date:%Y-%m-%d} is {shown(values[bad[0]])} for "
+                    f"{bad[0]}: give a number of at least 0 for each line."
+                )
+            total = sum(values[name] for name in moments.assets)
+            by_name = {name: values[name] / (total or 1.0) for name in moments.assets}
+        else:
+            by_name = dict(self._pairs)
+        found = np.array([by_name.get(name, 0.0) for name in moments.assets])
+        if not found.any():
+            raise NotSolvedError(f"no line of the benchmark is known on {past.date:%Y-%m-%d}")
+        absent = [name for name in by_name if name not in moments.assets]
+        if not absent:
+            return found, ()
+        note = f"the benchmark is tracked without {cut(', '.join(absent))}, which have no complete window."
+        return found * (sum(by_name.values()) / float(found.sum())), (note,)

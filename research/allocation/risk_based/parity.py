@@ -1,0 +1,161 @@
+"""Weights whose contributions to a risk are in given proportions, under limits.
+
+The contributions w_i dR/dw_i to a risk R that is homogeneous of degree one are in the proportions b where R(w) is least
+over the geometric mean of w_i / b_i with the exponents b_i: the logarithmic barrier of the sources, without its
+constant. This is convex in the weights times a number above zero, so it keeps every limit. Where no limit binds but the
+sum of the weights, the proportions are met exactly, else the weights are the nearest by this ratio.
+
+Source : Maillard, Roncalli, Teiletche (2010), The Properties of Equally Weighted Risk Contribution Portfolios; Spinu
+         (2013), An Algorithm for Computing Risk Parity Weights; with limits Richard, Roncalli (2019), Constrained Risk
+         Budgeting Portfolios.
+"""
+
+from dataclasses import replace
+from math import inf
+
+import numpy as np
+
+from research.allocation.answer import NotSolvedError
+from research.allocation.constraints.branch import best
+from research.allocation.constraints.conic import ConeProgramme
+from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.programme import Elastic, Objective, Solved
+from research.allocation.optimised.optimum import Aim, Optimum, elastic_of, optimum
+from research.allocation.risk_based.risks import Risk
+from research.arguments import cut
+from research.arrays import Array, Mask
+
+MEAN, SMALLEST = "geometric mean", "smallest"
+HELD = 1e-7  # of NAV: a line that cannot be larger cannot be held
+NO_RISK = 1e-4  # of the lines' mean volatility: what a cone solver leaves of zero
+STEPS, NEAR = 5, 1e-5  # of Newton; a step of less, over the largest weight, leaves its square
+
+
+def parity(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum:
+    """The weights of least risk for the geometric mean of weights over budgets.
+
+    limits  : over n lines.
+    budgets : (n,) shares of the risk that sum to one; zero for lines that are not held.
+    risk    : a norm of the weights, or linear in a part.
+    unit    : of the ratio of this mean to the risk.
+    Raises  : NotSolvedError where no weights keep the limits, where none of these hold every line with a budget, and
+              where some have no risk.
+    """
+    if not budgets.any():
+        raise NotSolvedError("the limits hold no line with a budget of risk. Raise the most of some")
+    _check_that_all_can_be_held(limits, budgets)
+    mean = geometric_mean(budgets)
+    first = np.append(1.0, np.zeros(mean.size - 1))
+
+    def sharpened(_: Limits, elastic: Elastic, solved: Solved) -> Solved:
+        return _newton(limits, budgets, risk, elastic, solved)
+
+    parts = (*risk.parts, mean)
+    return optimum(limits, Aim(risk.objective, unit, numerator={MEAN: first}, parts=parts, sharpened=sharpened))
+
+
+def geometric_mean(budgets: Array) -> Part:
+    """A number (first) that is at most the geometric mean of weights over budgets, by exponential cones.
+
+    budgets : (n,) exponents that sum to one; a line with zero has no part.
+    """
+    held = np.flatnonzero(budgets)
+    n, m = len(budgets), len(held)
+    exponents = budgets[held]
+    of_weights, of_mean = np.zeros((3 * m, n)), np.zeros((3 * m, m + 1))
+    of_mean[0::3, 1:] = np.eye(m)
+    of_mean[1::3, 0] = 1.0
+    of_weights[np.arange(2, 3 * m, 3), held] = 1.0 / exponents
+
+    def of(weights: Array) -> Array:
+        over = np.maximum(weights[held], 0.0) / exponents
+        if not (over > 0.0).all():
+            return np.zeros(m + 1)
+        mean = float(np.exp(exponents @ np.log(over)))
+        return np.append(mean, mean * np.log(over / mean))
+
+    return Part(
+        MEAN, m + 1, {MEAN: np.append(0.0, exponents)[None]}, np.zeros(1), np.full(m + 1, -inf), np.full(m + 1, inf),
+        of, cones=(("exponential", {WEIGHTS: of_weights, MEAN: of_mean}),),
+    )  # fmt: skip
+
+
+def _check_that_all_can_be_held(limits: Limits, budgets: Array) -> None:
+    """Raise NotSolvedError, with the lines, where no weights keep the limits and hold each line with a budget."""
+    smallest, names = largest_smallest(limits, np.eye(len(budgets)), budgets > 0.0)
+    if smallest <= HELD:
+        raise NotSolvedError(
+            f"every line with a budget of risk is held, and no weights within the limits hold {cut(', '.join(names))} "
+            "beside the others. Exclude these lines, or widen the limits"
+        )
+
+
+def largest_smallest(limits: Limits, rows: Array, among: Mask) -> tuple[float, list[str]]:
+    """How large the smallest of rows (n, n) times the weights can be within the limits, and the lines where it is.
+
+    limits : over n lines.
+    rows   : one a line.
+    among  : (n,) lines whose rows count.
+    Returns : inf, and no lines, where no weights keep the limits.
+    """
+    some = rows[among]
+    of_weights = {WEIGHTS: some, SMALLEST: -np.ones((len(some), 1))}
+    part = Part(
+        SMALLEST, 1, of_weights, np.zeros(len(some)), np.full(1, -inf), np.full(1, inf),
+        lambda weights: (some @ weights).min(keepdims=True),
+    )  # fmt: skip
+    programme = ConeProgramme(replace(limits, parts=(*limits.parts, part)), Objective({SMALLEST: -np.ones(1)}),
+                              elastic_of(limits))  # fmt: skip
+    found = best(programme).point
+    if found is None:
+        return inf, []
+    at = some @ found.x[: rows.shape[1]]
+    names = np.array(limits.assets)[among][at <= at.min() + HELD * float(np.abs(some).max())]
+    return -found.value, names.tolist()
+
+
+def _newton(limits: Limits, budgets: Array, risk: Risk, elastic: Elastic, solved: Solved) -> Solved:
+    """The solution to full accuracy, by Newton's steps on the logarithmic barrier: each a quadratic programme.
+
+    With a norm R the barrier R² / 2 - sum of b ln v, else R - sum of b ln v, is least at the weights v, times a number,
+    where R(v) = 1 (Spinu 2013, equation 4). Its value is that number's less the logarithm of the ratio, so that prices
+    of the ratio are those of the barrier times the ratio.
+    """
+    if elastic.prices:
+        return solved
+    limits = replace(limits, parts=(*limits.parts, *risk.parts))
+    n, at, size = len(budgets), solved, solved.scale / solved.value
+    root = None if risk.objective.norm is None else risk.objective.norm[WEIGHTS]
+    if root is not None and solved.value <= NO_RISK * float(np.sqrt((root**2).sum(axis=0).mean())):
+        raise NotSolvedError(
+            "weights within the limits have no risk, so that there is none to share: some lines hedge each other "
+            "completely. Leave one of them out, or estimate the covariance by one that is not singular (ledoit_wolf)"
+        )
+    for _ in range(STEPS):
+        v = at.x[:n] * size
+        if not (v[budgets > 0.0] > 0.0).all():
+            return solved
+        over = np.divide(budgets, v, out=np.zeros(n), where=budgets > 0.0)
+        steep = np.diag(np.divide(over, v, out=np.zeros(n), where=budgets > 0.0))
+        linear = {**risk.objective.linear, WEIGHTS: -2.0 * over}
+        curvature = steep if root is None else steep + root.T @ root
+        found = ConeProgramme(limits, Objective(linear, curvature), elastic, scaled=True).solve()
+        if found is None:
+            return solved
+        moved = float(np.abs(found.x[:n] - at.x[:n]).max())
+        at, size = found, found.scale
+        if moved <= NEAR * float(np.abs(at.x[:n]).max()):
+            break
+    weights, held = at.x[:n], budgets > 0.0
+    if not (weights[held] > 0.0).all():
+        return solved
+    mean = float(np.exp(budgets[held] @ np.log(weights[held] / budgets[held])))
+    length = sum(float(values @ limits_block(limits, at.x, block)) for block, values in risk.objective.linear.items())
+    value = (length if root is None else float(np.linalg.norm(root @ weights))) / mean
+    return replace(at, value=value, duals=tuple(value * rows for rows in at.duals))
+
+
+def limits_block(limits: Limits, x: Array, block: str) -> Array:
+    """The quantities of a block in x."""
+    size = {part.name: part.size for part in limits.parts}.get(block, len(limits.assets))
+    return x[limits.start[block] : limits.start[block] + size]

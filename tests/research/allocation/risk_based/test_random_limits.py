@@ -1,0 +1,68 @@
+"""Every model by risk under random constraints: all are kept, and the order of the lines does not matter."""
+
+import numpy as np
+import pytest
+
+from research.allocation import NotSolvedError
+from research.allocation.constraints.builder import build
+from research.allocation.constraints.limits import WEIGHTS
+from research.allocation.constraints.programme import Objective
+from research.allocation.constraints.roots import root_of
+from research.allocation.optimised.optimum import Aim, optimum
+from research.allocation.risk_based.budgets import shares
+from research.allocation.risk_based.parity import largest_smallest, parity
+from research.allocation.risk_based.relaxed_risk_parity import relaxed_risk_parity
+from research.allocation.risk_based.risks import RISKS, risk_of, volatility
+
+MODELS = ("risk_parity", "relaxed_risk_parity", "tail_parity", "maximum_diversification", "benchmark_tracking", *RISKS)
+SETS = 25
+
+
+def limits_of(asked, known, mean):
+    return shares({known.assets[i]: 0.2 for i in np.argsort(mean)[:2]}, build(asked, known), ())
+
+
+def all_add(asked, known, mean):
+    """Is there a portfolio within the limits of which every line adds to the volatility?"""
+    budgets, limits = limits_of(asked, known, mean)
+    return largest_smallest(limits, known.covariance, budgets > 0.0)[0] >= 0.0
+
+
+def best(model, asked, known, mean):
+    root = root_of(known.covariance, known.assets)
+    budgets, limits = limits_of(asked, known, mean)
+    if model == "risk_parity":
+        return limits, parity(limits, budgets, volatility(root), "weight to volatility ratio")
+    if model == "relaxed_risk_parity":
+        return limits, relaxed_risk_parity(limits, known.covariance, root, budgets, 1.0)
+    if model == "maximum_diversification":
+        volatilities = np.sqrt(np.diag(known.covariance))
+        aim = Aim(Objective(norm={WEIGHTS: root}), "diversification ratio", numerator={WEIGHTS: volatilities})
+        return limits, optimum(limits, aim)
+    if model == "benchmark_tracking":
+        centre = root @ np.full(len(mean), 1.0 / len(mean))
+        return limits, optimum(limits, Aim(Objective(norm={WEIGHTS: root}, centre=centre), "tracking error a year"))
+    risk = risk_of("cvar" if model == "tail_parity" else model, known.returns, 0.9, 252.0)
+    if model == "tail_parity":
+        return limits, parity(limits, budgets, risk, "weight to CVaR ratio")
+    return limits, optimum(limits, Aim(risk.objective, risk.unit, parts=risk.parts))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_weights_of_random_feasible_sets_keep_every_limit_in_any_order_of_lines(model, drawn, turned):
+    for seed in range(SETS):
+        rng = np.random.default_rng(seed)
+        asked, known, mean = drawn(rng, int(rng.integers(3, 9)))
+        if model == "relaxed_risk_parity" and not all_add(asked, known, mean):
+            with pytest.raises(NotSolvedError, match=r"add to the volatility: at the best L\d.* lowers it"):
+                best(model, asked, known, mean)
+            continue
+        limits, found = best(model, asked, known, mean)
+        assert abs(found.weights.sum() - 1.0) <= 1e-9
+        assert limits.outside(found.weights).max() <= 1e-8
+        if seed % 5:
+            continue
+        order = rng.permutation(len(known.assets))
+        _, other = best(model, asked, turned(known, order), mean[order])
+        assert other.value == pytest.approx(found.value, rel=1e-7, abs=1e-8)
+        assert other.weights == pytest.approx(found.weights[order], abs=1e-4)
