@@ -18,8 +18,8 @@ from research.allocation import (
     Allocation,
     Answer,
     EqualWeights,
-    InverseVolatility,
     MinimumVariance,
+    RiskParity,
     TargetPath,
     target_path,
 )
@@ -36,7 +36,7 @@ from research.rules.protocol import allocation_name, held_by
 CONTROLS: Mapping[str, Allocation] = {
     "1/N": EqualWeights(),
     "minimum variance": MinimumVariance(),
-    "inverse volatility": InverseVolatility(),
+    "risk parity": RiskParity(),
 }
 YARDSTICK = Estimated()  # of risk: the Ledoit-Wolf covariance of the last year of days
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 REACH = 1.25  # times the largest volatility under limits: the frontier without them is drawn so far
 STILL = 1e-6  # of NAV: an input that moves less moves nothing
-SHARPE = "Sharpe ratio"
 
 
 def limits_plot(used: LimitsUsed) -> "Figure":
@@ -34,7 +33,7 @@ def limits_plot(used: LimitsUsed) -> "Figure":
 
 def room_plot(used: LimitsUsed) -> "Figure":
     """A row a limit that binds: what one more step brings, solved again, and by its price."""
-    times, unit = (1.0, SHARPE) if used.optimum.unit == SHARPE else (1e4, f"{used.optimum.unit}, bp")
+    times, unit = (1.0, used.optimum.unit) if used.optimum.unit.endswith("ratio") else (1e4, f"{used.optimum.unit}, bp")
     rows = {}
     for one in used.uses:
         ends = [times * value for value in (one.brought, one.price) if np.isfinite(value)]
@@ -136,7 +135,9 @@ def limits_answer(used: LimitsUsed, pair: FrontierPair, sensitivity: InputSensit
     if not binds:
         return "No limit holds the weights back: without limits they are the same."
     brought = max(used.uses, key=lambda one: one.brought)
-    size = number(brought.brought, 3) if used.optimum.unit == SHARPE else f"{number(1e4 * brought.brought, 0)} bp"
+    size = (
+        number(brought.brought, 3) if used.optimum.unit.endswith("ratio") else f"{number(1e4 * brought.brought, 0)} bp"
+    )
     surest = int(np.nanargmax(sensitivity.turnover))
     given = "" if np.isnan(pair.given_up) else (
         f" At its volatility, the mean would be {percent(pair.given_up)} a year higher without limits, by a forecast "

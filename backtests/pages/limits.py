@@ -59,11 +59,11 @@ def _limited(comparison: "Comparison") -> Iterator[tuple[list[str], LimitsInForc
 
 
 def _table(used: LimitsUsed, caption: str) -> Block:
-    sharpe = used.optimum.unit == "Sharpe ratio"
-    unit = used.optimum.unit if sharpe else f"{used.optimum.unit}, bp"
+    ratio = used.optimum.unit.endswith("ratio")
+    unit = used.optimum.unit if ratio else f"{used.optimum.unit}, bp"
     rows = []
     for short, one in used.table().iterrows():
-        brings = ["" if np.isnan(value) else number(value if sharpe else 1e4 * value, 3 if sharpe else 1)
+        brings = ["" if np.isnan(value) else number(value if ratio else 1e4 * value, 3 if ratio else 1)
                   for value in (one["by price"], one["solved again"])]  # fmt: skip
         share = "" if np.isnan(one["used"]) else percent(one["used"], 0)
         rows.append([str(short), one["at"], share, one["step"], *brings, one["firm"]])

@@ -126,7 +126,7 @@ def _notes(found: TargetsToday) -> Sequence[str]:
         f"covariance of {YARDSTICK.window} returns up to the date, for all columns. Torsion bets: the effective number "
         "of Meucci's minimum torsion bets, which are uncorrelated and nearest to the assets: exponential of the "
         "entropy of their shares.",
-        "1/N, minimum variance (Ledoit–Wolf) and inverse volatility are controls: a target that is not clearly better "
+        "1/N, minimum variance and risk parity (Ledoit–Wolf) are controls: a target that is not clearly better "
         "than they are does not earn its model.",
         *found.notes,
     ]

@@ -104,7 +104,7 @@ def limits_used(asked: DayProgramme) -> LimitsUsed:
         brought = better * (asked.best(limits.with_limits(wider)).value - found.value)
         brought = brought if abs(brought) > KEPT else 0.0
         counts = HELD in limit.rows and WEIGHTS not in limit.rows
-        price = np.nan if counts else found.prices[limit.key] * limit.step if slack <= SLACK else 0.0
+        price = np.nan if counts else found.prices.get(limit.key, 0.0) * limit.step if slack <= SLACK else 0.0
         uses.append(LimitUse(limit, at, _share(limit, at, slack), price, brought))
     return LimitsUsed(found, tuple(uses))
 

@@ -13,9 +13,9 @@ from research.allocation import (
     Average,
     ConstantExposure,
     EqualWeights,
-    InverseVolatility,
     MeanVariance,
     MinimumVariance,
+    RiskParity,
     Shrunk,
 )
 from research.errors import ConfigError, DataError
@@ -46,7 +46,7 @@ def test_targets_are_those_that_the_classes_give_on_their_last_day(found: Target
     market = portfolio.market
     refit = market.past(market.row("2016-05-31"))
     assert found.date == market.dates[market.row(DAY)]
-    classes = {"1/N": EqualWeights(), "minimum variance": MinimumVariance(), "inverse volatility": InverseVolatility()}
+    classes = {"1/N": EqualWeights(), "minimum variance": MinimumVariance(), "risk parity": RiskParity()}
     for name, allocation in classes.items():
         assert found.controls[name].weights.tolist() == allocation.target(refit).tolist(), name
     hrp = found.of("hrp_monthly")
@@ -98,7 +98,7 @@ def test_table_has_what_is_held_beside_it_and_every_column_sums_to_one(found: Ta
 
 def test_side_by_side_has_each_target_once(found: TargetsToday) -> None:
     table = found.side_by_side()
-    assert list(table) == ["held", "strategic", "hrp_monthly", "1/N", "minimum variance", "inverse volatility"]
+    assert list(table) == ["held", "strategic", "hrp_monthly", "1/N", "minimum variance", "risk parity"]
     assert table.iloc[:-3].sum().to_numpy() == pytest.approx(np.ones(6))
     risk = found.of("hrp_monthly").risk
     assert risk is not None
@@ -138,7 +138,7 @@ def test_a_short_history_leaves_out_controls_and_risk_and_says_so(portfolio: Por
     assert [note.partition(":")[0] for note in found.notes] == [
         "Shares of risk are not known",
         "The control minimum variance is not shown",
-        "The control inverse volatility is not shown",
+        "The control risk parity is not shown",
     ]
     with pytest.raises(DataError, match="too short for HRP"):
         targets_today(portfolio, early, ["hrp_monthly"])
