@@ -38,15 +38,18 @@ class Point:
 class LinearProgramme:
     """Minimise cost · x over least <= x <= most with matrix · x >= at_least, some of x whole; each time anew.
 
-    matrix   : (k, n).
+    matrix   : (k, n), sparse or not.
     at_least : (k,).
     least    : (n,), -inf for none.
     most     : (n,), inf for none.
     whole    : (n,) which are whole numbers.
+    feasible : how far a row or a bound may be missed, in its own unit.
     Each solution starts from the last one's basis.
     """
 
-    def __init__(self, matrix: Array, at_least: Array, least: Array, most: Array, whole: Mask) -> None:
+    def __init__(
+        self, matrix: Any, at_least: Array, least: Array, most: Array, whole: Mask, feasible: float = FEASIBLE
+    ) -> None:
         import highspy
         from scipy import sparse
 
@@ -54,13 +57,13 @@ class LinearProgramme:
         rows = sparse.csr_array(matrix)
         model = highs_model(np.zeros(self.n), rows, at_least, least, most, whole if self._whole else ())
         statuses = highspy.HighsModelStatus
-        self._highs, self._optimal = highspy.Highs(), statuses.kOptimal
+        self._highs, self._optimal, self._unknown = highspy.Highs(), statuses.kOptimal, statuses.kUnknown
         self._feasible = highspy.SolutionStatus.kSolutionStatusFeasible
         self._none = (statuses.kInfeasible, statuses.kUnboundedOrInfeasible)
         options: dict[str, Any] = {
             "output_flag": False,
             "threads": 1,
-            "primal_feasibility_tolerance": FEASIBLE,
+            "primal_feasibility_tolerance": feasible,
             "mip_feasibility_tolerance": NEARLY_WHOLE,
             "mip_rel_gap": 0.0,
             "mip_abs_gap": 0.0,
@@ -84,6 +87,9 @@ class LinearProgramme:
         self._highs.changeColsBounds(self.n, self._columns, _array(least), _array(most))
         self._highs.setOptionValue("mip_max_nodes", nodes)
         self._highs.run()
+        if self._highs.getModelStatus() == self._unknown:  # the basis of the last solution may be too far away
+            self._highs.clearSolver()
+            self._highs.run()
         status, info = self._highs.getModelStatus(), self._highs.getInfo()
         if status in self._none:
             return None

@@ -30,6 +30,14 @@ def trades(
     prices: Annotated[
         Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")
     ] = None,
+    fx: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|PAIRS",
+            help="Exchange rates of today, a CSV or EURUSD=1.0664,GBPUSD=1.2103, before those of FILE or the models.",
+            show_default=False,
+        ),
+    ] = "",
     as_of: Annotated[
         str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the clock's]")
     ] = "",
@@ -86,6 +94,7 @@ def trades(
             reports=reports,
             as_of=as_of,
             stale_ok=stale_ok,
+            fx=fx,
         )
         return
     if file is None or (seconds, workers) != (None, None):
@@ -106,7 +115,7 @@ def trades(
     request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
     check_out(out or (), reports)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file, replaced_files(positions, prices))
+        portfolio = load_portfolio(file, replaced_files(positions, prices, fx))
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
     saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading

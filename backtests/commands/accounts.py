@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,25 +11,24 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from backtests.commands.trades import policy_now, today_of
+from backtests.commands.trades import policy_now, replaced_files, today_of
 from backtests.runs.tasks import check_workers, in_processes
 from research.arguments import is_number, refuse
 from research.errors import ConfigError, DataError
 from research.files import replacing, writing
 from research.portfolio import load_portfolio
 from research.progress import bar
-from research.trading.accounts import (
+from research.trading.account_rows import (
     ACCOUNT_COLUMNS,
     FAILED,
-    MODEL,
     ORDER_COLUMNS,
-    AccountsFile,
-    Model,
-    Row,
-    account_of,
+    account_columns,
     account_row,
+    order_columns,
     order_rows,
 )
+from research.trading.accounts import Model, account_of
+from research.trading.accounts_file import MODEL, AccountsFile, Row
 from research.trading.destination import check_destination
 from research.trading.formats.cells import cell_text
 
@@ -65,6 +64,7 @@ def list_accounts(
     reports: Path | None = None,
     as_of: str | None = None,
     stale_ok: bool = False,
+    fx: str | None = None,
 ) -> Listed:
     """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
 
@@ -78,8 +78,9 @@ def list_accounts(
     reports  : folder of the runs, or None for the usual one.
     as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes the clock's, None counts none.
     stale_ok : list accounts, marked, where prices are too old for orders.
-    Raises   : ConfigError for a file that cannot be read, for a day that is none, and for a place where the lists
-               cannot be written: nothing is written then.
+    fx       : exchange rates of today for all models (`replaced_files`).
+    Raises   : ConfigError for a file that cannot be read, for a day or rates that are none, and for a place where the
+               lists cannot be written: nothing is written then.
     """
     check_workers(workers)
     if not (is_number(seconds) and seconds >= 0.0):
@@ -87,11 +88,12 @@ def list_accounts(
     if out is None or out.suffix.lower() != ".csv":
         found = "" if out is None else str(out)
         refuse("out is", found, "give the path of a CSV file for the orders of all accounts, such as orders.csv.")
-    orders, accounts = _destination(out, ORDER_COLUMNS), _destination(accounts_path(out), ACCOUNT_COLUMNS)
+    orders = _destination(out, ORDER_COLUMNS[: ORDER_COLUMNS.index("notional")])
+    accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
     statuses, errors = Counter[str](), Counter[str]()
-    solve = _Solver(asked, seconds, reports, today_of(as_of), stale_ok)
+    solve = _Solver(asked, seconds, reports, today_of(as_of), stale_ok, replaced_files(fx=fx))
     with (
         bar(asked.count, "listing", "accounts") as progress,
         replacing(orders) as to_orders,
@@ -120,14 +122,14 @@ def accounts_path(orders: Path) -> Path:
 
 
 def _destination(path: Path, columns: Sequence[str]) -> Path:
-    """The path, if no more than an earlier file of these columns is replaced there."""
+    """The path, if no more than an earlier file that begins with these columns is replaced there."""
     header = ",".join(columns).encode()
     return check_destination("out", path, is_ours=lambda opened: opened.read(len(header)) == header)
 
 
 def _parts(solve: "_Solver", workers: int) -> Iterator[Part]:
     """The headers of both files, then the lists of all accounts, in the order of the file."""
-    yield Part(_csv([ORDER_COLUMNS]), _csv([ACCOUNT_COLUMNS]), Counter(), Counter())
+    yield Part(_csv([order_columns(solve.file)]), _csv([account_columns(solve.file)]), Counter(), Counter())
     rows = _few(solve.file.rows())
     if min(workers, solve.file.count // TASK) > 1:
         yield from (part for _, part in in_processes(solve, rows, workers, in_order=True))
@@ -145,10 +147,16 @@ class _Solver:
     """Solves rows of a file, and keeps the models that it read: a process has one of its own."""
 
     def __init__(
-        self, file: AccountsFile, seconds: float, reports: Path | None, as_of: pd.Timestamp | None, stale_ok: bool
+        self,
+        file: AccountsFile,
+        seconds: float,
+        reports: Path | None,
+        as_of: pd.Timestamp | None,
+        stale_ok: bool,
+        overrides: Mapping[str, Any],
     ) -> None:
         self.file, self.seconds, self.reports = file, seconds, reports
-        self.as_of, self.stale_ok = as_of, stale_ok
+        self.as_of, self.stale_ok, self.overrides = as_of, stale_ok, overrides
         self.models: dict[str, Model | ConfigError] = {}
 
     def __call__(self, rows: Iterable[Row]) -> Part:
@@ -188,7 +196,7 @@ class _Solver:
         if not path.is_file():
             return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
         try:
-            portfolio = load_portfolio(path)
+            portfolio = load_portfolio(path, self.overrides)
             found = policy_now(portfolio, reports=self.reports)
             return Model.of(portfolio, *found, as_of=self.as_of, stale_ok=self.stale_ok)
         except (ValueError, OSError) as error:

@@ -21,6 +21,7 @@ from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio
 from research.portfolio.load import ROOT
+from research.portfolio.rates import TODAY
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import Request, TradeList, trade_list
 from research.trading.destination import check_destination
@@ -112,13 +113,39 @@ def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
     return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name), name, run
 
 
-def replaced_files(positions: str | Path | None, prices: str | Path | None) -> dict[str, str]:
-    """The overrides by which a portfolio file takes these files for its own; "" and None leave its own.
+def replaced_files(
+    positions: str | Path | None = None, prices: str | Path | None = None, fx: str | None = None
+) -> dict[str, Any]:
+    """The overrides by which a portfolio file takes these for its own; "" and None leave its own.
 
     Paths are from the current folder, or else from the workbench's.
+    positions : file of a broker.
+    prices    : file of prices.
+    fx        : exchange rates of today, a file of rates or pairs such as "EURUSD=1.0664,GBPUSD=1.2103".
+    Raises    : ConfigError for what is no pair with a rate, and for a pair that is there twice.
+
+    >>> replaced_files(fx="EURUSD=1.0664,GBPUSD=1.2103")
+    {'fx_today': {'EURUSD': 1.0664, 'GBPUSD': 1.2103}}
     """
-    given = {"positions.file": positions, "prices": prices}
-    return {key: str(_found(path)) for key, path in given.items() if path}
+    pairs = _pairs(fx) if fx and "=" in fx and not Path(fx).exists() else None
+    given = {"positions.file": positions, "prices": prices, TODAY: None if pairs else fx}
+    files = {key: str(_found(path)) for key, path in given.items() if path}
+    return files | ({TODAY: pairs} if pairs else {})
+
+
+def _pairs(fx: str) -> dict[str, float]:
+    """By pair of currencies, its rate."""
+    found: dict[str, float] = {}
+    for given in fx.split(","):
+        pair, _, rate = map(str.strip, given.partition("="))
+        try:
+            value = float(rate.replace("_", "no number"))
+        except ValueError:
+            refuse("fx is", fx, "write pairs with their rates, EURUSD=1.0664,GBPUSD=1.2103, or the path of a file.")
+        if pair in found:
+            raise ConfigError(f"fx has {pair} twice: found {found[pair]:.10g} and {value:.10g}. Keep one of the two.")
+        found[pair] = value
+    return found
 
 
 def _found(path: str | Path) -> Path:

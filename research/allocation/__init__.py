@@ -6,7 +6,7 @@ from research.allocation.estimated import InverseVolatility
 from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
-from research.allocation.hierarchical import HERC, HRP, NCO, GroupBound, Schur, hrp_weights
+from research.allocation.hierarchical import HERC, HRP, NCO, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
 from research.allocation.market_cap import MarketCapWeights
 from research.allocation.momentum import Momentum
@@ -43,7 +43,6 @@ __all__ = [
     "ExponentialGradient",
     "FixedWeights",
     "FunctionAllocation",
-    "GroupBound",
     "InverseVolatility",
     "MarketCapWeights",
     "MaximumDiversification",

@@ -30,11 +30,13 @@ class Binding:
     price : its shadow price: by how much the objective would improve for each unit that the limit is wider, 0 or more;
             of an equation, for each unit that its value is higher, which may be less than 0.
     brings : what one more step of room would bring, in words; "" where that is not said.
+    key   : of a named constraint, where it stands under `constraints`, such as "groups.us.most"; "" for other limits.
     """
 
     limit: str
     price: float
     brings: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, eq=False)

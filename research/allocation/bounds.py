@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
-from research.arguments import cut, is_number, refuse
-from research.arrays import Array
+from research.arguments import is_number, refuse
 from research.errors import ConfigError
 
 Pairs = tuple[tuple[str, float], ...]
@@ -28,20 +25,3 @@ def check_bound(owner: str, bound: object) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"{owner} names {twice!r} twice. Name each line once.")
-
-
-def bounds_of(bound: Bound, assets: tuple[str, ...], otherwise: float) -> Array:
-    """(n,) the bound of each line, fraction of NAV; `otherwise` for lines that are not named.
-
-    Raises : ConfigError for a name that is not among the lines.
-    """
-    if not isinstance(bound, tuple):
-        return np.full(len(assets), float(bound))  # type: ignore[arg-type]
-    given = dict(bound)
-    unknown = [name for name in given if name not in assets]
-    if unknown:
-        raise ConfigError(
-            f"a bound names {unknown[0]!r}, which the market does not have: its lines are {cut(', '.join(assets))}. "
-            "Correct the name, or add the line."
-        )
-    return np.array([given.get(asset, otherwise) for asset in assets])

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation
-from research.allocation.answer import Answer, Explained
+from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.allocation.in_turn import part_answer
+from research.allocation.wrapper import Wrapper
 from research.arguments import check_positive, refuse
 from research.errors import DataError
 from research.market import Past
@@ -18,7 +19,7 @@ from research.tolerances import RETURNS
 
 
 @dataclass(frozen=True)
-class ConstantExposure(Explained):
+class ConstantExposure(Wrapper):
     """A constant share of another allocation's target; the rest is cash.
 
     allocation : the portfolio.
@@ -36,23 +37,13 @@ class ConstantExposure(Explained):
         if isinstance(self.exposure, bool) or not 0.0 <= self.exposure <= 1.0:
             refuse("exposure of ConstantExposure is", self.exposure, "give a share from 0 to 1, such as 0.6.")
 
-    @property
-    def schedule(self) -> str:
-        """When the portfolio's allocation computes a target."""
-        return self.allocation.schedule
-
-    @property
-    def window(self) -> int:
-        """Number of returns that the portfolio's allocation needs."""
-        return self.allocation.window
-
     def answer(self, past: Past) -> Answer:
         """(n,) weights of the portfolio, fraction of NAV, times the share; with the portfolio's reasons."""
         return part_answer(self.allocation, past).times(self.exposure)
 
 
 @dataclass(frozen=True)
-class VolatilityTarget(Explained):
+class VolatilityTarget(Wrapper):
     """Another allocation's target, scaled to a volatility that is estimated from its last returns; the rest is cash.
 
     allocation : the portfolio.

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation
-from research.allocation.answer import Answer, Explained
+from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule
 from research.allocation.in_turn import part_answer
+from research.allocation.wrapper import Wrapper
 from research.arguments import one_of
 from research.errors import PolicyError
 from research.forecast import Regimes, history
@@ -15,7 +16,7 @@ from research.market.calendars import EVERY
 
 
 @dataclass(frozen=True)
-class RegimeExposure(Explained):
+class RegimeExposure(Wrapper):
     """Another allocation's target times today's filtered probability of calm; the rest is cash.
 
     allocation : the portfolio to hold when calm.
@@ -36,11 +37,6 @@ class RegimeExposure(Explained):
     def __post_init__(self) -> None:
         """Check the schedule."""
         one_of("schedule of RegimeExposure is", self.schedule, EVERY)
-
-    @property
-    def window(self) -> int:
-        """Number of returns that the portfolio's allocation needs."""
-        return self.allocation.window
 
     def answer(self, past: Past) -> Answer:
         """(n,) weights of the portfolio, fraction of NAV, times the probability of calm; with the portfolio's reasons.

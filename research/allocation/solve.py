@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from research.allocation.answer import Binding, NotSolvedError
-from research.arrays import Array
 
 if TYPE_CHECKING:
     import cvxpy as cp
@@ -90,18 +89,6 @@ def solve(problem: "cp.Problem", limits: Sequence[Limit]) -> Solved:
         raise NotSolvedError(f"no solver found weights ({'; '.join(failed)})")
     _tried(problem, best[1], best[2])
     return Solved(NAMES[best[1]], "optimal_inaccurate", _binding(limits), _others(failed, best[1]))
-
-
-def within(weights: Array, lower: Array, upper: Array) -> Array:
-    """Weights (n,) of a solver, put between their bounds (n,) and to a sum of one: they miss both by its rounding.
-
-    What is missing to one, or too much, is spread over the room to the bounds. The bounds admit a sum of one.
-    """
-    inside = np.clip(weights, lower, upper)
-    missing = 1.0 - inside.sum()
-    room = upper - inside if missing > 0.0 else inside - lower
-    total = room.sum()
-    return inside if total <= 0.0 else inside + missing * (room / total)
 
 
 def _others(failed: list[str], solver: str) -> str:

@@ -16,7 +16,6 @@ from research.market import EMBEDDED, Market
 from research.market.currency import FX, in_currency
 from research.portfolio.document import Document
 from research.portfolio.faults import Faults
-from research.portfolio.prices import Prices, last_closes
 from research.portfolio.rates import CODE, Rates, smallest
 from research.portfolio.strict_yaml import KeyPath
 
@@ -54,9 +53,12 @@ class Currencies:
 
     @property
     def rounding_bound(self) -> float:
-        """The most that orders of all lines, their costs and exchanges may lose by rounding, in the basis."""
+        """The most that orders of all lines, their costs and exchanges may lose by rounding, in the basis.
+
+        A notional and four costs a line are rounded to its currency's cents, and to those of the basis.
+        """
         parts = {c: max(float(smallest(c)) * self.rates.rate(c), float(smallest(self.basis))) for c in self.cash}
-        return 3.0 * sum(parts[currency] for currency in self.lines) + 2.0 * sum(parts.values())
+        return 5.0 * sum(parts[currency] for currency in self.lines) + 2.0 * sum(parts.values())
 
     def at_today(self, market: Market) -> Market:
         """The market of the lines with its quotes in the basis: where its history is not converted, at today's rates.
@@ -180,14 +182,13 @@ def history_in_basis(document: Document, market: Market, assets: Sequence[str], 
         raise ConfigError(f"{path[0]} ({document.place(path)}): {error} {fix}") from error
 
 
-def currencies_of(
-    quoted: Market, converted: bool, given: Prices | None, rates: Rates, cash: Balances
-) -> Currencies | None:
+def currencies_of(quoted: Market, converted: bool, per_unit: Array, rates: Rates, cash: Balances) -> Currencies | None:
     """The currencies of a portfolio, None where its lines and its cash are all in the basis.
 
     quoted    : the market of its lines as it is quoted.
     converted : is its history converted to the basis?
-    given     : prices that replace the last closes, in the currencies of their lines, or None.
+    per_unit  : (n,) prices in the currencies of their lines, NaN without one.
+    rates     : of these currencies at least.
     cash      : by currency.
     """
     foreign = {*quoted.currency, *(currency for currency, amount in cash.items() if amount)} - {rates.basis}
@@ -196,7 +197,7 @@ def currencies_of(
     return Currencies(
         rates=replace(rates, today={c: rates.today[c] for c in sorted(foreign)}, history={}),
         lines=quoted.currency,
-        prices=frozen(np.array((given or last_closes(quoted)).per_unit)),
+        prices=frozen(np.array(per_unit)),
         cash={c: cash.get(c, 0.0) for c in (rates.basis, *sorted(foreign))},
         quoted=quoted,
         converted=converted,

@@ -103,7 +103,8 @@ def read_held(document: Document, market: Market, assets: Sequence[str], basis: 
         by = "the cash of all currencies is negative" if positions is None else f"{positions.file} has negative cash"
         check_debt(document, path, f"{by}, which a portfolio does not hold", cash)
     converted = history_in_basis(document, market, assets, rates)
-    currencies = currencies_of(quoted, converted is not None, given, rates, balances)
+    per_unit = (given or last_closes(quoted)).per_unit
+    currencies = currencies_of(quoted, converted is not None, per_unit, rates, balances)
     whole = market if converted is None else converted
     prices = given if currencies is None else _in_basis(currencies, given, whole.select(assets))
     return Held(whole, quoted, rates, positions, given, prices, accounts, cash, currencies)

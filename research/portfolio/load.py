@@ -30,6 +30,7 @@ from research.portfolio.flows import read_flows
 from research.portfolio.held import Held, read_held
 from research.portfolio.holdings import held_by
 from research.portfolio.household import Account, account_settings, total_units
+from research.portfolio.nav_history import read_nav_history
 from research.portfolio.orders import order_settings, read_order_limits
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import MATERIALITY, Limits, Portfolio
@@ -46,7 +47,7 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress", "positions", "prices", "fx", "ticket", "accounts")  # fmt: skip
+        "stress", "positions", "prices", "fx", "fx_today", "ticket", "accounts", "nav_history")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing", "currency", "facts")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading",
              "tax_lots", "exposures", "currency", "facts", *COSTS)  # fmt: skip
@@ -133,6 +134,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         ticket=read_ticket(document, market),
         accounts=accounts,
         currencies=held.currencies,
+        nav_history=read_nav_history(document, market),
+        rates=replace(held.rates, history={}),
     )
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -504,7 +507,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "market": document.value("market"),
         "basis": portfolio.basis,
         **_held_settings(portfolio),
-        **{key: document.value(key) for key in ("prices", "fx") if document.has(key)},
+        **{key: document.value(key) for key in ("prices", "fx", "fx_today", "nav_history") if document.has(key)},
         "target_cash": document.number("target_cash", default=0.0),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "lines": {

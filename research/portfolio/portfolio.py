@@ -20,8 +20,10 @@ from research.portfolio.benchmark import NamedBenchmark
 from research.portfolio.currencies import Currencies
 from research.portfolio.exposures import Split, group_exposures
 from research.portfolio.household import Account
+from research.portfolio.nav_history import NavHistory
 from research.portfolio.orders import OrderLimits
 from research.portfolio.prices import Prices, last_closes
+from research.portfolio.rates import Rates
 from research.portfolio.stress import Stress
 from research.portfolio.tax_lots import TaxLots
 from research.portfolio.ticket import TicketTerms
@@ -95,6 +97,8 @@ class Portfolio:
     accounts         : whose holdings and cash sum to its own; () for one account without a name.
     currencies       : of its lines and its cash, or None where they are all in the basis. Other amounts here are in
                        the basis.
+    nav_history      : what it was worth since its opening trade, for trade lists of rules that look at wealth.
+    rates            : of today that its file and its market give, whether its own lines and cash need them or not.
     splits           : by line, of funds that are split over classes or sectors; others count in their own.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
@@ -136,7 +140,9 @@ class Portfolio:
     ticket: TicketTerms = field(default_factory=TicketTerms)
     accounts: tuple[Account, ...] = ()
     currencies: Currencies | None = None
+    rates: Rates | None = None
     splits: Mapping[str, Split] = field(default_factory=dict)
+    nav_history: NavHistory = field(default_factory=NavHistory)
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""

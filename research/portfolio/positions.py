@@ -287,7 +287,9 @@ class _Reader:
         elif is_line:
             if self._is_in(row, self.assets[target]) and not self._is_double(row, target):
                 self._holding(row, target)
-        elif not self._is_double(row, f"cash {row.symbol} {self._currency_of_cash(row)}"):
+        elif not self._may_be_security(row) and not self._is_double(
+            row, f"cash {row.symbol} {self._currency_of_cash(row)}"
+        ):
             self._cash_row(row, self._currency_of_cash(row))
 
     def _holding(self, row: _Row, asset: str) -> None:
@@ -375,6 +377,20 @@ class _Reader:
         value = row.value or row.units
         signs = () if value is None or value.may_be(self.basis) else SIGNS.get(value.sign, (value.sign,))
         return row.table.cell(row.cells, "currency").upper() or (signs[0] if len(signs) == 1 else self.basis)
+
+    def _may_be_security(self, row: _Row) -> bool:
+        """Has a row of cash of the basis another price than 1, as a security of this name has? Then that is a mistake.
+
+        Not where `symbols` says that it is cash.
+        """
+        if row.price is None or row.symbol in self.symbols or self._currency_of_cash(row) != self.basis:
+            return False
+        if row.price.value in (0.0, 1.0):
+            return False
+        what = f"{row.symbol} is a name of cash, and cash has a price of 1: it may be a security"
+        fix = f"Say what it is: symbols: {{{row.symbol}: {CASH}}}, the name of a line, or {IGNORE}."
+        self._refuse(row.table, row.line, "price", what, row.price.value, fix)
+        return True
 
     def _is_in(self, row: _Row, currency: str) -> bool:
         """Is the row in this currency? If not, that is a mistake."""

@@ -2,6 +2,7 @@
 
     fx: {EURUSD: 1.0650}   # US dollars per euro, today
     fx: rates.csv          # of the last day, or of every day of the history
+    fx_today: …            # likewise, for today alone: it stands before `fx`, and leaves the history as it is
 
 Each quote is brought to one of a foreign currency in the basis when it is read, whichever way it is written.
 """
@@ -27,6 +28,8 @@ from research.portfolio.faults import Faults
 from research.portfolio.positions import CURRENCIES
 from research.portfolio.rate_files import EXAMPLE, PAIR, read_rate_file
 
+TODAY = "fx_today"
+GIVEN = {"fx": "portfolio file", TODAY: "given today"}  # how the values that a key states are called
 CODE = re.compile("[A-Z]{3}")
 DECIMALS = dict.fromkeys(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
@@ -40,7 +43,7 @@ class Rate:
     pair   : as it is quoted, such as EURUSD.
     value  : in the currency of the portfolio, whichever way the pair is quoted.
     day    : of the quote, NaT where it is not known.
-    source : "market", "portfolio file", or the name of a file.
+    source : "market", one of `GIVEN`, or the name of a file.
     """
 
     pair: str
@@ -131,7 +134,9 @@ class _Source(NamedTuple):
 
 
 def read_rates(document: Document, market: Market, basis: str, priced: np.datetime64) -> Rates:
-    """The rates of a portfolio: what its key `fx` gives stands before the lines of its market, either way of quoting.
+    """The rates of a portfolio: its key `fx` stands before the lines of its market, and `fx_today` before both.
+
+    It does not matter which way a pair is quoted. There is no history in `fx_today`.
 
     Today's rate is the newest one that is no later than the prices; where all are later, it is the first of them.
     market : whose lines of asset class "fx" are rates.
@@ -155,40 +160,41 @@ def read_rates(document: Document, market: Market, basis: str, priced: np.dateti
                 today[currency] = Rate(pair, float(values[row]), source.days[row], source.name)
                 if days[-1] > priced:
                     later[currency] = _later(today[currency], days[-1], priced)
-            if known.size > 1 and (currency, basis) not in history:
+            if known.size > 1 and source.key != TODAY and (currency, basis) not in history:
                 on_days = pd.Series(values, index=source.days).reindex(market.days).to_numpy()
                 history[currency, basis] = (pair, frozen(on_days))
     return Rates(basis, today, history, later)
 
 
 def _sources(document: Document, market: Market, basis: str) -> Iterator[_Source]:
-    if document.has("fx"):
-        yield (_mapping if isinstance(document.value("fx"), dict) else _file)(document, basis)
+    for key in (TODAY, "fx"):
+        if document.has(key):
+            yield (_mapping if isinstance(document.value(key), dict) else _file)(document, key, basis)
     try:
         yield _Source("market", "market", market.days, quoted_rates(market))
     except DataError as error:
         raise ConfigError(str(error)) from error
 
 
-def _mapping(document: Document, basis: str) -> _Source:
-    """The values of today of the key `fx`, whose day is not known."""
+def _mapping(document: Document, key: str, basis: str) -> _Source:
+    """The values of today that a key states, whose day is not known."""
     quoted, faults = {}, Faults()
-    for name in document.mapping("fx"):
+    for name in document.mapping(key):
         with faults:
-            pair = _pair(document, name, basis)
-            quoted[pair] = (name, np.array([document.number("fx", name, at_least=SMALLEST, at_most=LARGEST)]))
+            pair = _pair(document, key, name, basis)
+            quoted[pair] = (name, np.array([document.number(key, name, at_least=SMALLEST, at_most=LARGEST)]))
     faults.end()
-    return _Source("portfolio file", "fx", np.array(["NaT"], dtype="datetime64[D]"), quoted)
+    return _Source(GIVEN[key], key, np.array(["NaT"], dtype="datetime64[D]"), quoted)
 
 
-def _file(document: Document, basis: str) -> _Source:
-    """The rates of the file that the key `fx` names."""
-    file = Path(document.text("fx"))
+def _file(document: Document, key: str, basis: str) -> _Source:
+    """The rates of the file that a key names."""
+    file = Path(document.text(key))
     try:
         days, quoted = read_rate_file(Path(document.file).parent / file)
     except DataError as error:
-        raise ConfigError(f"fx ({document.place(('fx',))}): {error}") from error
-    return _Source(file.name, "fx", days, quoted)
+        raise ConfigError(f"{key} ({document.place((key,))}): {error}") from error
+    return _Source(file.name, key, days, quoted)
 
 
 def _later(rate: Rate, newest: np.datetime64, priced: np.datetime64) -> str:
@@ -198,11 +204,11 @@ def _later(rate: Rate, newest: np.datetime64, priced: np.datetime64) -> str:
     return f"{there}: that of {rate.day} is taken."
 
 
-def _pair(document: Document, name: str, basis: str) -> Pair:
+def _pair(document: Document, key: str, name: str, basis: str) -> Pair:
     of, into = name[:3], name[3:]
     if not PAIR.fullmatch(name) or of == into:
-        document.refuse(("fx", name), "no pair of currencies", name, f"Name it by two codes, {EXAMPLE}.")
+        document.refuse((key, name), "no pair of currencies", name, f"Name it by two codes, {EXAMPLE}.")
     if basis not in (of, into):
         what = f"a pair without {basis}, the basis; no rate is made of two others"
-        document.refuse(("fx", name), what, name, f"Give {of}{basis} and {into}{basis}.")
+        document.refuse((key, name), what, name, f"Give {of}{basis} and {into}{basis}.")
     return of, into

@@ -7,6 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from research.arrays import Array
 from research.errors import DataError
+from research.risk.long_run_variance import newey_west_lags
 from research.tolerances import SERIES
 
 LEVEL = 0.95  # of the intervals
@@ -33,17 +34,6 @@ class FactorRegression:
     residuals: Array
     r_squared: float
     lags: int
-
-
-def newey_west_lags(periods: int) -> int:
-    """Number of lags of the covariance: ⌊4 (T / 100)^(2/9)⌋.
-
-    Source : Newey and West (1994), Automatic Lag Selection in Covariance Matrix Estimation, with Bartlett's kernel.
-
-    >>> newey_west_lags(2_520)
-    8
-    """
-    return int(4.0 * (periods / 100.0) ** (2.0 / 9.0))
 
 
 def factor_regression(returns: Array, factors: Array) -> FactorRegression:

@@ -2,7 +2,7 @@
 
 Each gives a share of the allocation's target, and trades towards the target times that share as `Threshold` does. It
 goes by the growth of NAV since the opening trade, money that came and went aside, so it is played day by day, and a
-desk, which knows no NAV but today's, cannot ask it.
+desk that asks it states the NAV of each close since then.
 """
 
 from abc import abstractmethod
@@ -58,7 +58,8 @@ class WealthRule(RuleTraits):
         if view.opened < 0:
             raise PolicyError(
                 f"{type(self).__name__} goes by the NAV since the opening trade, and only that of "
-                f"{view.past.date:%Y-%m-%d} is known. Play it in a backtest, or name another rule for trade lists."
+                f"{view.past.date:%Y-%m-%d} is known. Give the portfolio's file a `nav_history`, a table of date, nav "
+                "and flow since then; a file of several portfolios needs another rule."
             )
         share, why = self.share(view)
         answer = self._threshold().decide(replace(view, target=share * view.target))

@@ -1,89 +1,28 @@
 """Trade lists of many accounts on a few models: each row of a CSV file is an account with its own holdings.
 
-A file has the columns `account`, `model` (path of a portfolio file), `cash`, perhaps `last_trade`, and one for each
-asset with the units held. What the accounts of a model share is prepared once: market, target, policy and costs.
+What the accounts of a model share is prepared once: market, target, policy and costs.
 """
 
-import csv
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from research.accounting import Policy
 from research.allocation import TargetPath, target_path
-from research.arguments import LARGEST, cut, did_you_mean, is_number, shown
-from research.errors import ConfigError
+from research.arguments import LARGEST, cut, did_you_mean
 from research.portfolio import Portfolio
+from research.portfolio.currencies import Balances, currencies_of
 from research.portfolio.load import LEAST_NAV
-from research.portfolio.prices import newest_day
+from research.portfolio.nav_history import NavHistory
+from research.portfolio.rates import Rates
 from research.rules.protocol import held_by
-from research.trading.content import STALE
-from research.trading.order_ids import client_order_id_of, sent_of
-from research.trading.order_tables import ORDERS
-from research.trading.position import Position
+from research.trading.accounts_file import ACCOUNT, CASH, LAST_TRADE, MODEL, AccountsFile, Row, RowFaults
+from research.trading.position import Position, order_limits
 from research.trading.today import trade_list
 from research.trading.trade_list import TradeList
-
-ACCOUNT, MODEL, CASH, LAST_TRADE = NAMED = ("account", "model", "cash", "last_trade")
-NEEDED = NAMED[:3]
-ORDER_COLUMNS = (ACCOUNT, *ORDERS, "client_order_id")
-ACCOUNT_COLUMNS = ("row", ACCOUNT, MODEL, "status", "nav", "orders", "turnover", "cost", "cash_after", "objective",
-                   "gap", "solved", "reason", "error")  # fmt: skip
-SENT = ("side", "asset", "units", "price", "notional")  # of a row, from which the id of its order comes
-FAILED = "failed"
-DECIMALS = 10  # of a fraction or a price in a file
-PLAIN_NUMBER = "Write a plain number, such as 1250.40."
-Cells = tuple[str, ...]
-Row = tuple[int, Cells]  # its number in the file, where the header is row 1, and its cells
-
-
-@dataclass(frozen=True)
-class AccountsFile:
-    """The columns of a file of accounts.
-
-    path     : of the file.
-    columns  : of its header.
-    count    : number of accounts.
-    repeated : the rows of each account that has more than one.
-    """
-
-    path: Path
-    columns: Cells
-    count: int
-    repeated: Mapping[str, tuple[int, ...]]
-
-    @classmethod
-    def read(cls, path: Path) -> "AccountsFile":
-        """Read a file once, for its header and the names of its accounts.
-
-        Raises : ConfigError for a file that is no CSV in UTF-8 or has no rows, for a column that is missing, without a
-                 name, or there twice.
-        """
-        found: dict[str, list[int]] = {}
-        with _csv(path) as rows:
-            _, columns = next(rows, (1, ()))
-            _check_columns(path, columns)
-            place = columns.index(ACCOUNT)
-            count = 0
-            for number, cells in rows:
-                count += 1
-                if place < len(cells) and cells[place]:
-                    found.setdefault(cells[place], []).append(number)
-        if count == 0:
-            raise ConfigError(f"{path} has a header and no accounts: add one row an account.")
-        return cls(path, columns, count, {name: tuple(rows) for name, rows in found.items() if len(rows) > 1})
-
-    def rows(self) -> Iterator[Row]:
-        """Its accounts one after the other, in the order of the file."""
-        with _csv(self.path) as rows:
-            next(rows)
-            yield from rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,30 +64,39 @@ class Model:
         Raises : ConfigError, DataError and PolicyError as `trade_list` does.
         """
         market = portfolio.market
-        if portfolio.currencies is not None:
-            foreign = ", ".join(portfolio.currencies.rates.today)
-            raise ConfigError(
-                f"{portfolio.file} has lines or cash in {foreign}: accounts of a file are listed in one currency. List "
-                "such a portfolio by itself, with its `accounts`."
-            )
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
         position = replace(Position.of(portfolio), debt=0.0)
-        shared = replace(portfolio, tax_lots=None, notes=(), accounts=())
+        shared = replace(portfolio, tax_lots=None, notes=(), accounts=(), nav_history=NavHistory())
         return cls(shared, policy, name, run, targets, position, as_of, stale_ok)
 
-    def account(self, units: Any, cash: float, last_trade: pd.Timestamp | None = None) -> Portfolio:
+    @property
+    def rates(self) -> Rates:
+        """The exchange rates at which cash is valued, whether the portfolio itself needs them or not."""
+        return self.portfolio.rates or Rates(self.portfolio.basis, {}, {})
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """The currencies of its lines besides the basis."""
+        return tuple(sorted({*self.portfolio.quoted_in} - {self.portfolio.basis}))
+
+    def account(self, units: Any, cash: float | Balances, last_trade: pd.Timestamp | None = None) -> Portfolio:
         """The portfolio of an account.
 
         units      : (n,) held; zero for a line without a quote.
-        cash       : currency.
+        cash       : in the basis, or by currency, each with a rate.
         last_trade : date, or None for that of the model.
         """
-        quoted = self.position.quoted
+        of, quoted, rates = self.portfolio, self.position.quoted, self.rates
+        balances = cash if isinstance(cash, Mapping) else {of.basis: cash}
+        lines = (of.market, True, of.prices.per_unit)
+        if of.currencies is not None:
+            lines = (of.currencies.quoted, of.currencies.converted, of.currencies.prices)
         return replace(
-            self.portfolio,
+            of,
             holdings=np.where(quoted, units * self.position.prices, 0.0),
             shares=np.where(quoted, units, np.nan),
-            cash=cash,
+            cash=rates.value(balances),
+            currencies=currencies_of(*lines, rates, balances),
             last_trade=self.portfolio.last_trade if last_trade is None else last_trade,
             tax_lots=None,
         )
@@ -162,6 +110,7 @@ class Model:
         """
         units = np.where(np.isnan(account.shares), 0.0, account.shares)
         position = replace(self.position, units=units, cash=float(np.rint(account.cash * 100.0)) / 100.0)
+        position = replace(position, limits=order_limits(account, position.nav))
         return trade_list(
             account,
             self.policy,
@@ -185,7 +134,7 @@ def account_of(file: AccountsFile, row: Row, model_of: Callable[[str], Model]) -
     Raises   : ConfigError that names every mistake of the row, each with file, row, column, value and mend.
     """
     number, cells = row
-    faults = _Faults(file.path, number)
+    faults = RowFaults(file.path, number)
     if len(cells) != len(file.columns):
         faults.add("the row", "another number of cells than the header has columns", len(cells),
                    f"Give {len(file.columns)}, empty ones included.")  # fmt: skip
@@ -197,28 +146,66 @@ def account_of(file: AccountsFile, row: Row, model_of: Callable[[str], Model]) -
     elif name in file.repeated:
         also = ", ".join(map(str, file.repeated[name]))
         faults.add(ACCOUNT, f"an account with more than one row ({cut(also)})", name, "Keep one row an account.")
-    cash = faults.number(CASH, by_column[CASH])
+    cash = _cash(file, by_column, faults)
     day = faults.day(LAST_TRADE, by_column.get(LAST_TRADE, ""))
-    held = {column: faults.number(column, cell) for column, cell in by_column.items() if column not in NAMED and cell}
+    held = {column: faults.number(column, by_column[column]) for column in file.assets if by_column[column]}
     try:
         model = model_of(by_column[MODEL])
     except ValueError as error:
         faults.add(MODEL, f"no model to follow, {error}", by_column[MODEL], "Correct the path, or the portfolio file.")
         faults.end()
     units = _units(model, held, by_column, faults)
+    balances = _balances(model, file, cash, by_column, faults)
     last = model.portfolio.date
     if day is not None and day > last:
         faults.add(LAST_TRADE, "lies after the last close of the market", by_column[LAST_TRADE],
                    f"Give a day that is not after {last:%Y-%m-%d}.")  # fmt: skip
     faults.end()
-    portfolio = model.account(units, cash, day)
+    portfolio = model.account(units, balances, day)
     if portfolio.nav < LEAST_NAV:
-        faults.add(CASH, "neither units nor cash are held", by_column[CASH], "State what the account holds.")
+        stated = [by_column[column] for column in (CASH, *file.cash_columns.values()) if column in by_column]
+        faults.add(CASH, "neither units nor cash are held", ", ".join(stated), "State what the account holds.")
         faults.end()
     return model, portfolio
 
 
-def _units(model: Model, held: Mapping[str, float], by_column: Mapping[str, str], faults: "_Faults") -> Any:
+def _cash(file: AccountsFile, by_column: Mapping[str, str], faults: RowFaults) -> dict[str, float]:
+    """Cash by the column that gives it: in the basis it may not be below zero, in one of several currencies it may."""
+    by_currency = {c: by_column[c] for c in file.cash_columns.values() if by_column[c]}
+    found = {column: faults.number(column, cell, signed=True) for column, cell in by_currency.items()}
+    if CASH in by_column and (by_column[CASH] or not file.cash_columns):
+        found[CASH] = faults.number(CASH, by_column[CASH])
+    return found
+
+
+def _balances(
+    model: Model, file: AccountsFile, cash: Mapping[str, float], by_column: Mapping[str, str], faults: RowFaults
+) -> dict[str, float]:
+    """Cash by currency, that of the basis first, from that by column."""
+    rates, name, columns = model.rates, by_column[MODEL], file.cash_columns
+    for currency in model.foreign:
+        if currency not in columns:
+            fix = "Add the column; a cell without cash stays empty."
+            what = f"no column for cash in {currency}, in which lines of model {name} are quoted"
+            faults.add(f"{CASH}_{currency}", what, None, fix)
+    if CASH in cash and (own := columns.get(rates.basis)) in cash:
+        what = f"cash in {rates.basis}, the basis of model {name}, beside that of the column {CASH}"
+        faults.add(str(own), what, by_column[str(own)], "Leave one of the two cells empty.")
+    found = {rates.basis: cash.get(CASH, 0.0)}
+    for currency, column in columns.items():
+        amount = cash.get(column, 0.0)
+        if amount and currency != rates.basis and currency not in rates.today:
+            direct, inverse = currency + rates.basis, rates.basis + currency
+            fix = f"Give it in the portfolio file, `fx: {{{direct}: …}}`, or as `--fx {direct}=…`."
+            faults.add(column, f"model {name} has no rate {direct} (or {inverse})", by_column[column], fix)
+        elif amount:
+            found[currency] = amount
+    if (total := 0.0 if faults.found else rates.value(found)) < 0.0:
+        faults.add(CASH, "negative cash of all currencies", round(total, 2), "Pay the debt, or correct its cells.")
+    return found
+
+
+def _units(model: Model, held: Mapping[str, float], by_column: Mapping[str, str], faults: RowFaults) -> Any:
     """(n,) units of the model's lines, from those that are held by column."""
     assets = model.portfolio.market.assets
     for column in (column for column, units in held.items() if units and column not in assets):
@@ -237,141 +224,3 @@ def _units(model: Model, held: Mapping[str, float], by_column: Mapping[str, str]
             faults.add(asset, f"worth {amount * price:g} at the last quote", by_column[asset],
                        f"Give units that are worth at most {LARGEST:g}.")  # fmt: skip
     return units
-
-
-class _Faults:
-    """What is wrong in a row, told at once."""
-
-    def __init__(self, path: Path, row: int) -> None:
-        self.path, self.row, self.found = path, row, list[str]()
-
-    def add(self, column: str, what: str, value: object, fix: str) -> None:
-        """One mistake: its column, what is wrong, the value found, how to mend it."""
-        self.found.append(f"{cut(column)}: {what} ({self.path}, row {self.row}): found {shown(value)}. {fix}")
-
-    def end(self) -> None:
-        """Raise ConfigError where there is a mistake."""
-        if self.found:
-            raise ConfigError(" ".join(self.found))
-
-    def number(self, column: str, cell: str) -> float:
-        """A number that is not negative; zero where there is a mistake."""
-        try:
-            value = float(cell.replace("_", "no number"))
-        except ValueError:
-            value = np.nan
-        if not is_number(value):
-            self.add(column, "not a number", cell, PLAIN_NUMBER)
-        elif value < 0.0:
-            what = "negative cash" if column == CASH else "negative units: accounts hold nothing short"
-            self.add(column, what, cell, "Give a number that is at least 0.")
-        elif value > LARGEST:
-            self.add(column, "out of bounds", cell, f"Give a number that is at most {LARGEST:g}.")
-        else:
-            return value
-        return 0.0
-
-    def day(self, column: str, cell: str) -> pd.Timestamp | None:
-        """A date written YYYY-MM-DD; None for an empty cell, and where there is a mistake."""
-        if not cell:
-            return None
-        try:
-            return pd.Timestamp(date.fromisoformat(cell if len(cell) == 10 else ""))
-        except ValueError:
-            self.add(column, "not a date", cell, "Write it as YYYY-MM-DD.")
-            return None
-
-
-# -- rows of the two tables ------------------------------------------------------------------------------------------
-
-
-def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any]]:
-    """The orders of an account in `ORDER_COLUMNS`, as in its own trade list; the account is in the content of an id."""
-    account, portfolio = row[1][file.columns.index(ACCOUNT)], trades.portfolio
-    terms, day = portfolio.ticket, str(newest_day(portfolio.market, portfolio.prices))
-    found = trades.order_columns
-    columns = [np.asarray(found[name], dtype=object).tolist() for name in ORDERS]
-    held, rows = dict(zip(portfolio.market.assets, trades.sized.position.units.tolist(), strict=True)), []
-    for order in zip(*columns, strict=True):
-        by_name = dict(zip(ORDERS, order, strict=True))
-        sent = sent_of(terms, **{name: by_name[name] for name in SENT}, currency=portfolio.basis, account=account)
-        rows.append(
-            [account, *map(cell, order), client_order_id_of(sent, held[by_name["asset"]], portfolio.name, day, terms)]
-        )
-    return rows
-
-
-def account_row(file: AccountsFile, row: Row, trades: TradeList | str) -> list[Any]:
-    """The account in `ACCOUNT_COLUMNS`, from its trade list or from a sentence that says why there is none.
-
-    Amounts are currency, turnover a fraction of NAV. `objective` is the distance to the exact step with the costs, and
-    `gap` by how much it may be above the least, both fractions of NAV; see `SolvedLots`.
-    """
-    number, cells = row
-    by_column = dict(zip(file.columns, cells, strict=False))
-    named = [number, by_column.get(ACCOUNT, ""), by_column.get(MODEL, "")]
-    if isinstance(trades, str):
-        return [*named, FAILED, *[None] * 9, trades]
-    sized, solved = trades.sized, trades.sized.solved
-    found = [
-        "hold" if trades.holds else "no order" if trades.empty else "trade",
-        round(sized.position.nav, 2),
-        int((sized.units != 0.0).sum()),
-        sized.turnover,
-        round(float(sized.charges.sum()), 2),
-        sized.cash,
-        None if solved is None else solved.objective,
-        None if solved is None else max(solved.objective - solved.bound, 0.0),  # nan where no bound is known
-        None if solved is None else solved.how,
-        f"{STALE}{trades.reason}" if trades.stale else trades.reason,
-        None,
-    ]
-    return [*named, *map(cell, found)]
-
-
-def cell(value: Any) -> Any:
-    """A value as a file of accounts has it: whole numbers without a decimal point, and nothing for NaN.
-
-    >>> cell(3.0), cell(0.1 + 0.2), cell(float("nan")), cell("SPY")
-    (3, 0.3, None, 'SPY')
-    """
-    if not isinstance(value, float):
-        return value
-    if np.isnan(value):
-        return None
-    return int(value) if value.is_integer() else round(value, DECIMALS)
-
-
-# -- the file --------------------------------------------------------------------------------------------------------
-
-
-def _check_columns(path: Path, columns: Cells) -> None:
-    faults = _Faults(path, 1)
-    for name in NEEDED:
-        if name not in columns:
-            faults.add(name, "missing column", ", ".join(columns), f"Begin the header with {', '.join(NEEDED)}.")
-    for place, name in enumerate(columns):
-        if not name:
-            faults.add(f"column {place + 1}", "no name", name, "Name the column after its asset, or remove it.")
-        elif name in columns[:place]:
-            faults.add(name, "two columns of one name", name, "Keep one of them.")
-    faults.end()
-
-
-@contextmanager
-def _csv(path: Path) -> Iterator[Iterator[Row]]:
-    """The rows of a file with their numbers, without those that are empty; spaces round a cell do not count.
-
-    Raises : ConfigError for what is no CSV in UTF-8.
-    """
-
-    def rows(opened: TextIO) -> Iterator[Row]:
-        for number, cells in enumerate(csv.reader(opened, strict=True), 1):
-            if any(cells):
-                yield number, tuple(cell.strip() for cell in cells)
-
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as opened:
-            yield rows(opened)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path} is no CSV file in UTF-8 ({error}): save it as one, with commas.") from error

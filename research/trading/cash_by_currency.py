@@ -1,6 +1,7 @@
 """What the orders of a list do to cash in each currency, and the exchanges that they need.
 
 An order changes the cash of its line's currency by its notional and its costs, each in whole cents of that currency.
+The costs are those of that notional, and rounded once: those in the basis are exact amounts too, rounded to its cents.
 What a currency then lacks is bought for the basis. A surplus stays, unless the basis itself lacks cash: then
 surpluses are sold, the largest first, until it does not. Costs of exchanging belong to the costs of the lines.
 """
@@ -14,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.accounting.costs import CHARGED
+from research.arrays import Array
 from research.portfolio import Portfolio
 from research.portfolio.currencies import Currencies
 from research.portfolio.rates import decimal, rounded, smallest
-from research.trading.household import Divided
 from research.trading.request import Request
 from research.trading.sizing import Orders
 
@@ -101,16 +102,10 @@ class CashByCurrency:
 
     def local(self, a: int, i: int) -> Local:
         """The order of account `a` in line `i`, in the currency of the line."""
-        currencies, currency = self._currencies, self._currencies.lines[i]
-        sent, charges, units = self._order(a, i)
-        price = float(currencies.prices[i])
-        rate = decimal(currencies.rates.rate(currency))
-        if currency == currencies.basis or np.isnan(price):
-            notional = rounded(currency, decimal(sent) / rate)
-        else:
-            notional = rounded(currency, decimal(units) * decimal(price))
-        of = {name: rounded(currency, decimal(each) / rate) for name, each in zip(CHARGED, charges, strict=False)}
-        return Local(currency, notional, of)
+        currency = self._currencies.lines[i]
+        charges = (self.sized.each_charges if currency == self._currencies.basis else self._exact_charges)[a, :, i]
+        of = zip(CHARGED, charges, strict=False)
+        return Local(currency, self._notional(a, i), {name: self._in_local(i, amount) for name, amount in of})
 
     @cached_property
     def balances(self) -> tuple[Balance, ...]:
@@ -176,16 +171,28 @@ class CashByCurrency:
         assert self.portfolio.currencies is not None
         return self.portfolio.currencies
 
-    def _order(self, a: int, i: int) -> tuple[float, Any, float]:
-        """Signed notional and charges (columns,) in the basis, and signed units."""
-        sized = self.sized
-        if isinstance(sized, Divided):
-            return float(sized.each_notional[a, i]), sized.each_charges[a, :, i], float(sized.parts[a, i])
-        return float(sized.notional[i]), sized.charges[:, i], float(sized.units[i])
+    def _notional(self, a: int, i: int) -> Decimal:
+        """Signed, in the currency of the line: of its own price, where it has one and is not in the basis."""
+        currency, price = self._currencies.lines[i], float(self._currencies.prices[i])
+        if currency == self._currencies.basis or np.isnan(price):
+            return self._in_local(i, self.sized.each_notional[a, i])
+        return rounded(currency, decimal(self.sized.parts[a, i]) * decimal(price))
+
+    def _in_local(self, i: int, amount: float) -> Decimal:
+        """An amount of the basis in the currency of line `i`."""
+        currency = self._currencies.lines[i]
+        return rounded(currency, decimal(amount) / decimal(self._currencies.rates.rate(currency)))
+
+    @cached_property
+    def _exact_charges(self) -> Array:
+        """(A, columns, n) in the basis, unrounded: the costs of what the orders come to in their own currencies."""
+        sizes, rates = np.zeros(self.sized.parts.shape), self._currencies.of_lines
+        for a, i in np.argwhere(self.sized.parts):
+            sizes[a, i] = float(abs(self._notional(a, i)) * decimal(rates[i]))
+        return self.sized.exact_charges(sizes)
 
     def _moved(self, a: int) -> Iterator[int]:
-        units = self.sized.parts[a] if isinstance(self.sized, Divided) else self.sized.units
-        return (int(i) for i in np.flatnonzero(units))
+        return (int(i) for i in np.flatnonzero(self.sized.parts[a]))
 
     @cached_property
     def _settled(self) -> list[tuple[tuple[Exchange, ...], tuple[Balance, ...]]]:

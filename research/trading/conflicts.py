@@ -1,7 +1,8 @@
 """Limits that no orders keep together: an irreducible set of them, and the least change of one that lets a list be.
 
 Feasibility is that of the programme by which the lots are found (`order_programme`): whole and odd lots, tickets, least
-commissions, and impact by its tangents, here with every line free to be bought or sold. The set is found by halves
+commissions, and impact by its tangents, here with every line free to be bought or sold. Linear programmes first leave
+the few that conflict even where orders may be of any size (`conflict_filter`). The set is found by halves
 (Junker 2004, QuickXplain: preferred explanations and relaxations for over-constrained problems): what remains
 conflicts, and no part of it does. A least weight is of NAV after rates and tickets, as for the lots: a least commission
 or an impact does not help to reach it.
@@ -15,15 +16,17 @@ import numpy as np
 
 from research.arrays import Array
 from research.tolerances import COUNTED, LOT
+from research.trading.conflict_filter import Bound, ConflictFilter
 from research.trading.lot_problem import FINE
 from research.trading.order_limits import Limit, limits_of, line_limits
-from research.trading.order_programme import COLUMNS, UNIT, OrderColumns, solve
+from research.trading.order_programme import COLUMNS, UNIT, OrderColumns, nearly, programme
 from research.trading.position import Position
 
 SPARE = 1e-8  # of NAV: by which a stated change is more than the least, so that it suffices when it is written down
 WHOLE_LOTS = "whole lots"
 MOST_TRADED = 2.0  # of NAV and of the largest line: no order is larger
 SECONDS = 10.0  # that the search may take
+LEAST = 5e-5  # of NAV: by how much a change may be more than the least; it is told in whole basis points
 ROUNDS = 5  # of tangents at the sizes found
 SHOWN = 8  # names in a message
 SAME = 1e-9  # of NAV: by how much the impact of orders may be above its tangents
@@ -36,7 +39,7 @@ class Conflict:
     names    : of an irreducible set of them.
     mends    : changes, each of which alone lets a list keep all other limits; none where no single one does.
     complete : is the set irreducible? If not, time ran out, and some of the names may not be needed.
-    searched : are the changes the least, and all? If not, time ran out.
+    searched : are the changes the least, to half a basis point of NAV, and all? If not, time ran out.
     """
 
     names: tuple[str, ...]
@@ -88,18 +91,18 @@ def conflict(position: Position, floor: float, seconds: float = SECONDS) -> Conf
     seconds  : that the search may take. A limit whose part is not known by then stays in the set.
     """
     until, stated = monotonic() + seconds, _stated(position, floor)
-    search, relaxed = _Search(position, until), _Search(position, until, relaxed=True)
-    few = relaxed.needed(stated, []) if relaxed.infeasible(stated) else stated
-    if few is stated and not search.infeasible(stated):
+    if until <= monotonic():
         return None
-    kept, mends = search.needed(few, []), list[str]()
-    complete = not search.late and not relaxed.late
+    search, divided = _Search(position, until), _Divided(position, stated)
+    few = divided.conflicting
+    if not few and not search.infeasible(stated):
+        return None
+    kept, mends = search.needed(few or stated, []), list[str]()
+    complete = not search.late
     for one in kept:
-        if (
-            one.limit is not None
-            and one.limit.mend is not None
-            and (least := search.relaxation(stated, one)) is not None
-        ):
+        if one.limit is None or one.limit.mend is None or not divided.may_mend(one):
+            continue
+        if (least := search.relaxation(stated, one)) is not None:
             mends.append(one.limit.mend(least + SPARE))
     return Conflict(tuple(one.name for one in kept), tuple(filter(None, mends)), complete, complete and not search.late)
 
@@ -118,16 +121,36 @@ def _stated(position: Position, floor: float) -> list[_Stated]:
     return [*found, *(_Stated(limit.name, limit) for limit in limits_of(position, floor) if limit.binds)]
 
 
+class _Divided:
+    """What is in conflict even where orders may be of any size, which is found much faster."""
+
+    def __init__(self, position: Position, stated: Sequence[_Stated]) -> None:
+        self._rows = [one for one in stated if one.limit is not None]
+        self._lines = [one for one in stated if np.isfinite(min(one.bought, one.sold))]
+        bounds = [
+            Bound(one.line, *(units * float(position.prices[one.line]) for units in (one.bought, one.sold)))
+            for one in self._lines
+        ]
+        limits = [one.limit for one in self._rows if one.limit is not None]
+        self._filter = ConflictFilter(_columns(position, ()), limits, bounds)
+        self._all = [*range(len(limits), len(limits) + len(bounds)), *range(len(limits))]  # in the order of `stated`
+
+    @property
+    def conflicting(self) -> list[_Stated]:
+        """An irreducible conflict among them, [] where there is none."""
+        return [(*self._rows, *self._lines)[place] for place in self._filter.conflicting(self._all)]
+
+    def may_mend(self, one: _Stated) -> bool:
+        """Could a list be, if one limit over several lines were relaxed?"""
+        return not self._filter.conflict([place for place in self._all if place != self._rows.index(one)])
+
+
 @dataclass
 class _Search:
-    """Whether orders of a position keep limits, and whether an answer was late.
-
-    relaxed : may whole numbers be any? What conflicts even then is found much faster.
-    """
+    """Whether orders of a position keep limits, and whether an answer was late."""
 
     position: Position
     until: float
-    relaxed: bool = False
     late: bool = False
 
     def infeasible(self, stated: Sequence[_Stated]) -> bool:
@@ -146,7 +169,10 @@ class _Search:
         return [*of_first, *self.needed(second, [*kept, *of_first])]
 
     def relaxation(self, stated: Sequence[_Stated], one: _Stated) -> float | None:
-        """The least relaxation of one limit over several lines with which some orders keep all; None where none do."""
+        """The least relaxation of one limit over several lines with which some orders keep all; None where none do.
+
+        It is the least to `LEAST`, or to a whole order.
+        """
         assert one.limit is not None
         soft = replace(one, limit=replace(one.limit, price=1.0))
         return self._solved([soft if other is one else other for other in stated])[0]
@@ -161,10 +187,11 @@ class _Search:
             return None, False
         orders = _columns(self.position, stated)
         limits, sizes, past = [one.limit for one in stated if one.limit is not None], list[Array](), None
+        spare = 1.0 - LOT if any(limit.counts and not limit.binds for limit in limits) else LEAST / UNIT
         for _ in range(ROUNDS):
             left = max(self.until - monotonic(), 0.1)
             none = np.zeros((COLUMNS, len(orders.rows)))
-            found = solve(orders, limits, none, sizes=sizes, seconds=left, relaxed=self.relaxed)
+            found = nearly(programme(orders, limits, none, sizes=sizes), orders, left, spare)
             self.late |= not found.proven and not found.infeasible
             if found.x is None:
                 return None, found.infeasible

@@ -49,6 +49,7 @@ def _of_policy(
     since = int((market.days > last_trade).sum())
     if 0 < promised.cooldown >= since:
         return Hold(RESTS)
+    history = portfolio.nav_history
     answer = policy.decide(
         View(
             past=market.past(len(market.dates) - 1),
@@ -56,11 +57,13 @@ def _of_policy(
             weights=position.weights,
             cash_weight=position.cash_weight,
             nav=position.nav,
-            nav_history=np.array([position.nav]),
+            nav_history=np.append(history.nav, portfolio.nav),
             days_since_trade=since,
             costs=portfolio.costs,
             unfinished=schedule is not None,
             reviewed=review is not None and due(last_trade, today, review, market.calendar),
+            opened=history.opened,
+            flow_history=history.flows,
         )
     )
     if isinstance(answer, Trade):

@@ -8,14 +8,14 @@ import numpy as np
 
 from research.accounting.cost_parameters import IMPACT
 from research.arrays import Array, Mask
-from research.tolerances import COUNTED, LOT
+from research.tolerances import LOT
 from research.trading.lot_problem import FINE
+from research.trading.order_limits import MINIMUM, MOST, TURNOVER, VOLUME, broken_by
 from research.trading.position import Position
 
 SAME = 1e-9  # of a limit: HiGHS keeps its rows to 1e-7 of a unit of money
-CASH, MINIMUM, MOST, TURNOVER, VOLUME = LIMITS = (
-    "cash of the accounts", "minimum trade", "limit of orders", "turnover limit", "volume limit",
-)  # fmt: skip
+CASH = "cash of the accounts"
+LIMITS = (CASH, MINIMUM, MOST, TURNOVER, VOLUME)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,18 +48,20 @@ class DivisionProblem:
     # -- what a division comes to ------------------------------------------------------------------------------------
 
     def charges(self, parts: Array) -> Array:
-        """(A, columns, n) currency of each cost of each order, in whole cents.
+        """(A, columns, n) currency of each cost of each order, in whole cents."""
+        rounded: Array = np.rint(100.0 * self.exact_charges(np.abs(self.notional(parts)))) / 100.0
+        return rounded
+
+    def exact_charges(self, sizes: Array) -> Array:
+        """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents.
 
         The impact of a line's orders is that of their sum, since they meet one market; each bears its share.
         """
-        sizes = np.abs(parts * self.position.prices)
-        charges = np.array([self.position.exact_charges(np.rint(100.0 * of) / 100.0) for of in sizes])
-        whole = sizes.sum(axis=0)
+        charges, whole = np.array([self.position.exact_charges(of) for of in sizes]), sizes.sum(axis=0)
         share = np.divide(sizes, whole, out=np.zeros_like(sizes), where=whole > 0.0)
         if len(sizes) > 1:
             charges[:, IMPACT] = share * self.position.exact_charges(whole)[IMPACT]
-        rounded: Array = np.rint(100.0 * charges) / 100.0
-        return rounded
+        return charges
 
     def notional(self, parts: Array) -> Array:
         """(A, n) signed currency, buys positive, in whole cents."""
@@ -108,11 +110,6 @@ class DivisionProblem:
         """What of the list is not sent, and the costs of what is, currency."""
         return float(np.abs(self.left(parts)) @ self.position.prices + self.charges(parts).sum())
 
-    def misplaced(self, parts: Array) -> float:
-        """What accounts hold after the orders of lines that only others prefer, currency."""
-        after = (self.held + parts) * self.position.prices
-        return float(after[self.wrong].sum())
-
     @cached_property
     def fine(self) -> Mask:
         """(n,) lines that are divided at will; they need no swaps."""
@@ -131,19 +128,10 @@ class DivisionProblem:
 
     def broken(self, parts: Array) -> tuple[str, ...]:
         """What orders (A, n) of the accounts do not keep, by name."""
-        position, limits = self.position, self.position.limits
-        sizes, signed = np.abs(parts), parts * self.position.prices
-        notional = np.abs(signed)
-        least = max(position.minimum, COUNTED * position.nav) * (1.0 - SAME)
-        traded = max(signed[parts > 0.0].sum(), -signed[parts < 0.0].sum()) / position.nav
-        kept = self.held + parts
         found = {
-            "units": bool((kept < -LOT * position.lots).any()),
+            "units": bool((self.held + parts < -LOT * self.position.lots).any()),
             "direction": bool((np.sign(parts.sum(axis=0).round(12)) * np.sign(self.orders) < 0.0).any()),
             CASH: bool((self.short(parts) > 0.0).any()),
-            MINIMUM: bool(((notional < least) & (sizes > 0.0)).any()),
-            MOST: limits.most is not None and int((parts != 0.0).sum()) > limits.most,
-            TURNOVER: limits.turnover is not None and traded > limits.turnover + SAME,
-            VOLUME: bool((sizes.sum(axis=0) > position.most_units * (1.0 + SAME) + LOT * position.lots).any()),
         }
+        found |= broken_by(self.position, parts, self.position.most_units, SAME)
         return tuple(name for name, is_broken in found.items() if is_broken)

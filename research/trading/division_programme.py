@@ -9,9 +9,10 @@ import numpy as np
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
 from research.arrays import Array, Mask
 from research.tolerances import COUNTED, LOT
-from research.trading.division_problem import CASH, MINIMUM, MOST, TURNOVER, VOLUME, DivisionProblem
+from research.trading.division_problem import CASH, DivisionProblem
 from research.trading.lot_problem import clean
 from research.trading.mixed_integer import minimise
+from research.trading.order_limits import MINIMUM, MOST, TURNOVER, VOLUME
 from research.trading.order_programme import BUNDLE, UNIT
 
 

@@ -58,6 +58,10 @@ class Divided(Orders):
         """(A, columns, n) currency, in whole cents."""
         return self._problem.charges(self.parts)
 
+    def exact_charges(self, sizes: Array) -> Array:
+        """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents."""
+        return self._problem.exact_charges(sizes)
+
     @cached_property
     def each_cash(self) -> Array:
         """(A,) cash after the orders and their costs, currency."""

@@ -3,24 +3,32 @@
 The objective is the distance of each line from where the exact step brings it, plus what its order costs, over NAV. It
 is a sum over lines; lots, cash and the limits of the orders tie them together.
 
+Where cash does not suffice for all buys, each line has a share of it: its way to its point reduced by one factor for
+all. Of the distance to a point, what is past the share counts a tenth. With u what lines lack of their shares, v what
+they have past them and s = u − v the cash that is left, all lose u − v / 10 = 0.9 u + 0.1 s besides a constant: the
+lots come near the shares first, and the cash that they leave buys more. In parts of lots each line takes its share.
+
 As an option, the ex-ante tracking error to the exact step's point takes the place of the distances: a tracking error of
 1 bp a year weighs as much as 1 bp of NAV paid. It is not squared, as it is in J, because J's choice between costs and
 tracking error was made by the rule, and its point must not be undone: near the point a square is flatter than any cost,
 so that every order would stop short of it, and be asked for again. A norm rises at the same rate up to the point.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from research.arrays import Array, Mask
 from research.portfolio import WeightLimit
-from research.tolerances import COUNTED, LOT, TRIGGER, WEIGHT
+from research.tolerances import LOT, TRIGGER, WEIGHT
+from research.trading.order_limits import broken_by, sendable
 from research.trading.position import Position
 
+CASH = "cash"  # the name of its limit
 OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
+PAST_SHARE = 0.1  # a currency unit past a line's share of the cash weighs as much as so many before it
 COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
 
@@ -37,6 +45,7 @@ class LotProblem:
     floor    : cash that stays, currency.
     most     : (n,) the most units of each order.
     further  : fraction of NAV by which a buy may go past the first lot beyond its point.
+    unpaid   : (n,) distance of each line's share of the cash from its point, currency; zero where cash suffices.
     """
 
     position: Position
@@ -47,6 +56,7 @@ class LotProblem:
     floor: float
     most: Array
     further: float = COSTS_APART
+    unpaid: Array = field(default_factory=lambda: np.array(0.0))
 
     # -- what a line can do ----------------------------------------------------------------------------------------
 
@@ -102,13 +112,22 @@ class LotProblem:
     # -- what orders are worth -------------------------------------------------------------------------------------
 
     def each(self, units: Array) -> Array:
-        """(n,) of each line: its distance from its point, its cost, and what is outside its box, fraction of NAV."""
+        """(n,) of each line: its `away`, its cost, and what is outside its box, fraction of NAV."""
         traded = units * self.position.prices
         after = self.value + traded
         outside = np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
         cost = self.position.exact_charges(np.abs(traded)).sum(axis=0)
-        losses: Array = (np.abs(after - self.goal) + OUTSIDE * outside + cost) / self.position.nav
+        losses: Array = (self.away(after) + OUTSIDE * outside + cost) / self.position.nav
         return losses
+
+    def away(self, after: Array) -> Array:
+        """(n,) distances of values (n,) from the lines' points; see `distances`."""
+        return distances(after, self.goal, self.unpaid)
+
+    @property
+    def shared(self) -> "LotProblem":
+        """The problem whose points are the lines' shares of the cash."""
+        return replace(self, goal=self.goal - self.unpaid, unpaid=np.array(0.0))
 
     def objective(self, units: Array) -> float:
         """The sum of `each`, and the price of what is outside soft limits of weights, fraction of NAV.
@@ -117,7 +136,7 @@ class LotProblem:
         """
         if self.position.covariance is None:
             return float(self.each(units).sum()) + self.priced(units)
-        away = np.abs(self.value + units * self.position.prices - self.goal) / self.position.nav
+        away = self.away(self.value + units * self.position.prices) / self.position.nav
         return self.tracking_error(units) + float((self.each(units) - away).sum()) + self.priced(units)
 
     def tracking_error(self, units: Array) -> float:
@@ -147,30 +166,26 @@ class LotProblem:
 
     def sendable(self, units: Array) -> Mask:
         """(n,) orders that are large enough to be sent, and lines without an order."""
-        notional = np.abs(units) * self.position.prices
-        large = (notional >= self.position.minimum) & (notional > COUNTED * self.position.nav)
-        return large | (units == 0.0)
+        return sendable(self.position, units, WEIGHT)
 
     def short(self, units: Array) -> float:
         """What cash lacks, currency; see `Position.short`."""
         return self.position.short(units, self.floor)
 
-    def turnover(self, units: Array) -> float:
-        """One-way: the larger of buys and sells over NAV."""
-        return self.position.turnover(units)
-
     def broken(self, units: Array) -> tuple[str, ...]:
-        """Names of the limits that orders break: cash, minimum, most, turnover, volume, and those of weights."""
-        limits = self.position.limits
-        found = {
-            "cash": self.short(units) > 0.0,
-            "minimum": not bool(self.sendable(units).all()),
-            "most": limits.most is not None and int((units != 0.0).sum()) > limits.most,
-            "turnover": limits.turnover is not None and self.turnover(units) > limits.turnover + WEIGHT,
-            "volume": bool((np.abs(units) > self.most * (1.0 + WEIGHT) + LOT * self.position.lots).any()),
-        }
+        """Names of the limits that orders break: cash, those of `broken_by`, and those of weights."""
+        found = {CASH: self.short(units) > 0.0} | broken_by(self.position, units[None], self.most, WEIGHT)
         found |= {limit.name: past > TRIGGER for limit, past in self._outside(units) if limit.binds}
         return tuple(name for name, broken in found.items() if broken)
+
+
+def distances(after: Array, goal: Array, unpaid: Array) -> Array:
+    """(n,) distances of values from points, of which what is past the lines' shares of the cash counts `PAST_SHARE`.
+
+    unpaid : (n,) distance of each share from its point.
+    """
+    found: Array = np.abs(after - goal) - (1.0 - PAST_SHARE) * np.minimum(np.maximum(goal - after, 0.0), unpaid)
+    return found
 
 
 def clean(units: Array, lots: Array) -> Array:

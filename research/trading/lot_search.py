@@ -12,14 +12,15 @@ from research.accounting.cost_parameters import COLUMNS, CostParameters
 from research.accounting.self_financing import charge_order
 from research.arrays import Array
 from research.compiled import linked
-from research.tolerances import COUNTED, LOT, WEIGHT
-from research.trading.lot_problem import OUTSIDE, LotProblem
+from research.tolerances import LOT, WEIGHT
+from research.trading.lot_problem import OUTSIDE, PAST_SHARE, LotProblem
 
 NO_GAIN = 1e-15  # of NAV: what rounding of the objective may show as one
 ROUNDS = 20  # of mending, and a line of filling: each changes what is left, and a few are the usual number
 SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where a line is divided at will
 
-HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, WAY, LOWER, UPPER, WHOLE, ODD, STEPS, MOST, FINE, SETTLES = range(15)
+(HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, UNPAID, WAY, LOWER, UPPER, WHOLE, ODD, STEPS, MOST, FINE,
+ SETTLES) = range(16)  # fmt: skip
 NONE, TOGETHER, ALONE = range(3)  # what the search found
 FIRST = len(COLUMNS)  # rows of scratch: the charges of an order, then these
 OTHER, FREED, KEY = range(FIRST, FIRST + 3)
@@ -28,7 +29,7 @@ OTHER, FREED, KEY = range(FIRST, FIRST + 3)
 class Terms(NamedTuple):
     """A `LotProblem` as the kernels take it.
 
-    lines     : (15, n) what is known of each line: units held, price, lots and their value, and so on.
+    lines     : (16, n) what is known of each line: units held, price, lots and their value, and so on.
     costs     : of orders.
     r         : row of their daily rates.
     q         : row of their daily impact.
@@ -37,8 +38,7 @@ class Terms(NamedTuple):
     debt      : cash that was below zero before, currency.
     floor     : cash that stays, currency.
     adverse   : the move under which cash stays above zero, fraction of prices.
-    minimum   : currency; a smaller order is not sent.
-    least     : notional of an order that counts, currency.
+    least     : notional of the smallest order that is sent, currency.
     most      : number of orders.
     turnover  : the most of it, one-way, fraction of NAV.
     early     : (D,) days before the last on which some of the orders settle, in sessions; see `Position.early`.
@@ -54,7 +54,6 @@ class Terms(NamedTuple):
     debt: float
     floor: float
     adverse: float
-    minimum: float
     least: float
     most: int
     turnover: float
@@ -66,9 +65,10 @@ class Terms(NamedTuple):
         """The problem in arrays."""
         position, limits = problem.position, problem.position.limits
         costs, n = position.cost_parameters, len(position.units)
-        lines = (position.units, position.prices, position.lots, problem.lot, problem.value, problem.goal, problem.way,
-                 problem.lower, problem.upper, problem.whole, problem.odd, problem.steps, problem.most,
-                 problem.fine, np.zeros(n) if position.settles is None else position.settles)  # fmt: skip
+        settles = np.zeros(n) if position.settles is None else position.settles
+        lines = (position.units, position.prices, position.lots, problem.lot, problem.value, problem.goal,
+                 np.broadcast_to(problem.unpaid, n), problem.way, problem.lower, problem.upper, problem.whole,
+                 problem.odd, problem.steps, problem.most, problem.fine, settles)  # fmt: skip
         return cls(
             lines=np.array(lines, dtype=float),
             costs=costs,
@@ -79,7 +79,6 @@ class Terms(NamedTuple):
             debt=float(position.debt),
             floor=float(problem.floor),
             adverse=float(limits.adverse_move),
-            minimum=float(position.minimum),
             least=float(position.least),
             most=n if limits.most is None else limits.most,
             turnover=np.inf if limits.turnover is None else float(limits.turnover),
@@ -99,8 +98,18 @@ def search(problem: LotProblem) -> tuple[Array | None, bool]:
     """(n,) signed units that keep every limit but those of weights, or None where even no orders keep them; and whether
     they are the best for each line alone, so that nothing is better."""
     units = np.zeros(len(problem.way))
-    found = best_lots(Terms.of(problem), units)
+    found = best_lots(Terms.of(problem), units, False)
     return (None if found == NONE else units), found == ALONE
+
+
+def spend(problem: LotProblem, units: Array) -> Array:
+    """(n,) signed units with more lots of the lines that share the cash, as long as one improves them and cash is left.
+
+    units : (n,) that keep every limit.
+    """
+    more = units.copy()
+    best_lots(Terms.of(problem), more, True)
+    return units if problem.broken(more) else more
 
 
 # -- of one line -----------------------------------------------------------------------------------------------------
@@ -118,7 +127,8 @@ def _each(terms: Terms, i: int, units: float) -> float:
         charge_order(terms.costs, terms.r, terms.q, i, abs(traded), charges)
         for k in range(FIRST):
             cost += charges[k, i]
-    return (abs(after - lines[GOAL, i]) + OUTSIDE * outside + cost) / terms.nav
+    past = min(max(lines[GOAL, i] - after, 0.0), lines[UNPAID, i])
+    return (abs(after - lines[GOAL, i]) - (1.0 - PAST_SHARE) * past + OUTSIDE * outside + cost) / terms.nav
 
 
 @linked
@@ -144,22 +154,21 @@ def _steps(terms: Terms, i: int, units: float) -> float:
 @linked
 def _sendable(terms: Terms, i: int, units: float) -> bool:
     """Is the order of line i large enough to be sent, or none?"""
-    notional = abs(units) * terms.lines[PRICE, i]
-    return units == 0.0 or (notional >= terms.minimum and notional > COUNTED * terms.nav)
+    return units == 0.0 or abs(units) * terms.lines[PRICE, i] >= terms.least * (1.0 - WEIGHT)
 
 
 @linked
-def _wanted(terms: Terms, i: int) -> float:
-    """Lots from line i to its point."""
+def _wanted(terms: Terms, i: int, unpaid: float) -> float:
+    """Lots from line i to its point, but for so much of it, currency."""
     lines = terms.lines
-    return max(lines[WAY, i] * (lines[GOAL, i] - lines[VALUE, i]), 0.0) / lines[LOT_VALUE, i]
+    return max(lines[WAY, i] * (lines[GOAL, i] - unpaid - lines[VALUE, i]), 0.0) / lines[LOT_VALUE, i]
 
 
 @linked
 def best_alone(terms: Terms, units: Array) -> None:
     """Write the units (n,) that are best for each line by itself."""
     for i in range(len(units)):
-        wanted, least = _wanted(terms, i), np.ceil(terms.least / terms.lines[LOT_VALUE, i] - LOT)
+        wanted, least = _wanted(terms, i, 0.0), np.ceil(terms.least / terms.lines[LOT_VALUE, i] - LOT)
         units[i], loss = 0.0, _each(terms, i, 0.0)
         for lots in (np.floor(wanted + LOT), np.ceil(wanted - LOT), least):
             tried = _units(terms, i, min(lots, terms.lines[STEPS, i]))
@@ -242,8 +251,14 @@ def _broken(terms: Terms, units: Array) -> bool:
 
 
 @linked
-def best_lots(terms: Terms, units: Array) -> int:
-    """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`."""
+def best_lots(terms: Terms, units: Array, known: bool) -> int:
+    """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`.
+
+    known : do the units keep all limits already? Then they are spent on; see `spend`.
+    """
+    if known:
+        _fill(terms, units, True)
+        return TOGETHER
     best_alone(terms, units)
     if not _broken(terms, units):
         return ALONE
@@ -263,7 +278,7 @@ def best_together(terms: Terms, units: Array) -> bool:
             units[i] = 0.0
         if _broken(terms, units):
             return False
-    _fill(terms, units)
+    _fill(terms, units, False)
     return True
 
 
@@ -362,8 +377,11 @@ def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -
 
 
 @linked
-def _fill(terms: Terms, units: Array) -> None:
-    """Add lots, as long as one improves the objective and keeps every limit; the best first."""
+def _fill(terms: Terms, units: Array, shared: bool) -> None:
+    """Add lots, as long as one improves the objective and keeps every limit; the best first.
+
+    shared : only of lines that share the cash?
+    """
     lines, smallest = terms.lines, np.inf
     other, keys = terms.scratch[OTHER], terms.scratch[KEY]
     taken = terms.scratch[FREED]
@@ -376,12 +394,15 @@ def _fill(terms: Terms, units: Array) -> None:
             steps, step = _steps(terms, i, units[i]), 1.0
             if lines[FINE, i] > 0.0:
                 affordable = np.floor(spare / SPENT_PER_VALUE / lines[LOT_VALUE, i])
-                step = max(min(np.floor(_wanted(terms, i) - steps), affordable), 1.0)
+                share = np.floor(_wanted(terms, i, lines[UNPAID, i]))
+                to = share if steps < share else np.floor(_wanted(terms, i, 0.0))
+                step = max(min(to - steps, affordable), 1.0)
             sent = np.ceil(terms.least / lines[LOT_VALUE, i] - LOT)
             other[i] = _units(terms, i, min(max(steps + step, sent), lines[STEPS, i]))
             gain = _each(terms, i, units[i]) - _each(terms, i, other[i])
             used = (other[i] - units[i]) * lines[PRICE, i]
             able = gain > NO_GAIN and used <= spare and _sendable(terms, i, other[i])
+            able = able and (lines[UNPAID, i] > 0.0 or not shared)
             keys[i], taken[i] = gain / max(used, smallest), 0.0 if able else 1.0
         found = _largest(keys, taken)
         while found >= 0:

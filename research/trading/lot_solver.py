@@ -14,8 +14,8 @@ from research.accounting.cost_parameters import HALF_SPREAD
 from research.accounting.costs import BPS
 from research.arrays import Array
 from research.tolerances import LOT
-from research.trading.lot_problem import OUTSIDE, LotProblem
-from research.trading.lot_search import search
+from research.trading.lot_problem import CASH, OUTSIDE, PAST_SHARE, LotProblem, distances
+from research.trading.lot_search import search, spend
 from research.trading.lot_tracking import track
 from research.trading.order_limits import limits_of
 from research.trading.order_programme import UNIT, Links, OrderColumns, solve
@@ -23,8 +23,10 @@ from research.trading.position import CENT
 from research.trading.proof import Proof
 
 SECONDS = 10.0  # that the solver may take for a list
-EXACT_LINES = 60  # up to so many, the optimum is proven; beyond, its gap is at most `RELATIVE_GAP`
+EXACT_LINES = 60  # up to so many, the optimum is proven
+EXACT_SHARES = 12  # the same where lines share the cash: many lots use it nearly alike, and few are best
 RELATIVE_GAP = 1e-4  # of the objective
+SHARED_GAP = 1e-3  # the same where lines share the cash
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
 REPAIRS = 5  # times that the cash is raised by the cents that rounding took
 
@@ -74,17 +76,18 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     seconds : that the solver may take; 0 leaves it at the greedy search.
 
     The result does not depend on the order of the lines, and is never worse than that of the greedy search.
-    Where the position has a covariance, it is the tracking error that is least, and nothing is worse than the lots that
-    are nearest.
+    Where the position has a covariance, it is the tracking error to the lines' shares of the cash that is least, and
+    nothing is worse than the lots that are nearest to them; what these leave in cash is spent after it.
     Source : a mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
     """
     if problem.position.covariance is None:
         return _nearest(problem, seconds)
-    nearest = _nearest(replace(problem, position=replace(problem.position, covariance=None)), seconds)
+    shared, whole = problem.shared, replace(problem, position=replace(problem.position, covariance=None))
+    nearest = _nearest(whole.shared, seconds)
     if nearest is None:
         return None
-    units, bound, how = track(problem, nearest.units, seconds)
-    return SolvedLots(problem, units, how, bound)
+    units, bound, how = track(shared, nearest.units, seconds)
+    return SolvedLots(shared, spend(whole, units), how, bound)
 
 
 def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
@@ -103,7 +106,7 @@ def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
             return None
         reached = proven and problem.objective(greedy) - bound <= REACHED
         return SolvedLots(problem, greedy, Proof.EXACT if reached else Proof.GREEDY, bound)
-    return SolvedLots(problem, found, Proof.EXACT if proven else Proof.IN_TIME, bound)
+    return SolvedLots(problem, spend(problem, found), Proof.EXACT if proven else Proof.IN_TIME, bound)
 
 
 def _by_highs(problem: LotProblem, seconds: float, start: Array | None) -> tuple[Array | None, float, bool]:
@@ -120,7 +123,7 @@ def _by_highs(problem: LotProblem, seconds: float, start: Array | None) -> tuple
         first = bound if np.isnan(first) else first
         if units is None or not (broken := problem.broken(units)):
             return units, first, proven
-        if "cash" in broken:
+        if CASH in broken:
             kept += max(problem.short(units), CENT)
         sizes.append(np.abs(units) * problem.position.prices)
     return None, np.nan, False
@@ -149,7 +152,7 @@ def _solve(
         [*_distances(problem, orders), *_envelopes(problem, orders)],
         sizes=[size[rows] for size in sizes],
         seconds=seconds,
-        gap=0.0 if k <= EXACT_LINES else RELATIVE_GAP,
+        gap=_gap(problem, k),
         start=None if start is None or problem.position.limits.weights else _at(problem, orders, start),
     )
     if solved.x is None:
@@ -157,6 +160,12 @@ def _solve(
     found, still = none.copy(), np.delete(problem.each(none), rows).sum()
     found[rows] = _steps(problem, orders, solved.x)
     return problem.units(found), solved.bound * UNIT + float(still), solved.proven
+
+
+def _gap(problem: LotProblem, k: int) -> float:
+    """Of the objective, within which the lots of k lines are good enough."""
+    lines, gap = (EXACT_SHARES, SHARED_GAP) if problem.unpaid.any() else (EXACT_LINES, RELATIVE_GAP)
+    return 0.0 if k <= lines else gap
 
 
 def _columns(problem: LotProblem) -> OrderColumns:
@@ -171,39 +180,37 @@ def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:
     """(7 k,) the point of the programme at signed units (n,)."""
     after = problem.value + units * problem.position.prices
     outside = np.maximum(np.maximum(problem.lower - after, after - problem.upper), 0.0)
-    own = np.array([np.abs(after - problem.goal), outside])[:, orders.rows] / (UNIT * problem.position.nav)
+    own = np.array([problem.away(after), outside])[:, orders.rows] / (UNIT * problem.position.nav)
     return np.append(orders.at(units), own)
 
 
 def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
     """Each line's gap is at least its distance from its point, either way; likewise what is outside its box."""
-    money, way, rows, one = UNIT * problem.position.nav, orders.way, orders.rows, np.ones(len(orders.rows))
-    start, goal, lower, upper = (of[rows] / money for of in (problem.value, problem.goal, problem.lower, problem.upper))
-    for sign, point, bound in ((1.0, goal, lower), (-1.0, -goal, -upper)):
-        traded = orders.columns(sign * way)
+    one, (start, goal, unpaid, lower, upper) = np.ones(len(orders.rows)), _of_lines(problem, orders)
+    for sign, point, bound in ((1.0, goal - (1.0 - PAST_SHARE) * unpaid, lower), (-1.0, -goal, -upper)):
+        traded = orders.columns(sign * orders.way)
         yield np.vstack([traded, one, 0.0 * one]), point - sign * start
         yield np.vstack([traded, 0.0 * one, one]), bound - sign * start
+    if unpaid.any():
+        part = PAST_SHARE * (unpaid > 0.0)
+        yield np.vstack([orders.columns(part * orders.way), one, 0.0 * one]), part * (goal - start)
 
 
 def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
-    """What a line loses at whole lots, between those next to its point and to each bound of its box, at least.
+    """What a line loses at whole lots, between those next to its point, its share and each bound of its box, at least.
 
     Its loss is convex, so the chord of two neighbouring whole lots is below it at all others. Without the chords, any
     point in parts of lots would lose nothing, and the bound of the linear relaxation would be that of the costs.
     """
-    money, whole = UNIT * problem.position.nav, orders.whole & (orders.rest == 0.0)
-    start, goal, lower, upper = (
-        of[orders.rows] / money for of in (problem.value, problem.goal, problem.lower, problem.upper)
-    )
+    whole, (start, goal, unpaid, lower, upper) = orders.whole & (orders.rest == 0.0), _of_lines(problem, orders)
 
     def loss(lots: Array) -> Array:
         after = start + orders.way * orders.step * lots
         outside = np.maximum(np.maximum(lower - after, after - upper), 0.0)
-        found: Array = np.abs(after - goal) + OUTSIDE * outside
-        return found
+        return distances(after, goal, unpaid) + OUTSIDE * outside
 
     none = np.zeros(len(goal))
-    for point in (goal, lower, upper):
+    for point in (goal, np.where(unpaid > 0.0, goal - unpaid, np.inf), lower, upper):
         here = whole & np.isfinite(point)
         lots = np.floor(np.where(here, orders.way * (point - start) / orders.step, 0.0))
         here &= (lots >= 0.0) & (lots < orders.top)
@@ -211,6 +218,12 @@ def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
             first, rise = loss(lots), loss(lots + 1.0) - loss(lots)
             blocks = np.array([-rise, none, none, none, none, none + 1.0, none + OUTSIDE])
             yield np.where(here, blocks, 0.0), np.where(here, first - rise * lots, 0.0)
+
+
+def _of_lines(problem: LotProblem, orders: OrderColumns) -> Iterator[Array]:
+    """(k,) each of the orders' lines: value, goal, what of it is unpaid, and the bounds of the box, in `UNIT`s."""
+    for amounts in (problem.value, problem.goal, problem.unpaid, problem.lower, problem.upper):
+        yield np.broadcast_to(amounts, len(problem.way))[orders.rows] / (UNIT * problem.position.nav)
 
 
 def _steps(problem: LotProblem, orders: OrderColumns, x: Array) -> Array:

@@ -38,6 +38,7 @@ def minimise(
     lower: Array | float = 0.0,
     seconds: float = np.inf,
     gap: float = 0.0,
+    spare: float = 0.0,
     start: Array | None = None,
 ) -> Solution:
     """Minimise cost · x over points x between their bounds with matrix · x ≥ at_least, some of them whole numbers.
@@ -50,6 +51,7 @@ def minimise(
     lower    : (n,) least x.
     seconds  : after which the best point so far is given.
     gap      : of the bound, over the cost, within which a point is good enough.
+    spare    : likewise, of the bound itself.
     start    : (n,) a good point, where it keeps all rows: then no time is spent on finding one.
     """
     import highspy
@@ -63,7 +65,7 @@ def minimise(
         "threads": 1,
         "time_limit": seconds,
         "mip_rel_gap": gap,
-        "mip_abs_gap": 0.0,
+        "mip_abs_gap": spare,
         "mip_heuristic_run_feasibility_jump": False,  # of small programmes it takes most of the time, and finds nothing
     }
     if start is not None:  # what is left is to prove that it is the best, or to find a better one beside it

@@ -1,8 +1,9 @@
 """The limits of orders, each stated once: in words, as rows over what orders come to, and how it may be relaxed.
 
 The best lots (`lot_solver`), the nearest point (`limited_point`) and the limits that conflict (`conflicts`) are
-programmes over these rows. What single lines may do stands apart: it bounds columns, and needs no rows. Orders to the
-cent are held against the same limits by `LotProblem.broken`, and in each account by `DivisionProblem.broken`.
+programmes over these rows. What single lines may do stands apart: it bounds columns, and needs no rows. Orders as they
+are sent, of one account or of several, are held against the same limits by `broken_by`; the compiled search
+(`lot_search`) is tested to agree with it. What cash lacks is stated by `Position.short`, to the cent.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,11 +13,12 @@ from math import inf, isfinite
 
 import numpy as np
 
-from research.arrays import Array
+from research.arrays import Array, Mask
 from research.tolerances import LOT
 from research.trading.position import CENT, Position
 
 BOUGHT, SOLD, SENT, COST = range(4)  # what rows count of each line: values and costs, fractions of NAV; orders, 0 or 1
+MINIMUM, MOST, TURNOVER, VOLUME = "minimum trade", "limit of orders", "turnover limit", "volume limit"
 ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
 
 
@@ -94,6 +96,29 @@ def room(position: Position) -> tuple[Array, Array]:
     """(n,) most units that each line may buy, and that it may sell; inf where nothing limits them."""
     found = line_limits(position)
     return np.min([limit.bought for limit in found], axis=0), np.min([limit.sold for limit in found], axis=0)
+
+
+def sendable(position: Position, units: Array, slack: float) -> Mask:
+    """Orders of signed units (..., n) that are large enough to be sent, and lines without one; see `broken_by`."""
+    found: Mask = np.abs(units) * position.prices >= position.least * (1.0 - slack)
+    return found | (units == 0.0)
+
+
+def broken_by(position: Position, parts: Array, most: Array, slack: float) -> dict[str, bool]:
+    """By name, whether orders break a limit besides those of cash and of weights.
+
+    parts : (A, n) signed units of each account's orders.
+    most  : (n,) the most units of a line's orders.
+    slack : fraction of a limit by which orders may be past it, for what a solver rounds.
+    """
+    limits, traded = position.limits, parts * position.prices
+    turnover = max(traded[parts > 0.0].sum(), -traded[parts < 0.0].sum()) / position.nav
+    return {
+        MINIMUM: not bool(sendable(position, parts, slack).all()),
+        MOST: limits.most is not None and int((parts != 0.0).sum()) > limits.most,
+        TURNOVER: limits.turnover is not None and bool(turnover > limits.turnover + slack),
+        VOLUME: bool((np.abs(parts).sum(axis=0) > most * (1.0 + slack) + LOT * position.lots).any()),
+    }
 
 
 def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterator[Limit]:

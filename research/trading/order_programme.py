@@ -6,8 +6,9 @@ of HiGHS are far below a cent.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,31 @@ class OrderColumns:
             yield power * impact * size ** (power - 1.0), (1.0 - power) * impact * size**power
 
 
+@dataclass(frozen=True, eq=False)
+class Programme:
+    """Minimise cost · x over lower ≤ x ≤ upper with matrix · x ≥ at_least, some of x whole numbers.
+
+    cost, lower, upper : (n,).
+    whole    : (n,) nonzero for whole numbers.
+    matrix   : (m, n) sparse.
+    at_least : (m,).
+    """
+
+    cost: Array
+    matrix: Any
+    at_least: Array
+    lower: Array
+    upper: Array
+    whole: Array
+
+    def solve(
+        self, *, seconds: float = np.inf, gap: float = 0.0, spare: float = 0.0, start: Array | None = None
+    ) -> Solution:
+        """Its best point; see `minimise`."""
+        how: dict[str, Any] = {"lower": self.lower, "seconds": seconds, "gap": gap, "spare": spare, "start": start}
+        return minimise(self.cost, self.matrix, self.at_least, self.upper, self.whole, **how)
+
+
 def solve(
     orders: OrderColumns,
     limits: Sequence[Limit],
@@ -196,20 +222,50 @@ def solve(
     sizes: Sequence[Array] = (),
     seconds: float = np.inf,
     gap: float = 0.0,
+    spare: float = 0.0,
     start: Array | None = None,
-    relaxed: bool = False,
 ) -> Solution:
     """Minimise what orders cost and what is past limits at its price.
 
-    orders  : k that may be sent.
-    limits  : that they keep; each with a price has a column of its own, after all others, in its own unit.
-    cost    : (c, k) of the columns, at least those five of an order; others are at least zero.
-    links   : rows that tie the other columns to the orders.
-    sizes   : (k,) each; see `OrderColumns.links`.
+    orders, limits, cost, links, sizes : see `programme`.
     seconds : that the solver may take.
     gap     : see `minimise`.
+    spare   : likewise.
     start   : (c k,) a point that keeps the limits, or None.
-    relaxed : may whole numbers be any?
+    """
+    of = programme(orders, limits, cost, links, sizes)
+    known = None if start is None else np.append(start, orders.total_costs(start))
+    return of.solve(seconds=seconds, gap=gap, spare=spare, start=known)
+
+
+def nearly(of: Programme, orders: OrderColumns, seconds: float, spare: float) -> Solution:
+    """The best point to `spare`: where they suffice, of the orders that are best if whole numbers may be any."""
+    until = monotonic() + seconds
+    divided = replace(of, whole=np.zeros(len(of.cost))).solve(seconds=seconds)
+    if divided.x is None:
+        return divided
+    unsent = orders.sizes(divided.x) <= 0.0
+    first = np.concatenate([np.tile(unsent, COLUMNS), np.zeros(len(of.cost) - COLUMNS * len(unsent), dtype=bool)])
+    few = replace(of, upper=np.where(first, of.lower, of.upper)).solve(seconds=seconds, spare=spare)
+    if few.x is not None and float(of.cost @ few.x) - divided.bound <= spare:
+        return replace(few, bound=divided.bound, proven=True)
+    return of.solve(seconds=max(until - monotonic(), 0.1), spare=spare, start=few.x)
+
+
+def programme(
+    orders: OrderColumns,
+    limits: Sequence[Limit],
+    cost: Array,
+    links: Iterable[Links] = (),
+    sizes: Sequence[Array] = (),
+) -> Programme:
+    """What orders cost and what is past limits at its price, as a programme.
+
+    orders : k that may be sent.
+    limits : that they keep; each with a price has a column of its own, after all others, in its own unit.
+    cost   : (c, k) of the columns, at least those five of an order; others are at least zero.
+    links  : rows that tie the other columns to the orders.
+    sizes  : (k,) each; see `OrderColumns.links`.
     """
     c, k = cost.shape
     each = [*orders.links(sizes), *links]
@@ -223,18 +279,14 @@ def solve(
     further += [(j, 2 + soft.index(limit), 1.0) for j, limit in enumerate(stated) if not limit.binds]
     pairs, free = _pairs(orders.rows), (c - COLUMNS + 2) * k + 2 + len(soft)  # free: columns without an upper bound
     one, none = np.ones(k), np.zeros(free)
-    whole = np.concatenate([orders.whole, orders.rest > 0.0, orders.counted, none])
-    return minimise(
-        np.concatenate([cost.ravel(), [0.0, 0.0], [limit.price for limit in soft]]),
-        _matrix((c, k), 2 + len(soft), [of for of, _ in each], [*-sums, *orders.totals], further, pairs),
-        np.concatenate([*(one * at_least for _, at_least in each), np.multiply(-1.0, most), [0.0, 0.0],
-                        -np.ones(len(pairs))]),
-        np.concatenate([orders.top, orders.rest > 0.0, one, none + np.inf]),
-        np.zeros(len(whole)) if relaxed else whole,
+    return Programme(
+        cost=np.concatenate([cost.ravel(), [0.0, 0.0], [limit.price for limit in soft]]),
+        matrix=_matrix((c, k), 2 + len(soft), [of for of, _ in each], [*-sums, *orders.totals], further, pairs),
+        at_least=np.concatenate([*(one * at_least for _, at_least in each), np.multiply(-1.0, most), [0.0, 0.0],
+                                 -np.ones(len(pairs))]),
         lower=np.concatenate([np.zeros(2 * k), ~orders.counted, none]),
-        seconds=seconds,
-        gap=gap,
-        start=None if start is None else np.append(start, orders.total_costs(start)),
+        upper=np.concatenate([orders.top, orders.rest > 0.0, one, none + np.inf]),
+        whole=np.concatenate([orders.whole, orders.rest > 0.0, orders.counted, none]),
     )  # fmt: skip
 
 

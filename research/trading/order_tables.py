@@ -25,6 +25,8 @@ from research.trading.sizing import Orders
 PRICED = ("price", "price_date", "price_age", "price_basis")
 ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "reason")  # fmt: skip
+OF_CURRENCY = ("currency", "rate", "amount")  # of a line; an order in a currency has an amount of it
+RATED = (*ORDERS[: ORDERS.index("notional")], *OF_CURRENCY, *ORDERS[ORDERS.index("notional") :])
 HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
 Columns = dict[str, Any]
 
@@ -110,7 +112,8 @@ class OrderTables:
     def reasons(self, sized: Orders) -> Reasons:
         """Of the lines; where accounts divide the orders, of those before the division."""
         whole = sized.listed if isinstance(sized, Divided) and sized.listed is not None else sized
-        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
+        today = None if self.ages is None else self.ages.today
+        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds, today)
 
     def _ordered(
         self, sized: Orders, columns: Columns, orders: Sequence[tuple[int, int]], names: Sequence[str]
@@ -122,7 +125,7 @@ class OrderTables:
         money = CashByCurrency(self.portfolio, sized, PLAIN)
         if orders:
             columns["amount"] = [float(abs(money.local(a, i).notional)) for a, i in orders]
-        more = [name for name in ("currency", "rate", "amount") if name in columns]
+        more = [name for name in OF_CURRENCY if name in columns]
         return {name: columns[name] for name in (*names[:at], *more, *names[at:])}
 
     def _of_lines(self, sized: Orders, rows: NDArray[np.int64]) -> Columns:

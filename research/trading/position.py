@@ -80,7 +80,7 @@ class Position:
         return replace(
             made,
             units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares),
-            limits=_limits(portfolio, made.nav),
+            limits=order_limits(portfolio, made.nav),
             most_units=frozen(np.where(np.isnan(most), 0.0, most)),
             buyable=~np.isin(market.trading, ("sell_only", "locked")),
             sellable=~np.isin(market.trading, ("buy_only", "locked")),
@@ -218,8 +218,11 @@ class Position:
         return float(np.rint(self.cash * 100.0) - notional.sum() - charged.sum())
 
 
-def _limits(portfolio: Portfolio, nav: float) -> OrderLimits:
-    """The limits of the orders; where amounts are rounded to the cents of several currencies, with cash for that."""
+def order_limits(portfolio: Portfolio, nav: float) -> OrderLimits:
+    """The limits of the orders; where amounts are rounded to the cents of several currencies, with cash for that.
+
+    nav : currency.
+    """
     limits, currencies = portfolio.orders, portfolio.currencies
     if currencies is None:
         return limits

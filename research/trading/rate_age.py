@@ -50,8 +50,9 @@ def check_rate_ages(portfolio: Portfolio, ages: RateAges) -> None:
         most = portfolio.orders.max_age
         raise DataError(
             f"exchange rates are too old for orders on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages)}; at most "
-            f"{most} are allowed (`orders: {{max_age: {most}}}`). Give newer rates, `fx:` in the portfolio file, say "
-            "of which day the list is (`--as-of DATE`), or make it all the same with `--stale-ok`, which marks it."
+            f"{most} are allowed (`orders: {{max_age: {most}}}`). Give newer rates, `fx:` in the portfolio file or "
+            "`--fx`, say of which day the list is (`--as-of DATE`), or make it all the same with `--stale-ok`, which "
+            "marks it."
         )
 
 
@@ -75,7 +76,7 @@ def rate_notes(portfolio: Portfolio, ages: RateAges | None) -> Iterator[str]:
             f"Stale exchange rates on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages)}; at most {most} are allowed."
         )
     if undated := [rate.pair for rate in rates.values() if np.isnat(rate.day)]:
-        yield f"The age of {', '.join(undated)} is not known: the portfolio file gives no date."
+        yield f"The age of {', '.join(undated)} is not known: no date is given."
 
 
 def _listed(portfolio: Portfolio, ages: RateAges) -> str:

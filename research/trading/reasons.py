@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from research.arrays import Array
 from research.portfolio import Portfolio
 from research.portfolio.weight_limits import WeightLimit
 from research.tolerances import COUNTED, LOT
 from research.trading.position import counts
+from research.trading.settlement import settlement_date
 from research.trading.sizing import Orders
 from research.trading.tax_lots import wash_sale_locks
 
@@ -37,6 +39,7 @@ class Reasons:
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
     limit     : what keeps a trade from the whole of it: `CAP`, `TRANCHES`, `PART` or `OTHERS`.
     holds     : does the policy hold?
+    today     : the day of the list, or None where it is not known.
     """
 
     portfolio: Portfolio
@@ -45,6 +48,7 @@ class Reasons:
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
     holds: bool
+    today: pd.Timestamp | None = None
 
     def of_order(self, i: int) -> str:
         """Where the order of line `i` brings it, and from where."""
@@ -165,7 +169,20 @@ class Reasons:
         """What keeps the order of line `i` below the exact step; the turnover limit reduces buys and sells alike."""
         sized, found = self.sized, self.sized.limit(i)
         most = sized.position.limits.turnover
-        return TURNOVER if found in ("", CASH) and most is not None and self._turnover > most else found
+        if found in ("", CASH) and most is not None and self._turnover > most:
+            return TURNOVER
+        return (self._unsettled(i) if found == CASH else "") or found
+
+    def _unsettled(self, i: int) -> str:
+        """Until when sells do not pay for the whole buy of line `i`, in words; "" where they never do."""
+        sized, position = self.sized, self.sized.position
+        whole = np.where(np.arange(len(sized.units)) == i, sized.rounded, sized.units)
+        floor = min(position.limits.reserve * position.nav, sized.cash)
+        short = [day for day in position.early if position.short_on(whole, floor, day) > 0.0]
+        if position.settles is None or not short or position.short_on(whole, floor, np.inf) > 0.0:
+            return ""
+        days = float(position.settles[position.settles > short[-1]].min())
+        return f"cash not settled until {settlement_date(self.portfolio, int(days), self.today)}"
 
     @property
     def _turnover(self) -> float:

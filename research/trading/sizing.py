@@ -60,6 +60,33 @@ class Orders:
         """(columns, n) currency, in whole cents."""
         return self.position.charges(self.units)
 
+    # -- of the accounts that send them: here one ------------------------------------------------------------------
+
+    @property
+    def parts(self) -> Array:
+        """(A, n) signed units of each account."""
+        return self.units[None]
+
+    @property
+    def each_notional(self) -> Array:
+        """(A, n) signed currency, buys positive, in whole cents."""
+        return self.notional[None]
+
+    @property
+    def each_charges(self) -> Array:
+        """(A, columns, n) currency, in whole cents."""
+        return self.charges[None]
+
+    def exact_charges(self, sizes: Array) -> Array:
+        """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents."""
+        return self.position.exact_charges(sizes[0])[None]
+
+    def held(self, a: int, i: int) -> tuple[float, float]:
+        """Units of line `i` in account `a` before and after its order."""
+        return float(self.position.units[i]), float(self.after.units[i])
+
+    # -- what they come to -----------------------------------------------------------------------------------------
+
     @cached_property
     def slack(self) -> float:
         """The distance from a bound at which the costs of the exact step may leave a line, fraction of NAV."""
@@ -112,7 +139,16 @@ class Orders:
             return f"limit of {limits.most} orders"
         if limits.turnover is not None and (self.buys if buys else self.sells) / position.nav + lot > limits.turnover:
             return "turnover limit"
-        return "cash limit" if buys else ""
+        return "cash limit" if buys and not self._pays_for_more(i) else ""
+
+    def _pays_for_more(self, i: int) -> bool:
+        """Would cash above what must stay pay for another lot of line `i`, or for the least order of it?"""
+        if self.solved is None:
+            return False
+        position, more, lot = self.position, self.units.copy(), self.position.lots[i]
+        least = COUNTED * position.nav / position.prices[i]
+        more[i] = max(more[i] + max(lot, least), np.ceil(position.least / position.prices[i] / lot - LOT) * lot)
+        return position.short(more, self.solved.problem.floor) <= 0.0
 
     @property
     def buys(self) -> float:
@@ -150,9 +186,10 @@ def size(
 ) -> Orders:
     """The orders, in whole lots, for the box of a rule.
 
-    The exact step says where each line should be; where its cash would not suffice for the reserve, its buys are
-    reduced in proportion. The lots are those that come nearest (`research.trading.lot_problem`). No order is against
-    the direction of the step, and where the lines that are due cannot be traded, none is sent.
+    The exact step says where each line should be; where its cash would not suffice for the reserve, each buy has a
+    share of what there is, in proportion. The lots are those that come nearest (`research.trading.lot_problem`): what
+    the shares leave in cash buys more. No order is against the direction of the step, and where the lines that are due
+    cannot be traded, none is sent.
     position : before the orders.
     ask      : gives what the rule wants of a position, None to hold; the flag is true after the first call at this
                close.
@@ -181,7 +218,7 @@ def size(
         floor = floor_of(capped)
         paid = limited(capped, _paid(state, capped, floor))
         due = _due(state, trade)
-        problem = _problem(state, paid, nav, trade, due, floor, orders.units)
+        problem = _problem(state, capped, paid, nav, trade, due, floor, orders.units)
         solved = solve_lots(problem, seconds)
         if solved is None and floor > state.cash:  # sells in whole lots may not raise all that the exact ones do
             problem = replace(problem, floor=state.cash)
@@ -292,23 +329,28 @@ def _conflict(position: Position, floor: float, policy: str) -> PolicyError:
 
 
 def _problem(
-    state: Position, exact: Array, nav: float, trade: Trade, due: Mask, floor: float, before: Array
+    state: Position, capped: Array, paid: Array, nav: float, trade: Trade, due: Mask, floor: float, before: Array
 ) -> LotProblem:
-    """Lots from `state` toward the units `exact` (n,), inside the box where it is one.
+    """Lots from `state` toward a point, inside the box where it is one.
 
-    Lines that are due come within a lot of their points first: whatever else the limits leave is for the others.
+    Lines that are due come within a lot of their points first: whatever else the limits leave is for the others. Where
+    no lots leave any cash, the point is what cash can pay.
+    capped : (n,) units of the step before cash reduces it, the point of what is bought.
+    paid   : (n,) units that cash can pay, each line's share.
     nav    : after the exact step, currency.
     due    : (n,) lines for which the rule trades.
     before : (n,) signed units of the orders so far, which may be taken back and not turned.
     """
-    goal, wished = exact * state.prices, exact - state.units
+    exact = np.where(paid >= state.units, np.maximum(capped, paid), paid)
+    goal, share, wished = exact * state.prices, paid * state.prices, exact - state.units
     way = np.where(counts(np.abs(wished) * state.prices, state.nav) & state.tradable, np.sign(wished), 0.0)
     boxed, near = trade.lower < trade.upper, np.minimum(state.lots, 0.5 * np.abs(wished)) * state.prices
-    lower = np.where(boxed, np.minimum(trade.lower * nav, goal), np.where(due, goal - near, -np.inf))
+    lower = np.where(boxed, np.minimum(trade.lower * nav, share), np.where(due, share - near, -np.inf))
     upper = np.where(boxed, np.maximum(trade.upper * nav, goal), np.where(due, goal + near, np.inf))
     back = way * before < 0.0
     most = np.where(back, np.abs(before), np.maximum(state.most(way) - np.abs(before), 0.0))
-    return LotProblem(state, goal, way, lower, upper, floor, most)
+    problem = LotProblem(state, goal, way, lower, upper, floor, most, unpaid=goal - share)
+    return problem.shared if problem.fine[way != 0.0].all() else problem
 
 
 def _due(state: Position, trade: Trade) -> Mask:

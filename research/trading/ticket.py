@@ -11,19 +11,17 @@ from functools import cached_property
 from numbers import Real
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from research.accounting.costs import CHARGED
 from research.errors import ConfigError
-from research.market.calendars import session_after
 from research.portfolio import Portfolio, TicketTerms
 from research.portfolio.prices import newest_day
 from research.trading.cash_by_currency import CashByCurrency, Local
 from research.trading.content import DISCLAIMER, Content
 from research.trading.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
-from research.trading.household import Divided
 from research.trading.order_ids import canonical_json, client_order_id_of, number, plain, sent_of
+from research.trading.settlement import settlement_date
 from research.trading.sizing import Orders
 
 SCHEMA = 1  # version of docs/schemas/ticket-1.json
@@ -261,14 +259,12 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: Ca
 
 def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
-    before, after, today = sized.position, sized.after, str(content.facts["today"])
+    today = pd.Timestamp(str(content.facts["today"])) if content.facts["today"] else None
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price = lines[row["asset"]], number(row["price"])
-        a, held, kept, account = 0, before.units[i], after.units[i], terms.account
-        if isinstance(sized, Divided):
-            a = places[row["account"]]
-            held, kept, account = *(float(units) for units in sized.held(a, i)), portfolio.accounts[a].number
+        a = places[row["account"]] if places else 0
+        (held, kept), account = sized.held(a, i), portfolio.accounts[a].number if places else terms.account
         amounts, rated = _amounts(row, None if money is None else money.local(a, i))
         currency = portfolio.quoted_in[i] if money is not None else portfolio.basis
         sent = sent_of(
@@ -277,8 +273,8 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
         yield (Order if money is None else RatedOrder)(
             priority=priority,
             asset=row["asset"],
-            lot=None if price is None else number(before.lots[i]),
-            settlement_date=_settlement_date(portfolio, row["asset"], today),
+            lot=None if price is None else number(sized.position.lots[i]),
+            settlement_date=str(settlement_date(portfolio, terms.days(row["asset"]), today)),
             price=price,
             price_date=row["price_date"],
             commission=amounts["commission"],
@@ -293,7 +289,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             weight_after=_weight(row["weight_after"]),
             reason=row["reason"],
             client_order_id=client_order_id_of(
-                sent, float(held), portfolio.name, str(newest_day(portfolio.market, portfolio.prices)), terms
+                sent, held, portfolio.name, str(newest_day(portfolio.market, portfolio.prices)), terms
             ),
             **sent,
             **rated,
@@ -307,15 +303,6 @@ def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, flo
     amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost}
     rated = {"rate": float(row["rate"]), "notional_basis": float(row["notional"])}
     return {name: float(amount) for name, amount in amounts.items()}, rated
-
-
-def _settlement_date(portfolio: Portfolio, asset: str, today: str) -> str:
-    """When an order settles that fills on the first session after its prices; if today is known, not before it."""
-    market, priced = portfolio.market, newest_day(portfolio.market, portfolio.prices)
-    if today:
-        priced = max(priced, np.datetime64(today) - np.timedelta64(1, "D"))
-    traded = session_after(priced, 1, market.calendar)
-    return str(session_after(traded, portfolio.ticket.days(asset), market.calendar))
 
 
 def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:
@@ -355,12 +342,18 @@ def _records(content: Content, name: str) -> Iterator[dict[str, Any]]:
 
 
 def _check_limits(orders: Sequence[Order]) -> None:
-    """Raise ConfigError for buys whose limit price rounds to zero."""
-    zero = [f"{each.asset} at {each.price:g}" for each in orders if each.side == "buy" and each.limit_price == 0.0]
-    if zero:
+    """Raise ConfigError for limit prices that a whole tick makes useless: buys at zero, sales above the close."""
+    past = [
+        f"{each.asset} at {each.price:g}, {each.side} at {each.limit_price:g}"
+        for each in orders
+        if each.limit_price is not None
+        and each.price is not None
+        and (each.limit_price == 0.0 if each.side == "buy" else each.limit_price > each.price)
+    ]
+    if past:
         raise ConfigError(
-            f"ticket.order_type: a limit price is rounded down to a whole tick, and a buy cannot be limited to zero: "
-            f"found {', '.join(zero)}. Use `order_type: market`, or leave such lines out."
+            "ticket.order_type: a limit price is rounded to a whole tick, so that a buy would be limited to zero and a "
+            f"sale to more than the close: found {'; '.join(past)}. Use `order_type: market`, or leave such lines out."
         )
 
 

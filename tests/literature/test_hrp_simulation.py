@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from research.allocation import hrp_weights
-from research.allocation.hierarchical.quadratic import least_variance
+from research.allocation.hierarchical.least_variance import least_variance
 from research.arrays import Array
 
 WORLDS, DAYS, YEAR, REBALANCED = 300, 520, 260, 22

@@ -33,7 +33,7 @@ def binding_of(
             binds &= (slack_of(limits, limit, x) <= SLACK)[: len(rows)]
         names = _lines(limits, limit)
         for words, price in _priced(limit, rows, binds, names):
-            found.append(Binding(words, price, brings(limit, price, unit, smaller)))
+            found.append(Binding(words, price, brings(limit, price, unit, smaller), limit.key))
     return tuple(sorted(found, key=lambda one: (-abs(one.price), one.limit)))
 
 

@@ -3,13 +3,15 @@
 A part "held" says of each line whether it is held. A relaxation whose weights keep the limits of numbers of lines is an
 answer; else the largest line that is undecided is held in one branch and left out in the other (Bertsimas, Shioda
 2009, Algorithm for cardinality-constrained quadratic optimization, section 3). The branch with the lowest bound is
-next.
+next. The first answer is that of leaving out the smallest line again and again; where the search ends without a proof,
+its answer is improved by exchanging one line that is held for another, as long as that helps.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, product
+from math import inf
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from research.arrays import Array, Rows
 
 GAP = 1e-6  # of the value, or absolute below 1: nearer than this to the bound is the best
 NODES = 2_000  # relaxations after which the best so far is given
+EXCHANGES = 500  # that are tried then
 HOLDS = 1e-7  # of NAV: smaller is nothing, of a relaxation
 
 
@@ -60,7 +63,7 @@ def best(programme: ConeProgramme, bounds: Mapping[int, float] | None = None) ->
 
     visit(limits.least, limits.most)
     if heap:
-        visit(*_rounded(limits, heap[0][4].x, held))
+        visit(limits.least, _without_the_smallest(programme, bounds, heap[0][4], held))
     visited = 2
     while heap and visited < NODES:
         bound, _, least, most, solved = heappop(heap)
@@ -72,7 +75,10 @@ def best(programme: ConeProgramme, bounds: Mapping[int, float] | None = None) ->
             new_least[column] = new_most[column] = at
             visit(new_least, new_most)
             visited += 1
-    return Best(found, value - min(heap)[0] if heap and found else 0.0)
+    if not heap or found is None:
+        return Best(found)
+    found = _exchanged(programme, bounds, found, held)
+    return Best(found, max(found.value - min(heap)[0], 0.0))
 
 
 def _whole(limits: Limits, solved: Solved, held: Rows, least: Array, most: Array) -> bool:
@@ -92,11 +98,41 @@ def _undecided(solved: Solved, held: Rows, least: Array, most: Array) -> int:
     return int(np.argmax(size))
 
 
-def _rounded(limits: Limits, x: Array, held: Rows) -> tuple[Array, Array]:
-    """Bounds that hold the largest lines, as many as are allowed, and no others."""
-    counts = [limit.upper[0] for limit in limits.limits if limit.key == "cardinality.most"]
-    size = np.abs(x[: len(held)])
-    chosen = np.argsort(-size)[: int(counts[0])] if counts else np.flatnonzero(size > HOLDS)
-    least, most = limits.least.copy(), limits.most.copy()
-    least[held] = most[held] = np.isin(np.arange(len(held)), chosen)
-    return least, most
+def _without_the_smallest(
+    programme: ConeProgramme, bounds: Mapping[int, float] | None, relaxed: Solved, held: Rows
+) -> Array:
+    """(size,) most x that leaves out the smallest line again and again, until the limits of numbers of lines are kept.
+
+    It stops before what leaves no point.
+    """
+    limits, most, solved = programme.limits, programme.limits.most.copy(), relaxed
+    while not _whole(limits, solved, held, limits.least, most):
+        size = np.where(most[held] > 0.0, np.abs(solved.x[: len(held)]), inf)
+        fewer = most.copy()
+        fewer[held[int(np.argmin(size))]] = 0.0
+        found = programme.solve(bounds, (limits.least, fewer))
+        if found is None:
+            break
+        solved, most = found, fewer
+    return most
+
+
+def _exchanged(programme: ConeProgramme, bounds: Mapping[int, float] | None, solved: Solved, held: Rows) -> Solved:
+    """The point, or a better one that holds other lines, of which no exchange of one for another is better still."""
+    limits, tried, improved = programme.limits, 0, True
+    while improved and tried < EXCHANGES:
+        improved = False
+        size = np.abs(solved.x[: len(held)])
+        inside, outside = np.flatnonzero(size > HOLDS), np.flatnonzero(size <= HOLDS)
+        for out, into in product(inside[np.argsort(size[inside])], outside):
+            if tried == EXCHANGES:
+                break
+            tried += 1
+            chosen = (size > HOLDS) & (np.arange(len(held)) != out) | (np.arange(len(held)) == into)
+            least, most = limits.least.copy(), limits.most.copy()
+            least[held] = most[held] = chosen
+            found = programme.solve(bounds, (least, most))
+            if found is not None and found.value < solved.value - GAP * max(1.0, abs(solved.value)):
+                solved, improved = found, True
+                break
+    return solved

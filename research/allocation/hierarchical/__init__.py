@@ -5,6 +5,5 @@ from research.allocation.hierarchical.hrp import HRP, hrp_weights
 from research.allocation.hierarchical.model import Hierarchy
 from research.allocation.hierarchical.nco import NCO
 from research.allocation.hierarchical.schur import Schur
-from research.allocation.hierarchical.settings import GroupBound
 
-__all__ = ["HERC", "HRP", "NCO", "GroupBound", "Hierarchy", "Schur", "hrp_weights"]
+__all__ = ["HERC", "HRP", "NCO", "Hierarchy", "Schur", "hrp_weights"]

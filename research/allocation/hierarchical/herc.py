@@ -49,7 +49,7 @@ class HERC(Model):
         return self.clusters
 
     def weights(self, estimate: Estimate) -> Array:
-        """(k,) positive weights of an estimate, with sum one, before bounds."""
+        """(k,) positive weights of an estimate, with sum one, before constraints."""
         tree = estimate.tree
         k, nodes = len(tree.columns), clusters_of(tree, self.clusters)
         parts = [tree.members[node] for node in nodes]

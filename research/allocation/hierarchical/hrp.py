@@ -57,7 +57,7 @@ class HRP(Model):
         one_of("risk of HRP is", self.risk, RISKS)
 
     def weights(self, estimate: Estimate) -> Array:
-        """(k,) positive weights of an estimate, with sum one, before bounds."""
+        """(k,) positive weights of an estimate, with sum one, before constraints."""
         order = estimate.tree.order
         if self.risk == "variance":
             from research.allocation.hierarchical.bisection import bisected

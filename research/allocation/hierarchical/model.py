@@ -1,4 +1,4 @@
-"""What all hierarchical allocations do alike: estimate, weigh, keep bounds, and give their reasons."""
+"""What all hierarchical allocations do alike: estimate, weigh, keep constraints, and give their reasons."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -6,11 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from research.allocation.answer import Answer, Explained
+from research.allocation.answer import Answer
+from research.allocation.constraints.builder import build
+from research.allocation.constraints.records import Constraints
+from research.allocation.estimated import placed
 from research.allocation.hierarchical.clusters import Clusters, clusters_of
 from research.allocation.hierarchical.estimate import Estimate, estimated
-from research.allocation.hierarchical.projection import bounded
+from research.allocation.hierarchical.projection import nearest
 from research.allocation.hierarchical.settings import Hierarchical
+from research.allocation.optimised.market_day import known_on
 from research.arrays import Array, Rows, frozen
 from research.market import Past
 
@@ -27,7 +31,7 @@ class Hierarchy:
     correlation : (k, k) in quasi-diagonal order.
     cluster     : (k,) number of the cluster of each asset, from 1 on the left.
     weights     : (k,) fraction of NAV.
-    unbounded   : (k,) before they were brought inside the bounds.
+    unbounded   : (k,) before they were brought within the constraints.
     risk        : (k,) share of the portfolio's variance, whatever measure the model divides by; they sum to one.
     """
 
@@ -43,12 +47,12 @@ class Hierarchy:
     risk: Array
 
     def by_line(self) -> pd.DataFrame:
-        """A row a line in quasi-diagonal order: cluster, weight, weight before bounds, share of risk."""
+        """A row a line in quasi-diagonal order: cluster, weight, weight before constraints, share of risk."""
         columns = {"cluster": self.cluster, "weight": self.weights, "unbounded": self.unbounded, "risk": self.risk}
         return pd.DataFrame(columns, index=pd.Index(self.assets, name="line"))
 
     def by_cluster(self) -> pd.DataFrame:
-        """A row a cluster from left to right: number of lines, weight, weight before bounds, share of risk."""
+        """A row a cluster from left to right: number of lines, weight, weight before constraints, share of risk."""
         groups = self.by_line().groupby("cluster")
         return groups[["weight", "unbounded", "risk"]].sum().assign(lines=groups.size())
 
@@ -61,7 +65,7 @@ class Hierarchy:
 
 
 @dataclass(frozen=True)
-class Model(Hierarchical, Explained):
+class Model(Hierarchical):
     """A hierarchical allocation: it says how an estimate is weighed, and the rest is the same for all."""
 
     @property
@@ -71,21 +75,35 @@ class Model(Hierarchical, Explained):
 
     @abstractmethod
     def weights(self, estimate: Estimate) -> Array:
-        """(k,) weights of an estimate before bounds: not negative, with sum one."""
+        """(k,) weights of an estimate before constraints: not negative, with sum one."""
 
-    def answer(self, past: Past) -> Answer:
-        """(n,) weights that sum to one over the lines with a complete window, zero for the others; and what binds.
+    def answer(self, past: Past, previous: Array | None = None) -> Answer:
+        """(n,) weights over the lines with a complete window, with sum one unless `net` differs; and what binds.
 
-        Raises : NotSolvedError where no weights keep the bounds.
+        Raises : NotSolvedError, with a smallest conflicting set, where no weights keep the constraints.
         """
         estimate = estimated(self, past)
-        return bounded(self.weights(estimate), self, past, estimate.lines)
+        return self._within(self.weights(estimate), estimate, previous)
 
-    def hierarchy(self, past: Past) -> Hierarchy:
-        """The tree, the clusters and the shares of risk behind the target."""
+    def _within(self, weights: Array, estimate: Estimate, previous: Array | None) -> Answer:
+        """The answer with the nearest weights that keep the constraints, of weights (k,) of the tree."""
+        past, lines, asked = estimate.past, estimate.lines, self.asked
+        if asked == Constraints():
+            return Answer(placed(weights, lines, past), past.date)
+        limits = build(asked, known_on(past, asked, lines, self.window, self.periods_per_year * estimate.cov, previous))
+        found = nearest(weights, limits)
+        if found is None:
+            return Answer(placed(weights, lines, past), past.date, notes=limits.notes)
+        return Answer(
+            placed(found.weights, lines, past), past.date, found.solver, found.status, found.unit, found.value,
+            found.binding, why=found.failed, notes=found.notes,
+        )  # fmt: skip
+
+    def hierarchy(self, past: Past, previous: Array | None = None) -> Hierarchy:
+        """The tree, the clusters and the shares of risk behind the target; `previous` is the target (n,) before."""
         estimate = estimated(self, past)
         unbounded = self.weights(estimate)
-        weights = bounded(unbounded, self, past, estimate.lines).weights[estimate.lines]
+        weights = self._within(unbounded, estimate, previous).weights[estimate.lines]
         tree, names, order = estimate.tree, np.array(estimate.names), estimate.tree.order
         cluster = np.zeros(len(names), dtype=np.int64)
         for number, node in enumerate(clusters_of(tree, self.shown_clusters), start=1):

@@ -54,7 +54,7 @@ class NCO(Model):
         return self.clusters
 
     def weights(self, estimate: Estimate) -> Array:
-        """(k,) weights of an estimate, not negative, with sum one, before bounds."""
+        """(k,) weights of an estimate, not negative, with sum one, before constraints."""
         if "minimum_variance" in (self.inner, self.outer):
             check_inverse("NCO", estimate)
         parts = [estimate.tree.members[node] for node in clusters_of(estimate.tree, self.clusters)]
@@ -68,7 +68,7 @@ class NCO(Model):
 def _optimal(objective: Objective, cov: Array) -> Array:
     """(m,) weights of an objective, with sum one."""
     if objective == "minimum_variance" and len(cov) > 1:
-        from research.allocation.hierarchical.quadratic import least_variance
+        from research.allocation.hierarchical.least_variance import least_variance
 
         return least_variance(cov)
     inverse = np.ones(len(cov)) if objective == "equal" else 1.0 / np.diag(cov)

@@ -49,7 +49,7 @@ class Schur(Model):
             refuse("gamma of Schur is", self.gamma, "give a share from 0 to 1, such as 0.5.")
 
     def weights(self, estimate: Estimate) -> Array:
-        """(k,) positive weights of an estimate, with sum one, before bounds."""
+        """(k,) positive weights of an estimate, with sum one, before constraints."""
         if self.gamma > 0.0:
             check_inverse("Schur", estimate)
         return schur_weights(estimate.cov, estimate.tree.order, self.gamma)[0]

@@ -1,12 +1,13 @@
 """Settings that all hierarchical allocations share, and their names in files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from research.allocation.bounds import Bound, check_bound, frozen_bound
+from research.allocation.bounds import Bound
+from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import EstimationSchedule, check_estimate
+from research.allocation.optimised.constrained import Constrained
 from research.arguments import check_positive, is_number, one_of, refuse
-from research.errors import ConfigError
 from research.forecast.covariances import COVARIANCES, CovarianceName
 from research.market.calendars import EVERY
 
@@ -32,37 +33,7 @@ RISKS: tuple[Risk, ...] = (
 
 
 @dataclass(frozen=True)
-class GroupBound:
-    """Bounds of the sum of weights of the lines of one asset class or sector.
-
-    by     : "asset_class" or "sector".
-    name   : of the class or sector.
-    lower  : fraction of NAV, 0 to 1.
-    upper  : likewise.
-    Raises : ConfigError for a bound outside 0 to 1, or a lower one above the upper one.
-    """
-
-    by: Literal["asset_class", "sector"]
-    name: str
-    lower: float = 0.0
-    upper: float = 1.0
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        one_of(f"by of the group {self.name!r} is", self.by, ("asset_class", "sector"))
-        for name, value in (("lower", self.lower), ("upper", self.upper)):
-            if not is_number(value) or not 0.0 <= value <= 1.0:
-                refuse(f"{name} of the group {self.name!r} is", value, "give a fraction of NAV from 0 to 1.")
-        if self.lower > self.upper:
-            raise ConfigError(
-                f"lower of the group {self.name!r} is {self.lower:g}, above its upper, {self.upper:g}. Exchange them."
-            )
-
-
-@dataclass(frozen=True)
-class Hierarchical:
+class Hierarchical(Constrained):
     """What each hierarchical allocation lets its user choose.
 
     window     : number of returns, at least 2.
@@ -77,7 +48,9 @@ class Hierarchical:
     memory     : weight of the distances last used in those of a new clustering, 0 to below 1: see `reclustering`.
     lower      : least weight of each line, fraction of NAV: one for all, or by name, 0 for those that are not named.
     upper      : most weight of each line: one for all, or by name, 1 for those that are not named.
-    groups     : bounds of the weights of asset classes and sectors; `projection` says how all of them are kept.
+    constraints : that the weights keep besides; `projection` says how. Those of volatility and tracking error take the
+                 covariance above.
+    periods_per_year : returns a year, for limits a year.
     Raises     : ConfigError for a setting outside its choices.
     """
 
@@ -92,7 +65,8 @@ class Hierarchical:
     memory: float = 0.0
     lower: Bound = 0.0
     upper: Bound = 1.0
-    groups: tuple[GroupBound, ...] = ()
+    constraints: Constraints = field(default_factory=Constraints)
+    periods_per_year: float = 252.0
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -102,14 +76,14 @@ class Hierarchical:
         check_estimate(owner, self.window, self.schedule)
         check_tree(owner, self.linkage, self.distance, self.order)
         one_of(f"covariance of {owner} is", self.covariance, COVARIANCES)
-        check_positive(**{f"half_life of {owner}": self.half_life})
+        check_positive(
+            **{f"half_life of {owner}": self.half_life, f"periods_per_year of {owner}": self.periods_per_year}
+        )
         if self.recluster is not None:
             one_of(f"recluster of {owner} is", self.recluster, EVERY)
         if not is_number(self.memory) or not 0.0 <= self.memory < 1.0:
             refuse(f"memory of {owner} is", self.memory, "give a weight from 0 to below 1, such as 0.5.")
-        for name in ("lower", "upper"):
-            object.__setattr__(self, name, frozen_bound(getattr(self, name)))
-            check_bound(f"{name} of {owner}", getattr(self, name))
+        self.freeze_bounds()
 
 
 def check_tree(owner: str, linkage: str, distance: str, order: str) -> None:

@@ -81,7 +81,8 @@ def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Fron
         found = best(programme, {place: target}).point
         if found is None:
             raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
-        found, whole = of_held(programme, found, {place: target})
+        if (whole := of_held(with_target, found)) is not None:
+            found = programme.solve({place: target}, whole) or found
         found = programme.sharpened(found, {place: target}, whole)
         weights.append(tidy(limits, weights_in(limits, found)))
         prices = prices_of(limits, aim, replace(found, duals=found.duals[:place]))

@@ -14,6 +14,7 @@ from research.allocation.constraints.branch import HOLDS, best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.feasibility import Conflict, room
 from research.allocation.constraints.limits import HELD, WEIGHTS, Limit, Limits, Part, held_in
+from research.allocation.constraints.perspective import perspective
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.arrays import Array, Mask
 
@@ -90,11 +91,16 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     elastic = elastic_of(limits)
     with_parts = replace(limits, parts=(*limits.parts, *aim.parts))
     programme = ConeProgramme(with_parts, aim.objective, elastic, aim.numerator)
-    found = best(programme)
-    solved = found.point
+    tighter = perspective(with_parts, aim.objective) if aim.numerator is None and not elastic.prices else None
+    found = best(programme if tighter is None else ConeProgramme(tighter.limits, tighter.objective, elastic))
+    solved, gap = found.point, found.gap
     if solved is None:
         raise NotSolvedError(_why_none(limits, aim))
-    solved, whole = of_held(programme, solved)
+    whole = of_held(with_parts, solved)
+    if whole is not None and (again := programme.solve(whole=whole)) is not None:
+        solved, gap = again, gap if tighter is None else tighter.gap(again.value, gap)
+    elif tighter is not None:
+        raise NotSolvedError("no solver found weights of the lines that were chosen to be held")
     if aim.sharpened is not None:
         solved = aim.sharpened(limits, elastic, solved)
     else:
@@ -105,8 +111,8 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     if elastic.pools:  # they share what gave way, to the last digit: duals of such a set are not unique
         prices = tuple(np.full(len(rows), np.nan) for rows in prices)
     notes = [*limits.notes, *_exceeded(limits, weights)]
-    if found.gap > 0.0:
-        notes.append(f"which lines are held was not proven the best: the objective may be better by {found.gap:.2g}.")
+    if gap > 0.0:
+        notes.append(f"which lines are held was not proven the best: the objective may be better by {gap:.2g}.")
     value = 1.0 / solved.value if aim.numerator is not None else aim.sign * solved.value
     binding = binding_of(limits, weights, prices, aim.unit, aim.smaller)
     return Optimum(
@@ -160,22 +166,16 @@ def check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> N
         raise NotSolvedError(f"{solved.solver}'s weights miss a limit by {outside[k]:.1e}: {limits.limits[k].words}")
 
 
-def of_held(
-    programme: ConeProgramme, solved: Solved, bounds: Mapping[int, float] | None = None
-) -> tuple[Solved, tuple[Array, Array] | None]:
-    """A solution with the prices of the limits for the lines that it holds, and the bounds of x that hold these alone.
+def of_held(limits: Limits, solved: Solved) -> tuple[Array, Array] | None:
+    """Least and most of x (size,) that hold the same lines as a solution and no others; None where none are counted.
 
-    programme : that was solved.
-    solved    : its best point.
-    bounds    : with which it was solved.
+    Solved within these, the prices are those of the limits for the lines that are held.
     """
-    limits = programme.limits
     if not limits.whole.any():
-        return solved, None
+        return None
     weights = solved.x[: len(limits.assets)]
     x = limits.x(np.where(np.abs(weights) > HOLDS, weights, 0.0))
-    whole = np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
-    return programme.solve(bounds, whole) or solved, whole
+    return np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
 
 
 def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:

@@ -7,9 +7,10 @@ import numpy as np
 
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Following, NotSolvedError
-from research.allocation.estimated import EstimationSchedule, placed
+from research.allocation.estimated import placed
 from research.allocation.optimised.mean_variance import MeanVariance
 from research.allocation.optimised.on_forecast import lines_of, root_of_moments
+from research.allocation.wrapper import Wrapper
 from research.arguments import is_whole, refuse
 from research.arrays import Array
 from research.errors import ConfigError
@@ -18,7 +19,7 @@ from research.market import Past
 
 
 @dataclass(frozen=True)
-class Resampled(Following):
+class Resampled(Wrapper, Following):
     """The mean of the weights that a mean-variance allocation gives on samples drawn from its own forecast.
 
     Each sample has as many returns as the forecast's window, drawn from a normal law with its mean and covariance. All
@@ -56,16 +57,6 @@ class Resampled(Following):
         """The allocation that is resampled."""
         assert isinstance(self.allocation, MeanVariance)  # checked when it was made
         return self.allocation
-
-    @property
-    def schedule(self) -> EstimationSchedule:
-        """That of the allocation."""
-        return self.held.schedule
-
-    @property
-    def window(self) -> int:
-        """That of the allocation."""
-        return self.held.window
 
     @property
     def follows(self) -> bool:

@@ -48,6 +48,7 @@ def parity(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum:
     first = np.append(1.0, np.zeros(mean.size - 1))
 
     def sharpened(_: Limits, elastic: Elastic, solved: Solved) -> Solved:
+        _check_that_there_is_risk(risk, solved)
         return _newton(limits, budgets, risk, elastic, solved)
 
     parts = (*risk.parts, mean)
@@ -117,45 +118,45 @@ def largest_smallest(limits: Limits, rows: Array, among: Mask) -> tuple[float, l
 def _newton(limits: Limits, budgets: Array, risk: Risk, elastic: Elastic, solved: Solved) -> Solved:
     """The solution to full accuracy, by Newton's steps on the logarithmic barrier: each a quadratic programme.
 
-    With a norm R the barrier R² / 2 - sum of b ln v, else R - sum of b ln v, is least at the weights v, times a number,
-    where R(v) = 1 (Spinu 2013, equation 4). Its value is that number's less the logarithm of the ratio, so that prices
-    of the ratio are those of the barrier times the ratio.
+    With a norm R the barrier R² / 2 - sum of b ln v, else R - sum of b ln v, is least at v, the weights times the
+    number that makes R(v) one (Spinu 2013, equation 4). Its value there is a constant less the logarithm of the ratio,
+    so that prices of the ratio are those of the barrier times the ratio.
     """
     if elastic.prices:
         return solved
     limits = replace(limits, parts=(*limits.parts, *risk.parts))
-    n, at, size = len(budgets), solved, solved.scale / solved.value
-    root = None if risk.objective.norm is None else risk.objective.norm[WEIGHTS]
-    if root is not None and solved.value <= NO_RISK * float(np.sqrt((root**2).sum(axis=0).mean())):
+    n, held, at, size = len(budgets), budgets > 0.0, solved, solved.scale / solved.value
+    norm = None if risk.objective.norm is None else risk.objective.norm[WEIGHTS]
+    for _ in range(STEPS):
+        v = np.where(held, at.x[:n] * size, 1.0)
+        if not (v > 0.0).all():
+            return solved
+        curvature = np.diag(budgets / v**2) if norm is None else np.diag(budgets / v**2) + norm.T @ norm
+        objective = Objective({**risk.objective.linear, WEIGHTS: -2.0 * budgets / v}, curvature)
+        found = ConeProgramme(limits, objective, elastic, scaled=True).solve()
+        if found is None:
+            return solved
+        moved, at, size = np.abs(found.x[:n] - at.x[:n]).max(), found, found.scale
+        if moved <= NEAR * np.abs(at.x[:n]).max():
+            break
+    if not (at.x[:n][held] > 0.0).all():
+        return solved
+    value = _size(limits, risk, at.x) / float(np.exp(budgets[held] @ np.log(at.x[:n][held] / budgets[held])))
+    return replace(at, value=value, duals=tuple(value * rows for rows in at.duals))
+
+
+def _size(limits: Limits, risk: Risk, x: Array) -> float:
+    """The risk at x."""
+    if risk.objective.norm is not None:
+        return float(np.linalg.norm(risk.objective.norm[WEIGHTS] @ x[: len(limits.assets)]))
+    return float(limits.matrix({block: row[None] for block, row in risk.objective.linear.items()}, 1)[0] @ x)
+
+
+def _check_that_there_is_risk(risk: Risk, solved: Solved) -> None:
+    """Raise NotSolvedError where the weights, with a geometric mean of one over budgets, have no volatility."""
+    norm = None if risk.objective.norm is None else risk.objective.norm[WEIGHTS]
+    if norm is not None and solved.value <= NO_RISK * float(np.sqrt((norm**2).sum(axis=0).mean())):
         raise NotSolvedError(
             "weights within the limits have no risk, so that there is none to share: some lines hedge each other "
             "completely. Leave one of them out, or estimate the covariance by one that is not singular (ledoit_wolf)"
         )
-    for _ in range(STEPS):
-        v = at.x[:n] * size
-        if not (v[budgets > 0.0] > 0.0).all():
-            return solved
-        over = np.divide(budgets, v, out=np.zeros(n), where=budgets > 0.0)
-        steep = np.diag(np.divide(over, v, out=np.zeros(n), where=budgets > 0.0))
-        linear = {**risk.objective.linear, WEIGHTS: -2.0 * over}
-        curvature = steep if root is None else steep + root.T @ root
-        found = ConeProgramme(limits, Objective(linear, curvature), elastic, scaled=True).solve()
-        if found is None:
-            return solved
-        moved = float(np.abs(found.x[:n] - at.x[:n]).max())
-        at, size = found, found.scale
-        if moved <= NEAR * float(np.abs(at.x[:n]).max()):
-            break
-    weights, held = at.x[:n], budgets > 0.0
-    if not (weights[held] > 0.0).all():
-        return solved
-    mean = float(np.exp(budgets[held] @ np.log(weights[held] / budgets[held])))
-    length = sum(float(values @ limits_block(limits, at.x, block)) for block, values in risk.objective.linear.items())
-    value = (length if root is None else float(np.linalg.norm(root @ weights))) / mean
-    return replace(at, value=value, duals=tuple(value * rows for rows in at.duals))
-
-
-def limits_block(limits: Limits, x: Array, block: str) -> Array:
-    """The quantities of a block in x."""
-    size = {part.name: part.size for part in limits.parts}.get(block, len(limits.assets))
-    return x[limits.start[block] : limits.start[block] + size]

@@ -11,6 +11,7 @@ from research.allocation.answer import Answer, Explained
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.fixed import EqualWeights
 from research.allocation.in_turn import part_answer
+from research.allocation.wrapper import Wrapper
 from research.arguments import is_number, refuse
 from research.market import Past
 from research.tolerances import TARGET
@@ -61,7 +62,7 @@ class Average(Explained):
 
 
 @dataclass(frozen=True)
-class Shrunk(Explained):
+class Shrunk(Wrapper):
     """Another allocation's target, moved towards equal weights of all listed lines.
 
     allocation : the portfolio.
@@ -83,11 +84,6 @@ class Shrunk(Explained):
         check_schedule("Shrunk", self.schedule)
         if not (is_number(self.share) and 0.0 <= self.share <= 1.0):
             refuse("share of Shrunk is", self.share, "give a share from 0 to 1, such as 0.5.")
-
-    @property
-    def window(self) -> int:
-        """Number of returns that the portfolio's allocation needs."""
-        return self.allocation.window
 
     def answer(self, past: Past) -> Answer:
         """(n,) the mean of target and equal weights, fraction of NAV; with the portfolio's reasons."""

@@ -4,15 +4,16 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation
-from research.allocation.answer import Answer, Explained
+from research.allocation.answer import Answer
 from research.allocation.in_turn import part_answer
+from research.allocation.wrapper import Wrapper
 from research.arguments import cut, is_number, refuse, shown
 from research.errors import ConfigError
 from research.market import Past
 
 
 @dataclass(frozen=True)
-class Reserve(Explained):
+class Reserve(Wrapper):
     """A fixed fraction of NAV in one line, and another allocation's target with the rest; for cash: `ConstantExposure`.
 
     allocation : the portfolio; what it gives the line itself comes on top.
@@ -31,16 +32,6 @@ class Reserve(Explained):
         """Check the fraction."""
         if not (is_number(self.fraction) and 0.0 <= self.fraction <= 1.0):
             refuse("fraction of Reserve is", self.fraction, "give a fraction of NAV from 0 to 1, such as 0.1.")
-
-    @property
-    def schedule(self) -> str:
-        """When the portfolio's allocation computes a target."""
-        return self.allocation.schedule
-
-    @property
-    def window(self) -> int:
-        """Number of returns that the portfolio's allocation needs."""
-        return self.allocation.window
 
     def answer(self, past: Past) -> Answer:
         """(n,) the fraction in the line and the portfolio in the rest, fraction of NAV; with the portfolio's reasons.

@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation, spread_unlisted
-from research.allocation.answer import Answer, Explained
+from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.in_turn import in_turn, part_answer
+from research.allocation.wrapper import Wrapper
 from research.arguments import check_positive, is_number, refuse
 from research.arrays import Array
 from research.market import Past
 
 
 @dataclass(frozen=True)
-class Smoothed(Explained):
+class Smoothed(Wrapper):
     """Another allocation's target, smoothed exponentially over its refits.
 
     allocation : the portfolio.
@@ -42,11 +43,6 @@ class Smoothed(Explained):
         check_schedule("Smoothed", self.schedule)
         check_positive(**{"half_life of Smoothed": self.half_life})
 
-    @property
-    def window(self) -> int:
-        """Number of returns that the portfolio's allocation needs."""
-        return self.allocation.window
-
     def answer(self, past: Past) -> Answer:
         """(n,) the smoothed target, fraction of NAV; with the reasons of the portfolio's today.
 
@@ -57,7 +53,7 @@ class Smoothed(Explained):
 
 
 @dataclass(frozen=True)
-class CappedTurnover(Explained):
+class CappedTurnover(Wrapper):
     """Another allocation's target, approached by at most so much turnover a refit.
 
     It caps the turnover of the target itself, not of trading: a rule has `turnover_cap` for that.
@@ -80,11 +76,6 @@ class CappedTurnover(Explained):
         check_schedule("CappedTurnover", self.schedule)
         if not (is_number(self.most) and 0.0 < self.most <= 1.0):
             refuse("most of CappedTurnover is", self.most, "give a one-way turnover above 0, at most 1, such as 0.1.")
-
-    @property
-    def window(self) -> int:
-        """Number of returns that the portfolio's allocation needs."""
-        return self.allocation.window
 
     def answer(self, past: Past) -> Answer:
         """(n,) the target, fraction of NAV; with the reasons of the portfolio's today.

@@ -1,11 +1,14 @@
 """The orders as a basket of Interactive Brokers' Trader Workstation: BasketTrader, Import.
 
-The tag of each order is its client order id, which the trade report shows as its order reference.
-Source: Traders' Guide of Interactive Brokers, "Basket Fields" and "Manually Create a Basket File".
+The tag of each order is its client order id, which the trade report shows as its order reference. An order in a
+coin is immediate or cancel: Interactive Brokers takes no day orders of coins, and no market buys of a number of them.
+Source: Traders' Guide of Interactive Brokers, "Basket Fields" and "Manually Create a Basket File"; its API's answers
+201 and 10289 to orders of security type CRYPTO.
 """
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import BinaryIO
 
 from research.trading.exchange_orders import ExchangeOrder
@@ -40,6 +43,7 @@ QUOTED = (
     "ILS",
     "JPY",
 )  # fmt: skip  in the order in which the market names them: EUR.GBP, USD.JPY
+COIN, AT_ONCE = "CRYPTO", "IOC"
 TYPES = {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}
 HEADER = csv_bytes(COLUMNS, ())
 TAGGED = re.compile(rf".*,{ID},[^,]*\n")
@@ -48,7 +52,7 @@ PLAIN = re.compile(r"[A-Za-z0-9]+(?:[ ./_\-][A-Za-z0-9]+)*")
 
 def write(ticket: Ticket) -> bytes:
     """A row an order, and then one an exchange of currencies. Raises ConfigError for what a basket cannot carry."""
-    check_carried(ticket, "an Interactive Brokers basket", _faults)
+    check_carried(ticket, "an Interactive Brokers basket", partial(_faults, ticket))
     orders = (_row(order, ticket) for order in ticket.orders)
     return csv_bytes(COLUMNS, (*orders, *(_exchange(each, ticket.currency) for each in ticket.fx)))
 
@@ -66,15 +70,23 @@ def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
         order.side.upper(),
         number_text(order.quantity or 0.0),
         order.symbol,
-        ticket.sec_types.get(order.asset, ticket.sec_type),
+        _sec_type(order, ticket),
         ticket.exchanges.get(order.asset, ticket.exchange),
         order.currency,
-        order.time_in_force,
+        AT_ONCE if _is_coin(order, ticket) else order.time_in_force,
         TYPES[order.order_type],
         "" if order.limit_price is None else number_text(order.limit_price),
         order.client_order_id,
         order.account,
     )
+
+
+def _sec_type(order: Order, ticket: Ticket) -> str:
+    return ticket.sec_types.get(order.asset, ticket.sec_type)
+
+
+def _is_coin(order: Order, ticket: Ticket) -> bool:
+    return _sec_type(order, ticket) == COIN
 
 
 def _exchange(each: ExchangeOrder, basis: str) -> tuple[str, ...]:
@@ -101,7 +113,13 @@ def _rank(currency: str) -> tuple[int, str]:
     return (QUOTED.index(currency), "") if currency in QUOTED else (len(QUOTED), currency)
 
 
-def _faults(order: Order) -> Iterable[str]:
+def _faults(ticket: Ticket, order: Order) -> Iterable[str]:
     form = "letters and digits only, with . / _ - and single blanks between them"
     yield from symbol_fault(order, form, PLAIN.fullmatch(order.symbol) is not None)
     yield from account_fault(order, form, PLAIN.fullmatch(order.account or "0") is not None)
+    if not _is_coin(order, ticket):
+        return
+    if order.order_type == "market_on_close":
+        yield "coins have no close. Use `order_type: limit`."
+    elif order.order_type == "market" and order.side == "buy":
+        yield "a market buy of coins is of an amount of cash, and this is of units. Use `order_type: limit`."

@@ -55,7 +55,7 @@ def _row(order: Order, block: list[Order], ticket: Ticket) -> tuple[str, ...]:
         _block_id(block),
         ticket.list_id,
         str(block[0].priority),
-        ticket.as_of,
+        order.price_date,
         cell_text(ticket.portfolio),
         order.side.upper(),
         order.symbol,

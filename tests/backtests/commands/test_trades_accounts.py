@@ -12,7 +12,7 @@ from backtests.commands import accounts as listing
 from backtests.commands.accounts import list_accounts
 from research.portfolio import load_portfolio
 from research.trading import trade_list
-from research.trading.accounts import ACCOUNT_COLUMNS, ORDER_COLUMNS
+from research.trading.account_rows import ACCOUNT_COLUMNS, ORDER_COLUMNS
 
 MODELS = ("sixty_forty.yaml", "global_multi_asset.yaml")
 COUNT = 50
@@ -158,3 +158,20 @@ def test_nothing_but_earlier_lists_of_accounts_is_replaced(file: Path, tmp_path:
         assert done.status == 2
         assert f"out is '{tmp_path / name}', which holds something else than a trade list" in done.err
         (tmp_path / name).unlink()
+
+
+def test_rates_of_the_command_line_are_those_of_all_models(tmp_path: Path) -> None:
+    """Euros of an account on a model in dollars, which has no rate of its own."""
+    text = (ROOT / "data/portfolios" / MODELS[0]).read_text(encoding="utf-8").split("policies:")[0]
+    (tmp_path / "m.yaml").write_text(f"{text}policies:\n  never: {{rule: never}}\npolicy: never\n", encoding="utf-8")
+    (tmp_path / "a.csv").write_text("account,model,cash,cash_EUR,SPY,AGG\na,m.yaml,100,200,1,1\nb,m.yaml,5,,1,1\n")
+    out = tmp_path / "o.csv"
+    done = rebalance(*TRADES, "--accounts", tmp_path / "a.csv", "--out", out)
+    assert done.status == 1
+    assert "cash_EUR: model m.yaml has no rate EURUSD (or USDEUR)" in done.out
+    assert [row["status"] for row in table(tmp_path / "o.accounts.csv")] == ["failed", "hold"]
+    done = rebalance(*TRADES, "--accounts", tmp_path / "a.csv", "--out", out, "--fx", "EURUSD=1.0664")
+    assert (done.status, done.err) == (0, "")
+    first, second = table(tmp_path / "o.accounts.csv")
+    assert [first["cash_after"], first["cash_after_basis"], first["cash_after_EUR"]] == ["313.28", "100", "200"]
+    assert (second["cash_after"], second["cash_after_EUR"]) == ("5", "0")

@@ -49,6 +49,39 @@ def test_prices_are_those_of_the_file(tmp_path: Path) -> None:
     assert re.search(r"(?m)^SPY +sell +\d+ +400\.00 ", done.out)
 
 
+def test_rates_are_those_of_the_command_line(tmp_path: Path) -> None:
+    text = FILE.read_text(encoding="utf-8").replace("basis: USD", "basis: EUR\nfx: {EURUSD: 1.0}")
+    (tmp_path / "desk.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "rates.csv").write_text("date,EURUSD\n2022-12-29,1.0664\n")
+    given = rebalance(*TRADES, tmp_path / "desk.yaml", "--fx", "EURUSD=1.0664")
+    filed = rebalance(*TRADES, tmp_path / "desk.yaml", "--fx", tmp_path / "rates.csv")
+    assert (given.status, filed.status) == (0, 0), given.err + filed.err
+    told = "Exchange rates: 1 USD = 0.9377344336 EUR (EURUSD, "
+    assert f"{told}given today, of no date). The age of EURUSD is not known: no date is given." in joined(given.out)
+    assert f"{told}rates.csv, 2022-12-29)." in joined(filed.out)
+    assert given.out.split("Exchange rates")[0] == filed.out.split("Exchange rates")[0]
+
+
+@pytest.mark.parametrize(
+    ("fx", "said"),
+    [
+        ("EURUSD=1,0664", "fx is 'EURUSD=1,0664': write pairs with their rates"),
+        ("EURUSD=1.06,EURUSD=1.07", "fx has EURUSD twice: found 1.06 and 1.07. Keep one of the two."),
+        ("EURUSD=-1", "fx_today.EURUSD: "),
+        ("EURGBP=0.9", "fx_today.EURGBP: a pair without USD, the basis"),
+        ("nowhere.csv", "nowhere.csv"),
+    ],
+)
+def test_rates_of_the_command_line_that_are_none_are_refused(fx: str, said: str) -> None:
+    done = rebalance(*TRADES, FILE, "--fx", fx)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+
+
+def joined(text: str) -> str:
+    return " ".join(text.split())
+
+
 def test_mistakes_of_both_the_file_and_its_rows_reach_the_desk(tmp_path: Path) -> None:
     (tmp_path / "positions.csv").write_text("Symbol,Quantity\nSPX,1\nAGG,-2\n")
     done = rebalance(*TRADES, FILE, "--positions", tmp_path / "positions.csv")

@@ -23,6 +23,9 @@ CONSTRAINTS = {
 }
 
 
+BY_RISK = ("minimum_risk", "risk_parity", "tail_parity", "maximum_diversification")
+
+
 def desk(allocation: dict[str, Any]) -> Portfolio:
     return load_portfolio(FILE, {"policies.mine": {"rule": "never", "allocation": allocation}})
 
@@ -39,13 +42,20 @@ def desk(allocation: dict[str, Any]) -> Portfolio:
             "constraints": CONSTRAINTS,
         },
         {"kind": "robust_cvar", "schedule": "year", "constraints": CONSTRAINTS},
+        *({"kind": kind, "schedule": "year", "constraints": CONSTRAINTS} for kind in BY_RISK),
+        {
+            "kind": "benchmark_tracking",
+            "benchmark": {"SPY": 0.6, "AGG": 0.4},
+            "schedule": "year",
+            "constraints": CONSTRAINTS,
+        },
         {
             "kind": "resampled",
             "draws": 5,
             "of": {"kind": "mean_variance", "objective": "utility", "schedule": "year", "constraints": CONSTRAINTS},
         },
     ],
-    ids=["sharpe", "risk", "cvar", "resampled"],
+    ids=["sharpe", "risk", "cvar", *BY_RISK, "tracking", "resampled"],
 )
 def test_every_target_of_a_backtest_keeps_the_constraints_of_the_file(
     allocation: dict[str, Any], tmp_path: Path

@@ -10,7 +10,8 @@ from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.evidence import Evidence, holm, paired_evidence
 from backtests.evaluation.paired_sharpe import PairedSharpe
-from backtests.evaluation.sharpe_inference import ledoit_wolf, newey_west_lags
+from backtests.evaluation.sharpe_inference import ledoit_wolf
+from research.risk.long_run_variance import newey_west_lags
 
 QUICK = Resampling(block=10, reps=499)
 DAYS = 600

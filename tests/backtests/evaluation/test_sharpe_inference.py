@@ -9,19 +9,15 @@ from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.sharpe_inference import (
     NORMAL,
     annual_scale,
-    autocovariances,
     detectable_difference,
     iid_error,
     ledoit_wolf,
-    long_run_variance,
     memmel,
     memmel_error,
-    newey_west,
-    newey_west_lags,
-    quadratic_spectral,
     sharpe_with_error,
 )
 from research.errors import ConfigError, DataError
+from research.risk.long_run_variance import newey_west_lags
 from research.risk.measures import sharpe
 from research.risk.models import Garch
 
@@ -72,15 +68,6 @@ def test_positive_autocorrelation_lowers_the_ratio_and_widens_its_error() -> Non
     assert with_lags.value < 0.8 * without.value
     assert with_lags.error / with_lags.scale > 1.2 * without.error / without.scale
     assert with_lags.lags == newey_west_lags(5_000) == 9
-
-
-def test_the_error_has_the_weights_of_newey_and_west_as_statsmodels_has_them() -> None:
-    import statsmodels.api as sm
-
-    x = autoregressive(0.4, 500)
-    for lags in (0, 3, 10):
-        fit = sm.OLS(x, np.ones(500)).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": False})
-        assert math.sqrt(newey_west(x, lags) / 500) == pytest.approx(float(fit.bse[0]), rel=1e-10)
 
 
 def test_the_error_of_a_ratio_is_that_of_gmm_on_both_moments() -> None:
@@ -210,28 +197,6 @@ def test_equal_ratios_are_called_different_as_often_as_the_level_says() -> None:
 def test_a_planted_difference_is_found() -> None:
     x, y = related(2_000, rho=0.99)
     assert ledoit_wolf(x + 0.0004, y, 252).p < 0.01
-
-
-# long-run variances
-
-
-def test_the_quadratic_spectral_kernel_is_that_of_arch() -> None:
-    from arch.covariance.kernel import QuadraticSpectral
-
-    x = autoregressive(0.5, 400)
-    x -= x.mean()
-    for bandwidth in (1.7, 6.0, 25.0):
-        theirs = QuadraticSpectral(x, bandwidth=bandwidth, center=False).cov.long_run.squeeze()
-        assert quadratic_spectral(x, bandwidth) == pytest.approx(float(theirs), rel=1e-6)
-
-
-@pytest.mark.parametrize("rho", [-0.3, 0.0, 0.5])
-def test_the_long_run_variance_of_an_ar1(rho: float) -> None:
-    assert long_run_variance(autoregressive(rho, 100_000)) == pytest.approx(1 / (1 - rho) ** 2, rel=0.05)
-
-
-def test_autocovariances_by_hand() -> None:
-    assert autocovariances(np.array([1.0, -1.0, 1.0, -1.0]), 2).tolist() == [1.0, -0.75, 0.5]
 
 
 # the door

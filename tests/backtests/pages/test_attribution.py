@@ -20,7 +20,7 @@ from backtests.pages.tearsheet import SCHEMA
 from backtests.wording import number
 from research.market import load_market
 from research.portfolio import load_portfolio
-from research.risk.factors import newey_west_lags
+from research.risk.long_run_variance import newey_west_lags
 
 NAMES = ["never", "quarterly", "threshold"]
 FILE = "data/portfolios/global_multi_asset.yaml"

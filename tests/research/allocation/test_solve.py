@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from research.allocation import NotSolvedError
-from research.allocation.solve import CHAIN, NAMES, Limit, solve, within
+from research.allocation.solve import CHAIN, NAMES, Limit, solve
 
 chain = importlib.import_module("research.allocation.solve")
 COVARIANCE = np.array([[1.0, 0.2, 0.1], [0.2, 4.0, 0.3], [0.1, 0.3, 2.0]])
@@ -94,12 +94,3 @@ def test_a_programme_with_parameters_is_solved_again_and_again():
         found.append(weights.value)
     assert found[0] == pytest.approx(found[2], abs=1e-9)
     assert found[1][0] == pytest.approx(0.5, abs=1e-9)
-
-
-def test_weights_are_put_within_their_bounds_and_to_a_sum_of_one():
-    lower, upper = np.array([0.0, 0.1, 0.0]), np.array([0.5, 0.6, 0.4])
-    for raw in ([0.5 + 1e-9, 0.3, 0.2], [-1e-9, 0.6, 0.4], [0.2, 0.4, 0.4 - 1e-7]):
-        found = within(np.array(raw), lower, upper)
-        assert found.sum() == pytest.approx(1.0, abs=1e-15)
-        assert ((found >= lower) & (found <= upper)).all()
-        assert found == pytest.approx(raw, abs=2e-7)

@@ -19,7 +19,6 @@ from research.allocation import (
     EqualWeights,
     ExponentialGradient,
     FixedWeights,
-    GroupBound,
     InverseVolatility,
     MarketCapWeights,
     MaximumDiversification,
@@ -112,13 +111,13 @@ EXAMPLES = {
         HERC(risk="cvar", clusters=4, recluster="quarter", memory=0.5)
     ),
     "{rule: never, allocation: {kind: nco, clusters: silhouette, covariance: oas, lower: 0.02, upper: {SPY: 0.5}, "
-    "groups: [{by: asset_class, name: bond, lower: 0.1, upper: 0.4}]}}": Never(
+    "constraints: {groups: {bonds: {where: {asset_class: bond}, least: 0.1, most: 0.4}}}}}": Never(
         NCO(
             clusters="silhouette",
             covariance="oas",
             lower=0.02,
             upper={"SPY": 0.5},
-            groups=(GroupBound("asset_class", "bond", 0.1, 0.4),),
+            constraints=Constraints(groups={"bonds": Group(where={"asset_class": "bond"}, least=0.1, most=0.4)}),
         )
     ),
     "{rule: never, allocation: {kind: schur, gamma: 0.3, distance: rank}}": Never(Schur(gamma=0.3, distance="rank")),
@@ -320,8 +319,8 @@ def test_every_name_has_an_example() -> None:
             r"allocation\.clusters: not one of its words .*found 'elbow'\. Use 'gap' or 'silhouette', or write a whole",
         ),
         (
-            "{rule: never, allocation: {kind: herc, groups: [{by: region, name: US}]}}",
-            r"allocation\.groups\.0\.by: not one of its words .*found 'region'\. Use 'asset_class' or 'sector'",
+            "{rule: never, allocation: {kind: herc, constraints: {groups: {us: {where: {region: US}}}}}}",
+            r"allocation\.constraints\.groups\.us: it has neither `least` nor `most`: give one of them",
         ),
         ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
         ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),

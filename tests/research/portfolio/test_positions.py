@@ -242,6 +242,16 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert [line.startswith(start) for line, start in zip(said[1:], starts, strict=True)] == [True] * 7, said
 
 
+def test_a_security_with_the_ticker_of_cash_is_not_taken_for_cash(tmp_path: Path) -> None:
+    text = "Symbol,Quantity,Price,Value\nCASH,100,40.00,4000\nSPY,10,383.44,3834.40\n"
+    assert refused(tmp_path, text) == (
+        "positions.csv, row 2, column 'Price': CASH is a name of cash, and cash has a price of 1: it may be a "
+        "security: found 40.0. Say what it is: symbols: {CASH: cash}, the name of a line, or ignore."
+    )
+    assert reading(tmp_path, text, symbols={"CASH": "cash"}).balances == {"USD": 4_000.0}
+    assert reading(tmp_path, text.replace("40.00", "1.00")).balances == {"USD": 4_000.0}
+
+
 def test_two_rows_of_one_account_are_refused_and_of_two_added(tmp_path: Path) -> None:
     header = "Account,Symbol,Quantity\n"
     said = refused(tmp_path, header + "A,SPY,1\nA,SPY,2\n")

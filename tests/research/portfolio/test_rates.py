@@ -101,6 +101,20 @@ def test_todays_value_leaves_the_history_as_it_is_quoted_and_refuses_backtests(m
         Setup.of(today)
 
 
+@pytest.mark.parametrize("given", [{"EURUSD": 1.25}, {"USDEUR": 0.8}, "today.csv"])
+def test_rates_given_today_stand_before_the_history_and_leave_it(made: Made, given: Any) -> None:
+    file = made("fx: rates.csv", files={"rates.csv": history(RATES), "today.csv": "date,EURUSD\n2022-12-29,1.25\n"})
+    usual, today = load_portfolio(file), load_portfolio(file, {"fx_today": given})
+    assert today.currencies is not None
+    assert usual.currencies is not None
+    assert today.currencies.converted
+    assert today.currencies.rates.today["EUR"].value == 1.25
+    np.testing.assert_array_equal(today.market.prices, usual.market.prices)
+    assert today.holdings[1] == pytest.approx(200 * today.currencies.prices[1] * 1.25, rel=1e-15)
+    assert today.cash == 5_000.0 - 350 * 1.25
+    assert load_portfolio(file, today.settings).nav == today.nav
+
+
 def test_impact_and_volume_are_of_the_basis_where_the_history_is_not(made: Made) -> None:
     """At today's rate, a history in euros is a history in dollars but for the changes of the rate."""
     flat = np.full(len(DAYS), 1.25)
@@ -287,7 +301,7 @@ def test_the_age_of_a_rate_is_checked_like_that_of_a_price(made: Made) -> None:
         listed(later, as_of="2022-12-29", stale_ok=True)
     assert not listed(later, as_of="2022-12-30").stale
     undated = listed(load_portfolio(made("fx: {EURUSD: 1.06}")), as_of="2022-12-30")
-    assert "The age of EURUSD is not known: the portfolio file gives no date." in undated.notes
+    assert "The age of EURUSD is not known: no date is given." in undated.notes
 
 
 # -- brokers ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import statsmodels.api as sm
 from scipy import stats
 
 from research.errors import DataError
-from research.risk.factors import factor_regression, newey_west_lags, rolling_betas
+from research.risk.factors import factor_regression, rolling_betas
+from research.risk.long_run_variance import newey_west_lags
 
 
 def simulated(days: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:

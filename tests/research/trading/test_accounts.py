@@ -11,16 +11,9 @@ from research.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 from research.trading import trade_list
-from research.trading.accounts import (
-    ACCOUNT_COLUMNS,
-    ORDER_COLUMNS,
-    AccountsFile,
-    Model,
-    account_of,
-    account_row,
-    cell,
-    order_rows,
-)
+from research.trading.account_rows import ACCOUNT_COLUMNS, ORDER_COLUMNS, account_row, cell, order_rows
+from research.trading.accounts import Model, account_of
+from research.trading.accounts_file import AccountsFile
 from research.trading.order_tables import ORDERS
 
 ROOT = Path(__file__).parents[3]

@@ -25,7 +25,6 @@ from research.portfolio.household import Account
 from research.portfolio.rates import Rate, Rates
 from research.rules import Calendar, Never
 from research.trading import TradeList, trade_list
-from research.trading.accounts import Model
 from research.trading.cash_by_currency import exchanged
 from research.trading.formats import FORMATS, alpaca, fix, ib_basket, oms, order_csv, printed, ticket_json, workbook
 from research.trading.request import Request
@@ -107,6 +106,9 @@ def test_cash_of_each_currency_and_wealth_balance_to_the_cent(desk: Any, data: A
         assert abs(order["notional"] - order["quantity"] * order["price"]) <= CENT[of] / 2
         assert order["cost"] == sum(order[name] for name in ("commission", "half_spread", "ticket", "impact"))
         assert all(order[name] % CENT[of] == 0 for name in ("notional", "cost"))
+        line = portfolio.market.assets.index(order["asset"])
+        for name, rate in (("commission", portfolio.costs.commission), ("half_spread", portfolio.costs.half_spread)):
+            assert abs(order[name] - D(repr(float(rate[line]))) * order["notional"]) <= CENT[of] / 2 + D("1e-9")
         cash[of] -= way * order["notional"] + order["cost"]
         held[order["asset"]] += way * order["quantity"]
         invested += way * order["quantity"] * order["price"] * worth[of]
@@ -238,12 +240,6 @@ def test_a_line_without_a_quote_trades_in_an_amount_of_its_own_currency(desk: An
     assert trades.ticket.fx[0].amount == pytest.approx(order.notional + order.cost, abs=1e-9)
 
 
-def test_a_file_of_accounts_takes_no_model_in_several_currencies(desk: Any) -> None:
-    portfolio = abroad(desk([100.0], [1], 0.0, [1.0]), ["EUR"], {}, {"EUR": 1.25})
-    with pytest.raises(ConfigError, match=r"folder/by_hand\.yaml has lines or cash in EUR: accounts of a file"):
-        Model.of(portfolio, Never(portfolio.strategic), "never")
-
-
 @settings(max_examples=25)
 @given(data=st.data())
 def test_each_currency_of_each_account_balances_and_stays_above_zero(desk: Any, data: Any) -> None:
@@ -278,6 +274,19 @@ def test_a_withdrawal_is_raised_from_foreign_cash(desk: Any) -> None:
     assert rows.loc["USD", "flow"] == -1_000.0
     assert (rows["after"] >= 0.0).all()
     assert trades.fx["side"].tolist() == ["sell"]
+
+
+def test_a_cost_is_rounded_once_in_the_currency_of_its_line(desk: Any) -> None:
+    """4 bp of 100,000 yen are 40 yen; the 0.2664 dollars that these are, rounded to cents first, would be 41 yen."""
+    made = desk([1_000.0], [0], 0.0, [1.0], commission=4.0, half_spread=0.0)
+    portfolio = abroad(made, ["JPY"], {"USD": 667.5}, {"JPY": 0.00666})
+    trades = listed(portfolio)
+    order = trades.ticket.orders[0]
+    assert (order.quantity, order.notional, order.commission, order.cost) == (100.0, 100_000.0, 40.0, 40.0)
+    assert trades.orders["commission"].tolist() == [0.27]
+    assert trades.cash.set_index("currency").loc["JPY", ["buys", "cost", "fx", "after"]].tolist() == [
+        100_000.0, 40.0, 100_040.0, 0.0
+    ]  # fmt: skip
 
 
 # -- one currency ----------------------------------------------------------------------------------------------------

@@ -186,6 +186,35 @@ def test_a_sale_that_settles_after_a_purchase_is_part_of_the_conflict(one: Posit
     assert conflict(replace(late, settles=None), 0.0) is None
 
 
+def test_thirty_groups_on_a_hundred_lines_are_searched_to_the_end() -> None:
+    """Two halves of the lines are each to be 55 % of NAV, beside 28 groups that stand where they are.
+
+    One of the halves may hold at most 1 - 0.55 - 0.001, less what its purchases need of cash: it is widened by 10.1 %.
+    """
+    rng, n, nav = np.random.default_rng(0), 100, 2e6
+    prices = np.round(10.0 ** rng.uniform(1.0, 2.8, n), 2)
+    units = np.floor(0.97 * rng.dirichlet(np.full(n, 5.0)) * nav / prices)
+    costs = Costs(np.full(n, 2e-4), np.full(n, 3e-4)).cost_parameters()
+    position = Position(
+        units=units, prices=prices, lots=np.ones(n), quoted=np.ones(n, dtype=bool), tradable=np.ones(n, dtype=bool),
+        cash=round(nav - float(units @ prices), 2), minimum=0.0, day=0, assets=tuple(f"L{i:03}" for i in range(n)),
+        cost_parameters=costs._replace(tax=0.0, minimum_trade=0.0),
+    )  # fmt: skip
+    groups = [members(n, *rng.choice(n, 12, replace=False)) for _ in range(28)]
+    now = [float(position.weights @ group) for group in groups]
+    limits = [WeightLimit(f"group {k}", of, max(at - 0.02, 0.0), at + 0.02)
+              for k, (of, at) in enumerate(zip(groups, now, strict=True))]  # fmt: skip
+    limits += [WeightLimit("first half", members(n, *range(50)), 0.55, 1.0),
+               WeightLimit("second half", members(n, *range(50, n)), 0.55, 1.0)]  # fmt: skip
+    found = conflict(replace(position, limits=OrderLimits(0.001, 0.01, weights=tuple(limits))), 0.001 * nav)
+    assert found is not None
+    assert [name.split(" (")[0] for name in found.names] == ["cash of at least 2,000.00", "second half", "first half"]
+    assert (found.complete, found.searched) == (True, True)
+    assert [mend.split(" by ")[0] for mend in found.mends] == ["widen the second half", "widen the first half"]
+    for mend in found.mends:
+        assert 10.10 <= float(mend.split(" by ")[1].split("%")[0]) <= 10.20
+
+
 def test_words_say_where_time_ran_out() -> None:
     found = Conflict(tuple("ABCDEFGHIJ"), (), complete=False, searched=False)
     assert found.words == (

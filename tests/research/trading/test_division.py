@@ -14,7 +14,8 @@ from research.accounting.cost_parameters import IMPACT
 from research.arrays import Array
 from research.portfolio import OrderLimits
 from research.trading.division import LOTS, divide
-from research.trading.division_problem import CASH, MINIMUM, MOST, DivisionProblem
+from research.trading.division_problem import CASH, DivisionProblem
+from research.trading.order_limits import MINIMUM, MOST
 from research.trading.position import Position
 
 SLACK = 1e-6  # of an aim: what HiGHS's tolerances may move it, currency
@@ -81,7 +82,8 @@ def aims(found: DivisionProblem, parts: Array) -> tuple[float, ...]:
     costs = float(np.array([found.position.exact_charges(np.abs(of) * prices) for of in parts]).sum())
     left = unsent + costs if unsent or found.swapped(parts).any() else 0.0
     swaps = float(found.swapped(parts) @ prices)
-    return left, swaps, found.misplaced(parts), float((parts != 0.0).sum()), tax_of(found, parts)
+    misplaced = float(((found.held + parts) * prices)[found.wrong].sum())
+    return left, swaps, misplaced, float((parts != 0.0).sum()), tax_of(found, parts)
 
 
 def every(found: DivisionProblem, whole: bool) -> Iterator[Array]:

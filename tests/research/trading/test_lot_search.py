@@ -1,5 +1,6 @@
 """The compiled search says of orders what the problem says of them, and its orders are those of a plain search."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from research.accounting import Costs
 from research.portfolio import OrderLimits
 from research.trading.lot_problem import LotProblem
-from research.trading.lot_search import ROUNDS, Terms, _broken, _each, _short, _steps, _units, alone, search
+from research.trading.lot_search import ROUNDS, Terms, _broken, _each, _sendable, _short, _steps, _units, alone, search
 from research.trading.position import Position
 
 CASES = 300
@@ -44,7 +45,11 @@ def problem_of(rng: np.random.Generator) -> LotProblem:
     boxed, capped = rng.random(n) < 0.3, rng.random(n) < 0.2
     lower, upper = np.where(boxed, 0.98 * goal, -np.inf), np.where(boxed, 1.02 * goal, np.inf)
     most = np.where(capped, rng.uniform(0.0, 1.0, n) * nav / n / prices, np.inf)
-    return LotProblem(position, goal, way, lower, upper, min(0.001 * position.nav, position.cash), most)
+    unpaid = np.where((way > 0.0) & (rng.random() < 0.5), rng.uniform(0.0, 1.0, n) * (goal - value), 0.0)
+    if rng.random() < 0.3:
+        position = replace(position, settles=rng.integers(1, 4, n).astype(float))
+    floor = min(0.001 * position.nav, position.cash)
+    return LotProblem(position, goal, way, lower, upper, floor, most, unpaid=unpaid)
 
 
 def in_steps(problem: LotProblem, units: np.ndarray) -> np.ndarray:
@@ -65,6 +70,7 @@ def test_a_line_and_all_lines_are_worth_and_break_what_the_problem_says() -> Non
         assert [_each(terms, i, units[i]) for i in lines] == problem.each(units).tolist()
         assert _short(terms, units) == problem.short(units)
         assert _broken(terms, units) == bool(problem.broken(units))
+        assert [_sendable(terms, i, units[i]) for i in lines] == problem.sendable(units).tolist()
 
 
 def test_a_line_alone_takes_the_best_of_nothing_and_the_lots_next_to_its_point() -> None:

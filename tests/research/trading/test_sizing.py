@@ -345,6 +345,29 @@ class TestAnyDesk:
         cents = 0.005 * len(got.target) / sized.position.nav  # to which each amount is rounded
         assert limits.turnover is None or sized.turnover <= limits.turnover + cents + 1e-9
 
+    @given(st.data(), st.sampled_from([1.0, 10.0, 100.0]), st.floats(0.0, 0.3))
+    @settings(max_examples=150, deadline=None)
+    def test_cash_that_is_left_does_not_pay_for_another_lot_of_a_line_that_was_cut_for_cash(
+        self, data: st.DataObject, lots: float, deposit: float
+    ) -> None:
+        """However large the lots are, and however much money came in."""
+        portfolio, policy = data.draw(self.desks)  # type: ignore[attr-defined]
+        cash = round(portfolio.cash + deposit * portfolio.holdings.sum(), 2)
+        size = np.where(portfolio.limits.fractional, portfolio.limits.lots, lots * portfolio.limits.lots)
+        got = trade_list(replace(portfolio, cash=cash, limits=replace(portfolio.limits, lots=size)), policy)
+        sized, before, orders = got.sized, got.sized.position, got.portfolio.orders
+        listed = [*got.orders[["asset", "reason"]].itertuples(), *got.held[["asset", "reason"]].itertuples()]
+        for i in [got.portfolio.market.assets.index(row.asset) for row in listed if "cash limit" in row.reason]:
+            lot, price = before.lots[i], before.prices[i]
+            more, least = sized.units.copy(), max(before.minimum, 1e-6 * before.nav)
+            more[i] = max(more[i] + max(lot, 1e-6 * before.nav / price), np.ceil(least / price / lot - 1e-9) * lot)
+            left, sizes = before.cash_after(more), np.abs(before.notional(more)).sum()
+            assert left < max(orders.reserve * before.nav, orders.adverse_move * sizes)
+        cut = sized.rounded - sized.units > np.maximum(1.5 * before.lots, 2e-6 * before.nav / before.prices)
+        if orders.turnover is None:  # which reduces buys and sells in proportion, and need not leave room for a lot
+            assert all(sized.limit(int(i)) for i in np.flatnonzero(cut & (sized.rounded > 0.0))), repr(got)
+        assert trade_list(got.after(), policy).empty
+
     @given(st.data())
     @settings(max_examples=150, deadline=None)
     def test_executed_and_asked_again_it_is_empty(self, data: st.DataObject) -> None:
@@ -405,10 +428,30 @@ def test_a_sale_that_settles_later_pays_for_no_purchase(desk: Any) -> None:
     """A goes from 600 to 400 units of 100, 20,000 that B would take; B settles first, and 5,000 of cash are there."""
     held = desk([100.0, 50.0], [600, 700], 5_000.0, [0.4, 0.6], commission=0.0, half_spread=0.0)
 
-    def units(days: int, of_a: int) -> list[float]:
+    def listed(days: int, of_a: int, as_of: str | None = None) -> TradeList:
         terms = TicketTerms(settlement_days=days, settlement_days_by_line={"A": of_a})
-        list_ = trade_list(replace(held, ticket=terms), Never(held.strategic), request=Request(to_target=True))
-        return list_.sized.units.tolist()
+        to_target = Request(to_target=True)
+        return trade_list(replace(held, ticket=terms), Never(held.strategic), request=to_target, as_of=as_of)
+
+    def units(days: int, of_a: int) -> list[float]:
+        return listed(days, of_a).sized.units.tolist()
 
     assert units(1, 1) == units(2, 1) == [-200.0, 500.0]
     assert units(1, 2) == [-200.0, 100.0]
+    late = listed(1, 2)  # traded on Friday, 2022-12-30; Monday is a holiday
+    assert late.binding == ("cash not settled until 2023-01-04 (B)",)
+    assert late.orders["reason"].iloc[1].endswith("; cut by 400 units (cash not settled until 2023-01-04)")
+    assert late.ticket.orders[0].settlement_date == "2023-01-04"
+    assert listed(1, 2, "2023-01-03").binding == ("cash not settled until 2023-01-05 (B)",)
+    assert listed(1, 5).binding == ("cash not settled until 2023-01-09 (B)",)
+    assert listed(1, 1).binding == ()
+
+
+def test_cash_that_never_suffices_is_no_matter_of_settlement(desk: Any) -> None:
+    """A sells 26,000 of NAV 60,000 a session later than B is bought, of which 24,000 have to stay at the end, too."""
+    held = desk([100.0, 50.0], [500, 200], 0.0, [0.4, 0.6], commission=0.0, half_spread=0.0)
+    terms = TicketTerms(settlement_days=1, settlement_days_by_line={"A": 2})
+    poor = replace(held, ticket=terms, orders=replace(held.orders, reserve=0.4))
+    assert trade_list(poor, Never(poor.strategic), request=Request(to_target=True)).binding == (
+        "cash limit, 40.00% of NAV and prices worse by 0.00% (B)",
+    )

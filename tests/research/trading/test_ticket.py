@@ -212,9 +212,10 @@ def test_orders_change_places_only_with_the_hash(two: Portfolio) -> None:
     assert replace(ticket, orders=ticket.orders[::-1]).hash != ticket.hash
 
 
-def test_a_buy_below_one_tick_cannot_be_limited(desk: Any) -> None:
-    penny = desk([0.00004, 50.0], [1_000, 700], 50_000.0, [0.5, 0.5])
-    with pytest.raises(ConfigError, match=r"to a whole tick, .* found A at 4e-05\. Use `order_type: market`"):
+@pytest.mark.parametrize(("units", "said"), [(1_000.0, r"A at 4e-05, buy at 0"), (4e9, r"A at 4e-05, sell at 0\.0001")])
+def test_an_order_below_one_tick_cannot_be_limited(desk: Any, units: float, said: str) -> None:
+    penny = desk([0.00004, 50.0], [units, 700], 50_000.0, [0.5, 0.5])
+    with pytest.raises(ConfigError, match=rf"to a whole tick, .* found {said}\. Use `order_type: market`"):
         _ = listed(penny).ticket
     assert listed(penny, TicketTerms()).ticket.orders[0].limit_price is None
 

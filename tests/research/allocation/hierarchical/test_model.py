@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.cluster import hierarchy
 
-from research.allocation import HERC, HRP, NCO, GroupBound, Schur, target_path
+from research.allocation import HERC, HRP, NCO, Schur, target_path
+from research.allocation.constraints import Constraints, Group
 from research.allocation.hierarchical.settings import DISTANCES, LINKAGES, RISKS
 from research.errors import DataError
 
@@ -112,7 +113,8 @@ def test_the_record_cannot_be_written_to(stocks, past_of):
 
 
 def test_what_binds_is_in_the_reasons_of_a_path(noisy):
-    path = target_path(HRP(window=100, upper=0.4, groups=(GroupBound("asset_class", "bond", lower=0.3),)), noisy, 200)
+    bonds = Constraints(groups={"bonds": Group(where={"asset_class": "bond"}, least=0.3)})
+    path = target_path(HRP(window=100, upper=0.4, constraints=bonds), noisy, 200)
     assert path.answers[-1].binding
     assert all(0.0 <= weight <= 0.4 + 1e-8 for weight in path.rows[-1])
     assert path.rows[-1][[2, 3]].sum() >= 0.3 - 1e-8
@@ -126,7 +128,7 @@ def test_bounds_without_room_keep_the_weights_before(noisy):
     assert tight.answers[-1].fallback == ""
     with_six = target_path(HRP(window=40, lower=0.2, schedule="month"), noisy, 200)
     assert with_six.answers[-1].fallback == "previous weights"
-    assert "least weights of lines sum to 1.2" in with_six.answers[-1].why
+    assert "lower the least of every line from 20.00% to 16.66%" in with_six.answers[-1].why
 
 
 # -- bad input ---------------------------------------------------------------------------------------------------------

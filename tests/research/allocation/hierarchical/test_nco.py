@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from research.allocation import NCO
-from research.allocation.hierarchical.quadratic import least_variance
+from research.allocation.hierarchical.least_variance import least_variance
 from research.errors import ConfigError, DataError
 
 

@@ -35,14 +35,15 @@ def by_squares(covariance, benchmark, lines):
     return float(np.linalg.norm(some @ found - root @ benchmark))
 
 
-def test_few_lines_are_those_of_the_best_of_all_subsets(market, covariance):
+@pytest.mark.parametrize("most", [3, 6])
+def test_few_lines_are_those_of_the_best_of_all_subsets(market, covariance, most):
     benchmark = np.full(12, 1 / 12)
-    asked = Constraints(cardinality=Cardinality(most=3))
+    asked = Constraints(cardinality=Cardinality(most=most))
     held = BenchmarkTracking(dict.fromkeys(market.assets, 1 / 12), forecast=SAMPLE, constraints=asked)
     answer = held.answer(market.past(252))
-    best = min(by_squares(covariance, benchmark, lines) for lines in combinations(range(12), 3))
+    best = min(by_squares(covariance, benchmark, lines) for lines in combinations(range(12), most))
     assert answer.value == pytest.approx(best, rel=1e-6)
-    assert (answer.weights > 0.0).sum() == 3
+    assert (answer.weights > 0.0).sum() == most
     assert not any("not proven" in note for note in answer.notes)
 
 

@@ -61,14 +61,18 @@ def one_sale(desk: Any, symbol: str) -> Ticket:
     return trade_list(two, Threshold(two.strategic, 0.02)).ticket
 
 
+LIMIT: dict[str, Any] = {"order_type": "limit", "collar_bps": 25.0}
+COIN: dict[str, Any] = {"sec_types": {"BTC": "CRYPTO"}, "exchanges": {"BTC": "PAXOS"}}
+
+
 def test_a_line_of_another_kind_has_its_own_security_type_and_exchange(desk: Any) -> None:
     two = desk([16_000.0, 50.0], [1.0, 700], 5_000.0, [0.5, 0.5], lots=[0.01, 1.0], assets=["BTC", "AGG"])
 
     def ticket(**terms: Any) -> Ticket:
-        own = replace(two, ticket=TicketTerms(symbols={"BTC": "BTC.C"}, **terms))
+        own = replace(two, ticket=TicketTerms(symbols={"BTC": "BTC.C"}, **(LIMIT | terms)))
         return trade_list(own, Never(two.strategic), request=Request(to_target=True)).ticket
 
-    coin = ticket(sec_types={"BTC": "CRYPTO"}, exchanges={"BTC": "PAXOS"})
+    coin = ticket(**COIN)
     rows = csv.DictReader(io.StringIO(ib_basket.write(coin).decode("ascii")))
     kinds = {row["Symbol"]: (row["SecType"], row["Exchange"]) for row in rows}
     assert kinds == {"BTC.C": ("CRYPTO", "PAXOS"), "AGG": ("STK", "SMART")}
@@ -78,3 +82,14 @@ def test_a_line_of_another_kind_has_its_own_security_type_and_exchange(desk: Any
         if order.client_order_id != plain.client_order_id
     }
     assert changed == {"BTC"}
+    rows = csv.DictReader(io.StringIO(ib_basket.write(coin).decode("ascii")))
+    assert {row["Symbol"]: (row["OrderType"], row["TimeInForce"]) for row in rows} == {
+        "BTC.C": ("LMT", "IOC"), "AGG": ("LMT", "DAY"),
+    }  # fmt: skip
+    for order_type, said in (
+        ("market", "a market buy of coins is of an amount of cash"),
+        ("market_on_close", "no close"),
+    ):
+        unlimited = ticket(**COIN, order_type=order_type, collar_bps=None)
+        with pytest.raises(ConfigError, match=f"cannot carry the order to buy BTC: .*{said}"):
+            ib_basket.write(unlimited)

@@ -26,7 +26,7 @@ def check(ticket: Ticket) -> None:
         assert (row["OrderType"], row["TimeInForce"]) == (order.order_type.upper(), "DAY")
         assert (float(row["LimitPrice"]) if row["LimitPrice"] else None) == order.limit_price
         assert row["SettlementDate"] == order.settlement_date
-        assert (row["AllocationAccount"], row["PriceDate"]) == (order.account, ticket.as_of)
+        assert (row["AllocationAccount"], row["PriceDate"]) == (order.account, order.price_date)
 
 
 @given(data=st.data())

@@ -1,0 +1,97 @@
+"""How good forecasts were: losses of single forecasts, and how each date ranked its lines.
+
+Arrays are (D, n), a row a date of forecast and a column a line, or of any one shape. NaN says that there was no
+forecast or no outcome: what is computed from it is NaN, and counts nowhere.
+"""
+
+import numpy as np
+from scipy.stats import rankdata
+
+from research.arrays import Array
+from research.errors import DataError
+
+FEWEST_LINES = 3  # of a ranking: two lines are in order or they are not
+
+
+def squared_error(forecast: Array, outcome: Array) -> Array:
+    """(f − r)², of a forecast f of the outcome r."""
+    return np.square(forecast - outcome)
+
+
+def qlike(variance: Array, outcome: Array) -> Array:
+    """s / h − ln(s / h) − 1, of a forecast h of the variance; s is the outcome, such as a squared return.
+
+    It ranks forecasts as the true variance would, where s is an unbiased measure of it, and weighs an error in
+    proportion, in calm and in turbulent times alike.
+    Raises : DataError for a variance that is not positive, and for an outcome below 0.
+    Source : Patton (2011), Volatility forecast comparison using imperfect volatility proxies, Journal of Econometrics
+             160, equation 23; an outcome of 0, whose logarithm is infinite, counts as the smallest above it.
+
+    >>> qlike(np.array([0.01, 0.02]), np.array([0.01, 0.01])).round(4).tolist()
+    [0.0, 0.1931]
+    """
+    if (variance <= 0.0).any() or (outcome < 0.0).any():
+        raise DataError(
+            f"a forecast of variance is {np.nanmin(variance):.3g} and an outcome {np.nanmin(outcome):.3g}: forecasts "
+            "of a variance are above 0, outcomes 0 or more. Give variances, not returns."
+        )
+    above = outcome[outcome > 0.0]
+    ratio = np.where(outcome == 0.0, above.min() if len(above) else np.nan, outcome) / variance
+    found: Array = ratio - np.log(ratio) - 1.0
+    return found
+
+
+def negative_log_density(mean: Array, deviation: Array, outcome: Array) -> Array:
+    """−ln of the normal density of the outcome, which the forecast gives by a mean and a standard deviation.
+
+    Source : Gneiting and Raftery (2007), Strictly proper scoring rules, JASA 102, section 4.1, with the other sign.
+
+    >>> negative_log_density(np.array([0.0]), np.array([1.0]), np.array([0.0])).round(4).tolist()
+    [0.9189]
+    """
+    return np.square((outcome - mean) / deviation) / 2.0 + np.log(deviation) + np.log(2.0 * np.pi) / 2.0
+
+
+def pinball(quantile: Array, outcome: Array, level: float) -> Array:
+    """level × (r − q) above the forecast q of a quantile, (1 − level) × (q − r) below it.
+
+    level  : of the quantile, above 0 and below 1.
+    Source : Koenker and Bassett (1978), Regression quantiles, Econometrica 46.
+
+    >>> pinball(np.array([0.0, 0.0]), np.array([1.0, -1.0]), 0.9).round(4).tolist()
+    [0.9, 0.1]
+    """
+    over = outcome - quantile
+    return np.maximum(level * over, (level - 1.0) * over)
+
+
+def covered(lower: Array, upper: Array, outcome: Array) -> Array:
+    """1 where the outcome lay in the interval of the forecast, its ends included; else 0."""
+    known = np.isfinite(lower) & np.isfinite(upper) & np.isfinite(outcome)
+    return np.where(known, (lower <= outcome) & (outcome <= upper), np.nan)
+
+
+def hits(forecast: Array, outcome: Array) -> Array:
+    """1 where forecast and outcome have one sign, 0 where they have two; a forecast or an outcome of 0 is none."""
+    product = np.sign(forecast) * np.sign(outcome)
+    return np.where(product == 0.0, np.nan, (product + 1.0) / 2.0)
+
+
+def rank_correlations(forecast: Array, outcome: Array) -> Array:
+    """(D,) correlation of the ranks of the lines' forecasts (D, n) with those of their outcomes, date by date.
+
+    A date with fewer than three lines, or on which forecasts or outcomes are all equal, has none: NaN.
+    Source : Spearman (1904); equal values share the mean of their ranks. The information coefficient of Grinold and
+             Kahn (1999), Active Portfolio Management, of ranks.
+
+    >>> rank_correlations(np.array([[1.0, 2.0, 3.0]]), np.array([[0.1, 0.3, 0.2]])).tolist()
+    [0.5]
+    """
+    known = np.isfinite(forecast) & np.isfinite(outcome)
+    lines = known.sum(axis=1)
+    middle = np.where(known, (lines[:, None] + 1.0) / 2.0, 0.0)  # the mean of the ranks
+    a, b = (np.where(known, rankdata(np.where(known, x, np.inf), axis=1), 0.0) - middle for x in (forecast, outcome))
+    size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    enough = (lines >= FEWEST_LINES) & (size > 0.0)
+    found: Array = np.where(enough, (a * b).sum(axis=1) / np.where(enough, size, 1.0), np.nan)
+    return found

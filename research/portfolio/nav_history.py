@@ -1,0 +1,75 @@
+"""What a portfolio was worth since its opening trade: a file that trade lists of rules that look at wealth need."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from research.arguments import cut
+from research.arrays import Array, frozen
+from research.errors import ConfigError, DataError
+from research.market import Market
+from research.market.tables import Table, read_table
+from research.portfolio.document import Document
+
+KEY = "nav_history"
+NAV, FLOW = "nav", "flow"  # columns beside the date
+
+
+@dataclass(frozen=True, eq=False)
+class NavHistory:
+    """The NAV of a portfolio at each close from its opening trade to the one before the last, whose NAV it holds.
+
+    opened : row of the market of the opening trade; -1 where it is not known.
+    nav    : (d,) currency.
+    flows  : (d + 1,) money that came, or went where negative, by each of these closes and the last, currency.
+    """
+
+    opened: int = -1
+    nav: Array = field(default_factory=lambda: frozen(np.empty(0)))
+    flows: Array = field(default_factory=lambda: frozen(np.zeros(1)))
+
+
+def read_nav_history(document: Document, market: Market) -> NavHistory:
+    """The history in the file that `nav_history` names, whose path is relative to the portfolio's own; else none.
+
+    Raises : ConfigError for a file that cannot be read, and as `nav_history_of` does.
+    """
+    if not document.has(KEY):
+        return NavHistory()
+    try:
+        return nav_history_of(read_table(Path(document.file).parent / document.text(KEY)), market)
+    except DataError as error:
+        raise ConfigError(f"{KEY} ({document.place((KEY,))}): {error}") from error
+
+
+def nav_history_of(table: Table, market: Market) -> NavHistory:
+    """The history of a table with the columns `nav`, and `flow` where money came or went; an empty flow is none.
+
+    table  : a row a session from that of the opening trade on; of one of the last close only the flow is read.
+    market : of the portfolio, up to the close at which it is held.
+    Raises : DataError for other columns, a NAV that is not above zero, a row that is no session of the market, and
+             sessions without a row.
+    """
+    if NAV not in table.names or not set(table.names) <= {NAV, FLOW}:
+        raise DataError(
+            f"{table.source} has other columns than a {KEY}: found {cut(', '.join(table.names))} beside the dates. "
+            f"Give {NAV}, and {FLOW} where money came or went."
+        )
+    last, cells = market.days[-1], table.wide((NAV, FLOW))
+    odd = np.flatnonzero(~np.isin(table.days, market.days))
+    if len(odd):
+        raise DataError(
+            f"{table.row(int(odd[0]))}: {table.days[odd[0]]} is no session of market {market.name!r}, which has those "
+            f"from {market.days[0]} to {last}. Remove the row, or give the market that day."
+        )
+    past = table.days < last
+    table.refuse(past[:, None] & (np.array(table.names) == NAV) & ~(table.cells > 0.0), "no NAV above zero",
+                 "Write what holdings and cash were worth at that close.")  # fmt: skip
+    opened = int(np.searchsorted(market.days, table.days[0]))
+    missing = np.setdiff1d(market.days[opened:-1], table.days)
+    if len(missing):
+        days = cut(", ".join(missing.astype(str)))
+        raise DataError(f"{table.source} has no row of {days}. Give one for each session since the opening trade.")
+    flows = np.append(np.nan_to_num(cells[past, 1]), np.nan_to_num(cells[~past, 1]).sum())
+    return NavHistory(opened, frozen(cells[past, 0].copy()), frozen(flows))
