@@ -1,7 +1,7 @@
 """The section of a sheet on targets under limits: what they cost, how far each is used, what room brings."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from backtests.pages.parts import Block, Part, Words, table
 from backtests.wording import listed, number, percent
 from research.allocation import Allocation, TargetPath
 from research.allocation.optimised.frontier_pair import frontier_pair
-from research.allocation.optimised.limits_used import LimitsUsed, limits_used
+from research.allocation.optimised.limits_used import LimitsUsed, LimitUse, limits_used
 from research.rules.protocol import held_by
 
 if TYPE_CHECKING:
@@ -40,6 +40,31 @@ def limits_parts(comparison: "Comparison") -> list[Part]:
         parts.append(frontiers_picture(pair, {"strategic": strategic, "1/N": equal}, f"frontiers_{k}", who))
         parts.append(_table(limits_used(day.programme), f"Limits of {who}, refit of {day.answer.seen:%Y-%m-%d}"))
     return [Words(WORDS, "intro"), *parts] if parts else []
+
+
+def limits_numbers(comparison: "Comparison") -> list[dict[str, Any]]:
+    """The same as plain values."""
+    found = []
+    for names, day in _limited(comparison):
+        used = None if day.answer.fallback else limits_used(day.programme)
+        found.append(
+            {
+                "policies": names,
+                "date": f"{day.answer.seen:%Y-%m-%d}",
+                "fallback": day.answer.fallback,
+                "unit": "" if used is None else used.optimum.unit,
+                "limits": [] if used is None else [_record(one) for one in used.uses],
+            }
+        )
+    return found
+
+
+def _record(use: LimitUse) -> dict[str, Any]:
+    """A limit as plain values."""
+    limit, numbers = use.limit, {"at": use.at, "used": use.share, "price": use.price}
+    known = {name: None if np.isnan(value) else value for name, value in numbers.items()}
+    own = {"key": limit.key, "limit": limit.short, "bound": limit.bound, "step": limit.step}
+    return {**own, **known, "brought": use.brought}
 
 
 def _limited(comparison: "Comparison") -> Iterator[tuple[list[str], LimitsInForce]]:

@@ -1,5 +1,6 @@
 """Limits on the sheet and in the notebook: their numbers are those of the records, and nothing is said without any."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,13 +8,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
 from backtests.comparison import Comparison, compare
 from backtests.evaluation.limits_in_force import LimitsInForce, limits_in_force
 from backtests.figures.comparison.frontiers import frontiers_picture
 from backtests.figures.traces import traces_picture
 from backtests.pages import interactive_limits as pictures
-from backtests.pages.limits import limits_parts
+from backtests.pages.limits import limits_numbers, limits_parts
 from research.allocation import HRP, ConstantExposure
 from research.allocation.constraints.feasibility import Conflict, Mend, conflict
 from research.allocation.input_sensitivity import input_sensitivity
@@ -146,6 +148,17 @@ def test_the_sheet_shows_each_target_with_limits(comparison: Comparison) -> None
     assert re.search(r"One more step of room", words.text)
 
 
+def test_the_numbers_of_the_sheet_are_as_described(comparison: Comparison) -> None:
+    schema = json.loads((FILE.parents[2] / "docs" / "schemas" / "tearsheet-1.json").read_text())
+    numbers = json.loads(json.dumps(limits_numbers(comparison)))
+    described = {**schema["properties"]["limits"], "$defs": schema["$defs"]}
+    assert list(Draft202012Validator(described).iter_errors(numbers)) == []
+    assert [one["policies"] for one in numbers] == [["limited"], ["wishes"]]
+    [abroad] = [one for one in numbers[1]["limits"] if one["key"] == "groups.abroad.most"]
+    assert (abroad["bound"], abroad["price"]) == (0.15, None)
+    assert abroad["at"] == pytest.approx(0.2, abs=1e-6)
+
+
 def test_a_target_that_fell_back_says_so_and_one_without_limits_nothing(comparison: Comparison) -> None:
     played = comparison.backtests["limited"]
     answers = tuple(
@@ -159,6 +172,7 @@ def test_a_target_that_fell_back_says_so_and_one_without_limits_nothing(comparis
                    "limited": SimpleNamespace(targets=fallen, dates=played.dates)},
     )  # fmt: skip
     [_, said] = limits_parts(one)  # type: ignore[arg-type]
+    assert limits_numbers(one)[0]["limits"] == []  # type: ignore[arg-type]
     assert said.text == "limited: the previous weights stand in, since no weights keep them."
     one.backtests.pop("limited")
     assert limits_parts(one) == []  # type: ignore[arg-type]
