@@ -169,3 +169,22 @@ def test_a_short_position_uses_a_bound_below_zero():
     )
     uses = {one.limit.short: one for one in limits_used(asked).uses}
     assert uses["every line ≥ -20%"].share == pytest.approx(-min(asked.best(asked.limits).weights) / 0.2, abs=1e-6)
+
+
+def test_limits_of_several_places_give_way_one_after_the_other():
+    """The first place gives all that it can, as bounds of its lines say, before the second gives anything."""
+    asked = programme(
+        Constraints(
+            groups={
+                "first": Group(lines=("A", "B"), most=0.1, gives_way=1),
+                "second": Group(lines=("C", "D"), most=0.2, gives_way=2),
+                "third": Group(lines=("E", "F"), most=0.3, gives_way=3),
+            },
+            lines={"A": Bounds(most=0.15), "B": Bounds(most=0.15)},
+        ),
+        "volatility",
+    )
+    shares = {one.limit.key: one.at for one in limits_used(asked).uses}
+    assert shares["groups.first.most"] == pytest.approx(0.3, abs=1e-6)
+    assert shares["groups.second.most"] == pytest.approx(0.4, abs=1e-6)
+    assert shares["groups.third.most"] == pytest.approx(0.3, abs=1e-6)
