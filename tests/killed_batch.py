@@ -129,7 +129,8 @@ def killed(folder: Path, runs: int, kills: int, seed: int = 1, longest: float = 
         batch = start(files, reports)
         count["started"] += 1
     batch.communicate()
-    finished(files, reports)  # whatever failed, since its kernel or worker was killed twice, is made now
+    if batch.returncode:
+        finished(files, reports)  # what failed, since its kernel or worker was killed twice, is made now
     assert timeless(reports) == wanted
     assert not [path.name for path in reports.iterdir() if path.name.startswith(".")]
     return count

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from backtests.cli import trade_options as options
 from backtests.cli.options import Reports, TrustCode, starting, trust
 from backtests.commands.terminal import print_text
 from research.errors import ConfigError
@@ -13,61 +14,23 @@ from research.progress import bar
 
 
 def trades(
-    file: Annotated[Path | None, typer.Argument(help="A portfolio file.", show_default=False)] = None,
-    out: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Also write the list to this file, in the format of its ending: .csv, .json, .parquet, .xlsx, .html, "
-            ".fix, .ib.csv, .oms.csv or .alpaca.json. Can be repeated."
-        ),
-    ] = None,
-    review: Annotated[
-        bool, typer.Option("--review", help="Make no orders: show drift, ranges, and what would trade next.")
-    ] = False,
-    positions: Annotated[
-        Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
-    ] = None,
-    prices: Annotated[
-        Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")
-    ] = None,
-    fx: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE|PAIRS",
-            help="Exchange rates of today, a CSV or EURUSD=1.0664,GBPUSD=1.2103, before those of FILE or the models.",
-            show_default=False,
-        ),
-    ] = "",
-    as_of: Annotated[
-        str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the clock's]")
-    ] = "",
-    stale_ok: Annotated[
-        bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")
-    ] = False,
-    deploy: Annotated[
-        float, typer.Option(help="Money that comes in, besides the cash of FILE: bought with, where that suffices.")
-    ] = 0.0,
-    withdraw: Annotated[float, typer.Option(help="Money that goes out: sold for, where cash does not suffice.")] = 0.0,
-    account: Annotated[
-        str,
-        typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False),
-    ] = "",
-    buy_only: Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")] = False,
-    sell_only: Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")] = False,
-    to_target: Annotated[
-        bool, typer.Option("--to-target", help="Trade to target, whatever the policy's rule decides.")
-    ] = False,
-    accounts: Annotated[
-        Path | None,
-        typer.Option(help="A CSV file with a row an account, instead of FILE: list them all.", show_default=False),
-    ] = None,
-    seconds: Annotated[
-        float | None,
-        typer.Option(help="For the best lots of an account. [default: 0, a greedy search]", show_default=False),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that list accounts. [default: 1]", show_default=False)
-    ] = None,
+    file: options.File = None,
+    out: options.Out = None,
+    review: options.AsReview = False,
+    positions: options.Positions = None,
+    prices: options.Prices = None,
+    fx: options.Rates = "",
+    as_of: options.AsOf = "",
+    stale_ok: options.StaleOk = False,
+    deploy: options.Deploy = 0.0,
+    withdraw: options.Withdraw = 0.0,
+    account: options.Account = "",
+    buy_only: options.BuyOnly = False,
+    sell_only: options.SellOnly = False,
+    to_target: options.ToTarget = False,
+    accounts: options.Accounts = None,
+    seconds: options.Seconds = None,
+    workers: options.Workers = None,
     trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
@@ -80,8 +43,7 @@ def trades(
     """
     trust(trust_code)
     one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only,
-                "--sell-only": sell_only,
-                "--to-target": to_target, "--review": review}  # fmt: skip
+                "--sell-only": sell_only, "--to-target": to_target, "--review": review}  # fmt: skip
     of_one = {"FILE": file, "--positions": positions, "--prices": prices, **one_list}
     if accounts is not None:
         if asked := [name for name, value in of_one.items() if value]:

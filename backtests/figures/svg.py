@@ -5,6 +5,7 @@ and no random number: the same picture gives the same bytes.
 """
 
 import re
+from functools import cache, lru_cache
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
+    from matplotlib.text import Text
 
 # The page's colours: --ink, --soft and so on. Lines are 3:1 against the paper at least, words 4.5:1. Any two of ink and
 # the ten hues are 18 apart or more in CIELAB, for normal eyes and with each of the three colour blindnesses.
@@ -112,17 +114,17 @@ class Canvas:
         align  : "left", "center" or "right" of x.
         bold   : in heavy letters.
         """
-        self.figure.text(
-            x / self.width,
-            1.0 - (y + 0.35 * size) / self.height,
+        found = _words_on_a_line()(
+            x,
+            self.height - (y + 0.35 * size),
             UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", words),
             color=TOKENS[colour],
             fontsize=size,
             ha=align,
-            va="baseline",
             fontweight="bold" if bold else "normal",
-            parse_math=False,
         )
+        found.set_figure(self.figure)
+        self.figure.texts.append(found)
 
     def line(
         self, x: ArrayLike, y: ArrayLike, *, colour: str, width: float = 1.0, dash: Any = "-", behind: bool = False
@@ -203,6 +205,25 @@ class Canvas:
         )
 
 
+@cache
+def _words_on_a_line() -> "type[Text]":
+    """A text of matplotlib that is written where it stands, unmeasured: the page sets it in a font of its own."""
+    from matplotlib.text import Text
+
+    class Words(Text):
+        def draw(self, renderer: Any) -> None:
+            x, y = self.get_position()
+            if self.get_text():
+                pen = renderer.new_gc()
+                pen.set_foreground(self.get_color())
+                renderer.draw_text(
+                    pen, x, renderer.height - y, self.get_text(), self.get_fontproperties(), 0.0, mtext=self
+                )
+                pen.restore()
+
+    return Words
+
+
 def _line(x: Any, y: Any, colour: str, width: float, dash: Any, order: float) -> "Line2D":
     from matplotlib.lines import Line2D
     from matplotlib.transforms import IdentityTransform
@@ -260,6 +281,7 @@ def _shorter(key: str, value: str) -> str:
     return re.sub(r"\s*([MLCQz])\s*", r"\1", value).strip() if key == "d" else value
 
 
+@lru_cache(maxsize=1024)  # most elements have one of a few styles
 def _style(value: str) -> str:
     """A style in the page's colours and font."""
     for name, token in TOKENS.items():

@@ -8,6 +8,7 @@ nobody foresaw, too: around 11 September 2001 a schedule is that of the sessions
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from math import log
 
 import numpy as np
@@ -204,6 +205,12 @@ class _Schedule:
     sessions: Days
     _picked: dict[tuple[str | int, int], tuple[np.datetime64, NDArray[np.bool_]]] = field(default_factory=dict)
 
+    @cached_property
+    def sure(self) -> tuple[np.datetime64, np.datetime64]:
+        """The first and the last day that are in it with the year after them."""
+        first, last = (np.datetime64(str(year), "D") for year in self.asked)
+        return max(self.first, first), min(self.last, last - 1)
+
     def picked(self, every: str | int, offset: int) -> tuple[np.datetime64, NDArray[np.bool_]]:
         """The first day that is known, and whether it and each day after it is scheduled, as far as that is known."""
         if (every, offset) not in self._picked:
@@ -239,6 +246,9 @@ def _schedule(calendar: str, days: Days, spare: int = 0, counted: bool = False) 
     Raises : ConfigError for a day that the calendar does not reach.
     """
     earliest, latest = days.min(), days.max()
+    schedule = _built.get(calendar)
+    if schedule and not (spare or counted) and schedule.sure[0] <= earliest and latest <= schedule.sure[1]:
+        return schedule
     years = np.array([earliest, latest]).astype("datetime64[Y]").astype(int) + 1970
     if years[0] not in REACH or years[1] not in REACH:
         raise ConfigError(
@@ -249,7 +259,6 @@ def _schedule(calendar: str, days: Days, spare: int = 0, counted: bool = False) 
     if counted:
         first, last = min(first, 2000), max(last, 2000)
     first, last = first // 10 * 10, last // 10 * 10 + 9
-    schedule = _built.get(calendar)
     if schedule is None or first < schedule.asked[0] or last > schedule.asked[1]:
         if schedule is not None:
             first, last = min(first, schedule.asked[0]), max(last, schedule.asked[1])

@@ -30,6 +30,7 @@ from research.portfolio.rate_files import EXAMPLE, PAIR, read_rate_file
 
 TODAY = "fx_today"
 GIVEN = {"fx": "portfolio file", TODAY: "given today"}  # how the values that a key states are called
+DIGITS = 10  # significant, of a rate in print and in files
 CODE = re.compile("[A-Z]{3}")
 DECIMALS = dict.fromkeys(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
@@ -95,6 +96,15 @@ def has_foreign(basis: str, balances: Mapping[str, float]) -> bool:
 def decimal(amount: float | Decimal) -> Decimal:
     """An amount as it is written: 0.1 is a tenth."""
     return amount if isinstance(amount, Decimal) else Decimal(repr(float(amount)))
+
+
+def shown_rate(rate: float) -> float:
+    """A rate as every form of a list states it.
+
+    >>> shown_rate(1.0 / 1.0664)
+    0.9377344336
+    """
+    return float(f"{rate:.{DIGITS}g}")
 
 
 def smallest(currency: str) -> Decimal:

@@ -11,7 +11,7 @@ from research.portfolio.document import Document
 from research.portfolio.rates import smallest
 from research.portfolio.strict_yaml import KeyPath
 
-ORDER_TYPES = ("market", "market_on_close", "limit")
+MARKET, _, LIMIT = ORDER_TYPES = ("market", "market_on_close", "limit")
 TIMES_IN_FORCE = ("DAY",)  # an order is sized at one close: after the next session its size is out of date
 SEC_TYPES = ("STK", "FUND", "CASH", "CRYPTO")  # of Interactive Brokers: those that need neither an expiry nor a strike
 MOST_COLLAR = 5_000.0  # bp of the close

@@ -7,6 +7,7 @@ desk that asks it states the NAV of each close since then.
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -48,7 +49,7 @@ class WealthRule(RuleTraits):
     def __post_init__(self) -> None:
         """Check the allocation, and the band and the schedule, which are those of the rule that it trades by."""
         check_allocation(self)
-        self._threshold()
+        Threshold(self.allocation, self.band, schedule=self.schedule)
 
     def decide(self, view: View) -> Hold | Trade:
         """Hold, or the box to trade into at this close.
@@ -62,7 +63,7 @@ class WealthRule(RuleTraits):
                 "and flow since then; a file of several portfolios needs another rule."
             )
         share, why = self.share(view)
-        answer = self._threshold().decide(replace(view, target=share * view.target))
+        answer = self._threshold.decide(replace(view, target=share * view.target))
         return replace(answer, why=Why(f"{why}: {said(share)}\u202f% of the target"))
 
     @property
@@ -71,6 +72,7 @@ class WealthRule(RuleTraits):
         asked = "" if self.schedule == "day" else f", checked {when(self.schedule)}"
         return f"{self.does}, past {said(self.band)} points of it{asked}"
 
+    @cached_property
     def _threshold(self) -> Threshold:
         return Threshold(self.allocation, self.band, schedule=self.schedule)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from research.portfolio import Portfolio
 from research.portfolio.prices import newest_day
+from research.portfolio.rates import shown_rate
 from research.trading.accounts_file import ACCOUNT, MODEL, AccountsFile, Row
 from research.trading.cash_by_currency import CashByCurrency
 from research.trading.content import STALE
@@ -48,7 +49,9 @@ def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any
     terms, day = portfolio.ticket, str(newest_day(portfolio.market, portfolio.prices))
     found = trades.order_columns
     if portfolio.currencies is None and file.cash_columns:
-        found |= {"currency": [portfolio.basis] * len(found["asset"]), "rate": 1.0, "amount": found["notional"]}
+        one = np.ones(len(found["asset"]))
+        found = found | {"currency": [portfolio.basis] * len(one), "rate": one, "amount": found["notional"]}
+    found = found | {"rate": [shown_rate(rate) for rate in found.get("rate", ())]}
     columns = np.broadcast_arrays(*(np.asarray(found.get(name, ()), dtype=object) for name in names))
     held, rows = dict(zip(portfolio.market.assets, trades.sized.position.units.tolist(), strict=True)), []
     for order in zip(*(column.tolist() for column in columns), strict=True):

@@ -6,6 +6,7 @@ from typing import Any
 
 from research.portfolio import Portfolio
 from research.portfolio.prices import newest_day
+from research.portfolio.rates import shown_rate
 from research.trading.cash_by_currency import CashByCurrency
 from research.trading.order_ids import client_order_id_of
 
@@ -57,7 +58,7 @@ def exchange_orders(portfolio: Portfolio, money: CashByCurrency, before: int) ->
             pair=each.pair,
             currency=each.currency,
             amount=float(each.amount),
-            rate=each.rate,
+            rate=shown_rate(each.rate),
             basis_amount=float(each.basis_amount),
             account=account,
             reason=each.reason,

@@ -26,8 +26,9 @@ SECONDS = 10.0  # that the solver may take for a list
 EXACT_LINES = 60  # up to so many, the optimum is proven
 EXACT_SHARES = 12  # the same where lines share the cash: many lots use it nearly alike, and few are best
 RELATIVE_GAP = 1e-4  # of the objective
-SHARED_GAP = 1e-3  # the same where lines share the cash
+SHARED_GAP, SHARED_ENOUGH = 1e-3, 5e-6  # where lines share the cash: of the objective, or of NAV, where that is more
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
+LEAST_SHOWN = 1e-3  # bp: a smaller gap is not told
 REPAIRS = 5  # times that the cash is raised by the cents that rounding took
 
 
@@ -58,15 +59,17 @@ class SolvedLots:
 
     @property
     def words(self) -> str:
-        """How they were found, and how far they may be from the best: "exact", or the gap that is left."""
-        gap = self.objective - self.bound
-        if self.how is Proof.EXACT and not gap > LOT * self.objective:
-            return self.how
+        """How they were found, and where it is not proven that they are the best, by how much they may be worse."""
         by = "by the greedy search" if self.how is Proof.GREEDY else f"found {self.how}"
-        if np.isnan(gap):
+        if np.isnan(self.bound):
             return f"{by}, without a bound"
-        share = max(gap, 0.0) / self.objective
-        return f"within {share:.2%} ({max(gap, 0.0) / BPS:.3f} bp of NAV) of the best possible, {by}"
+        gap = max(self.objective - self.bound, 0.0)
+        if self.how is Proof.EXACT and gap <= LOT * self.objective:
+            return self.how
+        of = "NAV" if self.problem.position.covariance is None else "tracking error and costs"
+        if self.how is Proof.EXACT:
+            return f"{self.how} to {max(gap / BPS, LEAST_SHOWN):.3f} bp of {of}"
+        return f"at most {gap / BPS:.3f} bp of {of} above the least possible, {by}"
 
 
 def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | None:
@@ -152,7 +155,7 @@ def _solve(
         [*_distances(problem, orders), *_envelopes(problem, orders)],
         sizes=[size[rows] for size in sizes],
         seconds=seconds,
-        gap=_gap(problem, k),
+        gap=_gap(problem, k, start),
         start=None if start is None or problem.position.limits.weights else _at(problem, orders, start),
     )
     if solved.x is None:
@@ -162,10 +165,13 @@ def _solve(
     return problem.units(found), solved.bound * UNIT + float(still), solved.proven
 
 
-def _gap(problem: LotProblem, k: int) -> float:
-    """Of the objective, within which the lots of k lines are good enough."""
-    lines, gap = (EXACT_SHARES, SHARED_GAP) if problem.unpaid.any() else (EXACT_LINES, RELATIVE_GAP)
-    return 0.0 if k <= lines else gap
+def _gap(problem: LotProblem, k: int, start: Array | None) -> float:
+    """Of the objective, within which the lots of k lines are good enough. start : (n,) units that keep the limits."""
+    if not problem.unpaid.any():
+        return 0.0 if k <= EXACT_LINES else RELATIVE_GAP
+    if k <= EXACT_SHARES:
+        return 0.0
+    return SHARED_GAP if start is None else max(SHARED_GAP, SHARED_ENOUGH / problem.objective(start))
 
 
 def _columns(problem: LotProblem) -> OrderColumns:

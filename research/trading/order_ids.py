@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from research.portfolio import TicketTerms
+from research.portfolio.ticket import LIMIT, MARKET
 
 DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
 ID_DIGITS = 20  # of a hash: 80 bits an order
@@ -21,11 +22,12 @@ def sent_of(
     units, price : NaN for a line without a quote, which trades in an amount of currency.
     """
     quoted = not math.isnan(price)
+    order_type = terms.order_type if quoted or terms.order_type != LIMIT else MARKET  # of an amount there is no limit
     return {
         "side": side,
         "symbol": terms.symbol(asset),
         "quantity": number(units),
-        "order_type": terms.order_type,
+        "order_type": order_type,
         "time_in_force": terms.time_in_force,
         "limit_price": terms.limit_price(float(price), currency, buys=side == "buy") if quoted else None,
         "notional": notional,

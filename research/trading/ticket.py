@@ -17,6 +17,7 @@ from research.accounting.costs import CHARGED
 from research.errors import ConfigError
 from research.portfolio import Portfolio, TicketTerms
 from research.portfolio.prices import newest_day
+from research.portfolio.rates import shown_rate
 from research.trading.cash_by_currency import CashByCurrency, Local
 from research.trading.content import DISCLAIMER, Content
 from research.trading.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
@@ -301,7 +302,7 @@ def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, flo
     if local is None:
         return {name: float(row[name]) for name in ("notional", *CHARGED, "cost")}, {}
     amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost}
-    rated = {"rate": float(row["rate"]), "notional_basis": float(row["notional"])}
+    rated = {"rate": shown_rate(row["rate"]), "notional_basis": float(row["notional"])}
     return {name: float(amount) for name, amount in amounts.items()}, rated
 
 
@@ -338,7 +339,8 @@ def _records(content: Content, name: str) -> Iterator[dict[str, Any]]:
     """The rows of a table, none where the list has no such table."""
     rows: list[Any] = content.tables[name].to_dict("records") if name in content.tables else []
     for row in rows:
-        yield {key: number(value) if isinstance(value, float) else value for key, value in row.items()}
+        found = {key: number(value) if isinstance(value, float) else value for key, value in row.items()}
+        yield found | ({"rate": shown_rate(row["rate"])} if "rate" in row else {})
 
 
 def _check_limits(orders: Sequence[Order]) -> None:

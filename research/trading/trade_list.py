@@ -19,6 +19,7 @@ from research.trading import page
 from research.trading.before_after import BeforeAfter
 from research.trading.cash_by_currency import CashByCurrency, exchange_words
 from research.trading.content import STALE, Content
+from research.trading.decision import BEGUN
 from research.trading.formats import format_of
 from research.trading.household import Divided, accounts_with_flow
 from research.trading.order_tables import OrderTables
@@ -87,7 +88,11 @@ class TradeList:
         if self.why.trigger == "flow":
             reasons = FLOW_REASONS if self.sized.units.any() else CASH_REASONS
             return reasons[self.request.flow > 0.0]
-        return self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
+        said = self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
+        if self.request.to_target and self.why.trigger == "calendar":  # which is no matter of the policy's reviews
+            gap = said.removeprefix("review due; ")
+            return BEGUN.sentence(()) if self.why.line is None else f"a trade to target is asked for; {gap}"
+        return said
 
     @property
     def empty(self) -> bool:

@@ -23,7 +23,7 @@ class MaximumDiversification(OnForecast):
 
     forecast    : of covariances.
     lower, upper : bounds of single lines, see MeanVariance.
-    constraints : that the weights keep besides.
+    constraints : that the weights keep besides; the price of one is in volatility a year.
     periods_per_year : returns a year.
     schedule    : "day", "week", "month", "quarter" or "year".
     Raises      : ConfigError for settings outside these; NotSolvedError, with a smallest conflicting set, where no

@@ -28,7 +28,8 @@ class RiskParity(OnForecast):
                   not held where nothing is. Lines without a complete window, and those that are excluded, leave theirs
                   to the others in proportion.
     lower, upper : bounds of single lines, see MeanVariance.
-    constraints : that the weights keep besides.
+    constraints : that the weights keep besides; the price of one is in units of the mean of weight / budget, which is 1
+                  where weights equal their budgets.
     periods_per_year : returns a year.
     schedule    : "day", "week", "month", "quarter" or "year".
     Raises      : ConfigError for settings outside these and for a limit of the number of lines; NotSolvedError where no

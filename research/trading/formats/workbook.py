@@ -92,6 +92,8 @@ def _write(sheet: Any, row: int, column: int, value: Any, style: "Format | None"
 def _style(book: "Workbook", title: str) -> "Format":
     if title in PRICES:
         return book.add_format({"num_format": "[<1]0.00######;#,##0.00"})
+    if title == "rate":
+        return book.add_format({"num_format": "0.0000##########"})
     if title in MONEY:
         return book.add_format({"num_format": "#,##0.00"})
     if title.startswith("weight"):

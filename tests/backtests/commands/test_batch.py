@@ -1,6 +1,5 @@
 """Many runs at once: each as its own command makes it, one page over all, and no failure stops the rest."""
 
-import json
 import os
 import re
 import signal
@@ -20,7 +19,6 @@ from backtests.commands.batch.make import write_batch
 from backtests.commands.batch.plan import Job, jobs, notebook_named
 from backtests.commands.batch.run import Outcome, outcome
 from backtests.commands.batch.workers import run_all
-from backtests.commands.report import ask_report
 from backtests.pages.batch import batch_html
 from backtests.runs.notebook import COMPARING, DeadKernel
 from research.errors import ConfigError
@@ -149,29 +147,6 @@ def test_a_finished_run_is_found_and_one_that_was_changed_is_made_again(reports:
     assert changed.read_bytes() == whole
     assert (reports / before["run"][4] / "manifest.json").read_bytes() == kept
     assert not (reports / "today" / "failures").exists()  # of the batch before
-
-
-def test_a_run_of_a_batch_is_the_report_of_its_own_command_and_is_found_while_nobody_changes_it(reports: Path) -> None:
-    file = few(reports.parent, "desk")
-    words = ("batch", file, "-p", "draws=200", "--reports", reports)
-    assert rebalance(*words).status == 0
-    (row,) = rows_of(reports / "batch").to_dict("records")
-    asked = ask_report(file, ["draws=200"], reports)
-    assert row["run"] == asked.final.name
-    sheet = json.loads((asked.final / "tearsheet.json").read_text())
-    assert row["verdict"] == sheet["recommendation"]["verdict"]["do"]
-    assert row["tracking_error"] == sheet["figures"][row["policy"]]["tracking_error"]
-    assert row["trades"] == sheet["trades"]["headline"]
-    assert row["warnings"].splitlines() == sheet["warnings"]
-    page = (reports / "batch" / "index.html").read_text()
-    assert f"href=../{row['run']}/tearsheet.html>" in page
-    assert f"{100 * row['growth']:.2f}" in page
-    assert not re.search(r"https?:|src=|import\(|fetch|url\(", page)  # one file, which asks for no other
-    assert "1 run: 0 made, 1 found, 0 failed." in rebalance(*words).out
-    job = Job(file, ("draws=200",))
-    assert batches.found_run(job, asked.final, COMPARING) is not None
-    (asked.final / "trades.csv").write_text("half")
-    assert batches.found_run(job, asked.final, COMPARING) is None
 
 
 # -- deaths ----------------------------------------------------------------------------------------------------------

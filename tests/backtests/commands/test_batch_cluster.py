@@ -1,11 +1,14 @@
-"""A batch on a Dask cluster: the bytes of one machine, and a worker that dies costs no other run."""
+"""Batches of reports: each run is that of its own command, and a Dask cluster makes the same bytes, whoever dies."""
 
 import json
 import os
+import re
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from commanded import FILE, rebalance
@@ -15,12 +18,15 @@ from faults import contents
 import backtests.commands.batch.workers as workers
 from backtests.commands.batch import make_batch
 from backtests.commands.batch.plan import Job, notebook_named
-from backtests.commands.batch.run import name_of
+from backtests.commands.batch.run import found_run, name_of
 from backtests.commands.batch.workers import make_there, on_cluster
+from backtests.commands.report import ask_report
 from backtests.runs.folder import MANIFEST, ROOT
+from backtests.runs.notebook import COMPARING
 from backtests.runs.tasks import code_now
 from research.errors import ConfigError
 
+DRAWS = 200  # of the bootstrap of a report
 TRADES = notebook_named("rebalance_now")
 HERE = "127.0.0.1:0"  # any free port, for the pages of several clusters
 
@@ -35,15 +41,31 @@ def cluster() -> Iterator[LocalCluster]:
         yield found
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A portfolio with two policies."""
     content = yaml.safe_load(FILE.read_text())
     content["policies"] = {policy: content["policies"][policy] for policy in ("never", "quarterly")}
     content["policy"] = "quarterly"
-    file = tmp_path / "mine.yaml"
+    file = tmp_path_factory.mktemp("desk") / "mine.yaml"
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
     return file
+
+
+@pytest.fixture(scope="module")
+def words(file: Path) -> tuple[object, ...]:
+    """A batch of a report, and of a file that is not there."""
+    return ("batch", file, file.with_name("absent.yaml"), "-p", f"draws={DRAWS}", "-p", "reference=never")
+
+
+@pytest.fixture(scope="module")
+def here(words: tuple[object, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reports of the batch that this machine makes."""
+    reports = tmp_path_factory.mktemp("here")
+    done = rebalance(*words, "--reports", reports)
+    assert done.status == 1
+    assert "2 runs: 1 made, 0 found, 1 failed." in done.out
+    return reports
 
 
 def timeless(reports: Path) -> dict[str, bytes | None]:
@@ -56,13 +78,38 @@ def timeless(reports: Path) -> dict[str, bytes | None]:
     return found
 
 
-def test_a_cluster_makes_the_bytes_of_one_machine(cluster: LocalCluster, file: Path, tmp_path: Path) -> None:
-    words = ("batch", file, tmp_path / "absent.yaml", "-p", "draws=200", "-p", "reference=never")
+def test_a_run_of_a_batch_is_the_report_of_its_own_command_and_is_found_while_nobody_changes_it(
+    words: tuple[object, ...], file: Path, here: Path, tmp_path: Path
+) -> None:
+    reports = tmp_path / "reports"
+    shutil.copytree(here, reports)
+    row = pd.read_parquet(reports / "batch" / "batch.parquet").set_index("status").loc["made"]
+    given = (f"draws={DRAWS}", "reference=never")
+    asked = ask_report(file, given, reports)
+    assert row["run"] == asked.final.name
+    sheet = json.loads((asked.final / "tearsheet.json").read_text())
+    assert row["verdict"] == sheet["recommendation"]["verdict"]["do"]
+    assert row["tracking_error"] == sheet["figures"][row["policy"]]["tracking_error"]
+    assert row["trades"] == sheet["trades"]["headline"]
+    assert row["warnings"].splitlines() == sheet["warnings"]
+    page = (reports / "batch" / "index.html").read_text()
+    assert f"href=../{row['run']}/tearsheet.html>" in page
+    assert f"{100 * row['growth']:.2f}" in page
+    assert not re.search(r"https?:|src=|import\(|fetch|url\(", page)  # one file, which asks for no other
+    assert "2 runs: 0 made, 1 found, 1 failed." in rebalance(*words, "--reports", reports).out
+    job = Job(file, given)
+    assert found_run(job, asked.final, COMPARING) is not None
+    (asked.final / "trades.csv").write_text("half")
+    assert found_run(job, asked.final, COMPARING) is None
+
+
+def test_a_cluster_makes_the_bytes_of_one_machine(
+    cluster: LocalCluster, words: tuple[object, ...], here: Path, tmp_path: Path
+) -> None:
     there = rebalance(*words, "--reports", tmp_path / "there", "--cluster", cluster.scheduler_address)
-    here = rebalance(*words, "--reports", tmp_path / "here")
-    assert there.status == here.status == 1
+    assert there.status == 1
     assert "2 runs: 1 made, 0 found, 1 failed." in there.out
-    assert timeless(tmp_path / "there") == timeless(tmp_path / "here")
+    assert timeless(tmp_path / "there") == timeless(here)
     (run,) = (tmp_path / "there").glob("mine-*")
     assert rebalance("verify", run).status == 0
     again = rebalance(*words, "--reports", tmp_path / "there", "--cluster", cluster.scheduler_address)
@@ -71,7 +118,7 @@ def test_a_cluster_makes_the_bytes_of_one_machine(cluster: LocalCluster, file: P
 
 def test_a_failing_cell_on_a_worker_is_told_here(cluster: LocalCluster, file: Path, tmp_path: Path) -> None:
     made = make_batch(
-        [file], [], ["policy=quarterly,nope"], notebook="rebalance_now", reports=tmp_path / "reports",
+        [file], ["policy=nope"], notebook="rebalance_now", reports=tmp_path / "reports",
         cluster=cluster.scheduler_address,
     )  # fmt: skip
     assert made.failed == 1
@@ -136,7 +183,7 @@ def test_workers_of_several_threads_are_refused(file: Path, tmp_path: Path) -> N
         pytest.raises(ConfigError, match="have several threads, and each can execute one notebook"),
     ):
         make_batch([file], reports=tmp_path, cluster=threads.scheduler_address)
-    assert list(tmp_path.iterdir()) == [file]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_cluster_no_run_is_begun(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,18 +8,29 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
 import yaml
 from commanded import FILE as SMALL
-from commanded import ROOT, TRADES, rebalance
+from commanded import ROOT, TRADES, Done, rebalance
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
 QUICK = ["-p", "rl_steps=4096", "-p", "rl_seeds=1", "-p", "draws=200"]
 CARD = "policies/rl/card.html"
 SHOWN = ["tearsheet.html", "tearsheet.json", "trades.csv", "trades.json", "results.parquet", "compare_policies.ipynb"]
+
+
+class Resumed(NamedTuple):
+    """A report that was killed and made again: its file, what another said meanwhile, and what the killed one left."""
+
+    file: Path
+    reports: Path
+    meanwhile: Done
+    left: list[str]
+    again: Done
 
 
 def few(folder: Path, *names: str, of: Path = FILE) -> Path:
@@ -126,15 +137,43 @@ def test_a_quick_look_steers_no_desk(reports: Path) -> None:
     assert "no completed full run" in quick.err
 
 
-def test_todays_trades_follow_the_recommendation_of_the_full_run(tmp_path: Path) -> None:
-    file, reports = few(tmp_path, "never", "tuned", of=SMALL), tmp_path / "reports"
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
+    """A full report that is killed while its notebook is in the middle of its comparison, and made again."""
+    folder = tmp_path_factory.mktemp("resumed")
+    file, reports = few(folder, "never", "tuned", of=SMALL), folder / "reports"
     given = ["-p", "reference=tuned", "-p", "benchmark=SPY"]  # neither decides what is recommended
-    assert rebalance("report", file, *given, "--reports", reports).status == 0
-    run = run_in(reports)
+    words = [*REBALANCE, "report", str(file), *given, "--reports", str(reports)]
+    first = subprocess.Popen(
+        words, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not list(reports.glob(".*.partial/.progress")):
+        assert first.poll() is None
+        time.sleep(0.02)
+    os.killpg(first.pid, signal.SIGSTOP)  # so that it does not end before the second begins
+    meanwhile = rebalance(*words[1:])
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    left = [p.name for p in reports.iterdir()]
+    return Resumed(file, reports, meanwhile, left, rebalance(*words[1:]))
+
+
+def test_a_killed_report_leaves_no_run_and_the_next_one_is_whole(resumed: Resumed) -> None:
+    assert resumed.meanwhile.status == 2
+    assert "being made by another process" in resumed.meanwhile.err
+    assert [name for name in resumed.left if not name.startswith(".")] == []
+    assert resumed.again.status == 0, resumed.again.err
+    run = run_in(resumed.reports)
+    assert json.loads((run / "manifest.json").read_text())["run"] == run.name
+    assert [p.name for p in resumed.reports.iterdir() if p.name.startswith(".")] == []
+
+
+def test_todays_trades_follow_the_recommendation_of_the_full_run(resumed: Resumed) -> None:
+    run = run_in(resumed.reports)
     assert json.loads((run / "tearsheet.json").read_text())["risk"]["tuned"]["benchmark"] == "SPY"
     assert json.loads((run / "manifest.json").read_text())["settings"]["reference"] == "tuned"
     assert "Difference in loss J to tuned" in (run / "summary.txt").read_text()
-    done = rebalance(*TRADES, file, "--reports", reports)
+    done = rebalance(*TRADES, resumed.file, "--reports", resumed.reports)
     assert done.status == 0, done.err
     assert "by policy 'tuned'" in done.out
     assert run.name in done.out
@@ -202,25 +241,3 @@ def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(tmp_path: Path,
     assert said in done.err
     assert "Traceback" not in done.err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_killed_report_leaves_no_run_and_the_next_one_is_whole(tmp_path: Path) -> None:
-    file = few(tmp_path, "never", "quarterly", of=SMALL)
-    reports = tmp_path / "reports"
-    words = [*REBALANCE, "report", str(file), "-p", "draws=200", "--reports", str(reports)]
-    first = subprocess.Popen(
-        words, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while not list(reports.glob(".*.partial/.progress")):  # the notebook is in the middle of its comparison
-        assert first.poll() is None
-        time.sleep(0.02)
-    os.killpg(first.pid, signal.SIGSTOP)  # so that it does not end before the second begins
-    second = rebalance(*words[1:])
-    assert second.status == 2
-    assert "being made by another process" in second.err
-    os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
-    assert [p.name for p in reports.iterdir() if not p.name.startswith(".")] == []
-    assert rebalance(*words[1:]).status == 0
-    assert json.loads((run_in(reports) / "manifest.json").read_text())["run"] == run_in(reports).name
-    assert [p.name for p in reports.iterdir() if p.name.startswith(".")] == []

@@ -2,7 +2,8 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 
 import exchange_calendars as xcals
 import numpy as np
@@ -104,12 +105,19 @@ def rule_of(name: str, allocation: Allocation = FIVE) -> Rule:
     return OptimalRegion(TWO, REGION) if name == "optimal" else MAKERS[name](allocation)
 
 
-def made(returns: Array, trading: list[str] | None = None) -> Market:
-    days, n = returns.shape
+def made(returns: Array, trading: Sequence[str] = ()) -> Market:
+    """A market of these returns (T, n), the same one for all that ask for it."""
+    return _made(returns.tobytes(), returns.shape[1], tuple(trading))
+
+
+@cache
+def _made(content: bytes, n: int, trading: tuple[str, ...]) -> Market:
+    returns = np.frombuffer(content).reshape(-1, n)
+    days = len(returns)
     dates = xcals.get_calendar("XNYS", start="2018-01-02", end="2019-12-31").sessions[:days]
     names = tuple(f"A{i:02}" for i in range(n))
     table = instruments_table(names, asset_class=["stock"] * n).assign(sector=list("abaab")[:n])
-    table = table if trading is None else table.assign(trading=trading)
+    table = table.assign(trading=list(trading)) if trading else table
     unknown = np.full(returns.shape, np.nan)
     return Market(
         dates, names, returns, np.ones(returns.shape, dtype=bool), np.zeros(days), table, unknown, name="made"

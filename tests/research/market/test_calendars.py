@@ -407,31 +407,41 @@ def asked_in_a_process(folder: Path, first: str = "") -> str:
     return done.stdout
 
 
-def test_a_calendar_is_built_once_and_read_in_the_next_process(tmp_path: Path) -> None:
-    built, read = asked_in_a_process(tmp_path / "calendars"), asked_in_a_process(tmp_path / "calendars")
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that the first process which asks for a calendar keeps."""
+    folder = tmp_path_factory.mktemp("kept") / "calendars"
+    built = asked_in_a_process(folder)
     assert "2001-09-10 2001-09-17" in built
-    assert (built.split()[:-1], built.split()[-1], read.split()[-1]) == (read.split()[:-1], "True", "False")
+    assert built.split()[-1] == "True"
+    (file,) = folder.iterdir()
+    (folder.parent / "said").write_text(built)
+    return file
+
+
+def test_a_calendar_is_built_once_and_read_in_the_next_process(kept: Path) -> None:
+    built, read = (kept.parents[1] / "said").read_text(), asked_in_a_process(kept.parent)
+    assert (read.split()[:-1], read.split()[-1]) == (built.split()[:-1], "False")
 
 
 @pytest.mark.parametrize("content", [b"", b"cut", bytes(80), bytes(range(80))])
-def test_a_damaged_copy_is_built_anew(tmp_path: Path, content: bytes) -> None:
-    built = asked_in_a_process(tmp_path)
-    (kept,) = tmp_path.iterdir()
-    whole = kept.read_bytes()
-    kept.write_bytes(content)
-    assert asked_in_a_process(tmp_path) == built
-    assert kept.read_bytes() == whole
+def test_a_damaged_copy_is_built_anew(kept: Path, tmp_path: Path, content: bytes) -> None:
+    copy = tmp_path / kept.name
+    copy.write_bytes(content)
+    assert asked_in_a_process(tmp_path) == (kept.parents[1] / "said").read_text()
+    assert copy.read_bytes() == kept.read_bytes()
 
 
-def test_nothing_kept_is_used_where_a_calendar_may_have_been_registered(tmp_path: Path) -> None:
+def test_nothing_kept_is_used_where_a_calendar_may_have_been_registered(kept: Path, tmp_path: Path) -> None:
     registered = (
         "import exchange_calendars as xcals; xcals.deregister_calendar('XNYS'); "
         "xcals.register_calendar_type('XNYS', type(xcals.get_calendar('24/7')))"
     )
-    usual = asked_in_a_process(tmp_path)
-    (kept,) = tmp_path.iterdir()
+    copy = tmp_path / kept.name
+    copy.write_bytes(kept.read_bytes())
     assert "2001-09-08" in asked_in_a_process(tmp_path, registered)  # a Saturday
-    assert (asked_in_a_process(tmp_path).split()[:-1], [*tmp_path.iterdir()]) == (usual.split()[:-1], [kept])
+    usual = (kept.parents[1] / "said").read_text()
+    assert (asked_in_a_process(tmp_path).split()[:-1], [*tmp_path.iterdir()]) == (usual.split()[:-1], [copy])
 
 
 def test_a_folder_that_cannot_be_written_to_keeps_nothing(tmp_path: Path) -> None:

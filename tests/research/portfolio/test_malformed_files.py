@@ -19,7 +19,8 @@ import pytest
 
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import load_market
-from research.portfolio import Portfolio, load, load_portfolio
+from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import market as market_key
 from research.rules import Rule
 from research.rules.protocol import UnfittedRule
 from research.trading import trade_list
@@ -135,7 +136,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         return known[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(load, "load_market", once)
+        patch.setattr(market_key, "load_market", once)
         yield Desk(folder)
 
 

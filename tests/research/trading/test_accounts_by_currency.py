@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from backtests.commands.accounts import list_accounts
-from research.accounting.costs import CHARGED
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.rules import Threshold
@@ -25,8 +24,8 @@ ROOT = Path(__file__).parents[3]
 SIXTY_FORTY = ROOT / "data/portfolios/sixty_forty.yaml"
 RATES = {"EURUSD": 1.0664, "EURJPY": 141.2}
 IN_EUROS = {"basis": "EUR", "cash": 0, "fx": RATES}
-LINES = {"USD": ("SPY", "AGG")}
 HEADER = "account,model,cash_EUR,cash_USD,cash_JPY,SPY,AGG"
+BASIS_POINT = D("1e-4")  # of notional: the commission of both lines, and their half-spread
 SMALLEST = {"EUR": D("0.01"), "USD": D("0.01"), "JPY": D("1")}
 IN_EUR = {"EUR": D(1), "USD": D(repr(1.0 / 1.0664)), "JPY": D(repr(1.0 / 141.2))}
 
@@ -82,7 +81,10 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_cash_in_each_curre
 
 
 def test_cash_of_each_currency_follows_from_the_written_rows_by_decimals(tmp_path: Path) -> None:
-    """before − buys + sells − costs + exchanges = after, and never below zero, with nothing but what the files say."""
+    """before − buys + sells − costs + exchanges = after, and never below zero, with nothing but what the files say.
+
+    The costs are those of the model, a basis point each, of the amounts that are written.
+    """
     content = yaml.safe_load(SIXTY_FORTY.read_text(encoding="utf-8")) | IN_EUROS
     content["policies"], content["policy"] = {"band": {"rule": "threshold", "band": 0.02}}, "band"
     (tmp_path / "m.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
@@ -112,8 +114,11 @@ def test_cash_of_each_currency_follows_from_the_written_rows_by_decimals(tmp_pat
                 continue
             assert amount == rounded(currency, D(order["units"]) * D(order["price"]))
             assert rounded("EUR", D(order["notional"]) / IN_EUR[currency] * IN_EUR[currency]) == D(order["notional"])
-            costs = [rounded(currency, D(order[name] or "0") / IN_EUR[currency]) for name in CHARGED]
-            left[currency] -= way * amount + sum(costs)
+            costs = {column: rounded(currency, BASIS_POINT * amount) for column in ("commission", "half_spread")}
+            left[currency] -= way * amount + sum(costs.values())
+            for column in CHARGED:  # both are the exact cost, rounded once: to the cents of the line, and of the basis
+                there = costs.get(column, D(0)) * IN_EUR[currency]
+                assert abs(D(order[column] or "0") - there) <= D("0.0051") * (1 + IN_EUR[currency])
         assert {c: D(account[f"cash_after_{c}"]) for c in left} == left, name
         assert min(left.values()) >= 0, name
         assert D(account["cash_after"]) == sum(rounded("EUR", amount * IN_EUR[c]) for c, amount in left.items())

@@ -208,9 +208,9 @@ def test_thirty_groups_on_a_hundred_lines_are_searched_to_the_end() -> None:
                WeightLimit("second half", members(n, *range(50, n)), 0.55, 1.0)]  # fmt: skip
     found = conflict(replace(position, limits=OrderLimits(0.001, 0.01, weights=tuple(limits))), 0.001 * nav)
     assert found is not None
-    assert [name.split(" (")[0] for name in found.names] == ["cash of at least 2,000.00", "second half", "first half"]
+    assert [name.split(" (")[0] for name in found.names] == ["cash of at least 2,000.00", "first half", "second half"]
     assert (found.complete, found.searched) == (True, True)
-    assert [mend.split(" by ")[0] for mend in found.mends] == ["widen the second half", "widen the first half"]
+    assert [mend.split(" by ")[0] for mend in found.mends] == ["widen the first half", "widen the second half"]
     for mend in found.mends:
         assert 10.10 <= float(mend.split(" by ")[1].split("%")[0]) <= 10.20
 

@@ -118,8 +118,10 @@ def test_to_target_trades_where_the_policy_holds(free: Portfolio) -> None:
     assert trade_list(free, rule).holds
     got = trade_list(free, rule, request=Request(to_target=True))
     assert got.after().holdings.tolist() == [50_000.0, 50_000.0]
-    assert got.reason == "review due; B is 15.00 points under target"
-    assert trade_list(got.after(), rule, request=Request(to_target=True)).empty
+    assert got.reason == "a trade to target is asked for; B is 15.00 points under target"
+    again = trade_list(got.after(), rule, request=Request(to_target=True))
+    assert again.empty
+    assert again.reason == "it traded at this close already, and is asked again at the next"
 
 
 def test_request_that_is_none_is_refused() -> None:

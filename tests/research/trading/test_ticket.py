@@ -114,6 +114,7 @@ def test_a_line_without_a_quote_is_an_amount(desk: Any) -> None:
     mixed = desk([float("nan"), 50.0], [60_000.0, 700], 5_000.0, [0.5, 0.5])
     sell, buy = listed(mixed).ticket.orders
     assert (sell.quantity, sell.lot, sell.price, sell.limit_price, sell.shares_before) == (None,) * 5
+    assert (sell.order_type, buy.order_type) == ("market", "limit")
     assert sell.notional > 10_000.0
     assert buy.limit_price == 50.25
 
