@@ -212,10 +212,10 @@ class DivisionProgramme:
                 self._at_least(_sum(*traded), -float(most[i]) / step)
 
     def _tax_rows(self) -> None:
-        """What taxable accounts sell of a line is taken from its lots, one sold completely before the next."""
-        for i, lots in enumerate(self.problem.taxes):
-            sold = [m for m in self._of_line(i) if self.moves[m][2] < 0 and self.problem.taxable[self.moves[m][0]]]
-            if not lots or not sold or all(tax == lots[0][1] == 0.0 for _, tax in lots):
+        """What a taxable account sells of a line is taken from its lots, one sold completely before the next."""
+        for m, (a, i, way) in enumerate(self.moves):
+            lots = self.problem.taxes[a][i] if self.problem.taxes and way < 0 else ()
+            if all(tax == 0.0 for _, tax in lots):
                 continue
             step, taken, last = float(self.step[i]), dict[int, float](), None
             for units, tax in lots:
@@ -225,7 +225,7 @@ class DivisionProgramme:
                     self._at_least({last: 1.0, begun: -1.0}, 0.0)
                 taken[share], last = units / step, share
                 self.taxed.append((share, units * tax / self.money))
-            row = _sum(taken, *(self._units(m, -1.0 / step) for m in sold))
+            row = _sum(taken, self._units(m, -1.0 / step))
             self._at_least(row, -LOT)
             self._at_least(_times(row, -1.0), -LOT)
 

@@ -21,6 +21,7 @@ from research.trading.limited_point import limited_point
 from research.trading.lot_problem import LotProblem, clean
 from research.trading.lot_solver import SECONDS, SolvedLots, solve_lots
 from research.trading.position import CENT, Position, counts
+from research.trading.tax_lots import AccountOrders
 
 TURNS = 100  # times that a rule is asked at most; two are the usual number
 
@@ -113,9 +114,9 @@ class Orders:
         return replace(self.position, units=np.where(rounding, 0.0, left), cash=self.cash)
 
     @property
-    def taxable(self) -> tuple[Array, Array]:
-        """(n,) units before, and signed units of the orders, whose gains are taxed where tax lots are known."""
-        return self.position.units, self.units
+    def by_account(self) -> tuple[AccountOrders, ...]:
+        """The orders of each account; of one that is taxed and has no name, where the portfolio has no accounts."""
+        return (AccountOrders("", True, self.position.units, self.units),)
 
     @property
     def moved(self) -> Mask:

@@ -75,6 +75,9 @@ def trade_list(
     if ages is not None and of_rates is not None and not stale_ok:
         check_ages(portfolio, ages)
         check_rate_ages(portfolio, of_rates)
+    today = None if ages is None else ages.today
+    if portfolio.today != today:
+        portfolio = replace(portfolio, today=today)
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
