@@ -373,6 +373,7 @@ class TestAnyDesk:
             left, sizes = before.cash_after(more), np.abs(before.notional(more)).sum() + before.charges(more).sum()
             assert left < max(orders.reserve * before.nav, orders.adverse_move * sizes)
         cut = sized.rounded - sized.units > np.maximum(1.5 * before.lots, 2e-6 * before.nav / before.prices)
+        cut &= sized.rounded * before.prices >= before.minimum  # what is less has the minimum trade for its reason
         if orders.turnover is None:  # which reduces buys and sells in proportion, and need not leave room for a lot
             assert all(sized.limit(int(i)) for i in np.flatnonzero(cut & (sized.rounded > 0.0))), repr(got)
         assert trade_list(got.after(), policy).empty
