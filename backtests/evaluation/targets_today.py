@@ -8,7 +8,7 @@ weights are measured by one covariance, of the date itself, so that their risks 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,13 @@ from research.allocation import (
     Allocation,
     Answer,
     EqualWeights,
-    InverseVolatility,
     MinimumVariance,
+    RiskParity,
     TargetPath,
     target_path,
 )
 from research.allocation.hierarchical.model import Hierarchy, Model
+from research.allocation.nested import each_of
 from research.allocation.target_risk import TargetRisk, target_risk
 from research.arrays import Array
 from research.errors import DataError, PolicyError
@@ -35,7 +36,7 @@ from research.rules.protocol import allocation_name, held_by
 CONTROLS: Mapping[str, Allocation] = {
     "1/N": EqualWeights(),
     "minimum variance": MinimumVariance(),
-    "inverse volatility": InverseVolatility(),
+    "risk parity": RiskParity(),
 }
 YARDSTICK = Estimated()  # of risk: the Ledoit-Wolf covariance of the last year of days
 
@@ -49,7 +50,7 @@ class TargetToday:
     policies   : names of those that hold it; () for a control.
     answer     : weights and their reasons, of the day on which they were computed.
     risk       : of the weights, by the covariance of the date of the whole; None where it has none.
-    tree       : of a hierarchical allocation, on the day of the answer; None for others.
+    trees      : of each hierarchical allocation that it is, scales or combines, by its name, on the day of the answer.
     """
 
     name: str
@@ -57,7 +58,12 @@ class TargetToday:
     policies: tuple[str, ...]
     answer: Answer
     risk: TargetRisk | None
-    tree: Hierarchy | None = None
+    trees: Mapping[str, Hierarchy] = field(default_factory=dict)
+
+    @property
+    def tree(self) -> Hierarchy | None:
+        """The outermost tree; None for none."""
+        return next(iter(self.trees.values()), None)
 
     @property
     def weights(self) -> Array:
@@ -207,9 +213,10 @@ def target_today(
     path: TargetPath = target_path(allocation, market, start=last)
     answer = path.answer_at(last)
     risk = None if moments is None else target_risk(answer.weights, market.assets, moments)
-    solved = isinstance(allocation, Model) and not answer.fallback
-    tree = allocation.hierarchy(market.past(market.row(answer.seen))) if solved else None  # type: ignore[attr-defined]
-    return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, tree)
+    models = () if answer.fallback else (one for one in each_of(allocation) if isinstance(one, Model))
+    past = market.past(market.row(answer.seen))
+    trees = {allocation_name(one): one.hierarchy(past) for one in models}
+    return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, trees)
 
 
 def _moments(market: Market, forecast: Forecast) -> tuple[Moments | None, list[str]]:

@@ -67,7 +67,8 @@ class Trace:
     x, y  : (k,) days since 1970, numbers, or places of names.
     style : of its line.
     lines, points : is it drawn as one, as the other?
-    words : (k,) beside its points, or none.
+    words : (k,) above or below its points, or none.
+    below : do they stand below?
     fill  : of plotly.
     error : (k, 2) ends of error bars across, or none.
     """
@@ -80,6 +81,7 @@ class Trace:
     lines: bool
     points: bool
     words: tuple[str, ...]
+    below: bool
     fill: str
     error: Array
 
@@ -113,6 +115,7 @@ def _trace(t: Any, rows: Sequence[str]) -> Trace:
         lines="lines" in mode,
         points="markers" in mode,
         words=tuple(map(str, t.text)) if t.text is not None and "text" in mode else (),
+        below=(t.textposition or "").startswith("bottom"),
         fill=t.fill or "",
         error=error,
     )
@@ -218,7 +221,9 @@ def _points(panel: Panel, t: Trace) -> None:
         across, down = panel.x_at(float(x)), panel.y_at(float(y))
         panel.canvas.point(across, down, colour=t.style.colour, size=7.0)
         if t.words and not t.name:
-            panel.canvas.text(across, down - 12.0, t.words[k], align="center", bold=t.style.bold)
+            panel.canvas.text(
+                across, down + (13.0 if t.below else -12.0), t.words[k], align="center", bold=t.style.bold
+            )
 
 
 def _end(panel: Panel, t: Trace) -> End:

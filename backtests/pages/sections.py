@@ -13,6 +13,7 @@ from backtests.pages.exposure import exposure_numbers, exposure_parts, worst_day
 from backtests.pages.first_screen import shown_differences
 from backtests.pages.fitting import fitting_parts
 from backtests.pages.from_today import from_today_numbers, from_today_parts
+from backtests.pages.limits import limits_numbers, limits_parts
 from backtests.pages.parts import Part
 from backtests.pages.played import costs_numbers, costs_parts, weights_parts, years_numbers, years_parts
 from backtests.pages.risk import risk_numbers, risk_parts
@@ -44,6 +45,7 @@ SECTIONS = (
     Section("differences", "Differences", "Differences to the reference", shown_differences),
     Section("axes", "Rule and target", "Which rule, which target", axes_parts, axes_numbers),
     Section("weights", "Weights", "Weights", weights_parts),
+    Section("limits", "Limits", "Targets under limits", limits_parts, limits_numbers),
     Section("years", "Years", "Trailing and calendar-year returns", years_parts, years_numbers),
     Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
     Section("attribution", "Attribution", "Attribution", attribution_parts, attribution_numbers),

@@ -42,8 +42,7 @@ def reasons(target: TargetToday) -> tuple[str, ...]:
     """Why the weights of a target are what they are, in sentences."""
     answer = target.answer
     said = [_dated(target), *_solved(answer)]
-    if target.tree is not None:
-        said.append(_tree(target.tree))
+    said += [_tree(tree, "" if name == target.name else name) for name, tree in target.trees.items()]
     return (*said, *(f"{note[0].upper()}{note[1:].removesuffix('.')}." for note in answer.notes))
 
 
@@ -107,15 +106,16 @@ def _binds(one: Binding, objective: str) -> str:
     return f"{one.limit}, price {one.price:.3g} ({brings})"
 
 
-def _tree(tree: Hierarchy) -> str:
-    """The clusters from left to right, with their weight and their share of the variance."""
+def _tree(tree: Hierarchy, of: str) -> str:
+    """The clusters from left to right, with weight and share of the variance in the allocation `of`, if not the own."""
     by_cluster, lines = tree.by_cluster(), tree.by_line()
     clusters = [
         f"{listed(list(lines.index[lines['cluster'] == number]), most=5)} ({percent(of['weight'], 0)} of weight, "
         f"{percent(of['risk'], 0)} of variance)"
         for number, of in by_cluster.iterrows()
     ]
-    return f"Clusters of the tree of {tree.clustered:%Y-%m-%d}, left to right: {'; '.join(clusters)}."
+    whose = f"Clusters of {of}, by its" if of else "Clusters of the"
+    return f"{whose} tree of {tree.clustered:%Y-%m-%d}, left to right: {'; '.join(clusters)}."
 
 
 def _notes(found: TargetsToday) -> Sequence[str]:
@@ -127,7 +127,7 @@ def _notes(found: TargetsToday) -> Sequence[str]:
         f"covariance of {YARDSTICK.window} returns up to the date, for all columns. Torsion bets: the effective number "
         "of Meucci's minimum torsion bets, which are uncorrelated and nearest to the assets: exponential of the "
         "entropy of their shares.",
-        "1/N, minimum variance (Ledoit–Wolf) and inverse volatility are controls: a target that is not clearly better "
+        "1/N, minimum variance and risk parity (Ledoit–Wolf) are controls: a target that is not clearly better "
         "than they are does not earn its model.",
         *found.notes,
     ]

@@ -9,7 +9,7 @@ import pandas as pd
 from research.allocation.allocation import Allocation, answer_of
 from research.allocation.answer import NotSolvedError
 from research.arguments import is_number, is_whole, refuse
-from research.arrays import Array, frozen
+from research.arrays import Array, Rows, frozen
 from research.errors import ConfigError, PolicyError
 from research.market import Market, Past
 from research.risk.resampling import chained
@@ -67,12 +67,7 @@ def weight_intervals(
                  than 20 draws have a solution; and as the allocation does.
     Source     : Politis and Romano (1994), The Stationary Bootstrap, of whole days: lines stay together.
     """
-    if not is_whole(draws) or draws < LEAST:
-        refuse("draws of weight intervals is", draws, f"give a whole number, at least {LEAST}.")
-    if not is_number(mean_block) or mean_block < 1.0:
-        refuse("mean_block of weight intervals is", mean_block, "give a number of days, at least 1, such as 21.")
-    if allocation.window < 2:
-        raise ConfigError(f"{allocation!r} estimates nothing from a window: its weights have no interval of this kind.")
+    check_draws(allocation, draws, mean_block)
     last = len(market.dates) - 1
     weights = answer_of(allocation, market.past(last)).weights
     found = []
@@ -84,14 +79,30 @@ def weight_intervals(
     return WeightIntervals(market.assets, weights, np.array(found), draws - len(found))
 
 
+def check_draws(allocation: Allocation, draws: int, mean_block: float) -> None:
+    """Raise ConfigError for too few draws, blocks of less than a day, and an allocation without a window."""
+    if not is_whole(draws) or draws < LEAST:
+        refuse("draws is", draws, f"give a whole number, at least {LEAST}.")
+    if not is_number(mean_block) or mean_block < 1.0:
+        refuse("mean_block is", mean_block, "give a number of days, at least 1, such as 21.")
+    if allocation.window < 2:
+        raise ConfigError(f"{allocation!r} estimates nothing from a window: its weights have no interval of this kind.")
+
+
 def _drawn(market: Market, window: int, mean_block: float, seed: int, path: int) -> Past:
     """The past of a market whose last `window` days are drawn anew: returns of its complete lines, and cash."""
     stop = len(market.dates)
-    begins = stream(seed, path, BLOCKS).random((1, window)) < 1.0 / mean_block
-    starts = stream(seed, path, STARTS).integers(stop - window, stop, (1, window))
-    rows = chained(begins, starts, stop - window, stop)[0]
+    rows = drawn_rows(stop - window, stop, mean_block, seed, path)
     complete = market.past(stop - 1).complete(window)
     returns, cash = market.returns.copy(), market.cash.copy()
     returns[stop - window :] = np.where(complete, market.returns[rows], market.returns[stop - window :])
     cash[stop - window :] = market.cash[rows]
     return replace(market, returns=returns, cash=cash).past(stop - 1)
+
+
+def drawn_rows(start: int, stop: int, mean_block: float, seed: int, path: int) -> Rows:
+    """(stop - start,) rows from `start` up to `stop`, drawn anew in blocks of a mean length of days."""
+    size = (1, stop - start)
+    begins = stream(seed, path, BLOCKS).random(size) < 1.0 / mean_block
+    rows: Rows = chained(begins, stream(seed, path, STARTS).integers(start, stop, size), start, stop)[0]
+    return rows

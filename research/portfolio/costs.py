@@ -15,7 +15,7 @@ from research.market import Market
 from research.market.liquidity import Method, half_spread
 from research.portfolio.document import Document
 from research.portfolio.strict_yaml import KeyPath, dotted
-from research.portfolio.tax_lots import read_tax
+from research.portfolio.tax_file import read_tax
 
 SPREADS = ("half_spread_bps", "half_spread")  # one of them: stated, or estimated by the day
 NUMBERS = ("commission_bps", "half_spread_bps", "per_unit", "minimum", "ticket", "impact", "borrow_bps")

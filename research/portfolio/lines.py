@@ -8,7 +8,6 @@ import numpy as np
 
 from research.allocation import FixedWeights
 from research.arguments import LARGEST
-from research.arrays import Array
 from research.market import Market
 from research.market.instruments import SMALLEST_LOT, TRADING
 from research.portfolio.costs import COSTS, costs_at
@@ -16,7 +15,7 @@ from research.portfolio.document import Document
 from research.portfolio.exposures import Split, exposure_settings, read_exposures
 from research.portfolio.held import Held
 from research.portfolio.holdings import held_by
-from research.portfolio.household import Account, total_units
+from research.portfolio.household import total_units
 from research.portfolio.strict_yaml import KeyPath
 from research.tolerances import TARGET
 
@@ -98,14 +97,6 @@ def strategic_of(document: Document, lines: list[Line]) -> FixedWeights:
         what = "the targets and target_cash do not add up to 1"
         document.refuse(("lines",), what, round(total, 9), f"Correct a target, or {state}.")
     return FixedWeights(tuple(line.target for line in lines))
-
-
-def taxed_shares(accounts: tuple[Account, ...], lines: list[Line]) -> Array:
-    """(n,) units that can have tax lots: those of taxable accounts, NaN for a line given in currency."""
-    if not accounts:
-        return np.array([line.shares for line in lines])
-    taxable = [account for account in accounts if account.taxable]
-    return np.array([total_units(taxable, i) for i in range(len(lines))])
 
 
 def check_restrictions(document: Document, lines: list[Line], cash: float) -> None:

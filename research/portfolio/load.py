@@ -20,7 +20,7 @@ from research.portfolio.facts import with_line_facts
 from research.portfolio.flows import read_flows
 from research.portfolio.held import read_held
 from research.portfolio.limits import read_limits
-from research.portfolio.lines import Line, check_restrictions, desk_market, read_line, strategic_of, taxed_shares
+from research.portfolio.lines import Line, check_restrictions, desk_market, read_line, strategic_of
 from research.portfolio.market import read_assets, read_market
 from research.portfolio.nav_history import read_nav_history
 from research.portfolio.orders import read_order_limits
@@ -35,7 +35,7 @@ from research.portfolio.policy_keys import (
 from research.portfolio.portfolio import MATERIALITY, Portfolio
 from research.portfolio.portfolio_settings import settings_of
 from research.portfolio.stress import read_stress
-from research.portfolio.tax_lots import read_tax_lots
+from research.portfolio.tax_file import read_tax_lots
 from research.portfolio.ticket import read_ticket
 from research.risk.measures import TRACKING_PENALTY
 
@@ -122,7 +122,7 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
         stress=read_stress(document, market),
         orders=read_order_limits(document, market, lower, upper, splits),
         splits=splits,
-        tax_lots=read_tax_lots(document, market, taxed_shares(accounts, lines)),
+        tax_lots=read_tax_lots(document, market, held.prices, np.array([line.shares for line in lines]), accounts),
         given_prices=held.prices,
         notes=held.notes(document, market.lots),
         ticket=read_ticket(document, market),

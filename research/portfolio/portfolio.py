@@ -22,7 +22,7 @@ from research.portfolio.exposures import Split, group_exposures
 from research.portfolio.household import Account
 from research.portfolio.nav_history import NavHistory
 from research.portfolio.orders import OrderLimits
-from research.portfolio.prices import Prices, last_closes
+from research.portfolio.prices import Prices, last_closes, trade_day
 from research.portfolio.rates import Rates
 from research.portfolio.stress import Stress
 from research.portfolio.tax_lots import TaxLots
@@ -100,6 +100,7 @@ class Portfolio:
     nav_history      : what it was worth since its opening trade, for trade lists of rules that look at wealth.
     rates            : of today that its file and its market give, whether its own lines and cash need them or not.
     splits           : by line, of funds that are split over classes or sectors; others count in their own.
+    today            : the day on which a trade list is asked for, or None where it is not known.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -143,6 +144,7 @@ class Portfolio:
     rates: Rates | None = None
     splits: Mapping[str, Split] = field(default_factory=dict)
     nav_history: NavHistory = field(default_factory=NavHistory)
+    today: pd.Timestamp | None = None
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""
@@ -166,6 +168,11 @@ class Portfolio:
     def prices(self) -> Prices:
         """The price of each line: those that are given, else the last closes."""
         return last_closes(self.market) if self.given_prices is None else self.given_prices
+
+    @property
+    def trade_day(self) -> pd.Timestamp:
+        """The session on which its orders are expected to trade, from which tax lots and locks are reckoned."""
+        return trade_day(self.market, self.prices, self.today)
 
     @property
     def quoted_in(self) -> tuple[str, ...]:

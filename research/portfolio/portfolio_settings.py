@@ -14,7 +14,7 @@ from research.portfolio.orders import order_settings
 from research.portfolio.policies import policy_settings
 from research.portfolio.policy_keys import TARGETS
 from research.portfolio.portfolio import Portfolio
-from research.portfolio.tax_lots import lot_settings, tax_settings
+from research.portfolio.tax_file import lot_settings, tax_settings
 from research.portfolio.ticket import ticket_settings
 
 

@@ -6,12 +6,14 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from research.arguments import LARGEST, SMALLEST, shown
 from research.arrays import Array, frozen
 from research.errors import DataError
 from research.market import Market
+from research.market.calendars import session_after
 from research.market.notes import counted
 from research.portfolio.amounts import Amount, amount
 from research.portfolio.broker_tables import BrokerTable, read_broker_file
@@ -64,6 +66,19 @@ def newest_day(market: Market, prices: Prices | None) -> np.datetime64:
     """
     days = market.days[-1:] if prices is None else prices.days
     return max([market.days[-1], *days[~np.isnat(days)]])
+
+
+def trade_day(market: Market, prices: Prices | None, today: pd.Timestamp | None = None) -> pd.Timestamp:
+    """The session on which orders are expected to trade: the first after their newest price, and not before today.
+
+    prices : None for the last closes.
+    today  : on which they are made, or None where it is not known.
+    Raises : ConfigError for a day beyond the calendar's reach.
+    """
+    priced = newest_day(market, prices)
+    if today is not None:
+        priced = max(priced, np.datetime64(today, "D") - np.timedelta64(1, "D"))
+    return pd.Timestamp(session_after(priced, 1, market.calendar))
 
 
 def bases(market: Market, prices: Prices) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -28,10 +29,10 @@ class DivisionProblem:
     cash     : (A,) currency; it sums to that of the position.
     floors   : (A,) cash that stays in each account, currency.
     prefers  : (A, n) lines that each account takes before the others.
-    taxable  : (A,) accounts whose gains are taxed.
     swappable : (n,) lines of which one account may sell what another buys.
     swap_from : (A,) accounts that may sell in a swap.
-    taxes    : (n,) of each line (units, tax per unit) of its lots in the order of sale; () where they are not known.
+    taxes    : (A, n) of each account and line (units, tax per unit) of its lots in the order of sale; () where they are
+               not known, and for accounts that are not taxed.
     """
 
     position: Position
@@ -40,10 +41,9 @@ class DivisionProblem:
     cash: Array
     floors: Array
     prefers: Mask
-    taxable: Mask
     swappable: Mask
     swap_from: Mask
-    taxes: tuple[Sequence[tuple[float, float]], ...] = ()
+    taxes: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = ()
 
     # -- what a division comes to ------------------------------------------------------------------------------------
 
@@ -83,7 +83,8 @@ class DivisionProblem:
         position, lacking = self.position, np.full(len(self.cash), -np.inf)
         for day in (*position.early, np.inf):
             settled = parts if position.settles is None else np.where(position.settles <= day, parts, 0.0)
-            moved = position.limits.adverse_move * np.abs(self.notional(settled)).sum(axis=1)
+            sizes = np.abs(self.notional(settled)).sum(axis=1) + self.charges(settled).sum(axis=(1, 2))
+            moved = position.limits.adverse_move * sizes
             floors, debt = (self.floors, 0.0) if np.isinf(day) else self.early_cash
             lacking = np.maximum(lacking, np.maximum(floors, moved - debt) - self.cash_after(settled))
         return lacking
@@ -121,10 +122,11 @@ class DivisionProblem:
         """(A, n) lines that another account prefers, and this one does not."""
         return ~self.prefers & self.prefers.any(axis=0)
 
-    def facts(self, a: int, lines: Sequence[int]) -> tuple[float, ...]:
+    def facts(self, a: int, lines: Sequence[int]) -> tuple[Any, ...]:
         """What account `a` is, as far as it matters for these lines: accounts with the same facts are equal."""
-        flags = (self.cash[a], self.floors[a], self.taxable[a], self.swap_from[a])
-        return (*flags, *self.held[a][lines], *self.prefers[a][lines])
+        flags = (self.cash[a], self.floors[a], self.swap_from[a])
+        lots = tuple(self.taxes[a][i] for i in lines) if self.taxes else ()
+        return (*flags, *self.held[a][lines], *self.prefers[a][lines], lots)
 
     def broken(self, parts: Array) -> tuple[str, ...]:
         """What orders (A, n) of the accounts do not keep, by name."""

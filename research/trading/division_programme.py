@@ -182,7 +182,8 @@ class DivisionProgramme:
             for day in (*problem.position.early, np.inf):
                 settled = [m for m in own if self._settles(m) <= day]
                 paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in settled)
-                row, moved = _sum(*paid), _sum(*(self._value(m, -move) for m in settled))
+                row = _sum(*paid)
+                moved = _sum(*(part for m in settled for part in (self._value(m, -move), self._cost(m, -move))))
                 floors, debt = (problem.floors, 0.0 * kept) if np.isinf(day) else problem.early_cash
                 self._at_least(row, (floors[a] + kept[a] - problem.cash[a]) / self.money)
                 self._at_least(_sum(row, moved), (kept[a] - debt[a] - problem.cash[a]) / self.money)
@@ -211,10 +212,10 @@ class DivisionProgramme:
                 self._at_least(_sum(*traded), -float(most[i]) / step)
 
     def _tax_rows(self) -> None:
-        """What taxable accounts sell of a line is taken from its lots, one sold completely before the next."""
-        for i, lots in enumerate(self.problem.taxes):
-            sold = [m for m in self._of_line(i) if self.moves[m][2] < 0 and self.problem.taxable[self.moves[m][0]]]
-            if not lots or not sold or all(tax == lots[0][1] == 0.0 for _, tax in lots):
+        """What a taxable account sells of a line is taken from its lots, one sold completely before the next."""
+        for m, (a, i, way) in enumerate(self.moves):
+            lots = self.problem.taxes[a][i] if self.problem.taxes and way < 0 else ()
+            if all(tax == 0.0 for _, tax in lots):
                 continue
             step, taken, last = float(self.step[i]), dict[int, float](), None
             for units, tax in lots:
@@ -224,7 +225,7 @@ class DivisionProgramme:
                     self._at_least({last: 1.0, begun: -1.0}, 0.0)
                 taken[share], last = units / step, share
                 self.taxed.append((share, units * tax / self.money))
-            row = _sum(taken, *(self._units(m, -1.0 / step) for m in sold))
+            row = _sum(taken, self._units(m, -1.0 / step))
             self._at_least(row, -LOT)
             self._at_least(_times(row, -1.0), -LOT)
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from research.arrays import Array
-from research.portfolio import Portfolio
+from research.portfolio import Portfolio, TaxLot, TaxRules
 from research.trading.position import CENT, Position
 from research.trading.sizing import Orders
-from research.trading.tax_lots import in_order, trade_lots
+from research.trading.tax_lots import in_each_account, trade_lots
 
 Steps = tuple[Array, Array]  # units sold so far, from 0, and the gains in them, currency, at the ends of lots
 
@@ -24,40 +25,49 @@ def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable
     """The orders, sized again with their sells limited where they would realise more than the budget leaves.
 
     Losses of the orders count against their gains. Of a portfolio with accounts, the gains are those of the taxable
-    ones. If the limited orders would realise fewer of them, so that the gains
-    exceed the budget, they are sized once more with limits that count no losses, which no smaller orders exceed.
-    What sheltered accounts hold may be sold besides, unless the taxable ones would have to sell it for their cash.
+    ones. If the limited orders would realise fewer of them, so that the gains exceed the budget, they are sized once
+    more with limits that count no losses, which no smaller orders exceed. Where several taxable accounts hold a line,
+    limits take it that the lots with the highest gains are sold first, whichever account has them. What sheltered
+    accounts hold may be sold besides, unless the taxable ones would have to sell it for their cash.
 
     portfolio : with its lots; lines without lots are neither counted nor limited.
     position  : before the orders.
     sized     : gives the orders of a position, divided over accounts where there are some.
     """
-    tax, day = portfolio.tax_lots, portfolio.date
-    orders = sized(position)
+    tax, orders = portfolio.tax_lots, sized(position)
     if tax is None or tax.rules.gain_budget is None:
         return orders
+    day = portfolio.trade_day
     budget = max(tax.rules.gain_budget - tax.rules.realised, 0.0)
     room = budget - CENT * len(position.units)  # a cent a line for what rounding adds
 
     def net(orders: Orders) -> float:
-        return trade_lots(tax, *orders.taxable, position.prices, day).net_gain
+        return trade_lots(tax, orders.by_account, position.prices, day).net_gain
 
     if net(orders) <= budget:
         return orders
     steps = [
-        gain_steps([(lot.units, price - lot.price) for lot in in_order(lots, price, day, tax.rules)])
+        gain_steps([(lot.units, price - lot.price) for lot in _worst_order(lots, price, day, tax.rules)])
         for lots, price in zip(tax.lots, position.prices.tolist(), strict=True)
     ]
     known = np.array([bool(lots) for lots in tax.lots])
-    sells = np.where(known, np.maximum(-orders.taxable[1], 0.0), 0.0)
+    taxed = [each for each in orders.by_account if each.taxable]
+    sells = np.where(known, sum((np.maximum(-each.units, 0.0) for each in taxed), np.zeros(len(known))), 0.0)
     losses = sum(gained(one, units) for one, units in zip(steps, sells, strict=True)) - net(orders)
-    sheltered = position.units - orders.taxable[0]
+    sheltered = position.units - sum((each.held for each in taxed), np.zeros(len(known)))
     for counted, besides in ((losses, sheltered), (0.0, sheltered), (0.0, 0.0)):
         caps = besides + sell_caps(sells, steps, position.prices, max(room + counted, 0.0))
         orders = sized(replace(position, most_sold=np.where(known, caps, np.inf)))
         if net(orders) <= budget:
             break
     return orders
+
+
+def _worst_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
+    """The lots of a line as its account sells them; those of several accounts by falling gains."""
+    ordered = in_each_account(lots, price, day, rules)
+    several = len({lot.account for lot in lots}) > 1
+    return tuple(sorted(ordered, key=lambda lot: lot.price)) if several else ordered
 
 
 def gain_steps(lots: Sequence[tuple[float, float]]) -> Steps:

@@ -3,6 +3,7 @@
 The list itself is made over the sums of the accounts; how it is divided says `research.trading.division`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, PolicyError
-from research.portfolio import Portfolio
+from research.portfolio import Portfolio, TaxLot
 from research.portfolio.household import Account, decimal_sum
 from research.tolerances import LOT
 from research.trading.division import SECONDS, Division, divide
@@ -19,7 +20,7 @@ from research.trading.division_problem import DivisionProblem
 from research.trading.position import Position
 from research.trading.request import Request
 from research.trading.sizing import Orders
-from research.trading.tax_lots import in_order, wash_sale_locks
+from research.trading.tax_lots import AccountOrders, LotSale, in_order, wash_sale_locks
 
 ACCOUNTS = ("account", "number", "kind", "orders", "nav_before", "cash_before", "sells", "buys", "cost", "cash_after",
             "nav_after")  # fmt: skip
@@ -116,10 +117,12 @@ class Divided(Orders):
         return found
 
     @property
-    def taxable(self) -> tuple[Array, Array]:
-        """(n,) units before, and signed units of the orders, of the taxable accounts."""
-        taxable, problem = self._problem.taxable, self._problem
-        return problem.held[taxable].sum(axis=0), self.parts[taxable].sum(axis=0)
+    def by_account(self) -> tuple[AccountOrders, ...]:
+        """The orders of each account."""
+        return tuple(
+            AccountOrders(account.name, account.taxable, held, units)
+            for account, held, units in zip(self.accounts, self._problem.held, self.parts, strict=True)
+        )
 
     def said_of(self, i: int, a: int | None = None) -> str:
         """What the division did to line `i` and its order in account `a`, in words; "" where nothing is to be said."""
@@ -212,7 +215,6 @@ def division_problem(
     reserves = position.limits.reserve * (held @ position.prices + cash)
     if portfolio.currencies is not None:
         reserves = np.maximum(reserves, portfolio.currencies.rounding_bound)
-    taxable = np.array([account.taxable for account in accounts])
     swaps = position.quoted & position.tradable & position.buyable & position.sellable & (request.way == 0.0)
     locked = wash_sale_locks(portfolio)
     return DivisionProblem(
@@ -222,10 +224,9 @@ def division_problem(
         cash=frozen(cash),
         floors=frozen(np.maximum(np.minimum(reserves, cash), 0.0)),
         prefers=np.array([account.prefers for account in accounts]),
-        taxable=taxable,
         swappable=swaps & np.array([asset not in locked for asset in assets]),
-        swap_from=np.ones(len(accounts), dtype=bool) if portfolio.tax_lots is None else ~taxable,
-        taxes=_taxes(portfolio, position),
+        swap_from=np.array([portfolio.tax_lots is None or not account.taxable for account in accounts]),
+        taxes=_taxes(portfolio, position, accounts),
     )
 
 
@@ -254,18 +255,26 @@ def accounts_with_flow(accounts: tuple[Account, ...], request: Request) -> tuple
     )
 
 
-def _taxes(portfolio: Portfolio, position: Position) -> tuple[list[tuple[float, float]], ...]:
-    """Of each line (units, tax per unit) of its lots in the order of sale."""
+def _taxes(
+    portfolio: Portfolio, position: Position, accounts: Sequence[Account]
+) -> tuple[tuple[tuple[tuple[float, float], ...], ...], ...]:
+    """Of each account and line (units, tax per unit) of its lots in the order of sale; () for a sheltered account."""
     tax = portfolio.tax_lots
     if tax is None:
         return ()
-    rules, day = tax.rules, portfolio.date
-    found = []
-    for lots, price in zip(tax.lots, position.prices.tolist(), strict=True):
-        rates = [(lot, rules.rate if (day - lot.date).days > rules.long_after else rules.short_rate)
-                 for lot in in_order(lots, price, day, rules)]  # fmt: skip
-        found.append([(lot.units, (price - lot.price) * rate) for lot, rate in rates])
-    return tuple(found)
+    rules, day = tax.rules, portfolio.trade_day
+
+    def of_lots(lots: Sequence[TaxLot], price: float) -> tuple[tuple[float, float], ...]:
+        ordered = in_order(lots, price, day, rules)
+        return tuple((lot.units, LotSale.of(lot, 1.0, price, day, rules).tax(rules)) for lot in ordered)
+
+    return tuple(
+        tuple(
+            of_lots([lot for lot in lots if lot.account == account.name], price)
+            for lots, price in zip(tax.lots, position.prices.tolist(), strict=True)
+        )
+        for account in accounts
+    )
 
 
 def _check_weights(listed: Orders, made: Divided) -> None:

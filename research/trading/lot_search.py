@@ -195,7 +195,7 @@ def _short_on(terms: Terms, units: Array, day: float) -> float:
                 charged += np.rint(charges[k, i] * 100.0)
     held, left = terms.cents / 100.0, (terms.cents - traded - charged) / 100.0
     floor, debt = (terms.floor, terms.debt) if np.isinf(day) else (min(terms.floor, held), max(terms.debt, -held))
-    return max(floor, terms.adverse * sizes / 100.0 - debt) - left
+    return max(floor, terms.adverse * (sizes + charged) / 100.0 - debt) - left
 
 
 @linked

@@ -131,7 +131,7 @@ def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterato
         settled = 1.0 if position.settles is None else 1.0 * (position.settles <= day)
         when = f" where orders settle after {day:g} session{'s' if day != 1.0 else ''}" if early else ""
         if move > 0.0 or floor < -position.debt:
-            rows = settled * _rows(position, [1.0 + move, move - 1.0, 0.0, 1.0])
+            rows = settled * _rows(position, [1.0 + move, move - 1.0, 0.0, 1.0 + move])
             most = (position.cash + debt - spare) / nav
             yield Limit(f"cash that covers an adverse move of {move:.2%}{when}", rows, np.array([most]))
         mend = None if early else partial(_lowered, position, floor)

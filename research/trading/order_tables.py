@@ -112,8 +112,7 @@ class OrderTables:
     def reasons(self, sized: Orders) -> Reasons:
         """Of the lines; where accounts divide the orders, of those before the division."""
         whole = sized.listed if isinstance(sized, Divided) and sized.listed is not None else sized
-        today = None if self.ages is None else self.ages.today
-        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds, today)
+        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
 
     def _ordered(
         self, sized: Orders, columns: Columns, orders: Sequence[tuple[int, int]], names: Sequence[str]

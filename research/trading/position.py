@@ -1,5 +1,6 @@
 """What a portfolio holds at one close, what trading it costs to the cent, and the limits of its orders."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -82,11 +83,9 @@ class Position:
             units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares),
             limits=order_limits(portfolio, made.nav),
             most_units=frozen(np.where(np.isnan(most), 0.0, most)),
-            buyable=~np.isin(market.trading, ("sell_only", "locked")),
-            sellable=~np.isin(market.trading, ("buy_only", "locked")),
             covariance=_covariance(portfolio) if portfolio.orders.objective == TRACKING_ERROR else None,
             settles=_settles(portfolio),
-        )
+        ).restricted(market.trading)
 
     @classmethod
     def at(
@@ -123,6 +122,14 @@ class Position:
             day=day,
             debt=max(-cash, 0.0),
             assets=market.assets,
+        )
+
+    def restricted(self, trading: Sequence[str]) -> "Position":
+        """The position whose lines may only be bought or sold as these words (n,) of a market say."""
+        return replace(
+            self,
+            buyable=~np.isin(trading, ("sell_only", "locked")),
+            sellable=~np.isin(trading, ("buy_only", "locked")),
         )
 
     def one_way(self, way: float) -> "Position":
@@ -181,7 +188,8 @@ class Position:
 
     def cash_after(self, units: Array) -> float:
         """Cash after orders of signed units and their costs, currency, in whole cents: sums of cents are exact."""
-        return self._cash_cents(_cents(units * self.prices)) / 100.0
+        cents = _cents(units * self.prices)
+        return self._left_cents(cents, self._charged_cents(cents)) / 100.0
 
     def turnover(self, units: Array) -> float:
         """One-way turnover of orders of signed units: the larger of buys and sells over NAV."""
@@ -198,24 +206,29 @@ class Position:
     def short_on(self, units: Array, floor: float, day: float) -> float:
         """The same on one day: what orders that settle within so many sessions leave; inf for all of them.
 
-        Before the last day cash may stay as low as it is, where orders begin below the floor.
+        After the move each order fills worse by it, and costs are higher by it: those of an amount, and impact, follow
+        the price. Before the last day cash may stay as low as it is, where orders begin below the floor.
         """
         cents, debt = _cents(units * self.prices), self.debt
         if self.settles is not None and day < np.inf:
             held = float(_cents(self.cash)) / 100.0
             cents, floor, debt = np.where(self.settles <= day, cents, 0.0), min(floor, held), max(debt, -held)
-        moved = self.limits.adverse_move * float(np.abs(cents).sum()) / 100.0 - debt
-        return max(floor, moved) - self._cash_cents(cents) / 100.0
+        charged = self._charged_cents(cents)
+        moved = self.limits.adverse_move * (float(np.abs(cents).sum()) + charged) / 100.0 - debt
+        return max(floor, moved) - self._left_cents(cents, charged) / 100.0
 
     @cached_property
     def early(self) -> tuple[float, ...]:
         """The days, in sessions from the trade, on which some lines have settled and others have not."""
         return () if self.settles is None else tuple(float(day) for day in np.unique(self.settles)[:-1])
 
-    def _cash_cents(self, notional: Array) -> float:
-        """Cash after orders of these signed amounts (n,), in cents: whole numbers, so that sums are exact."""
-        charged = _cents(self.exact_charges(np.abs(notional) / 100.0))
-        return float(np.rint(self.cash * 100.0) - notional.sum() - charged.sum())
+    def _charged_cents(self, notional: Array) -> float:
+        """Costs of orders of these signed amounts (n,), all in whole cents."""
+        return float(_cents(self.exact_charges(np.abs(notional) / 100.0)).sum())
+
+    def _left_cents(self, notional: Array, charged: float) -> float:
+        """Cash after such orders and their costs, in cents: whole numbers, so that sums are exact."""
+        return float(np.rint(self.cash * 100.0) - notional.sum()) - charged
 
 
 def order_limits(portfolio: Portfolio, nav: float) -> OrderLimits:

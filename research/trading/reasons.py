@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from research.arrays import Array
 from research.portfolio import Portfolio
@@ -39,7 +38,6 @@ class Reasons:
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
     limit     : what keeps a trade from the whole of it: `CAP`, `TRANCHES`, `PART` or `OTHERS`.
     holds     : does the policy hold?
-    today     : the day of the list, or None where it is not known.
     """
 
     portfolio: Portfolio
@@ -48,7 +46,6 @@ class Reasons:
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
     holds: bool
-    today: pd.Timestamp | None = None
 
     def of_order(self, i: int) -> str:
         """Where the order of line `i` brings it, and from where."""
@@ -182,7 +179,7 @@ class Reasons:
         if position.settles is None or not short or position.short_on(whole, floor, np.inf) > 0.0:
             return ""
         days = float(position.settles[position.settles > short[-1]].min())
-        return f"cash not settled until {settlement_date(self.portfolio, int(days), self.today)}"
+        return f"cash not settled until {settlement_date(self.portfolio, int(days))}"
 
     @property
     def _turnover(self) -> float:

@@ -21,6 +21,7 @@ from research.trading.limited_point import limited_point
 from research.trading.lot_problem import LotProblem, clean
 from research.trading.lot_solver import SECONDS, SolvedLots, solve_lots
 from research.trading.position import CENT, Position, counts
+from research.trading.tax_lots import AccountOrders
 
 TURNS = 100  # times that a rule is asked at most; two are the usual number
 
@@ -113,9 +114,9 @@ class Orders:
         return replace(self.position, units=np.where(rounding, 0.0, left), cash=self.cash)
 
     @property
-    def taxable(self) -> tuple[Array, Array]:
-        """(n,) units before, and signed units of the orders, whose gains are taxed where tax lots are known."""
-        return self.position.units, self.units
+    def by_account(self) -> tuple[AccountOrders, ...]:
+        """The orders of each account; of one that is taxed and has no name, where the portfolio has no accounts."""
+        return (AccountOrders("", True, self.position.units, self.units),)
 
     @property
     def moved(self) -> Mask:
@@ -210,7 +211,7 @@ def size(
         exact, nav = _exact(state, trade, target, policy)
         exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
         floor_of = partial(_floor, position, state, kept)
-        limited = partial(_limited, state, nav, target, policy, floor_of)
+        limited = partial(_limited, state, target, policy, floor_of)
         point, exact = exact * state.prices / nav, limited(exact, exact)
         if turn == 0:
             orders = Orders(position, none, exact - state.units, point, exact * state.prices / nav)
@@ -298,7 +299,6 @@ def _payable(position: Position, moved: Array, buys: Array, floor: float, day: f
 
 def _limited(
     position: Position,
-    nav: float,
     target: Array,
     policy: str,
     floor_of: Callable[[Array], float],
@@ -307,18 +307,17 @@ def _limited(
 ) -> Array:
     """(n,) units of the point that keeps the limits of weights, nearest to that of units (n,).
 
-    nav      : after the exact step, currency.
     floor_of : gives the cash that must stay, currency, of units (n,) after a step; asked of `step`.
     Raises   : PolicyError where no point keeps them.
     """
     if not position.limits.weights:
         return units
     floor = floor_of(step)
-    weights = units * position.prices / nav
-    point = limited_point(position, weights, target, floor / nav)
+    weights = units * position.prices / position.nav
+    point = limited_point(position, weights, target, floor / position.nav)
     if point is None:
         raise _conflict(position, floor, policy)
-    return np.where(point == weights, units, point * nav / position.prices)
+    return np.where(point == weights, units, point * position.nav / position.prices)
 
 
 def _conflict(position: Position, floor: float, policy: str) -> PolicyError:
@@ -343,7 +342,8 @@ def _problem(
     """
     exact = np.where(paid >= state.units, np.maximum(capped, paid), paid)
     goal, share, wished = exact * state.prices, paid * state.prices, exact - state.units
-    way = np.where(counts(np.abs(wished) * state.prices, state.nav) & state.tradable, np.sign(wished), 0.0)
+    may = state.tradable & np.where(wished > 0.0, state.buyable, state.sellable)
+    way = np.where(counts(np.abs(wished) * state.prices, state.nav) & may, np.sign(wished), 0.0)
     boxed, near = trade.lower < trade.upper, np.minimum(state.lots, 0.5 * np.abs(wished)) * state.prices
     lower = np.where(boxed, np.minimum(trade.lower * nav, share), np.where(due, share - near, -np.inf))
     upper = np.where(boxed, np.maximum(trade.upper * nav, goal), np.where(due, goal + near, np.inf))

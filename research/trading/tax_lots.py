@@ -43,21 +43,44 @@ class LotSale:
         """The gain, or the loss that is allowed, currency."""
         return self.gain + self.disallowed
 
+    @classmethod
+    def of(cls, lot: TaxLot, units: float, price: float, day: pd.Timestamp, rules: TaxRules) -> "LotSale":
+        """The sale of units of a lot on a day, without the part of a loss that is disallowed."""
+        return cls(lot, units, price, rules.is_long(lot.date, day))
+
     def tax(self, rules: TaxRules) -> float:
         """At the rate of its term, currency; a loss saves tax, and the tax is negative."""
         return self.realised * (rules.rate if self.long else rules.short_rate)
+
+
+@dataclass(frozen=True, eq=False)
+class AccountOrders:
+    """The orders of one account.
+
+    account : its name, "" where the portfolio has no accounts.
+    taxable : are its gains taxed?
+    held    : (n,) units before.
+    units   : (n,) signed units of the orders, buys positive.
+    """
+
+    account: str
+    taxable: bool
+    held: Array
+    units: Array
 
 
 @dataclass(frozen=True)
 class TradedLots:
     """What orders do to the lots of a portfolio.
 
-    sales : (n,) of each line; () for a line that is not sold, or whose lots are not known.
-    lots  : (n,) of each line after the orders.
+    sales     : (n,) of each line, by account; () for a line that is not sold, or whose lots are not known.
+    lots      : (n,) of each line in taxable accounts after the orders.
+    sheltered : (n,) likewise, in sheltered accounts.
     """
 
     sales: tuple[tuple[LotSale, ...], ...]
     lots: tuple[tuple[TaxLot, ...], ...]
+    sheltered: tuple[tuple[TaxLot, ...], ...] = ()
 
     @property
     def net_gain(self) -> float:
@@ -68,7 +91,7 @@ class TradedLots:
 def in_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
     """The lots of a line in the order in which they are sold.
 
-    lots  : of the line.
+    lots  : of the line in one account.
     price : of the sale, currency per unit.
     day   : of the sale.
     rules : `rules.lots` is "average": the first in are the first out, each at the mean cost of all; "highest": the
@@ -81,7 +104,7 @@ def in_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: Tax
     if rules.lots == "highest":
         return tuple(sorted(by_date, key=lambda lot: -lot.price))
     if rules.lots == "tax_minimal":
-        return tuple(sorted(by_date, key=lambda lot: (_sale(lot, 1.0, price, day, rules).tax(rules), -lot.price)))
+        return tuple(sorted(by_date, key=lambda lot: (LotSale.of(lot, 1.0, price, day, rules).tax(rules), -lot.price)))
     if rules.lots == "average" and lots:
         units, prices = (np.array([getattr(lot, name) for lot in by_date]) for name in ("units", "price"))
         mean = float(units @ prices / units.sum())
@@ -89,86 +112,129 @@ def in_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: Tax
     return tuple(by_date)
 
 
+def in_each_account(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
+    """The lots of a line in all accounts, one account after the other, each `in_order`."""
+    accounts = dict.fromkeys(lot.account for lot in lots)
+    of_accounts = ([lot for lot in lots if lot.account == account] for account in accounts)
+    return tuple(lot for some in of_accounts for lot in in_order(some, price, day, rules))
+
+
 def sell(
     lots: Sequence[TaxLot], units: float, price: float, day: pd.Timestamp, rules: TaxRules
 ) -> tuple[tuple[LotSale, ...], tuple[TaxLot, ...]]:
     """The sales of lots that make up one order, and the lots that remain, both in the order of sale.
 
-    lots  : of the line.
+    No loss is disallowed yet: see `wash`.
+    lots  : of the line in one account.
     units : to be sold, at least 0 and at most those of the lots.
     price : of the sale, currency per unit.
     day   : of the sale.
-    rules : by which lots are chosen, and losses disallowed.
+    rules : by which lots are chosen.
     """
     sales, kept, left = [], [], units
     for lot in in_order(lots, price, day, rules):
         sold = min(left, lot.units)
         if sold > 0.0:
-            sales.append(_sale(lot, sold, price, day, rules))
+            sales.append(LotSale.of(lot, sold, price, day, rules))
         if lot.units - sold > ROUNDING * lot.units:
             kept.append(replace(lot, units=lot.units - sold))
         left -= sold
-    return wash(sales, kept, day, rules.wash_sale_days)
+    return tuple(sales), tuple(kept)
 
 
 def wash(
-    sales: Sequence[LotSale], kept: Sequence[TaxLot], day: pd.Timestamp, days: int
+    sales: Sequence[LotSale],
+    kept: Sequence[TaxLot],
+    day: pd.Timestamp,
+    days: int,
+    sheltered: Sequence[TaxLot] = (),
 ) -> tuple[tuple[LotSale, ...], tuple[TaxLot, ...]]:
     """The same sales with the losses that are disallowed, and the lots that remain with these added to their cost.
 
-    A loss is disallowed for as many units as were bought within `days` before the sale and remain after it. Losses and
-    purchases are matched in the order of their purchase. The holding period of a lot that remains is not changed.
+    A loss is disallowed for as many units as were bought within `days` before the sale and remain after it, in any
+    account. What remains of the very purchase that is sold replaces nothing. Losses and purchases are matched in the
+    order of their purchase, those of taxable accounts first on one day. The holding period of a lot that remains is not
+    changed, and a loss that purchases of a sheltered account disallow is lost: no cost bears it.
 
-    sales : of one line, on one day.
-    kept  : lots of it that remain.
-    day   : of the sales.
-    days  : 0 for no disallowance.
-    Source : 26 USC 1091(a), (c), (d); 26 CFR 1.1091-1; IRS Publication 550, Wash Sales.
+    sales     : of one line, on one day.
+    kept      : lots of it that remain in taxable accounts.
+    day       : of the sales.
+    days      : 0 for no disallowance.
+    sheltered : lots of it that remain in sheltered accounts.
+    Source : 26 USC 1091(a), (c), (d); 26 CFR 1.1091-1; IRS Publication 550, Wash Sales; the remainder of a purchase:
+             Rev. Rul. 56-602, 1956-2 C.B. 527; sheltered accounts: Rev. Rul. 2008-5, 2008-3 I.R.B. 271.
     """
     losses = sorted((k for k, sale in enumerate(sales) if sale.gain < 0.0), key=lambda k: sales[k].lot.date)
-    recent = sorted((k for k, lot in enumerate(kept) if (day - lot.date).days <= days), key=lambda k: kept[k].date)
+    bought = [*kept, *sheltered]
+    recent = sorted((k for k, lot in enumerate(bought) if (day - lot.date).days <= days), key=lambda k: bought[k].date)
     if not days or not losses or not recent:
         return tuple(sales), tuple(kept)
-    open_units = [sales[k].units for k in losses]
+    open_units = {k: sales[k].units for k in losses}
     disallowed = dict.fromkeys(losses, 0.0)
     parts: dict[int, list[TaxLot]] = {}
     for k in recent:
-        parts[k], free = [], kept[k].units
-        for position, loss in enumerate(losses):
-            matched = min(free, open_units[position])
+        parts[k], free = [], bought[k].units
+        for loss in losses:
+            matched = 0.0 if _one_purchase(sales[loss].lot, bought[k]) else min(free, open_units[loss])
             if matched > 0.0:
                 a_unit = sales[loss].lot.price - sales[loss].price
                 disallowed[loss] += matched * a_unit
-                parts[k].append(replace(kept[k], units=matched, price=kept[k].price + a_unit))
-                open_units[position] -= matched
+                parts[k].append(replace(bought[k], units=matched, price=bought[k].price + a_unit))
+                open_units[loss] -= matched
                 free -= matched
-        if free > ROUNDING * kept[k].units:
-            parts[k].append(replace(kept[k], units=free))
+        if free > ROUNDING * bought[k].units:
+            parts[k].append(replace(bought[k], units=free))
     adjusted = tuple(replace(sale, disallowed=disallowed.get(k, 0.0)) for k, sale in enumerate(sales))
     return adjusted, tuple(lot for k, whole in enumerate(kept) for lot in parts.get(k, [whole]))
 
 
-def trade_lots(tax: TaxLots, held: Array, units: Array, prices: Array, day: pd.Timestamp) -> TradedLots:
+def trade_lots(tax: TaxLots, orders: Sequence[AccountOrders], prices: Array, day: pd.Timestamp) -> TradedLots:
     """What orders sell of the lots, and the lots after them: a buy is a new lot at its price.
 
-    The lots of a line stay unknown where they are not known and the line is held.
+    Each account sells its own lots. The lots of a line in an account stay unknown where they are not known and the
+    account holds the line.
     tax    : the lots before.
-    held   : (n,) units before.
-    units  : (n,) signed units of the orders, buys positive.
+    orders : of each account.
     prices : (n,) currency per unit.
     day    : of the orders.
     """
-    sales: list[tuple[LotSale, ...]] = []
-    after: list[tuple[TaxLot, ...]] = []
-    for i, lots in enumerate(tax.lots):
-        sold: tuple[LotSale, ...] = ()
-        if units[i] < 0.0 and lots:
-            sold, lots = sell(lots, -float(units[i]), float(prices[i]), day, tax.rules)
-        elif units[i] > 0.0 and (lots or held[i] == 0.0):
-            lots = (*lots, TaxLot(day, float(units[i]), float(prices[i])))
-        sales.append(sold)
-        after.append(lots)
-    return TradedLots(tuple(sales), tuple(after))
+    found = [_traded_line(tax, i, orders, float(price), day) for i, price in enumerate(prices)]
+    sales, lots, sheltered = zip(*found, strict=True)
+    return TradedLots(sales, lots, sheltered)
+
+
+def _traded_line(
+    tax: TaxLots, i: int, orders: Sequence[AccountOrders], price: float, day: pd.Timestamp
+) -> tuple[tuple[LotSale, ...], tuple[TaxLot, ...], tuple[TaxLot, ...]]:
+    """The sales of line `i`, and its lots in taxable and in sheltered accounts after them."""
+    sales: list[LotSale] = []
+    after: dict[bool, list[TaxLot]] = {True: [], False: []}
+    for each in orders:
+        held, units = float(each.held[i]), float(each.units[i])
+        lots = tuple(lot for lot in (tax.lots if each.taxable else tax.sheltered)[i] if lot.account == each.account)
+        if units < 0.0 and each.taxable and lots:
+            sold, lots = sell(lots, -units, price, day, tax.rules)
+            sales += sold
+        elif units < 0.0 and lots:
+            lots = _newest(lots, held + units)
+        elif units > 0.0 and (lots or held == 0.0 or not each.taxable):
+            lots = (*lots, TaxLot(day, units, price, each.account))
+        after[each.taxable] += lots
+    return *wash(sales, after[True], day, tax.rules.wash_sale_days, after[False]), tuple(after[False])
+
+
+def _newest(lots: Sequence[TaxLot], units: float) -> tuple[TaxLot, ...]:
+    """The last purchases, which are at most so many units: the first in are the first out."""
+    kept: list[TaxLot] = []
+    for lot in sorted(lots, key=lambda lot: lot.date, reverse=True):
+        left = min(lot.units, units - sum(one.units for one in kept))
+        kept += [replace(lot, units=left)] if left > ROUNDING * lot.units else []
+    return tuple(reversed(kept))
+
+
+def _one_purchase(sold: TaxLot, kept: TaxLot) -> bool:
+    """Are two lots parts of one purchase?"""
+    return (sold.date, sold.price, sold.account) == (kept.date, kept.price, kept.account)
 
 
 def after_sales(tax: TaxLots, traded: TradedLots, assets: Sequence[str], day: pd.Timestamp) -> TaxLots:
@@ -188,6 +254,7 @@ def after_sales(tax: TaxLots, traded: TradedLots, assets: Sequence[str], day: pd
         rules=replace(tax.rules, realised=tax.rules.realised + traded.net_gain),
         lots=traded.lots,
         sold_at_loss={**tax.sold_at_loss, **at_loss},
+        sheltered=traded.sheltered,
     )
 
 
@@ -195,15 +262,13 @@ def after_sales(tax: TaxLots, traded: TradedLots, assets: Sequence[str], day: pd
 
 
 def wash_sale_locks(portfolio: Portfolio) -> Mapping[str, pd.Timestamp]:
-    """The lines that are not bought at the last close, and the first day on which they may be bought again."""
+    """The lines that are not bought on the day of trade, and the first day on which they may be bought again."""
     tax = portfolio.tax_lots
     if tax is None:
         return {}
-    window = pd.Timedelta(days=tax.rules.wash_sale_days)
+    window, traded = pd.Timedelta(days=tax.rules.wash_sale_days), portfolio.trade_day
     return {
-        asset: day + window + pd.Timedelta(days=1)
-        for asset, day in tax.sold_at_loss.items()
-        if portfolio.date <= day + window
+        asset: day + window + pd.Timedelta(days=1) for asset, day in tax.sold_at_loss.items() if traded <= day + window
     }
 
 
@@ -230,20 +295,23 @@ def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) ->
 # -- losses that could be realised -------------------------------------------------------------------------------------
 
 
-def harvestable(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[LotSale, ...]:
+def harvestable(
+    lots: Sequence[TaxLot],
+    price: float,
+    day: pd.Timestamp,
+    rules: TaxRules,
+    sheltered: Sequence[TaxLot] = (),
+) -> tuple[LotSale, ...]:
     """The sales of all lots of a line that are worth less than they cost; () where the loss allowed is not worth it.
 
-    lots  : of the line.
-    price : at which they would be sold, currency per unit.
-    day   : of the sale.
-    rules : `rules.harvest` is the least loss of a line that is worth realising.
+    lots      : of the line in taxable accounts.
+    price     : at which they would be sold, currency per unit.
+    day       : of the sale.
+    rules     : `rules.harvest` is the least loss of a line that is worth realising.
+    sheltered : lots of the line in sheltered accounts.
     """
-    lots = in_order(lots, price, day, rules)
-    sales = [_sale(lot, lot.units, price, day, rules) for lot in lots if lot.price > price]
-    sold, _ = wash(sales, [lot for lot in lots if lot.price <= price], day, rules.wash_sale_days)
+    lots = in_each_account(lots, price, day, rules)
+    sales = [LotSale.of(lot, lot.units, price, day, rules) for lot in lots if lot.price > price]
+    sold, _ = wash(sales, [lot for lot in lots if lot.price <= price], day, rules.wash_sale_days, sheltered)
     loss = -sum(sale.realised for sale in sold)
     return sold if rules.harvest is not None and loss > 0.0 and loss >= rules.harvest else ()
-
-
-def _sale(lot: TaxLot, units: float, price: float, day: pd.Timestamp, rules: TaxRules) -> LotSale:
-    return LotSale(lot, units, price, (day - lot.date).days > rules.long_after)

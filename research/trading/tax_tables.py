@@ -1,14 +1,15 @@
 """The tax of a trade list as tables and figures: the lots that it sells, losses that could be realised, and gaps."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from research.arrays import Array
-from research.portfolio import Portfolio, TaxLots, TaxRules
-from research.trading.tax_lots import LotSale, TradedLots, harvestable
+from research.portfolio import Portfolio, TaxLot, TaxRules
+from research.trading.tax_lots import AccountOrders, LotSale, TradedLots, harvestable, wash_sale_locks
 
 COLUMNS = ("asset", "bought", "units", "cost_price", "price", "proceeds", "gain", "term", "disallowed", "tax")
 HARVEST = ("asset", "bought", "units", "cost_price", "price", "proceeds", "gain", "term", "disallowed", "tax",
@@ -19,30 +20,52 @@ NO_SALE = ("locked", "buy_only")
 def tax_table(portfolio: Portfolio, traded: TradedLots) -> pd.DataFrame:
     """A row for each sale and lot: when it was bought, its cost and gain, the loss that is disallowed, and its tax.
 
-    Amounts are in whole cents; those of an asset sum to what all its units come to.
+    Of a portfolio with accounts, with the account that sells. Amounts are in whole cents; those of an asset in one
+    account sum to what all its units there come to.
     """
     tax = portfolio.tax_lots
-    rows = [] if tax is None else _rows(portfolio.market.assets, traded.sales, tax.rules)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    rows = [] if tax is None else _rows(portfolio, traded.sales, tax.rules)
+    return pd.DataFrame(rows, columns=_columns(portfolio, COLUMNS))
 
 
-def harvest_table(portfolio: Portfolio, tax: TaxLots | None, prices: Array) -> pd.DataFrame:
+def harvest_table(portfolio: Portfolio, prices: Array) -> pd.DataFrame:
     """A row for each lot whose loss could be realised after the orders, with what may be bought in its place.
 
-    portfolio : of the list.
-    tax       : the lots after the orders, or None.
+    A substitute that a wash sale forbids to buy is not named.
+    portfolio : after the orders.
     prices    : (n,) currency per unit.
     """
+    market, tax = portfolio.market, portfolio.tax_lots
     if tax is None:
         return pd.DataFrame(columns=list(HARVEST))
-    market, rules = portfolio.market, tax.rules
     sales = [
-        () if word in NO_SALE else harvestable(lots, price, portfolio.date, rules)
-        for lots, price, word in zip(tax.lots, prices.tolist(), market.trading, strict=True)
+        () if word in NO_SALE else harvestable(lots, price, portfolio.trade_day, tax.rules, sheltered)
+        for lots, price, word, sheltered in zip(tax.lots, prices.tolist(), market.trading, tax.sheltered, strict=True)
     ]
-    rows = _rows(market.assets, sales, rules)
-    return pd.DataFrame([row | {"substitute": rules.substitutes.get(row["asset"], "")} for row in rows],
-                        columns=list(HARVEST))  # fmt: skip
+    locks = wash_sale_locks(portfolio)
+    named = {asset: "" if instead in locks else instead for asset, instead in tax.rules.substitutes.items()}
+    rows = _rows(portfolio, sales, tax.rules)
+    return pd.DataFrame([row | {"substitute": named.get(row["asset"], "")} for row in rows],
+                        columns=_columns(portfolio, HARVEST))  # fmt: skip
+
+
+def tax_notes(portfolio: Portfolio, harvest: pd.DataFrame) -> tuple[str, ...]:
+    """For which day tax is reckoned, and why a substitute is not named, in sentences.
+
+    portfolio : after the orders.
+    harvest   : its losses that could be realised, with their substitutes.
+    """
+    tax, day, locks = portfolio.tax_lots, portfolio.trade_day, wash_sale_locks(portfolio)
+    if tax is None:
+        return ()
+    year = f", and its gains are of {day:%Y}" if tax.rules.gain_budget is not None else ""
+    locked = [
+        f"No substitute is named for {asset}: {instead} is not bought before {locks[instead]:%Y-%m-%d}, since it was "
+        "sold at a loss."
+        for asset in harvest["asset"].unique()
+        if (instead := tax.rules.substitutes.get(asset, "")) in locks
+    ]
+    return (f"Tax is reckoned for {day:%Y-%m-%d}, the day on which orders are expected to trade{year}.", *locked)
 
 
 def tax_facts(portfolio: Portfolio, table: pd.DataFrame) -> dict[str, float]:
@@ -70,13 +93,23 @@ def tax_words(facts: Mapping[str, Any], basis: str) -> list[str]:
     return [f"Realised gains: {gains}. Tax on them {facts['tax']:,.2f} {basis}, not taken from the cash above.{left}"]
 
 
-def not_known(portfolio: Portfolio, units: Array) -> tuple[str, ...]:
-    """What the tax of these orders (n,), buys positive, does not take into account, by name."""
+def not_known(portfolio: Portfolio, orders: Sequence[AccountOrders], traded: TradedLots) -> tuple[str, ...]:
+    """What the tax of these orders, and what they do to the lots, does not take into account, by name."""
     tax, rate = portfolio.tax_lots, portfolio.costs.tax
     if tax is None:
         return ("tax on gains",) if rate is not None and rate.rate > 0.0 else ()
+    assets = portfolio.market.assets
     sold = [
-        a for a, lots, u in zip(portfolio.market.assets, tax.lots, units.tolist(), strict=True) if u < 0 and not lots
+        asset
+        for i, asset in enumerate(assets)
+        if any(each.taxable and each.units[i] < 0.0 and not _has(tax.lots[i], each) for each in orders)
+    ]
+    at_loss = [any(sale.gain < 0.0 for sale in sales) and tax.rules.wash_sale_days > 0 for sales in traded.sales]
+    unseen = [
+        (asset, each.account)
+        for i, asset in enumerate(assets)
+        for each in orders
+        if at_loss[i] and not each.taxable and each.held[i] > 0.0 and not _has(tax.sheltered[i], each)
     ]
     found = {
         f"tax on gains of {' and '.join(sold)} (no tax_lots)": bool(sold),
@@ -84,21 +117,35 @@ def not_known(portfolio: Portfolio, units: Array) -> tuple[str, ...]:
         and tax.rules.gain_budget is not None,
         "wash sales in other accounts and of substantially identical assets": tax.rules.wash_sale_days > 0,
     }
-    return tuple(name for name, there in found.items() if there)
+    bought = (f"wash sales by purchases of {asset} in {account} (no tax_lots)" for asset, account in unseen)
+    return (*(name for name, there in found.items() if there), *bought)
 
 
-def _rows(assets: Sequence[str], sales: Sequence[Sequence[LotSale]], rules: TaxRules) -> list[dict[str, Any]]:
-    return [row for asset, of_line in zip(assets, sales, strict=True) if of_line
-            for row in _rows_of(asset, of_line, rules)]  # fmt: skip
+def _has(lots: Sequence[TaxLot], orders: AccountOrders) -> bool:
+    """Are lots of an account known?"""
+    return any(lot.account == orders.account for lot in lots)
 
 
-def _rows_of(asset: str, sales: Sequence[LotSale], rules: TaxRules) -> list[dict[str, Any]]:
+def _columns(portfolio: Portfolio, columns: Sequence[str]) -> list[str]:
+    """With the account, where the portfolio has accounts."""
+    return [*columns[:1], *(["account"] if portfolio.accounts else []), *columns[1:]]
+
+
+def _rows(portfolio: Portfolio, sales: Sequence[Sequence[LotSale]], rules: TaxRules) -> list[dict[str, Any]]:
+    return [
+        ({"asset": asset, "account": account} if portfolio.accounts else {"asset": asset}) | row
+        for asset, of_line in zip(portfolio.market.assets, sales, strict=True)
+        for account, some in groupby(of_line, key=lambda sale: sale.lot.account)
+        for row in _rows_of(list(some), rules)
+    ]
+
+
+def _rows_of(sales: Sequence[LotSale], rules: TaxRules) -> list[dict[str, Any]]:
     proceeds = _cents([sale.units * sale.price for sale in sales])
     gains = proceeds - _cents([sale.units * sale.lot.price for sale in sales])
     disallowed, taxes = (_cents(amounts) for amounts in ([s.disallowed for s in sales], [s.tax(rules) for s in sales]))
     return [
         {
-            "asset": asset,
             "bought": f"{sale.lot.date:%Y-%m-%d}",
             "units": sale.units,
             "cost_price": sale.lot.price,

@@ -48,7 +48,7 @@ class Order:
     commission, half_spread, ticket, impact, cost : currency, expected; `cost` is their sum.
     currency        : of all amounts, and of the price: that of the line.
     account         : that trades, or "".
-    settlement_date : when money and units change hands, if the order fills on the first session on which it can.
+    settlement_date : when money and units change hands, if the order fills on the expected day of trade.
     shares_before, shares_after : units held; None without a quote.
     weight_before, weight_target, weight_after : fraction of NAV.
     reason          : where the order brings its line, and from where.
@@ -260,7 +260,6 @@ def make_ticket(portfolio: Portfolio, sized: Orders, content: Content, money: Ca
 
 def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
-    today = pd.Timestamp(str(content.facts["today"])) if content.facts["today"] else None
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
         i, price = lines[row["asset"]], number(row["price"])
@@ -275,7 +274,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
             priority=priority,
             asset=row["asset"],
             lot=None if price is None else number(sized.position.lots[i]),
-            settlement_date=str(settlement_date(portfolio, terms.days(row["asset"]), today)),
+            settlement_date=str(settlement_date(portfolio, terms.days(row["asset"]))),
             price=price,
             price_date=row["price_date"],
             commission=amounts["commission"],

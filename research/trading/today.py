@@ -75,6 +75,9 @@ def trade_list(
     if ages is not None and of_rates is not None and not stale_ok:
         check_ages(portfolio, ages)
         check_rate_ages(portfolio, of_rates)
+    today = None if ages is None else ages.today
+    if portfolio.today != today:
+        portfolio = replace(portfolio, today=today)
     last = len(portfolio.market.dates) - 1
     if targets is None:
         targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
@@ -82,6 +85,7 @@ def trade_list(
         portfolio = replace(portfolio, notes=(*portfolio.notes, *said))
     target, position = targets.at(last), with_flow(position or Position.of(portfolio), request)
     bound, aim = with_wash_sale_locks(portfolio, target, position.weights)
+    position = position.restricted(bound.market.trading)
     decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
     asked = _Asked(bound, decides, name, aim, position, request, seconds)
     answer, orders = asked.answer()

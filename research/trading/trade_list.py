@@ -29,7 +29,7 @@ from research.trading.rate_age import RateAges, rate_notes
 from research.trading.request import PLAIN, Request
 from research.trading.sizing import Orders
 from research.trading.tax_lots import TradedLots, after_sales, trade_lots
-from research.trading.tax_tables import harvest_table, not_known, tax_facts, tax_table
+from research.trading.tax_tables import harvest_table, not_known, tax_facts, tax_notes, tax_table
 from research.trading.ticket import Ticket, make_ticket
 
 FLOW_REASONS = {
@@ -178,7 +178,7 @@ class TradeList:
     def left_out(self) -> tuple[str, ...]:
         """What the file has and the list ignores: tax, where purchase prices are not known, and cash flows."""
         flows = () if self.portfolio.flows is None else ("cash flows",)
-        return (*not_known(self.portfolio, self.sized.taxable[1]), *flows)
+        return (*not_known(self.portfolio, self.sized.by_account, self._traded), *flows)
 
     @cached_property
     def before_after(self) -> BeforeAfter:
@@ -201,7 +201,7 @@ class TradeList:
         portfolio = self.portfolio
         of_age = () if self.ages is None else age_notes(portfolio, self.ages)
         of_rates = rate_notes(portfolio, self.rate_ages)
-        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *self._reserve)
+        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *self._reserve, *self._taxed)
         return (*found, *frozen_quotes(portfolio), *portfolio.notes)
 
     @property
@@ -213,6 +213,11 @@ class TradeList:
             return ()
         when, of_nav = " after the orders" if self.sized.moved.any() else "", f"{share / BPS:.2f} bp of NAV"
         return (f"Cash{when} is {cash:,.2f} {basis}, below the reserve of {reserve:,.2f} {basis} ({of_nav}).",)
+
+    @property
+    def _taxed(self) -> tuple[str, ...]:
+        """For which day tax is reckoned, and which substitutes are not named."""
+        return tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
 
     @property
     def _lots(self) -> tuple[str, ...]:
@@ -241,7 +246,7 @@ class TradeList:
             accounts=self.sized.after_orders() if isinstance(self.sized, Divided) else (),
             tax_lots=None
             if (tax := self.portfolio.tax_lots) is None
-            else after_sales(tax, self._traded, self.portfolio.market.assets, self.portfolio.date),
+            else after_sales(tax, self._traded, self.portfolio.market.assets, self.portfolio.trade_day),
         )
 
     # -- tables ------------------------------------------------------------------------------------------------------
@@ -275,7 +280,7 @@ class TradeList:
     @cached_property
     def harvest(self) -> pd.DataFrame:
         """A row for each tax lot whose loss could be realised after the orders; the list does not trade it."""
-        return harvest_table(self.portfolio, self.after().tax_lots, self.sized.position.prices)
+        return harvest_table(self._after_orders(), self.sized.position.prices)
 
     @cached_property
     def money(self) -> CashByCurrency | None:
@@ -301,7 +306,7 @@ class TradeList:
         sized, position, tax = self.sized, self.sized.position, self.portfolio.tax_lots
         if tax is None:
             return TradedLots(((),) * len(position.units), ((),) * len(position.units))
-        return trade_lots(tax, *sized.taxable, position.prices, self.portfolio.date)
+        return trade_lots(tax, sized.by_account, position.prices, self.portfolio.trade_day)
 
     @cached_property
     def accounts(self) -> pd.DataFrame:

@@ -30,7 +30,7 @@ def binding_of(
             continue  # a sum of weights that is given always binds
         binds = np.abs(rows) > least
         if not limit.equation:
-            binds &= (_slack(limits, limit, x) <= SLACK)[: len(rows)]
+            binds &= (slack_of(limits, limit, x) <= SLACK)[: len(rows)]
         names = _lines(limits, limit)
         for words, price in _priced(limit, rows, binds, names):
             found.append(Binding(words, price, brings(limit, price, unit, smaller), limit.key))
@@ -64,8 +64,8 @@ def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
     return f"{moved} {verb.format(size, unit)}"
 
 
-def _slack(limits: Limits, limit: Limit, x: Array) -> Array:
-    """(k,) room of each row of a limit; negative where it is exceeded."""
+def slack_of(limits: Limits, limit: Limit, x: Array) -> Array:
+    """(k,) room of each row of a limit at x (size,), in its unit; negative where it is exceeded."""
     if limit.root is not None:
         centre = limit.centre if limit.centre is not None else 0.0
         norm = float(np.linalg.norm(limit.root @ (x[: len(limits.assets)] - centre)))

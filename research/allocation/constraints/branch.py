@@ -16,7 +16,7 @@ from math import inf
 import numpy as np
 
 from research.allocation.constraints.conic import ConeProgramme
-from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.limits import HELD, Limits
 from research.allocation.constraints.programme import Solved
 from research.arrays import Array, Rows
 
@@ -87,7 +87,7 @@ def _whole(limits: Limits, solved: Solved, held: Rows, least: Array, most: Array
         return True
     weights = np.where(np.abs(solved.x[: len(held)]) > HOLDS, solved.x[: len(held)], 0.0)
     x = limits.x(weights)
-    counted = [k for k, limit in enumerate(limits.limits) if "held" in limit.rows]
+    counted = [k for k, limit in enumerate(limits.limits) if HELD in limit.rows]
     allowed = np.array([solved.excess.get(k, 0.0) for k in counted])
     return bool((np.array([limits.distance(limits.limits[k], x) for k in counted]) <= allowed + HOLDS).all())
 

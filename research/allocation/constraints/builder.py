@@ -10,7 +10,7 @@ from math import inf
 import numpy as np
 
 from research.allocation.constraints.known import Known
-from research.allocation.constraints.limits import NAV, WEIGHTS, Limit, Limits, Part, written
+from research.allocation.constraints.limits import HELD, NAV, WEIGHTS, Limit, Limits, Part, written
 from research.allocation.constraints.lookup import Lookup
 from research.allocation.constraints.records import (
     Bounds,
@@ -26,7 +26,7 @@ from research.arguments import cut
 from research.arrays import Array
 from research.errors import ConfigError
 
-SHORT, BOUGHT, HELD = "short", "bought", "held"
+SHORT, BOUGHT = "short", "bought"
 LARGEST = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out
 OF_LINES = ("every_line", "lines.", "exclude")  # limits whose rows have one line each
 HOLDS = 1e-9  # of NAV: a line counts as held from here

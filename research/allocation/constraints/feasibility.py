@@ -102,7 +102,8 @@ def room(limits: Limits) -> Room | Conflict:
         least = question.least_excess(hard | set(places), places, tuple(pools))
         assert least is not None  # every pool before was met
         total = sum(least.excess[k] / limits.limits[k].scale for k in places)
-        pools.append((places, float(total) + (SPARE if total > GIVES else 0.0)))
+        spare = SPARE * (1 + len(pools))  # each pool before was asked with as much to spare
+        pools.append((places, float(total) + (spare if total > GIVES else 0.0)))
     return Room(tuple(reversed(pools)), question.exact)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from research.allocation.constraints.records import ALWAYS, Firmness
 from research.arrays import Array, Mask
 
-WEIGHTS = "weights"
-NAV = "of NAV"
+WEIGHTS, HELD = "weights", "held"  # blocks of x: what each line weighs, and whether it is held
+NAV, LINES = "of NAV", "lines"
 POINTS = (NAV, "a year", "a period")  # units that are written in per cent, and of which a step is a hundredth
 HUNDREDTH = 1e-2  # of the last decimal that is written: less than a written bound may be past
 
@@ -72,6 +72,28 @@ class Limit:
         """Is it widened by raising its bound?"""
         return bool(np.isfinite(self.upper).any())
 
+    @property
+    def short(self) -> str:
+        """It in few words, such as "us ≤ 30%"."""
+        name = self.key.removesuffix(".most").removesuffix(".least")
+        for kind in ("lines.", "groups.", "exposures."):
+            name = name.removeprefix(kind)
+        sign = "=" if self.equation else "≤" if self.raised else "≥"
+        return f"{name.replace('_', ' ').replace('.', ' ')} {sign} {self.written(self.bound).replace('.00%', '%')}"
+
+    @property
+    def step(self) -> float:
+        """One step of its bound: a hundredth of NAV or of a rate, a line, about a hundredth of an exposure's span."""
+        if self.unit in POINTS:
+            return 0.01
+        return 1.0 if self.unit == LINES else 10.0 ** np.floor(np.log10(self.scale)) / 100.0
+
+    def moved(self, amount: float) -> "Limit":
+        """The limit wider by `amount`, in its unit; of an equation, with a value higher by it."""
+        if self.equation:
+            return replace(self, lower=self.lower + amount, upper=self.upper + amount)
+        return self.widened(amount)
+
     def widened(self, amount: float) -> "Limit":
         """The limit with its rows' bounds further apart by `amount`, in its unit."""
         return replace(self, lower=self.lower - amount, upper=self.upper + amount)
@@ -98,7 +120,7 @@ def written(value: float, unit: str, outward: bool | None = None) -> str:
     unit    : "of NAV", "a year", "a period", "lines", or of an exposure.
     outward : up or down, by as much as is written; None for the nearest.
     """
-    digits = 0 if unit == "lines" else 4
+    digits = 0 if unit == LINES else 4
     steps = value * 10**digits
     if outward is not None:
         steps = np.ceil(steps - HUNDREDTH) if outward else np.floor(steps + HUNDREDTH)
@@ -224,6 +246,16 @@ class Limits:
         at = self.matrix(limit.rows, len(limit.lower)) @ x
         return float(np.maximum(limit.lower - at, at - limit.upper).max(initial=0.0))
 
+    @property
+    def all_hard(self) -> "Limits":
+        """The same limits, all of which are kept always."""
+        return self.with_limits([replace(limit, firm=ALWAYS) for limit in self.limits])
+
     def with_limits(self, limits: Sequence[Limit]) -> "Limits":
         """The same lines and parts with other limits."""
         return replace(self, limits=tuple(limits))
+
+
+def held_in(limits: Limits, x: Array) -> Mask:
+    """(n,) which lines are held in x (size,), or in more than x, where limits count them; else none."""
+    return x[: limits.size][limits.whole] > 0.5

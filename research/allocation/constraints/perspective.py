@@ -10,8 +10,7 @@ from math import inf
 
 import numpy as np
 
-from research.allocation.constraints.builder import HELD
-from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.limits import HELD, WEIGHTS, Limits, Part
 from research.allocation.constraints.programme import Objective
 
 SQUARES = "squares"

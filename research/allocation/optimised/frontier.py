@@ -1,6 +1,6 @@
 """The efficient frontier under limits: one programme, solved for each target return."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits
 from research.allocation.optimised.aims import maximum_return, minimum_volatility, return_limit
-from research.allocation.optimised.optimum import elastic_of, optimum, tidy
+from research.allocation.optimised.optimum import elastic_of, of_held, optimum, prices_of, tidy, weights_in
 from research.arguments import is_whole, refuse
 from research.arrays import Array, frozen
 
@@ -26,7 +26,8 @@ class Frontier:
     weights    : (k, n) fraction of NAV.
     mean       : (k,) a year.
     volatility : (k,) a year.
-    binding    : k, the limits that bind at each point, with what one more unit takes off the volatility.
+    binding    : k, the limits that bind at each point besides its mean, with what one more unit takes off the
+                 volatility.
     """
 
     assets: tuple[str, ...]
@@ -73,17 +74,19 @@ def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Fron
     low, high = float(mean @ least_volatile), float(mean @ last)
     targets = np.linspace(low, max(high - INSIDE * (high - low), low), points)
     with_target = limits.with_limits([*limits.limits, return_limit(mean, low)])
-    place = len(limits.limits)
-    programme = ConeProgramme(with_target, minimum_volatility(root).objective, elastic_of(limits))
+    place, aim = len(limits.limits), minimum_volatility(root)
+    programme = ConeProgramme(with_target, aim.objective, elastic_of(limits))
     weights, binding = [], []
     for target in targets.tolist():
         found = best(programme, {place: target}).point
         if found is None:
             raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
-        found = programme.sharpened(found, {place: target})
-        weights.append(tidy(limits, found.x[: len(limits.assets)]))
-        at = limits.with_limits([*limits.limits, return_limit(mean, target)])
-        binding.append(binding_of(at, weights[-1], found.duals, "volatility a year", smaller=True))
+        if (whole := of_held(with_target, found)) is not None:
+            found = programme.solve({place: target}, whole) or found
+        found = programme.sharpened(found, {place: target}, whole)
+        weights.append(tidy(limits, weights_in(limits, found)))
+        prices = prices_of(limits, aim, replace(found, duals=found.duals[:place]))
+        binding.append(binding_of(limits, weights[-1], prices, aim.unit, aim.smaller))
     table = np.array(weights)
     volatility = np.linalg.norm(table @ root.T, axis=1)
     return Frontier(limits.assets, table, table @ mean, volatility, tuple(binding))

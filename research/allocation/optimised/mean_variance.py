@@ -1,6 +1,6 @@
 """Mean-variance portfolios under constraints: the weights that a forecast of means and covariances makes the best."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -82,10 +82,21 @@ class MeanVariance(OnForecast):
         """The best weights (k,) within limits, for a forecast of a year; cash earns what it did over the window."""
         return self.best(limits, moments, self.cash(past))
 
-    def frontier(self, past: Past, points: int = 50) -> Frontier:
+    def frontier(self, past: Past, points: int = 50, previous: Array | None = None) -> Frontier:
         """The frontier of this forecast under these constraints, at the close of `past`."""
-        moments = self.forecast.predict(past).over(self.periods_per_year)
-        return frontier(self.limits(past, moments), moments.mean, root_of_moments(moments), points)
+        asked = self.programme(past, previous)
+        return frontier(asked.limits, asked.moments.mean, root_of_moments(asked.moments), points)
+
+    @property
+    def unlimited(self) -> "MeanVariance":
+        """The same with the sum of the weights and of their absolute values limited, and nothing else."""
+        asked = Constraints(net=self.constraints.net, gross=self.constraints.gross)
+        return replace(self, lower=0.0, upper=1.0, constraints=asked)
+
+    @property
+    def limited(self) -> bool:
+        """Is anything else limited?"""
+        return self.asked != self.unlimited.asked
 
     def best(self, limits: Limits, moments: Moments, cash: float) -> Optimum:
         """The best weights (k,) within limits, for a forecast of a year; `cash` earns so much a year."""

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.constrained import Constrained, answer_of
+from research.allocation.optimised.limits_used import DayProgramme
 from research.allocation.optimised.market_day import known_on
 from research.allocation.optimised.optimum import Optimum
 from research.arrays import Array, Rows
@@ -34,10 +36,15 @@ class OnForecast(Constrained):
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,), what binds, and what one more unit of each limit would bring; a year."""
+        asked = self.programme(past, previous)
+        answer = answer_of(asked.best(asked.limits), lines_of(asked.moments, past), past)
+        return replace(answer, seen=asked.moments.seen, notes=(*asked.moments.notes, *answer.notes))
+
+    def programme(self, past: Past, previous: Array | None = None) -> DayProgramme:
+        """What is solved at the close of `past`: its limits, and how the best weights within limits are found."""
         moments = self.forecast.predict(past).over(self.periods_per_year)
-        found = self.found(self.limits(past, moments, previous), moments, past)
-        answer = answer_of(found, lines_of(moments, past), past)
-        return replace(answer, seen=moments.seen, notes=(*moments.notes, *answer.notes))
+        best = partial(self.found, moments=moments, past=past)
+        return DayProgramme(self.limits(past, moments, previous), moments, best)
 
     def limits(self, past: Past, moments: Moments, previous: Array | None = None) -> Limits:
         """The limits of the lines of a forecast of a year at the close of `past`; the target (n,) before is of all."""

@@ -10,13 +10,13 @@ import numpy as np
 
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
-from research.allocation.constraints.branch import best
+from research.allocation.constraints.branch import HOLDS, best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.feasibility import Conflict, room
-from research.allocation.constraints.limits import Limits, Part
+from research.allocation.constraints.limits import HELD, WEIGHTS, Limit, Limits, Part, held_in
 from research.allocation.constraints.perspective import perspective
 from research.allocation.constraints.programme import Elastic, Objective, Solved
-from research.arrays import Array
+from research.arrays import Array, Mask
 
 ZERO = 1e-9  # of NAV: a weight below it is what an interior-point method leaves of zero
 ROUNDING = 1e-6  # of NAV: by which the sum of a solver's weights may miss what was asked for
@@ -60,11 +60,12 @@ class Optimum:
     unit    : of the aim.
     solver  : by name.
     status  : "optimal" or "optimal_inaccurate".
-    binding : limits that hold it back, with their shadow prices.
+    binding : limits that hold it back, with their shadow prices; none where limits gave way.
     prices  : key of a limit -> what one more unit of room improves the aim by, for each limit of the day; of an
               equation, what raising its value improves it by.
     failed  : solvers that were tried before.
     notes   : what gave way, what does not apply, what was not proven.
+    smaller : is a smaller value the better one?
     """
 
     weights: Array
@@ -76,6 +77,7 @@ class Optimum:
     prices: Mapping[str, float] = field(default_factory=dict)
     failed: str = ""
     notes: tuple[str, ...] = ()
+    smaller: bool = True
 
 
 def optimum(limits: Limits, aim: Aim) -> Optimum:
@@ -88,9 +90,11 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     """
     elastic = elastic_of(limits)
     solved, gap = _solved(limits, aim, elastic)
-    weights = tidy(limits, solved.x[: len(limits.assets)])
+    weights = tidy(limits, weights_in(limits, solved))
     check(limits, weights, elastic, solved)
     prices = prices_of(limits, aim, solved)
+    if elastic.pools:  # they share what gave way, to the last digit: duals of such a set are not unique
+        prices = tuple(np.full(len(rows), np.nan) for rows in prices)
     notes = [*limits.notes, *_exceeded(limits, weights)]
     if gap > 0.0:
         notes.append(f"which lines are held was not proven the best: the objective may be better by {gap:.2g}.")
@@ -99,7 +103,7 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     return Optimum(
         weights, value, aim.unit, solved.solver, solved.status, binding,
         {limit.key: float(price.sum()) for limit, price in zip(limits.limits, prices, strict=True)},
-        solved.failed, tuple(notes),
+        solved.failed, tuple(notes), aim.smaller,
     )  # fmt: skip
 
 
@@ -112,7 +116,7 @@ def _solved(limits: Limits, aim: Aim, elastic: Elastic) -> tuple[Solved, float]:
     solved, gap = found.point, found.gap
     if solved is None:
         raise NotSolvedError(_why_none(limits, aim))
-    whole = _held(with_parts, solved) if limits.whole.any() else None
+    whole = of_held(with_parts, solved)
     if whole is not None and (again := programme.solve(whole=whole)) is not None:
         solved, gap = again, gap if tighter is None else tighter.gap(again.value, gap)
     elif tighter is not None:
@@ -134,6 +138,12 @@ def elastic_of(limits: Limits) -> Elastic:
     if isinstance(found, Conflict):
         raise NotSolvedError(found.sentence.removesuffix("."))
     return Elastic(prices, tuple(pool for pool in found.pools if pool[1] > 0.0))
+
+
+def weights_in(limits: Limits, solved: Solved) -> Array:
+    """(n,) the weights of a settled solution, zero for each line that a number of lines leaves out."""
+    weights = solved.x[: len(limits.assets)]
+    return np.where(held_in(limits, solved.x), weights, 0.0) if limits.whole.any() else weights
 
 
 def tidy(limits: Limits, weights: Array) -> Array:
@@ -160,17 +170,30 @@ def check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> N
         raise NotSolvedError(f"{solved.solver}'s weights miss a limit by {outside[k]:.1e}: {limits.limits[k].words}")
 
 
-def _held(limits: Limits, solved: Solved) -> tuple[Array, Array]:
-    """Bounds of x that hold the same lines and no others: prices are those of the limits for these lines."""
-    x = limits.x(tidy(limits, solved.x[: len(limits.assets)]))
+def of_held(limits: Limits, solved: Solved) -> tuple[Array, Array] | None:
+    """Least and most of x (size,) that hold the same lines as a solution and no others; None where none are counted.
+
+    Solved within these, the prices are those of the limits for the lines that are held.
+    """
+    if not limits.whole.any():
+        return None
+    weights = solved.x[: len(limits.assets)]
+    x = limits.x(np.where(np.abs(weights) > HOLDS, weights, 0.0))
     return np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
 
 
 def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
-    """Of each limit, what one more unit of each of its rows improves the aim by; the number of lines has no price."""
+    """Of each limit, what one more unit of each of its rows improves the aim by, with the same lines held."""
     times = 1.0 if aim.numerator is None else solved.scale / solved.value**2  # of 1 / value, all bounds times the scale
-    counted = [limit.key.startswith("cardinality") and limit.key != "cardinality.if_held" for limit in limits.limits]
-    return tuple(np.zeros(1) if no else times * rows for no, rows in zip(counted, solved.duals, strict=True))
+    held = held_in(limits, solved.x)
+    return tuple(times * _priced(limit, rows, held) for limit, rows in zip(limits.limits, solved.duals, strict=True))
+
+
+def _priced(limit: Limit, rows: Array, held: Mask) -> Array:
+    """Duals (k,) without those that no room brings: of a number of lines, and of a line that it leaves out."""
+    if HELD not in limit.rows:
+        return rows
+    return rows * (limit.rows[WEIGHTS][:, held] != 0.0).any(axis=1) if WEIGHTS in limit.rows else np.zeros(1)
 
 
 def _exceeded(limits: Limits, weights: Array) -> list[str]:

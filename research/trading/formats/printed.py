@@ -107,9 +107,10 @@ def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
 
 
 def _tax_cells(row: Mapping[str, Any]) -> list[str]:
-    """The cells of a tax lot that is sold: asset, day of purchase, units, amounts, term."""
+    """The cells of a tax lot that is sold: asset and account, day of purchase, units, amounts, term."""
     amounts = [price_text(row["cost_price"]), price_text(row["price"]), _money(row["proceeds"]), _money(row["gain"])]
-    return [row["asset"], row["bought"], f"{row['units']:,.10g}", *amounts, row["term"],
+    asset = f"{row['asset']} ({row['account']})" if "account" in row else row["asset"]
+    return [asset, row["bought"], f"{row['units']:,.10g}", *amounts, row["term"],
             _money(row["disallowed"]), _money(row["tax"])]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ def test_targets_are_printed_as_of_a_day() -> None:
     assert done.status == 0, done.err
     assert done.out.startswith("What Sixty-forty should hold at the close of 2020-03-20\n")
     assert "held by threshold\n" in done.out
-    assert "1/N, minimum variance (Ledoit–Wolf) and inverse volatility are controls" in done.out
+    assert "1/N, minimum variance and risk parity (Ledoit–Wolf) are controls" in done.out
 
 
 def test_mistakes_are_sentences() -> None:

@@ -61,7 +61,7 @@ def test_commas_within_brackets_belong_to_a_list() -> None:
         (["--notebook", "policy_laboratory"], "policy_laboratory.ipynb has no parameter portfolio"),
         (
             ["--notebook", "nothing"],
-            "--notebook is 'nothing': give one of allocation_models, black_litterman_views,",
+            "--notebook is 'nothing': give one of allocation_models, allocation_under_limits,",
         ),
         (["--name", "../x"], "--name is '../x': it has a slash"),
         (["--workers", "0"], "workers is 0"),

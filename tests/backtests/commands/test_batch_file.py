@@ -95,6 +95,7 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, message:
 
 GRIDS = {  # of each notebook that reads a portfolio file, a value of another type, and what is expected
     "allocation_models": ("draws: [many]", "int"),
+    "allocation_under_limits": ("points: [1.5]", "int"),
     "black_litterman_views": ("tau: [little]", "float"),
     "claims": ("draws: [many]", "int"),
     "compare_policies": ("reference: [3]", "str"),

@@ -7,9 +7,20 @@ import pytest
 from sklearn.covariance import LedoitWolf
 
 from backtests.evaluation.targets_today import TargetsToday, target_today, targets_today
-from research.allocation import HRP, EqualWeights, InverseVolatility, MeanVariance, MinimumVariance
+from research.allocation import (
+    HERC,
+    HRP,
+    Average,
+    ConstantExposure,
+    EqualWeights,
+    MeanVariance,
+    MinimumVariance,
+    RiskParity,
+    Shrunk,
+)
 from research.errors import ConfigError, DataError
 from research.portfolio import Portfolio, load_portfolio
+from research.rules.protocol import allocation_name
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 DAY = "2016-06-15"  # in the middle of a month
@@ -35,7 +46,7 @@ def test_targets_are_those_that_the_classes_give_on_their_last_day(found: Target
     market = portfolio.market
     refit = market.past(market.row("2016-05-31"))
     assert found.date == market.dates[market.row(DAY)]
-    classes = {"1/N": EqualWeights(), "minimum variance": MinimumVariance(), "inverse volatility": InverseVolatility()}
+    classes = {"1/N": EqualWeights(), "minimum variance": MinimumVariance(), "risk parity": RiskParity()}
     for name, allocation in classes.items():
         assert found.controls[name].weights.tolist() == allocation.target(refit).tolist(), name
     hrp = found.of("hrp_monthly")
@@ -65,6 +76,19 @@ def test_the_tree_of_a_hierarchical_target_is_kept(found: TargetsToday) -> None:
     assert found.of("monthly").tree is None
 
 
+def test_the_trees_of_what_is_scaled_and_combined_are_kept_by_name(portfolio: Portfolio) -> None:
+    market, hrp, herc = portfolio.market.until(DAY), HRP(window=252), HERC(window=252)
+    scaled = target_today(ConstantExposure(hrp, 0.5), market)
+    alone = target_today(hrp, market)
+    assert alone.tree is not None
+    assert scaled.tree is not None
+    assert scaled.tree.weights.tolist() == alone.tree.weights.tolist()
+    assert scaled.weights == pytest.approx(0.5 * alone.weights)
+    both = target_today(Shrunk(Average((hrp, herc)), 0.2), market)
+    assert list(both.trees) == [allocation_name(hrp), allocation_name(herc)]
+    assert both.tree is both.trees[allocation_name(hrp)]
+
+
 def test_table_has_what_is_held_beside_it_and_every_column_sums_to_one(found: TargetsToday) -> None:
     table = found.table(found.of("hrp_monthly"))
     assert list(table)[:4] == ["held", "strategic", "target", "risk"]
@@ -74,7 +98,7 @@ def test_table_has_what_is_held_beside_it_and_every_column_sums_to_one(found: Ta
 
 def test_side_by_side_has_each_target_once(found: TargetsToday) -> None:
     table = found.side_by_side()
-    assert list(table) == ["held", "strategic", "hrp_monthly", "1/N", "minimum variance", "inverse volatility"]
+    assert list(table) == ["held", "strategic", "hrp_monthly", "1/N", "minimum variance", "risk parity"]
     assert table.iloc[:-3].sum().to_numpy() == pytest.approx(np.ones(6))
     risk = found.of("hrp_monthly").risk
     assert risk is not None
@@ -114,7 +138,7 @@ def test_a_short_history_leaves_out_controls_and_risk_and_says_so(portfolio: Por
     assert [note.partition(":")[0] for note in found.notes] == [
         "Shares of risk are not known",
         "The control minimum variance is not shown",
-        "The control inverse volatility is not shown",
+        "The control risk parity is not shown",
     ]
     with pytest.raises(DataError, match="too short for HRP"):
         targets_today(portfolio, early, ["hrp_monthly"])

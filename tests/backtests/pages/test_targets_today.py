@@ -8,7 +8,7 @@ import pytest
 
 from backtests.evaluation.targets_today import TargetsToday, TargetToday, target_today, targets_today
 from backtests.pages.targets_today import reasons
-from research.allocation import Answer, Binding, MeanVariance
+from research.allocation import HRP, Answer, Binding, ConstantExposure, MeanVariance
 from research.portfolio import load_portfolio
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
@@ -40,7 +40,7 @@ def test_text_has_a_table_for_each_allocation_with_controls_beside_it(found: Tar
         ["line", "held", "target", "risk", "1/N"],
         ["line", "held", "strategic", "target", "risk"],
     ]
-    assert all(head.endswith("1/N  minimum variance  inverse volatility") for head in heads)
+    assert all(head.endswith("1/N  minimum variance  risk parity") for head in heads)
     assert max(map(len, text.splitlines())) <= 110
 
 
@@ -53,6 +53,15 @@ def test_numbers_are_those_of_the_record(found: TargetsToday) -> None:
     assert agg[3:5] == [f"{100 * hrp.weights[place]:.1f}", f"{100 * hrp.risk.share[place]:.1f}"]
     [bets] = [line.split() for line in section.splitlines() if line.startswith("torsion bets")]
     assert bets[4] == f"{hrp.risk.bets:.1f}"
+
+
+def test_clusters_of_what_an_allocation_scales_are_said_with_its_name(found: TargetsToday) -> None:
+    hrp = HRP(window=252)
+    said = [
+        one for one in reasons(target_today(ConstantExposure(hrp, 0.5), found.portfolio.market)) if "Clusters" in one
+    ]
+    [alone] = [one for one in reasons(target_today(hrp, found.portfolio.market)) if "Clusters" in one]
+    assert said == [alone.replace("Clusters of the tree", "Clusters of HRP of 252 days, by its tree")]
 
 
 def test_html_says_the_same(found: TargetsToday) -> None:

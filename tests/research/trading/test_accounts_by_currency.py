@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from backtests.commands.accounts import list_accounts
+from research.accounting.costs import CHARGED
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.rules import Threshold

@@ -63,7 +63,7 @@ def kept(position: Position, floor: float) -> dict[str, np.ndarray]:
     sides = np.maximum(np.maximum(traded, 0.0).sum(axis=1), np.maximum(-traded, 0.0).sum(axis=1))
     found = {
         CASH: cash >= floor - near * nav,
-        MOVE: cash >= limits.adverse_move * sizes.sum(axis=1) - near * nav,
+        MOVE: cash >= limits.adverse_move * (sizes.sum(axis=1) + costs) - near * nav,
         MINIMUM: ((sizes >= position.minimum) | ~sent).all(axis=1),
         MOST: sent.sum(axis=1) <= (n if limits.most is None else limits.most),
         TURNOVER: sides <= (np.inf if limits.turnover is None else limits.turnover + near) * nav,

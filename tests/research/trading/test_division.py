@@ -35,7 +35,6 @@ def problem(desk: Any, prices: Any, orders: Any, held: Any, cash: Any, **more: A
         "cash": np.array(cash, dtype=float),
         "floors": np.zeros(len(held)),
         "prefers": none,
-        "taxable": none[:, 0],
         "swappable": np.ones(n, dtype=bool),
         "swap_from": ~none[:, 0],
     }
@@ -52,14 +51,13 @@ def drawn(desk: Any, seed: int, accounts: int, lines: int) -> DivisionProblem:
     need = float((orders * prices).clip(0.0).sum())
     cash = np.round(rng.dirichlet(np.ones(accounts)) * need * rng.uniform(0.4, 1.3), 2)
     taxable = rng.random(accounts) < 0.5
-    units = held[taxable].sum(axis=0)
-    lots = [[(u - 1.0, rng.normal()), (1.0, rng.normal())] if u > 1.0 else [(u, rng.normal())] if u else []
-            for u in units]  # fmt: skip
+    lots = [tuple(((u - 1.0, rng.normal()), (1.0, rng.normal())) if u > 1.0 else ((u, rng.normal()),) if u else ()
+                  for u in units) for units in held * taxable[:, None]]  # fmt: skip
     return problem(
         desk, prices, orders, held, cash,
         commission=float(rng.choice([0.0, 10.0])), half_spread=float(rng.choice([0.0, 20.0])),
         minimum=float(rng.choice([0.0, 0.0, 20.0])), adverse_move=float(rng.choice([0.0, 0.01])),
-        most=rng.choice([None, None, 4]), prefers=rng.random(held.shape) < 0.3, taxable=taxable,
+        most=rng.choice([None, None, 4]), prefers=rng.random(held.shape) < 0.3,
         taxes=tuple(lots) if rng.random() < 0.5 else (),
     )  # fmt: skip
 
@@ -68,10 +66,12 @@ def drawn(desk: Any, seed: int, accounts: int, lines: int) -> DivisionProblem:
 
 
 def tax_of(found: DivisionProblem, parts: Array) -> float:
-    total, sold = 0.0, np.maximum(-parts[found.taxable], 0.0).sum(axis=0)
-    for lots, units in zip(found.taxes, sold, strict=False):
-        for size, tax in lots:
-            total, units = total + min(size, units) * tax, units - min(size, units)
+    total = 0.0
+    for of_account, orders in zip(found.taxes, parts, strict=False):
+        for lots, units in zip(of_account, np.maximum(-orders, 0.0), strict=True):
+            left = float(units)
+            for size, tax in lots:
+                total, left = total + min(size, left) * tax, left - min(size, left)
     return total
 
 
@@ -161,14 +161,12 @@ def test_an_account_takes_what_it_prefers_first_and_sells_it_last(desk: Any) -> 
 
 
 def test_a_sale_is_made_where_it_is_not_taxed(desk: Any) -> None:
-    lots = ([(5.0, 3.0)], [])
-    found = problem(
-        desk, [10.0, 10.0], [-5.0, 0.0], [[5, 0], [5, 0]], [0.0, 0.0], taxable=np.array([True, False]), taxes=lots
-    )
+    lots = ((((5.0, 3.0),), ()), ((), ()))
+    found = problem(desk, [10.0, 10.0], [-5.0, 0.0], [[5, 0], [5, 0]], [0.0, 0.0], taxes=lots)
     made = divide(found)
     assert made is not None
     assert made.parts.tolist() == [[0.0, 0.0], [-5.0, 0.0]]
-    loss = divide(replace(found, taxes=([(5.0, -3.0)], [])))
+    loss = divide(replace(found, taxes=((((5.0, -3.0),), ()), ((), ()))))
     assert loss is not None
     assert loss.parts.tolist() == [[-5.0, 0.0], [0.0, 0.0]]
 
@@ -254,7 +252,8 @@ def test_accounts_keep_their_limits_and_their_order_does_not_matter(
     mixed = data.draw(st.permutations(range(accounts)))
     other = divide(
         replace(found, held=found.held[mixed], cash=found.cash[mixed], floors=found.floors[mixed],
-                prefers=found.prefers[mixed], taxable=found.taxable[mixed], swap_from=found.swap_from[mixed])
+                prefers=found.prefers[mixed], swap_from=found.swap_from[mixed],
+                taxes=tuple(found.taxes[a] for a in mixed) if found.taxes else ())
     )  # fmt: skip
     assert other is not None
     np.testing.assert_allclose(aims(found, other.parts[np.argsort(mixed)]), aims(found, made.parts), atol=SLACK)

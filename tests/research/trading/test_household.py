@@ -248,8 +248,8 @@ def test_any_list_is_divided_within_the_limits_of_its_accounts(desks: Any, data:
     assert found.division is not None
     assert not found.problem.broken(found.parts)
     assert (found.each_cash >= 0.0).all()
-    fees = portfolio.orders.adverse_move * np.abs(found.each_notional).sum(axis=1)
-    assert (found.each_cash - fees >= -1e-9).all()
+    worse = np.abs(found.each_notional).sum(axis=1) + found.each_charges.sum(axis=(1, 2))
+    assert (found.each_cash - portfolio.orders.adverse_move * worse >= -1e-9).all()
     left = found.left
     assert (left * whole.sized.units >= 0.0).all()
     if not found.division.why:

@@ -77,10 +77,11 @@ def every_vector(problem: LotProblem) -> tuple[np.ndarray, np.ndarray]:
     losses = distance + (100.0 * outside + charges).sum(axis=1) / position.nav
     cents = lambda amount: np.rint(amount * 100.0)  # noqa: E731
     paid = cents(position.cash) - cents(traded).sum(axis=1)
+    moved = limits.adverse_move * cents(sizes).sum(axis=1) / 100.0
     for column in (np.where(sizes > 0.0, np.maximum(parameters.minimum, rates[0] * cents(sizes) / 100.0), 0.0),
                    rates[1] * cents(sizes) / 100.0, np.where(sizes > 0.0, parameters.ticket, 0.0)):  # fmt: skip
         paid -= cents(column).sum(axis=1)
-    moved = limits.adverse_move * cents(sizes).sum(axis=1) / 100.0
+        moved += limits.adverse_move * cents(column).sum(axis=1) / 100.0
     kept = paid / 100.0 >= np.maximum(problem.floor, moved)
     kept &= ((sizes >= max(position.minimum, 1e-6 * position.nav)) | (units == 0.0)).all(axis=1)
     if limits.most is not None:
@@ -195,8 +196,9 @@ def early_cash(problem: LotProblem, units: np.ndarray) -> float:
     held, least = round(position.cash, 2), np.inf
     for day in sorted(set(position.settles))[:-1]:
         traded = cents(np.where(position.settles <= day, units, 0.0) * position.prices) / 100.0
-        left = held - (cents(traded).sum() + cents(position.exact_charges(np.abs(traded))).sum()) / 100.0
-        moved = position.limits.adverse_move * np.abs(traded).sum() - max(-held, 0.0)
+        charged = cents(position.exact_charges(np.abs(traded))).sum() / 100.0
+        left = held - cents(traded).sum() / 100.0 - charged
+        moved = position.limits.adverse_move * (np.abs(traded).sum() + charged) - max(-held, 0.0)
         least = min(least, left - max(min(problem.floor, held), moved))
     return float(least)
 

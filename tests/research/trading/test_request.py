@@ -165,7 +165,7 @@ class TestAnyDesk:
         got = self.listed(data, -part)
         if got is None:
             return
-        moved = got.portfolio.orders.adverse_move * (got.sized.buys + got.sized.sells)
+        moved = got.portfolio.orders.adverse_move * (got.sized.buys + got.sized.sells + got.sized.charges.sum())
         assert got.sized.cash >= moved - 1e-9
         if got.why.trigger == "flow":
             assert not got.sized.buys

@@ -326,7 +326,7 @@ class TestAnyDesk:
         for day in np.unique(days):
             settled = days <= day
             left = portfolio.cash - sized.notional[settled].sum() - sized.charges[:, settled].sum()
-            worse = limits.adverse_move * np.abs(sized.notional[settled]).sum()
+            worse = limits.adverse_move * (np.abs(sized.notional[settled]).sum() + sized.charges[:, settled].sum())
             assert left >= max(min(limits.reserve * sized.position.nav, portfolio.cash), worse) - 1e-6
         assert trade_list(got.after(), policy).empty
 
@@ -339,11 +339,20 @@ class TestAnyDesk:
         assert (sized.units * sized.wished)[moved].min(initial=0.0) >= 0.0
         if moved.any():
             assert sized.cash >= min(limits.reserve * sized.position.nav, sized.position.cash) - 1e-9
-        worse = np.abs(got.orders["notional"]).sum() * limits.adverse_move
+        worse = (np.abs(got.orders["notional"]).sum() + sized.charges.sum()) * limits.adverse_move
         assert sized.cash - worse >= -1e-9
         assert limits.most is None or len(got.orders) <= limits.most
         cents = 0.005 * len(got.target) / sized.position.nav  # to which each amount is rounded
         assert limits.turnover is None or sized.turnover <= limits.turnover + cents + 1e-9
+
+    def test_cash_pays_a_deposit_at_the_worst_fills(self, desk: Any) -> None:
+        """Bought in full, one per cent above the close, at costs that follow the price."""
+        two = desk([383.44, 97.45], [3_260, 7_460], 0.0, [0.6, 0.4], lots=1e-6, commission=40.0, half_spread=10.0)
+        portfolio = replace(two, cash=1_000_000.0, orders=OrderLimits(reserve=0.0, adverse_move=0.01))
+        sized = trade_list(portfolio, Threshold(portfolio.strategic, 0.001)).sized
+        fills = np.array(sized.units) * sized.position.prices * np.where(np.array(sized.units) > 0.0, 1.01, 0.99)
+        left = portfolio.cash - fills.sum() - np.abs(fills).sum() * 50e-4 * 1.0
+        assert 0.0 <= left < 20.0
 
     @given(st.data(), st.sampled_from([1.0, 10.0, 100.0]), st.floats(0.0, 0.3))
     @settings(max_examples=150, deadline=None)
@@ -361,9 +370,10 @@ class TestAnyDesk:
             lot, price = before.lots[i], before.prices[i]
             more, least = sized.units.copy(), max(before.minimum, 1e-6 * before.nav)
             more[i] = max(more[i] + max(lot, 1e-6 * before.nav / price), np.ceil(least / price / lot - 1e-9) * lot)
-            left, sizes = before.cash_after(more), np.abs(before.notional(more)).sum()
+            left, sizes = before.cash_after(more), np.abs(before.notional(more)).sum() + before.charges(more).sum()
             assert left < max(orders.reserve * before.nav, orders.adverse_move * sizes)
         cut = sized.rounded - sized.units > np.maximum(1.5 * before.lots, 2e-6 * before.nav / before.prices)
+        cut &= sized.rounded * before.prices >= before.minimum  # what is less has the minimum trade for its reason
         if orders.turnover is None:  # which reduces buys and sells in proportion, and need not leave room for a lot
             assert all(sized.limit(int(i)) for i in np.flatnonzero(cut & (sized.rounded > 0.0))), repr(got)
         assert trade_list(got.after(), policy).empty

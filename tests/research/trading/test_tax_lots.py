@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.portfolio import TaxLot, TaxLots, TaxRules
-from research.trading.tax_lots import after_sales, harvestable, in_order, sell, trade_lots, wash
+from research.trading.tax_lots import AccountOrders, after_sales, harvestable, in_order, sell, trade_lots, wash
 
 DAY = pd.Timestamp("2022-12-29")
 RULES = TaxRules(rate=0.2, short_rate=0.2)
@@ -19,6 +19,14 @@ RULES = TaxRules(rate=0.2, short_rate=0.2)
 
 def lot(date: str, units: float, price: float) -> TaxLot:
     return TaxLot(pd.Timestamp(date), float(units), float(price))
+
+
+def after_wash(lots: list[TaxLot], units: float, price: float, day: pd.Timestamp, how: TaxRules) -> Any:
+    return wash(*sell(lots, units, price, day, how), day, how.wash_sale_days)
+
+
+def one(held: list[float], units: list[float], account: str = "", taxable: bool = True) -> AccountOrders:
+    return AccountOrders(account, taxable, np.array(held), np.array(units))
 
 
 def rules(method: Any, **changes: Any) -> TaxRules:
@@ -85,45 +93,89 @@ def test_wash_sale_of_the_internal_revenue_service() -> None:
     The loss of 250 is disallowed, and the new stock costs 1,050.
     """
     lots = [lot("2022-03-01", 100, 10), lot("2022-12-01", 100, 8)]
-    (sale,), (kept,) = sell(lots, 100.0, 7.5, DAY, rules("first", wash_sale_days=30))
+    (sale,), (kept,) = after_wash(lots, 100.0, 7.5, DAY, rules("first", wash_sale_days=30))
     assert (sale.gain, sale.disallowed, sale.realised) == (-250.0, 250.0, 0.0)
     assert kept.units * kept.price == 1_050.0
 
 
-@pytest.mark.parametrize(
-    ("sold", "disallowed", "cost"), [(100.0, 1_000.0, [60.0]), (150.0, 500.0, [60.0]), (200.0, 0.0, [])]
-)
-def test_wash_sale_of_a_part_of_what_was_just_bought(sold: float, disallowed: float, cost: list[float]) -> None:
-    """Advisors4Advisors, Wash sales and the 30-day rule: 200 bought at 50 on 1 March, some sold at 40 on 20 March 2011.
+@pytest.mark.parametrize(("bought", "sold"), [(100.0, 50.0), (3_260.0, 133.0)])
+def test_remainder_of_one_purchase_replaces_nothing(bought: float, sold: float) -> None:
+    """Rev. Rul. 56-602: a part of stock that was bought in one lot is sold at a loss within 30 days: it is allowed."""
+    sales, kept = after_wash([lot("2022-12-19", bought, 400)], sold, 383.44, DAY, rules("first", wash_sale_days=30))
+    assert [(sale.units, sale.disallowed) for sale in sales] == [(sold, 0.0)]
+    assert kept == (lot("2022-12-19", bought - sold, 400),)
 
-    What remains of the purchase costs 60, and is as much as the sale is washed by.
-    """
-    sales, kept = sell(
-        [lot("2011-03-01", 200, 50)], sold, 40.0, pd.Timestamp("2011-03-20"), rules("first", wash_sale_days=30)
-    )
-    assert sum(sale.disallowed for sale in sales) == disallowed
-    assert [one.price for one in kept if one.price != 50.0] == cost
-    assert sum(one.units for one in kept if one.price != 50.0) == disallowed / 10.0
+
+def test_remainder_of_a_purchase_replaces_what_was_bought_before() -> None:
+    lots = [lot("2021-01-04", 10, 20), lot("2022-12-12", 12, 15)]
+    sales, kept = after_wash(lots, 16.0, 10.0, DAY, rules("first", wash_sale_days=30))
+    # 6 of the last 12 remain: they replace 6 of the first 10, and none of the other 6.
+    assert [sale.disallowed for sale in sales] == [60.0, 0.0]
+    assert [(one.units, one.price) for one in kept] == [(6.0, 25.0)]
+
+
+def test_loss_that_a_purchase_in_a_sheltered_account_disallows_is_lost() -> None:
+    """Rev. Rul. 2008-5: 100 shares are sold at a loss, and 100 are bought in an IRA on the next day."""
+    sales, kept = sell([lot("2021-01-04", 100, 20)], 60.0, 10.0, DAY, rules("first"))
+    (sale,), left = wash(sales, kept, DAY, 30, [lot("2022-12-19", 40, 11)])
+    assert (sale.disallowed, left) == (400.0, kept)
+    assert wash(sales, kept, DAY, 30, [lot("2022-11-28", 40, 11)]) == (sales, kept)
 
 
 # -- by hand ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("bought", "long"), [("2021-12-29", False), ("2021-12-28", True)])
+@pytest.mark.parametrize(
+    ("bought", "last_short"),
+    [
+        ("2019-06-03", "2020-06-03"),  # 366 days
+        ("2021-12-29", "2022-12-29"),  # 365
+        ("2019-02-28", "2020-02-29"),  # the year begins on 1 March
+        ("2020-02-28", "2021-02-28"),  # it begins on 29 February
+        ("2020-02-29", "2021-02-28"),
+        ("2021-12-31", "2022-12-31"),
+    ],
+)
+def test_lot_is_long_term_after_more_than_a_year(bought: str, last_short: str) -> None:
+    """IRS, Publication 550: counting begins on the next day, and the same date of a later month begins a month."""
+    day = pd.Timestamp(last_short)
+    assert not RULES.is_long(pd.Timestamp(bought), day)
+    assert RULES.is_long(pd.Timestamp(bought), day + pd.Timedelta(days=1))
+
+
+@pytest.mark.parametrize(("bought", "long"), [("2022-12-19", False), ("2022-12-18", True)])
 def test_lot_is_long_term_after_more_days_than_stated(bought: str, long: bool) -> None:
-    (sale,), _ = sell([lot(bought, 1, 5)], 1.0, 6.0, DAY, rules("first"))
+    (sale,), _ = sell([lot(bought, 1, 5)], 1.0, 6.0, DAY, rules("first", long_after=10))
     assert sale.long is long
+
+
+def test_each_account_sells_its_own_lots_and_a_loss_is_washed_by_purchases_of_all() -> None:
+    of = {name: replace(lot(day, units, price), account=name)
+          for name, day, units, price in (("t1", "2020-01-02", 50, 20), ("t2", "2021-01-04", 40, 30),
+                                          ("ira", "2022-12-19", 5, 12))}  # fmt: skip
+    tax = TaxLots(rules("highest", wash_sale_days=30), ((of["t1"], of["t2"]),), sheltered=((of["ira"],),))
+    orders = [one([50.0], [-10.0], "t1"), one([40.0], [0.0], "t2"), one([9.0], [-6.0], "ira", taxable=False)]
+    traded = trade_lots(tax, orders, np.array([10.0]), DAY)
+    (sale,) = traded.sales[0]
+    # Of the 9 units in the ira, the 4 whose purchase is not stated are sold first.
+    assert (sale.lot, sale.units, sale.disallowed) == (of["t1"], 10.0, 30.0)
+    assert traded.lots[0] == (replace(of["t1"], units=40.0), of["t2"])
+    assert traded.sheltered[0] == (replace(of["ira"], units=3.0),)
+    bought = trade_lots(tax, [one([9.0], [2.0], "ira", taxable=False)], np.array([10.0]), DAY)
+    assert bought.sheltered[0] == (of["ira"], TaxLot(DAY, 2.0, 10.0, "ira"))
 
 
 @pytest.mark.parametrize(("bought", "washed"), [("2022-11-29", True), ("2022-11-28", False)])
 def test_window_of_a_wash_sale_has_thirty_days(bought: str, washed: bool) -> None:
-    sales, _ = sell([lot("2021-01-04", 5, 9), lot(bought, 5, 7)], 5.0, 8.0, DAY, rules("first", wash_sale_days=30))
+    sales, _ = after_wash(
+        [lot("2021-01-04", 5, 9), lot(bought, 5, 7)], 5.0, 8.0, DAY, rules("first", wash_sale_days=30)
+    )
     assert (sales[0].disallowed > 0.0) is washed
 
 
 def test_losses_and_purchases_are_matched_in_the_order_of_purchase() -> None:
     lots = [lot("2021-01-04", 10, 20), lot("2021-02-04", 10, 15), lot("2022-12-01", 4, 9), lot("2022-12-12", 12, 8)]
-    sales, kept = sell(lots, 20.0, 10.0, DAY, rules("first", wash_sale_days=30))
+    sales, kept = after_wash(lots, 20.0, 10.0, DAY, rules("first", wash_sale_days=30))
     assert [sale.disallowed for sale in sales] == [100.0, 30.0]
     assert [(one.units, one.price) for one in kept] == [(4.0, 19.0), (6.0, 18.0), (6.0, 13.0)]
 
@@ -138,14 +190,14 @@ def test_losses_worth_realising_are_named_without_those_a_wash_sale_disallows() 
 
 def test_purchase_is_a_new_lot_and_unknown_lots_stay_unknown() -> None:
     tax = TaxLots(RULES, ((lot("2021-01-04", 10, 20),), (), ()))
-    traded = trade_lots(tax, np.array([10.0, 5.0, 0.0]), np.array([2.0, 1.0, 3.0]), np.array([21.0, 7.0, 9.0]), DAY)
+    traded = trade_lots(tax, [one([10.0, 5.0, 0.0], [2.0, 1.0, 3.0])], np.array([21.0, 7.0, 9.0]), DAY)
     assert traded.lots == ((lot("2021-01-04", 10, 20), TaxLot(DAY, 2.0, 21.0)), (), (TaxLot(DAY, 3.0, 9.0),))
     assert traded.net_gain == 0.0
 
 
 def test_what_was_realised_and_sold_at_a_loss_is_carried() -> None:
     tax = TaxLots(rules("first", realised=50.0, wash_sale_days=30), ((lot("2021-01-04", 10, 20),), ()))
-    traded = trade_lots(tax, np.array([10.0, 0.0]), np.array([-4.0, 0.0]), np.array([15.0, 1.0]), DAY)
+    traded = trade_lots(tax, [one([10.0, 0.0], [-4.0, 0.0])], np.array([15.0, 1.0]), DAY)
     after = after_sales(tax, traded, ("A", "B"), DAY)
     assert (after.rules.realised, after.sold_at_loss) == (30.0, {"A": DAY})
 
@@ -196,7 +248,7 @@ def test_sale_is_made_up_of_lots_and_the_rest_remains(
 ) -> None:
     units, held = part * sum(one.units for one in lots), sum(one.units for one in lots)
     how = rules(method, wash_sale_days=days)
-    sales, kept = sell(lots, units, price, DAY, how)
+    sales, kept = after_wash(lots, units, price, DAY, how)
     assert sum(sale.units for sale in sales) == pytest.approx(units, abs=1e-9)
     assert sum(one.units for one in kept) == pytest.approx(held - units, abs=1e-6)
     order = in_order(lots, price, DAY, how)

@@ -1,16 +1,22 @@
 """The tax on a trade list: its rows, its totals, its files and pages, and what it says that it does not know."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pandas as pd
 import pytest
 
 from research.accounting import Flows
-from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
+from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules, load_portfolio
 from research.rules import Calendar, Never, Threshold
 from research.trading import TradeList, trade_list
+from research.trading.formats import ticket_json
+from research.trading.request import Request
 
+SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "ticket-1.json"
 RULES = TaxRules(rate=0.2, short_rate=0.35, lots="highest")
 
 
@@ -61,7 +67,7 @@ def test_lots_after_the_list_are_what_remains_and_what_was_bought(taxed: Portfol
     bought = got.sized.units[1]
     assert after.tax_lots.lots == (
         (lot("2022-06-01", 100, 95.5), lot("2020-03-02", 400, 60)),
-        (lot("2021-05-03", 700, 58), lot("2022-12-29", bought, 50)),
+        (lot("2021-05-03", 700, 58), lot("2022-12-30", bought, 50)),
     )
     assert after.tax_lots.rules.realised == -565.0
 
@@ -96,15 +102,15 @@ def sold_at_loss(portfolio: Portfolio, day: str) -> Portfolio:
 
 def test_line_sold_at_a_loss_is_not_bought_within_the_window(two: Portfolio) -> None:
     policy = Calendar(two.strategic, "day")
-    got = trade_list(sold_at_loss(two, "2022-11-29"), policy)
+    got = trade_list(sold_at_loss(two, "2022-11-30"), policy)
     # A goes to its target, and what B lacks stays in cash: no other line is bought in its place.
     assert got.sized.units.tolist() == [-100.0, 0.0]
     assert "tax" not in got.facts
     reason = got.held.set_index("asset")["reason"]["B"]
-    assert reason.startswith("15.00 points under target: not bought before 2022-12-30: it was sold at a loss")
-    holds = trade_list(sold_at_loss(two, "2022-11-29"), Never(two.strategic)).held.set_index("asset")["reason"]["B"]
+    assert reason.startswith("15.00 points under target: not bought before 2022-12-31: it was sold at a loss")
+    holds = trade_list(sold_at_loss(two, "2022-11-30"), Never(two.strategic)).held.set_index("asset")["reason"]["B"]
     assert holds == reason
-    free = trade_list(sold_at_loss(two, "2022-11-28"), policy)
+    free = trade_list(sold_at_loss(two, "2022-11-29"), policy)  # trades on 2022-12-30
     assert free.sized.units.tolist() == trade_list(two, policy).sized.units.tolist()
     assert trade_list(got.after(), policy).empty
     assert got.provenance["data"] == two.market.fingerprint
@@ -125,8 +131,106 @@ def test_loss_that_a_wash_sale_disallows_is_named(taxed: Portfolio) -> None:
     assert "losses of 300.00 are disallowed" in repr(got)
     after = got.after()
     assert after.tax_lots is not None
-    assert after.tax_lots.sold_at_loss == {"A": after.date}
+    assert after.tax_lots.sold_at_loss == {"A": after.trade_day}
     assert lot("2022-12-01", 30, 109) in after.tax_lots.lots[0]
+
+
+# -- the day of the sale --------------------------------------------------------------------------------------------
+
+
+def test_terms_and_locks_are_those_of_the_session_on_which_orders_trade(desk: Any) -> None:
+    """From the close of Friday 2022-12-30, a list trades on Tuesday 2023-01-03."""
+    two = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], last="2022-12-30")
+    lots = ((lot("2022-01-01", 600, 120),), (lot("2022-01-03", 700, 58),))
+    rules = replace(RULES, wash_sale_days=30, harvest=1.0)
+    made = replace(two, tax_lots=TaxLots(rules, lots))
+    got = listed(made)
+    assert {order.settlement_date for order in got.ticket.orders} == {"2023-01-04"}
+    assert got.tax["term"].tolist() == ["long"]
+    assert got.harvest.set_index("asset")["term"].to_dict() == {"A": "long", "B": "short"}
+    after = got.after().tax_lots
+    assert after is not None
+    assert after.sold_at_loss == {"A": pd.Timestamp("2023-01-03")}
+    assert after.lots[1][-1].date == pd.Timestamp("2023-01-03")
+    assert "Tax is reckoned for 2023-01-03, the day on which orders are expected to trade." in got.notes
+    late = trade_list(made, Threshold(made.strategic, 0.02), as_of="2023-01-05", stale_ok=True)
+    assert late.harvest["term"].tolist() == ["long", "long"]
+    for sold, bought in (("2022-12-04", False), ("2022-12-03", True)):
+        locked = replace(made, tax_lots=TaxLots(rules, ((), ()), {"B": pd.Timestamp(sold)}))
+        assert ("B" in listed(locked).orders["asset"].tolist()) is bought
+
+
+def test_gains_are_of_the_year_in_which_orders_trade(desk: Any) -> None:
+    two = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], last="2022-12-30")
+    rules = replace(RULES, gain_budget=1e6)
+    got = listed(replace(two, tax_lots=TaxLots(rules, ((lot("2022-01-01", 600, 60),), ()))))
+    assert any(note.endswith("expected to trade, and its gains are of 2023.") for note in got.notes)
+
+
+def test_substitute_that_is_locked_is_not_named(taxed: Portfolio) -> None:
+    assert taxed.tax_lots is not None
+    rules = replace(RULES, harvest=1_000.0, wash_sale_days=30, substitutes={"B": "A"})
+    got = listed(replace(taxed, tax_lots=replace(taxed.tax_lots, rules=rules)))  # sells A at a loss on 2022-12-30
+    assert got.harvest["substitute"].tolist() == [""]
+    assert "No substitute is named for B: A is not bought before 2023-01-30, since it was sold at a loss." in got.notes
+    free = replace(rules, lots="first")
+    assert listed(replace(taxed, tax_lots=replace(taxed.tax_lots, rules=free))).harvest["substitute"].tolist() == ["A"]
+
+
+# -- accounts ----------------------------------------------------------------------------------------------------------
+
+ACCOUNTS = {
+    "t1": {"kind": "taxable", "cash": 0, "shares": {"SPY": 2_500}},
+    "t2": {"kind": "taxable", "cash": 0, "shares": {"SPY": 760}},
+    "ira": {"kind": "sheltered", "cash": 1_000, "shares": {"AGG": 7_000}},
+}
+LOTS = [
+    {"account": "t1", "date": "2019-03-01", "units": 2_500, "price": 280.0},
+    {"account": "t2", "date": "2022-06-15", "units": 760, "price": 400.0},
+]
+
+
+def household(accounts: Any = ACCOUNTS, lots: Any = LOTS, **rules: Any) -> Portfolio:
+    beside = {key: None for key in ("cash", "lines.SPY.shares", "lines.AGG.shares")}
+    tax = {"rate": 0.2, "short_rate": 0.37, "lots": "highest", "wash_sale_days": 30} | rules
+    return load_portfolio(
+        "data/portfolios/sixty_forty.yaml", beside | {"accounts": accounts, "lines.SPY.tax_lots": lots, "tax": tax}
+    )
+
+
+def to_target(portfolio: Portfolio) -> TradeList:
+    return trade_list(portfolio, portfolio.policies["threshold"], request=Request(to_target=True))
+
+
+def test_lots_are_sold_by_the_account_that_holds_them() -> None:
+    for cash in ({"t1": 0}, {"t1": 50_000}):
+        accounts = {name: row | {"cash": cash.get(name, row["cash"])} for name, row in ACCOUNTS.items()}
+        got = to_target(household(accounts))
+        sold = got.orders[got.orders["side"] == "sell"].set_index("account")[["units", "notional"]]
+        of_lots = got.tax.groupby("account")[["units", "proceeds"]].sum()
+        assert of_lots["units"].to_dict() == sold["units"].to_dict()
+        assert of_lots["proceeds"].to_dict() == pytest.approx(sold["notional"].to_dict(), abs=1e-9)
+        bought = {"t1": "2019-03-01", "t2": "2022-06-15"}
+        assert [bought[account] for account in got.tax["account"]] == got.tax["bought"].tolist()
+        after = got.after()
+        assert after.tax_lots is not None
+        jsonschema.validate(json.loads(ticket_json.write(got.ticket)), json.loads(SCHEMA.read_text()))
+        for account in after.accounts[:2]:
+            lots = [one.units for one in after.tax_lots.lots[0] if one.account == account.name]
+            assert sum(lots) == account.units[0]
+
+
+def test_purchase_of_a_sheltered_account_disallows_a_loss() -> None:
+    accounts = ACCOUNTS | {"ira": {"kind": "sheltered", "cash": 1_000, "shares": {"AGG": 7_000, "SPY": 50}}}
+    lots = [LOTS[0] | {"price": 500.0}, LOTS[1], {"account": "ira", "date": "2022-12-19", "units": 20, "price": 381.0}]
+    got = to_target(household(accounts, lots))
+    kept = 20.0 - max(-float(got.sized.by_account[2].units[0]) - 30.0, 0.0)
+    assert got.left_out == ("wash sales in other accounts and of substantially identical assets",)
+    worst = got.tax.iloc[0]
+    assert got.facts["loss_disallowed"] == pytest.approx(kept * (worst["cost_price"] - worst["price"]), abs=0.011)
+    without = to_target(household(accounts, lots[:2]))
+    assert without.facts["loss_disallowed"] == 0.0
+    assert without.left_out[-1] == "wash sales by purchases of SPY in ira (no tax_lots)"
 
 
 # -- what is not known -----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters
 from research.errors import PolicyError
 from research.portfolio import OrderLimits, Portfolio, WeightLimit
+from research.portfolio.tax_lots import TaxLots, TaxRules
 from research.rules import Never, Threshold
 from research.trading import Request, TradeList, trade_list
 from research.trading.conflicts import conflict
@@ -303,3 +305,50 @@ def test_relaxed_by_what_is_said_a_list_is_possible(three: Portfolio) -> None:
 
 def test_limits_that_can_be_kept_are_no_conflict(three: Portfolio) -> None:
     assert conflict(Position.of(with_limits(three, WeightLimit("A", members(3, 0), 0.0, 0.3))), 0.0) is None
+
+
+# -- limits and what single lines may do -----------------------------------------------------------------------------
+
+
+def with_trading(portfolio: Portfolio, words: list[str]) -> Portfolio:
+    market = portfolio.market
+    return replace(portfolio, market=replace(market, instruments=market.instruments.assign(trading=words)))
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_no_limit_trades_a_locked_line_or_turns_a_one_sided_list(desk: Any, seed: int) -> None:
+    """With costs: a line that the step leaves alone stays where it may not be traded, whatever a limit asks for."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 5))
+    prices, targets = np.round(rng.uniform(20.0, 400.0, n), 2), np.round(rng.dirichlet(np.ones(n)), 3)
+    units = np.round(1e6 * rng.dirichlet(np.ones(n)) / prices)
+    limits = [
+        WeightLimit(f"range of {'ABCD'[i]}", members(n, i), max(targets[i] - 0.05, 0.0), targets[i] + 0.05, price=price)
+        for i, price in enumerate(rng.choice([5.0, 20.0], n))
+    ]
+    words = rng.choice(["", "buy_only", "sell_only", "locked"], n, p=[0.55, 0.15, 0.15, 0.15]).tolist()
+    portfolio = desk(prices, units, float(rng.uniform(1e3, 2e5)), targets, orders=limited(*limits))
+    request = Request(side=str(rng.choice(["", "buy", "sell"])))
+    try:
+        listed = trade_list(with_trading(portfolio, words), Threshold(portfolio.strategic, 0.02), request=request)
+    except PolicyError:
+        assume(False)
+        return
+    for word, moved in zip(words, listed.sized.units, strict=True):
+        assert moved <= 0.0 or word in ("", "buy_only")
+        assert moved >= 0.0 or word in ("", "sell_only")
+        assert moved * request.way >= 0.0
+
+
+def test_a_wash_sale_lock_is_kept_by_limits_of_weights(desk: Any) -> None:
+    """A limit at a price leaves the locked line alone; one that binds is refused, and the lock is named."""
+    two = desk([100.0, 50.0], [700, 500], 5_000.0, [0.5, 0.5])
+    rules = TaxRules(rate=0.2, short_rate=0.35, lots="highest", wash_sale_days=30)
+    locked = replace(two, tax_lots=TaxLots(rules, ((), ()), {"B": pd.Timestamp("2022-12-15")}))
+    at_a_price, binding = (WeightLimit("range of B", members(2, 1), 0.4, 0.6, price=price) for price in (20.0, np.inf))
+    for portfolio, buys in ((locked, False), (two, True)):
+        listed = trade_list(with_limits(portfolio, at_a_price), Threshold(two.strategic, 0.02))
+        assert (listed.sized.units[1] > 0.0) == buys
+    with pytest.raises(PolicyError, match="B may not be bought"):
+        trade_list(with_limits(locked, binding), Never(two.strategic))

@@ -1,0 +1,85 @@
+"""The limits of the target that is in force on a day: what was solved on the day of its refit.
+
+day = limits_in_force(portfolio, "limited", as_of="2022-12-29")
+limits_used(day.programme)
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from research.allocation import Allocation, Answer, MeanVariance, TargetPath, kept_target_path
+from research.allocation.nested import each_of
+from research.allocation.optimised.limits_used import DayProgramme
+from research.arrays import Array
+from research.errors import ConfigError
+from research.market import Market, Past
+from research.portfolio import Portfolio
+from research.rules.protocol import held_by
+
+
+@dataclass(frozen=True, eq=False)
+class LimitsInForce:
+    """What a mean-variance allocation solved for the target in force.
+
+    allocation : that gave it.
+    market     : up to the day of the refit.
+    answer     : of that day.
+    previous   : (n,) target before; None for the first.
+    """
+
+    allocation: MeanVariance
+    market: Market
+    answer: Answer
+    previous: Array | None
+
+    @property
+    def past(self) -> Past:
+        """Up to the day of the refit."""
+        return self.market.past(len(self.market.dates) - 1)
+
+    @cached_property
+    def programme(self) -> DayProgramme:
+        """What was solved."""
+        return self.allocation.programme(self.past, self.previous)
+
+    def without_previous(self) -> "LimitsInForce":
+        """The same without a target before: what another allocation scales or combines has one that is not known."""
+        return replace(self, previous=None)
+
+    def of_lines(self, weights: Array) -> Array:
+        """(k,) of weights (n,), those of the lines of the programme."""
+        chosen: Array = weights[[self.market.assets.index(name) for name in self.programme.limits.assets]]
+        return chosen
+
+
+def limits_in_force(portfolio: Portfolio, policy: str, as_of: str) -> LimitsInForce:
+    """What was solved for the target of a policy in force at the last close up to a date.
+
+    portfolio : with its policies.
+    policy    : that holds a mean-variance allocation.
+    as_of     : YYYY-MM-DD, from the first day of the test on.
+    Raises    : ConfigError for an unknown policy, and one that holds another allocation; what the allocation raises.
+    """
+    portfolio.check_policy(policy)
+    allocation = held_by(portfolio.policies[policy], portfolio.strategic)
+    if not isinstance(allocation, MeanVariance):
+        raise ConfigError(
+            f"policy {policy} holds {type(allocation).__name__}, whose limits are not known. Name one with an "
+            "allocation of the kind mean_variance."
+        )
+    market = portfolio.market.until(as_of)
+    path = kept_target_path(allocation, market, market.row(portfolio.test_start))
+    return at_row(allocation, path, market, len(market.dates) - 1)
+
+
+def at_row(allocation: MeanVariance, path: TargetPath, market: Market, t: int) -> LimitsInForce:
+    """What was solved for the target in force at row `t` of a market. `path` is that of the allocation."""
+    answer, k = path.answer_at(t), int(path.row[t])
+    seen = market.until(f"{answer.seen:%Y-%m-%d}")
+    return LimitsInForce(allocation, seen, answer, path.rows[k - 1] if k else None)
+
+
+def limited_part(allocation: Allocation) -> MeanVariance | None:
+    """The first mean-variance allocation with limits in an allocation and what it scales or combines; None for none."""
+    models = (one for one in each_of(allocation) if isinstance(one, MeanVariance))
+    return next((one for one in models if one.limited), None)

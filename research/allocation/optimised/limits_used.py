@@ -1,0 +1,167 @@
+"""How far the limits of a day are used, and what one more step of each brings: by its price, and by solving again.
+
+A shadow price is a derivative, and at a kink an upper bound of it. What a whole step brings is seen by moving the limit
+and solving again: at most the price, unless the number of lines is limited (then the programme is not convex).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from research.allocation.constraints.binding import slack_of
+from research.allocation.constraints.limits import HELD, POINTS, WEIGHTS, Limit, Limits, held_in
+from research.allocation.constraints.records import Firmness
+from research.allocation.optimised.optimum import KEPT, Optimum
+from research.allocation.solve import SLACK
+from research.arrays import Array
+from research.errors import ConfigError
+from research.forecast import Moments
+
+
+@dataclass(frozen=True, eq=False)
+class DayProgramme:
+    """What an allocation solves on a day.
+
+    limits  : of the day, over n lines.
+    moments : a year, of these lines.
+    best    : limits over the same lines -> the best weights within them.
+    """
+
+    limits: Limits
+    moments: Moments
+    best: Callable[[Limits], Optimum]
+
+
+@dataclass(frozen=True, eq=False)
+class LimitUse:
+    """One limit at the best weights.
+
+    limit   : as it was asked.
+    at      : where the weights stand, in its unit; of single lines, the line that is nearest to its bound.
+    share   : of the bound that is used: 1 at the bound, more where a soft limit is exceeded; NaN of a bound of 0.
+    price   : what one more step of room brings by the shadow price, in the unit of the aim; NaN of a number of lines,
+              and where limits gave way.
+    brought : what it brings when it is solved again.
+    """
+
+    limit: Limit
+    at: float
+    share: float
+    price: float
+    brought: float
+
+
+@dataclass(frozen=True, eq=False)
+class LimitsUsed:
+    """The limits of a day at the best weights.
+
+    optimum : the best weights, and their aim.
+    uses    : of each limit, in the order of the file.
+    """
+
+    optimum: Optimum
+    uses: tuple[LimitUse, ...]
+
+    def table(self) -> pd.DataFrame:
+        """A row a limit: in words, where the weights stand, the share used, and what one more step brings.
+
+        Columns : at and bound, in the unit of the limit; used, fraction; step, in words; by price and solved again, in
+                  the unit of the aim; firm, how firmly it is kept.
+        """
+        rows = [
+            {
+                "limit": one.limit.short,
+                "at": one.limit.written(one.at),
+                "used": one.share,
+                "step": _step(one.limit),
+                "by price": one.price,
+                "solved again": one.brought,
+                "firm": _firm(one.limit),
+            }
+            for one in self.uses
+        ]
+        return pd.DataFrame(rows).set_index("limit")
+
+    def dearest(self) -> LimitUse:
+        """The hard limit whose next step brings most by its price, of those that are no equations."""
+        hard = [one for one in self.uses if one.limit.hard and not one.limit.equation]
+        return max(hard, key=lambda one: 0.0 if np.isnan(one.price) else one.price)
+
+
+def limits_used(asked: DayProgramme) -> LimitsUsed:
+    """The best weights of a day, how far each limit is used there, and what one more step of each brings.
+
+    Raises : as the allocation does.
+    """
+    limits, found = asked.limits, asked.best(asked.limits)
+    x, better = limits.x(found.weights), -1.0 if found.smaller else 1.0
+    uses = []
+    for limit in limits.limits:
+        at, slack = _at(limits, limit, x)
+        wider = [one.moved(one.step) if one is limit else one for one in limits.limits]
+        brought = better * (asked.best(limits.with_limits(wider)).value - found.value)
+        brought = brought if abs(brought) > KEPT else 0.0
+        counts = HELD in limit.rows and WEIGHTS not in limit.rows
+        price = np.nan if counts else found.prices.get(limit.key, 0.0) * limit.step if slack <= SLACK else 0.0
+        uses.append(LimitUse(limit, at, _share(limit, at, slack), price, brought))
+    return LimitsUsed(found, tuple(uses))
+
+
+def at_prices(asked: DayProgramme, key: str, prices: Sequence[float]) -> pd.DataFrame:
+    """Where the weights stand if one limit is not kept always, but has a price: above its shadow price it is kept.
+
+    asked   : the programme of a day.
+    key     : of the limit.
+    prices  : of one unit outside, in the unit of the aim.
+    Returns : a row a price: at, where the weights stand, and outside, by how much they exceed the bound, in its unit.
+    Raises  : ConfigError for a key that no limit of the day has; as the allocation does.
+    Source  : Nocedal, Wright (2006), Numerical Optimization, theorem 17.3: the penalty is exact above the price.
+    """
+    limits = asked.limits
+    named = [limit for limit in limits.limits if limit.key == key]
+    if not named:
+        raise ConfigError(f"no limit of the day is {key!r}. It has {', '.join(one.key for one in limits.limits)}.")
+    rows = []
+    for price in prices:
+        soft = replace(named[0], firm=Firmness(price=price))
+        weights = asked.best(limits.with_limits([soft if one is named[0] else one for one in limits.limits])).weights
+        x = limits.x(weights)
+        rows.append({"at": _at(limits, soft, x)[0], "outside": limits.distance(soft, x)})
+    return pd.DataFrame(rows, index=pd.Index(prices, name="price"))
+
+
+def _at(limits: Limits, limit: Limit, x: Array) -> tuple[float, float]:
+    """Where x (size,) stands by a limit, and the room that is left; of single lines, of the tightest that is held."""
+    slack = slack_of(limits, limit, x)
+    if HELD in limit.rows and WEIGHTS in limit.rows:
+        slack = slack[(limit.rows[WEIGHTS][:, held_in(limits, x)] != 0.0).any(axis=1)]
+    room = float(slack.min()) if len(slack) else np.inf
+    if not np.isfinite(room):
+        return np.nan, room
+    return limit.bound - room if limit.raised else limit.bound + room, room
+
+
+def _share(limit: Limit, at: float, slack: float) -> float:
+    """Of the bound that is used."""
+    if limit.equation:
+        return 1.0
+    part, whole = (at, limit.bound) if limit.raised == (limit.bound > 0.0) else (limit.bound, at)
+    if limit.bound == 0.0 or whole == 0.0 or np.isnan(at):
+        return 1.0 if limit.bound != 0.0 and abs(slack) <= SLACK else np.nan
+    return max(part / whole, 0.0)
+
+
+def _step(limit: Limit) -> str:
+    """One step, in words."""
+    if limit.unit in POINTS:
+        return f"1 point {limit.unit}"
+    return f"{limit.step:g} {limit.unit.removesuffix('s') if limit.step == 1.0 else limit.unit}"
+
+
+def _firm(limit: Limit) -> str:
+    """How firmly a limit is kept, in words."""
+    if limit.hard:
+        return "hard"
+    return f"price {limit.price:g}" if limit.gives_way is None else f"gives way, {limit.gives_way}"
