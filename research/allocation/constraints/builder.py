@@ -6,6 +6,7 @@ What the file names and the market does not have (a line, a column, a word of a 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from research.allocation.constraints.records import (
     Constraints,
     CVaRLimit,
     Exposure,
+    Firmness,
     Liquidity,
+    Most,
 )  # fmt: skip
 from research.allocation.constraints.risk_limits import TAIL, risk_limit, tail, tail_mean
 from research.allocation.constraints.roots import root_of
@@ -59,12 +62,9 @@ class _Builder:
 
     def limits(self) -> Iterator[Limit]:
         asked = self.asked
-        every = asked.every_line or Bounds(least=0.0, most=1.0)
-        if asked.gross is not None and asked.every_line is None:
-            every = Bounds(least=-asked.gross.most, most=asked.gross.most)
-        yield from self._weights("every_line", "every line", every, np.eye(self.n))
+        yield from self._every_line()
         yield from self._weights("net", "the sum of the weights", asked.net, np.ones((1, self.n)))
-        yield from self._gross()
+        yield from self._gross(asked.gross) if asked.gross else self._without_gross()
         for name, bounds in asked.lines.items():
             lines = self.who.named(f"lines.{name}", [name])
             yield from self._weights(f"lines.{name}", name, bounds, lines[None])
@@ -73,8 +73,9 @@ class _Builder:
             yield from self._weights(f"groups.{name}", f"{name} ({who})", group, lines[None])
         if asked.exclude is not None:
             lines, who = self.who.members("exclude", asked.exclude.where, asked.exclude.lines)
-            nothing = Bounds(most=0.0, price=asked.exclude.price, gives_way=asked.exclude.gives_way)
-            yield from self._weights("exclude", f"what is excluded ({who})", nothing, np.eye(self.n)[lines > 0.0])
+            firm, rows = _firmness(asked.exclude), np.eye(self.n)[lines > 0.0]
+            for nothing in (Bounds(most=0.0, **firm), *([Bounds(least=0.0, **firm)] if asked.shorts else [])):
+                yield from self._weights("exclude", f"what is excluded ({who})", nothing, rows)
         for name, exposure in asked.exposures.items():
             yield from self._exposure(name, exposure)
         if asked.cardinality is not None:
@@ -87,6 +88,27 @@ class _Builder:
             yield from self._cvar(asked.cvar)
 
     # -- limits of weights -------------------------------------------------------------------------------------------
+
+    def _every_line(self) -> Iterator[Limit]:
+        """What is stated, and on a side that is not, from 0 to 1, where `gross` is given from -gross to gross."""
+        stated, gross = self.asked.every_line, self.asked.gross
+        least, most = (0.0, 1.0) if gross is None else (-gross.most, gross.most)
+        if stated is not None:
+            yield from self._weights("every_line", "every line", stated, np.eye(self.n))
+        if stated is None or stated.least is None:
+            yield from self._weights("every_line", "every line", Bounds(least=least), np.eye(self.n))
+        if stated is None or stated.most is None:
+            yield from self._weights("every_line", "every line", Bounds(most=most), np.eye(self.n))
+
+    def _without_gross(self) -> Iterator[Limit]:
+        """No short lines and no leverage, where what is stated does not keep them out always."""
+        every, net, why = self.asked.every_line, self.asked.net, "since no gross is stated"
+        if every is not None and every.least is not None and not every.always:
+            yield Limit("long_only.least", f"every line is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(self.n)}, np.zeros(self.n),
+                        np.full(self.n, inf), 0.0)  # fmt: skip
+        if net.most is None or not net.always:
+            yield Limit("unlevered.most", f"the sum of the weights is at most 100.00% of NAV, {why}",
+                        {WEIGHTS: np.ones((1, self.n))}, np.array([-inf]), np.ones(1), 1.0)  # fmt: skip
 
     def _weights(self, key: str, who: str, bounds: Bounds, rows: Array) -> Iterator[Limit]:
         yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
@@ -115,15 +137,13 @@ class _Builder:
                               scale, bounds)  # fmt: skip
                 yield _if_held(limit) if of_lines else limit
 
-    def _gross(self) -> Iterator[Limit]:
-        if (gross := self.asked.gross) is None:
-            return
+    def _gross(self, gross: Most) -> Iterator[Limit]:
         eye = np.eye(self.n)
         zero = np.zeros(self.n)
         rows = {WEIGHTS: eye, SHORT: eye}
         self.parts.append(Part(SHORT, self.n, rows, zero, zero, np.full(self.n, inf), lambda w: np.maximum(-w, 0.0)))
         over = {WEIGHTS: np.ones((1, self.n)), SHORT: np.full((1, self.n), 2.0)}
-        bounds = Bounds(most=gross.most, price=gross.price, gives_way=gross.gives_way)
+        bounds = Bounds(most=gross.most, **_firmness(gross))
         yield from self._sides("gross", "the sum of absolute weights", bounds, over, NAV, 1.0)
 
     def _exposure(self, name: str, asked: Exposure) -> Iterator[Limit]:
@@ -258,6 +278,10 @@ class _Builder:
             self.who.faults.append(f"{key}.to: the variance of this portfolio is {variance:g}. Give one that varies.")
             return np.zeros(self.n)
         return with_it / variance
+
+
+def _firmness(asked: Firmness) -> dict[str, Any]:
+    return {"price": asked.price, "gives_way": asked.gives_way}
 
 
 def _if_held(limit: Limit) -> Limit:

@@ -48,6 +48,11 @@ class Firmness:
         if self.gives_way is not None and not (is_whole(self.gives_way) and self.gives_way >= 1):
             raise ConfigError(f"gives_way is {shown(self.gives_way)}: give a whole number, 1 for what gives way first.")
 
+    @property
+    def always(self) -> bool:
+        """Is it kept always?"""
+        return self.price is None and self.gives_way is None
+
 
 ALWAYS = Firmness()
 
@@ -235,8 +240,10 @@ class Constraints:
     """What the weights of an allocation must keep: all constraints under `constraints:` of an allocation in a file.
 
     net            : the sum of the weights; 1 by default, so that nothing is left in cash.
-    gross          : the sum of their absolute values. Without it there are no short lines and no leverage.
-    every_line     : the weight of each line; from 0 to 1 by default, where `gross` is given from -gross to gross.
+    gross          : the sum of their absolute values. Without it there are no short lines and no leverage, whatever
+                     else has a price, gives way or is left open.
+    every_line     : the weight of each line; a side that is not given is 0 or 1, where `gross` is given -gross or
+                     gross.
     lines          : the weight of one line, by its name.
     groups         : the weight of several lines together, by a name of their own.
     exposures      : beta, factors, scores, by a name of their own.
@@ -299,11 +306,12 @@ class Constraints:
                     f"{name}.least is {bounds.least:g}, so the line may be short, but no leverage is stated. Add "
                     "`gross: {most: 1.5}`, or raise it to 0."
                 )
-        if self.net.most is not None and self.net.most > 1.0:
-            raise ConfigError(
-                f"net.most is {self.net.most:g}, which is leverage, but none is stated. Add `gross: {{most: "
-                f"{self.net.most:g}}}`, or lower it to 1."
-            )
+        for side in ("least", "most"):
+            if (net := getattr(self.net, side)) is not None and net > 1.0:
+                raise ConfigError(
+                    f"net.{side} is {net:g}, which is leverage, but none is stated. Add `gross: {{most: {net:g}}}`, "
+                    "or lower it to 1."
+                )
 
 
 def _given(record: object) -> str:
