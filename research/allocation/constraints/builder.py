@@ -93,10 +93,10 @@ class _Builder:
         """What is stated, and on a side that is not, from 0 to 1, where `gross` is given from -gross to gross."""
         stated, gross = self.asked.every_line, self.asked.gross
         least, most = (0.0, 1.0) if gross is None else (-gross.most, gross.most)
-        if stated is not None:
-            yield from self._weights("every_line", "every line", stated, np.eye(self.n))
         if stated is None or stated.least is None:
             yield from self._weights("every_line", "every line", Bounds(least=least), np.eye(self.n))
+        if stated is not None:
+            yield from self._weights("every_line", "every line", stated, np.eye(self.n))
         if stated is None or stated.most is None:
             yield from self._weights("every_line", "every line", Bounds(most=most), np.eye(self.n))
 
