@@ -111,16 +111,21 @@ class _Builder:
                         {WEIGHTS: np.ones((1, self.n))}, np.array([-inf]), np.ones(1), 1.0)  # fmt: skip
 
     def _weights(self, key: str, who: str, bounds: Bounds, rows: Array) -> Iterator[Limit]:
-        yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
+        if self._applies(key, bool(rows.any())):
+            yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
+
+    def _applies(self, key: str, some: bool) -> bool:
+        """Is a limit about some line that may be held? If not, and other lines have no window today, it is noted."""
+        if some or not self.known.absent:
+            return True
+        self.notes.append(f"{key} does not apply: none of its lines has a complete window.")
+        return False
 
     def _sides(
         self, key: str, who: str, bounds: Bounds, rows: Mapping[str, Array], unit: str, scale: float
     ) -> Iterator[Limit]:
-        """A limit for each side that is given; one where both are equal; none where none of its lines is there."""
+        """A limit for each side that is given; one where both are equal."""
         k = len(next(iter(rows.values())))
-        if self.known.absent and not rows[WEIGHTS].any():
-            self.notes.append(f"{key} does not apply: none of its lines has a complete window.")
-            return
         of_lines = self.asked.cardinality is not None and key.startswith(OF_LINES)
         least, most, tail = bounds.least, bounds.most, f" {unit}" if unit == NAV else ""
         if least is not None and least == most:
@@ -147,7 +152,9 @@ class _Builder:
         yield from self._sides("gross", "the sum of absolute weights", bounds, over, NAV, 1.0)
 
     def _exposure(self, name: str, asked: Exposure) -> Iterator[Limit]:
-        key = f"exposures.{name}"
+        key, named = f"exposures.{name}", asked.values or asked.to
+        if named and not self._applies(key, any(line in self.known.assets for line in named)):
+            return
         if asked.column:
             values = self.who.numbers(key, asked.column)
         elif asked.values:

@@ -146,6 +146,17 @@ def test_what_is_about_lines_without_a_window_does_not_apply_and_says_so():
     assert first.notes == ("turnover does not apply: there is no previous target.",)
 
 
+def test_a_limit_about_a_line_that_may_be_held_applies_though_its_number_is_zero():
+    some = Known(NAMES[:2], {"esg": [0.0, 0.0]}, absent=("AGG",), elsewhere={"esg": [6.0]})
+    by_name = {"clean": Exposure(values={"SPY": 0.0, "AGG": 6.0}, least=6.0)}
+    for exposures in ({"clean": Exposure(column="esg", least=6.0)}, by_name):
+        found = build(Constraints(exposures=exposures), some)
+        assert found.notes == ()
+        assert found.outside(np.array([0.5, 0.5])).max() == 6.0
+    found = build(Constraints(exposures={"clean": Exposure(values={"AGG": 6.0}, least=6.0)}), some)
+    assert found.notes == ("exposures.clean does not apply: none of its lines has a complete window.",)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
