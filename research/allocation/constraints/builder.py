@@ -61,6 +61,24 @@ class _Builder:
         self.who = Lookup(known)
 
     def limits(self) -> Iterator[Limit]:
+        asked, of_weights = self.asked, tuple(self._of_weights())
+        yield from of_weights
+        least, most = Limits(self.known.assets, of_weights).of_lines
+        self.who.needed = (least < 0.0) | (most > 0.0)
+        for name, exposure in asked.exposures.items():
+            yield from self._exposure(name, exposure)
+        if asked.cardinality is not None:
+            yield from self._cardinality(asked.cardinality)
+        yield from self._turnover()
+        if asked.liquidity is not None:
+            yield from self._liquidity(asked.liquidity)
+        yield from self._risks()
+        if asked.cvar is not None:
+            yield from self._cvar(asked.cvar)
+
+    # -- limits of weights -------------------------------------------------------------------------------------------
+
+    def _of_weights(self) -> Iterator[Limit]:
         asked = self.asked
         yield from self._every_line()
         yield from self._weights("net", "the sum of the weights", asked.net, np.ones((1, self.n)))
@@ -76,18 +94,6 @@ class _Builder:
             firm, rows = _firmness(asked.exclude), np.eye(self.n)[lines > 0.0]
             for nothing in (Bounds(most=0.0, **firm), *([Bounds(least=0.0, **firm)] if asked.shorts else [])):
                 yield from self._weights("exclude", f"what is excluded ({who})", nothing, rows)
-        for name, exposure in asked.exposures.items():
-            yield from self._exposure(name, exposure)
-        if asked.cardinality is not None:
-            yield from self._cardinality(asked.cardinality)
-        yield from self._turnover()
-        if asked.liquidity is not None:
-            yield from self._liquidity(asked.liquidity)
-        yield from self._risks()
-        if asked.cvar is not None:
-            yield from self._cvar(asked.cvar)
-
-    # -- limits of weights -------------------------------------------------------------------------------------------
 
     def _every_line(self) -> Iterator[Limit]:
         """What is stated, and on a side that is not, from 0 to 1, where `gross` is given from -gross to gross."""
@@ -221,7 +227,7 @@ class _Builder:
                 "liquidity: the market has no volumes. Give it volumes and prices, or leave the limit out."
             )
             return
-        unknown = ~np.isfinite(traded)
+        unknown = ~np.isfinite(traded) & self.who.needed
         if unknown.any():
             names = ", ".join(np.array(self.known.assets)[unknown])
             self.who.faults.append(

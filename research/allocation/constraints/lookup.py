@@ -17,11 +17,13 @@ class Lookup:
 
     known  : on the day.
     faults : sentences, each with its place, what was found and how to mend it.
+    needed : (n,) lines that may be held, whose numbers must be known.
     """
 
     def __init__(self, known: Known) -> None:
         self.known = known
         self.faults: list[str] = []
+        self.needed: Mask = np.full(len(known.assets), True)
 
     def members(self, key: str, where: Where, lines: Sequence[str]) -> tuple[Array, str]:
         """(n,) one for a member; and who they are, in words."""
@@ -65,7 +67,7 @@ class Lookup:
         return self.known.columns[column]
 
     def numbers(self, key: str, column: str) -> Array:
-        """(n,) numbers of a column, zero where they are not known."""
+        """(n,) numbers of a column, zero for lines that may not be held where they are not known."""
         values = self.column(f"{key}.column", column)
         if values is None:
             return np.zeros(len(self.known.assets))
@@ -73,7 +75,7 @@ class Lookup:
             self.faults.append(f"{key}.column: {column} has words. Give a column of numbers.")
             return np.zeros(len(self.known.assets))
         numbers = np.asarray(values, dtype=float)
-        unknown = ~np.isfinite(numbers)
+        unknown = ~np.isfinite(numbers) & self.needed
         if unknown.any():
             names = ", ".join(np.array(self.known.assets)[unknown])
             self.faults.append(

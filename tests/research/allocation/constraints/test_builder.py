@@ -157,6 +157,20 @@ def test_a_limit_about_a_line_that_may_be_held_applies_though_its_number_is_zero
     assert found.notes == ("exposures.clean does not apply: none of its lines has a complete window.",)
 
 
+@pytest.mark.parametrize("more", [{}, {"gross": Most(most=1.5)}, {"cardinality": Cardinality(most=2)}])
+def test_a_number_of_a_line_that_may_not_be_held_need_not_be_known(more):
+    bare = Known(NAMES, {"esg": [1.0, np.nan, 2.0, 3.0]}, traded=np.array([5e6, np.nan, 2e6, 4e5]))
+    asked = {
+        "exposures": {"esg": Exposure(column="esg", least=1.5)}, "liquidity": Liquidity(days=2.0, nav=8e6), **more
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match=r"esg is not known for QQQ.*no volume is known for QQQ"):
+        build(Constraints(**asked), bare)
+    found = build(Constraints(**asked, exclude=Exclusions(lines=("QQQ",))), bare)
+    assert found.outside(np.array([0.12, 0.0, 0.88, 0.0])).max() == pytest.approx(0.78)
+    with pytest.raises(ConfigError, match="no volume is known for QQQ"):
+        build(Constraints(**asked, exclude=Exclusions(lines=("QQQ",), price=0.1)), bare)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
