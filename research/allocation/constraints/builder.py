@@ -28,6 +28,7 @@ from research.allocation.constraints.roots import root_of
 from research.arguments import cut
 from research.arrays import Array
 from research.errors import ConfigError
+from research.forecast.benchmark_weights import weights_present
 
 SHORT, BOUGHT = "short", "bought"
 LARGEST = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out
@@ -159,14 +160,14 @@ class _Builder:
 
     def _exposure(self, name: str, asked: Exposure) -> Iterator[Limit]:
         key, named = f"exposures.{name}", asked.values or asked.to
-        if named and not self._applies(key, any(line in self.known.assets for line in named)):
+        if named and not self._applies(key, self.who.some(named)):
             return
         if asked.column:
             values = self.who.numbers(key, asked.column)
         elif asked.values:
             values = self.who.by_name(f"{key}.values", asked.values)
         else:
-            values = self._betas(key, self.who.by_name(f"{key}.to", asked.to))
+            values = self._betas(key, self._portfolio(f"{key}.to", asked.to))
         span = float(np.ptp(values)) if len(values) else 1.0
         yield from self._sides(key, name, asked, {WEIGHTS: values[None]}, f"of {name}", span or 1.0)
 
@@ -255,8 +256,10 @@ class _Builder:
             words = f"volatility is at most {volatility.most:.2%} a year"
             yield risk_limit("volatility.most", words, root, np.zeros(self.n), volatility.most,
                              "raise the most volatility", firm=volatility)  # fmt: skip
-        if tracking is not None and (root := self._root("tracking_error")) is not None:
-            benchmark = self.who.by_name("tracking_error.benchmark", tracking.benchmark)
+        if tracking is not None and self._applies("tracking_error", self.who.some(tracking.benchmark)):
+            benchmark = self._portfolio("tracking_error.benchmark", tracking.benchmark)
+            if (root := self._root("tracking_error")) is None:
+                return
             words = f"tracking error is at most {tracking.most:.2%} a year"
             yield risk_limit("tracking_error.most", words, root, benchmark, tracking.most,
                              "raise the most tracking error", firm=tracking)  # fmt: skip
@@ -280,6 +283,14 @@ class _Builder:
             self.who.faults.append(f"{key}: no covariance is known. Use it with a model that estimates one.")
             return None
         return root_of(self.known.covariance, self.known.assets)
+
+    def _portfolio(self, key: str, weights: Mapping[str, float]) -> Array:
+        """(n,) weights of a portfolio; those of lines without a window go to the others, which is noted."""
+        self.who.by_name(key, weights)
+        found, absent = weights_present(weights, self.known.assets)
+        if without := [name for name in absent if name in self.known.absent]:
+            self.notes.append(f"{key} is taken without {cut(', '.join(without))}, which have no complete window.")
+        return found
 
     def _betas(self, key: str, weights: Array) -> Array:
         if self.known.covariance is None:

@@ -1,6 +1,6 @@
 """Which lines a constraint is about, and the numbers that they have; names that the market does not have are kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -51,6 +51,10 @@ class Lookup:
     def named(self, key: str, names: Sequence[str]) -> Array:
         """(n,) one for the lines that are named."""
         return self.by_name(key, dict.fromkeys(names, 1.0))
+
+    def some(self, names: Iterable[str]) -> bool:
+        """May one of these lines be held today?"""
+        return any(name in self.known.assets for name in names)
 
     def by_name(self, key: str, values: Mapping[str, float]) -> Array:
         """(n,) values in the market's order; zero for a line that is not named."""

@@ -157,6 +157,28 @@ def test_a_limit_about_a_line_that_may_be_held_applies_though_its_number_is_zero
     assert found.notes == ("exposures.clean does not apply: none of its lines has a complete window.",)
 
 
+def test_a_portfolio_is_taken_without_lines_that_have_no_window_and_its_sum_stays():
+    some = Known(NAMES[:2], covariance=KNOWN.covariance[:2, :2], absent=NAMES[2:])
+    balanced = {"SPY": 0.45, "QQQ": 0.15, "AGG": 0.4}
+    found = build(
+        Constraints(
+            tracking_error=TrackingErrorLimit(most=0.02, benchmark=balanced),
+            exposures={"beta": Exposure(to=balanced, most=1.0), "gold": Exposure(to={"GLD": 1.0}, most=0.1)},
+        ),
+        some,
+    )
+    by_key = {limit.key: limit for limit in found.limits}
+    assert by_key["tracking_error.most"].centre == pytest.approx([0.75, 0.25])
+    assert (by_key["exposures.beta.most"].rows["weights"] @ [0.75, 0.25]).item() == pytest.approx(1.0)
+    assert found.notes == (
+        "exposures.beta.to is taken without AGG, which have no complete window.",
+        "exposures.gold does not apply: none of its lines has a complete window.",
+        "tracking_error.benchmark is taken without AGG, which have no complete window.",
+    )
+    none = build(Constraints(tracking_error=TrackingErrorLimit(most=0.02, benchmark={"GLD": 1.0})), some)
+    assert none.notes == ("tracking_error does not apply: none of its lines has a complete window.",)
+
+
 @pytest.mark.parametrize("more", [{}, {"gross": Most(most=1.5)}, {"cardinality": Cardinality(most=2)}])
 def test_a_number_of_a_line_that_may_not_be_held_need_not_be_known(more):
     bare = Known(NAMES, {"esg": [1.0, np.nan, 2.0, 3.0]}, traded=np.array([5e6, np.nan, 2e6, 4e5]))
