@@ -111,8 +111,8 @@ class _Builder:
         """No short lines and no leverage, where what is stated does not keep them out always."""
         every, net, why = self.asked.every_line, self.asked.net, "since no gross is stated"
         if every is not None and every.least is not None and not every.always:
-            yield Limit("long_only.least", f"every line is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(self.n)}, np.zeros(self.n),
-                        np.full(self.n, inf), 0.0)  # fmt: skip
+            yield Limit("long_only.least", f"every line is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(self.n)},
+                        np.zeros(self.n), np.full(self.n, inf), 0.0)  # fmt: skip
         if net.most is None or not net.always:
             yield Limit("unlevered.most", f"the sum of the weights is at most 100.00% of NAV, {why}",
                         {WEIGHTS: np.ones((1, self.n))}, np.array([-inf]), np.ones(1), 1.0)  # fmt: skip
@@ -122,10 +122,11 @@ class _Builder:
             yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
 
     def _applies(self, key: str, some: bool) -> bool:
-        """Is a limit about some line that may be held? If not, and other lines have no window today, it is noted."""
-        if some or not self.known.absent:
+        """Is a limit about some line that may be held? If not, though it may be on another day, it is noted."""
+        if some or not (self.known.absent or self.known.dated):
             return True
-        self.notes.append(f"{key} does not apply: none of its lines has a complete window.")
+        why = "none of its lines has a complete window" if self.known.absent else "no line is in it today"
+        self.notes.append(f"{key} does not apply: {why}.")
         return False
 
     def _sides(

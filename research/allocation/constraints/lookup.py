@@ -35,7 +35,7 @@ class Lookup:
             if values is None:
                 return np.zeros(len(self.known.assets)), ""
             known = sorted({str(value) for value in (*values, *self.known.elsewhere.get(column, ()))} - {""})
-            for word in (word for word in asked if word not in known):
+            for word in (word for word in asked if word not in known and not self._on_other_days(column, word)):
                 self.faults.append(
                     f"{key}.where.{column}: no line has this {column}: found {shown(word)}. {_near(word, known)}"
                 )
@@ -44,9 +44,17 @@ class Lookup:
         if lines:
             inside |= self.named(f"{key}.lines", lines) > 0.0
             said.append(", ".join(lines))
-        if not inside.any() and not self.known.absent and not self.faults:
+        changes = any(column in self.known.dated for column in where)
+        if not inside.any() and not self.known.absent and not changes and not self.faults:
             self.faults.append(f"{key}: no line fits {' and '.join(said)} together. Correct it, or leave it out.")
         return inside.astype(float), ", ".join(said)
+
+    def _on_other_days(self, column: str, word: str) -> bool:
+        """Is it a word that a column has, or may have, on another day?"""
+        if column not in self.known.dated:
+            return False
+        words = self.known.dated[column]
+        return words is None or word in words
 
     def named(self, key: str, names: Sequence[str]) -> Array:
         """(n,) one for the lines that are named."""

@@ -1,4 +1,4 @@
-"""Leverage and short lines are stated or there are none, whatever other constraints say, and nothing excluded is held."""
+"""Leverage and short lines are stated or there are none, whatever other constraints say; what is excluded is zero."""
 
 from itertools import product
 
