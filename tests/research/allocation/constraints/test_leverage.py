@@ -45,6 +45,7 @@ FIRM = ({}, {"price": 1e-4}, {"gives_way": 1})
 
 def stated(rng):
     """Each field of Constraints but `gross`, with a drawn firmness: of those with sides, either or both."""
+
     def firm():
         return FIRM[rng.integers(3)]
 

@@ -67,5 +67,6 @@ def test_facts_of_a_delisted_line_need_not_be_known_but_it_may_be_named(make_mar
     held = MeanVariance(forecast=FORECAST, constraints=constraints)
     held.check(market.past(299))
     assert target_path(held, market, start=280).rows[:, 0].max() == 0.0
+    unknown = Constraints(lines={"A09": Bounds(most=0.5)})
     with pytest.raises(ConfigError, match=r"lines\.A09: unknown line"):
-        MeanVariance(forecast=FORECAST, constraints=Constraints(lines={"A09": Bounds(most=0.5)})).check(market.past(299))
+        MeanVariance(forecast=FORECAST, constraints=unknown).check(market.past(299))
