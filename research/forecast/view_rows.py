@@ -127,7 +127,7 @@ class _Known:
         return any((values == word).any() for values in dated) if self.checked else bool(dated)
 
     def _lines(self, side: Side, view: str) -> tuple[str, ...]:
-        """The lines that a side names; none for a group of another day. Raises DataError for no name or an unclear one."""
+        """The lines that a side names; none for a group of another day. Raises DataError where it is not clear."""
         facts = self.groups.get(side.name, {})
         if not side.weighting:
             if side.name in self.past.assets:

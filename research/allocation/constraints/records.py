@@ -7,9 +7,10 @@ are fractions of NAV, and cash is the rest. Which columns and lines there are is
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from research.arguments import is_number, is_whole, shown
+from research.allocation.constraints.read_only import by_field, freeze, reduced
+from research.arguments import cut, is_number, is_whole, shown
 from research.errors import ConfigError
 
 Where = Mapping[str, str | tuple[str, ...]]
@@ -39,8 +40,13 @@ class Firmness:
         """What is given: constraints have many settings, of which a file names few."""
         return _given(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields."""
+        return reduced(self)
+
     def __post_init__(self) -> None:
-        """Check both."""
+        """Check both, and keep mappings from being changed."""
+        freeze(self)
         if self.price is not None and self.gives_way is not None:
             raise ConfigError("it has a price and a place in the order of giving way: keep one of the two.")
         if self.price is not None and not (is_number(self.price) and self.price > 0.0):
@@ -117,6 +123,8 @@ class Exposure(Bounds):
     def __post_init__(self) -> None:
         """Check that it says of what."""
         super().__post_init__()
+        _check_numbers("values", self.values)
+        _check_numbers("to", self.to)
         given = [name for name in ("column", "values", "to") if getattr(self, name)]
         if len(given) != 1:
             found = " and ".join(given) or "none"
@@ -150,6 +158,7 @@ class TrackingErrorLimit(Most):
         super().__post_init__()
         if not self.benchmark:
             raise ConfigError("benchmark has no lines: give weights by name, such as {SPY: 0.6, AGG: 0.4}.")
+        _check_numbers("benchmark", self.benchmark)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -274,7 +283,8 @@ class Constraints:
     __pydantic_config__: ClassVar[dict[str, str]] = FORBID
 
     def __post_init__(self) -> None:
-        """Check that leverage is stated."""
+        """Check that leverage is stated, and keep mappings from being changed."""
+        freeze(self)
         if self.gross is None:
             self._check_long_only()
         elif self.cardinality is not None and self.cardinality.if_held:
@@ -286,6 +296,10 @@ class Constraints:
     def __repr__(self) -> str:
         """What is given."""
         return _given(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields."""
+        return reduced(self)
 
     def __hash__(self) -> int:
         """By the names that it holds: equal constraints have equal ones."""
@@ -316,9 +330,9 @@ class Constraints:
 
 def _given(record: object) -> str:
     """A record with the fields that differ from their defaults."""
-    said = []
+    said, values = [], by_field(record)
     for f in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, f.name)
+        value = values[f.name]
         default = f.default_factory() if f.default_factory is not MISSING else f.default
         if value != default:
             said.append(f"{f.name}={value!r}")
@@ -330,6 +344,12 @@ def check_above_zero(**given: object) -> None:
     for name, value in given.items():
         if not (is_number(value) and value > 0):  # type: ignore[operator]
             raise ConfigError(f"{name} is {shown(value)}: give a number above 0.")
+
+
+def _check_numbers(name: str, values: Mapping[str, float]) -> None:
+    """Raise ConfigError that names every line whose value is not a finite number."""
+    if bad := [f"{shown(value)} for {line}" for line, value in values.items() if not is_number(value)]:
+        raise ConfigError(f"{name} is {cut(', '.join(bad))}: give a number.")
 
 
 def _check_members(where: Where, lines: tuple[str, ...], both: bool) -> None:

@@ -1,5 +1,8 @@
 """Constraints as a file names them: what each means as a limit, and what is refused, all of it at once."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -210,6 +213,9 @@ def test_a_number_of_a_line_that_may_not_be_held_need_not_be_known(more):
         (lambda: Most(most=-1.0), "most is -1.0: give a number above 0"),
         (lambda: CVaRLimit(most=0.1, level=1.0), "level is 1.0"),
         (lambda: TrackingErrorLimit(most=0.1, benchmark={}), "benchmark has no lines"),
+        (lambda: Exposure(most=0.1, values={"A": np.nan, "B": "x"}), "values is nan for A, 'x' for B: give a number"),
+        (lambda: Exposure(most=0.1, to={"A": np.inf}), "to is inf for A: give a number"),
+        (lambda: TrackingErrorLimit(most=0.1, benchmark={"A": np.nan}), "benchmark is nan for A: give a number"),
         (lambda: Cardinality(), "neither `most` nor `if_held`"),
         (lambda: Cardinality(most=0), "most is 0: give a whole number of lines"),
         (lambda: Cardinality(least=2), "least is 2 without `if_held`"),
@@ -232,3 +238,27 @@ def test_equal_constraints_are_one_and_can_be_hashed():
     assert one == other
     assert hash(one) == hash(other)
     assert len({one, other}) == 1
+
+
+def test_a_mapping_that_is_changed_later_changes_no_constraint():
+    lines, where, weights = {"A": Bounds(most=0.9)}, {"kind": "stock"}, {"A": 1.0}
+    asked = Constraints(
+        lines=lines, exclude=Exclusions(where=where), exposures={"beta": Exposure(to=weights, most=1.0)},
+        tracking_error=TrackingErrorLimit(most=0.1, benchmark=weights),
+    )  # fmt: skip
+    before = repr(asked)
+    lines["A"], where["kind"], weights["A"] = Bounds(most=0.1), "bond", 0.5
+    assert repr(asked) == before
+    assert "lines={'A': Bounds(most=0.9)}" in before
+    for mapping in (asked.lines, asked.exclude.where, asked.exposures["beta"].to):
+        with pytest.raises(TypeError):
+            mapping["A"] = None
+
+
+def test_constraints_that_were_pickled_or_copied_are_equal():
+    asked = Constraints(
+        lines={"A": Bounds(most=0.9)}, groups={"g": Group(where={"kind": "stock"}, most=0.5)},
+        tracking_error=TrackingErrorLimit(most=0.1, benchmark={"A": 1.0}),
+    )  # fmt: skip
+    assert pickle.loads(pickle.dumps(asked)) == asked
+    assert copy.deepcopy(asked) == asked
