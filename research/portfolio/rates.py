@@ -32,8 +32,8 @@ TODAY = "fx_today"
 GIVEN = {"fx": "portfolio file", TODAY: "given today"}  # how the values that a key states are called
 DIGITS = 10  # significant, of a rate in print and in files
 CODE = re.compile("[A-Z]{3}")
-QUOTED = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "NOK", "SEK", "DKK", "HKD", "SGD", "CNH", "ZAR", "MXN", "PLN",
-          "CZK", "HUF", "TRY", "ILS", "JPY")  # fmt: skip
+QUOTED = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "NOK", "SEK", "DKK", "HKD", "SGD", "CNH", "ZAR", "MXN",
+          "PLN", "CZK", "HUF", "TRY", "ILS", "JPY")  # fmt: skip
 DECIMALS = dict.fromkeys(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # of an amount, where not 2 (ISO 4217)
