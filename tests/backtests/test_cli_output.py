@@ -198,6 +198,6 @@ def test_a_full_disk_behind_the_output_is_said() -> None:
 def test_a_reader_who_leaves_ends_the_command_without_a_word() -> None:
     done = subprocess.run(
         ["bash", "-c", f"'{sys.executable}' -c 'from backtests.cli import main; main()' policies | true"],
-        cwd=ROOT, capture_output=True, check=False,
+        cwd=ROOT, capture_output=True, check=False, env=os.environ | {"TQDM_DISABLE": "1"},
     )  # fmt: skip
     assert done.stderr == b""
