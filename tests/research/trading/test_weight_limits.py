@@ -378,3 +378,17 @@ def test_a_group_may_have_the_bounds_that_its_exposures_reach(
         group["orders.groups"]["hedged"]["range"] = past
         with pytest.raises(ConfigError, match=f"fractions of NAV from {reach[0]:g} to {reach[1]:g}, such as"):
             load_portfolio("data/portfolios/sixty_forty.yaml", group)
+
+
+@pytest.mark.parametrize(
+    ("scale", "lots", "said"),
+    [(1, {}, ", and on to 44.88% for the whole lots of the others"), (100, {"lines.AGG.lot": 0.001}, "")],
+)
+def test_an_order_goes_on_only_where_it_shows_and_says_for_what(scale: int, lots: dict[str, float], said: str) -> None:
+    """A share more of SPY keeps its range, and AGG pays for it: no order is left out."""
+    held = {"lines.SPY.shares": 2_600 * scale, "lines.AGG.shares": 9_800 * scale, "cash": 21_350.40 * scale}
+    desk = load_portfolio("data/portfolios/sixty_forty.yaml", held | lots | {"orders.ranges": "bind"})
+    got = trade_list(desk, desk.policies["never"], request=Request(flow=-150_000.0 * scale))
+    assert got.orders.set_index("asset").loc["AGG", "reason"] == (
+        f"12.38 points over target: to 44.90%, to keep the range of SPY and the range of AGG{said}"
+    )
