@@ -22,6 +22,8 @@ from research.trading.lot_search import (
     GOAL,
     LOT_VALUE,
     LOWER,
+    NO_GAIN,
+    ODD,
     PRICE,
     STEPS,
     UNPAID,
@@ -33,6 +35,7 @@ from research.trading.lot_search import (
     _each,
     _sendable,
     _units,
+    best_together,
 )
 from research.trading.order_limits import BOUGHT, COST, SENT, SOLD, limits_of
 from research.trading.position import CENT
@@ -40,8 +43,8 @@ from research.trading.position import CENT
 SWEEPS = 3  # over the limits, each priced best given the others
 HALVINGS = 30  # of the range of a price
 DEAREST = 1e4  # price of a limit
-WAYS = 64  # of a line, lots that may be best; where more remain there is no search
-NODES = 200_000  # of the search: some 10 ms
+WAYS, ROUNDS = 32, 3  # numbers of lots of a line that the search tries at once, and times that it does
+NODES = 4_000_000  # of the search: some 10 ms
 TO, MORE, LOSS = range(3)  # rows of `ways`
 BOUND, SUM = range(2)  # of `lost`
 COUNT, ORDER, NEXT = range(3)  # of `level`
@@ -112,15 +115,14 @@ class Branch(NamedTuple):
         )
 
 
-def branch(problem: LotProblem, start: Array, enough: float) -> tuple[Array, float]:
+def branch(problem: LotProblem, start: Array) -> tuple[Array, float]:
     """Signed units (n,) that keep every limit, and the bound below which none can come, fraction of NAV.
 
-    problem : without limits of weights.
+    problem : without limits of weights. Where lines are divided at will, the bound is all that is computed.
     start   : (n,) units that keep every limit: nothing worse is given.
-    enough  : fraction of NAV by which orders may be above the bound.
     """
     of, best = Branch.of(problem), start.copy()
-    bound = best_below(of, best, enough)
+    bound = best_below(of, best)
     return best, bound
 
 
@@ -167,29 +169,39 @@ def _use(of: Branch, j: int, i: int, steps: float) -> float:
 
 @linked
 def _least(of: Branch, i: int) -> tuple[float, float]:
-    """The steps of line i that lose least at the prices of the limits, and what they lose; writes its `price`.
-
-    Between the smallest order and all whole lots the loss is convex.
-    """
-    lines, terms = of.terms.lines, of.terms
+    """The steps of line i that lose least at the prices of the limits, and what they lose; writes its `price`."""
+    lines = of.terms.lines
     for k in range(len(of.price)):
         of.price[k] = 0.0
         for j in range(len(of.prices)):
             of.price[k] += of.prices[j] * of.rows[j, k, i]
-    low = min(max(np.ceil(terms.least / lines[LOT_VALUE, i] - LOT), 1.0), lines[STEPS, i])
-    high = max(lines[WHOLE, i], low)
+    whole, best, lost = _whole(of, i), 0.0, _loss(of, i, 0.0)
+    for steps in (whole, lines[STEPS, i]):
+        here = _loss(of, i, steps)
+        if here < lost:
+            best, lost = steps, here
+    return best, lost
+
+
+@linked
+def _whole(of: Branch, i: int) -> float:
+    """The steps that lose least between the smallest order of line i and all its whole lots, where loss is convex."""
+    low = _first(of, i)
+    high = max(of.terms.lines[WHOLE, i], low)
     while low < high:
         middle = np.floor(0.5 * (low + high))
         if _loss(of, i, middle + 1.0) < _loss(of, i, middle):
             low = middle + 1.0
         else:
             high = middle
-    best, lost = 0.0, _loss(of, i, 0.0)
-    for steps in (low, lines[STEPS, i]):
-        here = _loss(of, i, steps)
-        if here < lost:
-            best, lost = steps, here
-    return best, lost
+    return low
+
+
+@linked
+def _first(of: Branch, i: int) -> float:
+    """The steps of the smallest order of line i."""
+    lines = of.terms.lines
+    return min(max(np.ceil(of.terms.least / lines[LOT_VALUE, i] - LOT), 1.0), lines[STEPS, i])
 
 
 @linked
@@ -242,58 +254,87 @@ def _price(of: Branch) -> None:
 
 
 @linked
-def best_below(of: Branch, best: Array, enough: float) -> float:
+def best_below(of: Branch, best: Array) -> float:
     """Write better units (n,) into the best, where there are; gives the bound. See `branch`."""
-    worth = 0.0
-    for i in range(len(best)):
-        worth += _each(of.terms, i, best[i])
     _price(of)
     bound = _relaxed(of)
-    if worth - bound <= enough:
-        return bound
-    for a in range(len(of.lines)):
-        if not _ways(of, a, worth - bound):
-            return bound
-    _order(of)
-    _count(of)
-    return max(bound, _search(of, best, worth, bound, enough))
+    for i in of.lines:
+        of.tried[i] = _units(of.terms, i, _least(of, i)[0])
+    worth, other = _worth(of, best), np.inf
+    if best_together(of.terms, of.tried):
+        other = _worth(of, of.tried)
+    if other < worth:
+        worth = other
+        for i in range(len(best)):
+            best[i] = of.tried[i]
+    for i in of.lines:
+        if of.terms.lines[FINE, i] > 0.0:
+            return min(bound, worth)
+    proven = bound
+    for _ in range(ROUNDS):
+        left = np.inf
+        for a in range(len(of.lines)):
+            left = min(left, _ways(of, a, worth - bound))
+        _order(of)
+        _count(of)
+        complete = _search(of, best, worth, bound)
+        worth = _worth(of, best)
+        if not complete:
+            break
+        proven = max(proven, min(bound + left, worth))
+        if proven == worth:
+            break
+    return min(proven, worth)
 
 
 @linked
-def _ways(of: Branch, a: int, most: float) -> bool:
+def _worth(of: Branch, units: Array) -> float:
+    """The objective of signed units (n,), fraction of NAV."""
+    worth = 0.0
+    for i in range(len(units)):
+        worth += _each(of.terms, i, units[i])
+    return worth
+
+
+@linked
+def _ways(of: Branch, a: int, most: float) -> float:
     """Write the steps of a line that lose at most so much more than its best, those that lose least first.
 
-    Gives False where there are too many.
+    Gives the least that others lose, of which there is no room for; inf where there is room for all.
     """
     i, lines = of.lines[a], of.terms.lines
-    best, lost = _least(of, i)
+    _, lost = _least(of, i)
+    first, whole = _first(of, i), _whole(of, i)
     of.level[COUNT, a] = 0
-    if lines[FINE, i] > 0.0:
-        return False
+    left = _add(of, a, 0.0, lost, most)
+    if lines[ODD, i] > 0.0:
+        left = min(left, _add(of, a, lines[STEPS, i], lost, most))
     for by in (1.0, -1.0):
-        at = best if by > 0.0 else best - 1.0
-        while 0.0 <= at <= lines[STEPS, i]:
-            here = _loss(of, i, at) - lost
-            if here > most and 1.0 < at < lines[WHOLE, i] and not np.isinf(here):
-                at = lines[WHOLE, i] if by > 0.0 else 1.0  # the loss is convex: only the ends are left
-            elif here <= most and not _add(of, a, at, here):
-                return False
+        at = whole if by > 0.0 else whole - 1.0
+        while first <= at <= lines[WHOLE, i] and _loss(of, i, at) - lost <= min(most, left):
+            left = min(left, _add(of, a, at, lost, most))
             at += by
-    return True
+    return left
 
 
 @linked
-def _add(of: Branch, a: int, steps: float, more: float) -> bool:
-    """Insert steps of a line that lose so much more than its best; gives False where there is no room."""
-    k, ways = of.level[COUNT, a], of.ways
+def _add(of: Branch, a: int, steps: float, lost: float, most: float) -> float:
+    """Insert steps of a line that lose at most so much more than `lost`; gives what those lose that have no room."""
+    k, ways, left = of.level[COUNT, a], of.ways, np.inf
+    more = _loss(of, of.lines[a], steps) - lost
+    if more > most:
+        return left
     if k == WAYS:
-        return False
-    of.level[COUNT, a] += 1
+        k -= 1
+        if more >= ways[MORE, a, k]:
+            return more
+        left = ways[MORE, a, k]
+    of.level[COUNT, a] = k + 1
     while k > 0 and ways[MORE, a, k - 1] > more:
         ways[MORE, a, k], ways[TO, a, k] = ways[MORE, a, k - 1], ways[TO, a, k - 1]
         k -= 1
     ways[MORE, a, k], ways[TO, a, k] = more, steps
-    return True
+    return left
 
 
 @linked
@@ -331,21 +372,21 @@ def _count(of: Branch) -> None:
 
 
 @linked
-def _search(of: Branch, best: Array, worth: float, bound: float, enough: float) -> float:
-    """Write better units (n,) into the best; gives the bound that a complete search proves, or that from before."""
+def _search(of: Branch, best: Array, worth: float, bound: float) -> bool:
+    """Write better units (n,) than worth so much into the best, where there are; gives whether all were tried."""
     m, level, lost, b = len(of.lines), of.level, of.lost, 0
     lost[BOUND, 0], lost[SUM, 0], level[NEXT, 0] = bound, of.still, 0
     for i in range(len(best)):
         of.tried[i] = 0.0
     for _ in range(NODES):
         if b == m:
-            if lost[SUM, m] < worth - enough and not _broken(of.terms, of.tried):
+            if lost[SUM, m] < worth - NO_GAIN and not _broken(of.terms, of.tried):
                 worth = lost[SUM, m]
                 for i in range(len(best)):
                     best[i] = of.tried[i]
             b -= 1
         a, k = level[ORDER, b], level[NEXT, b]
-        if k < level[COUNT, a] and lost[BOUND, b] + of.ways[MORE, a, k] < worth - enough:
+        if k < level[COUNT, a] and lost[BOUND, b] + of.ways[MORE, a, k] < worth - NO_GAIN:
             level[NEXT, b] += 1
             if _takes(of, b, a, k):
                 b += 1
@@ -354,8 +395,8 @@ def _search(of: Branch, best: Array, worth: float, bound: float, enough: float) 
         elif b > 0:
             b -= 1
         else:
-            return worth - enough
-    return bound
+            return True
+    return False
 
 
 @linked
