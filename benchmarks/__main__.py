@@ -1,6 +1,7 @@
 """Every benchmark, one after the other (`make bench`); the main job comes last, as it takes longest."""
 
 from benchmarks import (
+    allocations,
     batch,
     curves,
     destination,
@@ -32,6 +33,7 @@ if __name__ == "__main__":
     placement.main()
     hrp.main()
     limits.main()
+    allocations.main()
     tax.main()
     reconciliation.main()
     laboratory.main()

@@ -1,4 +1,4 @@
-"""What a user waits for: in a fresh process a first backtest, compiled or not yet, a trade list, and `--help`.
+"""What a user waits for: in a fresh process a first backtest, compiled or not yet, a trade list, targets, and `--help`.
 
 Seconds are the wall's. The processor's stand beside them: on a machine that has other work they are the ones to trust.
 """
@@ -19,11 +19,14 @@ ROUNDS, COLD_ROUNDS = 11, 3
 AIMS = {
     "first backtest": 1.5,
     "rebalance trades": 1.5,
+    "rebalance allocate": 1.5,
     "rebalance --help": 0.3,
-}  # seconds; of a trade list the processor's
+}  # seconds; of a trade list and of targets the processor's
 STAGES = ("python and imports", "the market read", "the backtest played")
 REBALANCE = Path(sys.executable).parent / "rebalance"
-TRADES = "trades", str(Path(__file__).parents[1] / "data" / "portfolios" / "sixty_forty.yaml"), "--as-of", "2022-12-29"
+PORTFOLIOS = Path(__file__).parents[1] / "data" / "portfolios"
+TRADES = "trades", str(PORTFOLIOS / "sixty_forty.yaml"), "--as-of", "2022-12-29"
+ALLOCATE = "allocate", str(PORTFOLIOS / "global_multi_asset.yaml"), "--as-of", "2022-12-29"
 FIRST = """
 import time
 from research.accounting import Costs
@@ -66,10 +69,12 @@ def main() -> None:
     """Measure in turns, print, and keep."""
     first_backtest({})
     command(*TRADES)
-    warm, listed, helped = [], [], []
+    command(*ALLOCATE)
+    warm, listed, allocated, helped = [], [], [], []
     for _ in range(ROUNDS):
         warm.append(first_backtest({}))
         listed.append(command(*TRADES))
+        allocated.append(command(*ALLOCATE))
         helped.append(command("--help"))
     cold = np.median([without_compiled_code() for _ in range(COLD_ROUNDS)], axis=0)
     *stages, busy = np.median(warm, axis=0)
@@ -77,6 +82,7 @@ def main() -> None:
     took = {
         "first backtest": (stages[-1], busy),
         "rebalance trades": tuple(np.median(listed, axis=0)),
+        "rebalance allocate": tuple(np.median(allocated, axis=0)),
         "rebalance --help": tuple(np.median(helped, axis=0)),
     }
     print(f"{machine()}; {versions('numba', 'pandas')}")

@@ -1,4 +1,7 @@
-"""What can be a name: of a policy, a portfolio, an asset, a class, or a file after which runs are named."""
+"""What can be a name: of a policy, a portfolio, an asset, a class, or a file after which runs are named.
+
+And the name by which a file calls a class that is not one of the workbench.
+"""
 
 import unicodedata
 from collections.abc import Iterable
@@ -57,3 +60,8 @@ def check_name(subject: str, name: object) -> None:
     """Refuse what cannot be a name (`name_fault`). Raises ConfigError."""
     if fault := name_fault(name):
         refuse(subject, name, f"it {fault}. {FIX}")
+
+
+def import_path(cls: type) -> str:
+    """The name by which a file calls a class of a user's own, such as my_rules:CalmDays."""
+    return f"{cls.__module__}:{cls.__qualname__}"

@@ -11,8 +11,7 @@ from backtests.wording import counted, listed, number, percent
 from research.allocation import Answer, Binding
 from research.allocation.allocation import LISTING
 from research.allocation.hierarchical.model import Hierarchy
-from research.trading.blocks import Column, html_table, text_rows
-from research.trading.page import styled
+from research.blocks import Column, html_table, text_rows
 
 MOST = 6  # limits that are named of those that bind
 STATUS = {"optimal": "to optimality", "optimal_inaccurate": "to reduced accuracy"}
@@ -29,6 +28,8 @@ def targets_text(found: TargetsToday) -> str:
 
 def targets_html(found: TargetsToday) -> str:
     """All sections as HTML with their style."""
+    from research.trading.page import styled  # its room is slow to import
+
     blocks = [f'<p class="headline">{escape(_title(found))}</p>']
     for target in found.targets:
         blocks.append(html_table("targets", _head(found, target), _columns(found, target)))

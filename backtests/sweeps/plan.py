@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from research.accounting import Policy
-from research.allocation import Allocation
+from research.allocation import Allocation, EstimatorAllocation
 from research.arguments import day, floats, is_number, is_whole, refuse, shown
 from research.arrays import Array, frozen
 from research.errors import ConfigError
@@ -295,7 +295,9 @@ def policy_columns(policy: Rule) -> dict[str, Any]:
 
 
 def _nested_settings(allocation: Any) -> dict[str, Any]:
-    """What an allocation scales, and its forecast, as they print themselves; and its settings without a default."""
+    """What an allocation scales, its forecast or estimator, as they print themselves; and what has no default."""
+    if isinstance(allocation, EstimatorAllocation):
+        return {"estimator": allocation.estimator_text}
     cls: type = type(allocation)
     if cls not in ALLOCATIONS.values():
         return {}

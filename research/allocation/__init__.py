@@ -3,6 +3,7 @@
 from research.allocation.allocation import Allocation, TargetPath, spread_unlisted, target_path
 from research.allocation.answer import Answer, Binding, Explained, NotSolvedError
 from research.allocation.estimated import InverseVolatility
+from research.allocation.estimator import EstimatorAllocation
 from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.function import FunctionAllocation
@@ -39,6 +40,7 @@ __all__ = [
     "CappedTurnover",
     "ConstantExposure",
     "EqualWeights",
+    "EstimatorAllocation",
     "Explained",
     "ExponentialGradient",
     "FixedWeights",

@@ -1,6 +1,6 @@
 """Target weights from a function of past returns: the way in for PyPortfolioOpt, skfolio, Riskfolio-Lib or own code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,32 +52,39 @@ class FunctionAllocation:
         returns, lines = complete_returns(past, self.window)
         names = [past.assets[line] for line in lines]
         frame = pd.DataFrame(returns, index=past.dates[-self.window :], columns=names)
-        return placed(self._in_order(self.function(frame), names, past), lines, past)
-
-    def _in_order(self, found: object, names: list[str], past: Past) -> Array:
-        where = f"{self._name} on {past.date:%Y-%m-%d}"
-        if isinstance(found, Mapping | pd.Series):
-            given = {str(name): weight for name, weight in found.items()}
-            if len(given) < len(found):
-                raise PolicyError(f"{where} gave two weights for one name: found {shown(found)}. Return one a name.")
-            unknown = [name for name in given if name not in names]
-            if unknown:
-                raise PolicyError(
-                    f"{where} gave a weight for {unknown[0]!r}, but the columns are {', '.join(names)}. Return weights "
-                    "by the names of the frame's columns."
-                )
-            found = [given.get(name, 0.0) for name in names]
-        try:
-            weights = floats("weights are", found, FORMS)
-        except ConfigError as error:
-            raise PolicyError(f"{where} gave {shown(found)}. Return {FORMS}, each a fraction of NAV.") from error
-        if weights.shape != (len(names),):
-            raise PolicyError(
-                f"{where} gave weights of shape {weights.shape} for {len(names)} lines, {', '.join(names)}. Return "
-                f"{FORMS}."
-            )
-        return np.asarray(weights)
+        found = weights_in_order(self.function(frame), names, where=f"{self._name} on {past.date:%Y-%m-%d}")
+        return placed(found, lines, past)
 
     @property
     def _name(self) -> str:
         return str(getattr(self.function, "__name__", type(self.function).__name__))
+
+
+def weights_in_order(found: object, names: Sequence[str], where: str) -> Array:
+    """(k,) weights that somebody gave, in the order of the names; zero for a name that a mapping does not have.
+
+    found  : a mapping or a Series by name, or (k,) numbers.
+    names  : k of them.
+    where  : who gave them, and when.
+    Raises : PolicyError for unknown names, and for weights of another form.
+    """
+    if isinstance(found, Mapping | pd.Series):
+        given = {str(name): weight for name, weight in found.items()}
+        if len(given) < len(found):
+            raise PolicyError(f"{where} gave two weights for one name: found {shown(found)}. Return one a name.")
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise PolicyError(
+                f"{where} gave a weight for {unknown[0]!r}, but the columns are {', '.join(names)}. Return weights "
+                "by the names of the frame's columns."
+            )
+        found = [given.get(name, 0.0) for name in names]
+    try:
+        weights = floats("weights are", found, FORMS)
+    except ConfigError as error:
+        raise PolicyError(f"{where} gave {shown(found)}. Return {FORMS}, each a fraction of NAV.") from error
+    if weights.shape != (len(names),):
+        raise PolicyError(
+            f"{where} gave weights of shape {weights.shape} for {len(names)} lines, {', '.join(names)}. Return {FORMS}."
+        )
+    return np.asarray(weights)

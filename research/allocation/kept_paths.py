@@ -17,6 +17,8 @@ import pandas as pd
 
 from research.allocation.allocation import Allocation, TargetPath, target_path
 from research.allocation.answer import Answer, Binding
+from research.allocation.estimator import EstimatorAllocation
+from research.allocation.estimator_words import says_all
 from research.arguments import is_number
 from research.errors import DataError
 from research.market import Market
@@ -75,6 +77,8 @@ def settings_of(allocation: object) -> Any:
     ['research.allocation.fixed.EqualWeights', {'unlisted': 'pro_rata'}]
     """
     cls = type(allocation)
+    if isinstance(allocation, EstimatorAllocation):
+        return allocation.words if says_all(allocation.words) else None
     if not is_dataclass(allocation) or not cls.__module__.startswith(("research.allocation.", "research.forecast.")):
         return None
     found = {f.name: _plain(getattr(allocation, f.name)) for f in fields(allocation)}

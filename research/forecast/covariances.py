@@ -3,7 +3,6 @@
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from research.arrays import Array
 from research.errors import ConfigError
@@ -23,8 +22,8 @@ def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
     name      : of the estimator, one of `COVARIANCES`:
                 sample               with ddof 1; its bits do not depend on the order of the columns;
                 ewma                 products of returns with exponential weights, about zero (skfolio; RiskMetrics);
-                ledoit_wolf          shrunk to equal variances (PyPortfolioOpt; Ledoit and Wolf 2004);
-                oas                  the same target, for normal returns (PyPortfolioOpt; Chen and others 2010);
+                ledoit_wolf          shrunk to equal variances (Ledoit and Wolf 2004), as in PyPortfolioOpt;
+                oas                  the same target, for normal returns (Chen and others 2010), likewise;
                 shrunk_correlations  sample variances, and correlations shrunk to zero (`research.risk.shrinkage`);
                 gerber               by the moves that two lines share, past half a deviation (skfolio; Gerber and
                                      others 2022);
@@ -43,11 +42,10 @@ def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
 
         return shrunk_covariance(returns)
     if name in ("ledoit_wolf", "oas"):
-        from pypfopt.risk_models import CovarianceShrinkage
+        from research.risk.shrinkage import oas_intensity, shrinkage_intensity, toward_equal_variances
 
-        shrinkage = CovarianceShrinkage(pd.DataFrame(returns), returns_data=True, frequency=1)
-        found = shrinkage.ledoit_wolf() if name == "ledoit_wolf" else shrinkage.oracle_approximating()
-        return found.to_numpy(dtype=float)
+        intensity = shrinkage_intensity if name == "ledoit_wolf" else oas_intensity
+        return toward_equal_variances(returns, intensity(returns))
     from skfolio import moments
 
     if name == "ewma":

@@ -21,7 +21,7 @@ def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]
     """
     from research.forecast.window import ranges
 
-    lines = np.flatnonzero(past.complete(window))
+    lines = past.complete(window).nonzero()[0]
     if not len(lines):
         raise DataError(
             f"no line has {window} returns on {past.date:%Y-%m-%d} (row {past.t}): {', '.join(past.assets)}. Choose a "

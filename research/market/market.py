@@ -287,7 +287,7 @@ class Past:
     @property
     def date(self) -> pd.Timestamp:
         """The last date seen."""
-        return self._market.dates[self.t]
+        return pd.Timestamp(self._market.dates.values[self.t])  # noqa: PD011  (a quarter of the time of an index)
 
     @property
     def assets(self) -> tuple[str, ...]:

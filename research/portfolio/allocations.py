@@ -3,7 +3,8 @@
     allocation: {kind: volatility_target, volatility: 0.1, of: {kind: hrp, window: 252}}
 
 What an allocation scales or combines stands below `of`, one mapping or a list of them; without it, the strategic
-target. A kind with a colon is a class of the user's own, see `own_class`.
+target. A kind with a colon is a class of the user's own, see `own_class`; one of skfolio names an optimiser of that
+library, see `estimators`.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,6 +22,7 @@ from research.allocation import (
     CappedTurnover,
     ConstantExposure,
     EqualWeights,
+    EstimatorAllocation,
     ExponentialGradient,
     FixedWeights,
     InverseVolatility,
@@ -43,6 +45,7 @@ from research.allocation import (
     UniversalPortfolio,
     VolatilityTarget,
 )
+from research.allocation.estimator_words import LIBRARY, says_all
 from research.errors import ConfigError, DataError
 from research.forecast import (
     Benchmark,
@@ -54,8 +57,10 @@ from research.forecast import (
     OpinionPooling,
 )
 from research.market import Past
+from research.names import import_path
 from research.portfolio.document import Document
-from research.portfolio.own_class import check_code, code_of, import_path, own_allocation
+from research.portfolio.estimators import read_estimator_allocation, skfolio_optimiser
+from research.portfolio.own_class import check_code, code_of, is_estimator, own_allocation
 from research.portfolio.settings import build, named, nested, plain
 from research.portfolio.strict_yaml import KeyPath, dotted
 
@@ -117,12 +122,16 @@ def read_allocation(
     if not document.has(*path):
         return strategic
     kind = document.text(*path, "kind")
+    if kind.startswith(f"{LIBRARY}."):
+        return read_estimator_allocation(document, path, skfolio_optimiser(document, (*path, "kind")))
     own = ":" in kind
     cls = (
         own_allocation(document, (*path, "kind")) if own else ALLOCATIONS[named(document, (*path, "kind"), ALLOCATIONS)]
     )
     if own:
         check_code(document, (*path, "code"), cls)
+        if is_estimator(cls):
+            return read_estimator_allocation(document, path, cls)
     held: dict[str, Any] = {"weights": strategic.weights} if cls is FixedWeights else {}
     for name, declared in nested(cls).items():
         below = (*path, HELD.get(name, name))
@@ -145,6 +154,9 @@ def allocation_settings(allocation: Any) -> dict[str, Any]:
     >>> allocation_settings(ConstantExposure(EqualWeights(), 0.6))
     {'kind': 'exposure', 'exposure': 0.6, 'of': {'kind': 'equal', 'unlisted': 'pro_rata'}}
     """
+    if isinstance(allocation, EstimatorAllocation):
+        of_own = {} if says_all(allocation.words) else {"code": code_of(type(allocation.estimator))}
+        return allocation.words | of_own
     cls: type = type(allocation)
     kind = _NAMES.get(cls)
     own = {} if kind else {"kind": import_path(cls), "code": code_of(cls)}
@@ -155,6 +167,8 @@ def allocation_settings(allocation: Any) -> dict[str, Any]:
 
 def allocation_key(allocation: object) -> str | None:
     """The name by which a portfolio file calls an allocation; None for one that no file can name, or that holds one."""
+    if isinstance(allocation, EstimatorAllocation):
+        return str(allocation.words["kind"]) if says_all(allocation.words) else None
     name = _NAMES.get(type(allocation))
     if name is None or any(allocation_key(one) is None for one in parts_of(allocation)):
         return None
@@ -184,7 +198,7 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
         parts = {(*below, str(k)): one for k, one in enumerate(value)} if isinstance(value, tuple) else {below: value}
         for at, part in parts.items():
             check_names(document, at, part, past)
-    if cls in _NAMES and hasattr(held, "check"):
+    if (cls in _NAMES or cls is EstimatorAllocation) and hasattr(held, "check"):
         try:
             held.check(past)
         except (ConfigError, DataError) as error:

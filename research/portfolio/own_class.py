@@ -16,6 +16,7 @@ from types import ModuleType
 
 from research.errors import ConfigError
 from research.files import sha256_of
+from research.names import import_path
 from research.portfolio.document import Document
 from research.portfolio.strict_yaml import KeyPath
 
@@ -34,18 +35,27 @@ def own_rule(document: Document, path: KeyPath) -> type:
 
 
 def own_allocation(document: Document, path: KeyPath) -> type:
-    """The allocation that the text at `path` names, as module:Class.
+    """The allocation, or the estimator of scikit-learn's kind, that the text at `path` names as module:Class.
 
-    Raises : ConfigError as `_own_class`, and for what is no allocation.
+    Raises : ConfigError as `_own_class`, and for what is neither.
     """
     allocation = _own_class(document, path, "an allocation")
     says = is_dataclass(allocation) and all(
         hasattr(allocation, name) or name in _names(allocation) for name in ("schedule", "window")
     )
-    if not (says and callable(getattr(allocation, "target", None)) and allocation.__hash__ is not None):
-        fix = "Make it a frozen dataclass with a method `target`, a `schedule` and a `window`."
+    is_one = says and callable(getattr(allocation, "target", None)) and allocation.__hash__ is not None
+    if not (is_one or is_estimator(allocation)):
+        fix = (
+            "Make it a frozen dataclass with a method `target`, a `schedule` and a `window`, or an estimator with "
+            "`fit` and `get_params`."
+        )
         document.refuse(path, f"{allocation.__name__} is no allocation", document.text(*path), fix)
     return allocation
+
+
+def is_estimator(own: type) -> bool:
+    """Is a class an estimator, which an allocation fits, and no allocation itself?"""
+    return not hasattr(own, "target") and all(callable(getattr(own, name, None)) for name in ("fit", "get_params"))
 
 
 def _own_class(document: Document, path: KeyPath, kind: str) -> type:
@@ -76,11 +86,6 @@ def _own_class(document: Document, path: KeyPath, kind: str) -> type:
     if not isinstance(own, type):
         document.refuse(path, f"module {module} has no class {name}", named, SUCH_AS)
     return own
-
-
-def import_path(own: type) -> str:
-    """The name by which a portfolio file calls a class of a user's own."""
-    return f"{own.__module__}:{own.__qualname__}"
 
 
 def check_code(document: Document, path: KeyPath, own: type) -> None:

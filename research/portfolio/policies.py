@@ -8,9 +8,10 @@ from typing import Any
 from research.allocation import FixedWeights
 from research.arguments import MOST_PENALTY
 from research.learning import Learned, Universal
+from research.names import import_path
 from research.portfolio.allocations import allocation_settings, read_allocation
 from research.portfolio.document import Document
-from research.portfolio.own_class import check_code, code_of, import_path, own_rule
+from research.portfolio.own_class import check_code, code_of, own_rule
 from research.portfolio.settings import build, named, plain
 from research.portfolio.strict_yaml import KeyPath
 from research.rules import (

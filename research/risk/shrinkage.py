@@ -1,4 +1,7 @@
-"""A covariance whose correlations are shrunk toward zero, as Ledoit and Wolf choose by how much."""
+"""Covariances shrunk toward equal variances, or with correlations toward zero, and by how much: in closed forms.
+
+scikit-learn has the first two (and PyPortfolioOpt by it), and takes longer to import than a whole answer.
+"""
 
 import numpy as np
 
@@ -22,6 +25,28 @@ def shrinkage_intensity(values: Array) -> float:
     squared = x**2
     error = float(((squared.T @ squared).sum() / count - (sample**2).sum()) / (count * k))
     return 1.0 if distance <= 0.0 else min(max(error / distance, 0.0), 1.0)
+
+
+def oas_intensity(values: Array) -> float:
+    """The weight of the same target for normal observations, 0 to 1.
+
+    values : (T, k) observations of k series, in any unit; their means are taken off.
+    Source : Chen, Wiesel, Eldar, Hero (2010), Shrinkage Algorithms for MMSE Covariance Estimation, equation 23, with
+             1 - 2/k taken for 1 as in scikit-learn.
+    """
+    sample = np.atleast_2d(np.cov(values, rowvar=False, ddof=0))
+    count, k = values.shape
+    square, mean = float((sample**2).mean()), np.trace(sample) / k
+    apart = (count + 1.0) * (square - mean**2 / k)
+    return 1.0 if apart <= 0.0 else min((square + mean**2) / apart, 1.0)
+
+
+def toward_equal_variances(returns: Array, intensity: float) -> Array:
+    """(k, k) covariance (ddof 0) of returns (T, k), mixed with equal variances by the intensity."""
+    sample = np.atleast_2d(np.cov(returns, rowvar=False, ddof=0))
+    found: Array = (1.0 - intensity) * sample
+    found.flat[:: len(found) + 1] += intensity * np.trace(sample) / len(found)
+    return found
 
 
 def shrunk_covariance(returns: Array) -> Array:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from research.blocks import Column
 from research.trading.before_after import LEVEL, SHORT_HISTORY, BeforeAfter, Figures
-from research.trading.blocks import Column
 from research.trading.reasons import SHOWN
 
 MISSING = "–"

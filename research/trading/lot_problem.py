@@ -23,14 +23,13 @@ from research.arrays import Array, Mask
 from research.portfolio import WeightLimit
 from research.tolerances import LOT, TRIGGER, WEIGHT
 from research.trading.order_limits import broken_by, sendable
-from research.trading.position import Position
+from research.trading.position import MOST_LOTS, Position
 
 CASH = "cash"  # the name of its limit
 OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
 PAST_SHARE = 0.1  # a currency unit past a line's share of the cash weighs as much as so many before it
 COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
-MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
 
 
 @dataclass(frozen=True, eq=False)

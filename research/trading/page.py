@@ -5,9 +5,9 @@ from html import escape
 from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
+from research.blocks import Column, html_table, text_rows
 from research.portfolio.prices import GIVEN
 from research.trading.before_after_table import notes_of, table_of
-from research.trading.blocks import Column, html_table, text_rows
 from research.trading.content import DISCLAIMER, Content, price_text
 from research.trading.tax_tables import tax_words
 

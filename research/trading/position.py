@@ -19,6 +19,7 @@ from research.risk.ex_ante import ExAnte
 from research.tolerances import COUNTED
 
 CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
+MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +114,7 @@ class Position:
         return cls(
             units=holdings / prices,
             prices=prices,
-            lots=np.where(quoted, lots, CENT),
+            lots=countable(np.where(quoted, lots, CENT), (np.abs(holdings).sum() + abs(cash)) / prices),
             quoted=quoted,
             tradable=market.tradable[day],
             cash=float(_cents(cash) / 100.0),
@@ -229,6 +230,16 @@ class Position:
     def _left_cents(self, notional: Array, charged: float) -> float:
         """Cash after such orders and their costs, in cents: whole numbers, so that sums are exact."""
         return float(np.rint(self.cash * 100.0) - notional.sum()) - charged
+
+
+def countable(lots: Array, units: Array) -> Array:
+    """(n,) lots, or powers of ten of them, that a float can count in so many units (n,): 1e15 at most.
+
+    >>> countable(np.array([1.0, 1e-8]), np.array([1e9, 3e8])).tolist()
+    [1.0, 1e-06]
+    """
+    over = np.maximum(units, 1.0) / (lots * MOST_LOTS)
+    return np.where(over > 1.0, lots * 10.0 ** np.ceil(np.log10(np.maximum(over, 1.0))), lots)
 
 
 def order_limits(portfolio: Portfolio, nav: float) -> OrderLimits:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from research.blocks import Column, html_table, text_rows
 from research.rules.bands_today import bands_today
 from research.tolerances import TRIGGER
 from research.trading import page
 from research.trading.before_after_table import notes_of, table_of
-from research.trading.blocks import Column, html_table, text_rows
 from research.trading.reasons import SHOWN
 from research.trading.trade_list import TradeList
 

@@ -350,7 +350,9 @@ def _problem(
     back = way * before < 0.0
     most = np.where(back, np.abs(before), np.maximum(state.most(way) - np.abs(before), 0.0))
     problem = LotProblem(state, goal, way, lower, upper, floor, most, unpaid=goal - share)
-    return problem.shared if problem.fine[way != 0.0].all() else problem
+    moves, most_orders = way != 0.0, state.limits.most
+    all_sent = most_orders is None or int(moves.sum()) <= most_orders
+    return problem.shared if all_sent and problem.fine[moves].all() else problem
 
 
 def _due(state: Position, trade: Trade) -> Mask:

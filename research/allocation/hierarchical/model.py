@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,12 @@ from research.allocation.hierarchical.clusters import Clusters, clusters_of
 from research.allocation.hierarchical.estimate import Estimate, estimated
 from research.allocation.hierarchical.projection import nearest
 from research.allocation.hierarchical.settings import Hierarchical
+from research.allocation.hierarchical.tree import Tree
 from research.allocation.optimised.market_day import known_on
 from research.arrays import Array, Rows, frozen
 from research.market import Past
+
+NONE = Constraints()
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +30,7 @@ class Hierarchy:
     assets      : k names of the lines with a complete window, from left to right: the quasi-diagonal order.
     date        : the last one seen.
     clustered   : the date on which the tree was grown.
-    linkage     : (k - 1, 4) the tree as scipy's `dendrogram` takes it; its leaf i is `leaf_names[i]`.
+    tree        : that was grown; its leaf i is `leaf_names[i]`.
     leaf_names  : k names.
     correlation : (k, k) in quasi-diagonal order.
     cluster     : (k,) number of the cluster of each asset, from 1 on the left.
@@ -38,13 +42,18 @@ class Hierarchy:
     assets: tuple[str, ...]
     date: pd.Timestamp
     clustered: pd.Timestamp
-    linkage: Array
+    tree: Tree
     leaf_names: tuple[str, ...]
     correlation: Array
     cluster: Rows
     weights: Array
     unbounded: Array
     risk: Array
+
+    @cached_property
+    def linkage(self) -> Array:
+        """(k - 1, 4) the tree as scipy's `dendrogram` takes it."""
+        return frozen(self.tree.scipy_linkage())
 
     def by_line(self) -> pd.DataFrame:
         """A row a line in quasi-diagonal order: cluster, weight, weight before constraints, share of risk."""
@@ -88,7 +97,7 @@ class Model(Hierarchical):
     def _within(self, weights: Array, estimate: Estimate, previous: Array | None) -> Answer:
         """The answer with the nearest weights that keep the constraints, of weights (k,) of the tree."""
         past, lines, asked = estimate.past, estimate.lines, self.asked
-        if asked == Constraints():
+        if asked == NONE:
             return Answer(placed(weights, lines, past), past.date)
         limits = build(asked, known_on(past, asked, lines, self.window, self.periods_per_year * estimate.cov, previous))
         found = nearest(weights, limits)
@@ -114,7 +123,7 @@ class Model(Hierarchical):
             assets=tuple(names[order].tolist()),
             date=past.date,
             clustered=past.dates[estimate.grown],
-            linkage=frozen(tree.scipy_linkage()),
+            tree=tree,
             leaf_names=tuple(names[tree.columns].tolist()),
             correlation=frozen(correlation[np.ix_(order, order)]),
             cluster=frozen(cluster[order]),

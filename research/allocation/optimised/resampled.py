@@ -105,6 +105,6 @@ def samples(moments: Moments, window: int, periods_per_year: float, draws: int, 
     for _ in range(draws):
         returns = by_name.mean / periods_per_year + rng.standard_normal((window, len(root))) @ root
         mean, covariance = returns.mean(axis=0)[back], np.atleast_2d(np.cov(returns, rowvar=False))[np.ix_(back, back)]
-        sample = Moments(moments.assets, mean, covariance, 1.0, moments.seen)
-        found.append(sample.over(periods_per_year))
+        year = mean * periods_per_year, covariance * periods_per_year
+        found.append(Moments(moments.assets, *year, periods_per_year, moments.seen))
     return found

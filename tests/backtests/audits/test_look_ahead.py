@@ -15,6 +15,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from skfolio.optimization import SchurComplementary
+from sklearn.base import BaseEstimator
 from typing_extensions import is_protocol
 
 from backtests.audits.futures import CHANGED, CUT, FUTURES, changed_after
@@ -34,6 +36,7 @@ from research.allocation import (
     CappedTurnover,
     ConstantExposure,
     EqualWeights,
+    EstimatorAllocation,
     ExponentialGradient,
     FixedWeights,
     FunctionAllocation,
@@ -136,6 +139,15 @@ def inverse_deviations(returns: pd.DataFrame) -> pd.Series:
     return weights / weights.sum()
 
 
+class ByCorrelation(BaseEstimator):
+    """Weights that rise with the correlation to a benchmark."""
+
+    def fit(self, returns, benchmark):
+        self.weights_ = np.exp(returns.corrwith(benchmark))
+        self.weights_ /= self.weights_.sum()
+        return self
+
+
 POLICIES: dict[str, Make] = {
     "never, equal": lambda market: Never(EqualWeights()),
     "week, fixed": lambda market: Calendar(FIXED, "week"),
@@ -176,6 +188,10 @@ POLICIES: dict[str, Make] = {
     ),
     "month, resampled": lambda market: Calendar(
         Resampled(MeanVariance("utility", Estimated(window=40), upper=0.5), draws=3), "month"
+    ),
+    "month, of skfolio": lambda market: Calendar(EstimatorAllocation(SchurComplementary(), window=40), "month"),
+    "month, estimator": lambda market: Calendar(
+        EstimatorAllocation(ByCorrelation(), window=40, benchmark={"A": 0.6, "D": 0.3}), "month"
     ),
     "month, robust CVaR": lambda market: Calendar(RobustCVaR(window=40), "month"),
     "month, least drawdown": lambda market: Calendar(MinimumRisk("cdar", window=40), "month"),

@@ -1,6 +1,11 @@
 """`rebalance allocate FILE` prints targets, and refuses what it does not know in a sentence."""
 
+import subprocess
+import sys
+
 from commanded import FILE, rebalance
+
+MANY = FILE.with_name("global_multi_asset.yaml")
 
 
 def test_targets_are_printed_as_of_a_day() -> None:
@@ -21,3 +26,13 @@ def test_mistakes_are_sentences() -> None:
         assert done.status == 2
         assert done.out == ""
         assert done.err.strip().splitlines()[-1].startswith(said)
+
+
+def test_no_other_library_of_optimisers_is_imported_for_it() -> None:
+    code = (
+        f"import sys\nfrom backtests.cli import main\nsys.argv = ['rebalance', 'allocate', {str(MANY)!r}]\n"
+        "try:\n    main()\nfinally:\n"
+        "    print({'cvxpy', 'pypfopt', 'skfolio', 'sklearn', 'scipy.stats', 'scipy.cluster'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.covariance import ledoit_wolf
+from sklearn.covariance import ledoit_wolf, oas
 
 from research.errors import DataError
-from research.risk.shrinkage import shrinkage_intensity, shrunk_covariance
+from research.risk.shrinkage import (
+    oas_intensity,
+    shrinkage_intensity,
+    shrunk_covariance,
+    toward_equal_variances,
+)
 
 
 def simulated(seed: int, days: int, lines: int) -> np.ndarray:
@@ -17,9 +22,21 @@ def simulated(seed: int, days: int, lines: int) -> np.ndarray:
 
 
 @given(st.integers(0, 10_000), st.integers(5, 300), st.integers(2, 12))
-def test_the_intensity_is_that_of_scikit_learn(seed: int, days: int, lines: int) -> None:
+def test_the_estimate_is_that_of_scikit_learn(seed: int, days: int, lines: int) -> None:
     returns = simulated(seed, days, lines)
-    assert shrinkage_intensity(returns) == pytest.approx(ledoit_wolf(returns)[1], rel=1e-9, abs=1e-12)
+    for ours, theirs in ((shrinkage_intensity, ledoit_wolf), (oas_intensity, oas)):
+        covariance, intensity = theirs(returns)
+        assert ours(returns) == pytest.approx(intensity, rel=1e-9, abs=1e-12)
+        shrunk = toward_equal_variances(returns, ours(returns))
+        np.testing.assert_allclose(shrunk, covariance, rtol=1e-9, atol=1e-12 * covariance.max())
+
+
+@pytest.mark.parametrize("returns", [np.full((10, 3), 0.01), np.eye(4) * 0.01])
+def test_without_a_distance_to_the_target_the_covariance_is_the_target(returns: np.ndarray) -> None:
+    sample = np.cov(returns, rowvar=False, ddof=0)
+    for intensity in (shrinkage_intensity(returns), oas_intensity(returns)):
+        assert 0.0 <= intensity <= 1.0
+        assert np.trace(toward_equal_variances(returns, intensity)) == pytest.approx(np.trace(sample))
 
 
 def test_variances_stay_and_correlations_shrink_by_one_factor() -> None:

@@ -372,7 +372,8 @@ class TestAnyDesk:
             more[i] = max(more[i] + max(lot, 1e-6 * before.nav / price), np.ceil(least / price / lot - 1e-9) * lot)
             left, sizes = before.cash_after(more), np.abs(before.notional(more)).sum() + before.charges(more).sum()
             assert left < max(orders.reserve * before.nav, orders.adverse_move * sizes)
-        cut = sized.rounded - sized.units > np.maximum(1.5 * before.lots, 2e-6 * before.nav / before.prices)
+        costs = 2.0 * sized.slack * before.nav / before.prices  # those of lines that are not traded come back
+        cut = sized.rounded - sized.units > np.maximum(1.5 * before.lots, costs)
         cut &= sized.rounded * before.prices >= before.minimum  # what is less has the minimum trade for its reason
         if orders.turnover is None:  # which reduces buys and sells in proportion, and need not leave room for a lot
             assert all(sized.limit(int(i)) for i in np.flatnonzero(cut & (sized.rounded > 0.0))), repr(got)

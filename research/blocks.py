@@ -1,4 +1,4 @@
-"""A table of words as lines of text and as a block of HTML: the forms of all tables of a trade list."""
+"""A table of words as lines of text and as a block of HTML: the forms of all tables of a trade list, and of others."""
 
 from collections.abc import Sequence
 from html import escape

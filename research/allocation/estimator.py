@@ -1,0 +1,205 @@
+"""Target weights of any estimator with `fit(X).weights_`: the way in for all of skfolio, and for own classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+
+from research.allocation.answer import FAILED, PREVIOUS, Answer, Following, NotSolvedError
+from research.allocation.estimated import EstimationSchedule, check_estimate, placed
+from research.allocation.estimator_words import LIBRARY, kind_of, words_of
+from research.allocation.function import weights_in_order
+from research.arguments import cut, did_you_mean, is_number, refuse
+from research.arrays import Array
+from research.errors import ConfigError, PolicyError
+from research.forecast.returns import complete_returns
+from research.market import Past
+from research.tolerances import WEIGHT
+
+UNSOLVED = ("OptimizationError", "SolverError", "LinAlgError")  # of skfolio, cvxpy and numpy; cvxpy is slow to import
+SOLVED = 1e-6  # by how much solvers leave a sum of weights off one
+UNSEEDED = (f"{LIBRARY}.optimization.Random",)  # draws from numpy's global generator
+SEEDED = {  # parameters without which weights are drawn anew each time, and how to mend that
+    "random_state": "give a whole number, such as 7, so that the same returns give the same weights.",
+    "seed": "give a whole number, such as 7, so that the same returns give the same weights.",
+    "distribution_estimator": "give a distribution with a random_state, such as VineCopula(random_state=7).",
+}
+BESIDE = ("kind", "window", "schedule", "benchmark")  # keys of a file beside which the parameters of an estimator stand
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EstimatorAllocation(Following):
+    """The weights that an estimator of scikit-learn's kind learns from a window of returns, fitted anew on a schedule.
+
+    A copy of the estimator is fitted each time, on a frame (window, k) of simple returns, dates down and the names of
+    the k lines with a complete window across. Its `weights_` are fractions of NAV. A sum that misses 1 by at most 1e-6
+    misses it by what solvers leave, and is scaled to 1; any other sum is what the estimator means, and cash is the
+    rest. One of skfolio that looks at its previous weights (`max_turnover`, `transaction_costs`) is given the target
+    before; the first is free of `max_turnover`. A fit that finds no solution is a refit without one: its path goes on
+    with the previous weights.
+
+    estimator : with `fit`, `get_params` and, once fitted, `weights_`; two with the same class and parameters are equal.
+                What draws at random has a `random_state` or a `seed`, which is set.
+    window    : returns, at least 2.
+    schedule  : "day", "week", "month", "quarter" or "year".
+    benchmark : line -> weight, whose returns `fit(X, y)` is given as y, cash being the rest; None where it takes none.
+    Raises    : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary;
+                PolicyError, naming estimator and date, for a fit that fails otherwise, and for weights that are none.
+    """
+
+    estimator: Any
+    window: int = 252
+    schedule: EstimationSchedule = "month"
+    benchmark: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the settings, and keep a copy of the estimator."""
+        check_estimate("EstimatorAllocation", self.window, self.schedule)
+        _check_estimator(self.estimator)
+        if self.benchmark is not None and not (self.benchmark and all(map(is_number, self.benchmark.values()))):
+            refuse("benchmark of EstimatorAllocation is", self.benchmark, "give weights by name, such as {SPY: 1}.")
+        from sklearn.base import clone
+
+        object.__setattr__(self, "estimator", clone(self.estimator))
+
+    @property
+    def follows(self) -> bool:
+        """Does the estimator look at its previous weights?"""
+        return bool(getattr(self.estimator, "needs_previous_weights", False))
+
+    @cached_property
+    def words(self) -> dict[str, Any]:
+        """All settings as a portfolio file states them, every default filled in but those of no value."""
+        said = words_of(self.estimator)
+        beside = {"benchmark": dict(self.benchmark)} if self.benchmark else {}
+        return {"kind": said.pop("kind"), "window": self.window, "schedule": self.schedule, **beside, **said}
+
+    def __eq__(self, other: object) -> bool:
+        """Two with the same settings, and estimators of the same class with the same parameters, are equal."""
+        return isinstance(other, EstimatorAllocation) and self.words == other.words
+
+    def __hash__(self) -> int:
+        """By class and schedule."""
+        return hash((type(self.estimator), self.window, self.schedule))
+
+    def __repr__(self) -> str:
+        """The estimator and the other settings: all that determines it."""
+        benchmark = f", benchmark={dict(self.benchmark)!r}" if self.benchmark else ""
+        return (
+            f"EstimatorAllocation({self.estimator_text}, window={self.window}, schedule={self.schedule!r}{benchmark})"
+        )
+
+    @property
+    def estimator_text(self) -> str:
+        """The estimator with the parameters that are not what its class takes by default."""
+        said = words_of(self.estimator, defaults=False)
+        return f"{said.pop('kind')}({', '.join(f'{name}={value!r}' for name, value in said.items())})"
+
+    def check(self, past: Past) -> None:
+        """Raise ConfigError for a benchmark with a line that the market does not have."""
+        for name in self.benchmark or {}:
+            if name not in past.assets:
+                raise ConfigError(
+                    f"the benchmark holds {name!r}, no line of the market. {did_you_mean(name, past.assets)}"
+                )
+
+    def answer(self, past: Past, previous: Array | None = None) -> Answer:
+        """Weights (n,): those of the estimator for lines with a complete window, zero for the others."""
+        returns, lines = complete_returns(past, self.window)
+        names = [past.assets[line] for line in lines]
+        frame = pd.DataFrame(returns, index=past.dates[-self.window :], columns=names)
+        fitted = self._fitted(frame, past, None if previous is None else previous[lines])
+        where = f"{self._name} on {past.date:%Y-%m-%d}"
+        weights = getattr(fitted, "weights_", None)
+        if weights is None:
+            if hasattr(fitted, "weights_"):  # one of skfolio that does not raise its errors
+                raise NotSolvedError(f"{self._name} found no weights: {cut(str(getattr(fitted, 'error_', '')))}")
+            raise PolicyError(
+                f"{where} has no weights_ after fit. Give an estimator whose fit sets weights_, one a column."
+            )
+        found = weights_in_order(weights, names, where)
+        total = found.sum()
+        if WEIGHT < abs(total - 1.0) <= SOLVED:
+            found = found / total
+        status, fallback, why = _stand_in(fitted)
+        return Answer(placed(found, lines, past), past.date, status=status, fallback=fallback, why=why)
+
+    def _fitted(self, frame: pd.DataFrame, past: Past, previous: Array | None) -> Any:
+        """A copy of the estimator, fitted; `previous` (k,) is the target before, if it follows one."""
+        from sklearn.base import clone
+
+        model = clone(self.estimator)
+        if previous is not None:
+            model.set_params(previous_weights=previous)
+        elif self.follows and "max_turnover" in model.get_params(deep=False):
+            model.set_params(max_turnover=None)  # of a first target: skfolio would measure it from no holdings
+        arguments = (frame,) if self.benchmark is None else (frame, self._benchmark(frame, past))
+        try:
+            model.fit(*arguments)
+        except NotSolvedError:
+            raise
+        except Exception as error:  # whatever an estimator raises
+            self._failed(error, past)
+        return model
+
+    def _benchmark(self, frame: pd.DataFrame, past: Past) -> pd.Series:
+        """(window,) returns of the benchmark, rebalanced each session. NotSolvedError where a line has too few."""
+        self.check(past)
+        held = dict(self.benchmark or {})
+        absent = [name for name in held if name not in frame]
+        if absent:
+            raise NotSolvedError(f"{absent[0]} of the benchmark has no {self.window} returns")
+        cash = past.cash[past.t - self.window + 1 :]
+        found = frame[list(held)].to_numpy() @ np.array(list(held.values())) + (1.0 - sum(held.values())) * cash
+        return pd.Series(found, index=frame.index, name="benchmark")
+
+    def _failed(self, error: Exception, past: Past) -> NoReturn:
+        said = f"({type(error).__name__}: {cut(str(error))})"
+        if any(cls.__name__ in UNSOLVED for cls in type(error).__mro__):
+            raise NotSolvedError(f"{self._name} found no weights {said}") from error
+        raise PolicyError(
+            f"{self._name} cannot be fitted to {self.window} returns on {past.date:%Y-%m-%d} {said}. Correct its "
+            "parameters, or give another estimator."
+        ) from error
+
+    @property
+    def _name(self) -> str:
+        return type(self.estimator).__name__
+
+
+def _check_estimator(estimator: Any) -> None:
+    """Raise ConfigError for what has no `fit` and `get_params`, and for what draws at random without a seed."""
+    if isinstance(estimator, type) or not all(
+        callable(getattr(estimator, name, None)) for name in ("fit", "get_params")
+    ):
+        fix = "give an object with fit and get_params, such as skfolio.optimization.RiskBudgeting()."
+        refuse("estimator of EstimatorAllocation is", estimator, fix)
+    taken = [name for name in estimator.get_params(deep=False) if name in BESIDE]
+    if taken:
+        raise ConfigError(
+            f"{type(estimator).__name__} has a parameter {taken[0]}, which is a setting of EstimatorAllocation too. "
+            "Give the parameter another name."
+        )
+    parameters = estimator.get_params()
+    for name, value in parameters.items():
+        last = name.rpartition("__")[2]
+        if last in SEEDED and value is None:
+            refuse(f"{name} of {kind_of(type(estimator))} is", value, SEEDED[last])
+    for value in (estimator, *parameters.values()):
+        if kind_of(type(value)) in UNSEEDED:
+            raise ConfigError(
+                f"{kind_of(type(value))} draws weights that no seed determines, so no backtest of it can be repeated. "
+                "Give another estimator."
+            )
+
+
+def _stand_in(fitted: Any) -> tuple[str, str, str]:
+    """Status, name and reason of a fallback of skfolio's own that took the place of a solution; "" where none did."""
+    used = getattr(fitted, "fallback_", None)
+    if used is None:
+        return "", "", ""
+    name = PREVIOUS if isinstance(used, str) else type(used).__name__
+    return FAILED, name, cut(str(fitted.fallback_chain_[0][1]))
