@@ -1,6 +1,7 @@
-"""The best lots of a `LotProblem`, by a mixed-integer linear programme on HiGHS, with a bound and within a time limit.
+"""The best lots of a `LotProblem`, with a bound and within a time limit.
 
-The programme is that of `order_programme`, with the gap of each line from its point, from above.
+Branch and bound (`lot_branch`) proves most of them. Where it does not, and where weights have limits, a mixed-integer
+linear programme on HiGHS goes on: that of `order_programme`, with the gap of each line from its point, from above.
 """
 
 from collections.abc import Iterator, Sequence
@@ -82,7 +83,8 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     The result does not depend on the order of the lines, and is never worse than that of the greedy search.
     Where the position has a covariance, it is the tracking error to the lines' shares of the cash that is least, and
     nothing is worse than the lots that are nearest to them; what these leave in cash is spent after it.
-    Source : a mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
+    Source : branch and bound over lines (`research.trading.lot_branch`); where that does not prove them, a mixed-integer
+             linear programme, solved by branch and cut (`research.trading.mixed_integer`).
     """
     if problem.position.covariance is None:
         return _nearest(problem, seconds)
