@@ -83,8 +83,8 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     The result does not depend on the order of the lines, and is never worse than that of the greedy search.
     Where the position has a covariance, it is the tracking error to the lines' shares of the cash that is least, and
     nothing is worse than the lots that are nearest to them; what these leave in cash is spent after it.
-    Source : branch and bound over lines (`research.trading.lot_branch`); where that does not prove them, a mixed-integer
-             linear programme, solved by branch and cut (`research.trading.mixed_integer`).
+    Source : branch and bound over lines (`research.trading.lot_branch`); where that does not prove them, a
+             mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
     """
     if problem.position.covariance is None:
         return _nearest(problem, seconds)
