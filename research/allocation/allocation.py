@@ -4,7 +4,7 @@ A target depends on the past alone, not on holdings, rule or cost. An allocation
 its schedule only, and its path is computed once for every policy that uses it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -28,6 +28,7 @@ from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
 from research.tolerances import FIVE_DECIMALS, TARGET
 
+Refit = Callable[[Past, Array | None], Answer]
 Unlisted = Literal["pro_rata", "cash"]
 
 LISTING = "listing"
@@ -203,17 +204,21 @@ def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: 
     An allocation that follows its own target before is asked on the earlier rows too, from the first with a solution
     on: its path does not depend on where it starts.
     """
+
+    def refit(past: Past, previous: Array | None) -> Answer:
+        return answer_of(allocation, past, previous)
+
     found: list[Answer] = []
     before: Answer | None = None
     if isinstance(allocation, Following) and allocation.follows:
         for t in earlier:
             with suppress(NotSolvedError):
-                before = _refit(allocation, market.past(t), before)
+                before = refit_after(before, market.past(t), refit)
         earlier = []
     for t in asked:
         past = market.past(t)
         try:
-            before = _refit(allocation, past, before)
+            before = refit_after(before, past, refit)
         except NotSolvedError as error:
             last = _last_solved(allocation, market, earlier)
             if last is None:
@@ -221,25 +226,36 @@ def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: 
                     f"{allocation!r} has no solution on {past.date:%Y-%m-%d}, and none before: {error}. Widen its "
                     "limits, or start later."
                 ) from error
-            before = _fallen_back(last, past, error)
+            before = _fallen_back(carried(last.weights, past), past, error)
         found.append(before)
     return found
 
 
-def _refit(allocation: Allocation, past: Past, before: Answer | None) -> Answer:
-    """The answer at the close of `past`, or the one before it. Raises NotSolvedError where there is neither."""
+def refit_after(before: Answer | None, past: Past, refit: Refit) -> Answer:
+    """The answer of a refit at the close of `past`, or, where it has no solution, the weights of the one before it.
+
+    before : the answer before it, None for the first.
+    past   : up to the day of the refit.
+    refit  : of the past, and of the weights (n,) before it as `carried` gives them.
+    Raises : NotSolvedError where there is no solution, and no answer before.
+    """
+    previous = None if before is None else carried(before.weights, past)
     try:
-        return answer_of(allocation, past, None if before is None else before.weights)
+        return refit(past, previous)
     except NotSolvedError as error:
-        if before is None:
+        if previous is None:
             raise
-        return _fallen_back(before, past, error)
+        return _fallen_back(previous, past, error)
 
 
-def _fallen_back(before: Answer, past: Past, error: NotSolvedError) -> Answer:
-    """The weights of an answer before, those of lines that have left spread over their class."""
-    weights = spread_unlisted(before.weights, past.listed[-1], past.asset_class)
-    return Answer(weights, past.date, status=FAILED, fallback=PREVIOUS, why=str(error))
+def carried(weights: Array, past: Past) -> Array:
+    """A target before (n,) as it stands on a later day: weights of lines that have left are spread over their class."""
+    return spread_unlisted(weights, past.listed[-1], past.asset_class)
+
+
+def _fallen_back(previous: Array, past: Past, error: NotSolvedError) -> Answer:
+    """The weights (n,) before, in place of those that were not found."""
+    return Answer(previous, past.date, status=FAILED, fallback=PREVIOUS, why=str(error))
 
 
 def _last_solved(allocation: Allocation, market: Market, earlier: list[int]) -> Answer | None:

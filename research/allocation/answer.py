@@ -120,7 +120,10 @@ class Following(Explained):
 
     @abstractmethod
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """Weights (n,), and why; `previous` is the target (n,) before, None for the first."""
+        """Weights (n,), and why.
+
+        previous : (n,) the target before, what has left the market since spread over its class; None for the first.
+        """
 
 
 def checked_weights(target: Array | pd.Series, allocation: object, past: Past) -> Array:

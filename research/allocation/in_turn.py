@@ -3,15 +3,12 @@
 What was found for a market is kept as long as the market is, so that a path asks each refit once.
 """
 
-from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from research.allocation.allocation import Allocation, answer_of, refits_so_far
+from research.allocation.allocation import Allocation, Refit, answer_of, refit_after, refits_so_far
 from research.allocation.answer import Answer, Following, NotSolvedError
-from research.arrays import Array
 from research.market import Market, Past
 
-Refit = Callable[[Past, Array | None], Answer]
 _KEPT: WeakKeyDictionary[Market, dict[Allocation, dict[int, Answer]]] = WeakKeyDictionary()  # by row
 
 
@@ -20,19 +17,21 @@ def in_turn(owner: Allocation, past: Past, refit: Refit) -> Answer:
 
     owner  : on whose days it is asked.
     past   : up to today.
-    refit  : of the past up to a refit, and of the target (n,) before it, None for the first.
-    Raises : NotSolvedError where there is no solution today; a day before without one is left out.
+    refit  : of the past up to a refit, and of the target (n,) before it, None for the first. One without a solution
+             goes on with the target before, as `refit_after` says.
+    Raises : NotSolvedError where there is no solution today, and none before.
     """
-    known, before = _KEPT.setdefault(past._market, {}).setdefault(owner, {}), None
+    known = _KEPT.setdefault(past._market, {}).setdefault(owner, {})
+    before: Answer | None = None
     for t in refits_so_far(owner, past):
         if t not in known:
             try:
-                known[t] = refit(past.earlier(t), before)
+                known[t] = refit_after(before, past.earlier(t), refit)
             except NotSolvedError:
                 if t == past.t:
                     raise
                 continue
-        before = known[t].weights
+        before = known[t]
     return known[past.t]
 
 
