@@ -26,7 +26,7 @@ from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
-from research.tolerances import FIVE_DECIMALS, TARGET
+from research.tolerances import FIVE_DECIMALS, TARGET, WEIGHT
 
 Refit = Callable[[Past, Array | None], Answer]
 Unlisted = Literal["pro_rata", "cash"]
@@ -44,7 +44,7 @@ class Allocation(Protocol):
                the market, since the target in force would hold it.
     window : number of returns that it needs; 0 for none.
     A target may miss a sum of 1 by rounding to five decimals; `target_path` then scales it to 1. One that has reasons
-    inherits from `research.allocation.Explained`, and gives them with its weights.
+    inherits from `research.allocation.Explained`, and gives them with its weights, which are taken as they are.
     """
 
     @property
@@ -167,8 +167,8 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     start   : first row at whose close a target is needed. The target of the last day of the schedule up to it is in
               force there; earlier days are skipped. If no line had a complete window then, a target is computed at
               `start`.
-    Returns : a TargetPath; a target computed at row t is in force from the close of t on. Weights that sum to 1 but
-              for rounding to five decimals, at most 5e-6 a line (PyPortfolioOpt's `clean_weights` sums to 0.99999 or
+    Returns : a TargetPath; a target computed at row t is in force from the close of t on. Weights of five decimals that
+              sum to 1 but for rounding, at most 5e-6 a line (PyPortfolioOpt's `clean_weights` sums to 0.99999 or
               1.00001), are divided by their sum, and `TargetPath.rounded` says by how much it missed 1: this is
               neither leverage nor a target for cash. A refit without a solution goes on with the weights of the one
               before it, of a day before `start` if need be, which its answer says; the weights of lines that have left
@@ -191,8 +191,10 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     earlier = [t for t in dates[dates < asked[0]].tolist() if complete[t]]
     answers = _answers(allocation, market, asked.tolist(), earlier)
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
-    scaled, rounded = _scaled(np.array([answer.weights for answer in answers]))
-    rows = frozen(scaled)
+    rows, rounded = np.array([answer.weights for answer in answers]), 0.0
+    if not isinstance(allocation, Explained):
+        rows, rounded = _scaled(rows)
+    rows = frozen(rows)
     if rounded:
         answers = [replace(answer, weights=weights) for answer, weights in zip(answers, rows, strict=True)]
     return TargetPath(market.assets, rows, row, asked, repr(allocation), rounded, tuple(answers))
@@ -313,10 +315,15 @@ def check_unlisted(owner: str, how: str) -> None:
 
 
 def _scaled(rows: Array) -> tuple[Array, float]:
-    """Targets (K, n), scaled to a sum of 1 where they miss it by rounding to five decimals; and the most it was."""
+    """Targets (K, n), scaled to a sum of 1 where they miss it by rounding to five decimals; and the most it was.
+
+    A sum below 1 is cash where a weight has more decimals. One above 1 is scaled then too: weights of five decimals
+    have more once those of unlisted lines are spread, and nobody asks for leverage so small.
+    """
     sums = rows.sum(axis=1)
     off = np.abs(sums - 1.0)
     rounded = (off > TARGET) & (off <= FIVE_DECIMALS * rows.shape[1] + TARGET)
+    rounded &= (sums > 1.0) | (np.abs(rows - rows.round(5)) <= WEIGHT).all(axis=1)
     whole = np.where(rounded[:, None], rows / np.where(rounded, sums, 1.0)[:, None], rows)
     return whole, float(off[rounded].max(initial=0.0))
 
