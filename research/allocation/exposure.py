@@ -7,6 +7,8 @@ They are also the benchmarks of a policy that goes to cash: most of a smaller dr
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule, check_estimate
@@ -49,7 +51,7 @@ class VolatilityTarget(Wrapper):
     allocation : the portfolio.
     volatility : a year, such as 0.10.
     lookback   : number of returns in the estimate, with the weights of today; a line without so many counts as if it
-                 moved with the others.
+                 moved with the others, in proportion to absolute weights.
     schedule   : "day", "week", "month", "quarter" or "year".
     most       : maximum share of the target; 1 borrows nothing.
     periods_per_year : returns a year.
@@ -93,7 +95,7 @@ class VolatilityTarget(Wrapper):
                 "Give VolatilityTarget a shorter lookback, or start later."
             )
         returns = past.returns[past.t - self.lookback + 1 :][:, known] @ weights[known]
-        deviation = float(returns.std(ddof=1) * weights.sum() / weights[known].sum())
+        deviation = float(returns.std(ddof=1) * np.abs(weights).sum() / np.abs(weights[known]).sum())
         if deviation <= RETURNS:
             raise DataError(
                 f"the target of {self.allocation!r} did not move in the {self.lookback} sessions to "
