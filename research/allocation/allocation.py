@@ -14,6 +14,7 @@ import numpy as np
 from research.allocation.answer import (
     FAILED,
     PREVIOUS,
+    UNANSWERED,
     Answer,
     Explained,
     Following,
@@ -203,8 +204,9 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
 def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: list[int]) -> list[Answer]:
     """The answer on each of the rows `asked`; `earlier` are rows of the schedule before them.
 
-    An allocation that follows its own target before is asked on the earlier rows too, from the first with a solution
-    on: its path does not depend on where it starts.
+    An allocation that follows its own target before is asked on the earlier rows too, from the first with an answer on:
+    its path does not depend on where it starts. Of those rows, one without an answer is left out: no target of it is
+    asked for.
     """
 
     def refit(past: Past, previous: Array | None) -> Answer:
@@ -214,7 +216,7 @@ def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: 
     before: Answer | None = None
     if isinstance(allocation, Following) and allocation.follows:
         for t in earlier:
-            with suppress(NotSolvedError):
+            with suppress(*UNANSWERED):
                 before = refit_after(before, market.past(t), refit)
         earlier = []
     for t in asked:
@@ -261,9 +263,9 @@ def _fallen_back(previous: Array, past: Past, error: NotSolvedError) -> Answer:
 
 
 def _last_solved(allocation: Allocation, market: Market, earlier: list[int]) -> Answer | None:
-    """The answer on the last of some rows on which there is one: a path does not depend on where it starts."""
+    """The answer on the last of some rows on which there is one; None where there is none."""
     for t in reversed(earlier):
-        with suppress(NotSolvedError):
+        with suppress(*UNANSWERED):
             return answer_of(allocation, market.past(t))
     return None
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from research.arguments import shown
 from research.arrays import Array, frozen
-from research.errors import PolicyError
+from research.errors import ConfigError, DataError, PolicyError
 from research.labels import in_order
 from research.market import Past
 
@@ -20,6 +20,9 @@ FAILED = "failed"
 
 class NotSolvedError(PolicyError):
     """A refit has no solution, or no solver finds one: its path of targets goes on with the previous weights."""
+
+
+UNANSWERED = (ConfigError, DataError, PolicyError)  # what an allocation raises on a day on which it has no answer
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from research.allocation import (
@@ -11,17 +12,23 @@ from research.allocation import (
     Average,
     ConstantExposure,
     EqualWeights,
+    CappedTurnover,
+    FixedWeights,
+    MarketCapWeights,
     MeanVariance,
+    RegimeExposure,
     Reserve,
     RiskParity,
+    Smoothed,
     VolatilityTarget,
     target_path,
 )
 from research.allocation.allocation import carried
-from research.allocation.constraints import Constraints, Most
+from research.allocation.constraints import Constraints, Exposure, Most
+from research.errors import ConfigError
 from research.allocation.in_turn import part_answer
-from research.forecast import Estimated
-from research.market import Market, delist
+from research.forecast import Estimated, Regimes
+from research.market import Market, delist, with_facts
 
 TURNOVER = Constraints(turnover=Most(most=0.1))
 CAPPED = MeanVariance(forecast=Estimated(window=30), constraints=Constraints(turnover=Most(most=0.03)))
@@ -89,3 +96,46 @@ def test_below_others_a_refit_without_a_solution_goes_on_with_the_target_before(
     assert alone.remarks()
     assert [repr(one) for one in below.answers] == [repr(one) for one in alone.answers]
     assert np.array_equal(below.rows, alone.rows)
+
+
+@pytest.fixture(scope="module")
+def known_late(noisy: Market) -> Market:
+    """The market of which market capitalisations are known from row 150 on, and the third line moves from row 70 on."""
+    still = (np.arange(380)[:, None] < 70) & (np.arange(6) == 2)
+    caps = pd.DataFrame([range(1, 7)], index=[noisy.dates[150]], columns=noisy.assets, dtype=float)
+    return with_facts(replace(noisy, returns=np.where(still, 0.0, noisy.returns)), {"market_cap": caps})
+
+
+@pytest.mark.parametrize(
+    ("held", "day"),
+    [
+        (lambda seen: Smoothed(RegimeExposure(EqualWeights(), _regimes(seen), schedule="month")), 150),
+        (lambda _: Smoothed(MarketCapWeights(schedule="month")), 150),
+        (lambda _: ConstantExposure(CappedTurnover(MarketCapWeights(schedule="month")), 0.5), 150),
+        (lambda _: _following(exposures={"size": Exposure(column="market_cap", least=1.5)}), 150),
+        (lambda _: ConstantExposure(_following(), 1.0), 130),
+        (lambda _: _following(), 130),
+        (lambda _: Smoothed(HRP(window=60)), 130),
+    ],
+    ids=["regimes", "caps smoothed", "caps capped", "a column", "a still line below", "a still line", "hrp"],
+)
+def test_what_is_not_known_long_before_the_start_is_no_error(known_late: Market, held, day: int) -> None:
+    allocation = held(known_late.dates[150])
+    path = target_path(allocation, known_late, start=200)
+    first = target_path(allocation, known_late, start=day + 21)
+    assert np.array_equal(path.rows, first.rows[-len(path.rows) :])
+    with pytest.raises(ValueError, match="2018-0|not known"):
+        target_path(allocation, known_late, start=62)
+
+
+def test_what_is_wrong_today_is_an_error_below_others_too(noisy: Market) -> None:
+    with pytest.raises(ConfigError, match="nobody"):
+        target_path(Smoothed(FixedWeights({"nobody": 1.0})), noisy, start=100)
+
+
+def _regimes(seen: pd.Timestamp) -> Regimes:
+    return Regimes("A00", (0.0, 0.0), (0.005, 0.02), (0.95, 0.9), seen)
+
+
+def _following(**limits: object) -> MeanVariance:
+    return MeanVariance(forecast=Estimated(window=60), constraints=replace(TURNOVER, **limits))  # type: ignore[arg-type]
