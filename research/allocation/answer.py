@@ -16,6 +16,7 @@ from research.market import Past
 
 PREVIOUS = "previous weights"
 FAILED = "failed"
+INNER = " of the inner allocation"
 
 
 class NotSolvedError(PolicyError):
@@ -79,9 +80,13 @@ class Answer:
         """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
         return Answer, tuple(getattr(self, f.name) for f in fields(self))
 
+    def within(self, weights: Array) -> "Answer":
+        """The reasons of an allocation, for the weights (n,) that another makes of its own."""
+        return replace(self, weights=weights, objective=of_inner(self.objective))
+
     def times(self, factor: float) -> "Answer":
         """The same answer with all weights times a factor, as exposures make it."""
-        return replace(self, weights=factor * self.weights)
+        return self.within(factor * self.weights)
 
     def __repr__(self) -> str:
         """One line: the date, who solved it and how well, what binds, what stood in."""
@@ -96,6 +101,15 @@ class Answer:
         if self.fallback:
             said.append(f"{self.fallback}: {self.why}")
         return f"Answer of {', '.join(said)}"
+
+
+def of_inner(objective: str) -> str:
+    """The name of an objective in the answer of what scales, mixes or smooths: it is of the weights before that.
+
+    >>> of_inner("volatility a year"), of_inner(of_inner("volatility a year")), of_inner("")
+    ('volatility a year of the inner allocation', 'volatility a year of the inner allocation', '')
+    """
+    return objective and objective.removesuffix(INNER) + INNER
 
 
 class Explained(ABC):

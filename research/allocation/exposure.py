@@ -14,7 +14,7 @@ from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.allocation.in_turn import part_answer
 from research.allocation.wrapper import Wrapper
-from research.arguments import check_positive, refuse
+from research.arguments import check_positive, is_number, refuse
 from research.errors import DataError
 from research.market import Past
 from research.tolerances import RETURNS
@@ -36,7 +36,7 @@ class ConstantExposure(Wrapper):
 
     def __post_init__(self) -> None:
         """Check the share."""
-        if isinstance(self.exposure, bool) or not 0.0 <= self.exposure <= 1.0:
+        if not (is_number(self.exposure) and 0.0 <= self.exposure <= 1.0):
             refuse("exposure of ConstantExposure is", self.exposure, "give a share from 0 to 1, such as 0.6.")
 
     def answer(self, past: Past) -> Answer:

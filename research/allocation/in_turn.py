@@ -21,8 +21,8 @@ def in_turn(owner: Allocation, past: Past, refit: Refit) -> Answer:
     past   : up to today.
     refit  : of the past up to a refit, and of the target (n,) before it, None for the first. One without a solution
              goes on with the target before, as `refit_after` says.
-    Raises : what the owner raises today, NotSolvedError only where there is no answer before. An earlier day on which it
-             raises ConfigError, DataError or PolicyError is left out: it may be long before any target is asked for.
+    Raises : what `refit` raises today, NotSolvedError only where there is no answer before. An earlier day on which it
+             raises ConfigError, DataError or PolicyError is left out: nobody may ever ask for its target.
     """
     known = _KEPT.setdefault(past._market, {}).setdefault(owner, {})
     before: Answer | None = None

@@ -5,7 +5,7 @@ each refit since goes on from the one before it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation
@@ -104,6 +104,6 @@ def _followed(owner: "Smoothed | CappedTurnover", past: Past, step: Callable[[Ar
         answer = part_answer(owner.allocation, then)
         if before is None:
             return answer
-        return replace(answer, weights=step(before, answer.weights))
+        return answer.within(step(before, answer.weights))
 
     return in_turn(owner, past, refit)
