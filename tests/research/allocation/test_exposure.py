@@ -5,7 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from research.allocation import ConstantExposure, EqualWeights, FixedWeights, InverseVolatility, VolatilityTarget
+from research.allocation import (
+    ConstantExposure,
+    EqualWeights,
+    FixedWeights,
+    InverseVolatility,
+    VolatilityTarget,
+    target_path,
+)
 from research.errors import ConfigError, DataError
 from research.market import Market
 
@@ -68,6 +75,15 @@ def test_among_long_and_short_a_line_without_its_window_counts_by_its_absolute_w
     assert held == pytest.approx([0.25, -0.25], rel=1e-12)
 
 
+def test_what_is_scaled_is_asked_on_the_schedule_of_what_scales_it(noisy: Market) -> None:
+    yearly, monthly = (
+        target_path(VolatilityTarget(InverseVolatility(60, schedule), 9.0), noisy, start=70)
+        for schedule in ("year", "month")
+    )
+    assert np.array_equal(yearly.rows, monthly.rows)
+    assert len(np.unique(yearly.rows, axis=0)) == len(yearly.rows)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -82,10 +98,10 @@ def test_a_volatility_target_with_no_sense_is_refused(settings: dict[str, object
         VolatilityTarget(HALF, **settings)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("exposure", [-0.1, 1.2, True, float("nan")])
-def test_an_exposure_that_is_no_share_is_refused(exposure: float) -> None:
+@pytest.mark.parametrize("exposure", [-0.1, 1.2, True, float("nan"), "0.6", None])
+def test_an_exposure_that_is_no_share_is_refused(exposure: object) -> None:
     with pytest.raises(ConfigError, match="exposure of ConstantExposure is"):
-        ConstantExposure(HALF, exposure)
+        ConstantExposure(HALF, exposure)  # type: ignore[arg-type]
 
 
 def test_what_does_not_move_has_no_volatility(make_market: Callable[..., Market]) -> None:
