@@ -201,7 +201,7 @@ def size(
     seconds  : that the solver may take a turn; 0 leaves it at the greedy search.
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
     """
-    none, position = np.zeros(len(target)), position.one_way(way)
+    none, position = np.zeros(len(target)), replace(position, way=way)
     orders = Orders(position, none, none, position.weights, position.weights)
     for turn in range(TURNS):
         state = orders.after if turn > 0 else position
@@ -342,7 +342,7 @@ def _problem(
     """
     exact = np.where(paid >= state.units, np.maximum(capped, paid), paid)
     goal, share, wished = exact * state.prices, paid * state.prices, exact - state.units
-    may = state.tradable & np.where(wished > 0.0, state.buyable, state.sellable)
+    may = state.may(wished)
     way = np.where(counts(np.abs(wished) * state.prices, state.nav) & may, np.sign(wished), 0.0)
     boxed, near = trade.lower < trade.upper, np.minimum(state.lots, 0.5 * np.abs(wished)) * state.prices
     lower = np.where(boxed, np.minimum(trade.lower * nav, share), np.where(due, share - near, -np.inf))

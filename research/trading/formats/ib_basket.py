@@ -20,29 +20,6 @@ from research.trading.ticket import Order, Ticket
 
 COLUMNS = ("Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce", "OrderType", "LmtPrice",
            "BasketTag", "Account")  # fmt: skip
-QUOTED = (
-    "EUR",
-    "GBP",
-    "AUD",
-    "NZD",
-    "USD",
-    "CAD",
-    "CHF",
-    "NOK",
-    "SEK",
-    "DKK",
-    "HKD",
-    "SGD",
-    "CNH",
-    "ZAR",
-    "MXN",
-    "PLN",
-    "CZK",
-    "HUF",
-    "TRY",
-    "ILS",
-    "JPY",
-)  # fmt: skip  in the order in which the market names them: EUR.GBP, USD.JPY
 COIN, AT_ONCE = "CRYPTO", "IOC"
 TYPES = {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}
 HEADER = csv_bytes(COLUMNS, ())
@@ -54,7 +31,7 @@ def write(ticket: Ticket) -> bytes:
     """A row an order, and then one an exchange of currencies. Raises ConfigError for what a basket cannot carry."""
     check_carried(ticket, "an Interactive Brokers basket", partial(_faults, ticket))
     orders = (_row(order, ticket) for order in ticket.orders)
-    return csv_bytes(COLUMNS, (*orders, *(_exchange(each, ticket.currency) for each in ticket.fx)))
+    return csv_bytes(COLUMNS, (*orders, *(_exchange(each) for each in ticket.fx)))
 
 
 def is_ours(file: BinaryIO) -> bool:
@@ -89,28 +66,24 @@ def _is_coin(order: Order, ticket: Ticket) -> bool:
     return _sec_type(order, ticket) == COIN
 
 
-def _exchange(each: ExchangeOrder, basis: str) -> tuple[str, ...]:
-    """A spot order on IdealPro, whose symbol is the currency that the market quotes: EUR for EUR.USD, either way."""
-    as_quoted = _rank(each.currency) < _rank(basis)
-    side = each.side if as_quoted else {"buy": "sell", "sell": "buy"}[each.side]
+def _exchange(each: ExchangeOrder) -> tuple[str, ...]:
+    """A spot order on IdealPro, whose symbol is the first currency of the pair: EUR for EUR.USD, either way."""
+    first, second = each.pair[:3], each.pair[3:]
+    of_first = each.currency == first
+    side = each.side if of_first else {"buy": "sell", "sell": "buy"}[each.side]
     return (
         side.upper(),
-        number_text(each.amount if as_quoted else each.basis_amount),
-        each.currency if as_quoted else basis,
+        number_text(each.amount if of_first else each.basis_amount),
+        first,
         "CASH",
         "IDEALPRO",
-        basis if as_quoted else each.currency,
+        second,
         "DAY",
         "MKT",
         "",
         each.client_order_id,
         each.account,
     )
-
-
-def _rank(currency: str) -> tuple[int, str]:
-    """Which of two currencies a pair names first: the lower one."""
-    return (QUOTED.index(currency), "") if currency in QUOTED else (len(QUOTED), currency)
 
 
 def _faults(ticket: Ticket, order: Order) -> Iterable[str]:

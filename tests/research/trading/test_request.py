@@ -88,7 +88,7 @@ def test_withdrawal_is_paid_when_sells_fill_one_per_cent_lower(free: Portfolio) 
 
 
 def test_withdrawal_that_sells_cannot_pay_is_refused(free: Portfolio, desk: Any) -> None:
-    with pytest.raises(ConfigError, match=r"withdrawal is 100000\.0: holdings and cash are worth 100,000\.00"):
+    with pytest.raises(ConfigError, match=r"withdrawal is 100,000\.00: holdings and cash are worth 100,000\.00"):
         trade_list(free, Threshold(free.strategic, 0.05), request=Request(flow=-100_000.0))
     halted = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], tradable=False, **FREE)
     with pytest.raises(ConfigError, match=r"the withdrawal of 10,000\.00 USD cannot be paid: cash and the sells"):
