@@ -66,6 +66,7 @@ class Optimum:
     failed  : solvers that were tried before.
     notes   : what gave way, what does not apply, what was not proven.
     smaller : is a smaller value the better one?
+    denominator : of a ratio, at the weights; 1 for another aim.
     """
 
     weights: Array
@@ -78,6 +79,7 @@ class Optimum:
     failed: str = ""
     notes: tuple[str, ...] = ()
     smaller: bool = True
+    denominator: float = 1.0
 
 
 def optimum(limits: Limits, aim: Aim) -> Optimum:
@@ -98,12 +100,13 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     notes = [*limits.notes, *_exceeded(limits, weights)]
     if gap > 0.0:
         notes.append(f"which lines are held was not proven the best: the objective may be better by {gap:.2g}.")
-    value = 1.0 / solved.value if aim.numerator is not None else aim.sign * solved.value
+    ratio = aim.numerator is not None
+    value = 1.0 / solved.value if ratio else aim.sign * solved.value
     binding = binding_of(limits, weights, prices, aim.unit, aim.smaller)
     return Optimum(
         weights, value, aim.unit, solved.solver, solved.status, binding,
         {limit.key: float(price.sum()) for limit, price in zip(limits.limits, prices, strict=True)},
-        solved.failed, tuple(notes), aim.smaller,
+        solved.failed, tuple(notes), aim.smaller, solved.value / solved.scale if ratio else 1.0,
     )  # fmt: skip
 
 
