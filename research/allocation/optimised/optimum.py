@@ -97,7 +97,7 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     prices = prices_of(limits, aim, solved)
     if elastic.pools:  # they share what gave way, to the last digit: duals of such a set are not unique
         prices = tuple(np.full(len(rows), np.nan) for rows in prices)
-    notes = [*limits.notes, *_exceeded(limits, weights)]
+    notes = [*limits.notes, *exceeded(limits, weights)]
     if gap > 0.0:
         notes.append(f"which lines are held was not proven the best: the objective may be better by {gap:.2g}.")
     ratio = aim.numerator is not None
@@ -199,8 +199,8 @@ def _priced(limit: Limit, rows: Array, held: Mask) -> Array:
     return rows * (limit.rows[WEIGHTS][:, held] != 0.0).any(axis=1) if WEIGHTS in limit.rows else np.zeros(1)
 
 
-def _exceeded(limits: Limits, weights: Array) -> list[str]:
-    """What gave way, or was exceeded at its price, in sentences."""
+def exceeded(limits: Limits, weights: Array) -> list[str]:
+    """What weights (n,) exceed, because it gave way or has a price, in sentences."""
     said = []
     for limit, by in zip(limits.limits, limits.outside(weights).tolist(), strict=True):
         if by > 1e-7 and not limit.hard:
