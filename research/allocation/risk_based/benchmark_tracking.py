@@ -28,7 +28,7 @@ class BenchmarkTracking(OnForecast):
     """The weights of least tracking error to a benchmark; with `cardinality` among the constraints, by few lines.
 
     Where the benchmark itself keeps the constraints, it is the answer. Lines of the benchmark that have no complete
-    window are left out of it, and the others keep their proportions; the answer says so.
+    window are left out of it, and the others keep their proportions and its sum; the answer says so.
 
     benchmark   : weight by line, fraction of NAV; cash is the rest.
     column      : instead, a column of numbers of the instruments, such as a market capitalisation or the weight in an
@@ -39,8 +39,9 @@ class BenchmarkTracking(OnForecast):
     periods_per_year : returns a year.
     schedule    : "day", "week", "month", "quarter" or "year".
     Raises      : ConfigError for settings outside these, and for both or neither of benchmark and column; DataError for
-                  a column that is not a number of at least zero for each line; NotSolvedError, with a smallest
-                  conflicting set, where no weights keep all.
+                  a column that is not a number of at least zero for each line; NotSolvedError where
+                  no line of the benchmark has a complete window, or those that do have a sum of zero or of the other
+                  sign; and, with a smallest conflicting set, where no weights keep all.
     Source      : Roll (1992), A Mean/Variance Analysis of Tracking Error; with few lines Bertsimas, Shioda (2009).
     """
 
@@ -115,5 +116,11 @@ class BenchmarkTracking(OnForecast):
         absent = [name for name in by_name if name not in moments.assets]
         if not absent:
             return found, ()
-        note = f"the benchmark is tracked without {cut(', '.join(absent))}, which have no complete window."
-        return found * (sum(by_name.values()) / float(found.sum())), (note,)
+        whole, known = sum(by_name.values()), float(found.sum())
+        without = f"without {cut(', '.join(absent))}, which have no complete window"
+        if whole * known <= 0.0:
+            raise NotSolvedError(
+                f"{without} on {past.date:%Y-%m-%d}, the benchmark sums to {known:.2%} of NAV in place of {whole:.2%}: "
+                "its other lines cannot keep their proportions. Start later, or leave these lines out of the benchmark"
+            )
+        return found * (whole / known), (f"the benchmark is tracked {without}.",)
