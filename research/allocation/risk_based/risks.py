@@ -4,7 +4,6 @@ Drawdowns are those of the sum of returns since the window's start, not of their
 weights (Chekhlov, Uryasev, Zabarankin 2005).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -14,9 +13,7 @@ import numpy as np
 from research.allocation.constraints.limits import WEIGHTS, Part
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import tail, tail_mean
-from research.arguments import is_number, refuse
 from research.arrays import Array
-from research.errors import ConfigError, DataError
 
 RiskName = Literal["cvar", "evar", "cdar", "max_drawdown", "semi_deviation"]
 RISKS: tuple[RiskName, ...] = ("cvar", "evar", "cdar", "max_drawdown", "semi_deviation")
@@ -145,23 +142,3 @@ def largest_of(losses: Part) -> Part:
     rows = {losses.name: -np.eye(losses.size), LARGEST: np.ones((losses.size, 1))}
     return Part(LARGEST, 1, rows, np.zeros(losses.size), np.zeros(1), np.full(1, inf),
                 lambda weights: losses.of(weights).max(keepdims=True))  # fmt: skip
-
-
-def check_level(owner: str, level: object, window: int) -> None:
-    """Raise ConfigError unless the level is one, and the worst 1 - level of a window are more than one return."""
-    if not (is_number(level) and 0.0 < level < 1.0):  # type: ignore[operator]
-        refuse(f"level of {owner} is", level, "give a number between 0 and 1, such as 0.95.")
-    if (1.0 - level) * window < 1.0 + 1e-9:  # type: ignore[operator]
-        raise ConfigError(
-            f"window of {owner} is {window}, of which the worst {1.0 - level:.4g} are not more than one return. Give a "  # type: ignore[operator]
-            "longer window, or a lower level."
-        )
-
-
-def check_length(owner: str, returns: Array, assets: Sequence[str]) -> None:
-    """Raise DataError for a window (T, n) of no more returns than lines: some weights would have no risk in it."""
-    if len(returns) <= len(assets):
-        raise DataError(
-            f"window of {owner} has {len(returns)} returns for {len(assets)} lines: it needs more returns than lines. "
-            "Give a longer window, or fewer lines."
-        )
