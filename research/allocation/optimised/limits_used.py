@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from research.allocation.accuracy import KEPT, SLACK
 from research.allocation.constraints.binding import slack_of
 from research.allocation.constraints.limits import HELD, POINTS, WEIGHTS, Limit, Limits, held_in
 from research.allocation.constraints.records import Firmness
-from research.allocation.optimised.optimum import KEPT, Optimum
-from research.allocation.solve import SLACK
+from research.allocation.optimised.optimum import Optimum
 from research.arrays import Array
 from research.errors import ConfigError
 from research.forecast import Moments

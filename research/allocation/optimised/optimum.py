@@ -8,19 +8,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from research.allocation.accuracy import GIVES, KEPT, RELAXED_ZERO, ROUNDING, ZERO
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
-from research.allocation.constraints.branch import HOLDS, best
+from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.feasibility import Conflict, room
 from research.allocation.constraints.limits import HELD, WEIGHTS, Limit, Limits, Part, held_in
 from research.allocation.constraints.perspective import perspective
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.arrays import Array, Mask
-
-ZERO = 1e-9  # of NAV: a weight below it is what an interior-point method leaves of zero
-ROUNDING = 1e-6  # of NAV: by which the sum of a solver's weights may miss what was asked for
-KEPT = 1e-8  # by how much a limit may be missed, in its unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +178,7 @@ def of_held(limits: Limits, solved: Solved) -> tuple[Array, Array] | None:
     if not limits.whole.any():
         return None
     weights = solved.x[: len(limits.assets)]
-    x = limits.x(np.where(np.abs(weights) > HOLDS, weights, 0.0))
+    x = limits.x(np.where(np.abs(weights) > RELAXED_ZERO, weights, 0.0))
     return np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
 
 
@@ -203,7 +200,7 @@ def exceeded(limits: Limits, weights: Array) -> list[str]:
     """What weights (n,) exceed, because it gave way or has a price, in sentences."""
     said = []
     for limit, by in zip(limits.limits, limits.outside(weights).tolist(), strict=True):
-        if by > 1e-7 and not limit.hard:
+        if by > GIVES and not limit.hard:
             at = limit.bound + by if limit.raised else limit.bound - by
             how = (
                 f"gave way (place {limit.gives_way})"

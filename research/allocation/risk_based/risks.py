@@ -18,7 +18,7 @@ from research.arrays import Array
 RiskName = Literal["cvar", "evar", "cdar", "max_drawdown", "semi_deviation"]
 RISKS: tuple[RiskName, ...] = ("cvar", "evar", "cdar", "max_drawdown", "semi_deviation")
 
-TAIL, ENTROPIC, DRAWDOWN, LARGEST, BELOW = "risk tail", "entropic", "drawdown", "largest", "below"
+RISK_TAIL, ENTROPIC, DRAWDOWN, LARGEST, BELOW = "risk tail", "entropic", "drawdown", "largest", "below"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +53,8 @@ def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: floa
     periods_per_year : returns a year.
     """
     if name == "cvar":
-        linear = {TAIL: tail_mean(len(returns), level)}
-        return Risk((tail(returns, level, TAIL),), Objective(linear), f"CVaR at {level:.4g} a period")
+        linear = {RISK_TAIL: tail_mean(len(returns), level)}
+        return Risk((tail(returns, level, RISK_TAIL),), Objective(linear), f"CVaR at {level:.4g} a period")
     if name == "evar":
         return Risk((entropic(returns, level),), Objective({ENTROPIC: entropic_bound(len(returns), level)}),
                     f"EVaR at {level:.4g} a period")  # fmt: skip
@@ -64,7 +64,7 @@ def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: floa
     fallen = drawdowns(returns)
     if name == "cdar":
         worst = tail_of(fallen, level)
-        return Risk((fallen, worst), Objective({TAIL: tail_mean(len(returns), level)}), f"CDaR at {level:.4g}")
+        return Risk((fallen, worst), Objective({RISK_TAIL: tail_mean(len(returns), level)}), f"CDaR at {level:.4g}")
     return Risk((fallen, largest_of(fallen)), Objective({LARGEST: np.ones(1)}), "maximum drawdown")
 
 
@@ -131,9 +131,9 @@ def drawdowns(returns: Array) -> Part:
 
 def tail_of(losses: Part, level: float) -> Part:
     """The tail, as `risk_limits.tail`, of losses that are a part."""
-    of_losses = tail(-np.eye(losses.size), level, TAIL)
-    rows = {losses.name: of_losses.rows[WEIGHTS], TAIL: of_losses.rows[TAIL]}
-    return Part(TAIL, of_losses.size, rows, of_losses.lower, of_losses.least, of_losses.most,
+    of_losses = tail(-np.eye(losses.size), level, RISK_TAIL)
+    rows = {losses.name: of_losses.rows[WEIGHTS], RISK_TAIL: of_losses.rows[RISK_TAIL]}
+    return Part(RISK_TAIL, of_losses.size, rows, of_losses.lower, of_losses.least, of_losses.most,
                 lambda weights: of_losses.of(losses.of(weights)))  # fmt: skip
 
 
