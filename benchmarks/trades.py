@@ -6,6 +6,7 @@ units, three basis points a side, a reserve of ten basis points and an adverse m
 """
 
 import csv
+import gc
 import subprocess
 import tempfile
 import time
@@ -88,6 +89,8 @@ def one_list(path: Path, n: int) -> dict[str, object]:
     model = Model.of(portfolio, portfolio.policies["band"], "band")
     accounts = [model.account(*held) for held in zip(*holdings(portfolio, LISTS[n]), strict=True)]
     model.trades(accounts[0], SECONDS)
+    gc.collect()
+    gc.freeze()  # what is loaded is not searched for garbage within a list
     lists, seconds = list[TradeList](), list[float]()
     for account in accounts:
         before = time.process_time()

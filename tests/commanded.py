@@ -1,6 +1,7 @@
 """Commands in this process, which spares the seconds that imports take in one of their own."""
 
 import io
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -20,6 +21,11 @@ class Done(NamedTuple):
     out: str
     err: str
     raw: bytes
+
+    @property
+    def said(self) -> str:
+        """What it wrote to stderr, without the lines that tell how far it is where it takes long."""
+        return re.sub(r"(?m)^\d\d:\d\d:\d\d .*\n", "", self.err)
 
 
 def rebalance(*words: object, encoding: str = "utf-8") -> Done:

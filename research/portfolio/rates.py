@@ -32,6 +32,8 @@ TODAY = "fx_today"
 GIVEN = {"fx": "portfolio file", TODAY: "given today"}  # how the values that a key states are called
 DIGITS = 10  # significant, of a rate in print and in files
 CODE = re.compile("[A-Z]{3}")
+QUOTED = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "NOK", "SEK", "DKK", "HKD", "SGD", "CNH", "ZAR", "MXN",
+          "PLN", "CZK", "HUF", "TRY", "ILS", "JPY")  # fmt: skip
 DECIMALS = dict.fromkeys(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # of an amount, where not 2 (ISO 4217)
@@ -73,6 +75,14 @@ class Rates:
         """What one unit of a currency is worth in the basis today."""
         return 1.0 if currency == self.basis else self.today[currency].value
 
+    def quote(self, currency: str) -> tuple[str, float]:
+        """The pair of a foreign currency and the basis as the market names it, and its rate as lists state it.
+
+        The rate is what one unit of the first currency of the pair is worth in its second.
+        """
+        pair, value = market_pair(currency, self.basis), self.rate(currency)
+        return pair, shown_rate(value if pair.startswith(currency) else 1.0 / value)
+
     def in_basis(self, currency: str, amount: float | Decimal) -> Decimal:
         """An amount of a currency in the basis, in whole cents."""
         return rounded(self.basis, decimal(amount) * decimal(self.rate(currency)))
@@ -105,6 +115,15 @@ def shown_rate(rate: float) -> float:
     0.9377344336
     """
     return float(f"{rate:.{DIGITS}g}")
+
+
+def market_pair(one: str, other: str) -> str:
+    """The pair of two currencies as the market names it: in the order of `QUOTED`, and others after these, by name.
+
+    >>> market_pair("JPY", "USD"), market_pair("USD", "EUR"), market_pair("INR", "JPY")
+    ('USDJPY', 'EURUSD', 'JPYINR')
+    """
+    return "".join(sorted((one, other), key=lambda c: (QUOTED.index(c) if c in QUOTED else len(QUOTED), c)))
 
 
 def smallest(currency: str) -> Decimal:

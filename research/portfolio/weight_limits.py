@@ -111,14 +111,14 @@ def _group(document: Document, market: Market, splits: Mapping[str, Split], name
             fix = did_you_mean(asked, sorted(set(known) - {""}))
             document.refuse((*path, by[0]), f"no line has this {by[0]}", asked, fix)
         of = known[asked]
-    bounds = document.value(*path, "range")
+    bounds, reach = document.value(*path, "range"), (min(0.0, *of), max(1.0, *of))  # of lines that are all of NAV
     if (
         not isinstance(bounds, list)
         or len(bounds) != 2
         or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in bounds)
-        or not 0.0 <= bounds[0] <= bounds[1] <= 1.0
+        or not reach[0] <= bounds[0] <= bounds[1] <= reach[1]
     ):
-        fix = "Write [least, largest], fractions of NAV from 0 to 1, such as [0.4, 0.6]."
+        fix = f"Write [least, largest], fractions of NAV from {reach[0]:g} to {reach[1]:g}, such as [0.4, 0.6]."
         document.refuse((*path, "range"), "no range", bounds, fix)
     priced = document.has(*path, "price")
     price = document.number(*path, "price", at_least=0.0, at_most=MOST_PRICE) if priced else inf

@@ -32,11 +32,11 @@ class Exchange(NamedTuple):
     """Money of a foreign currency that an account buys or sells for the basis.
 
     account      : its name, or "".
-    pair         : the foreign currency and the basis, such as EURUSD.
+    pair         : the foreign currency and the basis as the market names them, such as EURUSD and USDJPY.
     side         : buy or sell, of the foreign currency.
     currency     : foreign.
     amount       : of it, above zero.
-    rate         : what one unit of it is worth in the basis.
+    rate         : of the pair: what one unit of its first currency is worth in its second.
     basis_amount : that is paid or received, in the basis.
     reason       : in words.
     """
@@ -229,9 +229,10 @@ class CashByCurrency:
             rows.append(Balance(name, c, rates.rate(c), before[c], came[c], *moved[c], fx.get(c, ZERO), after,
                                 rates.in_basis(c, after)))  # fmt: skip
         made = [
-            Exchange(name, f"{c}{basis}", "buy" if amount > 0 else "sell", c, abs(amount), rates.rate(c), abs(value),
+            Exchange(name, pair, "buy" if amount > 0 else "sell", c, abs(amount), rate, abs(value),
                      f"{(c if amount > 0 else basis)} cash would be {short(left, bought, c, basis):,.2f} without it")
             for c, (amount, value) in bought.items()
+            for pair, rate in [rates.quote(c)]
         ]  # fmt: skip
         return tuple(made), tuple(rows)
 

@@ -8,7 +8,7 @@ conflicts, and no part of it does. A least weight is of NAV after rates and tick
 or an impact does not help to reach it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -18,9 +18,10 @@ from research.arrays import Array
 from research.tolerances import COUNTED, LOT
 from research.trading.conflict_filter import Bound, ConflictFilter
 from research.trading.lot_problem import FINE
-from research.trading.order_limits import Limit, limits_of, line_limits
+from research.trading.order_limits import MINIMUM, Limit, limits_of, line_limits
 from research.trading.order_programme import COLUMNS, UNIT, OrderColumns, nearly, programme
 from research.trading.position import Position
+from research.trading.relaxations import relaxations
 
 SPARE = 1e-8  # of NAV: by which a stated change is more than the least, so that it suffices when it is written down
 WHOLE_LOTS = "whole lots"
@@ -59,7 +60,7 @@ class Conflict:
             return (
                 f"no orders keep these limits together: {names}. To make a list possible, {', or '.join(self.mends)}."
             )
-        rest = "More than one must change." if self.searched else "Relax one of them or more."
+        rest = "None of those that can be relaxed suffices alone." if self.searched else "Relax one of them or more."
         return f"no orders keep these limits together: {names}. {rest}"
 
 
@@ -69,6 +70,7 @@ class _Stated:
 
     limit        : over several lines, or None.
     line         : that `bought` and `sold` limit, units.
+    kind         : of a limit that a `Relaxation` may relax, else "".
     least        : notional of an order, currency.
     whole        : are orders in whole lots?
     """
@@ -78,6 +80,7 @@ class _Stated:
     line: int = 0
     bought: float = np.inf
     sold: float = np.inf
+    kind: str = ""
     least: float = 0.0
     whole: bool = False
 
@@ -104,21 +107,41 @@ def conflict(position: Position, floor: float, seconds: float = SECONDS) -> Conf
             continue
         if (least := search.relaxation(stated, one)) is not None:
             mends.append(one.limit.mend(least + SPARE))
+    mends += _line_mends(position, floor, kept, search)
     return Conflict(tuple(one.name for one in kept), tuple(filter(None, mends)), complete, complete and not search.late)
+
+
+def _line_mends(position: Position, floor: float, kept: Sequence[_Stated], search: "_Search") -> Iterator[str]:
+    """What relaxes a limit of the conflict that is not over several lines, where it suffices."""
+
+    def feasible(other: Position) -> bool:
+        found = replace(search, position=other)
+        known = found.feasible(_stated(other, floor))
+        search.late |= found.late
+        return known
+
+    for change in relaxations(position, LEAST):
+        if any(one.kind == change.kind and change.line in (None, one.line) for one in kept):
+            value = change.least(feasible)
+            if value is not None:
+                yield change.words(value)
 
 
 def _stated(position: Position, floor: float) -> list[_Stated]:
     """All limits; those that come first are dropped first, and so are rarer in a conflict."""
     found = [
-        _Stated(limit.name(asset, i), line=i, bought=float(limit.bought[i]), sold=float(limit.sold[i]))
+        _Stated(limit.name(asset, i), None, i, float(limit.bought[i]), float(limit.sold[i]), limit.kind)
         for i, asset in enumerate(position.assets)
         for limit in line_limits(position)
         if np.isfinite(min(limit.bought[i], limit.sold[i]))
     ]
     found.append(_Stated(WHOLE_LOTS, whole=True))
     if position.minimum > 0.0:
-        found.append(_Stated(f"the minimum trade of {position.minimum:,.2f}", least=position.minimum))
-    return [*found, *(_Stated(limit.name, limit) for limit in limits_of(position, floor) if limit.binds)]
+        found.append(_Stated(f"the minimum trade of {position.minimum:,.2f}", kind=MINIMUM, least=position.minimum))
+    return [
+        *found,
+        *(_Stated(limit.name, limit, kind=limit.kind) for limit in limits_of(position, floor) if limit.binds),
+    ]
 
 
 class _Divided:
@@ -156,6 +179,10 @@ class _Search:
     def infeasible(self, stated: Sequence[_Stated]) -> bool:
         """Is it proven that no orders keep these limits?"""
         return self._solved(stated)[1]
+
+    def feasible(self, stated: Sequence[_Stated]) -> bool:
+        """Are some orders known that keep these limits?"""
+        return self._solved(stated)[0] is not None
 
     def needed(self, candidates: Sequence[_Stated], kept: Sequence[_Stated]) -> list[_Stated]:
         """Of candidates that conflict with those that are kept, the last that do, none of which can be left out."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from research.portfolio import Portfolio
 from research.portfolio.prices import newest_day
-from research.portfolio.rates import shown_rate
 from research.trading.cash_by_currency import CashByCurrency
 from research.trading.order_ids import client_order_id_of
 
@@ -17,10 +16,10 @@ class ExchangeOrder:
 
     priority     : after those of the orders.
     side         : buy or sell, of `currency`.
-    pair         : the foreign currency and the basis, such as EURUSD.
+    pair         : the foreign currency and the basis as the market names them, such as EURUSD and USDJPY.
     currency     : foreign.
     amount       : of it.
-    rate         : what one unit of it is worth in the basis.
+    rate         : of the pair: what one unit of its first currency is worth in its second.
     basis_amount : that is paid or received, in the basis, at that rate.
     account      : that trades, or "".
     reason       : which cash lacks it.
@@ -58,7 +57,7 @@ def exchange_orders(portfolio: Portfolio, money: CashByCurrency, before: int) ->
             pair=each.pair,
             currency=each.currency,
             amount=float(each.amount),
-            rate=shown_rate(each.rate),
+            rate=each.rate,
             basis_amount=float(each.basis_amount),
             account=account,
             reason=each.reason,

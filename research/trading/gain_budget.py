@@ -14,7 +14,7 @@ import pandas as pd
 
 from research.arrays import Array
 from research.portfolio import Portfolio, TaxLot, TaxRules
-from research.trading.position import CENT, Position
+from research.trading.position import CENT, GainBudget, Position
 from research.trading.sizing import Orders
 from research.trading.tax_lots import in_each_account, trade_lots
 
@@ -39,7 +39,7 @@ def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable
         return orders
     day = portfolio.trade_day
     budget = max(tax.rules.gain_budget - tax.rules.realised, 0.0)
-    room = budget - CENT * len(position.units)  # a cent a line for what rounding adds
+    cents = CENT * len(position.units)  # a cent a line for what rounding adds
 
     def net(orders: Orders) -> float:
         return trade_lots(tax, orders.by_account, position.prices, day).net_gain
@@ -55,9 +55,18 @@ def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable
     sells = np.where(known, sum((np.maximum(-each.units, 0.0) for each in taxed), np.zeros(len(known))), 0.0)
     losses = sum(gained(one, units) for one, units in zip(steps, sells, strict=True)) - net(orders)
     sheltered = position.units - sum((each.held for each in taxed), np.zeros(len(known)))
+
+    def most_sold(gains: float, besides: Array | float) -> Array:
+        caps = sell_caps(sells, steps, position.prices, max(gains - cents, 0.0))
+        return np.where(known, besides + caps, np.inf)
+
+    of_budget = GainBudget(
+        now=max(tax.rules.gain_budget, tax.rules.realised),
+        enough=tax.rules.realised + net(orders),
+        most_sold=lambda other: most_sold(other - tax.rules.realised, 0.0),
+    )
     for counted, besides in ((losses, sheltered), (0.0, sheltered), (0.0, 0.0)):
-        caps = besides + sell_caps(sells, steps, position.prices, max(room + counted, 0.0))
-        orders = sized(replace(position, most_sold=np.where(known, caps, np.inf)))
+        orders = sized(replace(position, most_sold=most_sold(budget + counted, besides), gain_budget=of_budget))
         if net(orders) <= budget:
             break
     return orders

@@ -342,7 +342,10 @@ def _pay(terms: Terms, units: Array) -> None:
             return
         for i in range(len(units)):
             buys, steps = lines[WAY, i] > 0.0, _steps(terms, i, units[i])
-            step = np.ceil(short / lines[LOT_VALUE, i]) if lines[FINE, i] > 0.0 else 1.0
+            step = np.ceil(short / lines[LOT_VALUE, i])
+            if lines[FINE, i] == 0.0:  # what is past its share at once: no other line loses less
+                past = steps - np.floor(_wanted(terms, i, lines[UNPAID, i])) if lines[UNPAID, i] > 0.0 else 1.0
+                step = max(min(step, past), 1.0)
             steps = steps - step if buys else steps + step
             other[i] = _units(terms, i, min(max(steps, 0.0), lines[STEPS, i]))
             if not _sendable(terms, i, other[i]):

@@ -1,6 +1,7 @@
-"""The best lots of a `LotProblem`, by a mixed-integer linear programme on HiGHS, with a bound and within a time limit.
+"""The best lots of a `LotProblem`, with a bound and within a time limit.
 
-The programme is that of `order_programme`, with the gap of each line from its point, from above.
+Branch and bound (`lot_branch`) proves most of them. Where it does not, and where weights have limits, a mixed-integer
+linear programme on HiGHS goes on: that of `order_programme`, with the gap of each line from its point, from above.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from research.accounting.cost_parameters import HALF_SPREAD
 from research.accounting.costs import BPS
 from research.arrays import Array
 from research.tolerances import LOT
+from research.trading.lot_branch import branch
 from research.trading.lot_problem import CASH, OUTSIDE, PAST_SHARE, LotProblem, distances
 from research.trading.lot_search import search, spend
 from research.trading.lot_tracking import track
@@ -81,7 +83,8 @@ def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | No
     The result does not depend on the order of the lines, and is never worse than that of the greedy search.
     Where the position has a covariance, it is the tracking error to the lines' shares of the cash that is least, and
     nothing is worse than the lots that are nearest to them; what these leave in cash is spent after it.
-    Source : a mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
+    Source : branch and bound over lines (`research.trading.lot_branch`); where that does not prove them, a
+             mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
     """
     if problem.position.covariance is None:
         return _nearest(problem, seconds)
@@ -103,12 +106,20 @@ def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
         return SolvedLots(problem, greedy, Proof.EXACT)
     if seconds == 0.0 and greedy is None and problem.position.limits.weights:
         seconds = SECONDS
-    found, bound, proven = _by_highs(problem, seconds, greedy) if seconds > 0.0 else (None, np.nan, False)
-    if found is None or (greedy is not None and problem.objective(greedy) < problem.objective(found)):
-        if greedy is None:
+    if seconds == 0.0:
+        return None if greedy is None else SolvedLots(problem, greedy, Proof.GREEDY, np.nan)
+    best, bound = greedy, np.nan
+    if greedy is not None and not problem.position.limits.weights:
+        best, bound = branch(problem, greedy)
+        worth = problem.objective(best)
+        if worth - bound <= max(REACHED, _gap(problem, worth) * worth):
+            return SolvedLots(problem, spend(problem, best), Proof.EXACT, bound)
+    found, least, proven = _by_highs(problem, seconds, best)
+    bound = float(np.fmax(bound, least))
+    if found is None or (best is not None and problem.objective(best) < problem.objective(found)):
+        if best is None:
             return None
-        reached = proven and problem.objective(greedy) - bound <= REACHED
-        return SolvedLots(problem, greedy, Proof.EXACT if reached else Proof.GREEDY, bound)
+        found, proven = best, proven and problem.objective(best) - bound <= REACHED
     return SolvedLots(problem, spend(problem, found), Proof.EXACT if proven else Proof.IN_TIME, bound)
 
 
@@ -155,7 +166,7 @@ def _solve(
         [*_distances(problem, orders), *_envelopes(problem, orders)],
         sizes=[size[rows] for size in sizes],
         seconds=seconds,
-        gap=_gap(problem, k, start),
+        gap=_gap(problem, np.inf if start is None else problem.objective(start)),
         start=None if start is None or problem.position.limits.weights else _at(problem, orders, start),
     )
     if solved.x is None:
@@ -165,13 +176,12 @@ def _solve(
     return problem.units(found), solved.bound * UNIT + float(still), solved.proven
 
 
-def _gap(problem: LotProblem, k: int, start: Array | None) -> float:
-    """Of the objective, within which the lots of k lines are good enough. start : (n,) units that keep the limits."""
+def _gap(problem: LotProblem, worth: float) -> float:
+    """Of the objective, within which lots are good enough. worth : an objective that is reached, fraction of NAV."""
+    k = int((problem.steps > 0.0).sum())
     if not problem.unpaid.any():
         return 0.0 if k <= EXACT_LINES else RELATIVE_GAP
-    if k <= EXACT_SHARES:
-        return 0.0
-    return SHARED_GAP if start is None else max(SHARED_GAP, SHARED_ENOUGH / problem.objective(start))
+    return 0.0 if k <= EXACT_SHARES else max(SHARED_GAP, SHARED_ENOUGH / worth)
 
 
 def _columns(problem: LotProblem) -> OrderColumns:

@@ -17,7 +17,9 @@ from research.arrays import Array, Mask
 from research.tolerances import LOT
 from research.trading.position import CENT, Position
 
+HALTED, SIDE, NO_BUYS, NO_SELLS, OF_VOLUME, OF_GAINS = "halted", "side", "no buys", "no sells", "volume", "gains"
 BOUGHT, SOLD, SENT, COST = range(4)  # what rows count of each line: values and costs, fractions of NAV; orders, 0 or 1
+MOVE = "adverse move"
 MINIMUM, MOST, TURNOVER, VOLUME = "minimum trade", "limit of orders", "turnover limit", "volume limit"
 ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
 
@@ -30,6 +32,7 @@ class Limit:
     rows  : (k, 4, n) coefficients.
     most  : (k,) fraction of NAV, or orders.
     price : of a unit by which it is exceeded, inf for a limit that binds.
+    kind  : of a limit that has no `mend` and may be relaxed otherwise, see `relaxations`.
     mend  : how to relax it by so much, in words, "" where nobody can by so much; None where it cannot be.
     """
 
@@ -38,6 +41,7 @@ class Limit:
     most: Array
     price: float = inf
     mend: Callable[[float], str] | None = None
+    kind: str = ""
 
     @property
     def binds(self) -> bool:
@@ -54,11 +58,13 @@ class Limit:
 class LineLimit:
     """What single lines may do.
 
+    kind   : what it comes from.
     words  : of a line's name and its largest number of units.
     bought : (n,) most units, inf where it does not limit the line.
     sold   : (n,) likewise.
     """
 
+    kind: str
     words: str
     bought: Array
     sold: Array
@@ -83,12 +89,15 @@ def line_limits(position: Position) -> list[LineLimit]:
     none, can = np.full(n, inf), np.broadcast_to(position.tradable, n)
     halted, volume, gains = (np.where(can, inf, 0.0), *(np.broadcast_to(most, n) for most in
                              (position.most_units, position.most_sold)))  # fmt: skip
+    no_buys, no_sells = (np.where((position.way * way < 0.0) & can, 0.0, inf) for way in (1.0, -1.0))
     return [
-        LineLimit("{} cannot trade", halted, halted),
-        LineLimit("{} may not be bought", np.where(position.buyable | ~can, inf, 0.0), none),
-        LineLimit("{} may not be sold", none, np.where(position.sellable | ~can, inf, 0.0)),
-        LineLimit("the volume limit of {}, {:,.8g} units", volume, volume),
-        LineLimit("the gain budget of {}, {:,.8g} units", none, gains),
+        LineLimit(SIDE, "{} may not be bought, where only sells are sent", no_buys, none),
+        LineLimit(SIDE, "{} may not be sold, where only buys are sent", none, no_sells),
+        LineLimit(HALTED, "{} cannot trade", halted, halted),
+        LineLimit(NO_BUYS, "{} may not be bought", np.where(position.buyable | ~can, inf, 0.0), none),
+        LineLimit(NO_SELLS, "{} may not be sold", none, np.where(position.sellable | ~can, inf, 0.0)),
+        LineLimit(OF_VOLUME, "the volume limit of {}, {:,.8g} units", volume, volume),
+        LineLimit(OF_GAINS, "the gain budget of {}, {:,.8g} units", none, gains),
     ]
 
 
@@ -133,7 +142,7 @@ def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterato
         if move > 0.0 or floor < -position.debt:
             rows = settled * _rows(position, [1.0 + move, move - 1.0, 0.0, 1.0 + move])
             most = (position.cash + debt - spare) / nav
-            yield Limit(f"cash that covers an adverse move of {move:.2%}{when}", rows, np.array([most]))
+            yield Limit(f"cash that covers an adverse move of {move:.2%}{when}", rows, np.array([most]), kind=MOVE)
         mend = None if early else partial(_lowered, position, floor)
         rows, most = settled * _rows(position, [1.0, -1.0, 0.0, 1.0]), (position.cash - least - spare) / nav
         yield Limit(f"cash of at least {least:,.2f}{when}", rows, np.array([most]), mend=mend)

@@ -1,8 +1,9 @@
 """What a portfolio holds at one close, what trading it costs to the cent, and the limits of its orders."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,19 @@ CENT = 0.01  # what a line without a quote trades in, currency; and what amounts
 MOST_LOTS = 1e15  # of an order: beyond it a float no longer counts them
 
 
+class GainBudget(NamedTuple):
+    """The gain budget that sells are limited by, currency.
+
+    now       : in force.
+    enough    : that limits none of them.
+    most_sold : gives (n,) the most units of a sell within a budget, on which losses do not count.
+    """
+
+    now: float
+    enough: float
+    most_sold: Callable[[float], Array]
+
+
 @dataclass(frozen=True, eq=False)
 class Position:
     """Holdings and cash at one close, and the limits and costs of trading them.
@@ -39,8 +53,10 @@ class Position:
     limits          : of the orders.
     most_units      : (n,) the most units of an order, inf where volume does not limit it.
     most_sold       : (n,) the most units of a sell, inf where the gain budget does not limit it.
+    gain_budget     : from which `most_sold` comes, or None.
     buyable         : (n,) lines that may be bought, where they can be traded.
     sellable        : (n,) lines that may be sold, likewise.
+    way             : 1.0 where only buys are sent, -1.0 where only sells are, 0.0 where both are.
     debt            : currency; cash that was below zero before, which orders need not make up for.
     assets          : names of the lines.
     covariance      : (n, n) a year, where whole lots minimise tracking error; else None.
@@ -59,8 +75,10 @@ class Position:
     limits: OrderLimits = NO_LIMITS
     most_units: Array = field(default_factory=lambda: np.array(np.inf))
     most_sold: Array = field(default_factory=lambda: np.array(np.inf))
+    gain_budget: GainBudget | None = None
     buyable: Mask = field(default_factory=lambda: np.array(True))
     sellable: Mask = field(default_factory=lambda: np.array(True))
+    way: float = 0.0
     debt: float = 0.0
     assets: tuple[str, ...] = ()
     covariance: Array | None = None
@@ -133,12 +151,11 @@ class Position:
             sellable=~np.isin(trading, ("buy_only", "locked")),
         )
 
-    def one_way(self, way: float) -> "Position":
-        """The position whose lines may only be bought (1.0) or only sold (-1.0); itself for 0.0."""
-        if way == 0.0:
-            return self
-        none = np.zeros(len(self.units), dtype=bool)
-        return replace(self, sellable=none) if way > 0.0 else replace(self, buyable=none)
+    def may(self, units: Array) -> Mask:
+        """(n,) whether each line may trade in the direction of signed units."""
+        buys, sells = self.buyable & (self.way >= 0.0), self.sellable & (self.way <= 0.0)
+        found: Mask = self.tradable & np.where(units > 0.0, buys, sells)
+        return found
 
     def with_cash(self, flow: float) -> "Position":
         """The position with this much more cash, currency; a deposit pays debt, and a withdrawal makes none."""

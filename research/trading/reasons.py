@@ -188,13 +188,21 @@ class Reasons:
 
     def _further(self, i: int) -> str:
         """Where the order of line `i` ends past its point, in words; "" where it is only its lots, or for no limit."""
-        sized, position = self.sized, self.sized.position
+        sized, position, ends = self.sized, self.sized.position, float(self.sized.after.weights[i])
         if not self._keeps(i):
             return ""
         past = abs(float(sized.units[i])) - abs(float(sized.rounded[i]))
         if past <= max(float(position.lots[i]), COUNTED * position.nav / float(position.prices[i])):
             return ""
-        return f", and on to {float(sized.after.weights[i]):.2%}, since other orders that the limits need are not sent"
+        if abs(ends - float(sized.goal[i])) < SHOWN:
+            return ""
+        unsent = (sized.units == 0.0) & counts(np.abs(sized.wished) * position.prices, position.nav)
+        why = (
+            ", since other orders that the limits need are not sent"
+            if unsent.any()
+            else " for the whole lots of the others"
+        )
+        return f", and on to {ends:.2%}{why}"
 
     # -- why it stays ----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import numpy as np
 from research.accounting import Trade, Why
 from research.arguments import refuse
 from research.arrays import Array
+from research.errors import ConfigError
 from research.market import Market
 from research.trading.position import Position
 
@@ -62,7 +63,8 @@ def with_flow(position: Position, request: Request) -> Position:
     Raises : ConfigError for a withdrawal of all wealth or more.
     """
     if request.flow <= -position.nav:
-        refuse("withdrawal is", -request.flow, f"holdings and cash are worth {position.nav:,.2f}: withdraw less.")
+        worth = f"holdings and cash are worth {position.nav:,.2f}"
+        raise ConfigError(f"withdrawal is {-request.flow:,.2f}: {worth}: withdraw less.")
     return position.with_cash(request.flow)
 
 

@@ -1,8 +1,8 @@
 """The tax of a trade list as tables and figures: the lots that it sells, losses that could be realised, and gaps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,8 @@ def tax_table(portfolio: Portfolio, traded: TradedLots) -> pd.DataFrame:
 def harvest_table(portfolio: Portfolio, prices: Array) -> pd.DataFrame:
     """A row for each lot whose loss could be realised after the orders, with what may be bought in its place.
 
-    A substitute that a wash sale forbids to buy is not named.
+    A substitute that a wash sale forbids to buy is not named, nor one whose loss, or that of its asset, would be
+    disallowed if it is bought for another row.
     portfolio : after the orders.
     prices    : (n,) currency per unit.
     """
@@ -42,11 +43,36 @@ def harvest_table(portfolio: Portfolio, prices: Array) -> pd.DataFrame:
         () if word in NO_SALE else harvestable(lots, price, portfolio.trade_day, tax.rules, sheltered)
         for lots, price, word, sheltered in zip(tax.lots, prices.tolist(), market.trading, tax.sheltered, strict=True)
     ]
-    locks = wash_sale_locks(portfolio)
-    named = {asset: "" if instead in locks else instead for asset, instead in tax.rules.substitutes.items()}
     rows = _rows(portfolio, sales, tax.rules)
-    return pd.DataFrame([row | {"substitute": named.get(row["asset"], "")} for row in rows],
+    named = _substitutes(portfolio, tax.rules, dict.fromkeys(row["asset"] for row in rows))
+    return pd.DataFrame([row | {"substitute": named[row["asset"]].name} for row in rows],
                         columns=_columns(portfolio, HARVEST))  # fmt: skip
+
+
+class _Substitute(NamedTuple):
+    """What may be bought in place of an asset, "" for nothing, and why nothing is named where the file names one."""
+
+    name: str
+    why: str = ""
+
+
+def _substitutes(portfolio: Portfolio, rules: TaxRules, assets: Iterable[str]) -> dict[str, _Substitute]:
+    """By asset whose loss could be realised, its substitute, so that all these losses could be realised together."""
+    locks, sold = wash_sale_locks(portfolio), dict[str, str]()
+    found = {}
+    for asset in assets:
+        instead, why = rules.substitutes.get(asset, ""), ""
+        replaced = next((other for other, bought in sold.items() if bought == asset), "")
+        if instead in locks:
+            why = f"{instead} is not bought before {locks[instead]:%Y-%m-%d}, since it was sold at a loss"
+        elif instead and rules.wash_sale_days and replaced:
+            why = f"{asset} is itself the substitute of {replaced}, and buying it would disallow its own loss"
+        elif instead and rules.wash_sale_days and instead in sold:
+            why = f"{instead} could be sold at a loss as well, which buying it would disallow"
+        elif instead:
+            sold[asset] = instead
+        found[asset] = _Substitute("" if why else instead, why)
+    return found
 
 
 def tax_notes(portfolio: Portfolio, harvest: pd.DataFrame) -> tuple[str, ...]:
@@ -55,17 +81,13 @@ def tax_notes(portfolio: Portfolio, harvest: pd.DataFrame) -> tuple[str, ...]:
     portfolio : after the orders.
     harvest   : its losses that could be realised, with their substitutes.
     """
-    tax, day, locks = portfolio.tax_lots, portfolio.trade_day, wash_sale_locks(portfolio)
+    tax, day = portfolio.tax_lots, portfolio.trade_day
     if tax is None:
         return ()
     year = f", and its gains are of {day:%Y}" if tax.rules.gain_budget is not None else ""
-    locked = [
-        f"No substitute is named for {asset}: {instead} is not bought before {locks[instead]:%Y-%m-%d}, since it was "
-        "sold at a loss."
-        for asset in harvest["asset"].unique()
-        if (instead := tax.rules.substitutes.get(asset, "")) in locks
-    ]
-    return (f"Tax is reckoned for {day:%Y-%m-%d}, the day on which orders are expected to trade{year}.", *locked)
+    named = _substitutes(portfolio, tax.rules, harvest["asset"].unique())
+    without = [f"No substitute is named for {asset}: {of.why}." for asset, of in named.items() if of.why]
+    return (f"Tax is reckoned for {day:%Y-%m-%d}, the day on which orders are expected to trade{year}.", *without)
 
 
 def tax_facts(portfolio: Portfolio, table: pd.DataFrame) -> dict[str, float]:

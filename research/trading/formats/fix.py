@@ -36,7 +36,7 @@ def write(ticket: Ticket) -> bytes:
     for order in ticket.orders:
         body += _order(order, time)
     for each in ticket.fx:
-        body += _exchange(each, ticket.currency, time)
+        body += _exchange(each, time)
     return _message(body)
 
 
@@ -66,13 +66,13 @@ def _order(order: Order, time: str) -> Fields:
     return [(tag, value) for tag, value in entry if value is not None]
 
 
-def _exchange(each: ExchangeOrder, basis: str, time: str) -> Fields:
-    """A spot exchange of currencies; Currency (15) is that of its quantity."""
+def _exchange(each: ExchangeOrder, time: str) -> Fields:
+    """A spot exchange of currencies; Side (54) and OrderQty (38) are of Currency (15), either one of the pair."""
     entry: Iterable[tuple[int, str | None]] = (
         (11, each.client_order_id),
         (67, str(each.priority)),
         (1, each.account or None),
-        (55, f"{each.currency}/{basis}"),
+        (55, f"{each.pair[:3]}/{each.pair[3:]}"),
         (460, CURRENCY),
         (167, FOREIGN_EXCHANGE),
         (54, SIDES[each.side]),

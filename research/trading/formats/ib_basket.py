@@ -12,7 +12,7 @@ from functools import partial
 from typing import BinaryIO
 
 from research.trading.exchange_orders import ExchangeOrder
-from research.trading.formats.carried import account_fault, check_carried, symbol_fault
+from research.trading.formats.carried import account_fault, check_carried, is_coin, sec_type, symbol_fault
 from research.trading.formats.cells import number_text
 from research.trading.formats.order_csv import csv_bytes
 from research.trading.order_ids import ID
@@ -20,30 +20,7 @@ from research.trading.ticket import Order, Ticket
 
 COLUMNS = ("Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce", "OrderType", "LmtPrice",
            "BasketTag", "Account")  # fmt: skip
-QUOTED = (
-    "EUR",
-    "GBP",
-    "AUD",
-    "NZD",
-    "USD",
-    "CAD",
-    "CHF",
-    "NOK",
-    "SEK",
-    "DKK",
-    "HKD",
-    "SGD",
-    "CNH",
-    "ZAR",
-    "MXN",
-    "PLN",
-    "CZK",
-    "HUF",
-    "TRY",
-    "ILS",
-    "JPY",
-)  # fmt: skip  in the order in which the market names them: EUR.GBP, USD.JPY
-COIN, AT_ONCE = "CRYPTO", "IOC"
+AT_ONCE = "IOC"
 TYPES = {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}
 HEADER = csv_bytes(COLUMNS, ())
 TAGGED = re.compile(rf".*,{ID},[^,]*\n")
@@ -54,7 +31,7 @@ def write(ticket: Ticket) -> bytes:
     """A row an order, and then one an exchange of currencies. Raises ConfigError for what a basket cannot carry."""
     check_carried(ticket, "an Interactive Brokers basket", partial(_faults, ticket))
     orders = (_row(order, ticket) for order in ticket.orders)
-    return csv_bytes(COLUMNS, (*orders, *(_exchange(each, ticket.currency) for each in ticket.fx)))
+    return csv_bytes(COLUMNS, (*orders, *(_exchange(each) for each in ticket.fx)))
 
 
 def is_ours(file: BinaryIO) -> bool:
@@ -70,10 +47,10 @@ def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
         order.side.upper(),
         number_text(order.quantity or 0.0),
         order.symbol,
-        _sec_type(order, ticket),
+        sec_type(order, ticket),
         ticket.exchanges.get(order.asset, ticket.exchange),
         order.currency,
-        AT_ONCE if _is_coin(order, ticket) else order.time_in_force,
+        AT_ONCE if is_coin(order, ticket) else order.time_in_force,
         TYPES[order.order_type],
         "" if order.limit_price is None else number_text(order.limit_price),
         order.client_order_id,
@@ -81,25 +58,18 @@ def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
     )
 
 
-def _sec_type(order: Order, ticket: Ticket) -> str:
-    return ticket.sec_types.get(order.asset, ticket.sec_type)
-
-
-def _is_coin(order: Order, ticket: Ticket) -> bool:
-    return _sec_type(order, ticket) == COIN
-
-
-def _exchange(each: ExchangeOrder, basis: str) -> tuple[str, ...]:
-    """A spot order on IdealPro, whose symbol is the currency that the market quotes: EUR for EUR.USD, either way."""
-    as_quoted = _rank(each.currency) < _rank(basis)
-    side = each.side if as_quoted else {"buy": "sell", "sell": "buy"}[each.side]
+def _exchange(each: ExchangeOrder) -> tuple[str, ...]:
+    """A spot order on IdealPro, whose symbol is the first currency of the pair: EUR for EUR.USD, either way."""
+    first, second = each.pair[:3], each.pair[3:]
+    of_first = each.currency == first
+    side = each.side if of_first else {"buy": "sell", "sell": "buy"}[each.side]
     return (
         side.upper(),
-        number_text(each.amount if as_quoted else each.basis_amount),
-        each.currency if as_quoted else basis,
+        number_text(each.amount if of_first else each.basis_amount),
+        first,
         "CASH",
         "IDEALPRO",
-        basis if as_quoted else each.currency,
+        second,
         "DAY",
         "MKT",
         "",
@@ -108,16 +78,11 @@ def _exchange(each: ExchangeOrder, basis: str) -> tuple[str, ...]:
     )
 
 
-def _rank(currency: str) -> tuple[int, str]:
-    """Which of two currencies a pair names first: the lower one."""
-    return (QUOTED.index(currency), "") if currency in QUOTED else (len(QUOTED), currency)
-
-
 def _faults(ticket: Ticket, order: Order) -> Iterable[str]:
     form = "letters and digits only, with . / _ - and single blanks between them"
     yield from symbol_fault(order, form, PLAIN.fullmatch(order.symbol) is not None)
     yield from account_fault(order, form, PLAIN.fullmatch(order.account or "0") is not None)
-    if not _is_coin(order, ticket):
+    if not is_coin(order, ticket):
         return
     if order.order_type == "market_on_close":
         yield "coins have no close. Use `order_type: limit`."

@@ -71,7 +71,7 @@ def _row(order: Order, block: list[Order], ticket: Ticket) -> tuple[str, ...]:
 
 
 def _exchange(each: ExchangeOrder, ticket: Ticket) -> tuple[str, ...]:
-    """An exchange that is allocated to its account; its quantity is an amount of its currency."""
+    """An exchange that is allocated to its account; its side and its quantity are of its currency."""
     amount = number_text(each.amount)
     return (each.client_order_id, ticket.list_id, str(each.priority), ticket.as_of, cell_text(ticket.portfolio),
             each.side.upper(), each.pair, each.currency, amount, TYPES["market"], "DAY", "", "", each.account,

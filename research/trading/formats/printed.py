@@ -132,7 +132,7 @@ def _exchange(each: ExchangeOrder, ticket: Ticket) -> str:
     """An exchange in words."""
     account = f", account {each.account}" if ticket.accounts else ""
     return (
-        f"{each.side} {_money(each.amount)} {each.currency} at {each.rate:.10g} for "
+        f"{each.side} {_money(each.amount)} {each.currency} at {each.pair} {each.rate:.10g} for "
         f"{_money(each.basis_amount)} {ticket.currency}{account}: {each.reason}"
     )
 

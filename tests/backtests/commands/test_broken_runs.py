@@ -41,7 +41,7 @@ def damaged(reports: Path) -> Path:
 def test_a_policy_in_force_needs_no_run(tmp_path: Path) -> None:
     alone = rebalance(*TRADES, FILE, "--reports", tmp_path / "none")
     beside = rebalance(*TRADES, FILE, "--reports", damaged(tmp_path / "reports"))
-    assert (beside.status, beside.out, beside.err) == (0, alone.out, alone.err)
+    assert (beside.status, beside.out, beside.said) == (0, alone.out, alone.said)
     assert "by policy 'threshold'" in beside.out
 
 

@@ -71,7 +71,7 @@ def test_a_list_is_that_of_the_policy_in_force_of_its_model(file: Path, tmp_path
     cells = [*map(str, model.shares), str(model.cash)]
     (file.parent / "one.csv").write_text(f"account,model,SPY,AGG,cash\none,{MODELS[0]},{','.join(cells)}\n")
     done = rebalance(*TRADES, "--accounts", file.parent / "one.csv", "--out", tmp_path / "o.csv", "--seconds", 5)
-    assert (done.status, done.err) == (0, "")
+    assert (done.status, done.said) == (0, "")
     wanted = trade_list(model, model.policies["band"])
     found = [[order["side"], order["asset"], float(order["units"])] for order in table(tmp_path / "o.csv")]
     assert found == wanted.orders[["side", "asset", "units"]].to_numpy().tolist()

@@ -21,7 +21,7 @@ def test_commands_of_the_page_on_holdings_work_as_written(monkeypatch: pytest.Mo
     assert len(guide()) == 2
     for words in guide():
         done = rebalance(*shlex.split(words))
-        assert (done.status, done.err) == (0, ""), words
+        assert (done.status, done.said) == (0, ""), words
         assert "Sell SPY; buy AGG" in done.out
 
 

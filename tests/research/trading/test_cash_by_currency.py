@@ -33,6 +33,7 @@ D = Decimal
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "ticket-1.json"
 TO_TARGET = Request(to_target=True)
 DAY = np.datetime64("2022-12-29")
+PAIRS = {"EUR": ("EUR", "USD"), "JPY": ("USD", "JPY")}
 CENT = {"USD": D("0.01"), "EUR": D("0.01"), "JPY": D("1"), "AAA": D("0.01"), "BBB": D("0.01")}
 
 
@@ -117,7 +118,10 @@ def test_cash_of_each_currency_and_wealth_balance_to_the_cent(desk: Any, data: A
     for each in ticket["fx"]:
         way = 1 if each["side"] == "buy" else -1
         assert abs(each["amount"] * worth[each["currency"]] - each["basis_amount"]) <= D("0.005")
-        assert each["pair"] == each["currency"] + "USD"
+        first, second = PAIRS[each["currency"]]
+        assert each["pair"] == first + second
+        of = {each["currency"]: each["amount"], "USD": each["basis_amount"]}
+        assert abs(of[first] * each["rate"] - of[second]) <= (1 + each["rate"]) * D("0.005") + of[second] * D("1e-9")
         cash[each["currency"]] += way * each["amount"]
         cash["USD"] -= way * each["basis_amount"]
         slack += D("0.01")
@@ -317,20 +321,21 @@ def sent(desk: Any) -> TradeList:
 def test_the_json_is_as_its_schema_says(sent: TradeList) -> None:
     document = json.loads(ticket_json.write(sent.ticket))
     jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(document)
-    assert [each["currency"] for each in document["fx"]] == ["JPY"]
+    assert [(each["currency"], each["pair"], each["rate"]) for each in document["fx"]] == [("JPY", "USDJPY", 80.0)]
     assert all(each["amount"] % 1 == 0 for each in document["fx"])
 
 
 def test_the_csv_and_the_workbook_list_exchanges_after_the_orders(sent: TradeList) -> None:
     content = order_csv.write(sent.ticket)
     rows = list(csv.DictReader(io.StringIO(content.decode())))
-    assert [row["asset"] for row in rows][-1] == "JPYUSD"
+    assert [row["asset"] for row in rows][-1] == "USDJPY"
+    assert (rows[-1]["currency"], rows[-1]["rate"]) == ("JPY", "80")
     assert rows[-1]["quantity"] == f"{sent.ticket.fx[0].amount:.0f}"
     assert [int(row["priority"]) for row in rows] == list(range(1, len(rows) + 1))
     assert order_csv.is_ours(io.BytesIO(content))
     book = openpyxl.load_workbook(io.BytesIO(workbook.write(sent.ticket)))
     assert book.sheetnames[-2:] == ["FX", "Cash"]
-    assert book["FX"]["C2"].value == "JPYUSD"
+    assert book["FX"]["C2"].value == "USDJPY"
 
 
 def test_the_basket_quotes_a_pair_as_the_market_does(sent: TradeList) -> None:
@@ -350,8 +355,8 @@ def test_fix_carries_exchanges_as_currency_products(sent: TradeList) -> None:
     message = parser.get_message()
     count = len(sent.ticket.orders) + len(sent.ticket.fx)
     assert message.get(73) == str(count).encode()
-    assert [message.get(tag, count if tag not in (460, 167) else 1) for tag in (55, 460, 167, 15, 38)] == [
-        b"JPY/USD", b"4", b"FOR", b"JPY", f"{sent.ticket.fx[0].amount:.0f}".encode()
+    assert [message.get(tag, count if tag not in (460, 167) else 1) for tag in (55, 460, 167, 54, 15, 38)] == [
+        b"USD/JPY", b"4", b"FOR", b"1", b"JPY", f"{sent.ticket.fx[0].amount:.0f}".encode()
     ]  # fmt: skip
 
 
@@ -376,9 +381,10 @@ def test_limit_prices_are_in_the_ticks_of_their_currency_in_every_format(desk: A
 
 def test_an_allocation_and_the_printed_ticket_name_the_exchange(sent: TradeList) -> None:
     row = list(csv.DictReader(io.StringIO(oms.write(sent.ticket).decode())))[-1]
-    assert (row["Symbol"], row["Currency"], row["AllocationAccount"]) == ("JPYUSD", "JPY", "U1")
+    assert (row["Symbol"], row["Currency"], row["Side"], row["AllocationAccount"]) == ("USDJPY", "JPY", "BUY", "U1")
     page = printed.write(sent.ticket).decode()
     assert "<dt>Exchange</dt><dd>buy " in page
+    assert " JPY at USDJPY 80 for " in page
     assert " EUR</td>" in page
 
 

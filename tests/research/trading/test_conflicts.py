@@ -100,6 +100,40 @@ def test_a_conflict_is_one_of_every_vector_of_lots_and_no_part_of_it_is() -> Non
     assert by_lots > 20
 
 
+def test_a_limit_that_no_row_states_is_named_where_relaxing_it_suffices_and_by_the_least() -> None:
+    rng, told, none = np.random.default_rng(21), 0, 0
+    for number in range(300):
+        position, floor = case(rng)
+        few = replace(position.limits, most=None, turnover=None, weights=position.limits.weights[:1])
+        position = replace(position, limits=few) if number % 3 else position
+        found = conflict(position, floor)
+        if found is None:
+            continue
+        of = kept(position, floor)
+        free = {MINIMUM: "lower the minimum trade to ", MOVE: "lower the adverse move to "}
+        for asset in position.assets:
+            free |= {f"{asset} may not be {done}": f"allow {word} of {asset}"
+                     for done, word in (("bought", "purchases"), ("sold", "sells"))}  # fmt: skip
+        for name, words in free.items():
+            possible = bool(np.all([of[other] for other in of if other != name], axis=0).any())
+            mends = [mend for mend in found.mends if mend.startswith((words, "leave out the minimum"))]
+            assert bool(mends) == possible, (number, name)
+            told += len(mends)
+            if not mends or name not in (MINIMUM, MOVE):
+                continue
+            value = float(mends[0].removeprefix(words).rstrip("%").replace(",", ""))
+            for step, some in ((0.0, True), (1e-4, False)):
+                if name == MINIMUM:
+                    changed = replace(position, minimum=value + step * position.nav)
+                else:
+                    move = value / 100.0 + 2.0 * step
+                    changed = replace(position, limits=replace(position.limits, adverse_move=move))
+                assert np.all(list(kept(changed, floor).values()), axis=0).any() == some, (number, name, step)
+        none += found.words.endswith("None of those that can be relaxed suffices alone.")
+    assert told > 10
+    assert none > 3
+
+
 @pytest.fixture
 def one() -> Position:
     """A at 10 % of 10,000 with a ticket of 50 an order."""
@@ -221,4 +255,4 @@ def test_words_say_where_time_ran_out() -> None:
         "no orders keep these limits together: C; D; E; F; G; H; I; J; and 2 others (some of them may be kept: the "
         "search was stopped after 10 s). Relax one of them or more."
     )
-    assert Conflict(("A", "B"), ()).words.endswith("together: A; B. More than one must change.")
+    assert Conflict(("A", "B"), ()).words.endswith("together: A; B. None of those that can be relaxed suffices alone.")

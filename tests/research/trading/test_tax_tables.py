@@ -177,6 +177,26 @@ def test_substitute_that_is_locked_is_not_named(taxed: Portfolio) -> None:
     assert listed(replace(taxed, tax_lots=replace(taxed.tax_lots, rules=free))).harvest["substitute"].tolist() == ["A"]
 
 
+def test_two_assets_in_the_table_are_not_the_substitutes_of_each_other(desk: Any) -> None:
+    """Each is bought in place of the other: with both sold at a loss, each purchase would disallow one of the losses.
+
+    Of C the substitute is A, which is sold at a loss too.
+    """
+    three = desk([100.0, 50.0, 20.0], [500, 700, 500], 5_000.0, [0.5, 0.35, 0.1])
+    lots = ((lot("2020-03-02", 500, 120),), (lot("2021-05-03", 700, 60),), (lot("2021-05-03", 500, 30),))
+    rules = replace(RULES, harvest=1_000.0, wash_sale_days=30, substitutes={"A": "B", "B": "A", "C": "A"})
+    got = trade_list(replace(three, tax_lots=TaxLots(rules, lots)), Never(three.strategic))
+    assert got.harvest[["asset", "substitute"]].to_numpy().tolist() == [["A", "B"], ["B", ""], ["C", ""]]
+    assert [note for note in got.notes if note.startswith("No substitute")] == [
+        "No substitute is named for B: B is itself the substitute of A, and buying it would disallow its own loss.",
+        "No substitute is named for C: A could be sold at a loss as well, which buying it would disallow.",
+    ]
+    free = replace(rules, wash_sale_days=0)
+    assert trade_list(replace(three, tax_lots=TaxLots(free, lots)), Never(three.strategic)).harvest[
+        "substitute"
+    ].tolist() == ["B", "A", "A"]
+
+
 # -- accounts ----------------------------------------------------------------------------------------------------------
 
 ACCOUNTS = {

@@ -13,8 +13,8 @@ from scipy.optimize import linprog
 
 from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters
-from research.errors import PolicyError
-from research.portfolio import OrderLimits, Portfolio, WeightLimit
+from research.errors import ConfigError, PolicyError
+from research.portfolio import OrderLimits, Portfolio, WeightLimit, load_portfolio
 from research.portfolio.tax_lots import TaxLots, TaxRules
 from research.rules import Never, Threshold
 from research.trading import Request, TradeList, trade_list
@@ -66,10 +66,10 @@ def test_limits_are_kept_where_a_linear_programme_finds_them_feasible(seed: int)
     n = int(rng.integers(2, 7))
     point, target = (rng.dirichlet(np.ones(n + 1))[:n] for _ in range(2))
     limits = []
-    for k in range(int(rng.integers(1, 4))):
-        parts = rng.choice([0.0, 1.0, 1.0 if k % 2 else 0.4], n)  # some lines are funds of which a part counts
+    for k in range(int(rng.integers(1, 5))):
+        parts = rng.choice([0.0, 1.0, (0.4, 1.0, -1.0, 3.0)[k % 4]], n)  # a part of a fund, an inverse or leveraged one
         if parts.any():
-            lower, upper = np.sort(np.round(rng.random(2), 2))
+            lower, upper = np.sort(np.round(rng.uniform(min(0.0, *parts), max(1.0, *parts), 2), 2))
             limits.append(WeightLimit(f"group {k}", tuple(parts.tolist()), float(lower), float(upper)))
     assume(limits)
     assume(any(limit.outside(point) > 1e-6 for limit in limits))
@@ -352,3 +352,43 @@ def test_a_wash_sale_lock_is_kept_by_limits_of_weights(desk: Any) -> None:
         assert (listed.sized.units[1] > 0.0) == buys
     with pytest.raises(PolicyError, match="B may not be bought"):
         trade_list(with_limits(locked, binding), Never(two.strategic))
+
+
+# -- leveraged and inverse exposures in a portfolio file -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "bounds", "reach"),
+    [
+        ({"SPY": 1, "AGG": -1}, [0.1, 0.15], (-1.0, 1.0)),
+        ({"SPY": -1, "AGG": 1}, [-0.15, -0.1], (-1.0, 1.0)),
+        ({"SPY": 3}, [0.0, 1.7], (0.0, 3.0)),
+        ({"SPY": -2, "AGG": 0.5}, [-1.1, -0.9], (-2.0, 1.0)),
+    ],
+)
+def test_a_group_may_have_the_bounds_that_its_exposures_reach(
+    lines: dict[str, float], bounds: list[float], reach: tuple[float, float]
+) -> None:
+    group = {"orders.groups": {"hedged": {"lines": lines, "range": bounds}}}
+    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml", group)
+    after = trade_list(portfolio, portfolio.policies["threshold"]).sized.after.weights
+    exposure = sum(part * after[portfolio.market.assets.index(line)] for line, part in lines.items())
+    assert bounds[0] - 1e-9 <= exposure <= bounds[1] + 1e-9
+    for past in ([reach[0] - 0.01, 0.5], [0.5, reach[1] + 0.01]):
+        group["orders.groups"]["hedged"]["range"] = past
+        with pytest.raises(ConfigError, match=f"fractions of NAV from {reach[0]:g} to {reach[1]:g}, such as"):
+            load_portfolio("data/portfolios/sixty_forty.yaml", group)
+
+
+@pytest.mark.parametrize(
+    ("scale", "lots", "said"),
+    [(1, {}, ", and on to 44.88% for the whole lots of the others"), (100, {"lines.AGG.lot": 0.001}, "")],
+)
+def test_an_order_goes_on_only_where_it_shows_and_says_for_what(scale: int, lots: dict[str, float], said: str) -> None:
+    """A share more of SPY keeps its range, and AGG pays for it: no order is left out."""
+    held = {"lines.SPY.shares": 2_600 * scale, "lines.AGG.shares": 9_800 * scale, "cash": 21_350.40 * scale}
+    desk = load_portfolio("data/portfolios/sixty_forty.yaml", held | lots | {"orders.ranges": "bind"})
+    got = trade_list(desk, desk.policies["never"], request=Request(flow=-150_000.0 * scale))
+    assert got.orders.set_index("asset").loc["AGG", "reason"] == (
+        f"12.38 points over target: to 44.90%, to keep the range of SPY and the range of AGG{said}"
+    )
