@@ -1,14 +1,15 @@
 """Targets estimated from a window of returns without further settings, and the settings that all estimates share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from research.arguments import shown
+from research.arguments import is_number, refuse, shown
 from research.arrays import Array
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 from research.forecast.returns import check_window, complete_returns
 from research.market import Past
 from research.market.calendars import EVERY
@@ -62,3 +63,23 @@ def check_schedule(owner: str, schedule: str) -> None:
     """Raise ConfigError unless the schedule is a calendar period."""
     if schedule not in EVERY:
         raise ConfigError(f"schedule of {owner} is {shown(schedule)}. Use one of {', '.join(EVERY)}.")
+
+
+def check_level(owner: str, level: object, window: int) -> None:
+    """Raise ConfigError unless the level is one, and the worst 1 - level of a window are more than one return."""
+    if not (is_number(level) and 0.0 < level < 1.0):  # type: ignore[operator]
+        refuse(f"level of {owner} is", level, "give a number between 0 and 1, such as 0.95.")
+    if (1.0 - level) * window < 1.0 + 1e-9:  # type: ignore[operator]
+        raise ConfigError(
+            f"window of {owner} is {window}, of which the worst {1.0 - level:.4g} are not more than one return. Give a "  # type: ignore[operator]
+            "longer window, or a lower level."
+        )
+
+
+def check_length(owner: str, returns: Array, assets: Sequence[str]) -> None:
+    """Raise DataError for a window (T, n) of no more returns than lines: some weights would have no risk in it."""
+    if len(returns) <= len(assets):
+        raise DataError(
+            f"window of {owner} has {len(returns)} returns for {len(assets)} lines: it needs more returns than lines. "
+            "Give a longer window, or fewer lines."
+        )

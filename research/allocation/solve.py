@@ -1,7 +1,7 @@
 """Convex programmes solved by a chain of solvers: the first that gives an accurate solution is believed.
 
-Every optimiser of the room states its programme in cvxpy and solves it here, so that what counts as solved, and what is
-told of it, is the same for all. A solution is accurate when its solver says "optimal" and no limit is exceeded by more
+For programmes of your own, stated in cvxpy; those of the room are cone programmes of `constraints.conic`. What counts as
+solved, and what is told of it, is the same for both. A solution is accurate when its solver says "optimal" and no limit is exceeded by more
 than `ACCURATE`. Where none is, the least inaccurate one is taken, if it exceeds no limit by more than `TOLERATED`, and
 is marked as "optimal_inaccurate". Else nothing is solved, and whoever asked is told so.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from research.allocation.accuracy import ACCURATE, LEAST_PRICE, SLACK, TOLERATED
 from research.allocation.answer import Binding, NotSolvedError
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ CHAIN: tuple[tuple[str, dict[str, Any]], ...] = (  # by name: cvxpy's own choice
     ("SCS", {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 100_000}),
 )
 NAMES = {"CLARABEL": "Clarabel", "OSQP": "OSQP", "HIGHS": "HiGHS", "SCS": "SCS"}
-ACCURATE, TOLERATED = 1e-8, 1e-6  # of a limit, in its own unit: weights are fractions of NAV
-SLACK = 1e-6  # of a limit, within which it may bind
-LEAST_PRICE = 1e-7  # over the largest price of a programme, or over 1: what is less is what a solver leaves of zero
 NO_SOLUTION = {
     "infeasible": "no weights are within all limits",
     "unbounded": "the limits do not bound the objective",

@@ -54,7 +54,12 @@ class WeightIntervals:
 
 
 def weight_intervals(
-    allocation: Allocation, market: Market, draws: int = 200, mean_block: float = 21.0, seed: int = 1
+    allocation: Allocation,
+    market: Market,
+    draws: int = 200,
+    mean_block: float = 21.0,
+    seed: int = 1,
+    previous: Array | None = None,
 ) -> WeightIntervals:
     """The weights at the last close of a market, and those from its last window with days drawn anew in blocks.
 
@@ -63,17 +68,19 @@ def weight_intervals(
     draws      : of the window, at least 20.
     mean_block : mean length of a block, days, at least 1: a month keeps clusters of volatility.
     seed       : of the draws; allocations with one window see the same draws.
+    previous   : (n,) target before, for an allocation that follows it, such as one with a limit of turnover.
     Raises     : ConfigError for settings outside these, and for an allocation without a window; PolicyError where fewer
                  than 20 draws have a solution; and as the allocation does.
     Source     : Politis and Romano (1994), The Stationary Bootstrap, of whole days: lines stay together.
     """
     check_draws(allocation, draws, mean_block)
     last = len(market.dates) - 1
-    weights = answer_of(allocation, market.past(last)).weights
+    weights = answer_of(allocation, market.past(last), previous).weights
     found = []
     for path in range(draws):
         with suppress(NotSolvedError):
-            found.append(answer_of(allocation, _drawn(market, allocation.window, mean_block, seed, path)).weights)
+            past = _drawn(market, allocation.window, mean_block, seed, path)
+            found.append(answer_of(allocation, past, previous).weights)
     if len(found) < LEAST:
         raise PolicyError(f"{allocation!r} has a solution in {len(found)} of {draws} draws: widen its limits.")
     return WeightIntervals(market.assets, weights, np.array(found), draws - len(found))

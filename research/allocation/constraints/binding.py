@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from research.allocation.accuracy import LEAST_PRICE, SLACK
 from research.allocation.answer import Binding
 from research.allocation.constraints.limits import POINTS, WEIGHTS, Limit, Limits
-from research.allocation.solve import LEAST_PRICE, SLACK
 from research.arrays import Array, Mask
 
 

@@ -15,6 +15,7 @@ from math import inf
 
 import numpy as np
 
+from research.allocation.accuracy import RELAXED_ZERO
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import HELD, Limits
 from research.allocation.constraints.programme import Solved
@@ -23,7 +24,6 @@ from research.arrays import Array, Rows
 GAP = 1e-6  # of the value, or absolute below 1: nearer than this to the bound is the best
 NODES = 2_000  # relaxations after which the best so far is given
 EXCHANGES = 500  # that are tried then
-HOLDS = 1e-7  # of NAV: smaller is nothing, of a relaxation
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +85,11 @@ def _whole(limits: Limits, solved: Solved, held: Rows, least: Array, most: Array
     """Do the weights keep the limits of numbers of lines, or is every line decided?"""
     if (least[held] == most[held]).all():
         return True
-    weights = np.where(np.abs(solved.x[: len(held)]) > HOLDS, solved.x[: len(held)], 0.0)
+    weights = np.where(np.abs(solved.x[: len(held)]) > RELAXED_ZERO, solved.x[: len(held)], 0.0)
     x = limits.x(weights)
     counted = [k for k, limit in enumerate(limits.limits) if HELD in limit.rows]
     allowed = np.array([solved.excess.get(k, 0.0) for k in counted])
-    return bool((np.array([limits.distance(limits.limits[k], x) for k in counted]) <= allowed + HOLDS).all())
+    return bool((np.array([limits.distance(limits.limits[k], x) for k in counted]) <= allowed + RELAXED_ZERO).all())
 
 
 def _undecided(solved: Solved, held: Rows, least: Array, most: Array) -> int:
@@ -123,12 +123,12 @@ def _exchanged(programme: ConeProgramme, bounds: Mapping[int, float] | None, sol
     while improved and tried < EXCHANGES:
         improved = False
         size = np.abs(solved.x[: len(held)])
-        inside, outside = np.flatnonzero(size > HOLDS), np.flatnonzero(size <= HOLDS)
+        inside, outside = np.flatnonzero(size > RELAXED_ZERO), np.flatnonzero(size <= RELAXED_ZERO)
         for out, into in product(inside[np.argsort(size[inside])], outside):
             if tried == EXCHANGES:
                 break
             tried += 1
-            chosen = (size > HOLDS) & (np.arange(len(held)) != out) | (np.arange(len(held)) == into)
+            chosen = (size > RELAXED_ZERO) & (np.arange(len(held)) != out) | (np.arange(len(held)) == into)
             least, most = limits.least.copy(), limits.most.copy()
             least[held] = most[held] = chosen
             found = programme.solve(bounds, (least, most))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from research.allocation.accuracy import ZERO
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import HELD, NAV, WEIGHTS, Limit, Limits, Part, written
 from research.allocation.constraints.lookup import Lookup
@@ -33,7 +34,6 @@ from research.forecast.benchmark_weights import weights_present
 SHORT, BOUGHT = "short", "bought"
 LARGEST = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out
 OF_LINES = ("every_line", "lines.", "exclude")  # limits whose rows have one line each
-HOLDS = 1e-9  # of NAV: a line counts as held from here
 
 
 def build(constraints: Constraints, known: Known) -> Limits:
@@ -184,7 +184,7 @@ class _Builder:
                 np.zeros(2 * n),
                 np.zeros(n),
                 np.ones(n),
-                lambda w: (np.abs(w) > HOLDS).astype(np.float64),
+                lambda w: (np.abs(w) > ZERO).astype(np.float64),
                 True,
             )
         )

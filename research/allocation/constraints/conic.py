@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from research.allocation.accuracy import ACCURATE, TOLERATED
 from research.allocation.answer import NotSolvedError
 from research.allocation.constraints.cone_solvers import INFEASIBLE, Ended, by_scs, clarabel_of, ended_of, sparse_upper
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Elastic, Objective, Solved
-from research.allocation.solve import ACCURATE, TOLERATED
 from research.arrays import Array
 
 CHAIN = ("Clarabel", "SCS")

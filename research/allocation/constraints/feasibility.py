@@ -11,6 +11,7 @@ from math import isfinite
 
 import numpy as np
 
+from research.allocation.accuracy import GIVES
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits
@@ -21,7 +22,6 @@ from research.linear_programme import LinearProgramme, Point, irreducible
 
 SPARE = 1e-8  # by which a stated change is more than the least, so that it suffices
 BY_TRIAL = 1e-7  # excess, over the scale of its limit, below which a cone programme counts as kept
-GIVES = 1e-7  # of NAV: what gives way by less has not
 NODES = 50  # of a search for the least excess where lines are counted; the best of them suffices, and is said so
 TRIAL = "Volatility and tracking error are not linear: this was found by trial."
 
@@ -141,12 +141,6 @@ def conflict(limits: Limits) -> Conflict | None:
         together,
         question.exact or not any(limit.root is not None for limit in names),
     )
-
-
-def relaxed(limits: Limits, mends: Sequence[Mend]) -> Limits:
-    """The limits with some of them widened."""
-    by_key = {mend.key: mend.amount for mend in mends}
-    return limits.with_limits([limit.widened(by_key.get(limit.key, 0.0)) for limit in limits.limits])
 
 
 def _mend(limits: Limits, k: int, point: "_Point") -> Mend:

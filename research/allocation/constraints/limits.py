@@ -213,11 +213,6 @@ class Limits:
         return least, most
 
     @property
-    def linear(self) -> tuple[Limit, ...]:
-        """Those with rows."""
-        return tuple(limit for limit in self.limits if limit.root is None)
-
-    @property
     def risks(self) -> tuple[Limit, ...]:
         """Those of a norm."""
         return tuple(limit for limit in self.limits if limit.root is not None)

@@ -24,8 +24,8 @@ class Firmness:
     """How firmly a constraint is kept: always, unless it has a price or a place in the order of giving way.
 
     price     : what one unit outside of it costs, in the unit of the model's objective: return a year for a unit of
-                NAV where the model maximises return, volatility a year where it minimises volatility; None for no
-                price.
+                NAV where the model maximises return, volatility a year where it minimises volatility; of a ratio, in
+                the unit of its numerator, such as return a year for a Sharpe ratio. None for no price.
     gives_way : its place, from 1, in the order in which constraints give way where no weights keep all; the lowest
                 give way first, by the least amount that suffices. None: it never gives way.
     Raises    : ConfigError for both, a price that is not above zero, and a place that is not a whole number from 1.

@@ -1,7 +1,8 @@
 """How far the limits of a day are used, and what one more step of each brings: by its price, and by solving again.
 
 A shadow price is a derivative, and at a kink an upper bound of it. What a whole step brings is seen by moving the limit
-and solving again: at most the price, unless the number of lines is limited (then the programme is not convex).
+and solving again: at most the price, unless the number of lines is limited (then the programme is not convex) or the
+aim is a ratio, such as Sharpe's, whose best value is quasi-concave in a bound, not concave.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from research.allocation.accuracy import KEPT, SLACK
 from research.allocation.constraints.binding import slack_of
 from research.allocation.constraints.limits import HELD, POINTS, WEIGHTS, Limit, Limits, held_in
 from research.allocation.constraints.records import Firmness
-from research.allocation.optimised.optimum import KEPT, Optimum
-from research.allocation.solve import SLACK
+from research.allocation.optimised.optimum import Optimum
 from research.arrays import Array
 from research.errors import ConfigError
 from research.forecast import Moments
@@ -114,18 +115,20 @@ def at_prices(asked: DayProgramme, key: str, prices: Sequence[float]) -> pd.Data
 
     asked   : the programme of a day.
     key     : of the limit.
-    prices  : of one unit outside, in the unit of the aim.
+    prices  : of one unit outside, in the unit of the aim, as shadow prices are. Of a ratio, `Firmness.price` is in the
+              unit of the numerator: this price times the denominator of the best weights that keep the limit.
     Returns : a row a price: at, where the weights stand, and outside, by how much they exceed the bound, in its unit.
-    Raises  : ConfigError for a key that no limit of the day has; as the allocation does.
+    Raises  : ConfigError for a key that no limit of the day has; as the allocation does, also where no weights keep
+              the limit.
     Source  : Nocedal, Wright (2006), Numerical Optimization, theorem 17.3: the penalty is exact above the price.
     """
     limits = asked.limits
     named = [limit for limit in limits.limits if limit.key == key]
     if not named:
         raise ConfigError(f"no limit of the day is {key!r}. It has {', '.join(one.key for one in limits.limits)}.")
-    rows = []
+    rows, denominator = [], asked.best(limits).denominator
     for price in prices:
-        soft = replace(named[0], firm=Firmness(price=price))
+        soft = replace(named[0], firm=Firmness(price=price * denominator))
         weights = asked.best(limits.with_limits([soft if one is named[0] else one for one in limits.limits])).weights
         x = limits.x(weights)
         rows.append({"at": _at(limits, soft, x)[0], "outside": limits.distance(soft, x)})

@@ -42,7 +42,7 @@ class MeanVariance(OnForecast):
     lower       : least weight of each line, fraction of NAV: one for all, or by name, 0 for those that are not named.
     upper       : most weight of each line: one for all, or by name, 1 for those that are not named.
     constraints : that the weights keep besides.
-    goal          : fraction a year; None where the objective has none.
+    goal          : fraction a year, of a volatility above 0; None where the objective has none.
     risk_aversion : of the variance a year.
     confidence    : of the ellipsoid, from 0 to 1; the mean of `window` returns has the covariance of one over `window`.
     periods_per_year : returns a year.
@@ -74,9 +74,17 @@ class MeanVariance(OnForecast):
         check_positive(risk_aversion=self.risk_aversion, periods_per_year=self.periods_per_year)
         if not (is_number(self.confidence) and 0.0 < self.confidence < 1.0):
             refuse("confidence of MeanVariance is", self.confidence, "give a number between 0 and 1, such as 0.95.")
-        if (self.goal is None) == (self.objective in WITH_TARGET):
-            fix = "give a fraction a year, such as 0.08." if self.goal is None else f"{self.objective} has none."
-            refuse("goal of MeanVariance is", self.goal, fix)
+        self._check_goal()
+
+    def _check_goal(self) -> None:
+        """Raise ConfigError for a goal where the objective has none, and for none, or no such number, where it has."""
+        subject, goal = "goal of MeanVariance is", self.goal
+        if self.objective not in WITH_TARGET and goal is not None:
+            refuse(subject, goal, f"{self.objective} has none.")
+        if self.objective == "target_return" and not is_number(goal):
+            refuse(subject, goal, "give a fraction a year, such as 0.08.")
+        if self.objective == "target_risk" and not (is_number(goal) and goal > 0.0):  # type: ignore[operator]
+            refuse(subject, goal, "give a volatility a year above 0, such as 0.08.")
 
     def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
         """The best weights (k,) within limits, for a forecast of a year; cash earns what it did over the window."""

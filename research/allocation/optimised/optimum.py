@@ -8,19 +8,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from research.allocation.accuracy import GIVES, KEPT, RELAXED_ZERO, ROUNDING, ZERO
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
-from research.allocation.constraints.branch import HOLDS, best
+from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.feasibility import Conflict, room
 from research.allocation.constraints.limits import HELD, WEIGHTS, Limit, Limits, Part, held_in
 from research.allocation.constraints.perspective import perspective
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.arrays import Array, Mask
-
-ZERO = 1e-9  # of NAV: a weight below it is what an interior-point method leaves of zero
-ROUNDING = 1e-6  # of NAV: by which the sum of a solver's weights may miss what was asked for
-KEPT = 1e-8  # by how much a limit may be missed, in its unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +63,7 @@ class Optimum:
     failed  : solvers that were tried before.
     notes   : what gave way, what does not apply, what was not proven.
     smaller : is a smaller value the better one?
+    denominator : of a ratio, at the weights; 1 for another aim.
     """
 
     weights: Array
@@ -78,6 +76,7 @@ class Optimum:
     failed: str = ""
     notes: tuple[str, ...] = ()
     smaller: bool = True
+    denominator: float = 1.0
 
 
 def optimum(limits: Limits, aim: Aim) -> Optimum:
@@ -95,15 +94,16 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     prices = prices_of(limits, aim, solved)
     if elastic.pools:  # they share what gave way, to the last digit: duals of such a set are not unique
         prices = tuple(np.full(len(rows), np.nan) for rows in prices)
-    notes = [*limits.notes, *_exceeded(limits, weights)]
+    notes = [*limits.notes, *exceeded(limits, weights)]
     if gap > 0.0:
         notes.append(f"which lines are held was not proven the best: the objective may be better by {gap:.2g}.")
-    value = 1.0 / solved.value if aim.numerator is not None else aim.sign * solved.value
+    ratio = aim.numerator is not None
+    value = 1.0 / solved.value if ratio else aim.sign * solved.value
     binding = binding_of(limits, weights, prices, aim.unit, aim.smaller)
     return Optimum(
         weights, value, aim.unit, solved.solver, solved.status, binding,
         {limit.key: float(price.sum()) for limit, price in zip(limits.limits, prices, strict=True)},
-        solved.failed, tuple(notes), aim.smaller,
+        solved.failed, tuple(notes), aim.smaller, solved.value / solved.scale if ratio else 1.0,
     )  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def of_held(limits: Limits, solved: Solved) -> tuple[Array, Array] | None:
     if not limits.whole.any():
         return None
     weights = solved.x[: len(limits.assets)]
-    x = limits.x(np.where(np.abs(weights) > HOLDS, weights, 0.0))
+    x = limits.x(np.where(np.abs(weights) > RELAXED_ZERO, weights, 0.0))
     return np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
 
 
@@ -196,11 +196,11 @@ def _priced(limit: Limit, rows: Array, held: Mask) -> Array:
     return rows * (limit.rows[WEIGHTS][:, held] != 0.0).any(axis=1) if WEIGHTS in limit.rows else np.zeros(1)
 
 
-def _exceeded(limits: Limits, weights: Array) -> list[str]:
-    """What gave way, or was exceeded at its price, in sentences."""
+def exceeded(limits: Limits, weights: Array) -> list[str]:
+    """What weights (n,) exceed, because it gave way or has a price, in sentences."""
     said = []
     for limit, by in zip(limits.limits, limits.outside(weights).tolist(), strict=True):
-        if by > 1e-7 and not limit.hard:
+        if by > GIVES and not limit.hard:
             at = limit.bound + by if limit.raised else limit.bound - by
             how = (
                 f"gave way (place {limit.gives_way})"

@@ -1,5 +1,6 @@
 """Resampled efficiency: the mean of the best weights of many samples that the forecast could have come from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from research.allocation.answer import Answer, Following, NotSolvedError
 from research.allocation.estimated import placed
 from research.allocation.optimised.mean_variance import MeanVariance
 from research.allocation.optimised.on_forecast import lines_of, root_of_moments
+from research.allocation.optimised.optimum import Optimum, exceeded
 from research.allocation.wrapper import Wrapper
 from research.arguments import is_whole, refuse
 from research.arrays import Array
@@ -64,25 +66,36 @@ class Resampled(Wrapper, Following):
         return self.held.follows
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """(n,) the mean weights; their volatility by the forecast, and how many samples had no solution."""
+        """(n,) the mean weights; their volatility by the forecast, and what the solvers of the samples said."""
         held = self.held
         moments = held.forecast.predict(past).over(held.periods_per_year)
         limits, cash = held.limits(past, moments, previous), held.cash(past)
         found, failed = [], []
         for sample in samples(moments, held.window, held.periods_per_year, self.draws, self.seed):
             try:
-                found.append(held.best(limits, sample, cash).weights)
+                found.append(held.best(limits, sample, cash))
             except NotSolvedError as error:
                 failed.append(error)
         if not found:
             raise failed[0]
-        weights = np.mean(found, axis=0)
+        weights = np.mean([one.weights for one in found], axis=0)
         notes = (f"{len(failed)} of {self.draws} samples had no solution ({failed[0]}).",) if failed else ()
-        volatility = float(np.sqrt(weights @ moments.covariance @ weights))
+        solver, status, why = _solved(found)
         return Answer(
-            placed(weights, lines_of(moments, past), past), moments.seen, "Clarabel", "optimal", "volatility a year",
-            volatility, notes=(*moments.notes, *limits.notes, *notes),
+            placed(weights, lines_of(moments, past), past), moments.seen, solver, status, "volatility a year",
+            float(np.sqrt(weights @ moments.covariance @ weights)), why=why,
+            notes=(*moments.notes, *limits.notes, *exceeded(limits, weights), *notes),
         )  # fmt: skip
+
+
+def _solved(found: Sequence[Optimum]) -> tuple[str, str, str]:
+    """The solvers of samples, the worst status, and of how many solvers failed before, and how the first did."""
+    before = [one.failed for one in found if one.failed]
+    return (
+        ", ".join(dict.fromkeys(one.solver for one in found)),
+        "optimal" if all(one.status == "optimal" for one in found) else "optimal_inaccurate",
+        f"{len(before)} of {len(found)} samples: {before[0]}" if before else "",
+    )
 
 
 def samples(moments: Moments, window: int, periods_per_year: float, draws: int, seed: int) -> list[Moments]:

@@ -11,7 +11,7 @@ from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.risk_limits import tail, tail_mean
-from research.allocation.estimated import EstimationSchedule, check_estimate
+from research.allocation.estimated import EstimationSchedule, check_estimate, check_length, check_level
 from research.allocation.optimised.on_window import OnWindow
 from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.arguments import check_positive, is_number, refuse
@@ -29,7 +29,7 @@ class RobustCVaR(OnWindow):
     weights. skfolio's DistributionallyRobustCVaR admits only laws whose returns stay above -1, which makes its worst
     case smaller, and takes a variable for each return.
 
-    window        : number of returns, at least 2.
+    window        : number of returns, above 1 / (1 - level); with a radius of 0, above the number of lines.
     level         : of the CVaR, from 0 to 1.
     radius        : of the ball of laws, return a period; 0 for none.
     risk_aversion : of the CVaR.
@@ -37,8 +37,8 @@ class RobustCVaR(OnWindow):
     constraints   : that the weights keep besides; those of volatility take the sample covariance of the window.
     periods_per_year : returns a year.
     schedule      : "day", "week", "month", "quarter" or "year".
-    Raises        : ConfigError for settings outside these; NotSolvedError, with a smallest conflicting set, where no
-                    weights keep all.
+    Raises        : ConfigError for settings outside these; DataError for no more returns than lines, with a radius of
+                    0; NotSolvedError, with a smallest conflicting set, where no weights keep all.
     Source        : Mohajerin Esfahani, Kuhn (2018), Data-driven distributionally robust optimization using the
                     Wasserstein metric, section 7.1 and equation 27.
     """
@@ -59,14 +59,15 @@ class RobustCVaR(OnWindow):
         """Check the settings."""
         check_estimate("RobustCVaR", self.window, self.schedule)
         check_positive(risk_aversion=self.risk_aversion, periods_per_year=self.periods_per_year)
-        if not (is_number(self.level) and 0.0 < self.level < 1.0):
-            refuse("level of RobustCVaR is", self.level, "give a number between 0 and 1, such as 0.95.")
+        check_level("RobustCVaR", self.level, self.window)
         if not (is_number(self.radius) and self.radius >= 0.0):
             refuse("radius of RobustCVaR is", self.radius, "give a number of at least 0, such as 0.001.")
         self.freeze_bounds()
 
     def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
         """The best weights (k,) within limits of the k lines of returns (T, k), a period."""
+        if self.radius == 0.0:
+            check_length("RobustCVaR", returns, limits.assets)
         return robust_cvar(limits, returns, self.level, self.radius, self.risk_aversion)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from research.allocation.accuracy import KEPT
 from research.allocation.answer import NotSolvedError
 from research.allocation.bounds import Bound, Pairs
 from research.allocation.constraints.limits import WEIGHTS, Limits
@@ -11,7 +12,7 @@ from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
-from research.allocation.optimised.optimum import KEPT, Aim, Optimum, optimum
+from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.arguments import check_positive, cut, is_number, shown
 from research.arrays import Array
 from research.errors import ConfigError, DataError
@@ -27,7 +28,7 @@ class BenchmarkTracking(OnForecast):
     """The weights of least tracking error to a benchmark; with `cardinality` among the constraints, by few lines.
 
     Where the benchmark itself keeps the constraints, it is the answer. Lines of the benchmark that have no complete
-    window are left out of it, and the others keep their proportions; the answer says so.
+    window are left out of it, and the others keep their proportions and its sum; the answer says so.
 
     benchmark   : weight by line, fraction of NAV; cash is the rest.
     column      : instead, a column of numbers of the instruments, such as a market capitalisation or the weight in an
@@ -38,8 +39,9 @@ class BenchmarkTracking(OnForecast):
     periods_per_year : returns a year.
     schedule    : "day", "week", "month", "quarter" or "year".
     Raises      : ConfigError for settings outside these, and for both or neither of benchmark and column; DataError for
-                  a column that is not a number of at least zero for each line; NotSolvedError, with a smallest
-                  conflicting set, where no weights keep all.
+                  a column that is not a number of at least zero for each line; NotSolvedError where
+                  no line of the benchmark has a complete window, or those that do have a sum of zero or of the other
+                  sign; and, with a smallest conflicting set, where no weights keep all.
     Source      : Roll (1992), A Mean/Variance Analysis of Tracking Error; with few lines Bertsimas, Shioda (2009).
     """
 
@@ -113,4 +115,11 @@ class BenchmarkTracking(OnForecast):
             raise NotSolvedError(f"no line of the benchmark is known on {past.date:%Y-%m-%d}")
         if not absent:
             return found, ()
-        return found, (f"the benchmark is tracked without {cut(', '.join(absent))}, which have no complete window.",)
+        whole, known = sum(by_name.values()), sum(by_name.get(name, 0.0) for name in moments.assets)
+        without = f"without {cut(', '.join(absent))}, which have no complete window"
+        if whole * known <= 0.0:
+            raise NotSolvedError(
+                f"{without} on {past.date:%Y-%m-%d}, the benchmark sums to {known:.2%} of NAV in place of {whole:.2%}: "
+                "its other lines cannot keep their proportions. Start later, or leave these lines out of the benchmark"
+            )
+        return found, (f"the benchmark is tracked {without}.",)

@@ -8,10 +8,10 @@ from research.allocation.answer import NotSolvedError
 from research.allocation.bounds import Bound
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.records import Constraints
-from research.allocation.estimated import EstimationSchedule, check_estimate
+from research.allocation.estimated import EstimationSchedule, check_estimate, check_length, check_level
 from research.allocation.optimised.on_window import OnWindow
 from research.allocation.optimised.optimum import Aim, Optimum, optimum
-from research.allocation.risk_based.risks import RISKS, RiskName, check_length, check_level, risk_of
+from research.allocation.risk_based.risks import RISKS, RiskName, risk_of
 from research.arguments import check_positive, one_of
 from research.arrays import Array
 

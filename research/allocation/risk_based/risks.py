@@ -4,7 +4,6 @@ Drawdowns are those of the sum of returns since the window's start, not of their
 weights (Chekhlov, Uryasev, Zabarankin 2005).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -14,14 +13,12 @@ import numpy as np
 from research.allocation.constraints.limits import WEIGHTS, Part
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import tail, tail_mean
-from research.arguments import is_number, refuse
 from research.arrays import Array
-from research.errors import ConfigError, DataError
 
 RiskName = Literal["cvar", "evar", "cdar", "max_drawdown", "semi_deviation"]
 RISKS: tuple[RiskName, ...] = ("cvar", "evar", "cdar", "max_drawdown", "semi_deviation")
 
-TAIL, ENTROPIC, DRAWDOWN, LARGEST, BELOW = "risk tail", "entropic", "drawdown", "largest", "below"
+RISK_TAIL, ENTROPIC, DRAWDOWN, LARGEST, BELOW = "risk tail", "entropic", "drawdown", "largest", "below"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +53,8 @@ def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: floa
     periods_per_year : returns a year.
     """
     if name == "cvar":
-        linear = {TAIL: tail_mean(len(returns), level)}
-        return Risk((tail(returns, level, TAIL),), Objective(linear), f"CVaR at {level:.4g} a period")
+        linear = {RISK_TAIL: tail_mean(len(returns), level)}
+        return Risk((tail(returns, level, RISK_TAIL),), Objective(linear), f"CVaR at {level:.4g} a period")
     if name == "evar":
         return Risk((entropic(returns, level),), Objective({ENTROPIC: entropic_bound(len(returns), level)}),
                     f"EVaR at {level:.4g} a period")  # fmt: skip
@@ -67,7 +64,7 @@ def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: floa
     fallen = drawdowns(returns)
     if name == "cdar":
         worst = tail_of(fallen, level)
-        return Risk((fallen, worst), Objective({TAIL: tail_mean(len(returns), level)}), f"CDaR at {level:.4g}")
+        return Risk((fallen, worst), Objective({RISK_TAIL: tail_mean(len(returns), level)}), f"CDaR at {level:.4g}")
     return Risk((fallen, largest_of(fallen)), Objective({LARGEST: np.ones(1)}), "maximum drawdown")
 
 
@@ -134,9 +131,9 @@ def drawdowns(returns: Array) -> Part:
 
 def tail_of(losses: Part, level: float) -> Part:
     """The tail, as `risk_limits.tail`, of losses that are a part."""
-    of_losses = tail(-np.eye(losses.size), level, TAIL)
-    rows = {losses.name: of_losses.rows[WEIGHTS], TAIL: of_losses.rows[TAIL]}
-    return Part(TAIL, of_losses.size, rows, of_losses.lower, of_losses.least, of_losses.most,
+    of_losses = tail(-np.eye(losses.size), level, RISK_TAIL)
+    rows = {losses.name: of_losses.rows[WEIGHTS], RISK_TAIL: of_losses.rows[RISK_TAIL]}
+    return Part(RISK_TAIL, of_losses.size, rows, of_losses.lower, of_losses.least, of_losses.most,
                 lambda weights: of_losses.of(losses.of(weights)))  # fmt: skip
 
 
@@ -145,23 +142,3 @@ def largest_of(losses: Part) -> Part:
     rows = {losses.name: -np.eye(losses.size), LARGEST: np.ones((losses.size, 1))}
     return Part(LARGEST, 1, rows, np.zeros(losses.size), np.zeros(1), np.full(1, inf),
                 lambda weights: losses.of(weights).max(keepdims=True))  # fmt: skip
-
-
-def check_level(owner: str, level: object, window: int) -> None:
-    """Raise ConfigError unless the level is one, and the worst 1 - level of a window are more than one return."""
-    if not (is_number(level) and 0.0 < level < 1.0):  # type: ignore[operator]
-        refuse(f"level of {owner} is", level, "give a number between 0 and 1, such as 0.95.")
-    if (1.0 - level) * window < 1.0 + 1e-9:  # type: ignore[operator]
-        raise ConfigError(
-            f"window of {owner} is {window}, of which the worst {1.0 - level:.4g} are not more than one return. Give a "  # type: ignore[operator]
-            "longer window, or a lower level."
-        )
-
-
-def check_length(owner: str, returns: Array, assets: Sequence[str]) -> None:
-    """Raise DataError for a window (T, n) of no more returns than lines: some weights would have no risk in it."""
-    if len(returns) <= len(assets):
-        raise DataError(
-            f"window of {owner} has {len(returns)} returns for {len(assets)} lines: it needs more returns than lines. "
-            "Give a longer window, or fewer lines."
-        )

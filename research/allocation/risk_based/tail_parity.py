@@ -8,12 +8,12 @@ from research.allocation.answer import NotSolvedError
 from research.allocation.bounds import Bound
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.records import Constraints
-from research.allocation.estimated import EstimationSchedule, check_estimate
+from research.allocation.estimated import EstimationSchedule, check_estimate, check_length, check_level
 from research.allocation.optimised.on_window import OnWindow
 from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import parity
-from research.allocation.risk_based.risks import check_length, check_level, risk_of
+from research.allocation.risk_based.risks import risk_of
 from research.arguments import check_positive
 from research.arrays import Array
 from research.market import Past
@@ -33,7 +33,7 @@ class TailParity(OnWindow):
     constraints : that the weights keep besides; those of volatility take the sample covariance of the window.
     periods_per_year : returns a year.
     schedule    : "day", "week", "month", "quarter" or "year".
-    Raises      : as RiskParity; DataError for a window with fewer returns than lines; NotSolvedError where some weights
+    Raises      : as RiskParity; DataError for a window of no more returns than lines; NotSolvedError where some weights
                   within the limits have no loss in the tail: no proportions of a loss are defined.
     Source      : Boudt, Carl, Peterson (2013), Asset Allocation with Conditional Value-at-Risk Budgets; Alankar,
                   DePalma, Scholes (2013), An Introduction to Tail Risk Parity.

@@ -5,8 +5,10 @@ import pytest
 from simulated import world
 
 from research.allocation import HRP, EqualWeights, InverseVolatility, MeanVariance
+from research.allocation.constraints import Constraints, Most
 from research.allocation.weight_intervals import WeightIntervals, weight_intervals
 from research.errors import ConfigError, PolicyError
+from research.forecast import Estimated
 
 WINDOW = 252
 
@@ -45,6 +47,15 @@ def test_longer_blocks_of_a_constant_law_hold_as_much() -> None:
 def test_spread_is_one_way_turnover() -> None:
     drawn = np.array([[0.6, 0.4], [0.4, 0.6]])
     assert WeightIntervals(("A", "B"), np.array([0.5, 0.5]), drawn, 0).spread == pytest.approx(0.1)
+
+
+def test_a_turnover_is_counted_from_the_target_before() -> None:
+    market, before = world(300, 3), np.array([0.2, 0.3, 0.5])
+    model = MeanVariance(forecast=Estimated(window=100), constraints=Constraints(turnover=Most(most=0.02)))
+    found = weight_intervals(model, market, 20, previous=before)
+    assert found.weights.tolist() == model.answer(market.past(299), before).weights.tolist()
+    assert np.abs(found.drawn - before).max() <= 0.02 + 1e-8
+    assert np.abs(weight_intervals(model, market, 20).weights - before).max() > 0.1
 
 
 def test_what_has_no_interval_is_refused() -> None:

@@ -1,5 +1,6 @@
 """Conflicting sets against scipy's linear programmes, and relaxations that work."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from scipy.optimize import linprog
 
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.feasibility import Conflict, Room, conflict, relaxed, room
+from research.allocation.constraints.feasibility import Conflict, Mend, Room, conflict, room
 from research.allocation.constraints.known import Known
+from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Exposure, Group, Most
 from research.arrays import Array
 
@@ -19,6 +21,12 @@ class Side:
 
     row: Array
     right: float
+
+
+def relaxed(limits: Limits, mends: Sequence[Mend]) -> Limits:
+    """The limits with some of them widened."""
+    by_key = {mend.key: mend.amount for mend in mends}
+    return limits.with_limits([limit.widened(by_key.get(limit.key, 0.0)) for limit in limits.limits])
 
 
 def exists(n: int, sides: list[Side], equal: bool) -> bool:

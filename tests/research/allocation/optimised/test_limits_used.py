@@ -8,6 +8,8 @@ import pytest
 
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
+from research.allocation.constraints.limits import WEIGHTS
+from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import (
     Bounds,
     Cardinality,
@@ -20,7 +22,7 @@ from research.allocation.constraints.records import (
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.aims import maximum_sharpe, minimum_volatility, utility
 from research.allocation.optimised.limits_used import DayProgramme, at_prices, limits_used
-from research.allocation.optimised.optimum import optimum
+from research.allocation.optimised.optimum import Aim, optimum
 from research.errors import ConfigError
 from research.forecast import Moments
 
@@ -53,6 +55,9 @@ def programme(asked: Constraints, aim: str = "utility", **more) -> DayProgramme:
         "utility": utility(mean, root, 5.0),
         "sharpe": maximum_sharpe(mean, root, 0.0),
         "volatility": minimum_volatility(root),
+        "diversification": Aim(
+            Objective(norm={WEIGHTS: root}), "diversification ratio", numerator={WEIGHTS: np.sqrt(np.diag(covariance))}
+        ),
     }
     moments = Moments(NAMES, mean, covariance, 252.0, pd.Timestamp("2022-12-30"))
     return DayProgramme(limits, moments, lambda limits: optimum(limits, aims[aim]))
@@ -78,7 +83,7 @@ def test_two_lines_by_hand():
 
 @pytest.mark.parametrize("aim", ["utility", "volatility"])
 def test_a_step_of_room_brings_something_and_at_most_its_price(aim):
-    """The best value of a convex programme is concave in each bound."""
+    """The best value of a convex programme is concave in each bound; that of a ratio is not."""
     uses = limits_used(programme(MANY, aim)).uses
     brought = np.array([one.brought for one in uses])
     price = np.array([one.price for one in uses])
@@ -90,7 +95,21 @@ def test_a_step_of_room_brings_something_and_at_most_its_price(aim):
     }
 
 
-@pytest.mark.parametrize("aim", ["utility", "volatility"])
+def test_a_step_of_room_may_bring_a_ratio_more_than_its_price_by_hand():
+    """A earns 1, B nothing, both of variance 1: with w of A the ratio is w / (w² + (1 - w)²)^½, convex near 0."""
+    known = Known(("A", "B"), covariance=np.eye(2))
+    aim = maximum_sharpe(np.array([1.0, 0.0]), np.eye(2), 0.0)
+    moments = Moments(known.assets, np.array([1.0, 0.0]), known.covariance, 1.0, pd.Timestamp("2022-12-30"))
+    asked = DayProgramme(
+        build(Constraints(lines={"A": Bounds(most=0.1)}), known), moments, lambda limits: optimum(limits, aim)
+    )
+    [use] = [one for one in limits_used(asked).uses if one.limit.key == "lines.A.most"]
+    assert use.price == pytest.approx(0.01 * 0.9 / 0.82**1.5, rel=1e-6)
+    assert use.brought == pytest.approx(0.11 / 0.8042**0.5 - 0.1 / 0.82**0.5, rel=1e-6)
+    assert use.brought > use.price
+
+
+@pytest.mark.parametrize("aim", ["utility", "volatility", "diversification"])
 def test_a_small_step_brings_its_price(aim):
     """Not where more limits meet than there are directions left, as those of a turnover do: prices are not unique."""
     asked = programme(replace(MANY, turnover=None), aim)
@@ -115,8 +134,9 @@ def test_a_line_more_has_no_price_and_brings_what_the_best_larger_set_does():
     assert use.brought > 1e-4
 
 
-def test_a_limit_with_a_price_is_kept_above_its_shadow_price_and_exceeded_below():
-    asked = programme(MANY)
+@pytest.mark.parametrize("aim", ["utility", "volatility", "sharpe", "diversification"])
+def test_a_limit_with_a_price_is_kept_above_its_shadow_price_and_exceeded_below(aim):
+    asked = programme(MANY, aim)
     dearest = limits_used(asked).dearest().limit
     price = asked.best(asked.limits).prices[dearest.key]
     table = at_prices(asked, dearest.key, [0.5 * price, 0.95 * price, 1.05 * price, 2.0 * price])

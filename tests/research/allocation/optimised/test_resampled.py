@@ -1,9 +1,12 @@
 """Resampled efficiency: samples of the forecast's law, in any order of columns, and what they converge to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from research.allocation import MeanVariance, Resampled
+from research.allocation.constraints import conic
 from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Group
 from research.allocation.optimised.resampled import samples
 from research.errors import ConfigError
@@ -70,3 +73,31 @@ def test_a_sample_without_a_solution_is_counted(noisy):
     past = noisy.past(200)
     notes = Resampled(held, draws=20).answer(past).notes
     assert any("of 20 samples had no solution" in note for note in notes)
+
+
+def test_the_solver_and_its_status_are_those_of_the_samples(noisy, monkeypatch):
+    monkeypatch.setattr(conic, "CHAIN", ("SCS",))
+    held, past = MeanVariance(forecast=Estimated(window=60)), noisy.past(200)
+    one, several = held.answer(past), Resampled(held, draws=3).answer(past)
+    assert (several.solver, several.status, several.why) == (one.solver, one.status, one.why) == ("SCS", "optimal", "")
+    monkeypatch.setattr(conic, "ACCURATE", 0.0)
+    several = Resampled(held, draws=3).answer(past)
+    assert (several.solver, several.status) == ("SCS", "optimal_inaccurate")
+
+
+def test_a_solver_that_failed_before_is_told_with_the_number_of_samples(noisy, monkeypatch):
+    lost = conic.ended_of
+    monkeypatch.setattr(conic, "ended_of", lambda found: replace(lost(found), status="lost", v=lost(found).v * np.nan))
+    answer = Resampled(MeanVariance(forecast=Estimated(window=60)), draws=3).answer(noisy.past(200))
+    assert answer.solver == "SCS"
+    assert answer.why.startswith("3 of 3 samples: Clarabel: lost")
+
+
+def test_the_answer_says_what_gave_way(noisy):
+    constraints = Constraints(
+        lines={"A00": Bounds(most=0.1)}, groups={"first": Group(lines=("A00",), least=0.5, gives_way=1)}
+    )
+    held, past = MeanVariance(forecast=Estimated(window=60), constraints=constraints), noisy.past(200)
+    [gave] = held.answer(past).notes
+    assert gave.startswith("first (A00) is at least 50.00% of NAV: it gave way")
+    assert Resampled(held, draws=3).answer(past).notes == (gave,)

@@ -9,7 +9,7 @@ from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.records import Bounds, Constraints
 from research.allocation.optimised.robust_cvar import robust_cvar
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,20 @@ def test_the_allocation_keeps_its_bounds_and_says_what_binds(noisy):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [({"level": 1.0}, "level of RobustCVaR is 1.0"), ({"radius": -1.0}, "radius")]
+    ("given", "said"),
+    [
+        ({"level": 1.0}, "level of RobustCVaR is 1.0"),
+        ({"radius": -1.0}, "radius"),
+        ({"window": 5}, r"window of RobustCVaR is 5, of which the worst 0\.05 are not more than one return"),
+    ],
 )
 def test_a_setting_that_is_none_is_refused(given, said):
     with pytest.raises(ConfigError, match=said):
         RobustCVaR(**given)
+
+
+def test_without_a_radius_a_window_needs_more_returns_than_lines(make_market):
+    past = make_market(np.random.default_rng(0).normal(0.0, 0.01, (60, 40))).past(59)
+    with pytest.raises(DataError, match="window of RobustCVaR has 30 returns for 40 lines: it needs more returns"):
+        RobustCVaR(window=30, radius=0.0).answer(past)
+    assert RobustCVaR(window=30, radius=10.0).target(past) == pytest.approx(np.full(40, 1 / 40), abs=1e-7)

@@ -16,6 +16,7 @@ from research.allocation.risk_based.risks import RISKS, risk_of, volatility
 
 MODELS = ("risk_parity", "relaxed_risk_parity", "tail_parity", "maximum_diversification", "benchmark_tracking", *RISKS)
 SETS = 25
+WITHIN = {"relaxed_risk_parity": 1e-6, "semi_deviation": 1e-7, "evar": 5e-5}  # of NAV: their solutions are as accurate
 
 
 def limits_of(asked, known, mean):
@@ -65,4 +66,4 @@ def test_weights_of_random_feasible_sets_keep_every_limit_in_any_order_of_lines(
         order = rng.permutation(len(known.assets))
         _, other = best(model, asked, turned(known, order), mean[order])
         assert other.value == pytest.approx(found.value, rel=1e-7, abs=1e-8)
-        assert other.weights == pytest.approx(found.weights[order], abs=1e-4)
+        assert other.weights == pytest.approx(found.weights[order], abs=WITHIN.get(model, 1e-9))

@@ -1,0 +1,21 @@
+"""How exact a solved programme is: when a solver is believed, what of its solution is zero, and what binds."""
+
+# -- of a solver ------------------------------------------------------------------------------------------------------
+
+ACCURATE, TOLERATED = (
+    1e-8,
+    1e-6,
+)  # of a limit, in its own unit: a solution that misses no more is optimal, or inaccurate
+
+# -- of weights, fraction of NAV --------------------------------------------------------------------------------------
+
+ZERO = 1e-9  # a smaller weight is what an interior-point method leaves of zero: the line is not held
+RELAXED_ZERO = 1e-7  # likewise of a relaxation, where lines are held in part
+ROUNDING = 1e-6  # by which the sum of a solver's weights may miss what was asked for
+
+# -- of limits, in their own unit -------------------------------------------------------------------------------------
+
+KEPT = 1e-8  # a limit that is missed by no more is kept
+GIVES = 1e-7  # a limit that may be exceeded and is by no more has not given way
+SLACK = 1e-6  # a limit with more room does not bind
+LEAST_PRICE = 1e-7  # over the largest price of a programme, or over 1: what is less is what a solver leaves of zero
