@@ -143,6 +143,11 @@ def read_positions(
     reader.read()
     if reader.mistakes:
         raise DataError(all_mistakes(path.name, reader.mistakes))
+    if not reader.cash and not any(row.units or row.value for row in reader.held):
+        raise DataError(
+            f"{path.name} holds neither units of {', '.join(assets)} nor cash: the export may have been cut "
+            "short. Export it again, or state an empty portfolio by a row of cash."
+        )
     return Positions(path.name, tuple(reader.held), tuple(reader.cash), tuple(reader.notes))
 
 

@@ -7,6 +7,7 @@ wants is added, until no more order can be sent: after these orders the list is 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -202,7 +203,7 @@ def size(
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
     """
     none, position = np.zeros(len(target)), replace(position, way=way)
-    orders = Orders(position, none, none, position.weights, position.weights)
+    orders, turns = Orders(position, none, none, position.weights, position.weights), list[_Turn]()
     for turn in range(TURNS):
         state = orders.after if turn > 0 else position
         trade = ask(state, turn > 0)
@@ -210,6 +211,9 @@ def size(
             break
         exact, nav = _exact(state, trade, target, policy)
         exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
+        turns.append(_Turn(orders.units, state, float(np.abs(exact - state.units) @ state.prices)))
+        if circle := _circle(turns):
+            return replace(orders, units=min(circle, key=lambda each: each.away).units)
         floor_of = partial(_floor, position, state, kept)
         limited = partial(_limited, state, target, policy, floor_of)
         point, exact = exact * state.prices / nav, limited(exact, exact)
@@ -238,6 +242,31 @@ def size(
             break
         orders = replace(orders, units=whole, solved=solved if turn == 0 else orders.solved)
     return orders
+
+
+class _Turn(NamedTuple):
+    """What a turn begins with.
+
+    units : (n,) signed units of the orders so far.
+    state : after them.
+    away  : what the exact step would trade from there, currency.
+    """
+
+    units: Array
+    state: Position
+    away: float
+
+
+def _circle(turns: list[_Turn]) -> list[_Turn]:
+    """The turns since the holdings of the last one were held before; none where they were not.
+
+    Each lot of a line may be further from its point than a rule allows: one turn buys it, and the next sells it.
+    """
+    last = turns[-1].state
+    for turn, before in enumerate(turns[:-1]):
+        if np.array_equal(clean(before.state.units, last.lots), clean(last.units, last.lots)):
+            return turns[turn:-1]
+    return []
 
 
 def _floor(position: Position, state: Position, kept: float, exact: Array) -> float:

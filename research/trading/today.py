@@ -70,6 +70,11 @@ def trade_list(
             f"policy {name!r} cannot decide: a {short_name(policy)} must be tuned or trained first. Give the "
             "result of that."
         )
+    if request.account and not portfolio.accounts:
+        raise ConfigError(
+            f"account of the money is {request.account!r}, and {portfolio.file} states no `accounts`. State them, or "
+            "leave the account out."
+        )
     ages = None if as_of is None else price_ages(portfolio, day("as_of is", as_of))
     of_rates = None if ages is None else rate_ages(portfolio, ages.today)
     if ages is not None and of_rates is not None and not stale_ok:

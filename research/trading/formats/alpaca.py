@@ -8,10 +8,11 @@ Source: Alpaca's reference, "Create an Order", and "Orders at Alpaca".
 import json
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, BinaryIO
 
 from research.errors import ConfigError
-from research.trading.formats.carried import check_carried, check_no_exchange, symbol_fault
+from research.trading.formats.carried import check_carried, check_no_exchange, is_coin, symbol_fault
 from research.trading.formats.cells import number_text
 from research.trading.order_ids import ID
 from research.trading.ticket import Order, Ticket
@@ -30,7 +31,7 @@ def write(ticket: Ticket) -> bytes:
             "that of the key. Use another format."
         )
     check_no_exchange(ticket, "Alpaca")
-    check_carried(ticket, "Alpaca", _faults)
+    check_carried(ticket, "Alpaca", partial(_faults, ticket))
     return f"{json.dumps([_body(order) for order in ticket.orders], indent=2)}\n".encode()
 
 
@@ -52,11 +53,16 @@ def _body(order: Order) -> dict[str, Any]:
     return body if order.limit_price is None else body | {"limit_price": number_text(order.limit_price)}
 
 
-def _faults(order: Order) -> Iterable[str]:
+def _faults(ticket: Ticket, order: Order) -> Iterable[str]:
     form = "letters, digits, points and hyphens only, or is a pair such as BTC/USD"
     yield from symbol_fault(order, form, SYMBOL.fullmatch(order.symbol) is not None)
     if order.currency != CURRENCY:
         yield f"it is in {order.currency}, and Alpaca trades in {CURRENCY}. Send it to another broker."
+    if is_coin(order, ticket) and PAIR not in order.symbol:
+        yield (
+            f"it is a coin, and {order.symbol} would be the share with this ticker. Give the pair under `ticket`: "
+            f"`symbols: {{{order.asset}: {order.asset}/USD}}`."
+        )
     if PAIR in order.symbol and order.order_type == "market_on_close":
         yield "coins have no close. Use `order_type: market` or `limit`."
     if order.quantity is None or order.quantity.is_integer():

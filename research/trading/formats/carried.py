@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from research.errors import ConfigError
 from research.trading.ticket import Order, Ticket
 
+COIN = "CRYPTO"
 Faults = Callable[[Order], Iterable[str]]
 
 
@@ -31,6 +32,16 @@ def check_no_exchange(ticket: Ticket, target: str) -> None:
             f"{target} cannot carry exchanges of currencies: {words}. Use another format, or exchange the money first "
             "and state it as `cash`, by currency, in the portfolio file."
         )
+
+
+def sec_type(order: Order, ticket: Ticket) -> str:
+    """The kind of security of an order, as Interactive Brokers names it."""
+    return ticket.sec_types.get(order.asset, ticket.sec_type)
+
+
+def is_coin(order: Order, ticket: Ticket) -> bool:
+    """Does the portfolio file say that the order is in a coin?"""
+    return sec_type(order, ticket) == COIN
 
 
 def symbol_fault(order: Order, form: str, fits: bool) -> Iterable[str]:

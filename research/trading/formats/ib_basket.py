@@ -12,7 +12,7 @@ from functools import partial
 from typing import BinaryIO
 
 from research.trading.exchange_orders import ExchangeOrder
-from research.trading.formats.carried import account_fault, check_carried, symbol_fault
+from research.trading.formats.carried import account_fault, check_carried, is_coin, sec_type, symbol_fault
 from research.trading.formats.cells import number_text
 from research.trading.formats.order_csv import csv_bytes
 from research.trading.order_ids import ID
@@ -20,7 +20,7 @@ from research.trading.ticket import Order, Ticket
 
 COLUMNS = ("Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce", "OrderType", "LmtPrice",
            "BasketTag", "Account")  # fmt: skip
-COIN, AT_ONCE = "CRYPTO", "IOC"
+AT_ONCE = "IOC"
 TYPES = {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}
 HEADER = csv_bytes(COLUMNS, ())
 TAGGED = re.compile(rf".*,{ID},[^,]*\n")
@@ -47,23 +47,15 @@ def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
         order.side.upper(),
         number_text(order.quantity or 0.0),
         order.symbol,
-        _sec_type(order, ticket),
+        sec_type(order, ticket),
         ticket.exchanges.get(order.asset, ticket.exchange),
         order.currency,
-        AT_ONCE if _is_coin(order, ticket) else order.time_in_force,
+        AT_ONCE if is_coin(order, ticket) else order.time_in_force,
         TYPES[order.order_type],
         "" if order.limit_price is None else number_text(order.limit_price),
         order.client_order_id,
         order.account,
     )
-
-
-def _sec_type(order: Order, ticket: Ticket) -> str:
-    return ticket.sec_types.get(order.asset, ticket.sec_type)
-
-
-def _is_coin(order: Order, ticket: Ticket) -> bool:
-    return _sec_type(order, ticket) == COIN
 
 
 def _exchange(each: ExchangeOrder) -> tuple[str, ...]:
@@ -90,7 +82,7 @@ def _faults(ticket: Ticket, order: Order) -> Iterable[str]:
     form = "letters and digits only, with . / _ - and single blanks between them"
     yield from symbol_fault(order, form, PLAIN.fullmatch(order.symbol) is not None)
     yield from account_fault(order, form, PLAIN.fullmatch(order.account or "0") is not None)
-    if not _is_coin(order, ticket):
+    if not is_coin(order, ticket):
         return
     if order.order_type == "market_on_close":
         yield "coins have no close. Use `order_type: limit`."

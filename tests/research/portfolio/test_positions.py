@@ -252,6 +252,13 @@ def test_a_security_with_the_ticker_of_cash_is_not_taken_for_cash(tmp_path: Path
     assert reading(tmp_path, text.replace("40.00", "1.00")).balances == {"USD": 4_000.0}
 
 
+@pytest.mark.parametrize("rows", ["", "SPY,0,0\nAGG,0,0\n"])
+def test_an_export_without_anything_is_refused(tmp_path: Path, rows: str) -> None:
+    said = "positions.csv holds neither units of SPY, AGG, BRK.B nor cash: the export may have been cut short"
+    assert said in refused(tmp_path, f"Symbol,Quantity,Value\n{rows}")
+    assert reading(tmp_path, f"Symbol,Quantity,Value\n{rows}Cash,,0\n").balances == {"USD": 0.0}
+
+
 def test_two_rows_of_one_account_are_refused_and_of_two_added(tmp_path: Path) -> None:
     header = "Account,Symbol,Quantity\n"
     said = refused(tmp_path, header + "A,SPY,1\nA,SPY,2\n")

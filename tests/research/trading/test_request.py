@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from research.errors import ConfigError
 from research.portfolio import OrderLimits, Portfolio
-from research.rules import Calendar, Threshold
+from research.rules import Calendar, Never, Threshold
 from research.trading import Request, TradeList, trade_list
 
 # -- by hand: A is 60 % and B 35 % of 100,000; both should be 50 % ---------------------------------------------------
@@ -181,3 +181,8 @@ class TestAnyDesk:
 def test_a_calendar_that_is_due_takes_the_deposit_to_target(free: Portfolio) -> None:
     got = trade_list(free, Calendar(free.strategic, "day"), request=Request(flow=10_000.0))
     assert np.allclose(got.after().weights, 0.5, atol=1e-3)
+
+
+def test_money_of_an_account_needs_accounts(two: Portfolio) -> None:
+    with pytest.raises(ConfigError, match=r"account of the money is 'X', and folder/by_hand.yaml states no `accounts`"):
+        trade_list(two, Never(two.strategic), request=Request(flow=50.0, account="X"))

@@ -345,6 +345,15 @@ class TestAnyDesk:
         cents = 0.005 * len(got.target) / sized.position.nav  # to which each amount is rounded
         assert limits.turnover is None or sized.turnover <= limits.turnover + cents + 1e-9
 
+    def test_lots_that_a_rule_would_trade_to_and_fro_stay_where_they_are_nearest(self, desk: Any) -> None:
+        """Of 2 and 4 lots the rule wants 1 and 5, of which it wants 2 and 4: these are nearer to 719.86 and 479.90."""
+        two = desk([383.44, 97.45], [0, 0], 1_200.0, [0.6, 0.4], commission=1.0, half_spread=1.0,
+                   orders=OrderLimits(reserve=0.001, adverse_move=0.01))  # fmt: skip
+        policy = Threshold(two.strategic, 0.03)
+        listed = trade_list(two, policy)
+        assert listed.sized.units.tolist() == [2.0, 4.0]
+        assert trade_list(listed.after(), policy).empty
+
     def test_cash_pays_a_deposit_at_the_worst_fills(self, desk: Any) -> None:
         """Bought in full, one per cent above the close, at costs that follow the price."""
         two = desk([383.44, 97.45], [3_260, 7_460], 0.0, [0.6, 0.4], lots=1e-6, commission=40.0, half_spread=10.0)

@@ -81,3 +81,6 @@ def test_a_coin_is_a_pair_that_is_good_till_cancelled_and_has_no_close(desk: Any
     at_close = replace(two, ticket=replace(pair.ticket, order_type="market_on_close"))
     with pytest.raises(ConfigError, match="coins have no close"):
         alpaca.write(trade_list(at_close, Never(two.strategic), request=Request(to_target=True)).ticket)
+    share = replace(two, ticket=TicketTerms(sec_types={"BTC": "CRYPTO"}))
+    with pytest.raises(ConfigError, match=r"BTC would be the share with this ticker.*symbols: \{BTC: BTC/USD\}"):
+        alpaca.write(trade_list(share, Never(two.strategic), request=Request(to_target=True)).ticket)
