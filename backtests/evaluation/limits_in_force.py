@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from research.allocation import Allocation, Answer, MeanVariance, TargetPath, kept_target_path
+from research.allocation.allocation import carried
 from research.allocation.nested import each_of
 from research.allocation.optimised.limits_used import DayProgramme
 from research.arrays import Array
@@ -24,7 +25,7 @@ class LimitsInForce:
     allocation : that gave it.
     market     : up to the day of the refit.
     answer     : of that day.
-    previous   : (n,) target before; None for the first.
+    previous   : (n,) target before, what has left since spread over its class; None for the first.
     """
 
     allocation: MeanVariance
@@ -76,7 +77,8 @@ def at_row(allocation: MeanVariance, path: TargetPath, market: Market, t: int) -
     """What was solved for the target in force at row `t` of a market. `path` is that of the allocation."""
     answer, k = path.answer_at(t), int(path.row[t])
     seen = market.until(f"{answer.seen:%Y-%m-%d}")
-    return LimitsInForce(allocation, seen, answer, path.rows[k - 1] if k else None)
+    previous = carried(path.rows[k - 1], seen.past(len(seen.dates) - 1)) if k else None
+    return LimitsInForce(allocation, seen, answer, previous)
 
 
 def limited_part(allocation: Allocation) -> MeanVariance | None:

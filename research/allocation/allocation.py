@@ -4,7 +4,7 @@ A target depends on the past alone, not on holdings, rule or cost. An allocation
 its schedule only, and its path is computed once for every policy that uses it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -14,6 +14,7 @@ import numpy as np
 from research.allocation.answer import (
     FAILED,
     PREVIOUS,
+    UNANSWERED,
     Answer,
     Explained,
     Following,
@@ -26,8 +27,9 @@ from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
-from research.tolerances import FIVE_DECIMALS, TARGET
+from research.tolerances import FIVE_DECIMALS, TARGET, WEIGHT
 
+Refit = Callable[[Past, Array | None], Answer]
 Unlisted = Literal["pro_rata", "cash"]
 
 LISTING = "listing"
@@ -43,7 +45,7 @@ class Allocation(Protocol):
                the market, since the target in force would hold it.
     window : number of returns that it needs; 0 for none.
     A target may miss a sum of 1 by rounding to five decimals; `target_path` then scales it to 1. One that has reasons
-    inherits from `research.allocation.Explained`, and gives them with its weights.
+    inherits from `research.allocation.Explained`, and gives them with its weights, which are taken as they are.
     """
 
     @property
@@ -166,8 +168,8 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     start   : first row at whose close a target is needed. The target of the last day of the schedule up to it is in
               force there; earlier days are skipped. If no line had a complete window then, a target is computed at
               `start`.
-    Returns : a TargetPath; a target computed at row t is in force from the close of t on. Weights that sum to 1 but
-              for rounding to five decimals, at most 5e-6 a line (PyPortfolioOpt's `clean_weights` sums to 0.99999 or
+    Returns : a TargetPath; a target computed at row t is in force from the close of t on. Weights of five decimals that
+              sum to 1 but for rounding, at most 5e-6 a line (PyPortfolioOpt's `clean_weights` sums to 0.99999 or
               1.00001), are divided by their sum, and `TargetPath.rounded` says by how much it missed 1: this is
               neither leverage nor a target for cash. A refit without a solution goes on with the weights of the one
               before it, of a day before `start` if need be, which its answer says; the weights of lines that have left
@@ -190,8 +192,10 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     earlier = [t for t in dates[dates < asked[0]].tolist() if complete[t]]
     answers = _answers(allocation, market, asked.tolist(), earlier)
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
-    scaled, rounded = _scaled(np.array([answer.weights for answer in answers]))
-    rows = frozen(scaled)
+    rows, rounded = np.array([answer.weights for answer in answers]), 0.0
+    if not isinstance(allocation, Explained):
+        rows, rounded = _scaled(rows)
+    rows = frozen(rows)
     if rounded:
         answers = [replace(answer, weights=weights) for answer, weights in zip(answers, rows, strict=True)]
     return TargetPath(market.assets, rows, row, asked, repr(allocation), rounded, tuple(answers))
@@ -200,20 +204,25 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
 def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: list[int]) -> list[Answer]:
     """The answer on each of the rows `asked`; `earlier` are rows of the schedule before them.
 
-    An allocation that follows its own target before is asked on the earlier rows too, from the first with a solution
-    on: its path does not depend on where it starts.
+    An allocation that follows its own target before is asked on the earlier rows too, from the first with an answer on:
+    its path does not depend on where it starts. Of those rows, one without an answer is left out: no target of it is
+    asked for.
     """
+
+    def refit(past: Past, previous: Array | None) -> Answer:
+        return answer_of(allocation, past, previous)
+
     found: list[Answer] = []
     before: Answer | None = None
     if isinstance(allocation, Following) and allocation.follows:
         for t in earlier:
-            with suppress(NotSolvedError):
-                before = _refit(allocation, market.past(t), before)
+            with suppress(*UNANSWERED):
+                before = refit_after(before, market.past(t), refit)
         earlier = []
     for t in asked:
         past = market.past(t)
         try:
-            before = _refit(allocation, past, before)
+            before = refit_after(before, past, refit)
         except NotSolvedError as error:
             last = _last_solved(allocation, market, earlier)
             if last is None:
@@ -221,31 +230,42 @@ def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: 
                     f"{allocation!r} has no solution on {past.date:%Y-%m-%d}, and none before: {error}. Widen its "
                     "limits, or start later."
                 ) from error
-            before = _fallen_back(last, past, error)
+            before = _fallen_back(carried(last.weights, past), past, error)
         found.append(before)
     return found
 
 
-def _refit(allocation: Allocation, past: Past, before: Answer | None) -> Answer:
-    """The answer at the close of `past`, or the one before it. Raises NotSolvedError where there is neither."""
+def refit_after(before: Answer | None, past: Past, refit: Refit) -> Answer:
+    """The answer of a refit at the close of `past`, or, where it has no solution, the weights of the one before it.
+
+    before : the answer before it, None for the first.
+    past   : up to the day of the refit.
+    refit  : of the past, and of the weights (n,) before it as `carried` gives them.
+    Raises : NotSolvedError where there is no solution, and no answer before.
+    """
+    previous = None if before is None else carried(before.weights, past)
     try:
-        return answer_of(allocation, past, None if before is None else before.weights)
+        return refit(past, previous)
     except NotSolvedError as error:
-        if before is None:
+        if previous is None:
             raise
-        return _fallen_back(before, past, error)
+        return _fallen_back(previous, past, error)
 
 
-def _fallen_back(before: Answer, past: Past, error: NotSolvedError) -> Answer:
-    """The weights of an answer before, those of lines that have left spread over their class."""
-    weights = spread_unlisted(before.weights, past.listed[-1], past.asset_class)
-    return Answer(weights, past.date, status=FAILED, fallback=PREVIOUS, why=str(error))
+def carried(weights: Array, past: Past) -> Array:
+    """A target before (n,) as it stands on a later day: weights of lines that have left are spread over their class."""
+    return spread_unlisted(weights, past.listed[-1], past.asset_class)
+
+
+def _fallen_back(previous: Array, past: Past, error: NotSolvedError) -> Answer:
+    """The weights (n,) before, in place of those that were not found."""
+    return Answer(previous, past.date, status=FAILED, fallback=PREVIOUS, why=str(error))
 
 
 def _last_solved(allocation: Allocation, market: Market, earlier: list[int]) -> Answer | None:
-    """The answer on the last of some rows on which there is one: a path does not depend on where it starts."""
+    """The answer on the last of some rows on which there is one; None where there is none."""
     for t in reversed(earlier):
-        with suppress(NotSolvedError):
+        with suppress(*UNANSWERED):
             return answer_of(allocation, market.past(t))
     return None
 
@@ -297,10 +317,15 @@ def check_unlisted(owner: str, how: str) -> None:
 
 
 def _scaled(rows: Array) -> tuple[Array, float]:
-    """Targets (K, n), scaled to a sum of 1 where they miss it by rounding to five decimals; and the most it was."""
+    """Targets (K, n), scaled to a sum of 1 where they miss it by rounding to five decimals; and the most it was.
+
+    A sum below 1 is cash where a weight has more decimals. One above 1 is scaled then too: weights of five decimals
+    have more once those of unlisted lines are spread, and nobody asks for leverage so small.
+    """
     sums = rows.sum(axis=1)
     off = np.abs(sums - 1.0)
     rounded = (off > TARGET) & (off <= FIVE_DECIMALS * rows.shape[1] + TARGET)
+    rounded &= (sums > 1.0) | (np.abs(rows - rows.round(5)) <= WEIGHT).all(axis=1)
     whole = np.where(rounded[:, None], rows / np.where(rounded, sums, 1.0)[:, None], rows)
     return whole, float(off[rounded].max(initial=0.0))
 

@@ -10,16 +10,20 @@ import pandas as pd
 
 from research.arguments import shown
 from research.arrays import Array, frozen
-from research.errors import PolicyError
+from research.errors import ConfigError, DataError, PolicyError
 from research.labels import in_order
 from research.market import Past
 
 PREVIOUS = "previous weights"
 FAILED = "failed"
+INNER = " of the inner allocation"
 
 
 class NotSolvedError(PolicyError):
     """A refit has no solution, or no solver finds one: its path of targets goes on with the previous weights."""
+
+
+UNANSWERED = (ConfigError, DataError, PolicyError)  # what an allocation raises on a day on which it has no answer
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,13 @@ class Answer:
         """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
         return Answer, tuple(getattr(self, f.name) for f in fields(self))
 
+    def within(self, weights: Array) -> "Answer":
+        """The reasons of an allocation, for the weights (n,) that another makes of its own."""
+        return replace(self, weights=weights, objective=of_inner(self.objective))
+
     def times(self, factor: float) -> "Answer":
         """The same answer with all weights times a factor, as exposures make it."""
-        return replace(self, weights=factor * self.weights)
+        return self.within(factor * self.weights)
 
     def __repr__(self) -> str:
         """One line: the date, who solved it and how well, what binds, what stood in."""
@@ -93,6 +101,15 @@ class Answer:
         if self.fallback:
             said.append(f"{self.fallback}: {self.why}")
         return f"Answer of {', '.join(said)}"
+
+
+def of_inner(objective: str) -> str:
+    """The name of an objective in the answer of what scales, mixes or smooths: it is of the weights before that.
+
+    >>> of_inner("volatility a year"), of_inner(of_inner("volatility a year")), of_inner("")
+    ('volatility a year of the inner allocation', 'volatility a year of the inner allocation', '')
+    """
+    return objective and objective.removesuffix(INNER) + INNER
 
 
 class Explained(ABC):
@@ -120,7 +137,10 @@ class Following(Explained):
 
     @abstractmethod
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """Weights (n,), and why; `previous` is the target (n,) before, None for the first."""
+        """Weights (n,), and why.
+
+        previous : (n,) the target before, what has left the market since spread over its class; None for the first.
+        """
 
 
 def checked_weights(target: Array | pd.Series, allocation: object, past: Past) -> Array:

@@ -7,12 +7,14 @@ They are also the benchmarks of a policy that goes to cash: most of a smaller dr
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.allocation.in_turn import part_answer
 from research.allocation.wrapper import Wrapper
-from research.arguments import check_positive, refuse
+from research.arguments import check_positive, is_number, refuse
 from research.errors import DataError
 from research.market import Past
 from research.tolerances import RETURNS
@@ -34,7 +36,7 @@ class ConstantExposure(Wrapper):
 
     def __post_init__(self) -> None:
         """Check the share."""
-        if isinstance(self.exposure, bool) or not 0.0 <= self.exposure <= 1.0:
+        if not (is_number(self.exposure) and 0.0 <= self.exposure <= 1.0):
             refuse("exposure of ConstantExposure is", self.exposure, "give a share from 0 to 1, such as 0.6.")
 
     def answer(self, past: Past) -> Answer:
@@ -49,7 +51,7 @@ class VolatilityTarget(Wrapper):
     allocation : the portfolio.
     volatility : a year, such as 0.10.
     lookback   : number of returns in the estimate, with the weights of today; a line without so many counts as if it
-                 moved with the others.
+                 moved with the others, in proportion to absolute weights.
     schedule   : "day", "week", "month", "quarter" or "year".
     most       : maximum share of the target; 1 borrows nothing.
     periods_per_year : returns a year.
@@ -93,7 +95,7 @@ class VolatilityTarget(Wrapper):
                 "Give VolatilityTarget a shorter lookback, or start later."
             )
         returns = past.returns[past.t - self.lookback + 1 :][:, known] @ weights[known]
-        deviation = float(returns.std(ddof=1) * weights.sum() / weights[known].sum())
+        deviation = float(returns.std(ddof=1) * np.abs(weights).sum() / np.abs(weights[known]).sum())
         if deviation <= RETURNS:
             raise DataError(
                 f"the target of {self.allocation!r} did not move in the {self.lookback} sessions to "

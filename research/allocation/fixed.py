@@ -60,7 +60,7 @@ class FixedWeights:
 
 @dataclass(frozen=True)
 class EqualWeights:
-    """1/n for each of n lines; the weight of an unlisted line goes to the others, or to cash.
+    """1/n for each of n lines; the weight of an unlisted line goes to those of its class first, or to cash.
 
     unlisted : "pro_rata" or "cash", see `spread_unlisted`.
     Raises   : ConfigError for another `unlisted`.

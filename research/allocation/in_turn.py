@@ -3,16 +3,15 @@
 What was found for a market is kept as long as the market is, so that a path asks each refit once.
 """
 
-from collections.abc import Callable
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
-from research.allocation.allocation import Allocation, answer_of, refits_so_far
-from research.allocation.answer import Answer, Following, NotSolvedError
-from research.arrays import Array
+from research.allocation.allocation import Allocation, Refit, answer_of, refit_after, refits_so_far
+from research.allocation.answer import UNANSWERED, Answer, Following
 from research.market import Market, Past
 
-Refit = Callable[[Past, Array | None], Answer]
-_KEPT: WeakKeyDictionary[Market, dict[Allocation, dict[int, Answer]]] = WeakKeyDictionary()  # by row
+# By row; None for a day without an answer.
+_KEPT: WeakKeyDictionary[Market, dict[Allocation, dict[int, Answer | None]]] = WeakKeyDictionary()
 
 
 def in_turn(owner: Allocation, past: Past, refit: Refit) -> Answer:
@@ -20,20 +19,24 @@ def in_turn(owner: Allocation, past: Past, refit: Refit) -> Answer:
 
     owner  : on whose days it is asked.
     past   : up to today.
-    refit  : of the past up to a refit, and of the target (n,) before it, None for the first.
-    Raises : NotSolvedError where there is no solution today; a day before without one is left out.
+    refit  : of the past up to a refit, and of the target (n,) before it, None for the first. One without a solution
+             goes on with the target before, as `refit_after` says.
+    Raises : what `refit` raises today, NotSolvedError only where there is no answer before. An earlier day on which it
+             raises ConfigError, DataError or PolicyError is left out: nobody may ever ask for its target.
     """
-    known, before = _KEPT.setdefault(past._market, {}).setdefault(owner, {}), None
+    known = _KEPT.setdefault(past._market, {}).setdefault(owner, {})
+    before: Answer | None = None
     for t in refits_so_far(owner, past):
+        if t == past.t:
+            break
         if t not in known:
-            try:
-                known[t] = refit(past.earlier(t), before)
-            except NotSolvedError:
-                if t == past.t:
-                    raise
-                continue
-        before = known[t].weights
-    return known[past.t]
+            known[t] = None
+            with suppress(*UNANSWERED):
+                known[t] = refit_after(before, past.earlier(t), refit)
+        before = known[t] or before
+    today = known.get(past.t) or refit_after(before, past, refit)
+    known[past.t] = today
+    return today
 
 
 def part_answer(part: Allocation, past: Past) -> Answer:

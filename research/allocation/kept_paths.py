@@ -19,7 +19,7 @@ from research.allocation.allocation import Allocation, TargetPath, target_path
 from research.allocation.answer import Answer, Binding
 from research.allocation.estimator import EstimatorAllocation
 from research.allocation.estimator_words import says_all
-from research.arguments import is_number
+from research.arguments import is_number, is_whole
 from research.errors import DataError
 from research.market import Market
 from research.market.tables import DATA
@@ -29,6 +29,7 @@ FOLDER = DATA / "cache" / "targets"
 LIBRARIES = (
     "clarabel",
     "cvxpy",
+    "exchange_calendars",
     "highspy",
     "numpy",
     "osqp",
@@ -96,7 +97,9 @@ def _plain(value: object) -> Any:
         return None if None in found else found
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
-    return value if isinstance(value, str | bool) or is_number(value) else settings_of(value)
+    if is_number(value):  # numpy's are none of JSON
+        return int(value) if is_whole(value) else float(value)  # type: ignore[call-overload, arg-type]
+    return value if isinstance(value, str | bool) else settings_of(value)
 
 
 def _record(path: TargetPath) -> dict[str, Any]:

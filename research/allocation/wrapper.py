@@ -8,7 +8,7 @@ class Wrapper(Explained):
     """An allocation that scales, mixes, smooths or resamples another one, which stands under `of` in a file.
 
     It asks `research.allocation.in_turn.part_answer` what that one answers. A field `schedule` or a property `window`
-    of its own takes the place of these.
+    of its own takes the place of these: the portfolio's allocation is then asked on that schedule, not on its own.
     """
 
     allocation: Allocation

@@ -31,7 +31,7 @@ from research.errors import DataError
 from research.forecast.equilibrium import MarketCap, cash_over
 from research.forecast.moments import Forecast, Moments
 from research.forecast.posterior import Posterior
-from research.forecast.view_rows import ViewRows, view_rows
+from research.forecast.view_rows import ViewRows, check_views, view_rows
 from research.forecast.views import InvestorView, view_variance
 from research.market import Past
 from research.tolerances import VARIATION
@@ -80,7 +80,7 @@ class BlackLitterman:
 
     def check(self, past: Past) -> None:
         """Raise DataError for a view whose names or market capitalisations are not known today."""
-        view_rows(self.views, past.assets, past, cash=0.0)
+        check_views(self.views, past)
 
     def predict(self, past: Past) -> Moments:
         """Mean and covariance of the lines of the prior, with the views."""

@@ -13,6 +13,7 @@ import numpy as np
 from research.arguments import check_positive, cut, did_you_mean, is_number, refuse
 from research.arrays import Array
 from research.errors import DataError
+from research.forecast.benchmark_weights import weights_present
 from research.forecast.estimated import Estimated
 from research.forecast.market_caps import market_caps
 from research.forecast.moments import Forecast, Moments
@@ -137,17 +138,14 @@ class Benchmark:
     def predict(self, past: Past) -> Moments:
         """Cash and the equilibrium returns of the lines of `of`."""
         self.check(past)
-        given = dict(self.weights)
         moments = self.of.predict(past)
-        weights = np.array([given.get(asset, 0.0) for asset in moments.assets])
-        absent = [name for name, weight in given.items() if weight and name not in moments.assets]
+        weights, absent = weights_present(dict(self.weights), moments.assets)
         if weights.sum() <= 0.0:
             raise DataError(
-                f"no line of the benchmark ({cut(', '.join(given))}) has a complete window on {past.date:%Y-%m-%d}. "
-                "Start later, or take a shorter window."
+                f"no line of the benchmark ({cut(', '.join(dict(self.weights)))}) has a complete window on "
+                f"{past.date:%Y-%m-%d}. Start later, or take a shorter window."
             )
         if absent:
-            weights *= sum(given.values()) / weights.sum()
             words = f"the benchmark is taken without {cut(', '.join(absent))} on {past.date:%Y-%m-%d}"
             moments = replace(moments, notes=(*moments.notes, words))
         return _at_rest(moments, weights, self.risk_aversion, past, self.window)

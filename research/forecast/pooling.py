@@ -26,7 +26,7 @@ from research.forecast.moments import Forecast, Moments
 from research.forecast.posterior import Posterior
 from research.forecast.returns import check_window
 from research.forecast.scenarios import scenarios_of
-from research.forecast.view_rows import ViewRows, view_rows
+from research.forecast.view_rows import ViewRows, check_views
 from research.forecast.views import InvestorView
 from research.market import Past
 
@@ -68,7 +68,7 @@ class EntropyPooling:
 
     def check(self, past: Past) -> None:
         """Raise DataError for a view whose names or market capitalisations are not known today."""
-        view_rows(self.views, past.assets, past, cash=0.0)
+        check_views(self.views, past)
 
     def predict(self, past: Past) -> Moments:
         """Mean and covariance a period of the lines that have all scenarios, with the views."""
@@ -151,7 +151,7 @@ class OpinionPooling:
 
     def check(self, past: Past) -> None:
         """Raise DataError for a view whose names or market capitalisations are not known today."""
-        view_rows([view for opinion in self.opinions for view in opinion.views], past.assets, past, cash=0.0)
+        check_views([view for opinion in self.opinions for view in opinion.views], past)
 
     def predict(self, past: Past) -> Moments:
         """Mean and covariance a period of the lines that have all scenarios, with the opinions."""

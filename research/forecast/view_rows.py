@@ -1,7 +1,8 @@
 """Views as rows over the lines of moments: which lines each is about, with which weights, and what it expects.
 
 What a view names is looked up as known on the day. A line that the market has and the moments lack (not listed yet,
-its window not complete) is no mistake: its view is set aside that day, with a note.
+its window not complete) is no mistake: its view is set aside that day, with a note. So is a group of a fact that
+changes by date, on a day on which no line is in it: `check_views` refuses a group that no day has.
 """
 
 from collections.abc import Sequence
@@ -59,7 +60,20 @@ def view_rows(views: Sequence[InvestorView], assets: tuple[str, ...], past: Past
              that is a group of two facts, a market capitalisation that is missing, and a view whose sides are the
               same; it names the view.
     """
-    known = _Known(assets, past)
+    return _rows(views, _Known(assets, past), cash)
+
+
+def check_views(views: Sequence[InvestorView], past: Past) -> None:
+    """Raise DataError, as `view_rows` does, for names that the market does not have, and for a group that no day has.
+
+    views : in words.
+    past  : up to the last close.
+    """
+    _rows(views, _Known(past.assets, past, checked=True), 0.0)
+
+
+def _rows(views: Sequence[InvestorView], known: "_Known", cash: float) -> ViewRows:
+    assets, past = known.assets, known.past
     kept: list[InvestorView] = []
     picks: list[Array] = []
     expected: list[float] = []
@@ -82,10 +96,10 @@ def view_rows(views: Sequence[InvestorView], assets: tuple[str, ...], past: Past
 
 
 class _Known:
-    """The lines and groups that views may name on a day."""
+    """The lines and groups that views may name on a day; where they are checked, on any day so far."""
 
-    def __init__(self, assets: tuple[str, ...], past: Past) -> None:
-        self.assets, self.past = assets, past
+    def __init__(self, assets: tuple[str, ...], past: Past, checked: bool = False) -> None:
+        self.assets, self.past, self.checked = assets, past, checked
         self.groups: dict[str, dict[str, tuple[str, ...]]] = {}  # word -> fact -> its lines
         for fact in past.fact_names:
             values = past.fact(fact)
@@ -96,6 +110,8 @@ class _Known:
     def weights(self, side: Side, view: str) -> tuple[Array | None, str]:
         """(k,) weights of the lines of a side, None where it has none today; and a note on lines that are missing."""
         lines = self._lines(side, view)
+        if not lines:
+            return None, f"set aside, since no line is in the group {side.name} today"
         present = [line for line in lines if line in self.assets]
         absent = [line for line in lines if line not in self.assets]
         if not present:
@@ -105,8 +121,13 @@ class _Known:
         weights[[self.assets.index(line) for line in present]] = given / given.sum()
         return weights, f"{side.name} is taken without {cut(', '.join(absent))}" if absent else ""
 
+    def _on_other_days(self, word: str) -> bool:
+        """Is it a group that a fact by date has, or may have, on another day?"""
+        dated = [values for values in self.past.facts.values() if values.dtype.kind == "U"]
+        return any((values == word).any() for values in dated) if self.checked else bool(dated)
+
     def _lines(self, side: Side, view: str) -> tuple[str, ...]:
-        """The lines that a side names. Raises DataError where it names none, or not clearly."""
+        """The lines that a side names; none for a group of another day. Raises DataError where it is not clear."""
         facts = self.groups.get(side.name, {})
         if not side.weighting:
             if side.name in self.past.assets:
@@ -124,6 +145,8 @@ class _Known:
         if not facts:
             if side.name in self.past.assets:
                 raise DataError(f"view {view!r}: {side.name} is a line. Leave out '{side.weighting}'.")
+            if self._on_other_days(side.name):
+                return ()
             raise DataError(f"view {view!r}: no group is called {side.name!r}. {did_you_mean(side.name, self.groups)}")
         if len(set(facts.values())) > 1:
             raise DataError(

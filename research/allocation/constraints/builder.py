@@ -6,6 +6,7 @@ What the file names and the market does not have (a line, a column, a word of a 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +20,16 @@ from research.allocation.constraints.records import (
     Constraints,
     CVaRLimit,
     Exposure,
+    Firmness,
     Liquidity,
+    Most,
 )  # fmt: skip
 from research.allocation.constraints.risk_limits import TAIL, risk_limit, tail, tail_mean
 from research.allocation.constraints.roots import root_of
 from research.arguments import cut
 from research.arrays import Array
 from research.errors import ConfigError
+from research.forecast.benchmark_weights import weights_present
 
 SHORT, BOUGHT = "short", "bought"
 LARGEST = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out
@@ -58,23 +62,10 @@ class _Builder:
         self.who = Lookup(known)
 
     def limits(self) -> Iterator[Limit]:
-        asked = self.asked
-        every = asked.every_line or Bounds(least=0.0, most=1.0)
-        if asked.gross is not None and asked.every_line is None:
-            every = Bounds(least=-asked.gross.most, most=asked.gross.most)
-        yield from self._weights("every_line", "every line", every, np.eye(self.n))
-        yield from self._weights("net", "the sum of the weights", asked.net, np.ones((1, self.n)))
-        yield from self._gross()
-        for name, bounds in asked.lines.items():
-            lines = self.who.named(f"lines.{name}", [name])
-            yield from self._weights(f"lines.{name}", name, bounds, lines[None])
-        for name, group in asked.groups.items():
-            lines, who = self.who.members(f"groups.{name}", group.where, group.lines)
-            yield from self._weights(f"groups.{name}", f"{name} ({who})", group, lines[None])
-        if asked.exclude is not None:
-            lines, who = self.who.members("exclude", asked.exclude.where, asked.exclude.lines)
-            nothing = Bounds(most=0.0, price=asked.exclude.price, gives_way=asked.exclude.gives_way)
-            yield from self._weights("exclude", f"what is excluded ({who})", nothing, np.eye(self.n)[lines > 0.0])
+        asked, of_weights = self.asked, tuple(self._of_weights())
+        yield from of_weights
+        least, most = Limits(self.known.assets, of_weights).of_lines
+        self.who.needed = (least < 0.0) | (most > 0.0)
         for name, exposure in asked.exposures.items():
             yield from self._exposure(name, exposure)
         if asked.cardinality is not None:
@@ -88,17 +79,61 @@ class _Builder:
 
     # -- limits of weights -------------------------------------------------------------------------------------------
 
+    def _of_weights(self) -> Iterator[Limit]:
+        asked = self.asked
+        yield from self._every_line()
+        yield from self._weights("net", "the sum of the weights", asked.net, np.ones((1, self.n)))
+        yield from self._gross(asked.gross) if asked.gross else self._without_gross()
+        for name, bounds in asked.lines.items():
+            lines = self.who.named(f"lines.{name}", [name])
+            yield from self._weights(f"lines.{name}", name, bounds, lines[None])
+        for name, group in asked.groups.items():
+            lines, who = self.who.members(f"groups.{name}", group.where, group.lines)
+            yield from self._weights(f"groups.{name}", f"{name} ({who})", group, lines[None])
+        if asked.exclude is not None:
+            lines, who = self.who.members("exclude", asked.exclude.where, asked.exclude.lines)
+            firm, rows = _firmness(asked.exclude), np.eye(self.n)[lines > 0.0]
+            for nothing in (Bounds(most=0.0, **firm), *([Bounds(least=0.0, **firm)] if asked.shorts else [])):
+                yield from self._weights("exclude", f"what is excluded ({who})", nothing, rows)
+
+    def _every_line(self) -> Iterator[Limit]:
+        """What is stated, and on a side that is not, from 0 to 1, where `gross` is given from -gross to gross."""
+        stated, gross = self.asked.every_line, self.asked.gross
+        least, most = (0.0, 1.0) if gross is None else (-gross.most, gross.most)
+        if stated is None or stated.least is None:
+            yield from self._weights("every_line", "every line", Bounds(least=least), np.eye(self.n))
+        if stated is not None:
+            yield from self._weights("every_line", "every line", stated, np.eye(self.n))
+        if stated is None or stated.most is None:
+            yield from self._weights("every_line", "every line", Bounds(most=most), np.eye(self.n))
+
+    def _without_gross(self) -> Iterator[Limit]:
+        """No short lines and no leverage, where what is stated does not keep them out always."""
+        every, net, why = self.asked.every_line, self.asked.net, "since no gross is stated"
+        if every is not None and every.least is not None and not every.always:
+            yield Limit("long_only.least", f"every line is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(self.n)},
+                        np.zeros(self.n), np.full(self.n, inf), 0.0)  # fmt: skip
+        if net.most is None or not net.always:
+            yield Limit("unlevered.most", f"the sum of the weights is at most 100.00% of NAV, {why}",
+                        {WEIGHTS: np.ones((1, self.n))}, np.array([-inf]), np.ones(1), 1.0)  # fmt: skip
+
     def _weights(self, key: str, who: str, bounds: Bounds, rows: Array) -> Iterator[Limit]:
-        yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
+        if self._applies(key, bool(rows.any())):
+            yield from self._sides(key, who, bounds, {WEIGHTS: rows}, NAV, 1.0)
+
+    def _applies(self, key: str, some: bool) -> bool:
+        """Is a limit about some line that may be held? If not, though it may be on another day, it is noted."""
+        if some or not (self.known.absent or self.known.dated):
+            return True
+        why = "none of its lines has a complete window" if self.known.absent else "no line is in it today"
+        self.notes.append(f"{key} does not apply: {why}.")
+        return False
 
     def _sides(
         self, key: str, who: str, bounds: Bounds, rows: Mapping[str, Array], unit: str, scale: float
     ) -> Iterator[Limit]:
-        """A limit for each side that is given; one where both are equal; none where none of its lines is there."""
+        """A limit for each side that is given; one where both are equal."""
         k = len(next(iter(rows.values())))
-        if self.known.absent and not rows[WEIGHTS].any():
-            self.notes.append(f"{key} does not apply: none of its lines has a complete window.")
-            return
         of_lines = self.asked.cardinality is not None and key.startswith(OF_LINES)
         least, most, tail = bounds.least, bounds.most, f" {unit}" if unit == NAV else ""
         if least is not None and least == most:
@@ -115,25 +150,25 @@ class _Builder:
                               scale, bounds)  # fmt: skip
                 yield _if_held(limit) if of_lines else limit
 
-    def _gross(self) -> Iterator[Limit]:
-        if (gross := self.asked.gross) is None:
-            return
+    def _gross(self, gross: Most) -> Iterator[Limit]:
         eye = np.eye(self.n)
         zero = np.zeros(self.n)
         rows = {WEIGHTS: eye, SHORT: eye}
         self.parts.append(Part(SHORT, self.n, rows, zero, zero, np.full(self.n, inf), lambda w: np.maximum(-w, 0.0)))
         over = {WEIGHTS: np.ones((1, self.n)), SHORT: np.full((1, self.n), 2.0)}
-        bounds = Bounds(most=gross.most, price=gross.price, gives_way=gross.gives_way)
+        bounds = Bounds(most=gross.most, **_firmness(gross))
         yield from self._sides("gross", "the sum of absolute weights", bounds, over, NAV, 1.0)
 
     def _exposure(self, name: str, asked: Exposure) -> Iterator[Limit]:
-        key = f"exposures.{name}"
+        key, named = f"exposures.{name}", asked.values or asked.to
+        if named and not self._applies(key, self.who.some(named)):
+            return
         if asked.column:
             values = self.who.numbers(key, asked.column)
         elif asked.values:
             values = self.who.by_name(f"{key}.values", asked.values)
         else:
-            values = self._betas(key, self.who.by_name(f"{key}.to", asked.to))
+            values = self._betas(key, self._portfolio(f"{key}.to", asked.to))
         span = float(np.ptp(values)) if len(values) else 1.0
         yield from self._sides(key, name, asked, {WEIGHTS: values[None]}, f"of {name}", span or 1.0)
 
@@ -194,7 +229,7 @@ class _Builder:
                 "liquidity: the market has no volumes. Give it volumes and prices, or leave the limit out."
             )
             return
-        unknown = ~np.isfinite(traded)
+        unknown = ~np.isfinite(traded) & self.who.needed
         if unknown.any():
             names = ", ".join(np.array(self.known.assets)[unknown])
             self.who.faults.append(
@@ -222,8 +257,10 @@ class _Builder:
             words = f"volatility is at most {volatility.most:.2%} a year"
             yield risk_limit("volatility.most", words, root, np.zeros(self.n), volatility.most,
                              "raise the most volatility", firm=volatility)  # fmt: skip
-        if tracking is not None and (root := self._root("tracking_error")) is not None:
-            benchmark = self.who.by_name("tracking_error.benchmark", tracking.benchmark)
+        if tracking is not None and self._applies("tracking_error", self.who.some(tracking.benchmark)):
+            benchmark = self._portfolio("tracking_error.benchmark", tracking.benchmark)
+            if (root := self._root("tracking_error")) is None:
+                return
             words = f"tracking error is at most {tracking.most:.2%} a year"
             yield risk_limit("tracking_error.most", words, root, benchmark, tracking.most,
                              "raise the most tracking error", firm=tracking)  # fmt: skip
@@ -248,6 +285,14 @@ class _Builder:
             return None
         return root_of(self.known.covariance, self.known.assets)
 
+    def _portfolio(self, key: str, weights: Mapping[str, float]) -> Array:
+        """(n,) weights of a portfolio; those of lines without a window go to the others, which is noted."""
+        self.who.by_name(key, weights)
+        found, absent = weights_present(weights, self.known.assets)
+        if without := [name for name in absent if name in self.known.absent]:
+            self.notes.append(f"{key} is taken without {cut(', '.join(without))}, which have no complete window.")
+        return found
+
     def _betas(self, key: str, weights: Array) -> Array:
         if self.known.covariance is None:
             self.who.faults.append(f"{key}.to: no covariance is known. Use it with a model that estimates one.")
@@ -258,6 +303,10 @@ class _Builder:
             self.who.faults.append(f"{key}.to: the variance of this portfolio is {variance:g}. Give one that varies.")
             return np.zeros(self.n)
         return with_it / variance
+
+
+def _firmness(asked: Firmness) -> dict[str, Any]:
+    return {"price": asked.price, "gives_way": asked.gives_way}
 
 
 def _if_held(limit: Limit) -> Limit:

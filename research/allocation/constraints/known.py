@@ -1,6 +1,6 @@
 """What is known on a day that constraints are about: names, facts of the lines, the previous target, risk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ class Known:
     traded     : (n,) value traded a day, currency, NaN where it is unknown; None likewise.
     absent     : names of the market's other lines, which have no complete window today and are not held.
     elsewhere  : name -> words or numbers of these lines, in their order.
+    dated      : name -> its words on all days, of a column that changes by date: other words are refused. None where
+                 other words may yet come.
     """
 
     assets: tuple[str, ...]
@@ -29,3 +31,4 @@ class Known:
     traded: Array | None = None
     absent: tuple[str, ...] = ()
     elsewhere: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    dated: Mapping[str, Collection[str] | None] = field(default_factory=dict)

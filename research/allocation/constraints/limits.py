@@ -203,7 +203,8 @@ class Limits:
         least, most = np.full(n, -inf), np.full(n, inf)
         for limit in self.limits:
             rows = limit.rows.get(WEIGHTS)
-            if rows is None or len(limit.rows) > 1 or not limit.hard or (np.count_nonzero(rows, axis=1) != 1).any():
+            others = any(values.any() for block, values in limit.rows.items() if block != WEIGHTS)
+            if rows is None or others or not limit.hard or (np.count_nonzero(rows, axis=1) != 1).any():
                 continue
             for row, low, high in zip(rows, limit.lower, limit.upper, strict=True):
                 i = int(np.argmax(row != 0.0))

@@ -1,6 +1,6 @@
 """Which lines a constraint is about, and the numbers that they have; names that the market does not have are kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,11 +17,13 @@ class Lookup:
 
     known  : on the day.
     faults : sentences, each with its place, what was found and how to mend it.
+    needed : (n,) lines that may be held, whose numbers must be known.
     """
 
     def __init__(self, known: Known) -> None:
         self.known = known
         self.faults: list[str] = []
+        self.needed: Mask = np.full(len(known.assets), True)
 
     def members(self, key: str, where: Where, lines: Sequence[str]) -> tuple[Array, str]:
         """(n,) one for a member; and who they are, in words."""
@@ -33,7 +35,7 @@ class Lookup:
             if values is None:
                 return np.zeros(len(self.known.assets)), ""
             known = sorted({str(value) for value in (*values, *self.known.elsewhere.get(column, ()))} - {""})
-            for word in (word for word in asked if word not in known):
+            for word in (word for word in asked if word not in known and not self._on_other_days(column, word)):
                 self.faults.append(
                     f"{key}.where.{column}: no line has this {column}: found {shown(word)}. {_near(word, known)}"
                 )
@@ -42,13 +44,25 @@ class Lookup:
         if lines:
             inside |= self.named(f"{key}.lines", lines) > 0.0
             said.append(", ".join(lines))
-        if not inside.any() and not self.known.absent and not self.faults:
+        changes = any(column in self.known.dated for column in where)
+        if not inside.any() and not self.known.absent and not changes and not self.faults:
             self.faults.append(f"{key}: no line fits {' and '.join(said)} together. Correct it, or leave it out.")
         return inside.astype(float), ", ".join(said)
+
+    def _on_other_days(self, column: str, word: str) -> bool:
+        """Is it a word that a column has, or may have, on another day?"""
+        if column not in self.known.dated:
+            return False
+        words = self.known.dated[column]
+        return words is None or word in words
 
     def named(self, key: str, names: Sequence[str]) -> Array:
         """(n,) one for the lines that are named."""
         return self.by_name(key, dict.fromkeys(names, 1.0))
+
+    def some(self, names: Iterable[str]) -> bool:
+        """May one of these lines be held today?"""
+        return any(name in self.known.assets for name in names)
 
     def by_name(self, key: str, values: Mapping[str, float]) -> Array:
         """(n,) values in the market's order; zero for a line that is not named."""
@@ -65,7 +79,7 @@ class Lookup:
         return self.known.columns[column]
 
     def numbers(self, key: str, column: str) -> Array:
-        """(n,) numbers of a column, zero where they are not known."""
+        """(n,) numbers of a column, zero for lines that may not be held where they are not known."""
         values = self.column(f"{key}.column", column)
         if values is None:
             return np.zeros(len(self.known.assets))
@@ -73,7 +87,7 @@ class Lookup:
             self.faults.append(f"{key}.column: {column} has words. Give a column of numbers.")
             return np.zeros(len(self.known.assets))
         numbers = np.asarray(values, dtype=float)
-        unknown = ~np.isfinite(numbers)
+        unknown = ~np.isfinite(numbers) & self.needed
         if unknown.any():
             names = ", ".join(np.array(self.known.assets)[unknown])
             self.faults.append(

@@ -7,9 +7,10 @@ are fractions of NAV, and cash is the rest. Which columns and lines there are is
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from research.arguments import is_number, is_whole, shown
+from research.allocation.constraints.read_only import by_field, freeze, reduced
+from research.arguments import cut, is_number, is_whole, shown
 from research.errors import ConfigError
 
 Where = Mapping[str, str | tuple[str, ...]]
@@ -39,14 +40,24 @@ class Firmness:
         """What is given: constraints have many settings, of which a file names few."""
         return _given(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields."""
+        return reduced(self)
+
     def __post_init__(self) -> None:
-        """Check both."""
+        """Check both, and keep mappings from being changed."""
+        freeze(self)
         if self.price is not None and self.gives_way is not None:
             raise ConfigError("it has a price and a place in the order of giving way: keep one of the two.")
         if self.price is not None and not (is_number(self.price) and self.price > 0.0):
             raise ConfigError(f"price is {shown(self.price)}: give a number above 0, {PRICE}.")
         if self.gives_way is not None and not (is_whole(self.gives_way) and self.gives_way >= 1):
             raise ConfigError(f"gives_way is {shown(self.gives_way)}: give a whole number, 1 for what gives way first.")
+
+    @property
+    def always(self) -> bool:
+        """Is it kept always?"""
+        return self.price is None and self.gives_way is None
 
 
 ALWAYS = Firmness()
@@ -112,6 +123,8 @@ class Exposure(Bounds):
     def __post_init__(self) -> None:
         """Check that it says of what."""
         super().__post_init__()
+        _check_numbers("values", self.values)
+        _check_numbers("to", self.to)
         given = [name for name in ("column", "values", "to") if getattr(self, name)]
         if len(given) != 1:
             found = " and ".join(given) or "none"
@@ -145,6 +158,7 @@ class TrackingErrorLimit(Most):
         super().__post_init__()
         if not self.benchmark:
             raise ConfigError("benchmark has no lines: give weights by name, such as {SPY: 0.6, AGG: 0.4}.")
+        _check_numbers("benchmark", self.benchmark)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -235,8 +249,10 @@ class Constraints:
     """What the weights of an allocation must keep: all constraints under `constraints:` of an allocation in a file.
 
     net            : the sum of the weights; 1 by default, so that nothing is left in cash.
-    gross          : the sum of their absolute values. Without it there are no short lines and no leverage.
-    every_line     : the weight of each line; from 0 to 1 by default, where `gross` is given from -gross to gross.
+    gross          : the sum of their absolute values. Without it there are no short lines and no leverage, whatever
+                     else has a price, gives way or is left open.
+    every_line     : the weight of each line; a side that is not given is 0 or 1, where `gross` is given -gross or
+                     gross.
     lines          : the weight of one line, by its name.
     groups         : the weight of several lines together, by a name of their own.
     exposures      : beta, factors, scores, by a name of their own.
@@ -267,7 +283,8 @@ class Constraints:
     __pydantic_config__: ClassVar[dict[str, str]] = FORBID
 
     def __post_init__(self) -> None:
-        """Check that leverage is stated."""
+        """Check that leverage is stated, and keep mappings from being changed."""
+        freeze(self)
         if self.gross is None:
             self._check_long_only()
         elif self.cardinality is not None and self.cardinality.if_held:
@@ -279,6 +296,10 @@ class Constraints:
     def __repr__(self) -> str:
         """What is given."""
         return _given(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields."""
+        return reduced(self)
 
     def __hash__(self) -> int:
         """By the names that it holds: equal constraints have equal ones."""
@@ -299,18 +320,19 @@ class Constraints:
                     f"{name}.least is {bounds.least:g}, so the line may be short, but no leverage is stated. Add "
                     "`gross: {most: 1.5}`, or raise it to 0."
                 )
-        if self.net.most is not None and self.net.most > 1.0:
-            raise ConfigError(
-                f"net.most is {self.net.most:g}, which is leverage, but none is stated. Add `gross: {{most: "
-                f"{self.net.most:g}}}`, or lower it to 1."
-            )
+        for side in ("least", "most"):
+            if (net := getattr(self.net, side)) is not None and net > 1.0:
+                raise ConfigError(
+                    f"net.{side} is {net:g}, which is leverage, but none is stated. Add `gross: {{most: {net:g}}}`, "
+                    "or lower it to 1."
+                )
 
 
 def _given(record: object) -> str:
     """A record with the fields that differ from their defaults."""
-    said = []
+    said, values = [], by_field(record)
     for f in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, f.name)
+        value = values[f.name]
         default = f.default_factory() if f.default_factory is not MISSING else f.default
         if value != default:
             said.append(f"{f.name}={value!r}")
@@ -322,6 +344,12 @@ def check_above_zero(**given: object) -> None:
     for name, value in given.items():
         if not (is_number(value) and value > 0):  # type: ignore[operator]
             raise ConfigError(f"{name} is {shown(value)}: give a number above 0.")
+
+
+def _check_numbers(name: str, values: Mapping[str, float]) -> None:
+    """Raise ConfigError that names every line whose value is not a finite number."""
+    if bad := [f"{shown(value)} for {line}" for line, value in values.items() if not is_number(value)]:
+        raise ConfigError(f"{name} is {cut(', '.join(bad))}: give a number.")
 
 
 def _check_members(where: Where, lines: tuple[str, ...], both: bool) -> None:

@@ -54,21 +54,22 @@ def with_bounds(constraints: Constraints, lower: Bound, upper: Bound) -> Constra
     """Constraints with the bounds of single lines that stand beside them.
 
     constraints : without bounds of the same lines.
-    lower       : one for all lines, or pairs of name and bound.
-    upper       : likewise.
+    lower       : one for all lines, or pairs of name and bound. It says nothing of what is not named, nor 0 of any
+                  line: without `gross` that is the least of every line.
+    upper       : likewise, and 1.
     Raises      : ConfigError for a line, or all lines, bounded in both places, and for a least above the most.
     """
-    if (lower, upper) == (0.0, 1.0):
-        return constraints
-    least = lower if not isinstance(lower, tuple) else 0.0
-    most = upper if not isinstance(upper, tuple) else 1.0
+    sides = {side: bound for side, bound, default in (("least", lower, 0.0), ("most", upper, 1.0))
+             if not isinstance(bound, tuple) and bound != default}  # fmt: skip
     named = {name: (dict(lower).get(name) if isinstance(lower, tuple) else None,
                     dict(upper).get(name) if isinstance(upper, tuple) else None)
              for bound in (lower, upper) if isinstance(bound, tuple) for name, _ in bound}  # fmt: skip
     twice = [name for name in named if name in constraints.lines]
-    if twice or (constraints.every_line is not None and (least, most) != (0.0, 1.0)):
+    if twice or (constraints.every_line is not None and sides):
         what = f"constraints.lines.{twice[0]}" if twice else "constraints.every_line"
         raise ConfigError(f"{what} is bounded by lower or upper too. Keep one of the two.")
     lines = {name: Bounds(least=low, most=high) for name, (low, high) in named.items()}
-    every = constraints.every_line or Bounds(least=least, most=most)  # type: ignore[arg-type]
+    if not sides and not lines:
+        return constraints
+    every = Bounds(**sides) if sides else constraints.every_line  # type: ignore[arg-type]
     return replace(constraints, every_line=every, lines={**constraints.lines, **lines})

@@ -1,5 +1,7 @@
 """What constraints need to know of a day, taken from a past and a forecast."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from research.allocation.constraints.builder import build
@@ -45,17 +47,22 @@ def known_on(
         traded,
         tuple(past.assets[i] for i in absent),
         {name: [values[i] for i in absent] for name, values in columns.items()},
+        {name: None for name in columns if name in past.facts},
     )
 
 
 def check_constraints(past: Past, constraints: Constraints) -> None:
     """Raise ConfigError for every line, column and word that the market does not have, and every fact that is missing.
 
-    past        : of n lines; all of them count, whether or not they have a window.
+    past        : of n lines up to the last close. All of them may be named, and a word that a column had on any day;
+                  facts must be known of those that are listed, whether or not they have a window.
     constraints : whose names are looked up.
     """
-    n = len(past.assets)
-    build(constraints, known_on(past, constraints, np.arange(n), 1, np.eye(n), np.zeros(n)))
+    listed = np.flatnonzero(past.listed[-1])
+    k, n = len(listed), len(past.assets)
+    known = known_on(past, constraints, listed, 1, np.eye(k), np.zeros(n))
+    words = {name: frozenset(np.unique(past.facts[name]).tolist()) for name in known.dated}
+    build(constraints, replace(known, dated=words))
 
 
 def _columns(past: Past, constraints: Constraints) -> dict[str, list[object]]:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-import numpy as np
-
 from research.allocation.accuracy import KEPT
 from research.allocation.answer import NotSolvedError
 from research.allocation.bounds import Bound, Pairs
@@ -19,6 +17,7 @@ from research.arguments import check_positive, cut, is_number, shown
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.forecast import Estimated, Forecast, Moments
+from research.forecast.benchmark_weights import weights_present
 from research.market import Past
 
 UNIT = "tracking error a year"
@@ -111,17 +110,16 @@ class BenchmarkTracking(OnForecast):
             by_name = {name: values[name] / (total or 1.0) for name in moments.assets}
         else:
             by_name = dict(self._pairs)
-        found = np.array([by_name.get(name, 0.0) for name in moments.assets])
+        found, absent = weights_present(by_name, moments.assets)
         if not found.any():
             raise NotSolvedError(f"no line of the benchmark is known on {past.date:%Y-%m-%d}")
-        absent = [name for name in by_name if name not in moments.assets]
         if not absent:
             return found, ()
-        whole, known = sum(by_name.values()), float(found.sum())
+        whole, known = sum(by_name.values()), sum(by_name.get(name, 0.0) for name in moments.assets)
         without = f"without {cut(', '.join(absent))}, which have no complete window"
         if whole * known <= 0.0:
             raise NotSolvedError(
                 f"{without} on {past.date:%Y-%m-%d}, the benchmark sums to {known:.2%} of NAV in place of {whole:.2%}: "
                 "its other lines cannot keep their proportions. Start later, or leave these lines out of the benchmark"
             )
-        return found * (whole / known), (f"the benchmark is tracked {without}.",)
+        return found, (f"the benchmark is tracked {without}.",)

@@ -56,14 +56,14 @@ def shares(budgets: Budgets, limits: Limits, absent: Sequence[str]) -> tuple[Arr
     left = 1.0 - sum(by_name.values())
     equal = left / others if others and left > 1.0 - ALL else 0.0
     found = np.array([by_name.get(name, equal) for name in limits.assets])
-    possible = limits.of_lines[1] > 0.0
-    without = (found == 0.0) & possible
+    least, most = limits.of_lines
+    found = np.where(most > 0.0, found, 0.0)
+    without = (found == 0.0) & ((least < 0.0) | (most > 0.0))
     if without.any():
         zero = np.zeros(int(without.sum()))
         nothing = Limit("budgets", "a line without a budget of risk is not held", {WEIGHTS: np.eye(n)[without]},
                         zero, zero, 0.0)  # fmt: skip
         limits = limits.with_limits([*limits.limits, nothing])
-    found = np.where(possible, found, 0.0)
     total = float(found.sum())
     return (found / total if total > 0.0 else found), limits
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from research.allocation.allocation import Allocation
-from research.allocation.answer import Answer, Explained
+from research.allocation.answer import Answer, Explained, of_inner
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.fixed import EqualWeights
 from research.allocation.in_turn import part_answer
@@ -63,7 +63,7 @@ class Average(Explained):
 
 @dataclass(frozen=True)
 class Shrunk(Wrapper):
-    """Another allocation's target, moved towards equal weights of all listed lines.
+    """Another allocation's target, moved towards `EqualWeights`: 1/n for each of n lines, unlisted ones spread.
 
     allocation : the portfolio.
     share      : of the equal weights, 0 to 1: 0 leaves the target as it is.
@@ -105,7 +105,7 @@ def mixed(answers: Sequence[Answer], shares: Sequence[float]) -> Answer:
         max(answer.seen for answer in answers),
         solver=", ".join(dict.fromkeys(answer.solver for answer in solved)),
         status=(inaccurate or solved)[0].status if solved else "",
-        objective=alone.objective if alone else "",
+        objective=of_inner(alone.objective) if alone else "",
         value=alone.value if alone else np.nan,
         binding=alone.binding if alone else (),
         fallback=", ".join(dict.fromkeys(answer.fallback for answer in answers if answer.fallback)),

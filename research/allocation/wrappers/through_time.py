@@ -5,10 +5,10 @@ each refit since goes on from the one before it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
-from research.allocation.allocation import Allocation, spread_unlisted
+from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.in_turn import in_turn, part_answer
@@ -46,7 +46,7 @@ class Smoothed(Wrapper):
     def answer(self, past: Past) -> Answer:
         """(n,) the smoothed target, fraction of NAV; with the reasons of the portfolio's today.
 
-        Raises : NotSolvedError where the portfolio has no solution today.
+        Raises : NotSolvedError where the portfolio has no solution today, and had none before.
         """
         share = 1.0 - 0.5 ** (1.0 / self.half_life)
         return _followed(self, past, lambda before, aim: before + share * (aim - before))
@@ -80,7 +80,7 @@ class CappedTurnover(Wrapper):
     def answer(self, past: Past) -> Answer:
         """(n,) the target, fraction of NAV; with the reasons of the portfolio's today.
 
-        Raises : NotSolvedError where the portfolio has no solution today.
+        Raises : NotSolvedError where the portfolio has no solution today, and had none before.
         """
 
         def step(before: Array, aim: Array) -> Array:
@@ -97,14 +97,13 @@ def _followed(owner: "Smoothed | CappedTurnover", past: Past, step: Callable[[Ar
     owner  : what is held, and when it is asked.
     past   : up to today.
     step   : of the target before (n,), what has left spread over its class, and the portfolio's (n,): the target now.
-    Raises : NotSolvedError where the portfolio has no solution today.
+    Raises : NotSolvedError where the portfolio has no solution today, and had none before.
     """
 
     def refit(then: Past, before: Array | None) -> Answer:
         answer = part_answer(owner.allocation, then)
         if before is None:
             return answer
-        left = spread_unlisted(before, then.listed[-1], then.asset_class)
-        return replace(answer, weights=step(left, answer.weights))
+        return answer.within(step(before, answer.weights))
 
     return in_turn(owner, past, refit)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import BaseEstimator
 
 import research.allocation as room
 from research.allocation import (
@@ -21,6 +22,7 @@ from research.allocation import (
     CappedTurnover,
     ConstantExposure,
     EqualWeights,
+    EstimatorAllocation,
     ExponentialGradient,
     FixedWeights,
     FunctionAllocation,
@@ -47,7 +49,7 @@ from research.allocation import (
     spread_unlisted,
     target_path,
 )
-from research.allocation.constraints import Cardinality, Constraints, Group, Most
+from research.allocation.constraints import Bounds, Cardinality, Constraints, Group, Most
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Estimated, Regimes
 from research.market import SHUMWAY, delist
@@ -57,6 +59,14 @@ def steadiest(returns):
     """Weights by name, rounded as PyPortfolioOpt rounds them."""
     inverse = 1.0 / returns.var()
     return (inverse / inverse.sum()).round(5)
+
+
+class Steadiest(BaseEstimator):
+    """Weights in proportion to one over the variance of each line, in its order."""
+
+    def fit(self, X, y=None):
+        self.weights_ = (1.0 / X.var() / (1.0 / X.var()).sum()).to_numpy()
+        return self
 
 
 REGIMES = Regimes("A00", (0.0, 0.0), (0.005, 0.02), (0.95, 0.9), pd.Timestamp("2000-01-03"))
@@ -106,6 +116,7 @@ EVERY_ALLOCATION = [
     Smoothed(MinimumVariance(window=60), half_life=2.0),
     CappedTurnover(Smoothed(HRP(window=60), schedule="week"), most=0.02),
     FunctionAllocation(steadiest, window=60),
+    EstimatorAllocation(Steadiest(), window=60),
 ]
 
 
@@ -448,6 +459,25 @@ def test_what_misses_one_by_more_than_rounding_is_as_given(weights, make_market)
     path = target_path(FixedWeights(weights), make_market(np.zeros((3, 2))))
     assert path.rows[0].tolist() == list(weights)
     assert path.rounded == 0.0
+
+
+def test_cash_of_exact_weights_is_not_scaled_away_as_rounding(make_market):
+    market = make_market(np.random.default_rng(3).normal(0.0, 0.01, (80, 500)))
+    reserve = target_path(ConstantExposure(EqualWeights(), 0.998), market, 70)
+    assert reserve.rows.sum(axis=1) == pytest.approx(0.998, abs=1e-12)
+    below = HRP(window=60, constraints=Constraints(net=Bounds(least=0.998, most=0.998)))
+    assert target_path(below, market, 70).rows.sum(axis=1) == pytest.approx(0.998, abs=1e-9)
+    thirds = FunctionAllocation(lambda returns: np.full(500, 0.998 / 499.5) * ([1.0] * 499 + [0.5]), window=2)
+    path = target_path(thirds, market, 70)
+    assert path.rows.sum(axis=1) == pytest.approx(0.998, abs=1e-12)
+    assert path.rounded == 0.0
+
+
+def test_rounding_is_no_leverage_once_a_line_has_left(make_market):
+    halted = make_market(np.zeros((30, 3)), halted=[(row, 0) for row in range(10, 30)])
+    left = delist(halted, "A00", halted.dates[15], 0.0)
+    path = target_path(FixedWeights((0.33334, 0.33334, 0.33333)), left)
+    assert path.rows.sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-15)
 
 
 # -- the room itself ---------------------------------------------------------------------------------------------------

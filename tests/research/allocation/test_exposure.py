@@ -5,7 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from research.allocation import ConstantExposure, EqualWeights, FixedWeights, InverseVolatility, VolatilityTarget
+from research.allocation import (
+    ConstantExposure,
+    EqualWeights,
+    FixedWeights,
+    InverseVolatility,
+    VolatilityTarget,
+    target_path,
+)
 from research.errors import ConfigError, DataError
 from research.market import Market
 
@@ -49,6 +56,34 @@ def test_a_line_without_its_window_counts_as_if_it_moved_with_the_others(make_ma
     assert VolatilityTarget(EqualWeights(), level, lookback=20).target(late.past(40)) == pytest.approx([0.25, 0.25])
 
 
+@pytest.mark.parametrize("net", [0.0, 1.0, -1.0])
+def test_a_volatility_target_is_met_whatever_the_net_of_a_portfolio(net: float, noisy: Market) -> None:
+    past = noisy.past(300)
+    long_short = FixedWeights({"A02": 5.0, "A00": net - 5.0})
+    held = VolatilityTarget(long_short, 0.01, lookback=60).target(past)
+    assert (past.returns[-60:] @ held).std(ddof=1) * 252.0**0.5 == pytest.approx(0.01, rel=1e-9)
+
+
+def test_among_long_and_short_a_line_without_its_window_counts_by_its_absolute_weight(
+    make_market: Callable[..., Market],
+) -> None:
+    """Known is +1 of a line that moves 1 % a session; half of the gross weight has no window."""
+    moves = np.concatenate([[0.0], 0.01 * np.tile([1.0, -1.0], 20)])
+    past = make_market(np.column_stack([moves, moves]), first=[0, 30]).past(40)
+    level = 0.5 * 0.01 * np.sqrt(20 / 19 * 252.0)
+    held = VolatilityTarget(FixedWeights((1.0, -1.0)), level, lookback=20).target(past)
+    assert held == pytest.approx([0.25, -0.25], rel=1e-12)
+
+
+def test_what_is_scaled_is_asked_on_the_schedule_of_what_scales_it(noisy: Market) -> None:
+    yearly, monthly = (
+        target_path(VolatilityTarget(InverseVolatility(60, schedule), 9.0), noisy, start=70)
+        for schedule in ("year", "month")
+    )
+    assert np.array_equal(yearly.rows, monthly.rows)
+    assert len(np.unique(yearly.rows, axis=0)) == len(yearly.rows)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -63,10 +98,10 @@ def test_a_volatility_target_with_no_sense_is_refused(settings: dict[str, object
         VolatilityTarget(HALF, **settings)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("exposure", [-0.1, 1.2, True, float("nan")])
-def test_an_exposure_that_is_no_share_is_refused(exposure: float) -> None:
+@pytest.mark.parametrize("exposure", [-0.1, 1.2, True, float("nan"), "0.6", None])
+def test_an_exposure_that_is_no_share_is_refused(exposure: object) -> None:
     with pytest.raises(ConfigError, match="exposure of ConstantExposure is"):
-        ConstantExposure(HALF, exposure)
+        ConstantExposure(HALF, exposure)  # type: ignore[arg-type]
 
 
 def test_what_does_not_move_has_no_volatility(make_market: Callable[..., Market]) -> None:

@@ -51,6 +51,22 @@ def test_the_second_time_a_path_is_read_with_its_reasons(noisy, tmp_path, asked)
     assert not second.rows.flags.writeable
 
 
+def test_numbers_of_numpy_are_kept_like_others(noisy, tmp_path, asked):
+    kept = kept_target_path(HRP(window=np.int64(60)), noisy, 70, tmp_path)
+    assert np.array_equal(kept.rows, kept_target_path(HRP(window=60), noisy, 70, tmp_path).rows)
+    kept_target_path(ConstantExposure(HRP(window=60), np.float32(0.5)), noisy, 70, tmp_path)
+    kept_target_path(ConstantExposure(HRP(window=60), 0.5), noisy, 70, tmp_path)
+    assert len(asked) == 2
+
+
+def test_the_library_that_decides_the_days_of_refits_is_part_of_the_name(noisy, tmp_path, asked, monkeypatch):
+    kept_target_path(HELD, noisy, 70, tmp_path)
+    known = kept_paths.version
+    monkeypatch.setattr(kept_paths, "version", lambda name: "0" if name == "exchange_calendars" else known(name))
+    kept_target_path(HELD, noisy, 70, tmp_path)
+    assert len(asked) == 2
+
+
 def test_whatever_a_path_depends_on_gives_it_a_place_of_its_own(noisy, tmp_path, asked, monkeypatch):
     kept_target_path(HELD, noisy, 70, tmp_path)
     others = [

@@ -1,10 +1,11 @@
 """Views as rows: which lines with which weights, what is set aside on a day, and what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from research.errors import DataError
-from research.forecast.view_rows import view_rows
+from research.forecast.view_rows import check_views, view_rows
 from research.forecast.views import InvestorView
 from research.market import Market, with_facts
 
@@ -50,6 +51,21 @@ def test_a_group_is_taken_without_the_lines_that_are_not_known_yet(facts_market:
     )
     assert found.picks.tolist() == [[0.5, 0.5, 0, 0]]
     assert "equity is taken without VWO" in found.notes[0]
+
+
+def test_a_view_on_a_group_of_another_day_is_set_aside_and_one_of_no_day_is_refused(facts_market: Market) -> None:
+    tags = pd.DataFrame("calm", index=facts_market.dates[[0, 500, 700]], columns=list(LINES))
+    tags.loc[facts_market.dates[500], ["SPY", "AGG"]] = "hot"
+    tagged = with_facts(facts_market, {"tag": tags})
+    views = [InvestorView("equally weighted hot returns 5% a year")]
+    check_views(views, tagged.past(799))
+    for t in (400, 799):
+        found = view_rows(views, LINES, tagged.past(t), 0.0)
+        assert found.views == ()
+        assert found.notes[0].endswith("set aside, since no line is in the group hot today")
+    assert view_rows(views, LINES, tagged.past(600), 0.0).picks.tolist() == [[0.5, 0, 0, 0.5, 0]]
+    with pytest.raises(DataError, match="no group is called 'hit'"):
+        check_views([InvestorView("equally weighted hit returns 5% a year")], tagged.past(799))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Constraints as a file names them: what each means as a limit, and what is refused, all of it at once."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -146,6 +149,53 @@ def test_what_is_about_lines_without_a_window_does_not_apply_and_says_so():
     assert first.notes == ("turnover does not apply: there is no previous target.",)
 
 
+def test_a_limit_about_a_line_that_may_be_held_applies_though_its_number_is_zero():
+    some = Known(NAMES[:2], {"esg": [0.0, 0.0]}, absent=("AGG",), elsewhere={"esg": [6.0]})
+    by_name = {"clean": Exposure(values={"SPY": 0.0, "AGG": 6.0}, least=6.0)}
+    for exposures in ({"clean": Exposure(column="esg", least=6.0)}, by_name):
+        found = build(Constraints(exposures=exposures), some)
+        assert found.notes == ()
+        assert found.outside(np.array([0.5, 0.5])).max() == 6.0
+    found = build(Constraints(exposures={"clean": Exposure(values={"AGG": 6.0}, least=6.0)}), some)
+    assert found.notes == ("exposures.clean does not apply: none of its lines has a complete window.",)
+
+
+def test_a_portfolio_is_taken_without_lines_that_have_no_window_and_its_sum_stays():
+    some = Known(NAMES[:2], covariance=KNOWN.covariance[:2, :2], absent=NAMES[2:])
+    balanced = {"SPY": 0.45, "QQQ": 0.15, "AGG": 0.4}
+    found = build(
+        Constraints(
+            tracking_error=TrackingErrorLimit(most=0.02, benchmark=balanced),
+            exposures={"beta": Exposure(to=balanced, most=1.0), "gold": Exposure(to={"GLD": 1.0}, most=0.1)},
+        ),
+        some,
+    )
+    by_key = {limit.key: limit for limit in found.limits}
+    assert by_key["tracking_error.most"].centre == pytest.approx([0.75, 0.25])
+    assert (by_key["exposures.beta.most"].rows["weights"] @ [0.75, 0.25]).item() == pytest.approx(1.0)
+    assert found.notes == (
+        "exposures.beta.to is taken without AGG, which have no complete window.",
+        "exposures.gold does not apply: none of its lines has a complete window.",
+        "tracking_error.benchmark is taken without AGG, which have no complete window.",
+    )
+    none = build(Constraints(tracking_error=TrackingErrorLimit(most=0.02, benchmark={"GLD": 1.0})), some)
+    assert none.notes == ("tracking_error does not apply: none of its lines has a complete window.",)
+
+
+@pytest.mark.parametrize("more", [{}, {"gross": Most(most=1.5)}, {"cardinality": Cardinality(most=2)}])
+def test_a_number_of_a_line_that_may_not_be_held_need_not_be_known(more):
+    bare = Known(NAMES, {"esg": [1.0, np.nan, 2.0, 3.0]}, traded=np.array([5e6, np.nan, 2e6, 4e5]))
+    asked = {
+        "exposures": {"esg": Exposure(column="esg", least=1.5)}, "liquidity": Liquidity(days=2.0, nav=8e6), **more
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match=r"esg is not known for QQQ.*no volume is known for QQQ"):
+        build(Constraints(**asked), bare)
+    found = build(Constraints(**asked, exclude=Exclusions(lines=("QQQ",))), bare)
+    assert found.outside(np.array([0.12, 0.0, 0.88, 0.0])).max() == pytest.approx(0.78)
+    with pytest.raises(ConfigError, match="no volume is known for QQQ"):
+        build(Constraints(**asked, exclude=Exclusions(lines=("QQQ",), price=0.1)), bare)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -163,6 +213,9 @@ def test_what_is_about_lines_without_a_window_does_not_apply_and_says_so():
         (lambda: Most(most=-1.0), "most is -1.0: give a number above 0"),
         (lambda: CVaRLimit(most=0.1, level=1.0), "level is 1.0"),
         (lambda: TrackingErrorLimit(most=0.1, benchmark={}), "benchmark has no lines"),
+        (lambda: Exposure(most=0.1, values={"A": np.nan, "B": "x"}), "values is nan for A, 'x' for B: give a number"),
+        (lambda: Exposure(most=0.1, to={"A": np.inf}), "to is inf for A: give a number"),
+        (lambda: TrackingErrorLimit(most=0.1, benchmark={"A": np.nan}), "benchmark is nan for A: give a number"),
         (lambda: Cardinality(), "neither `most` nor `if_held`"),
         (lambda: Cardinality(most=0), "most is 0: give a whole number of lines"),
         (lambda: Cardinality(least=2), "least is 2 without `if_held`"),
@@ -185,3 +238,27 @@ def test_equal_constraints_are_one_and_can_be_hashed():
     assert one == other
     assert hash(one) == hash(other)
     assert len({one, other}) == 1
+
+
+def test_a_mapping_that_is_changed_later_changes_no_constraint():
+    lines, where, weights = {"A": Bounds(most=0.9)}, {"kind": "stock"}, {"A": 1.0}
+    asked = Constraints(
+        lines=lines, exclude=Exclusions(where=where), exposures={"beta": Exposure(to=weights, most=1.0)},
+        tracking_error=TrackingErrorLimit(most=0.1, benchmark=weights),
+    )  # fmt: skip
+    before = repr(asked)
+    lines["A"], where["kind"], weights["A"] = Bounds(most=0.1), "bond", 0.5
+    assert repr(asked) == before
+    assert "lines={'A': Bounds(most=0.9)}" in before
+    for mapping in (asked.lines, asked.exclude.where, asked.exposures["beta"].to):
+        with pytest.raises(TypeError):
+            mapping["A"] = None
+
+
+def test_constraints_that_were_pickled_or_copied_are_equal():
+    asked = Constraints(
+        lines={"A": Bounds(most=0.9)}, groups={"g": Group(where={"kind": "stock"}, most=0.5)},
+        tracking_error=TrackingErrorLimit(most=0.1, benchmark={"A": 1.0}),
+    )  # fmt: skip
+    assert pickle.loads(pickle.dumps(asked)) == asked
+    assert copy.deepcopy(asked) == asked

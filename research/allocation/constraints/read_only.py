@@ -1,0 +1,25 @@
+"""Records whose mappings cannot be changed: answers are kept by the settings of the allocation that gave them."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+
+def freeze(record: object) -> None:
+    """Copy the mappings among the fields of a frozen dataclass, read-only."""
+    for f in fields(record):  # type: ignore[arg-type]
+        if isinstance(value := getattr(record, f.name), Mapping):
+            object.__setattr__(record, f.name, MappingProxyType(dict(value)))
+
+
+def by_field(record: object) -> dict[str, Any]:
+    """Name -> value of the fields of a dataclass, with its mappings as dicts."""
+    values = {f.name: getattr(record, f.name) for f in fields(record)}  # type: ignore[arg-type]
+    return {name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in values.items()}
+
+
+def reduced(record: object) -> tuple[Any, ...]:
+    """How a record is pickled: by its fields, and made anew, since a read-only mapping cannot be."""
+    return partial(type(record), **by_field(record)), ()
