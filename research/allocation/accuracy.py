@@ -2,10 +2,8 @@
 
 # -- of a solver ------------------------------------------------------------------------------------------------------
 
-ACCURATE, TOLERATED = (
-    1e-8,
-    1e-6,
-)  # of a limit, in its own unit: a solution that misses no more is optimal, or inaccurate
+ACCURATE = 1e-8  # of a limit, in its own unit: a solution that misses no more is believed
+TOLERATED = 1e-6  # likewise: one that misses no more is taken where there is no better, and marked as inaccurate
 
 # -- of weights, fraction of NAV --------------------------------------------------------------------------------------
 

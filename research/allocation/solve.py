@@ -1,9 +1,9 @@
 """Convex programmes solved by a chain of solvers: the first that gives an accurate solution is believed.
 
-For programmes of your own, stated in cvxpy; those of the room are cone programmes of `constraints.conic`. What counts as
-solved, and what is told of it, is the same for both. A solution is accurate when its solver says "optimal" and no limit is exceeded by more
-than `ACCURATE`. Where none is, the least inaccurate one is taken, if it exceeds no limit by more than `TOLERATED`, and
-is marked as "optimal_inaccurate". Else nothing is solved, and whoever asked is told so.
+For programmes of your own, stated in cvxpy; those of the room are cone programmes of `constraints.conic`, and what
+counts as solved is the same for both. A solution is accurate when its solver says "optimal" and no limit is exceeded
+by more than `ACCURATE`. Where none is, the least inaccurate one is taken, if it exceeds no limit by more than
+`TOLERATED`, and is marked as "optimal_inaccurate". Else nothing is solved, and whoever asked is told so.
 """
 
 import warnings
