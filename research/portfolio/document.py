@@ -204,7 +204,9 @@ def _check(document: Document, path: KeyPath, found: Any, bare: tuple[str, ...])
             if not isinstance(key, str) or has_unseen(key):
                 document.refuse((*path, str(key)), "not a plain key", key, "Write a plain name.")
             if value is None and not (len(path) == 1 and path[0] in bare):
-                document.refuse((*path, key), "says nothing", None, "Write a value, or leave the key out.")
+                comma = "A comma ends a value: write 7460 or 7_460, not 7,460."
+                fix = comma if key.isdigit() else "Write a value, or leave the key out."
+                document.refuse((*path, key), "says nothing", None, fix)
             _check(document, (*path, key), value, bare)
     elif isinstance(found, list | tuple):
         for item in found:

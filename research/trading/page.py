@@ -9,6 +9,7 @@ from research.blocks import Column, html_table, text_rows
 from research.portfolio.prices import GIVEN
 from research.trading.before_after_table import notes_of, table_of
 from research.trading.content import DISCLAIMER, Content, price_text
+from research.trading.reasons import HOLDS
 from research.trading.tax_tables import tax_words
 
 MONEY = ("price", "value", "notional", "cost", "cost_price", "proceeds", "gain", "disallowed", "tax", "nav_before",
@@ -129,7 +130,8 @@ def _shown(content: Content, name: str) -> dict[str, list[str]]:
     The reason of a line begins with its gap; lines that are held because the policy holds share the rest of it.
     """
     table = content.tables[name]
-    said = "reason" if name == "held" and content.facts["holds"] else "gap"
+    alike = name == "held" and bool(content.facts["holds"]) and all(why.endswith(HOLDS) for why in table["reason"])
+    said = "reason" if alike else "gap"
     hidden = (*IN_FILES_ONLY, said)
     order = sorted(map(str, table.columns), key=lambda column: column != "asset")
     columns = [column for column in order if column not in hidden and table[column].notna().any()]

@@ -7,7 +7,7 @@ import numpy as np
 from research.arrays import Array
 from research.portfolio import Portfolio
 from research.portfolio.weight_limits import WeightLimit
-from research.tolerances import COUNTED, LOT
+from research.tolerances import COUNTED, LOT, TRIGGER
 from research.trading.position import counts
 from research.trading.settlement import settlement_date
 from research.trading.sizing import Orders
@@ -24,6 +24,7 @@ ONE_SIDE = {1.0: (OTHERS[0], "only buys were asked for"), -1.0: (OTHERS[0], "onl
 NAMED = 2  # lines of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
 AT_TARGET, AT_ITS_TARGET, WITHIN = "at target", "at its target", "within its band"
+HOLDS = "the policy holds"
 CASH, TURNOVER = "cash limit", "turnover limit"
 SHOWN = 5e-5  # of NAV: a smaller gap is 0.00 points
 
@@ -55,13 +56,13 @@ class Reasons:
     def of_held(self, i: int) -> str:
         """Why line `i` is not traded."""
         drift = self._drift(i)
-        why = self._locked(i) or ("the policy holds" if self.holds else self._why_kept(i))
+        why = self._locked(i) or (HOLDS if self.holds else self._why_kept(i))
         return drift if (drift, why) == (AT_TARGET, AT_ITS_TARGET) else f"{drift}: {why}"
 
     def of_outside(self, i: int) -> str:
         """Why line `i` may be outside its range after the orders: where its order goes, or why it stays."""
         if self.sized.units[i] == 0.0:
-            why = "the policy holds" if self.holds else self._why_kept(i)
+            why = HOLDS if self.holds else self._why_kept(i)
             return "the band of the policy allows it" if why == WITHIN else why
         return f"{'bought' if self.sized.units[i] > 0.0 else 'sold'} {self._aim(i)}{self._cut(i)}{self._further(i)}"
 
@@ -117,8 +118,27 @@ class Reasons:
 
     def _kept(self, i: int) -> str:
         """Which limits of weights moved line `i` from the policy's point, in words; "" where none did."""
-        broken = [f"the {limit.name}" for limit in self._keeps(i)]
-        return f"to {float(self.sized.goal[i]):.2%}, to keep {' and '.join(broken[:NAMED])}" if broken else ""
+        broken, goal = self._keeps(i), self.sized.goal
+        if not broken:
+            return ""
+        own = [limit for limit in broken if limit.exposures[i] != 0.0]
+        names = " and ".join(f"the {limit.name}" for limit in (own or broken)[:NAMED])
+        if not own:
+            why = f"with what {names} frees" if self.sized.units[i] > 0.0 else f"to pay for {names}"
+        else:
+            why = f"{'toward' if any(limit.outside(goal) > TRIGGER for limit in own) else 'to keep'} {names}"
+        return f"to {float(goal[i]):.2%}, {why}"
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """The limits of weights with a price that the weights after the orders do not keep, in sentences."""
+        after = self.sized.after.weights
+        return tuple(
+            f"The {limit.name} is at {limit.weight(after):.2%} after the orders, outside {limit.lower:.2%} to "
+            f"{limit.upper:.2%}: at its price of {limit.price:g} it is not worth more trade."
+            for limit in self.sized.position.limits.weights
+            if not limit.binds and limit.outside(after) > TRIGGER
+        )
 
     def _keeps(self, i: int) -> list[WeightLimit]:
         """The limits of weights that moved line `i` from the policy's point."""

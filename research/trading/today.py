@@ -112,9 +112,11 @@ def trade_list(
         rate_ages=of_rates,
     )
     if request.flow < 0.0 and listed.sized.cash < -position.debt:
+        limits = f" ({'; '.join(listed.binding)})" if listed.binding else ""
         raise ConfigError(
             f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} cannot be paid: cash and the sells that its "
-            "limits allow, less costs and an adverse move, do not reach it. Withdraw less, or change the limits."
+            f"limits allow, less costs and an adverse move, do not reach it{limits}. Withdraw less, or change the "
+            "limits."
         )
     return listed
 

@@ -201,7 +201,8 @@ class TradeList:
         portfolio = self.portfolio
         of_age = () if self.ages is None else age_notes(portfolio, self.ages)
         of_rates = rate_notes(portfolio, self.rate_ages)
-        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *self._reserve, *self._taxed)
+        missed = self._rows.reasons(self.sized).missed
+        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *self._taxed)
         return (*found, *frozen_quotes(portfolio), *portfolio.notes)
 
     @property

@@ -117,7 +117,7 @@ def test_range_that_binds_is_restored_although_the_policy_holds(three: Portfolio
     assert got.reason == "range of A (20.00% to 30.00%) is broken: at 34.00%"
     assert got.orders["reason"].tolist() == [
         "4.00 points over target: to 30.00%, to keep the range of A",
-        "5.00 points under target: to 14.00%, to keep the range of A",
+        "5.00 points under target: to 14.00%, with what the range of A frees",
     ]
     assert trade_list(got.after(), Never(three.strategic)).empty
 
@@ -390,5 +390,20 @@ def test_an_order_goes_on_only_where_it_shows_and_says_for_what(scale: int, lots
     desk = load_portfolio("data/portfolios/sixty_forty.yaml", held | lots | {"orders.ranges": "bind"})
     got = trade_list(desk, desk.policies["never"], request=Request(flow=-150_000.0 * scale))
     assert got.orders.set_index("asset").loc["AGG", "reason"] == (
-        f"12.38 points over target: to 44.90%, to keep the range of SPY and the range of AGG{said}"
+        f"12.38 points over target: to 44.90%, to keep the range of AGG{said}"
+    )
+
+
+def test_a_limit_that_its_price_does_not_keep_is_said_to_stay_outside(three: Portfolio) -> None:
+    """A is at 34 %, its most 30 %: a price of 1.9 does not pay for the trade that keeps it, one of 2.1 does."""
+    for price, stays in ((1.9, True), (2.1, False)):
+        limit = WeightLimit("range of A", members(3, 0), 0.0, 0.3, price=price)
+        listed = trade_list(with_limits(three, limit), Never(three.strategic), request=Request(flow=1_000.0))
+        said = [note for note in listed.notes if note.startswith("The range of A is at ")]
+        assert bool(said) == stays, listed.notes
+    assert (
+        "outside 0.00% to 30.00%: at its price of 1.9 it is not worth more trade."
+        in trade_list(
+            with_limits(three, replace(limit, price=1.9)), Never(three.strategic), request=Request(flow=1_000.0)
+        ).notes[-1]
     )
