@@ -19,6 +19,7 @@ from research.errors import DataError
 from research.forecast.skill import hits, rank_correlations, squared_error
 
 FEWEST_WAVES = 3  # Student's t with fewer degrees of freedom says nothing
+ROUNDED = 1e-9  # of a number of waves: 0.4 × 1,000^(2/3) is 40
 HORIZONS = 4  # of a wave, at least: over one horizon outcomes that overlap move together
 
 
@@ -119,7 +120,7 @@ def waves_of(dates: int, horizon: int) -> int:
     >>> waves_of(1_000, 1), waves_of(1_000, 21)
     (40, 23)
     """
-    return min(int(0.4 * dates ** (2.0 / 3.0)), 2 * dates // (HORIZONS * horizon))
+    return min(int(0.4 * dates ** (2.0 / 3.0) + ROUNDED), 2 * dates // (HORIZONS * horizon))
 
 
 def by_date(values: Array) -> Array:

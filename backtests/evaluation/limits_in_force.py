@@ -7,9 +7,12 @@ limits_used(day.programme)
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import pandas as pd
+
 from research.allocation import Allocation, Answer, MeanVariance, TargetPath, kept_target_path
 from research.allocation.allocation import carried
 from research.allocation.nested import each_of
+from research.allocation.optimised.frontier_pair import FrontierPair, frontier_pair
 from research.allocation.optimised.limits_used import DayProgramme
 from research.arrays import Array
 from research.errors import ConfigError
@@ -42,6 +45,22 @@ class LimitsInForce:
     def programme(self) -> DayProgramme:
         """What was solved."""
         return self.allocation.programme(self.past, self.previous)
+
+    def frontiers(self, points: int) -> FrontierPair:
+        """The frontier with and without limits, of so many points."""
+        return frontier_pair(self.allocation, self.past, points, self.previous)
+
+    def weights_beside(self, **others: Array) -> pd.DataFrame:
+        """Weights of all lines, % of NAV: others (n,) by name, the target before, the target, and that without limits.
+
+        For a target that has one before it.
+        """
+        own = {
+            "target before": self.previous,
+            "target": self.answer.weights,
+            "without limits": self.allocation.unlimited.answer(self.past).weights,
+        }
+        return 100.0 * pd.DataFrame(others | own, index=list(self.market.assets))
 
     def without_previous(self) -> "LimitsInForce":
         """The same without a target before: what another allocation scales or combines has one that is not known."""

@@ -10,7 +10,6 @@ from backtests.figures.comparison.frontiers import frontiers_picture
 from backtests.pages.parts import Block, Part, Words, table
 from backtests.wording import listed, number, percent
 from research.allocation import Allocation, TargetPath
-from research.allocation.optimised.frontier_pair import frontier_pair
 from research.allocation.optimised.limits_used import LimitsUsed, LimitUse, limits_used
 from research.rules.protocol import held_by
 
@@ -36,7 +35,7 @@ def limits_parts(comparison: "Comparison") -> list[Part]:
             continue
         strategic = day.of_lines(np.asarray(comparison.portfolio.strategic.target(day.past)))
         equal = np.full(len(strategic), 1.0 / len(strategic))
-        pair = frontier_pair(day.allocation, day.past, POINTS, day.previous)
+        pair = day.frontiers(POINTS)
         parts.append(frontiers_picture(pair, {"strategic": strategic, "1/N": equal}, f"frontiers_{k}", who))
         parts.append(_table(limits_used(day.programme), f"Limits of {who}, refit of {day.answer.seen:%Y-%m-%d}"))
     return [Words(WORDS, "intro"), *parts] if parts else []
