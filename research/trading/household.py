@@ -233,26 +233,31 @@ def division_problem(
 def accounts_with_flow(accounts: tuple[Account, ...], request: Request) -> tuple[Account, ...]:
     """The accounts with the money that comes or goes; what a withdrawal leaves below zero, sells must bring.
 
-    Raises : ConfigError for money of no account, or of one that is none of these.
+    The account of the money is one of them: see `check_account`.
     """
-    names = [account.name for account in accounts]
-    if not names:
-        return ()
+    if not accounts or request.flow == 0.0:
+        return accounts
+    paid = request.account or accounts[0].name
+    return tuple(
+        replace(each, cash=decimal_sum((each.cash, request.flow))) if each.name == paid else each for each in accounts
+    )
+
+
+def check_account(portfolio: Portfolio, request: Request) -> None:
+    """Raise ConfigError for money of an unknown account, and of none where there are several."""
+    names = [account.name for account in portfolio.accounts]
+    if request.account and not names:
+        raise ConfigError(
+            f"account of the money is {request.account!r}, and {portfolio.file} states no `accounts`. State them, or "
+            "leave the account out."
+        )
     if request.account and request.account not in names:
         raise ConfigError(f"account of the money is {request.account!r}: the portfolio has {', '.join(names)}.")
-    if request.flow == 0.0:
-        return accounts
-    if not request.account and len(names) > 1:
+    if request.flow != 0.0 and not request.account and len(names) > 1:
         raise ConfigError(
             f"money comes or goes, {request.flow:,.2f}, and the portfolio has {len(names)} accounts: name the one, "
             f"as account (--account): {' or '.join(names)}."
         )
-    return tuple(
-        replace(each, cash=decimal_sum((each.cash, request.flow)))
-        if each.name == (request.account or names[0])
-        else each
-        for each in accounts
-    )
 
 
 def _taxes(

@@ -18,7 +18,7 @@ from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
 from research.trading.decision import decision
 from research.trading.gain_budget import within_gain_budget
-from research.trading.household import divided
+from research.trading.household import check_account, divided
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
 from research.trading.price_age import check_ages, price_ages
@@ -65,16 +65,8 @@ def trade_list(
     [['sell', 'SPY', 133.0], ['buy', 'AGG', 721.0]]
     """
     name = name or next((known for known, p in portfolio.policies.items() if p is policy), short_name(policy))
-    if not isinstance(policy, Policy):
-        raise ConfigError(
-            f"policy {name!r} cannot decide: a {short_name(policy)} must be tuned or trained first. Give the "
-            "result of that."
-        )
-    if request.account and not portfolio.accounts:
-        raise ConfigError(
-            f"account of the money is {request.account!r}, and {portfolio.file} states no `accounts`. State them, or "
-            "leave the account out."
-        )
+    _check_decides(policy, name)
+    check_account(portfolio, request)
     ages = None if as_of is None else price_ages(portfolio, day("as_of is", as_of))
     of_rates = None if ages is None else rate_ages(portfolio, ages.today)
     if ages is not None and of_rates is not None and not stale_ok:
@@ -111,14 +103,29 @@ def trade_list(
         ages=ages,
         rate_ages=of_rates,
     )
-    if request.flow < 0.0 and listed.sized.cash < -position.debt:
+    _check_paid(listed, position.debt)
+    return listed
+
+
+def _check_decides(policy: object, name: str) -> None:
+    """Raise ConfigError for a policy that is still to be tuned or trained."""
+    if not isinstance(policy, Policy):
+        raise ConfigError(
+            f"policy {name!r} cannot decide: a {short_name(policy)} must be tuned or trained first. Give the "
+            "result of that."
+        )
+
+
+def _check_paid(listed: TradeList, debt: float) -> None:
+    """Raise ConfigError for a withdrawal that cash and sells do not pay.  debt : owed before it, currency."""
+    flow = listed.request.flow
+    if flow < 0.0 and listed.sized.cash < -debt:
         limits = f" ({'; '.join(listed.binding)})" if listed.binding else ""
         raise ConfigError(
-            f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} cannot be paid: cash and the sells that its "
+            f"the withdrawal of {-flow:,.2f} {listed.portfolio.basis} cannot be paid: cash and the sells that its "
             f"limits allow, less costs and an adverse move, do not reach it{limits}. Withdraw less, or change the "
             "limits."
         )
-    return listed
 
 
 @dataclass(frozen=True, eq=False)
