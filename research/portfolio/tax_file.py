@@ -1,6 +1,6 @@
 """Tax of a portfolio file: the rate that backtests charge, and the lots and rules by which a trade list is taxed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -232,12 +232,8 @@ def _rate(document: Document, key: str) -> float:
 
 
 def _substitutes(document: Document, assets: Sequence[str]) -> dict[str, str]:
-    if not document.has("tax", "substitutes"):
-        return {}
     found = {}
-    for asset in document.mapping("tax", "substitutes"):
-        path = ("tax", "substitutes", asset)
-        _check_line(document, path, asset, assets)
+    for asset, path in _by_line(document, "substitutes", assets):
         found[asset] = document.text(*path)
         if found[asset] == asset:
             document.refuse(path, "an asset in place of itself", asset, "Name another asset.")
@@ -245,17 +241,21 @@ def _substitutes(document: Document, assets: Sequence[str]) -> dict[str, str]:
 
 
 def _sold_at_loss(document: Document, assets: Sequence[str], last: pd.Timestamp) -> dict[str, pd.Timestamp]:
-    if not document.has("tax", "sold_at_loss"):
-        return {}
     found = {}
-    for asset in document.mapping("tax", "sold_at_loss"):
-        path = ("tax", "sold_at_loss", asset)
-        _check_line(document, path, asset, assets)
+    for asset, path in _by_line(document, "sold_at_loss", assets):
         found[asset] = document.day(*path)
         if found[asset] > last:
             fix = f"Give the day of the sale, not after {last:%Y-%m-%d}."
             document.refuse(path, LATE, f"{found[asset]:%Y-%m-%d}", fix)
     return found
+
+
+def _by_line(document: Document, key: str, assets: Sequence[str]) -> Iterator[tuple[str, KeyPath]]:
+    """The lines under a key of `tax`, each with the path of its value."""
+    for asset in document.mapping("tax", key) if document.has("tax", key) else ():
+        path = ("tax", key, asset)
+        _check_line(document, path, asset, assets)
+        yield asset, path
 
 
 def _check_line(document: Document, path: KeyPath, asset: str, assets: Sequence[str]) -> None:
