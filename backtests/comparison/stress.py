@@ -30,6 +30,7 @@ from backtests.evaluation.benchmark import Benchmark, daily_costs, losses
 from backtests.evaluation.contributions import cash_name
 from backtests.wording import listed
 from research.accounting import Costs, Policy
+from research.accounting.turnover import one_way
 from research.accounting.view import View
 from research.allocation import Allocation, TargetPath, target_path
 from research.market import Market
@@ -263,14 +264,14 @@ def _after_shock(
     done = after.booked[book.booked[after.booked] >= shocked]
     done = done[after.counted[done].any(axis=1)]
     trades, wealth = book.trades[done], book.nav_before[done]
-    one_way = np.maximum(np.maximum(trades, 0.0).sum(axis=1), np.maximum(-trades, 0.0).sum(axis=1))
+    turned = one_way(trades)
     return AfterShock(
         effect,
         line=[*market.assets, cash_name(market.assets)][widest],
         gap=float(gaps[widest]),
         sessions=int(book.booked[done[0]]) - shocked if len(done) else None,
         reason=after.why(int(done[0])).sentence(market.labels, rule=short_name(rule)) if len(done) else "",
-        turnover=float((one_way / wealth).sum()),
+        turnover=float((turned / wealth).sum()),
         orders=int(np.count_nonzero(after.counted[done])),
         cost=float((book.charges[done].sum(axis=(1, 2)) / wealth).sum()),
     )

@@ -16,6 +16,7 @@ from research.accounting import Costs, Execution, Policy, Why
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.accounting.kernel import weigh
+from research.accounting.turnover import one_way
 from research.allocation import TargetPath
 from research.arrays import Array, Mask, Rows
 from research.compiled import compiled
@@ -200,9 +201,7 @@ class Backtest:
     @cached_property
     def turnover(self) -> Array:
         """(D,) one-way turnover of each test day: the larger of buys and sells over NAV before; of decisions only."""
-        trades = self.ledger.trades
-        one_way = np.maximum(np.maximum(trades, 0).sum(axis=1), np.maximum(-trades, 0).sum(axis=1))
-        return self._per_day(one_way, self.booked, self.ledger.nav_before)
+        return self._per_day(one_way(self.ledger.trades), self.booked, self.ledger.nav_before)
 
     @property
     def opening_cost(self) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from research.accounting.turnover import one_way
 from research.allocation import TargetPath
 from research.arrays import Array
 from research.errors import DataError
@@ -29,8 +30,7 @@ def target_changes(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, fir
     found = {}
     for name, path in paths.items():
         rows = in_force(path, first)
-        moves = np.diff(rows, axis=0)
-        turned = np.maximum(np.maximum(moves, 0.0).sum(axis=1), np.maximum(-moves, 0.0).sum(axis=1))
+        turned = one_way(np.diff(rows, axis=0))
         found[name] = {
             "refits": len(turned),
             "turnover": float(turned.sum()) / years,

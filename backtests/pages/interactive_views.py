@@ -9,6 +9,7 @@ import pandas as pd
 from backtests.figures.svg import LIGHT
 from backtests.pages.interactive import dress
 from backtests.wording import listed, percent
+from research.accounting.turnover import one_way
 from research.forecast import Posterior, ViewEffects
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def moves_plot(effects: ViewEffects) -> "Figure":
 def views_answer(effects: ViewEffects) -> str:
     """What the views did, in words: the line and the view that moved most, and how sure the means are."""
     moves, moved = effects.weight_moves, effects.weights - effects.prior_weights
-    turned = np.maximum(np.maximum(moves, 0.0).sum(axis=1), np.maximum(-moves, 0.0).sum(axis=1))
+    turned = one_way(moves)
     if not turned.any():
         return "No view moves a weight: none has a confidence above 0 and says other than the prior."
     most, strongest = int(np.argmax(np.abs(moved))), int(np.argmax(turned))

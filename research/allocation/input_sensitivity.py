@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from research.accounting.turnover import one_way
 from research.allocation.allocation import Allocation, answer_of
 from research.allocation.answer import NotSolvedError
 from research.allocation.weight_intervals import check_draws, drawn_rows
@@ -74,8 +75,7 @@ class InputSensitivity:
     @property
     def turnover(self) -> Array:
         """(m,) one-way turnover that one standard error of each input moves, fraction of NAV."""
-        found: Array = np.maximum(np.maximum(self.moved, 0.0).sum(axis=1), np.maximum(-self.moved, 0.0).sum(axis=1))
-        return found
+        return one_way(self.moved)
 
     def table(self, most: int | None = None) -> pd.DataFrame:
         """A row an input, a column a line: the move of its weight, fraction of NAV; last, the turnover of all lines.

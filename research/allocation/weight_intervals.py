@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from research.accounting.turnover import one_way
 from research.allocation.allocation import Allocation, answer_of
 from research.allocation.answer import NotSolvedError
 from research.arguments import is_number, is_whole, refuse
@@ -49,8 +50,7 @@ class WeightIntervals:
     @property
     def spread(self) -> float:
         """Mean one-way turnover from the weights to those drawn, fraction of NAV: what the sample alone moves."""
-        gap = self.drawn - self.weights
-        return float(np.maximum(np.maximum(gap, 0.0).sum(axis=1), np.maximum(-gap, 0.0).sum(axis=1)).mean())
+        return float(one_way(self.drawn - self.weights).mean())
 
 
 def weight_intervals(

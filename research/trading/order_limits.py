@@ -120,12 +120,11 @@ def broken_by(position: Position, parts: Array, most: Array, slack: float) -> di
     most  : (n,) the most units of a line's orders.
     slack : fraction of a limit by which orders may be past it, for what a solver rounds.
     """
-    limits, traded = position.limits, parts * position.prices
-    turnover = max(traded[parts > 0.0].sum(), -traded[parts < 0.0].sum()) / position.nav
+    limits = position.limits
     return {
         MINIMUM: not bool(sendable(position, parts, slack).all()),
         MOST: limits.most is not None and int((parts != 0.0).sum()) > limits.most,
-        TURNOVER: limits.turnover is not None and bool(turnover > limits.turnover + slack),
+        TURNOVER: limits.turnover is not None and position.turnover(parts) > limits.turnover + slack,
         VOLUME: bool((np.abs(parts).sum(axis=0) > most * (1.0 + slack) + LOT * position.lots).any()),
     }
 

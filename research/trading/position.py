@@ -210,7 +210,7 @@ class Position:
         return self._left_cents(cents, self._charged_cents(cents)) / 100.0
 
     def turnover(self, units: Array) -> float:
-        """One-way turnover of orders of signed units: the larger of buys and sells over NAV."""
+        """One-way turnover of orders of signed units (..., n): the larger of buys and sells over NAV."""
         traded = units * self.prices
         return float(max(traded[units > 0.0].sum(), -traded[units < 0.0].sum())) / self.nav
 
