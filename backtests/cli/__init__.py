@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from backtests.cli.options import Cluster, File, FinishedRun, Reports, Retrain, TrustCode, kept, starting, trust
+from backtests.cli.options import Cluster, File, FinishedRun, Reports, Retrain, TrustCode, kept, starting
 from backtests.cli.trades import trades
 from backtests.commands.terminal import print_text, run_app
 from backtests.evaluation.risk_paths import PATHS
@@ -67,7 +67,6 @@ def report(
     reports: Reports = None,
 ) -> None:
     """Compare all policies of FILE; write tearsheet, trade list and results into the folder of one run."""
-    trust(trust_code)
     with starting():
         from backtests.commands.print_page import print_page
         from backtests.commands.report import make_report
@@ -113,7 +112,6 @@ def batch(
 
     A finished run is not made again, so that an interrupted batch resumes. Exit status 1 if a run failed.
     """
-    trust(trust_code)
     with starting():
         from backtests.commands.batch import make_batch
 
@@ -145,7 +143,6 @@ def backtest(
     reports: Reports = None,
 ) -> None:
     """Backtest one policy of FILE, print its summary, and write its results."""
-    trust(trust_code)
     with starting():
         from backtests.commands.report import make_backtest
 
@@ -166,7 +163,6 @@ def risk(
     reports: Reports = None,
 ) -> None:
     """Write the risk sheet of today's holdings of FILE: exposures, losses, contributions, drift, a year from today."""
-    trust(trust_code)
     with starting():
         from backtests.commands.risk import make_risk
 
@@ -185,7 +181,6 @@ def allocate(
     trust_code: TrustCode = False,
 ) -> None:
     """Print the target weights of FILE's policies and their reasons, beside the weights held and simple controls."""
-    trust(trust_code)
     with starting():
         from backtests.evaluation.targets_today import targets_today
         from research.portfolio import load_portfolio
@@ -209,7 +204,6 @@ def audit(
     trust_code: TrustCode = False,
 ) -> None:
     """Say whether a policy of FILE looks ahead: whether a decision depends on later data. Exit status 1 if one does."""
-    trust(trust_code)
     with starting():
         from backtests.commands.audit import make_audit
 
@@ -421,7 +415,6 @@ def replay(
     trust_code: TrustCode = False,
 ) -> None:
     """Make RUN again and compare all its files. Exit status 1 where a byte differs."""
-    trust(trust_code)
     with starting():
         from backtests.commands.past_runs import replay as made_again
 

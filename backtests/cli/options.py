@@ -1,7 +1,6 @@
 """What commands share: arguments and options, trust in code that a file names, and how a command starts and stops."""
 
 import gc
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from backtests.commands.terminal import INTERRUPTED, end
+from research.environment import set_within
 from research.errors import ConfigError
 from research.progress import bar
 
@@ -21,6 +21,15 @@ def _address(given: str | None) -> str | None:
     return given
 
 
+def _trust(context: typer.Context, code: bool) -> bool:
+    """Let portfolio files name rules by import path, here and in notebooks that it executes, until the command ends."""
+    if code:
+        from research.portfolio.own_class import TRUST  # slow to import
+
+        context.with_resource(set_within(TRUST, "1"))
+    return code
+
+
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[
     Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
@@ -29,7 +38,10 @@ Retrain = Annotated[
     bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")
 ]
 TrustCode = Annotated[
-    bool, typer.Option("--trust-code", help="Let FILE name rules by import path, module:Class: their code runs.")
+    bool,
+    typer.Option(
+        "--trust-code", help="Let FILE name rules by import path, module:Class: their code runs.", callback=_trust
+    ),
 ]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder of a run, such as reports/<run>.")]
 Cluster = Annotated[
@@ -38,14 +50,6 @@ Cluster = Annotated[
         help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.", callback=_address, show_default=False
     ),
 ]
-
-
-def trust(code: bool) -> None:
-    """Let portfolio files name rules by import path, here and in the notebooks that this process executes."""
-    if code:
-        from research.portfolio.own_class import TRUST  # slow to import
-
-        os.environ[TRUST] = "1"
 
 
 @contextmanager

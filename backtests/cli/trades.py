@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from backtests.cli import trade_options as options
-from backtests.cli.options import Reports, TrustCode, starting, trust
+from backtests.cli.options import Reports, TrustCode, starting
 from backtests.commands.terminal import print_text
 from research.errors import ConfigError
 from research.progress import bar
@@ -41,7 +41,6 @@ def trades(
     With --accounts, write the orders of all accounts of a file, and a row an account beside them. Exit status 1 if an
     account failed.
     """
-    trust(trust_code)
     one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only,
                 "--sell-only": sell_only, "--to-target": to_target, "--review": review}  # fmt: skip
     of_one = {"FILE": file, "--positions": positions, "--prices": prices, **one_list}

@@ -2,11 +2,9 @@
 
 import json
 import math
-import os
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +25,7 @@ from backtests.runs.manifest import read_manifest
 from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell
 from backtests.runs.verify import verify
 from research.arrays import Array
+from research.environment import set_within
 from research.errors import ConfigError, DataError, PolicyError
 
 FAILURES = "failures"
@@ -150,20 +149,6 @@ def _outcome(job: Job, notebook: Path, reports: Path, retrain: bool) -> Outcome:
         except Exception as error:  # whatever it is, it must not cost the other runs
             return failed(job, name, error, began)
     raise AssertionError("a run is made, found or failed")
-
-
-@contextmanager
-def set_within(name: str, value: str) -> Iterator[None]:
-    """A variable of the environment has a value within the block, and the one that it had, or none, after it."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def found_run(job: Job, final: Path, notebook: Path) -> Outcome | None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from backtests.commands.batch.plan import Job, notebook_named
-from backtests.commands.batch.run import TRIES, Outcome, failed, found_run, outcome, set_within
+from backtests.commands.batch.run import TRIES, Outcome, failed, found_run, outcome
 from backtests.runs.folder import ROOT, staged
 from backtests.runs.tasks import (
     as_they_finish,
@@ -24,6 +24,7 @@ from backtests.runs.tasks import (
     threads_of,
 )
 from backtests.runs.verify import verify
+from research.environment import set_within
 from research.errors import ConfigError, DataError
 from research.files import write_whole, writing
 from research.portfolio.own_class import TRUST
