@@ -3,6 +3,7 @@
 from research.forecast.black_litterman import BlackLitterman
 from research.forecast.equilibrium import Benchmark, MarketCap, equilibrium_returns, unconstrained_weights
 from research.forecast.estimated import Estimated
+from research.forecast.model import Fitted, Model, Refitted, Trained
 from research.forecast.moments import Forecast, Moments, repaired
 from research.forecast.pooling import EntropyPooling, Opinion, OpinionPooling
 from research.forecast.posterior import Posterior
@@ -15,14 +16,18 @@ __all__ = [
     "BlackLitterman",
     "EntropyPooling",
     "Estimated",
+    "Fitted",
     "Forecast",
     "InvestorView",
     "MarketCap",
+    "Model",
     "Moments",
     "Opinion",
     "OpinionPooling",
     "Posterior",
+    "Refitted",
     "Regimes",
+    "Trained",
     "ViewEffects",
     "equilibrium_returns",
     "fit_regimes",

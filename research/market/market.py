@@ -270,9 +270,12 @@ class Market(MarketData):
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Past:
-    """A market up to and including row `t`, read-only: all that an allocation or a policy may use."""
+    """A market up to and including row `t`, read-only: all that an allocation or a policy may use.
+
+    Two pasts are equal that are of the same market object and row.
+    """
 
     _market: Market = field(repr=False)
     t: int

@@ -1,0 +1,144 @@
+"""Models that learn from a past, and forecasts by what they learned on the last day of a schedule."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from research.arguments import one_of
+from research.arrays import Rows
+from research.errors import DataError, PolicyError
+from research.forecast.moments import Moments
+from research.market import Past
+from research.market.calendars import EVERY, last_of
+
+FITS = 64  # kept in memory: models times refits of a walk
+
+
+class Fitted(Protocol):
+    """What a model learned: it forecasts on any day that is not before the last that it saw."""
+
+    @property
+    def seen(self) -> pd.Timestamp:
+        """The last date of its fit."""
+        ...
+
+    def predict(self, past: Past) -> Moments:
+        """Mean and covariance of the lines that it knows enough of, over its horizon after `past`."""
+        ...
+
+
+@runtime_checkable
+class Model(Hashable, Protocol):
+    """Settings of something that is fitted to a past: frozen, hashable, the same fit each time."""
+
+    @property
+    def window(self) -> int:
+        """Number of returns that the first fit needs."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """Periods of the market that a forecast is about."""
+        ...
+
+    def fit(self, past: Past) -> Fitted:
+        """What it learns from the past alone. Raises DataError where that is too little, or no fit is found."""
+        ...
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """A forecast by a model that is fitted anew on a schedule, and used between these days as it was.
+
+    A fit that fails leaves the one before it in use: the notes of the forecast say so.
+    model    : what is fitted; first as soon as its window is there.
+    schedule : "day", "week", "month", "quarter" or "year", at the last scheduled session of each.
+    Raises   : ConfigError for another schedule; when asked, DataError where no fit was found yet.
+    """
+
+    model: Model
+    schedule: Literal["day", "week", "month", "quarter", "year"] = "year"
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the schedule."""
+        one_of("schedule of Refitted is", self.schedule, EVERY)
+
+    @property
+    def window(self) -> int:
+        """Number of returns that the first fit needs."""
+        return self.model.window
+
+    @property
+    def horizon(self) -> int:
+        """Periods of the market that a forecast is about."""
+        return self.model.horizon
+
+    def predict(self, past: Past) -> Moments:
+        """The forecast of the last fit that was found, with a note where a later one failed."""
+        fitted, failed = self.fitted(past)
+        found = fitted.predict(past)
+        if failed is None:
+            return found
+        stale = f"the model is that of {fitted.seen:%Y-%m-%d}: a later fit failed, {failed}"
+        return Moments(found.assets, found.mean, found.covariance, found.horizon, found.seen, (*found.notes, stale))
+
+    def fitted(self, past: Past) -> tuple[Fitted, DataError | None]:
+        """The last fit that was found up to the close of `past`, and why the last one failed, if it did.
+
+        Raises : DataError where none was found.
+        """
+        failed = None
+        for row in self.fit_rows(past)[::-1]:
+            found = _fit(self.model, past.earlier(int(row)))
+            if not isinstance(found, DataError):
+                return found, failed
+            failed = failed or found
+        raise failed or DataError(
+            f"{len(past.dates) - 1} returns up to {past.date:%Y-%m-%d} are too few: {type(self.model).__name__} is "
+            f"first fitted on {self.window}. Start later, or take a model that needs fewer."
+        )
+
+    def fit_rows(self, past: Past) -> Rows:
+        """Rows up to today on which the model is fitted: as soon as its window is there, then on the schedule."""
+        if past.t < self.window:
+            return np.empty(0, dtype=np.int64)
+        picked = np.flatnonzero(last_of(past.days, self.schedule, past.calendar))
+        rows: Rows = np.union1d(picked[picked > self.window], self.window)
+        return rows
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A forecast by what was learned elsewhere, such as a checkpoint: never asked of a day before its last date.
+
+    fitted : what was learned, with the last date that its training saw.
+    window : number of returns that a forecast needs.
+    Raises : when asked of an earlier day, PolicyError.
+    """
+
+    fitted: Fitted
+    window: int = 1
+
+    def predict(self, past: Past) -> Moments:
+        """Its forecast. Raises PolicyError on a date before the end of its training."""
+        if past.date < self.fitted.seen:
+            raise PolicyError(
+                f"the forecast was trained on days up to {self.fitted.seen:%Y-%m-%d}, but asked on "
+                f"{past.date:%Y-%m-%d}: it knows later data. Start later, or train it on fewer days."
+            )
+        return self.fitted.predict(past)
+
+
+@lru_cache(maxsize=FITS)
+def _fit(model: Model, past: Past) -> Fitted | DataError:
+    """What a model learns from a past, or why it learns nothing."""
+    try:
+        return model.fit(past)
+    except DataError as error:
+        return error
