@@ -100,8 +100,45 @@ def test_mistakes_of_the_file_name_its_key(write: Any) -> None:
     path = write("cash: 1_000.50\n", "cash: 1_000.50\npositions: {file: positions.csv}\n")
     said = refused(path, "Symbol,Quantity\nSPX,110\nAGG,-3\n")
     assert said.startswith(f"positions ({path}, overridden): positions.csv has 2 mistakes:\n- positions.csv, row 2, ")
-    negative = "Symbol,Quantity,Value\nSPY,110,1\nCash,,(55.10)\n"
+    negative = "Symbol,Quantity,Value\nSPY,110,42000\nCash,,(55.10)\n"
     assert "positions.csv has negative cash, which a portfolio does not hold" in refused(path, negative)
+
+
+def test_units_far_from_their_value_are_refused_all_at_once(write: Any) -> None:
+    """A separator of thousands that is read as a decimal point, and ten times the units."""
+    text = "Symbol,Quantity,Market Value\nSPY,1.250,479300\nAGG,350,3410.75\nUSD,5,5\n"
+    said = refused(write(), text)
+    assert said.splitlines()[0].endswith("positions.csv has 2 mistakes:")
+    assert said.splitlines()[1:] == [
+        "- positions.csv, row 2: 1.25 units of SPY are worth 479.30 at the price of this list, 383.44, and the file says "
+        "479,300.00. Look for a wrong number of units (which sign stands before decimals?), a split or a wrong price.",
+        "- positions.csv, row 3: 350 units of AGG are worth 34,107.50 at the price of this list, 97.45, and the file says "
+        "3,410.75. Look for a wrong number of units (which sign stands before decimals?), a split or a wrong price.",
+        "Where they are right all the same, say so: `--prices-ok SPY,AGG`, or `prices_ok: [SPY, AGG]` in the portfolio "
+        "file.",
+    ]
+    got = loaded(write(), text, {"prices_ok": ["SPY", "AGG"]})
+    assert got.shares.tolist() == [1.25, 350.0]
+    assert sum("check its units and its price" in note for note in got.notes) == 2
+    assert got.settings["prices_ok"] == ["SPY", "AGG"]
+    assert "prices_ok: not a line of the portfolio" in refused(write(), text, {"prices_ok": ["SPX"]})
+
+
+def test_mistakes_of_positions_and_of_prices_are_told_at_once(write: Any) -> None:
+    path = write()
+    (path.parent / "prices.csv").write_text("asset,price\nSPY,38.4\n")
+    said = refused(path, "Symbol,Quantity\nSPX,1\n", {"prices": "prices.csv"})
+    assert "not a line of the portfolio: found 'SPX'" in said
+    assert "the price of SPY is -90% from the last close" in said
+
+
+def test_value_near_that_of_the_list_is_noted(write: Any) -> None:
+    got = loaded(write(), "Symbol,Quantity,Market Value\nSPY,110,52000\nAGG,35,3400\nUSD,5,5\n")
+    (note,) = [note for note in got.notes if "check its units" in note]
+    assert note == (
+        "positions.csv, row 2: SPY is worth 52,000.00 there, and 42,178.40 at the price of this list: check its units "
+        "and its price."
+    )
 
 
 def test_the_example_holds_what_its_portfolio_file_states() -> None:

@@ -396,15 +396,3 @@ def test_any_table_reads_back_exactly(
     ]
     assert sum((got.balances or {}).values()) == float(cash)
     assert len([note for note in got.notes if "is no position" in note]) == sum(map(bool, d["below"]))
-
-
-def test_value_far_from_that_of_the_list_is_noted(tmp_path: Path) -> None:
-    """A broker's file with ten times the units of what they are worth, and no price that would show it."""
-    file = tmp_path / "positions.csv"
-    file.write_text("Symbol,Quantity,Market Value\nSPY,32600,1250014.40\nAGG,7460,726976.98\nCash,,21350.40\n")
-    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml", {"positions": {"file": str(file)}})
-    (note,) = [note for note in portfolio.notes if "check its units" in note]
-    assert note == (
-        "positions.csv, row 2: SPY is worth 1,250,014.40 there, and 12,500,144.07 at the price of this list: check its "
-        "units and its price."
-    )
