@@ -44,7 +44,8 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress", "positions", "prices", "prices_ok", "fx", "fx_today", "ticket", "accounts", "nav_history")  # fmt: skip
+        "stress", "positions", "prices", "prices_ok", "fx", "fx_today", "ticket", "accounts",
+        "nav_history")  # fmt: skip
 MOST_MATERIALITY = 1_000.0  # a larger number is no longer about rebalancing
 LEAST_NAV = 1e-6  # currency
 

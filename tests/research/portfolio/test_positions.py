@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.errors import DataError
-from research.portfolio import load_portfolio
 from research.portfolio.positions import Positions, odd_lots, read_positions
 
 ASSETS = ("SPY", "AGG", "BRK.B")
