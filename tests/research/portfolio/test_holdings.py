@@ -108,12 +108,13 @@ def test_units_far_from_their_value_are_refused_all_at_once(write: Any) -> None:
     """A separator of thousands that is read as a decimal point, and ten times the units."""
     text = "Symbol,Quantity,Market Value\nSPY,1.250,479300\nAGG,350,3410.75\nUSD,5,5\n"
     said = refused(write(), text)
+    look = "Look for a wrong number of units (which sign stands before decimals?), a split or a wrong price."
     assert said.splitlines()[0].endswith("positions.csv has 2 mistakes:")
     assert said.splitlines()[1:] == [
         "- positions.csv, row 2: 1.25 units of SPY are worth 479.30 at the price of this list, 383.44, and the file "
-        "says 479,300.00. Look for a wrong number of units (which sign stands before decimals?), a split or a wrong price.",
+        f"says 479,300.00. {look}",
         "- positions.csv, row 3: 350 units of AGG are worth 34,107.50 at the price of this list, 97.45, and the file "
-        "says 3,410.75. Look for a wrong number of units (which sign stands before decimals?), a split or a wrong price.",
+        f"says 3,410.75. {look}",
         "Where they are right all the same, say so: `--prices-ok SPY,AGG`, or `prices_ok: [SPY, AGG]` in the portfolio "
         "file.",
     ]

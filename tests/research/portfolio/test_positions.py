@@ -143,6 +143,25 @@ def test_vanguard_with_its_transactions_below(tmp_path: Path) -> None:
     assert got.notes[0] == "positions.csv, row 6: a table of transactions begins here and is ignored."
 
 
+def test_vanguard_with_funds_in_a_table_without_symbols(tmp_path: Path) -> None:
+    """Its rows go by their descriptions: one that `symbols` does not name is refused like any other unknown row."""
+    funds = (
+        "Fund Account Number,Fund Name,Price,Shares,Total Value,\n"
+        "0099-88012345678,Vanguard 500 Index Fund Admiral Shares,354.25,10.5,3719.63,\n\n"
+    )
+    trades = (
+        "Fund Account Number,Trade Date,Fund Name,Transaction Type,Share Price,Transaction Shares,\n0099,x,y,z,1,2,\n"
+    )
+    said = refused(tmp_path, funds + VANGUARD)
+    assert said.startswith(
+        "positions.csv, row 2: not a line of the portfolio: found 'Vanguard 500 Index Fund Admiral Shares'. Add it to "
+    )
+    symbols = {"Vanguard 500 Index Fund Admiral Shares": "SPY"}
+    got = reading(tmp_path, funds + VANGUARD + trades, symbols=symbols)
+    assert got.units == {"SPY": 10.5, "AGG": 100.5}
+    assert got.accounts == ("0099-88012345678", "12345678")
+
+
 def test_interactive_brokers_statement(tmp_path: Path) -> None:
     got = reading(tmp_path, INTERACTIVE, symbols={"BRK B": "BRK.B"})
     assert (got.units, got.balances) == ({"BRK.B": 12.0, "SPY": 100.0}, {"USD": 43_419.25})
