@@ -15,6 +15,7 @@ from research.arguments import FIRST_DAY, LARGEST, LAST_DAY, SMALLEST, did_you_m
 from research.errors import ConfigError
 from research.names import FIX as NAME_FIX
 from research.names import name_fault
+from research.portfolio.faults import Faults
 from research.portfolio.strict_yaml import KeyPath, Lines, dotted, read_yaml
 from research.printable import has_unseen
 
@@ -59,10 +60,13 @@ class Document:
             self.refuse(path, f"no name: it {fault}", name, NAME_FIX)
 
     def check_keys(self, path: KeyPath, known: tuple[str, ...]) -> None:
-        """Raise ConfigError for an unknown key below `path`, and suggest the nearest known one."""
+        """Raise ConfigError for each unknown key below `path`, and suggest the nearest known one."""
+        faults = Faults()
         for key in self.mapping(*path):
             if key not in known:
-                self.refuse((*path, key), "unknown key", key, did_you_mean(key, known))
+                with faults:
+                    self.refuse((*path, key), "unknown key", key, did_you_mean(key, known))
+        faults.end()
 
     # -- questions ---------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from research.arguments import LARGEST, did_you_mean
-from research.errors import ConfigError, DataError
+from research.errors import ConfigError, DataError, all_mistakes
 from research.market import Market
 from research.portfolio.currencies import read_balances
 from research.portfolio.document import Document
@@ -18,7 +18,6 @@ from research.portfolio.positions import (
     IGNORE,
     HeldRow,
     Positions,
-    all_mistakes,
     odd_lots,
     read_positions,
 )

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from research.arguments import LARGEST, SMALLEST, shown
 from research.arrays import Array, frozen
-from research.errors import DataError
+from research.errors import DataError, all_mistakes
 from research.market import Market
 from research.market.calendars import session_after
 from research.market.notes import counted
 from research.portfolio.amounts import Amount, amount
 from research.portfolio.broker_tables import BrokerTable, read_broker_file
-from research.portfolio.positions import all_mistakes, file_decimal
+from research.portfolio.positions import file_decimal
 
 CLOSE, GIVEN = "market close", "price file"
 REQUIRED, OTHERS = ("asset", "price"), ("date", "currency")

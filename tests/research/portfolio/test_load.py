@@ -335,6 +335,28 @@ def test_error_names_file_key_value_and_mend(
     assert mend in message.partition("found")[2]
 
 
+def test_mistakes_of_orders_limits_and_nav_history_are_told_at_once(write: Any, tmp_path: Path) -> None:
+    wrong = {
+        "reserve_bps": -1, "mosst": 3, "turnover": 2, "max_age": 1.5, "objective": "best", "ranges": "bound",
+        "groups": {"us": {"asset_class": "us_equities", "range": [0.6, "x"], "price": -1}, "all": {"range": [0, 1]}},
+    }  # fmt: skip
+    with pytest.raises(ConfigError) as caught:
+        load_portfolio(write(), {"orders": wrong, "limits.tracking_error": 2, "lag": 1})
+    told = [line.partition(":")[0] for line in str(caught.value).splitlines()]
+    group = "orders.groups.us"
+    assert sorted(told) == sorted([
+        "limits.tracking_error", "orders.mosst", "orders.reserve_bps", "orders.turnover", "orders.max_age",
+        "orders.objective", "orders.ranges", f"{group}.asset_class", f"{group}.range", f"{group}.price",
+        "orders.groups.all",
+    ])  # fmt: skip
+    (tmp_path / "nav.csv").write_text("date,nav\n2022-12-27,0\n2022-12-28,1\n")
+    (tmp_path / "prices.csv").write_text("asset,price\nSPY,0\n")
+    with pytest.raises(ConfigError) as caught:
+        load_portfolio(write(), {"nav_history": "nav.csv", "prices": "prices.csv"})
+    assert "no price of SPY" in str(caught.value)
+    assert "no NAV above zero for nav on 2022-12-27" in str(caught.value)
+
+
 def test_line_number_is_the_one_on_which_the_key_stands(write: Any) -> None:
     with pytest.raises(ConfigError, match=r"lines\.AGG\.lot: .*desk\.yaml, line 9\)"):
         load_portfolio(write("lot: 10", "lot: ten"))
