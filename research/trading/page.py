@@ -6,7 +6,6 @@ from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
 from research.blocks import Column, html_table, text_rows
-from research.portfolio.prices import GIVEN
 from research.trading.before_after_table import notes_of, table_of
 from research.trading.content import DISCLAIMER, Content, price_text
 from research.trading.reasons import HOLDS
@@ -174,7 +173,7 @@ def columns(content: Content, name: str) -> list[Column]:
 def _changes(content: Content) -> str:
     """The caption of what the orders change."""
     what = "the hypothetical trades to target" if len(content.tables["would_trade"]) else "the orders"
-    return f"Before and after {what}, at the closes of {content.provenance['as_of']}"
+    return f"Before and after {what}, at {content.prices}"
 
 
 def _changes_text(content: Content) -> list[str]:
@@ -191,11 +190,9 @@ def _changes_html(content: Content) -> list[str]:
 
 
 def _caption(content: Content, name: str) -> str:
-    """The name of a table, and of which closes its prices are; those of a price file stand in the notes."""
-    tables = [table for table in content.tables.values() if "price_basis" in table]
-    given = any(table["price_basis"].eq(GIVEN).any() for table in tables)
-    prices = "given prices" if given else f"the closes of {content.provenance['as_of']}"
-    return CAPTIONS[name] if name == "cash" else f"{CAPTIONS[name]}, at {'given rates' if name == 'fx' else prices}"
+    """The name of a table, and at which prices it is."""
+    at = "given rates" if name == "fx" else content.prices
+    return CAPTIONS[name] if name == "cash" else f"{CAPTIONS[name]}, at {at}"
 
 
 def _reason(content: Content) -> list[str]:
@@ -235,4 +232,4 @@ def trace(content: Content) -> str:
     origin = content.provenance
     run = f"run {origin['run']}, " if origin["run"] else ""
     source = f"From {origin['file']}, policy {origin['policy']}, {run}"
-    return f"{source}closes of {origin['as_of']}, data {origin['data'][:16]}."
+    return f"{source}closes of {origin['last_close']}, data {origin['data'][:16]}."

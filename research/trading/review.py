@@ -89,15 +89,15 @@ class Review:
     @property
     def _tables(self) -> dict[str, tuple[str, list[Column]]]:
         """By css class: caption and columns of each table."""
-        listed, found, date = self.listed, self.listed.before_after, f"{self.listed.portfolio.date:%Y-%m-%d}"
+        listed, found, prices = self.listed, self.listed.before_after, self.listed.content.prices
         name = "would_trade" if listed.holds else "orders"
         what = "A trade to target today" if listed.holds else "The trade that is due today"
-        tables = {"lines": (f"Lines, at the closes of {date}", self._line_columns())}
+        tables = {"lines": (f"Lines, at {prices}", self._line_columns())}
         if len(self.due):
             due = [column for column in page.columns(listed.content, name) if column.title in DUE]
             tables[name.replace("_", "-")] = (f"{what} would be", due)
         moments = MOMENTS if len(self.due) else MOMENTS[:1]
-        caption = f"Before, and after {what[0].lower()}{what[1:]}" if len(self.due) else f"Figures of {date}"
+        caption = f"Before, and after {what[0].lower()}{what[1:]}" if len(self.due) else f"Figures at {prices}"
         return tables | {"before-after": (caption, table_of(found, moments))}
 
     def _line_columns(self) -> list[Column]:
@@ -127,7 +127,7 @@ class Review:
     def __repr__(self) -> str:
         """The review as text."""
         portfolio = self.listed.portfolio
-        date = f"{portfolio.date:%Y-%m-%d}"
+        date = self.listed.provenance["as_of"]
         lines = [f"Review of {portfolio.name!r} under policy {self.listed.policy!r}, as of {date}", self.headline]
         lines += self.outside
         for caption, columns in self._tables.values():

@@ -87,7 +87,7 @@ def test_line_outside_its_range_is_named(two: Portfolio) -> None:
 def test_nothing_to_trade_shows_the_figures_alone(desk) -> None:  # type: ignore[no-untyped-def]
     on_target = desk([100.0, 50.0], [500, 1_000], 0.0, [0.5, 0.5])
     text = repr(review(on_target, Threshold(on_target.strategic, 0.02)))
-    assert "Figures of 2022-12-29" in text
+    assert "Figures at the closes of 2022-12-29" in text
     assert "after" not in text
 
 
