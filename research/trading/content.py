@@ -20,8 +20,8 @@ class Content(NamedTuple):
     """The parts of a trade list that tickets and pages show.
 
     headline   : the list in one line.
-    provenance : portfolio, policy, run and data that the list comes from, the day of its newest price (`as_of`), and that
-                 of the last close of the market.
+    provenance : portfolio, policy, run and data that the list comes from; the day of its newest price (`as_of`) and
+                 that of the last close of the market.
     facts      : figures by name.
     tables     : by name, with the columns and units that their headers say.
     outside    : a sentence for each line outside its range after the orders.
