@@ -189,6 +189,13 @@ def holding_notes(
         of_positions.append(f"{positions.file} does not hold {', '.join(lacking)}: zero units are taken.")
     if positions.balances is None:
         of_positions.append(f"{positions.file} has no row of cash: that of the portfolio file is taken.")
+    if len(positions.accounts) > 1 and not document.has("accounts"):
+        by = document.value("ticket", "account", default=None) if document.has("ticket") else None
+        named = f"every order names {by}, as `ticket` says" if by else "no order names one"
+        of_positions.append(
+            f"{positions.file} has {len(positions.accounts)} accounts, {', '.join(positions.accounts)}, and {named}: "
+            "state `accounts:` for orders of each."
+        )
     quoted = ~np.isnan(market.prices[-1] if prices is None else prices.per_unit)
     of_positions += [
         f"{positions.file}, row {held.row}: {held.asset} is worth {held.value:,.2f} there, and "

@@ -9,8 +9,13 @@ import yaml
 
 from research.errors import ConfigError
 from research.portfolio import Portfolio, load_portfolio
+from research.rules import Never
+from research.trading import Request, trade_list
 
 POSITIONS = 'Symbol,Quantity,Market Value\nSPY,110,42000\nAGG,35,3400\nCash & Cash Investments,--,"$2,000.25"\n'
+
+
+TO_TARGET = Request(to_target=True)
 
 
 def loaded(path: Path, text: str, overrides: dict[str, Any] | None = None) -> Portfolio:
@@ -140,6 +145,23 @@ def test_value_near_that_of_the_list_is_noted(write: Any) -> None:
         "positions.csv, row 2: SPY is worth 52,000.00 there, and 42,178.40 at the price of this list: check its units "
         "and its price."
     )
+
+
+def test_orders_of_several_accounts_name_each_only_where_the_file_states_them(write: Any) -> None:
+    text = "Account,Symbol,Quantity\nZ1,SPY,110\nZ2,AGG,30\nZ1,USD,5\nZ2,USD,5\n"
+    said = "positions.csv has 2 accounts, Z1, Z2, and {}: state `accounts:` for orders of each."
+    assert said.format("no order names one") in loaded(write(), text).notes
+    block = loaded(write(), text, {"ticket.account": "B7"})
+    assert said.format("every order names B7, as `ticket` says") in block.notes
+    assert "ticket.account: the orders of all 2 accounts of positions.csv, Z1, Z2, would name one of them" in refused(
+        write(), text, {"ticket.account": "Z2"}
+    )
+    beside = {"cash": None, "lines.SPY.shares": None, "lines.AGG.holdings": None}
+    stated = {"Z1": {"kind": "taxable"}, "ira": {"kind": "sheltered", "number": "Z2"}}
+    got = loaded(write(), text, beside | {"accounts": stated})
+    assert not any("state `accounts:`" in note for note in got.notes)
+    orders = trade_list(got, Never(got.strategic), request=TO_TARGET).ticket.orders
+    assert {order.account for order in orders} == {"Z1"}  # which alone holds what is over its target
 
 
 def test_the_example_holds_what_its_portfolio_file_states() -> None:
