@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.blocks import Column, html_table, text_rows
+from research.blocks import Column, html_table, text_rows, with_minus
 from research.rules.bands_today import bands_today
 from research.tolerances import TRIGGER
 from research.trading import page
@@ -21,7 +21,7 @@ from research.trading.before_after_table import notes_of, table_of
 from research.trading.reasons import SHOWN
 from research.trading.trade_list import TradeList
 
-DUE = ("asset", "side", "units", "notional", "cost", "reason")  # columns of what would trade
+DUE = ("asset", "account", "side", "units", "notional", "cost", "reason")  # columns of what would trade
 MOMENTS = ("before", "after")
 
 
@@ -118,7 +118,7 @@ class Review:
         blocks += [f'<p class="outside">{escape(sentence)}</p>' for sentence in self.outside]
         blocks += [html_table(css, caption, columns) for css, (caption, columns) in self._tables.items()]
         blocks += [f'<p class="note">{escape(note)}</p>' for note in self._notes]
-        return '<section class="trade-list review">\n' + "\n".join(blocks) + "\n</section>\n"
+        return with_minus('<section class="trade-list review">\n' + "\n".join(blocks) + "\n</section>\n")
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
@@ -133,7 +133,7 @@ class Review:
         for caption, columns in self._tables.values():
             title, unit, *rows = text_rows(columns)
             lines += ["", caption, title, *([unit] if unit.strip() else []), *rows]
-        return "\n".join([*lines, "", *self._notes])
+        return with_minus("\n".join([*lines, "", *self._notes]))
 
     @property
     def _notes(self) -> list[str]:
@@ -148,7 +148,7 @@ def _points(fraction: float, *, sign: bool = False) -> str:
     if math.isnan(fraction):
         return ""
     points = round(100.0 * fraction, 2) + 0.0
-    return f"{points:+.2f}".replace("-", "−") if sign and points else f"{points:.2f}".replace("-", "−")
+    return f"{points:+.2f}" if sign and points else f"{points:.2f}"
 
 
 def _range(lower: float, upper: float) -> str:

@@ -168,7 +168,7 @@ class TradeList:
             "basis": self.portfolio.basis,
             "today": "" if self.ages is None else f"{self.ages.today:%Y-%m-%d}",
             "stale": self.stale,
-            **{name: round(amount, 2) for name, amount in amounts.items()},
+            **{name: round(float(amount), 2) for name, amount in amounts.items()},
             "turnover": self.turnover,
             **({} if self.money is None else {"rounding": float(self.money.rounding)}),
             **(tax_facts(self.portfolio, self.tax) if self._has_lots else {}),

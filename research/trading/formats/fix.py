@@ -71,6 +71,7 @@ def _exchange(each: ExchangeOrder, time: str) -> Fields:
         (11, each.client_order_id),
         (67, str(each.priority)),
         (1, each.account or None),
+        (64, each.settlement_date.replace("-", "")),
         (55, f"{each.pair[:3]}/{each.pair[3:]}"),
         (460, CURRENCY),
         (167, FOREIGN_EXCHANGE),

@@ -91,7 +91,7 @@ def test_a_price_file_values_the_holdings(write: Any) -> None:
         ),
         ({"positions.decimal": ";"}, "positions.decimal: no decimal sign"),
         ({"positions.file": "nowhere.csv"}, "nowhere.csv cannot be read (no such file or directory)"),
-        ({"prices": "nowhere.csv"}, "prices (desk.yaml, overridden): nowhere.csv cannot be read"),
+        ({"prices": "nowhere.csv"}, "prices (given beside desk.yaml): nowhere.csv cannot be read"),
     ],
 )
 def test_wrong_keys_are_named(
@@ -104,7 +104,7 @@ def test_wrong_keys_are_named(
 def test_mistakes_of_the_file_name_its_key(write: Any) -> None:
     path = write("cash: 1_000.50\n", "cash: 1_000.50\npositions: {file: positions.csv}\n")
     said = refused(path, "Symbol,Quantity\nSPX,110\nAGG,-3\n")
-    assert said.startswith(f"positions ({path}, overridden): positions.csv has 2 mistakes:\n- positions.csv, row 2, ")
+    assert said.startswith(f"positions (given beside {path}): positions.csv has 2 mistakes:\n- positions.csv, row 2, ")
     negative = "Symbol,Quantity,Value\nSPY,110,42000\nCash,,(55.10)\n"
     assert "positions.csv has negative cash, which a portfolio does not hold" in refused(path, negative)
 

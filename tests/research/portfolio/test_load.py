@@ -104,7 +104,7 @@ def test_the_target_stays_unless_the_file_says_that_it_may_change(write: Any) ->
     assert (stays.target_may_change, may.target_may_change) == (False, True)
     assert stays.settings == load_portfolio(write()).settings  # and so are its runs, by name and bytes
     assert may.settings == stays.settings | {"target": "may_change"}
-    with pytest.raises(ConfigError, match=r"target: .*overridden\): found 'hrp'\. Use strategic or may_change"):
+    with pytest.raises(ConfigError, match=r"target: .*given beside .*\): found 'hrp'\. Use strategic or may_change"):
         load_portfolio(write(), {"target": "hrp"})
 
 
@@ -369,9 +369,9 @@ def test_nothing_held_is_refused(write: Any) -> None:
 
 
 def test_wrong_override_is_refused_as_one(write: Any) -> None:
-    with pytest.raises(ConfigError, match=r"lines\.SPY\.target: not a number \(.*desk\.yaml, overridden\): found 'x'"):
+    with pytest.raises(ConfigError, match=r"lines\.SPY\.target: not a number \(given beside .*desk\.yaml\): found 'x'"):
         load_portfolio(write(), {"lines.SPY.target": "x"})
-    with pytest.raises(ConfigError, match=r"polcy: unknown key \(.*overridden\)"):
+    with pytest.raises(ConfigError, match=r"polcy: unknown key \(given beside .*\)"):
         load_portfolio(write(), {"polcy": "band"})
 
 
@@ -621,7 +621,7 @@ def test_a_value_without_sense_is_refused(write: Any, old: str, new: str, messag
 
 @pytest.mark.parametrize("value", [np.int64(3), object(), {1, 2}, 10**400, "a\x1b[31m"])
 def test_an_override_of_another_kind_is_refused(write: Any, value: object) -> None:
-    with pytest.raises(ConfigError, match=r"^lag: .*\(.*desk\.yaml, overridden\): found "):
+    with pytest.raises(ConfigError, match=r"^lag: .*\(given beside .*desk\.yaml\): found "):
         load_portfolio(write(), {"lag": value})
 
 
