@@ -96,9 +96,17 @@ def test_a_portfolio_file_names_it(write: Any, tmp_path: Path) -> None:
     (tmp_path / "nav.csv").write_text(f"date,nav\n{rows}")
     insured = load_portfolio(path)
     assert insured.settings["nav_history"] == "nav.csv"
-    said = trade_list(insured, insured.policies["insured"]).why.trigger
-    assert said.startswith("5.4")  # less the interest of three days
-    assert "% of NAV over the floor: 21" in said
+    got = trade_list(insured, insured.policies["insured"])
+    assert got.reason.startswith("NAV exceeds the floor by 5.4")  # less the interest of three days
+    assert "% of NAV: the rule holds 21" in got.reason
+    share = 4.0 * (1.0 - 0.9 * 1.05 * float(np.prod(1.0 + insured.market.cash[-3:])))
+    spy = got.orders.set_index("asset").loc["SPY"]
+    assert spy["reason"].endswith(
+        f"; the policy holds {share:.2%} of the target: to {share * float(got.target[0]):.2%}"
+    )
+    assert f": sold to {share * float(got.target[0]):.2%}, since the policy holds {share:.2%} of the target" in "".join(
+        got.outside
+    )
 
 
 @pytest.mark.parametrize("kind", [CPPI, DrawdownFloor, StopLoss])
