@@ -53,6 +53,7 @@ from research.forecast import (
     EntropyPooling,
     Estimated,
     Forecast,
+    ForecastViews,
     MarketCap,
     OpinionPooling,
 )
@@ -103,6 +104,7 @@ FORECASTS: dict[str, type] = {
     "black_litterman": BlackLitterman,
     "entropy_pooling": EntropyPooling,
     "opinion_pooling": OpinionPooling,
+    "forecast_views": ForecastViews,
 }
 OF = "of"  # key of what an allocation scales or combines
 HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for
