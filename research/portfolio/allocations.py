@@ -138,7 +138,7 @@ def read_allocation(
     for name, declared in nested(cls).items():
         below = (*path, HELD.get(name, name))
         if declared is Forecast:
-            held |= {name: _read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
+            held |= {name: read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
@@ -210,7 +210,7 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
 _NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS) for name, cls in table.items()}
 
 
-def _read_forecast(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any]) -> Forecast:
+def read_forecast(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any]) -> Forecast:
     """The forecast at `path`: {kind: ..., ...}, or the word of a kind alone; estimated where it names no kind.
 
     The weights of a benchmark are the strategic target where it states none.
@@ -221,7 +221,7 @@ def _read_forecast(document: Document, path: KeyPath, strategic: FixedWeights, s
         named(document, path if alone else kind, FORECASTS) if alone or document.has(*kind) else "estimated"
     ]
     below = {} if alone else {name: (*path, name) for name in nested(cls) if document.has(*path, name)}
-    held: dict[str, Any] = {name: _read_forecast(document, at, strategic, shared) for name, at in below.items()}
+    held: dict[str, Any] = {name: read_forecast(document, at, strategic, shared) for name, at in below.items()}
     if cls is Benchmark and (alone or not document.has(*path, "weights")):
         held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
     stated = () if alone else document.mapping(*path)

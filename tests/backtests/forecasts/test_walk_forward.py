@@ -1,4 +1,4 @@
-"""Forecasts walked forward: each day asked of the past alone, kept on disk, and refused where it has seen the future."""
+"""Forecasts walked forward: each asked of its past alone, kept on disk, and refused where it has seen the future."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
