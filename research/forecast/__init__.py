@@ -8,6 +8,7 @@ from research.forecast.moments import Forecast, Moments, repaired
 from research.forecast.pooling import EntropyPooling, Opinion, OpinionPooling
 from research.forecast.posterior import Posterior
 from research.forecast.regimes import Regimes, fit_regimes, history
+from research.forecast.signals import SignalBlend
 from research.forecast.view_effects import ViewEffects, view_effects
 from research.forecast.views import InvestorView, read_views
 
@@ -27,6 +28,7 @@ __all__ = [
     "Posterior",
     "Refitted",
     "Regimes",
+    "SignalBlend",
     "Trained",
     "ViewEffects",
     "equilibrium_returns",

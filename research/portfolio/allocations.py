@@ -55,6 +55,7 @@ from research.forecast import (
     Forecast,
     MarketCap,
     OpinionPooling,
+    SignalBlend,
 )
 from research.market import Past
 from research.names import import_path
@@ -103,6 +104,7 @@ FORECASTS: dict[str, type] = {
     "black_litterman": BlackLitterman,
     "entropy_pooling": EntropyPooling,
     "opinion_pooling": OpinionPooling,
+    "signals": SignalBlend,
 }
 OF = "of"  # key of what an allocation scales or combines
 HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for

@@ -15,6 +15,7 @@ from research.forecast import (
     MarketCap,
     Opinion,
     OpinionPooling,
+    SignalBlend,
 )
 from research.market import Market
 from research.portfolio.allocations import FORECASTS
@@ -31,6 +32,7 @@ EXAMPLES: tuple[Forecast, ...] = (
     BlackLitterman(VIEWS),
     EntropyPooling(VIEWS[:2], scenarios=252),
     OpinionPooling((Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
+    SignalBlend(5),
 )
 LAST = 700
 

@@ -18,6 +18,7 @@ from research.forecast import (
     MarketCap,
     Opinion,
     OpinionPooling,
+    SignalBlend,
 )
 from research.portfolio import load_portfolio
 from research.portfolio.allocations import FORECASTS, allocation_settings, read_allocation
@@ -47,6 +48,10 @@ EXAMPLES: dict[str, Forecast] = {
     "{kind: opinion_pooling, prior: benchmark, method: logarithmic, "
     f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": OpinionPooling(
         (Opinion("desk", 0.4, (VIEW,)),), "logarithmic", Benchmark({"SPY": 0.6, "AGG": 0.4}), periods_per_year=252.0
+    ),
+    "signals": SignalBlend(),
+    "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": SignalBlend(
+        momentum=(63,), reversion=((5, 63),), averages=()
     ),
 }
 
