@@ -3,6 +3,7 @@
 from research.forecast.black_litterman import BlackLitterman
 from research.forecast.equilibrium import Benchmark, MarketCap, equilibrium_returns, unconstrained_weights
 from research.forecast.estimated import Estimated
+from research.forecast.forecast_views import ForecastViews
 from research.forecast.model import Fitted, Model, Refitted, Trained
 from research.forecast.moments import Forecast, Moments, repaired
 from research.forecast.pooling import EntropyPooling, Opinion, OpinionPooling
@@ -19,6 +20,7 @@ __all__ = [
     "Estimated",
     "Fitted",
     "Forecast",
+    "ForecastViews",
     "InvestorView",
     "MarketCap",
     "Model",

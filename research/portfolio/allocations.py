@@ -53,6 +53,7 @@ from research.forecast import (
     EntropyPooling,
     Estimated,
     Forecast,
+    ForecastViews,
     MarketCap,
     OpinionPooling,
     SignalBlend,
@@ -104,6 +105,7 @@ FORECASTS: dict[str, type] = {
     "black_litterman": BlackLitterman,
     "entropy_pooling": EntropyPooling,
     "opinion_pooling": OpinionPooling,
+    "forecast_views": ForecastViews,
     "signals": SignalBlend,
 }
 OF = "of"  # key of what an allocation scales or combines

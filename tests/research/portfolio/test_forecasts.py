@@ -14,6 +14,7 @@ from research.forecast import (
     EntropyPooling,
     Estimated,
     Forecast,
+    ForecastViews,
     InvestorView,
     MarketCap,
     Opinion,
@@ -48,6 +49,9 @@ EXAMPLES: dict[str, Forecast] = {
     "{kind: opinion_pooling, prior: benchmark, method: logarithmic, "
     f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": OpinionPooling(
         (Opinion("desk", 0.4, (VIEW,)),), "logarithmic", Benchmark({"SPY": 0.6, "AGG": 0.4}), periods_per_year=252.0
+    ),
+    "{kind: forecast_views, prior: benchmark, forecast: {kind: estimated, mean: james_stein}}": ForecastViews(
+        Estimated("james_stein"), Benchmark({"SPY": 0.6, "AGG": 0.4})
     ),
     "signals": SignalBlend(),
     "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": SignalBlend(
