@@ -12,15 +12,20 @@ from research.forecast.regimes import Regimes, fit_regimes, history
 from research.forecast.signals import SignalBlend
 from research.forecast.view_effects import ViewEffects, view_effects
 from research.forecast.views import InvestorView, read_views
+from research.forecast.volatility import DynamicCorrelations, EWMAVolatility, GarchVolatility, HARVolatility
 
 __all__ = [
     "Benchmark",
     "BlackLitterman",
+    "DynamicCorrelations",
+    "EWMAVolatility",
     "EntropyPooling",
     "Estimated",
     "Fitted",
     "Forecast",
     "ForecastViews",
+    "GarchVolatility",
+    "HARVolatility",
     "InvestorView",
     "MarketCap",
     "Model",
