@@ -13,7 +13,6 @@ import numpy as np
 from research.arrays import Array, frozen
 from research.errors import DataError
 from research.forecast.signals.history import History
-from research.forecast.signals.pooled import daily_sums
 from research.tolerances import VARIATION
 
 PRIOR = 0.05  # deviation of the information coefficient before any data: Grinold and Kahn (1999) call 0.05 good
@@ -57,6 +56,8 @@ def expected(name: str, score: Array, today: Array, needed: int, past: History) 
     Raises : DataError for fewer than twelve horizons with scores and outcomes.
     Source : Grinold (1994), Alpha is volatility times IC times score, Journal of Portfolio Management 20(4).
     """
+    from research.forecast.signals.pooled import daily_sums
+
     since = past.first + needed
     (a, b), cov = coefficients(name, daily_sums(score, past.outcome, past.precision, since), past.horizon)
     known = (since < len(score)) & (past.precision[-1] > 0.0)

@@ -9,10 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from research.arrays import Array
-from research.forecast.exponential import exponential_means
 from research.forecast.signals.expected import Expected, expected
 from research.forecast.signals.history import DEVIATION, History, running
-from research.forecast.signals.pooled import linear_scores
 
 FORGOTTEN = 4  # half-lives of returns that an average needs: 6% of its weights lie before them
 
@@ -104,8 +102,9 @@ class AverageSignal:
 
     def expected(self, past: History) -> Expected:
         """The expected returns of today, see `Signal`."""
-        found = np.zeros_like(past.excess)
-        today = []
+        from research.forecast.exponential import exponential_means
+
+        found, today = np.zeros_like(past.excess), []
         for half_life in self.half_lives:
             decay = 0.5 ** (1.0 / half_life)
             mean = exponential_means(past.excess, decay)
@@ -122,6 +121,8 @@ def scored(signal: Signal, sums: Array, forms: list[dict[int, float]], past: His
     sums  : (T + 1, n) running sums; before the first day they are taken for 0.
     forms : {lag: weight} of each score.
     """
+    from research.forecast.signals.pooled import linear_scores
+
     lags = sorted({lag for form in forms for lag in form})
     weights = np.array([[form.get(lag, 0.0) for lag in lags] for form in forms])
     mean = linear_scores(sums, np.array(lags), weights.mean(axis=0), past.precision)

@@ -7,14 +7,12 @@ import numpy as np
 import pandas as pd
 
 from research.arrays import Array, Rows, frozen
-from research.compiled import compiled
 from research.errors import DataError
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
 from research.forecast.volatility.correlated import check_first, check_settings
 from research.forecast.volatility.garch_laws import FEWEST, GarchLaws, fitted_laws
 from research.market import Past
-from research.risk.shrinkage import shrunk_covariance
 
 MOST = 0.9999  # news and memory together
 STARTS = ((0.97, 0.02), (0.90, 0.05))  # of both together, and of news
@@ -53,6 +51,8 @@ class DynamicCorrelations:
 
     def fit(self, past: Past) -> "FittedDCC":
         """Variances and correlations of the lines with a complete window."""
+        from research.risk.shrinkage import shrunk_covariance
+
         _, lines = complete_returns(past, self.window)
         if len(lines) < 2:
             raise DataError(f"{past.assets[lines[0]]} alone has no correlations. Take GarchVolatility.")
@@ -88,6 +88,8 @@ class FittedDCC:
         Source : Engle and Sheppard (2001), Theoretical and empirical properties of dynamic conditional correlation
                  multivariate GARCH, equation 21: R_{t+k} is about C + (a + b)^(k−1) (R_{t+1} − C).
         """
+        from research.forecast.volatility.dcc_kernel import following_correlation
+
         model = self.model
         returns, complete = complete_returns(past, model.estimate)
         known = np.array([past.assets[line] in self.assets for line in complete])
@@ -131,6 +133,8 @@ def fitted_dynamics(shocks: Array, target: Array) -> tuple[float, float]:
     from scipy.optimize import minimize
     from scipy.special import expit, logit
 
+    from research.forecast.volatility.dcc_kernel import pair_loss
+
     def parameters(free: Array) -> tuple[float, float]:
         both, share = MOST * float(expit(free[0])), float(expit(free[1]))
         return both * share, both * (1.0 - share)
@@ -147,42 +151,3 @@ def fitted_dynamics(shocks: Array, target: Array) -> tuple[float, float]:
             "more history, or correlations of a fixed estimator."
         )
     return parameters(found.x)
-
-
-@compiled
-def pair_loss(shocks: Array, target: Array, news: float, memory: float) -> float:
-    """Half the sum over days and pairs of log(1 − ρ²) and (z_i² + z_j² − 2 ρ z_i z_j) / (1 − ρ²), over k − 1.
-
-    shocks : (T, k), z.
-    target : (k, k) correlations.
-    """
-    days, k = shocks.shape
-    q, total = target.copy(), 0.0
-    for t in range(days):
-        for i in range(k):
-            for j in range(i):
-                rho = q[i, j] / np.sqrt(q[i, i] * q[j, j])
-                rest = 1.0 - rho * rho
-                x, y = shocks[t, i], shocks[t, j]
-                total += 0.5 * (np.log(rest) + (x * x + y * y - 2.0 * rho * x * y) / rest)
-        for i in range(k):
-            for j in range(i + 1):
-                q[i, j] = (1.0 - news - memory) * target[i, j] + news * shocks[t, i] * shocks[t, j] + memory * q[i, j]
-    return total / (k - 1)
-
-
-@compiled
-def following_correlation(shocks: Array, target: Array, news: float, memory: float) -> Array:
-    """(k, k) correlation of the day after shocks (T, k), from the target on."""
-    days, k = shocks.shape
-    q = target.copy()
-    for t in range(days):
-        for i in range(k):
-            for j in range(i + 1):
-                q[i, j] = (1.0 - news - memory) * target[i, j] + news * shocks[t, i] * shocks[t, j] + memory * q[i, j]
-    found = np.eye(k)
-    for i in range(k):
-        for j in range(i):
-            found[i, j] = q[i, j] / np.sqrt(q[i, i] * q[j, j])
-            found[j, i] = found[i, j]
-    return found

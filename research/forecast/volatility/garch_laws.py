@@ -6,10 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from research.arrays import Array, Rows
-from research.compiled import compiled
 from research.errors import DataError
 from research.market import Past
-from research.risk.garch_fit import fit_garch
 from research.tolerances import RETURNS
 
 FEWEST = 250  # returns of a line, below which its GARCH is not fitted
@@ -47,6 +45,8 @@ class GarchLaws:
 
     def variances(self, past: Past) -> Array:
         """(T + 1, n) variance of each day, known the day before, up to that of tomorrow."""
+        from research.forecast.volatility.garch_kernel import conditional_variances
+
         shocks = past.returns - self.column("mean")
         return conditional_variances(
             shocks, listed_since(past), *(self.column(name) for name in ("omega", "alpha", "gamma", "beta", "first"))
@@ -97,6 +97,8 @@ def _fitted(returns: Array, name: str, leverage: bool) -> GarchLaw:
     shocks = np.ascontiguousarray(returns - mean)
     first = float(np.mean(shocks * shocks))
     if not leverage:
+        from research.risk.garch_fit import fit_garch
+
         found = fit_garch(shocks, name)
         return GarchLaw(mean, found.omega, found.alpha, 0.0, found.beta, first)
     from arch.univariate import GARCH, ZeroMean
@@ -113,23 +115,3 @@ def _riskmetrics(returns: Array) -> GarchLaw:
     """RiskMetrics' law, begun with the variance of all returns."""
     first = float(np.mean(returns * returns)) if len(returns) else 0.0
     return GarchLaw(0.0, 0.0, 1.0 - DECAY, 0.0, DECAY, max(first, RETURNS**2))
-
-
-@compiled
-def conditional_variances(
-    shocks: Array, since: Rows, omega: Array, alpha: Array, gamma: Array, beta: Array, first: Array
-) -> Array:
-    """(T + 1, n) variance of each day, and of the one after the last.
-
-    shocks : (T, n).
-    since  : (n,) row of the first shock of each line; up to it, the variance is `first`.
-    omega, alpha, gamma, beta, first : (n,) see `GarchLaw`.
-    """
-    found = np.empty((len(shocks) + 1, shocks.shape[1]))
-    found[0] = first
-    for t in range(len(shocks)):
-        for i in range(shocks.shape[1]):
-            e = shocks[t, i]
-            news = alpha[i] + (gamma[i] if e < 0.0 else 0.0)
-            found[t + 1, i] = omega[i] + news * e * e + beta[i] * found[t, i] if t >= since[i] else first[i]
-    return found
