@@ -9,17 +9,23 @@ from research.forecast.moments import Forecast, Moments, repaired
 from research.forecast.pooling import EntropyPooling, Opinion, OpinionPooling
 from research.forecast.posterior import Posterior
 from research.forecast.regimes import Regimes, fit_regimes, history
+from research.forecast.signals import SignalBlend
 from research.forecast.view_effects import ViewEffects, view_effects
 from research.forecast.views import InvestorView, read_views
+from research.forecast.volatility import DynamicCorrelations, EWMAVolatility, GarchVolatility, HARVolatility
 
 __all__ = [
     "Benchmark",
     "BlackLitterman",
+    "DynamicCorrelations",
+    "EWMAVolatility",
     "EntropyPooling",
     "Estimated",
     "Fitted",
     "Forecast",
     "ForecastViews",
+    "GarchVolatility",
+    "HARVolatility",
     "InvestorView",
     "MarketCap",
     "Model",
@@ -29,6 +35,7 @@ __all__ = [
     "Posterior",
     "Refitted",
     "Regimes",
+    "SignalBlend",
     "Trained",
     "ViewEffects",
     "equilibrium_returns",

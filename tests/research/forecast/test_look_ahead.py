@@ -16,6 +16,7 @@ from research.forecast import (
     MarketCap,
     Opinion,
     OpinionPooling,
+    SignalBlend,
 )
 from research.market import Market
 from research.portfolio.allocations import FORECASTS
@@ -33,6 +34,7 @@ EXAMPLES: tuple[Forecast, ...] = (
     EntropyPooling(VIEWS[:2], scenarios=252),
     OpinionPooling((Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
     ForecastViews(Estimated(window=63), MarketCap(Estimated(window=63)), fewest=12),
+    SignalBlend(5),
 )
 LAST = 700
 
