@@ -1,4 +1,4 @@
-"""The tables from kinds in a portfolio file to allocations and forecasts, each of which may hold others at any depth.
+"""The tables from kinds in a portfolio file to allocations, forecasts and models; each may hold others at any depth.
 
     allocation: {kind: volatility_target, volatility: 0.1, of: {kind: hrp, window: 252}}
 
@@ -50,11 +50,14 @@ from research.errors import ConfigError, DataError
 from research.forecast import (
     Benchmark,
     BlackLitterman,
+    Boosted,
     EntropyPooling,
     Estimated,
     Forecast,
     MarketCap,
+    Model,
     OpinionPooling,
+    Refitted,
 )
 from research.market import Past
 from research.names import import_path
@@ -103,7 +106,9 @@ FORECASTS: dict[str, type] = {
     "black_litterman": BlackLitterman,
     "entropy_pooling": EntropyPooling,
     "opinion_pooling": OpinionPooling,
+    "refitted": Refitted,
 }
+MODELS: dict[str, type] = {"boosted": Boosted}  # what `refitted` fits
 OF = "of"  # key of what an allocation scales or combines
 HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for
 
@@ -205,27 +210,31 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
             raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
-_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS) for name, cls in table.items()}
+_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS) for name, cls in table.items()}
 
 
-def _read_forecast(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any]) -> Forecast:
-    """The forecast at `path`: {kind: ..., ...}, or the word of a kind alone; estimated where it names no kind.
+def _read_forecast(
+    document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any], models: bool = False
+) -> Any:
+    """The forecast, or the model, at `path`: {kind: ..., ...}, or the word of a kind alone.
 
-    The weights of a benchmark are the strategic target where it states none.
+    A forecast that names no kind is estimated. The weights of a benchmark are the strategic target where it states
+    none.
     """
-    alone = isinstance(document.value(*path), str)
+    alone, table = isinstance(document.value(*path), str), MODELS if models else FORECASTS
     kind = (*path, "kind")
-    cls = FORECASTS[
-        named(document, path if alone else kind, FORECASTS) if alone or document.has(*kind) else "estimated"
-    ]
-    below = {} if alone else {name: (*path, name) for name in nested(cls) if document.has(*path, name)}
-    held: dict[str, Any] = {name: _read_forecast(document, at, strategic, shared) for name, at in below.items()}
+    unnamed = not (alone or models or document.has(*kind))
+    cls = table["estimated" if unnamed else named(document, path if alone else kind, table)]
+    declared = nested(cls)
+    below = {n: (*path, n) for n, of in declared.items() if of is Model or (not alone and document.has(*path, n))}
+    held: dict[str, Any] = {
+        name: _read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
+    }
     if cls is Benchmark and (alone or not document.has(*path, "weights")):
         held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
     stated = () if alone else document.mapping(*path)
     held |= _shared(cls, shared, {*stated, *held})
-    forecast: Forecast = cls(**held) if alone else build(document, path, cls, held, beside=("kind", *nested(cls)))
-    return forecast
+    return cls(**held) if alone else build(document, path, cls, held, beside=("kind", *declared))
 
 
 def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from research.arrays import Array, Rows
 from research.forecast.boosted.holdout import FEWEST
-from research.forecast.skill import rank_correlations
 
 LEVEL = 0.95  # of the one-sided test: without skill, 19 of 20 fits trust nothing
 LONG = 3  # horizons of a block, where there are days enough
@@ -46,6 +44,8 @@ def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
     excess   : (N,) what came, less the mean of its day.
     horizon  : sessions of an outcome.
     """
+    from scipy.special import stdtrit  # slow to import, as what else needs scipy here
+
     _, day = np.unique(rows, return_inverse=True)
     tilt = forecast - (np.bincount(day, forecast) / np.bincount(day))[day]
     square = float(tilt @ tilt)
@@ -64,6 +64,8 @@ def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
 
 def _rank_ic(day: Rows, forecast: Array, excess: Array) -> float:
     """Mean rank correlation of the days that have one, 0 where none has."""
+    from research.forecast.skill import rank_correlations
+
     place = np.arange(len(day)) - np.searchsorted(day, day)
     tables = np.full((2, int(day[-1]) + 1, int(place.max()) + 1), np.nan)
     tables[0, day, place], tables[1, day, place] = forecast, excess

@@ -26,8 +26,9 @@ def sentence(line: str, mean: float, shares: pd.Series, values: pd.Series, horiz
     named = named[named.abs() >= LEAST]
     if named.empty:
         return f"{expected}, as the mean line: no feature tells it from the others."
+    known = values.to_dict()
     parts = [
-        f"{name} {'of ' + format(values[name], '.3g') if pd.notna(values[name]) else 'not known'} "
+        f"{name} {'of ' + format(known[name], '.3g') if pd.notna(known[name]) else 'not known'} "
         f"{'adds' if share > 0.0 else 'takes'} {100.0 * abs(share):.2f}"
         for name, share in named.items()
     ]

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from research.arrays import Array, Mask, Rows, frozen
 from research.errors import DataError
@@ -96,12 +95,12 @@ class _History:
         part = slice(first, stop)
         volumes, dividends = past.volumes, past.dividends
         return cls(
-            index=np.cumprod(1.0 + past.returns[:stop], axis=0)[part],
+            index=np.asarray(np.cumprod(1.0 + past.returns[:stop], axis=0)[part], dtype=float),
             returns=past.returns[part],
             listed=past.listed[part],
             tradable=past.tradable[part],
             prices=past.prices[part],
-            cash_index=np.cumprod(1.0 + past.cash[:stop])[part],
+            cash_index=np.asarray(np.cumprod(1.0 + past.cash[:stop])[part], dtype=float),
             months=past.days[part].astype("datetime64[M]").astype(np.int64) % 12,
             volumes=None if volumes is None else volumes[part],
             dividends=None if dividends is None else dividends[part],
@@ -207,6 +206,8 @@ def _ratio(above: Array, below: Array) -> Array:
 
 def _ranks(values: Array) -> Array:
     """(D, n) ranks of each row from -1 to 1, of what is known in it; 0 where it is one line's."""
+    from scipy.stats import rankdata  # slow to import
+
     known = np.isfinite(values)
     others = known.sum(axis=1, keepdims=True) - 1.0
     ranks = rankdata(np.where(known, values, np.inf), axis=1) - 1.0
@@ -222,5 +223,3 @@ def _check_finite(names: tuple[str, ...], rows: Rows, values: Array, past: Past)
             f"feature {names[k]} of {past.assets[line]} on {past.days[rows[day]]} is {values[day, line, k]}. Correct "
             "the returns, quotes or volumes up to that day, or leave the line out."
         )
-
-

@@ -78,9 +78,7 @@ def _known(past: Past, step: int) -> Features:
     parts = [block for block in blocks if block is not None]
     if not parts:
         return Features((), np.empty(0, dtype=np.int64), np.empty((0, len(past.assets), 0)))
-    return Features(
-        parts[0].names, np.concatenate([p.rows for p in parts]), np.concatenate([p.values for p in parts])
-    )
+    return Features(parts[0].names, np.concatenate([p.rows for p in parts]), np.concatenate([p.values for p in parts]))
 
 
 @lru_cache(maxsize=BLOCKS)

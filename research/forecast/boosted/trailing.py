@@ -22,18 +22,17 @@ def trailing(values: Array, window: int, combine: Combine = np.add) -> Array:
     >>> trailing(np.array([[1.0], [2.0], [3.0], [4.0]]), 3)[:, 0].tolist()
     [nan, nan, 6.0, 9.0]
     """
-    total: Array | None = None
-    power, size, taken = values, 1, 0  # `power` combines `size` rows, `total` the last `taken`
-    while True:
+    power, size = values, 1  # `power` combines the last `size` rows
+    while not window & size:
+        power, size = _after(power, power, size, combine), 2 * size
+    total, taken = power, size  # and `total` the last `taken`
+    while taken < window:
+        power, size = _after(power, power, size, combine), 2 * size
         if window & size:
-            total = power if total is None else _after(total, power, taken, combine)
-            taken += size
-        if taken == window:
-            found = np.full(values.shape, np.nan)
-            found[window - 1 :] = total[window - 1 :]
-            return found
-        power = _after(power, power, size, combine)
-        size *= 2
+            total, taken = _after(total, power, taken, combine), taken + size
+    found = np.full(values.shape, np.nan)
+    found[window - 1 :] = total[window - 1 :]
+    return found
 
 
 def _after(later: Array, earlier: Array, rows: int, combine: Combine) -> Array:

@@ -11,6 +11,7 @@ from research.errors import ConfigError
 from research.forecast import (
     Benchmark,
     BlackLitterman,
+    Boosted,
     EntropyPooling,
     Estimated,
     Forecast,
@@ -18,9 +19,10 @@ from research.forecast import (
     MarketCap,
     Opinion,
     OpinionPooling,
+    Refitted,
 )
 from research.portfolio import load_portfolio
-from research.portfolio.allocations import FORECASTS, allocation_settings, read_allocation
+from research.portfolio.allocations import FORECASTS, MODELS, allocation_settings, read_allocation
 from research.portfolio.document import read_document
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "sixty_forty.yaml"
@@ -47,6 +49,10 @@ EXAMPLES: dict[str, Forecast] = {
     "{kind: opinion_pooling, prior: benchmark, method: logarithmic, "
     f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": OpinionPooling(
         (Opinion("desk", 0.4, (VIEW,)),), "logarithmic", Benchmark({"SPY": 0.6, "AGG": 0.4}), periods_per_year=252.0
+    ),
+    "{kind: refitted, model: boosted}": Refitted(Boosted()),
+    "{kind: refitted, schedule: quarter, model: {kind: boosted, library: xgboost, monotone: {carry_252: 1}}}": Refitted(
+        Boosted("xgboost", monotone={"carry_252": 1}), "quarter"
     ),
 }
 
@@ -79,6 +85,8 @@ def test_settings_of_a_forecast_are_read_back(read: Any, forecast: Forecast) -> 
 
 def test_every_kind_has_an_example() -> None:
     assert {type(forecast) for forecast in EXAMPLES.values()} == set(FORECASTS.values())
+    models = {type(forecast.model) for forecast in EXAMPLES.values() if isinstance(forecast, Refitted)}
+    assert models == set(MODELS.values())
 
 
 def test_periods_a_year_of_the_file_are_those_of_its_views() -> None:
@@ -110,6 +118,18 @@ def test_periods_a_year_of_the_file_are_those_of_its_views() -> None:
         (
             "{kind: opinion_pooling, opinions: [{name: a, probability: 2, views: []}]}",
             r"mine\.forecast\.opinions.*probability of opinion 'a' is 2",
+        ),
+        ("refitted", r"mine\.forecast: not a mapping .*Write `model:` below it"),
+        ("{kind: refitted}", r"mine\.forecast\.model: missing"),
+        ("{kind: refitted, model: bosted}", r"mine\.forecast\.model: unknown model .*Did you mean 'boosted'"),
+        ("{kind: refitted, model: {window: 800}}", r"mine\.forecast\.model\.kind: missing"),
+        (
+            "{kind: refitted, model: {kind: boosted, monotone: {carry_252: 2}}}",
+            r"mine\.forecast\.model\.monotone\.carry_252.*found 2",
+        ),
+        (
+            "{kind: refitted, model: {kind: boosted, window: 500}}",
+            r"mine\.forecast\.model \(.*line 4\): window of Boosted is 500: a horizon of 21 needs 699",
         ),
     ],
 )
