@@ -25,14 +25,14 @@ SINE, COSINE = frozen(np.sin(MONTHS)), frozen(np.cos(MONTHS))
 class Features:
     """Numbers of n lines on D days.
 
-    names  : f names.
-    rows   : (D,) rows of the market.
-    values : (D, n, f), NaN where a number is not known.
+    names   : f names.
+    rows    : (D,) rows of the market.
+    numbers : (D, n, f), NaN where a number is not known.
     """
 
     names: tuple[str, ...]
     rows: Rows
-    values: Array
+    numbers: Array
 
 
 def features(past: Past, rows: Rows) -> Features:
@@ -61,9 +61,10 @@ def features(past: Past, rows: Rows) -> Features:
     Raises : DataError for a number that is infinite, with its line and day.
     """
     first = max(int(rows[0]) - REACH, 0)
-    history = _History.of(past, first, int(rows[-1]) + 1)
-    at = rows - first
-    own = {name: values[at] for name, values in {**_prices(history), **_extras(history), **_facts(history)}.items()}
+    history, at = _History.of(past, first, int(rows[-1]) + 1), rows - first
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # of units that are worthless; see the check
+        made = {**_prices(history), **_extras(history), **_facts(history)}
+    own = {name: values[at] for name, values in made.items()}
     listed = history.listed[at]
     ranks = {f"rank_{name}": _ranks(values) for name, values in own.items()}
     common = {name: np.where(listed, values[at, None], np.nan) for name, values in _common(history).items()}

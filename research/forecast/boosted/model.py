@@ -202,14 +202,14 @@ class FittedBoosted:
         shares = libraries.contributions(self.settings.library, self.text, values)[:, :-1]
         return pd.DataFrame(self.trust * _less_mean(shares, assets), index=list(assets), columns=list(self.features))
 
-    def values(self, past: Past) -> pd.DataFrame:
+    def numbers(self, past: Past) -> pd.DataFrame:
         """The features of today: a row a line, a column a feature. Raises as `predict`."""
         assets, values = self._today(past, complete_returns(past, YEAR)[1])
         return pd.DataFrame(values, index=list(assets), columns=list(self.features))
 
     def sentences(self, past: Past) -> dict[str, str]:
         """By line, what is expected of it and which features say so. Raises as `predict`."""
-        shares, values = self.contributions(past), self.values(past)
+        shares, values = self.contributions(past), self.numbers(past)
         return {
             line: sentence(line, self.mean, shares.loc[line], values.loc[line], self.settings.horizon)
             for line in shares.index
@@ -229,7 +229,7 @@ class FittedBoosted:
                 f"the trees of {self.seen:%Y-%m-%d} read {cut(', '.join(lacking))}, which this market does not have: "
                 f"it has {cut(', '.join(found.names))}. Fit them to this market."
             )
-        values = found.values[0][lines][:, [found.names.index(name) for name in self.features]]
+        values = found.numbers[0][lines][:, [found.names.index(name) for name in self.features]]
         unknown = [name for name, none in zip(self.features, np.isnan(values).all(axis=0), strict=True) if none]
         if unknown:
             raise DataError(

@@ -63,7 +63,7 @@ def samples(past: Past, step: int, horizon: int) -> Samples:
     with np.errstate(invalid="ignore"):  # a unit that is worthless: it is not listed
         returns = index[rows + horizon] / index[rows] - 1.0
     by_name = np.argsort(np.array(past.assets))
-    listed, returns, values = listed[:, by_name], returns[:, by_name], known.values[days][:, by_name]
+    listed, returns, values = listed[:, by_name], returns[:, by_name], known.numbers[days][:, by_name]
     counts = listed.sum(axis=1)
     day = np.repeat(np.arange(len(rows)), counts)
     outcomes = returns[listed]
@@ -78,7 +78,7 @@ def _known(past: Past, step: int) -> Features:
     parts = [block for block in blocks if block is not None]
     if not parts:
         return Features((), np.empty(0, dtype=np.int64), np.empty((0, len(past.assets), 0)))
-    return Features(parts[0].names, np.concatenate([p.rows for p in parts]), np.concatenate([p.values for p in parts]))
+    return Features(parts[0].names, np.concatenate([p.rows for p in parts]), np.concatenate([p.numbers for p in parts]))
 
 
 @lru_cache(maxsize=BLOCKS)

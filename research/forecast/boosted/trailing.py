@@ -38,5 +38,5 @@ def trailing(values: Array, window: int, combine: Combine = np.add) -> Array:
 def _after(later: Array, earlier: Array, rows: int, combine: Combine) -> Array:
     """`later` combined with what `earlier` was so many rows before; the first rows are of no use."""
     found = later.copy()
-    found[rows:] = combine(later[rows:], earlier[: len(earlier) - rows])
+    found[rows:] = combine(later[rows:], earlier[:-rows])
     return found

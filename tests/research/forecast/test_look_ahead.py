@@ -8,6 +8,7 @@ import pytest
 from research.forecast import (
     Benchmark,
     BlackLitterman,
+    Boosted,
     EntropyPooling,
     Estimated,
     Forecast,
@@ -15,6 +16,7 @@ from research.forecast import (
     MarketCap,
     Opinion,
     OpinionPooling,
+    Refitted,
 )
 from research.market import Market
 from research.portfolio.allocations import FORECASTS
@@ -31,6 +33,7 @@ EXAMPLES: tuple[Forecast, ...] = (
     BlackLitterman(VIEWS),
     EntropyPooling(VIEWS[:2], scenarios=252),
     OpinionPooling((Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
+    Refitted(Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, holdout=150, calibrated=False)),
 )
 LAST = 700
 
