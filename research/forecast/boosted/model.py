@@ -112,7 +112,7 @@ class Boosted:
         used = np.flatnonzero(np.isfinite(known.features[parts.train]).any(axis=0))
         names = tuple(known.names[column] for column in used)
         x, y = known.features[:, used], known.excess
-        growth = self._growth(names)
+        growth = self.growth(names)
         text = libraries.train(self.library, growth, (x[parts.train], y[parts.train]), (x[parts.stop], y[parts.stop]))
         judge = parts.judge
         forecast = libraries.predicted(self.library, text, x[judge])
@@ -129,7 +129,7 @@ class Boosted:
                 "a shorter horizon."
             )
 
-    def _growth(self, names: tuple[str, ...]) -> Growth:
+    def growth(self, names: tuple[str, ...]) -> Growth:
         """How trees are grown on these features."""
         signs = dict(self.monotone)
         for name in signs:
