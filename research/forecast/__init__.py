@@ -4,23 +4,31 @@ from research.forecast.black_litterman import BlackLitterman
 from research.forecast.boosted import Boosted, FittedBoosted, load_boosted, save_boosted
 from research.forecast.equilibrium import Benchmark, MarketCap, equilibrium_returns, unconstrained_weights
 from research.forecast.estimated import Estimated
+from research.forecast.forecast_views import ForecastViews
 from research.forecast.model import Fitted, Model, Refitted, Trained
 from research.forecast.moments import Forecast, Moments, repaired
 from research.forecast.pooling import EntropyPooling, Opinion, OpinionPooling
 from research.forecast.posterior import Posterior
 from research.forecast.regimes import Regimes, fit_regimes, history
+from research.forecast.signals import SignalBlend
 from research.forecast.view_effects import ViewEffects, view_effects
 from research.forecast.views import InvestorView, read_views
+from research.forecast.volatility import DynamicCorrelations, EWMAVolatility, GarchVolatility, HARVolatility
 
 __all__ = [
     "Benchmark",
     "BlackLitterman",
     "Boosted",
+    "DynamicCorrelations",
+    "EWMAVolatility",
     "EntropyPooling",
     "Estimated",
     "Fitted",
     "FittedBoosted",
     "Forecast",
+    "ForecastViews",
+    "GarchVolatility",
+    "HARVolatility",
     "InvestorView",
     "MarketCap",
     "Model",
@@ -30,6 +38,7 @@ __all__ = [
     "Posterior",
     "Refitted",
     "Regimes",
+    "SignalBlend",
     "Trained",
     "ViewEffects",
     "equilibrium_returns",

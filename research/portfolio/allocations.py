@@ -51,20 +51,26 @@ from research.forecast import (
     Benchmark,
     BlackLitterman,
     Boosted,
+    DynamicCorrelations,
     EntropyPooling,
     Estimated,
+    EWMAVolatility,
     Forecast,
+    ForecastViews,
+    GarchVolatility,
+    HARVolatility,
     MarketCap,
     Model,
     OpinionPooling,
     Refitted,
+    SignalBlend,
 )
 from research.market import Past
 from research.names import import_path
 from research.portfolio.document import Document
 from research.portfolio.estimators import read_estimator_allocation, skfolio_optimiser
 from research.portfolio.own_class import check_code, code_of, is_estimator, own_allocation
-from research.portfolio.settings import build, named, nested, plain
+from research.portfolio.settings import adapters, build, named, nested, plain
 from research.portfolio.strict_yaml import KeyPath, dotted
 
 ALLOCATIONS: dict[str, type] = {
@@ -106,9 +112,17 @@ FORECASTS: dict[str, type] = {
     "black_litterman": BlackLitterman,
     "entropy_pooling": EntropyPooling,
     "opinion_pooling": OpinionPooling,
+    "forecast_views": ForecastViews,
     "refitted": Refitted,
+    "signals": SignalBlend,
+    "ewma": EWMAVolatility,
 }
-MODELS: dict[str, type] = {"boosted": Boosted}  # what `refitted` fits
+MODELS: dict[str, type] = {  # what `refitted` fits; a model named as a forecast is refitted too
+    "boosted": Boosted,
+    "dcc": DynamicCorrelations,
+    "garch": GarchVolatility,
+    "har": HARVolatility,
+}
 OF = "of"  # key of what an allocation scales or combines
 HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for
 
@@ -141,7 +155,7 @@ def read_allocation(
     for name, declared in nested(cls).items():
         below = (*path, HELD.get(name, name))
         if declared is Forecast:
-            held |= {name: _read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
+            held |= {name: read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
@@ -213,28 +227,33 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
 _NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS) for name, cls in table.items()}
 
 
-def _read_forecast(
+def read_forecast(
     document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any], models: bool = False
 ) -> Any:
     """The forecast, or the model, at `path`: {kind: ..., ...}, or the word of a kind alone.
 
-    A forecast that names no kind is estimated. The weights of a benchmark are the strategic target where it states
-    none.
+    A forecast that names no kind is estimated, and one that names a model is that model, refitted. The weights of a
+    benchmark are the strategic target where it states none.
     """
-    alone, table = isinstance(document.value(*path), str), MODELS if models else FORECASTS
+    alone, table = isinstance(document.value(*path), str), MODELS if models else FORECASTS | MODELS
     kind = (*path, "kind")
     unnamed = not (alone or models or document.has(*kind))
     cls = table["estimated" if unnamed else named(document, path if alone else kind, table)]
+    refitted = cls in MODELS.values() and not models
     declared = nested(cls)
     below = {n: (*path, n) for n, of in declared.items() if of is Model or (not alone and document.has(*path, n))}
     held: dict[str, Any] = {
-        name: _read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
+        name: read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
     }
     if cls is Benchmark and (alone or not document.has(*path, "weights")):
         held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
     stated = () if alone else document.mapping(*path)
     held |= _shared(cls, shared, {*stated, *held})
-    return cls(**held) if alone else build(document, path, cls, held, beside=("kind", *declared))
+    beside = ("kind", *declared, *(adapters(Refitted) if refitted else ()))
+    found = cls(**held) if alone else build(document, path, cls, held, beside)
+    if not refitted:
+        return found
+    return Refitted(found) if alone else build(document, path, Refitted, {"model": found}, ("kind", *adapters(cls)))
 
 
 def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:
