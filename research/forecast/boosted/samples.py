@@ -9,6 +9,7 @@ import numpy as np
 from research.arrays import Array, Rows
 from research.errors import DataError
 from research.forecast.boosted.features import YEAR, Features, features
+from research.forecast.outcomes import returns_after
 from research.market import Past
 
 BLOCK = 2 * YEAR  # sessions whose features are found at once, and kept
@@ -59,16 +60,13 @@ def samples(past: Past, step: int, horizon: int) -> Samples:
             f"no line has {YEAR} returns and {horizon} sessions after them up to {past.date:%Y-%m-%d}: nothing to "
             "learn from. Start later."
         )
-    index = np.cumprod(1.0 + past.returns, axis=0)
-    with np.errstate(invalid="ignore"):  # a unit that is worthless: it is not listed
-        returns = index[rows + horizon] / index[rows] - 1.0
     by_name = np.argsort(np.array(past.assets))
-    listed, returns, values = listed[:, by_name], returns[:, by_name], known.numbers[days][:, by_name]
+    listed, numbers = listed[:, by_name], known.numbers[days][:, by_name]
     counts = listed.sum(axis=1)
     day = np.repeat(np.arange(len(rows)), counts)
-    outcomes = returns[listed]
+    outcomes = returns_after(past, rows, horizon)[:, by_name][listed]
     mean = np.bincount(day, outcomes, len(rows)) / np.maximum(counts, 1)
-    return Samples(known.names, rows[day], values[listed], outcomes, outcomes - mean[day])
+    return Samples(known.names, rows[day], numbers[listed], outcomes, outcomes - mean[day])
 
 
 def _known(past: Past, step: int) -> Features:
