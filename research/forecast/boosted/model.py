@@ -13,11 +13,12 @@ from research.errors import ConfigError, DataError, PolicyError
 from research.forecast.boosted import libraries
 from research.forecast.boosted.calibration import Skill, measured
 from research.forecast.boosted.explained import sentence
-from research.forecast.boosted.features import YEAR, features
+from research.forecast.boosted.features import MONTH, YEAR, features
 from research.forecast.boosted.holdout import SHARE, held, split
 from research.forecast.boosted.libraries import LIBRARIES, Growth, Library
-from research.forecast.boosted.samples import Samples, samples
+from research.forecast.boosted.samples import Samples, deviations, samples
 from research.forecast.covariances import covariance
+from research.forecast.equilibrium import cash_over
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
 from research.market import Past
@@ -33,10 +34,12 @@ COUNTS = {
 class Boosted:
     """Trees that forecast which lines return more than others, from what all of them looked like.
 
-    Each sample is a line on a day, its outcome the compound return of the sessions after it less the mean of all lines
-    of that day. The last days of the past are held back in two parts: one stops the training, the other judges it, and
-    the forecast is used as far as its skill there allows (`research.forecast.boosted.calibration`). The expected return
-    of a line is the mean return of all lines so far, plus what is trusted of the line's forecast less the mean one.
+    Each sample is a line on a day, its outcome the return over cash of the sessions after it, in standard deviations by
+    the volatility of the year before it (Moskowitz, Ooi and Pedersen 2012, Time series momentum, Journal of Financial
+    Economics 104), less the mean of all lines of that day: bonds and stocks are of one measure. The last days of the
+    past are held back in two parts: one stops the training, the other judges it, and the forecast is used as far as its
+    skill there allows (`research.forecast.boosted.calibration`). The expected return of a line is cash, plus its
+    deviation times the mean outcome of all lines so far and what is trusted of its forecast less the mean one.
 
     library          : "lightgbm" or "xgboost".
     horizon          : sessions of the market that a forecast is about.
@@ -154,7 +157,7 @@ class FittedBoosted:
     settings    : how.
     seen        : the last date of the fit.
     features    : f names, of the numbers that the trees read.
-    mean        : return over the horizon, of all lines on all days of the fit, fraction.
+    mean        : return over cash over the horizon, of all lines on all days of the fit, in standard deviations.
     skill       : on the days that judged the trees.
     fingerprint : sha256 of what they were trained and judged on.
     text        : the trees, as their library writes them.
@@ -185,38 +188,51 @@ class FittedBoosted:
                  market does not have, or that is known of no line.
         """
         returns, lines = complete_returns(past, YEAR)
-        assets, values = self._today(past, lines)
-        forecast = libraries.predicted(self.settings.library, self.text, values)
-        mean = self.mean + self.trust * _less_mean(forecast, assets)
+        assets, values, deviation = self._today(past, lines)
+        forecast = _less_mean(libraries.predicted(self.settings.library, self.text, values), assets)
+        mean = self._base(past, deviation) + deviation * self.trust * forecast
         cov = np.atleast_2d(covariance("ledoit_wolf", returns, 1.0)) * self.settings.horizon
-        notes = () if self.trust else (f"boosted trees of {self.seen:%Y-%m-%d} showed no skill: all means are equal",)
+        words = (
+            f"boosted trees of {self.seen:%Y-%m-%d} showed no skill: all lines have one return per unit of volatility"
+        )
+        notes = () if self.trust else (words,)
         return Moments(assets, mean, (cov + cov.T) / 2.0, float(self.settings.horizon), past.date, notes)
+
+    def base(self, past: Past) -> pd.Series:
+        """The expected return of each line without its features, fraction: cash, and what its volatility gives it."""
+        assets, _, deviation = self._today(past, complete_returns(past, YEAR)[1])
+        return pd.Series(self._base(past, deviation), index=list(assets))
 
     def contributions(self, past: Past) -> pd.DataFrame:
         """What each feature adds to the expected return of each line, beyond what it adds to the mean line, fraction.
 
-        A row a line, a column a feature, from the libraries' own TreeSHAP: a row's sum and `mean` are the forecast.
+        A row a line, a column a feature, from the libraries' own TreeSHAP: a row's sum and `base` are the forecast.
         Raises : as `predict`.
         """
-        assets, values = self._today(past, complete_returns(past, YEAR)[1])
-        shares = libraries.contributions(self.settings.library, self.text, values)[:, :-1]
-        return pd.DataFrame(self.trust * _less_mean(shares, assets), index=list(assets), columns=list(self.features))
+        assets, values, deviation = self._today(past, complete_returns(past, YEAR)[1])
+        shares = _less_mean(libraries.contributions(self.settings.library, self.text, values)[:, :-1], assets)
+        scaled = self.trust * deviation[:, None] * shares
+        return pd.DataFrame(scaled, index=list(assets), columns=list(self.features))
 
     def numbers(self, past: Past) -> pd.DataFrame:
         """The features of today: a row a line, a column a feature. Raises as `predict`."""
-        assets, values = self._today(past, complete_returns(past, YEAR)[1])
+        assets, values, _ = self._today(past, complete_returns(past, YEAR)[1])
         return pd.DataFrame(values, index=list(assets), columns=list(self.features))
 
     def sentences(self, past: Past) -> dict[str, str]:
         """By line, what is expected of it and which features say so. Raises as `predict`."""
-        shares, values = self.contributions(past), self.numbers(past)
+        shares, numbers, base = self.contributions(past), self.numbers(past), self.base(past)
         return {
-            line: sentence(line, self.mean, shares.loc[line], values.loc[line], self.settings.horizon)
+            line: sentence(line, base[line], shares.loc[line], numbers.loc[line], self.settings.horizon)
             for line in shares.index
         }
 
-    def _today(self, past: Past, lines: Rows) -> tuple[tuple[str, ...], Array]:
-        """The names of k lines, and their features (k, f) at the last close."""
+    def _base(self, past: Past, deviation: Array) -> Array:
+        """(k,) expected returns of lines without their features: cash at its rate of the last month, and the mean."""
+        return cash_over(self.settings.horizon, past, MONTH) + deviation * self.mean
+
+    def _today(self, past: Past, lines: Rows) -> tuple[tuple[str, ...], Array, Array]:
+        """The names of k lines, their features (k, f) at the last close, and their deviations (k,) over the horizon."""
         if past.date < self.seen:
             raise PolicyError(
                 f"the trees were trained on days up to {self.seen:%Y-%m-%d}, but asked on {past.date:%Y-%m-%d}: they "
@@ -236,7 +252,7 @@ class FittedBoosted:
                 f"{cut(', '.join(unknown))} on {past.date:%Y-%m-%d} is known of no line, and the trees of "
                 f"{self.seen:%Y-%m-%d} read it. Complete the data, or fit them without it."
             )
-        return tuple(past.assets[line] for line in lines), values
+        return tuple(past.assets[line] for line in lines), values, deviations(found, self.settings.horizon)[0][lines]
 
 
 def _less_mean(values: Array, assets: tuple[str, ...]) -> Array:
