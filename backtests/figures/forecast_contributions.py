@@ -48,7 +48,7 @@ def contributions_picture(
         return picture("forecast_contributions", title, said, said, data, lambda f: _draw(f, data, horizon))
     used = [k for k in order if size[k] > 0.0]
     words = listed([f"{features[k]} ({number(100.0 * size[k])})" for k in used[:3]])
-    line, feature = np.unravel_index(int(np.abs(shares).argmax()), shares.shape)
+    line, feature = divmod(int(np.abs(shares).argmax()), len(features))
     largest = f"{features[feature]} for {lines[line]}, {number(100.0 * shares[line, feature], signed=True)}"
     caption = (
         f"{words} contribute most, in percentage points of the return over {horizon} sessions, as a mean over lines; "
