@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from research.arguments import check_positive, cut, did_you_mean, is_number, is_whole, one_of, refuse
-from research.arrays import Array, Rows
+from research.arrays import Array
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast.boosted import libraries
 from research.forecast.boosted.calibration import Skill, measured
@@ -115,6 +115,7 @@ class Boosted:
         used = np.flatnonzero(np.isfinite(known.features[parts.train]).any(axis=0))
         names = tuple(known.names[column] for column in used)
         x, y = known.features[:, used], known.excess
+        self._check_monotone(known.names)
         growth = self.growth(names)
         text = libraries.train(self.library, growth, (x[parts.train], y[parts.train]), (x[parts.stop], y[parts.stop]))
         judge = parts.judge
@@ -132,12 +133,15 @@ class Boosted:
                 "a shorter horizon."
             )
 
+    def _check_monotone(self, names: tuple[str, ...]) -> None:
+        """Raise ConfigError for a monotone feature that the market does not have."""
+        for name in dict(self.monotone):
+            if name not in names:
+                raise ConfigError(f"monotone of Boosted is for {name!r}, no feature. {did_you_mean(name, names)}")
+
     def growth(self, names: tuple[str, ...]) -> Growth:
         """How trees are grown on these features."""
         signs = dict(self.monotone)
-        for name in signs:
-            if name not in names:
-                raise ConfigError(f"monotone of Boosted is for {name!r}, no feature. {did_you_mean(name, names)}")
         return Growth(
             rounds=self.rounds,
             learning_rate=self.learning_rate,
@@ -187,21 +191,20 @@ class FittedBoosted:
         Raises : PolicyError on a date before the last of the fit; DataError for a feature that is infinite, that the
                  market does not have, or that is known of no line.
         """
-        returns, lines = complete_returns(past, YEAR)
-        assets, values, deviation = self._today(past, lines)
-        forecast = _less_mean(libraries.predicted(self.settings.library, self.text, values), assets)
-        mean = self._base(past, deviation) + deviation * self.trust * forecast
-        cov = np.atleast_2d(covariance("ledoit_wolf", returns, 1.0)) * self.settings.horizon
-        words = (
+        today = self._today(past)
+        forecast = _less_mean(libraries.predicted(self.settings.library, self.text, today.numbers), today.assets)
+        mean = self._base(today) + today.deviation * self.trust * forecast
+        cov = np.atleast_2d(covariance("ledoit_wolf", today.returns, 1.0)) * self.settings.horizon
+        said = (
             f"boosted trees of {self.seen:%Y-%m-%d} showed no skill: all lines have one return per unit of volatility"
         )
-        notes = () if self.trust else (words,)
-        return Moments(assets, mean, (cov + cov.T) / 2.0, float(self.settings.horizon), past.date, notes)
+        notes = () if self.trust else (said,)
+        return Moments(today.assets, mean, (cov + cov.T) / 2.0, float(self.settings.horizon), past.date, notes)
 
     def base(self, past: Past) -> pd.Series:
         """The expected return of each line without its features, fraction: cash, and what its volatility gives it."""
-        assets, _, deviation = self._today(past, complete_returns(past, YEAR)[1])
-        return pd.Series(self._base(past, deviation), index=list(assets))
+        today = self._today(past)
+        return pd.Series(self._base(today), index=list(today.assets))
 
     def contributions(self, past: Past) -> pd.DataFrame:
         """What each feature adds to the expected return of each line, beyond what it adds to the mean line, fraction.
@@ -209,15 +212,15 @@ class FittedBoosted:
         A row a line, a column a feature, from the libraries' own TreeSHAP: a row's sum and `base` are the forecast.
         Raises : as `predict`.
         """
-        assets, values, deviation = self._today(past, complete_returns(past, YEAR)[1])
-        shares = _less_mean(libraries.contributions(self.settings.library, self.text, values)[:, :-1], assets)
-        scaled = self.trust * deviation[:, None] * shares
-        return pd.DataFrame(scaled, index=list(assets), columns=list(self.features))
+        today = self._today(past)
+        shares = libraries.contributions(self.settings.library, self.text, today.numbers)[:, :-1]
+        scaled = self.trust * today.deviation[:, None] * _less_mean(shares, today.assets)
+        return pd.DataFrame(scaled, index=list(today.assets), columns=list(self.features))
 
     def numbers(self, past: Past) -> pd.DataFrame:
         """The features of today: a row a line, a column a feature. Raises as `predict`."""
-        assets, values, _ = self._today(past, complete_returns(past, YEAR)[1])
-        return pd.DataFrame(values, index=list(assets), columns=list(self.features))
+        today = self._today(past)
+        return pd.DataFrame(today.numbers, index=list(today.assets), columns=list(self.features))
 
     def sentences(self, past: Past) -> dict[str, str]:
         """By line, what is expected of it and which features say so. Raises as `predict`."""
@@ -227,32 +230,53 @@ class FittedBoosted:
             for line in shares.index
         }
 
-    def _base(self, past: Past, deviation: Array) -> Array:
-        """(k,) expected returns of lines without their features: cash at its rate of the last month, and the mean."""
-        return cash_over(self.settings.horizon, past, MONTH) + deviation * self.mean
+    def _base(self, today: "_Today") -> Array:
+        """(k,) expected returns of lines without their features."""
+        return today.cash + today.deviation * self.mean
 
-    def _today(self, past: Past, lines: Rows) -> tuple[tuple[str, ...], Array, Array]:
-        """The names of k lines, their features (k, f) at the last close, and their deviations (k,) over the horizon."""
+    def _today(self, past: Past) -> "_Today":
+        """What a forecast is made from; raises as `predict`."""
         if past.date < self.seen:
             raise PolicyError(
                 f"the trees were trained on days up to {self.seen:%Y-%m-%d}, but asked on {past.date:%Y-%m-%d}: they "
                 "know later data. Start later, or fit them on fewer days."
             )
-        found = features(past, np.array([past.t]))
+        returns, lines = complete_returns(past, YEAR)
+        found, horizon = features(past, np.array([past.t])), self.settings.horizon
         lacking = [name for name in self.features if name not in found.names]
         if lacking:
             raise DataError(
                 f"the trees of {self.seen:%Y-%m-%d} read {cut(', '.join(lacking))}, which this market does not have: "
                 f"it has {cut(', '.join(found.names))}. Fit them to this market."
             )
-        values = found.numbers[0][lines][:, [found.names.index(name) for name in self.features]]
-        unknown = [name for name, none in zip(self.features, np.isnan(values).all(axis=0), strict=True) if none]
+        numbers = found.numbers[0][lines][:, [found.names.index(name) for name in self.features]]
+        unknown = [name for name, none in zip(self.features, np.isnan(numbers).all(axis=0), strict=True) if none]
         if unknown:
             raise DataError(
                 f"{cut(', '.join(unknown))} on {past.date:%Y-%m-%d} is known of no line, and the trees of "
                 f"{self.seen:%Y-%m-%d} read it. Complete the data, or fit them without it."
             )
-        return tuple(past.assets[line] for line in lines), values, deviations(found, self.settings.horizon)[0][lines]
+        assets = tuple(past.assets[line] for line in lines)
+        deviation = deviations(found, horizon)[0][lines]
+        return _Today(assets, returns, numbers, deviation, cash_over(horizon, past, MONTH))
+
+
+@dataclass(frozen=True, eq=False)
+class _Today:
+    """What is known of k lines at the last close.
+
+    assets    : k names.
+    returns   : (252, k) of the last year.
+    numbers   : (k, f) features.
+    deviation : (k,) standard deviation of the return over the horizon.
+    cash      : its return over the horizon at the rate of the last month.
+    """
+
+    assets: tuple[str, ...]
+    returns: Array
+    numbers: Array
+    deviation: Array
+    cash: float
 
 
 def _less_mean(values: Array, assets: tuple[str, ...]) -> Array:

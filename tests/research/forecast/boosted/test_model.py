@@ -137,7 +137,8 @@ def test_what_is_not_known_of_any_line_on_the_day_is_refused(market: Market) -> 
 
 def test_a_fact_that_is_not_known_yet_is_left_out_of_the_fit(market: Market) -> None:
     noise = np.where(np.arange(len(market.dates))[:, None] > FIT - 50, market.facts["noise"], np.nan)
-    fitted = SMALL.fit(replace(market, facts={**market.facts, "noise": noise}).past(FIT))
+    model = replace(SMALL, monotone={"fact_noise": 1})
+    fitted = model.fit(replace(market, facts={**market.facts, "noise": noise}).past(FIT))
     assert "fact_noise" not in fitted.features
     assert "fact_score" in fitted.features
 
