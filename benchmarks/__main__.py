@@ -3,6 +3,7 @@
 from benchmarks import (
     allocations,
     batch,
+    boosted,
     curves,
     destination,
     engine,
@@ -38,6 +39,7 @@ if __name__ == "__main__":
     reconciliation.main()
     laboratory.main()
     learning.main()
+    boosted.main()
     look_ahead.main()
     environment.main()
     universal.main()
