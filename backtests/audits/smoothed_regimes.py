@@ -24,7 +24,7 @@ from backtests.wording import number, percent
 from research.allocation import Allocation, RegimeExposure
 from research.allocation.estimated import EstimationSchedule
 from research.arrays import Array, frozen
-from research.forecast import Regimes, fit_regimes, history
+from research.forecast import MarkovRegimes, MarkovSwitching, history
 from research.market import Market, Past
 from research.portfolio import Portfolio
 from research.rules import Calendar
@@ -50,7 +50,7 @@ class SmoothedExposure:
 
     @classmethod
     def on(
-        cls, market: Market, allocation: Allocation, regimes: Regimes, schedule: EstimationSchedule = "week"
+        cls, market: Market, allocation: Allocation, regimes: MarkovRegimes, schedule: EstimationSchedule = "week"
     ) -> "SmoothedExposure":
         """The allocation with probabilities smoothed over the whole `market`.
 
@@ -88,7 +88,7 @@ class SmoothedRegimeCheck:
     """
 
     portfolio: Portfolio
-    regimes: Regimes
+    regimes: MarkovRegimes
     policies: Mapping[str, Callable[[Market], Calendar]]
     backtests: Mapping[str, Backtest]
     evidence: Evidence
@@ -167,10 +167,10 @@ def check_smoothed_regimes(
                    fitted model from then on; they differ only in the returns that their probabilities have seen.
     schedule     : when targets are made and traded.
     draws        : of the bootstrap.
-    Raises       : as `fit_regimes`, `backtest` and `evidence_between` do.
+    Raises       : as `MarkovSwitching.fit`, `backtest` and `evidence_between` do.
     """
     market, held = portfolio.market, portfolio.strategic
-    regimes = fit_regimes(market.past(market.row(fitted_until)), line)
+    regimes = MarkovSwitching(line).fit(market.past(market.row(fitted_until)))
 
     def rule(allocation: Allocation) -> Calendar:
         return Calendar(allocation, schedule)
@@ -193,13 +193,13 @@ def check_smoothed_regimes(
 
 
 def on_dates(market: Market, line: str, probability: Callable[[Array], Array]) -> pd.Series:
-    """(T,) the probability on each date of the market; NaN where it has none.
+    """(T,) the probability of turbulence on each date of the market; NaN where it has none.
 
     market      : T days.
     line        : the asset.
-    probability : function from all returns of the asset (D,), simple, to probabilities (D,).
+    probability : function from all returns of the asset (D,), simple, to probabilities of its regimes (D, k).
     """
-    known = probability(history(market.past(len(market.dates) - 1), line))
+    known = probability(history(market.past(len(market.dates) - 1), line))[:, -1]
     listed = np.flatnonzero(market.listed[:, market.assets.index(line)])
     return pd.Series(known, index=market.dates[listed[1:]]).reindex(market.dates)
 

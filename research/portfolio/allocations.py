@@ -1,4 +1,4 @@
-"""The tables from kinds in a portfolio file to allocations and forecasts, each of which may hold others at any depth.
+"""The tables from kinds in a portfolio file to allocations, forecasts and regimes, each of which may hold others.
 
     allocation: {kind: volatility_target, volatility: 0.1, of: {kind: hrp, window: 252}}
 
@@ -53,8 +53,13 @@ from research.forecast import (
     EntropyPooling,
     Estimated,
     Forecast,
+    JumpModel,
     MarketCap,
+    MarkovRegimes,
+    MarkovSwitching,
     OpinionPooling,
+    Regimes,
+    VolatilityPercentiles,
 )
 from research.market import Past
 from research.names import import_path
@@ -104,6 +109,12 @@ FORECASTS: dict[str, type] = {
     "entropy_pooling": EntropyPooling,
     "opinion_pooling": OpinionPooling,
 }
+REGIMES: dict[str, type] = {
+    "fitted": MarkovRegimes,
+    "markov": MarkovSwitching,
+    "jump": JumpModel,
+    "volatility": VolatilityPercentiles,
+}
 OF = "of"  # key of what an allocation scales or combines
 HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for
 
@@ -137,6 +148,8 @@ def read_allocation(
         below = (*path, HELD.get(name, name))
         if declared is Forecast:
             held |= {name: _read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
+        elif declared is Regimes:
+            held[name] = read_regimes(document, below)
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
@@ -181,7 +194,7 @@ def parts_of(allocation: Any) -> tuple[Any, ...]:
     cls: type = type(allocation)
     for name, declared in nested(cls).items():
         value = getattr(allocation, name)
-        if declared is not Forecast:
+        if declared not in (Forecast, Regimes):
             found += value if isinstance(value, tuple) else [value]
     return tuple(found)
 
@@ -205,7 +218,7 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
             raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
-_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS) for name, cls in table.items()}
+_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, REGIMES) for name, cls in table.items()}
 
 
 def _read_forecast(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any]) -> Forecast:
@@ -226,6 +239,19 @@ def _read_forecast(document: Document, path: KeyPath, strategic: FixedWeights, s
     held |= _shared(cls, shared, {*stated, *held})
     forecast: Forecast = cls(**held) if alone else build(document, path, cls, held, beside=("kind", *nested(cls)))
     return forecast
+
+
+def read_regimes(document: Document, path: KeyPath) -> Regimes:
+    """The regimes at `path`, {kind: ..., line: ..., ...}; fitted before where it names no kind.
+
+    document : the portfolio file.
+    path     : key of the regimes.
+    Raises   : ConfigError for an unknown kind or setting, and for a value that the class does not take.
+    """
+    kind = (*path, "kind")
+    cls = REGIMES[named(document, kind, REGIMES) if document.has(*kind) else "fitted"]
+    regimes: Regimes = build(document, path, cls, {}, beside=("kind",))
+    return regimes
 
 
 def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:

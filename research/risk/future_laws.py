@@ -16,8 +16,8 @@ from research.arrays import Array
 from research.errors import DataError
 from research.market import Market
 from research.risk.garch_fit import fit_garch
-from research.risk.resampling import StationaryBootstrap, common_rows
 from research.risk.hidden_markov import HiddenMarkov, fit_hidden_markov
+from research.risk.resampling import StationaryBootstrap, common_rows
 
 BLOCK = 500  # paths that are drawn together
 FEWEST = 252  # returns, below which nothing is fitted

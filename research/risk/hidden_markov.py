@@ -7,6 +7,7 @@ import numpy as np
 from research.arrays import Array
 from research.compiled import compiled
 from research.errors import DataError
+from research.risk.markov_chain import stationary
 
 ROUNDS = 5_000  # of the EM algorithm, at most
 TRIED = 25  # rounds after which the best of several starts is chosen
@@ -96,20 +97,6 @@ def fit_hidden_markov(
     )
 
 
-def stationary(transition: Array) -> Array:
-    """(k,) stationary probabilities of a transition matrix (k, k).
-
-    Source : Hamilton (1994), Time Series Analysis, equation 22.2.26.
-
-    >>> stationary(np.array([[0.9, 0.1], [0.3, 0.7]])).round(12).tolist()
-    [0.75, 0.25]
-    """
-    k = len(transition)
-    system = np.vstack([np.eye(k) - transition.T, np.ones(k)])
-    found: Array = np.linalg.lstsq(system, np.append(np.zeros(k), 1.0), rcond=None)[0]
-    return np.maximum(found, 0.0) / np.maximum(found, 0.0).sum()
-
-
 def filtered_probabilities(density: Array, transition: Array) -> tuple[Array, float]:
     """(T, k) probability of each state on each day, from the days up to and including it; and the log likelihood.
 
@@ -118,7 +105,9 @@ def filtered_probabilities(density: Array, transition: Array) -> tuple[Array, fl
     Source     : Hamilton (1994), equations 22.4.5 and 22.4.6.
     """
     filtered = np.empty_like(density)
-    likelihood = _filter(np.ascontiguousarray(density), np.ascontiguousarray(transition), stationary(transition), filtered)
+    likelihood = _filter(
+        np.ascontiguousarray(density), np.ascontiguousarray(transition), stationary(transition), filtered
+    )
     return filtered, float(likelihood)
 
 
