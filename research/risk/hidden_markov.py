@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.arrays import Array
+from research.arrays import Array, Rows
 from research.compiled import compiled
 from research.errors import DataError
 from research.risk.markov_chain import stationary
@@ -137,12 +137,12 @@ class _Found:
     settled: bool
 
 
-def _labels(nearby: Array, cuts: Array) -> Array:
+def _labels(nearby: Array, cuts: Array) -> Rows:
     """(T,) state of each day, by quantiles of the size of the returns round it."""
     return np.searchsorted(np.quantile(nearby, cuts), nearby, side="left")
 
 
-def _drawn(returns: Array, nearby: Array, states: int, rng: np.random.Generator) -> Array:
+def _drawn(returns: Array, nearby: Array, states: int, rng: np.random.Generator) -> Rows:
     """(T,) state of each day, by the size of returns round it, cut at random, and in part by their sign."""
     cuts = np.cumsum(rng.dirichlet(np.full(states, 2.0)))[:-1]
     sizes = (returns / returns.std(axis=0)).mean(axis=1)
@@ -150,7 +150,7 @@ def _drawn(returns: Array, nearby: Array, states: int, rng: np.random.Generator)
     return _labels(nearby + rng.normal(0.0, 2.0) * trend, cuts)
 
 
-def _opening(labels: Array, states: int) -> tuple[Array, Array]:
+def _opening(labels: Rows, states: int) -> tuple[Array, Array]:
     """(T, k) the labels as probabilities, and (k, k) how they follow each other."""
     counts = np.full((states, states), PRIOR / states)
     np.add.at(counts, (labels[:-1], labels[1:]), 1.0)

@@ -1,8 +1,8 @@
 """The statistical jump model: clusters of features in time, each change of which costs a penalty.
 
 Returns in one state are alike, and states last: the model minimises the sum over days of half the squared distance of a
-day's features to the centre of its state, plus the penalty for each change. As known on a day, the state is the end of the
-best path up to that day.
+day's features to the centre of its state, plus the penalty for each change. As known on a day, the state is the end of
+the best path up to that day.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,11 @@ import pandas as pd
 
 from research.arguments import is_number, refuse
 from research.arrays import Array, Rows, frozen
-from research.compiled import compiled
 from research.errors import DataError
 from research.forecast.model import RefitSchedule
 from research.forecast.regimes.markov import check_states
 from research.forecast.regimes.names import state_names
 from research.forecast.regimes.protocol import FEWEST, RegimeModel, checked_returns, fitted_history, history
-from research.forecast.regimes.running import running_mean
 from research.market import Past
 
 DOWNSIDE, SORTINO = 10.0, (20.0, 60.0)  # half-lives of the features, days
@@ -37,6 +35,8 @@ def jump_features(returns: Array) -> Array:
     Source : Shu, Yu and Mulvey (2024), Downside risk reduction using regime-switching signals: a statistical jump model
              approach, Journal of Asset Management 25, table 2.
     """
+    from research.forecast.regimes.kernels import running_mean
+
     losses = np.minimum(returns, 0.0) ** 2
     downside = {life: np.maximum(np.sqrt(running_mean(losses, life)), LEAST) for life in (DOWNSIDE, *SORTINO)}
     ratios = [running_mean(returns, life) / downside[life] for life in SORTINO]
@@ -128,8 +128,10 @@ class JumpRegimes:
 
     def states(self, returns: Array) -> Rows:
         """(T,) number of the state on the day of each simple return (T,), fraction, from those up to that day."""
+        from research.forecast.regimes.kernels import path_values
+
         features = _scaled(jump_features(checked_returns(self.line, returns)), self.mean, self.spread)
-        return _values(_distances(features, self.centres), self.penalty).argmin(axis=1)
+        return path_values(_distances(features, self.centres), self.penalty).argmin(axis=1)
 
     def probabilities(self, past: Past) -> Array:
         """(T, k) one for the state of each day, zero for the others."""
@@ -147,12 +149,14 @@ def fit_jumps(features: Array, states: int, penalty: float, seed: int) -> tuple[
     """
     from sklearn.cluster import kmeans_plusplus
 
+    from research.forecast.regimes.kernels import best_path
+
     best: tuple[Array, Rows, float] | None = None
     for start in range(STARTS):
         centres = kmeans_plusplus(features, states, random_state=seed * STARTS + start)[0]
         labels, value = np.empty(0, dtype=np.int64), np.inf
         for _ in range(ROUNDS):
-            found, lower = _best_path(_distances(features, centres), penalty)
+            found, lower = best_path(_distances(features, centres), penalty)
             if not lower < value:
                 break
             labels, value = found, lower
@@ -173,34 +177,3 @@ def _distances(features: Array, centres: Array) -> Array:
     """(T, k) half the squared distance of features (T, f) to centres (k, f)."""
     found: Array = 0.5 * ((features[:, None, :] - centres) ** 2).sum(axis=2)
     return found
-
-
-def _best_path(distance: Array, penalty: float) -> tuple[Rows, float]:
-    """(T,) the states with the least sum of distances (T, k) and penalties, and that sum."""
-    values = _values(distance, penalty)
-    path = np.empty(len(values), dtype=np.int64)
-    _trace_back(values, penalty, path)
-    return path, float(values[-1, path[-1]])
-
-
-@compiled
-def _values(distance: Array, penalty: float) -> Array:
-    """(T, k) the least objective of the days so far, over all paths that end in each state."""
-    days, k = distance.shape
-    values = np.empty((days, k))
-    values[0] = distance[0]
-    for t in range(1, days):
-        change = values[t - 1].min() + penalty
-        for j in range(k):
-            values[t, j] = distance[t, j] + min(values[t - 1, j], change)
-    return values
-
-
-@compiled
-def _trace_back(values: Array, penalty: float, path: Rows) -> None:
-    """The best path, from its end; written."""
-    path[-1] = values[-1].argmin()
-    for t in range(len(values) - 1, 0, -1):
-        other = values[t - 1].argmin()
-        stays = values[t - 1, path[t]] <= values[t - 1, other] + penalty
-        path[t - 1] = path[t] if stays else other

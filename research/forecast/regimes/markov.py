@@ -6,6 +6,7 @@ nobody knows whether it starts a turbulent month; a year later everybody does. O
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -59,7 +60,7 @@ class MarkovRegimes(OfLine):
         for name in ("means", "deviations"):
             _check_row(f"{name} of MarkovRegimes are", getattr(self, name), max(k, 2))
         rising = (0.0, *self.deviations)
-        if not all(low < high for low, high in zip(rising[:-1], rising[1:], strict=True)):
+        if not all(low < high for low, high in pairwise(rising)):
             refuse("deviations of MarkovRegimes are", self.deviations, "give positive ones that rise, calmest first.")
         if not (isinstance(self.transition, tuple) and len(self.transition) == k):
             refuse("transition of MarkovRegimes is", self.transition, f"give {k} rows of {k} probabilities.")
@@ -192,7 +193,7 @@ class MarkovSwitching(RegimeModel):
 
 
 def number_of_states(past: Past, line: str, most: int = 4, seed: int = 0) -> pd.DataFrame:
-    """A row for each number of states, 1 to `most`: its log likelihood, parameters and BIC, the smallest of which counts.
+    """A row for each number of states, 1 to `most`: log likelihood, parameters and BIC, the smallest of which counts.
 
     NaN for a number with which no regimes are found. `table["BIC"].idxmin()` is the number to take.
     line : the line of the returns.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from research.arrays import Array
+from research.arrays import Array, Rows
 
 VOLATILITY = {
     2: ("calm", "turbulent"),
@@ -21,7 +21,7 @@ def volatility_names(states: int) -> tuple[str, ...]:
     return VOLATILITY.get(states) or tuple(f"state {k + 1} of {states}" for k in range(states))
 
 
-def state_names(means: Array, deviations: Array, days: Array) -> tuple[str, ...]:
+def state_names(means: Array, deviations: Array, days: Array | Rows) -> tuple[str, ...]:
     """Names of k states: of their volatility, and of their trend.
 
     means, deviations : (k,) of a day's return, fraction, the smallest deviation first.

@@ -1,6 +1,7 @@
 """Regimes by the percentile of today's volatility among those so far: low, moderate, high, crisis."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -8,9 +9,7 @@ import pandas as pd
 
 from research.arguments import check_positive, is_number, is_whole, refuse
 from research.arrays import Array, Rows
-from research.compiled import compiled
 from research.forecast.regimes.protocol import OfLine, checked_returns, fitted_history, history
-from research.forecast.regimes.running import running_mean
 from research.market import Past
 
 NAMES = ("low", "moderate", "high", "crisis")
@@ -40,7 +39,7 @@ class VolatilityPercentiles(OfLine):
         """Check the settings."""
         check_positive(**{"half_life of VolatilityPercentiles": self.half_life})
         edges = (0.0, *self.levels, 1.0) if len(self.levels) == 3 and all(map(is_number, self.levels)) else ()
-        if not edges or any(low >= high for low, high in zip(edges[:-1], edges[1:], strict=True)):
+        if not edges or any(low >= high for low, high in pairwise(edges)):
             refuse("levels of VolatilityPercentiles are", self.levels, "give three that rise between 0 and 1.")
         if self.lookback is not None and not (is_whole(self.lookback) and self.lookback >= NEEDED):
             refuse("lookback of VolatilityPercentiles is", self.lookback, f"give {NEEDED} days or more, or none.")
@@ -65,11 +64,11 @@ class VolatilityPercentiles(OfLine):
 
         returns : (T,) simple, fraction.
         """
+        from research.forecast.regimes.kernels import ranks_so_far, running_mean
+
         values = checked_returns(self.line, returns)
         volatility = np.sqrt(running_mean(values * values, self.half_life))
-        found = np.empty(len(values))
-        _ranks(volatility, len(values) if self.lookback is None else int(self.lookback), found)
-        return found
+        return ranks_so_far(volatility, len(values) if self.lookback is None else int(self.lookback))
 
 
 @dataclass(frozen=True)
@@ -85,15 +84,3 @@ class PercentileRegimes:
         ranks = self.settings.percentiles(history(past, self.settings.line))
         found: Array = np.eye(len(NAMES))[np.searchsorted(self.settings.levels, ranks, side="left")]
         return found
-
-
-@compiled
-def _ranks(values: Array, lookback: int, found: Array) -> None:
-    """The share of the last values, up to each, that are below it, half of its equals counted; written."""
-    for t in range(len(values)):
-        first = max(0, t + 1 - lookback)
-        below, equal = 0, 0
-        for s in range(first, t + 1):
-            below += values[s] < values[t]
-            equal += values[s] == values[t]
-        found[t] = (below + 0.5 * equal) / (t + 1 - first)

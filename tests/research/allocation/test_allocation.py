@@ -51,7 +51,7 @@ from research.allocation import (
 )
 from research.allocation.constraints import Bounds, Cardinality, Constraints, Group, Most
 from research.errors import ConfigError, DataError, PolicyError
-from research.forecast import Estimated, MarkovRegimes, VolatilityPercentiles
+from research.forecast import Estimated, MarkovRegimes
 from research.market import SHUMWAY, delist
 
 
@@ -105,7 +105,6 @@ EVERY_ALLOCATION = [
     ConstantExposure(InverseVolatility(window=60), 0.6),
     VolatilityTarget(EqualWeights(), 0.1, lookback=60),
     RegimeExposure(EqualWeights(), REGIMES),
-    RegimeExposure(EqualWeights(), VolatilityPercentiles("A01"), exposures=(1.0, 0.8, 0.5, 0.2)),
     MarketCapWeights("cap"),
     UniversalPortfolio(window=60, points=50),
     ExponentialGradient(rate=0.5, window=60, schedule="week"),

@@ -139,7 +139,8 @@ EXAMPLES = {
         Average((HRP(126), Shrunk(MinimumVariance(), 0.4)), (0.3, 0.7))
     ),
     "{rule: never, allocation: {kind: regime_exposure, schedule: month, regimes: {line: SPY, means: [0.001, -0.001], "
-    "deviations: [0.007, 0.02], transition: [[0.99, 0.01], [0.05, 0.95]], seen: 2012-12-31}, of: {kind: equal}}}": Never(
+    "deviations: [0.007, 0.02], transition: [[0.99, 0.01], [0.05, 0.95]], seen: 2012-12-31}, "
+    "of: {kind: equal}}}": Never(
         RegimeExposure(
             EqualWeights(),
             MarkovRegimes("SPY", (0.001, -0.001), (0.007, 0.02), ((0.99, 0.01), (0.05, 0.95)), date(2012, 12, 31)),
