@@ -55,6 +55,7 @@ from research.rules import (
     GroupThreshold,
     Never,
     NoTradeRegion,
+    RegimeThreshold,
     StopLoss,
     Threshold,
     TrackingError,
@@ -75,6 +76,9 @@ EXAMPLES = {
     ),
     "{rule: threshold, kind: volatility, returns: 63, lines: breaching, payer: SPY, turnover_cap: 0.1}": (
         Threshold(STRATEGIC, kind="volatility", returns=63, lines="breaching", payer="SPY", turnover_cap=0.1)
+    ),
+    "{rule: regime_threshold, band: 0.02, turbulent_band: 0.05, to: edge, regimes: {kind: markov, line: SPY}}": (
+        RegimeThreshold(STRATEGIC, MarkovSwitching("SPY"), 0.02, 0.05, "edge")
     ),
     "{rule: group_threshold, by: sector, band: 0.03, to: {half_width: 0.01}, lines: 0.02}": GroupThreshold(
         STRATEGIC, "sector", 0.03, Within(0.01), lines=0.02
