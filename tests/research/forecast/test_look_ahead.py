@@ -8,13 +8,17 @@ import pytest
 from research.forecast import (
     Benchmark,
     BlackLitterman,
+    Boosted,
     EntropyPooling,
     Estimated,
     Forecast,
+    ForecastViews,
     InvestorView,
     MarketCap,
     Opinion,
     OpinionPooling,
+    Refitted,
+    SignalBlend,
 )
 from research.market import Market
 from research.portfolio.allocations import FORECASTS
@@ -31,6 +35,9 @@ EXAMPLES: tuple[Forecast, ...] = (
     BlackLitterman(VIEWS),
     EntropyPooling(VIEWS[:2], scenarios=252),
     OpinionPooling((Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
+    ForecastViews(Estimated(window=63), MarketCap(Estimated(window=63)), fewest=12),
+    SignalBlend(5),
+    Refitted(Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, holdout=150, calibrated=False)),
 )
 LAST = 700
 
