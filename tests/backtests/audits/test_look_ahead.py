@@ -81,6 +81,7 @@ from research.rules import (
     NoTradeBands,
     NoTradeRegion,
     OptimalRegion,
+    RegimeThreshold,
     Rule,
     StopLoss,
     Threshold,
@@ -210,6 +211,7 @@ POLICIES: dict[str, Make] = {
     "volatilities, one pays": lambda market: Threshold(
         FIXED, 0.2, kind="volatility", returns=20, lines="breaching", payer="B"
     ),
+    "regimes": lambda market: RegimeThreshold(FIXED, regimes(market), 0.005, 0.01, "edge"),
     "classes": lambda market: GroupThreshold(FIXED, "asset_class", 0.005, "edge"),
     "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, fraction=0.5),
     "cost and benefit": lambda market: CostBenefit(EqualWeights(), tracking_penalty=20.0, horizon=1.0, returns=30),

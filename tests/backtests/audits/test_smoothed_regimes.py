@@ -48,8 +48,8 @@ def test_the_law_is_fitted_before_the_test_and_shared(check: SmoothedRegimeCheck
     assert f"{check.regimes.seen:%Y-%m-%d}" == UNTIL
     returns = history(check.portfolio.market.past(len(check.portfolio.market.dates) - 1), "SPY")
     days = len(check.probabilities)
-    assert check.probabilities[FILTERED].tolist() == check.regimes.filtered(returns)[-days:].tolist()
-    smoothed = check.regimes.smoothed_knowing_the_future(returns)[-days:]
+    assert check.probabilities[FILTERED].tolist() == check.regimes.filtered(returns)[-days:, -1].tolist()
+    smoothed = check.regimes.smoothed_knowing_the_future(returns)[-days:, -1]
     assert check.probabilities[SMOOTHED].tolist() == smoothed.tolist()
 
 
