@@ -18,6 +18,7 @@ from benchmarks import (
     metrics,
     placement,
     reconciliation,
+    regimes,
     risk_sheet,
     sheet,
     start,
@@ -36,6 +37,7 @@ if __name__ == "__main__":
     allocations.main()
     tax.main()
     reconciliation.main()
+    regimes.main()
     laboratory.main()
     learning.main()
     look_ahead.main()
