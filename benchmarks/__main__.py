@@ -19,6 +19,7 @@ from benchmarks import (
     metrics,
     placement,
     reconciliation,
+    regimes,
     risk_sheet,
     sheet,
     start,
@@ -37,6 +38,7 @@ if __name__ == "__main__":
     allocations.main()
     tax.main()
     reconciliation.main()
+    regimes.main()
     laboratory.main()
     learning.main()
     boosted.main()
