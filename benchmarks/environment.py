@@ -19,7 +19,7 @@ from research.allocation import EqualWeights
 from research.learning import Learned
 from research.learning.environment import RebalancingEnv, RebalancingWorlds
 from research.learning.learners.reinforcement import model_of
-from research.learning.learners.threads import one_thread
+from research.threads import one_thread
 from research.learning.rollouts import measure_scaling
 from research.learning.training_days import TrainingDays, training_days
 from research.learning.worlds import Worlds

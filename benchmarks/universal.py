@@ -27,7 +27,7 @@ from research.accounting import Costs, View
 from research.allocation import FixedWeights
 from research.arrays import Array
 from research.learning import Universal
-from research.learning.learners.threads import one_thread
+from research.threads import one_thread
 from research.learning.universal.rule import trained
 from research.market import Market, instruments_table
 from research.risk.ex_ante import covariance_of

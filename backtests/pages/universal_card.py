@@ -24,7 +24,7 @@ from backtests.pages.render import Running, render
 from backtests.wording import listed, number, percent
 from research.arrays import Array
 from research.files import write_whole
-from research.learning.learners.threads import one_thread
+from research.threads import one_thread
 from research.learning.state import REACH
 from research.learning.universal.equivariant import answers
 from research.learning.universal.rule import Trained, load

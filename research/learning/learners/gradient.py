@@ -15,7 +15,7 @@ from torch import Tensor
 
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
-from research.learning.learners.threads import one_thread
+from research.threads import one_thread
 from research.learning.learners.torch_state import Stateful, restore, states_of
 from research.learning.network import Network, network
 from research.learning.parallel_seeds import Report

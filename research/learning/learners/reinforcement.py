@@ -16,7 +16,7 @@ from research.learning.environment import RebalancingWorlds
 from research.learning.learners import dqn, ppo, sac
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
-from research.learning.learners.threads import one_thread
+from research.threads import one_thread
 from research.learning.learners.torch_state import Arrays, Stateful, restore, states_of
 from research.learning.parallel_seeds import Report
 from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, action_function, evaluate_targets, measure_scaling
