@@ -79,7 +79,7 @@ def epoch_seconds(market: Market) -> dict[str, dict[str, float]]:
         spent = []
         for epochs in (1, 3):
             before = time.process_time()
-            fitted = Network(kind=kind, epochs=epochs, patience=epochs, device="cpu").fit(past)
+            fitted = Network(architecture=kind, epochs=epochs, patience=epochs, device="cpu").fit(past)
             spent.append(time.process_time() - before)
         before = time.process_time()
         fitted.predict(past)
@@ -96,7 +96,7 @@ def weeks(market: Market) -> Rows:
 
 def walk(market: Market, kind: str, rows: Rows) -> tuple[Array, Array]:
     """Means over four weeks (D, n), and quantiles of the next week's simple return (D, n, levels)."""
-    settings = Network(kind=kind, device="cpu")  # type: ignore[arg-type]
+    settings = Network(architecture=kind, device="cpu")  # type: ignore[arg-type]
     means = np.full((len(rows), len(market.assets)), np.nan)
     quantiles = np.full((*means.shape, len(settings.levels)), np.nan)
     fits: dict[int, FittedNetwork] = {}

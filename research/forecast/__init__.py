@@ -3,30 +3,41 @@
 from research.forecast.black_litterman import BlackLitterman
 from research.forecast.equilibrium import Benchmark, MarketCap, equilibrium_returns, unconstrained_weights
 from research.forecast.estimated import Estimated
+from research.forecast.forecast_views import ForecastViews
 from research.forecast.model import Fitted, Model, Refitted, Trained
 from research.forecast.moments import Forecast, Moments, repaired
+from research.forecast.neural import Network
 from research.forecast.pooling import EntropyPooling, Opinion, OpinionPooling
 from research.forecast.posterior import Posterior
 from research.forecast.regimes import Regimes, fit_regimes, history
+from research.forecast.signals import SignalBlend
 from research.forecast.view_effects import ViewEffects, view_effects
 from research.forecast.views import InvestorView, read_views
+from research.forecast.volatility import DynamicCorrelations, EWMAVolatility, GarchVolatility, HARVolatility
 
 __all__ = [
     "Benchmark",
     "BlackLitterman",
+    "DynamicCorrelations",
+    "EWMAVolatility",
     "EntropyPooling",
     "Estimated",
     "Fitted",
     "Forecast",
+    "ForecastViews",
+    "GarchVolatility",
+    "HARVolatility",
     "InvestorView",
     "MarketCap",
     "Model",
     "Moments",
+    "Network",
     "Opinion",
     "OpinionPooling",
     "Posterior",
     "Refitted",
     "Regimes",
+    "SignalBlend",
     "Trained",
     "ViewEffects",
     "equilibrium_returns",

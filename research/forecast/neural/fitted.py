@@ -84,7 +84,7 @@ class FittedNetwork:
         """How much of each variable a temporal fusion transformer used today: role, variable, share of its role.
 
         The roles: "history", what is read of it; "ahead", what is known of the steps to come; "line".
-        Raises : ConfigError for another kind of network, which does not say.
+        Raises : ConfigError for another architecture, which does not say.
         """
         shares, _ = self._explained(past)
         rows = [(role, name, share) for role, of in shares.items() for name, share in of.items()]
@@ -117,8 +117,10 @@ class FittedNetwork:
             return lines, library.quantiles(network, inputs).double().cpu().numpy()
 
     def _explained(self, past: Past) -> tuple[dict[str, dict[str, float]], Array]:
-        if self.settings.kind != "tft":
-            raise ConfigError(f"a network of kind {self.settings.kind!r} does not say what it used: use 'tft'.")
+        if self.settings.architecture != "tft":
+            raise ConfigError(
+                f"a network of architecture {self.settings.architecture!r} does not say what it used: use 'tft'."
+            )
         with one_thread(), torch.no_grad():
             _, network, inputs = self._ready(past)
             return library.explained(network, inputs)

@@ -97,7 +97,7 @@ READ = (
 
 def build(data: Any, settings: Network) -> nn.Module:
     """A network for the samples of a data set, drawn by torch's generator; it gives (N, steps, levels) log returns."""
-    if settings.kind == "dlinear":
+    if settings.architecture == "dlinear":
         return DLinear(settings.history, settings.steps, settings.levels)
     with quiet():
         from pytorch_forecasting import NHiTS, QuantileLoss, TemporalFusionTransformer
@@ -106,7 +106,7 @@ def build(data: Any, settings: Network) -> nn.Module:
             "loss": QuantileLoss(list(settings.levels)), "logging_metrics": nn.ModuleList([]),
             "hidden_size": settings.hidden, "dropout": settings.dropout,
         }  # fmt: skip
-        if settings.kind == "nhits":
+        if settings.architecture == "nhits":
             return NHiTS.from_dataset(data, **common, naive_level=False, weight_decay=0.0)
         return TemporalFusionTransformer.from_dataset(
             data, **common, attention_head_size=1, hidden_continuous_size=max(2, settings.hidden // 2),
@@ -128,10 +128,10 @@ def explained(network: Any, inputs: Inputs) -> tuple[dict[str, dict[str, float]]
     """
     with torch.no_grad():
         found = network.interpret_output(network(inputs), reduction="none")
-    kinds = {"line": "static", "history": "encoder", "ahead": "decoder"}
+    theirs = {"line": "static", "history": "encoder", "ahead": "decoder"}
     shares = {}
-    for role, kind in kinds.items():
-        names = getattr(network, f"{kind}_variables")
-        weights = found[f"{kind}_variables"].reshape(len(inputs["groups"]), -1).mean(dim=0).numpy()
+    for role, part in theirs.items():
+        names = getattr(network, f"{part}_variables")
+        weights = found[f"{part}_variables"].reshape(len(inputs["groups"]), -1).mean(dim=0).numpy()
         shares[role] = dict(zip(names, map(float, weights), strict=True))
     return shares, np.asarray(found["attention"].mean(dim=0).numpy(), dtype=float)

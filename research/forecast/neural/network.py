@@ -10,8 +10,8 @@ from research.market import Past
 if TYPE_CHECKING:
     from research.forecast.neural.fitted import FittedNetwork
 
-Kind = Literal["tft", "nhits", "dlinear"]
-KINDS: tuple[Kind, ...] = ("tft", "nhits", "dlinear")
+Architecture = Literal["tft", "nhits", "dlinear"]
+ARCHITECTURES: tuple[Architecture, ...] = ("tft", "nhits", "dlinear")
 DEVICES = ("auto", "cpu")
 
 
@@ -23,7 +23,7 @@ class Network:
     volatility, its momentum, the return of cash, and `facts`; the season is known ahead. The last fifth of the
     past's steps is kept from training: the epoch that forecasts these best is taken.
 
-    kind          : "tft", the temporal fusion transformer (Lim and others 2021); "nhits" (Challu and others 2023); or
+    architecture  : "tft", the temporal fusion transformer (Lim and others 2021); "nhits" (Challu and others 2023); or
                     "dlinear" (Zeng and others 2023), one linear map of the line's own returns, which they must beat.
     every         : sessions of a step.
     history       : steps that are read.
@@ -42,7 +42,7 @@ class Network:
     Raises        : ConfigError for a value out of its range.
     """
 
-    kind: Kind = "tft"
+    architecture: Architecture = "tft"
     every: int = 5
     history: int = 26
     steps: int = 4
@@ -62,7 +62,7 @@ class Network:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        one_of("kind of Network is", self.kind, KINDS)
+        one_of("architecture of Network is", self.architecture, ARCHITECTURES)
         one_of("device of Network is", self.device, DEVICES)
         for name, least in LEAST.items():
             value = getattr(self, name)

@@ -57,7 +57,7 @@ def train(network: nn.Module, learn: Samples, judge: Samples, settings: Network,
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     losses, best = _restore(network, optimiser, kept)
     batches = -(-len(learn.outcome) // settings.batch)
-    told = bar(settings.epochs * batches, f"training {settings.kind}", "batches", done=len(losses) * batches)
+    told = bar(settings.epochs * batches, f"training {settings.architecture}", "batches", done=len(losses) * batches)
     with told, quiet():
         while not over(losses, settings):
             _epoch(network, optimiser, learn, settings, len(losses), told)

@@ -11,10 +11,12 @@ from research.forecast import (
     EntropyPooling,
     Estimated,
     Forecast,
+    ForecastViews,
     InvestorView,
     MarketCap,
     Opinion,
     OpinionPooling,
+    SignalBlend,
 )
 from research.market import Market
 from research.portfolio.allocations import FORECASTS
@@ -31,6 +33,8 @@ EXAMPLES: tuple[Forecast, ...] = (
     BlackLitterman(VIEWS),
     EntropyPooling(VIEWS[:2], scenarios=252),
     OpinionPooling((Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
+    ForecastViews(Estimated(window=63), MarketCap(Estimated(window=63)), fewest=12),
+    SignalBlend(5),
 )
 LAST = 700
 

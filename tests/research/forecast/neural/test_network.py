@@ -18,7 +18,15 @@ from research.market import Market, with_facts
 from research.stored import read_stored, write_stored
 
 SMALL = Network(
-    kind="dlinear", every=1, history=8, steps=2, epochs=2, batch=64, window=250, levels=(0.1, 0.5, 0.9), dropout=0.0
+    architecture="dlinear",
+    every=1,
+    history=8,
+    steps=2,
+    epochs=2,
+    batch=64,
+    window=250,
+    levels=(0.1, 0.5, 0.9),
+    dropout=0.0,
 )
 FROM = 126 + 1  # the first step's row
 
@@ -50,7 +58,7 @@ def learned(market: Market) -> FittedNetwork:
 
 def test_tft_learns_a_pattern_without_noise() -> None:
     wave = 0.01 * np.sin(2.0 * np.pi * (np.arange(420)[:, None] + [0, 3]) / 8.0)
-    settings = replace(SMALL, kind="tft", epochs=30, patience=30, learning_rate=2e-2)
+    settings = replace(SMALL, architecture="tft", epochs=30, patience=30, learning_rate=2e-2)
     market = market_of(wave)
     found = settings.fit(market.past(400))
     assert found.losses[-1] < found.losses[0]
@@ -69,7 +77,7 @@ def test_tft_names_the_covariate_that_was_planted() -> None:
     facts = {"noise": rng.standard_normal((500, 3)), "signal": signal}
     market = with_facts(plain, {name: pd.DataFrame(values, dates, plain.assets) for name, values in facts.items()})
     settings = replace(
-        SMALL, kind="tft", facts=tuple(facts), steps=1, history=3, epochs=12, patience=12, learning_rate=2e-2
+        SMALL, architecture="tft", facts=tuple(facts), steps=1, history=3, epochs=12, patience=12, learning_rate=2e-2
     )
     found = settings.fit(market.past(480))
     table = found.importance(market.past(490))
@@ -82,10 +90,10 @@ def test_tft_names_the_covariate_that_was_planted() -> None:
     assert np.corrcoef(medians.ravel(), signal[481:499].ravel())[0, 1] > 0.9
 
 
-@pytest.mark.parametrize(("kind", "apart"), [("nhits", 0.5), ("dlinear", 0.3)])
-def test_an_autoregression_is_forecast_as_in_closed_form(kind: str, apart: float) -> None:
+@pytest.mark.parametrize(("architecture", "apart"), [("nhits", 0.5), ("dlinear", 0.3)])
+def test_an_autoregression_is_forecast_as_in_closed_form(architecture: str, apart: float) -> None:
     paths = autoregression(900, 4, 0.8)
-    settings = replace(SMALL, kind=kind, epochs=20, learning_rate=5e-3, hidden=16)  # type: ignore[arg-type]
+    settings = replace(SMALL, architecture=architecture, epochs=20, learning_rate=5e-3, hidden=16)  # type: ignore[arg-type]
     market = market_of(paths)
     found = settings.fit(market.past(800))
     rows = range(801, 890, 8)
@@ -98,16 +106,18 @@ def test_an_autoregression_is_forecast_as_in_closed_form(kind: str, apart: float
     assert np.median(spread) == pytest.approx(1.2816 * 0.01, rel=0.25)
 
 
-@pytest.mark.parametrize("kind", ["tft", "nhits", "dlinear"])
-def test_the_same_seed_gives_the_same_forecast_to_the_bit_in_any_order_of_lines(market: Market, kind: str) -> None:
-    settings = replace(SMALL, kind=kind, epochs=1, dropout=0.1)  # type: ignore[arg-type]
+@pytest.mark.parametrize("architecture", ["tft", "nhits", "dlinear"])
+def test_the_same_seed_gives_the_same_forecast_to_the_bit_in_any_order_of_lines(
+    market: Market, architecture: str
+) -> None:
+    settings = replace(SMALL, architecture=architecture, epochs=1, dropout=0.1)  # type: ignore[arg-type]
     turned = market.select(market.assets[::-1])
     a, b, c = (settings.fit(m.past(400)).predict(m.past(410)) for m in (market, market, turned))
     assert a.mean.tobytes() == b.mean.tobytes()
     assert a.covariance.tobytes() == b.covariance.tobytes()
     assert a.mean[::-1].tobytes() == c.mean.tobytes()
     other = replace(settings, seed=1).fit(market.past(400)).predict(market.past(410))
-    assert (other.mean != a.mean).any() or kind == "dlinear"
+    assert (other.mean != a.mean).any() or architecture == "dlinear"
 
 
 def test_a_forecast_is_over_the_horizon_of_its_steps(market: Market, learned: FittedNetwork) -> None:
@@ -120,8 +130,8 @@ def test_a_forecast_is_over_the_horizon_of_its_steps(market: Market, learned: Fi
     assert (table.diff(axis=1).iloc[:, 1:] >= 0.0).all(axis=None)
 
 
-@pytest.mark.parametrize("kind", ["tft", "dlinear"])
-def test_nothing_depends_on_days_to_come(market: Market, kind: str) -> None:
+@pytest.mark.parametrize("architecture", ["tft", "dlinear"])
+def test_nothing_depends_on_days_to_come(market: Market, architecture: str) -> None:
     later = np.arange(420)[:, None] > 400
     changed = replace(
         market, returns=np.where(later, 0.5, market.returns), cash=np.where(later[:, 0], 0.1, market.cash)
@@ -130,7 +140,7 @@ def test_nothing_depends_on_days_to_come(market: Market, kind: str) -> None:
     assert one.fingerprint == two.fingerprint
     assert one.scales() == two.scales()
     pd.testing.assert_frame_equal(one.frame(one.scales()), two.frame(two.scales()), check_exact=True)
-    settings = replace(SMALL, kind=kind, epochs=1)  # type: ignore[arg-type]
+    settings = replace(SMALL, architecture=architecture, epochs=1)  # type: ignore[arg-type]
     a, b = (settings.fit(m.past(390)).predict(m.past(400)) for m in (market, changed))
     assert a.mean.tobytes() == b.mean.tobytes()
     assert a.covariance.tobytes() == b.covariance.tobytes()
@@ -146,11 +156,11 @@ def test_scales_are_of_the_steps_before_validation(market: Market) -> None:
     assert len(whole.days) - first == round(0.2 * len(whole.days))
 
 
-@pytest.mark.parametrize("kind", ["tft", "dlinear"])
+@pytest.mark.parametrize("architecture", ["tft", "dlinear"])
 def test_training_that_was_interrupted_ends_at_the_same_bits(
-    market: Market, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    market: Market, architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = replace(SMALL, kind=kind, epochs=3, patience=3, dropout=0.1)  # type: ignore[arg-type]
+    settings = replace(SMALL, architecture=architecture, epochs=3, patience=3, dropout=0.1)  # type: ignore[arg-type]
     past, told = market.past(400), []
     whole = settings.fit(past)
     judged = training.loss_of
@@ -218,14 +228,14 @@ def test_a_line_that_was_not_trained_on_is_left_out(learned: FittedNetwork) -> N
     assert learned.predict(more.past(410)).assets == ("A", "B", "C")
     with pytest.raises(DataError, match="of those that the network was trained on: A, B, C"):
         learned.predict(more.select(["D", "E"]).past(410))
-    with pytest.raises(ConfigError, match="kind 'dlinear' does not say what it used"):
+    with pytest.raises(ConfigError, match="architecture 'dlinear' does not say what it used"):
         learned.importance(more.past(410))
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"kind": "lstm"}, "kind of Network is 'lstm'"),
+        ({"architecture": "lstm"}, "architecture of Network is 'lstm'"),
         ({"history": 1}, "history of Network is 1: give a whole number, at least 2"),
         ({"dropout": 1.0}, r"dropout of Network is 1\.0"),
         ({"learning_rate": 0.0}, "learning_rate of Network is"),
