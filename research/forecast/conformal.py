@@ -46,11 +46,11 @@ def adaptive_intervals(
     outcome      : (D, n) what came; NaN where it is not known yet.
     miss         : share that is to be missed, such as 0.2, above 0 and below 1.
     horizon      : rows after which an outcome is known, at least 1: row t is adapted by rows up to t − horizon.
-    rate         : γ of the paper, above 0 and below 1: the larger, the sooner it follows, and the more its width varies.
+    rate         : γ of the paper, above 0 and below 1: the larger, the sooner it follows, the more widths vary.
     memory       : scores of which the quantile is taken.
     Raises       : DataError for arrays of different shapes; ConfigError for a number out of its range.
-    Source       : Gibbs and Candès (2021), Adaptive conformal inference under distribution shift, NeurIPS 34, equation 2
-                   and proposition 4.1; scores of Romano, Patterson and Candès (2019), Conformalized quantile
+    Source       : Gibbs and Candès (2021), Adaptive conformal inference under distribution shift, NeurIPS 34, equation
+                   2 and proposition 4.1; scores of Romano, Patterson and Candès (2019), Conformalized quantile
                    regression, NeurIPS 32, equation 6.
     """
     _check(lower, upper, outcome, {"miss": miss, "rate": rate}, {"horizon": horizon, "memory": memory})
@@ -86,7 +86,8 @@ def coverage_table(lower: Array, upper: Array, outcome: Array, groups: pd.Series
     found = long.groupby("group").agg(
         intervals=("covered", "count"), coverage=("covered", "mean"), width=("width", "mean")
     )
-    return found.rename_axis(groups.name)
+    found.index.name = groups.name
+    return found
 
 
 def _quantiles(scores: Array, miss: Array) -> Array:

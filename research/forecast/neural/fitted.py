@@ -106,7 +106,8 @@ class FittedNetwork:
         said = {
             "format": FORM, "settings": asdict(self.settings), "seen": f"{self.seen:%Y-%m-%d}",
             "lines": list(self.lines), "scales": {name: list(pair) for name, pair in self.scales.items()},
-            "losses": list(self.losses), "parameters": self.parameters, "fingerprint": self.fingerprint, "versions": library.versions(),
+            "losses": list(self.losses), "parameters": self.parameters, "fingerprint": self.fingerprint,
+            "versions": library.versions(),
         }  # fmt: skip
         return write_stored(Path(path), self.weights, said)
 

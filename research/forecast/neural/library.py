@@ -1,4 +1,4 @@
-"""All that is used of pytorch-forecasting (its first interface): its data set, two of its networks, what they explain."""
+"""All that is used of pytorch-forecasting (v1): its data set, two of its networks, and what they explain."""
 
 import logging
 import warnings

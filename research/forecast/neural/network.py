@@ -1,6 +1,7 @@
 """The settings of a network, and its fit. torch is loaded where a network is fitted or asked, not here."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -102,5 +103,5 @@ def _check_levels(levels: tuple[float, ...]) -> None:
     """Raise ConfigError unless the levels rise, lie between 0 and 1, and stand in pairs round 0.5, which is one."""
     fine = len(levels) > 2 and all(is_number(level) and 0.0 < level < 1.0 for level in levels) and 0.5 in levels
     pairs = fine and all(abs(a + b - 1.0) < 1e-9 for a, b in zip(levels, levels[::-1], strict=True))
-    if not (pairs and all(a < b for a, b in zip(levels, levels[1:], strict=False))):
+    if not (pairs and all(a < b for a, b in pairwise(levels))):
         refuse("levels of Network are", levels, "give rising levels in pairs round 0.5, such as 0.1, 0.5, 0.9.")

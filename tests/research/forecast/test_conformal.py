@@ -1,4 +1,4 @@
-"""Adaptive intervals: the bound of the paper on any sequence, a change of regime, a few dates by hand, no look-ahead."""
+"""Adaptive intervals: the bound of the paper on any sequence, a change of regime, dates by hand, no look-ahead."""
 
 import numpy as np
 import pandas as pd
