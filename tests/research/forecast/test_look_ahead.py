@@ -8,6 +8,7 @@ import pytest
 from research.forecast import (
     Benchmark,
     BlackLitterman,
+    Boosted,
     EntropyPooling,
     Estimated,
     Forecast,
@@ -16,6 +17,7 @@ from research.forecast import (
     MarketCap,
     Opinion,
     OpinionPooling,
+    Refitted,
     SignalBlend,
 )
 from research.market import Market
@@ -35,6 +37,7 @@ EXAMPLES: tuple[Forecast, ...] = (
     OpinionPooling((Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
     ForecastViews(Estimated(window=63), MarketCap(Estimated(window=63)), fewest=12),
     SignalBlend(5),
+    Refitted(Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, holdout=150, calibrated=False)),
 )
 LAST = 700
 
