@@ -20,16 +20,18 @@ def importance_picture(importance: pd.DataFrame) -> Picture:
     importance : role, variable and share of its role, as of `FittedNetwork.importance`.
     """
     shown = importance[importance["role"].isin(list(ROLES))]
-    shown = shown.assign(of=shown["role"].map(list(ROLES).index)).sort_values(["of", "share"], ascending=[True, False])
+    order = shown["role"].map({role: place for place, role in enumerate(ROLES)})
+    shown = shown.assign(of=order).sort_values(["of", "share"], ascending=[True, False])
     shown = shown.drop(columns="of").reset_index(drop=True)
     past = shown[shown["role"] == "history"]
-    each = [f"{one.variable} ({percent(one.share, 0)})" for one in past.itertuples()]
+    each = [f"{name} ({percent(share, 0)})" for name, share in zip(past["variable"], past["share"], strict=True)]
     caption = (
-        f"Of what the network read of the past it used {listed(each, most=3)} most. A share says how much of a variable "
-        "entered the forecast, not whether the forecast was right."
+        f"Of what the network read of the past it used {listed(each, most=3)} most. A share says how much of a "
+        "variable entered the forecast, not whether the forecast was right."
     )
     alt = "Shares, %: " + "; ".join(
-        f"{one.variable}, {ROLES[one.role]}, {number(100 * one.share, 1)}" for one in shown.itertuples()
+        f"{name}, {ROLES[role]}, {number(100 * share, 1)}"
+        for name, role, share in zip(shown["variable"], shown["role"], shown["share"], strict=True)
     )
     return picture("variables", "What the network used", caption, f"{alt}.", shown, lambda f: _variables(f, shown))
 
@@ -39,10 +41,10 @@ def attention_picture(attention: pd.Series) -> Picture:
 
     attention : share by steps back, as of `FittedNetwork.attention`.
     """
-    even, most = 1.0 / len(attention), int(attention.idxmax())
+    even, most = 1.0 / len(attention), attention.index[int(attention.to_numpy().argmax())]
     caption = (
         "The share of attention that the first step's forecast gives each step of the history, mean over the lines; "
-        "the line across is an even share. The most, {percent(attention.max())}, goes to step {most} back."
+        f"the line across is an even share. The most, {percent(attention.max())}, goes to step {most} back."
     )
     alt = "Attention, %, by steps back: " + ", ".join(f"{b}: {number(100 * a, 1)}" for b, a in attention.items())
     table = attention.rename("share").reset_index()
