@@ -16,6 +16,7 @@ from benchmarks import (
     look_ahead,
     main_job,
     metrics,
+    networks,
     placement,
     reconciliation,
     risk_sheet,
@@ -41,6 +42,7 @@ if __name__ == "__main__":
     look_ahead.main()
     environment.main()
     universal.main()
+    networks.main()
     evidence.main()
     curves.main()
     metrics.main()

@@ -75,6 +75,7 @@ def main() -> None:
 def epoch_seconds(market: Market) -> dict[str, dict[str, float]]:
     """Processor seconds of an epoch, with its judgement, and of a forecast; and the number of weights."""
     past, found = market.past(FIFTEEN), {}
+    Network(architecture="tft", epochs=1, device="cpu").fit(market.past(6 * 252))  # imports are not timed
     for kind in KINDS:
         spent = []
         for epochs in (1, 3):
