@@ -17,6 +17,7 @@ from benchmarks import (
     look_ahead,
     main_job,
     metrics,
+    networks,
     placement,
     reconciliation,
     regimes,
@@ -45,6 +46,7 @@ if __name__ == "__main__":
     look_ahead.main()
     environment.main()
     universal.main()
+    networks.main()
     evidence.main()
     curves.main()
     metrics.main()

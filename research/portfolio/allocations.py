@@ -64,6 +64,7 @@ from research.forecast import (
     MarkovRegimes,
     MarkovSwitching,
     Model,
+    Network,
     OpinionPooling,
     Refitted,
     Regimes,
@@ -127,6 +128,7 @@ MODELS: dict[str, type] = {  # what `refitted` fits; a model named as a forecast
     "dcc": DynamicCorrelations,
     "garch": GarchVolatility,
     "har": HARVolatility,
+    "network": Network,
 }
 REGIMES: dict[str, type] = {
     "fitted": MarkovRegimes,
