@@ -1,7 +1,7 @@
 """How good forecasts were on the days of a walk-forward, with intervals: all together, by line, year and regime."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -75,7 +75,7 @@ def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
     """R² of log variance and QLIKE over the random walk, and how often outcomes lay in the 90 % interval.
 
     The random walk is the realised variance of the horizon that ended. The gain in QLIKE is that of the forecast over
-    it, above 0 where the forecast is better (Diebold and Mariano's test); coverage is tested against 90 %.
+    it, above 0 where the forecast is better; both are tested by Diebold and Mariano, coverage against 90 %.
     level  : of the intervals.
     Raises : DataError for fewer than 24 dates with outcomes.
     """
@@ -86,7 +86,11 @@ def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
     inside = covered(path.mean - reach, path.mean + reach, path.outcome)
     coverage = mean_over_dates(inside - COVERAGE, path.overlap, level)
     horizon = path.overlap
-    ratio = out_of_sample_r2(np.log(ours), np.log(outcome), np.log(theirs), horizon, level)
+    log_ours, log_outcome, log_theirs = np.log(ours), np.log(outcome), np.log(theirs)
+    better = diebold_mariano(
+        squared_error(log_theirs, log_outcome), squared_error(log_ours, log_outcome), horizon, level
+    )
+    ratio = replace(out_of_sample_r2(log_ours, log_outcome, log_theirs, horizon, level), p=better.p)
     return Skill(
         "variances",
         _dates(ours, outcome),

@@ -153,7 +153,7 @@ def read_allocation(
     for name, declared in nested(cls).items():
         below = (*path, HELD.get(name, name))
         if declared is Forecast:
-            held |= {name: _read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
+            held |= {name: read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
@@ -225,7 +225,7 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
 _NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS) for name, cls in table.items()}
 
 
-def _read_forecast(
+def read_forecast(
     document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any], models: bool = False
 ) -> Any:
     """The forecast, or the model, at `path`: {kind: ..., ...}, or the word of a kind alone.
@@ -241,7 +241,7 @@ def _read_forecast(
     declared = nested(cls)
     below = {n: (*path, n) for n, of in declared.items() if of is Model or (not alone and document.has(*path, n))}
     held: dict[str, Any] = {
-        name: _read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
+        name: read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
     }
     if cls is Benchmark and (alone or not document.has(*path, "weights")):
         held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
