@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulated import market_of, world
+from simulated import world
 from sklearn.linear_model import Ridge
 
 from backtests.evaluation.forecast_skill import diebold_mariano, out_of_sample_r2
@@ -77,26 +77,6 @@ def test_returns_that_are_twice_as_large_have_four_times_the_variance() -> None:
     twice = replace(market, returns=2.0 * market.returns)
     one, two = (SMALL.fit(m.past(600)).predict(m.past(699)) for m in (market, twice))
     np.testing.assert_allclose(np.diag(two.covariance), 4.0 * np.diag(one.covariance), rtol=1e-9)
-
-
-def test_of_a_known_law_its_loss_over_a_month_is_near_that_of_the_true_variance() -> None:
-    rng = np.random.default_rng(5)
-    log = np.zeros((4_000, 6))
-    for t in range(1, 4_000):
-        log[t] = 0.98 * log[t - 1] + rng.normal(0.0, 0.2, 6)
-    returns = 0.01 * np.exp(log / 2.0) * rng.standard_normal(log.shape)
-    returns[0] = 0.0
-    market = market_of(returns)
-    fitted, rows = HARVolatility(horizon=1).fit(market.past(2_500)), range(2_500, 3_998, 15)
-    true = np.array([1e-4 * np.exp(0.98 * log[t] + 0.02) for t in rows])
-    came = np.array([returns[t + 1] ** 2 for t in rows])
-    losses = {
-        name: qlike(np.array([np.diag(f.predict(market.past(t)).covariance) for t in rows]), came).mean()
-        for name, f in {"har": fitted, "ewma": EWMAVolatility(horizon=1)}.items()
-    }
-    oracle = qlike(true, came).mean()
-    assert losses["har"] <= 1.05 * oracle
-    assert losses["har"] < losses["ewma"]
 
 
 def test_ranges_count_where_there_are_bars() -> None:
