@@ -35,6 +35,7 @@ class ForecastsToday:
     models  : by name; the first is the champion.
     entries : what each expects today, by name.
     paths   : what each expected at month ends so far, by name.
+    failed  : why the others expect nothing, by name.
     """
 
     market: Market
@@ -43,11 +44,12 @@ class ForecastsToday:
     models: Mapping[str, Forecast]
     entries: Mapping[str, Entry]
     paths: Mapping[str, ForecastPath]
+    failed: Mapping[str, DataError]
 
     @property
     def champion(self) -> str:
-        """The name of the forecast in use."""
-        return next(iter(self.models))
+        """The name of the forecast in use: the first that expects something."""
+        return next(iter(self.entries))
 
     @cached_property
     def skills(self) -> Mapping[str, tuple[Skill, Skill] | DataError]:
@@ -103,6 +105,8 @@ class ForecastsToday:
         return "\n\n".join(parts)
 
     def _model_text(self, name: str) -> str:
+        if name in self.failed:
+            return wrapped(f"No forecast: {self.failed[name]}")
         rows = [["line", "expected", f"{COVERAGE:.0%} interval", "months", "hits", "R² returns", "R² variance"]]
         for line, row in self.table(name).iterrows():
             shares = [percent(row["hit rate"], 0), *(number(row[f"R² of {of}"]) for of in ("returns", "log variance"))]
@@ -127,15 +131,22 @@ def forecasts_today(portfolio: Portfolio, as_of: str | None = None) -> Forecasts
     """What a portfolio's forecasts expect after a day, and what they expected at month ends before.
 
     as_of  : a day of the market's history, YYYY-MM-DD; None for its last close.
-    Raises : DataError for a day before the market, and for a forecast without enough history.
+    Raises : DataError for a day before the market, and where no forecast has enough history.
     """
     market = portfolio.market if as_of is None else portfolio.market.until(as_of)
     stated = portfolio.forecasts
     models = stated.models or usual_forecasts()
-    entries = {name: entry_of(forecast, market, stated.horizon) for name, forecast in models.items()}
-    paths = {name: walk_forward(forecast, market, stated.horizon) for name, forecast in models.items()}
+    entries, paths, failed = {}, {}, {}
+    for name, forecast in models.items():
+        try:
+            entries[name] = entry_of(forecast, market, stated.horizon)
+            paths[name] = walk_forward(forecast, market, stated.horizon)
+        except DataError as error:
+            failed[name] = error
+    if not entries:
+        raise next(iter(failed.values()))
     every = row_name(float(portfolio.periods_per_year))
-    return ForecastsToday(market, stated.horizon, every, models, entries, paths)
+    return ForecastsToday(market, stated.horizon, every, models, entries, paths, failed)
 
 
 def _skills(path: ForecastPath) -> tuple[Skill, Skill] | DataError:

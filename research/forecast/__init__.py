@@ -1,6 +1,7 @@
 """Forecasts as known on a date: means and covariances of returns, with views, and the probability of turbulence."""
 
 from research.forecast.black_litterman import BlackLitterman
+from research.forecast.boosted import Boosted, FittedBoosted, load_boosted, save_boosted
 from research.forecast.equilibrium import Benchmark, MarketCap, equilibrium_returns, unconstrained_weights
 from research.forecast.estimated import Estimated
 from research.forecast.forecast_views import ForecastViews
@@ -17,11 +18,13 @@ from research.forecast.volatility import DynamicCorrelations, EWMAVolatility, Ga
 __all__ = [
     "Benchmark",
     "BlackLitterman",
+    "Boosted",
     "DynamicCorrelations",
     "EWMAVolatility",
     "EntropyPooling",
     "Estimated",
     "Fitted",
+    "FittedBoosted",
     "Forecast",
     "ForecastViews",
     "GarchVolatility",
@@ -41,8 +44,10 @@ __all__ = [
     "equilibrium_returns",
     "fit_regimes",
     "history",
+    "load_boosted",
     "read_views",
     "repaired",
+    "save_boosted",
     "unconstrained_weights",
     "view_effects",
 ]

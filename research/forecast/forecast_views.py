@@ -23,7 +23,6 @@ from research.forecast.outcomes import overlap, returns_after
 from research.forecast.predicted import days_with_history, in_columns, predicted
 from research.market import Past
 from research.market.calendars import last_of
-from research.risk.long_run_variance import newey_west, newey_west_lags
 
 MOST = 0.99  # confidence: a view is never certain
 
@@ -132,6 +131,8 @@ def measured_skill(said: Array, came: Array, sharing: int, level: float) -> Meas
     sharing    : dates that share a part of their outcomes, 1 for none.
     level      : of the one-sided bound.
     """
+    from research.risk.long_run_variance import newey_west, newey_west_lags  # its room is slow to import
+
     known = np.isfinite(said) & np.isfinite(came)
     x, y = (np.where(known, values, 0.0) for values in (said, came))
     dates, size = int(known.any(axis=1).sum()), float((x * x).sum())

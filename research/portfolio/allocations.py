@@ -50,6 +50,7 @@ from research.errors import ConfigError, DataError
 from research.forecast import (
     Benchmark,
     BlackLitterman,
+    Boosted,
     DynamicCorrelations,
     EntropyPooling,
     Estimated,
@@ -117,6 +118,7 @@ FORECASTS: dict[str, type] = {
     "ewma": EWMAVolatility,
 }
 MODELS: dict[str, type] = {  # what `refitted` fits; a model named as a forecast is refitted too
+    "boosted": Boosted,
     "dcc": DynamicCorrelations,
     "garch": GarchVolatility,
     "har": HARVolatility,

@@ -11,6 +11,7 @@ from research.errors import ConfigError
 from research.forecast import (
     Benchmark,
     BlackLitterman,
+    Boosted,
     DynamicCorrelations,
     EntropyPooling,
     Estimated,
@@ -70,6 +71,10 @@ EXAMPLES: dict[str, Forecast] = {
     "{kind: har, horizon: 5, schedule: quarter}": Refitted(HARVolatility(horizon=5), "quarter"),
     "{kind: ewma, half_life: 11, correlations: ewma}": EWMAVolatility(11.0, correlations="ewma"),
     "ewma": EWMAVolatility(),
+    "{kind: refitted, model: boosted}": Refitted(Boosted()),
+    "{kind: refitted, schedule: quarter, model: {kind: boosted, library: xgboost, monotone: {carry_252: 1}}}": Refitted(
+        Boosted("xgboost", monotone={"carry_252": 1}), "quarter"
+    ),
 }
 
 
@@ -142,6 +147,15 @@ def test_periods_a_year_of_the_file_are_those_of_its_views() -> None:
         ("{kind: har, horizon: 0}", r"mine\.forecast \(.*line 4\): horizon of HARVolatility is 0"),
         ("{kind: har, schedule: yearly}", r"mine\.forecast\.schedule: not one of its words"),
         ("{kind: har, leverage: true}", r"mine\.forecast\.leverage: unknown key"),
+        ("{kind: refitted, model: bosted}", r"mine\.forecast\.model: unknown model .*Did you mean 'boosted'"),
+        (
+            "{kind: refitted, model: {kind: boosted, monotone: {carry_252: 2}}}",
+            r"mine\.forecast\.model\.monotone\.carry_252.*found 2",
+        ),
+        (
+            "{kind: refitted, model: {kind: boosted, window: 500}}",
+            r"mine\.forecast\.model \(.*line 4\): window of Boosted is 500: a horizon of 21 needs 699",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(read: Any, written: str, message: str) -> None:
