@@ -57,7 +57,7 @@ class DynamicCorrelations:
         if len(lines) < 2:
             raise DataError(f"{past.assets[lines[0]]} alone has no correlations. Take GarchVolatility.")
         laws = fitted_laws(past, self.leverage)
-        shocks = standardised(past, laws, lines, self.window)
+        shocks = standardised(past, laws, laws.variances(past), lines, self.window)
         plain = shrunk_covariance(shocks)
         deviation = np.sqrt(np.diag(plain))
         target = frozen(plain / np.outer(deviation, deviation))
@@ -98,9 +98,10 @@ class FittedDCC:
         lines = complete[known]
         where = [self.assets.index(past.assets[line]) for line in lines]
         target = self.target[np.ix_(where, where)]
-        shocks = standardised(past, self.laws, lines, min(model.window, past.t))
+        variances = self.laws.variances(past)
+        shocks = standardised(past, self.laws, variances, lines, min(model.window, past.t))
         first = following_correlation(shocks, target, self.news, self.memory)
-        ahead = np.sqrt(self.laws.ahead(self.laws.variances(past)[-1], model.horizon)[:, lines])
+        ahead = np.sqrt(self.laws.ahead(variances[-1], model.horizon)[:, lines])
         cov = np.zeros_like(target)
         for k, deviation in enumerate(ahead):
             cov += np.outer(deviation, deviation) * (target + (self.news + self.memory) ** k * (first - target))
@@ -118,11 +119,11 @@ class FittedDCC:
         return Moments(names, mean, (cov + cov.T) / 2.0, model.horizon, past.date, tuple(notes))
 
 
-def standardised(past: Past, laws: GarchLaws, lines: Rows, window: int) -> Array:
-    """(window, k) last returns of some lines less their means, over the deviation that the day before expected."""
+def standardised(past: Past, laws: GarchLaws, variances: Array, lines: Rows, window: int) -> Array:
+    """(window, k) last returns of some lines less their means, over the deviation of the day, by `laws.variances`."""
     last = slice(past.t + 1 - window, past.t + 1)
     shocks = past.returns[last] - laws.column("mean")
-    return np.ascontiguousarray((shocks / np.sqrt(laws.variances(past)[last]))[:, lines])
+    return np.ascontiguousarray((shocks / np.sqrt(variances[last]))[:, lines])
 
 
 def fitted_dynamics(shocks: Array, target: Array) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
 from research.forecast.covariances import CovarianceName
@@ -59,7 +58,7 @@ class FittedGarch:
         """Moments over the horizon of the lines with a complete window; with a note for each without a law."""
         model = self.model
         following = self.laws.variances(past)[-1]
-        variance = np.maximum(self.laws.ahead(following, model.horizon).sum(axis=0), np.finfo(float).tiny)
+        variance = self.laws.ahead(following, model.horizon).sum(axis=0)
         notes = {
             line: f"the variance of {line} is that of RiskMetrics: {why}." for line, why in self.laws.failed.items()
         }

@@ -114,8 +114,7 @@ class FittedHAR:
         model, variance = self.model, self.ratio * np.exp(self.log_variances(past))
         short = np.isnan(variance)
         recent = past.returns[max(past.t + 1 - model.estimate, 0) :, short]
-        plain = exponential_variances(recent, RISKMETRICS) * model.horizon
-        variance[short] = np.maximum(plain, np.finfo(float).tiny)
+        variance[short] = exponential_variances(recent, RISKMETRICS) * model.horizon
         notes = {
             past.assets[i]: f"the variance of {past.assets[i]} is that of RiskMetrics: HAR needs more returns of it."
             for i in np.flatnonzero(short)

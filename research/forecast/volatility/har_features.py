@@ -1,7 +1,6 @@
 """What log variances are regressed on: how much a line moved of late, how much all lines did, and in which direction.
 
-All are of the past of their day, and of no unit: a line whose returns are doubled has features whose logarithms are
-larger by one constant, and so has its outcome.
+Each day's features are of its past alone. Those of deviations are logarithms, as the outcome is.
 """
 
 from dataclasses import dataclass
