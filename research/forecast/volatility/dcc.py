@@ -10,7 +10,7 @@ from research.arrays import Array, Rows, frozen
 from research.errors import DataError
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
-from research.forecast.volatility.correlated import check_first, check_settings
+from research.forecast.volatility.correlated import check_first, check_settings, means_so_far
 from research.forecast.volatility.garch_laws import FEWEST, GarchLaws, fitted_laws
 from research.market import Past
 
@@ -28,7 +28,7 @@ class DynamicCorrelations:
 
     leverage : whether negative shocks have a weight of their own in the variances, see `GarchVolatility`.
     horizon  : periods of the market that the forecast is about.
-    estimate : number of returns of the mean.
+    estimate : number of returns without which a line is left out.
     window   : number of returns of the first fit, and of the correlations of each.
     Raises   : ConfigError for settings outside these; when fitted, DataError for one line alone, where no line has a
                GARCH, and where the likelihood has no maximum.
@@ -91,7 +91,7 @@ class FittedDCC:
         from research.forecast.volatility.dcc_kernel import following_correlation
 
         model = self.model
-        returns, complete = complete_returns(past, model.estimate)
+        _, complete = complete_returns(past, model.estimate)
         known = np.array([past.assets[line] in self.assets for line in complete])
         if not known.any():
             raise DataError(f"no line of the fit of {self.seen:%Y-%m-%d} is left on {past.date:%Y-%m-%d}. Fit it anew.")
@@ -115,7 +115,7 @@ class FittedDCC:
             f"{past.assets[line]} is left out: it had too few returns at the fit of {self.seen:%Y-%m-%d}."
             for line in complete[~known]
         ]
-        mean = returns[:, known].mean(axis=0) * model.horizon
+        mean = means_so_far(past)[lines] * model.horizon
         return Moments(names, mean, (cov + cov.T) / 2.0, model.horizon, past.date, tuple(notes))
 
 

@@ -17,7 +17,7 @@ class EWMAVolatility:
     half_life    : periods after which a squared return has half the weight.
     horizon      : periods of the market that the forecast is about.
     correlations : estimator of the correlations, see `research.forecast.covariances`.
-    estimate     : number of returns of variances, correlations and mean.
+    estimate     : number of returns of variances and correlations. The mean is that of all returns so far.
     Raises       : ConfigError for settings outside these; when asked, DataError as `Estimated`.
     """
 

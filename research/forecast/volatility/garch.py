@@ -19,7 +19,7 @@ class GarchVolatility:
     leverage     : whether negative shocks have a weight of their own: GJR-GARCH, by arch.
     horizon      : periods of the market that the forecast is about.
     correlations : estimator of the correlations, see `research.forecast.covariances`.
-    estimate     : number of returns of correlations and mean.
+    estimate     : number of returns of the correlations. The mean is that of all returns so far.
     window       : number of returns of the first fit.
     Raises       : ConfigError for settings outside these; when fitted, DataError where no line has a maximum of its
                    likelihood. Some without one have RiskMetrics' variances, and the notes say so.

@@ -35,7 +35,7 @@ class HARVolatility:
     measure      : "return" or "range", how much a line moved on a day, see `daily_deviations`.
     horizon      : periods of the market that the forecast is about.
     correlations : estimator of the correlations, see `research.forecast.covariances`.
-    estimate     : number of returns of correlations and mean.
+    estimate     : number of returns of the correlations. The mean is that of all returns so far.
     window       : number of returns of the first fit.
     Raises       : ConfigError for settings outside these; when fitted, DataError for too few outcomes.
     Source       : see `har_features`; ridge: Hoerl and Kennard (1970), Technometrics 12.

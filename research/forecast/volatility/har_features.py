@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from research.arrays import Array, Mask, Rows
+from research.forecast.volatility.correlated import listed_since
 from research.forecast.volatility.daily_deviations import Measure, daily_deviations
-from research.forecast.volatility.garch_laws import listed_since
 from research.market import Past
 
 OWN = (5, 21, 63, 252)  # windows of a line's own deviations: a week, a month, a quarter and a year
