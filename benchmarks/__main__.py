@@ -3,6 +3,7 @@
 from benchmarks import (
     allocations,
     batch,
+    boosted,
     curves,
     destination,
     engine,
@@ -19,6 +20,7 @@ from benchmarks import (
     networks,
     placement,
     reconciliation,
+    regimes,
     risk_sheet,
     sheet,
     start,
@@ -37,8 +39,10 @@ if __name__ == "__main__":
     allocations.main()
     tax.main()
     reconciliation.main()
+    regimes.main()
     laboratory.main()
     learning.main()
+    boosted.main()
     look_ahead.main()
     environment.main()
     universal.main()

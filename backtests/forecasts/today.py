@@ -12,7 +12,7 @@ from backtests.evaluation.estimates import EstimateWithTest
 from backtests.forecasts.book import Entry, entry_of
 from backtests.forecasts.champion import Challenge, challenge
 from backtests.forecasts.skill import COVERAGE, Skill, skill_by_line, skill_of_returns, skill_of_variances
-from backtests.forecasts.walk_forward import ForecastPath, walk_forward
+from backtests.forecasts.walk_forward import ForecastPath, prevailing_mean, walk_forward
 from backtests.text_tables import text_table, wrapped
 from backtests.wording import number, percent
 from research.errors import DataError
@@ -64,17 +64,29 @@ class ForecastsToday:
         except DataError as error:
             return error
 
+    @cached_property
+    def means_so_far(self) -> pd.Series:
+        """(n,) mean return of each line so far times the horizon, fraction."""
+        row = len(self.market.dates) - 1
+        return pd.Series(prevailing_mean(self.market.past(row), np.array([row]), self.horizon)[0], self.market.assets)
+
+    @property
+    def ahead(self) -> str:
+        """The horizon in words, such as "21 days"."""
+        return f"{self.horizon} {self.every}{'' if self.horizon == 1 else 's'}"
+
     def table(self, name: str) -> pd.DataFrame:
-        """A row a line of one forecast: expected return and the ends of its 90 % interval over the horizon, fractions;
-        month ends with outcomes, hit rate, R² of returns over the mean so far, R² of log variance over the random walk.
-        """
+        """A row a line of one forecast: expected return, the ends of its 90 % interval and the mean so far, over the
+        horizon, fractions; month ends with outcomes, hit rate, R² of returns over the mean so far, R² of log variance
+        over the random walk."""
         entry = self.entries[name]
         means = {line: mean for line, (mean, _) in entry.lines.items()}
         ends = {
             end: {line: mean + side * REACH * deviation for line, (mean, deviation) in entry.lines.items()}
             for end, side in (("lower", -1.0), ("upper", 1.0))
         }
-        return pd.DataFrame({"expected": means, **ends}).join(skill_by_line(self.paths[name]))
+        expected = pd.DataFrame({"expected": means, **ends, "mean so far": self.means_so_far})
+        return expected.loc[list(means)].join(skill_by_line(self.paths[name]))
 
     def measures(self) -> pd.DataFrame:
         """A row a measure and forecast: value, lower, upper, p; those that could not be measured are missing."""
@@ -92,9 +104,8 @@ class ForecastsToday:
 
     def text(self) -> str:
         """All of it, as a terminal shows it."""
-        plural = self.every if self.horizon == 1 else f"{self.every}s"
         head = (
-            f"Returns of the next {self.horizon} {plural} after {self.market.dates[-1]:%Y-%m-%d}, with the skill shown "
+            f"Returns of the next {self.ahead} after {self.market.dates[-1]:%Y-%m-%d}, with the skill shown "
             "at month ends so far"
         )
         parts = [wrapped(head)]

@@ -1,4 +1,4 @@
-"""Forecasts as known on a date: means and covariances of returns, with views, and the probability of turbulence."""
+"""Forecasts as known on a date: means and covariances of returns, with views, and regimes."""
 
 from research.forecast.black_litterman import BlackLitterman
 from research.forecast.boosted import Boosted, FittedBoosted, load_boosted, save_boosted
@@ -10,7 +10,20 @@ from research.forecast.moments import Forecast, Moments, repaired
 from research.forecast.neural import Network
 from research.forecast.pooling import EntropyPooling, Opinion, OpinionPooling
 from research.forecast.posterior import Posterior
-from research.forecast.regimes import Regimes, fit_regimes, history
+from research.forecast.regimes import (
+    ChangePoint,
+    ChangePoints,
+    FittedRegimes,
+    JumpModel,
+    MarkovRegimes,
+    MarkovSwitching,
+    RegimeModel,
+    Regimes,
+    VolatilityPercentiles,
+    as_known,
+    history,
+    number_of_states,
+)
 from research.forecast.signals import SignalBlend
 from research.forecast.view_effects import ViewEffects, view_effects
 from research.forecast.views import InvestorView, read_views
@@ -20,18 +33,24 @@ __all__ = [
     "Benchmark",
     "BlackLitterman",
     "Boosted",
+    "ChangePoint",
+    "ChangePoints",
     "DynamicCorrelations",
     "EWMAVolatility",
     "EntropyPooling",
     "Estimated",
     "Fitted",
     "FittedBoosted",
+    "FittedRegimes",
     "Forecast",
     "ForecastViews",
     "GarchVolatility",
     "HARVolatility",
     "InvestorView",
+    "JumpModel",
     "MarketCap",
+    "MarkovRegimes",
+    "MarkovSwitching",
     "Model",
     "Moments",
     "Network",
@@ -39,14 +58,17 @@ __all__ = [
     "OpinionPooling",
     "Posterior",
     "Refitted",
+    "RegimeModel",
     "Regimes",
     "SignalBlend",
     "Trained",
     "ViewEffects",
+    "VolatilityPercentiles",
+    "as_known",
     "equilibrium_returns",
-    "fit_regimes",
     "history",
     "load_boosted",
+    "number_of_states",
     "read_views",
     "repaired",
     "save_boosted",

@@ -1,4 +1,4 @@
-"""The tables from kinds in a portfolio file to allocations, forecasts and models; each may hold others at any depth.
+"""The tables from kinds in a portfolio file to allocations, forecasts, models and regimes; each may hold others.
 
     allocation: {kind: volatility_target, volatility: 0.1, of: {kind: hrp, window: 252}}
 
@@ -59,12 +59,17 @@ from research.forecast import (
     ForecastViews,
     GarchVolatility,
     HARVolatility,
+    JumpModel,
     MarketCap,
+    MarkovRegimes,
+    MarkovSwitching,
     Model,
     Network,
     OpinionPooling,
     Refitted,
+    Regimes,
     SignalBlend,
+    VolatilityPercentiles,
 )
 from research.market import Past
 from research.names import import_path
@@ -125,6 +130,12 @@ MODELS: dict[str, type] = {  # what `refitted` fits; a model named as a forecast
     "har": HARVolatility,
     "network": Network,
 }
+REGIMES: dict[str, type] = {
+    "fitted": MarkovRegimes,
+    "markov": MarkovSwitching,
+    "jump": JumpModel,
+    "volatility": VolatilityPercentiles,
+}
 OF = "of"  # key of what an allocation scales or combines
 HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for
 
@@ -158,6 +169,8 @@ def read_allocation(
         below = (*path, HELD.get(name, name))
         if declared is Forecast:
             held |= {name: read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
+        elif declared is Regimes:
+            held[name] = read_regimes(document, below)
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
@@ -202,7 +215,7 @@ def parts_of(allocation: Any) -> tuple[Any, ...]:
     cls: type = type(allocation)
     for name, declared in nested(cls).items():
         value = getattr(allocation, name)
-        if declared is not Forecast:
+        if declared not in (Forecast, Regimes):
             found += value if isinstance(value, tuple) else [value]
     return tuple(found)
 
@@ -226,7 +239,7 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
             raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
-_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS) for name, cls in table.items()}
+_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS, REGIMES) for name, cls in table.items()}
 
 
 def read_forecast(
@@ -256,6 +269,19 @@ def read_forecast(
     if not refitted:
         return found
     return Refitted(found) if alone else build(document, path, Refitted, {"model": found}, ("kind", *adapters(cls)))
+
+
+def read_regimes(document: Document, path: KeyPath) -> Regimes:
+    """The regimes at `path`, {kind: ..., line: ..., ...}; fitted before where it names no kind.
+
+    document : the portfolio file.
+    path     : key of the regimes.
+    Raises   : ConfigError for an unknown kind or setting, and for a value that the class does not take.
+    """
+    kind = (*path, "kind")
+    cls = REGIMES[named(document, kind, REGIMES) if document.has(*kind) else "fitted"]
+    regimes: Regimes = build(document, path, cls, {}, beside=("kind",))
+    return regimes
 
 
 def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:
