@@ -3,6 +3,7 @@
 from benchmarks import (
     allocations,
     batch,
+    boosted,
     curves,
     destination,
     engine,
@@ -16,6 +17,7 @@ from benchmarks import (
     look_ahead,
     main_job,
     metrics,
+    networks,
     placement,
     reconciliation,
     regimes,
@@ -40,9 +42,11 @@ if __name__ == "__main__":
     regimes.main()
     laboratory.main()
     learning.main()
+    boosted.main()
     look_ahead.main()
     environment.main()
     universal.main()
+    networks.main()
     evidence.main()
     curves.main()
     metrics.main()

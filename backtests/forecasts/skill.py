@@ -74,23 +74,24 @@ def skill_of_returns(path: ForecastPath, level: float = 0.95) -> Skill:
 def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
     """R² of log variance and QLIKE over the random walk, and how often outcomes lay in the 90 % interval.
 
-    The random walk is the realised variance of the horizon that ended. The gain in QLIKE is that of the forecast over
-    it, above 0 where the forecast is better; both are tested by Diebold and Mariano, coverage against 90 %.
+    The random walk is the realised variance of the horizon that ended. The logarithm of an expected variance lies above
+    the expected logarithm: the logarithms of both are moved by their mean error so far. The gain in QLIKE is that of
+    the forecast over it, above 0 where the forecast is better; both are tested by Diebold and Mariano, coverage against
+    90 %.
     level  : of the intervals.
     Raises : DataError for fewer than 24 dates with outcomes.
     """
     variance, realised, last = np.square(path.deviation), path.realised, path.last_variance
     known = (variance > 0.0) & (realised > 0.0) & (last > 0.0)
     ours, theirs, outcome = (np.where(known, values, np.nan) for values in (variance, last, realised))
+    logs = _log_variances(path)
     reach = NormalDist().inv_cdf((1.0 + COVERAGE) / 2.0) * path.deviation
     inside = covered(path.mean - reach, path.mean + reach, path.outcome)
     coverage = mean_over_dates(inside - COVERAGE, path.overlap, level)
     horizon = path.overlap
-    log_ours, log_outcome, log_theirs = np.log(ours), np.log(outcome), np.log(theirs)
-    better = diebold_mariano(
-        squared_error(log_theirs, log_outcome), squared_error(log_ours, log_outcome), horizon, level
-    )
-    ratio = replace(out_of_sample_r2(log_ours, log_outcome, log_theirs, horizon, level), p=better.p)
+    theirs_lost, ours_lost = (squared_error(logs[name], logs["realised"]) for name in ("last", "forecast"))
+    ratio = out_of_sample_r2(logs["forecast"], logs["realised"], logs["last"], horizon, level)
+    ratio = replace(ratio, p=diebold_mariano(theirs_lost, ours_lost, horizon, level).p)
     return Skill(
         "variances",
         _dates(ours, outcome),
@@ -104,10 +105,28 @@ def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
     )
 
 
+def recentred(forecast: Array, outcome: Array, overlap: int) -> Array:
+    """(D, n) forecasts plus the mean error of all forecasts whose outcomes were known on the date; NaN before any was.
+
+    forecast, outcome : (D, n), NaN where there is none.
+    overlap           : dates after which an outcome is known.
+
+    >>> recentred(np.array([[1.0], [1.0], [1.0]]), np.array([[1.2], [1.4], [9.0]]), 1).round(3).ravel().tolist()
+    [nan, 1.2, 1.3]
+    """
+    errors = outcome - forecast
+    known = np.isfinite(errors)
+    sums = np.cumsum(np.where(known, errors, 0.0).sum(axis=1))[: len(errors) - overlap]
+    counts = np.cumsum(known.sum(axis=1))[: len(errors) - overlap]
+    centre = np.full((len(errors), 1), np.nan)
+    centre[overlap:, 0] = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return forecast + centre
+
+
 def skill_by_line(path: ForecastPath) -> pd.DataFrame:
     """A row a line: dates, hit rate, R² of its return over the mean so far, R² of its log variance over the random
     walk."""
-    logs = {name: np.log(np.where(v > 0.0, v, np.nan)) for name, v in _variances(path).items()}
+    logs = _log_variances(path)
     columns = {
         "dates": (np.isfinite(path.mean) & np.isfinite(path.outcome)).sum(axis=0),
         "hit rate": _mean(hits(path.mean, path.outcome)),
@@ -130,7 +149,7 @@ def skill_by_group(path: ForecastPath, groups: Sequence[object]) -> pd.DataFrame
         f"coverage of {COVERAGE:.0%}": _by_row(covered(path.mean - reach, path.mean + reach, path.outcome)),
     }
     found = pd.DataFrame(values).groupby(labels, sort=True).mean()
-    logs = {name: np.log(np.where(v > 0.0, v, np.nan)) for name, v in _variances(path).items()}
+    logs = _log_variances(path)
     known = pd.Series((np.isfinite(path.mean) & np.isfinite(path.outcome)).any(axis=1))
     found.insert(0, "dates", known.groupby(labels, sort=True).sum())
     found["R² of log variance"] = [
@@ -225,8 +244,11 @@ def _positions(path: ForecastPath, rows: Rows) -> Rows:
     return found
 
 
-def _variances(path: ForecastPath) -> dict[str, Array]:
-    return {"forecast": np.square(path.deviation), "realised": path.realised, "last": path.last_variance}
+def _log_variances(path: ForecastPath) -> dict[str, Array]:
+    """(D, n) logarithms of forecast, outcome and random walk, forecasts with their mean error so far."""
+    given = {"forecast": np.square(path.deviation), "realised": path.realised, "last": path.last_variance}
+    logs = {name: np.log(np.where(values > 0.0, values, np.nan)) for name, values in given.items()}
+    return logs | {name: recentred(logs[name], logs["realised"], path.overlap) for name in ("forecast", "last")}
 
 
 def _dates(forecast: Array, outcome: Array) -> int:

@@ -12,7 +12,7 @@ from backtests.evaluation.estimates import EstimateWithTest
 from backtests.forecasts.book import Entry, entry_of
 from backtests.forecasts.champion import Challenge, challenge
 from backtests.forecasts.skill import COVERAGE, Skill, skill_by_line, skill_of_returns, skill_of_variances
-from backtests.forecasts.walk_forward import ForecastPath, walk_forward
+from backtests.forecasts.walk_forward import ForecastPath, prevailing_mean, walk_forward
 from backtests.text_tables import text_table, wrapped
 from backtests.wording import number, percent
 from research.errors import DataError
@@ -35,6 +35,7 @@ class ForecastsToday:
     models  : by name; the first is the champion.
     entries : what each expects today, by name.
     paths   : what each expected at month ends so far, by name.
+    failed  : why the others expect nothing, by name.
     """
 
     market: Market
@@ -43,11 +44,12 @@ class ForecastsToday:
     models: Mapping[str, Forecast]
     entries: Mapping[str, Entry]
     paths: Mapping[str, ForecastPath]
+    failed: Mapping[str, DataError]
 
     @property
     def champion(self) -> str:
-        """The name of the forecast in use."""
-        return next(iter(self.models))
+        """The name of the forecast in use: the first that expects something."""
+        return next(iter(self.entries))
 
     @cached_property
     def skills(self) -> Mapping[str, tuple[Skill, Skill] | DataError]:
@@ -62,17 +64,29 @@ class ForecastsToday:
         except DataError as error:
             return error
 
+    @cached_property
+    def means_so_far(self) -> pd.Series:
+        """(n,) mean return of each line so far times the horizon, fraction."""
+        row = len(self.market.dates) - 1
+        return pd.Series(prevailing_mean(self.market.past(row), np.array([row]), self.horizon)[0], self.market.assets)
+
+    @property
+    def ahead(self) -> str:
+        """The horizon in words, such as "21 days"."""
+        return f"{self.horizon} {self.every}{'' if self.horizon == 1 else 's'}"
+
     def table(self, name: str) -> pd.DataFrame:
-        """A row a line of one forecast: expected return and the ends of its 90 % interval over the horizon, fractions;
-        month ends with outcomes, hit rate, R² of returns over the mean so far, R² of log variance over the random walk.
-        """
+        """A row a line of one forecast: expected return, the ends of its 90 % interval and the mean so far, over the
+        horizon, fractions; month ends with outcomes, hit rate, R² of returns over the mean so far, R² of log variance
+        over the random walk."""
         entry = self.entries[name]
         means = {line: mean for line, (mean, _) in entry.lines.items()}
         ends = {
             end: {line: mean + side * REACH * deviation for line, (mean, deviation) in entry.lines.items()}
             for end, side in (("lower", -1.0), ("upper", 1.0))
         }
-        return pd.DataFrame({"expected": means, **ends}).join(skill_by_line(self.paths[name]))
+        expected = pd.DataFrame({"expected": means, **ends, "mean so far": self.means_so_far})
+        return expected.loc[list(means)].join(skill_by_line(self.paths[name]))
 
     def measures(self) -> pd.DataFrame:
         """A row a measure and forecast: value, lower, upper, p; those that could not be measured are missing."""
@@ -90,9 +104,8 @@ class ForecastsToday:
 
     def text(self) -> str:
         """All of it, as a terminal shows it."""
-        plural = self.every if self.horizon == 1 else f"{self.every}s"
         head = (
-            f"Returns of the next {self.horizon} {plural} after {self.market.dates[-1]:%Y-%m-%d}, with the skill shown "
+            f"Returns of the next {self.ahead} after {self.market.dates[-1]:%Y-%m-%d}, with the skill shown "
             "at month ends so far"
         )
         parts = [wrapped(head)]
@@ -103,6 +116,8 @@ class ForecastsToday:
         return "\n\n".join(parts)
 
     def _model_text(self, name: str) -> str:
+        if name in self.failed:
+            return wrapped(f"No forecast: {self.failed[name]}")
         rows = [["line", "expected", f"{COVERAGE:.0%} interval", "months", "hits", "R² returns", "R² variance"]]
         for line, row in self.table(name).iterrows():
             shares = [percent(row["hit rate"], 0), *(number(row[f"R² of {of}"]) for of in ("returns", "log variance"))]
@@ -127,15 +142,22 @@ def forecasts_today(portfolio: Portfolio, as_of: str | None = None) -> Forecasts
     """What a portfolio's forecasts expect after a day, and what they expected at month ends before.
 
     as_of  : a day of the market's history, YYYY-MM-DD; None for its last close.
-    Raises : DataError for a day before the market, and for a forecast without enough history.
+    Raises : DataError for a day before the market, and where no forecast has enough history.
     """
     market = portfolio.market if as_of is None else portfolio.market.until(as_of)
     stated = portfolio.forecasts
     models = stated.models or usual_forecasts()
-    entries = {name: entry_of(forecast, market, stated.horizon) for name, forecast in models.items()}
-    paths = {name: walk_forward(forecast, market, stated.horizon) for name, forecast in models.items()}
+    entries, paths, failed = {}, {}, {}
+    for name, forecast in models.items():
+        try:
+            entries[name] = entry_of(forecast, market, stated.horizon)
+            paths[name] = walk_forward(forecast, market, stated.horizon)
+        except DataError as error:
+            failed[name] = error
+    if not entries:
+        raise next(iter(failed.values()))
     every = row_name(float(portfolio.periods_per_year))
-    return ForecastsToday(market, stated.horizon, every, models, entries, paths)
+    return ForecastsToday(market, stated.horizon, every, models, entries, paths, failed)
 
 
 def _skills(path: ForecastPath) -> tuple[Skill, Skill] | DataError:

@@ -69,16 +69,8 @@ class ForecastPath:
 
     @cached_property
     def prevailing_mean(self) -> Array:
-        """(D, n) mean return so far times the horizon: what is expected by who forecasts nothing.
-
-        Source : Welch and Goyal (2008), A comprehensive look at the empirical performance of equity premium
-                 prediction, Review of Financial Studies 21(4).
-        """
-        listed = self.market.listed
-        sums = np.cumsum(np.where(listed, self.market.returns, 0.0), axis=0)[self.rows]
-        counts = np.cumsum(listed, axis=0)[self.rows] - 1  # the first close has no return
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return frozen(np.where(counts > 0, self.horizon * sums / counts, np.nan))
+        """(D, n) mean return so far times the horizon: what is expected by who forecasts nothing."""
+        return frozen(prevailing_mean(self.whole, self.rows, self.horizon))
 
     @cached_property
     def last_variance(self) -> Array:
@@ -97,6 +89,20 @@ class ForecastPath:
         """Some of its days, by number."""
         notes = tuple(self.notes[i] for i in which.tolist())
         return replace(self, rows=self.rows[which], mean=self.mean[which], deviation=self.deviation[which], notes=notes)
+
+
+def prevailing_mean(past: Past, rows: Rows, horizon: int) -> Array:
+    """(D, n) mean return of each line up to each of the D rows, times the horizon; NaN before its first return.
+
+    past    : up to the last of the rows, or later.
+    rows    : (D,) of the past.
+    horizon : rows.
+    Source  : Welch and Goyal (2008), A comprehensive look at the empirical performance of equity premium prediction,
+              Review of Financial Studies 21(4).
+    """
+    sums = np.cumsum(np.where(past.listed, past.returns, 0.0), axis=0)[rows]
+    counts = np.cumsum(past.listed, axis=0)[rows] - 1  # the first close has no return
+    return np.divide(horizon * sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
 
 def walk_forward(

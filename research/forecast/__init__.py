@@ -7,6 +7,7 @@ from research.forecast.estimated import Estimated
 from research.forecast.forecast_views import ForecastViews
 from research.forecast.model import Fitted, Model, Refitted, Trained
 from research.forecast.moments import Forecast, Moments, repaired
+from research.forecast.neural import Network
 from research.forecast.pooling import EntropyPooling, Opinion, OpinionPooling
 from research.forecast.posterior import Posterior
 from research.forecast.regimes import (
@@ -52,6 +53,7 @@ __all__ = [
     "MarkovSwitching",
     "Model",
     "Moments",
+    "Network",
     "Opinion",
     "OpinionPooling",
     "Posterior",

@@ -95,11 +95,10 @@ class ForecastViews:
         return max(self.prior.window, self.forecast.window)
 
     def predict(self, past: Past) -> Moments:
-        """Mean and covariance of the lines of the prior, with what was measured among the notes."""
+        """Mean and covariance of the lines of the prior, moved toward the forecast as far as `measured` says."""
         prior, views = (predicted(one, past).over(self.horizon) for one in (self.prior, self.forecast))
-        skill = self.measured(past)
-        moved = toward(prior, views, skill.confidence, self.tau)
-        return replace(moved, notes=(*prior.notes, *views.notes, skill.sentence()))
+        moved = toward(prior, views, self.measured(past).confidence, self.tau)
+        return replace(moved, notes=(*prior.notes, *views.notes))
 
     def measured(self, past: Past) -> MeasuredSkill:
         """The share that came true, of forecasts whose outcomes are known at the close of `past`."""

@@ -64,6 +64,7 @@ from research.forecast import (
     MarkovRegimes,
     MarkovSwitching,
     Model,
+    Network,
     OpinionPooling,
     Refitted,
     Regimes,
@@ -127,6 +128,7 @@ MODELS: dict[str, type] = {  # what `refitted` fits; a model named as a forecast
     "dcc": DynamicCorrelations,
     "garch": GarchVolatility,
     "har": HARVolatility,
+    "network": Network,
 }
 REGIMES: dict[str, type] = {
     "fitted": MarkovRegimes,
@@ -192,7 +194,8 @@ def allocation_settings(allocation: Any) -> dict[str, Any]:
     cls: type = type(allocation)
     kind = _NAMES.get(cls)
     own = {} if kind else {"kind": import_path(cls), "code": code_of(cls)}
-    held = {HELD.get(name, name): _held_settings(getattr(allocation, name)) for name in nested(cls)}
+    parts = {HELD.get(name, name): getattr(allocation, name) for name in nested(cls)}
+    held = {name: _held_settings(part) for name, part in parts.items() if part is not None}
     without = (*nested(cls), *(("weights",) if cls is FixedWeights else ()))
     return {"kind": kind, **own, **plain(allocation, without), **held}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from research.allocation import FixedWeights
-from research.forecast import Estimated, Forecast
+from research.forecast import Boosted, Estimated, Forecast, HARVolatility, Refitted, SignalBlend
 from research.market import Market
 from research.portfolio.allocations import allocation_settings, check_names, read_forecast
 from research.portfolio.document import Document
@@ -35,7 +35,12 @@ class StatedForecasts:
 
 def usual_forecasts() -> dict[str, Forecast]:
     """What is compared where a file states no forecasts."""
-    return {"long past": Estimated(window=756), "last year": Estimated(window=252)}
+    return {
+        "three years": Estimated(window=756),
+        "signals": SignalBlend(),
+        "boosted": Refitted(Boosted()),
+        "har": Refitted(HARVolatility()),
+    }
 
 
 def read_forecasts(

@@ -149,5 +149,5 @@ def adapters(cls: type) -> dict[str, TypeAdapter[Any]]:
 @cache
 def nested(cls: type) -> dict[str, Any]:
     """Field name -> type of the fields that hold an allocation, several, a forecast, a model, or regimes."""
-    hints = get_type_hints(cls)
+    hints = {name: Forecast if hint == Forecast | None else hint for name, hint in get_type_hints(cls).items()}
     return {f.name: hints[f.name] for f in fields(cls) if f.name == "allocation" or hints[f.name] in NESTED}

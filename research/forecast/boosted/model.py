@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 
 from research.arguments import check_positive, cut, did_you_mean, is_number, is_whole, one_of, refuse
-from research.arrays import Array, Rows
+from research.arrays import Array
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast.boosted import libraries
 from research.forecast.boosted.calibration import Skill, measured
 from research.forecast.boosted.explained import sentence
-from research.forecast.boosted.features import YEAR, features
+from research.forecast.boosted.features import MONTH, YEAR, features
 from research.forecast.boosted.holdout import SHARE, held, split
 from research.forecast.boosted.libraries import LIBRARIES, Growth, Library
-from research.forecast.boosted.samples import Samples, samples
+from research.forecast.boosted.samples import Samples, deviations, samples
 from research.forecast.covariances import covariance
+from research.forecast.equilibrium import cash_over
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
 from research.market import Past
@@ -33,10 +34,12 @@ COUNTS = {
 class Boosted:
     """Trees that forecast which lines return more than others, from what all of them looked like.
 
-    Each sample is a line on a day, its outcome the compound return of the sessions after it less the mean of all lines
-    of that day. The last days of the past are held back in two parts: one stops the training, the other judges it, and
-    the forecast is used as far as its skill there allows (`research.forecast.boosted.calibration`). The expected return
-    of a line is the mean return of all lines so far, plus what is trusted of the line's forecast less the mean one.
+    Each sample is a line on a day, its outcome the return over cash of the sessions after it, in standard deviations by
+    the volatility of the year before it (Moskowitz, Ooi and Pedersen 2012, Time series momentum, Journal of Financial
+    Economics 104), less the mean of all lines of that day: bonds and stocks are of one measure. The last days of the
+    past are held back in two parts: one stops the training, the other judges it, and the forecast is used as far as its
+    skill there allows (`research.forecast.boosted.calibration`). The expected return of a line is cash, plus its
+    deviation times the mean outcome of all lines so far and what is trusted of its forecast less the mean one.
 
     library          : "lightgbm" or "xgboost".
     horizon          : sessions of the market that a forecast is about.
@@ -112,7 +115,8 @@ class Boosted:
         used = np.flatnonzero(np.isfinite(known.features[parts.train]).any(axis=0))
         names = tuple(known.names[column] for column in used)
         x, y = known.features[:, used], known.excess
-        growth = self._growth(names)
+        self._check_monotone(known.names)
+        growth = self.growth(names)
         text = libraries.train(self.library, growth, (x[parts.train], y[parts.train]), (x[parts.stop], y[parts.stop]))
         judge = parts.judge
         forecast = libraries.predicted(self.library, text, x[judge])
@@ -129,12 +133,15 @@ class Boosted:
                 "a shorter horizon."
             )
 
-    def _growth(self, names: tuple[str, ...]) -> Growth:
-        """How trees are grown on these features."""
-        signs = dict(self.monotone)
-        for name in signs:
+    def _check_monotone(self, names: tuple[str, ...]) -> None:
+        """Raise ConfigError for a monotone feature that the market does not have."""
+        for name in dict(self.monotone):
             if name not in names:
                 raise ConfigError(f"monotone of Boosted is for {name!r}, no feature. {did_you_mean(name, names)}")
+
+    def growth(self, names: tuple[str, ...]) -> Growth:
+        """How trees are grown on these features."""
+        signs = dict(self.monotone)
         return Growth(
             rounds=self.rounds,
             learning_rate=self.learning_rate,
@@ -154,7 +161,7 @@ class FittedBoosted:
     settings    : how.
     seen        : the last date of the fit.
     features    : f names, of the numbers that the trees read.
-    mean        : return over the horizon, of all lines on all days of the fit, fraction.
+    mean        : return over cash over the horizon, of all lines on all days of the fit, in standard deviations.
     skill       : on the days that judged the trees.
     fingerprint : sha256 of what they were trained and judged on.
     text        : the trees, as their library writes them.
@@ -184,59 +191,92 @@ class FittedBoosted:
         Raises : PolicyError on a date before the last of the fit; DataError for a feature that is infinite, that the
                  market does not have, or that is known of no line.
         """
-        returns, lines = complete_returns(past, YEAR)
-        assets, values = self._today(past, lines)
-        forecast = libraries.predicted(self.settings.library, self.text, values)
-        mean = self.mean + self.trust * _less_mean(forecast, assets)
-        cov = np.atleast_2d(covariance("ledoit_wolf", returns, 1.0)) * self.settings.horizon
-        notes = () if self.trust else (f"boosted trees of {self.seen:%Y-%m-%d} showed no skill: all means are equal",)
-        return Moments(assets, mean, (cov + cov.T) / 2.0, float(self.settings.horizon), past.date, notes)
+        today = self._today(past)
+        forecast = _less_mean(libraries.predicted(self.settings.library, self.text, today.numbers), today.assets)
+        mean = self._base(today) + today.deviation * self.trust * forecast
+        cov = np.atleast_2d(covariance("ledoit_wolf", today.returns, 1.0)) * self.settings.horizon
+        said = (
+            f"boosted trees of {self.seen:%Y-%m-%d} showed no skill: all lines have one return per unit of volatility"
+        )
+        notes = () if self.trust else (said,)
+        return Moments(today.assets, mean, (cov + cov.T) / 2.0, float(self.settings.horizon), past.date, notes)
+
+    def base(self, past: Past) -> pd.Series:
+        """The expected return of each line without its features, fraction: cash, and what its volatility gives it."""
+        today = self._today(past)
+        return pd.Series(self._base(today), index=list(today.assets))
 
     def contributions(self, past: Past) -> pd.DataFrame:
         """What each feature adds to the expected return of each line, beyond what it adds to the mean line, fraction.
 
-        A row a line, a column a feature, from the libraries' own TreeSHAP: a row's sum and `mean` are the forecast.
+        A row a line, a column a feature, from the libraries' own TreeSHAP: a row's sum and `base` are the forecast.
         Raises : as `predict`.
         """
-        assets, values = self._today(past, complete_returns(past, YEAR)[1])
-        shares = libraries.contributions(self.settings.library, self.text, values)[:, :-1]
-        return pd.DataFrame(self.trust * _less_mean(shares, assets), index=list(assets), columns=list(self.features))
+        today = self._today(past)
+        shares = libraries.contributions(self.settings.library, self.text, today.numbers)[:, :-1]
+        scaled = self.trust * today.deviation[:, None] * _less_mean(shares, today.assets)
+        return pd.DataFrame(scaled, index=list(today.assets), columns=list(self.features))
 
     def numbers(self, past: Past) -> pd.DataFrame:
         """The features of today: a row a line, a column a feature. Raises as `predict`."""
-        assets, values = self._today(past, complete_returns(past, YEAR)[1])
-        return pd.DataFrame(values, index=list(assets), columns=list(self.features))
+        today = self._today(past)
+        return pd.DataFrame(today.numbers, index=list(today.assets), columns=list(self.features))
 
     def sentences(self, past: Past) -> dict[str, str]:
         """By line, what is expected of it and which features say so. Raises as `predict`."""
-        shares, values = self.contributions(past), self.numbers(past)
+        shares, numbers, base = self.contributions(past), self.numbers(past), self.base(past)
         return {
-            line: sentence(line, self.mean, shares.loc[line], values.loc[line], self.settings.horizon)
+            line: sentence(line, base[line], shares.loc[line], numbers.loc[line], self.settings.horizon)
             for line in shares.index
         }
 
-    def _today(self, past: Past, lines: Rows) -> tuple[tuple[str, ...], Array]:
-        """The names of k lines, and their features (k, f) at the last close."""
+    def _base(self, today: "_Today") -> Array:
+        """(k,) expected returns of lines without their features."""
+        return today.cash + today.deviation * self.mean
+
+    def _today(self, past: Past) -> "_Today":
+        """What a forecast is made from; raises as `predict`."""
         if past.date < self.seen:
             raise PolicyError(
                 f"the trees were trained on days up to {self.seen:%Y-%m-%d}, but asked on {past.date:%Y-%m-%d}: they "
                 "know later data. Start later, or fit them on fewer days."
             )
-        found = features(past, np.array([past.t]))
+        returns, lines = complete_returns(past, YEAR)
+        found, horizon = features(past, np.array([past.t])), self.settings.horizon
         lacking = [name for name in self.features if name not in found.names]
         if lacking:
             raise DataError(
                 f"the trees of {self.seen:%Y-%m-%d} read {cut(', '.join(lacking))}, which this market does not have: "
                 f"it has {cut(', '.join(found.names))}. Fit them to this market."
             )
-        values = found.numbers[0][lines][:, [found.names.index(name) for name in self.features]]
-        unknown = [name for name, none in zip(self.features, np.isnan(values).all(axis=0), strict=True) if none]
+        numbers = found.numbers[0][lines][:, [found.names.index(name) for name in self.features]]
+        unknown = [name for name, none in zip(self.features, np.isnan(numbers).all(axis=0), strict=True) if none]
         if unknown:
             raise DataError(
                 f"{cut(', '.join(unknown))} on {past.date:%Y-%m-%d} is known of no line, and the trees of "
                 f"{self.seen:%Y-%m-%d} read it. Complete the data, or fit them without it."
             )
-        return tuple(past.assets[line] for line in lines), values
+        assets = tuple(past.assets[line] for line in lines)
+        deviation = deviations(found, horizon)[0][lines]
+        return _Today(assets, returns, numbers, deviation, cash_over(horizon, past, MONTH))
+
+
+@dataclass(frozen=True, eq=False)
+class _Today:
+    """What is known of k lines at the last close.
+
+    assets    : k names.
+    returns   : (252, k) of the last year.
+    numbers   : (k, f) features.
+    deviation : (k,) standard deviation of the return over the horizon.
+    cash      : its return over the horizon at the rate of the last month.
+    """
+
+    assets: tuple[str, ...]
+    returns: Array
+    numbers: Array
+    deviation: Array
+    cash: float
 
 
 def _less_mean(values: Array, assets: tuple[str, ...]) -> Array:

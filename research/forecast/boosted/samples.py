@@ -9,6 +9,7 @@ import numpy as np
 from research.arrays import Array, Rows
 from research.errors import DataError
 from research.forecast.boosted.features import YEAR, Features, features
+from research.forecast.outcomes import returns_after
 from research.market import Past
 
 BLOCK = 2 * YEAR  # sessions whose features are found at once, and kept
@@ -22,7 +23,8 @@ class Samples:
     names    : f names of features.
     rows     : (N,) row of the market.
     features : (N, f), NaN where a number is not known.
-    outcomes : (N,) compound return of the `horizon` sessions after the day, fraction.
+    outcomes : (N,) compound return over cash of the `horizon` sessions after the day, in the standard deviations that
+               the volatility of the year before it gives for as many sessions.
     excess   : (N,) outcome less the mean of the outcomes of its day.
     """
 
@@ -51,24 +53,35 @@ def samples(past: Past, step: int, horizon: int) -> Samples:
     Raises  : DataError where there is none, and for a feature that is infinite.
     """
     known = _known(past, step)
+    if not len(known.rows):
+        raise _nothing(past, horizon)
     days = known.rows <= past.t - horizon
     rows = known.rows[days]
-    listed = past.listed[rows] & past.listed[rows - YEAR]
+    deviation = deviations(known, horizon)[days]
+    listed = past.listed[rows] & past.listed[rows - YEAR] & (deviation > 0.0)
     if not listed.any():
-        raise DataError(
-            f"no line has {YEAR} returns and {horizon} sessions after them up to {past.date:%Y-%m-%d}: nothing to "
-            "learn from. Start later."
-        )
-    index = np.cumprod(1.0 + past.returns, axis=0)
-    with np.errstate(invalid="ignore"):  # a unit that is worthless: it is not listed
-        returns = index[rows + horizon] / index[rows] - 1.0
+        raise _nothing(past, horizon)
     by_name = np.argsort(np.array(past.assets))
-    listed, returns, values = listed[:, by_name], returns[:, by_name], known.numbers[days][:, by_name]
+    listed, numbers = listed[:, by_name], known.numbers[days][:, by_name]
     counts = listed.sum(axis=1)
     day = np.repeat(np.arange(len(rows)), counts)
-    outcomes = returns[listed]
+    cash = np.cumprod(1.0 + past.cash)
+    over_cash = returns_after(past, rows, horizon) + (1.0 - cash[rows + horizon] / cash[rows])[:, None]
+    outcomes = over_cash[:, by_name][listed] / deviation[:, by_name][listed]
     mean = np.bincount(day, outcomes, len(rows)) / np.maximum(counts, 1)
-    return Samples(known.names, rows[day], values[listed], outcomes, outcomes - mean[day])
+    return Samples(known.names, rows[day], numbers[listed], outcomes, outcomes - mean[day])
+
+
+def deviations(found: Features, horizon: int) -> Array:
+    """(D, n) standard deviation of the return over a horizon, by the volatility of the year before each day."""
+    return found.numbers[:, :, found.names.index("volatility_252")] * np.sqrt(horizon)
+
+
+def _nothing(past: Past, horizon: int) -> DataError:
+    return DataError(
+        f"no line has {YEAR} returns that vary and {horizon} sessions after them up to {past.date:%Y-%m-%d}: nothing "
+        "to learn from. Start later."
+    )
 
 
 def _known(past: Past, step: int) -> Features:

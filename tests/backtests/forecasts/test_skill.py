@@ -59,9 +59,17 @@ def test_each_number_is_that_of_a_peer(path: ForecastPath, seeing: ForecastPath)
     assert skill_of_returns(zero).by_measure["R² over zero"].value == pytest.approx(
         1.0 - np.square(path.mean - path.outcome)[known].sum() / np.square(path.outcome[known]).sum(), abs=1e-12
     )
-    logs = [np.log(v[known].ravel()) for v in (path.realised, np.square(path.deviation), path.last_variance)]
-    r2 = 1.0 - (1.0 - r2_score(logs[0], logs[1])) / (1.0 - r2_score(logs[0], logs[2]))
-    assert skill_of_variances(path).by_measure["R² of log variance over the random walk"].value == pytest.approx(r2)
+    outcome, *logs = (np.log(v) for v in (path.realised, np.square(path.deviation), path.last_variance))
+    centred = []
+    for log in logs:
+        so_far = pd.DataFrame(outcome - log).shift().expanding()
+        means = (so_far.mean() * so_far.count()).sum(axis=1) / so_far.count().sum(axis=1)
+        centred.append(log + means.to_numpy()[:, None])
+    told = np.isfinite(centred[0] + centred[1] + outcome).all(axis=1)
+    ours, theirs = (1.0 - r2_score(outcome[told].ravel(), one[told].ravel()) for one in centred)
+    assert skill_of_variances(path).by_measure["R² of log variance over the random walk"].value == pytest.approx(
+        1.0 - ours / theirs
+    )
 
 
 def test_a_constant_variance_is_worth_more_than_the_last_one_and_its_intervals_cover(path: ForecastPath) -> None:

@@ -51,7 +51,7 @@ from research.allocation import (
 )
 from research.allocation.constraints import Bounds, Cardinality, Constraints, Group, Most
 from research.errors import ConfigError, DataError, PolicyError
-from research.forecast import Estimated, MarkovRegimes
+from research.forecast import Estimated, EWMAVolatility, MarkovRegimes
 from research.market import SHUMWAY, delist
 
 
@@ -104,6 +104,7 @@ EVERY_ALLOCATION = [
     Schur(window=60, schedule="week", memory=0.3),
     ConstantExposure(InverseVolatility(window=60), 0.6),
     VolatilityTarget(EqualWeights(), 0.1, lookback=60),
+    VolatilityTarget(EqualWeights(), 0.1, forecast=EWMAVolatility(estimate=60)),
     RegimeExposure(EqualWeights(), REGIMES),
     MarketCapWeights("cap"),
     UniversalPortfolio(window=60, points=50),

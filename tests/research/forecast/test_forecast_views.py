@@ -76,14 +76,15 @@ def test_without_skill_nothing_is_moved_but_in_one_case_of_ten(market: Market) -
     found = blind.predict(past)
     assert blind.measured(past).confidence == 0.0
     np.testing.assert_array_equal(found.mean, np.zeros(5))
-    assert "moves nothing" not in found.notes[-1]
-    assert found.notes[-1].endswith("its views have a confidence of 0%.")
+    assert blind.measured(past).sentence().endswith("its views have a confidence of 0%.")
 
 
 def test_too_few_outcomes_move_nothing_and_say_so(market: Market) -> None:
-    found = ForecastViews(planted(market, 0.5, 0.0), Still()).predict(market.past(600))
-    np.testing.assert_array_equal(found.mean, np.zeros(5))
-    assert found.notes[-1].startswith("17 month ends with outcomes do not show what the forecast is worth")
+    views, past = ForecastViews(planted(market, 0.5, 0.0), Still()), market.past(600)
+    np.testing.assert_array_equal(views.predict(past).mean, np.zeros(5))
+    assert (
+        views.measured(past).sentence().startswith("17 month ends with outcomes do not show what the forecast is worth")
+    )
 
 
 @settings(max_examples=60, deadline=None)

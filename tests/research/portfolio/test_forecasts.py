@@ -22,6 +22,7 @@ from research.forecast import (
     HARVolatility,
     InvestorView,
     MarketCap,
+    Network,
     Opinion,
     OpinionPooling,
     Refitted,
@@ -71,6 +72,10 @@ EXAMPLES: dict[str, Forecast] = {
     "{kind: har, horizon: 5, schedule: quarter}": Refitted(HARVolatility(horizon=5), "quarter"),
     "{kind: ewma, half_life: 11, correlations: ewma}": EWMAVolatility(11.0, correlations="ewma"),
     "ewma": EWMAVolatility(),
+    "network": Refitted(Network()),
+    "{kind: network, architecture: dlinear, every: 1, levels: [0.1, 0.5, 0.9], facts: [carry], schedule: quarter}": (
+        Refitted(Network("dlinear", 1, levels=(0.1, 0.5, 0.9), facts=("carry",)), "quarter")
+    ),
     "{kind: refitted, model: boosted}": Refitted(Boosted()),
     "{kind: refitted, schedule: quarter, model: {kind: boosted, library: xgboost, monotone: {carry_252: 1}}}": Refitted(
         Boosted("xgboost", monotone={"carry_252": 1}), "quarter"

@@ -41,7 +41,15 @@ from research.allocation import (
 )
 from research.allocation.constraints import Cardinality, Constraints, Group, Most
 from research.errors import ConfigError
-from research.forecast import Estimated, JumpModel, MarkovRegimes, MarkovSwitching, VolatilityPercentiles
+from research.forecast import (
+    Estimated,
+    HARVolatility,
+    JumpModel,
+    MarkovRegimes,
+    MarkovSwitching,
+    Refitted,
+    VolatilityPercentiles,
+)
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
 from research.portfolio.allocations import ALLOCATIONS
 from research.portfolio.document import read_document
@@ -128,6 +136,8 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: exposure, exposure: 0.6}}": Never(ConstantExposure(STRATEGIC, 0.6)),
     "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
     "of: {kind: hrp, window: 126}}}}": Never(VolatilityTarget(ConstantExposure(HRP(126), 0.9), 0.1)),
+    "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, forecast: {kind: har, schedule: month}"
+    "}}": Never(VolatilityTarget(STRATEGIC, 0.1, forecast=Refitted(HARVolatility(), "month"))),
     "{rule: never, allocation: {kind: mean_variance}}": Never(MeanVariance()),
     "{rule: never, allocation: {kind: universal_portfolio, points: 100, seed: 7}}": Never(
         UniversalPortfolio(points=100, seed=7)

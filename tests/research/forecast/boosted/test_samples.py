@@ -17,14 +17,16 @@ def market() -> Market:
     return planted(days=1300, n=4)
 
 
-def test_outcomes_are_compound_returns_of_the_sessions_after_and_complete(market: Market) -> None:
+def test_outcomes_are_returns_over_cash_in_deviations_of_the_year_before_and_complete(market: Market) -> None:
     found = samples(market.past(700), 7, 10)
     assert found.rows.max() + 10 <= 700 < found.rows.max() + 17
     assert set(found.rows % 7) == {0}
     assert found.rows.min() >= 252
     last = found.rows.max()
-    expected = np.prod(1.0 + market.returns[last + 1 : last + 11], axis=0) - 1.0
-    np.testing.assert_allclose(found.outcomes[-4:], expected, rtol=1e-12)
+    year, ahead = slice(last - 251, last + 1), slice(last + 1, last + 11)
+    expected = np.prod(1.0 + market.returns[ahead], axis=0) - np.prod(1.0 + market.cash[ahead])
+    expected /= market.returns[year].std(axis=0, ddof=1) * np.sqrt(10)
+    np.testing.assert_allclose(found.outcomes[-4:], expected, rtol=1e-10)
     np.testing.assert_allclose(found.excess[-4:], expected - expected.mean(), rtol=1e-9)
 
 
