@@ -9,6 +9,7 @@ import pandas as pd
 
 from research.allocation.answer import Answer
 from research.allocation.constraints.builder import build
+from research.allocation.constraints.market_day import known_on
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import placed
 from research.allocation.hierarchical.clusters import Clusters, clusters_of
@@ -16,7 +17,6 @@ from research.allocation.hierarchical.estimate import Estimate, estimated
 from research.allocation.hierarchical.projection import nearest
 from research.allocation.hierarchical.settings import Hierarchical
 from research.allocation.hierarchical.tree import Tree
-from research.allocation.optimised.market_day import known_on
 from research.arrays import Array, Rows, frozen
 from research.market import Past
 

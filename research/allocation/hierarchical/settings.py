@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from research.allocation.bounds import Bound
+from research.allocation.constrained.bounds import Bound
+from research.allocation.constrained.constrained import Constrained
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import EstimationSchedule, check_estimate
-from research.allocation.optimised.constrained import Constrained
 from research.arguments import check_positive, is_number, one_of, refuse
 from research.forecast.covariances import COVARIANCES, CovarianceName
 from research.market.calendars import EVERY

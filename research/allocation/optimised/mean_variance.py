@@ -5,8 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from research.allocation.bounds import Bound
+from research.allocation.constrained.bounds import Bound
+from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.optimum import Optimum, optimum
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.optimised.aims import (
@@ -20,8 +22,6 @@ from research.allocation.optimised.aims import (
     volatility_limit,
 )  # fmt: skip
 from research.allocation.optimised.frontier import Frontier, frontier
-from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
-from research.allocation.optimised.optimum import Optimum, optimum
 from research.arguments import check_positive, is_number, one_of, refuse
 from research.arrays import Array
 from research.forecast import Estimated, Forecast, Moments

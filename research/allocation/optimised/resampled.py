@@ -8,10 +8,10 @@ import numpy as np
 
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Following, NotSolvedError
+from research.allocation.constrained.on_forecast import lines_of, root_of_moments
+from research.allocation.constraints.optimum import Optimum, exceeded
 from research.allocation.estimated import placed
 from research.allocation.optimised.mean_variance import MeanVariance
-from research.allocation.optimised.on_forecast import lines_of, root_of_moments
-from research.allocation.optimised.optimum import Optimum, exceeded
 from research.allocation.wrapper import Wrapper
 from research.arguments import is_whole, refuse
 from research.arrays import Array

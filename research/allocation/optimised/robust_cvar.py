@@ -6,14 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from research.allocation.bounds import Bound
+from research.allocation.constrained.bounds import Bound
+from research.allocation.constrained.on_window import OnWindow
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.risk_limits import tail, tail_mean
 from research.allocation.estimated import EstimationSchedule, check_estimate, check_length, check_level
-from research.allocation.optimised.on_window import OnWindow
-from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.arguments import check_positive, is_number, refuse
 from research.arrays import Array
 

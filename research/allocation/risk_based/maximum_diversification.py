@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from research.allocation.bounds import Bound
+from research.allocation.constrained.bounds import Bound
+from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import WEIGHTS, Limits
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import EstimationSchedule, check_schedule
-from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
-from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.arguments import check_positive
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Past

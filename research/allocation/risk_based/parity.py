@@ -19,8 +19,8 @@ from research.allocation.answer import NotSolvedError
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.optimum import Aim, Optimum, elastic_of, optimum
 from research.allocation.constraints.programme import Elastic, Objective, Solved
-from research.allocation.optimised.optimum import Aim, Optimum, elastic_of, optimum
 from research.allocation.risk_based.risks import Risk
 from research.arguments import cut
 from research.arrays import Array, Mask

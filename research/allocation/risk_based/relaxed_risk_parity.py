@@ -6,14 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from research.allocation.bounds import Bound
+from research.allocation.constrained.bounds import Bound
+from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.optimised.aims import return_limit
-from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
-from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import largest_smallest
 from research.arguments import check_positive, cut, is_number, refuse

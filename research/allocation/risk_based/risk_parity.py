@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from research.allocation.bounds import Bound
+from research.allocation.constrained.bounds import Bound
+from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import EstimationSchedule, check_schedule
-from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
-from research.allocation.optimised.optimum import Optimum
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risks import volatility

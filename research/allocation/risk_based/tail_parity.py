@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from research.allocation.answer import NotSolvedError
-from research.allocation.bounds import Bound
+from research.allocation.constrained.bounds import Bound
+from research.allocation.constrained.on_window import OnWindow
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import EstimationSchedule, check_estimate, check_length, check_level
-from research.allocation.optimised.on_window import OnWindow
-from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risks import risk_of

@@ -7,6 +7,7 @@ import pytest
 from research.allocation import MeanVariance, NotSolvedError, target_path
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
+from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import (
     Bounds,
     Cardinality,
@@ -27,7 +28,6 @@ from research.allocation.optimised.aims import (
     volatility_limit,
 )
 from research.allocation.optimised.frontier import frontier
-from research.allocation.optimised.optimum import optimum
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Estimated, Moments
 from research.market import Past

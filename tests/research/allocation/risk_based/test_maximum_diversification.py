@@ -6,10 +6,10 @@ import pytest
 from research.allocation import MaximumDiversification
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
+from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.aims import minimum_volatility
-from research.allocation.optimised.optimum import optimum
 from research.forecast import Estimated
 from research.risk.concentration import diversification_ratio
 

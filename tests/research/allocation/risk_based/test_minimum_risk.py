@@ -7,8 +7,8 @@ from scipy.optimize import linprog
 from research.allocation import MinimumRisk, NotSolvedError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
+from research.allocation.constraints.optimum import Aim, optimum
 from research.allocation.constraints.records import Bounds, Constraints
-from research.allocation.optimised.optimum import Aim, optimum
 from research.allocation.risk_based.risks import RISKS, risk_of
 from research.errors import ConfigError, DataError
 from research.risk.measures import cvar

@@ -6,9 +6,9 @@ import pytest
 from research.allocation import NotSolvedError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import WEIGHTS
+from research.allocation.constraints.optimum import Aim, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.roots import root_of
-from research.allocation.optimised.optimum import Aim, optimum
 from research.allocation.risk_based.budgets import shares
 from research.allocation.risk_based.parity import largest_smallest, parity
 from research.allocation.risk_based.relaxed_risk_parity import relaxed_risk_parity

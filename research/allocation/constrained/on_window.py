@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from research.allocation.answer import Answer
+from research.allocation.constrained.constrained import Constrained, answer_of
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import Limits
-from research.allocation.optimised.constrained import Constrained, answer_of
-from research.allocation.optimised.market_day import known_on
-from research.allocation.optimised.optimum import Optimum
+from research.allocation.constraints.market_day import known_on
+from research.allocation.constraints.optimum import Optimum
 from research.arrays import Array
 from research.forecast.returns import complete_returns
 from research.market import Past

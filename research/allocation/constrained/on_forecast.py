@@ -7,13 +7,13 @@ from functools import partial
 import numpy as np
 
 from research.allocation.answer import Answer
+from research.allocation.constrained.constrained import Constrained, answer_of
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.limits_used import DayProgramme
+from research.allocation.constraints.market_day import known_on
+from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.roots import root_of
-from research.allocation.optimised.constrained import Constrained, answer_of
-from research.allocation.optimised.limits_used import DayProgramme
-from research.allocation.optimised.market_day import known_on
-from research.allocation.optimised.optimum import Optimum
 from research.arrays import Array, Rows
 from research.forecast import Forecast, Moments
 from research.market import Past

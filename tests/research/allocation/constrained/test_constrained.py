@@ -3,8 +3,8 @@
 import pytest
 
 from research.allocation import MeanVariance
+from research.allocation.constrained.constrained import with_bounds
 from research.allocation.constraints.records import Bounds, Constraints, Most
-from research.allocation.optimised.constrained import with_bounds
 from research.forecast import Estimated
 
 GROSS = Constraints(gross=Most(most=1.6))

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from research.allocation.answer import Answer, Following
-from research.allocation.bounds import Bound, check_bound, frozen_bound
+from research.allocation.constrained.bounds import Bound, check_bound, frozen_bound
+from research.allocation.constraints.market_day import check_constraints
+from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.records import Bounds, Constraints
 from research.allocation.estimated import placed
-from research.allocation.optimised.market_day import check_constraints
-from research.allocation.optimised.optimum import Optimum
 from research.arrays import Rows
 from research.errors import ConfigError
 from research.market import Past

@@ -1,6 +1,6 @@
 """The weights that make an aim the best under limits, with what gives way, what binds, and what it would bring.
 
-Every optimiser of this room says its aim as a cone programme and is solved here.
+Every optimiser says its aim as a cone programme and is solved here.
 """
 
 from collections.abc import Callable, Mapping
