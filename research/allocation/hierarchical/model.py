@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from research.allocation.answer import Answer
+from research.allocation.constrained.constrained import answer_of
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.market_day import known_on
 from research.allocation.constraints.records import Constraints
@@ -73,7 +74,7 @@ class Hierarchy:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model(Hierarchical):
     """A hierarchical allocation: it says how an estimate is weighed, and the rest is the same for all."""
 
@@ -103,10 +104,7 @@ class Model(Hierarchical):
         found = nearest(weights, limits)
         if found is None:
             return Answer(placed(weights, lines, past), past.date, notes=limits.notes)
-        return Answer(
-            placed(found.weights, lines, past), past.date, found.solver, found.status, found.unit, found.value,
-            found.binding, why=found.failed, notes=found.notes,
-        )  # fmt: skip
+        return answer_of(found, lines, past, asked)
 
     def hierarchy(self, past: Past, previous: Array | None = None) -> Hierarchy:
         """The tree, the clusters and the shares of risk behind the target; `previous` is the target (n,) before."""

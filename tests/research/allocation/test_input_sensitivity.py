@@ -72,7 +72,7 @@ def test_a_mean_moves_the_weights_linearly_by_any_error():
 def test_an_allocation_without_limits_that_bind_moves_by_the_closed_form():
     free = Constraints(net=Bounds(least=-100.0, most=100.0), gross=Most(most=100.0))
     model = MeanVariance(
-        "utility", Estimated("historical", "sample", 250), constraints=free, risk_aversion=AVERSION
+        "utility", forecast=Estimated("historical", "sample", 250), constraints=free, risk_aversion=AVERSION
     )  # fmt: skip
     found = input_sensitivity(model, MARKET, 20)
     window = MARKET.returns[-250:]

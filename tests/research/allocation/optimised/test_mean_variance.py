@@ -152,7 +152,7 @@ def test_robust_utility_is_that_of_skfolio_s_ellipsoid(twenty, stocks, noisy):
     )
     programme.solve(solver="CLARABEL", **TIGHT)
     allocation = MeanVariance(
-        "robust_utility", Estimated(covariance="sample", window=len(stocks)), risk_aversion=4.0, confidence=0.9
+        "robust_utility", forecast=Estimated(covariance="sample", window=len(stocks)), risk_aversion=4.0, confidence=0.9
     )
     mine = allocation.best(twenty.limits(), _a_year(twenty), 0.0)
     assert mine.value == pytest.approx(programme.value, rel=1e-6)

@@ -15,7 +15,7 @@ from research.risk.concentration import diversification_ratio
 
 
 def weights_of(market, row, **more):
-    return MaximumDiversification(Estimated(window=60, covariance="sample"), **more).answer(market.past(row))
+    return MaximumDiversification(forecast=Estimated(window=60, covariance="sample"), **more).answer(market.past(row))
 
 
 def test_weights_are_those_of_least_volatility_of_the_correlations_over_volatilities(noisy):
@@ -44,7 +44,9 @@ def test_weights_are_those_of_skfolio(stocks, make_market):
     from skfolio.optimization import MaximumDiversification as Theirs
 
     market = make_market(np.vstack([np.zeros(20), stocks.to_numpy()]))
-    mine = MaximumDiversification(Estimated(window=252, covariance="sample"), upper=0.1).target(market.past(252))
+    mine = MaximumDiversification(forecast=Estimated(window=252, covariance="sample"), upper=0.1).target(
+        market.past(252)
+    )
     assert mine == pytest.approx(Theirs(max_weights=0.1).fit(stocks).weights_, abs=1e-3)
 
 
