@@ -79,7 +79,7 @@ def test_a_sample_without_a_solution_is_counted(noisy):
 
 
 def test_the_solver_and_its_status_are_those_of_the_samples(noisy, monkeypatch):
-    monkeypatch.setattr(conic, "CHAIN", ("SCS",))
+    monkeypatch.setattr(conic, "CONE_SOLVERS", ("SCS",))
     held, past = MeanVariance(forecast=Estimated(window=60)), noisy.past(200)
     one, several = held.answer(past), Resampled(held, draws=3).answer(past)
     assert (several.solver, several.status, several.why) == (one.solver, one.status, one.why) == ("SCS", "optimal", "")
