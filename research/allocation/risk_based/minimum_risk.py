@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.on_window import OnWindow
 from research.allocation.constraints.limits import Limits
-from research.allocation.constraints.optimum import Aim, Optimum, optimum
+from research.allocation.constraints.optimum import Optimum, optimum
 from research.allocation.estimated import check_length
 from research.allocation.risk_based.risks import RISKS, RiskName, risk_of
 from research.arguments import one_of
@@ -39,7 +39,7 @@ class MinimumRisk(OnWindow):
         """The weights (k,) within limits of the k lines of returns (T, k), a period."""
         check_length("MinimumRisk", returns, limits.assets)
         risk = risk_of(self.risk, returns, self.level, self.periods_per_year)
-        found = optimum(limits, Aim(risk.objective, risk.unit, parts=risk.parts))
+        found = optimum(limits, risk.aim)
         if found.value <= NONE:
             raise NotSolvedError(
                 f"weights within the limits have no loss in the {self.window} sessions: the least {risk.unit} is "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.on_window import OnWindow
 from research.allocation.constraints.limits import Limits
-from research.allocation.constraints.optimum import Aim, Optimum, optimum
+from research.allocation.constraints.optimum import Optimum, optimum
 from research.allocation.estimated import check_length
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import parity
@@ -48,7 +48,7 @@ class TailParity(OnWindow):
         check_length("TailParity", returns, limits.assets)
         risk = risk_of("cvar", returns, self.level, self.periods_per_year)
         budgets, limits = shares(self.budgets, limits, absent)
-        least = optimum(limits, Aim(risk.objective, risk.unit, parts=risk.parts))
+        least = optimum(limits, risk.aim)
         if least.value <= 0.0:
             raise NotSolvedError(
                 f"weights within the limits have no loss in the worst {1.0 - self.level:.4g} of the window, whose CVaR "

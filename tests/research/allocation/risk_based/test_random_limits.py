@@ -16,7 +16,7 @@ from research.allocation.risk_based.risks import RISKS, risk_of, volatility
 
 MODELS = ("risk_parity", "relaxed_risk_parity", "tail_parity", "maximum_diversification", "benchmark_tracking", *RISKS)
 SETS = 25
-WITHIN = {"relaxed_risk_parity": 1e-6, "semi_deviation": 1e-7, "evar": 5e-5}  # of NAV: their solutions are as accurate
+WITHIN = {"relaxed_risk_parity": 1e-6, "semi_deviation": 1e-7, "evar": 1e-7}  # of NAV: their solutions are as accurate
 
 
 def limits_of(asked, known, mean):
@@ -46,7 +46,7 @@ def best(model, asked, known, mean):
     risk = risk_of("cvar" if model == "tail_parity" else model, known.returns, 0.9, 252.0)
     if model == "tail_parity":
         return limits, parity(limits, budgets, risk, "weight to CVaR ratio")
-    return limits, optimum(limits, Aim(risk.objective, risk.unit, parts=risk.parts))
+    return limits, optimum(limits, risk.aim)
 
 
 @pytest.mark.parametrize("model", MODELS)
