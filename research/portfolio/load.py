@@ -18,6 +18,7 @@ from research.portfolio.document import Document, read_document
 from research.portfolio.factors import factors_in
 from research.portfolio.facts import with_line_facts
 from research.portfolio.flows import read_flows
+from research.portfolio.forecasts import read_forecasts
 from research.portfolio.held import read_held
 from research.portfolio.limits import read_limits
 from research.portfolio.lines import Line, check_restrictions, desk_market, read_line, strategic_of
@@ -44,7 +45,8 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress", "positions", "prices", "fx", "fx_today", "ticket", "accounts", "nav_history")  # fmt: skip
+        "stress", "forecasts", "positions", "prices", "fx", "fx_today", "ticket", "accounts",
+        "nav_history")  # fmt: skip
 MOST_MATERIALITY = 1_000.0  # a larger number is no longer about rebalancing
 LEAST_NAV = 1e-6  # currency
 
@@ -129,6 +131,7 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
         accounts=accounts,
         currencies=held.currencies,
         nav_history=read_nav_history(document, market),
+        forecasts=read_forecasts(document, market, strategic, shared),
         rates=replace(held.rates, history={}),
     )
     return found, lines
