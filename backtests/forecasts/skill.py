@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -85,8 +84,7 @@ def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
     known = (variance > 0.0) & (realised > 0.0) & (last > 0.0)
     ours, theirs, outcome = (np.where(known, values, np.nan) for values in (variance, last, realised))
     logs = _log_variances(path)
-    reach = NormalDist().inv_cdf((1.0 + COVERAGE) / 2.0) * path.deviation
-    inside = covered(path.mean - reach, path.mean + reach, path.outcome)
+    inside = covered(*path.ends(COVERAGE), path.outcome)
     coverage = mean_over_dates(inside - COVERAGE, path.overlap, level)
     horizon = path.overlap
     theirs_lost, ours_lost = (squared_error(logs[name], logs["realised"]) for name in ("last", "forecast"))
@@ -142,11 +140,10 @@ def skill_by_group(path: ForecastPath, groups: Sequence[object]) -> pd.DataFrame
     groups : (D,) of each date; it must be known on the date if it is to be acted on.
     """
     labels = pd.Series(list(groups))
-    reach = NormalDist().inv_cdf((1.0 + COVERAGE) / 2.0) * path.deviation
     values = {
         "rank IC": rank_correlations(path.mean, path.outcome),
         "hit rate": _by_row(hits(path.mean, path.outcome)),
-        f"coverage of {COVERAGE:.0%}": _by_row(covered(path.mean - reach, path.mean + reach, path.outcome)),
+        f"coverage of {COVERAGE:.0%}": _by_row(covered(*path.ends(COVERAGE), path.outcome)),
     }
     found = pd.DataFrame(values).groupby(labels, sort=True).mean()
     logs = _log_variances(path)

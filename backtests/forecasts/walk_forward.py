@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -79,6 +80,11 @@ class ForecastPath:
         found = np.full(self.mean.shape, np.nan)
         found[early >= 0] = variances_after(self.whole, early[early >= 0], self.horizon)
         return frozen(found)
+
+    def ends(self, coverage: float) -> tuple[Array, Array]:
+        """(D, n) lower and upper ends of the interval that holds a normal outcome with a probability, fraction."""
+        reach = NormalDist().inv_cdf((1.0 + coverage) / 2.0) * self.deviation
+        return self.mean - reach, self.mean + reach
 
     @property
     def overlap(self) -> int:

@@ -9,6 +9,7 @@ forecast's tilts on other lines: as much turnover, and no skill.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from backtests.comparison.candidates import backtest_candidate, benchmark_of
@@ -21,6 +22,7 @@ from backtests.evaluation.scores import score, table
 from backtests.wording import number, percent
 from research.allocation import Allocation, ConstantExposure, MeanVariance
 from research.allocation.estimated import EstimationSchedule
+from research.arrays import Array
 from research.errors import ConfigError
 from research.forecast import Benchmark, Forecast, ForecastViews
 from research.forecast.equilibrium import RISK_AVERSION
@@ -30,6 +32,7 @@ from research.risk import volatility
 from research.rules import Calendar
 
 WITHOUT, WITH, MATCHED = "without", "with the forecast", "at the same volatility"
+STRATEGIC = 1e-6  # of NAV: a weight that is further from the target is another
 CONTROLS = 5  # permutations of the lines, at most
 
 
@@ -38,15 +41,23 @@ class Worth:
     """A portfolio with and without a forecast.
 
     forecast  : the views that it held.
+    strategic : (n,) the strategic target, fraction of NAV.
     backtests : by name: without the forecast, with it, with it at the volatility without it, and controls.
     evidence  : paired differences to the portfolio without it.
     figures   : a row a backtest, see `table`.
     """
 
     forecast: ForecastViews
+    strategic: Array
     backtests: Mapping[str, Backtest]
     evidence: Evidence
     figures: pd.DataFrame
+
+    @property
+    def holds_strategic(self) -> bool:
+        """Was the strategic target held without the forecast, to 0.0001 % of NAV?"""
+        rows = self.backtests[WITHOUT].targets.rows
+        return bool(np.abs(rows[-1] - self.strategic).max() < STRATEGIC)
 
     @property
     def difference(self) -> Difference:
@@ -119,7 +130,7 @@ def worth(
     )
     scores = {name: score(one, benchmark) for name, one in played.items()}
     figures = table(scores, played).T[["growth", "volatility", "sharpe", "turnover", "cost"]].astype(float)
-    return Worth(views, played, evidence, figures)
+    return Worth(views, portfolio.target, played, evidence, figures)
 
 
 def earned_views(portfolio: Portfolio, forecast: Forecast) -> ForecastViews:
