@@ -90,17 +90,17 @@ class ForecastsToday:
 
     def measures(self) -> pd.DataFrame:
         """A row a measure and forecast: value, lower, upper, p; those that could not be measured are missing."""
-        found = {
-            (measure, name): (e.value, e.lower, e.upper, e.p)
+        rows = [
+            (measure, name, e.value, e.lower, e.upper, e.p)
             for name, both in self.skills.items()
             if not isinstance(both, DataError)
             for skill in both
             for measure, e in skill.by_measure.items()
-        }
-        index = pd.MultiIndex.from_tuples(list(found), names=["measure", "forecast"])
-        return pd.DataFrame(list(found.values()), index=index, columns=["value", "lower", "upper", "p"]).sort_index(
-            level="measure", sort_remaining=False
-        )
+        ]
+        order = list(dict.fromkeys(row[0] for row in rows))
+        rows.sort(key=lambda row: order.index(row[0]))
+        columns = ["measure", "forecast", "value", "lower", "upper", "p"]
+        return pd.DataFrame(rows, columns=columns).set_index(["measure", "forecast"])
 
     def text(self) -> str:
         """All of it, as a terminal shows it."""

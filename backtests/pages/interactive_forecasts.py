@@ -62,12 +62,11 @@ def coverage_plot(by_year: pd.DataFrame) -> "Figure":
 
     figure = ShownFigure()
     promised = pd.Series(COVERAGE, by_year.index)
+    years = pd.to_datetime(by_year.index.astype(str))
     curves = {"promised": (promised, "ink"), "as forecast": (by_year["as forecast"], "stone")}
     for name, (shares, colour) in (curves | {"adapted": (by_year["adapted"], "sky")}).items():
         line = {"color": LIGHT[colour], "width": 1.2 if name == "promised" else 2.0}
-        figure.add_scatter(
-            x=by_year.index, y=100.0 * shares, name=name, mode="lines", line=line, hovertemplate="%{y:.0f} %"
-        )
+        figure.add_scatter(x=years, y=100.0 * shares, name=name, mode="lines", line=line, hovertemplate="%{y:.0f} %")
     return dress(figure, f"Outcomes in intervals of {COVERAGE:.0%}", "year", "share, %")
 
 
@@ -79,7 +78,7 @@ def decay_plot(tables: Mapping[str, pd.DataFrame]) -> "Figure":
     panels = {}
     for name, table in tables.items():
         rows = table[["rank IC", "lower", "upper"]].set_axis(["value", "low", "high"], axis=1)
-        panels[name] = rows.set_axis([f"{ahead} days" for ahead in table.index])
+        panels[name] = rows.set_axis([f"{ahead} day{'s' if ahead > 1 else ''}" for ahead in table.index])
     return interval_panels("Skill by horizon", panels, "rank IC, with its interval of 95 %")
 
 
