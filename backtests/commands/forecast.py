@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from backtests.forecasts.book import disagreements, enter, entries
+from backtests.forecasts.book import disagreements, enter, entries, write_card
 from backtests.forecasts.today import ForecastsToday, forecasts_today
 from backtests.forecasts.worth import worth
 from backtests.text_tables import text_table, wrapped
@@ -49,11 +49,14 @@ def _book_text(found: ForecastsToday) -> list[str]:
     """Enter today's forecasts, and say what the book has, and where a walk-forward says otherwise."""
     entered = [enter(entry) for entry in found.entries.values()]
     told: list[str] = []
+    measures = found.measures()
     for name, path in found.paths.items():
+        shown = measures[measures.index.get_level_values("forecast") == name].droplevel("forecast")
+        write_card(path, found.models[name], name, {str(key): tuple(row) for key, row in shown.iterrows()})
         told += [f"{name}: {sentence}" for sentence in disagreements(path, entries(found.entries[name].model))]
     new = sum(entered)
     words = "No forecast is new in the book" if not new else f"{new} of {len(entered)} forecasts are new in the book"
-    lines = [f"{words}, data/forecasts."]
+    lines = [f"{words}, data/forecasts, with a card of each."]
     if told:
         more = f" ({len(told) - TOLD} more)" if len(told) > TOLD else ""
         lines += [wrapped(f"Warning: {sentence}") for sentence in told[:TOLD]] + ([more.strip()] if more else [])

@@ -3,7 +3,8 @@
 `data/forecasts/` holds a folder a model and in it a file a forecast, written whole and never changed. A forecast is
 known by its model with all settings, its day and horizon, and the fingerprint of the data up to that day. Made again,
 it must say the same; a walk-forward over later data must, too, unless data were restated or the code was changed, and
-both are told.
+both are told. Beside the entries of a model stands its card, the latest: what it is, on what it was measured, its skill
+and what its fits cost.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ from research.market import Market
 from research.market.tables import DATA
 
 PLACE = "REBALANCE_FORECASTS"  # environment variable: another folder for the book
-FORM = "forecast, 1"
+FORM, CARD = "forecast, 1", "card.json"
 MEND = "Restore the file from a copy; or delete it, and the forecast is forgotten."
 
 
@@ -104,7 +105,7 @@ def enter(entry: Entry) -> bool:
 
 def entries(model: Any) -> list[Entry]:
     """The forecasts of a model in the book, by day. Raises DataError for a file that is damaged."""
-    return [_read(path) for path in sorted((book_folder() / _hash(model)).glob("*.json"))]
+    return [_read(path) for path in sorted((book_folder() / _hash(model)).glob("*-*.json"))]
 
 
 def disagreements(path: ForecastPath, written: Sequence[Entry]) -> list[str]:
@@ -130,6 +131,39 @@ def disagreements(path: ForecastPath, written: Sequence[Entry]) -> list[str]:
             if line in now and not np.array_equal(now[line], (mean, deviation))
         ]
     return found
+
+
+def write_card(path: ForecastPath, forecast: Forecast, name: str, skill: Mapping[str, tuple[float, ...]]) -> Path:
+    """Write the card of a forecast beside its entries: what it is, on what it was measured, its skill and its cost.
+
+    path     : its walk-forward.
+    forecast : with all settings, its seeds among them.
+    name     : by which a file calls it.
+    skill    : by measure, value, lower and upper end, and p; NaN where one is not known.
+    """
+    market = path.market
+    told = {
+        "name": name,
+        "model": model_of(forecast),
+        "horizon": path.horizon,
+        "market": market.name,
+        "data": market.fingerprint,
+        "data_days": [f"{day:%Y-%m-%d}" for day in market.dates[[0, -1]]],
+        "forecast_days": [f"{day:%Y-%m-%d}" for day in path.dates[[0, -1]]],
+        "forecasts": len(path.rows),
+        "processor_seconds": round(path.seconds, 3),
+        "skill": {
+            measure: dict(zip(("value", "lower", "upper", "p"), map(_plain, numbers), strict=True))
+            for measure, numbers in skill.items()
+        },
+    }
+    file = book_folder() / _hash(model_of(forecast)) / CARD
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return write_whole(file, json.dumps(told, indent=1))
+
+
+def _plain(number: float) -> float | None:
+    return float(number) if np.isfinite(number) else None
 
 
 def frame_of(written: Sequence[Entry]) -> pd.DataFrame:

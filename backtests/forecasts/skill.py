@@ -167,7 +167,7 @@ def decay(path: ForecastPath, horizons: Sequence[int] = HORIZONS, level: float =
         raise DataError(f"{path.mean.shape[1]} lines have no ranks to compare: rank IC needs {FEWEST_LINES}.")
     rows = {}
     for horizon in horizons:
-        ahead = ForecastPath(path.market, path.rows, horizon, path.mean, path.deviation, path.notes)
+        ahead = replace(path, horizon=horizon)
         found = rank_ic(path.mean, ahead.outcome, ahead.overlap, level)
         rows[horizon] = (found.value, found.lower, found.upper, found.p)
     index = pd.Index(list(rows), name="rows ahead")

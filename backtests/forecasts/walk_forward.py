@@ -1,5 +1,6 @@
 """A forecast asked on many days, each time of the past alone, beside what came of it."""
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -39,6 +40,7 @@ class ForecastPath:
     mean      : (D, n) expected simple return over the horizon, fraction.
     deviation : (D, n) standard deviation of that return, fraction.
     notes     : (D,) what was said of each, such as that a fit failed.
+    seconds   : of a processor that all of them took when they were computed, fits and all.
     """
 
     market: Market
@@ -47,6 +49,7 @@ class ForecastPath:
     mean: Array
     deviation: Array
     notes: tuple[tuple[str, ...], ...]
+    seconds: float = 0.0
 
     @property
     def dates(self) -> pd.DatetimeIndex:
@@ -150,17 +153,18 @@ def walk_forward(
         if (found := stored.load()) is not None:
             arrays, record = found
             notes = tuple(tuple(said) for said in record["notes"])
-            return ForecastPath(market, arrays["rows"], int(horizon), arrays["mean"], arrays["deviation"], notes)
+            said = (arrays["mean"], arrays["deviation"], notes, record["seconds"])
+            return ForecastPath(market, arrays["rows"], int(horizon), *said)
     path = _walked(forecast, market, rows, int(horizon))
     with suppress(OSError):  # a full disk, or one that cannot be written to
         arrays = {name: getattr(path, name) for name in ("rows", "mean", "deviation")}
-        stored.save(arrays, {"notes": path.notes})
+        stored.save(arrays, {"notes": path.notes, "seconds": path.seconds})
     return path
 
 
 def _walked(forecast: Forecast, market: Market, rows: Rows, horizon: int) -> ForecastPath:
     """The forecasts at the closes of rows (D,)."""
-    columns, notes = [], []
+    columns, notes, begun = [], [], time.process_time()
     with bar(len(rows), "forecasts") as done:
         for row in rows.tolist():
             found = predicted(forecast, market.past(row)).over(horizon)
@@ -168,7 +172,7 @@ def _walked(forecast: Forecast, market: Market, rows: Rows, horizon: int) -> For
             notes.append(found.notes)
             done.update()
     mean, deviation = (frozen(np.array(column)) for column in zip(*columns, strict=True))
-    return ForecastPath(market, rows, horizon, mean, deviation, tuple(notes))
+    return ForecastPath(market, rows, horizon, mean, deviation, tuple(notes), time.process_time() - begun)
 
 
 class _StoredForecasts(Stored):

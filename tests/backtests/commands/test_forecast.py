@@ -1,5 +1,6 @@
 """`rebalance forecast FILE`: numbers with their skill, entered into the book; mistakes are sentences."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,13 @@ def test_numbers_stand_beside_their_skill_and_are_kept(stated: Path) -> None:
     assert f"SPY    {100 * found.mean[0]:+.2f}\u202f%" in done.out.replace("−", "-")
     assert done.out.count("R² of log variance over the random walk") == 2
     assert "plain stays: over " in done.out
-    assert "2 of 2 forecasts are new in the book, data/forecasts.\n" in done.out
+    assert "2 of 2 forecasts are new in the book, data/forecasts, with a card of each.\n" in done.out
+    cards = [json.loads(card.read_text()) for card in (stated.parent / "book").rglob("card.json")]
+    assert {card["name"] for card in cards} == {"plain", "shrunk"}
+    for card in cards:
+        assert (card["data"], card["data_days"][1]) == (market.fingerprint, "2020-03-31")
+        assert card["model"][0] == "research.forecast.estimated.Estimated"
+        assert card["skill"]["hit rate"]["lower"] < card["skill"]["hit rate"]["value"]
     again = rebalance("forecast", stated, "--as-of", "2020-03-31")
     assert again.out.replace("No forecast is", "2 of 2 forecasts are") == done.out
     later = rebalance("forecast", stated)
