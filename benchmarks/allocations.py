@@ -70,7 +70,7 @@ ALLOCATIONS: dict[str, Callable[[], Allocation]] = {  # dear ones first
     "anticor": Anticor,
     "capped_turnover, of minimum_variance": lambda: CappedTurnover(MinimumVariance(), 0.1),
     "mean_variance, turnover limited": lambda: MeanVariance(constraints=Constraints(turnover=Most(most=0.1))),
-    "mean_variance, utility": lambda: MeanVariance("utility", Estimated("james_stein", "oas"), upper=0.2),
+    "mean_variance, utility": lambda: MeanVariance("utility", forecast=Estimated("james_stein", "oas"), upper=0.2),
     "mean_variance, maximum_sharpe": lambda: SHARPE,
     "average, of hrp and minimum_variance": lambda: Average((HRP(), MinimumVariance())),
     "minimum_variance": MinimumVariance,

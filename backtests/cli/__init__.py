@@ -178,6 +178,9 @@ def allocate(
         typer.Option(help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False),
     ] = None,
     policy: Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")] = None,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Also say which mean, volatility or correlation moves which weight.")
+    ] = False,
     trust_code: TrustCode = False,
 ) -> None:
     """Print the target weights of FILE's policies and their reasons, beside the weights held and simple controls."""
@@ -188,7 +191,7 @@ def allocate(
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file)
         progress.stage("computing targets")
-        text = repr(targets_today(portfolio, as_of, None if policy is None else [policy]))
+        text = repr(targets_today(portfolio, as_of, None if policy is None else [policy], sensitivity))
     print_text(text)
 
 

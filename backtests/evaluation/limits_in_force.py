@@ -11,9 +11,9 @@ import pandas as pd
 
 from research.allocation import Allocation, Answer, MeanVariance, TargetPath, kept_target_path
 from research.allocation.allocation import carried
+from research.allocation.constraints.limits_used import DayProgramme
 from research.allocation.nested import each_of
 from research.allocation.optimised.frontier_pair import FrontierPair, frontier_pair
-from research.allocation.optimised.limits_used import DayProgramme
 from research.arrays import Array
 from research.errors import ConfigError
 from research.market import Market, Past

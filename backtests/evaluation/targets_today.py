@@ -8,7 +8,8 @@ weights are measured by one covariance, of the date itself, so that their risks 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,10 @@ from research.allocation import (
     TargetPath,
     target_path,
 )
+from research.allocation.allocation import carried
+from research.allocation.answer import Following
 from research.allocation.hierarchical.model import Hierarchy, Model
+from research.allocation.input_sensitivity import InputSensitivity, input_sensitivity
 from research.allocation.nested import each_of
 from research.allocation.target_risk import TargetRisk, target_risk
 from research.arrays import Array
@@ -50,6 +54,7 @@ class TargetToday:
     policies   : names of those that hold it; () for a control.
     answer     : weights and their reasons, of the day on which they were computed.
     risk       : of the weights, by the covariance of the date of the whole; None where it has none.
+    sensitivity : of the weights to each input of the estimate; None where it is not asked for, and where none is made.
     trees      : of each hierarchical allocation that it is, scales or combines, by its name, on the day of the answer.
     """
 
@@ -59,6 +64,7 @@ class TargetToday:
     answer: Answer
     risk: TargetRisk | None
     trees: Mapping[str, Hierarchy] = field(default_factory=dict)
+    sensitivity: InputSensitivity | None = None
 
     @property
     def tree(self) -> Hierarchy | None:
@@ -159,13 +165,15 @@ class TargetsToday:
 
 
 def targets_today(
-    portfolio: Portfolio, as_of: str | None = None, policies: Sequence[str] | None = None
+    portfolio: Portfolio, as_of: str | None = None, policies: Sequence[str] | None = None, sensitivity: bool = False
 ) -> TargetsToday:
     """The targets of a portfolio's policies in force at the last close, or at the last one up to a date.
 
     portfolio : with its policies; those that must be tuned or trained hold what they are tuned or trained for.
     as_of     : YYYY-MM-DD; None for the last close.
     policies  : names of those to explain; None for all.
+    sensitivity : of each target that is estimated from a window to its inputs too? It asks each of them again, twice
+                for each mean, volatility and correlation.
     Raises    : ConfigError for an unknown policy and for what is no date; DataError for a date before the market, and
                 what the allocations raise; PolicyError for one that has no solution yet.
     """
@@ -183,6 +191,8 @@ def targets_today(
         else:
             holders.append(name)
     targets = tuple(target_today(allocation, market, moments, holders) for allocation, holders in distinct)
+    if sensitivity:
+        targets = tuple(replace(one, sensitivity=_sensitivity(one, market)) for one in targets)
     controls = {}
     for name, allocation in CONTROLS.items():
         try:
@@ -217,6 +227,19 @@ def target_today(
     past = market.past(market.row(answer.seen))
     trees = {allocation_name(one): one.hierarchy(past) for one in models}
     return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, trees)
+
+
+def _sensitivity(target: TargetToday, market: Market) -> InputSensitivity | None:
+    """How far each input of an estimate moves the weights on the day on which they were computed."""
+    if target.allocation.window < 2 or target.answer.fallback:
+        return None
+    asked, previous = market.until(f"{target.answer.seen:%Y-%m-%d}"), None
+    if isinstance(target.allocation, Following) and target.allocation.follows:
+        last = len(asked.dates) - 1
+        with suppress(DataError, PolicyError):
+            before = target_path(target.allocation, asked.until(f"{asked.dates[-2]:%Y-%m-%d}"), start=last - 1)
+            previous = carried(before.rows[-1], asked.past(last))
+    return input_sensitivity(target.allocation, asked, previous=previous)
 
 
 def _moments(market: Market, forecast: Forecast) -> tuple[Moments | None, list[str]]:

@@ -26,8 +26,8 @@ def importance_picture(importance: pd.DataFrame) -> Picture:
     past = shown[shown["role"] == "history"]
     each = [f"{name} ({percent(share, 0)})" for name, share in zip(past["variable"], past["share"], strict=True)]
     caption = (
-        f"Of what the network read of the past it used {listed(each, most=3)} most. A share says how much of a "
-        "variable entered the forecast, not whether the forecast was right."
+        f"Most used of what the network read of the past: {listed(each[:3])}. A share says how much of a variable "
+        "entered the forecast, not whether the forecast was right."
     )
     alt = "Shares, %: " + "; ".join(
         f"{name}, {ROLES[role]}, {number(100 * share, 1)}"
@@ -79,7 +79,7 @@ def _attention(f: Format, attention: pd.Series, even: float) -> Canvas:
     panel.title("Share of attention", "%, first step ahead")
     panel.y_grid(panel.y.ticks(4))
     panel.x_grid([tick for tick in panel.x.ticks(6) if tick == round(tick)])
-    panel.x_title("step, 0 is the day of the forecast")
+    panel.x_title("step; −1 ends on the day of the forecast")
     panel.axes.bar(back, share, width=0.7, color=TOKENS["sky"], linewidth=0.0, zorder=1.0)
     panel.y_line(100.0 * even, "soft", 1.0)
     return panel.canvas

@@ -138,7 +138,12 @@ def earned_views(portfolio: Portfolio, forecast: Forecast) -> ForecastViews:
 
 def tilted(portfolio: Portfolio, forecast: Forecast) -> Allocation:
     """What is best to hold by a forecast whose prior is the strategic target: that target where nothing is moved."""
-    best = MeanVariance("utility", forecast, risk_aversion=RISK_AVERSION, periods_per_year=portfolio.periods_per_year)
+    best = MeanVariance(
+        objective="utility",
+        forecast=forecast,
+        risk_aversion=RISK_AVERSION,
+        periods_per_year=portfolio.periods_per_year,
+    )
     total = float(portfolio.target.sum())
     return best if total >= 1.0 else ConstantExposure(best, total)
 

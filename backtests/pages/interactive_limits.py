@@ -11,10 +11,10 @@ from backtests.pages.interactive import dress
 from backtests.pages.interactive_views import interval_panels
 from backtests.wording import listed, number, percent
 from research.allocation.constraints.feasibility import Conflict
+from research.allocation.constraints.limits_used import LimitsUsed
 from research.allocation.input_sensitivity import InputSensitivity
 from research.allocation.optimised.frontier import Frontier
 from research.allocation.optimised.frontier_pair import FrontierPair
-from research.allocation.optimised.limits_used import LimitsUsed
 from research.arrays import Array
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from backtests.figures.comparison.frontiers import frontiers_picture
 from backtests.pages.parts import Block, Part, Words, table
 from backtests.wording import listed, number, percent
 from research.allocation import Allocation, TargetPath
-from research.allocation.optimised.limits_used import LimitsUsed, LimitUse, limits_used
+from research.allocation.constraints.limits_used import LimitsUsed, LimitUse, limits_used
 from research.rules.protocol import held_by
 
 if TYPE_CHECKING:

@@ -11,9 +11,12 @@ from backtests.wording import counted, listed, number, percent
 from research.allocation import Answer, Binding
 from research.allocation.allocation import LISTING
 from research.allocation.hierarchical.model import Hierarchy
+from research.allocation.input_sensitivity import InputSensitivity
 from research.blocks import Column, html_table, text_rows
 
 MOST = 6  # limits that are named of those that bind
+SHOWN = 5  # inputs that move the weights most
+SENSITIVITY = "What moves these weights: inputs of the estimate, each one standard error higher, the others as they are"
 STATUS = {"optimal": "to optimality", "optimal_inaccurate": "to reduced accuracy"}
 
 
@@ -23,6 +26,8 @@ def targets_text(found: TargetsToday) -> str:
     for target in found.targets:
         rows = "\n".join(text_rows(_columns(found, target)))
         parts += [wrapped(_head(found, target)), rows, "\n".join(wrapped(reason) for reason in reasons(target))]
+        if target.sensitivity is not None:
+            parts += [wrapped(SENSITIVITY), "\n".join(text_rows(_strongest(target.sensitivity)))]
     return "\n\n".join([*parts, "\n".join(wrapped(note) for note in _notes(found))])
 
 
@@ -34,6 +39,8 @@ def targets_html(found: TargetsToday) -> str:
     for target in found.targets:
         blocks.append(html_table("targets", _head(found, target), _columns(found, target)))
         blocks += [f'<p class="reason">{escape(reason)}</p>' for reason in reasons(target)]
+        if target.sensitivity is not None:
+            blocks.append(html_table("targets", SENSITIVITY, _strongest(target.sensitivity)))
     blocks += [f'<p class="note">{escape(note)}</p>' for note in _notes(found)]
     return styled('<section class="trade-list targets">\n' + "\n".join(blocks) + "\n</section>\n")
 
@@ -69,6 +76,21 @@ def _columns(found: TargetsToday, target: TargetToday) -> list[Column]:
         trade = "" if name in ("held", "risk") else number(100.0 * found.to_trade(table[name].to_numpy()[:-1]), 1)
         shown.append(Column(str(name), "%", [*cells, *whole, trade]))
     return shown
+
+
+def _strongest(found: InputSensitivity) -> list[Column]:
+    """The inputs that move the weights most, with the two lines that each moves most."""
+    table = found.strongest(SHOWN)
+
+    def moves(of: str, by: str) -> list[str]:
+        return [f"{name} {100.0 * move:+.1f}" for name, move in zip(table[of], table[by], strict=True)]
+
+    return [
+        Column("one standard error of", "", list(table.index), True),
+        Column("moves most", "% of NAV", moves("first", "by"), True),
+        Column("and", "% of NAV", moves("second", "second by"), True),
+        Column("turnover", "% of NAV", [number(100.0 * move, 1) for move in table["turnover"]]),
+    ]
 
 
 def _dated(target: TargetToday) -> str:

@@ -254,7 +254,8 @@ def refit_after(before: Answer | None, past: Past, refit: Refit) -> Answer:
 
 def carried(weights: Array, past: Past) -> Array:
     """A target before (n,) as it stands on a later day: weights of lines that have left are spread over their class."""
-    return spread_unlisted(weights, past.listed[-1], past.asset_class)
+    listed = past.listed[-1]
+    return weights if listed.all() else spread_unlisted(weights, listed, past.asset_class)
 
 
 def _fallen_back(previous: Array, past: Past, error: NotSolvedError) -> Answer:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from research.accounting.turnover import one_way
+from research.allocation.accuracy import ZERO
 from research.allocation.allocation import Allocation, answer_of
 from research.allocation.answer import NotSolvedError
 from research.allocation.weight_intervals import check_draws, drawn_rows
@@ -88,6 +89,29 @@ class InputSensitivity:
         if most is not None:
             parts = [part.sort_values("turnover", ascending=False, kind="stable").head(most) for part in parts]
         return pd.concat(parts)
+
+    def strongest(self, most: int = 5) -> pd.DataFrame:
+        """A row an input, those that move most of all kinds: the two lines whose weights it moves most, and how far.
+
+        most    : rows; fewer where fewer inputs move anything.
+        Columns : first, second, names of lines; by, second by, the moves of their weights, and turnover, of all lines,
+                  fraction of NAV.
+        """
+        moving = np.flatnonzero(np.nan_to_num(self.turnover) > ZERO)
+        rows = []
+        for k in sorted(moving.tolist(), key=lambda k: -self.turnover[k])[:most]:
+            first, *others = np.argsort(-np.abs(self.moved[k]), kind="stable").tolist()
+            second = others[0] if others else first
+            rows.append({
+                "input": self.inputs[k],
+                "first": self.assets[first],
+                "by": self.moved[k, first],
+                "second": self.assets[second],
+                "second by": self.moved[k, second],
+                "turnover": self.turnover[k],
+            })  # fmt: skip
+        columns = ["input", "first", "by", "second", "second by", "turnover"]
+        return pd.DataFrame(rows, columns=columns).set_index("input")
 
 
 def input_sensitivity(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import cvxpy as cp
 
 TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
-CHAIN: tuple[tuple[str, dict[str, Any]], ...] = (  # by name: cvxpy's own choice depends on what is installed
+ATTEMPTS: tuple[tuple[str, dict[str, Any]], ...] = (  # by name: cvxpy's own choice depends on what is installed
     ("CLARABEL", TIGHT),
     ("CLARABEL", {}),
     ("OSQP", {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iter": 100_000, "polishing": True}),
@@ -35,7 +35,7 @@ NO_SOLUTION = {
 
 
 @dataclass(frozen=True)
-class Limit:
+class NamedConstraint:
     """A constraint of a programme, and what its rows are called where they bind.
 
     constraint : of cvxpy.
@@ -48,7 +48,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Solved:
+class Solution:
     """How a programme was solved; its variables hold the solution.
 
     solver  : by name.
@@ -63,8 +63,8 @@ class Solved:
     failed: str
 
 
-def solve(problem: "cp.Problem", limits: Sequence[Limit]) -> Solved:
-    """Solve a programme by the first solver of `CHAIN` that can.
+def solve(problem: "cp.Problem", limits: Sequence[NamedConstraint]) -> Solution:
+    """Solve a programme by the first solver of `ATTEMPTS` that can.
 
     problem : of cvxpy, with the constraints of `limits`; one with parameters may be solved again and again.
     limits  : all of its constraints, named.
@@ -73,20 +73,20 @@ def solve(problem: "cp.Problem", limits: Sequence[Limit]) -> Solved:
     """
     failed: list[str] = []
     best: tuple[float, str, dict[str, Any]] | None = None
-    for solver, options in CHAIN:
+    for solver, options in ATTEMPTS:
         said = _tried(problem, solver, options)
         if said in NO_SOLUTION:
             raise NotSolvedError(f"{NO_SOLUTION[said]} ({NAMES[solver]}: {said})")
         excess = _excess(limits) if said.startswith("optimal") else np.inf
         if said == "optimal" and excess <= ACCURATE:
-            return Solved(NAMES[solver], "optimal", _binding(limits), _others(failed, solver))
+            return Solution(NAMES[solver], "optimal", _binding(limits), _others(failed, solver))
         if excess <= TOLERATED and (best is None or excess < best[0]):
             best = excess, solver, options
         failed.append(f"{NAMES[solver]}: {said}")
     if best is None:
         raise NotSolvedError(f"no solver found weights ({'; '.join(failed)})")
     _tried(problem, best[1], best[2])
-    return Solved(NAMES[best[1]], "optimal_inaccurate", _binding(limits), _others(failed, best[1]))
+    return Solution(NAMES[best[1]], "optimal_inaccurate", _binding(limits), _others(failed, best[1]))
 
 
 def _others(failed: list[str], solver: str) -> str:
@@ -107,12 +107,12 @@ def _tried(problem: "cp.Problem", solver: str, options: dict[str, Any]) -> str:
     return str(problem.status)
 
 
-def _excess(limits: Sequence[Limit]) -> float:
+def _excess(limits: Sequence[NamedConstraint]) -> float:
     """The most by which a solution exceeds any limit."""
     return max((float(np.max(limit.constraint.violation())) for limit in limits), default=0.0)
 
 
-def _binding(limits: Sequence[Limit]) -> tuple[Binding, ...]:
+def _binding(limits: Sequence[NamedConstraint]) -> tuple[Binding, ...]:
     """The rows of limits that are met with no room to spare, and have a price."""
     prices = [np.atleast_1d(np.asarray(limit.constraint.dual_value, dtype=float)) for limit in limits if limit.names]
     least = LEAST_PRICE * max([1.0, *(float(np.abs(price).max()) for price in prices)])

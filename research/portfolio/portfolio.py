@@ -173,6 +173,12 @@ class Portfolio:
         return last_closes(self.market) if self.given_prices is None else self.given_prices
 
     @property
+    def priced_on(self) -> pd.Timestamp:
+        """The day of its newest price; the last close where no price has a day."""
+        days = self.prices.days
+        return self.date if np.isnat(days).all() else pd.Timestamp(np.nanmax(days))
+
+    @property
     def trade_day(self) -> pd.Timestamp:
         """The session on which its orders are expected to trade, from which tax lots and locks are reckoned."""
         return trade_day(self.market, self.prices, self.today)

@@ -27,7 +27,11 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
         "market": document.value("market"),
         "basis": portfolio.basis,
         **_held_settings(portfolio),
-        **{key: document.value(key) for key in ("prices", "fx", "fx_today", "nav_history") if document.has(key)},
+        **{
+            key: document.value(key)
+            for key in ("prices", "prices_ok", "fx", "fx_today", "nav_history")
+            if document.has(key)
+        },
         "target_cash": document.number("target_cash", default=0.0),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "lines": {

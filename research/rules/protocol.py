@@ -15,7 +15,7 @@ import pandas as pd
 
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Policy, Trade, View
-from research.allocation import Allocation, TargetPath
+from research.allocation import Allocation, EstimatorAllocation, TargetPath
 from research.market.market import Market
 
 if TYPE_CHECKING:
@@ -241,4 +241,5 @@ def allocation_name(allocation: Allocation) -> str:
     scaled = held_by(allocation)
     if scaled is not None:
         return f"{type(allocation).__name__} of {allocation_name(scaled)}"
-    return f"{type(allocation).__name__}{f' of {allocation.window} days' if allocation.window else ''}"
+    model = allocation.estimator if isinstance(allocation, EstimatorAllocation) else allocation
+    return f"{type(model).__name__}{f' of {allocation.window} days' if allocation.window else ''}"

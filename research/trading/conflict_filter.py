@@ -13,7 +13,7 @@ import numpy as np
 
 from research.arrays import Array
 from research.linear_programme import LinearProgramme, Point, irreducible
-from research.trading.order_limits import Limit
+from research.trading.order_limits import OrderLimit
 from research.trading.order_programme import COLUMNS, UNIT, OrderColumns, Programme, programme
 
 EXCESS = 1e-6  # of money in units, or of orders: less than a limit may be exceeded by before it counts
@@ -39,7 +39,7 @@ class ConflictFilter:
     A set of limits is given by their places among `limits`, and then among `bounds`.
     """
 
-    def __init__(self, orders: OrderColumns, limits: Sequence[Limit], bounds: Sequence[Bound]) -> None:
+    def __init__(self, orders: OrderColumns, limits: Sequence[OrderLimit], bounds: Sequence[Bound]) -> None:
         self._orders, self._limits, self._bounds = orders, limits, bounds
         soft = [replace(limit, price=1.0) for limit in limits]
         self._of: Programme = programme(orders, soft, np.zeros((COLUMNS, len(orders.rows))))

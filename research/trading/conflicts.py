@@ -18,7 +18,7 @@ from research.arrays import Array
 from research.tolerances import COUNTED, LOT
 from research.trading.conflict_filter import Bound, ConflictFilter
 from research.trading.lot_problem import FINE
-from research.trading.order_limits import MINIMUM, Limit, limits_of, line_limits
+from research.trading.order_limits import MINIMUM, OrderLimit, limits_of, line_limits
 from research.trading.order_programme import COLUMNS, UNIT, OrderColumns, nearly, programme
 from research.trading.position import Position
 from research.trading.relaxations import relaxations
@@ -76,7 +76,7 @@ class _Stated:
     """
 
     name: str
-    limit: Limit | None = None
+    limit: OrderLimit | None = None
     line: int = 0
     bought: float = np.inf
     sold: float = np.inf

@@ -25,7 +25,7 @@ ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it coun
 
 
 @dataclass(frozen=True, eq=False)
-class Limit:
+class OrderLimit:
     """A limit over all lines: the sum of rows[j] · (bought, sold, sent, cost) is at most most[j].
 
     name  : in words.
@@ -74,7 +74,7 @@ class LineLimit:
         return self.words.format(asset, max(*(most for most in (self.bought[i], self.sold[i]) if isfinite(most)), 0.0))
 
 
-def limits_of(position: Position, floor: float, spare: float = 0.0) -> list[Limit]:
+def limits_of(position: Position, floor: float, spare: float = 0.0) -> list[OrderLimit]:
     """All limits over several lines.
 
     floor : cash that stays, currency.
@@ -129,7 +129,7 @@ def broken_by(position: Position, parts: Array, most: Array, slack: float) -> di
     }
 
 
-def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterator[Limit]:
+def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterator[OrderLimit]:
     """What stays at these prices and after an adverse move, on each day on which orders settle; see `limits_of`."""
     nav, move, days = position.nav, position.limits.adverse_move, (*position.early, inf)
     for day in days:
@@ -141,13 +141,13 @@ def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterato
         if move > 0.0 or floor < -position.debt:
             rows = settled * _rows(position, [1.0 + move, move - 1.0, 0.0, 1.0 + move])
             most = (position.cash + debt - spare) / nav
-            yield Limit(f"cash that covers an adverse move of {move:.2%}{when}", rows, np.array([most]), kind=MOVE)
+            yield OrderLimit(f"cash that covers an adverse move of {move:.2%}{when}", rows, np.array([most]), kind=MOVE)
         mend = None if early else partial(_lowered, position, floor)
         rows, most = settled * _rows(position, [1.0, -1.0, 0.0, 1.0]), (position.cash - least - spare) / nav
-        yield Limit(f"cash of at least {least:,.2f}{when}", rows, np.array([most]), mend=mend)
+        yield OrderLimit(f"cash of at least {least:,.2f}{when}", rows, np.array([most]), mend=mend)
 
 
-def weight_limits(position: Position) -> Iterator[Limit]:
+def weight_limits(position: Position) -> Iterator[OrderLimit]:
     """Limits of weights, of NAV after costs."""
     for limit in position.limits.weights:
         of, weight = np.array(limit.exposures), limit.weight(position.weights)
@@ -155,18 +155,18 @@ def weight_limits(position: Position) -> Iterator[Limit]:
         rows = [[of, -of, none, none + limit.upper], [-of, of, none, none - limit.lower]]
         most = [limit.upper - weight, weight - limit.lower]
         name = f"{limit.words}, now at {weight:.2%}"
-        yield Limit(name, np.array(rows), np.array(most), limit.price, partial(_widen, limit.name))
+        yield OrderLimit(name, np.array(rows), np.array(most), limit.price, partial(_widen, limit.name))
 
 
-def _of_number(position: Position) -> Iterator[Limit]:
+def _of_number(position: Position) -> Iterator[OrderLimit]:
     """The number of orders, and their turnover."""
     limits = position.limits
     if (most := limits.most) is not None:
-        yield Limit(f"at most {most} orders", _rows(position, [0.0, 0.0, 1.0, 0.0]), np.array([float(most)]),
+        yield OrderLimit(f"at most {most} orders", _rows(position, [0.0, 0.0, 1.0, 0.0]), np.array([float(most)]),
                     mend=lambda more: f"allow {int(np.ceil(most + more - LOT))} orders")  # fmt: skip
     if (turnover := limits.turnover) is not None:
         rows = _rows(position, [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0])
-        yield Limit(f"turnover of at most {turnover:.2%}", rows, np.full(2, turnover),
+        yield OrderLimit(f"turnover of at most {turnover:.2%}", rows, np.full(2, turnover),
                     mend=lambda more: f"raise the turnover limit to {_rounded_up(turnover + more)}")  # fmt: skip
 
 

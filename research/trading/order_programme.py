@@ -16,7 +16,7 @@ import numpy as np
 from research.accounting import cost_parameters as costs
 from research.arrays import Array, Mask, Rows
 from research.trading.mixed_integer import Solution, minimise
-from research.trading.order_limits import BOUGHT, COST, SENT, SOLD, Limit
+from research.trading.order_limits import BOUGHT, COST, SENT, SOLD, OrderLimit
 from research.trading.position import Position
 
 UNIT = 1e-4  # of NAV: what money is counted in
@@ -215,7 +215,7 @@ class Programme:
 
 def solve(
     orders: OrderColumns,
-    limits: Sequence[Limit],
+    limits: Sequence[OrderLimit],
     cost: Array,
     links: Iterable[Links] = (),
     *,
@@ -254,7 +254,7 @@ def nearly(of: Programme, orders: OrderColumns, seconds: float, spare: float) ->
 
 def programme(
     orders: OrderColumns,
-    limits: Sequence[Limit],
+    limits: Sequence[OrderLimit],
     cost: Array,
     links: Iterable[Links] = (),
     sizes: Sequence[Array] = (),

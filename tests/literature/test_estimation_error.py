@@ -11,10 +11,10 @@ from scipy.stats import wishart
 
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
+from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import Bounds, Constraints, Most
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.aims import utility
-from research.allocation.optimised.optimum import optimum
 
 FREE = Constraints(net=Bounds(least=-1e3, most=1e3), gross=Most(most=1e3), every_line=Bounds(least=-1e3, most=1e3))
 

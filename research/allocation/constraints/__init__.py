@@ -1,4 +1,4 @@
-"""Constraints of an allocation: records as a file names them, their limits as arrays, and whether weights exist."""
+"""Constraints of an allocation: as a file names them, as arrays, whether weights exist, and which are the best."""
 
 from research.allocation.constraints.records import (
     Bounds,

@@ -19,7 +19,7 @@ from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.arrays import Array
 
-CHAIN = ("Clarabel", "SCS")
+CONE_SOLVERS = ("Clarabel", "SCS")
 
 
 class ConeProgramme:
@@ -270,7 +270,7 @@ class ConeProgramme:
     def _answer(self, b: Array) -> Solved | None:
         failed: list[str] = []
         best: tuple[float, Ended] | None = None
-        for solver in CHAIN:
+        for solver in CONE_SOLVERS:
             ended = self._tried(solver, b)
             if ended.status == INFEASIBLE:
                 return None

@@ -7,14 +7,14 @@ is among them (volatility, tracking error) each question is a cone programme, an
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 
 from research.allocation.accuracy import GIVES
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
-from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Elastic, Objective
 from research.arrays import Array
 from research.linear_programme import NODES as ALL_NODES
@@ -63,6 +63,8 @@ class Conflict:
         """The conflict in words, and what would mend it."""
         if self.mends:
             mend = f"To make weights possible, {', or '.join(mend.words for mend in self.mends)}."
+        elif not self.together:
+            mend = "No change of the bounds of these limits suffices."
         else:
             all_of = " and ".join(mend.words for mend in self.together)
             mend = f"No single change suffices; the least together: {all_of}."
@@ -117,21 +119,17 @@ def conflict(limits: Limits) -> Conflict | None:
     hard = [k for k, limit in enumerate(limits.limits) if limit.hard]
     if question.least_excess(hard, ()) is not None:
         return None
+    kept = _irreducible(limits, question, hard)
+    guarded = limits.with_limits([*limits.limits, *_without_leverage(limits)])
+    asked, wider = [*hard, *range(len(limits.limits), len(guarded.limits))], _question(guarded)
     elastic = [k for k in hard if limits.limits[k].mend]
-    continuous = not limits.whole.any()
-    least = question.least_excess(hard, elastic) if continuous else None
-    suspects = [k for k in hard if k in question.suspects or not limits.limits[k].mend]
-
-    def conflicting(kept: Sequence[int]) -> bool:
-        return question.least_excess(kept, ()) is None
-
-    kept = irreducible(suspects if conflicting(suspects) else hard, conflicting)
+    least = wider.least_excess(asked, elastic) if not limits.whole.any() else None
     alone = []
     for k in kept:
-        if limits.limits[k].mend and (found := question.least_excess(hard, (k,))) is not None:
+        if limits.limits[k].mend and (found := wider.least_excess(asked, (k,))) is not None:
             alone.append(_mend(limits, k, found))
     if least is None and not alone:
-        least = question.least_excess(hard, elastic)
+        least = wider.least_excess(asked, elastic)
     together = () if least is None else tuple(_mend(limits, k, least) for k in elastic if least.excess[k] > GIVES)
     names = [limits.limits[k] for k in kept]
     return Conflict(
@@ -139,7 +137,38 @@ def conflict(limits: Limits) -> Conflict | None:
         tuple(limit.words for limit in names),
         tuple(alone),
         together,
-        question.exact or not any(limit.root is not None for limit in names),
+        question.exact and wider.exact,
+    )
+
+
+def _irreducible(limits: Limits, question: "_LinearQuestion | _ConeQuestion", hard: Sequence[int]) -> Sequence[int]:
+    """Places of limits that no weights keep together, none of which can be left out; of rows alone where such do."""
+    if limits.risks:
+        linear = [k for k in hard if limits.limits[k].root is None]
+        rows = limits.with_limits([limits.limits[k] for k in linear])
+        of_rows, places = _LinearQuestion(rows), range(len(linear))
+        if of_rows.least_excess(places, ()) is None:
+            return [linear[j] for j in _irreducible(rows, of_rows, places)]
+    if not limits.whole.any():
+        question.least_excess(hard, [k for k in hard if limits.limits[k].mend])
+    suspects = [k for k in hard if k in question.suspects or not limits.limits[k].mend]
+
+    def conflicting(kept: Sequence[int]) -> bool:
+        return question.least_excess(kept, ()) is None
+
+    return irreducible(suspects if conflicting(suspects) else hard, conflicting)
+
+
+def _without_leverage(limits: Limits) -> tuple[Limit, ...]:
+    """Where no gross is stated, what no change may bring: short lines, and a sum above one."""
+    if any(limit.key == "gross.most" for limit in limits.limits):
+        return ()
+    n, why = len(limits.assets), "since no gross is stated"
+    return (
+        Limit("", f"no line is short, {why}", {WEIGHTS: np.eye(n)}, np.zeros(n), np.full(n, inf), 0.0),
+        Limit(
+            "", f"the weights sum to at most 1, {why}", {WEIGHTS: np.ones((1, n))}, np.full(1, -inf), np.ones(1), 1.0
+        ),
     )
 
 

@@ -1,7 +1,7 @@
-"""Records whose mappings cannot be changed: answers are kept by the settings of the allocation that gave them."""
+"""Records of settings, whose mappings cannot be changed, since answers are kept by them."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -23,3 +23,14 @@ def by_field(record: object) -> dict[str, Any]:
 def reduced(record: object) -> tuple[Any, ...]:
     """How a record is pickled: by its fields, and made anew, since a read-only mapping cannot be."""
     return partial(type(record), **by_field(record)), ()
+
+
+def given(record: object) -> str:
+    """A record with the fields that differ from their defaults."""
+    said, values = [], by_field(record)
+    for f in fields(record):  # type: ignore[arg-type]
+        value = values[f.name]
+        default = f.default_factory() if f.default_factory is not MISSING else f.default
+        if value != default:
+            said.append(f"{f.name}={value!r}")
+    return f"{type(record).__name__}({', '.join(said)})"

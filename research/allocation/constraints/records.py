@@ -6,10 +6,10 @@ are fractions of NAV, and cash is the rest. Which columns and lines there are is
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from research.allocation.constraints.read_only import by_field, freeze, reduced
+from research.allocation.constraints.read_only import freeze, given, reduced
 from research.arguments import cut, is_number, is_whole, shown
 from research.errors import ConfigError
 
@@ -38,7 +38,7 @@ class Firmness:
 
     def __repr__(self) -> str:
         """What is given: constraints have many settings, of which a file names few."""
-        return _given(self)
+        return given(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its fields."""
@@ -295,7 +295,7 @@ class Constraints:
 
     def __repr__(self) -> str:
         """What is given."""
-        return _given(self)
+        return given(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its fields."""
@@ -326,17 +326,6 @@ class Constraints:
                     f"net.{side} is {net:g}, which is leverage, but none is stated. Add `gross: {{most: {net:g}}}`, "
                     "or lower it to 1."
                 )
-
-
-def _given(record: object) -> str:
-    """A record with the fields that differ from their defaults."""
-    said, values = [], by_field(record)
-    for f in fields(record):  # type: ignore[arg-type]
-        value = values[f.name]
-        default = f.default_factory() if f.default_factory is not MISSING else f.default
-        if value != default:
-            said.append(f"{f.name}={value!r}")
-    return f"{type(record).__name__}({', '.join(said)})"
 
 
 def check_above_zero(**given: object) -> None:

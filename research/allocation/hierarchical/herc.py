@@ -22,7 +22,7 @@ from research.arguments import one_of
 from research.arrays import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HERC(Model):
     """Hierarchical equal risk contribution.
 

@@ -39,7 +39,7 @@ from research.tolerances import COVARIANCE
 OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances that need no returns
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HRP(Model):
     """Hierarchical risk parity: weights by recursive bisection of lines in quasi-diagonal order.
 

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from research.allocation.answer import Answer
+from research.allocation.constrained.constrained import answer_of
 from research.allocation.constraints.builder import build
+from research.allocation.constraints.market_day import known_on
 from research.allocation.constraints.records import Constraints
 from research.allocation.estimated import placed
 from research.allocation.hierarchical.clusters import Clusters, clusters_of
@@ -16,7 +18,6 @@ from research.allocation.hierarchical.estimate import Estimate, estimated
 from research.allocation.hierarchical.projection import nearest
 from research.allocation.hierarchical.settings import Hierarchical
 from research.allocation.hierarchical.tree import Tree
-from research.allocation.optimised.market_day import known_on
 from research.arrays import Array, Rows, frozen
 from research.market import Past
 
@@ -73,7 +74,7 @@ class Hierarchy:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model(Hierarchical):
     """A hierarchical allocation: it says how an estimate is weighed, and the rest is the same for all."""
 
@@ -103,10 +104,7 @@ class Model(Hierarchical):
         found = nearest(weights, limits)
         if found is None:
             return Answer(placed(weights, lines, past), past.date, notes=limits.notes)
-        return Answer(
-            placed(found.weights, lines, past), past.date, found.solver, found.status, found.unit, found.value,
-            found.binding, why=found.failed, notes=found.notes,
-        )  # fmt: skip
+        return answer_of(found, lines, past, asked)
 
     def hierarchy(self, past: Past, previous: Array | None = None) -> Hierarchy:
         """The tree, the clusters and the shares of risk behind the target; `previous` is the target (n,) before."""

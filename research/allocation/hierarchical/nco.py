@@ -22,7 +22,7 @@ Objective = Literal["minimum_variance", "inverse_variance", "equal"]
 OBJECTIVES: tuple[Objective, ...] = ("minimum_variance", "inverse_variance", "equal")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NCO(Model):
     """Nested clustered optimisation, long only.
 

@@ -26,7 +26,7 @@ STEP = 0.1  # of gamma, at most, between two variances that are compared
 NEAR = 1e-3  # of the gamma at which the variance is least
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Schur(Model):
     """Schur complementary allocation.
 

@@ -1,14 +1,13 @@
 """Settings that all hierarchical allocations share, and their names in files."""
 
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from research.allocation.bounds import Bound
-from research.allocation.constraints.records import Constraints
-from research.allocation.estimated import EstimationSchedule, check_estimate
-from research.allocation.optimised.constrained import Constrained
+from research.allocation.constrained.constrained import Constrained
+from research.allocation.estimated import EstimationSchedule
 from research.arguments import check_positive, is_number, one_of, refuse
 from research.forecast.covariances import COVARIANCES, CovarianceName
+from research.forecast.returns import check_window
 from research.market.calendars import EVERY
 
 Linkage = Literal["single", "complete", "average", "weighted", "ward"]
@@ -32,12 +31,11 @@ RISKS: tuple[Risk, ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Hierarchical(Constrained):
     """What each hierarchical allocation lets its user choose.
 
     window     : number of returns, at least 2.
-    schedule   : of the weights: "day", "week", "month", "quarter" or "year".
     linkage    : how far two clusters are from each other: "single", "complete", "average", "weighted" or "ward".
     distance   : between two lines, one of `DISTANCES`: see `distances`.
     order      : of the leaves: "optimal", with the least sum of distances between neighbours, which does not depend on
@@ -46,16 +44,12 @@ class Hierarchical(Constrained):
     half_life  : of the estimator with exponential weights, periods.
     recluster  : when lines are clustered anew: a schedule; None, whenever weights are computed.
     memory     : weight of the distances last used in those of a new clustering, 0 to below 1: see `reclustering`.
-    lower      : least weight of each line, fraction of NAV: one for all, or by name, 0 for those that are not named.
-    upper      : most weight of each line: one for all, or by name, 1 for those that are not named.
-    constraints : that the weights keep besides; `projection` says how. Those of volatility and tracking error take the
-                 covariance above.
-    periods_per_year : returns a year, for limits a year.
-    Raises     : ConfigError for a setting outside its choices.
+    Others     : as of `Constrained`; how constraints are kept, `projection` says. Those of volatility and tracking
+                 error take the covariance above.
+    Raises     : as `Constrained`.
     """
 
     window: int = 252
-    schedule: EstimationSchedule = "month"
     linkage: Linkage = "single"
     distance: Distance = "correlation"
     order: Order = "optimal"
@@ -63,27 +57,19 @@ class Hierarchical(Constrained):
     half_life: float = 63.0
     recluster: EstimationSchedule | None = None
     memory: float = 0.0
-    lower: Bound = 0.0
-    upper: Bound = 1.0
-    constraints: Constraints = field(default_factory=Constraints)
-    periods_per_year: float = 252.0
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        super().__post_init__()
         owner = type(self).__name__
-        check_estimate(owner, self.window, self.schedule)
+        check_window(owner, self.window)
         check_tree(owner, self.linkage, self.distance, self.order)
         one_of(f"covariance of {owner} is", self.covariance, COVARIANCES)
-        check_positive(
-            **{f"half_life of {owner}": self.half_life, f"periods_per_year of {owner}": self.periods_per_year}
-        )
+        check_positive(**{f"half_life of {owner}": self.half_life})
         if self.recluster is not None:
             one_of(f"recluster of {owner} is", self.recluster, EVERY)
         if not is_number(self.memory) or not 0.0 <= self.memory < 1.0:
             refuse(f"memory of {owner} is", self.memory, "give a weight from 0 to below 1, such as 0.5.")
-        self.freeze_bounds()
 
 
 def check_tree(owner: str, linkage: str, distance: str, order: str) -> None:

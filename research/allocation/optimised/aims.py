@@ -7,9 +7,9 @@ import numpy as np
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
+from research.allocation.constraints.optimum import Aim
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import risk_limit
-from research.allocation.optimised.optimum import Aim
 from research.arrays import Array
 
 AimName = Literal["minimum_volatility", "maximum_sharpe", "utility", "target_return", "target_risk", "robust_utility"]

@@ -10,8 +10,8 @@ from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.optimum import elastic_of, of_held, optimum, prices_of, tidy, weights_in
 from research.allocation.optimised.aims import maximum_return, minimum_volatility, return_limit
-from research.allocation.optimised.optimum import elastic_of, of_held, optimum, prices_of, tidy, weights_in
 from research.arguments import is_whole, refuse
 from research.arrays import Array, frozen
 

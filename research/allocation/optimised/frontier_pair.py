@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from research.allocation.constrained.on_forecast import root_of_moments
 from research.allocation.optimised.frontier import Frontier
 from research.allocation.optimised.mean_variance import MeanVariance
-from research.allocation.optimised.on_forecast import root_of_moments
 from research.arrays import Array
 from research.market import Past
 

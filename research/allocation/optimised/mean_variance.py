@@ -1,14 +1,13 @@
 """Mean-variance portfolios under constraints: the weights that a forecast of means and covariances makes the best."""
 
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from research.allocation.bounds import Bound
+from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.optimum import Optimum, optimum
 from research.allocation.constraints.records import Constraints
-from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.optimised.aims import (
     AIMS,
     AimName,
@@ -20,58 +19,41 @@ from research.allocation.optimised.aims import (
     volatility_limit,
 )  # fmt: skip
 from research.allocation.optimised.frontier import Frontier, frontier
-from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
-from research.allocation.optimised.optimum import Optimum, optimum
 from research.arguments import check_positive, is_number, one_of, refuse
 from research.arrays import Array
-from research.forecast import Estimated, Forecast, Moments
+from research.forecast import Moments
 from research.market import Past
 
 WITH_TARGET = ("target_return", "target_risk")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MeanVariance(OnForecast):
     """The best weights under constraints, by a forecast's mean and covariance.
 
-    objective : "minimum_volatility"; "maximum_sharpe", over cash; "utility", mean less risk_aversion / 2 × variance;
-                "target_return", the least volatility with a mean of at least `goal`; "target_risk", the largest mean
-                with a volatility of at most `goal`; "robust_utility", the utility of the worst mean of an ellipsoid
-                round the forecast that holds the mean with `confidence`.
-    forecast    : of means and covariances.
-    lower       : least weight of each line, fraction of NAV: one for all, or by name, 0 for those that are not named.
-    upper       : most weight of each line: one for all, or by name, 1 for those that are not named.
-    constraints : that the weights keep besides.
+    objective     : "minimum_volatility"; "maximum_sharpe", over cash; "utility", mean less risk_aversion / 2 times the
+                    variance; "target_return", the least volatility with a mean of at least `goal`; "target_risk", the
+                    largest mean with a volatility of at most `goal`; "robust_utility", the utility of the worst mean
+                    of an ellipsoid round the forecast that holds the mean with `confidence`.
     goal          : fraction a year, of a volatility above 0; None where the objective has none.
     risk_aversion : of the variance a year.
     confidence    : of the ellipsoid, from 0 to 1; the mean of `window` returns has the covariance of one over `window`.
-    periods_per_year : returns a year.
-    schedule  : "day", "week", "month", "quarter" or "year".
-    Raises    : ConfigError for settings outside these, and, when asked, for names that the market does not have; what
-                the forecast raises; NotSolvedError, with a smallest conflicting set, where no weights keep all.
-    Source    : Markowitz (1952), Portfolio Selection; for "robust_utility" Tütüncü, Koenig (2004), Robust Asset
-                Allocation, with the ellipsoid of skfolio's EmpiricalMuUncertaintySet.
+    Others        : as of `OnForecast`.
+    Raises        : as `OnForecast`; NotSolvedError for "maximum_sharpe" where no weights earn more than cash.
+    Source        : Markowitz (1952), Portfolio Selection; for "robust_utility" Tütüncü, Koenig (2004), Robust Asset
+                    Allocation, with the ellipsoid of skfolio's EmpiricalMuUncertaintySet.
     """
 
     objective: AimName = "minimum_volatility"
-    forecast: Forecast = field(default_factory=Estimated)
-    lower: Bound = 0.0
-    upper: Bound = 1.0
-    constraints: Constraints = field(default_factory=Constraints)
     goal: float | None = None
     risk_aversion: float = 1.0
     confidence: float = 0.95
-    periods_per_year: float = 252.0
-    schedule: EstimationSchedule = "month"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        super().__post_init__()
         one_of("objective of MeanVariance is", self.objective, AIMS)
-        check_schedule("MeanVariance", self.schedule)
-        self.freeze_bounds()
-        check_positive(risk_aversion=self.risk_aversion, periods_per_year=self.periods_per_year)
+        check_positive(risk_aversion=self.risk_aversion)
         if not (is_number(self.confidence) and 0.0 < self.confidence < 1.0):
             refuse("confidence of MeanVariance is", self.confidence, "give a number between 0 and 1, such as 0.95.")
         self._check_goal()
@@ -99,7 +81,7 @@ class MeanVariance(OnForecast):
     def unlimited(self) -> "MeanVariance":
         """The same with the sum of the weights and of their absolute values limited, and nothing else."""
         asked = Constraints(net=self.constraints.net, gross=self.constraints.gross)
-        return replace(self, lower=0.0, upper=1.0, constraints=asked)
+        return replace(self, lower=None, upper=None, constraints=asked)
 
     @property
     def limited(self) -> bool:

@@ -8,10 +8,11 @@ import numpy as np
 
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Following, NotSolvedError
+from research.allocation.constrained.constrained import short_notes
+from research.allocation.constrained.on_forecast import lines_of, root_of_moments
+from research.allocation.constraints.optimum import Optimum, exceeded
 from research.allocation.estimated import placed
 from research.allocation.optimised.mean_variance import MeanVariance
-from research.allocation.optimised.on_forecast import lines_of, root_of_moments
-from research.allocation.optimised.optimum import Optimum, exceeded
 from research.allocation.wrapper import Wrapper
 from research.arguments import is_whole, refuse
 from research.arrays import Array
@@ -81,10 +82,12 @@ class Resampled(Wrapper, Following):
         weights = np.mean([one.weights for one in found], axis=0)
         notes = (f"{len(failed)} of {self.draws} samples had no solution ({failed[0]}).",) if failed else ()
         solver, status, why = _solved(found)
+        lines = lines_of(moments, past)
         return Answer(
-            placed(weights, lines_of(moments, past), past), moments.seen, solver, status, "volatility a year",
+            placed(weights, lines, past), moments.seen, solver, status, "volatility a year",
             float(np.sqrt(weights @ moments.covariance @ weights)), why=why,
-            notes=(*moments.notes, *limits.notes, *exceeded(limits, weights), *notes),
+            notes=(*moments.notes, *limits.notes, *exceeded(limits, weights), *notes,
+                   *short_notes(weights, lines, past, held.asked)),
         )  # fmt: skip
 
 

@@ -1,26 +1,23 @@
 """Mean and CVaR under the worst law near the one that was seen: distributionally robust by the Wasserstein distance."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 
-from research.allocation.bounds import Bound
+from research.allocation.constrained.on_window import OnWindow
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
-from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.risk_limits import tail, tail_mean
-from research.allocation.estimated import EstimationSchedule, check_estimate, check_length, check_level
-from research.allocation.optimised.on_window import OnWindow
-from research.allocation.optimised.optimum import Aim, Optimum, optimum
+from research.allocation.estimated import check_length
 from research.arguments import check_positive, is_number, refuse
 from research.arrays import Array
 
 WORST, LARGEST = "worst", "largest"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RobustCVaR(OnWindow):
     """The weights of least mean loss plus risk_aversion × CVaR, under the worst law within a radius of the window's.
 
@@ -29,40 +26,23 @@ class RobustCVaR(OnWindow):
     weights. skfolio's DistributionallyRobustCVaR admits only laws whose returns stay above -1, which makes its worst
     case smaller, and takes a variable for each return.
 
-    window        : number of returns, above 1 / (1 - level); with a radius of 0, above the number of lines.
-    level         : of the CVaR, from 0 to 1.
     radius        : of the ball of laws, return a period; 0 for none.
     risk_aversion : of the CVaR.
-    lower, upper  : bounds of single lines, see MeanVariance.
-    constraints   : that the weights keep besides; those of volatility take the sample covariance of the window.
-    periods_per_year : returns a year.
-    schedule      : "day", "week", "month", "quarter" or "year".
-    Raises        : ConfigError for settings outside these; DataError for no more returns than lines, with a radius of
-                    0; NotSolvedError, with a smallest conflicting set, where no weights keep all.
+    Others        : as of `OnWindow`.
+    Raises        : as `OnWindow`; with a radius of 0, DataError for a window of no more returns than lines.
     Source        : Mohajerin Esfahani, Kuhn (2018), Data-driven distributionally robust optimization using the
                     Wasserstein metric, section 7.1 and equation 27.
     """
 
-    window: int = 252
-    level: float = 0.95
     radius: float = 0.02
     risk_aversion: float = 1.0
-    lower: Bound = 0.0
-    upper: Bound = 1.0
-    constraints: Constraints = field(default_factory=Constraints)
-    periods_per_year: float = 252.0
-    schedule: EstimationSchedule = "month"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_estimate("RobustCVaR", self.window, self.schedule)
-        check_positive(risk_aversion=self.risk_aversion, periods_per_year=self.periods_per_year)
-        check_level("RobustCVaR", self.level, self.window)
+        super().__post_init__()
+        check_positive(risk_aversion=self.risk_aversion)
         if not (is_number(self.radius) and self.radius >= 0.0):
             refuse("radius of RobustCVaR is", self.radius, "give a number of at least 0, such as 0.001.")
-        self.freeze_bounds()
 
     def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
         """The best weights (k,) within limits of the k lines of returns (T, k), a period."""

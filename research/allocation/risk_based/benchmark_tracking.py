@@ -1,29 +1,26 @@
 """The weights that track a benchmark most closely under constraints, such as few lines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import dataclass, replace
 
 from research.allocation.accuracy import KEPT
 from research.allocation.answer import NotSolvedError
-from research.allocation.bounds import Bound, Pairs
+from research.allocation.constrained.bounds import Pairs
+from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import WEIGHTS, Limits
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
-from research.allocation.constraints.records import Constraints
-from research.allocation.estimated import EstimationSchedule, check_schedule
-from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
-from research.allocation.optimised.optimum import Aim, Optimum, optimum
-from research.arguments import check_positive, cut, is_number, shown
+from research.arguments import cut, is_number, shown
 from research.arrays import Array
 from research.errors import ConfigError, DataError
-from research.forecast import Estimated, Forecast, Moments
+from research.forecast import Moments
 from research.forecast.benchmark_weights import weights_present
 from research.market import Past
 
 UNIT = "tracking error a year"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BenchmarkTracking(OnForecast):
     """The weights of least tracking error to a benchmark; with `cardinality` among the constraints, by few lines.
 
@@ -33,34 +30,19 @@ class BenchmarkTracking(OnForecast):
     benchmark   : weight by line, fraction of NAV; cash is the rest.
     column      : instead, a column of numbers of the instruments, such as a market capitalisation or the weight in an
                   index, to which the benchmark's weights are in proportion.
-    forecast    : of covariances.
-    lower, upper : bounds of single lines, see MeanVariance.
-    constraints : that the weights keep besides.
-    periods_per_year : returns a year.
-    schedule    : "day", "week", "month", "quarter" or "year".
-    Raises      : ConfigError for settings outside these, and for both or neither of benchmark and column; DataError for
-                  a column that is not a number of at least zero for each line; NotSolvedError where
-                  no line of the benchmark has a complete window, or those that do have a sum of zero or of the other
-                  sign; and, with a smallest conflicting set, where no weights keep all.
+    Others      : as of `OnForecast`; the forecast is one of covariances.
+    Raises      : as `OnForecast`; ConfigError for both or neither of benchmark and column; DataError for a column that
+                  is not a number of at least zero for each line; NotSolvedError where no line of the benchmark has a
+                  complete window, or those that do have a sum of zero or of the other sign.
     Source      : Roll (1992), A Mean/Variance Analysis of Tracking Error; with few lines Bertsimas, Shioda (2009).
     """
 
     benchmark: Mapping[str, float] | Pairs = ()
     column: str = ""
-    forecast: Forecast = field(default_factory=Estimated)
-    lower: Bound = 0.0
-    upper: Bound = 1.0
-    constraints: Constraints = field(default_factory=Constraints)
-    periods_per_year: float = 252.0
-    schedule: EstimationSchedule = "month"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_schedule("BenchmarkTracking", self.schedule)
-        check_positive(periods_per_year=self.periods_per_year)
-        self.freeze_bounds()
+        super().__post_init__()
         object.__setattr__(self, "benchmark", tuple(sorted(dict(self.benchmark).items())))
         if bool(self.benchmark) == bool(self.column):
             found = "both" if self.column else "neither"

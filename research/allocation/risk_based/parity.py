@@ -19,8 +19,8 @@ from research.allocation.answer import NotSolvedError
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.optimum import Aim, Optimum, elastic_of, optimum
 from research.allocation.constraints.programme import Elastic, Objective, Solved
-from research.allocation.optimised.optimum import Aim, Optimum, elastic_of, optimum
 from research.allocation.risk_based.risks import Risk
 from research.arguments import cut
 from research.arrays import Array, Mask
@@ -85,9 +85,12 @@ def _check_that_all_can_be_held(limits: Limits, budgets: Array) -> None:
     """Raise NotSolvedError, with the lines, where no weights keep the limits and hold each line with a budget."""
     smallest, names = largest_smallest(limits, np.eye(len(budgets)), budgets > 0.0)
     if smallest <= HELD:
+        gave = [limits.limits[k].words for places, _ in elastic_of(limits).pools for k in places]
+        how = f"; the limits that give way do so by the least that suffices ({'; '.join(gave)})" if gave else ""
+        mend = ", widen the limits, or give these a price in place of `gives_way`" if gave else ", or widen the limits"
         raise NotSolvedError(
             f"every line with a budget of risk is held, and no weights within the limits hold {cut(', '.join(names))} "
-            "beside the others. Exclude these lines, or widen the limits"
+            f"beside the others{how}. Exclude these lines{mend}"
         )
 
 

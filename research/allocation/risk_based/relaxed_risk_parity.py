@@ -1,30 +1,26 @@
 """Relaxed risk parity: contributions to volatility as near to equal as a goal of return and constraints allow."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
-from typing import ClassVar
 
 import numpy as np
 
-from research.allocation.bounds import Bound
+from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
-from research.allocation.constraints.records import Constraints
-from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.optimised.aims import return_limit
-from research.allocation.optimised.on_forecast import OnForecast, root_of_moments
-from research.allocation.optimised.optimum import Aim, Optimum, optimum
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import largest_smallest
-from research.arguments import check_positive, cut, is_number, refuse
+from research.arguments import cut, is_number, refuse
 from research.arrays import Array
-from research.forecast import Estimated, Forecast, Moments
+from research.forecast import Moments
 from research.market import Past
 
 LEAST = "least contribution"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RelaxedRiskParity(OnForecast):
     """The weights of least psi - gamma: the volatility, less that of which the smallest contribution would be the mean.
 
@@ -32,42 +28,28 @@ class RelaxedRiskParity(OnForecast):
     the smallest of w_i × (covariance × w)_i / budget_i. Without penalty the difference is zero where contributions
     meet their budgets; a goal of return, or a constraint, moves the weights from there as little as this measures.
 
-    goal        : least mean return a year, by the forecast; None for none.
-    penalty     : of variances without correlations, at least 0: lambda in Riskfolio-Lib's version C, and that of
-                  the paper times the number of lines.
+    goal    : least mean return a year, by the forecast; None for none.
+    penalty : of variances without correlations, at least 0: lambda in Riskfolio-Lib's version C, and that of the
+              paper times the number of lines.
     forecast    : of means and covariances.
-    budgets     : share of the variance by line, see RiskParity.
-    lower, upper : bounds of single lines, see MeanVariance.
-    constraints : that the weights keep besides.
-    periods_per_year : returns a year.
-    schedule    : "day", "week", "month", "quarter" or "year".
-    Raises      : ConfigError for settings outside these and for a limit of the number of lines; NotSolvedError, with a
-                  smallest conflicting set, where no weights keep all, and where none of these make every line with a
-                  budget add to the volatility.
-    Source      : Gambeta, Kwon (2020), Risk Return Trade-Off in Relaxed Risk Parity Portfolio Optimization.
+    budgets : share of the variance by line, see RiskParity.
+    Others  : as of `OnForecast`.
+    Raises  : as `OnForecast`; ConfigError for a limit of the number of lines; NotSolvedError where no weights within
+              the limits make every line with a budget add to the volatility.
+    Source  : Gambeta, Kwon (2020), Risk Return Trade-Off in Relaxed Risk Parity Portfolio Optimization.
     """
 
     goal: float | None = None
     penalty: float = 1.0
-    forecast: Forecast = field(default_factory=Estimated)
     budgets: Budgets = ()
-    lower: Bound = 0.0
-    upper: Bound = 1.0
-    constraints: Constraints = field(default_factory=Constraints)
-    periods_per_year: float = 252.0
-    schedule: EstimationSchedule = "month"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_schedule("RelaxedRiskParity", self.schedule)
-        check_positive(periods_per_year=self.periods_per_year)
+        super().__post_init__()
         if self.goal is not None and not is_number(self.goal):
             refuse("goal of RelaxedRiskParity is", self.goal, "give a fraction a year, such as 0.08.")
         if not (is_number(self.penalty) and self.penalty >= 0.0):
             refuse("penalty of RelaxedRiskParity is", self.penalty, "give a number of at least 0, such as 1.")
-        self.freeze_bounds()
         object.__setattr__(self, "budgets", frozen_budgets("RelaxedRiskParity", self.budgets))
         refuse_few_lines("RelaxedRiskParity", self.constraints)
 

@@ -4,21 +4,25 @@ Drawdowns are those of the sum of returns since the window's start, not of their
 weights (Chekhlov, Uryasev, Zabarankin 2005).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Literal
 
 import numpy as np
 
-from research.allocation.constraints.limits import WEIGHTS, Part
-from research.allocation.constraints.programme import Objective
+from research.allocation.constraints.limits import WEIGHTS, Limits, Part
+from research.allocation.constraints.optimum import Aim
+from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.constraints.risk_limits import tail, tail_mean
+from research.allocation.risk_based.evar import ENTROPIC, entropic, entropic_bound, sharpened_evar
 from research.arrays import Array
 
 RiskName = Literal["cvar", "evar", "cdar", "max_drawdown", "semi_deviation"]
 RISKS: tuple[RiskName, ...] = ("cvar", "evar", "cdar", "max_drawdown", "semi_deviation")
 
-RISK_TAIL, ENTROPIC, DRAWDOWN, LARGEST, BELOW = "risk tail", "entropic", "drawdown", "largest", "below"
+RISK_TAIL, DRAWDOWN, LARGEST, BELOW = "risk tail", "drawdown", "largest", "below"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +32,18 @@ class Risk:
     parts     : that it needs.
     objective : over them.
     unit      : as it is said.
+    sharpened : as of `Aim`.
     """
 
     parts: tuple[Part, ...]
     objective: Objective
     unit: str
+    sharpened: Callable[[Limits, Elastic, Solved], Solved] | None = None
+
+    @property
+    def aim(self) -> Aim:
+        """The least risk."""
+        return Aim(self.objective, self.unit, parts=self.parts, sharpened=self.sharpened)
 
 
 def volatility(root: Array) -> Risk:
@@ -56,8 +67,9 @@ def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: floa
         linear = {RISK_TAIL: tail_mean(len(returns), level)}
         return Risk((tail(returns, level, RISK_TAIL),), Objective(linear), f"CVaR at {level:.4g} a period")
     if name == "evar":
-        return Risk((entropic(returns, level),), Objective({ENTROPIC: entropic_bound(len(returns), level)}),
-                    f"EVaR at {level:.4g} a period")  # fmt: skip
+        linear = {ENTROPIC: entropic_bound(len(returns), level)}
+        return Risk((entropic(returns, level),), Objective(linear), f"EVaR at {level:.4g} a period",
+                    partial(sharpened_evar, returns, level))  # fmt: skip
     if name == "semi_deviation":
         root = np.sqrt(periods_per_year / (len(returns) - 1)) * np.eye(len(returns))
         return Risk((below_mean(returns),), Objective(norm={BELOW: root}), "semi-deviation a year")
@@ -66,45 +78,6 @@ def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: floa
         worst = tail_of(fallen, level)
         return Risk((fallen, worst), Objective({RISK_TAIL: tail_mean(len(returns), level)}), f"CDaR at {level:.4g}")
     return Risk((fallen, largest_of(fallen)), Objective({LARGEST: np.ones(1)}), "maximum drawdown")
-
-
-def entropic(returns: Array, level: float) -> Part:
-    """t, z > 0, and T numbers z exp((loss - t) / z) that sum to at most z; EVaR is the least `entropic_bound` · them.
-
-    Source : Ahmadi-Javid (2012), Entropic Value-at-Risk; Cajas (2021), Entropic Portfolio Optimization, equation 14.
-    """
-    sessions, n = returns.shape
-    of_weights, of_part = np.zeros((3 * sessions, n)), np.zeros((3 * sessions, sessions + 2))
-    of_weights[0::3], of_part[0::3, 0] = -returns, -1.0
-    of_part[1::3, 1] = 1.0
-    of_part[2::3, 2:] = np.eye(sessions)
-    total = np.concatenate([[0.0, 1.0], -np.ones(sessions)])[None]
-
-    def of(weights: Array) -> Array:
-        from scipy.optimize import minimize_scalar
-        from scipy.special import logsumexp
-
-        losses = -returns @ weights
-        spread = float(np.ptp(losses)) or 1.0
-
-        def bound(log_z: float) -> float:
-            z = spread * np.exp(log_z)
-            return float(z * (logsumexp(losses / z) - np.log(sessions * (1.0 - level))))
-
-        z = spread * float(np.exp(minimize_scalar(bound, bounds=(-12.0, 12.0), method="bounded").x))
-        t = z * float(logsumexp(losses / z))
-        return np.concatenate([[t, z], z * np.exp((losses - t) / z)])
-
-    size = sessions + 2
-    cones = (("exponential", {WEIGHTS: of_weights, ENTROPIC: of_part}),)
-    return Part(
-        ENTROPIC, size, {ENTROPIC: total}, np.zeros(1), np.full(size, -inf), np.full(size, inf), of, cones=cones
-    )
-
-
-def entropic_bound(sessions: int, level: float) -> Array:
-    """(sessions + 2,) what EVaR adds up of `entropic`."""
-    return np.concatenate([[1.0, -np.log(sessions * (1.0 - level))], np.zeros(sessions)])
 
 
 def below_mean(returns: Array) -> Part:

@@ -1,61 +1,40 @@
 """Tail parity: risk parity and budgets of CVaR, under constraints."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
 
 from research.allocation.answer import NotSolvedError
-from research.allocation.bounds import Bound
+from research.allocation.constrained.on_window import OnWindow
 from research.allocation.constraints.limits import Limits
-from research.allocation.constraints.records import Constraints
-from research.allocation.estimated import EstimationSchedule, check_estimate, check_length, check_level
-from research.allocation.optimised.on_window import OnWindow
-from research.allocation.optimised.optimum import Aim, Optimum, optimum
+from research.allocation.constraints.optimum import Optimum, optimum
+from research.allocation.estimated import check_length
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risks import risk_of
-from research.arguments import check_positive
 from research.arrays import Array
 from research.market import Past
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TailParity(OnWindow):
     """Weights whose contributions to CVaR are equal, or in given proportions, as far as constraints allow.
 
     A line's contribution is its mean loss, times its weight, in the sessions in which the portfolio loses most. Where
     the worst sessions change with the weights, which sessions lie in the tail is shared so that the contributions meet.
 
-    window      : number of returns, above 1 / (1 - level) and above the number of lines.
-    level       : of the CVaR, from 0 to 1.
-    budgets     : share of the CVaR by line, see RiskParity.
-    lower, upper : bounds of single lines, see MeanVariance.
-    constraints : that the weights keep besides; those of volatility take the sample covariance of the window.
-    periods_per_year : returns a year.
-    schedule    : "day", "week", "month", "quarter" or "year".
-    Raises      : as RiskParity; DataError for a window of no more returns than lines; NotSolvedError where some weights
-                  within the limits have no loss in the tail: no proportions of a loss are defined.
-    Source      : Boudt, Carl, Peterson (2013), Asset Allocation with Conditional Value-at-Risk Budgets; Alankar,
-                  DePalma, Scholes (2013), An Introduction to Tail Risk Parity.
+    budgets : share of the CVaR by line, see RiskParity.
+    Others  : as of `OnWindow`.
+    Raises  : as RiskParity; DataError for a window of no more returns than lines; NotSolvedError where some weights
+              within the limits have no loss in the tail: no proportions of a loss are defined.
+    Source  : Boudt, Carl, Peterson (2013), Asset Allocation with Conditional Value-at-Risk Budgets; Alankar,
+              DePalma, Scholes (2013), An Introduction to Tail Risk Parity.
     """
 
-    window: int = 252
-    level: float = 0.95
     budgets: Budgets = ()
-    lower: Bound = 0.0
-    upper: Bound = 1.0
-    constraints: Constraints = field(default_factory=Constraints)
-    periods_per_year: float = 252.0
-    schedule: EstimationSchedule = "month"
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_estimate("TailParity", self.window, self.schedule)
-        check_level("TailParity", self.level, self.window)
-        check_positive(periods_per_year=self.periods_per_year)
-        self.freeze_bounds()
+        super().__post_init__()
         object.__setattr__(self, "budgets", frozen_budgets("TailParity", self.budgets))
         refuse_few_lines("TailParity", self.constraints)
 
@@ -69,7 +48,7 @@ class TailParity(OnWindow):
         check_length("TailParity", returns, limits.assets)
         risk = risk_of("cvar", returns, self.level, self.periods_per_year)
         budgets, limits = shares(self.budgets, limits, absent)
-        least = optimum(limits, Aim(risk.objective, risk.unit, parts=risk.parts))
+        least = optimum(limits, risk.aim)
         if least.value <= 0.0:
             raise NotSolvedError(
                 f"weights within the limits have no loss in the worst {1.0 - self.level:.4g} of the window, whose CVaR "

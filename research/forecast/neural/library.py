@@ -132,6 +132,6 @@ def explained(network: Any, inputs: Inputs) -> tuple[dict[str, dict[str, float]]
     shares = {}
     for role, part in theirs.items():
         names = getattr(network, f"{part}_variables")
-        weights = found[f"{part}_variables"].reshape(len(inputs["groups"]), -1).mean(dim=0).numpy()
+        weights = found[f"{part}_variables"].reshape(len(inputs["groups"]), -1).mean(dim=0).cpu().numpy()
         shares[role] = dict(zip(names, map(float, weights), strict=True))
-    return shares, np.asarray(found["attention"].mean(dim=0).numpy(), dtype=float)
+    return shares, np.asarray(found["attention"].mean(dim=0).cpu().numpy(), dtype=float)

@@ -86,8 +86,9 @@ class Network:
 
         kept_in : folder in which each epoch is kept: training that was interrupted goes on from there, to the same
                   bits on a CPU, and what is trained already is read.
-        Raises  : DataError for a past too short for window, history and steps, and for a covariate that is not a
-                  finite number; ConfigError while another thread of this process trains.
+        Raises  : DataError for a past too short for window, history and steps, for a covariate that is not a finite
+                  number, and for a training that does not converge; ConfigError while another thread of this
+                  process trains.
         """
         from research.forecast.neural.fitted import fit
 

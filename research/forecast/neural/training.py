@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from research.errors import DataError
 from research.forecast.neural.library import Samples, quantiles, quiet
 from research.forecast.neural.network import Network
 from research.progress import bar
@@ -51,6 +52,7 @@ def train(network: nn.Module, learn: Samples, judge: Samples, settings: Network,
     learn   : samples to learn from.
     judge   : samples of validation.
     kept    : where each epoch is kept, and gone on from.
+    Raises  : DataError where the loss becomes no number.
     """
     device = device_of(settings)
     network.to(device)
@@ -61,10 +63,20 @@ def train(network: nn.Module, learn: Samples, judge: Samples, settings: Network,
     with told, quiet():
         while not over(losses, settings):
             _epoch(network, optimiser, learn, settings, len(losses), told)
-            losses.append(loss_of(network, judge, settings))
+            losses.append(_finite(loss_of(network, judge, settings), settings))
             best = _weights(network) if losses[-1] == min(losses) else best
             _keep(network, optimiser, best, losses, kept)
     return Learned(best, tuple(losses), sum(p.numel() for p in network.parameters()))
+
+
+def _finite(loss: float, settings: Network) -> float:
+    """The loss. Raises DataError where it is no number."""
+    if not np.isfinite(loss):
+        raise DataError(
+            f"the training of {settings.architecture} did not converge: its loss is {loss}. Take a learning rate below "
+            f"{settings.learning_rate:g}."
+        )
+    return loss
 
 
 def over(losses: list[float], settings: Network) -> bool:

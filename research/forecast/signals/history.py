@@ -44,15 +44,14 @@ def running(values: Array) -> Array:
 
 def history(past: Past, horizon: int) -> History:
     """What a past holds for signals over a horizon, a whole number of periods."""
+    from research.forecast.signals.pooled import precisions
+
     listed, rows = past.listed, np.arange(past.t + 1)[:, None]
     first = np.where(listed.any(axis=0), np.argmax(listed, axis=0), past.t + 1)
     excess = np.where(listed & (rows > first), past.returns - past.cash[:, None], 0.0)
     total, squares = running(excess), running(excess * excess)
-    precision = np.zeros(excess.shape)
-    if past.t >= DEVIATION:
-        mean = (squares[DEVIATION:] - squares[:-DEVIATION]) / DEVIATION
-        last = slice(DEVIATION - 1, None)
-        moves = (rows[last] >= first + DEVIATION) & listed[last] & (mean > RETURNS**2)
-        precision[last] = np.where(moves, 1.0 / np.sqrt(np.where(moves, mean, 1.0)), 0.0)
-    outcome = (total[horizon + 1 :] - total[1:-horizon]) * precision[:-horizon] / horizon**0.5
+    precision = precisions(squares, listed, first, DEVIATION, RETURNS**2)
+    outcome = total[horizon + 1 :] - total[1:-horizon]
+    outcome *= precision[:-horizon]
+    outcome /= horizon**0.5
     return History(excess, total, first, precision, outcome, float(past.cash[-1]) * horizon, horizon)

@@ -1,9 +1,27 @@
-"""Scores of all days, and the sums over lines that a pooled regression of outcomes on them needs, compiled."""
+"""Deviations and scores of all days, and sums over lines for a pooled regression of outcomes on scores, compiled."""
 
 import numpy as np
 
-from research.arrays import Array, Rows
+from research.arrays import Array, Mask, Rows
 from research.compiled import compiled
+
+
+@compiled
+def precisions(squares: Array, listed: Mask, first: Rows, window: int, least: float) -> Array:
+    """(T, n) one over the root mean square of the last `window` values; 0 where a line has fewer, or is not listed.
+
+    squares : (T + 1, n) running sums of squares.
+    listed  : (T, n).
+    first   : (n,) row after which the values of a line begin.
+    least   : mean square up to which a line counts as not moving: 0 too.
+    """
+    found = np.zeros(listed.shape)
+    for t in range(window, len(listed)):
+        for i in range(listed.shape[1]):
+            mean = (squares[t + 1, i] - squares[t + 1 - window, i]) / window
+            if listed[t, i] and t >= first[i] + window and mean > least:
+                found[t, i] = 1.0 / np.sqrt(mean)
+    return found
 
 
 @compiled

@@ -6,7 +6,7 @@ from types import MappingProxyType
 import numpy as np
 
 from research.arguments import check_positive, is_whole, one_of, refuse
-from research.arrays import Array
+from research.arrays import Array, Rows
 from research.forecast.covariances import COVARIANCES, CovarianceName, covariance
 from research.forecast.moments import Moments, repaired
 from research.forecast.returns import check_window, complete_returns
@@ -44,7 +44,7 @@ def correlated(
     past         : up to today.
     horizon      : periods.
     correlations : estimator of the covariance whose correlations count; `ewma` has a half-life of 23.
-    estimate     : number of returns of the correlations, and of the mean, which is theirs.
+    estimate     : number of returns of the correlations. The mean is that of all returns so far.
     notes        : {line: what is to be said of its variance}.
     Raises       : DataError where no line has so many returns, or those of one do not vary.
     """
@@ -54,7 +54,20 @@ def correlated(
     scaled, words = repaired((plain + plain.T) / 2.0 * np.outer(scale, scale))
     assets = tuple(past.assets[line] for line in lines)
     said = tuple(notes[asset] for asset in assets if asset in notes)
-    return Moments(assets, returns.mean(axis=0) * horizon, scaled, horizon, past.date, (*said, *words))
+    return Moments(assets, means_so_far(past)[lines] * horizon, scaled, horizon, past.date, (*said, *words))
+
+
+def means_so_far(past: Past) -> Array:
+    """(n,) mean return a period of each line since it was listed; 0 where it never was."""
+    since = listed_since(past)
+    known = np.arange(past.t + 1)[:, None] >= since
+    found: Array = np.where(known, past.returns, 0.0).sum(axis=0) / np.maximum(past.t + 1 - since, 1)
+    return found
+
+
+def listed_since(past: Past) -> Rows:
+    """(n,) row of the first return of each line; T where it has none."""
+    return np.where(past.listed.any(axis=0), np.argmax(past.listed, axis=0) + 1, past.t + 1)
 
 
 def exponential_variances(returns: Array, half_life: float) -> Array:

@@ -10,7 +10,7 @@ from research.arrays import Array, Rows, frozen
 from research.errors import DataError
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
-from research.forecast.volatility.correlated import check_first, check_settings
+from research.forecast.volatility.correlated import check_first, check_settings, means_so_far
 from research.forecast.volatility.garch_laws import FEWEST, GarchLaws, fitted_laws
 from research.market import Past
 
@@ -28,7 +28,7 @@ class DynamicCorrelations:
 
     leverage : whether negative shocks have a weight of their own in the variances, see `GarchVolatility`.
     horizon  : periods of the market that the forecast is about.
-    estimate : number of returns of the mean.
+    estimate : number of returns without which a line is left out.
     window   : number of returns of the first fit, and of the correlations of each.
     Raises   : ConfigError for settings outside these; when fitted, DataError for one line alone, where no line has a
                GARCH, and where the likelihood has no maximum.
@@ -57,7 +57,7 @@ class DynamicCorrelations:
         if len(lines) < 2:
             raise DataError(f"{past.assets[lines[0]]} alone has no correlations. Take GarchVolatility.")
         laws = fitted_laws(past, self.leverage)
-        shocks = standardised(past, laws, lines, self.window)
+        shocks = standardised(past, laws, laws.variances(past), lines, self.window)
         plain = shrunk_covariance(shocks)
         deviation = np.sqrt(np.diag(plain))
         target = frozen(plain / np.outer(deviation, deviation))
@@ -91,16 +91,17 @@ class FittedDCC:
         from research.forecast.volatility.dcc_kernel import following_correlation
 
         model = self.model
-        returns, complete = complete_returns(past, model.estimate)
+        _, complete = complete_returns(past, model.estimate)
         known = np.array([past.assets[line] in self.assets for line in complete])
         if not known.any():
             raise DataError(f"no line of the fit of {self.seen:%Y-%m-%d} is left on {past.date:%Y-%m-%d}. Fit it anew.")
         lines = complete[known]
         where = [self.assets.index(past.assets[line]) for line in lines]
         target = self.target[np.ix_(where, where)]
-        shocks = standardised(past, self.laws, lines, min(model.window, past.t))
+        variances = self.laws.variances(past)
+        shocks = standardised(past, self.laws, variances, lines, min(model.window, past.t))
         first = following_correlation(shocks, target, self.news, self.memory)
-        ahead = np.sqrt(self.laws.ahead(self.laws.variances(past)[-1], model.horizon)[:, lines])
+        ahead = np.sqrt(self.laws.ahead(variances[-1], model.horizon)[:, lines])
         cov = np.zeros_like(target)
         for k, deviation in enumerate(ahead):
             cov += np.outer(deviation, deviation) * (target + (self.news + self.memory) ** k * (first - target))
@@ -114,15 +115,15 @@ class FittedDCC:
             f"{past.assets[line]} is left out: it had too few returns at the fit of {self.seen:%Y-%m-%d}."
             for line in complete[~known]
         ]
-        mean = returns[:, known].mean(axis=0) * model.horizon
+        mean = means_so_far(past)[lines] * model.horizon
         return Moments(names, mean, (cov + cov.T) / 2.0, model.horizon, past.date, tuple(notes))
 
 
-def standardised(past: Past, laws: GarchLaws, lines: Rows, window: int) -> Array:
-    """(window, k) last returns of some lines less their means, over the deviation that the day before expected."""
+def standardised(past: Past, laws: GarchLaws, variances: Array, lines: Rows, window: int) -> Array:
+    """(window, k) last returns of some lines less their means, over the deviation of the day, by `laws.variances`."""
     last = slice(past.t + 1 - window, past.t + 1)
     shocks = past.returns[last] - laws.column("mean")
-    return np.ascontiguousarray((shocks / np.sqrt(laws.variances(past)[last]))[:, lines])
+    return np.ascontiguousarray((shocks / np.sqrt(variances[last]))[:, lines])
 
 
 def fitted_dynamics(shocks: Array, target: Array) -> tuple[float, float]:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from research.arguments import check_positive
 from research.forecast.covariances import CovarianceName
 from research.forecast.moments import Moments
@@ -19,7 +17,7 @@ class EWMAVolatility:
     half_life    : periods after which a squared return has half the weight.
     horizon      : periods of the market that the forecast is about.
     correlations : estimator of the correlations, see `research.forecast.covariances`.
-    estimate     : number of returns of variances, correlations and mean.
+    estimate     : number of returns of variances and correlations. The mean is that of all returns so far.
     Raises       : ConfigError for settings outside these; when asked, DataError as `Estimated`.
     """
 
@@ -43,5 +41,4 @@ class EWMAVolatility:
     def predict(self, past: Past) -> Moments:
         """Moments over the horizon of the lines with a complete window."""
         variance = exponential_variances(past.returns[max(past.t + 1 - self.estimate, 0) :], self.half_life)
-        variance = np.maximum(variance, np.finfo(float).tiny) * self.horizon
-        return correlated(variance, past, self.horizon, self.correlations, self.estimate)
+        return correlated(variance * self.horizon, past, self.horizon, self.correlations, self.estimate)

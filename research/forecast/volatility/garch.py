@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
 from research.forecast.covariances import CovarianceName
@@ -20,7 +19,7 @@ class GarchVolatility:
     leverage     : whether negative shocks have a weight of their own: GJR-GARCH, by arch.
     horizon      : periods of the market that the forecast is about.
     correlations : estimator of the correlations, see `research.forecast.covariances`.
-    estimate     : number of returns of correlations and mean.
+    estimate     : number of returns of the correlations. The mean is that of all returns so far.
     window       : number of returns of the first fit.
     Raises       : ConfigError for settings outside these; when fitted, DataError where no line has a maximum of its
                    likelihood. Some without one have RiskMetrics' variances, and the notes say so.
@@ -59,7 +58,7 @@ class FittedGarch:
         """Moments over the horizon of the lines with a complete window; with a note for each without a law."""
         model = self.model
         following = self.laws.variances(past)[-1]
-        variance = np.maximum(self.laws.ahead(following, model.horizon).sum(axis=0), np.finfo(float).tiny)
+        variance = self.laws.ahead(following, model.horizon).sum(axis=0)
         notes = {
             line: f"the variance of {line} is that of RiskMetrics: {why}." for line, why in self.laws.failed.items()
         }

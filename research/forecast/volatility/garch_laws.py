@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.arrays import Array, Rows
+from research.arrays import Array
 from research.errors import DataError
+from research.forecast.volatility.correlated import listed_since
 from research.market import Past
 from research.tolerances import RETURNS
 
@@ -63,11 +64,6 @@ class GarchLaws:
         before: Array = np.cumsum(powers, axis=0) - powers
         found: Array = powers * following + self.column("omega") * before
         return found
-
-
-def listed_since(past: Past) -> Rows:
-    """(n,) row of the first return of each line; T where it has none."""
-    return np.where(past.listed.any(axis=0), np.argmax(past.listed, axis=0) + 1, past.t + 1)
 
 
 def fitted_laws(past: Past, leverage: bool) -> GarchLaws:

@@ -35,7 +35,7 @@ class HARVolatility:
     measure      : "return" or "range", how much a line moved on a day, see `daily_deviations`.
     horizon      : periods of the market that the forecast is about.
     correlations : estimator of the correlations, see `research.forecast.covariances`.
-    estimate     : number of returns of correlations and mean.
+    estimate     : number of returns of the correlations. The mean is that of all returns so far.
     window       : number of returns of the first fit.
     Raises       : ConfigError for settings outside these; when fitted, DataError for too few outcomes.
     Source       : see `har_features`; ridge: Hoerl and Kennard (1970), Technometrics 12.
@@ -114,8 +114,7 @@ class FittedHAR:
         model, variance = self.model, self.ratio * np.exp(self.log_variances(past))
         short = np.isnan(variance)
         recent = past.returns[max(past.t + 1 - model.estimate, 0) :, short]
-        plain = exponential_variances(recent, RISKMETRICS) * model.horizon
-        variance[short] = np.maximum(plain, np.finfo(float).tiny)
+        variance[short] = exponential_variances(recent, RISKMETRICS) * model.horizon
         notes = {
             past.assets[i]: f"the variance of {past.assets[i]} is that of RiskMetrics: HAR needs more returns of it."
             for i in np.flatnonzero(short)

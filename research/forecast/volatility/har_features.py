@@ -1,7 +1,6 @@
 """What log variances are regressed on: how much a line moved of late, how much all lines did, and in which direction.
 
-All are of the past of their day, and of no unit: a line whose returns are doubled has features whose logarithms are
-larger by one constant, and so has its outcome.
+Each day's features are of its past alone. Those of deviations are logarithms, as the outcome is.
 """
 
 from dataclasses import dataclass
@@ -9,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from research.arrays import Array, Mask, Rows
+from research.forecast.volatility.correlated import listed_since
 from research.forecast.volatility.daily_deviations import Measure, daily_deviations
-from research.forecast.volatility.garch_laws import listed_since
 from research.market import Past
 
 OWN = (5, 21, 63, 252)  # windows of a line's own deviations: a week, a month, a quarter and a year

@@ -188,7 +188,7 @@ POLICIES: dict[str, Make] = {
         "month",
     ),
     "month, resampled": lambda market: Calendar(
-        Resampled(MeanVariance("utility", Estimated(window=40), upper=0.5), draws=3), "month"
+        Resampled(MeanVariance("utility", forecast=Estimated(window=40), upper=0.5), draws=3), "month"
     ),
     "month, of skfolio": lambda market: Calendar(EstimatorAllocation(SchurComplementary(), window=40), "month"),
     "month, estimator": lambda market: Calendar(
@@ -196,10 +196,12 @@ POLICIES: dict[str, Make] = {
     ),
     "month, robust CVaR": lambda market: Calendar(RobustCVaR(window=40), "month"),
     "month, least drawdown": lambda market: Calendar(MinimumRisk("cdar", window=40), "month"),
-    "month, risk parity": lambda market: Calendar(RiskParity(Estimated(window=40), {"A": 0.5}), "month"),
+    "month, risk parity": lambda market: Calendar(
+        RiskParity(forecast=Estimated(window=40), budgets={"A": 0.5}), "month"
+    ),
     "month, relaxed parity": lambda market: Calendar(RelaxedRiskParity(forecast=Estimated(window=40)), "month"),
     "month, tail parity": lambda market: Calendar(TailParity(window=40), "month"),
-    "month, diversification": lambda market: Calendar(MaximumDiversification(Estimated(window=40)), "month"),
+    "month, diversification": lambda market: Calendar(MaximumDiversification(forecast=Estimated(window=40)), "month"),
     "month, tracking": lambda market: Calendar(
         BenchmarkTracking(column="cap", forecast=Estimated(window=40), upper=0.4), "month"
     ),

@@ -16,6 +16,14 @@ def test_targets_are_printed_as_of_a_day() -> None:
     assert "1/N, minimum variance and risk parity (Ledoit–Wolf) are controls" in done.out
 
 
+def test_what_moves_the_weights_is_printed_where_it_is_asked_for() -> None:
+    asked = ("allocate", MANY, "--as-of", "2020-03-20", "--policy", "hrp_monthly")
+    assert "What moves these weights" not in rebalance(*asked).out
+    rows = rebalance(*asked, "--sensitivity").out.partition("What moves these weights")[2].splitlines()
+    assert rows[2].startswith("one standard error of")
+    assert len([row for row in rows[4:9] if row.startswith(("volatility of ", "correlation of "))]) == 5
+
+
 def test_mistakes_are_sentences() -> None:
     for words, said in {
         ("--policy", "hrp"): "policy 'hrp' is not in",

@@ -1,5 +1,6 @@
 """Targets in force with their reasons: weights are those of the classes, risk is that of one covariance."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,11 @@ from research.allocation import (
     RiskParity,
     Shrunk,
 )
+from research.allocation.constraints import Constraints, Most
+from research.allocation.input_sensitivity import input_sensitivity
 from research.errors import ConfigError, DataError
 from research.portfolio import Portfolio, load_portfolio
+from research.rules import Never
 from research.rules.protocol import allocation_name
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
@@ -112,6 +116,23 @@ def test_turnover_is_the_larger_of_buys_and_sells(found: TargetsToday) -> None:
     to_cash = np.zeros(len(held))
     assert found.to_trade(to_cash) == pytest.approx(held.sum())
     assert found.to_trade(held) == 0.0
+
+
+def test_sensitivity_is_of_the_day_on_which_the_target_was_computed(portfolio: Portfolio) -> None:
+    asked = targets_today(portfolio, DAY, ["never", "hrp_monthly"], sensitivity=True)
+    assert asked.of("never").sensitivity is None  # nothing is estimated
+    found, target = asked.of("hrp_monthly").sensitivity, asked.of("hrp_monthly")
+    assert found is not None
+    assert np.array_equal(found.weights, target.weights)
+    wanted = input_sensitivity(target.allocation, portfolio.market.until(f"{target.answer.seen:%Y-%m-%d}"))
+    assert np.array_equal(found.moved, wanted.moved)
+
+
+def test_sensitivity_of_what_follows_its_target_before_starts_from_that_target(portfolio: Portfolio) -> None:
+    capped = MeanVariance(schedule="year", constraints=Constraints(turnover=Most(most=0.02)))
+    found = targets_today(replace(portfolio, policies={"capped": Never(capped)}), DAY, sensitivity=True).of("capped")
+    assert found.sensitivity is not None
+    assert found.sensitivity.weights == pytest.approx(found.weights, abs=1e-9)
 
 
 def test_a_later_day_changes_nothing(found: TargetsToday, portfolio: Portfolio) -> None:

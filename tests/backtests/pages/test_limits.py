@@ -18,9 +18,9 @@ from backtests.pages import interactive_limits as pictures
 from backtests.pages.limits import limits_numbers, limits_parts
 from research.allocation import HRP, ConstantExposure
 from research.allocation.constraints.feasibility import Conflict, Mend, conflict
+from research.allocation.constraints.limits_used import LimitsUsed, at_prices, limits_used
 from research.allocation.input_sensitivity import input_sensitivity
 from research.allocation.optimised.frontier_pair import FrontierPair, frontier_pair
-from research.allocation.optimised.limits_used import LimitsUsed, at_prices, limits_used
 from research.portfolio import load_portfolio
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "under_limits.yaml"

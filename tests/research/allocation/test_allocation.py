@@ -77,14 +77,14 @@ EVERY_ALLOCATION = [
     InverseVolatility(window=60),
     MinimumVariance(window=60),
     MeanVariance(forecast=Estimated("capm", "oas", window=60), lower=0.02, upper={"A00": 0.3, "A02": 0.25}),
-    Resampled(MeanVariance("utility", Estimated(window=60), upper=0.5), draws=3),
+    Resampled(MeanVariance("utility", forecast=Estimated(window=60), upper=0.5), draws=3),
     RobustCVaR(window=60, upper=0.5),
     MinimumRisk("evar", window=60, upper=0.5),
     MinimumRisk("cdar", window=60),
-    RiskParity(Estimated(window=60), {"A00": 0.3, "A02": 0.1}, upper={"A00": 0.4}),
+    RiskParity(forecast=Estimated(window=60), budgets={"A00": 0.3, "A02": 0.1}, upper={"A00": 0.4}),
     RelaxedRiskParity(0.0, forecast=Estimated(window=60), upper=0.5),
     TailParity(window=60, level=0.9),
-    MaximumDiversification(Estimated(window=60), upper=0.5),
+    MaximumDiversification(forecast=Estimated(window=60), upper=0.5),
     BenchmarkTracking({"A00": 0.6, "A02": 0.4}, forecast=Estimated(window=60), upper=0.5),
     BenchmarkTracking(
         column="cap", forecast=Estimated(window=60), constraints=Constraints(cardinality=Cardinality(most=3))

@@ -9,6 +9,7 @@ from research.allocation import HRP, EqualWeights, InverseVolatility, MeanVarian
 from research.allocation.constraints import Bounds, Constraints, Most
 from research.allocation.input_sensitivity import (
     InputErrors,
+    InputSensitivity,
     changed,
     input_errors,
     input_sensitivity,
@@ -72,7 +73,7 @@ def test_a_mean_moves_the_weights_linearly_by_any_error():
 def test_an_allocation_without_limits_that_bind_moves_by_the_closed_form():
     free = Constraints(net=Bounds(least=-100.0, most=100.0), gross=Most(most=100.0))
     model = MeanVariance(
-        "utility", Estimated("historical", "sample", 250), constraints=free, risk_aversion=AVERSION
+        "utility", forecast=Estimated("historical", "sample", 250), constraints=free, risk_aversion=AVERSION
     )  # fmt: skip
     found = input_sensitivity(model, MARKET, 20)
     window = MARKET.returns[-250:]
@@ -156,3 +157,13 @@ def test_an_allocation_without_a_window_is_refused():
         input_sensitivity(EqualWeights(), MARKET)
     with pytest.raises(ConfigError, match="draws is 3"):
         input_sensitivity(HRP(window=100), MARKET, 3)
+
+
+def test_the_strongest_inputs_name_the_two_lines_that_they_move_most():
+    moved = np.array([[0.0, 0.0, 0.0], [0.01, -0.03, 0.02], [0.05, -0.01, -0.04], [np.nan] * 3])
+    lines = (("A",), ("B",), ("A", "B"), ("B", "C"))
+    kinds = ("mean", "volatility", "correlation", "correlation")
+    found = InputSensitivity(("A", "B", "C"), np.full(3, 1 / 3), kinds, lines, np.ones(4), moved).strongest(most=3)
+    assert list(found.index) == ["correlation of A and B", "volatility of B"]
+    assert found.loc["correlation of A and B"].tolist() == ["A", 0.05, "C", -0.04, 0.05]
+    assert found.loc["volatility of B"].tolist() == ["B", -0.03, "C", 0.02, 0.03]

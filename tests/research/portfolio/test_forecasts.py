@@ -172,7 +172,7 @@ def test_a_view_about_an_unknown_line_is_refused_with_its_place_before_anything_
     views = [{"view": "SPX beats AGG by 4% a year", "confidence": 0.6}]
     forecast = {"kind": "black_litterman", "prior": "benchmark", "views": views}
     policy = {"rule": "never", "allocation": {"kind": "mean_variance", "forecast": forecast}}
-    message = r"mine\.allocation\.forecast \(.*overridden\): view 'SPX beats .* is called 'SPX'\. Did you mean 'SPY'"
+    message = r"mine\.allocation\.forecast \(given beside .*\): view 'SPX beats .* is called 'SPX'\. Did you mean 'SPY'"
     with pytest.raises(ConfigError, match=message):
         load_portfolio(FILE, {"policies.mine": policy})
 

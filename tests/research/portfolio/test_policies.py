@@ -208,13 +208,13 @@ EXAMPLES = {
         MinimumRisk("cdar", level=0.9, upper={"SPY": 0.5})
     ),
     "{rule: never, allocation: {kind: risk_parity, budgets: {SPY: 0.4, AGG: 0.6}, forecast: {covariance: oas}}}": Never(
-        RiskParity(Estimated(covariance="oas"), {"SPY": 0.4, "AGG": 0.6})
+        RiskParity(forecast=Estimated(covariance="oas"), budgets={"SPY": 0.4, "AGG": 0.6})
     ),
     "{rule: never, allocation: {kind: relaxed_risk_parity, goal: 0.06, penalty: 5}}": Never(
         RelaxedRiskParity(0.06, 5.0)
     ),
     "{rule: never, allocation: {kind: tail_parity, budgets: {SPY: 0.5}, window: 504, level: 0.9}}": Never(
-        TailParity(504, 0.9, {"SPY": 0.5})
+        TailParity(window=504, level=0.9, budgets={"SPY": 0.5})
     ),
     "{rule: never, allocation: {kind: maximum_diversification, upper: 0.4}}": Never(MaximumDiversification(upper=0.4)),
     "{rule: never, allocation: {kind: benchmark_tracking, benchmark: {SPY: 0.6, AGG: 0.4}, constraints: {cardinality: "

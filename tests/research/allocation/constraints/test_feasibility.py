@@ -188,6 +188,32 @@ def test_a_volatility_limit_conflicts_by_trial_and_its_least_relaxation_is_the_l
     assert 0.1 + amount == pytest.approx(1.0 / np.sqrt(1 / 0.04 + 1 / 0.09), abs=1e-6)
 
 
+def test_rows_that_conflict_are_named_before_a_risk_that_conflicts_too() -> None:
+    """Bonds cannot be more than the region that they belong to, whatever the volatility."""
+    names = ("A", "B", "C")
+    asked = Constraints(
+        groups={"bonds": Group(lines=("A",), least=0.4), "us": Group(lines=("A", "B"), most=0.2)},
+        volatility=Most(most=0.01),
+    )
+    found = conflict(build(asked, Known(names, covariance=0.04 * np.eye(3))))
+    assert found is not None
+    assert set(found.keys) == {"groups.bonds.least", "groups.us.most"}
+    assert not found.mends  # volatility conflicts too, so that no change alone suffices
+    assert "volatility.most" in {mend.key for mend in found.together}
+
+
+def test_no_change_is_offered_that_needs_leverage_where_none_is_stated() -> None:
+    """Without shorts the least volatility of three equal lines is that of thirds; C short would let A and B be less."""
+    names, together = ("A", "B", "C"), {"all": Exposure(values={"A": 1.0, "B": 1.0, "C": 3.0}, most=0.5)}
+    for gross in (None, Most(most=2.0)):
+        found = conflict(
+            build(Constraints(exposures=together, every_line=Bounds(least=0.0), gross=gross), Known(names))
+        )
+        assert found is not None
+        offered = {mend.key for mend in (*found.mends, *found.together)}
+        assert ("every_line.least" in offered) == (gross is not None)
+
+
 def test_turnover_and_a_group_conflict_from_where_the_target_was() -> None:
     known = Known(("A", "B"), previous=np.array([1.0, 0.0]))
     asked = Constraints(turnover=Most(most=0.2), lines={"B": Bounds(least=0.5)})

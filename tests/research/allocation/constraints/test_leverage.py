@@ -8,6 +8,7 @@ import pytest
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import WEIGHTS
+from research.allocation.constraints.optimum import Aim, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import (
     Bounds,
@@ -22,7 +23,6 @@ from research.allocation.constraints.records import (
     TrackingErrorLimit,
 )
 from research.allocation.constraints.roots import root_of
-from research.allocation.optimised.optimum import Aim, optimum
 from research.allocation.risk_based.budgets import shares
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risks import volatility

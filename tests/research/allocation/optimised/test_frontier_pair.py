@@ -12,7 +12,7 @@ from research.forecast import Estimated
 MARKET = world(400, 5)
 PAST = MARKET.past(399)
 LIMITED = Constraints(every_line=Bounds(least=0.05, most=0.35), turnover=Most(most=0.2))
-MODEL = MeanVariance("utility", Estimated(window=250), constraints=LIMITED, risk_aversion=5.0)
+MODEL = MeanVariance("utility", forecast=Estimated(window=250), constraints=LIMITED, risk_aversion=5.0)
 
 
 def test_the_frontier_without_limits_is_nowhere_to_the_right():
@@ -28,13 +28,13 @@ def test_the_frontier_without_limits_is_nowhere_to_the_right():
 def test_what_is_given_up_is_the_distance_up_to_the_frontier_without_limits():
     pair = frontier_pair(MODEL, PAST, 10)
     volatility, mean = pair.place(pair.weights)
-    goal = MeanVariance("target_risk", Estimated(window=250), goal=volatility).answer(PAST)
+    goal = MeanVariance("target_risk", forecast=Estimated(window=250), goal=volatility).answer(PAST)
     assert pair.given_up == pytest.approx(goal.value - mean, abs=2e-4)
     assert pair.given_up > 1e-3
 
 
 def test_an_allocation_without_limits_gives_nothing_up():
-    free = MeanVariance("utility", Estimated(window=250), risk_aversion=5.0)
+    free = MeanVariance("utility", forecast=Estimated(window=250), risk_aversion=5.0)
     assert not free.limited
     assert MODEL.limited
     assert MeanVariance(upper=0.4).limited
@@ -51,7 +51,7 @@ def test_turnover_is_limited_against_the_target_before():
 
 def test_leverage_stays_where_other_limits_go():
     asked = Constraints(gross=Most(most=1.4), net=Bounds(most=1.0), cardinality=Cardinality(most=3))
-    model = MeanVariance("utility", Estimated(window=250), constraints=asked, risk_aversion=5.0)
+    model = MeanVariance("utility", forecast=Estimated(window=250), constraints=asked, risk_aversion=5.0)
     pair = frontier_pair(model, PAST, 4)
     assert (np.abs(pair.unlimited.weights).sum(axis=1) <= 1.4 + 1e-8).all()
     assert (pair.unlimited.weights < -0.01).any()

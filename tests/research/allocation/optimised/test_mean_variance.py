@@ -7,6 +7,7 @@ import pytest
 from research.allocation import MeanVariance, NotSolvedError, target_path
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
+from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import (
     Bounds,
     Cardinality,
@@ -27,7 +28,6 @@ from research.allocation.optimised.aims import (
     volatility_limit,
 )
 from research.allocation.optimised.frontier import frontier
-from research.allocation.optimised.optimum import optimum
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Estimated, Moments
 from research.market import Past
@@ -152,7 +152,7 @@ def test_robust_utility_is_that_of_skfolio_s_ellipsoid(twenty, stocks, noisy):
     )
     programme.solve(solver="CLARABEL", **TIGHT)
     allocation = MeanVariance(
-        "robust_utility", Estimated(covariance="sample", window=len(stocks)), risk_aversion=4.0, confidence=0.9
+        "robust_utility", forecast=Estimated(covariance="sample", window=len(stocks)), risk_aversion=4.0, confidence=0.9
     )
     mine = allocation.best(twenty.limits(), _a_year(twenty), 0.0)
     assert mine.value == pytest.approx(programme.value, rel=1e-6)

@@ -29,7 +29,7 @@ def test_samples_have_the_moments_of_the_forecast_and_do_not_depend_on_the_order
 
 def test_mean_weights_keep_the_limits_and_spread_more_than_those_of_one_sample(noisy):
     constraints = Constraints(groups={"bonds": Group(where={"asset_class": "bond"}, most=0.3)})
-    held = MeanVariance("utility", Estimated(window=60), constraints=constraints, risk_aversion=3.0)
+    held = MeanVariance("utility", forecast=Estimated(window=60), constraints=constraints, risk_aversion=3.0)
     past = noisy.past(200)
     found = Resampled(held, draws=40, seed=1).answer(past)
     bonds = np.array([one == "bond" for one in noisy.asset_class])
@@ -68,7 +68,10 @@ def test_a_setting_that_is_none_is_refused(given, message):
 
 def test_a_sample_without_a_solution_is_counted(noisy):
     held = MeanVariance(
-        "target_return", Estimated(window=60), goal=0.3, constraints=Constraints(lines={"A00": Bounds(most=1.0)})
+        "target_return",
+        goal=0.3,
+        forecast=Estimated(window=60),
+        constraints=Constraints(lines={"A00": Bounds(most=1.0)}),
     )
     past = noisy.past(200)
     notes = Resampled(held, draws=20).answer(past).notes
@@ -76,7 +79,7 @@ def test_a_sample_without_a_solution_is_counted(noisy):
 
 
 def test_the_solver_and_its_status_are_those_of_the_samples(noisy, monkeypatch):
-    monkeypatch.setattr(conic, "CHAIN", ("SCS",))
+    monkeypatch.setattr(conic, "CONE_SOLVERS", ("SCS",))
     held, past = MeanVariance(forecast=Estimated(window=60)), noisy.past(200)
     one, several = held.answer(past), Resampled(held, draws=3).answer(past)
     assert (several.solver, several.status, several.why) == (one.solver, one.status, one.why) == ("SCS", "optimal", "")

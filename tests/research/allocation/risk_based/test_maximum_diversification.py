@@ -1,21 +1,24 @@
 """The most diversified portfolio: its closed form, its conditions of optimality, and skfolio."""
 
+import re
+
 import numpy as np
 import pytest
 
 from research.allocation import MaximumDiversification
+from research.allocation.constraints import branch
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
-from research.allocation.constraints.records import Constraints
+from research.allocation.constraints.optimum import optimum
+from research.allocation.constraints.records import Cardinality, Constraints
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.aims import minimum_volatility
-from research.allocation.optimised.optimum import optimum
 from research.forecast import Estimated
 from research.risk.concentration import diversification_ratio
 
 
 def weights_of(market, row, **more):
-    return MaximumDiversification(Estimated(window=60, covariance="sample"), **more).answer(market.past(row))
+    return MaximumDiversification(forecast=Estimated(window=60, covariance="sample"), **more).answer(market.past(row))
 
 
 def test_weights_are_those_of_least_volatility_of_the_correlations_over_volatilities(noisy):
@@ -44,8 +47,24 @@ def test_weights_are_those_of_skfolio(stocks, make_market):
     from skfolio.optimization import MaximumDiversification as Theirs
 
     market = make_market(np.vstack([np.zeros(20), stocks.to_numpy()]))
-    mine = MaximumDiversification(Estimated(window=252, covariance="sample"), upper=0.1).target(market.past(252))
+    mine = MaximumDiversification(forecast=Estimated(window=252, covariance="sample"), upper=0.1).target(
+        market.past(252)
+    )
     assert mine == pytest.approx(Theirs(max_weights=0.1).fit(stocks).weights_, abs=1e-3)
+
+
+def test_a_search_that_ends_early_says_by_how_much_the_ratio_may_be_higher(stocks, make_market, monkeypatch):
+    past = make_market(np.vstack([np.zeros(20), stocks.to_numpy()])).past(252)
+    few = MaximumDiversification(constraints=Constraints(cardinality=Cardinality(most=5)))
+    proven = few.answer(past)
+    assert proven.notes == ()
+    monkeypatch.setattr(branch, "NODES", 4)
+    monkeypatch.setattr(branch, "EXCHANGES", 0)
+    early = few.answer(past)
+    said = re.fullmatch(
+        r"which lines .* not proven the best: the diversification ratio may be higher by (.*)\.", early.notes[0]
+    )
+    assert early.value < proven.value <= early.value + 1.05 * float(said[1])
 
 
 def test_a_bound_that_binds_has_a_price_of_the_ratio(noisy):

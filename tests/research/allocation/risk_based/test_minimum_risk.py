@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
+from scipy.optimize import linprog, minimize_scalar
+from scipy.special import logsumexp, softmax
 
 from research.allocation import MinimumRisk, NotSolvedError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
+from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import Bounds, Constraints
-from research.allocation.optimised.optimum import Aim, optimum
 from research.allocation.risk_based.risks import RISKS, risk_of
 from research.errors import ConfigError, DataError
 from research.risk.measures import cvar
@@ -19,8 +20,7 @@ THEIRS = {"cvar": "CVaR", "evar": "EVaR", "cdar": "CDaR", "max_drawdown": "MDD",
 
 def solved(name, returns, level=0.95, most=MOST):
     limits = build(Constraints(every_line=Bounds(least=0.0, most=most)), Known(tuple(map(str, returns.T[:, 0]))))
-    risk = risk_of(name, returns, level, 252.0)
-    return optimum(limits, Aim(risk.objective, risk.unit, parts=risk.parts))
+    return optimum(limits, risk_of(name, returns, level, 252.0).aim)
 
 
 def falls(returns, weights):
@@ -100,6 +100,29 @@ def test_evar_bounds_cvar_and_the_largest_loss_bounds_it(stocks):
     weights = solved("evar", returns, most=1.0).weights
     path = returns @ weights
     assert cvar(path) < evar(path, 0.95) < -path.min()
+
+
+def test_weights_of_least_evar_meet_the_conditions_of_an_optimum_in_any_order_of_lines(stocks):
+    """All lines that are held have one marginal EVaR, the mean loss under the tilted law of the days; others more."""
+    returns = stocks.to_numpy()
+    found = solved("evar", returns, most=1.0).weights
+    losses = -returns @ found
+    z = minimize_scalar(lambda z: z * (logsumexp(losses / z) - np.log(len(losses) * 0.05)), bounds=(1e-4, 1.0),
+                        method="bounded", options={"xatol": 1e-14}).x  # fmt: skip
+    marginal = -(softmax(losses / z) @ returns)
+    held = found > 0.0
+    assert np.ptp(marginal[held]) <= 1e-7 * abs(marginal[held].mean())
+    assert (marginal[~held] >= marginal[held].min()).all()
+    order = np.random.default_rng(0).permutation(len(found))
+    assert solved("evar", returns[:, order], most=1.0).weights == pytest.approx(found[order], abs=1e-8)
+
+
+def test_the_price_of_a_bound_under_evar_is_its_slope(stocks):
+    returns = stocks.to_numpy()[:, :5]
+    narrow, found, wide = (solved("evar", returns, most=most) for most in (0.2999, 0.3, 0.3001))
+    price = sum(one.price for one in found.binding if "at most" in one.limit)
+    assert price > 0.0
+    assert price == pytest.approx((narrow.value - wide.value) / 2e-4, rel=1e-3)
 
 
 def test_the_allocation_keeps_its_bounds_and_says_what_binds(noisy):

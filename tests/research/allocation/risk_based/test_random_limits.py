@@ -6,9 +6,9 @@ import pytest
 from research.allocation import NotSolvedError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import WEIGHTS
+from research.allocation.constraints.optimum import Aim, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.roots import root_of
-from research.allocation.optimised.optimum import Aim, optimum
 from research.allocation.risk_based.budgets import shares
 from research.allocation.risk_based.parity import largest_smallest, parity
 from research.allocation.risk_based.relaxed_risk_parity import relaxed_risk_parity
@@ -16,7 +16,7 @@ from research.allocation.risk_based.risks import RISKS, risk_of, volatility
 
 MODELS = ("risk_parity", "relaxed_risk_parity", "tail_parity", "maximum_diversification", "benchmark_tracking", *RISKS)
 SETS = 25
-WITHIN = {"relaxed_risk_parity": 1e-6, "semi_deviation": 1e-7, "evar": 5e-5}  # of NAV: their solutions are as accurate
+WITHIN = {"relaxed_risk_parity": 1e-6, "semi_deviation": 1e-7, "evar": 1e-7}  # of NAV: their solutions are as accurate
 
 
 def limits_of(asked, known, mean):
@@ -46,7 +46,7 @@ def best(model, asked, known, mean):
     risk = risk_of("cvar" if model == "tail_parity" else model, known.returns, 0.9, 252.0)
     if model == "tail_parity":
         return limits, parity(limits, budgets, risk, "weight to CVaR ratio")
-    return limits, optimum(limits, Aim(risk.objective, risk.unit, parts=risk.parts))
+    return limits, optimum(limits, risk.aim)
 
 
 @pytest.mark.parametrize("model", MODELS)

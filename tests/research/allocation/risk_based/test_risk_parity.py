@@ -166,11 +166,17 @@ def test_a_portfolio_without_risk_has_no_proportions_of_it():
 
 
 def test_the_allocation_holds_each_line_once_it_has_a_window_and_says_what_binds(noisy):
-    allocation = RiskParity(Estimated(window=60, covariance="sample"), {"A00": 0.3}, upper={"A01": 0.1})
+    allocation = RiskParity(
+        forecast=Estimated(window=60, covariance="sample"), budgets={"A00": 0.3}, upper={"A01": 0.1}
+    )
     answer = allocation.answer(noisy.past(150))
     assert [one.limit for one in answer.binding] == ["A01 is at most 10.00% of NAV"]
     assert "to the weight to volatility ratio" in answer.binding[0].brings
-    free = RiskParity(Estimated(window=60, covariance="sample"), {"A00": 0.3}).answer(noisy.past(150)).weights
+    free = (
+        RiskParity(forecast=Estimated(window=60, covariance="sample"), budgets={"A00": 0.3})
+        .answer(noisy.past(150))
+        .weights
+    )
     covariance = np.cov(noisy.past(150).returns[-60:, :4], rowvar=False)
     assert contributions(free[:4], covariance) == pytest.approx(np.array([0.3, 0.14, 0.14, 0.14]) / 0.72, abs=1e-8)
     rows = target_path(allocation, noisy, start=100).rows

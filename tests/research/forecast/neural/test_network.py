@@ -218,6 +218,8 @@ def test_what_is_too_short_or_no_number_is_said_in_words(market: Market) -> None
         replace(SMALL, facts=("carry",)).fit(holed.past(400))
     with pytest.raises(DataError, match="no numeric fact by date 'value': it has carry"):
         replace(SMALL, facts=("value",)).fit(holed.past(400))
+    with pytest.raises(DataError, match="the training of dlinear did not converge: its loss is"):
+        replace(SMALL, learning_rate=1e37).fit(market.past(400))
     flat = replace(market, returns=np.where(np.arange(3) == 2, 0.0, market.returns))
     with pytest.raises(DataError, match=r"log_volatility of C on .* is -inf"):
         SMALL.fit(flat.past(400))

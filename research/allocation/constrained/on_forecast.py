@@ -1,29 +1,34 @@
 """What allocations on a forecast of means and covariances share: the limits of its lines, and the answer."""
 
 from abc import abstractmethod
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from research.allocation.answer import Answer
+from research.allocation.constrained.constrained import Constrained, answer_of
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.limits_used import DayProgramme
+from research.allocation.constraints.market_day import known_on
+from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.roots import root_of
-from research.allocation.optimised.constrained import Constrained, answer_of
-from research.allocation.optimised.limits_used import DayProgramme
-from research.allocation.optimised.market_day import known_on
-from research.allocation.optimised.optimum import Optimum
 from research.arrays import Array, Rows
-from research.forecast import Forecast, Moments
+from research.forecast import Estimated, Forecast, Moments
 from research.market import Past
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
 class OnForecast(Constrained):
-    """An allocation under constraints that makes the best of a forecast's moments."""
+    """An allocation under constraints that makes the best of a forecast's moments.
 
-    forecast: Forecast
-    periods_per_year: float
+    forecast : of means and covariances.
+    Others   : as of `Constrained`.
+    Raises   : as `Constrained`, and what the forecast raises.
+    """
+
+    forecast: Forecast = field(default_factory=Estimated)
 
     @abstractmethod
     def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
@@ -37,7 +42,7 @@ class OnForecast(Constrained):
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,), what binds, and what one more unit of each limit would bring; a year."""
         asked = self.programme(past, previous)
-        answer = answer_of(asked.best(asked.limits), lines_of(asked.moments, past), past)
+        answer = answer_of(asked.best(asked.limits), lines_of(asked.moments, past), past, self.asked)
         return replace(answer, seen=asked.moments.seen, notes=(*asked.moments.notes, *answer.notes))
 
     def programme(self, past: Past, previous: Array | None = None) -> DayProgramme:

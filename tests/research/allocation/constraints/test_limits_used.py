@@ -9,6 +9,8 @@ import pytest
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import WEIGHTS
+from research.allocation.constraints.limits_used import DayProgramme, at_prices, limits_used
+from research.allocation.constraints.optimum import Aim, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import (
     Bounds,
@@ -21,8 +23,6 @@ from research.allocation.constraints.records import (
 )
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.aims import maximum_sharpe, minimum_volatility, utility
-from research.allocation.optimised.limits_used import DayProgramme, at_prices, limits_used
-from research.allocation.optimised.optimum import Aim, optimum
 from research.errors import ConfigError
 from research.forecast import Moments
 

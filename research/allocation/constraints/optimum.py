@@ -1,6 +1,6 @@
 """The weights that make an aim the best under limits, with what gives way, what binds, and what it would bring.
 
-Every optimiser of this room says its aim as a cone programme and is solved here.
+Every optimiser says its aim as a cone programme and is solved here.
 """
 
 from collections.abc import Callable, Mapping
@@ -94,10 +94,8 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     prices = prices_of(limits, aim, solved)
     if elastic.pools:  # they share what gave way, to the last digit: duals of such a set are not unique
         prices = tuple(np.full(len(rows), np.nan) for rows in prices)
-    notes = [*limits.notes, *exceeded(limits, weights)]
-    if gap > 0.0:
-        notes.append(f"which lines are held was not proven the best: the objective may be better by {gap:.2g}.")
     ratio = aim.numerator is not None
+    notes = [*limits.notes, *exceeded(limits, weights), *unproven(aim, solved.value, gap)]
     value = 1.0 / solved.value if ratio else aim.sign * solved.value
     binding = binding_of(limits, weights, prices, aim.unit, aim.smaller)
     return Optimum(
@@ -209,6 +207,21 @@ def exceeded(limits: Limits, weights: Array) -> list[str]:
             )
             said.append(f"{limit.words}: it {how}, and is at {limit.written(at)}.")
     return said
+
+
+def unproven(aim: Aim, value: float, gap: float) -> list[str]:
+    """By how much an aim may be better with other lines held, in a sentence; [] where it is proven the best.
+
+    value : of the programme; of a ratio, its inverse.
+    gap   : by which the value may be lower.
+    """
+    if gap <= 0.0:
+        return []
+    which = "which lines are held was not proven the best"
+    if aim.numerator is None:
+        return [f"{which}: the objective may be better by {gap:.2g}."]
+    most = f" by {1.0 / (value - gap) - 1.0 / value:.2g}" if gap < value else ""
+    return [f"{which}: the {aim.unit} may be higher{most}."]
 
 
 def _why_none(limits: Limits, aim: Aim) -> str:

@@ -1,0 +1,122 @@
+"""What allocations under named constraints share: their settings, names that are checked, and turnover."""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from research.allocation.accuracy import ZERO
+from research.allocation.answer import Answer, Following
+from research.allocation.constrained.bounds import Bound, check_bound, frozen_bound
+from research.allocation.constraints.market_day import check_constraints
+from research.allocation.constraints.optimum import Optimum
+from research.allocation.constraints.read_only import given
+from research.allocation.constraints.records import Bounds, Constraints
+from research.allocation.estimated import EstimationSchedule, check_schedule, placed
+from research.arguments import check_positive
+from research.arrays import Array, Rows
+from research.errors import ConfigError
+from research.market import Past
+
+SHORT = (
+    "lines are short, as `gross` allows where no least is stated: write `lower: 0` beside the constraints for long "
+    "lines only, or the least that you mean."
+)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Constrained(Following):
+    """An allocation under constraints, and the settings that all of them have, given by name.
+
+    lower       : least weight of each line, fraction of NAV: one for all, or by name. Where none is stated it is 0;
+                  with `gross` among the constraints -gross, so that `lower: 0` keeps all lines long.
+    upper       : most weight of each line, likewise; where none is stated 1, with `gross` gross.
+    constraints : that the weights keep besides.
+    periods_per_year : returns a year.
+    schedule    : "day", "week", "month", "quarter" or "year".
+    Raises      : ConfigError for settings outside these, and, when asked, for names that the market does not have;
+                  NotSolvedError, with a smallest conflicting set, where no weights keep all.
+    """
+
+    lower: Bound | None = None
+    upper: Bound | None = None
+    constraints: Constraints = field(default_factory=Constraints)
+    periods_per_year: float = 252.0
+    schedule: EstimationSchedule = "month"
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __repr__(self) -> str:
+        """What is given: there are many settings, of which a file names few."""
+        return given(self)
+
+    def __post_init__(self) -> None:
+        """Check the settings, and make the bounds hashable."""
+        owner = type(self).__name__
+        check_schedule(owner, self.schedule)
+        check_positive(**{f"periods_per_year of {owner}": self.periods_per_year})
+        for name in ("lower", "upper"):
+            if (bound := getattr(self, name)) is not None:
+                object.__setattr__(self, name, frozen_bound(bound))
+                check_bound(f"{name} of {owner}", getattr(self, name))
+        with_bounds(self.constraints, self.lower, self.upper)
+
+    @property
+    def asked(self) -> Constraints:
+        """The constraints, the bounds among them."""
+        return with_bounds(self.constraints, self.lower, self.upper)
+
+    @property
+    def follows(self) -> bool:
+        """Does a target depend on the one before it?"""
+        return self.constraints.turnover is not None
+
+    def check(self, past: Past) -> None:
+        """Raise ConfigError for names that the market of a past does not have."""
+        check_constraints(past, self.asked)
+
+
+def answer_of(found: Optimum, lines: Rows, past: Past, asked: Constraints) -> Answer:
+    """The best weights as the answer of an allocation at the close of `past`.
+
+    found : (k,) of the columns `lines` (k,).
+    lines : columns of the market.
+    past  : of n lines.
+    asked : constraints, the bounds of settings among them.
+    """
+    return Answer(
+        placed(found.weights, lines, past), past.date, found.solver, found.status, found.unit, found.value,
+        found.binding, why=found.failed, notes=(*found.notes, *short_notes(found.weights, lines, past, asked)),
+    )  # fmt: skip
+
+
+def short_notes(weights: Array, lines: Rows, past: Past, asked: Constraints) -> tuple[str, ...]:
+    """A sentence where weights (k,) of the columns `lines` (k,) are short, of which no least is stated."""
+    stated = {name for name, bounds in asked.lines.items() if bounds.least is not None}
+    if asked.every_line is not None and asked.every_line.least is not None:
+        return ()
+    short = [past.assets[line] for line, weight in zip(lines, weights, strict=True) if weight < -ZERO]
+    return (SHORT,) if set(short) - stated else ()
+
+
+def with_bounds(constraints: Constraints, lower: Bound | None, upper: Bound | None) -> Constraints:
+    """Constraints with the bounds of single lines that stand beside them.
+
+    constraints : without bounds of the same lines.
+    lower       : one for all lines, or pairs of name and bound; None for none. It says nothing of lines that are not
+                  named, and 0 nothing that holds without `gross` anyway.
+    upper       : likewise, and 1.
+    Raises      : ConfigError for a line, or all lines, bounded in both places, and for a least above the most.
+    """
+    sides = {side: bound for side, bound, default in (("least", lower, 0.0), ("most", upper, 1.0))
+             if not isinstance(bound, tuple | None) and (constraints.shorts or bound != default)}  # fmt: skip
+    named = {name: (dict(lower).get(name) if isinstance(lower, tuple) else None,
+                    dict(upper).get(name) if isinstance(upper, tuple) else None)
+             for bound in (lower, upper) if isinstance(bound, tuple) for name, _ in bound}  # fmt: skip
+    twice = [name for name in named if name in constraints.lines]
+    if twice or (constraints.every_line is not None and sides):
+        what = f"constraints.lines.{twice[0]}" if twice else "constraints.every_line"
+        raise ConfigError(f"{what} is bounded by lower or upper too. Keep one of the two.")
+    lines = {name: Bounds(least=low, most=high) for name, (low, high) in named.items()}
+    if not sides and not lines:
+        return constraints
+    every = Bounds(**sides) if sides else constraints.every_line  # type: ignore[arg-type]
+    return replace(constraints, every_line=every, lines={**constraints.lines, **lines})
