@@ -97,8 +97,8 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
     policies = {name: read_policy(document, ("policies", name), strategic, shared) for name in names}
     for each, policy in policies.items():
-        for held in ("allocation", *fields_of_regimes(type(policy))):
-            check_names(document, ("policies", each, held), getattr(policy, held), market.past(len(market.dates) - 1))
+        for field in ("allocation", *fields_of_regimes(type(policy))):
+            check_names(document, ("policies", each, field), getattr(policy, field), market.past(len(market.dates) - 1))
     test_start = read_test_start(document, market)
     of_lines = [(line.asset, line.asset_class, line.costs) for line in lines]
     shares = np.array([line.shares for line in lines])
