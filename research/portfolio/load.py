@@ -26,7 +26,7 @@ from research.portfolio.lines import Line, check_restrictions, desk_market, read
 from research.portfolio.market import read_assets, read_market
 from research.portfolio.nav_history import read_nav_history
 from research.portfolio.orders import read_order_limits
-from research.portfolio.policies import read_policy
+from research.portfolio.policies import fields_of_regimes, read_policy
 from research.portfolio.policy_keys import (
     check_payers,
     policy_in_force,
@@ -97,7 +97,8 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
     policies = {name: read_policy(document, ("policies", name), strategic, shared) for name in names}
     for each, policy in policies.items():
-        check_names(document, ("policies", each, "allocation"), policy.allocation, market.past(len(market.dates) - 1))
+        for field in ("allocation", *fields_of_regimes(type(policy))):
+            check_names(document, ("policies", each, field), getattr(policy, field), market.past(len(market.dates) - 1))
     test_start = read_test_start(document, market)
     of_lines = [(line.asset, line.asset_class, line.costs) for line in lines]
     shares = np.array([line.shares for line in lines])

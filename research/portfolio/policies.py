@@ -72,8 +72,8 @@ def read_policy(document: Document, path: KeyPath, strategic: FixedWeights, shar
     allocation = read_allocation(document, (*path, "allocation"), strategic, shared)
     unset = {f.name for f in fields(rule)} - set(document.mapping(*path))
     held = {"allocation": allocation} | {name: value for name, value in shared.items() if name in unset}
-    held |= {name: read_regimes(document, (*path, name)) for name in _of_regimes(rule)}
-    beside = ("rule", "allocation", *_of_regimes(rule), *(("code",) if own else ()))
+    held |= {name: read_regimes(document, (*path, name)) for name in fields_of_regimes(rule)}
+    beside = ("rule", "allocation", *fields_of_regimes(rule), *(("code",) if own else ()))
     return build(document, path, rule, held, beside)
 
 
@@ -96,7 +96,7 @@ def policy_settings(policy: Any) -> dict[str, Any]:
     """
     rule = rule_key(policy)
     own = {} if rule else {"rule": import_path(type(policy)), "code": code_of(type(policy))}
-    regimes = _of_regimes(type(policy))
+    regimes = fields_of_regimes(type(policy))
     return {
         "rule": rule,
         **own,
@@ -106,7 +106,7 @@ def policy_settings(policy: Any) -> dict[str, Any]:
     }
 
 
-def _of_regimes(rule: type) -> tuple[str, ...]:
+def fields_of_regimes(rule: type) -> tuple[str, ...]:
     """The fields of a rule that hold regimes."""
     return tuple(name for name, declared in nested(rule).items() if declared is Regimes) if is_dataclass(rule) else ()
 

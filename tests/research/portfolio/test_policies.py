@@ -51,6 +51,7 @@ from research.forecast import (
     VolatilityPercentiles,
 )
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
+from research.portfolio import load_portfolio
 from research.portfolio.allocations import ALLOCATIONS
 from research.portfolio.document import read_document
 from research.portfolio.policies import RULES, policy_settings, read_policy
@@ -470,3 +471,20 @@ def test_a_band_written_in_points_is_refused(read: Any, written: str) -> None:
         ConfigError, match=r"policies\.mine\.bands?: a band is a fraction of NAV .*Two percentage points are 0\.02"
     ):
         read(written)
+
+
+@pytest.mark.parametrize(
+    ("policy", "place"),
+    [
+        ({"rule": "regime_threshold", "regimes": {"kind": "markov", "line": "SPX"}}, "policies.mine.regimes"),
+        (
+            {"rule": "never", "allocation": {"kind": "regime_exposure", "regimes": {"kind": "jump", "line": "SPX"}}},
+            "policies.mine.allocation.regimes",
+        ),
+    ],
+)
+def test_regimes_of_a_line_that_the_market_does_not_have_are_refused_with_their_place(
+    policy: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^{place} .*unknown line 'SPX': the market has SPY"):
+        load_portfolio("data/portfolios/global_multi_asset.yaml", {"policies.mine": policy})
