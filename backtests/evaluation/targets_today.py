@@ -224,8 +224,8 @@ def target_today(
     answer = path.answer_at(last)
     risk = None if moments is None else target_risk(answer.weights, market.assets, moments)
     models = () if answer.fallback else (one for one in each_of(allocation) if isinstance(one, Model))
-    past = market.past(market.row(answer.seen))
-    trees = {allocation_name(one): one.hierarchy(past) for one in models}
+    seen = market.until(f"{answer.seen:%Y-%m-%d}")
+    trees = {allocation_name(one): one.hierarchy(seen.past(len(seen.dates) - 1), _before(one, seen)) for one in models}
     return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, trees)
 
 
@@ -233,13 +233,19 @@ def _sensitivity(target: TargetToday, market: Market) -> InputSensitivity | None
     """How far each input of an estimate moves the weights on the day on which they were computed."""
     if target.allocation.window < 2 or target.answer.fallback:
         return None
-    asked, previous = market.until(f"{target.answer.seen:%Y-%m-%d}"), None
-    if isinstance(target.allocation, Following) and target.allocation.follows:
-        last = len(asked.dates) - 1
-        with suppress(DataError, PolicyError):
-            before = target_path(target.allocation, asked.until(f"{asked.dates[-2]:%Y-%m-%d}"), start=last - 1)
-            previous = carried(before.rows[-1], asked.past(last))
-    return input_sensitivity(target.allocation, asked, previous=previous)
+    seen = market.until(f"{target.answer.seen:%Y-%m-%d}")
+    return input_sensitivity(target.allocation, seen, previous=_before(target.allocation, seen))
+
+
+def _before(allocation: Allocation, market: Market) -> Array | None:
+    """(n,) the target before that of the last close, for an allocation that follows it; None for others."""
+    if not (isinstance(allocation, Following) and allocation.follows):
+        return None
+    last = len(market.dates) - 1
+    with suppress(DataError, PolicyError):
+        before = target_path(allocation, market.until(f"{market.dates[-2]:%Y-%m-%d}"), start=last - 1)
+        return carried(before.rows[-1], market.past(last))
+    return None
 
 
 def _moments(market: Market, forecast: Forecast) -> tuple[Moments | None, list[str]]:

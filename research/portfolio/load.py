@@ -17,6 +17,7 @@ from research.portfolio.dates import read_last_trade, read_periods_per_year, rea
 from research.portfolio.document import Document, read_document
 from research.portfolio.factors import factors_in
 from research.portfolio.facts import with_line_facts
+from research.portfolio.faults import Faults
 from research.portfolio.flows import read_flows
 from research.portfolio.held import read_held
 from research.portfolio.limits import read_limits
@@ -86,9 +87,12 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
     a_year = read_periods_per_year(document, market)
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
-    policies = {name: read_policy(document, ("policies", name), strategic, shared) for name in names}
-    for each, policy in policies.items():
-        check_names(document, ("policies", each, "allocation"), policy.allocation, market.past(len(market.dates) - 1))
+    policies, faults, past = {}, Faults(), market.past(len(market.dates) - 1)
+    for each in names:
+        with faults:
+            policies[each] = policy = read_policy(document, ("policies", each), strategic, shared)
+            check_names(document, ("policies", each, "allocation"), policy.allocation, past)
+    faults.end()
     test_start = read_test_start(document, market)
     found = Portfolio(
         name=name,
