@@ -3,6 +3,7 @@
 from benchmarks import (
     allocations,
     batch,
+    boosted,
     curves,
     destination,
     engine,
@@ -16,8 +17,10 @@ from benchmarks import (
     look_ahead,
     main_job,
     metrics,
+    networks,
     placement,
     reconciliation,
+    regimes,
     risk_sheet,
     sheet,
     start,
@@ -36,11 +39,14 @@ if __name__ == "__main__":
     allocations.main()
     tax.main()
     reconciliation.main()
+    regimes.main()
     laboratory.main()
     learning.main()
+    boosted.main()
     look_ahead.main()
     environment.main()
     universal.main()
+    networks.main()
     evidence.main()
     curves.main()
     metrics.main()

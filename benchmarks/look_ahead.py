@@ -16,7 +16,7 @@ from backtests.audits.smoothed_regimes import SmoothedExposure
 from benchmarks.timing import keep, machine, show, versions
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights
-from research.forecast import Regimes
+from research.forecast import MarkovRegimes
 from research.market import SHUMWAY, Market, delist, instruments_table
 from research.market.calendars import scheduled
 from research.rules import Calendar, Threshold
@@ -148,7 +148,8 @@ def smoothed_regimes(rng: np.random.Generator) -> Make:
 
     def make(market: Market) -> Policy:
         spread = float(market.returns[:BEFORE, 0].std())
-        regimes = Regimes("A", (0.0, 0.0), (calm * spread, 1.5 * spread), (0.95, 0.8), market.dates[BEFORE - 5])
+        moves = ((0.95, 0.05), (0.2, 0.8))
+        regimes = MarkovRegimes("A", (0.0, 0.0), (calm * spread, 1.5 * spread), moves, market.dates[BEFORE - 5])
         return Calendar(SmoothedExposure.on(market, EQUAL, regimes, "week"), "week")
 
     return make

@@ -27,11 +27,11 @@ from research.accounting import Costs, View
 from research.allocation import FixedWeights
 from research.arrays import Array
 from research.learning import Universal
-from research.learning.learners.threads import one_thread
 from research.learning.universal.rule import trained
 from research.market import Market, instruments_table
 from research.risk.ex_ante import covariance_of
 from research.rules import BestPoint, NoTradeRegion, Rule, Threshold
+from research.threads import one_thread
 
 MARKETS, LARGE, PATHS = 200, 12, 100  # markets with an optimum, markets of many lines, paths of each
 AIM = 0.05  # above the optimum

@@ -1,10 +1,12 @@
 """A table of words as lines of text and as a block of HTML: the forms of all tables of a trade list, and of others."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
 SHORT = 28  # letters of a name that is not broken
+NEGATIVE = re.compile(r"(?<![\w.)\]])-(?=\d)")  # the hyphen before a number, after neither a word nor a number
 
 
 class Column(NamedTuple):
@@ -61,3 +63,12 @@ def html_table(css: str, caption: str, columns: Sequence[Column]) -> str:
         "</div>",
     )
     return "\n".join(parts)
+
+
+def with_minus(text: str) -> str:
+    """Text whose negative numbers have the minus sign; dates, ranges and names keep their hyphens.
+
+    >>> with_minus("of 2022-12-29: -250.25 (-90%), 5-year")
+    'of 2022-12-29: −250.25 (−90%), 5-year'
+    """
+    return NEGATIVE.sub("−", text)

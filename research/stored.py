@@ -40,36 +40,19 @@ class Stored:
 
     def save(self, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
         """Write arrays of any shape and unit by name, and JSON values; the file is replaced as a whole."""
-        from safetensors.numpy import save as to_bytes
-
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-        text = json.dumps({"format": self.form, "key": self.key, **record})
-        whole = to_bytes(contiguous, {"record": text, "checksum": _checksum(text, contiguous)})
-        write_whole(self.path, whole)
+        write_stored(self.path, arrays, {"format": self.form, "key": self.key, **record})
 
     def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """The arrays, of any shape and unit, and the record; None where none was saved.
 
         Raises : DataError for a file that is damaged or of another format.
         """
-        from safetensors import SafetensorError, safe_open
-
         if not self.path.exists():
             return None
-        try:
-            with safe_open(self.path, "np") as file:
-                header = file.metadata() or {}
-                record = json.loads(header["record"])
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
-            if _checksum(header["record"], arrays) != header["checksum"]:
-                raise ValueError("its checksum does not match")
-            if record["key"] != self.key:
-                raise ValueError(f"it is another {self.kind}")
-        except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise DataError(f"{self.path} is not a readable {self.kind}: {error}. {self.fix}") from error
-        if record.get("format") != self.form:
-            raise DataError(f"{self.path} has the format {record.get('format')!r}, expected {self.form!r}. {self.fix}")
+        arrays, record = read_stored(self.path, self.kind, self.form, self.fix)
+        if record.get("key") != self.key:
+            raise DataError(f"{self.path} is not a readable {self.kind}: it is another {self.kind}. {self.fix}")
         return arrays, record
 
     def delete(self) -> None:
@@ -77,6 +60,39 @@ class Stored:
         with suppress(OSError):
             delete(self.path)
             self.path.parent.rmdir()
+
+
+def write_stored(path: Path, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> Path:
+    """Write arrays of any shape and unit by name, with a record of JSON values in the file's header, as a whole."""
+    from safetensors.numpy import save as to_bytes
+
+    contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+    text = json.dumps(record)
+    return write_whole(path, to_bytes(contiguous, {"record": text, "checksum": _checksum(text, contiguous)}))
+
+
+def read_stored(path: Path, kind: str, form: str, fix: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of a file, of any shape and unit, and its record.
+
+    kind   : what messages call the file.
+    form   : the "format" that its record must state.
+    fix    : sentence that ends each message and tells the reader what to do.
+    Raises : DataError for a file that is missing, damaged or of another format.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            header = file.metadata() or {}
+            record = json.loads(header["record"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+        if _checksum(header["record"], arrays) != header["checksum"]:
+            raise ValueError("its checksum does not match")
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise DataError(f"{path} is not a readable {kind}: {error}. {fix}") from error
+    if record.get("format") != form:
+        raise DataError(f"{path} has the format {record.get('format')!r}, expected {form!r}. {fix}")
+    return arrays, record
 
 
 def _checksum(record: str, arrays: Mapping[str, np.ndarray]) -> str:

@@ -14,6 +14,12 @@ def world(days: int = 300, n: int = 3, seed: int = 0, cash: float = 0.0001) -> M
     rng = np.random.default_rng(seed)
     returns = rng.normal(0.0003, 0.01, (days, n))
     returns[0] = 0.0
+    return market_of(returns, cash)
+
+
+def market_of(returns: np.ndarray, cash: float = 0.0) -> Market:
+    """Returns (T, n), of which the first row is 0, as a market without prices, every day a session."""
+    days, n = returns.shape
     names = tuple("ABCDEFG"[:n])
     dates = pd.date_range("2020-01-01", periods=days)
     return Market(

@@ -10,6 +10,7 @@ import tomllib
 from importlib.metadata import Distribution, distributions, packages_distributions
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -22,8 +23,19 @@ FIXED_BY_THE_USER = {
     *("jupyterlab", "vectorbt", "pandas", "numpy", "PyPortfolioOpt", "Riskfolio-Lib", "torch", "pytorch-forecasting"),
     *("papermill", "nbval", "pytest", "skfolio", "stable-baselines3", "gymnasium", "arch"),
 }
+BY_COMMAND = {"jupyterlab": "/jupyter-lab notebooks", "nbval": "--nbval-lax", "pytest": "/pytest -n"}  # in the Makefile
+USERS_CALL = (
+    "backtests.cli",
+    "research.learning.learners.reinforcement",
+)  # `rebalance`, and what `train` finds by name
 INSTALLERS = {"pip", "setuptools", "wheel"}
 BEYOND = ("bench", "docs")  # extras with a lock of their own
+
+
+@pytest.fixture(scope="module")
+def imports() -> grimp.ImportGraph:
+    """Which module imports which, at its head or within a function, those of other packages too."""
+    return grimp.build_graph("research", "backtests", include_external_packages=True, cache_dir=None)
 
 
 def locked(name: str = "requirements.lock") -> dict[str, str]:
@@ -84,6 +96,22 @@ def test_lock_names_all_that_the_user_fixed() -> None:
     fixed = {canonicalize_name(name) for name in FIXED_BY_THE_USER}
     assert fixed - set(locked()) == set()
     assert fixed - {canonicalize_name(wanted.name) for wanted in direct("test")} == set()
+
+
+@pytest.mark.parametrize("name", sorted(FIXED_BY_THE_USER - set(BY_COMMAND)))
+def test_what_the_user_fixed_is_reached_by_what_a_user_calls(name: str, imports: grimp.ImportGraph) -> None:
+    wanted = canonicalize_name(name)
+    tops = {top for top, of in packages_distributions().items() if wanted in map(canonicalize_name, of)}
+    known = [top for top in tops if top in imports.modules]
+    chains = [imports.find_shortest_chain(ours, top) for ours in USERS_CALL for top in known]
+    assert any(chains), f"nothing that {' or '.join(USERS_CALL)} imports, at once or later, imports {name}"
+
+
+@pytest.mark.parametrize(("name", "command"), BY_COMMAND.items())
+def test_what_the_user_fixed_as_a_tool_is_run_by_a_command(name: str, command: str) -> None:
+    assert name in FIXED_BY_THE_USER
+    lines = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("\t")]
+    assert any(command in line for line in lines), f"no command of the Makefile runs {name}"
 
 
 def test_environment_is_the_lock() -> None:

@@ -11,26 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from backtests.audits.exposure_evidence import WHOLE, evidence_table, in_words, played_with_benchmarks
 from backtests.audits.look_ahead import LookAhead
-from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, exposure_table
 from backtests.audits.portfolio_audit import audit_policy
-from backtests.comparison.candidates import backtest_candidate, benchmark_of
-from backtests.comparison.paired import evidence_between
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import losses
-from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.evidence import Difference, Evidence
-from backtests.wording import number, percent
+from backtests.wording import percent
 from research.allocation import Allocation, RegimeExposure
 from research.allocation.estimated import EstimationSchedule
 from research.arrays import Array, frozen
-from research.forecast import Regimes, fit_regimes, history
+from research.forecast import MarkovRegimes, MarkovSwitching, history
 from research.market import Market, Past
 from research.portfolio import Portfolio
 from research.rules import Calendar
 
-WHOLE, SMOOTHED, FILTERED = "always invested", "regimes, smoothed", "regimes, filtered"
-HOLD = "\N{NO-BREAK SPACE}"  # a table's cell stays on its line
+SMOOTHED, FILTERED = "regimes, smoothed", "regimes, filtered"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +45,7 @@ class SmoothedExposure:
 
     @classmethod
     def on(
-        cls, market: Market, allocation: Allocation, regimes: Regimes, schedule: EstimationSchedule = "week"
+        cls, market: Market, allocation: Allocation, regimes: MarkovRegimes, schedule: EstimationSchedule = "week"
     ) -> "SmoothedExposure":
         """The allocation with probabilities smoothed over the whole `market`.
 
@@ -88,7 +83,7 @@ class SmoothedRegimeCheck:
     """
 
     portfolio: Portfolio
-    regimes: Regimes
+    regimes: MarkovRegimes
     policies: Mapping[str, Callable[[Market], Calendar]]
     backtests: Mapping[str, Backtest]
     evidence: Evidence
@@ -113,17 +108,7 @@ class SmoothedRegimeCheck:
 
         Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
         """
-        figures = exposure_table(self.backtests[WHOLE], {k: v for k, v in self.backtests.items() if k != WHOLE})
-        columns = {
-            "exposure %": [number(100.0 * value, 1) for value in figures["exposure"]],
-            "growth %": [number(100.0 * value) for value in figures["growth"]],
-            "volatility %": [number(100.0 * value) for value in figures["volatility"]],
-            "drawdown %": [number(100.0 * value, 1) for value in figures["max_drawdown"]],
-            "cost bp": [number(value, 1) for value in figures["cost_bps"]],
-            "Sharpe": [number(value) for value in figures["sharpe"]],
-        }
-        differences = pd.DataFrame({name: _cells(d) for name, d in self.differences.items()}).T
-        return pd.DataFrame(columns, index=figures.index).join(differences).fillna("")
+        return evidence_table(self.backtests, self.evidence)
 
     def audit(self, name: str) -> LookAhead:
         """The look-ahead test of the policy by smoothed or by filtered regimes, on six of its decision days."""
@@ -137,7 +122,7 @@ class SmoothedRegimeCheck:
         whole = self.evidence.figures("sharpe")[WHOLE].value
         of = self.differences
         worth = [
-            f"{percent(of[name].value / whole, signed=True)} ({_in_words(of[name])})" for name in (SMOOTHED, FILTERED)
+            f"{percent(of[name].value / whole, signed=True)} ({in_words(of[name])})" for name in (SMOOTHED, FILTERED)
         ]
         difference = self.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
         results = ["fails" if audit.found else "passes" for audit in (smoothed, filtered)]
@@ -145,7 +130,7 @@ class SmoothedRegimeCheck:
         return (
             f"**Exposure by regimes of {self.regimes.line} changes the Sharpe ratio of {self.portfolio.name} by "
             f"{worth[0]} if regimes are smoothed over the future, and by {worth[1]} if they are filtered, as known on "
-            f"each day.** The difference, {_in_words(difference)}, is due to look-ahead alone. The first policy "
+            f"each day.** The difference, {in_words(difference)}, is due to look-ahead alone. The first policy "
             f"{results[0]} the look-ahead test, the second {results[1]} it. Limitations: one portfolio, the regimes of "
             f"one asset, one regime model, one test from {first:%Y-%m-%d} to {last:%Y-%m-%d}, with wide intervals. A "
             "policy that passes the look-ahead test is not necessarily good, and the test checks some days, not all."
@@ -167,10 +152,10 @@ def check_smoothed_regimes(
                    fitted model from then on; they differ only in the returns that their probabilities have seen.
     schedule     : when targets are made and traded.
     draws        : of the bootstrap.
-    Raises       : as `fit_regimes`, `backtest` and `evidence_between` do.
+    Raises       : as `MarkovSwitching.fit`, `backtest` and `evidence_between` do.
     """
     market, held = portfolio.market, portfolio.strategic
-    regimes = fit_regimes(market.past(market.row(fitted_until)), line)
+    regimes = MarkovSwitching(line).fit(market.past(market.row(fitted_until)))
 
     def rule(allocation: Allocation) -> Calendar:
         return Calendar(allocation, schedule)
@@ -180,36 +165,19 @@ def check_smoothed_regimes(
         FILTERED: lambda _: rule(RegimeExposure(held, regimes, schedule)),
     }
 
-    played = {WHOLE: backtest_candidate(portfolio, rule(held), WHOLE)}
-    for name, make in policies.items():
-        played[name] = backtest_candidate(portfolio, make(market), name)
-        comparators = benchmarks(played[name], held, rule)
-        how = name.partition(", ")[2]
-        played |= {f"constant, as {how}": comparators[CONSTANT], f"volatility, as {how}": comparators[VOLATILITY]}
-    benchmark = benchmark_of(portfolio, market)
-    lost = [losses(one, benchmark) for one in played.values()]
-    evidence = evidence_between(played, lost, WHOLE, Resampling(reps=draws))
+    played, evidence = played_with_benchmarks(
+        portfolio, policies, schedule, draws, short=lambda name: name.partition(", ")[2]
+    )
     return SmoothedRegimeCheck(portfolio, regimes, policies, played, evidence)
 
 
 def on_dates(market: Market, line: str, probability: Callable[[Array], Array]) -> pd.Series:
-    """(T,) the probability on each date of the market; NaN where it has none.
+    """(T,) the probability of turbulence on each date of the market; NaN where it has none.
 
     market      : T days.
     line        : the asset.
-    probability : function from all returns of the asset (D,), simple, to probabilities (D,).
+    probability : function from all returns of the asset (D,), simple, to probabilities of its regimes (D, k).
     """
-    known = probability(history(market.past(len(market.dates) - 1), line))
+    known = probability(history(market.past(len(market.dates) - 1), line))[:, -1]
     listed = np.flatnonzero(market.listed[:, market.assets.index(line)])
     return pd.Series(known, index=market.dates[listed[1:]]).reindex(market.dates)
-
-
-def _cells(difference: Difference) -> dict[str, str]:
-    estimate, *ends = (number(x, signed=True) for x in (difference.value, difference.lower, difference.upper))
-    chances = {"p": number(difference.p, 4), "p, Holm": number(difference.p_holm, 4)}
-    return {"difference": estimate, "95 % interval": f"{ends[0]}{HOLD}to{HOLD}{ends[1]}", **chances}
-
-
-def _in_words(difference: Difference) -> str:
-    cells = _cells(difference)
-    return f"{cells['difference']}, 95 % interval {cells['95 % interval']}, p {cells['p']}"

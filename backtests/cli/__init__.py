@@ -1,6 +1,6 @@
-"""The command line: `rebalance report | backtest | trades | risk | allocate | audit | sweep FILE`, `batch FILES`,
-`show | pdf | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies | train`,
-`cluster | compile`.
+"""The command line: `rebalance report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
+`batch FILES`, `show | pdf | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `laboratory | study | policies |
+train`, `cluster | compile`.
 
 Each imports what is heavy when it runs. `trades` has a module of its own.
 """
@@ -193,6 +193,23 @@ def allocate(
         progress.stage("computing targets")
         text = repr(targets_today(portfolio, as_of, None if policy is None else [policy], sensitivity))
     print_text(text)
+
+
+@app.command()
+def forecast(
+    file: File,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False),
+    ] = None,
+    worth: Annotated[bool, typer.Option("--worth", help="Play the portfolio with and without each forecast.")] = False,
+    trust_code: TrustCode = False,
+) -> None:
+    """Print what FILE's forecasts expect, with the skill each has shown, and enter it into the forecast book."""
+    with starting():
+        from backtests.commands.forecast import make_forecast
+
+    print_text(make_forecast(file, as_of, worth))
 
 
 @app.command()

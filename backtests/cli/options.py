@@ -56,7 +56,7 @@ Cluster = Annotated[
 def starting() -> Iterator[None]:
     """While modules are imported: a line, if this takes long, and no search for garbage, which would find next to none.
 
-    What is imported stays: later searches leave it out.
+    What is imported stays: later searches leave it out, and are rare, since drawing makes many objects and few cycles.
     """
     gc.disable()
     try:
@@ -64,6 +64,7 @@ def starting() -> Iterator[None]:
             yield
     finally:
         gc.freeze()
+        gc.set_threshold(50_000)
         gc.enable()
 
 

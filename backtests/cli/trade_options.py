@@ -28,6 +28,14 @@ Rates = Annotated[
         show_default=False,
     ),
 ]
+PricesOk = Annotated[
+    str,
+    typer.Option(
+        metavar="LINES",
+        help="Lines such as SPY,AGG whose prices or values are right although they are far from others.",
+        show_default=False,
+    ),
+]
 AsOf = Annotated[
     str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the clock's]")
 ]

@@ -21,6 +21,7 @@ from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio
 from research.portfolio.load import ROOT
+from research.portfolio.prices import OK
 from research.portfolio.rates import TODAY
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import Request, TradeList, trade_list
@@ -114,7 +115,10 @@ def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
 
 
 def replaced_files(
-    positions: str | Path | None = None, prices: str | Path | None = None, fx: str | None = None
+    positions: str | Path | None = None,
+    prices: str | Path | None = None,
+    fx: str | None = None,
+    prices_ok: str = "",
 ) -> dict[str, Any]:
     """The overrides by which a portfolio file takes these for its own; "" and None leave its own.
 
@@ -122,6 +126,7 @@ def replaced_files(
     positions : file of a broker.
     prices    : file of prices.
     fx        : exchange rates of today, a file of rates or pairs such as "EURUSD=1.0664,GBPUSD=1.2103".
+    prices_ok : lines such as "SPY,AGG" whose prices or values are right although they are far from others.
     Raises    : ConfigError for what is no pair with a rate, and for a pair that is there twice.
 
     >>> replaced_files(fx="EURUSD=1.0664,GBPUSD=1.2103")
@@ -130,7 +135,8 @@ def replaced_files(
     pairs = _pairs(fx) if fx and "=" in fx and not Path(fx).exists() else None
     given = {"positions.file": positions, "prices": prices, TODAY: None if pairs else fx}
     files = {key: str(_found(path)) for key, path in given.items() if path}
-    return files | ({TODAY: pairs} if pairs else {})
+    right = [asset.strip() for asset in prices_ok.split(",")] if prices_ok else None
+    return files | ({TODAY: pairs} if pairs else {}) | ({OK: right} if right else {})
 
 
 def _pairs(fx: str) -> dict[str, float]:
@@ -156,7 +162,7 @@ def _found(path: str | Path) -> Path:
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
-    Its reference, benchmark and ticket may be others: what is recommended does not depend on them.
+    Its reference, benchmark, ticket and confirmed prices may be others: what is recommended does not depend on them.
 
     A warning names each run that cannot be read.
     """
@@ -178,9 +184,9 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 
 
 def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a report without what it compares with, reference and benchmark, and how orders are sent."""
+    """The settings of a report without what it compares with, how orders are sent, and which prices are confirmed."""
     found = settings.get("portfolio")
-    others = ("reference", "benchmark", "ticket")
+    others = ("reference", "benchmark", "ticket", OK)
     portfolio = (
         {name: value for name, value in found.items() if name not in others} if isinstance(found, dict) else found
     )

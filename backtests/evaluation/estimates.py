@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import isinf
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from backtests.wording import number
 from research.errors import DataError
@@ -31,6 +31,10 @@ class Estimate:
         """The same in another unit: `factor` > 0 times each number."""
         scaled = {name: factor * getattr(self, name) for name in ("value", "lower", "upper", "error")}
         return replace(self, **scaled)
+
+    def plus(self, constant: float) -> Self:
+        """The same of a number that is larger by a constant."""
+        return replace(self, **{name: constant + getattr(self, name) for name in ("value", "lower", "upper")})
 
     def __str__(self) -> str:
         """The estimate with its interval, in four significant digits."""

@@ -47,8 +47,7 @@ def rank_ic(forecast: Array, outcome: Array, horizon: int = 1, level: float = 0.
 
 def hit_rate(forecast: Array, outcome: Array, horizon: int = 1, level: float = 0.95) -> EstimateWithTest:
     """The share of forecasts (D, n) with the sign of their outcome; the test is of one half."""
-    found = mean_over_dates(hits(forecast, outcome) - 0.5, horizon, level)
-    return replace(found, value=found.value + 0.5, lower=found.lower + 0.5, upper=found.upper + 0.5)
+    return mean_over_dates(hits(forecast, outcome) - 0.5, horizon, level).plus(0.5)
 
 
 def out_of_sample_r2(

@@ -31,7 +31,7 @@ from research.allocation.input_sensitivity import InputSensitivity, input_sensit
 from research.allocation.nested import each_of
 from research.allocation.target_risk import TargetRisk, target_risk
 from research.arrays import Array
-from research.errors import DataError, PolicyError
+from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Market
 from research.portfolio import Portfolio
@@ -224,8 +224,8 @@ def target_today(
     answer = path.answer_at(last)
     risk = None if moments is None else target_risk(answer.weights, market.assets, moments)
     models = () if answer.fallback else (one for one in each_of(allocation) if isinstance(one, Model))
-    seen = market.until(f"{answer.seen:%Y-%m-%d}")
-    trees = {allocation_name(one): one.hierarchy(seen.past(len(seen.dates) - 1), _before(one, seen)) for one in models}
+    row = market.row(answer.seen)
+    trees = {allocation_name(one): one.hierarchy(market.past(row), _before(one, market, row)) for one in models}
     return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, trees)
 
 
@@ -233,18 +233,18 @@ def _sensitivity(target: TargetToday, market: Market) -> InputSensitivity | None
     """How far each input of an estimate moves the weights on the day on which they were computed."""
     if target.allocation.window < 2 or target.answer.fallback:
         return None
+    row = market.row(target.answer.seen)
     seen = market.until(f"{target.answer.seen:%Y-%m-%d}")
-    return input_sensitivity(target.allocation, seen, previous=_before(target.allocation, seen))
+    return input_sensitivity(target.allocation, seen, previous=_before(target.allocation, market, row))
 
 
-def _before(allocation: Allocation, market: Market) -> Array | None:
-    """(n,) the target before that of the last close, for an allocation that follows it; None for others."""
+def _before(allocation: Allocation, market: Market, row: int) -> Array | None:
+    """(n,) the target before that of a row, for an allocation that follows it; None for others, and for the first."""
     if not (isinstance(allocation, Following) and allocation.follows):
         return None
-    last = len(market.dates) - 1
-    with suppress(DataError, PolicyError):
-        before = target_path(allocation, market.until(f"{market.dates[-2]:%Y-%m-%d}"), start=last - 1)
-        return carried(before.rows[-1], market.past(last))
+    with suppress(ConfigError, DataError, PolicyError):
+        before = target_path(allocation, market.until(f"{market.dates[row - 1]:%Y-%m-%d}"), start=row - 1)
+        return carried(before.rows[-1], market.past(row))
     return None
 
 

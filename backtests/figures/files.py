@@ -48,13 +48,13 @@ DRAWING = Lock()  # held while a PNG is drawn, not while it is compressed: warni
 def write_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
     """Write <name>.csv, .png and .svg of each picture into the folder `figures` of a run or a sheet, which exists."""
     (folder / PICTURES).mkdir(exist_ok=True)
-    drawn = list(pictures)
+    place, made = folder / PICTURES, [(picture, svg_file(picture)) for picture in pictures]  # drawn in this thread
     with ThreadPoolExecutor(2) as pool:  # half of the time is compression, beside which the next one is drawn
-        for picture, png in zip(drawn, pool.map(png_file, drawn), strict=True):
-            place = folder / PICTURES
+        pngs = pool.map(lambda one: png_file(one[0]), made)
+        for (picture, svg), png in zip(made, pngs, strict=True):
             write_whole(place / f"{picture.name}.csv", csv_text(picture.data))
             write_whole(place / f"{picture.name}.png", png)
-            write_whole(place / f"{picture.name}.svg", svg_file(picture))
+            write_whole(place / f"{picture.name}.svg", svg)
 
 
 def picture_records(pictures: Iterable[Picture]) -> dict[str, dict[str, str]]:

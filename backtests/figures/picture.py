@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
@@ -35,16 +36,15 @@ HALF = Format("wide", 520.0, 44.0, 170.0)  # for two pictures beside one another
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A figure of the sheet.
+    """A figure of the sheet. Its drawings are made when they are first asked for: many want only its words or numbers.
 
     name    : of its file.
     title   : above it.
     caption : what to notice, from the data.
     alt     : what a reader who cannot see it is told.
     data    : the numbers behind it, with the rows, columns and units of its CSV.
-    wide    : <svg> element for wide pages.
-    narrow  : <svg> element for narrow ones.
-    width   : of the wide one, px.
+    drawn   : gives the <svg> element in a format.
+    wide_as : the wide format.
     """
 
     name: str
@@ -52,9 +52,23 @@ class Picture:
     caption: str
     alt: str
     data: pd.DataFrame = field(repr=False)
-    wide: str = field(repr=False)
-    narrow: str = field(repr=False)
-    width: float = WIDE.width
+    drawn: Callable[[Format], str] = field(repr=False)
+    wide_as: Format = WIDE
+
+    @cached_property
+    def wide(self) -> str:
+        """<svg> element for wide pages."""
+        return self.drawn(self.wide_as)
+
+    @cached_property
+    def narrow(self) -> str:
+        """<svg> element for narrow ones."""
+        return self.drawn(NARROW)
+
+    @property
+    def width(self) -> float:
+        """Of the wide one, px."""
+        return self.wide_as.width
 
     def _repr_html_(self) -> str:
         """The picture as a notebook shows it."""
@@ -70,7 +84,7 @@ def picture(
     draw: Callable[[Format], Canvas],
     wide_as: Format = WIDE,
 ) -> Picture:
-    """Draw a figure in both formats.
+    """A figure that is drawn in both formats.
 
     name    : of its file.
     title   : above it.
@@ -80,5 +94,4 @@ def picture(
     draw    : draws it in a format.
     wide_as : the wide format.
     """
-    wide, narrow = (draw(f).svg(f.css, f"{title}. {alt}") for f in (wide_as, NARROW))
-    return Picture(name, title, caption, alt, data, wide, narrow, wide_as.width)
+    return Picture(name, title, caption, alt, data, lambda f: draw(f).svg(f.css, f"{title}. {alt}"), wide_as)

@@ -52,7 +52,7 @@ def traces_picture(figure: "Figure") -> Picture:
         canvas, alt = _panels(figure, traces), _alternative(figure, traces)
         data = pd.concat([pd.DataFrame({"name": t.name, "x": t.x, "y": t.y}) for t in traces], ignore_index=True)
     wide = canvas.svg(WIDE.css, f"{title}. {alt}")
-    return Picture("notebook", title, "", alt, data, wide, wide)
+    return Picture("notebook", title, "", alt, data, lambda _: wide)
 
 
 # -- lines and points ------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from backtests.pages.conventions import conventions_parts
 from backtests.pages.exposure import exposure_numbers, exposure_parts, worst_days_numbers, worst_days_parts
 from backtests.pages.first_screen import shown_differences
 from backtests.pages.fitting import fitting_parts
+from backtests.pages.forecasts import forecasts_numbers, forecasts_parts
 from backtests.pages.from_today import from_today_numbers, from_today_parts
 from backtests.pages.limits import limits_numbers, limits_parts
 from backtests.pages.parts import Part
@@ -46,6 +47,7 @@ SECTIONS = (
     Section("axes", "Rule and target", "Which rule, which target", axes_parts, axes_numbers),
     Section("weights", "Weights", "Weights", weights_parts),
     Section("limits", "Limits", "Targets under limits", limits_parts, limits_numbers),
+    Section("forecasts", "Forecasts", "Forecasts and their skill", forecasts_parts, forecasts_numbers),
     Section("years", "Years", "Trailing and calendar-year returns", years_parts, years_numbers),
     Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
     Section("attribution", "Attribution", "Attribution", attribution_parts, attribution_numbers),

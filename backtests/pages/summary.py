@@ -93,7 +93,7 @@ def _trades(trades: TradeList | None) -> list[str]:
     heads, rows = trades.order_cells()
     texts = [k for k, (words, _) in enumerate(heads) if words in ("asset", "side", "reason")]
     orders = [grid([_titled(*head) for head in heads], rows, texts)] if rows else []
-    return [f"## Trades at the closes of {trades.provenance['as_of']}", plain(trades.headline), *orders]
+    return [f"## Trades at {trades.content.prices}", plain(trades.headline), *orders]
 
 
 def _policies(sheet: Block) -> str:

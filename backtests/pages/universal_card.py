@@ -24,11 +24,11 @@ from backtests.pages.render import Running, render
 from backtests.wording import listed, number, percent
 from research.arrays import Array
 from research.files import write_whole
-from research.learning.learners.threads import one_thread
 from research.learning.state import REACH
 from research.learning.universal.equivariant import answers
 from research.learning.universal.rule import Trained, load
 from research.progress import bar
+from research.threads import one_thread
 
 MARKETS, PATHS = 40, 100  # that it is judged in
 DIGITS = 4  # of its gap that are kept: another processor may give other last bits

@@ -18,6 +18,8 @@ from research.progress import TOLD_IN, bar
 COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
 AGAIN = {"run": 'run = ""\n', "retrain": "retrain = False\n"}  # in an executed notebook: it writes nothing again
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
+# Imports and their end take a third less where few objects are searched for garbage.
+SELDOM = "import atexit, gc; gc.set_threshold(50_000); atexit.register(gc.freeze)"
 SET_BY_REPORT = ("portfolio", "run", "retrain")  # its parameters that the command sets itself
 
 
@@ -69,7 +71,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
                 language="python",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
-                extra_arguments=["--log-level=CRITICAL"],
+                extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={SELDOM}"],
             )
     except PapermillExecutionError as error:
         failed = FailedCell(f"{notebook.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}")

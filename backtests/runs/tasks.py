@@ -8,6 +8,7 @@ handed on is not kept: the memory of the driver does not grow with the number of
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -140,6 +141,7 @@ def _begin_work(parent: int, function: Callable[[Any], Any]) -> None:
     _function = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=watch, daemon=True).start()
+    gc.freeze()  # what was imported stays: neither searches for garbage nor the end of the process go through it
 
 
 def _work(task: Any) -> Any:

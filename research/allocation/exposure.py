@@ -4,7 +4,7 @@ They are also the benchmarks of a policy that goes to cash: most of a smaller dr
 (`backtests.audits.matched_exposure`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +15,9 @@ from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.allocation.in_turn import part_answer
 from research.allocation.wrapper import Wrapper
 from research.arguments import check_positive, is_number, refuse
+from research.arrays import Array, Mask
 from research.errors import DataError
+from research.forecast import Forecast
 from research.market import Past
 from research.tolerances import RETURNS
 
@@ -46,12 +48,14 @@ class ConstantExposure(Wrapper):
 
 @dataclass(frozen=True)
 class VolatilityTarget(Wrapper):
-    """Another allocation's target, scaled to a volatility that is estimated from its last returns; the rest is cash.
+    """Another allocation's target, scaled to a volatility that is estimated or forecast; the rest is cash.
 
     allocation : the portfolio.
     volatility : a year, such as 0.10.
     lookback   : number of returns in the estimate, with the weights of today; a line without so many counts as if it
                  moved with the others, in proportion to absolute weights.
+    forecast   : whose covariance gives the volatility, in place of the last returns; a line that it does not know
+                 counts likewise.
     schedule   : "day", "week", "month", "quarter" or "year".
     most       : maximum share of the target; 1 borrows nothing.
     periods_per_year : returns a year.
@@ -67,6 +71,7 @@ class VolatilityTarget(Wrapper):
     schedule: EstimationSchedule = "month"
     most: float = 1.0
     periods_per_year: float = 252.0
+    forecast: Forecast | None = None
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -81,7 +86,7 @@ class VolatilityTarget(Wrapper):
     @property
     def window(self) -> int:
         """Number of returns that it or the portfolio's allocation needs, whichever is more."""
-        return max(self.lookback, self.allocation.window)
+        return max(self.lookback if self.forecast is None else self.forecast.window, self.allocation.window)
 
     def answer(self, past: Past) -> Answer:
         """(n,) weights of the portfolio, fraction of NAV, all times one factor; with the portfolio's reasons.
@@ -89,18 +94,30 @@ class VolatilityTarget(Wrapper):
         Raises : DataError where the target did not move, or none of its lines has a complete window.
         """
         answer = part_answer(self.allocation, past)
-        weights = answer.weights
-        known = (weights != 0.0) & past.complete(self.lookback)
+        known, deviation, notes = self._deviation(answer.weights, past)
         if not known.any():
+            needed = f"{self.lookback} returns" if self.forecast is None else "a forecast of its moments"
             raise DataError(
-                f"no line of the target of {self.allocation!r} has {self.lookback} returns on {past.date:%Y-%m-%d}. "
-                "Give VolatilityTarget a shorter lookback, or start later."
+                f"no line of the target of {self.allocation!r} has {needed} on {past.date:%Y-%m-%d}. Give "
+                "VolatilityTarget a shorter lookback, or start later."
             )
-        returns = past.returns[past.t - self.lookback + 1 :][:, known] @ weights[known]
-        deviation = float(returns.std(ddof=1) * np.abs(weights).sum() / np.abs(weights[known]).sum())
+        deviation *= float(np.abs(answer.weights).sum() / np.abs(answer.weights[known]).sum())
         if deviation <= RETURNS:
+            still = f"in the {self.lookback} sessions to" if self.forecast is None else "by its forecast, up to"
             raise DataError(
-                f"the target of {self.allocation!r} did not move in the {self.lookback} sessions to "
-                f"{past.date:%Y-%m-%d}: it has no volatility to aim at. Leave it as it is."
+                f"the target of {self.allocation!r} did not move {still} {past.date:%Y-%m-%d}: it has no volatility to "
+                "aim at. Leave it as it is."
             )
-        return answer.times(min(self.most, self.volatility / (deviation * self.periods_per_year**0.5)))
+        scaled = answer.times(min(self.most, self.volatility / (deviation * self.periods_per_year**0.5)))
+        return replace(scaled, notes=(*scaled.notes, *notes))
+
+    def _deviation(self, weights: Array, past: Past) -> tuple[Mask, float, tuple[str, ...]]:
+        """Lines (n,) held and known, the deviation of what they return a period, and the notes of the forecast."""
+        if self.forecast is None:
+            known = (weights != 0.0) & past.complete(self.lookback)
+            returns = past.returns[past.t - self.lookback + 1 :][:, known] @ weights[known]
+            return known, float(returns.std(ddof=1)) if known.any() else 0.0, ()
+        moments = self.forecast.predict(past)
+        held = weights[[past.assets.index(asset) for asset in moments.assets]]
+        known = (weights != 0.0) & np.isin(past.assets, moments.assets)
+        return known, float(held @ moments.covariance @ held / moments.horizon) ** 0.5, moments.notes

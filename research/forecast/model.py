@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ from research.market import Past
 from research.market.calendars import EVERY, last_of
 
 FITS = 64  # kept in memory: models times refits of a walk
+RefitSchedule = Literal["day", "week", "month", "quarter", "year"]
+Learned = TypeVar("Learned", covariant=True)
 
 
 class Fitted(Protocol):
@@ -31,8 +33,7 @@ class Fitted(Protocol):
         ...
 
 
-@runtime_checkable
-class Model(Hashable, Protocol):
+class Learner(Hashable, Protocol[Learned]):
     """Settings of something that is fitted to a past: frozen, hashable, the same fit each time."""
 
     @property
@@ -40,13 +41,18 @@ class Model(Hashable, Protocol):
         """Number of returns that the first fit needs."""
         ...
 
+    def fit(self, past: Past) -> Learned:
+        """What it learns from the past alone. Raises DataError where that is too little, or no fit is found."""
+        ...
+
+
+@runtime_checkable
+class Model(Learner[Fitted], Protocol):
+    """A learner of forecasts."""
+
     @property
     def horizon(self) -> int:
         """Periods of the market that a forecast is about."""
-        ...
-
-    def fit(self, past: Past) -> Fitted:
-        """What it learns from the past alone. Raises DataError where that is too little, or no fit is found."""
         ...
 
 
@@ -61,7 +67,7 @@ class Refitted:
     """
 
     model: Model
-    schedule: Literal["day", "week", "month", "quarter", "year"] = "year"
+    schedule: RefitSchedule = "year"
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -93,24 +99,7 @@ class Refitted:
 
         Raises : DataError where none was found.
         """
-        failed = None
-        for row in self.fit_rows(past)[::-1]:
-            found = _fit(self.model, past.earlier(int(row)))
-            if not isinstance(found, DataError):
-                return found, failed
-            failed = failed or found
-        raise failed or DataError(
-            f"{len(past.dates) - 1} returns up to {past.date:%Y-%m-%d} are too few: {type(self.model).__name__} is "
-            f"first fitted on {self.window}. Start later, or take a model that needs fewer."
-        )
-
-    def fit_rows(self, past: Past) -> Rows:
-        """Rows up to today on which the model is fitted: as soon as its window is there, then on the schedule."""
-        if past.t < self.window:
-            return np.empty(0, dtype=np.int64)
-        picked = np.flatnonzero(last_of(past.days, self.schedule, past.calendar))
-        rows: Rows = np.union1d(picked[picked > self.window], self.window)
-        return rows
+        return last_fit(self.model, self.schedule, past)
 
 
 @dataclass(frozen=True)
@@ -135,10 +124,38 @@ class Trained:
         return self.fitted.predict(past)
 
 
+def last_fit(learner: Learner[Learned], schedule: str, past: Past) -> tuple[Learned, DataError | None]:
+    """The last fit that was found up to the close of `past`, and why the last one failed, if it did.
+
+    learner  : what is fitted.
+    schedule : the period at whose last session it is fitted anew.
+    Raises   : DataError where none was found.
+    """
+    failed = None
+    for row in fit_rows(learner.window, schedule, past)[::-1]:
+        found = _fit(learner, past.earlier(int(row)))
+        if not isinstance(found, DataError):
+            return found, failed
+        failed = failed or found
+    raise failed or DataError(
+        f"{len(past.dates) - 1} returns up to {past.date:%Y-%m-%d} are too few: {type(learner).__name__} is "
+        f"first fitted on {learner.window}. Start later, or take a model that needs fewer."
+    )
+
+
+def fit_rows(window: int, schedule: str, past: Past) -> Rows:
+    """Rows up to today on which something is fitted: as soon as its window is there, then on the schedule."""
+    if past.t < window:
+        return np.empty(0, dtype=np.int64)
+    picked = np.flatnonzero(last_of(past.days, schedule, past.calendar))
+    rows: Rows = np.union1d(picked[picked > window], window)
+    return rows
+
+
 @lru_cache(maxsize=FITS)
-def _fit(model: Model, past: Past) -> Fitted | DataError:
-    """What a model learns from a past, or why it learns nothing."""
+def _fit(learner: Learner[Any], past: Past) -> Any:
+    """What a learner learns from a past, or the DataError that says why it learns nothing."""
     try:
-        return model.fit(past)
+        return learner.fit(past)
     except DataError as error:
         return error

@@ -1,5 +1,6 @@
 """Mean and covariance of returns over a horizon, as known on a date: what estimators give and optimisers take."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -73,7 +74,7 @@ class Moments:
 
 
 @runtime_checkable
-class Forecast(Protocol):
+class Forecast(Hashable, Protocol):
     """Gives the moments of the returns to come, from the past alone."""
 
     @property

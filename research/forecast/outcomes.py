@@ -30,6 +30,16 @@ def variances_after(past: Past, rows: Rows, horizon: int) -> Array:
     return _after(past, rows, horizon, lambda returns: np.square(returns).sum(axis=1))
 
 
+def overlap(rows: Rows, horizon: int) -> int:
+    """The most of the days of rows (D,) whose outcomes share a part with that of one of them; 1 where none does.
+
+    >>> overlap(np.array([0, 20, 41, 62]), 21)
+    2
+    """
+    reach = np.searchsorted(rows, rows + horizon) - np.arange(len(rows))
+    return int(reach.max(initial=1))
+
+
 def _after(past: Past, rows: Rows, horizon: int, summed: Callable[[Array], Array]) -> Array:
     """(D, n) what returns (D, horizon, n) come to, where the horizon has passed and the line was listed; else NaN."""
     passed = rows + horizon <= past.t

@@ -66,8 +66,8 @@ def pinball(quantile: Array, outcome: Array, level: float) -> Array:
 
 
 def covered(lower: Array, upper: Array, outcome: Array) -> Array:
-    """1 where the outcome lay in the interval of the forecast, its ends included; else 0."""
-    known = np.isfinite(lower) & np.isfinite(upper) & np.isfinite(outcome)
+    """1 where the outcome lay in the interval of the forecast, its ends included; else 0. Ends may be infinite."""
+    known = ~np.isnan(lower) & ~np.isnan(upper) & np.isfinite(outcome)
     return np.where(known, (lower <= outcome) & (outcome <= upper), np.nan)
 
 

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from research.arguments import FIRST_DAY, LAST_DAY, cut, shown
-from research.errors import DataError
+from research.errors import DataError, all_mistakes
 from research.market.calendars import Days
+from research.market.notes import counted
 from research.names import FIX as NAME_FIX
 from research.names import name_fault
 
@@ -58,9 +59,13 @@ class Table:
         fix    : the last sentence of the message.
         Raises : DataError where one is.
         """
-        if bad.any():
-            t, i = np.argwhere(bad)[0].tolist()
-            raise DataError(f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {fix}")
+        if (fault := next(self.faults(bad, what, fix), None)) is not None:
+            raise DataError(fault)
+
+    def faults(self, bad: NDArray[np.bool_], what: str, fix: str) -> Iterator[str]:
+        """A sentence for each cell that is not right, with the value found there.  Parameters are those of `refuse`."""
+        for t, i in np.argwhere(bad).tolist():
+            yield f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {fix}"
 
     def wide(self, names: Sequence[str]) -> NDArray[np.float64]:
         """(T, n) the columns of these `names`, in the table's unit; NaN for a name that the table does not have."""
@@ -87,7 +92,10 @@ def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row") -> T
     if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in frame.dtypes):
         cells = frame.to_numpy(dtype=float)
     else:
-        columns = [_numbers(frame.iloc[:, i], name, source, line, days) for i, name in enumerate(names)]
+        mistakes: list[str] = []
+        columns = [_numbers(frame.iloc[:, i], name, source, line, days, mistakes) for i, name in enumerate(names)]
+        if mistakes:
+            raise DataError(all_mistakes(source, mistakes))
         cells = np.column_stack(columns)
     table = Table(days, names, cells, source, line)
     table.refuse(np.isinf(table.cells), "not a finite number", "Correct the source, or leave the cell empty.")
@@ -214,8 +222,10 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
     return days
 
 
-def _numbers(column: pd.Series, name: str, source: str, line: str, days: Days) -> NDArray[np.float64]:
-    """(T,) the cells as floats, NaN where empty."""
+def _numbers(
+    column: pd.Series, name: str, source: str, line: str, days: Days, mistakes: list[str]
+) -> NDArray[np.float64]:
+    """(T,) the cells as floats, NaN where empty; where some are no numbers, a sentence is added to `mistakes`."""
     numbers, bad = column, column.notna()
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         bad = bad & False
@@ -223,10 +233,11 @@ def _numbers(column: pd.Series, name: str, source: str, line: str, days: Days) -
         numbers = pd.to_numeric(column, errors="coerce")
         bad = bad & numbers.isna()
     if bad.any():
-        t = int(np.argmax(bad))
-        raise DataError(
-            f"not a number for {name} on {days[t]} ({_row(source, line, t)}): found {shown(column.iloc[t])}. Write a "
-            "plain number, with a point and without separators, or leave the cell empty."
+        t, more = int(np.argmax(bad)), int(bad.sum()) - 1
+        others = f", and on {counted(more, 'other day')}" if more else ""
+        mistakes.append(
+            f"not a number for {name} on {days[t]} ({_row(source, line, t)}){others}: found {shown(column.iloc[t])}. "
+            "Write a plain number, with a point and without separators, or leave the cell empty."
         )
     return numbers.to_numpy(dtype=float, na_value=np.nan)
 

@@ -1,4 +1,4 @@
-"""The tables from kinds in a portfolio file to allocations and forecasts, each of which may hold others at any depth.
+"""The tables from kinds in a portfolio file to allocations, forecasts, models and regimes; each may hold others.
 
     allocation: {kind: volatility_target, volatility: 0.1, of: {kind: hrp, window: 252}}
 
@@ -50,18 +50,33 @@ from research.errors import ConfigError, DataError
 from research.forecast import (
     Benchmark,
     BlackLitterman,
+    Boosted,
+    DynamicCorrelations,
     EntropyPooling,
     Estimated,
+    EWMAVolatility,
     Forecast,
+    ForecastViews,
+    GarchVolatility,
+    HARVolatility,
+    JumpModel,
     MarketCap,
+    MarkovRegimes,
+    MarkovSwitching,
+    Model,
+    Network,
     OpinionPooling,
+    Refitted,
+    Regimes,
+    SignalBlend,
+    VolatilityPercentiles,
 )
 from research.market import Past
 from research.names import import_path
 from research.portfolio.document import Document
 from research.portfolio.estimators import read_estimator_allocation, skfolio_optimiser
 from research.portfolio.own_class import check_code, code_of, is_estimator, own_allocation
-from research.portfolio.settings import build, named, nested, plain
+from research.portfolio.settings import adapters, build, named, nested, plain
 from research.portfolio.strict_yaml import KeyPath, dotted
 
 ALLOCATIONS: dict[str, type] = {
@@ -103,6 +118,23 @@ FORECASTS: dict[str, type] = {
     "black_litterman": BlackLitterman,
     "entropy_pooling": EntropyPooling,
     "opinion_pooling": OpinionPooling,
+    "forecast_views": ForecastViews,
+    "refitted": Refitted,
+    "signals": SignalBlend,
+    "ewma": EWMAVolatility,
+}
+MODELS: dict[str, type] = {  # what `refitted` fits; a model named as a forecast is refitted too
+    "boosted": Boosted,
+    "dcc": DynamicCorrelations,
+    "garch": GarchVolatility,
+    "har": HARVolatility,
+    "network": Network,
+}
+REGIMES: dict[str, type] = {
+    "fitted": MarkovRegimes,
+    "markov": MarkovSwitching,
+    "jump": JumpModel,
+    "volatility": VolatilityPercentiles,
 }
 OF = "of"  # key of what an allocation scales or combines
 HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for
@@ -136,7 +168,9 @@ def read_allocation(
     for name, declared in nested(cls).items():
         below = (*path, HELD.get(name, name))
         if declared is Forecast:
-            held |= {name: _read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
+            held |= {name: read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
+        elif declared is Regimes:
+            held[name] = read_regimes(document, below)
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
@@ -160,7 +194,8 @@ def allocation_settings(allocation: Any) -> dict[str, Any]:
     cls: type = type(allocation)
     kind = _NAMES.get(cls)
     own = {} if kind else {"kind": import_path(cls), "code": code_of(cls)}
-    held = {HELD.get(name, name): _held_settings(getattr(allocation, name)) for name in nested(cls)}
+    parts = {HELD.get(name, name): getattr(allocation, name) for name in nested(cls)}
+    held = {name: _held_settings(part) for name, part in parts.items() if part is not None}
     without = (*nested(cls), *(("weights",) if cls is FixedWeights else ()))
     return {"kind": kind, **own, **plain(allocation, without), **held}
 
@@ -181,7 +216,7 @@ def parts_of(allocation: Any) -> tuple[Any, ...]:
     cls: type = type(allocation)
     for name, declared in nested(cls).items():
         value = getattr(allocation, name)
-        if declared is not Forecast:
+        if declared not in (Forecast, Regimes):
             found += value if isinstance(value, tuple) else [value]
     return tuple(found)
 
@@ -205,27 +240,49 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
             raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
-_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS) for name, cls in table.items()}
+_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS, REGIMES) for name, cls in table.items()}
 
 
-def _read_forecast(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any]) -> Forecast:
-    """The forecast at `path`: {kind: ..., ...}, or the word of a kind alone; estimated where it names no kind.
+def read_forecast(
+    document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any], models: bool = False
+) -> Any:
+    """The forecast, or the model, at `path`: {kind: ..., ...}, or the word of a kind alone.
 
-    The weights of a benchmark are the strategic target where it states none.
+    A forecast that names no kind is estimated, and one that names a model is that model, refitted. The weights of a
+    benchmark are the strategic target where it states none.
     """
-    alone = isinstance(document.value(*path), str)
+    alone, table = isinstance(document.value(*path), str), MODELS if models else FORECASTS | MODELS
     kind = (*path, "kind")
-    cls = FORECASTS[
-        named(document, path if alone else kind, FORECASTS) if alone or document.has(*kind) else "estimated"
-    ]
-    below = {} if alone else {name: (*path, name) for name in nested(cls) if document.has(*path, name)}
-    held: dict[str, Any] = {name: _read_forecast(document, at, strategic, shared) for name, at in below.items()}
+    unnamed = not (alone or models or document.has(*kind))
+    cls = table["estimated" if unnamed else named(document, path if alone else kind, table)]
+    refitted = cls in MODELS.values() and not models
+    declared = nested(cls)
+    below = {n: (*path, n) for n, of in declared.items() if of is Model or (not alone and document.has(*path, n))}
+    held: dict[str, Any] = {
+        name: read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
+    }
     if cls is Benchmark and (alone or not document.has(*path, "weights")):
         held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
     stated = () if alone else document.mapping(*path)
     held |= _shared(cls, shared, {*stated, *held})
-    forecast: Forecast = cls(**held) if alone else build(document, path, cls, held, beside=("kind", *nested(cls)))
-    return forecast
+    beside = ("kind", *declared, *(adapters(Refitted) if refitted else ()))
+    found = cls(**held) if alone else build(document, path, cls, held, beside)
+    if not refitted:
+        return found
+    return Refitted(found) if alone else build(document, path, Refitted, {"model": found}, ("kind", *adapters(cls)))
+
+
+def read_regimes(document: Document, path: KeyPath) -> Regimes:
+    """The regimes at `path`, {kind: ..., line: ..., ...}; fitted before where it names no kind.
+
+    document : the portfolio file.
+    path     : key of the regimes.
+    Raises   : ConfigError for an unknown kind or setting, and for a value that the class does not take.
+    """
+    kind = (*path, "kind")
+    cls = REGIMES[named(document, kind, REGIMES) if document.has(*kind) else "fitted"]
+    regimes: Regimes = build(document, path, cls, {}, beside=("kind",))
+    return regimes
 
 
 def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:

@@ -63,10 +63,10 @@ class Wanted:
         """The declared names as they are compared."""
         return frozenset(map(_label, self.declared.values()))
 
-    @cached_property
-    def needed(self) -> frozenset[str]:
-        """The fields without which a row is no header."""
-        return frozenset((*self.required, *self.declared))
+    def is_header(self, found: Collection[str]) -> bool:
+        """Has a row with these fields all that are needed? A description stands for an asset that is not declared."""
+        lacking = {*self.required, *self.declared} - set(found)
+        return not lacking or (lacking == {"asset"} and "asset" not in self.declared and "description" in found)
 
 
 @dataclass(frozen=True)
@@ -323,7 +323,7 @@ def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) ->
         if hits:
             j, k = hits[0]
             found[field] = j, cell_text(columns[j][k])
-    if not wanted.needed <= found.keys():
+    if not wanted.is_header(found):
         return None
     if doubles:
         field, names = next(iter(doubles.items()))
@@ -337,7 +337,8 @@ def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) ->
 def _is_of_trades(cells: Sequence[str], declared: Collection[str]) -> bool:
     """Is it the header of a table of transactions, and none of the declared names among its own?"""
     labels = {_label(cell) for cell in cells}
-    return not labels & set(declared) and bool(labels & OF_TRADES) and bool(labels & set(NAMES["asset"]))
+    of_asset = {*NAMES["asset"], *NAMES["description"]}
+    return not labels & set(declared) and bool(labels & OF_TRADES) and bool(labels & of_asset)
 
 
 def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken: str) -> NoReturn:

@@ -15,10 +15,11 @@ from research.arguments import FIRST_DAY, LARGEST, LAST_DAY, SMALLEST, did_you_m
 from research.errors import ConfigError
 from research.names import FIX as NAME_FIX
 from research.names import name_fault
+from research.portfolio.faults import Faults
 from research.portfolio.strict_yaml import KeyPath, Lines, dotted, read_yaml
 from research.printable import has_unseen
 
-OVERRIDDEN = 0  # the "line" of a value that did not come from the file
+GIVEN = 0  # the "line" of a value that did not come from the file
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Document:
 
     file  : as given.
     tree  : nested dictionaries and lists.
-    lines : path of a key -> line, from 1, or `OVERRIDDEN`.
+    lines : path of a key -> line, from 1, or `GIVEN`.
     """
 
     file: str
@@ -51,7 +52,7 @@ class Document:
         line = next((self.lines[path[:k]] for k in range(len(path), 0, -1) if path[:k] in self.lines), None)
         if line is None:
             return self.file
-        return f"{self.file}, overridden" if line == OVERRIDDEN else f"{self.file}, line {line}"
+        return f"given beside {self.file}" if line == GIVEN else f"{self.file}, line {line}"
 
     def check_name(self, path: KeyPath, name: object) -> None:
         """Raise ConfigError for what cannot be a name (`research.names.name_fault`)."""
@@ -59,10 +60,13 @@ class Document:
             self.refuse(path, f"no name: it {fault}", name, NAME_FIX)
 
     def check_keys(self, path: KeyPath, known: tuple[str, ...]) -> None:
-        """Raise ConfigError for an unknown key below `path`, and suggest the nearest known one."""
+        """Raise ConfigError for each unknown key below `path`, and suggest the nearest known one."""
+        faults = Faults()
         for key in self.mapping(*path):
             if key not in known:
-                self.refuse((*path, key), "unknown key", key, did_you_mean(key, known))
+                with faults:
+                    self.refuse((*path, key), "unknown key", key, did_you_mean(key, known))
+        faults.end()
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
@@ -242,15 +246,15 @@ def _merge(document: Document, into: dict[str, Any], path: KeyPath, key: str, va
     elif isinstance(value, Mapping):
         if into.get(key) is None:
             into[key] = {}
-            document.lines[here] = OVERRIDDEN
+            document.lines[here] = GIVEN
         if not isinstance(into[key], dict):
             document.refuse(
-                here, "an override of a key below a value that is not a mapping", into[key], "Override the whole value."
+                here, "a key is given below a value that is not a mapping", into[key], "Give the whole value."
             )
         for inner, item in value.items():
             _merge(document, into[key], here, str(inner), item)
     else:
+        document.lines[here] = GIVEN
         if isinstance(value, float) and not math.isfinite(value):
-            document.refuse(here, "an override is not a finite number", value, "Give a plain number.")
+            document.refuse(here, "not a finite number", value, "Give a plain number.")
         into[key] = list(value) if isinstance(value, tuple) else value
-        document.lines[here] = OVERRIDDEN

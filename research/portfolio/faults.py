@@ -1,5 +1,6 @@
 """Mistakes of a file that are told at once."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from research.errors import ConfigError
@@ -24,3 +25,17 @@ class Faults:
         """Raise ConfigError where there is a mistake."""
         if self.found:
             raise ConfigError("\n".join(dict.fromkeys(self.found)))
+
+
+def read_all(readers: Mapping[str, Callable[[], Any]], faults: Faults | None = None) -> dict[str, Any]:
+    """What each of these gives, by name.
+
+    faults : mistakes that were found before, or None.
+    Raises : ConfigError for these and for the mistakes of all that raise one.
+    """
+    found, faults = {}, faults or Faults()
+    for name, read in readers.items():
+        with faults:
+            found[name] = read()
+    faults.end()
+    return found

@@ -19,7 +19,7 @@ from research.portfolio.currencies import (
     line_needs,
 )
 from research.portfolio.document import Document
-from research.portfolio.holdings import balances_of, given_positions, given_prices, holding_notes
+from research.portfolio.holdings import balances_of, given_files, holding_notes
 from research.portfolio.household import Account, decimal_sum, read_accounts
 from research.portfolio.positions import Positions
 from research.portfolio.prices import Prices, last_closes, newest_day
@@ -85,7 +85,7 @@ def read_held(document: Document, market: Market, assets: Sequence[str], basis: 
     """
     market = with_named_rates(in_line_currencies(document, market, basis), tuple(assets))
     quoted = market.select(assets)
-    positions, given = given_positions(document, quoted, basis), given_prices(document, quoted)
+    positions, given = given_files(document, quoted, basis)
     rates = read_rates(document, market, basis, newest_day(market, given))
     accounts = read_accounts(document, quoted, assets, positions, rates)
     balances: dict[str, float] = {}

@@ -1,24 +1,63 @@
 """Holdings of a portfolio file that stand in files of their own: a broker's positions, and prices."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from research.arguments import LARGEST, did_you_mean
-from research.errors import ConfigError, DataError
+from research.errors import ConfigError, DataError, all_mistakes
 from research.market import Market
 from research.portfolio.currencies import read_balances
 from research.portfolio.document import Document
-from research.portfolio.positions import CASH, DECLARED, IGNORE, Positions, odd_lots, read_positions
-from research.portfolio.prices import Prices, read_prices
+from research.portfolio.faults import Faults
+from research.portfolio.positions import (
+    CASH,
+    DECLARED,
+    IGNORE,
+    HeldRow,
+    Positions,
+    odd_lots,
+    read_positions,
+)
+from research.portfolio.prices import FAR, OK, Prices, read_prices, right_all_the_same
 from research.portfolio.rates import Rates
 from research.portfolio.strict_yaml import KeyPath
 
 KEYS = ("file", "columns", "symbols", "decimal")
 NEAR = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
-FAR = 0.1  # by which a value of a broker may differ from that at the list's price before a note says so
+APART = 0.1  # by which a value of a broker may differ from that at the list's price before a note says so
+
+
+def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positions | None, Prices | None]:
+    """The positions and the prices that stand in files of their own, None for what does not.
+
+    quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
+    basis  : of the portfolio.
+    Raises : ConfigError for a key or value that is wrong, for the mistakes of both files, and for holdings whose value
+             in the file is far from that at the price of the list; all of them at once.
+    """
+    faults, right = Faults(), _right_lines(document, quoted.assets)
+    positions, prices = None, None
+    with faults:
+        positions = given_positions(document, quoted, basis)
+    with faults:
+        prices = given_prices(document, quoted, right)
+    with faults:
+        if positions is not None:
+            _check_worth(document, quoted, positions, prices, right)
+    faults.end()
+    return positions, prices
+
+
+def _right_lines(document: Document, assets: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines that `prices_ok` names. Raises ConfigError for what is none."""
+    found = document.items(OK) if document.has(OK) else []
+    for asset in found:
+        if asset not in assets:
+            document.refuse((OK,), "not a line of the portfolio", asset, did_you_mean(str(asset), assets))
+    return tuple(found)
 
 
 def given_positions(document: Document, quoted: Market, basis: str) -> Positions | None:
@@ -54,19 +93,47 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
         raise ConfigError(f"positions ({document.place(path)}): {error}") from error
 
 
-def given_prices(document: Document, quoted: Market) -> Prices | None:
+def given_prices(document: Document, quoted: Market, right: Collection[str]) -> Prices | None:
     """The prices of the file that `prices` names, from the folder of the portfolio file, or None.
 
     quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
+    right  : lines whose prices are right although they are far from their last closes.
     Raises : ConfigError for the mistakes of the file, all of them at once.
     """
     if not document.has("prices"):
         return None
     where = Path(document.file).parent / document.text("prices")
     try:
-        return read_prices(where, quoted)
+        return read_prices(where, quoted, right)
     except DataError as error:
         raise ConfigError(f"prices ({document.place(('prices',))}): {error}") from error
+
+
+def _apart(positions: Positions, quoted: Market, prices: Prices | None, most: float) -> Iterator[tuple[HeldRow, float]]:
+    """The rows whose value differs by more than `most` of it from that at the price of the list, and that price."""
+    per_unit = dict(zip(quoted.assets, quoted.prices[-1] if prices is None else prices.per_unit, strict=True))
+    for held in positions.held:
+        price = float(per_unit[held.asset])
+        if held.value is not None and abs(held.units * price - held.value) > most * abs(held.value):  # NaN is not
+            yield held, price
+
+
+def _check_worth(
+    document: Document, quoted: Market, positions: Positions, prices: Prices | None, right: Collection[str]
+) -> None:
+    """Raise ConfigError for rows whose value is far from that at the price of the list, all of them at once."""
+    far = [(held, price) for held, price in _apart(positions, quoted, prices, FAR) if held.asset not in right]
+    if far:
+        told = [
+            f"{positions.file}, row {held.row}: {held.units:,.10g} units of {held.asset} are worth "
+            f"{held.units * price:,.2f} at the price of this list, {price:,.7g}, and the file says {held.value:,.2f}. "
+            "Look for a wrong number of units (which sign stands before decimals?), a split or a wrong price."
+            for held, price in far
+        ]
+        same = right_all_the_same([held.asset for held, _ in far])
+        raise ConfigError(
+            f"positions ({document.place(('positions', 'file'))}): {all_mistakes(positions.file, told)}\n{same}"
+        )
 
 
 def held_by(
@@ -122,13 +189,18 @@ def holding_notes(
         of_positions.append(f"{positions.file} does not hold {', '.join(lacking)}: zero units are taken.")
     if positions.balances is None:
         of_positions.append(f"{positions.file} has no row of cash: that of the portfolio file is taken.")
+    if len(positions.accounts) > 1 and not document.has("accounts"):
+        by = document.value("ticket", "account", default=None) if document.has("ticket") else None
+        named = f"every order names {by}, as `ticket` says" if by else "no order names one"
+        of_positions.append(
+            f"{positions.file} has {len(positions.accounts)} accounts, {', '.join(positions.accounts)}, and {named}: "
+            "state `accounts:` for orders of each."
+        )
     quoted = ~np.isnan(market.prices[-1] if prices is None else prices.per_unit)
-    per_unit = dict(zip(market.assets, market.prices[-1] if prices is None else prices.per_unit, strict=True))
     of_positions += [
         f"{positions.file}, row {held.row}: {held.asset} is worth {held.value:,.2f} there, and "
-        f"{held.units * per_unit[held.asset]:,.2f} at the price of this list: check its units and its price."
-        for held in positions.held
-        if held.value is not None and abs(held.units * per_unit[held.asset] - held.value) > FAR * abs(held.value)
+        f"{held.units * price:,.2f} at the price of this list: check its units and its price."
+        for held, price in _apart(positions, market, prices, APART)
     ]
     of_line = dict(zip(market.assets, market.currency, strict=True))
     of_positions += list(_odd_rates(positions, of_line, rates))

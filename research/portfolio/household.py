@@ -59,9 +59,10 @@ def read_accounts(
     positions : rows of a broker's file, which give units and cash by the name or the number of each account; or None.
     rates     : at which cash in other currencies is valued.
     Raises    : ConfigError for a key or value that is wrong, for holdings beside `accounts`, and for rows of no
-                account; all mistakes are told at once.
+                account; all mistakes are told at once. Without `accounts`, for orders of one of several accounts.
     """
     if not document.has("accounts"):
+        _check_payer(document, positions)
         return ()
     names, faults = document.names("accounts"), Faults()
     with faults:
@@ -209,6 +210,16 @@ def _check_nothing_beside(document: Document, assets: Sequence[str], positions: 
                 fix = "Each order names its account: leave it out." if path[0] == "ticket" else INSTEAD
                 document.refuse(path, "stands beside `accounts`", document.value(*path), fix)
     faults.end()
+
+
+def _check_payer(document: Document, positions: Positions | None) -> None:
+    """Raise ConfigError where all orders name one account of a broker's file, and others of it hold units or cash."""
+    path, found = ("ticket", "account"), () if positions is None else positions.accounts
+    if positions is not None and len(found) > 1 and document.has(*path) and document.value(*path) in found:
+        what = (
+            f"the orders of all {len(found)} accounts of {positions.file}, {', '.join(found)}, would name one of them"
+        )
+        document.refuse(path, what, document.value(*path), "State `accounts:`, and leave it out.")
 
 
 def _check_rows(document: Document, accounts: Sequence[Account], positions: Positions) -> None:

@@ -17,8 +17,9 @@ from research.portfolio.dates import read_last_trade, read_periods_per_year, rea
 from research.portfolio.document import Document, read_document
 from research.portfolio.factors import factors_in
 from research.portfolio.facts import with_line_facts
-from research.portfolio.faults import Faults
+from research.portfolio.faults import Faults, read_all
 from research.portfolio.flows import read_flows
+from research.portfolio.forecasts import read_forecasts
 from research.portfolio.held import read_held
 from research.portfolio.limits import read_limits
 from research.portfolio.lines import Line, check_restrictions, desk_market, read_line, strategic_of
@@ -45,7 +46,8 @@ ROOT = Path(__file__).parents[2]  # the workbench's folder
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
         "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress", "positions", "prices", "fx", "fx_today", "ticket", "accounts", "nav_history")  # fmt: skip
+        "stress", "forecasts", "positions", "prices", "prices_ok", "fx", "fx_today", "ticket", "accounts",
+        "nav_history")  # fmt: skip
 MOST_MATERIALITY = 1_000.0  # a larger number is no longer about rebalancing
 LEAST_NAV = 1e-6  # currency
 
@@ -76,7 +78,13 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     document.names("lines")  # refuses a name that is none, before anything is read
     market = read_market(document)
     assets = read_assets(document, market)
-    held = read_held(document, market, assets, basis)
+    files = read_all(
+        {
+            "held": lambda: read_held(document, market, assets, basis),
+            "nav_history": lambda: read_nav_history(document, market),
+        }
+    )
+    held = files["held"]
     market, accounts = held.market, held.accounts
     lines = [read_line(document, asset, held) for asset in assets]
     splits = {line.asset: line.exposures for line in lines if line.exposures}
@@ -94,20 +102,35 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
             check_names(document, ("policies", each, "allocation"), policy.allocation, past)
     faults.end()
     test_start = read_test_start(document, market)
+    of_lines = [(line.asset, line.asset_class, line.costs) for line in lines]
+    shares = np.array([line.shares for line in lines])
+    parts = read_all(
+        {
+            "last_trade": lambda: read_last_trade(document, market),
+            "costs": lambda: read_costs(document, market, of_lines),
+            "limits": lambda: read_limits(document, lines),
+            "dividends": lambda: read_dividends(document, market),
+            "flows": lambda: read_flows(document, market, execution),
+            "benchmark": lambda: read_benchmark(document, whole, names, test_start),
+            "factors": lambda: factors_in(document, market, test_start, a_year),
+            "stress": lambda: read_stress(document, market),
+            "orders": lambda: read_order_limits(document, market, lower, upper, splits),
+            "tax_lots": lambda: read_tax_lots(document, market, held.prices, shares, accounts),
+            "ticket": lambda: read_ticket(document, market),
+            "forecasts": lambda: read_forecasts(document, market, strategic, shared),
+        }
+    )
     found = Portfolio(
         name=name,
         file=document.file,
         market=market,
         basis=basis,
         holdings=np.array([line.holdings for line in lines]),
-        shares=np.array([line.shares for line in lines]),
+        shares=shares,
         cash=held.cash,
-        last_trade=read_last_trade(document, market),
         strategic=strategic,
         lower=lower,
         upper=upper,
-        costs=read_costs(document, market, [(line.asset, line.asset_class, line.costs) for line in lines]),
-        limits=read_limits(document, lines),
         tracking_penalty=tracking_penalty,
         materiality=document.number("materiality_bps", at_least=0.0, at_most=MOST_MATERIALITY, default=MATERIALITY),
         periods_per_year=a_year,
@@ -118,22 +141,15 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
         reference=policy_in_force(document, "reference") or usual_reference(policies),
         settings={},
         execution=execution,
-        dividends=read_dividends(document, market),
-        flows=read_flows(document, market, execution),
         target_may_change=target_may_change(document),
-        benchmark=read_benchmark(document, whole, names, test_start),
-        factors=factors_in(document, market, test_start, a_year),
-        stress=read_stress(document, market),
-        orders=read_order_limits(document, market, lower, upper, splits),
         splits=splits,
-        tax_lots=read_tax_lots(document, market, held.prices, np.array([line.shares for line in lines]), accounts),
         given_prices=held.prices,
         notes=held.notes(document, market.lots),
-        ticket=read_ticket(document, market),
         accounts=accounts,
         currencies=held.currencies,
-        nav_history=read_nav_history(document, market),
+        nav_history=files["nav_history"],
         rates=replace(held.rates, history={}),
+        **parts,
     )
     return found, lines
 

@@ -1,13 +1,14 @@
 """What a portfolio was worth since its opening trade: a file that trade lists of rules that look at wealth need."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from research.arguments import cut
-from research.arrays import Array, frozen
-from research.errors import ConfigError, DataError
+from research.arrays import Array, Mask, frozen
+from research.errors import ConfigError, DataError, all_mistakes
 from research.market import Market
 from research.market.tables import Table, read_table
 from research.portfolio.document import Document
@@ -48,8 +49,8 @@ def nav_history_of(table: Table, market: Market) -> NavHistory:
 
     table  : a row a session from that of the opening trade on; of one of the last close only the flow is read.
     market : of the portfolio, up to the close at which it is held.
-    Raises : DataError for other columns, a NAV that is not above zero, a row that is no session of the market, and
-             sessions without a row.
+    Raises : DataError for other columns; for a NAV that is not above zero, a row that is no session of the market, and
+             sessions without a row, all of them at once.
     """
     if NAV not in table.names or not set(table.names) <= {NAV, FLOW}:
         raise DataError(
@@ -57,19 +58,24 @@ def nav_history_of(table: Table, market: Market) -> NavHistory:
             f"Give {NAV}, and {FLOW} where money came or went."
         )
     last, cells = market.days[-1], table.wide((NAV, FLOW))
-    odd = np.flatnonzero(~np.isin(table.days, market.days))
-    if len(odd):
-        raise DataError(
-            f"{table.row(int(odd[0]))}: {table.days[odd[0]]} is no session of market {market.name!r}, which has those "
-            f"from {market.days[0]} to {last}. Remove the row, or give the market that day."
-        )
     past = table.days < last
-    table.refuse(past[:, None] & (np.array(table.names) == NAV) & ~(table.cells > 0.0), "no NAV above zero",
-                 "Write what holdings and cash were worth at that close.")  # fmt: skip
     opened = int(np.searchsorted(market.days, table.days[0]))
+    if mistakes := list(_mistakes(table, market, past, opened)):
+        raise DataError(all_mistakes(table.source, mistakes))
+    flows = np.append(np.nan_to_num(cells[past, 1]), np.nan_to_num(cells[~past, 1]).sum())
+    return NavHistory(opened, frozen(cells[past, 0].copy()), frozen(flows))
+
+
+def _mistakes(table: Table, market: Market, past: Mask, opened: int) -> Iterator[str]:
+    """What is wrong with rows and cells, in sentences.  past : (d,) rows before the last close, whose NAV is read."""
+    for t in np.flatnonzero(~np.isin(table.days, market.days)).tolist():
+        yield (
+            f"{table.row(t)}: {table.days[t]} is no session of market {market.name!r}, which has those from "
+            f"{market.days[0]} to {market.days[-1]}. Remove the row, or give the market that day."
+        )
+    no_nav = past[:, None] & (np.array(table.names) == NAV) & ~(table.cells > 0.0)
+    yield from table.faults(no_nav, "no NAV above zero", "Write what holdings and cash were worth at that close.")
     missing = np.setdiff1d(market.days[opened:-1], table.days)
     if len(missing):
         days = cut(", ".join(missing.astype(str)))
-        raise DataError(f"{table.source} has no row of {days}. Give one for each session since the opening trade.")
-    flows = np.append(np.nan_to_num(cells[past, 1]), np.nan_to_num(cells[~past, 1]).sum())
-    return NavHistory(opened, frozen(cells[past, 0].copy()), frozen(flows))
+        yield f"{table.source} has no row of {days}. Give one for each session since the opening trade."

@@ -9,6 +9,7 @@ from research.arrays import Array
 from research.market import Market
 from research.portfolio.document import Document
 from research.portfolio.exposures import Split
+from research.portfolio.faults import Faults, read_all
 from research.portfolio.weight_limits import WeightLimit, read_weight_limits, weight_limit_settings
 
 GAP, TRACKING_ERROR = OBJECTIVES = "gap", "tracking_error"
@@ -58,29 +59,28 @@ def read_order_limits(
     lower  : (n,) of the lines' ranges, fraction of NAV.
     upper  : (n,) likewise.
     splits : by line, of those that are split over classes.
-    Raises : ConfigError for a key or value that is wrong, and for a share of volume where the market has no volumes.
+    Raises : ConfigError for keys and values that are wrong, all of them at once, and for a share of volume where the
+             market has no volumes.
     """
     if not document.has("orders"):
         return OrderLimits()
-    document.check_keys(("orders",), KEYS)
-    if document.has("orders", "participation") and market.volumes is None:
-        fix = "Give `volumes` to the market, or leave it out."
-        found = document.value("orders", "participation")
-        document.refuse(("orders", "participation"), f"market {market.name!r} has no volumes", found, fix)
-    reserve = document.number(
-        "orders", "reserve_bps", at_least=0.0, at_most=MOST_RESERVE, default=OrderLimits.reserve / BPS
+    faults = Faults()
+    with faults:
+        document.check_keys(("orders",), KEYS)
+    found = read_all(
+        {
+            "reserve": lambda: BPS * _number(document, "reserve_bps", MOST_RESERVE, OrderLimits.reserve / BPS),
+            "adverse_move": lambda: _number(document, "adverse_move", MOST_MOVE, OrderLimits.adverse_move),
+            "most": lambda: _most(document),
+            "turnover": lambda: _share(document, "turnover"),
+            "participation": lambda: _participation(document, market),
+            "max_age": lambda: document.whole("orders", "max_age", at_least=0, default=OrderLimits.max_age),
+            "objective": lambda: _objective(document),
+            "weights": lambda: read_weight_limits(document, market, lower, upper, splits),
+        },
+        faults,
     )
-    move = document.number("orders", "adverse_move", at_least=0.0, at_most=MOST_MOVE, default=OrderLimits.adverse_move)
-    return OrderLimits(
-        reserve=reserve * BPS,
-        adverse_move=move,
-        most=document.whole("orders", "most", at_least=1, default=1) if document.has("orders", "most") else None,
-        turnover=_share(document, "turnover"),
-        participation=_share(document, "participation"),
-        weights=read_weight_limits(document, market, lower, upper, splits),
-        max_age=document.whole("orders", "max_age", at_least=0, default=OrderLimits.max_age),
-        objective=_objective(document),
-    )
+    return OrderLimits(**found)
 
 
 def order_settings(document: Document, limits: OrderLimits) -> dict[str, Any]:
@@ -88,6 +88,22 @@ def order_settings(document: Document, limits: OrderLimits) -> dict[str, Any]:
     numbers = {name: getattr(limits, name) for name in NUMBERS[1:]}
     stated = {name: value for name, value in numbers.items() if value is not None}
     return {"reserve_bps": round(limits.reserve / BPS, 9)} | stated | weight_limit_settings(document)
+
+
+def _number(document: Document, key: str, most: float, default: float) -> float:
+    return document.number("orders", key, at_least=0.0, at_most=most, default=default)
+
+
+def _most(document: Document) -> int | None:
+    return document.whole("orders", "most", at_least=1, default=1) if document.has("orders", "most") else None
+
+
+def _participation(document: Document, market: Market) -> float | None:
+    if document.has("orders", "participation") and market.volumes is None:
+        fix = "Give `volumes` to the market, or leave it out."
+        found = document.value("orders", "participation")
+        document.refuse(("orders", "participation"), f"market {market.name!r} has no volumes", found, fix)
+    return _share(document, "participation")
 
 
 def _objective(document: Document) -> str:

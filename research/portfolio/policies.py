@@ -1,18 +1,19 @@
 """The one table from names in a portfolio file to rules; allocations, which they hold, have one in `allocations`."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
 
 from research.allocation import FixedWeights
 from research.arguments import MOST_PENALTY
+from research.forecast import Regimes
 from research.learning import Learned, Universal
 from research.names import import_path
-from research.portfolio.allocations import allocation_settings, read_allocation
+from research.portfolio.allocations import allocation_settings, read_allocation, read_regimes
 from research.portfolio.document import Document
 from research.portfolio.own_class import check_code, code_of, own_rule
-from research.portfolio.settings import build, named, plain
+from research.portfolio.settings import build, named, nested, plain
 from research.portfolio.strict_yaml import KeyPath
 from research.rules import (
     CPPI,
@@ -23,6 +24,7 @@ from research.rules import (
     GroupThreshold,
     Never,
     NoTradeRegion,
+    RegimeThreshold,
     StopLoss,
     Threshold,
     TrackingError,
@@ -34,6 +36,7 @@ RULES: dict[str, type] = {
     "calendar": Calendar,
     "threshold": Threshold,
     "group_threshold": GroupThreshold,
+    "regime_threshold": RegimeThreshold,
     "tracking_error": TrackingError,
     "cost_benefit": CostBenefit,
     "no_trade_region": NoTradeRegion,
@@ -69,13 +72,15 @@ def read_policy(document: Document, path: KeyPath, strategic: FixedWeights, shar
     allocation = read_allocation(document, (*path, "allocation"), strategic, shared)
     unset = {f.name for f in fields(rule)} - set(document.mapping(*path))
     held = {"allocation": allocation} | {name: value for name, value in shared.items() if name in unset}
-    return build(document, path, rule, held, beside=("rule", "allocation", "code")[: 2 + own])
+    held |= {name: read_regimes(document, (*path, name)) for name in _of_regimes(rule)}
+    beside = ("rule", "allocation", *_of_regimes(rule), *(("code",) if own else ()))
+    return build(document, path, rule, held, beside)
 
 
 def _refuse_points(document: Document, path: KeyPath) -> None:
     """Refuse a band above 1: it was written in points, and would never be touched."""
     of_target = document.value(*path, "kind", default="absolute") in ("relative", "volatility")
-    for key in () if of_target else ("band", "bands"):
+    for key in () if of_target else ("band", "bands", "turbulent_band"):
         given = document.value(*path, key) if document.has(*path, key) else 0.0
         bands = [band for band in (given if isinstance(given, list) else [given]) if isinstance(band, int | float)]
         if max(bands, default=0.0) > 1.0:
@@ -91,12 +96,19 @@ def policy_settings(policy: Any) -> dict[str, Any]:
     """
     rule = rule_key(policy)
     own = {} if rule else {"rule": import_path(type(policy)), "code": code_of(type(policy))}
+    regimes = _of_regimes(type(policy))
     return {
         "rule": rule,
         **own,
-        **plain(policy, without=("allocation",)),
+        **plain(policy, without=("allocation", *regimes)),
+        **{name: allocation_settings(getattr(policy, name)) for name in regimes},
         "allocation": allocation_settings(policy.allocation),
     }
+
+
+def _of_regimes(rule: type) -> tuple[str, ...]:
+    """The fields of a rule that hold regimes."""
+    return tuple(name for name, declared in nested(rule).items() if declared is Regimes) if is_dataclass(rule) else ()
 
 
 def rule_key(policy: object) -> str | None:

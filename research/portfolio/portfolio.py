@@ -19,6 +19,7 @@ from research.names import check_name, same_names
 from research.portfolio.benchmark import NamedBenchmark
 from research.portfolio.currencies import Currencies
 from research.portfolio.exposures import Split, group_exposures
+from research.portfolio.forecasts import StatedForecasts
 from research.portfolio.household import Account
 from research.portfolio.nav_history import NavHistory
 from research.portfolio.orders import OrderLimits
@@ -98,6 +99,7 @@ class Portfolio:
     currencies       : of its lines and its cash, or None where they are all in the basis. Other amounts here are in
                        the basis.
     nav_history      : what it was worth since its opening trade, for trade lists of rules that look at wealth.
+    forecasts        : that are asked, measured and compared.
     rates            : of today that its file and its market give, whether its own lines and cash need them or not.
     splits           : by line, of funds that are split over classes or sectors; others count in their own.
     today            : the day on which a trade list is asked for, or None where it is not known.
@@ -144,6 +146,7 @@ class Portfolio:
     rates: Rates | None = None
     splits: Mapping[str, Split] = field(default_factory=dict)
     nav_history: NavHistory = field(default_factory=NavHistory)
+    forecasts: StatedForecasts = field(default_factory=StatedForecasts)
     today: pd.Timestamp | None = None
 
     def __post_init__(self) -> None:
@@ -168,6 +171,12 @@ class Portfolio:
     def prices(self) -> Prices:
         """The price of each line: those that are given, else the last closes."""
         return last_closes(self.market) if self.given_prices is None else self.given_prices
+
+    @property
+    def priced_on(self) -> pd.Timestamp:
+        """The day of its newest price; the last close where no price has a day."""
+        days = self.prices.days
+        return self.date if np.isnat(days).all() else pd.Timestamp(np.nanmax(days))
 
     @property
     def trade_day(self) -> pd.Timestamp:

@@ -8,6 +8,7 @@ from research.portfolio.costs import costs_at, impact_settings
 from research.portfolio.document import Document
 from research.portfolio.factors import factor_settings
 from research.portfolio.facts import line_facts
+from research.portfolio.forecasts import forecasts_settings
 from research.portfolio.household import account_settings
 from research.portfolio.lines import Line, line_settings
 from research.portfolio.orders import order_settings
@@ -26,7 +27,11 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
         "market": document.value("market"),
         "basis": portfolio.basis,
         **_held_settings(portfolio),
-        **{key: document.value(key) for key in ("prices", "fx", "fx_today", "nav_history") if document.has(key)},
+        **{
+            key: document.value(key)
+            for key in ("prices", "prices_ok", "fx", "fx_today", "nav_history")
+            if document.has(key)
+        },
         "target_cash": document.number("target_cash", default=0.0),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "lines": {
@@ -57,6 +62,7 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
         **({"benchmark": portfolio.benchmark.settings} if document.has("benchmark") else {}),
         **({"target": TARGETS[1]} if portfolio.target_may_change else {}),
         **({} if portfolio.factors is None else {"factors": factor_settings(document, portfolio.factors)}),
+        **({"forecasts": forecasts_settings(portfolio.forecasts)} if portfolio.forecasts.models else {}),
         "periods_per_year": portfolio.periods_per_year,
         "lag": portfolio.lag,
         **({"stress": document.value("stress")} if document.has("stress") else {}),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from research.arguments import LARGEST, did_you_mean, shown
-from research.errors import DataError
+from research.errors import DataError, all_mistakes
 from research.portfolio.amounts import SIGNS, Amount, amount, cell_text, decimal_signs
 from research.portfolio.broker_tables import BrokerFile, BrokerTable, read_broker_file
 
@@ -25,7 +25,6 @@ CURRENCIES = frozenset((
     "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "TRY", "USD", "ZAR",
 ))  # fmt: skip
 TOTAL = re.compile(r"\W*(?:(?:grand|sub|account|positions?|portfolio)[ -]?)?totals?(?: (?:account |market )?value)?\W*")
-MOST_TOLD = 30  # mistakes of one file
 AGREE = 0.02  # by which a value may differ from units times price before a note says so
 
 
@@ -149,16 +148,6 @@ def read_positions(
             "short. Export it again, or state an empty portfolio by a row of cash."
         )
     return Positions(path.name, tuple(reader.held), tuple(reader.cash), tuple(reader.notes))
-
-
-def all_mistakes(file: str, mistakes: Sequence[str]) -> str:
-    """The mistakes of a file as one message."""
-    if len(mistakes) == 1:
-        return mistakes[0]
-    told = [f"- {mistake}" for mistake in mistakes[:MOST_TOLD]]
-    if len(mistakes) > MOST_TOLD:
-        told.append(f"- and {len(mistakes) - MOST_TOLD:,} more.")
-    return "\n".join([f"{file} has {len(mistakes)} mistakes:", *told])
 
 
 def file_decimal(found: BrokerFile, fields: Sequence[str], declared: str) -> tuple[str, str, str]:

@@ -1,8 +1,9 @@
 """The price of each line at which holdings are valued and orders sized: its last close, or that of a price file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,18 @@ from numpy.typing import NDArray
 
 from research.arguments import LARGEST, SMALLEST, shown
 from research.arrays import Array, frozen
-from research.errors import DataError
+from research.errors import DataError, all_mistakes
 from research.market import Market
 from research.market.calendars import session_after
 from research.market.notes import counted
 from research.portfolio.amounts import Amount, amount
 from research.portfolio.broker_tables import BrokerTable, read_broker_file
-from research.portfolio.positions import all_mistakes, file_decimal
+from research.portfolio.positions import file_decimal
 
 CLOSE, GIVEN = "market close", "price file"
 REQUIRED, OTHERS = ("asset", "price"), ("date", "currency")
 FAR = 0.4  # from the last close: a split gone wrong is -50 % or +100 %
+OK = "prices_ok"  # key of the lines whose numbers are right although they are far from others
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +104,14 @@ def with_prices(market: Market, prices: Prices) -> Market:
     return replace(market, prices=np.vstack([market.prices[:-1], prices.per_unit]))
 
 
-def read_prices(path: str | Path, market: Market) -> Prices:
+def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -> Prices:
     """The prices of a file for the lines of a market; lines that it does not have keep their last closes.
 
     path   : CSV with a column of assets and one of prices, and, if it likes, of dates (YYYY-MM-DD) and currencies.
     market : of the lines, in the currencies in which they are quoted.
+    right  : lines whose prices are right although they are more than `FAR` from their last closes.
     Raises : DataError for a file that cannot be read, and for rows that are wrong: two of one line, what is no price
-             above zero, no date, or another currency; all of them in one message.
+             above zero, a price far from the last close, no date, or another currency; all of them in one message.
     """
     path = Path(path)
     found = read_broker_file(path, REQUIRED, OTHERS)
@@ -116,6 +119,7 @@ def read_prices(path: str | Path, market: Market) -> Prices:
     mistakes, notes = [wrong] if wrong else [], [*found.notes, *([note] if note else [])]
     values, days = np.array(market.prices[-1]), np.array(last_closes(market).days)
     rows: dict[str, int] = {}
+    far: list[str] = []
     others = 0
     for table, line, cells in _rows(found.tables):
         asset = table.cell(cells, "asset")
@@ -129,12 +133,16 @@ def read_prices(path: str | Path, market: Market) -> Prices:
             mistakes += faults
             continue
         values[i] = _price(table.cell(cells, "price"), decimal).value  # type: ignore[union-attr]
+        if asset not in right and (gap := _far(market, i, values[i])):
+            far.append(asset)
+            fix = "Look for a split or a wrong price."
+            mistakes.append(_fault(table, line, cells, "price", f"the price of {asset} is {gap}", fix))
         days[i] = np.datetime64(table.cell(cells, "date") or "NaT", "D")
     if not rows and not mistakes:
         fix = f"Name them as the portfolio does: {', '.join(market.assets[:10])}."
         mistakes.append(f"{path.name} has none of the lines among its {counted(others, 'row')}. {fix}")
     if mistakes:
-        raise DataError(all_mistakes(path.name, mistakes))
+        raise DataError(all_mistakes(path.name, mistakes) + (f"\n{right_all_the_same(far)}" if far else ""))
     sources = tuple(
         GIVEN if asset in rows else source
         for asset, source in zip(market.assets, last_closes(market).sources, strict=True)
@@ -142,6 +150,23 @@ def read_prices(path: str | Path, market: Market) -> Prices:
     return Prices(
         market.assets, values, days, sources, (*notes, *_notes(path.name, market, values, days, rows, others))
     )
+
+
+def right_all_the_same(assets: Sequence[str]) -> str:
+    """How a desk says that numbers of these lines are right although they are far from others."""
+    lines = list(dict.fromkeys(assets))
+    return (
+        f"Where they are right all the same, say so: `--prices-ok {','.join(lines)}`, or `{OK}: [{', '.join(lines)}]` "
+        "in the portfolio file."
+    )
+
+
+def _far(market: Market, i: int, price: float) -> str:
+    """How far a price of line `i` is from its last close, in words; "" where it is near, or there is no close."""
+    close = market.prices[-1, i]
+    if not abs(price / close - 1.0) > FAR:  # NaN is not
+        return ""
+    return f"{price / close - 1.0:+.0%} from the last close, {close:,.7g}"
 
 
 def _rows(tables: Sequence[BrokerTable]) -> Iterator[tuple[BrokerTable, int, list[str]]]:
@@ -161,12 +186,7 @@ def _faults(
     table: BrokerTable, line: int, cells: list[str], decimal: str, currency: str, rows: dict[str, int]
 ) -> Iterator[str]:
     """What is wrong with the row of a line, in sentences."""
-    asset, place = table.cell(cells, "asset"), f"{table.source}, row {line}"
-
-    def fault(name: str, what: str, fix: str) -> str:
-        found = shown(table.cell(cells, name))
-        return f"{place}, column {table.labels[name]!r}: {what}: found {found}. {fix}"
-
+    asset, fault = table.cell(cells, "asset"), partial(_fault, table, line, cells)
     if len(cells) > table.width and any(cell.strip() for cell in cells[table.width :]):
         yield fault(
             "price", f"the row has more cells than the header of row {table.header}", "Put numbers into quotes."
@@ -184,6 +204,12 @@ def _faults(
         yield fault("currency", f"the price of {asset} is in another currency", f"Give it in {currency}.")
     if (text := table.cell(cells, "date")) and not _is_day(text):
         yield fault("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
+
+
+def _fault(table: BrokerTable, line: int, cells: list[str], name: str, what: str, fix: str) -> str:
+    """What is wrong with one cell of a row, in a sentence."""
+    found = shown(table.cell(cells, name))
+    return f"{table.source}, row {line}, column {table.labels[name]!r}: {what}: found {found}. {fix}"
 
 
 def _is_day(text: str) -> bool:
@@ -204,9 +230,5 @@ def _notes(
         yield f"{file} has no date for the price of {', '.join(undated)}: its age is not known."
     for asset in rows:
         i = market.assets.index(asset)
-        close, price = market.prices[-1, i], values[i]
-        if abs(price / close - 1.0) > FAR:  # NaN is not
-            yield (
-                f"{file}: the price of {asset}, {price:,.7g}, is {price / close - 1.0:+.0%} from the last close of "
-                f"{close:,.7g}: look for a split or a wrong price."
-            )
+        if gap := _far(market, i, values[i]):
+            yield f"{file}: the price of {asset}, {values[i]:,.7g}, is {gap}; it is taken, as `{OK}` says."

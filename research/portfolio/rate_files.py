@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from research.arguments import LARGEST, SMALLEST, shown
 from research.arrays import frozen
-from research.errors import DataError
+from research.errors import DataError, all_mistakes
 from research.market.currency import Quoted
 from research.portfolio.broker_tables import read_text
-from research.portfolio.positions import all_mistakes
 
 PAIR = re.compile("[A-Z]{6}")
 LONG = ("date", "pair", "rate")  # columns of a file with one rate a row

@@ -16,12 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 from research.allocation import Allocation
 from research.arguments import did_you_mean, is_number
 from research.errors import ConfigError
-from research.forecast import Forecast
+from research.forecast import Forecast, Model, Regimes
 from research.portfolio.document import Document
 from research.portfolio.faults import Faults
 from research.portfolio.strict_yaml import KeyPath, dotted
 
-NESTED = (Allocation, tuple[Allocation, ...], Forecast)  # types of fields that are named by a kind, and read by a table
+NESTED = (Allocation, tuple[Allocation, ...], Forecast, Model, Regimes)  # of fields that a kind names, read by a table
 KINDS = {  # what is wrong with a setting of another kind than its class declares, and how to fix it
     "float": ("not a number", "Write a plain number, such as 0.25."),
     "int": ("not a whole number", "Write one, such as 252."),
@@ -178,6 +178,6 @@ def adapters(cls: type) -> dict[str, TypeAdapter[Any]]:
 
 @cache
 def nested(cls: type) -> dict[str, Any]:
-    """Field name -> type of the fields that hold an allocation, several, or a forecast."""
-    hints = get_type_hints(cls)
+    """Field name -> type of the fields that hold an allocation, several, a forecast, a model, or regimes."""
+    hints = {name: Forecast if hint == Forecast | None else hint for name, hint in get_type_hints(cls).items()}
     return {f.name: hints[f.name] for f in fields(cls) if f.name == "allocation" or hints[f.name] in NESTED}

@@ -1,23 +1,25 @@
 """Limits of weights that the orders of a trade list keep: ranges of lines that bind, and groups of lines."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 
-from research.arguments import did_you_mean
+from research.arguments import did_you_mean, is_number
 from research.arrays import Array, Rows, frozen
 from research.market import Market
 from research.portfolio.document import Document
 from research.portfolio.exposures import LARGEST, Split, group_exposures
+from research.portfolio.faults import Faults, read_all
 
 GROUP_KEYS = ("lines", "asset_class", "sector", "range", "price")
 BY = GROUP_KEYS[:3]
 BIND = "bind"
 MOST_PRICE = 1e3
+RANGE_FIX = "Write [least, largest], fractions of NAV from {:g} to {:g}, such as [0.4, 0.6]."
 
 
 @dataclass(frozen=True)
@@ -76,19 +78,14 @@ def read_weight_limits(
     lower  : (n,) of the lines' ranges, fraction of NAV.
     upper  : (n,) likewise.
     splits : by line, of those that are split over classes.
-    Raises : ConfigError for a key or value that is wrong, and for a group without lines.
+    Raises : ConfigError for keys and values that are wrong, and for a group without lines; all of them at once.
     """
-    found = []
+    readers: dict[str, Callable[[], Any]] = {}
     if document.has("orders", "ranges"):
-        path = ("orders", "ranges")
-        price = inf if document.value(*path) == BIND else document.number(*path, at_least=0.0, at_most=MOST_PRICE)
-        found = [
-            WeightLimit(f"range of {asset}", tuple(of.tolist()), float(lower[i]), float(upper[i]), price)
-            for i, (asset, of) in enumerate(zip(market.assets, np.eye(len(market.assets)), strict=True))
-        ]
+        readers["ranges"] = lambda: _ranges(document, market, lower, upper)
     if document.has("orders", "groups"):
-        found += [_group(document, market, splits, name) for name in document.names("orders", "groups")]
-    return tuple(found)
+        readers["groups"] = lambda: _groups(document, market, splits)
+    return tuple(limit for limits in read_all(readers).values() for limit in limits)
 
 
 def weight_limit_settings(document: Document) -> dict[str, Any]:
@@ -96,33 +93,67 @@ def weight_limit_settings(document: Document) -> dict[str, Any]:
     return {key: document.value("orders", key) for key in ("ranges", "groups") if document.has("orders", key)}
 
 
+def _ranges(document: Document, market: Market, lower: Array, upper: Array) -> list[WeightLimit]:
+    path = ("orders", "ranges")
+    price = inf if document.value(*path) == BIND else document.number(*path, at_least=0.0, at_most=MOST_PRICE)
+    return [
+        WeightLimit(f"range of {asset}", tuple(of.tolist()), float(lower[i]), float(upper[i]), price)
+        for i, (asset, of) in enumerate(zip(market.assets, np.eye(len(market.assets)), strict=True))
+    ]
+
+
+def _groups(document: Document, market: Market, splits: Mapping[str, Split]) -> list[WeightLimit]:
+    names = document.names("orders", "groups")
+    return list(read_all({name: partial(_group, document, market, splits, name) for name in names}).values())
+
+
 def _group(document: Document, market: Market, splits: Mapping[str, Split], name: str) -> WeightLimit:
-    path = ("orders", "groups", name)
-    document.check_keys(path, GROUP_KEYS)
+    path, faults = ("orders", "groups", name), Faults()
+    with faults:
+        document.check_keys(path, GROUP_KEYS)
+    found = read_all(
+        {
+            "exposures": lambda: _exposures(document, path, market, splits),
+            "bounds": lambda: _bounds(document, path),
+            "price": lambda: _price(document, path),
+        },
+        faults,
+    )
+    (lower, upper), of = found["bounds"], found["exposures"]
+    reach = min(0.0, *of), max(1.0, *of)  # of lines that are all of NAV
+    if not reach[0] <= lower <= upper <= reach[1]:
+        document.refuse((*path, "range"), "no range", [lower, upper], RANGE_FIX.format(*reach))
+    return WeightLimit(f"group {name}", of, float(lower), float(upper), found["price"])
+
+
+def _exposures(
+    document: Document, path: tuple[str, ...], market: Market, splits: Mapping[str, Split]
+) -> tuple[float, ...]:
+    """n fractions of the lines' weights that count, as `WeightLimit` has them."""
     by = [key for key in BY if document.has(*path, key)]
     if len(by) != 1:
         document.refuse(path, f"says its lines {len(by)} times", by, f"Give one of {', '.join(BY)}.")
     if by[0] == "lines":
-        of = _of_lines(document, (*path, "lines"), market.assets)
-    else:
-        asked = document.text(*path, by[0])
-        known = group_exposures(market.assets, list(market.instruments[by[0]]), splits, by[0])
-        if asked not in known:
-            fix = did_you_mean(asked, sorted(set(known) - {""}))
-            document.refuse((*path, by[0]), f"no line has this {by[0]}", asked, fix)
-        of = known[asked]
-    bounds, reach = document.value(*path, "range"), (min(0.0, *of), max(1.0, *of))  # of lines that are all of NAV
-    if (
-        not isinstance(bounds, list)
-        or len(bounds) != 2
-        or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in bounds)
-        or not reach[0] <= bounds[0] <= bounds[1] <= reach[1]
-    ):
-        fix = f"Write [least, largest], fractions of NAV from {reach[0]:g} to {reach[1]:g}, such as [0.4, 0.6]."
-        document.refuse((*path, "range"), "no range", bounds, fix)
+        return tuple(_of_lines(document, (*path, "lines"), market.assets).tolist())
+    asked = document.text(*path, by[0])
+    known = group_exposures(market.assets, list(market.instruments[by[0]]), splits, by[0])
+    if asked not in known:
+        fix = did_you_mean(asked, sorted(set(known) - {""}))
+        document.refuse((*path, by[0]), f"no line has this {by[0]}", asked, fix)
+    return tuple(known[asked].tolist())
+
+
+def _bounds(document: Document, path: tuple[str, ...]) -> list[float]:
+    """The least and the largest weight of a group, before they are held against what its lines can reach."""
+    bounds = document.value(*path, "range")
+    if not isinstance(bounds, list) or len(bounds) != 2 or not all(map(is_number, bounds)):
+        document.refuse((*path, "range"), "no range", bounds, RANGE_FIX.format(0.0, 1.0))
+    return bounds
+
+
+def _price(document: Document, path: tuple[str, ...]) -> float:
     priced = document.has(*path, "price")
-    price = document.number(*path, "price", at_least=0.0, at_most=MOST_PRICE) if priced else inf
-    return WeightLimit(f"group {name}", tuple(of.tolist()), float(bounds[0]), float(bounds[1]), price)
+    return document.number(*path, "price", at_least=0.0, at_most=MOST_PRICE) if priced else inf
 
 
 def _of_lines(document: Document, path: tuple[str, ...], assets: tuple[str, ...]) -> Array:

@@ -16,8 +16,8 @@ from research.arrays import Array
 from research.errors import DataError
 from research.market import Market
 from research.risk.garch_fit import fit_garch
+from research.risk.hidden_markov import HiddenMarkov, fit_hidden_markov
 from research.risk.resampling import StationaryBootstrap, common_rows
-from research.risk.two_regimes import TwoRegimes, fit_two_regimes
 
 BLOCK = 500  # paths that are drawn together
 FEWEST = 252  # returns, below which nothing is fitted
@@ -61,7 +61,7 @@ class RegimeFuture:
     Source : Hamilton (1994), Time Series Analysis, chapter 22.
     """
 
-    regimes: TwoRegimes
+    regimes: HiddenMarkov
     name: str = field(default="two regimes", init=False)
 
     def growths(self, block: int, days: int, seed: int) -> Array:
@@ -69,7 +69,7 @@ class RegimeFuture:
         rng, law = _stream(seed, block, 1), self.regimes
         uniforms, n = rng.random((days + 1, BLOCK)), law.means.shape[1]
         turbulent = np.empty((days, BLOCK), dtype=bool)
-        state = uniforms[0] < law.today
+        state = uniforms[0] < law.today[1]
         for t in range(days):
             state = uniforms[t + 1] < law.transition[state.astype(np.int64), 1]
             turbulent[t] = state
@@ -166,8 +166,8 @@ def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
 
 
 def fit_regimes(log_returns: Array, assets: tuple[str, ...]) -> RegimeFuture:
-    """Two regimes; arguments and errors of `fit_two_regimes`."""
-    return RegimeFuture(fit_two_regimes(log_returns, assets))
+    """Two regimes; arguments and errors of `fit_hidden_markov`."""
+    return RegimeFuture(fit_hidden_markov(log_returns, assets))
 
 
 def fit_filtered(log_returns: Array, assets: tuple[str, ...]) -> FilteredFuture:

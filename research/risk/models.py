@@ -21,8 +21,8 @@ from research.arrays import Array, Rows, frozen
 from research.compiled import compiled
 from research.errors import ConfigError
 from research.risk.covariances import taken_apart
+from research.risk.markov_chain import check_transition, stationary
 from research.risk.streams import JUMP_COUNTS, JUMP_SIZES, NORMALS, REGIMES, check_batch, fill_normals, stream
-from research.tolerances import PROBABILITY
 
 Write = Callable[[int, Array, Array], None]  # number of a path, its standard normals (days, n), its log returns out
 
@@ -202,16 +202,13 @@ class RegimeSwitching:
         count, n = self.means.shape
         _set(self, "covariances", count, n, n)
         _set(self, "transition", count, count)
-        _check_probabilities(self.transition)
+        check_transition("transition of RegimeSwitching", self.transition)
         _ = self._steps
 
     @cached_property
     def shares(self) -> Array:
         """(K,) stationary probability of each regime, on every day: shares = shares·transition."""
-        count = len(self.transition)
-        equations = np.vstack([np.eye(count) - self.transition.T, np.ones(count)])
-        found = np.linalg.lstsq(equations, np.append(np.zeros(count), 1.0))[0]
-        return frozen(np.maximum(found, 0.0) / np.maximum(found, 0.0).sum())
+        return frozen(stationary(self.transition))
 
     @cached_property
     def _steps(self) -> tuple[Array, Array]:
@@ -438,28 +435,3 @@ def _set(model: Any, name: str, *shape: int | None) -> None:
         wanted = ", ".join("any length" if k is None else str(k) for k in shape)
         raise ConfigError(f"{subject} has shape {array.shape}: give ({wanted}{',' if len(shape) == 1 else ''}).")
     object.__setattr__(model, name, frozen(array))
-
-
-def _check_probabilities(transition: Array) -> None:
-    """Raise ConfigError for rows that are no probabilities, and for a chain with several stationary distributions."""
-    where = "transition of RegimeSwitching"
-    if (transition < 0.0).any():
-        k, m = (int(i) for i in np.argwhere(transition < 0.0)[0])
-        raise ConfigError(f"{where} from regime {k} to {m} is {transition[k, m]:.6g}: a probability is zero or more.")
-    off = np.abs(transition.sum(axis=1) - 1.0)
-    if (off > PROBABILITY).any():
-        k = int(np.argmax(off))
-        raise ConfigError(
-            f"{where} from regime {k} has probabilities that sum to {transition[k].sum():.10g}: they sum to one, that "
-            "of staying included."
-        )
-    count = len(transition)
-    reaches = np.linalg.matrix_power((transition > 0.0) | np.eye(count, dtype=bool), count)
-    recurrent = np.flatnonzero((reaches <= reaches.T).all(axis=1))  # those to which every regime reached leads back
-    apart = recurrent[~reaches[recurrent[0], recurrent]]
-    if len(apart):
-        raise ConfigError(
-            f"{where} never leads from regime {recurrent[0]} to regime {apart[0]} or back: the regime of the first "
-            "day has no single stationary distribution. Give both ways a probability above zero, or simulate the two "
-            "apart."
-        )

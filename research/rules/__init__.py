@@ -10,6 +10,7 @@ from research.rules.protocol import (
     RuleTraits,
     UnfittedRule,
 )
+from research.rules.regime_threshold import RegimeThreshold
 from research.rules.risk_rules import BestPoint, CostBenefit, NoTradeRegion, OptimalRegion, TrackingError
 from research.rules.rules import Calendar, Never, Threshold, TunedThreshold
 from research.rules.wealth_rules import CPPI, DrawdownFloor, StopLoss
@@ -27,6 +28,7 @@ __all__ = [
     "NoTradeBands",
     "NoTradeRegion",
     "OptimalRegion",
+    "RegimeThreshold",
     "Rule",
     "RuleTraits",
     "StopLoss",

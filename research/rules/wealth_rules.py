@@ -64,7 +64,7 @@ class WealthRule(RuleTraits):
             )
         share, why = self.share(view)
         answer = self._threshold.decide(replace(view, target=share * view.target))
-        return replace(answer, why=Why(f"{why}: {said(share)}\u202f% of the target"))
+        return replace(answer, why=Why(f"{why}: the rule holds {said(share)}\u202f% of the target"))
 
     @property
     def long_name(self) -> str:
@@ -167,10 +167,11 @@ class StopLoss(WealthRule):
         stopped, peak = _last_stop(growth, self.limit, self.wait)
         since = len(growth) - 1 - stopped
         if stopped >= 0 and since < self.wait:
-            return 0.0, f"stopped {since} sessions ago, for {self.wait}"
+            return 0.0, f"{since} of {self.wait} sessions since the stop have passed"
         return (
             1.0,
-            f"NAV is {said(1.0 - float(growth[-1]) / peak)}\u202f% under its peak, stop at {said(self.limit)}\u202f%",
+            f"NAV is {said(1.0 - float(growth[-1]) / peak)}\u202f% under its peak, and the stop at "
+            f"{said(self.limit)}\u202f%",
         )
 
     @property
@@ -182,7 +183,7 @@ class StopLoss(WealthRule):
 def _above(floor: float, growth: float, multiplier: float) -> tuple[float, str]:
     """Share of NAV: the multiple of what it exceeds the floor by, 0 to 1; and why."""
     cushion = 1.0 - floor / growth
-    where = f"{said(abs(cushion))}\u202f% of NAV {'over' if cushion >= 0.0 else 'under'} the floor"
+    where = f"NAV {'exceeds' if cushion >= 0.0 else 'is under'} the floor by {said(abs(cushion))}\u202f% of NAV"
     return min(1.0, max(0.0, multiplier * cushion)), where
 
 

@@ -170,11 +170,11 @@ def account_of(file: AccountsFile, row: Row, model_of: Callable[[str], Model]) -
 
 
 def _cash(file: AccountsFile, by_column: Mapping[str, str], faults: RowFaults) -> dict[str, float]:
-    """Cash by the column that gives it: in the basis it may not be below zero, in one of several currencies it may."""
+    """Cash by the column that gives it. Where columns of other currencies may cover it, it may be below zero."""
     by_currency = {c: by_column[c] for c in file.cash_columns.values() if by_column[c]}
     found = {column: faults.number(column, cell, signed=True) for column, cell in by_currency.items()}
     if CASH in by_column and (by_column[CASH] or not file.cash_columns):
-        found[CASH] = faults.number(CASH, by_column[CASH])
+        found[CASH] = faults.number(CASH, by_column[CASH], signed=bool(file.cash_columns))
     return found
 
 

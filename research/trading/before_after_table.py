@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from research.blocks import Column
+from research.blocks import Column, with_minus
 from research.trading.before_after import LEVEL, SHORT_HISTORY, BeforeAfter, Figures
 from research.trading.reasons import SHOWN
 
@@ -68,4 +68,4 @@ def _percent(fraction: float | None) -> float | None:
 def _text(value: float | str | None, digits: int) -> str:
     if value is None:
         return MISSING
-    return value if isinstance(value, str) else f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")
+    return value if isinstance(value, str) else with_minus(f"{round(value, digits) + 0.0:,.{digits}f}")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from research.portfolio.prices import GIVEN
 from research.trading.before_after import BeforeAfter
 
 DISCLAIMER = (
@@ -19,7 +20,8 @@ class Content(NamedTuple):
     """The parts of a trade list that tickets and pages show.
 
     headline   : the list in one line.
-    provenance : portfolio, policy, run, data and date that the list comes from.
+    provenance : portfolio, policy, run and data that the list comes from; the day of its newest price (`as_of`) and
+                 that of the last close of the market.
     facts      : figures by name.
     tables     : by name, with the columns and units that their headers say.
     outside    : a sentence for each line outside its range after the orders.
@@ -36,6 +38,13 @@ class Content(NamedTuple):
     before_after: BeforeAfter
     notes: tuple[str, ...] = ()
     binding: tuple[str, ...] = ()
+
+    @property
+    def prices(self) -> str:
+        """At which prices the list is made, in words; of which day each is stands in the notes."""
+        tables = [table for table in self.tables.values() if "price_basis" in table]
+        given = any(table["price_basis"].eq(GIVEN).any() for table in tables)
+        return "given prices" if given else f"the closes of {self.provenance['last_close']}"
 
 
 def price_text(price: float) -> str:

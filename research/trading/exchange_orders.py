@@ -6,8 +6,9 @@ from typing import Any
 
 from research.portfolio import Portfolio
 from research.portfolio.prices import newest_day
-from research.trading.cash_by_currency import CashByCurrency
+from research.trading.cash_by_currency import CashByCurrency, Exchange
 from research.trading.order_ids import client_order_id_of
+from research.trading.settlement import settlement_date
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class ExchangeOrder:
     rate         : of the pair: what one unit of its first currency is worth in its second.
     basis_amount : that is paid or received, in the basis, at that rate.
     account      : that trades, or "".
+    settlement_date : by which the money must be there: of what is bought, the first settlement of the buys that it pays
+                   for; of what is sold, the last of the sells that bring it; without such orders, as all orders.
     reason       : which cash lacks it.
     client_order_id : from the content of the order.
     """
@@ -34,6 +37,7 @@ class ExchangeOrder:
     rate: float
     basis_amount: float
     account: str
+    settlement_date: str
     reason: str
     client_order_id: str
 
@@ -42,6 +46,7 @@ def exchange_orders(portfolio: Portfolio, money: CashByCurrency, before: int) ->
     """What is exchanged, after so many orders."""
     terms, day = portfolio.ticket, str(newest_day(portfolio.market, portfolio.prices))
     numbers = {account.name: account.number for account in portfolio.accounts}
+    places = {account.name: a for a, account in enumerate(portfolio.accounts)}
     for priority, each in enumerate(money.exchanges, start=before + 1):
         account = numbers.get(each.account, terms.account)
         sent = {
@@ -60,14 +65,29 @@ def exchange_orders(portfolio: Portfolio, money: CashByCurrency, before: int) ->
             rate=each.rate,
             basis_amount=float(each.basis_amount),
             account=account,
+            settlement_date=str(settlement_date(portfolio, _days(portfolio, money, each, places.get(each.account, 0)))),
             reason=each.reason,
             client_order_id=client_order_id_of(sent, portfolio.cash, portfolio.name, day, terms),
         )
 
 
+def _days(portfolio: Portfolio, money: CashByCurrency, each: Exchange, a: int) -> int:
+    """Sessions from the trade to the settlement of an exchange of account `a` (see `ExchangeOrder`)."""
+    assert portfolio.currencies is not None
+    way, terms = (1.0 if each.side == "buy" else -1.0), portfolio.ticket
+    paid = [
+        terms.days(asset)
+        for asset, units, currency in zip(
+            portfolio.market.assets, money.sized.parts[a], portfolio.currencies.lines, strict=True
+        )
+        if currency == each.currency and units * way > 0.0
+    ]
+    return (min if each.side == "buy" else max)(paid, default=terms.settlement_days)
+
+
 def exchange_row(each: ExchangeOrder) -> dict[str, Any]:
     """An exchange in the columns of an order."""
-    same = ("priority", "side", "currency", "rate", "account", "reason", "client_order_id")
+    same = ("priority", "side", "currency", "rate", "account", "settlement_date", "reason", "client_order_id")
     named = {name: getattr(each, name) for name in same} | dict.fromkeys(("asset", "symbol"), each.pair)
     amounts = {"quantity": each.amount, "notional": each.amount, "notional_basis": each.basis_amount}
     return named | amounts | {"order_type": "market", "time_in_force": "DAY"}

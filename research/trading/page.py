@@ -5,8 +5,7 @@ from html import escape
 from typing import Any
 
 from research.accounting.costs import CHARGED, USUAL
-from research.blocks import Column, html_table, text_rows
-from research.portfolio.prices import GIVEN
+from research.blocks import Column, html_table, text_rows, with_minus
 from research.trading.before_after_table import notes_of, table_of
 from research.trading.content import DISCLAIMER, Content, price_text
 from research.trading.reasons import HOLDS
@@ -68,18 +67,16 @@ def text(content: Content) -> str:
         if len(table):
             lines += ["", _caption(content, name), *text_rows(columns(content, name))]
     lines += ["", *_changes_text(content)]
-    return "\n".join(
-        [
-            *lines,
-            "",
-            _money(content),
-            *tax_words(content.facts, str(content.facts["basis"])),
-            *_binding(content),
-            *content.notes,
-            trace(content),
-            DISCLAIMER,
-        ]
-    )
+    lines += [
+        "",
+        _money(content),
+        *tax_words(content.facts, str(content.facts["basis"])),
+        *_binding(content),
+        *content.notes,
+        trace(content),
+        DISCLAIMER,
+    ]
+    return with_minus("\n".join(lines))
 
 
 def html(content: Content) -> str:
@@ -100,7 +97,7 @@ def html(content: Content) -> str:
         f'<p class="note provenance">{escape(trace(content))}</p>',
         f'<p class="note disclaimer">{escape(DISCLAIMER)}</p>',
     ]
-    return '<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n"
+    return with_minus('<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n")
 
 
 def cell(content: Content) -> str:
@@ -117,7 +114,7 @@ def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]
     """Heads of the orders as (words, unit), and the cells of each, as all forms of the list show them."""
     columns = _shown(content, "orders")
     return [_head(content, "orders", column) for column in columns], [
-        list(row) for row in zip(*columns.values(), strict=True)
+        [with_minus(cell) for cell in row] for row in zip(*columns.values(), strict=True)
     ]
 
 
@@ -148,9 +145,9 @@ def _cell(column: str, value: Any) -> str:
     if column in MONEY:
         return f"{value:,.2f}"
     if column in WEIGHTS:
-        return f"{100.0 * value:.2f}".replace("-", "−")
+        return f"{100.0 * value:.2f}"
     if column == "gap":
-        return f"{100.0 * value:+.2f}".replace("-", "−")
+        return f"{100.0 * value:+.2f}"
     return f"{value:,.10g}"
 
 
@@ -174,7 +171,9 @@ def columns(content: Content, name: str) -> list[Column]:
 def _changes(content: Content) -> str:
     """The caption of what the orders change."""
     what = "the hypothetical trades to target" if len(content.tables["would_trade"]) else "the orders"
-    return f"Before and after {what}, at the closes of {content.provenance['as_of']}"
+    flow = float(content.facts["flow"])
+    before = f"Before, with the {'deposit' if flow > 0.0 else 'withdrawal'}," if flow else "Before"
+    return f"{before} and after {what}, at {content.prices}"
 
 
 def _changes_text(content: Content) -> list[str]:
@@ -191,11 +190,9 @@ def _changes_html(content: Content) -> list[str]:
 
 
 def _caption(content: Content, name: str) -> str:
-    """The name of a table, and of which closes its prices are; those of a price file stand in the notes."""
-    tables = [table for table in content.tables.values() if "price_basis" in table]
-    given = any(table["price_basis"].eq(GIVEN).any() for table in tables)
-    prices = "given prices" if given else f"the closes of {content.provenance['as_of']}"
-    return CAPTIONS[name] if name == "cash" else f"{CAPTIONS[name]}, at {'given rates' if name == 'fx' else prices}"
+    """The name of a table, and at which prices it is."""
+    at = "given rates" if name == "fx" else content.prices
+    return CAPTIONS[name] if name == "cash" else f"{CAPTIONS[name]}, at {at}"
 
 
 def _reason(content: Content) -> list[str]:
@@ -235,4 +232,4 @@ def trace(content: Content) -> str:
     origin = content.provenance
     run = f"run {origin['run']}, " if origin["run"] else ""
     source = f"From {origin['file']}, policy {origin['policy']}, {run}"
-    return f"{source}closes of {origin['as_of']}, data {origin['data'][:16]}."
+    return f"{source}closes of {origin['last_close']}, data {origin['data'][:16]}."

@@ -1,6 +1,7 @@
 """The reason of each line of a trade list: how far it is from its target and its band, and where it goes, or stays."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -51,7 +52,9 @@ class Reasons:
     def of_order(self, i: int) -> str:
         """Where the order of line `i` brings it, and from where."""
         aim, past = self._aim(i), self._past_band(i)
-        return f"{self._drift(i)}{f', {past}' if past else ''}: {aim}{self._cut(i)}{self._further(i)}"
+        held = f"; {self._of_share}" if self._of_share else ""
+        drift = f"{self._drift(i)}{held}{f', {past}' if past else ''}"
+        return f"{drift}: {aim}{self._cut(i)}{self._further(i)}"
 
     def of_held(self, i: int) -> str:
         """Why line `i` is not traded."""
@@ -64,7 +67,9 @@ class Reasons:
         if self.sized.units[i] == 0.0:
             why = HOLDS if self.holds else self._why_kept(i)
             return "the band of the policy allows it" if why == WITHIN else why
-        return f"{'bought' if self.sized.units[i] > 0.0 else 'sold'} {self._aim(i)}{self._cut(i)}{self._further(i)}"
+        since = f", since {self._of_share}" if self._of_share else ""
+        side = "bought" if self.sized.units[i] > 0.0 else "sold"
+        return f"{side} {self._aim(i)}{since}{self._cut(i)}{self._further(i)}"
 
     @property
     def binding(self) -> tuple[str, ...]:
@@ -91,6 +96,19 @@ class Reasons:
         gap = float(self.sized.position.weights[i] - self.target[i])
         side = "over" if gap > 0.0 else "under"
         return AT_TARGET if abs(gap) < SHOWN else f"{abs(gap) * 100.0:.2f} points {side} target"
+
+    @cached_property
+    def _of_share(self) -> str:
+        """Which share of the target the policy holds, in words; "" where it holds all of it.
+
+        Rules that look at wealth hold a share, and cash with the rest (`research.rules.wealth_rules`).
+        """
+        (lower, upper), whole = self.wanted, float(self.target.sum())
+        share = float(lower.sum()) / whole if whole > 0.0 else np.nan
+        if not (share < 1.0 - SHOWN and np.array_equal(lower, upper)):  # infinite bounds are not
+            return ""
+        of_all = np.abs(lower - share * self.target).max() < SHOWN
+        return f"the policy holds {share:.2%} of the target" if of_all else ""
 
     def _past_band(self, i: int) -> str:
         """How far line `i` is outside its band, in words; "" inside, and for a line that goes to a point."""
@@ -207,15 +225,15 @@ class Reasons:
         return self.sized.position.turnover(self.sized.wished)
 
     def _further(self, i: int) -> str:
-        """Where the order of line `i` ends past its point, in words; "" where it is only its lots, or for no limit."""
+        """Where the order of line `i` ends past its point, and why, in words; "" where it is only its lots."""
         sized, position, ends = self.sized, self.sized.position, float(self.sized.after.weights[i])
-        if not self._keeps(i):
-            return ""
         past = abs(float(sized.units[i])) - abs(float(sized.rounded[i]))
         if past <= max(float(position.lots[i]), COUNTED * position.nav / float(position.prices[i])):
             return ""
         if abs(ends - float(sized.goal[i])) < SHOWN:
             return ""
+        if not self._keeps(i):
+            return f", and on to {ends:.2%}{why}" if (why := self._to_pay(i)) else ""
         unsent = (sized.units == 0.0) & counts(np.abs(sized.wished) * position.prices, position.nav)
         why = (
             ", since other orders that the limits need are not sent"
@@ -223,6 +241,16 @@ class Reasons:
             else " for the whole lots of the others"
         )
         return f", and on to {ends:.2%}{why}"
+
+    def _to_pay(self, i: int) -> str:
+        """For what line `i` is sold past its point, in words: a withdrawal that is owed is paid whatever happens."""
+        sized, position = self.sized, self.sized.position
+        if sized.units[i] > 0.0 or position.cash >= -position.debt:
+            return ""
+        move, reserve = position.limits.adverse_move, position.limits.reserve * position.nav
+        if move * sized.sells > reserve:
+            return f", so that cash pays the withdrawal even if sells fill {move:.2%} lower"
+        return ", so that the reserve stays in cash"
 
     # -- why it stays ----------------------------------------------------------------------------------------------
 
@@ -258,7 +286,7 @@ class Reasons:
         if max(lower - goal, goal - upper) > self.sized.slack:
             return self.limit[1]
         if lower == upper:
-            return AT_ITS_TARGET
+            return f"at the {goal:.2%} that the policy holds" if self._of_share else AT_ITS_TARGET
         word = self.portfolio.market.trading[i]
         if locked := self._locked(i):
             return locked

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.blocks import Column, html_table, text_rows
+from research.blocks import Column, html_table, text_rows, with_minus
 from research.rules.bands_today import bands_today
 from research.tolerances import TRIGGER
 from research.trading import page
@@ -21,7 +21,7 @@ from research.trading.before_after_table import notes_of, table_of
 from research.trading.reasons import SHOWN
 from research.trading.trade_list import TradeList
 
-DUE = ("asset", "side", "units", "notional", "cost", "reason")  # columns of what would trade
+DUE = ("asset", "account", "side", "units", "notional", "cost", "reason")  # columns of what would trade
 MOMENTS = ("before", "after")
 
 
@@ -89,15 +89,15 @@ class Review:
     @property
     def _tables(self) -> dict[str, tuple[str, list[Column]]]:
         """By css class: caption and columns of each table."""
-        listed, found, date = self.listed, self.listed.before_after, f"{self.listed.portfolio.date:%Y-%m-%d}"
+        listed, found, prices = self.listed, self.listed.before_after, self.listed.content.prices
         name = "would_trade" if listed.holds else "orders"
         what = "A trade to target today" if listed.holds else "The trade that is due today"
-        tables = {"lines": (f"Lines, at the closes of {date}", self._line_columns())}
+        tables = {"lines": (f"Lines, at {prices}", self._line_columns())}
         if len(self.due):
             due = [column for column in page.columns(listed.content, name) if column.title in DUE]
             tables[name.replace("_", "-")] = (f"{what} would be", due)
         moments = MOMENTS if len(self.due) else MOMENTS[:1]
-        caption = f"Before, and after {what[0].lower()}{what[1:]}" if len(self.due) else f"Figures of {date}"
+        caption = f"Before, and after {what[0].lower()}{what[1:]}" if len(self.due) else f"Figures at {prices}"
         return tables | {"before-after": (caption, table_of(found, moments))}
 
     def _line_columns(self) -> list[Column]:
@@ -118,7 +118,7 @@ class Review:
         blocks += [f'<p class="outside">{escape(sentence)}</p>' for sentence in self.outside]
         blocks += [html_table(css, caption, columns) for css, (caption, columns) in self._tables.items()]
         blocks += [f'<p class="note">{escape(note)}</p>' for note in self._notes]
-        return '<section class="trade-list review">\n' + "\n".join(blocks) + "\n</section>\n"
+        return with_minus('<section class="trade-list review">\n' + "\n".join(blocks) + "\n</section>\n")
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""
@@ -127,13 +127,13 @@ class Review:
     def __repr__(self) -> str:
         """The review as text."""
         portfolio = self.listed.portfolio
-        date = f"{portfolio.date:%Y-%m-%d}"
+        date = self.listed.provenance["as_of"]
         lines = [f"Review of {portfolio.name!r} under policy {self.listed.policy!r}, as of {date}", self.headline]
         lines += self.outside
         for caption, columns in self._tables.values():
             title, unit, *rows = text_rows(columns)
             lines += ["", caption, title, *([unit] if unit.strip() else []), *rows]
-        return "\n".join([*lines, "", *self._notes])
+        return with_minus("\n".join([*lines, "", *self._notes]))
 
     @property
     def _notes(self) -> list[str]:
@@ -148,7 +148,7 @@ def _points(fraction: float, *, sign: bool = False) -> str:
     if math.isnan(fraction):
         return ""
     points = round(100.0 * fraction, 2) + 0.0
-    return f"{points:+.2f}".replace("-", "−") if sign and points else f"{points:.2f}".replace("-", "−")
+    return f"{points:+.2f}" if sign and points else f"{points:.2f}"
 
 
 def _range(lower: float, upper: float) -> str:

@@ -303,13 +303,39 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
 def _paid(position: Position, capped: Array, floor: float) -> Array:
     """(n,) units with the buys of a step reduced by one factor to what cash can pay.
 
-    Where settlement dates differ, the buys that settle first are reduced first, to what cash can pay by then.
+    Where settlement dates differ, the buys that settle first are reduced first, to what cash can pay by then. Where all
+    sells of the step do not pay a withdrawal, they are extended (`_raised`).
     """
     moved = capped - position.units
     for day in (*position.early, np.inf):
         settled = np.ones(len(moved), dtype=bool) if position.settles is None else position.settles <= day
         moved = _payable(position, moved, np.where(settled, np.maximum(moved, 0.0), 0.0), floor, day)
-    return position.units + moved
+    units: Array = position.units + moved
+    return _raised(position, units, floor) if position.cash < -position.debt else units
+
+
+def _raised(position: Position, units: Array, floor: float) -> Array:
+    """(n,) units with the sells of a step extended by one share of what it leaves of their lines, to pay a withdrawal.
+
+    A step sells down to the targets; a withdrawal is paid, and the reserve stays, even if the sells fill worse. All
+    lines then keep the proportions of the step, in whatever order they stand.
+    """
+    moved = units - position.units
+    left = np.where((moved < 0.0) & position.may(moved), np.maximum(units, 0.0), 0.0)
+    room = np.maximum(position.most(np.full(len(units), -1.0)) + moved, 0.0)
+
+    def less(part: float) -> Array:
+        raised: Array = units - np.minimum(part * left, room)
+        return raised
+
+    def short(part: float) -> float:
+        return position.short_on(less(part) - position.units, floor, np.inf)
+
+    if short(0.0) <= len(units) * CENT or short(1.0) > 0.0:
+        return units
+    from scipy.optimize import brentq
+
+    return less(float(brentq(short, 0.0, 1.0)))
 
 
 def _payable(position: Position, moved: Array, buys: Array, floor: float, day: float) -> Array:

@@ -131,7 +131,9 @@ class HypotheticalOrder:
 class Ticket:
     """A trade list that can be approved and sent.
 
-    portfolio, file, policy, run, data, as_of : what it was made from; `data` is the fingerprint of the market.
+    portfolio, file, policy, run, data : what it was made from; `data` is the fingerprint of the market.
+    as_of       : the day of its newest price.
+    last_close  : of the market, at which the policy decides.
     currency    : of all amounts but those of orders, which have their own.
     account     : that trades, or "".
     exchange, sec_type : for Interactive Brokers; `exchanges` and `sec_types` by asset, where they are others.
@@ -160,6 +162,7 @@ class Ticket:
     run: str
     data: str
     as_of: str
+    last_close: str
     currency: str
     account: str
     exchange: str

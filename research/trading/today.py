@@ -21,8 +21,8 @@ from research.trading.gain_budget import within_gain_budget
 from research.trading.household import check_account, divided
 from research.trading.lot_solver import SECONDS
 from research.trading.position import Position
-from research.trading.price_age import check_ages, price_ages
-from research.trading.rate_age import check_rate_ages, rate_ages
+from research.trading.price_age import PriceAges, check_ages, price_ages
+from research.trading.rate_age import RateAges, check_rate_ages, rate_ages
 from research.trading.reasons import CAP, FLOW, ONE_SIDE, OTHERS, PART, TRANCHES
 from research.trading.request import PLAIN, Request, flow_trade, with_flow
 from research.trading.sizing import Ask, Orders, once, size
@@ -67,24 +67,12 @@ def trade_list(
     name = name or next((known for known, p in portfolio.policies.items() if p is policy), short_name(policy))
     _check_decides(policy, name)
     check_account(portfolio, request)
-    ages = None if as_of is None else price_ages(portfolio, day("as_of is", as_of))
-    of_rates = None if ages is None else rate_ages(portfolio, ages.today)
-    if ages is not None and of_rates is not None and not stale_ok:
-        check_ages(portfolio, ages)
-        check_rate_ages(portfolio, of_rates)
+    ages, of_rates = _ages(portfolio, as_of, stale_ok)
     today = None if ages is None else ages.today
     if portfolio.today != today:
         portfolio = replace(portfolio, today=today)
-    last = len(portfolio.market.dates) - 1
-    if targets is None:
-        targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
-    if said := targets.remarks(last, name):
-        portfolio = replace(portfolio, notes=(*portfolio.notes, *said))
-    target, position = targets.at(last), with_flow(position or Position.of(portfolio), request)
-    bound, aim = with_wash_sale_locks(portfolio, target, position.weights)
-    position = position.restricted(bound.market.trading)
-    decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
-    asked = _Asked(bound, decides, name, aim, position, request, seconds)
+    portfolio, target = _in_force(portfolio, policy, name, targets)
+    asked = _asked(portfolio, policy, name, target, position, request, seconds)
     answer, orders = asked.answer()
     wanted, limit = asked.wanted(answer)
     listed = TradeList(
@@ -103,7 +91,7 @@ def trade_list(
         ages=ages,
         rate_ages=of_rates,
     )
-    _check_paid(listed, position.debt)
+    _check_paid(listed, asked.position.debt)
     return listed
 
 
@@ -114,6 +102,46 @@ def _check_decides(policy: object, name: str) -> None:
             f"policy {name!r} cannot decide: a {short_name(policy)} must be tuned or trained first. Give the "
             "result of that."
         )
+
+
+def _ages(
+    portfolio: Portfolio, as_of: str | pd.Timestamp | None, stale_ok: bool
+) -> tuple[PriceAges | None, RateAges | None]:
+    """The ages of prices and exchange rates on a day, None without one; DataError where they are too old for orders."""
+    if as_of is None:
+        return None, None
+    ages = price_ages(portfolio, day("as_of is", as_of))
+    of_rates = rate_ages(portfolio, ages.today)
+    if not stale_ok:
+        check_ages(portfolio, ages)
+        check_rate_ages(portfolio, of_rates)
+    return ages, of_rates
+
+
+def _in_force(portfolio: Portfolio, policy: Policy, name: str, targets: TargetPath | None) -> tuple[Portfolio, Array]:
+    """The target in force at the last close, and the portfolio with what its allocation remarks there."""
+    last = len(portfolio.market.dates) - 1
+    if targets is None:
+        targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
+    if said := targets.remarks(last, name):
+        portfolio = replace(portfolio, notes=(*portfolio.notes, *said))
+    return portfolio, targets.at(last)
+
+
+def _asked(
+    portfolio: Portfolio,
+    policy: Policy,
+    name: str,
+    target: Array,
+    position: Position | None,
+    request: Request,
+    seconds: float,
+) -> "_Asked":
+    """What is asked of the policy: with the flow in cash, and with lines locked that would be wash sales."""
+    with_money = with_flow(position or Position.of(portfolio), request)
+    bound, aim = with_wash_sale_locks(portfolio, target, with_money.weights)
+    decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
+    return _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, seconds)
 
 
 def _check_paid(listed: TradeList, debt: float) -> None:

@@ -137,14 +137,15 @@ class TradeList:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Portfolio, file, policy, run, data and date of the list."""
+        """Portfolio, file, policy, run and data of the list; `as_of` is the day of its newest price."""
         return {
             "portfolio": self.portfolio.name,
             "file": Path(self.portfolio.file).name,
             "policy": self.policy,
             "run": self.run,
             "data": self.portfolio.market.fingerprint,
-            "as_of": f"{self.portfolio.date:%Y-%m-%d}",
+            "as_of": f"{self.portfolio.priced_on:%Y-%m-%d}",
+            "last_close": f"{self.portfolio.date:%Y-%m-%d}",
         }
 
     @property
@@ -167,7 +168,7 @@ class TradeList:
             "basis": self.portfolio.basis,
             "today": "" if self.ages is None else f"{self.ages.today:%Y-%m-%d}",
             "stale": self.stale,
-            **{name: round(amount, 2) for name, amount in amounts.items()},
+            **{name: round(float(amount), 2) for name, amount in amounts.items()},
             "turnover": self.turnover,
             **({} if self.money is None else {"rounding": float(self.money.rounding)}),
             **(tax_facts(self.portfolio, self.tax) if self._has_lots else {}),

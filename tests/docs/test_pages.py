@@ -14,6 +14,7 @@ PAGES = [
     "docs/attribution.md",
     "docs/batches.md",
     "docs/extending.md",
+    "docs/forecasts.md",
     "docs/glossary.md",
     "docs/hierarchical.md",
     "docs/metrics.md",

@@ -28,8 +28,7 @@ def write(ticket: Ticket) -> bytes:
     check_carried(ticket, "FIX", _faults)
     if not ticket.orders and not ticket.fx:
         return b""
-    priced = max([ticket.as_of, *(order.price_date for order in ticket.orders)])
-    time = f"{priced.replace('-', '')}-00:00:00"
+    time = f"{ticket.as_of.replace('-', '')}-00:00:00"
     count = str(len(ticket.orders) + len(ticket.fx))
     body: Fields = [(35, "E"), (49, SENDER), (56, TARGET), (34, "1"), (52, time)]
     body += [(66, ticket.list_id), (394, NO_BIDDING), (68, count), (73, count)]
@@ -72,6 +71,7 @@ def _exchange(each: ExchangeOrder, time: str) -> Fields:
         (11, each.client_order_id),
         (67, str(each.priority)),
         (1, each.account or None),
+        (64, each.settlement_date.replace("-", "")),
         (55, f"{each.pair[:3]}/{each.pair[3:]}"),
         (460, CURRENCY),
         (167, FOREIGN_EXCHANGE),

@@ -74,7 +74,8 @@ def _exchange(each: ExchangeOrder, ticket: Ticket) -> tuple[str, ...]:
     """An exchange that is allocated to its account; its side and its quantity are of its currency."""
     amount = number_text(each.amount)
     return (each.client_order_id, ticket.list_id, str(each.priority), ticket.as_of, cell_text(ticket.portfolio),
-            each.side.upper(), each.pair, each.currency, amount, TYPES["market"], "DAY", "", "", each.account,
+            each.side.upper(), each.pair, each.currency, amount, TYPES["market"], "DAY", "", each.settlement_date,
+            each.account,
             amount)  # fmt: skip
 
 

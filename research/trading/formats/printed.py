@@ -5,6 +5,7 @@ from decimal import Decimal
 from html import escape
 from typing import Any, BinaryIO
 
+from research.blocks import with_minus
 from research.market.notes import counted
 from research.templates import templates
 from research.trading.content import DISCLAIMER, STALE, price_text
@@ -45,8 +46,10 @@ def write(ticket: Ticket) -> bytes:
         limited=any(order.limit_price is not None for order in ticket.orders),
         settles=", ".join(sorted({order.settlement_date for order in ticket.orders})),
         stale=ticket.headline.startswith(STALE),
+        headline=with_minus(ticket.headline),
+        reason=with_minus(ticket.reason),
         held=_by_reason(ticket.held),
-        notes=_notes(ticket),
+        notes=[with_minus(note) for note in _notes(ticket)],
         tax=[_tax_cells(row) for row in ticket.tax_lots],
         taxed=tax_words(ticket.totals, ticket.currency),
         accounts=[_account(row, ticket) for row in ticket.accounts],
@@ -81,8 +84,9 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
         "quantity": "" if order.quantity is None else f"{order.quantity:,.10g}",
         "limit": "" if order.limit_price is None else f"{Decimal(number_text(order.limit_price)):,}",
         "price": "no quote" if order.price is None else f"{price_text(order.price)}{unit}",
-        "notional": _money(order.notional),
-        "cost": _money(order.cost),
+        "reason": with_minus(order.reason),
+        "notional": f"{_money(order.notional)}{unit}",
+        "cost": f"{_money(order.cost)}{unit}",
         "shares": "" if order.shares_before is None or order.shares_after is None
         else f"{order.shares_before:,.10g} → {order.shares_after:,.10g}",
         **{name: _percent(weight) for name, weight in weights.items()},
@@ -131,9 +135,10 @@ def _account(row: Mapping[str, Any], ticket: Ticket) -> str:
 def _exchange(each: ExchangeOrder, ticket: Ticket) -> str:
     """An exchange in words."""
     account = f", account {each.account}" if ticket.accounts else ""
+    paid = f"{_money(each.basis_amount)} {ticket.currency}{account}"
     return (
-        f"{each.side} {_money(each.amount)} {each.currency} at {each.pair} {each.rate:.10g} for "
-        f"{_money(each.basis_amount)} {ticket.currency}{account}: {each.reason}"
+        f"{each.side} {_money(each.amount)} {each.currency} at {each.pair} {each.rate:.10g} for {paid}, settles "
+        f"{each.settlement_date}: {with_minus(each.reason)}"
     )
 
 
@@ -165,12 +170,12 @@ def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]
 
 
 def _money(amount: float) -> str:
-    return f"{amount:,.2f}".replace("-", "−")
+    return with_minus(f"{amount:,.2f}")
 
 
 def _change(amount: float) -> str:
-    return f"{amount:+,.2f}".replace("-", "−") if amount else "0.00"
+    return with_minus(f"{amount:+,.2f}") if amount else "0.00"
 
 
 def _percent(weight: float) -> str:
-    return f"{100.0 * weight:.2f}".replace("-", "−")
+    return with_minus(f"{100.0 * weight:.2f}")

@@ -63,7 +63,7 @@ from research.allocation import (
 )
 from research.allocation.constraints import Constraints, Exposure, Most
 from research.errors import ConfigError, PolicyError
-from research.forecast import Estimated, Regimes, history
+from research.forecast import Estimated, MarkovRegimes, history
 from research.learning import Learned, LearnedPolicy, PPOSettings, Universal, train
 from research.learning.actions import ACTIONS, Action
 from research.learning.state import SHARED
@@ -81,6 +81,7 @@ from research.rules import (
     NoTradeBands,
     NoTradeRegion,
     OptimalRegion,
+    RegimeThreshold,
     Rule,
     StopLoss,
     Threshold,
@@ -106,10 +107,10 @@ def tuned(market: Market) -> Rule:
     return tune(spec, Setup.on(market, COSTS, FIXED, market.dates[START + 1])).policy
 
 
-def regimes(market: Market) -> Regimes:
+def regimes(market: Market) -> MarkovRegimes:
     """Those of the first line, some days before the test; its noise has no regimes: theirs are stated."""
     spread, seen = float(history(market.past(START - 5), "A").std()), market.dates[START - 5]
-    return Regimes("A", (0.0, 0.0), (0.7 * spread, 1.5 * spread), (0.95, 0.8), seen)
+    return MarkovRegimes("A", (0.0, 0.0), (0.7 * spread, 1.5 * spread), ((0.95, 0.05), (0.2, 0.8)), seen)
 
 
 TRAINED: dict[tuple[str, str], LearnedPolicy] = {}
@@ -212,6 +213,7 @@ POLICIES: dict[str, Make] = {
     "volatilities, one pays": lambda market: Threshold(
         FIXED, 0.2, kind="volatility", returns=20, lines="breaching", payer="B"
     ),
+    "regimes": lambda market: RegimeThreshold(FIXED, regimes(market), 0.005, 0.01, "edge"),
     "classes": lambda market: GroupThreshold(FIXED, "asset_class", 0.005, "edge"),
     "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, fraction=0.5),
     "cost and benefit": lambda market: CostBenefit(EqualWeights(), tracking_penalty=20.0, horizon=1.0, returns=30),

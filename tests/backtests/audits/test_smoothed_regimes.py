@@ -19,7 +19,7 @@ from backtests.evaluation.block_draws import Resampling
 from backtests.pages.interactive import probability_plot, wealth_plot
 from research.allocation import FixedWeights
 from research.errors import DataError
-from research.forecast import Regimes, history
+from research.forecast import MarkovRegimes, history
 from research.portfolio import load_portfolio
 from research.risk import sharpe
 
@@ -48,8 +48,8 @@ def test_the_law_is_fitted_before_the_test_and_shared(check: SmoothedRegimeCheck
     assert f"{check.regimes.seen:%Y-%m-%d}" == UNTIL
     returns = history(check.portfolio.market.past(len(check.portfolio.market.dates) - 1), "SPY")
     days = len(check.probabilities)
-    assert check.probabilities[FILTERED].tolist() == check.regimes.filtered(returns)[-days:].tolist()
-    smoothed = check.regimes.smoothed_knowing_the_future(returns)[-days:]
+    assert check.probabilities[FILTERED].tolist() == check.regimes.filtered(returns)[-days:, -1].tolist()
+    smoothed = check.regimes.smoothed_knowing_the_future(returns)[-days:, -1]
     assert check.probabilities[SMOOTHED].tolist() == smoothed.tolist()
 
 
@@ -109,7 +109,7 @@ def test_a_smoothed_exposure_is_another_one_on_a_market_that_ends_earlier(check:
 
 def test_a_line_that_is_listed_later_has_no_probability_before(check: SmoothedRegimeCheck) -> None:
     market = load_portfolio(ROOT / "data/portfolios/global_multi_asset.yaml").market
-    law = Regimes("BTC", (0.0, 0.0), (0.03, 0.08), (0.9, 0.9), market.dates[-1])
+    law = MarkovRegimes("BTC", (0.0, 0.0), (0.03, 0.08), ((0.9, 0.1), (0.1, 0.9)), market.dates[-1])
     found = on_dates(market, "BTC", law.filtered)
     assert found.notna().to_numpy().nonzero()[0][0] == market.listed[:, market.assets.index("BTC")].argmax() + 1
     assert found.index.equals(market.dates)

@@ -100,7 +100,7 @@ GRIDS = {  # of each notebook that reads a portfolio file, a value of another ty
     "claims": ("draws: [many]", "int"),
     "compare_policies": ("reference: [3]", "str"),
     "rebalance_now": ("policy: [true]", "str"),
-    "regimes_smoothed_or_filtered": ("draws: [1.5]", "int"),
+    "regimes": ("draws: [1.5]", "int"),
     "sweep_thresholds": ("lags: [[0.5]]", r"list\[int\]"),
     "train_rl_policy": ("rl_seeds: [[1]]", "int"),
 }

@@ -49,6 +49,18 @@ def test_prices_are_those_of_the_file(tmp_path: Path) -> None:
     assert re.search(r"(?m)^SPY +sell +\d+ +400\.00 ", done.out)
 
 
+def test_a_price_that_is_far_from_the_close_is_taken_where_the_desk_says_so(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text("asset,price,date\nSPY,38.344,2022-12-30\n")
+    words = ("trades", FILE, "--prices", tmp_path / "prices.csv", "--as-of", "2022-12-30")
+    done = rebalance(*words)
+    assert (done.status, done.out) == (2, "")
+    assert "the price of SPY is -90% from the last close, 383.44: found '38.344'" in joined(done.err)
+    assert "say so: `--prices-ok SPY`, or `prices_ok: [SPY]` in the portfolio file." in joined(done.err)
+    said = rebalance(*words, "--prices-ok", "SPY")
+    assert said.status == 0
+    assert "the price of SPY, 38.344, is −90% from the last close, 383.44; it is taken" in said.out
+
+
 def test_rates_are_those_of_the_command_line(tmp_path: Path) -> None:
     text = FILE.read_text(encoding="utf-8").replace("basis: USD", "basis: EUR\nfx: {EURUSD: 1.0}")
     (tmp_path / "desk.yaml").write_text(text, encoding="utf-8")
@@ -86,7 +98,7 @@ def test_mistakes_of_both_the_file_and_its_rows_reach_the_desk(tmp_path: Path) -
     (tmp_path / "positions.csv").write_text("Symbol,Quantity\nSPX,1\nAGG,-2\n")
     done = rebalance(*TRADES, FILE, "--positions", tmp_path / "positions.csv")
     assert (done.status, done.out) == (2, "")
-    assert f"positions ({FILE}, overridden): positions.csv has 2 mistakes:\n- positions.csv, row 2" in done.err
+    assert f"positions (given beside {FILE}): positions.csv has 2 mistakes:\n- positions.csv, row 2" in done.err
     assert "negative units of AGG: found -2.0" in done.err
 
 

@@ -82,10 +82,13 @@ def test_every_target_of_a_backtest_keeps_the_constraints_of_the_file(
     ("constraints", "message"),
     [
         ({"goups": {}}, r"policies\.mine\.allocation\.constraints\.goups: unknown key"),
-        ({"groups": {"x": {"least": 0.1}}}, r"constraints\.groups\.x: it has neither `where` nor `lines`.*overridden"),
+        (
+            {"groups": {"x": {"least": 0.1}}},
+            r"constraints\.groups\.x: it has neither `where` nor `lines`.*given beside",
+        ),
         (
             {"groups": {"x": {"where": {"asset_class": "bond"}, "most": 0.2}}, "lines": {"SPX": {"most": 0.1}}},
-            r"allocation \(.*overridden\): lines\.SPX: unknown line: .*no line has this asset_class: found 'bond'",
+            r"allocation \(given beside .*\): lines\.SPX: unknown line: .*no line has this asset_class: found 'bond'",
         ),
         ({"turnover": {"most": "x"}}, r"constraints\.turnover\.most: not a number"),
         ({"net": {"most": 1.5}}, r"allocation\.constraints: net\.most is 1\.5, which is leverage"),

@@ -14,6 +14,7 @@ from backtests.engine.result import Backtest
 from research.accounting import CASH, Costs, Hold, Policy, Trade, View, Why
 from research.allocation import EqualWeights, FixedWeights, InverseVolatility, TargetPath
 from research.errors import ConfigError, DataError, PolicyError
+from research.forecast import MarkovRegimes
 from research.market import Market
 from research.rules import (
     BestPoint,
@@ -25,6 +26,7 @@ from research.rules import (
     NoTradeBands,
     NoTradeRegion,
     OptimalRegion,
+    RegimeThreshold,
     Threshold,
     TrackingError,
     TunedThreshold,
@@ -176,6 +178,7 @@ def test_a_line_is_bought_at_the_first_review_after_its_listing_and_flagged(
 # -- compiled and by day ---------------------------------------------------------------------------------------------
 
 FIVE = FixedWeights((0.3, 0.25, 0.2, 0.1, 0.1))
+REGIMES = MarkovRegimes("A00", (0.0, 0.0), (0.016, 0.022), ((0.9, 0.1), (0.2, 0.8)), pd.Timestamp("2018-03-01"))
 RULES: dict[str, Policy] = {
     "never": Never(FIVE),
     "day": Calendar(FIVE, "day"),
@@ -206,6 +209,8 @@ RULES: dict[str, Policy] = {
     "only what is past, by a line": Threshold(FIVE, 0.01, Within(0.005), lines="breaching", payer="A02"),
     "a capped band": Threshold(EqualWeights(), 0.01, turnover_cap=0.01),
     "a capped calendar, half of the way": Calendar(FIVE, "week", turnover_cap=0.005, fraction=0.5),
+    "regimes": RegimeThreshold(FIVE, REGIMES, 0.01, 0.03, Within(0.005)),
+    "narrow in turbulence": RegimeThreshold(EqualWeights(), REGIMES, 0.03, 0.01, "edge", "week"),
     "groups": GroupThreshold(FIVE, "asset_class", 0.02),
     "edges of groups": GroupThreshold(FIVE, "asset_class", 0.02, "edge"),
     "groups and lines": GroupThreshold(EqualWeights(), "sector", 0.015, Within(0.01), lines=0.02),

@@ -155,6 +155,7 @@ def test_a_sheet_says_where_the_files_of_its_pictures_are(tmp_path: Path) -> Non
 
 
 def test_an_element_that_pictures_do_not_have_is_no_gap_in_silence() -> None:
-    odd = drawn()
+    known = drawn()
+    odd = Picture("odd", "", "", "", known.data, lambda f: known.drawn(f).replace("</svg>", "<image/></svg>"))
     with pytest.raises(KeyError, match="image"):
-        png_file(Picture("odd", "", "", "", odd.data, odd.wide.replace("</svg>", "<image/></svg>"), odd.narrow))
+        png_file(odd)

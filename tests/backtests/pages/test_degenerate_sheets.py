@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from written import written
 
 from backtests.comparison import PairedBacktests, compare
 from backtests.comparison.comparison import Comparison
 from backtests.engine import Backtest, backtest
-from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import Run
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError, PolicyError
@@ -23,7 +22,6 @@ from research.market import Market, load_market
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Calendar, Never, Rule
 
-ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 HALVES = FixedWeights((0.5, 0.5))
 
 
@@ -45,7 +43,7 @@ def shown(found: PairedBacktests, folder: Path) -> str:
     """Text, page and numbers of a comparison, without styles and addresses of drawings."""
     pages = [repr(found), found._repr_html_()]
     if isinstance(found, Comparison):
-        write_tearsheet(folder, found, None, ORIGIN)
+        written(found, folder)
         pages += [
             (folder / name).read_text(encoding="utf-8") for name in ("summary.md", "tearsheet.html", "tearsheet.json")
         ]

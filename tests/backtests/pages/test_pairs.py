@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser import Elements
+from written import written
 
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
@@ -14,12 +15,9 @@ from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.metrics import METRICS, PREDICTIVE
 from backtests.pages.differences import differences_parts
 from backtests.pages.first_screen import first_screen
-from backtests.pages.tearsheet import comparison_html, write_tearsheet
-from backtests.runs.folder import Run
+from backtests.pages.tearsheet import comparison_html
 from backtests.wording import number
 from research.portfolio import load_portfolio
-
-ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +27,7 @@ def comparison() -> Comparison:
 
 @pytest.fixture(scope="module")
 def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("pairs")
-    write_tearsheet(made, comparison, None, ORIGIN)
-    return made
+    return written(comparison, tmp_path_factory.mktemp("pairs"))
 
 
 def test_a_figure_has_its_interval_below_it(comparison: Comparison) -> None:

@@ -51,7 +51,7 @@ from research.allocation import (
 )
 from research.allocation.constraints import Bounds, Cardinality, Constraints, Group, Most
 from research.errors import ConfigError, DataError, PolicyError
-from research.forecast import Estimated, Regimes
+from research.forecast import Estimated, EWMAVolatility, MarkovRegimes
 from research.market import SHUMWAY, delist
 
 
@@ -69,7 +69,7 @@ class Steadiest(BaseEstimator):
         return self
 
 
-REGIMES = Regimes("A00", (0.0, 0.0), (0.005, 0.02), (0.95, 0.9), pd.Timestamp("2000-01-03"))
+REGIMES = MarkovRegimes("A00", (0.0, 0.0), (0.005, 0.02), ((0.95, 0.05), (0.1, 0.9)), pd.Timestamp("2000-01-03"))
 EVERY_ALLOCATION = [
     FixedWeights({"A00": 0.3, "A01": 0.2, "A02": 0.1, "A04": 0.2, "A05": 0.1}),
     FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1), unlisted="cash"),
@@ -104,6 +104,7 @@ EVERY_ALLOCATION = [
     Schur(window=60, schedule="week", memory=0.3),
     ConstantExposure(InverseVolatility(window=60), 0.6),
     VolatilityTarget(EqualWeights(), 0.1, lookback=60),
+    VolatilityTarget(EqualWeights(), 0.1, forecast=EWMAVolatility(estimate=60)),
     RegimeExposure(EqualWeights(), REGIMES),
     MarketCapWeights("cap"),
     UniversalPortfolio(window=60, points=50),

@@ -22,7 +22,7 @@ from research.allocation import (
 )
 from research.allocation.allocation import answer_of
 from research.errors import PolicyError
-from research.forecast import Estimated, Regimes
+from research.forecast import Estimated, MarkovRegimes
 from research.market import delist
 
 CAPPED = MeanVariance(forecast=Estimated(window=60), upper=0.4)
@@ -75,7 +75,8 @@ def test_the_path_keeps_the_answer_of_each_refit_with_the_weights_that_are_in_fo
         lambda held: ConstantExposure(held, 0.5),
         lambda held: VolatilityTarget(held, 0.05, lookback=20),
         lambda held: RegimeExposure(
-            held, Regimes("A00", (0.0, 0.0), (0.005, 0.02), (0.95, 0.9), pd.Timestamp("2018-01-03"))
+            held,
+            MarkovRegimes("A00", (0.0, 0.0), (0.005, 0.02), ((0.95, 0.05), (0.1, 0.9)), pd.Timestamp("2018-01-03")),
         ),
         lambda held: ConstantExposure(VolatilityTarget(ConstantExposure(held, 0.9), 0.05, lookback=20), 0.5),
     ],

@@ -14,6 +14,7 @@ from research.allocation import (
     target_path,
 )
 from research.errors import ConfigError, DataError
+from research.forecast import EWMAVolatility
 from research.market import Market
 
 HALF = FixedWeights((0.5, 0.5))
@@ -54,6 +55,25 @@ def test_a_line_without_its_window_counts_as_if_it_moved_with_the_others(make_ma
     late = make_market(np.column_stack([moves, moves]), first=[0, 30])
     level = 0.5 * 0.01 * np.sqrt(20 / 19 * 252.0)
     assert VolatilityTarget(EqualWeights(), level, lookback=20).target(late.past(40)) == pytest.approx([0.25, 0.25])
+
+
+def test_a_forecast_gives_the_volatility_of_what_it_knows(noisy: Market) -> None:
+    past = noisy.past(300)
+    forecast = EWMAVolatility(horizon=5, estimate=60)
+    moments = forecast.predict(past)
+    held = VolatilityTarget(EqualWeights(), 0.01, forecast=forecast).target(past)
+    known = held[[past.assets.index(asset) for asset in moments.assets]]
+    deviation = np.sqrt(known @ moments.covariance @ known / 5.0 * 252.0)
+    assert deviation * held.sum() / known.sum() == pytest.approx(0.01, rel=1e-9)
+    assert VolatilityTarget(EqualWeights(), 0.01, forecast=forecast).window == 60
+
+
+def test_a_line_that_the_forecast_does_not_know_counts_as_the_others(make_market: Callable[..., Market]) -> None:
+    moves = np.concatenate([[0.0], 0.01 * np.tile([1.0, -1.0], 20)])
+    late = make_market(np.column_stack([moves, moves]), first=[0, 30])
+    level = 0.5 * 0.01 * np.sqrt(252.0)
+    aim = VolatilityTarget(EqualWeights(), level, forecast=EWMAVolatility(horizon=1, estimate=20))
+    assert aim.target(late.past(40)) == pytest.approx([0.25, 0.25])
 
 
 @pytest.mark.parametrize("net", [0.0, 1.0, -1.0])

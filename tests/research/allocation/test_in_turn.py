@@ -27,7 +27,7 @@ from research.allocation.allocation import carried
 from research.allocation.constraints import Constraints, Exposure, Most
 from research.allocation.in_turn import part_answer
 from research.errors import ConfigError
-from research.forecast import Estimated, Regimes
+from research.forecast import Estimated, MarkovRegimes
 from research.market import Market, delist, with_facts
 
 TURNOVER = Constraints(turnover=Most(most=0.1))
@@ -133,8 +133,8 @@ def test_what_is_wrong_today_is_an_error_below_others_too(noisy: Market) -> None
         target_path(Smoothed(FixedWeights({"nobody": 1.0})), noisy, start=100)
 
 
-def _regimes(seen: pd.Timestamp) -> Regimes:
-    return Regimes("A00", (0.0, 0.0), (0.005, 0.02), (0.95, 0.9), seen)
+def _regimes(seen: pd.Timestamp) -> MarkovRegimes:
+    return MarkovRegimes("A00", (0.0, 0.0), (0.005, 0.02), ((0.95, 0.05), (0.1, 0.9)), seen)
 
 
 def _following(**limits: object) -> MeanVariance:

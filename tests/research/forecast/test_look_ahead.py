@@ -8,16 +8,25 @@ import pytest
 from research.forecast import (
     Benchmark,
     BlackLitterman,
+    Boosted,
+    DynamicCorrelations,
     EntropyPooling,
     Estimated,
+    EWMAVolatility,
     Forecast,
+    ForecastViews,
+    GarchVolatility,
+    HARVolatility,
     InvestorView,
     MarketCap,
+    Network,
     Opinion,
     OpinionPooling,
+    Refitted,
+    SignalBlend,
 )
 from research.market import Market
-from research.portfolio.allocations import FORECASTS
+from research.portfolio.allocations import FORECASTS, MODELS
 
 VIEWS = (
     InvestorView("SPY beats AGG by 4% a year", 0.6),
@@ -31,12 +40,23 @@ EXAMPLES: tuple[Forecast, ...] = (
     BlackLitterman(VIEWS),
     EntropyPooling(VIEWS[:2], scenarios=252),
     OpinionPooling((Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
+    ForecastViews(Estimated(window=63), MarketCap(Estimated(window=63)), fewest=12),
+    SignalBlend(5),
+    Refitted(Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, holdout=150, calibrated=False)),
+    EWMAVolatility(),
+    Refitted(GarchVolatility(window=300), "month"),
+    Refitted(GarchVolatility(leverage=True, window=300)),
+    Refitted(DynamicCorrelations(window=300), "quarter"),
+    Refitted(HARVolatility(horizon=5, window=400), "month"),
+    Refitted(HARVolatility("range", 5, window=400)),
 )
 LAST = 700
 
 
 def test_every_kind_has_an_example() -> None:
     assert {type(forecast) for forecast in EXAMPLES} == set(FORECASTS.values())
+    models = {type(forecast.model) for forecast in EXAMPLES if isinstance(forecast, Refitted)}
+    assert {*models, Network} == set(MODELS.values())  # networks train for longer: see neural/test_network.py
 
 
 @pytest.mark.parametrize("forecast", EXAMPLES, ids=lambda forecast: type(forecast).__name__)

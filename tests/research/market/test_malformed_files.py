@@ -154,8 +154,9 @@ def became(path: Path, missing: str) -> str:
             market = load_market(path, quotes=path, volumes=path, missing=missing)
         except (ConfigError, DataError) as error:
             text = str(error)
-            whole = "prices" in text and len(text) <= LONGEST and text.isprintable() and text.endswith(".")
-            return text if whole else pytest.fail(f"no sentence: {text!r}")
+            lines = text.split("\n")
+            whole = all(len(line) <= LONGEST and line.isprintable() and line.endswith((".", ":")) for line in lines)
+            return text if whole and "prices" in text else pytest.fail(f"no sentence: {text!r}")
         for values in (market.returns, market.index, market.cash_index):
             assert np.isfinite(values).all()
         assert (market.index > 0.0).all()

@@ -153,7 +153,10 @@ DAYS = pd.DatetimeIndex(["2022-12-28", "2022-12-29"])
         (pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS), "column 1 after the dates has no name in frame: found 0"),
         (pd.DataFrame(index=DAYS), "frame has no column beside its dates"),
         (pd.DataFrame({"A": ["1", "x"]}, index=DAYS), r"not a number for A on 2022-12-29 \(frame, row 1\): found 'x'"),
-        (pd.DataFrame({"A": DAYS}, index=DAYS), r"not a number for A on 2022-12-28 \(frame, row 0\): found Timestamp"),
+        (
+            pd.DataFrame({"A": DAYS}, index=DAYS),
+            r"not a number for A on 2022-12-28 \(frame, row 0\).*: found Timestamp",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_frame_is_named(frame: pd.DataFrame, words: str) -> None:

@@ -60,7 +60,7 @@ def test_place_names_the_line_or_the_override(document: Any) -> None:
     made = document(**{"policies.rl.steps": 10})
     assert made.place(("policies", "rl", "rule")).endswith("file.yaml, line 5")
     assert made.place(("policies", "rl", "absent")).endswith("file.yaml, line 5")
-    assert made.place(("policies", "rl", "steps")).endswith("file.yaml, overridden")
+    assert made.place(("policies", "rl", "steps")).endswith("given beside " + made.file)
     assert made.place(("absent",)).endswith("file.yaml")
 
 
@@ -69,9 +69,9 @@ def test_place_names_the_line_or_the_override(document: Any) -> None:
     [
         (
             {"tracking_penalty.deep": 1},
-            r"tracking_penalty: an override of a key below a value that is not a mapping \(.*line 1\): found 5",
+            r"tracking_penalty: a key is given below a value that is not a mapping \(.*line 1\): found 5",
         ),
-        ({"tracking_penalty": float("nan")}, r"tracking_penalty: an override is not a finite number \(.*\): found nan"),
+        ({"tracking_penalty": float("nan")}, r"tracking_penalty: not a finite number \(.*\): found nan"),
     ],
 )
 def test_impossible_override_is_refused(document: Any, overrides: dict[str, Any], message: str) -> None:

@@ -11,16 +11,25 @@ from research.errors import ConfigError
 from research.forecast import (
     Benchmark,
     BlackLitterman,
+    Boosted,
+    DynamicCorrelations,
     EntropyPooling,
     Estimated,
+    EWMAVolatility,
     Forecast,
+    ForecastViews,
+    GarchVolatility,
+    HARVolatility,
     InvestorView,
     MarketCap,
+    Network,
     Opinion,
     OpinionPooling,
+    Refitted,
+    SignalBlend,
 )
 from research.portfolio import load_portfolio
-from research.portfolio.allocations import FORECASTS, allocation_settings, read_allocation
+from research.portfolio.allocations import FORECASTS, MODELS, allocation_settings, read_allocation
 from research.portfolio.document import read_document
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "sixty_forty.yaml"
@@ -47,6 +56,29 @@ EXAMPLES: dict[str, Forecast] = {
     "{kind: opinion_pooling, prior: benchmark, method: logarithmic, "
     f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": OpinionPooling(
         (Opinion("desk", 0.4, (VIEW,)),), "logarithmic", Benchmark({"SPY": 0.6, "AGG": 0.4}), periods_per_year=252.0
+    ),
+    "{kind: forecast_views, prior: benchmark, forecast: {kind: estimated, mean: james_stein}}": ForecastViews(
+        Estimated("james_stein"), Benchmark({"SPY": 0.6, "AGG": 0.4})
+    ),
+    "signals": SignalBlend(),
+    "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": SignalBlend(
+        momentum=(63,), reversion=((5, 63),), averages=()
+    ),
+    "{kind: refitted, model: dcc}": Refitted(DynamicCorrelations()),
+    "{kind: refitted, schedule: month, model: {kind: garch, leverage: true}}": Refitted(
+        GarchVolatility(leverage=True), "month"
+    ),
+    "har": Refitted(HARVolatility()),
+    "{kind: har, horizon: 5, schedule: quarter}": Refitted(HARVolatility(horizon=5), "quarter"),
+    "{kind: ewma, half_life: 11, correlations: ewma}": EWMAVolatility(11.0, correlations="ewma"),
+    "ewma": EWMAVolatility(),
+    "network": Refitted(Network()),
+    "{kind: network, architecture: dlinear, every: 1, levels: [0.1, 0.5, 0.9], facts: [carry], schedule: quarter}": (
+        Refitted(Network("dlinear", 1, levels=(0.1, 0.5, 0.9), facts=("carry",)), "quarter")
+    ),
+    "{kind: refitted, model: boosted}": Refitted(Boosted()),
+    "{kind: refitted, schedule: quarter, model: {kind: boosted, library: xgboost, monotone: {carry_252: 1}}}": Refitted(
+        Boosted("xgboost", monotone={"carry_252": 1}), "quarter"
     ),
 }
 
@@ -79,6 +111,8 @@ def test_settings_of_a_forecast_are_read_back(read: Any, forecast: Forecast) -> 
 
 def test_every_kind_has_an_example() -> None:
     assert {type(forecast) for forecast in EXAMPLES.values()} == set(FORECASTS.values())
+    models = {type(forecast.model) for forecast in EXAMPLES.values() if isinstance(forecast, Refitted)}
+    assert models == set(MODELS.values())
 
 
 def test_periods_a_year_of_the_file_are_those_of_its_views() -> None:
@@ -111,6 +145,22 @@ def test_periods_a_year_of_the_file_are_those_of_its_views() -> None:
             "{kind: opinion_pooling, opinions: [{name: a, probability: 2, views: []}]}",
             r"mine\.forecast\.opinions.*probability of opinion 'a' is 2",
         ),
+        ("refitted", r"mine\.forecast: not a mapping .*Write `model:` below it"),
+        ("{kind: refitted}", r"mine\.forecast\.model: missing"),
+        ("{kind: refitted, model: hat}", r"mine\.forecast\.model: unknown model .*Did you mean 'har'"),
+        ("{kind: refitted, model: {window: 800}}", r"mine\.forecast\.model\.kind: missing"),
+        ("{kind: har, horizon: 0}", r"mine\.forecast \(.*line 4\): horizon of HARVolatility is 0"),
+        ("{kind: har, schedule: yearly}", r"mine\.forecast\.schedule: not one of its words"),
+        ("{kind: har, leverage: true}", r"mine\.forecast\.leverage: unknown key"),
+        ("{kind: refitted, model: bosted}", r"mine\.forecast\.model: unknown model .*Did you mean 'boosted'"),
+        (
+            "{kind: refitted, model: {kind: boosted, monotone: {carry_252: 2}}}",
+            r"mine\.forecast\.model\.monotone\.carry_252.*found 2",
+        ),
+        (
+            "{kind: refitted, model: {kind: boosted, window: 500}}",
+            r"mine\.forecast\.model \(.*line 4\): window of Boosted is 500: a horizon of 21 needs 699",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(read: Any, written: str, message: str) -> None:
@@ -122,7 +172,7 @@ def test_a_view_about_an_unknown_line_is_refused_with_its_place_before_anything_
     views = [{"view": "SPX beats AGG by 4% a year", "confidence": 0.6}]
     forecast = {"kind": "black_litterman", "prior": "benchmark", "views": views}
     policy = {"rule": "never", "allocation": {"kind": "mean_variance", "forecast": forecast}}
-    message = r"mine\.allocation\.forecast \(.*overridden\): view 'SPX beats .* is called 'SPX'\. Did you mean 'SPY'"
+    message = r"mine\.allocation\.forecast \(given beside .*\): view 'SPX beats .* is called 'SPX'\. Did you mean 'SPY'"
     with pytest.raises(ConfigError, match=message):
         load_portfolio(FILE, {"policies.mine": policy})
 

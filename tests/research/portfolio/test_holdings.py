@@ -9,8 +9,13 @@ import yaml
 
 from research.errors import ConfigError
 from research.portfolio import Portfolio, load_portfolio
+from research.rules import Never
+from research.trading import Request, trade_list
 
 POSITIONS = 'Symbol,Quantity,Market Value\nSPY,110,42000\nAGG,35,3400\nCash & Cash Investments,--,"$2,000.25"\n'
+
+
+TO_TARGET = Request(to_target=True)
 
 
 def loaded(path: Path, text: str, overrides: dict[str, Any] | None = None) -> Portfolio:
@@ -86,7 +91,7 @@ def test_a_price_file_values_the_holdings(write: Any) -> None:
         ),
         ({"positions.decimal": ";"}, "positions.decimal: no decimal sign"),
         ({"positions.file": "nowhere.csv"}, "nowhere.csv cannot be read (no such file or directory)"),
-        ({"prices": "nowhere.csv"}, "prices (desk.yaml, overridden): nowhere.csv cannot be read"),
+        ({"prices": "nowhere.csv"}, "prices (given beside desk.yaml): nowhere.csv cannot be read"),
     ],
 )
 def test_wrong_keys_are_named(
@@ -99,9 +104,64 @@ def test_wrong_keys_are_named(
 def test_mistakes_of_the_file_name_its_key(write: Any) -> None:
     path = write("cash: 1_000.50\n", "cash: 1_000.50\npositions: {file: positions.csv}\n")
     said = refused(path, "Symbol,Quantity\nSPX,110\nAGG,-3\n")
-    assert said.startswith(f"positions ({path}, overridden): positions.csv has 2 mistakes:\n- positions.csv, row 2, ")
-    negative = "Symbol,Quantity,Value\nSPY,110,1\nCash,,(55.10)\n"
+    assert said.startswith(f"positions (given beside {path}): positions.csv has 2 mistakes:\n- positions.csv, row 2, ")
+    negative = "Symbol,Quantity,Value\nSPY,110,42000\nCash,,(55.10)\n"
     assert "positions.csv has negative cash, which a portfolio does not hold" in refused(path, negative)
+
+
+def test_units_far_from_their_value_are_refused_all_at_once(write: Any) -> None:
+    """A separator of thousands that is read as a decimal point, and ten times the units."""
+    text = "Symbol,Quantity,Market Value\nSPY,1.250,479300\nAGG,350,3410.75\nUSD,5,5\n"
+    said = refused(write(), text)
+    look = "Look for a wrong number of units (which sign stands before decimals?), a split or a wrong price."
+    assert said.splitlines()[0].endswith("positions.csv has 2 mistakes:")
+    assert said.splitlines()[1:] == [
+        "- positions.csv, row 2: 1.25 units of SPY are worth 479.30 at the price of this list, 383.44, and the file "
+        f"says 479,300.00. {look}",
+        "- positions.csv, row 3: 350 units of AGG are worth 34,107.50 at the price of this list, 97.45, and the file "
+        f"says 3,410.75. {look}",
+        "Where they are right all the same, say so: `--prices-ok SPY,AGG`, or `prices_ok: [SPY, AGG]` in the portfolio "
+        "file.",
+    ]
+    got = loaded(write(), text, {"prices_ok": ["SPY", "AGG"]})
+    assert got.shares.tolist() == [1.25, 350.0]
+    assert sum("check its units and its price" in note for note in got.notes) == 2
+    assert got.settings["prices_ok"] == ["SPY", "AGG"]
+    assert "prices_ok: not a line of the portfolio" in refused(write(), text, {"prices_ok": ["SPX"]})
+
+
+def test_mistakes_of_positions_and_of_prices_are_told_at_once(write: Any) -> None:
+    path = write()
+    (path.parent / "prices.csv").write_text("asset,price\nSPY,38.4\n")
+    said = refused(path, "Symbol,Quantity\nSPX,1\n", {"prices": "prices.csv"})
+    assert "not a line of the portfolio: found 'SPX'" in said
+    assert "the price of SPY is -90% from the last close" in said
+
+
+def test_value_near_that_of_the_list_is_noted(write: Any) -> None:
+    got = loaded(write(), "Symbol,Quantity,Market Value\nSPY,110,52000\nAGG,35,3400\nUSD,5,5\n")
+    (note,) = [note for note in got.notes if "check its units" in note]
+    assert note == (
+        "positions.csv, row 2: SPY is worth 52,000.00 there, and 42,178.40 at the price of this list: check its units "
+        "and its price."
+    )
+
+
+def test_orders_of_several_accounts_name_each_only_where_the_file_states_them(write: Any) -> None:
+    text = "Account,Symbol,Quantity\nZ1,SPY,110\nZ2,AGG,30\nZ1,USD,5\nZ2,USD,5\n"
+    said = "positions.csv has 2 accounts, Z1, Z2, and {}: state `accounts:` for orders of each."
+    assert said.format("no order names one") in loaded(write(), text).notes
+    block = loaded(write(), text, {"ticket.account": "B7"})
+    assert said.format("every order names B7, as `ticket` says") in block.notes
+    assert "ticket.account: the orders of all 2 accounts of positions.csv, Z1, Z2, would name one of them" in refused(
+        write(), text, {"ticket.account": "Z2"}
+    )
+    beside = {"cash": None, "lines.SPY.shares": None, "lines.AGG.holdings": None}
+    stated = {"Z1": {"kind": "taxable"}, "ira": {"kind": "sheltered", "number": "Z2"}}
+    got = loaded(write(), text, beside | {"accounts": stated})
+    assert not any("state `accounts:`" in note for note in got.notes)
+    orders = trade_list(got, Never(got.strategic), request=TO_TARGET).ticket.orders
+    assert {order.account for order in orders} == {"Z1"}  # which alone holds what is over its target
 
 
 def test_the_example_holds_what_its_portfolio_file_states() -> None:

@@ -104,7 +104,7 @@ def test_the_target_stays_unless_the_file_says_that_it_may_change(write: Any) ->
     assert (stays.target_may_change, may.target_may_change) == (False, True)
     assert stays.settings == load_portfolio(write()).settings  # and so are its runs, by name and bytes
     assert may.settings == stays.settings | {"target": "may_change"}
-    with pytest.raises(ConfigError, match=r"target: .*overridden\): found 'hrp'\. Use strategic or may_change"):
+    with pytest.raises(ConfigError, match=r"target: .*given beside .*\): found 'hrp'\. Use strategic or may_change"):
         load_portfolio(write(), {"target": "hrp"})
 
 
@@ -335,6 +335,28 @@ def test_error_names_file_key_value_and_mend(
     assert mend in message.partition("found")[2]
 
 
+def test_mistakes_of_orders_limits_and_nav_history_are_told_at_once(write: Any, tmp_path: Path) -> None:
+    wrong = {
+        "reserve_bps": -1, "mosst": 3, "turnover": 2, "max_age": 1.5, "objective": "best", "ranges": "bound",
+        "groups": {"us": {"asset_class": "us_equities", "range": [0.6, "x"], "price": -1}, "all": {"range": [0, 1]}},
+    }  # fmt: skip
+    with pytest.raises(ConfigError) as caught:
+        load_portfolio(write(), {"orders": wrong, "limits.tracking_error": 2, "lag": 1})
+    told = [line.partition(":")[0] for line in str(caught.value).splitlines()]
+    group = "orders.groups.us"
+    assert sorted(told) == sorted([
+        "limits.tracking_error", "orders.mosst", "orders.reserve_bps", "orders.turnover", "orders.max_age",
+        "orders.objective", "orders.ranges", f"{group}.asset_class", f"{group}.range", f"{group}.price",
+        "orders.groups.all",
+    ])  # fmt: skip
+    (tmp_path / "nav.csv").write_text("date,nav\n2022-12-27,0\n2022-12-28,1\n")
+    (tmp_path / "prices.csv").write_text("asset,price\nSPY,0\n")
+    with pytest.raises(ConfigError) as caught:
+        load_portfolio(write(), {"nav_history": "nav.csv", "prices": "prices.csv"})
+    assert "no price of SPY" in str(caught.value)
+    assert "no NAV above zero for nav on 2022-12-27" in str(caught.value)
+
+
 def test_line_number_is_the_one_on_which_the_key_stands(write: Any) -> None:
     with pytest.raises(ConfigError, match=r"lines\.AGG\.lot: .*desk\.yaml, line 9\)"):
         load_portfolio(write("lot: 10", "lot: ten"))
@@ -347,9 +369,9 @@ def test_nothing_held_is_refused(write: Any) -> None:
 
 
 def test_wrong_override_is_refused_as_one(write: Any) -> None:
-    with pytest.raises(ConfigError, match=r"lines\.SPY\.target: not a number \(.*desk\.yaml, overridden\): found 'x'"):
+    with pytest.raises(ConfigError, match=r"lines\.SPY\.target: not a number \(given beside .*desk\.yaml\): found 'x'"):
         load_portfolio(write(), {"lines.SPY.target": "x"})
-    with pytest.raises(ConfigError, match=r"polcy: unknown key \(.*overridden\)"):
+    with pytest.raises(ConfigError, match=r"polcy: unknown key \(given beside .*\)"):
         load_portfolio(write(), {"polcy": "band"})
 
 
@@ -599,7 +621,7 @@ def test_a_value_without_sense_is_refused(write: Any, old: str, new: str, messag
 
 @pytest.mark.parametrize("value", [np.int64(3), object(), {1, 2}, 10**400, "a\x1b[31m"])
 def test_an_override_of_another_kind_is_refused(write: Any, value: object) -> None:
-    with pytest.raises(ConfigError, match=r"^lag: .*\(.*desk\.yaml, overridden\): found "):
+    with pytest.raises(ConfigError, match=r"^lag: .*\(given beside .*desk\.yaml\): found "):
         load_portfolio(write(), {"lag": value})
 
 

@@ -154,11 +154,12 @@ def write_market(folder: Path) -> None:
 
 
 def sentence(text: str, file: str) -> str:
-    """The text itself, if it is one that a person can read: on one line, not too long, and it names the file."""
+    """The text itself, if a person can read it: it names the file; each mistake is a line, and not too long."""
     assert file in text, f"the file is not named: {text!r}"
-    assert len(text) <= LONGEST, f"{len(text)} characters: {text!r}"
-    assert text.isprintable(), f"more than a line: {text!r}"
-    assert text.rstrip().endswith((".", "?", "…", "...")), f"no sentence: {text!r}"
+    for line in text.split("\n"):
+        assert len(line) <= LONGEST, f"{len(line)} characters: {line!r}"
+        assert line.isprintable(), f"signs that are not printed: {line!r}"
+        assert line.rstrip().endswith((".", "?", "…", "...")), f"no sentence: {line!r}"
     return text
 
 

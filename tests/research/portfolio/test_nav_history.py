@@ -13,7 +13,7 @@ from research.accounting import Flows, View
 from research.allocation import FixedWeights
 from research.arrays import Array
 from research.errors import ConfigError, DataError, PolicyError
-from research.market.tables import table_of
+from research.market.tables import read_table, table_of
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.nav_history import nav_history_of
 from research.rules import CPPI, DrawdownFloor, StopLoss
@@ -59,6 +59,28 @@ def test_what_is_no_history_is_refused_where_it_stands(portfolio: Portfolio, fra
         nav_history_of(table_of(frame), portfolio.market)
 
 
+def test_all_mistakes_of_a_history_are_told_at_once(portfolio: Portfolio, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        nav_history_of(
+            table_of(history(["2022-12-22", "2022-12-24", "2022-12-27"], nav=[0.0, 1.0, -1])), portfolio.market
+        )
+    assert [line.partition(":")[0] for line in str(error.value).splitlines()] == [
+        "frame has 4 mistakes",
+        "- frame, row 1",
+        "- no NAV above zero for nav on 2022-12-22 (frame, row 0)",
+        "- no NAV above zero for nav on 2022-12-27 (frame, row 2)",
+        "- frame has no row of 2022-12-23, 2022-12-28. Give one for each session since the opening trade.",
+    ]
+    (tmp_path / "nav.csv").write_text("date,nav,flow\n2022-12-27,a,1\n2022-12-28,c,b\n")
+    with pytest.raises(DataError) as error:
+        read_table(tmp_path / "nav.csv")
+    assert [line.partition(". ")[0] for line in str(error.value).splitlines()] == [
+        "nav.csv has 2 mistakes:",
+        "- not a number for nav on 2022-12-27 (nav.csv, line 2), and on 1 other day: found 'a'",
+        "- not a number for flow on 2022-12-28 (nav.csv, line 3): found 'b'",
+    ]
+
+
 def test_a_portfolio_file_names_it(write: Any, tmp_path: Path) -> None:
     insurance = "policies:\n  insured: {rule: cppi, floor: 0.9, multiplier: 4}\n"
     loaded = load_portfolio(write("policies:\n", insurance))
@@ -74,9 +96,17 @@ def test_a_portfolio_file_names_it(write: Any, tmp_path: Path) -> None:
     (tmp_path / "nav.csv").write_text(f"date,nav\n{rows}")
     insured = load_portfolio(path)
     assert insured.settings["nav_history"] == "nav.csv"
-    said = trade_list(insured, insured.policies["insured"]).why.trigger
-    assert said.startswith("5.4")  # less the interest of three days
-    assert "% of NAV over the floor: 21" in said
+    got = trade_list(insured, insured.policies["insured"])
+    assert got.reason.startswith("NAV exceeds the floor by 5.4")  # less the interest of three days
+    assert "% of NAV: the rule holds 21" in got.reason
+    share = 4.0 * (1.0 - 0.9 * 1.05 * float(np.prod(1.0 + insured.market.cash[-3:])))
+    spy = got.orders.set_index("asset").loc["SPY"]
+    assert spy["reason"].endswith(
+        f"; the policy holds {share:.2%} of the target: to {share * float(got.target[0]):.2%}"
+    )
+    assert f": sold to {share * float(got.target[0]):.2%}, since the policy holds {share:.2%} of the target" in "".join(
+        got.outside
+    )
 
 
 @pytest.mark.parametrize("kind", [CPPI, DrawdownFloor, StopLoss])

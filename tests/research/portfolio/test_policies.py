@@ -1,10 +1,10 @@
 """Names in a file and the classes behind them: every one can be written, read, and written again."""
 
 from dataclasses import dataclass, fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from research.allocation import (
@@ -41,7 +41,15 @@ from research.allocation import (
 )
 from research.allocation.constraints import Cardinality, Constraints, Group, Most
 from research.errors import ConfigError
-from research.forecast import Estimated, Regimes
+from research.forecast import (
+    Estimated,
+    HARVolatility,
+    JumpModel,
+    MarkovRegimes,
+    MarkovSwitching,
+    Refitted,
+    VolatilityPercentiles,
+)
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
 from research.portfolio import load_portfolio
 from research.portfolio.allocations import ALLOCATIONS
@@ -56,6 +64,7 @@ from research.rules import (
     GroupThreshold,
     Never,
     NoTradeRegion,
+    RegimeThreshold,
     StopLoss,
     Threshold,
     TrackingError,
@@ -76,6 +85,9 @@ EXAMPLES = {
     ),
     "{rule: threshold, kind: volatility, returns: 63, lines: breaching, payer: SPY, turnover_cap: 0.1}": (
         Threshold(STRATEGIC, kind="volatility", returns=63, lines="breaching", payer="SPY", turnover_cap=0.1)
+    ),
+    "{rule: regime_threshold, band: 0.02, turbulent_band: 0.05, to: edge, regimes: {kind: markov, line: SPY}}": (
+        RegimeThreshold(STRATEGIC, MarkovSwitching("SPY"), 0.02, 0.05, "edge")
     ),
     "{rule: group_threshold, by: sector, band: 0.03, to: {half_width: 0.01}, lines: 0.02}": GroupThreshold(
         STRATEGIC, "sector", 0.03, Within(0.01), lines=0.02
@@ -125,6 +137,8 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: exposure, exposure: 0.6}}": Never(ConstantExposure(STRATEGIC, 0.6)),
     "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
     "of: {kind: hrp, window: 126}}}}": Never(VolatilityTarget(ConstantExposure(HRP(126), 0.9), 0.1)),
+    "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, forecast: {kind: har, schedule: month}"
+    "}}": Never(VolatilityTarget(STRATEGIC, 0.1, forecast=Refitted(HARVolatility(), "month"))),
     "{rule: never, allocation: {kind: mean_variance}}": Never(MeanVariance()),
     "{rule: never, allocation: {kind: universal_portfolio, points: 100, seed: 7}}": Never(
         UniversalPortfolio(points=100, seed=7)
@@ -140,12 +154,24 @@ EXAMPLES = {
         Average((HRP(126), Shrunk(MinimumVariance(), 0.4)), (0.3, 0.7))
     ),
     "{rule: never, allocation: {kind: regime_exposure, schedule: month, regimes: {line: SPY, means: [0.001, -0.001], "
-    "deviations: [0.007, 0.02], stays: [0.99, 0.95], seen: 2012-12-31}, of: {kind: equal}}}": Never(
+    "deviations: [0.007, 0.02], transition: [[0.99, 0.01], [0.05, 0.95]], seen: 2012-12-31}, "
+    "of: {kind: equal}}}": Never(
         RegimeExposure(
             EqualWeights(),
-            Regimes("SPY", (0.001, -0.001), (0.007, 0.02), (0.99, 0.95), pd.Timestamp("2012-12-31")),
+            MarkovRegimes("SPY", (0.001, -0.001), (0.007, 0.02), ((0.99, 0.01), (0.05, 0.95)), date(2012, 12, 31)),
             "month",
         )
+    ),
+    "{rule: never, allocation: {kind: regime_exposure, exposures: [1, 0.5, 0.2], regimes: {kind: markov, states: 3, "
+    "line: SPY, schedule: quarter}}}": Never(
+        RegimeExposure(STRATEGIC, MarkovSwitching("SPY", 3, "quarter"), exposures=(1.0, 0.5, 0.2))
+    ),
+    "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: jump, line: SPY, penalty: 30}}}": Never(
+        RegimeExposure(STRATEGIC, JumpModel("SPY", penalty=30.0))
+    ),
+    "{rule: never, allocation: {kind: regime_exposure, exposures: [1, 1, 0.5, 0], regimes: {kind: volatility, "
+    "line: SPY, half_life: 10, levels: [0.4, 0.7, 0.9]}}}": Never(
+        RegimeExposure(STRATEGIC, VolatilityPercentiles("SPY", 10.0, (0.4, 0.7, 0.9)), exposures=(1.0, 1.0, 0.5, 0.0))
     ),
     "{rule: never, allocation: {kind: shrunk}}": Never(Shrunk(STRATEGIC)),
     "{rule: never, allocation: {kind: reserve, line: USDC, fraction: 0.1, of: {kind: equal}}}": Never(
@@ -197,6 +223,8 @@ EXAMPLES = {
     ),
     "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": Never(BenchmarkTracking(column="cap")),
 }
+
+MANY = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 
 
 @pytest.fixture
@@ -284,9 +312,18 @@ def test_every_name_has_an_example() -> None:
         ),
         (
             "{rule: never, allocation: {kind: regime_exposure, regimes: {line: SPY, means: [0, 0], deviations: [1, 2], "
-            "stays: [0.9, 0.9], seen: soon}}}",
+            "transition: [[0.9, 0.1], [0.1, 0.9]], seen: soon}}}",
             r"mine\.allocation\.regimes\.seen: not a date \(.*found 'soon'\. Write it as YYYY-MM-DD",
         ),
+        (
+            "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: markow, line: SPY}}}",
+            r"mine\.allocation\.regimes\.kind: unknown kind .*'markow'\. Did you mean 'markov'",
+        ),
+        (
+            "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: jump, line: SPY, states: 1}}}",
+            r"mine\.allocation\.regimes .*states of JumpModel is 1: give a whole number from 2 to 6",
+        ),
+        ("{rule: never, allocation: {kind: regime_exposure}}", r"mine\.allocation\.regimes: missing"),
         (
             "{rule: threshold, to: middle}",
             r"mine\.to: not one of its words .*found 'middle'\. Use 'target' or 'edge', or write a ",
@@ -328,7 +365,7 @@ def test_every_name_has_an_example() -> None:
         ("{rule: learned, seeds: [1, 1]}", r"policies\.mine \(.*line 2\): seeds of Learned are \(1, 1\)"),
         (
             "{rule: learned, learner: ppo, ppo: {words: 3}}",
-            r"mine\.ppo\.words: unknown key .*found 3\. Did you mean 'worlds'",
+            r"mine\.ppo\.words: unknown key .*Did you mean 'worlds'",
         ),
         (
             "{rule: learned, allocation: {kind: hrp}}",
@@ -441,8 +478,8 @@ def test_a_band_written_in_points_is_refused(read: Any, written: str) -> None:
         read(written)
 
 
-def test_mistakes_of_all_policies_are_told_at_once(tmp_path: Path) -> None:
-    wrong = {
+def test_mistakes_of_all_policies_are_told_at_once() -> None:
+    wrong: dict[str, Any] = {
         "one": {"rule": "never", "allocation": {"kind": "mean_variance", "objectiv": "utility", "upper": "much"}},
         "two": {"rule": "never", "allocation": {"kind": "risk_parity", "constraints": {"every_line": {"leas": 0.2}}}},
         "three": {"rule": "never", "allocation": {"kind": "risk_parity", "budgets": {"SPX": 0.3}}},

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.errors import DataError
-from research.portfolio import load_portfolio
 from research.portfolio.positions import Positions, odd_lots, read_positions
 
 ASSETS = ("SPY", "AGG", "BRK.B")
@@ -142,6 +141,25 @@ def test_vanguard_with_its_transactions_below(tmp_path: Path) -> None:
     got = reading(tmp_path, VANGUARD)
     assert (got.units, got.balances, got.accounts) == ({"AGG": 100.5}, {"USD": 5_000.25}, ("12345678",))
     assert got.notes[0] == "positions.csv, row 6: a table of transactions begins here and is ignored."
+
+
+def test_vanguard_with_funds_in_a_table_without_symbols(tmp_path: Path) -> None:
+    """Its rows go by their descriptions: one that `symbols` does not name is refused like any other unknown row."""
+    funds = (
+        "Fund Account Number,Fund Name,Price,Shares,Total Value,\n"
+        "0099-88012345678,Vanguard 500 Index Fund Admiral Shares,354.25,10.5,3719.63,\n\n"
+    )
+    trades = (
+        "Fund Account Number,Trade Date,Fund Name,Transaction Type,Share Price,Transaction Shares,\n0099,x,y,z,1,2,\n"
+    )
+    said = refused(tmp_path, funds + VANGUARD)
+    assert said.startswith(
+        "positions.csv, row 2: not a line of the portfolio: found 'Vanguard 500 Index Fund Admiral Shares'. Add it to "
+    )
+    symbols = {"Vanguard 500 Index Fund Admiral Shares": "SPY"}
+    got = reading(tmp_path, funds + VANGUARD + trades, symbols=symbols)
+    assert got.units == {"SPY": 10.5, "AGG": 100.5}
+    assert got.accounts == ("0099-88012345678", "12345678")
 
 
 def test_interactive_brokers_statement(tmp_path: Path) -> None:
@@ -396,15 +414,3 @@ def test_any_table_reads_back_exactly(
     ]
     assert sum((got.balances or {}).values()) == float(cash)
     assert len([note for note in got.notes if "is no position" in note]) == sum(map(bool, d["below"]))
-
-
-def test_value_far_from_that_of_the_list_is_noted(tmp_path: Path) -> None:
-    """A broker's file with ten times the units of what they are worth, and no price that would show it."""
-    file = tmp_path / "positions.csv"
-    file.write_text("Symbol,Quantity,Market Value\nSPY,32600,1250014.40\nAGG,7460,726976.98\nCash,,21350.40\n")
-    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml", {"positions": {"file": str(file)}})
-    (note,) = [note for note in portfolio.notes if "check its units" in note]
-    assert note == (
-        "positions.csv, row 2: SPY is worth 1,250,014.40 there, and 12,500,144.07 at the price of this list: check its "
-        "units and its price."
-    )

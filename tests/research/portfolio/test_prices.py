@@ -1,5 +1,6 @@
 """Prices from a file in place of the last closes: where each comes from, its day, and every mistake told at once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from research.errors import DataError
 from research.market import Market, load_market
-from research.portfolio.prices import bases, last_closes, read_prices, with_prices
+from research.portfolio.prices import Prices, bases, last_closes, read_prices, with_prices
 
 
 @pytest.fixture(scope="module")
@@ -15,10 +16,10 @@ def market() -> Market:
     return load_market("multi_asset_daily").select(["SPY", "AGG", "COM"])
 
 
-def reading(folder: Path, text: str, market: Market):
+def reading(folder: Path, text: str, market: Market, right: Sequence[str] = ()) -> Prices:
     path = folder / "prices.csv"
     path.write_text(text, encoding="utf-8")
-    return read_prices(path, market)
+    return read_prices(path, market, right)
 
 
 def test_last_closes_have_their_day_and_how_they_are_adjusted(market: Market) -> None:
@@ -43,18 +44,33 @@ def test_a_file_replaces_the_closes_that_it_has(tmp_path: Path, market: Market) 
 
 
 def test_history_stays_and_the_last_quotes_are_replaced(tmp_path: Path, market: Market) -> None:
-    priced = with_prices(market, reading(tmp_path, "asset,price\nSPY,100\nAGG,90\nCOM,30\n", market))
-    assert priced.prices[-1].tolist() == [100.0, 90.0, 30.0]
+    priced = with_prices(market, reading(tmp_path, "asset,price\nSPY,300\nAGG,90\nCOM,30\n", market))
+    assert priced.prices[-1].tolist() == [300.0, 90.0, 30.0]
     np.testing.assert_array_equal(priced.prices[:-1], market.prices[:-1])
     np.testing.assert_array_equal(priced.returns, market.returns)
 
 
-def test_a_price_far_from_the_last_close_is_noted(tmp_path: Path, market: Market) -> None:
-    notes = reading(tmp_path, "asset,price,date\nSPY,38.344,2022-12-30\nAGG,97,2022-12-30\nCOM,1,2022-12-30\n", market)
-    (note,) = (note for note in notes.notes if "SPY" in note)
-    assert note == (
-        "prices.csv: the price of SPY, 38.344, is -90% from the last close of 383.44: look for a split or a wrong "
-        "price."
+def test_prices_far_from_the_last_close_are_refused_all_at_once(tmp_path: Path, market: Market) -> None:
+    text = "asset,price,date\nSPY,38.344,2022-12-30\nAGG,974.5,2022-12-30\nCOM,1,2022-12-30\n"
+    with pytest.raises(DataError) as error:
+        reading(tmp_path, text, market)
+    assert str(error.value).splitlines() == [
+        "prices.csv has 2 mistakes:",
+        "- prices.csv, row 2, column 'price': the price of SPY is -90% from the last close, 383.44: found '38.344'. "
+        "Look for a split or a wrong price.",
+        "- prices.csv, row 3, column 'price': the price of AGG is +900% from the last close, 97.45: found '974.5'. "
+        "Look for a split or a wrong price.",
+        "Where they are right all the same, say so: `--prices-ok SPY,AGG`, or `prices_ok: [SPY, AGG]` in the portfolio "
+        "file.",
+    ]
+    with pytest.raises(DataError, match="the price of AGG is") as error:
+        reading(tmp_path, text, market, right=["SPY"])
+    assert "the price of SPY is" not in str(error.value)
+    got = reading(tmp_path, text, market, right=["SPY", "AGG"])
+    assert got.per_unit.tolist() == [38.344, 974.5, 1.0]
+    assert got.notes == (
+        "prices.csv: the price of SPY, 38.344, is -90% from the last close, 383.44; it is taken, as `prices_ok` says.",
+        "prices.csv: the price of AGG, 974.5, is +900% from the last close, 97.45; it is taken, as `prices_ok` says.",
     )
 
 

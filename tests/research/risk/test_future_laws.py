@@ -41,7 +41,7 @@ def test_a_block_has_the_same_bits_whenever_it_is_drawn(laws, name):
 
 def from_the_regime_of_today(regimes) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation over the days of a year that begins in the regime of today, by the chain's own powers."""
-    chances, shares = np.array([1.0 - regimes.today, regimes.today]), np.zeros(2)
+    chances, shares = regimes.today.copy(), np.zeros(2)
     for _ in range(252):
         chances = chances @ regimes.transition
         shares += chances / 252

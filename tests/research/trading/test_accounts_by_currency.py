@@ -179,6 +179,21 @@ def test_cash_that_is_none_is_refused_with_its_column(case: str, abroad: Model, 
     assert f"({file.path}, row 2): found " in str(raised.value)
 
 
+def test_cash_in_the_basis_may_be_below_zero_where_other_currencies_cover_it(abroad: Model, tmp_path: Path) -> None:
+    header = "account,model,cash,cash_USD,SPY,AGG"
+    file = file_of(tmp_path, "a,m,-350.50,2000,10,20", "b,m,-350.50,300,10,20", header=header)
+    covered, owing = file.rows()
+    found, portfolio = account_of(file, covered, lambda _: abroad)
+    beside = {"cash": None, "cash.EUR": -350.5, "cash.USD": 2_000, "lines.SPY.shares": 10, "lines.AGG.shares": 20}
+    alone = load_portfolio(SIXTY_FORTY, IN_EUROS | beside)
+    listed = trade_list(alone, found.policy, "band", seconds=0.0)
+    pd.testing.assert_frame_equal(found.trades(portfolio).fx, listed.fx)
+    assert portfolio.currencies is not None
+    assert dict(portfolio.currencies.cash) == {"EUR": -350.5, "USD": 2_000.0}
+    with pytest.raises(ConfigError, match=r"cash: negative cash of all currencies .*: found -69"):
+        account_of(file, owing, lambda _: abroad)
+
+
 def test_a_model_needs_a_column_of_cash_for_each_currency_of_its_lines(abroad: Model, tmp_path: Path) -> None:
     file = file_of(tmp_path, "a,m,5,1,1", header="account,model,cash,SPY,AGG")
     with pytest.raises(ConfigError, match=r"cash_USD: no column for cash in USD, in which lines of model m are quoted"):

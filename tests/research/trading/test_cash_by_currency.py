@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -358,6 +359,34 @@ def test_fix_carries_exchanges_as_currency_products(sent: TradeList) -> None:
     assert [message.get(tag, count if tag not in (460, 167) else 1) for tag in (55, 460, 167, 54, 15, 38)] == [
         b"USD/JPY", b"4", b"FOR", b"1", b"JPY", f"{sent.ticket.fx[0].amount:.0f}".encode()
     ]  # fmt: skip
+
+
+def test_an_exchange_settles_with_the_orders_that_it_pays_for(sent: TradeList) -> None:
+    """Trades on 30 December settle on 3 January, the next session; those of C two sessions later."""
+    assert [each.settlement_date for each in sent.ticket.fx] == ["2023-01-03"]
+    terms = replace(sent.portfolio.ticket, settlement_days_by_line={"C": 3})
+    later = listed(replace(sent.portfolio, ticket=terms)).ticket
+    (exchange,) = later.fx
+    assert {order.asset: order.settlement_date for order in later.orders}["C"] == "2023-01-05"
+    assert exchange.settlement_date == "2023-01-05"
+    assert list(csv.DictReader(io.StringIO(order_csv.write(later).decode())))[-1]["settlement_date"] == "2023-01-05"
+    assert list(csv.DictReader(io.StringIO(oms.write(later).decode())))[-1]["SettlementDate"] == "2023-01-05"
+    assert b"\x0164=20230105\x0155=USD/JPY\x01" in fix.write(later)
+    assert " JPY at USDJPY 80 for " in printed.write(later).decode()
+    assert "USD, settles 2023-01-05: " in printed.write(later).decode()
+
+
+def test_amounts_of_one_sheet_name_their_currency_and_have_one_sign_for_minus(desk: Any) -> None:
+    made = desk([100.0, 100.0], [5, 0], 0.0, [0.5, 0.5])
+    trades = listed(abroad(made, ["USD", "EUR"], {"USD": 380.0, "EUR": -100.0}, {"EUR": 1.2}))
+    page = printed.write(trades.ticket).decode()
+    order = next(order for order in trades.ticket.orders if order.currency == "EUR")
+    assert f"<td>{order.notional:,.2f} EUR</td><td>{order.cost:,.2f} EUR</td>" in page
+    negative = re.compile(r"(?<![\w.])[-−]\d")
+    for text in (page[page.index("<body>") :], repr(trades), trades.html()):
+        found = {sign[0] for sign in negative.findall(re.sub("<[^>]*>", " ", text))}
+        assert found == {"−"}
+    assert "EUR cash would be -" in trades.ticket.fx[0].reason  # files keep the sign that programs read
 
 
 def test_limit_prices_are_in_the_ticks_of_their_currency_in_every_format(desk: Any) -> None:

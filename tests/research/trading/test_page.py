@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 from research.portfolio import Portfolio
 from research.rules import Never, Threshold
-from research.trading import trade_list
+from research.trading import Request, trade_list
 from research.trading.content import DISCLAIMER
 
 
@@ -105,3 +105,12 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
         f"From by_hand.yaml, policy band, run r1, closes of 2022-12-29, data {two.market.fingerprint[:16]}.",
         DISCLAIMER,
     ]
+
+
+def test_the_figures_before_say_that_money_has_come_or_gone(two: Portfolio) -> None:
+    """NAV of 100,000 without the money, which the line on cash begins with, and 101,000 and 98,000 with it."""
+    for flow, said, nav in ((1_000, "deposit", "101,000.00"), (-2_000, "withdrawal", "98,000.00")):
+        text = repr(trade_list(two, Never(two.strategic), request=Request(flow)))
+        figures = text.partition(f"Before, with the {said}, and after the orders, at the closes of 2022-12-29")[2]
+        assert figures.splitlines()[2].split()[:3] == ["NAV", "USD", nav]
+        assert "NAV 100,000.00, after " in text

@@ -14,6 +14,7 @@ from research.portfolio.prices import GIVEN, Prices
 from research.rules import Threshold
 from research.trading import TradeList, trade_list
 from research.trading.price_age import frozen_quotes, price_ages
+from research.trading.review import Review
 
 
 def listed(portfolio: Portfolio, **given: Any) -> TradeList:
@@ -114,6 +115,20 @@ def test_orders_are_sized_and_charged_at_the_given_prices(two: Portfolio) -> Non
     assert (
         "The history of the market ends on 2022-12-29, 3 sessions before 2023-01-04: estimates and schedules end there."
     ) in got.notes
+
+
+def test_a_list_is_of_the_day_of_its_prices_and_its_data_of_the_last_close(two: Portfolio) -> None:
+    later = given_prices(two, ["2023-01-04", "2023-01-03"], [104.0, 51.0])
+    got = listed(later, as_of="2023-01-04")
+    assert repr(got).splitlines()[0].endswith(", as of 2023-01-04")
+    assert "closes of 2022-12-29, data" in repr(got)
+    assert (got.ticket.as_of, got.ticket.last_close) == ("2023-01-04", "2022-12-29")
+    assert "Before and after the orders, at given prices" in got.html()
+    review = repr(Review(got))
+    assert review.splitlines()[0].endswith(", as of 2023-01-04")
+    assert "Lines, at given prices" in review
+    assert listed(given_prices(two, ["2022-12-28"] * 2, [100.0, 50.0])).provenance["as_of"] == "2022-12-28"
+    assert listed(given_prices(two, ["NaT"] * 2, [100.0, 50.0])).provenance["as_of"] == "2022-12-29"
 
 
 def test_a_price_without_a_date_has_no_age(two: Portfolio) -> None:

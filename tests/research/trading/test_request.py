@@ -1,6 +1,7 @@
 """Money in or out, one side only, all to target: by hand, then on any desk."""
 
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,24 @@ def test_withdrawal_is_paid_when_sells_fill_one_per_cent_lower(free: Portfolio) 
     got = trade_list(limited, Threshold(free.strategic, 0.15), request=Request(flow=-10_000.0))
     # x from A: 0.99 x - 5,000 >= 0, so x >= 5,050.51: 51 units.
     assert got.orders["units"].tolist() == [51.0]
+    assert got.sized.cash - 0.01 * got.sized.sells >= 0.0
+
+
+def test_a_withdrawal_is_raised_past_the_targets_in_their_proportions_and_says_why(desk: Any) -> None:
+    """Of the 60,000 that are left A should have 36,000, B 18,000 and C 6,000: sells to there raise 40,100.
+
+    0.99 x = 40,000 asks x = 40,404.04 from A and B: both keep 1 - 304.04 / 54,000 = 99.44 % of their targets.
+    """
+    lines = {"A": (60_000, 0.6), "B": (34_100, 0.3), "C": (5_900, 0.1)}
+    for names in permutations("ABC"):
+        units, goal = zip(*(lines[name] for name in names), strict=True)
+        made = desk([1.0] * 3, list(units), 0.0, list(goal), assets=list(names), orders=OrderLimits(0.0, 0.01), **FREE)
+        got = trade_list(made, Threshold(made.strategic, 0.15), request=Request(flow=-40_000.0))
+        assert got.orders.set_index("asset")["units"].to_dict() == {"A": 24_203.0, "B": 16_202.0}
+    assert got.orders["reason"].iloc[0] == (
+        "40.00 points over target: to its target, and on to 59.66%, so that cash pays the withdrawal even if sells "
+        "fill 1.00% lower"
+    )
     assert got.sized.cash - 0.01 * got.sized.sells >= 0.0
 
 

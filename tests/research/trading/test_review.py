@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from research.portfolio import Portfolio
+from research.portfolio.household import Account
 from research.rules import Calendar, Never, Threshold
 from research.trading import trade_list
 from research.trading.review import Review
@@ -84,10 +85,24 @@ def test_line_outside_its_range_is_named(two: Portfolio) -> None:
     assert found.outside[0] in repr(found)
 
 
+def test_lines_of_several_accounts_name_theirs(two: Portfolio) -> None:
+    none = np.zeros(2, dtype=bool)
+    accounts = (
+        Account("tax", "U1", True, np.array([400.0, 300.0]), 3_000.0, none),
+        Account("ira", "U2", False, np.array([200.0, 400.0]), 2_000.0, none),
+    )
+    due = repr(review(replace(two, accounts=accounts), Threshold(two.strategic, 0.12))).partition("due today would be")[
+        2
+    ]
+    rows = [row.split()[:3] for row in due.splitlines()[1:]]
+    assert rows[0] == ["asset", "account", "side"]
+    assert {row[1] for row in rows[2:] if row[:1] in (["A"], ["B"])} == {"tax", "ira"}
+
+
 def test_nothing_to_trade_shows_the_figures_alone(desk) -> None:  # type: ignore[no-untyped-def]
     on_target = desk([100.0, 50.0], [500, 1_000], 0.0, [0.5, 0.5])
     text = repr(review(on_target, Threshold(on_target.strategic, 0.02)))
-    assert "Figures of 2022-12-29" in text
+    assert "Figures at the closes of 2022-12-29" in text
     assert "after" not in text
 
 

@@ -279,7 +279,7 @@ def test_text_and_page_show_the_lots(taxed: Portfolio) -> None:
     for shown in (text, page):
         assert "Tax lots that are sold, at the closes of 2022-12-29" in shown
         assert "Losses that could be realised after these orders, at the closes of 2022-12-29" in shown
-        assert "Realised gains: short-term 135.00, long-term -700.00. Tax on them -92.75 USD" in shown
+        assert "Realised gains: short-term 135.00, long-term −700.00. Tax on them −92.75 USD" in shown
         assert "The gain budget leaves 2,465.00." in shown
     assert '<table class="tax-lots">' in page
 

@@ -209,6 +209,7 @@ def test_list_traces_back_to_portfolio_policy_run_and_data(two: Portfolio) -> No
         "run": "by-hand-2022-12-29-0123abcd",
         "data": two.market.fingerprint,
         "as_of": "2022-12-29",
+        "last_close": "2022-12-29",
     }
 
 

@@ -1,0 +1,60 @@
+"""Today's forecasts of a portfolio file, entered into the forecast book, as text."""
+
+from pathlib import Path
+
+from backtests.forecasts.book import disagreements, enter, entries
+from backtests.forecasts.today import ForecastsToday, forecasts_today
+from backtests.forecasts.worth import worth
+from backtests.text_tables import text_table, wrapped
+from backtests.wording import number, percent
+from research.portfolio import Portfolio, load_portfolio
+from research.progress import bar
+
+TOLD = 5  # disagreements with the book that are told
+
+
+def make_forecast(file: Path, as_of: str | None = None, with_worth: bool = False) -> str:
+    """What the forecasts of a portfolio file expect, with their skill; each is entered into the forecast book.
+
+    file       : of the portfolio.
+    as_of      : a day of its history; None for the last close.
+    with_worth : play the portfolio with and without each forecast besides.
+    Raises     : as `load_portfolio`, `forecasts_today`, `enter` and `worth` do.
+    """
+    with bar(None, "reading prices") as progress:
+        portfolio = load_portfolio(file)
+        progress.stage("forecasting")
+        found = forecasts_today(portfolio, as_of)
+        text = "\n\n".join([found.text(), *_book_text(found)])
+        if with_worth:
+            progress.stage("playing with and without each forecast")
+            text = "\n\n".join([text, *(worth_text(portfolio, found, name) for name in found.models)])
+    return text
+
+
+def worth_text(portfolio: Portfolio, found: ForecastsToday, name: str) -> str:
+    """The portfolio with and without a forecast: a row each, and the answer in words."""
+    made = worth(portfolio, found.models[name])
+    rows = [["", "growth", "volatility", "Sharpe", "less without", "p", "turnover", "cost, bp"]]
+    for label, row in made.table().iterrows():
+        rows.append([
+            str(label), percent(row["growth"]), percent(row["volatility"]), number(row["sharpe"]),
+            number(row["Sharpe less without"], signed=True), number(row["p"], 3), percent(row["turnover"], 0),
+            number(row["cost"], 1),
+        ])  # fmt: skip
+    return f"What {name} is worth\n{text_table(rows, left=1)}\n{wrapped(made.sentence())}"
+
+
+def _book_text(found: ForecastsToday) -> list[str]:
+    """Enter today's forecasts, and say what the book has, and where a walk-forward says otherwise."""
+    entered = [enter(entry) for entry in found.entries.values()]
+    told: list[str] = []
+    for name, path in found.paths.items():
+        told += [f"{name}: {sentence}" for sentence in disagreements(path, entries(found.entries[name].model))]
+    new = sum(entered)
+    words = "No forecast is new in the book" if not new else f"{new} of {len(entered)} forecasts are new in the book"
+    lines = [f"{words}, data/forecasts."]
+    if told:
+        more = f" ({len(told) - TOLD} more)" if len(told) > TOLD else ""
+        lines += [wrapped(f"Warning: {sentence}") for sentence in told[:TOLD]] + ([more.strip()] if more else [])
+    return ["\n".join(lines)]

@@ -1,0 +1,169 @@
+"""A forecast asked on many days, each time of the past alone, beside what came of it."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from research.allocation.kept_paths import LIBRARIES, settings_of
+from research.arguments import is_whole, refuse
+from research.arrays import Array, Rows, frozen
+from research.errors import DataError
+from research.forecast import Forecast
+from research.forecast.outcomes import overlap, returns_after, variances_after
+from research.forecast.predicted import days_with_history, in_columns, predicted
+from research.market import Market, Past
+from research.market.calendars import last_of
+from research.market.tables import DATA
+from research.progress import bar
+from research.stored import Stored
+
+FOLDER = DATA / "cache" / "forecasts"
+FITTED_BY = ("arch", "lightgbm", "pytorch-forecasting", "ruptures", "statsmodels", "torch", "xgboost-cpu")
+LEAST = 12  # days: fewer are computed as fast as a file is read
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastPath:
+    """Forecasts of n lines on D days, and what came of them. NaN says that there was no forecast, or no outcome yet.
+
+    market    : T days of n lines.
+    rows      : (D,) of the market, at whose closes the forecasts were made.
+    horizon   : rows of the market that each is about.
+    mean      : (D, n) expected simple return over the horizon, fraction.
+    deviation : (D, n) standard deviation of that return, fraction.
+    notes     : (D,) what was said of each, such as that a fit failed.
+    """
+
+    market: Market
+    rows: Rows
+    horizon: int
+    mean: Array
+    deviation: Array
+    notes: tuple[tuple[str, ...], ...]
+
+    @property
+    def dates(self) -> pd.DatetimeIndex:
+        """(D,) days of the forecasts."""
+        return self.market.dates[self.rows]
+
+    @property
+    def whole(self) -> Past:
+        """All days of the market: what outcomes are taken from."""
+        return self.market.past(len(self.market.dates) - 1)
+
+    @cached_property
+    def outcome(self) -> Array:
+        """(D, n) simple return of each line over the horizon, fraction."""
+        return frozen(returns_after(self.whole, self.rows, self.horizon))
+
+    @cached_property
+    def realised(self) -> Array:
+        """(D, n) realised variance of each line over the horizon."""
+        return frozen(variances_after(self.whole, self.rows, self.horizon))
+
+    @cached_property
+    def prevailing_mean(self) -> Array:
+        """(D, n) mean return so far times the horizon: what is expected by who forecasts nothing."""
+        return frozen(prevailing_mean(self.whole, self.rows, self.horizon))
+
+    @cached_property
+    def last_variance(self) -> Array:
+        """(D, n) realised variance over the horizon that ended: what is expected by who takes it for a random walk."""
+        early = self.rows - self.horizon
+        found = np.full(self.mean.shape, np.nan)
+        found[early >= 0] = variances_after(self.whole, early[early >= 0], self.horizon)
+        return frozen(found)
+
+    @property
+    def overlap(self) -> int:
+        """The most forecasts that share a day of their outcomes: 1 where outcomes do not overlap."""
+        return overlap(self.rows, self.horizon)
+
+    def only(self, which: Rows) -> "ForecastPath":
+        """Some of its days, by number."""
+        notes = tuple(self.notes[i] for i in which.tolist())
+        return replace(self, rows=self.rows[which], mean=self.mean[which], deviation=self.deviation[which], notes=notes)
+
+
+def prevailing_mean(past: Past, rows: Rows, horizon: int) -> Array:
+    """(D, n) mean return of each line up to each of the D rows, times the horizon; NaN before its first return.
+
+    past    : up to the last of the rows, or later.
+    rows    : (D,) of the past.
+    horizon : rows.
+    Source  : Welch and Goyal (2008), A comprehensive look at the empirical performance of equity premium prediction,
+              Review of Financial Studies 21(4).
+    """
+    sums = np.cumsum(np.where(past.listed, past.returns, 0.0), axis=0)[rows]
+    counts = np.cumsum(past.listed, axis=0)[rows] - 1  # the first close has no return
+    return np.divide(horizon * sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def walk_forward(
+    forecast: Forecast,
+    market: Market,
+    horizon: int,
+    every: Literal["day", "week", "month", "quarter"] = "month",
+    start: int = 0,
+    folder: str | Path = FOLDER,
+) -> ForecastPath:
+    """The forecasts of a market at the last session of each period, from when there is enough history.
+
+    What a forecast with the same settings said of the same data is read from disk, where it was computed before.
+    forecast : asked of each past alone.
+    horizon  : rows of the market that the forecasts are about; moments over others are scaled, see `Moments.over`.
+    every    : period.
+    start    : first row at whose close it is asked.
+    folder   : where paths are kept.
+    Raises   : ConfigError for another horizon, period or start; DataError where no day has enough history; PolicyError
+               for a forecast that has seen later days than the one on which it is asked.
+    """
+    if not is_whole(horizon) or horizon < 1:
+        refuse("horizon of a walk-forward is", horizon, "give a whole number of rows, at least 1.")
+    if not is_whole(start) or not 0 <= start < len(market.dates):
+        refuse("start of a walk-forward is", start, f"give a row from 0 to {len(market.dates) - 1}.")
+    rows = np.flatnonzero(last_of(market.days, every, market.calendar))
+    rows = days_with_history(forecast, market.past(len(market.dates) - 1), rows[rows >= start])
+    if not len(rows):
+        raise DataError(
+            f"{forecast!r} needs {forecast.window} returns, and {market.name!r} has {len(market.dates) - 1}: no day is "
+            "left for a forecast. Take a longer market, or a forecast that needs fewer."
+        )
+    settings = settings_of(forecast)
+    if settings is None or len(rows) < LEAST:
+        return _walked(forecast, market, rows, int(horizon))
+    versions = {name: version(name) for name in (*LIBRARIES, *FITTED_BY)}
+    stored = _StoredForecasts(folder, [market.fingerprint, settings, int(horizon), every, int(start), versions])
+    with suppress(DataError, KeyError, TypeError, ValueError):  # of a file that is damaged, whatever is wrong with it
+        if (found := stored.load()) is not None:
+            arrays, record = found
+            notes = tuple(tuple(said) for said in record["notes"])
+            return ForecastPath(market, arrays["rows"], int(horizon), arrays["mean"], arrays["deviation"], notes)
+    path = _walked(forecast, market, rows, int(horizon))
+    with suppress(OSError):  # a full disk, or one that cannot be written to
+        arrays = {name: getattr(path, name) for name in ("rows", "mean", "deviation")}
+        stored.save(arrays, {"notes": path.notes})
+    return path
+
+
+def _walked(forecast: Forecast, market: Market, rows: Rows, horizon: int) -> ForecastPath:
+    """The forecasts at the closes of rows (D,)."""
+    columns, notes = [], []
+    with bar(len(rows), "forecasts") as done:
+        for row in rows.tolist():
+            found = predicted(forecast, market.past(row)).over(horizon)
+            columns.append(in_columns(found, market.assets))
+            notes.append(found.notes)
+            done.update()
+    mean, deviation = (frozen(np.array(column)) for column in zip(*columns, strict=True))
+    return ForecastPath(market, rows, horizon, mean, deviation, tuple(notes))
+
+
+class _StoredForecasts(Stored):
+    kind, form = "path of forecasts", "path of forecasts, 1"

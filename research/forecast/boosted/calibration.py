@@ -1,0 +1,74 @@
+"""How far a forecast may be trusted, by days that it has not seen: without skill, not at all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from research.arrays import Array, Rows
+from research.forecast.boosted.holdout import FEWEST
+
+LEVEL = 0.95  # of the one-sided test: without skill, 19 of 20 fits trust nothing
+LONG = 3  # horizons of a block, where there are days enough
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Of forecasts of excess returns, on days that neither trained nor stopped the trees.
+
+    rank_ic : mean over days of the rank correlation of forecasts and outcomes; 0 where no day has one.
+    slope   : of outcomes on forecasts.
+    t       : of their products, over blocks of days that share no return.
+    blocks  : number of these.
+    trust   : share of the forecast that is used, from 0 to 1.
+    """
+
+    rank_ic: float
+    slope: float
+    t: float
+    blocks: int
+    trust: float
+
+
+def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
+    """The skill of forecasts, and what to make of them.
+
+    The products of forecast and outcome are added up in blocks of days; a block leaves out its last days, whose
+    outcomes reach into the next one, so that the sums of a forecast without skill are uncorrelated. Their t has one
+    degree of freedom less than there are blocks (Ibragimov and Müller 2010, t-Statistic Based Correlation and
+    Heterogeneity Robust Inference, Journal of Business and Economic Statistics 28). The trust is the slope, cut to
+    [0, 1], times 1 − (c / t)², or 0 where t is below its quantile c: the non-negative garrote of Breiman (1995), Better
+    Subset Regression Using the Nonnegative Garrote, Technometrics 37, with one regressor.
+
+    rows     : (N,) row of the market of each sample, not decreasing.
+    forecast : (N,) of the excess return.
+    excess   : (N,) what came, less the mean of its day.
+    horizon  : sessions of an outcome.
+    """
+    from scipy.special import stdtrit  # slow to import, as what else needs scipy here
+
+    _, day = np.unique(rows, return_inverse=True)
+    tilt = forecast - (np.bincount(day, forecast) / np.bincount(day))[day]
+    square = float(tilt @ tilt)
+    first, days = int(rows[0]), int(rows[-1]) + 1 - int(rows[0])
+    blocks = max(days // (LONG * horizon), FEWEST)
+    block, within = np.divmod((rows - first) * blocks, days)
+    ends_in = within + horizon * blocks <= days
+    sums = np.bincount(block[ends_in], (tilt * excess)[ends_in], blocks)
+    spread = float(sums.std(ddof=1)) / np.sqrt(blocks)
+    t = float(sums.mean() / spread) if spread > 0.0 else 0.0
+    slope = float(tilt @ excess) / square if square > 0.0 else 0.0
+    critical = float(stdtrit(blocks - 1, LEVEL))
+    trust = min(max(slope, 0.0), 1.0) * (1.0 - (critical / t) ** 2) if t > critical else 0.0
+    return Skill(_rank_ic(day, tilt, excess), slope, t, blocks, trust)
+
+
+def _rank_ic(day: Rows, forecast: Array, excess: Array) -> float:
+    """Mean rank correlation of the days that have one, 0 where none has."""
+    from research.forecast.skill import rank_correlations
+
+    place = np.arange(len(day)) - np.searchsorted(day, day)
+    tables = np.full((2, int(day[-1]) + 1, int(place.max()) + 1), np.nan)
+    tables[0, day, place], tables[1, day, place] = forecast, excess
+    found = rank_correlations(*tables)
+    known = found[np.isfinite(found)]
+    return float(known.mean()) if len(known) else 0.0

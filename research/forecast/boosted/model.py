@@ -1,0 +1,285 @@
+"""Gradient boosting across lines: its settings, how it is fitted to a past, and what the fit forecasts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from research.arguments import check_positive, cut, did_you_mean, is_number, is_whole, one_of, refuse
+from research.arrays import Array
+from research.errors import ConfigError, DataError, PolicyError
+from research.forecast.boosted import libraries
+from research.forecast.boosted.calibration import Skill, measured
+from research.forecast.boosted.explained import sentence
+from research.forecast.boosted.features import MONTH, YEAR, features
+from research.forecast.boosted.holdout import SHARE, held, split
+from research.forecast.boosted.libraries import LIBRARIES, Growth, Library
+from research.forecast.boosted.samples import Samples, deviations, samples
+from research.forecast.covariances import covariance
+from research.forecast.equilibrium import cash_over
+from research.forecast.moments import Moments
+from research.forecast.returns import complete_returns
+from research.market import Past
+
+Monotone = Mapping[str, Literal[-1, 1]] | tuple[tuple[str, Literal[-1, 1]], ...]
+COUNTS = {
+    "horizon": 1, "window": 1, "step": 1, "rounds": 1, "leaves": 2, "min_data_in_leaf": 1, "holdout": 1, "embargo": 0,
+    "seed": 0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """Trees that forecast which lines return more than others, from what all of them looked like.
+
+    Each sample is a line on a day, its outcome the return over cash of the sessions after it, in standard deviations by
+    the volatility of the year before it (Moskowitz, Ooi and Pedersen 2012, Time series momentum, Journal of Financial
+    Economics 104), less the mean of all lines of that day: bonds and stocks are of one measure. The last days of the
+    past are held back in two parts: one stops the training, the other judges it, and the forecast is used as far as its
+    skill there allows (`research.forecast.boosted.calibration`). The expected return of a line is cash, plus its
+    deviation times the mean outcome of all lines so far and what is trusted of its forecast less the mean one.
+
+    library          : "lightgbm" or "xgboost".
+    horizon          : sessions of the market that a forecast is about.
+    window           : number of returns that the first fit needs.
+    step             : sessions from one day of samples to the next.
+    rounds           : most trees; fewer where the error on the days that stop the training falls no more.
+    learning_rate    : share of each tree, above 0, at most 1.
+    leaves           : most leaves of a tree, 2 or more.
+    min_data_in_leaf : fewest samples of a leaf.
+    l2               : penalty on squared leaves, in samples.
+    feature_fraction : share of the features that a tree may use, above 0, at most 1.
+    monotone         : feature -> 1 where the forecast may not fall as the feature rises, -1 where it may not rise.
+    holdout          : most sessions of each of the two parts held back; fewer where these are a quarter of the past.
+    embargo          : sessions between the last outcome of a part and the first day of the next.
+    calibrated       : False for the forecast as it is, whatever its skill: to measure that, not to invest by it.
+    seed             : of the features that a tree may use.
+    Raises           : ConfigError for settings outside these, and a window or holdout too short for the horizon; when
+                       fitted, ConfigError for a monotone feature that the market does not have, DataError for too few
+                       returns and for a feature that is infinite.
+    """
+
+    library: Library = "lightgbm"
+    horizon: int = 21
+    window: int = 756
+    step: int = 5
+    rounds: int = 100
+    learning_rate: float = 0.05
+    leaves: int = 8
+    min_data_in_leaf: int = 100
+    l2: float = 10.0
+    feature_fraction: float = 0.5
+    monotone: Monotone = ()
+    holdout: int = 504
+    embargo: int = 5
+    calibrated: bool = True
+    seed: int = 0
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings, and keep them immutable."""
+        one_of("library of Boosted is", self.library, LIBRARIES)
+        for name, least in COUNTS.items():
+            value = getattr(self, name)
+            if not is_whole(value) or value < least:
+                refuse(f"{name} of Boosted is", value, f"give a whole number, {least} or more.")
+        for name in ("learning_rate", "feature_fraction"):
+            check_positive(**{f"{name} of Boosted": getattr(self, name)})
+            if getattr(self, name) > 1.0:
+                refuse(f"{name} of Boosted is", getattr(self, name), "give a number above 0, at most 1.")
+        if not (is_number(self.l2) and self.l2 >= 0.0):
+            refuse("l2 of Boosted is", self.l2, "give a finite number, 0 or more.")
+        signs = dict(self.monotone)
+        for name, sign in signs.items():
+            if sign not in (-1, 1):
+                refuse(f"monotone of Boosted for {name!r} is", sign, "give 1 or -1, or leave the feature out.")
+        object.__setattr__(self, "monotone", tuple(sorted(signs.items())))
+        part = held(self.horizon, self.embargo, self.step)
+        shortest = {"holdout": part, "window": YEAR + self.horizon + 2 * self.step + SHARE * part}
+        for name, least in shortest.items():
+            if getattr(self, name) < least:
+                refuse(f"{name} of Boosted is", getattr(self, name), f"a horizon of {self.horizon} needs {least}.")
+
+    def fit(self, past: Past) -> "FittedBoosted":
+        """Train, stop, judge.
+
+        Raises : DataError for too few returns and for a feature that is infinite; ConfigError for a monotone feature
+                 that the market does not have.
+        """
+        known = samples(past, self.step, self.horizon)
+        self._check_span(known, past)
+        parts = split(known.rows, self.holdout, self.horizon, self.embargo)
+        used = np.flatnonzero(np.isfinite(known.features[parts.train]).any(axis=0))
+        names = tuple(known.names[column] for column in used)
+        x, y = known.features[:, used], known.excess
+        self._check_monotone(known.names)
+        growth = self.growth(names)
+        text = libraries.train(self.library, growth, (x[parts.train], y[parts.train]), (x[parts.stop], y[parts.stop]))
+        judge = parts.judge
+        forecast = libraries.predicted(self.library, text, x[judge])
+        skill = measured(known.rows[judge], forecast, y[judge], self.horizon)
+        return FittedBoosted(self, past.date, names, float(known.outcomes.mean()), skill, known.fingerprint, text)
+
+    def _check_span(self, known: Samples, past: Past) -> None:
+        """Raise DataError where there are too few days for three parts."""
+        days, part = int(known.rows[-1]) + 1 - int(known.rows[0]), held(self.horizon, self.embargo, self.step)
+        if days < SHARE * part:
+            raise DataError(
+                f"{days} sessions with features and outcomes up to {past.date:%Y-%m-%d} are too few to train, stop and "
+                f"judge boosted trees over a horizon of {self.horizon}: they need {SHARE * part}. Start later, or take "
+                "a shorter horizon."
+            )
+
+    def _check_monotone(self, names: tuple[str, ...]) -> None:
+        """Raise ConfigError for a monotone feature that the market does not have."""
+        for name in dict(self.monotone):
+            if name not in names:
+                raise ConfigError(f"monotone of Boosted is for {name!r}, no feature. {did_you_mean(name, names)}")
+
+    def growth(self, names: tuple[str, ...]) -> Growth:
+        """How trees are grown on these features."""
+        signs = dict(self.monotone)
+        return Growth(
+            rounds=self.rounds,
+            learning_rate=self.learning_rate,
+            leaves=self.leaves,
+            min_data_in_leaf=self.min_data_in_leaf,
+            l2=self.l2,
+            feature_fraction=self.feature_fraction,
+            seed=self.seed,
+            monotone=tuple(signs.get(name, 0) for name in names),
+        )
+
+
+@dataclass(frozen=True)
+class FittedBoosted:
+    """Trees as they were trained.
+
+    settings    : how.
+    seen        : the last date of the fit.
+    features    : f names, of the numbers that the trees read.
+    mean        : return over cash over the horizon, of all lines on all days of the fit, in standard deviations.
+    skill       : on the days that judged the trees.
+    fingerprint : sha256 of what they were trained and judged on.
+    text        : the trees, as their library writes them.
+    """
+
+    settings: Boosted
+    seen: pd.Timestamp
+    features: tuple[str, ...]
+    mean: float
+    skill: Skill
+    fingerprint: str
+    text: str = field(repr=False)
+
+    @property
+    def trust(self) -> float:
+        """Share of the trees' forecast that is used."""
+        return self.skill.trust if self.settings.calibrated else 1.0
+
+    @property
+    def trees(self) -> int:
+        """Number of trees."""
+        return libraries.tree_count(self.settings.library, self.text)
+
+    def predict(self, past: Past) -> Moments:
+        """The expected return of each line with a year of returns, and the covariance of that year (Ledoit and Wolf).
+
+        Raises : PolicyError on a date before the last of the fit; DataError for a feature that is infinite, that the
+                 market does not have, or that is known of no line.
+        """
+        today = self._today(past)
+        forecast = _less_mean(libraries.predicted(self.settings.library, self.text, today.numbers), today.assets)
+        mean = self._base(today) + today.deviation * self.trust * forecast
+        cov = np.atleast_2d(covariance("ledoit_wolf", today.returns, 1.0)) * self.settings.horizon
+        said = (
+            f"boosted trees of {self.seen:%Y-%m-%d} showed no skill: all lines have one return per unit of volatility"
+        )
+        notes = () if self.trust else (said,)
+        return Moments(today.assets, mean, (cov + cov.T) / 2.0, float(self.settings.horizon), past.date, notes)
+
+    def base(self, past: Past) -> pd.Series:
+        """The expected return of each line without its features, fraction: cash, and what its volatility gives it."""
+        today = self._today(past)
+        return pd.Series(self._base(today), index=list(today.assets))
+
+    def contributions(self, past: Past) -> pd.DataFrame:
+        """What each feature adds to the expected return of each line, beyond what it adds to the mean line, fraction.
+
+        A row a line, a column a feature, from the libraries' own TreeSHAP: a row's sum and `base` are the forecast.
+        Raises : as `predict`.
+        """
+        today = self._today(past)
+        shares = libraries.contributions(self.settings.library, self.text, today.numbers)[:, :-1]
+        scaled = self.trust * today.deviation[:, None] * _less_mean(shares, today.assets)
+        return pd.DataFrame(scaled, index=list(today.assets), columns=list(self.features))
+
+    def numbers(self, past: Past) -> pd.DataFrame:
+        """The features of today: a row a line, a column a feature. Raises as `predict`."""
+        today = self._today(past)
+        return pd.DataFrame(today.numbers, index=list(today.assets), columns=list(self.features))
+
+    def sentences(self, past: Past) -> dict[str, str]:
+        """By line, what is expected of it and which features say so. Raises as `predict`."""
+        shares, numbers, base = self.contributions(past), self.numbers(past), self.base(past)
+        return {
+            line: sentence(line, base[line], shares.loc[line], numbers.loc[line], self.settings.horizon)
+            for line in shares.index
+        }
+
+    def _base(self, today: "_Today") -> Array:
+        """(k,) expected returns of lines without their features."""
+        return today.cash + today.deviation * self.mean
+
+    def _today(self, past: Past) -> "_Today":
+        """What a forecast is made from; raises as `predict`."""
+        if past.date < self.seen:
+            raise PolicyError(
+                f"the trees were trained on days up to {self.seen:%Y-%m-%d}, but asked on {past.date:%Y-%m-%d}: they "
+                "know later data. Start later, or fit them on fewer days."
+            )
+        returns, lines = complete_returns(past, YEAR)
+        found, horizon = features(past, np.array([past.t])), self.settings.horizon
+        lacking = [name for name in self.features if name not in found.names]
+        if lacking:
+            raise DataError(
+                f"the trees of {self.seen:%Y-%m-%d} read {cut(', '.join(lacking))}, which this market does not have: "
+                f"it has {cut(', '.join(found.names))}. Fit them to this market."
+            )
+        numbers = found.numbers[0][lines][:, [found.names.index(name) for name in self.features]]
+        unknown = [name for name, none in zip(self.features, np.isnan(numbers).all(axis=0), strict=True) if none]
+        if unknown:
+            raise DataError(
+                f"{cut(', '.join(unknown))} on {past.date:%Y-%m-%d} is known of no line, and the trees of "
+                f"{self.seen:%Y-%m-%d} read it. Complete the data, or fit them without it."
+            )
+        assets = tuple(past.assets[line] for line in lines)
+        deviation = deviations(found, horizon)[0][lines]
+        return _Today(assets, returns, numbers, deviation, cash_over(horizon, past, MONTH))
+
+
+@dataclass(frozen=True, eq=False)
+class _Today:
+    """What is known of k lines at the last close.
+
+    assets    : k names.
+    returns   : (252, k) of the last year.
+    numbers   : (k, f) features.
+    deviation : (k,) standard deviation of the return over the horizon.
+    cash      : its return over the horizon at the rate of the last month.
+    """
+
+    assets: tuple[str, ...]
+    returns: Array
+    numbers: Array
+    deviation: Array
+    cash: float
+
+
+def _less_mean(values: Array, assets: tuple[str, ...]) -> Array:
+    """Values (k, ·) less their mean over lines, whose bits do not depend on the order of the lines."""
+    by_name = np.argsort(np.array(assets))
+    return values - np.ascontiguousarray(values[by_name]).mean(axis=0)

@@ -1,0 +1,166 @@
+"""Views from a forecast, as sure as the forecast was right: Black and Litterman's bridge from forecasts to weights.
+
+On each month's end so far, the forecast said something beyond the prior, and something came of it. The slope of what
+came on what was said is the share of it that came true; its lower bound is the confidence of today's views:
+
+    mean = prior + c (forecast − prior)
+
+A forecast without skill has c = 0 and moves nothing. The errors of views are correlated as returns are, Omega =
+(1 / c − 1) tau Sigma (Meucci 2005): each view is moved toward by the same share, which is what the slope measures.
+"""
+
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
+from typing import ClassVar
+
+import numpy as np
+
+from research.arguments import is_number, is_whole, refuse
+from research.arrays import Array, Rows
+from research.forecast.equilibrium import MarketCap
+from research.forecast.moments import Forecast, Moments
+from research.forecast.outcomes import overlap, returns_after
+from research.forecast.predicted import days_with_history, in_columns, predicted
+from research.market import Past
+from research.market.calendars import last_of
+
+MOST = 0.99  # confidence: a view is never certain
+
+
+@dataclass(frozen=True)
+class MeasuredSkill:
+    """The share of what a forecast said beyond a prior that came true.
+
+    dates : month ends with a forecast and its outcome.
+    slope : of outcomes less the prior on forecasts less the prior, both over the prior's volatility; NaN where there
+            are too few dates, or the forecast never said anything.
+    error : its standard error.
+    confidence : the lower bound of the slope, from 0 to 0.99.
+    """
+
+    dates: int
+    slope: float
+    error: float
+    confidence: float
+
+    def sentence(self) -> str:
+        """What was measured, in words."""
+        if np.isnan(self.slope):
+            return f"{self.dates} month ends with outcomes do not show what the forecast is worth: it moves nothing."
+        return (
+            f"of what the forecast said beyond the prior on {self.dates} month ends, {self.slope:.0%} ± "
+            f"{self.error:.0%} came true: its views have a confidence of {self.confidence:.0%}."
+        )
+
+
+@dataclass(frozen=True)
+class ForecastViews:
+    """The moments of a prior, moved toward a forecast by as much as the forecast was right so far.
+
+    forecast : whose means are the views.
+    prior    : what is expected without views.
+    horizon  : rows of the market over which outcomes are measured.
+    fewest   : month ends with outcomes, below which nothing is moved.
+    level    : of the one-sided bound of the slope, at least 0.5, where the bound is the slope itself.
+    tau      : variance of the error of the prior mean over that of returns, 0 or more.
+    Raises   : ConfigError for settings outside these; when asked, what prior and forecast raise.
+    Source   : Black and Litterman (1992), Global Portfolio Optimization; Meucci (2005), Risk and Asset Allocation,
+               equation 9.35, for the errors of views; Mincer and Zarnowitz (1969), The Evaluation of Economic
+               Forecasts, for the slope.
+    """
+
+    forecast: Forecast
+    prior: Forecast = field(default_factory=MarketCap)
+    horizon: int = 21
+    fewest: int = 36
+    level: float = 0.9
+    tau: float = 0.05
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        for name, least in (("horizon", 1), ("fewest", 12)):
+            value = getattr(self, name)
+            if not is_whole(value) or value < least:
+                refuse(f"{name} of ForecastViews is", value, f"give a whole number, at least {least}.")
+        if not (is_number(self.level) and 0.5 <= self.level < 1.0):
+            refuse("level of ForecastViews is", self.level, "give a probability from 0.5 to below 1.")
+        if not (is_number(self.tau) and self.tau >= 0.0):
+            refuse("tau of ForecastViews is", self.tau, "give a number of 0 or more, such as 0.05.")
+
+    @property
+    def window(self) -> int:
+        """Number of returns that prior and forecast need."""
+        return max(self.prior.window, self.forecast.window)
+
+    def predict(self, past: Past) -> Moments:
+        """Mean and covariance of the lines of the prior, moved toward the forecast as far as `measured` says."""
+        prior, views = (predicted(one, past).over(self.horizon) for one in (self.prior, self.forecast))
+        moved = toward(prior, views, self.measured(past).confidence, self.tau)
+        return replace(moved, notes=(*prior.notes, *views.notes))
+
+    def measured(self, past: Past) -> MeasuredSkill:
+        """The share that came true, of forecasts whose outcomes are known at the close of `past`."""
+        ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
+        rows = days_with_history(self, past, ends[ends + self.horizon <= past.t])
+        if len(rows) < self.fewest:
+            return MeasuredSkill(len(rows), np.nan, np.nan, 0.0)
+        said, came = self._beyond_the_prior(past, rows)
+        return measured_skill(said, came, overlap(rows, self.horizon), self.level)
+
+    def _beyond_the_prior(self, past: Past, rows: Rows) -> tuple[Array, Array]:
+        """(D, n) forecasts and outcomes less the prior, over its volatility; NaN where one is missing."""
+        days = [past.earlier(int(row)) for row in rows]
+        prior, views = (
+            [in_columns(predicted(one, day).over(self.horizon), past.assets) for day in days]
+            for one in (self.prior, self.forecast)
+        )
+        mean, deviation = (np.array(column) for column in zip(*prior, strict=True))
+        said = np.array([view for view, _ in views])
+        came = returns_after(past, rows, self.horizon)
+        scale = np.where(deviation > 0.0, deviation, np.nan)
+        return (said - mean) / scale, (came - mean) / scale
+
+
+def measured_skill(said: Array, came: Array, sharing: int, level: float) -> MeasuredSkill:
+    """The slope of outcomes on forecasts through zero, a date counting as one, and its lower bound.
+
+    said, came : (D, n) forecasts and outcomes beyond a prior; NaN where one is missing.
+    sharing    : dates that share a part of their outcomes, 1 for none.
+    level      : of the one-sided bound.
+    """
+    from research.risk.long_run_variance import newey_west, newey_west_lags  # its room is slow to import
+
+    known = np.isfinite(said) & np.isfinite(came)
+    x, y = (np.where(known, values, 0.0) for values in (said, came))
+    dates, size = int(known.any(axis=1).sum()), float((x * x).sum())
+    if not size > 0.0:
+        return MeasuredSkill(dates, np.nan, np.nan, 0.0)
+    slope = float((x * y).sum()) / size
+    influence = (x * (y - slope * x)).sum(axis=1) * len(x) / size
+    lags = max(sharing - 1, newey_west_lags(len(x)))
+    error = float(np.sqrt(newey_west(influence, lags) / len(x)))
+    bound = slope - NormalDist().inv_cdf(level) * error
+    return MeasuredSkill(dates, slope, error, min(max(bound, 0.0), MOST))
+
+
+def toward(prior: Moments, views: Moments, confidence: float, tau: float) -> Moments:
+    """The prior moved toward the means of views, the same share for each, and other lines with them.
+
+    prior, views : over one horizon; views of some of the lines of the prior, or of all.
+    confidence   : the share, from 0 to below 1.
+    tau          : variance of the error of the prior mean over that of returns.
+    Source       : Meucci (2005), equations 9.44 and 9.45, with Omega = (1 / c − 1) tau P Sigma P'.
+    """
+    sigma = prior.covariance
+    said = [i for i, asset in enumerate(prior.assets) if asset in views.assets]
+    expected = views.mean[[views.assets.index(prior.assets[i]) for i in said]]
+    spread = (
+        np.linalg.lstsq(sigma[np.ix_(said, said)], sigma[said], rcond=None)[0].T if said else np.zeros((len(sigma), 0))
+    )
+    spread[said] = np.eye(len(said))
+    left = sigma - confidence * spread @ sigma[said]
+    left = tau * (left + left.T) / 2.0
+    mean = prior.mean + confidence * spread @ (expected - prior.mean[said])
+    return replace(prior, mean=mean, covariance=sigma + left)

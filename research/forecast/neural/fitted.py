@@ -1,0 +1,210 @@
+"""A network that was trained: its forecasts, what explains them, and the file that keeps it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from research.arrays import Array
+from research.errors import ConfigError, DataError
+from research.forecast.covariances import covariance
+from research.forecast.moments import Moments
+from research.forecast.neural import library
+from research.forecast.neural.network import Network
+from research.forecast.neural.normal import location_and_scale, simple_moments
+from research.forecast.neural.series import LINE, MOMENTUM, STEP, VALIDATION, Series, series
+from research.forecast.neural.training import Epochs, device_of, train
+from research.forecast.returns import complete_returns
+from research.market import Past
+from research.stored import read_stored, write_stored
+from research.threads import one_thread
+
+FORM = "network, 1"  # of the file: count on when what it holds changes
+FIX = "Train the network anew."
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNetwork:
+    """A network with its weights, for the lines that it was trained on.
+
+    settings    : of the network.
+    seen        : the last date of its training and validation.
+    lines       : those that it knows, in order.
+    scales      : {covariate: (mean, deviation)} by which its inputs are scaled.
+    weights     : by name.
+    losses      : of validation after each epoch: mean pinball loss over the deviation of each line's history.
+    parameters  : number of weights that were learned.
+    fingerprint : of the series that it was trained on.
+    """
+
+    settings: Network
+    seen: pd.Timestamp
+    lines: tuple[str, ...]
+    scales: Mapping[str, tuple[float, float]]
+    weights: Mapping[str, np.ndarray]
+    losses: tuple[float, ...]
+    parameters: int
+    fingerprint: str
+
+    def predict(self, past: Past) -> Moments:
+        """Mean and covariance over the horizon of the lines that it knows and whose history is complete.
+
+        The steps' errors count as uncorrelated: their variances are summed. Correlations are those of the sessions of
+        the history, shrunk (Ledoit and Wolf 2004).
+        Raises : DataError where no line has a history, and as `Network.fit` for a covariate that is not finite.
+        """
+        known, found = self._quantiles(past)
+        step_mean, deviation = location_and_scale(found, self.settings.levels)
+        mean, spread = simple_moments(step_mean.sum(axis=1), np.square(deviation).sum(axis=1))
+        returns, columns = complete_returns(past, self.settings.history * self.settings.every)
+        names = [past.assets[i] for i in columns]
+        lines = [name for name in names if name in known]
+        order = [known.index(name) for name in lines]
+        cov = covariance("ledoit_wolf", returns[:, [names.index(name) for name in lines]], 1.0)
+        scale = spread[order] / np.sqrt(np.diag(cov))
+        horizon = float(self.settings.horizon)
+        return Moments(tuple(lines), mean[order], cov * np.outer(scale, scale), horizon, past.date)
+
+    def quantiles(self, past: Past) -> pd.DataFrame:
+        """Simple return of each step, fraction: a row for each line and step ahead, a column for each level.
+
+        Raises : as `predict`.
+        """
+        known, found = self._quantiles(past)
+        steps = range(1, self.settings.steps + 1)
+        rows = pd.MultiIndex.from_product([known, steps], names=["line", "step"])
+        values = np.expm1(np.sort(found, axis=2)).reshape(len(rows), -1)
+        return pd.DataFrame(values, rows, pd.Index(self.settings.levels, name="level"))
+
+    def importance(self, past: Past) -> pd.DataFrame:
+        """How much of each variable a temporal fusion transformer used today: role, variable, share of its role.
+
+        The roles: "history", what is read of it; "ahead", what is known of the steps to come; "line".
+        Raises : ConfigError for another architecture, which does not say.
+        """
+        shares, _ = self._explained(past)
+        rows = [(role, name, share) for role, of in shares.items() for name, share in of.items()]
+        return pd.DataFrame(rows, columns=["role", "variable", "share"]).sort_values(
+            ["role", "share"], ascending=[True, False], ignore_index=True
+        )
+
+    def attention(self, past: Past) -> pd.Series:
+        """The share of attention that the first step's forecast gives each step back, 1 the last one, mean over lines.
+
+        Raises : as `importance`.
+        """
+        _, attention = self._explained(past)
+        back = pd.Index(range(len(attention), 0, -1), name="steps back")
+        return pd.Series(attention, back, name="attention")
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to one file: weights as safetensors, the rest as JSON in its header."""
+        said = {
+            "format": FORM, "settings": asdict(self.settings), "seen": f"{self.seen:%Y-%m-%d}",
+            "lines": list(self.lines), "scales": {name: list(pair) for name, pair in self.scales.items()},
+            "losses": list(self.losses), "parameters": self.parameters, "fingerprint": self.fingerprint,
+            "versions": library.versions(),
+        }  # fmt: skip
+        return write_stored(Path(path), self.weights, said)
+
+    def _quantiles(self, past: Past) -> tuple[list[str], Array]:
+        """The lines of today, and their log returns (k, steps, levels)."""
+        with one_thread(), torch.no_grad():
+            lines, network, inputs = self._ready(past)
+            return lines, library.quantiles(network, inputs).double().cpu().numpy()
+
+    def _explained(self, past: Past) -> tuple[dict[str, dict[str, float]], Array]:
+        if self.settings.architecture != "tft":
+            raise ConfigError(
+                f"a network of architecture {self.settings.architecture!r} does not say what it used: use 'tft'."
+            )
+        with one_thread(), torch.no_grad():
+            _, network, inputs = self._ready(past)
+            return library.explained(network, inputs)
+
+    def _ready(self, past: Past) -> tuple[list[str], nn.Module, library.Inputs]:
+        """The lines of today, the network with its weights, and what it reads of them."""
+        today = series(past, self.settings).last(self.settings.history, self.lines)
+        if not today.lines:
+            raise DataError(
+                f"no line has {self.settings.history} steps of {self.settings.every} sessions up to "
+                f"{past.date:%Y-%m-%d} of those that the network was trained on: {', '.join(self.lines)}. Choose "
+                "another date, or train on these lines."
+            )
+        data = library.data_set(today.frame(dict(self.scales), ahead=True), self.lines, self.settings)
+        network, device = library.build(data, self.settings), device_of(self.settings)
+        network.load_state_dict({name: torch.from_numpy(values) for name, values in self.weights.items()})
+        inputs = {name: values.to(device) for name, values in library.samples(data).inputs.items()}
+        return list(today.lines), network.to(device).eval(), inputs
+
+
+def fit(settings: Network, past: Past, kept_in: str | Path | None) -> FittedNetwork:
+    """See `Network.fit`."""
+    found = series(past, settings)
+    _check_length(settings, found, past)
+    scales = found.scales()
+    frame = found.frame(scales)
+    counts = frame[LINE].value_counts()
+    lines = tuple(sorted(counts.index[counts >= settings.history + settings.steps]))
+    frame = frame[frame[LINE].isin(lines)]
+    early = library.data_set(frame[frame[STEP] < found.split], lines, settings)
+    learn, judge = library.samples(early), library.samples(library.data_set(frame, lines, settings, found.split))
+    kept = None
+    if kept_in is not None:
+        depends = {"settings": asdict(settings), "data": found.fingerprint, "versions": library.versions()}
+        kept = Epochs(kept_in, depends)
+    with one_thread():
+        torch.manual_seed(settings.seed)
+        learned = train(library.build(early, settings), learn, judge, settings, kept)
+    return FittedNetwork(
+        settings, past.date, lines, scales, learned.weights, learned.losses, learned.parameters, found.fingerprint
+    )
+
+
+def load_network(path: str | Path, past: Past) -> FittedNetwork:
+    """A network that was saved, for the market that it was trained on.
+
+    past   : any past of that market, no earlier than the last date of its training.
+    Raises : DataError for a file that is damaged or of another format; for other versions of the libraries, under
+             which its forecasts may differ; and for other data up to the last date that it saw.
+    """
+    weights, said = read_stored(Path(path), "network", FORM, FIX)
+    for name, ours in library.versions().items():
+        if said["versions"].get(name) != ours:
+            raise DataError(f"{path} was trained with {name} {said['versions'].get(name)}, and this is {ours}. {FIX}")
+    settings = Network(**said["settings"])
+    seen = pd.Timestamp(said["seen"])
+    row = int(np.searchsorted(past.days, np.datetime64(seen, "D")))
+    if row > past.t or past.dates[row] != seen:
+        raise DataError(
+            f"{path} was trained up to {seen:%Y-%m-%d}, which is no session up to {past.date:%Y-%m-%d}. {FIX}"
+        )
+    if series(past.earlier(row), settings).fingerprint != said["fingerprint"]:
+        raise DataError(f"{path} was trained on other returns up to {seen:%Y-%m-%d} than those of this market. {FIX}")
+    scales = {name: (pair[0], pair[1]) for name, pair in said["scales"].items()}
+    return FittedNetwork(
+        settings, seen, tuple(said["lines"]), scales, weights, tuple(said["losses"]), said["parameters"],
+        said["fingerprint"],
+    )  # fmt: skip
+
+
+def _check_length(settings: Network, found: Series, past: Past) -> None:
+    """Raise DataError unless some line has a sample to learn from, and one of validation."""
+    need = settings.history + settings.steps
+    train, rest = found.known[: found.split].sum(axis=0), len(found.days) - found.split
+    if past.t < settings.window or not (train >= need).any() or rest < settings.steps:
+        raise DataError(
+            f"{past.t} returns up to {past.date:%Y-%m-%d} are too few: a network of {settings.history} steps of "
+            f"{settings.every} sessions, {settings.steps} ahead, is fitted on {_needed(settings)} at least. Start "
+            "later, or read fewer steps."
+        )
+
+
+def _needed(settings: Network) -> int:
+    """Returns that a fit needs: the window, and so many that four fifths of the steps hold one sample."""
+    steps = int(np.ceil((settings.history + settings.steps) / (1.0 - VALIDATION))) + 1
+    return max(settings.window, MOMENTUM + settings.every * max(steps, int(settings.steps / VALIDATION) + 1))

@@ -1,0 +1,137 @@
+"""All that is used of pytorch-forecasting (v1): its data set, two of its networks, and what they explain."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from research.arrays import Array
+from research.forecast.neural.dlinear import DLinear
+from research.forecast.neural.network import Network
+from research.forecast.neural.series import LINE, OBSERVED, SEASON, STEP, TARGET
+
+Inputs = dict[str, torch.Tensor]
+PACKAGES = ("torch", "pytorch-forecasting")
+
+
+class Samples(NamedTuple):
+    """N samples in memory: what a network reads, by the library's names, and the log returns (N, steps) that came."""
+
+    inputs: Inputs
+    outcome: torch.Tensor
+
+    def take(self, picked: torch.Tensor, device: torch.device) -> "Samples":
+        """The picked samples, on a device."""
+        return Samples({k: v[picked].to(device) for k, v in self.inputs.items()}, self.outcome[picked].to(device))
+
+
+def versions() -> dict[str, str]:
+    """The versions on which the numbers of a network depend."""
+    return {name: version(name) for name in PACKAGES}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what the library and lightning say of themselves: no warning in it is about the data."""
+    levels = {name: logging.getLogger(name).level for name in ("lightning", "lightning.pytorch", "pytorch_forecasting")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in levels:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+
+
+def data_set(frame: pd.DataFrame, lines: tuple[str, ...], settings: Network, first: int = 0) -> Any:
+    """The library's TimeSeriesDataSet of a frame (`Series.frame`), each sample scaled by the deviation in its history.
+
+    lines : those that were trained on: the place of a line in this order is its code.
+    first : the first step that is forecast.
+    """
+    with quiet():
+        from pytorch_forecasting import EncoderNormalizer, NaNLabelEncoder, TimeSeriesDataSet
+
+        observed = [*OBSERVED, *settings.facts]
+        return TimeSeriesDataSet(
+            frame,
+            time_idx=STEP,
+            target=TARGET,
+            group_ids=[LINE],
+            min_encoder_length=settings.history,
+            max_encoder_length=settings.history,
+            min_prediction_length=settings.steps,
+            max_prediction_length=settings.steps,
+            min_prediction_idx=first,
+            static_categoricals=[LINE],
+            time_varying_known_reals=list(SEASON),
+            time_varying_unknown_reals=[TARGET, *observed],
+            target_normalizer=EncoderNormalizer(center=False),
+            categorical_encoders={LINE: NaNLabelEncoder().fit(pd.Series(lines))},
+            scalers={name: None for name in (*SEASON, *observed)},
+            add_encoder_length=False,
+        )
+
+
+def samples(data: Any) -> Samples:
+    """Every sample of a TimeSeriesDataSet, in its order."""
+    with quiet():
+        inputs, (outcome, _) = next(iter(data.to_dataloader(train=False, batch_size=len(data), num_workers=0)))
+    return Samples({name: value for name, value in inputs.items() if name in READ}, outcome)
+
+
+READ = (
+    "encoder_cat", "encoder_cont", "encoder_target", "encoder_lengths", "decoder_cat", "decoder_cont",
+    "decoder_target", "decoder_lengths", "decoder_time_idx", "groups", "target_scale",
+)  # fmt: skip
+
+
+def build(data: Any, settings: Network) -> nn.Module:
+    """A network for the samples of a data set, drawn by torch's generator; it gives (N, steps, levels) log returns."""
+    if settings.architecture == "dlinear":
+        return DLinear(settings.history, settings.steps, settings.levels)
+    with quiet():
+        from pytorch_forecasting import NHiTS, QuantileLoss, TemporalFusionTransformer
+
+        common: dict[str, Any] = {
+            "loss": QuantileLoss(list(settings.levels)), "logging_metrics": nn.ModuleList([]),
+            "hidden_size": settings.hidden, "dropout": settings.dropout,
+        }  # fmt: skip
+        if settings.architecture == "nhits":
+            return NHiTS.from_dataset(data, **common, naive_level=False, weight_decay=0.0)
+        return TemporalFusionTransformer.from_dataset(
+            data, **common, attention_head_size=1, hidden_continuous_size=max(2, settings.hidden // 2),
+            share_single_variable_networks=True,
+        )  # fmt: skip
+
+
+def quantiles(network: nn.Module, inputs: Inputs) -> torch.Tensor:
+    """(N, steps, levels) log returns."""
+    found = network(inputs)
+    return found if torch.is_tensor(found) else found["prediction"]
+
+
+def explained(network: Any, inputs: Inputs) -> tuple[dict[str, dict[str, float]], Array]:
+    """What a temporal fusion transformer used for these samples.
+
+    Returns : {"line" | "history" | "ahead": {variable: share}}; and (history,) the share of attention that the first
+              step's forecast gives each step of the history.
+    """
+    with torch.no_grad():
+        found = network.interpret_output(network(inputs), reduction="none")
+    theirs = {"line": "static", "history": "encoder", "ahead": "decoder"}
+    shares = {}
+    for role, part in theirs.items():
+        names = getattr(network, f"{part}_variables")
+        weights = found[f"{part}_variables"].reshape(len(inputs["groups"]), -1).mean(dim=0).cpu().numpy()
+        shares[role] = dict(zip(names, map(float, weights), strict=True))
+    return shares, np.asarray(found["attention"].mean(dim=0).cpu().numpy(), dtype=float)

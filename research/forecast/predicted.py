@@ -1,0 +1,39 @@
+"""What a forecast says on a day, computed once and never of a day that it has seen beyond."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from research.arrays import Array, Rows
+from research.errors import PolicyError
+from research.forecast.moments import Forecast, Moments
+from research.market import Past
+
+DAYS = 4096  # of forecasts that stay in memory
+
+
+@lru_cache(maxsize=DAYS)
+def predicted(forecast: Forecast, past: Past) -> Moments:
+    """The forecast at the close of `past`. Raises PolicyError where it has seen a later day."""
+    found = forecast.predict(past)
+    if found.seen > past.date:
+        raise PolicyError(
+            f"{forecast!r} has seen {found.seen:%Y-%m-%d}, but is asked on {past.date:%Y-%m-%d}: it knows later data. "
+            "Start later, or fit it on fewer days."
+        )
+    return found
+
+
+def days_with_history(forecast: Forecast, past: Past, rows: Rows) -> Rows:
+    """Those of the rows (D,) on which a line has all returns that a forecast needs."""
+    late = rows[rows >= forecast.window]
+    kept: Rows = late[(past.listed[late - forecast.window] & past.listed[late]).any(axis=1)]
+    return kept
+
+
+def in_columns(moments: Moments, assets: tuple[str, ...]) -> tuple[Array, Array]:
+    """(n,) mean and (n,) standard deviation of lines of a market, NaN for those without a forecast."""
+    mean, deviation = np.full(len(assets), np.nan), np.full(len(assets), np.nan)
+    lines = [assets.index(asset) for asset in moments.assets]
+    mean[lines], deviation[lines] = moments.mean, moments.volatility
+    return mean, deviation

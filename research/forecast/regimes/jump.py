@@ -1,0 +1,179 @@
+"""The statistical jump model: clusters of features in time, each change of which costs a penalty.
+
+Returns in one state are alike, and states last: the model minimises the sum over days of half the squared distance of a
+day's features to the centre of its state, plus the penalty for each change. As known on a day, the state is the end of
+the best path up to that day.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from research.arguments import is_number, refuse
+from research.arrays import Array, Rows, frozen
+from research.errors import DataError
+from research.forecast.model import RefitSchedule
+from research.forecast.regimes.markov import check_states
+from research.forecast.regimes.names import state_names
+from research.forecast.regimes.protocol import FEWEST, RegimeModel, checked_returns, fitted_history, history
+from research.market import Past
+
+DOWNSIDE, SORTINO = 10.0, (20.0, 60.0)  # half-lives of the features, days
+YOUNG = 60  # first days, left out of the fit: their features are means of few returns
+LEAST = 1e-4  # of a downside deviation, a basis point a day: before the first loss it would be zero
+FARTHEST = 3.0  # deviations of a feature from its mean in the fit, at which it is cut
+STARTS, ROUNDS = 10, 1_000  # of the search; rounds of each at most
+
+
+def jump_features(returns: Array) -> Array:
+    """(T, 3) features of simple returns (T,), fraction, each day's from the returns up to that day.
+
+    The logarithm of the exponentially weighted downside deviation, of a half-life of 10 days, and Sortino ratios of
+    half-lives of 20 and 60 days.
+    Source : Shu, Yu and Mulvey (2024), Downside risk reduction using regime-switching signals: a statistical jump model
+             approach, Journal of Asset Management 25, table 2.
+    """
+    from research.forecast.regimes.kernels import running_mean
+
+    losses = np.minimum(returns, 0.0) ** 2
+    downside = {life: np.maximum(np.sqrt(running_mean(losses, life)), LEAST) for life in (DOWNSIDE, *SORTINO)}
+    ratios = [running_mean(returns, life) / downside[life] for life in SORTINO]
+    return np.column_stack([np.log(downside[DOWNSIDE]), *ratios])
+
+
+@dataclass(frozen=True)
+class JumpModel(RegimeModel):
+    """Regimes by a statistical jump model, fitted to all returns so far.
+
+    line     : the line of the returns.
+    states   : number of regimes, 2 to 6.
+    penalty  : of a change of state, in units of the objective: features have variance one in the fit. 0 clusters each
+               day by itself.
+    schedule : when they are fitted anew, as `Refitted` has it.
+    seed     : of the starts of the search.
+    Raises   : ConfigError for a setting out of range.
+    Source   : Nystrup, Lindström and Madsen (2020), Learning hidden Markov models with persistent states by penalizing
+               jumps, Expert Systems with Applications 150; Shu, Yu and Mulvey (2024) for features and penalty.
+    """
+
+    line: str
+    states: int = 2
+    penalty: float = 50.0
+    schedule: RefitSchedule = "year"
+    seed: int = 0
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_states("JumpModel", self.states, self.seed, self.schedule)
+        if not (is_number(self.penalty) and self.penalty >= 0.0):
+            refuse("penalty of JumpModel is", self.penalty, "give a number, 0 or more, such as 50.")
+
+    @property
+    def window(self) -> int:
+        """Number of returns that the first fit needs."""
+        return FEWEST * self.states
+
+    def fit(self, past: Past) -> "JumpRegimes":
+        """The regimes of the returns up to today; a halt counts as a day with a return of zero.
+
+        Raises : DataError for an unknown line, for too few returns, and where a state is never visited.
+        """
+        whole = fitted_history(past, self.line, self.window)
+        returns, features = whole[YOUNG:], jump_features(whole)[YOUNG:]
+        mean, spread = features.mean(axis=0), features.std(axis=0)
+        centres, labels, _ = fit_jumps(_scaled(features, mean, spread), self.states, self.penalty, self.seed)
+        days = np.bincount(labels, minlength=self.states)
+        if days.min() < 2:
+            raise DataError(
+                f"no {self.states} regimes are found in {len(whole)} returns of {self.line} up to "
+                f"{past.date:%Y-%m-%d}: one has {days.min()} days at penalty {self.penalty:g}. Take fewer regimes, a "
+                "smaller penalty or more days."
+            )
+        means, deviations = (
+            np.array([of(returns[labels == k]) for k in range(self.states)]) for of in (np.mean, np.std)
+        )
+        order = np.argsort(deviations)
+        names = state_names(means[order], deviations[order], days[order])
+        return JumpRegimes(self.line, centres[order], mean, spread, self.penalty, past.date, names)
+
+
+@dataclass(frozen=True, eq=False)
+class JumpRegimes:
+    """A fitted jump model.
+
+    line         : the line of the returns.
+    centres      : (k, 3) of the states, in scaled features, the calmest first.
+    mean, spread : (3,) by which features are scaled, of the days of the fit.
+    penalty      : of a change of state.
+    seen         : the last date of the fit.
+    names        : (k,) of the states.
+    """
+
+    line: str
+    centres: Array
+    mean: Array
+    spread: Array
+    penalty: float
+    seen: pd.Timestamp
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for name in ("centres", "mean", "spread"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+    def states(self, returns: Array) -> Rows:
+        """(T,) number of the state on the day of each simple return (T,), fraction, from those up to that day."""
+        from research.forecast.regimes.kernels import path_values
+
+        features = _scaled(jump_features(checked_returns(self.line, returns)), self.mean, self.spread)
+        return path_values(_distances(features, self.centres), self.penalty).argmin(axis=1)
+
+    def probabilities(self, past: Past) -> Array:
+        """(T, k) one for the state of each day, zero for the others."""
+        found: Array = np.eye(len(self.centres))[self.states(history(past, self.line))]
+        return found
+
+
+def fit_jumps(features: Array, states: int, penalty: float, seed: int) -> tuple[Array, Rows, float]:
+    """Centres (k, f), the state of each day (T,) and the objective, by coordinate descent from ten k-means++ starts.
+
+    features : (T, f) scaled.
+    states   : k.
+    penalty  : of a change of state.
+    seed     : of the starts.
+    """
+    from sklearn.cluster import kmeans_plusplus
+
+    from research.forecast.regimes.kernels import best_path
+
+    best: tuple[Array, Rows, float] | None = None
+    for start in range(STARTS):
+        centres = kmeans_plusplus(features, states, random_state=seed * STARTS + start)[0]
+        labels, value = np.empty(0, dtype=np.int64), np.inf
+        for _ in range(ROUNDS):
+            found, lower = best_path(_distances(features, centres), penalty)
+            if not lower < value:
+                break
+            labels, value = found, lower
+            for k in np.unique(labels):  # a state without days keeps its centre
+                centres[k] = features[labels == k].mean(axis=0)
+        if best is None or value < best[2]:
+            best = centres, labels, value
+    assert best is not None
+    return best
+
+
+def _scaled(features: Array, mean: Array, spread: Array) -> Array:
+    found: Array = np.clip((features - mean) / spread, -FARTHEST, FARTHEST)
+    return found
+
+
+def _distances(features: Array, centres: Array) -> Array:
+    """(T, k) half the squared distance of features (T, f) to centres (k, f)."""
+    found: Array = 0.5 * ((features[:, None, :] - centres) ** 2).sum(axis=2)
+    return found

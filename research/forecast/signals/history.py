@@ -1,0 +1,57 @@
+"""What signals are computed from: returns over cash, their deviation and what came of them, for all days."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from research.arrays import Array, Rows
+from research.market import Past
+from research.tolerances import RETURNS
+
+DEVIATION = 63  # returns of the deviation that scores and outcomes are measured in
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """T days of n lines up to today, and what came of each within the horizon.
+
+    excess    : (T, n) simple return over cash, 0 where not listed.
+    total     : (T + 1, n) its running sum, from 0.
+    first     : (n,) row on which each line was listed: its returns begin after it; T where it never was.
+    precision : (T, n) one over the root mean square of the last 63 excess returns; 0 where a line has fewer, is not
+                listed, or did not move.
+    outcome   : (T − horizon, n) sum of excess returns over the horizon after each day, in units of deviation ×
+                √horizon; 0 where there is no precision.
+    cash      : return of cash over the horizon at today's rate, fraction.
+    horizon   : periods of the market.
+    """
+
+    excess: Array
+    total: Array
+    first: Rows
+    precision: Array
+    outcome: Array
+    cash: float
+    horizon: int
+
+
+def running(values: Array) -> Array:
+    """(T + 1, n) sums of values (T, n) from the first, with 0 before it."""
+    found = np.zeros((len(values) + 1, values.shape[1]))
+    np.cumsum(values, axis=0, out=found[1:])
+    return found
+
+
+def history(past: Past, horizon: int) -> History:
+    """What a past holds for signals over a horizon, a whole number of periods."""
+    from research.forecast.signals.pooled import precisions
+
+    listed, rows = past.listed, np.arange(past.t + 1)[:, None]
+    first = np.where(listed.any(axis=0), np.argmax(listed, axis=0), past.t + 1)
+    excess = np.where(listed & (rows > first), past.returns - past.cash[:, None], 0.0)
+    total, squares = running(excess), running(excess * excess)
+    precision = precisions(squares, listed, first, DEVIATION, RETURNS**2)
+    outcome = total[horizon + 1 :] - total[1:-horizon]
+    outcome *= precision[:-horizon]
+    outcome /= horizon**0.5
+    return History(excess, total, first, precision, outcome, float(past.cash[-1]) * horizon, horizon)

@@ -1,0 +1,61 @@
+"""`rebalance forecast FILE`: numbers with their skill, entered into the book; mistakes are sentences."""
+
+from pathlib import Path
+
+import pytest
+from commanded import FILE, rebalance
+
+from backtests.forecasts.book import PLACE
+from research.errors import ConfigError
+from research.forecast import Estimated
+from research.portfolio import load_portfolio
+
+STATED = """
+forecasts:
+  horizon: 5
+  models:
+    plain: {kind: estimated, window: 504}
+    shrunk: {kind: estimated, mean: james_stein}
+"""
+
+
+@pytest.fixture
+def stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(PLACE, str(tmp_path / "book"))
+    file = tmp_path / "stated.yaml"
+    file.write_text(FILE.read_text() + STATED)
+    return file
+
+
+def test_numbers_stand_beside_their_skill_and_are_kept(stated: Path) -> None:
+    done = rebalance("forecast", stated, "--as-of", "2020-03-31")
+    assert done.status == 0, done.err
+    assert done.out.startswith(
+        "Returns of the next 5 days after 2020-03-31, with the skill shown at month ends so far\n"
+    )
+    market = load_portfolio(stated).market.until("2020-03-31")
+    found = Estimated(window=504).predict(market.past(len(market.dates) - 1)).over(5)
+    assert f"SPY    {100 * found.mean[0]:+.2f}\u202f%" in done.out.replace("−", "-")
+    assert done.out.count("R² of log variance over the random walk") == 2
+    assert "plain stays: over " in done.out
+    assert "2 of 2 forecasts are new in the book, data/forecasts.\n" in done.out
+    again = rebalance("forecast", stated, "--as-of", "2020-03-31")
+    assert again.out.replace("No forecast is", "2 of 2 forecasts are") == done.out
+    later = rebalance("forecast", stated)
+    assert "Warning" not in later.out
+
+
+def test_settings_of_a_file_are_written_back_and_mistakes_have_their_place(stated: Path) -> None:
+    portfolio = load_portfolio(stated)
+    assert list(portfolio.forecasts.models) == ["plain", "shrunk"]
+    assert portfolio.settings["forecasts"]["horizon"] == 5
+    assert portfolio.settings["forecasts"]["models"]["shrunk"]["mean"] == "james_stein"
+    for wrong, said in {
+        "forecasts.horizon": r"forecasts\.horizon: not a whole number",
+        "forecasts.modles": r"forecasts\.modles: unknown key .* Did you mean 'models'",
+        "forecasts.models": r"forecasts\.models",
+    }.items():
+        with pytest.raises(ConfigError, match=said):
+            load_portfolio(stated, {wrong: 0})
+    with pytest.raises(ConfigError, match=r"forecasts\.models\.plain\.kind: unknown kind .*estimatedd"):
+        load_portfolio(stated, {"forecasts.models.plain.kind": "estimatedd"})

@@ -1,0 +1,59 @@
+"""Trust in a forecast: by hand, near one where it is right, none where it knows nothing."""
+
+import numpy as np
+import pytest
+from scipy.stats import t as student
+
+from research.forecast.boosted.calibration import measured
+
+
+def test_two_lines_on_four_days_by_hand() -> None:
+    rows, forecast = np.repeat(np.arange(0, 12, 3), 2), np.tile([0.5, -0.5], 4)
+    outcome = np.array([1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 2.0, -2.0])
+    found = measured(rows, forecast, outcome, 1)
+    sums = np.array([1.0, 2.0, 3.0, 2.0])
+    t = sums.mean() / (sums.std(ddof=1) / 2.0)
+    assert found.blocks == 4
+    assert found.slope == pytest.approx(8.0 / 2.0)
+    assert found.t == pytest.approx(t)
+    assert found.trust == pytest.approx(1.0 - (student.ppf(0.95, 3) / t) ** 2)
+
+
+def days_of(seed: int, skill: float, horizon: int = 5, days: int = 200, lines: int = 6) -> tuple[np.ndarray, ...]:
+    """Outcomes over a horizon that overlap from day to day, and forecasts that persist and know a part of them."""
+    rng = np.random.default_rng(seed)
+    signal = np.repeat(rng.normal(size=(days // 20 + 2, lines)), 20, axis=0)[: days + horizon]
+    total = np.vstack([np.zeros(lines), np.cumsum(rng.normal(size=(days + horizon, lines)) + skill * signal, axis=0)])
+    outcome = total[horizon : days + horizon] - total[:days]
+    excess = outcome - outcome.mean(axis=1, keepdims=True)
+    return np.repeat(np.arange(days), lines), horizon * skill * signal[:days].ravel(), excess.ravel()
+
+
+def test_a_good_forecast_is_trusted() -> None:
+    found = measured(*days_of(0, 1.0), 5)
+    assert 0.8 < found.trust <= 1.0
+    assert found.rank_ic > 0.5
+
+
+def test_a_forecast_without_skill_is_trusted_in_one_of_twenty() -> None:
+    """Outcomes overlap and forecasts persist; 400 draws at 5 % are 33 at most, with 99 % confidence."""
+    trusted = 0
+    for seed in range(400):
+        rows, forecast, _ = days_of(seed, 0.1)
+        trusted += measured(rows, forecast, days_of(seed + 1000, 0.0)[2], 5).trust > 0.0
+    assert 8 <= trusted <= 33
+
+
+def test_a_forecast_against_the_outcomes_and_one_that_says_nothing_are_not_trusted() -> None:
+    rows, forecast, excess = days_of(3, 1.0)
+    against = measured(rows, -forecast, excess, 5)
+    assert against.slope < 0.0
+    assert against.trust == 0.0
+    silent = measured(rows, np.zeros(len(rows)), excess, 5)
+    assert (silent.slope, silent.t, silent.trust, silent.rank_ic) == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_what_the_forecast_says_of_all_lines_of_a_day_does_not_count() -> None:
+    rows, forecast, excess = days_of(3, 1.0)
+    shifted = forecast + np.sin(rows)
+    assert measured(rows, shifted, excess, 5).trust == pytest.approx(measured(rows, forecast, excess, 5).trust)

@@ -1,0 +1,53 @@
+"""Percentiles of volatility as known on each day: by hand, against pandas, and settings refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated import world
+
+from research.errors import ConfigError, DataError
+from research.forecast import VolatilityPercentiles
+
+
+def test_each_day_counts_among_the_days_up_to_it() -> None:
+    """With a half-life near zero the volatility of a day is its own move: 1, 3, 2, 3, 0.5."""
+    sharp = VolatilityPercentiles("A", half_life=1e-3)
+    ranks = sharp.percentiles(np.array([0.01, -0.03, 0.02, 0.03, 0.005]))
+    assert ranks.tolist() == pytest.approx([0.5, 0.75, 0.5, 0.75, 0.1])
+
+
+@pytest.mark.parametrize("lookback", [None, 250])
+def test_percentiles_are_those_of_pandas(lookback: int | None) -> None:
+    returns = pd.Series(np.random.default_rng(0).normal(0.0, 0.01, 700))
+    volatility = np.sqrt((returns**2).ewm(halflife=21).mean())
+    seen = volatility.expanding() if lookback is None else volatility.rolling(lookback, min_periods=1)
+    below = (seen.rank(method="average") - 0.5) / seen.count()
+    found = VolatilityPercentiles("A", lookback=lookback).percentiles(returns.to_numpy())
+    np.testing.assert_allclose(found, below, atol=1e-12)
+
+
+def test_a_day_is_in_one_of_four_regimes_from_the_first_250_returns_on() -> None:
+    market, regimes = world(days=400, n=2), VolatilityPercentiles("B")
+    fitted, notes = regimes.in_force(market.past(399))
+    found = fitted.probabilities(market.past(399))
+    assert (fitted.names, notes, fitted.seen) == (("low", "moderate", "high", "crisis"), (), market.dates[-1])
+    assert (found.sum(axis=1) == 1.0).all()
+    assert found.shape == (399, 4)
+    assert 0.4 < found[:, 0].mean() < 0.7
+    with pytest.raises(DataError, match="249 returns of B"):
+        regimes.in_force(market.past(249))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"half_life": 0.0}, "half_life of VolatilityPercentiles is 0.0"),
+        ({"levels": (0.5, 0.4, 0.9)}, "levels of VolatilityPercentiles are"),
+        ({"levels": (0.5, 0.9)}, "levels of VolatilityPercentiles are"),
+        ({"levels": (0.5, 0.9, 1.0)}, "levels of VolatilityPercentiles are"),
+        ({"lookback": 20}, "lookback of VolatilityPercentiles is 20"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        VolatilityPercentiles("A", **settings)
