@@ -31,7 +31,7 @@ from research.allocation.input_sensitivity import InputSensitivity, input_sensit
 from research.allocation.nested import each_of
 from research.allocation.target_risk import TargetRisk, target_risk
 from research.arrays import Array
-from research.errors import DataError, PolicyError
+from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Market
 from research.portfolio import Portfolio
@@ -224,8 +224,8 @@ def target_today(
     answer = path.answer_at(last)
     risk = None if moments is None else target_risk(answer.weights, market.assets, moments)
     models = () if answer.fallback else (one for one in each_of(allocation) if isinstance(one, Model))
-    past = market.past(market.row(answer.seen))
-    trees = {allocation_name(one): one.hierarchy(past) for one in models}
+    row = market.row(answer.seen)
+    trees = {allocation_name(one): one.hierarchy(market.past(row), _before(one, market, row)) for one in models}
     return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, trees)
 
 
@@ -233,13 +233,19 @@ def _sensitivity(target: TargetToday, market: Market) -> InputSensitivity | None
     """How far each input of an estimate moves the weights on the day on which they were computed."""
     if target.allocation.window < 2 or target.answer.fallback:
         return None
-    asked, previous = market.until(f"{target.answer.seen:%Y-%m-%d}"), None
-    if isinstance(target.allocation, Following) and target.allocation.follows:
-        last = len(asked.dates) - 1
-        with suppress(DataError, PolicyError):
-            before = target_path(target.allocation, asked.until(f"{asked.dates[-2]:%Y-%m-%d}"), start=last - 1)
-            previous = carried(before.rows[-1], asked.past(last))
-    return input_sensitivity(target.allocation, asked, previous=previous)
+    row = market.row(target.answer.seen)
+    seen = market.until(f"{target.answer.seen:%Y-%m-%d}")
+    return input_sensitivity(target.allocation, seen, previous=_before(target.allocation, market, row))
+
+
+def _before(allocation: Allocation, market: Market, row: int) -> Array | None:
+    """(n,) the target before that of a row, for an allocation that follows it; None for others, and for the first."""
+    if not (isinstance(allocation, Following) and allocation.follows):
+        return None
+    with suppress(ConfigError, DataError, PolicyError):
+        before = target_path(allocation, market.until(f"{market.dates[row - 1]:%Y-%m-%d}"), start=row - 1)
+        return carried(before.rows[-1], market.past(row))
+    return None
 
 
 def _moments(market: Market, forecast: Forecast) -> tuple[Moments | None, list[str]]:

@@ -80,6 +80,8 @@ class VolatilityTarget(Wrapper):
         check_estimate("VolatilityTarget", self.lookback, self.schedule)
         numbers = {name: getattr(self, name) for name in ("volatility", "most", "periods_per_year")}
         check_positive(**{f"{name} of VolatilityTarget": value for name, value in numbers.items()})
+        if self.volatility > 2.0:
+            refuse("volatility of VolatilityTarget is", self.volatility, "give a fraction a year, such as 0.1 for 10%.")
 
     @property
     def window(self) -> int:

@@ -17,7 +17,7 @@ from research.portfolio.dates import read_last_trade, read_periods_per_year, rea
 from research.portfolio.document import Document, read_document
 from research.portfolio.factors import factors_in
 from research.portfolio.facts import with_line_facts
-from research.portfolio.faults import read_all
+from research.portfolio.faults import Faults, read_all
 from research.portfolio.flows import read_flows
 from research.portfolio.forecasts import read_forecasts
 from research.portfolio.held import read_held
@@ -95,10 +95,13 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
     a_year = read_periods_per_year(document, market)
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
-    policies = {name: read_policy(document, ("policies", name), strategic, shared) for name in names}
-    for each, policy in policies.items():
-        for field in ("allocation", *fields_of_regimes(type(policy))):
-            check_names(document, ("policies", each, field), getattr(policy, field), market.past(len(market.dates) - 1))
+    policies, faults, past = {}, Faults(), market.past(len(market.dates) - 1)
+    for each in names:
+        with faults:
+            policies[each] = policy = read_policy(document, ("policies", each), strategic, shared)
+            for field in ("allocation", *fields_of_regimes(type(policy))):
+                check_names(document, ("policies", each, field), getattr(policy, field), past)
+    faults.end()
     test_start = read_test_start(document, market)
     of_lines = [(line.asset, line.asset_class, line.costs) for line in lines]
     shares = np.array([line.shares for line in lines])

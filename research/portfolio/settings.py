@@ -18,6 +18,7 @@ from research.arguments import did_you_mean, is_number
 from research.errors import ConfigError
 from research.forecast import Forecast, Model, Regimes
 from research.portfolio.document import Document
+from research.portfolio.faults import Faults
 from research.portfolio.strict_yaml import KeyPath, dotted
 
 NESTED = (Allocation, tuple[Allocation, ...], Forecast, Model, Regimes)  # of fields that a kind names, read by a table
@@ -49,12 +50,19 @@ def named(document: Document, path: KeyPath, table: Mapping[str, type]) -> str:
 def build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any], beside: tuple[str, ...]) -> Any:
     """An instance of `cls` from what it holds already and the settings at `path`; `beside` them stand other keys."""
     open_to = {name: adapter for name, adapter in adapters(cls).items() if name not in held}
-    document.check_keys(path, (*beside, *open_to))
+    faults = Faults()
+    with faults:
+        document.check_keys(path, (*beside, *open_to))
     given = {key: value for key, value in document.mapping(*path).items() if key in open_to}
     for f in fields(cls):
         if f.name in open_to and f.name not in given and f.default is MISSING and f.default_factory is MISSING:
-            document.value(*path, f.name)  # refuses: it is missing
-    values = {key: validated(document, (*path, key), open_to[key], value) for key, value in given.items()}
+            with faults:
+                document.value(*path, f.name)  # refuses: it is missing
+    values = {}
+    for key, value in given.items():
+        with faults:
+            values[key] = validated(document, (*path, key), open_to[key], value)
+    faults.end()
     try:
         return cls(**held, **values)
     except ConfigError as error:
@@ -101,12 +109,14 @@ def validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], valu
     try:
         return adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        _refuse(document, path, error.errors(), value)
+        _refuse(document, path, error.errors(), value, adapter)
     except TypeError:  # a date, of an override
         document.refuse(path, "not a plain value", value, "Write text, a number, a list or a mapping.")
 
 
-def _refuse(document: Document, path: KeyPath, problems: Sequence[Any], value: Any) -> NoReturn:
+def _refuse(
+    document: Document, path: KeyPath, problems: Sequence[Any], value: Any, adapter: TypeAdapter[Any]
+) -> NoReturn:
     """Refuse a value in a sentence, at the key or the place in a list to which its gravest problem belongs.
 
     A setting that is a word or a mapping has the problems of both: those of the mapping count where one is written. Of
@@ -124,7 +134,27 @@ def _refuse(document: Document, path: KeyPath, problems: Sequence[Any], value: A
     fix = fix.format(**told.get("ctx", {}))
     if words and other:
         fix = f"{fix.removesuffix('.')}, or write {other}."
-    document.refuse((*path, *_within(value, first)), what, first["input"], fix)
+    at = _within(value, first)
+    if first["type"] == "unexpected_keyword_argument" and (keys := _keys_of(adapter, at[:-1])):
+        fix = did_you_mean(at[-1], keys)
+    document.refuse((*path, *at), what, first["input"], fix)
+
+
+def _keys_of(adapter: TypeAdapter[Any], at: tuple[str, ...]) -> list[str]:
+    """The keys that a type declares at a place within a value, by its schema."""
+    whole = adapter.json_schema()
+
+    def opened(schema: dict[str, Any]) -> list[dict[str, Any]]:
+        either = schema.get("anyOf", [])
+        if "$ref" in schema:
+            either = [whole["$defs"][schema["$ref"].rpartition("/")[2]]]
+        return [inner for one in either for inner in opened(one)] or [schema]
+
+    schemas = opened(whole)
+    for key in at:
+        below = [one.get("properties", {}).get(key) or one.get("additionalProperties") for one in schemas]
+        schemas = [inner for one in below if isinstance(one, dict) for inner in opened(one)]
+    return [key for one in schemas for key in one.get("properties", {})]
 
 
 def _within(value: Any, problem: Any) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from research.errors import ConfigError
 Where = Mapping[str, str | tuple[str, ...]]
 
 FORBID: dict[str, str] = {"extra": "forbid"}
+PERCENT = {"volatility": 2.0, "tracking_error": 0.99, "cvar": 0.99}  # a limit past it is one in per cent
 PRICE = "what a unit outside of it costs"
 
 
@@ -285,6 +286,7 @@ class Constraints:
     def __post_init__(self) -> None:
         """Check that leverage is stated, and keep mappings from being changed."""
         freeze(self)
+        self._check_units()
         if self.gross is None:
             self._check_long_only()
         elif self.cardinality is not None and self.cardinality.if_held:
@@ -309,6 +311,24 @@ class Constraints:
     def shorts(self) -> bool:
         """May a line be short?"""
         return self.gross is not None
+
+    def _check_units(self) -> None:
+        """Refuse what is written in per cent: such a limit would never bind, and nobody would see it."""
+        held = 1.0 if self.gross is None else max(self.gross.most, 1.0)
+        lines = {f"lines.{name}": of for name, of in self.lines.items()}
+        groups = {f"groups.{name}": of for name, of in self.groups.items()}
+        limits = {
+            name: getattr(self, name) for name in ("every_line", "turnover", "volatility", "tracking_error", "cvar")
+        }
+        for name, limit in {**limits, **lines, **groups}.items():
+            most = PERCENT.get(name, 2.0 * held)
+            for side in ("least", "most"):
+                value = getattr(limit, side, None)
+                if value is not None and abs(value) > most:
+                    raise ConfigError(
+                        f"{name}.{side} is {value:g}, which is {value:.0%}: give a fraction, such as "
+                        f"{value / 100:g} for {value:g}%."
+                    )
 
     def _check_long_only(self) -> None:
         named: Iterator[tuple[str, Bounds | None]] = iter(

@@ -128,6 +128,14 @@ def test_sensitivity_is_of_the_day_on_which_the_target_was_computed(portfolio: P
     assert np.array_equal(found.moved, wanted.moved)
 
 
+def test_clusters_have_the_weights_of_a_target_that_follows_the_one_before(portfolio: Portfolio) -> None:
+    capped = HRP(window=126, constraints=Constraints(turnover=Most(most=0.02)))
+    target = targets_today(replace(portfolio, policies={"capped": Never(capped)}), DAY).of("capped")
+    assert target.tree is not None
+    by_line = dict(zip(portfolio.market.assets, target.weights.tolist(), strict=True))
+    assert target.tree.by_line()["weight"].to_dict() == pytest.approx({n: by_line[n] for n in target.tree.assets})
+
+
 def test_sensitivity_of_what_follows_its_target_before_starts_from_that_target(portfolio: Portfolio) -> None:
     capped = MeanVariance(schedule="year", constraints=Constraints(turnover=Most(most=0.02)))
     found = targets_today(replace(portfolio, policies={"capped": Never(capped)}), DAY, sensitivity=True).of("capped")

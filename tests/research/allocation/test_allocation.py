@@ -79,7 +79,7 @@ EVERY_ALLOCATION = [
     MeanVariance(forecast=Estimated("capm", "oas", window=60), lower=0.02, upper={"A00": 0.3, "A02": 0.25}),
     Resampled(MeanVariance("utility", forecast=Estimated(window=60), upper=0.5), draws=3),
     RobustCVaR(window=60, upper=0.5),
-    MinimumRisk("evar", window=60, upper=0.5),
+    MinimumRisk("evar", window=60, upper=0.35),
     MinimumRisk("cdar", window=60),
     RiskParity(forecast=Estimated(window=60), budgets={"A00": 0.3, "A02": 0.1}, upper={"A00": 0.4}),
     RelaxedRiskParity(0.0, forecast=Estimated(window=60), upper=0.5),

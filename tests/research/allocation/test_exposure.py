@@ -46,8 +46,8 @@ def test_a_volatility_target_holds_what_has_that_volatility(make_market: Callabl
 
 def test_a_volatility_target_borrows_only_as_far_as_it_may(make_market: Callable[..., Market]) -> None:
     past = swinging(make_market, [0.01]).past(20)
-    assert VolatilityTarget(HALF, 9.0, lookback=20).target(past).tolist() == [0.5, 0.5]
-    assert VolatilityTarget(HALF, 9.0, lookback=20, most=1.5).target(past).tolist() == [0.75, 0.75]
+    assert VolatilityTarget(HALF, 2.0, lookback=20).target(past).tolist() == [0.5, 0.5]
+    assert VolatilityTarget(HALF, 2.0, lookback=20, most=1.5).target(past).tolist() == [0.75, 0.75]
 
 
 def test_a_line_without_its_window_counts_as_if_it_moved_with_the_others(make_market: Callable[..., Market]) -> None:
@@ -97,7 +97,7 @@ def test_among_long_and_short_a_line_without_its_window_counts_by_its_absolute_w
 
 def test_what_is_scaled_is_asked_on_the_schedule_of_what_scales_it(noisy: Market) -> None:
     yearly, monthly = (
-        target_path(VolatilityTarget(InverseVolatility(60, schedule), 9.0), noisy, start=70)
+        target_path(VolatilityTarget(InverseVolatility(60, schedule), 2.0), noisy, start=70)
         for schedule in ("year", "month")
     )
     assert np.array_equal(yearly.rows, monthly.rows)

@@ -224,6 +224,8 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": Never(BenchmarkTracking(column="cap")),
 }
 
+MANY = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
+
 
 @pytest.fixture
 def read(tmp_path: Path) -> Any:
@@ -331,11 +333,11 @@ def test_every_name_has_an_example() -> None:
             r"mine\.to: .*found 0\.5\. Use 'target' or 'edge', or .* \{half_width: 0\.01\}\.$",
         ),
         ("{rule: threshold, to: {half_width: wide}}", r"mine\.to\.half_width: not a number .*found 'wide'"),
-        ("{rule: threshold, to: {half_widht: 0.01}}", r"mine\.to\.half_widht: unknown key .*Correct its name"),
+        ("{rule: threshold, to: {half_widht: 0.01}}", r"mine\.to\.half_widht: unknown key .*Did you mean 'half_width'"),
         ("{rule: threshold, to: {}}", r"mine\.to\.half_width: missing \(.*found \{\}\. Add it"),
         (
             "{rule: threshold, to: {half_width: 0.01, x: 1}}",
-            r"mine\.to\.x: unknown key \(.*line 2\): found 1\. Correct its name",
+            r"mine\.to\.x: unknown key \(.*line 2\): found 1\. Use half_width",
         ),
         (
             "{rule: threshold, to: {half_width: 0.5}}",
@@ -361,7 +363,10 @@ def test_every_name_has_an_example() -> None:
         ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
         ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),
         ("{rule: learned, seeds: [1, 1]}", r"policies\.mine \(.*line 2\): seeds of Learned are \(1, 1\)"),
-        ("{rule: learned, learner: ppo, ppo: {words: 3}}", r"mine\.ppo\.words: unknown key .*found 3\. Correct"),
+        (
+            "{rule: learned, learner: ppo, ppo: {words: 3}}",
+            r"mine\.ppo\.words: unknown key .*Did you mean 'worlds'",
+        ),
         (
             "{rule: learned, allocation: {kind: hrp}}",
             r"policies\.mine \(.*\): Learned ",
@@ -488,3 +493,21 @@ def test_regimes_of_a_line_that_the_market_does_not_have_are_refused_with_their_
 ) -> None:
     with pytest.raises(ConfigError, match=rf"^{place} .*unknown line 'SPX': the market has SPY"):
         load_portfolio("data/portfolios/global_multi_asset.yaml", {"policies.mine": policy})
+
+
+def test_mistakes_of_all_policies_are_told_at_once() -> None:
+    wrong: dict[str, Any] = {
+        "one": {"rule": "never", "allocation": {"kind": "mean_variance", "objectiv": "utility", "upper": "much"}},
+        "two": {"rule": "never", "allocation": {"kind": "risk_parity", "constraints": {"every_line": {"leas": 0.2}}}},
+        "three": {"rule": "never", "allocation": {"kind": "risk_parity", "budgets": {"SPX": 0.3}}},
+    }
+    with pytest.raises(ConfigError) as error:
+        load_portfolio(
+            "data/portfolios/global_multi_asset.yaml", {f"policies.{name}": policy for name, policy in wrong.items()}
+        )
+    said = str(error.value).splitlines()
+    assert len(said) == 4
+    assert said[0].startswith("policies.one.allocation.objectiv: unknown key")
+    assert said[1].startswith("policies.one.allocation.upper: not a number")
+    assert "Did you mean 'least'? Use price, gives_way, least, most." in said[2]
+    assert "budgets of RiskParity: unknown line 'SPX'" in said[3]

@@ -197,18 +197,17 @@ def test_rows_that_conflict_are_named_before_a_risk_that_conflicts_too() -> None
     )
     found = conflict(build(asked, Known(names, covariance=0.04 * np.eye(3))))
     assert found is not None
-    assert set(found.keys) == {"groups.bonds.least", "groups.us.most"}
+    assert set(found.keys) == {"groups.bonds.least", "groups.us.most", "every_line.least"}  # B would have to be short
     assert not found.mends  # volatility conflicts too, so that no change alone suffices
     assert "volatility.most" in {mend.key for mend in found.together}
 
 
 def test_no_change_is_offered_that_needs_leverage_where_none_is_stated() -> None:
-    """Without shorts the least volatility of three equal lines is that of thirds; C short would let A and B be less."""
-    names, together = ("A", "B", "C"), {"all": Exposure(values={"A": 1.0, "B": 1.0, "C": 3.0}, most=0.5)}
+    """All lines have a score of 1 at least: one of 0.5 needs C short, or less than all of NAV."""
+    score = {"all": Exposure(values={"A": 1.0, "B": 1.0, "C": 3.0}, most=0.5)}
     for gross in (None, Most(most=2.0)):
-        found = conflict(
-            build(Constraints(exposures=together, every_line=Bounds(least=0.0), gross=gross), Known(names))
-        )
+        asked = Constraints(exposures=score, every_line=Bounds(least=0.0), gross=gross)
+        found = conflict(build(asked, Known(("A", "B", "C"))))
         assert found is not None
         offered = {mend.key for mend in (*found.mends, *found.together)}
         assert ("every_line.least" in offered) == (gross is not None)

@@ -361,6 +361,10 @@ def test_a_first_refit_without_a_solution_says_what_to_do(noisy):
         ({"objective": "target_return", "goal": float("nan")}, "goal of MeanVariance is nan: give a fraction a year"),
         ({"objective": "target_return", "goal": "0.08"}, "goal of MeanVariance is '0.08': give a fraction a year"),
         ({"objective": "target_risk", "goal": -0.1}, "goal of MeanVariance is -0.1: give a volatility a year above 0"),
+        (
+            {"objective": "target_risk", "goal": 8},
+            "goal of MeanVariance is 8: give a volatility a year above 0 and below 2",
+        ),
         ({"objective": "target_risk", "goal": 0.0}, "goal of MeanVariance is 0.0: give a volatility a year above 0"),
         ({"upper": 0.3, "constraints": Constraints(every_line=Bounds(most=0.2))}, "every_line is bounded by lower or"),
         ({"upper": {"A": 0.3}, "constraints": Constraints(lines={"A": Bounds(most=0.2)})}, r"lines\.A is bounded by"),
