@@ -178,7 +178,12 @@ def frame_of(written: Sequence[Entry]) -> pd.DataFrame:
 
 def book_folder() -> Path:
     """Where the book is: `data/forecasts`, or what `REBALANCE_FORECASTS` names, from the workbench's folder."""
-    return DATA.parent / (os.environ.get(PLACE) or "data/forecasts")
+    return DATA.parent / book_place()
+
+
+def book_place() -> str:
+    """The same as it is written: from the workbench's folder, or what `REBALANCE_FORECASTS` says."""
+    return os.environ.get(PLACE) or "data/forecasts"
 
 
 def _content(entry: Entry) -> dict[str, Any]:
@@ -202,7 +207,9 @@ def _read(path: Path) -> Entry:
             raise ValueError("its checksum does not match")
         lines = {line: (float(mean), float(deviation)) for line, (mean, deviation) in told["lines"].items()}
         return Entry(told["model"], told["date"], told["horizon"], told["data"], lines, tuple(told["notes"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise DataError(f"{path} is not a readable forecast: {error} is missing. {MEND}") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is not a readable forecast: {error}. {MEND}") from error
 
 
