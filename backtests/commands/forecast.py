@@ -53,7 +53,9 @@ def _book_text(found: ForecastsToday) -> list[str]:
     for name, path in found.paths.items():
         shown = measures[measures.index.get_level_values("forecast") == name].droplevel("forecast")
         write_card(path, found.models[name], name, {str(key): tuple(row) for key, row in shown.iterrows()})
-        told += [f"{name}: {sentence}" for sentence in disagreements(path, entries(found.entries[name].model))]
+        told += [
+            f"{name}: {sentence}" for sentence in disagreements(path, entries(found.entries[name].model, path.market))
+        ]
     new = sum(entered)
     words = "No forecast is new in the book" if not new else f"{new} of {len(entered)} forecasts are new in the book"
     lines = [f"{words}, {book_place()}, with a card of each."]
