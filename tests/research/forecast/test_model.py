@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from simulated import world
 
+from research.allocation import EqualWeights, MeanVariance, Resampled, VolatilityTarget
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Moments, Refitted, Trained
 from research.market import Market, Past
@@ -70,3 +71,20 @@ def test_what_cannot_be_forecast_is_refused(market: Market) -> None:
     assert trained.predict(market.past(400)).seen == market.dates[400]
     with pytest.raises(PolicyError, match="it knows later data"):
         trained.predict(market.past(399))
+
+
+def test_an_allocation_refuses_a_forecast_that_has_seen_a_later_day(market: Market) -> None:
+    @dataclass(frozen=True)
+    class Foreseeing:
+        window: int = 2
+
+        def predict(self, past: Past) -> Moments:
+            return Moments(past.assets, np.zeros(2), np.eye(2), 1.0, past.date + pd.Timedelta(days=1))
+
+    for allocation in (
+        MeanVariance(forecast=Foreseeing()),
+        VolatilityTarget(EqualWeights(), 0.1, forecast=Foreseeing()),
+        Resampled(MeanVariance(forecast=Foreseeing())),
+    ):
+        with pytest.raises(PolicyError, match="it knows later data"):
+            allocation.target(market.past(100))
