@@ -55,8 +55,8 @@ class RegimeWorth:
         worth = "; ".join(f"{name}: {in_words(of[name])}" for name in self.exposures)
         return (
             f"**Exposure by regimes as known on the day changes the Sharpe ratio of {self.portfolio.name} as follows. "
-            f"{worth}.** {excluding(sure)}. Limitations: one portfolio, the regimes of one asset, settings of the papers "
-            f"and no others, one test from {first:%Y-%m-%d} to {last:%Y-%m-%d}, with wide intervals."
+            f"{worth}.** {excluding(sure)}. Limitations: one portfolio, the regimes of one asset, settings of the "
+            f"papers and no others, one test from {first:%Y-%m-%d} to {last:%Y-%m-%d}, with wide intervals."
         )
 
 

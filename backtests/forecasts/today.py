@@ -78,7 +78,8 @@ class ForecastsToday:
         over the random walk."""
         entry = self.entries[name]
         means = {line: mean for line, (mean, _) in entry.lines.items()}
-        lower, upper = interval(*np.array(list(entry.lines.values())).T, COVERAGE)
+        expects, deviations = np.array(list(entry.lines.values())).T
+        lower, upper = interval(expects, deviations, COVERAGE)
         table = pd.DataFrame({"expected": means}).assign(lower=lower, upper=upper)
         expected = table.join(self.means_so_far.rename("mean so far"))
         return expected.join(skill_by_line(self.paths[name]))
