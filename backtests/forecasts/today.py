@@ -61,6 +61,12 @@ class ForecastsToday:
         except DataError as error:
             return error
 
+    @property
+    def decision(self) -> str:
+        """Whether the champion stays, or why this is not known, in words."""
+        found = self.challenge
+        return found.sentence() if isinstance(found, Challenge) else f"No challenge is decided: {found}"
+
     @cached_property
     def means_so_far(self) -> pd.Series:
         """(n,) mean return of each line so far times the horizon, fraction."""
@@ -107,9 +113,7 @@ class ForecastsToday:
         parts = [wrapped(head)]
         for name in self.models:
             parts += [f"{name}\n{self._model_text(name)}"]
-        decision = self.challenge
-        told = decision.sentence() if isinstance(decision, Challenge) else f"No challenge is decided: {decision}"
-        parts.append(wrapped(told))
+        parts.append(wrapped(self.decision))
         return "\n\n".join(parts)
 
     def _model_text(self, name: str) -> str:

@@ -44,8 +44,7 @@ def forecasts_parts(comparison: "Comparison") -> list[Part]:
     parts.append(forecasts_picture(found.table(champion), champion, found.ahead))
     parts.append(table(f"{champion} on {found.market.dates[-1]:%Y-%m-%d}", HEADS, _rows(found.table(champion))))
     parts.append(_measures(found))
-    decision = found.challenge
-    parts.append(Words(decision.sentence() if isinstance(decision, Challenge) else str(decision), ""))
+    parts.append(Words(found.decision, ""))
     parts += [Words(f"{name}: no forecast. {why}") for name, why in found.failed.items()]
     others = [name for name in found.entries if name != champion]
     folded = [table(name, HEADS, _rows(found.table(name))) for name in others]
