@@ -38,7 +38,10 @@ def forecasts_parts(comparison: "Comparison") -> list[Part]:
     """A picture and a table of the forecast in use, the measures of all; nothing where the file states no forecasts."""
     if not comparison.portfolio.forecasts.models:
         return []
-    found = _today(comparison.portfolio)
+    try:
+        found = _today(comparison.portfolio)
+    except DataError as error:  # too short a history for each of them
+        return [Words(said, "") for said in str(error).splitlines()]
     champion = found.champion
     parts: list[Part] = [Words(WORDS, "intro")]
     parts.append(forecasts_picture(found.table(champion), champion, found.ahead))
@@ -52,10 +55,13 @@ def forecasts_parts(comparison: "Comparison") -> list[Part]:
 
 
 def forecasts_numbers(comparison: "Comparison") -> dict[str, Any] | None:
-    """The same as plain values; None where the file states no forecasts."""
+    """The same as plain values; None where the file states no forecasts, or none gives one."""
     if not comparison.portfolio.forecasts.models:
         return None
-    found = _today(comparison.portfolio)
+    try:
+        found = _today(comparison.portfolio)
+    except DataError:
+        return None
     decision = found.challenge
     return {
         "date": f"{found.market.dates[-1]:%Y-%m-%d}",

@@ -73,3 +73,11 @@ def test_nothing_is_said_where_the_file_states_no_forecasts() -> None:
     without = SimpleNamespace(portfolio=load_portfolio(FILES / "sixty_forty.yaml"))
     assert forecasts_parts(without) == []  # type: ignore[arg-type]
     assert forecasts_numbers(without) is None  # type: ignore[arg-type]
+
+
+def test_a_sheet_says_why_where_no_forecast_has_enough_history() -> None:
+    stated = {"models": {name: {"kind": "estimated", "window": 9_999} for name in ("long", "longer")}}
+    short = SimpleNamespace(portfolio=load_portfolio(FILES / "global_multi_asset.yaml", {"forecasts": stated}))
+    told = [part.text for part in forecasts_parts(short) if isinstance(part, Words)]  # type: ignore[arg-type]
+    assert [said.partition(" gives no forecast: ")[0] for said in told] == ["long", "longer"]
+    assert forecasts_numbers(short) is None  # type: ignore[arg-type]
