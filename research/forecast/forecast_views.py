@@ -22,7 +22,7 @@ from research.forecast.moments import Forecast, Moments
 from research.forecast.outcomes import overlap, returns_after
 from research.forecast.predicted import days_with_history, in_columns, predicted
 from research.market import Past
-from research.market.calendars import last_of
+from research.market.calendars import period_ends
 
 MOST = 0.99  # confidence: a view is never certain
 
@@ -102,7 +102,7 @@ class ForecastViews:
 
     def measured(self, past: Past) -> MeasuredSkill:
         """The share that came true, of forecasts whose outcomes are known at the close of `past`."""
-        ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
+        ends = np.flatnonzero(period_ends(past.days, "month", past.calendar))
         rows = days_with_history(self, past, ends[ends + self.horizon <= past.t])
         if len(rows) < self.fewest:
             return MeasuredSkill(len(rows), np.nan, np.nan, 0.0)
