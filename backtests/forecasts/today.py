@@ -150,8 +150,8 @@ def forecasts_today(portfolio: Portfolio, as_of: str | None = None) -> Forecasts
     entries, paths, failed = {}, {}, {}
     for name, forecast in models.items():
         try:
-            entries[name] = entry_of(forecast, market, stated.horizon)
-            paths[name] = walk_forward(forecast, market, stated.horizon)
+            path = walk_forward(forecast, market, stated.horizon)  # first: it takes the time of all fits
+            entries[name], paths[name] = entry_of(forecast, market, stated.horizon), path
         except DataError as error:
             failed[name] = error
     if not entries:
