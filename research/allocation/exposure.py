@@ -18,6 +18,7 @@ from research.arguments import check_positive, is_number, refuse
 from research.arrays import Array, Mask
 from research.errors import DataError
 from research.forecast import Forecast
+from research.forecast.predicted import seen_until
 from research.market import Past
 from research.tolerances import RETURNS
 
@@ -117,7 +118,7 @@ class VolatilityTarget(Wrapper):
             known = (weights != 0.0) & past.complete(self.lookback)
             returns = past.returns[past.t - self.lookback + 1 :][:, known] @ weights[known]
             return known, float(returns.std(ddof=1)) if known.any() else 0.0, ()
-        moments = self.forecast.predict(past)
+        moments = seen_until(past, self.forecast.predict(past), self.forecast)
         held = weights[[past.assets.index(asset) for asset in moments.assets]]
         known = (weights != 0.0) & np.isin(past.assets, moments.assets)
         return known, float(held @ moments.covariance @ held / moments.horizon) ** 0.5, moments.notes

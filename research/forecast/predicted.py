@@ -15,13 +15,17 @@ DAYS = 4096  # of forecasts that stay in memory
 @lru_cache(maxsize=DAYS)
 def predicted(forecast: Forecast, past: Past) -> Moments:
     """The forecast at the close of `past`. Raises PolicyError where it has seen a later day."""
-    found = forecast.predict(past)
-    if found.seen > past.date:
+    return seen_until(past, forecast.predict(past), forecast)
+
+
+def seen_until(past: Past, moments: Moments, forecast: Forecast) -> Moments:
+    """The same moments. Raises PolicyError where the forecast that gave them has seen a day after `past`."""
+    if moments.seen > past.date:
         raise PolicyError(
-            f"{forecast!r} has seen {found.seen:%Y-%m-%d}, but is asked on {past.date:%Y-%m-%d}: it knows later data. "
-            "Start later, or fit it on fewer days."
+            f"{forecast!r} has seen {moments.seen:%Y-%m-%d}, but is asked on {past.date:%Y-%m-%d}: it knows later "
+            "data. Start later, or fit it on fewer days."
         )
-    return found
+    return moments
 
 
 def days_with_history(forecast: Forecast, past: Past, rows: Rows) -> Rows:

@@ -16,6 +16,7 @@ from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.roots import root_of
 from research.arrays import Array, Rows
 from research.forecast import Estimated, Forecast, Moments
+from research.forecast.predicted import seen_until
 from research.market import Past
 
 
@@ -47,7 +48,7 @@ class OnForecast(Constrained):
 
     def programme(self, past: Past, previous: Array | None = None) -> DayProgramme:
         """What is solved at the close of `past`: its limits, and how the best weights within limits are found."""
-        moments = self.forecast.predict(past).over(self.periods_per_year)
+        moments = seen_until(past, self.forecast.predict(past), self.forecast).over(self.periods_per_year)
         best = partial(self.found, moments=moments, past=past)
         return DayProgramme(self.limits(past, moments, previous), moments, best)
 

@@ -18,6 +18,7 @@ from research.arguments import is_whole, refuse
 from research.arrays import Array
 from research.errors import ConfigError
 from research.forecast import Moments
+from research.forecast.predicted import seen_until
 from research.market import Past
 
 
@@ -69,7 +70,7 @@ class Resampled(Wrapper, Following):
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """(n,) the mean weights; their volatility by the forecast, and what the solvers of the samples said."""
         held = self.held
-        moments = held.forecast.predict(past).over(held.periods_per_year)
+        moments = seen_until(past, held.forecast.predict(past), held.forecast).over(held.periods_per_year)
         limits, cash = held.limits(past, moments, previous), held.cash(past)
         found, failed = [], []
         for sample in samples(moments, held.window, held.periods_per_year, self.draws, self.seed):

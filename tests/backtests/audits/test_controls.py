@@ -36,6 +36,7 @@ from research.accounting import Costs, Execution, Hold, Policy, Trade, View
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility
 from research.arrays import Array
 from research.errors import ConfigError, DataError
+from research.forecast import VolatilityPercentiles
 from research.learning import LearnedPolicy, Universal
 from research.market import Past
 from research.portfolio import Portfolio, load_portfolio
@@ -49,6 +50,7 @@ from research.rules import (
     Never,
     NoTradeRegion,
     OptimalRegion,
+    RegimeThreshold,
     StopLoss,
     Threshold,
     TrackingError,
@@ -94,6 +96,7 @@ def every_rule(portfolio: Portfolio) -> dict[str, Policy]:
         "within": Threshold(held, 0.01, Within(0.005)),
         "band or quarter": Threshold(held, 0.03, review_schedule="quarter"),
         "capped": Threshold(held, 0.01, turnover_cap=0.005),
+        "regimes": RegimeThreshold(held, VolatilityPercentiles("SPY", levels=(0.3, 0.5, 0.6)), 0.01, 0.02),
         "groups": GroupThreshold(held, "asset_class", 0.02),
         "tracking error": TrackingError(held, 0.008, returns=120),
         "cost and benefit": CostBenefit(held, tracking_penalty=5.0, horizon=0.5, returns=120),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import dask
+import distributed  # noqa: F401  (its settings, which must be there before some are set for a test)
 import psutil
 import pytest
 import yaml

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from simulated import world
 
+from research.allocation import EqualWeights, MeanVariance, Resampled, VolatilityTarget
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Moments, Refitted, Trained
 from research.forecast.model import fit_rows
@@ -80,3 +81,20 @@ def test_weekly_rows_have_a_fit_each_year() -> None:
     past = market_from_frame(frame, calendar="24/5").past(299)
     fitted = [f"{past.dates[row]:%Y-%m-%d}" for row in fit_rows(60, "year", past)]
     assert fitted == ["2016-02-26", "2016-12-30", "2017-12-29", "2019-01-04", "2020-01-03"]
+
+
+def test_an_allocation_refuses_a_forecast_that_has_seen_a_later_day(market: Market) -> None:
+    @dataclass(frozen=True)
+    class Foreseeing:
+        window: int = 2
+
+        def predict(self, past: Past) -> Moments:
+            return Moments(past.assets, np.zeros(2), np.eye(2), 1.0, past.date + pd.Timedelta(days=1))
+
+    for allocation in (
+        MeanVariance(forecast=Foreseeing()),
+        VolatilityTarget(EqualWeights(), 0.1, forecast=Foreseeing()),
+        Resampled(MeanVariance(forecast=Foreseeing())),
+    ):
+        with pytest.raises(PolicyError, match="it knows later data"):
+            allocation.target(market.past(100))
