@@ -13,6 +13,7 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import target_returns
 from research.allocation import Allocation, ConstantExposure, VolatilityTarget, target_path
+from research.allocation.exposure import HIGHEST_VOLATILITY
 from research.errors import DataError
 from research.risk import growth, max_drawdown, sharpe, volatility
 from research.rules import Calendar, Rule
@@ -89,7 +90,7 @@ def matched_rules(
             float(brentq(lambda x: mean_exposure(_backtest_of(played, make(x))) - wanted, low, high, xtol=1e-9 * high))
         )
 
-    return {CONSTANT: solved(constant, 0.0, 1.0), VOLATILITY: solved(steered, 1e-6 * scale, 1e2 * scale)}
+    return {CONSTANT: solved(constant, 0.0, 1.0), VOLATILITY: solved(steered, 1e-6 * scale, HIGHEST_VOLATILITY)}
 
 
 def exposure_table(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from backtests.forecasts.book import disagreements, enter, entries, write_card
+from backtests.forecasts.book import book_place, disagreements, enter, entries, write_card
 from backtests.forecasts.today import ForecastsToday, forecasts_today
 from backtests.forecasts.worth import worth
 from backtests.text_tables import text_table, wrapped
@@ -55,10 +55,12 @@ def _book_text(found: ForecastsToday) -> list[str]:
     for name, path in found.paths.items():
         shown = measures[measures.index.get_level_values("forecast") == name].droplevel("forecast")
         write_card(path, found.models[name], name, {str(key): tuple(row) for key, row in shown.iterrows()})
-        told += [f"{name}: {sentence}" for sentence in disagreements(path, entries(found.entries[name].model))]
+        told += [
+            f"{name}: {sentence}" for sentence in disagreements(path, entries(found.entries[name].model, path.market))
+        ]
     new = sum(entered)
     words = "No forecast is new in the book" if not new else f"{new} of {len(entered)} forecasts are new in the book"
-    lines = [f"{words}, data/forecasts, with a card of each."]
+    lines = [f"{words}, {book_place()}, with a card of each."]
     if told:
         more = f" ({len(told) - TOLD} more)" if len(told) > TOLD else ""
         lines += [wrapped(f"Warning: {sentence}") for sentence in told[:TOLD]] + ([more.strip()] if more else [])

@@ -19,7 +19,7 @@ from research.errors import DataError
 from research.forecast.skill import hits, rank_correlations, squared_error
 
 FEWEST_WAVES = 3  # Student's t with fewer degrees of freedom says nothing
-ROUNDED = 1e-9  # of a number of waves: 0.4 × 1,000^(2/3) is 40
+ROUNDED = 1e-9  # of a number of waves: 0.4 × 1,000^(2/3) is 40; and of forecasts, which are equal but for so much
 HORIZONS = 4  # of a wave, at least: over one horizon outcomes that overlap move together
 
 
@@ -58,7 +58,8 @@ def out_of_sample_r2(
     A date counts once, however many lines it has.
     p      : of forecasts no better than the benchmark, one-sided: a model with parameters to estimate errs more than a
              benchmark without, even where it is true, and the test adds this back. So p may be small where the value
-             is below zero: something was foreseen, and more was lost to estimating it.
+             is below zero: something was foreseen, and more was lost to estimating it. It is 1 where the forecasts are
+             the benchmark's but for rounding.
     Source : Campbell and Thompson (2008), Predicting excess stock returns out of sample, Review of Financial Studies
              21(4), equation 1; the test: Clark and West (2007), Approximately normal tests for equal predictive
              accuracy in nested models, Journal of Econometrics 138, equation 3.1.
@@ -71,6 +72,8 @@ def out_of_sample_r2(
         raise DataError("the benchmark's forecasts are equal to all outcomes: nothing is left to explain.")
     value = 1.0 - float(mine.mean() / theirs.mean())
     found = _estimate(value, ((1.0 - value) * theirs - mine) / theirs.mean(), horizon, level)
+    if np.allclose(forecast[known], benchmark[known], rtol=ROUNDED, atol=0.0):
+        return replace(found, value=0.0, lower=0.0, upper=0.0, error=0.0, p=1.0)
     gain = mean_over_dates(its - ours + np.square(benchmark - forecast), horizon, level)
     return replace(found, p=gain.p / 2.0 if gain.value > 0.0 else 1.0 - gain.p / 2.0)
 
@@ -105,7 +108,7 @@ def _estimate(value: float, influence: Array, horizon: int, level: float) -> Est
     if len(influence) < least:
         raise DataError(
             f"{len(influence)} dates with a forecast and its outcome are too few: {least} are needed for outcomes of "
-            f"{horizon} dates each. Take a longer period, or a shorter horizon."
+            f"{horizon} date{'' if horizon == 1 else 's'} each. Take a longer period, or a shorter horizon."
         )
     error = wave_error(influence, waves)
     half = float(stdtrit(waves, 0.5 + level / 2.0)) * error

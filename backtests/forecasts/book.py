@@ -1,7 +1,8 @@
 """The forecast book: each forecast as it was made, so that what was shown on a day is what a walk-forward shows later.
 
-`data/forecasts/` holds a folder a model and in it a file a forecast, written whole and never changed. A forecast is
-known by its model with all settings, its day and horizon, and the fingerprint of the data up to that day. Made again,
+`data/forecasts/` holds a folder a model and market, and in it a file a forecast, written whole and never changed. A
+forecast is known by its model with all settings, by name and lines of the market, since lines may be forecast from one
+another, by its day and horizon, and by the fingerprint of the data up to that day. Made again,
 it must say the same; a walk-forward over later data must, too, unless data were restated or the code was changed, and
 both are told. Beside the entries of a model stands its card, the latest: what it is, on what it was measured, its skill
 and what its fits cost.
@@ -28,7 +29,7 @@ from research.market import Market
 from research.market.tables import DATA
 
 PLACE = "REBALANCE_FORECASTS"  # environment variable: another folder for the book
-FORM, CARD = "forecast, 1", "card.json"
+FORM, CARD = "forecast, 2", "card.json"
 MEND = "Restore the file from a copy; or delete it, and the forecast is forgotten."
 
 
@@ -37,6 +38,7 @@ class Entry:
     """A forecast as it was made.
 
     model   : settings of the forecast, JSON values.
+    market  : its name, and all its lines by their names.
     date    : the last day that it saw, YYYY-MM-DD.
     horizon : rows of the market that it is about.
     data    : fingerprint of the market up to that day.
@@ -45,6 +47,7 @@ class Entry:
     """
 
     model: Any
+    market: tuple[str, ...]
     date: str
     horizon: int
     data: str
@@ -54,7 +57,7 @@ class Entry:
     @property
     def path(self) -> Path:
         """The file in the book's folder."""
-        return book_folder() / _hash(self.model) / f"{self.date}-{self.horizon}-{self.data[:16]}.json"
+        return _folder(self.model, self.market) / f"{self.date}-{self.horizon}-{self.data[:16]}.json"
 
 
 def entry_of(forecast: Forecast, market: Market, horizon: int) -> Entry:
@@ -69,6 +72,7 @@ def entry_of(forecast: Forecast, market: Market, horizon: int) -> Entry:
     pairs = zip(found.mean.tolist(), found.volatility.tolist(), strict=True)
     return Entry(
         model_of(forecast),
+        _named(market),
         f"{past.date:%Y-%m-%d}",
         int(horizon),
         market.fingerprint,
@@ -103,16 +107,16 @@ def enter(entry: Entry) -> bool:
     return True
 
 
-def entries(model: Any) -> list[Entry]:
-    """The forecasts of a model in the book, by day. Raises DataError for a file that is damaged."""
-    return [_read(path) for path in sorted((book_folder() / _hash(model)).glob("*-*.json"))]
+def entries(model: Any, market: Market) -> list[Entry]:
+    """The forecasts of a model for a market in the book, by day. Raises DataError for a file that is damaged."""
+    return [_read(path) for path in sorted(_folder(model, _named(market)).glob("*-*.json"))]
 
 
 def disagreements(path: ForecastPath, written: Sequence[Entry]) -> list[str]:
     """What a walk-forward says otherwise than the book, a sentence a day and line.
 
     path    : over data that may be later, of the same model.
-    written : of the book.
+    written : of the book, about the same market.
     """
     row_of = {f"{date:%Y-%m-%d}": d for d, date in enumerate(path.dates)}
     found = []
@@ -126,7 +130,8 @@ def disagreements(path: ForecastPath, written: Sequence[Entry]) -> list[str]:
         restated = path.market.until(entry.date).fingerprint != entry.data
         why = "data up to that day were restated since" if restated else "the code or its libraries were changed since"
         found += [
-            f"on {entry.date} the book expects {mean:.4%} of {line}, and the model now {now[line][0]:.4%}: {why}."
+            f"on {entry.date} the book expects {_told(mean, deviation)} of {line}, and the model now "
+            f"{_told(*now[line])}: {why}."
             for line, (mean, deviation) in entry.lines.items()
             if line in now and not np.array_equal(now[line], (mean, deviation))
         ]
@@ -157,9 +162,22 @@ def write_card(path: ForecastPath, forecast: Forecast, name: str, skill: Mapping
             for measure, numbers in skill.items()
         },
     }
-    file = book_folder() / _hash(model_of(forecast)) / CARD
+    file = _folder(model_of(forecast), _named(market)) / CARD
     file.parent.mkdir(parents=True, exist_ok=True)
     return write_whole(file, json.dumps(told, indent=1))
+
+
+def _named(market: Market) -> tuple[str, ...]:
+    """What a market is called, and its lines in one order."""
+    return (market.name, *sorted(market.assets))
+
+
+def _folder(model: Any, market: tuple[str, ...]) -> Path:
+    return book_folder() / _hash([model, market])
+
+
+def _told(mean: float, deviation: float) -> str:
+    return f"{mean:.4%} ± {deviation:.4%}"
 
 
 def _plain(number: float) -> float | None:
@@ -178,13 +196,19 @@ def frame_of(written: Sequence[Entry]) -> pd.DataFrame:
 
 def book_folder() -> Path:
     """Where the book is: `data/forecasts`, or what `REBALANCE_FORECASTS` names, from the workbench's folder."""
-    return DATA.parent / (os.environ.get(PLACE) or "data/forecasts")
+    return DATA.parent / book_place()
+
+
+def book_place() -> str:
+    """The same as it is written: from the workbench's folder, or what `REBALANCE_FORECASTS` says."""
+    return os.environ.get(PLACE) or "data/forecasts"
 
 
 def _content(entry: Entry) -> dict[str, Any]:
     told = {
         "form": FORM,
         "model": entry.model,
+        "market": list(entry.market),
         "date": entry.date,
         "horizon": entry.horizon,
         "data": entry.data,
@@ -201,8 +225,11 @@ def _read(path: Path) -> Entry:
         if told["form"] != FORM or _hash(told) != checksum:
             raise ValueError("its checksum does not match")
         lines = {line: (float(mean), float(deviation)) for line, (mean, deviation) in told["lines"].items()}
-        return Entry(told["model"], told["date"], told["horizon"], told["data"], lines, tuple(told["notes"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        market, notes = tuple(told["market"]), tuple(told["notes"])
+        return Entry(told["model"], market, told["date"], told["horizon"], told["data"], lines, notes)
+    except KeyError as error:
+        raise DataError(f"{path} is not a readable forecast: {error} is missing. {MEND}") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is not a readable forecast: {error}. {MEND}") from error
 
 

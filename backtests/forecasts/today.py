@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from backtests.evaluation.estimates import EstimateWithTest
 from backtests.forecasts.book import Entry, entry_of
 from backtests.forecasts.champion import Challenge, challenge
 from backtests.forecasts.skill import COVERAGE, Skill, skill_by_line, skill_of_returns, skill_of_variances
-from backtests.forecasts.walk_forward import ForecastPath, prevailing_mean, walk_forward
+from backtests.forecasts.walk_forward import ForecastPath, interval, prevailing_mean, walk_forward
 from backtests.text_tables import text_table, wrapped
 from backtests.wording import number, percent
 from research.errors import DataError
@@ -21,8 +20,6 @@ from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.portfolio.forecasts import usual_forecasts
-
-REACH = NormalDist().inv_cdf((1.0 + COVERAGE) / 2.0)  # standard deviations of the interval
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,12 +78,11 @@ class ForecastsToday:
         over the random walk."""
         entry = self.entries[name]
         means = {line: mean for line, (mean, _) in entry.lines.items()}
-        ends = {
-            end: {line: mean + side * REACH * deviation for line, (mean, deviation) in entry.lines.items()}
-            for end, side in (("lower", -1.0), ("upper", 1.0))
-        }
-        expected = pd.DataFrame({"expected": means, **ends, "mean so far": self.means_so_far})
-        return expected.loc[list(means)].join(skill_by_line(self.paths[name]))
+        mean, deviation = np.array(list(entry.lines.values())).T
+        lower, upper = interval(mean, deviation, COVERAGE)
+        table = pd.DataFrame({"expected": means}).assign(lower=lower, upper=upper)
+        expected = table.join(self.means_so_far.rename("mean so far"))
+        return expected.join(skill_by_line(self.paths[name]))
 
     def measures(self) -> pd.DataFrame:
         """A row a measure and forecast: value, lower, upper, p; those that could not be measured are missing."""
@@ -112,7 +108,8 @@ class ForecastsToday:
         for name in self.models:
             parts += [f"{name}\n{self._model_text(name)}"]
         decision = self.challenge
-        parts.append(wrapped(decision.sentence() if isinstance(decision, Challenge) else f"{decision}"))
+        told = decision.sentence() if isinstance(decision, Challenge) else f"No challenge is decided: {decision}"
+        parts.append(wrapped(told))
         return "\n\n".join(parts)
 
     def _model_text(self, name: str) -> str:
@@ -155,7 +152,7 @@ def forecasts_today(portfolio: Portfolio, as_of: str | None = None) -> Forecasts
         except DataError as error:
             failed[name] = error
     if not entries:
-        raise next(iter(failed.values()))
+        raise DataError("\n".join(f"{name} gives no forecast: {error}" for name, error in failed.items()))
     every = row_name(float(portfolio.periods_per_year))
     return ForecastsToday(market, stated.horizon, every, models, entries, paths, failed)
 

@@ -85,9 +85,8 @@ class ForecastPath:
         return frozen(found)
 
     def ends(self, coverage: float) -> tuple[Array, Array]:
-        """(D, n) lower and upper ends of the interval that holds a normal outcome with a probability, fraction."""
-        reach = NormalDist().inv_cdf((1.0 + coverage) / 2.0) * self.deviation
-        return self.mean - reach, self.mean + reach
+        """(D, n) lower and upper ends of the interval that holds an outcome with a probability, see `interval`."""
+        return interval(self.mean, self.deviation, coverage)
 
     @property
     def overlap(self) -> int:
@@ -98,6 +97,18 @@ class ForecastPath:
         """Some of its days, by number."""
         notes = tuple(self.notes[i] for i in which.tolist())
         return replace(self, rows=self.rows[which], mean=self.mean[which], deviation=self.deviation[which], notes=notes)
+
+
+def interval(mean: Array, deviation: Array, coverage: float) -> tuple[Array, Array]:
+    """Lower and upper ends of the interval that holds a normal return with a probability, fractions like `mean`.
+
+    No end is below −1: no line loses more than all of its value.
+
+    >>> [end.round(3).tolist() for end in interval(np.array([0.1, 0.1]), np.array([0.1, 1.0]), 0.9)]
+    [[-0.064, -1.0], [0.264, 1.745]]
+    """
+    reach = NormalDist().inv_cdf((1.0 + coverage) / 2.0) * deviation
+    return np.maximum(mean - reach, -1.0), np.maximum(mean + reach, -1.0)
 
 
 def prevailing_mean(past: Past, rows: Rows, horizon: int) -> Array:

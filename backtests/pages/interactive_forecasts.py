@@ -13,6 +13,7 @@ from backtests.forecasts.worth import WITH, WITHOUT, Worth
 from backtests.pages.interactive import dress
 from backtests.pages.interactive_views import interval_panels
 from backtests.wording import listed, number
+from research.arguments import one_of
 from research.errors import DataError
 from research.forecast.conformal import adaptive_intervals, coverage_table
 
@@ -30,9 +31,13 @@ def expected_plot(found: ForecastsToday) -> "Figure":
 
 
 def outcomes_plot(path: ForecastPath, line: str, name: str) -> "Figure":
-    """What a forecast expected of a line at each month end, with its 90 % interval, and what came, per cent."""
+    """What a forecast expected of a line at each month end, with its 90 % interval, and what came, per cent.
+
+    Raises : ConfigError for a line that the market does not have.
+    """
     from backtests.pages.plotly_figure import ShownFigure
 
+    one_of("line is", line, path.market.assets)
     figure, i = ShownFigure(), path.market.assets.index(line)
     lower, upper = (100.0 * end[:, i] for end in path.ends(COVERAGE))
     edge = {"mode": "lines", "line": {"width": 0.0}, "hoverinfo": "skip"}

@@ -22,6 +22,8 @@ from research.forecast.predicted import seen_until
 from research.market import Past
 from research.tolerances import RETURNS
 
+HIGHEST_VOLATILITY = 2.0  # of a target, a year: what is more was written in per cent
+
 
 @dataclass(frozen=True)
 class ConstantExposure(Wrapper):
@@ -81,7 +83,7 @@ class VolatilityTarget(Wrapper):
         check_estimate("VolatilityTarget", self.lookback, self.schedule)
         numbers = {name: getattr(self, name) for name in ("volatility", "most", "periods_per_year")}
         check_positive(**{f"{name} of VolatilityTarget": value for name, value in numbers.items()})
-        if self.volatility > 2.0:
+        if self.volatility > HIGHEST_VOLATILITY:
             refuse("volatility of VolatilityTarget is", self.volatility, "give a fraction a year, such as 0.1 for 10%.")
 
     @property

@@ -8,7 +8,7 @@ library, see `estimators`.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from research.allocation import (
@@ -257,7 +257,8 @@ def read_forecast(
     cls = table["estimated" if unnamed else named(document, path if alone else kind, table)]
     refitted = cls in MODELS.values() and not models
     declared = nested(cls)
-    below = {n: (*path, n) for n, of in declared.items() if of is Model or (not alone and document.has(*path, n))}
+    needed = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
+    below = {n: (*path, n) for n in declared if n in needed or (not alone and document.has(*path, n))}
     held: dict[str, Any] = {
         name: read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
     }

@@ -9,6 +9,7 @@ forecasts:
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from research.allocation import FixedWeights
@@ -16,6 +17,7 @@ from research.forecast import Boosted, Estimated, Forecast, HARVolatility, Refit
 from research.market import Market
 from research.portfolio.allocations import allocation_settings, check_names, read_forecast
 from research.portfolio.document import Document
+from research.portfolio.faults import Faults, read_all
 
 KEYS = ("horizon", "models")
 HORIZON = 21  # a month of sessions
@@ -52,18 +54,27 @@ def read_forecasts(
     market    : what forecasts are about.
     strategic : the file's target.
     shared    : settings of the whole file, for forecasts that have them and state no other.
-    Raises    : ConfigError for an unknown key or kind, a horizon that is none, and no model.
+    Raises    : ConfigError for an unknown key or kind, a horizon that is none, and no model, all of them at once.
     """
     if not document.has("forecasts"):
         return StatedForecasts()
-    document.check_keys(("forecasts",), KEYS)
-    horizon = document.whole("forecasts", "horizon", at_least=1, default=HORIZON)
-    models = {}
-    for name in document.names("forecasts", "models"):
+    document.mapping("forecasts")  # refuses what is none
+    horizon, names, faults = HORIZON, tuple[str, ...](), Faults()
+    with faults:
+        document.check_keys(("forecasts",), KEYS)
+    with faults:
+        horizon = document.whole("forecasts", "horizon", at_least=1, default=HORIZON)
+    with faults:
+        names = document.names("forecasts", "models")
+    past = market.past(len(market.dates) - 1)
+
+    def read(name: str) -> Forecast:
         path = ("forecasts", "models", name)
-        models[name] = read_forecast(document, path, strategic, {**shared, "horizon": horizon})
-        check_names(document, path, models[name], market.past(len(market.dates) - 1))
-    return StatedForecasts(horizon, models)
+        forecast: Forecast = read_forecast(document, path, strategic, {**shared, "horizon": horizon})
+        check_names(document, path, forecast, past)
+        return forecast
+
+    return StatedForecasts(horizon, read_all({name: partial(read, name) for name in names}, faults))
 
 
 def forecasts_settings(stated: StatedForecasts) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def test_numbers_stand_beside_their_skill_and_are_kept(stated: Path) -> None:
     assert f"SPY    {100 * found.mean[0]:+.2f}\u202f%" in done.out.replace("−", "-")
     assert done.out.count("R² of log variance over the random walk") == 2
     assert "plain stays: over " in done.out
-    assert "2 of 2 forecasts are new in the book, data/forecasts, with a card of each.\n" in done.out
+    assert f"2 of 2 forecasts are new in the book, {stated.parent / 'book'}, with a card of each.\n" in done.out
     cards = [json.loads(card.read_text()) for card in (stated.parent / "book").rglob("card.json")]
     assert {card["name"] for card in cards} == {"plain", "shrunk"}
     for card in cards:
@@ -90,3 +90,37 @@ def test_worth_is_that_of_the_days_up_to_the_one_asked_by_forecasts_that_have_on
     portfolio = load_portfolio(stated)
     known = worth(replace(portfolio, market=portfolio.market.until("2016-03-31")), Estimated("james_stein"))
     assert text.endswith(wrapped(known.sentence()))
+
+
+def test_mistakes_of_all_forecasts_are_told_at_once(stated: Path) -> None:
+    wrong = {
+        "forecasts.horizon": 0,
+        "forecasts.models.plain.window": -5,
+        "forecasts.models.shrunk.mean": "stein",
+        "forecasts.models.views": {"kind": "forecast_views", "prior": "benchmark"},
+    }
+    with pytest.raises(ConfigError) as told:
+        load_portfolio(stated, wrong)
+    for said in (
+        "forecasts.horizon",
+        "window of Estimated is -5",
+        "models.shrunk.mean",
+        "models.views.forecast: missing",
+    ):
+        assert said in str(told.value)
+    with pytest.raises(ConfigError) as told:
+        load_portfolio(stated, {"forecasts": ["signals"]})
+    assert str(told.value).count("not a mapping") == 1
+
+
+def test_why_each_forecast_fails_is_told_with_its_name(stated: Path) -> None:
+    done = rebalance("forecast", stated, "--as-of", "2008-01-31")
+    assert done.status != 0
+    assert "plain gives no forecast: " in done.err
+    assert "shrunk gives no forecast: " in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_comparison_that_is_not_possible_is_named(stated: Path) -> None:
+    stated.write_text(stated.read_text().replace("horizon: 5", "horizon: 1000"))
+    assert "\nNo challenge is decided: " in rebalance("forecast", stated).out

@@ -82,6 +82,15 @@ def test_r2_and_its_ratio_of_errors_by_hand() -> None:
     assert ratio.lower < ratio.value < ratio.upper
 
 
+def test_forecasts_that_are_the_benchmark_but_for_rounding_have_no_skill() -> None:
+    benchmark, outcome = np.random.default_rng(0).normal(size=(2, 200, 3))
+    benchmark[3, 1] = np.nan
+    r2 = out_of_sample_r2(benchmark * (1.0 + 1e-13), outcome, benchmark)
+    assert (r2.value, r2.lower, r2.upper, r2.p) == (0.0, 0.0, 0.0, 1.0)
+    ratio = rmse_ratio(benchmark, outcome, benchmark)
+    assert (ratio.value, ratio.lower, ratio.upper, ratio.p) == (1.0, 1.0, 1.0, 1.0)
+
+
 def test_the_interval_of_r2_holds_the_true_one() -> None:
     """r = f + noise of half its variance: the population's R² against zero is 2/3."""
     held = []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from simulated import world
 
-from backtests.forecasts.book import PLACE, disagreements, enter, entries, entry_of, frame_of, model_of
+from backtests.forecasts.book import PLACE, disagreements, enter, entries, entry_of, frame_of, model_of, write_card
 from backtests.forecasts.walk_forward import walk_forward
 from research.errors import DataError
 from research.forecast import Estimated
@@ -32,8 +32,8 @@ def test_what_is_entered_is_read_back_to_the_bit_once(market: Market) -> None:
     made = [entry_of(FORECAST, market.until(day), HORIZON) for day in days]
     assert [enter(entry) for entry in made] == [True, True]
     assert enter(made[0]) is False
-    assert entries(model_of(FORECAST)) == made
-    assert entries(model_of(Estimated(window=61))) == []
+    assert entries(model_of(FORECAST), market) == made
+    assert entries(model_of(Estimated(window=61)), market) == []
     found = FORECAST.predict(market.past(market.row(days[1]))).over(HORIZON)
     frame = frame_of(made).set_index(["date", "line"]).loc[days[1]]
     np.testing.assert_array_equal(frame["mean"], found.mean)
@@ -44,15 +44,15 @@ def test_the_book_is_what_a_walk_forward_over_later_days_says(market: Market) ->
     entry = entry_of(FORECAST, market.until("2020-06-30"), HORIZON)
     enter(entry)
     path = walk_forward(FORECAST, market, HORIZON)
-    assert disagreements(path, entries(entry.model)) == []
+    assert disagreements(path, entries(entry.model, market)) == []
     early = np.arange(500)[:, None] == 150
     restated = replace(market, returns=np.where(early, 0.05, market.returns))
-    (a, b, c) = disagreements(walk_forward(FORECAST, restated, HORIZON), entries(entry.model))
+    (a, b, c) = disagreements(walk_forward(FORECAST, restated, HORIZON), entries(entry.model, market))
     assert a.startswith("on 2020-06-30 the book expects ")
     assert a.endswith("data up to that day were restated since.")
     assert [" of A, " in a, " of B, " in b, " of C, " in c] == [True] * 3
     changed = replace(path, mean=path.mean + np.eye(len(path.rows), 3) * 1e-16)
-    assert all("the code or its libraries" in said for said in disagreements(changed, entries(entry.model)))
+    assert all("the code or its libraries" in said for said in disagreements(changed, entries(entry.model, market)))
 
 
 def test_another_answer_for_the_same_day_and_a_damaged_file_are_refused(market: Market, folder: Path) -> None:
@@ -63,7 +63,17 @@ def test_another_answer_for_the_same_day_and_a_damaged_file_are_refused(market: 
     (file,) = folder.rglob("*.json")
     file.write_text(file.read_text().replace('"horizon": 21', '"horizon": 5'))
     with pytest.raises(DataError, match=r"is not a readable forecast: its checksum does not match\. Restore the file"):
-        entries(entry.model)
+        entries(entry.model, market)
     file.write_text(file.read_text()[:-40])
     with pytest.raises(DataError, match="is not a readable forecast"):
         enter(entry)
+
+
+def test_a_forecast_of_other_lines_is_another_one(market: Market) -> None:
+    other = world(days=500, n=2, seed=8)
+    assert set(other.assets) < set(market.assets)
+    theirs = entry_of(FORECAST, other.until("2020-06-30"), HORIZON)
+    enter(theirs)
+    path = walk_forward(FORECAST, market, HORIZON)
+    assert disagreements(path, entries(theirs.model, market)) == []
+    assert write_card(path, FORECAST, "plain", {}).parent != theirs.path.parent

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from simulated import world
 
-from backtests.forecasts.walk_forward import ForecastPath, walk_forward
+from backtests.forecasts.walk_forward import ForecastPath, interval, walk_forward
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Estimated, Moments
 from research.market import Market, Past
@@ -88,3 +89,9 @@ def test_what_cannot_be_walked_is_refused(market: Market) -> None:
         walk_forward(Estimated(), market, 0)
     with pytest.raises(ConfigError, match="start of a walk-forward is 700"):
         walk_forward(Estimated(), market, HORIZON, start=700)
+
+
+def test_no_interval_holds_a_loss_of_more_than_everything() -> None:
+    lower, upper = interval(np.array([0.1, 0.1, -1.5]), np.array([0.1, 1.0, 0.1]), 0.9)
+    np.testing.assert_allclose(lower, [0.1 - 0.1 * norm.ppf(0.95), -1.0, -1.0])
+    np.testing.assert_allclose(upper, [0.1 + 0.1 * norm.ppf(0.95), 0.1 + norm.ppf(0.95), -1.0])

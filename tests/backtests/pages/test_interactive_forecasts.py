@@ -6,6 +6,7 @@ import pytest
 from backtests.forecasts.skill import decay, skill_by_group
 from backtests.forecasts.today import ForecastsToday, forecasts_today
 from backtests.pages import interactive_forecasts as pictures
+from research.errors import ConfigError
 from research.portfolio import load_portfolio
 
 STATED = {"models": {"plain": {"kind": "estimated"}, "shrunk": {"kind": "estimated", "mean": "james_stein"}}}
@@ -30,6 +31,11 @@ def test_outcomes_are_drawn_beside_what_was_expected(found: ForecastsToday) -> N
     np.testing.assert_array_equal(mean.y, 100.0 * path.mean[:, 1])
     np.testing.assert_array_equal(came.y, 100.0 * path.outcome[:, 1])
     assert (np.asarray(lower.y) < np.asarray(mean.y)).all()
+
+
+def test_a_line_that_the_market_does_not_have_is_refused(found: ForecastsToday) -> None:
+    with pytest.raises(ConfigError, match="line is 'SPX': use one of SPY"):
+        pictures.outcomes_plot(found.paths["plain"], "SPX", "plain")
 
 
 def test_coverage_by_year_is_that_of_the_tables(found: ForecastsToday) -> None:

@@ -146,6 +146,8 @@ def test_periods_a_year_of_the_file_are_those_of_its_views() -> None:
             r"mine\.forecast\.opinions.*probability of opinion 'a' is 2",
         ),
         ("refitted", r"mine\.forecast: not a mapping .*Write `model:` below it"),
+        ("forecast_views", r"mine\.forecast: not a mapping .*Write `forecast:` below it"),
+        ("{kind: forecast_views, prior: benchmark}", r"mine\.forecast\.forecast: missing"),
         ("{kind: refitted}", r"mine\.forecast\.model: missing"),
         ("{kind: refitted, model: hat}", r"mine\.forecast\.model: unknown model .*Did you mean 'har'"),
         ("{kind: refitted, model: {window: 800}}", r"mine\.forecast\.model\.kind: missing"),
