@@ -233,3 +233,8 @@ def test_a_forecast_that_states_no_horizon_has_that_of_the_file() -> None:
         "garch": Refitted(GarchVolatility(horizon=5)),
         "own": Refitted(HARVolatility(horizon=21)),
     }
+    for boosted in ("boosted", {"kind": "boosted"}):
+        with pytest.raises(
+            ConfigError, match=r"forecasts\.models\.b .*: window of Boosted is 756: a horizon of 63 needs"
+        ):
+            load_portfolio(FILE, {"forecasts": {"horizon": 63, "models": {"b": boosted}}})
