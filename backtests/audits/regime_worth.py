@@ -1,6 +1,6 @@
 """What models of regimes are worth: exposure by each of them, as known on the day, net of cost, with intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -8,6 +8,7 @@ import pandas as pd
 from backtests.audits.exposure_evidence import WHOLE, evidence_table, in_words, played_with_benchmarks
 from backtests.engine.result import Backtest
 from backtests.evaluation.evidence import Difference, Evidence
+from backtests.wording import listed
 from research.allocation import RegimeExposure
 from research.allocation.estimated import EstimationSchedule
 from research.forecast import Regimes, as_known
@@ -52,11 +53,10 @@ class RegimeWorth:
         of, (first, last) = self.differences, self.backtests[WHOLE].dates[[1, -1]]
         sure = [name for name in self.exposures if of[name].lower > 0.0 or of[name].upper < 0.0]
         worth = "; ".join(f"{name}: {in_words(of[name])}" for name in self.exposures)
-        told = f"{', '.join(sure)} differ from none" if sure else "No interval excludes zero"
         return (
             f"**Exposure by regimes as known on the day changes the Sharpe ratio of {self.portfolio.name} as follows. "
-            f"{worth}.** {told}. Limitations: one portfolio, the regimes of one asset, settings of the papers and no "
-            f"others, one test from {first:%Y-%m-%d} to {last:%Y-%m-%d}, with wide intervals."
+            f"{worth}.** {excluding(sure)}. Limitations: one portfolio, the regimes of one asset, settings of the papers "
+            f"and no others, one test from {first:%Y-%m-%d} to {last:%Y-%m-%d}, with wide intervals."
         )
 
 
@@ -74,3 +74,17 @@ def regime_worth(
     exposures = {name: RegimeExposure(portfolio.strategic, one, schedule) for name, one in regimes.items()}
     policies = {name: (lambda _, held=held: Calendar(held, schedule)) for name, held in exposures.items()}
     return RegimeWorth(portfolio, exposures, *played_with_benchmarks(portfolio, policies, schedule, draws))
+
+
+def excluding(names: Sequence[str]) -> str:
+    """Whose intervals exclude zero, in words.
+
+    >>> excluding([]), excluding(["jump model"])
+    ('No interval excludes zero', 'The interval of jump model excludes zero')
+    >>> excluding(["Markov", "jump model"])
+    'The intervals of Markov and jump model exclude zero'
+    """
+    if not names:
+        return "No interval excludes zero"
+    one = len(names) == 1
+    return f"The interval{'' if one else 's'} of {listed(names)} exclude{'s' if one else ''} zero"
