@@ -1,5 +1,6 @@
 """Today's forecasts of a portfolio file, entered into the forecast book, as text."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from backtests.forecasts.book import book_place, disagreements, enter, entries, write_card
@@ -18,7 +19,7 @@ def make_forecast(file: Path, as_of: str | None = None, with_worth: bool = False
 
     file       : of the portfolio.
     as_of      : a day of its history; None for the last close.
-    with_worth : play the portfolio with and without each forecast besides.
+    with_worth : play the portfolio with and without each forecast besides, up to that day.
     Raises     : as `load_portfolio`, `forecasts_today`, `enter` and `worth` do.
     """
     with bar(None, "reading prices") as progress:
@@ -28,7 +29,8 @@ def make_forecast(file: Path, as_of: str | None = None, with_worth: bool = False
         text = "\n\n".join([found.text(), *_book_text(found)])
         if with_worth:
             progress.stage("playing with and without each forecast")
-            text = "\n\n".join([text, *(worth_text(portfolio, found, name) for name in found.models)])
+            known = replace(portfolio, market=found.market)  # nothing after the day that was asked
+            text = "\n\n".join([text, *(worth_text(known, found, name) for name in found.entries)])
     return text
 
 

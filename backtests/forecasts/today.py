@@ -84,8 +84,8 @@ class ForecastsToday:
         over the random walk."""
         entry = self.entries[name]
         means = {line: mean for line, (mean, _) in entry.lines.items()}
-        expects, deviations = np.array(list(entry.lines.values())).T
-        lower, upper = interval(expects, deviations, COVERAGE)
+        mean, deviation = np.array(list(entry.lines.values())).T
+        lower, upper = interval(mean, deviation, COVERAGE)
         table = pd.DataFrame({"expected": means}).assign(lower=lower, upper=upper)
         expected = table.join(self.means_so_far.rename("mean so far"))
         return expected.join(skill_by_line(self.paths[name]))
@@ -151,8 +151,8 @@ def forecasts_today(portfolio: Portfolio, as_of: str | None = None) -> Forecasts
     entries, paths, failed = {}, {}, {}
     for name, forecast in models.items():
         try:
-            entries[name] = entry_of(forecast, market, stated.horizon)
-            paths[name] = walk_forward(forecast, market, stated.horizon)
+            path = walk_forward(forecast, market, stated.horizon)  # first: it takes the time of all fits
+            entries[name], paths[name] = entry_of(forecast, market, stated.horizon), path
         except DataError as error:
             failed[name] = error
     if not entries:

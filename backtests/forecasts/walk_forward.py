@@ -20,7 +20,7 @@ from research.forecast import Forecast
 from research.forecast.outcomes import overlap, returns_after, variances_after
 from research.forecast.predicted import days_with_history, in_columns, predicted
 from research.market import Market, Past
-from research.market.calendars import last_of
+from research.market.calendars import period_ends
 from research.market.tables import DATA
 from research.progress import bar
 from research.stored import Stored
@@ -138,7 +138,7 @@ def walk_forward(
     What a forecast with the same settings said of the same data is read from disk, where it was computed before.
     forecast : asked of each past alone.
     horizon  : rows of the market that the forecasts are about; moments over others are scaled, see `Moments.over`.
-    every    : period.
+    every    : period; where its last session is no row, the first row after it counts.
     start    : first row at whose close it is asked.
     folder   : where paths are kept.
     Raises   : ConfigError for another horizon, period or start; DataError where no day has enough history; PolicyError
@@ -148,7 +148,7 @@ def walk_forward(
         refuse("horizon of a walk-forward is", horizon, "give a whole number of rows, at least 1.")
     if not is_whole(start) or not 0 <= start < len(market.dates):
         refuse("start of a walk-forward is", start, f"give a row from 0 to {len(market.dates) - 1}.")
-    rows = np.flatnonzero(last_of(market.days, every, market.calendar))
+    rows = np.flatnonzero(period_ends(market.days, every, market.calendar))
     rows = days_with_history(forecast, market.past(len(market.dates) - 1), rows[rows >= start])
     if not len(rows):
         raise DataError(

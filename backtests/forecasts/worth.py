@@ -144,7 +144,8 @@ def earned_views(portfolio: Portfolio, forecast: Forecast) -> ForecastViews:
             f"the strategic target of {portfolio.name} is {', '.join(f'{w:.4g}' for w in weights)}: views are put on "
             "one that holds its lines. Give a target without short lines."
         )
-    return ForecastViews(forecast, Benchmark(dict(zip(portfolio.market.assets, weights / weights.sum(), strict=True))))
+    prior = Benchmark(dict(zip(portfolio.market.assets, weights / weights.sum(), strict=True)))
+    return ForecastViews(forecast, prior, portfolio.forecasts.horizon)
 
 
 def tilted(portfolio: Portfolio, forecast: Forecast) -> Allocation:

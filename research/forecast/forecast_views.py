@@ -1,7 +1,8 @@
 """Views from a forecast, as sure as the forecast was right: Black and Litterman's bridge from forecasts to weights.
 
 On each month's end so far, the forecast said something beyond the prior, and something came of it. The slope of what
-came on what was said is the share of it that came true; its lower bound is the confidence of today's views:
+came on what was said, weighted by the inverse covariance, is the share of it that came true: what the forecast's best
+portfolio earned over what it promised. Its lower bound is the confidence of today's views:
 
     mean = prior + c (forecast − prior)
 
@@ -20,9 +21,10 @@ from research.arrays import Array, Rows
 from research.forecast.equilibrium import MarketCap
 from research.forecast.moments import Forecast, Moments
 from research.forecast.outcomes import overlap, returns_after
-from research.forecast.predicted import days_with_history, in_columns, predicted
+from research.forecast.predicted import days_with_history, predicted
 from research.market import Past
-from research.market.calendars import last_of
+from research.market.calendars import period_ends
+from research.tolerances import VARIATION
 
 MOST = 0.99  # confidence: a view is never certain
 
@@ -32,8 +34,9 @@ class MeasuredSkill:
     """The share of what a forecast said beyond a prior that came true.
 
     dates : month ends with a forecast and its outcome.
-    slope : of outcomes less the prior on forecasts less the prior, both over the prior's volatility; NaN where there
-            are too few dates, or the forecast never said anything.
+    slope : of outcomes less the prior on forecasts less the prior, weighted by the inverse of the prior's covariance:
+            what the forecast's best portfolio earned over what it promised; NaN where there are too few dates, or the
+            forecast never said anything.
     error : its standard error.
     confidence : the lower bound of the slope, from 0 to 0.99.
     """
@@ -102,7 +105,7 @@ class ForecastViews:
 
     def measured(self, past: Past) -> MeasuredSkill:
         """The share that came true, of forecasts whose outcomes are known at the close of `past`."""
-        ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
+        ends = np.flatnonzero(period_ends(past.days, "month", past.calendar))
         rows = days_with_history(self, past, ends[ends + self.horizon <= past.t])
         if len(rows) < self.fewest:
             return MeasuredSkill(len(rows), np.nan, np.nan, 0.0)
@@ -110,17 +113,30 @@ class ForecastViews:
         return measured_skill(said, came, overlap(rows, self.horizon), self.level)
 
     def _beyond_the_prior(self, past: Past, rows: Rows) -> tuple[Array, Array]:
-        """(D, n) forecasts and outcomes less the prior, over its volatility; NaN where one is missing."""
-        days = [past.earlier(int(row)) for row in rows]
-        prior, views = (
-            [in_columns(predicted(one, day).over(self.horizon), past.assets) for day in days]
-            for one in (self.prior, self.forecast)
-        )
-        mean, deviation = (np.array(column) for column in zip(*prior, strict=True))
-        said = np.array([view for view, _ in views])
+        """(D, n) forecasts and outcomes less the prior, as independent parts of one variance each; NaN where none is.
+
+        So weighted, their product is what the best portfolio of the forecast earned beyond the prior.
+        """
         came = returns_after(past, rows, self.horizon)
-        scale = np.where(deviation > 0.0, deviation, np.nan)
-        return (said - mean) / scale, (came - mean) / scale
+        said = np.full_like(came, np.nan)
+        for d, row in enumerate(rows.tolist()):
+            day = past.earlier(row)
+            prior, views = (predicted(one, day).over(self.horizon) for one in (self.prior, self.forecast))
+            both = [asset for asset in prior.assets if asset in views.assets]
+            lines = [past.assets.index(asset) for asset in both if np.isfinite(came[d, past.assets.index(asset)])]
+            of_prior, of_views = ([one.assets.index(past.assets[line]) for line in lines] for one in (prior, views))
+            root = _inverse_root(prior.covariance[np.ix_(of_prior, of_prior)])
+            parts = [root @ (told - prior.mean[of_prior]) for told in (views.mean[of_views], came[d, lines])]
+            said[d], came[d] = (np.pad(part, (0, len(came[d]) - len(part)), constant_values=np.nan) for part in parts)
+        return said, came
+
+
+def _inverse_root(covariance: Array) -> Array:
+    """(m, k) R with R' R the inverse of a covariance (k, k), over the m directions in which it varies."""
+    values, vectors = np.linalg.eigh(covariance)
+    varies = values > VARIATION * values.max(initial=0.0)
+    found: Array = vectors[:, varies].T / np.sqrt(values[varies])[:, None]
+    return found
 
 
 def measured_skill(said: Array, came: Array, sharing: int, level: float) -> MeasuredSkill:

@@ -150,6 +150,22 @@ def last_of(days: Days, every: str | int, calendar: str) -> NDArray[np.bool_]:
     return scheduled(days, every, calendar)
 
 
+def period_ends(days: Days, every: str, calendar: str) -> NDArray[np.bool_]:
+    """(T,) days that are the last scheduled session of a period, or the first after one that is none of them.
+
+    So a month has its end among weekly rows too, and among rows with gaps; known on the day itself.
+    days : (T,) increasing.
+
+    >>> fridays = np.array(["2024-01-26", "2024-02-02", "2024-02-09"], dtype="datetime64[D]")
+    >>> period_ends(fridays, "month", "24/5").tolist()  # January ended on a Wednesday
+    [False, True, False]
+    """
+    found = last_of(days, every, calendar)
+    ended = np.diff(period(days, every)) > found[:-1]
+    found[1:] |= ended
+    return found
+
+
 def met(days: Days, every: str | int, calendar: str, offset: int = 0) -> tuple[int, int]:
     """The number of scheduled sessions among `days`, and among all sessions from the first of them to the last.
 

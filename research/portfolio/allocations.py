@@ -267,10 +267,18 @@ def read_forecast(
     stated = () if alone else document.mapping(*path)
     held |= _shared(cls, shared, {*stated, *held})
     beside = ("kind", *declared, *(adapters(Refitted) if refitted else ()))
-    found = cls(**held) if alone else build(document, path, cls, held, beside)
+    found = _of_a_word(document, path, cls, held) if alone else build(document, path, cls, held, beside)
     if not refitted:
         return found
     return Refitted(found) if alone else build(document, path, Refitted, {"model": found}, ("kind", *adapters(cls)))
+
+
+def _of_a_word(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any]) -> Any:
+    """What the word of a kind alone stands for: its defaults, which a setting of the file may not suit."""
+    try:
+        return cls(**held)
+    except ConfigError as error:
+        raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
 def read_regimes(document: Document, path: KeyPath) -> Regimes:

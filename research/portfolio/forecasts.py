@@ -1,7 +1,7 @@
 """The forecasts that a portfolio file states: what `rebalance forecast` asks, measures and compares.
 
 forecasts:
-  horizon: 21                                  # sessions, or other rows of the market
+  horizon: 21                                  # sessions, or other rows of the market; of each model that states none
   models:
     plain: {kind: estimated, window: 756}      # the first is the champion, the others are its challengers
     shrunk: {kind: estimated, mean: james_stein, window: 756}
@@ -70,7 +70,7 @@ def read_forecasts(
 
     def read(name: str) -> Forecast:
         path = ("forecasts", "models", name)
-        forecast: Forecast = read_forecast(document, path, strategic, shared)
+        forecast: Forecast = read_forecast(document, path, strategic, {**shared, "horizon": horizon})
         check_names(document, path, forecast, past)
         return forecast
 

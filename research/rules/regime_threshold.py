@@ -27,7 +27,8 @@ ROWS = ("target", "trigger_lower", "trigger_upper", "lower", "upper", "cash")
 class RegimeThreshold(CompiledRule):
     """Trade past a band that has another width while the most turbulent regime is the most probable one.
 
-    It is `Threshold` of one band or of the other, and is not asked before its regimes are known.
+    It is `Threshold` of one band or of the other, and is not asked before its regimes are known, nor once their line
+    has left the market.
     regimes        : of one line of the market.
     band           : half-width on other days, fraction of NAV.
     turbulent_band : half-width in turbulence, fraction of NAV: a wider one trades less when trading is dear, a narrower
@@ -77,10 +78,13 @@ class RegimeThreshold(CompiledRule):
         )
 
     def decide(self, view: View) -> Hold | Trade:
-        """Hold, or the box to trade into at this close; hold where the regimes are not known yet."""
+        """Hold, or the box to trade into at this close; hold where the regimes are not known yet, or any more."""
+        past = view.past
         try:
-            known = self.regimes.in_force(view.past)[0].probabilities(view.past)[-1:]
+            known = self.regimes.in_force(past)[0].probabilities(past)[-1:]
         except (DataError, PolicyError):
+            return Hold(UNSEEN)
+        if not past.listed[-1, past.assets.index(self.regimes.line)]:
             return Hold(UNSEEN)
         return self.thresholds[int(_turbulent(known)[0])].decide(view)
 

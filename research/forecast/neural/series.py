@@ -11,7 +11,7 @@ from research.arrays import Array, Mask
 from research.errors import DataError
 from research.forecast.neural.network import Network
 from research.market import Past
-from research.market.calendars import session_after
+from research.market.calendars import session_after, sessions
 
 TARGET, LINE, STEP = "log_return", "line", "step"
 OBSERVED = ("log_volatility", "momentum", "cash")
@@ -122,7 +122,10 @@ def series(past: Past, settings: Network) -> Series:
     for name, values in observed.items():
         _check_finite(name, values, known, lines, past.days[rows])
     last = past.days[-1]
-    ahead = np.array([session_after(last, settings.every * k, past.calendar) for k in range(1, settings.steps + 1)])
+    a_step = (
+        settings.every * (len(sessions(past.days[0], last, past.calendar)) - 1) / past.t
+    )  # sessions: 5 a weekly row
+    ahead = np.array([session_after(last, round(a_step * k), past.calendar) for k in range(1, settings.steps + 1)])
     return Series(lines, past.days[rows], wealth[rows] - wealth[rows - settings.every], observed, known, ahead)
 
 

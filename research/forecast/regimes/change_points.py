@@ -68,7 +68,7 @@ class ChangePoints(OfLine):
         A search adds only changes that are at least `shortest` days after the last one known.
         """
         returns, moves = history(past, self.line), self._moves(past)
-        first = int(np.flatnonzero(past.listed[:, past.assets.index(self.line)])[0]) + 1  # row of the first return
+        first = int(np.argmax(past.listed[:, past.assets.index(self.line)])) + 1  # row of the first return
         last, points = 0, []
         for row in fit_rows(2 * self.shortest, self.schedule, past):
             stop = max(0, int(row) + 1 - first)

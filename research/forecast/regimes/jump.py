@@ -85,6 +85,7 @@ class JumpModel(RegimeModel):
         whole = fitted_history(past, self.line, self.window)
         returns, features = whole[YOUNG:], jump_features(whole)[YOUNG:]
         mean, spread = features.mean(axis=0), features.std(axis=0)
+        spread[np.ptp(features, axis=0) == 0.0] = 1.0  # a line without a loss has one downside deviation
         centres, labels, _ = fit_jumps(_scaled(features, mean, spread), self.states, self.penalty, self.seed)
         days = np.bincount(labels, minlength=self.states)
         if days.min() < 2:

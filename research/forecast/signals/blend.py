@@ -8,12 +8,12 @@ import pandas as pd
 
 from research.arguments import is_number, is_whole, refuse
 from research.arrays import Array, frozen
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 from research.forecast.covariances import covariance
 from research.forecast.moments import Moments
 from research.forecast.returns import check_window, complete_returns
 from research.forecast.signals.expected import FEWEST, Expected
-from research.forecast.signals.history import History, history
+from research.forecast.signals.history import DEVIATION, History, history
 from research.forecast.signals.kinds import AverageSignal, MomentumSignal, ReversionSignal, Signal
 from research.market import Past
 
@@ -134,7 +134,14 @@ class SignalBlend:
         """The mean of the blend, of lines with returns enough for all scores and the covariance."""
         found = self.blend(past)
         needed = max(max(signal.window for signal in self.signals), self.estimate)
-        returns, lines = complete_returns(past, needed)
-        cov = covariance("ledoit_wolf", returns[-self.estimate :], 0.0) * self.horizon
+        returns, complete = complete_returns(past, needed)
+        known = np.isfinite(found.mean[complete])
+        if not known.any():
+            raise DataError(f"no line moved in the {DEVIATION} sessions to {past.date:%Y-%m-%d}. Choose another date.")
+        cov = np.atleast_2d(covariance("ledoit_wolf", returns[-self.estimate :, known], 0.0)) * self.horizon
+        lines = complete[known]
+        notes = tuple(
+            f"{past.assets[line]} is left out: it did not move in {DEVIATION} sessions" for line in complete[~known]
+        )
         assets = tuple(past.assets[line] for line in lines)
-        return Moments(assets, found.mean[lines], cov, self.horizon, past.date)
+        return Moments(assets, found.mean[lines], cov, self.horizon, past.date, notes)

@@ -15,10 +15,10 @@ DEVIATION = 63  # returns of the deviation that scores and outcomes are measured
 class History:
     """T days of n lines up to today, and what came of each within the horizon.
 
-    excess    : (T, n) simple return over cash, 0 where not listed.
+    excess    : (T, n) simple return over cash, that of an exit too; 0 where a line was not listed the day before.
     total     : (T + 1, n) its running sum, from 0.
     first     : (n,) row on which each line was listed: its returns begin after it; T where it never was.
-    precision : (T, n) one over the root mean square of the last 63 excess returns; 0 where a line has fewer, is not
+    precision : (T, n) one over the root mean square of the last 63 returns; 0 where a line has fewer, is not
                 listed, or did not move.
     outcome   : (T − horizon, n) sum of excess returns over the horizon after each day, in units of deviation ×
                 √horizon; 0 where there is no precision.
@@ -46,10 +46,11 @@ def history(past: Past, horizon: int) -> History:
     """What a past holds for signals over a horizon, a whole number of periods."""
     from research.forecast.signals.pooled import precisions
 
-    listed, rows = past.listed, np.arange(past.t + 1)[:, None]
+    listed = past.listed
     first = np.where(listed.any(axis=0), np.argmax(listed, axis=0), past.t + 1)
-    excess = np.where(listed & (rows > first), past.returns - past.cash[:, None], 0.0)
-    total, squares = running(excess), running(excess * excess)
+    held = np.vstack([np.zeros_like(listed[:1]), listed[:-1]])  # over the day, which may end in an exit
+    excess = np.where(held, past.returns - past.cash[:, None], 0.0)
+    total, squares = running(excess), running(np.where(held, past.returns, 0.0) ** 2)  # none in a halt
     precision = precisions(squares, listed, first, DEVIATION, RETURNS**2)
     outcome = total[horizon + 1 :] - total[1:-horizon]
     outcome *= precision[:-horizon]

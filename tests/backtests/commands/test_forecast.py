@@ -1,12 +1,16 @@
 """`rebalance forecast FILE`: numbers with their skill, entered into the book; mistakes are sentences."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from commanded import FILE, rebalance
 
+from backtests.commands.forecast import make_forecast
 from backtests.forecasts.book import PLACE
+from backtests.forecasts.worth import worth
+from backtests.text_tables import wrapped
 from research.errors import ConfigError
 from research.forecast import Estimated
 from research.portfolio import load_portfolio
@@ -66,6 +70,26 @@ def test_settings_of_a_file_are_written_back_and_mistakes_have_their_place(state
             load_portfolio(stated, {wrong: 0})
     with pytest.raises(ConfigError, match=r"forecasts\.models\.plain\.kind: unknown kind .*estimatedd"):
         load_portfolio(stated, {"forecasts.models.plain.kind": "estimatedd"})
+
+
+def test_a_forecast_with_too_little_history_is_told_and_the_others_are_compared(stated: Path) -> None:
+    """It has enough on the day that is asked, but at no month end: nothing shows what it is worth."""
+    days = len(load_portfolio(stated).market.until("2020-03-27").dates)
+    long = f"    long: {{kind: estimated, window: {days - 1}}}\n"
+    stated.write_text(stated.read_text().replace("  models:\n", f"  models:\n{long}"))
+    text = make_forecast(stated, "2020-03-27")
+    assert "long\nNo forecast: Estimated(" in text
+    assert "plain stays: over " in text
+    assert "2 of 2 forecasts are new in the book" in text
+
+
+def test_worth_is_that_of_the_days_up_to_the_one_asked_by_forecasts_that_have_one(stated: Path) -> None:
+    stated.write_text(stated.read_text() + "    long: {kind: estimated, window: 9_999}\n")
+    text = make_forecast(stated, "2016-03-31", with_worth=True)
+    assert text.count(" is worth\n") == 2
+    portfolio = load_portfolio(stated)
+    known = worth(replace(portfolio, market=portfolio.market.until("2016-03-31")), Estimated("james_stein"))
+    assert text.endswith(wrapped(known.sentence()))
 
 
 def test_mistakes_of_all_forecasts_are_told_at_once(stated: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import world
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
@@ -15,7 +16,7 @@ from research.accounting import CASH, Costs, Hold, Policy, Trade, View, Why
 from research.allocation import EqualWeights, FixedWeights, InverseVolatility, TargetPath
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import MarkovRegimes
-from research.market import Market
+from research.market import Market, delist, market_from_frame
 from research.rules import (
     BestPoint,
     Calendar,
@@ -720,3 +721,17 @@ def test_a_policy_that_knows_tomorrow_is_seen_to_gain(make_market: MakeMarket) -
 def test_every_rule_is_played_compiled(make_market: MakeMarket, name: str) -> None:
     """Reasons to hold are kept by the daily loop only; compiled, they are derived when someone asks."""
     assert backtest(crowded(make_market), RULES[name], Costs.bps(5), start="2018-02-15").holds is None
+
+
+def test_nothing_is_decided_once_the_line_of_the_regimes_has_left(by_day: ByDay) -> None:
+    prices = 100.0 * np.cumprod(1.0 + world(days=300).returns, axis=0)
+    prices[101:, 2] = np.nan
+    frame = pd.DataFrame(prices, index=pd.date_range("2020-01-01", periods=300), columns=list("ABC"))
+    market = delist(market_from_frame(frame, calendar="24/7", missing="halt"), "C", frame.index[105], 0.0)
+    rule = RegimeThreshold(
+        FixedWeights((0.5, 0.4, 0.1), unlisted="cash"),
+        MarkovRegimes("C", (0.0, 0.0), (0.01, 0.02), ((0.9, 0.1), (0.2, 0.8)), pd.Timestamp("2020-01-01")),
+        0.005, 0.01,
+    )  # fmt: skip
+    compiled, slow = (backtest(market, one, Costs(np.zeros(3), np.zeros(3))) for one in (rule, by_day(rule)))
+    np.testing.assert_allclose(slow.nav, compiled.nav, rtol=1e-12)

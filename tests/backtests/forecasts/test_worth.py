@@ -75,3 +75,9 @@ def test_exchanged_tilts_are_the_same_in_units_of_volatility() -> None:
         for giver, taker in zip(circle, (*circle[1:], circle[0]), strict=True):
             assert theirs[market.assets.index(taker)] == pytest.approx(tilts[market.assets.index(giver)], abs=1e-15)
     assert len(circles(market.assets, 100)) == 6
+
+
+def test_views_are_measured_over_the_horizon_of_the_file() -> None:
+    stated = {"forecasts": {"horizon": 5, "models": {"plain": {"kind": "estimated"}}}}
+    weekly = load_portfolio("data/portfolios/sixty_forty.yaml", stated)
+    assert earned_views(weekly, Estimated()).horizon == 5

@@ -10,7 +10,8 @@ from simulated import world
 from research.allocation import EqualWeights, MeanVariance, Resampled, VolatilityTarget
 from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Moments, Refitted, Trained
-from research.market import Market, Past
+from research.forecast.model import fit_rows
+from research.market import Market, Past, market_from_frame
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,15 @@ def test_what_cannot_be_forecast_is_refused(market: Market) -> None:
     assert trained.predict(market.past(400)).seen == market.dates[400]
     with pytest.raises(PolicyError, match="it knows later data"):
         trained.predict(market.past(399))
+
+
+def test_weekly_rows_have_a_fit_each_year() -> None:
+    """The last session of a year is seldom a Friday: the first row after it serves as well."""
+    days = pd.date_range("2015-01-02", periods=300, freq="W-FRI")
+    frame = pd.DataFrame(100.0 + np.sin(np.arange(300.0)), days, ["A"])
+    past = market_from_frame(frame, calendar="24/5").past(299)
+    fitted = [f"{past.dates[row]:%Y-%m-%d}" for row in fit_rows(60, "year", past)]
+    assert fitted == ["2016-02-26", "2016-12-30", "2017-12-29", "2019-01-04", "2020-01-03"]
 
 
 def test_an_allocation_refuses_a_forecast_that_has_seen_a_later_day(market: Market) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from research.errors import ConfigError
 from research.market import calendars
-from research.market.calendars import EVERY, OFFSETS, WEEKDAYS, due, last_of, period, scheduled, sessions
+from research.market.calendars import EVERY, OFFSETS, WEEKDAYS, due, last_of, period, period_ends, scheduled, sessions
 
 
 def day(text: str) -> np.datetime64:
@@ -447,3 +447,15 @@ def test_nothing_kept_is_used_where_a_calendar_may_have_been_registered(kept: Pa
 def test_a_folder_that_cannot_be_written_to_keeps_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "2001-09-10 2001-09-17" in asked_in_a_process(tmp_path / "file")
+
+
+@pytest.mark.parametrize("every", ["month", "quarter", "year"])
+def test_weekly_rows_meet_each_end_of_a_period_once_and_sessions_as_before(every: str) -> None:
+    days = np.arange(np.datetime64("2001-01-05"), np.datetime64("2021-01-02"), 7)
+    found = period_ends(days, every, "24/5")
+    ends = sessions(days[0], days[-1], "24/5")
+    ends = ends[last_of(ends, every, "24/5")]
+    assert found.nonzero()[0].tolist() == np.searchsorted(days, ends).tolist()
+    assert period_ends(days[:400], every, "24/5").tolist() == found[:400].tolist()
+    daily = sessions(days[0], days[-1], "XNYS")
+    assert (period_ends(daily, every, "XNYS") == last_of(daily, every, "XNYS")).all()

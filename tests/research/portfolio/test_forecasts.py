@@ -216,3 +216,25 @@ def test_views_are_held_through_a_backtest_with_its_notes() -> None:
     path = target_path(portfolio.policies["mine"].allocation, portfolio.market, start=2000)
     assert path.rows.sum(axis=1) == pytest.approx(1.0, abs=1e-9)
     assert path.rows.min() >= 0.0
+
+
+def test_a_forecast_that_states_no_horizon_has_that_of_the_file() -> None:
+    """One of a month would be divided by four: as if volatility did not come back to its mean."""
+    models = {
+        "har": "har",
+        "signals": {"kind": "signals"},
+        "garch": {"kind": "refitted", "model": "garch"},
+        "own": {"kind": "har", "horizon": 21},
+    }
+    found = load_portfolio(FILE, {"forecasts": {"horizon": 5, "models": models}}).forecasts.models
+    assert found == {
+        "har": Refitted(HARVolatility(horizon=5)),
+        "signals": SignalBlend(5),
+        "garch": Refitted(GarchVolatility(horizon=5)),
+        "own": Refitted(HARVolatility(horizon=21)),
+    }
+    for boosted in ("boosted", {"kind": "boosted"}):
+        with pytest.raises(
+            ConfigError, match=r"forecasts\.models\.b .*: window of Boosted is 756: a horizon of 63 needs"
+        ):
+            load_portfolio(FILE, {"forecasts": {"horizon": 63, "models": {"b": boosted}}})

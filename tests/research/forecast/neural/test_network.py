@@ -14,7 +14,7 @@ from research.errors import ConfigError, DataError
 from research.forecast.neural import Network, fitted, training
 from research.forecast.neural.fitted import FittedNetwork, load_network
 from research.forecast.neural.series import series
-from research.market import Market, with_facts
+from research.market import Market, market_from_frame, with_facts
 from research.stored import read_stored, write_stored
 
 SMALL = Network(
@@ -257,3 +257,10 @@ def test_torch_is_loaded_only_where_a_network_is_fitted() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_the_steps_to_come_of_weekly_rows_are_weeks() -> None:
+    days = pd.date_range("2015-01-02", periods=300, freq="W-FRI")
+    frame = pd.DataFrame(100.0 + np.sin(np.arange(300.0)), days, ["A"])
+    found = series(market_from_frame(frame, calendar="24/5").past(299), replace(SMALL, steps=4))
+    assert (found.ahead - found.days[-1]).astype(int).tolist() == [7, 14, 21, 28]

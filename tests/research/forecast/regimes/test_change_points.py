@@ -1,5 +1,7 @@
 """Change points: a planted one is found after it happened, against ruptures' other search, and never moved later."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,3 +67,12 @@ def test_a_line_that_does_not_move_has_no_changes() -> None:
 def test_settings_out_of_range_are_refused(settings: dict) -> None:
     with pytest.raises(ConfigError, match=f"{next(iter(settings))} of ChangePoints is"):
         ChangePoints("A", **settings)
+
+
+def test_a_line_that_is_not_listed_yet_has_none(market: Market) -> None:
+    tradable = market.tradable.copy()
+    tradable[:400] = False
+    late = replace(market, tradable=tradable, returns=np.where(tradable, market.returns, 0.0))
+    assert SEARCH.found(late.past(300)) == ()
+    [point] = SEARCH.found(late.past(699))
+    assert abs((point.changed - market.dates[500]).days) <= 5

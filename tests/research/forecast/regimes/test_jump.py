@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from jumpmodels.jump import JumpModel as Peer
+from simulated import market_of
 
 from research.errors import ConfigError, DataError
 from research.forecast import JumpModel, history
@@ -90,3 +91,12 @@ def test_a_state_that_is_never_visited_is_refused(market: Market) -> None:
         JumpModel("S1", penalty=1e9).fit(market.past(600))
     with pytest.raises(ConfigError, match="penalty of JumpModel is -1"):
         JumpModel("S1", penalty=-1.0)
+
+
+def test_a_line_without_a_loss_is_told_apart_by_its_other_features() -> None:
+    """Its downside deviation is the least one on each day: scaled by the rounding of a spread, a loss would be all."""
+    rng = np.random.default_rng(0)
+    gains = np.abs(rng.normal(0.0, 1e-4, (900, 1)))
+    found = JumpModel("A").fit(market_of(gains).past(899))
+    np.testing.assert_array_equal(found.spread[0], 1.0)
+    np.testing.assert_allclose(found.centres[:, 0], 0.0, atol=1e-9)

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from simulated import world
 
 from research.errors import ConfigError, DataError
 from research.forecast import Estimated, Moments
 from research.forecast.signals import Expected, SignalBlend, blend, history
-from research.market import Market
+from research.market import Market, delist, market_from_frame
 
 SHORT = SignalBlend(horizon=5, momentum=(21, 63), reversion=((5, 63),), averages=(10.0,), estimate=100)
 
@@ -91,3 +92,28 @@ def test_later_days_change_nothing_to_the_bit(facts_market: Market, row: int) ->
 def test_settings_outside_these_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SignalBlend(**settings)  # type: ignore[arg-type]
+
+
+def test_a_line_that_does_not_move_is_left_out_and_the_others_are_forecast() -> None:
+    market = world(days=500)
+    returns = market.returns.copy()
+    returns[430:, 2] = 0.0
+    found = SHORT.predict(replace(market, returns=returns).past(499))
+    assert found.assets == ("A", "B")
+    assert found.notes == ("C is left out: it did not move in 63 sessions",)
+    np.testing.assert_allclose(
+        found.covariance, 5.0 * Estimated(window=100).predict(market.select(["A", "B"]).past(499)).covariance
+    )
+    returns[430:] = 0.0
+    with pytest.raises(DataError, match="no line moved in the 63 sessions to 2021-05-14"):
+        SHORT.predict(replace(market, returns=returns).past(499))
+
+
+def test_an_exit_counts_among_the_outcomes() -> None:
+    prices = 100.0 * np.cumprod(1.0 + world(days=300).returns, axis=0)
+    prices[201:, 2] = np.nan
+    frame = pd.DataFrame(prices, index=pd.date_range("2020-01-01", periods=300), columns=list("ABC"))
+    market = delist(market_from_frame(frame, calendar="24/7", missing="halt"), "C", frame.index[205], -0.3)
+    found = history(market.past(299), 5)
+    assert found.total[209, 2] - found.total[204, 2] == pytest.approx(-0.3)  # the five days after row 203
+    assert (found.excess[206:, 2] == 0.0).all()

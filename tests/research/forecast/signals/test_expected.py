@@ -1,5 +1,7 @@
 """Coefficients of scores: against statsmodels, by hand, planted and absent."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,3 +95,14 @@ def test_too_few_outcomes_and_scores_that_do_not_vary_are_refused() -> None:
     flat = np.ones_like(past.precision)
     with pytest.raises(DataError, match="scores of flat do not vary"):
         expected("flat", flat, flat[-1:], 63, history(world(days=400, n=2).past(399), 5))
+
+
+def test_a_halt_teaches_no_momentum() -> None:
+    """Its returns over cash are all alike: in units of their own size they would be a trend without end."""
+    market = world(days=900, n=3, seed=4)
+    returns = market.returns.copy()
+    returns[500:700, 2] = 0.0
+    found = history(replace(market, returns=returns).past(899), 5)
+    assert (found.precision[562:700, 2] == 0.0).all()
+    assert (found.precision[[561, 700], 2] > 0.0).all()
+    assert (found.outcome[562:700, 2] == 0.0).all()

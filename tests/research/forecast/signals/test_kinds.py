@@ -16,7 +16,7 @@ PAST = history(MARKET.past(899), 5)
 
 
 def deviation() -> np.ndarray:
-    return np.sqrt(np.square(EXCESS[-DEVIATION:]).mean(axis=0))
+    return np.sqrt(np.square(MARKET.returns[-DEVIATION:]).mean(axis=0))
 
 
 def test_momentum_is_the_sum_of_returns_over_their_deviation() -> None:
