@@ -18,7 +18,7 @@ from research.rules.band_destination import To, Within
 from research.rules.no_trade_bands import UNSEEN, NoTradeBands
 from research.rules.protocol import CompiledRule, Schedule
 from research.rules.rules import Threshold
-from research.rules.standard_rule import said
+from research.rules.standard_rule import check_allocation, said
 
 ROWS = ("target", "trigger_lower", "trigger_upper", "lower", "upper", "cash")
 
@@ -50,6 +50,7 @@ class RegimeThreshold(CompiledRule):
 
     def __post_init__(self) -> None:
         """Check the settings, by making both thresholds."""
+        check_allocation(self)
         for name in ("band", "turbulent_band"):
             width = getattr(self, name)
             check_real(f"{name} of RegimeThreshold", width)

@@ -22,6 +22,7 @@ from research.accounting.view import check_trade, leverage_of
 from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility
 from research.arrays import Array
 from research.errors import ConfigError, PolicyError
+from research.forecast import MarkovRegimes
 from research.learning import Universal
 from research.market import Market, instruments_table
 from research.market.calendars import scheduled
@@ -35,6 +36,7 @@ from research.rules import (
     Never,
     NoTradeRegion,
     OptimalRegion,
+    RegimeThreshold,
     Rule,
     StopLoss,
     Threshold,
@@ -59,6 +61,7 @@ REGION = optimal_region(
     interval=1 / 252,
 )
 
+STORMY = MarkovRegimes("A00", (0.0, 0.0), (0.008, 0.016), ((0.8, 0.2), (0.2, 0.8)), pd.Timestamp("2018-01-02"))
 MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "never": Never,
     "calendar": lambda a: Calendar(a, "week"),
@@ -66,6 +69,7 @@ MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "every 7 sessions": lambda a: Calendar(a, 7, offset=-2),
     "band": lambda a: Threshold(a, 0.015),
     "edge": lambda a: Threshold(a, 0.01, "edge"),
+    "regimes": lambda a: RegimeThreshold(a, STORMY, 0.01, 0.02),
     "5/25": lambda a: Threshold(a, 0.25, kind="relative", cap=0.02),
     "Daryanani": lambda a: Threshold(a, 0.1, Within(0.05), kind="relative"),
     "volatility": lambda a: Threshold(a, 0.4, kind="volatility", returns=40),

@@ -69,7 +69,11 @@ cvar95: true
         Never(held), Calendar(held, "month", fraction=0.5), Calendar(held, "year", fraction=0.5), Threshold(held, 0.01),
         Threshold(held, 0.01, Within(0.005)), Threshold(held, 0.01, "edge"),
     ]  # fmt: skip
-    assert [p.allocation for p in policies[9::9]] == [EqualWeights(), HRP(60, "week"), HRP(120, "week")]
+    assert [p.allocation for p in policies[9::9]] == [
+        EqualWeights(),
+        HRP(60, schedule="week"),
+        HRP(120, schedule="week"),
+    ]
     assert found.plan.starts == (pd.Timestamp("2013-01-02"), pd.Timestamp("2014-01-02"))
 
 

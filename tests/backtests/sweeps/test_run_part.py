@@ -161,7 +161,7 @@ class Counted:
 
     def target(self, past: Past) -> Array:
         self.asked.append(past.date)
-        return HRP(self.window, "month").target(past)
+        return HRP(self.window, schedule="month").target(past)
 
 
 def test_a_target_path_is_computed_once_for_all_rules_costs_lags_and_starts(setup: Setup) -> None:

@@ -83,7 +83,7 @@ def test_a_line_that_leaves_is_no_turnover_alone_or_below_others(left: Market, c
     assert alone.rows[alone.seen < 200, 0].max() > 0.1
     before = np.array([carried(row, left.past(int(t))) for row, t in zip(alone.rows, alone.seen[1:], strict=False)])
     assert np.maximum(alone.rows[1:] - before, 0.0).sum(axis=1).max() < 0.1 + 1e-8
-    for held in (ConstantExposure(capped, 1.0), VolatilityTarget(capped, 9.0, lookback=20)):
+    for held in (ConstantExposure(capped, 1.0), VolatilityTarget(capped, 2.0, lookback=20)):
         below = target_path(held, left, start=100)
         assert np.array_equal(below.rows, alone.rows)
         assert [one.status for one in below.answers] == [one.status for one in alone.answers]

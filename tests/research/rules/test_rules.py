@@ -6,9 +6,10 @@ import pytest
 
 from research.allocation import EqualWeights, target_path
 from research.errors import ConfigError
+from research.forecast import VolatilityPercentiles
 from research.market import Market, instruments_table
 from research.portfolio import RULES
-from research.rules import Calendar, Never, Threshold, TunedThreshold, Within
+from research.rules import Calendar, Never, RegimeThreshold, Threshold, TunedThreshold, Within
 from research.rules.standard_rule import Estimates
 
 EQUAL = EqualWeights()
@@ -196,4 +197,4 @@ def test_settings_that_make_no_sense_are_refused(make: object, message: str) -> 
 @pytest.mark.parametrize("rule", RULES.values())
 def test_what_is_no_allocation_is_refused_by_every_rule(rule: type, held: object) -> None:
     with pytest.raises(ConfigError, match=rf"^allocation of {rule.__name__} is .*: give an allocation, such as Fixed"):
-        rule(held)
+        rule(held, *((VolatilityPercentiles("SPY"),) if rule is RegimeThreshold else ()))
