@@ -75,14 +75,15 @@ def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
 
     The random walk is the realised variance of the horizon that ended. The logarithm of an expected variance lies above
     the expected logarithm: the logarithms of both are moved by their mean error so far. The gain in QLIKE is that of
-    the forecast over it, above 0 where the forecast is better; both are tested by Diebold and Mariano, coverage against
-    90 %.
+    the forecast over it, above 0 where the forecast is better, of each line and of the portfolio of equal risks, which
+    takes correlations too. All are tested by Diebold and Mariano, coverage against 90 %.
     level  : of the intervals.
     Raises : DataError for fewer than 24 dates with outcomes.
     """
     variance, realised, last = np.square(path.deviation), path.realised, path.last_variance
     known = (variance > 0.0) & (realised > 0.0) & (last > 0.0)
     ours, theirs, outcome = (np.where(known, values, np.nan) for values in (variance, last, realised))
+    came, before = (np.where(values > 0.0, values, np.nan) for values in path.portfolio_realised)
     logs = _log_variances(path)
     inside = covered(*path.ends(COVERAGE), path.outcome)
     coverage = mean_over_dates(inside - COVERAGE, path.overlap, level)
@@ -95,12 +96,18 @@ def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
         _dates(ours, outcome),
         {
             "R² of log variance over the random walk": ratio,
-            "gain in QLIKE over the random walk": diebold_mariano(
-                qlike(theirs, outcome), qlike(ours, outcome), horizon, level
-            ),
+            "gain in QLIKE over the random walk": _gain(ours, theirs, outcome, horizon, level),
+            "the same of the portfolio of equal risks": _gain(path.portfolio, before, came, horizon, level),
             f"coverage of {COVERAGE:.0%} intervals": coverage.plus(COVERAGE),
         },
     )
+
+
+def _gain(variance: Array, last: Array, outcome: Array, horizon: int, level: float) -> EstimateWithTest:
+    """QLIKE of the random walk less that of forecasts of variances, (D,) or (D, n)."""
+    known = np.isfinite(variance) & np.isfinite(last) & np.isfinite(outcome)
+    ours, theirs, came = (np.where(known, values, np.nan) for values in (variance, last, outcome))
+    return diebold_mariano(qlike(theirs, came), qlike(ours, came), horizon, level)
 
 
 def recentred(forecast: Array, outcome: Array, overlap: int) -> Array:

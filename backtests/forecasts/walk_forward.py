@@ -27,6 +27,7 @@ from research.stored import Stored
 
 FOLDER = DATA / "cache" / "forecasts"
 FITTED_BY = ("arch", "lightgbm", "pytorch-forecasting", "ruptures", "statsmodels", "torch", "xgboost-cpu")
+STORED = ("mean", "deviation", "portfolio")  # arrays of each day
 LEAST = 12  # days: fewer are computed as fast as a file is read
 
 
@@ -39,6 +40,7 @@ class ForecastPath:
     horizon   : rows of the market that each is about.
     mean      : (D, n) expected simple return over the horizon, fraction.
     deviation : (D, n) standard deviation of that return, fraction.
+    portfolio : (D,) variance of the return of the portfolio of equal risks (`equal_risks`), which takes correlations.
     notes     : (D,) what was said of each, such as that a fit failed.
     seconds   : of a processor that all of them took when they were computed, fits and all.
     """
@@ -48,6 +50,7 @@ class ForecastPath:
     horizon: int
     mean: Array
     deviation: Array
+    portfolio: Array
     notes: tuple[tuple[str, ...], ...]
     seconds: float = 0.0
 
@@ -84,6 +87,18 @@ class ForecastPath:
         found[early >= 0] = variances_after(self.whole, early[early >= 0], self.horizon)
         return frozen(found)
 
+    @cached_property
+    def portfolio_realised(self) -> tuple[Array, Array]:
+        """(D,) realised variance of the portfolio of equal risks over the horizon, and over the horizon that ended."""
+        held, squares = equal_risks(self.deviation), []
+        for begins in (self.rows, self.rows - self.horizon):
+            found = np.full(len(held), np.nan)
+            for d, row in enumerate(begins.tolist()):
+                if row >= 0 and row + self.horizon < len(self.market.dates):
+                    found[d] = np.square(self.market.returns[row + 1 : row + 1 + self.horizon] @ held[d]).sum()
+            squares.append(frozen(found))
+        return squares[0], squares[1]
+
     def ends(self, coverage: float) -> tuple[Array, Array]:
         """(D, n) lower and upper ends of the interval that holds an outcome with a probability, see `interval`."""
         return interval(self.mean, self.deviation, coverage)
@@ -96,7 +111,21 @@ class ForecastPath:
     def only(self, which: Rows) -> "ForecastPath":
         """Some of its days, by number."""
         notes = tuple(self.notes[i] for i in which.tolist())
-        return replace(self, rows=self.rows[which], mean=self.mean[which], deviation=self.deviation[which], notes=notes)
+        kept = {name: getattr(self, name)[which] for name in ("rows", *STORED)}
+        return replace(self, **kept, notes=notes)
+
+
+def equal_risks(deviation: Array) -> Array:
+    """(D, n) weights in proportion to one over the standard deviation (D, n) of each line, so that none decides alone.
+
+    A line without a forecast has none.
+    Source : Engle and Colacito (2006), Testing and valuing dynamic correlations for asset allocation, Journal of
+             Business and Economic Statistics 24: covariances are judged by the variance of portfolios.
+    """
+    known = deviation > 0.0
+    shares = np.divide(1.0, deviation, out=np.zeros(deviation.shape), where=known)
+    total = shares.sum(axis=1, keepdims=True)
+    return np.divide(shares, total, out=shares, where=total > 0.0)
 
 
 def interval(mean: Array, deviation: Array, coverage: float) -> tuple[Array, Array]:
@@ -164,11 +193,12 @@ def walk_forward(
         if (found := stored.load()) is not None:
             arrays, record = found
             notes = tuple(tuple(said) for said in record["notes"])
-            said = (arrays["mean"], arrays["deviation"], notes, record["seconds"])
-            return ForecastPath(market, arrays["rows"], int(horizon), *said)
+            mean, deviation, portfolio = (arrays[name] for name in STORED)
+            seconds = record["seconds"]
+            return ForecastPath(market, arrays["rows"], int(horizon), mean, deviation, portfolio, notes, seconds)
     path = _walked(forecast, market, rows, int(horizon))
     with suppress(OSError):  # a full disk, or one that cannot be written to
-        arrays = {name: getattr(path, name) for name in ("rows", "mean", "deviation")}
+        arrays = {name: getattr(path, name) for name in ("rows", *STORED)}
         stored.save(arrays, {"notes": path.notes, "seconds": path.seconds})
     return path
 
@@ -179,12 +209,13 @@ def _walked(forecast: Forecast, market: Market, rows: Rows, horizon: int) -> For
     with bar(len(rows), "forecasts") as done:
         for row in rows.tolist():
             found = predicted(forecast, market.past(row)).over(horizon)
-            columns.append(in_columns(found, market.assets))
+            held = equal_risks(found.volatility[None])[0]
+            columns.append((*in_columns(found, market.assets), float(held @ found.covariance @ held)))
             notes.append(found.notes)
             done.update()
-    mean, deviation = (frozen(np.array(column)) for column in zip(*columns, strict=True))
-    return ForecastPath(market, rows, horizon, mean, deviation, tuple(notes), time.process_time() - begun)
+    mean, deviation, portfolio = (frozen(np.array(column)) for column in zip(*columns, strict=True))
+    return ForecastPath(market, rows, horizon, mean, deviation, portfolio, tuple(notes), time.process_time() - begun)
 
 
 class _StoredForecasts(Stored):
-    kind, form = "path of forecasts", "path of forecasts, 1"
+    kind, form = "path of forecasts", "path of forecasts, 2"

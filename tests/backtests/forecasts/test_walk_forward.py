@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
 from simulated import world
+from skfolio.metrics import portfolio_variance_qlike_loss
 
 from backtests.forecasts.walk_forward import ForecastPath, interval, walk_forward
 from research.errors import ConfigError, DataError, PolicyError
@@ -51,6 +53,26 @@ def test_outcomes_and_what_is_expected_without_a_forecast_are_those_of_pandas(
     assert np.isnan(path.outcome[-1]).all()
     assert path.overlap == 1
     assert walk_forward(Estimated(window=WINDOW), market, 40).overlap == 2
+
+
+def test_the_portfolio_of_equal_risks_has_the_variance_that_skfolio_s_loss_takes(
+    market: Market, path: ForecastPath
+) -> None:
+    came, before = path.portfolio_realised
+    for d in (0, 9):
+        row = int(path.rows[d])
+        found = Estimated(window=WINDOW).predict(market.past(row)).over(HORIZON)
+        ahead, peer = (
+            market.returns[row + 1 : row + 1 + HORIZON],
+            SimpleNamespace(covariance_=found.covariance / HORIZON),
+        )
+        its = portfolio_variance_qlike_loss(peer, ahead)
+        assert np.log(path.portfolio[d]) + came[d] / path.portfolio[d] == pytest.approx(its, rel=1e-10)
+        held = 1.0 / found.volatility / (1.0 / found.volatility).sum()
+        assert before[d] == pytest.approx(
+            np.square(market.returns[row + 1 - HORIZON : row + 1] @ held).sum(), rel=1e-12
+        )
+    assert np.isnan(came[-1])
 
 
 def test_what_was_kept_is_read_and_what_is_damaged_is_computed_anew(market: Market, tmp_path: Path) -> None:
