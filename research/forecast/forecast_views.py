@@ -1,13 +1,15 @@
 """Views from a forecast, as sure as the forecast was right: Black and Litterman's bridge from forecasts to weights.
 
-On each month's end so far, the forecast said something beyond the prior, and something came of it. The slope of what
-came on what was said, weighted by the inverse covariance, is the share of it that came true: what the forecast's best
-portfolio earned over what it promised. Its lower bound is the confidence of today's views:
+On each month's end so far, the forecast said something beyond the prior, and something came of it: of the level of all
+returns, which moves a portfolio to or from cash, and of the differences between lines, which move it from one to the
+other. Of each, the slope of what came on what was said, weighted by the inverse covariance, is the share that came
+true: what the forecast's best portfolio earned over what it promised. Its lower bound is the confidence of today's
+views:
 
-    mean = prior + c (forecast − prior)
+    mean = prior + c_level · level + c_differences · differences
 
 A forecast without skill has c = 0 and moves nothing. The errors of views are correlated as returns are, Omega =
-(1 / c − 1) tau Sigma (Meucci 2005): each view is moved toward by the same share, which is what the slope measures.
+(1 / c − 1) tau Sigma in each of the two (Meucci 2005): each is moved toward by one share, which the slope measures.
 """
 
 from dataclasses import dataclass, field, replace
@@ -27,32 +29,47 @@ from research.market.calendars import period_ends
 from research.tolerances import VARIATION
 
 MOST = 0.99  # confidence: a view is never certain
+STILL = 1e-18  # mean square of what is said a date, in variances: less comes from rounding
+LEVEL, DIFFERENCES = np.s_[:, :1], np.s_[:, 1:]  # columns of what was said and came
 
 
 @dataclass(frozen=True)
-class MeasuredSkill:
+class Share:
     """The share of what a forecast said beyond a prior that came true.
 
-    dates : month ends with a forecast and its outcome.
-    slope : of outcomes less the prior on forecasts less the prior, weighted by the inverse of the prior's covariance:
-            what the forecast's best portfolio earned over what it promised; NaN where there are too few dates, or the
-            forecast never said anything.
+    slope : of outcomes less the prior on forecasts less the prior; NaN where there are too few dates, or the forecast
+            never said anything.
     error : its standard error.
     confidence : the lower bound of the slope, from 0 to 0.99.
     """
 
+    slope: float = float("nan")
+    error: float = float("nan")
+    confidence: float = 0.0
+
+    def __str__(self) -> str:
+        """The slope with its error, and the confidence."""
+        if np.isnan(self.slope):
+            return "nothing is known (confidence 0%)"
+        return f"{self.slope:.0%} ± {self.error:.0%} came true (confidence {self.confidence:.0%})"
+
+
+@dataclass(frozen=True)
+class MeasuredSkill:
+    """What came true of a forecast's level of all returns, and of its differences between lines.
+
+    dates : month ends with a forecast and its outcome.
+    """
+
     dates: int
-    slope: float
-    error: float
-    confidence: float
+    level: Share = Share()
+    differences: Share = Share()
 
     def sentence(self) -> str:
         """What was measured, in words."""
-        if np.isnan(self.slope):
-            return f"{self.dates} month ends with outcomes do not show what the forecast is worth: it moves nothing."
         return (
-            f"of what the forecast said beyond the prior on {self.dates} month ends, {self.slope:.0%} ± "
-            f"{self.error:.0%} came true: its views have a confidence of {self.confidence:.0%}."
+            f"of what the forecast said beyond the prior on {self.dates} month ends, of the level of all returns "
+            f"{self.level}, of differences between lines {self.differences}."
         )
 
 
@@ -100,7 +117,7 @@ class ForecastViews:
     def predict(self, past: Past) -> Moments:
         """Mean and covariance of the lines of the prior, moved toward the forecast as far as `measured` says."""
         prior, views = (predicted(one, past).over(self.horizon) for one in (self.prior, self.forecast))
-        moved = toward(prior, views, self.measured(past).confidence, self.tau)
+        moved = toward(prior, views, self.measured(past), self.tau)
         return replace(moved, notes=(*prior.notes, *views.notes))
 
     def measured(self, past: Past) -> MeasuredSkill:
@@ -108,41 +125,47 @@ class ForecastViews:
         ends = np.flatnonzero(period_ends(past.days, "month", past.calendar))
         rows = days_with_history(self, past, ends[ends + self.horizon <= past.t])
         if len(rows) < self.fewest:
-            return MeasuredSkill(len(rows), np.nan, np.nan, 0.0)
+            return MeasuredSkill(len(rows))
         said, came = self._beyond_the_prior(past, rows)
-        return measured_skill(said, came, overlap(rows, self.horizon), self.level)
+        sharing = overlap(rows, self.horizon)
+        shares = [measured_share(said[of], came[of], sharing, self.level) for of in (LEVEL, DIFFERENCES)]
+        return MeasuredSkill(len(rows), *shares)
 
     def _beyond_the_prior(self, past: Past, rows: Rows) -> tuple[Array, Array]:
-        """(D, n) forecasts and outcomes less the prior, as independent parts of one variance each; NaN where none is.
+        """(D, n + 1) forecasts and outcomes less the prior, in independent directions of one variance each.
 
-        So weighted, their product is what the best portfolio of the forecast earned beyond the prior.
+        The first is that of the level of all returns, the others are those of differences; NaN where none is.
         """
         came = returns_after(past, rows, self.horizon)
-        said = np.full_like(came, np.nan)
+        found = np.full((2, len(rows), len(past.assets) + 1), np.nan)
         for d, row in enumerate(rows.tolist()):
             day = past.earlier(row)
             prior, views = (predicted(one, day).over(self.horizon) for one in (self.prior, self.forecast))
             both = [asset for asset in prior.assets if asset in views.assets]
             lines = [past.assets.index(asset) for asset in both if np.isfinite(came[d, past.assets.index(asset)])]
             of_prior, of_views = ([one.assets.index(past.assets[line]) for line in lines] for one in (prior, views))
-            root = _inverse_root(prior.covariance[np.ix_(of_prior, of_prior)])
-            parts = [root @ (told - prior.mean[of_prior]) for told in (views.mean[of_views], came[d, lines])]
-            said[d], came[d] = (np.pad(part, (0, len(came[d]) - len(part)), constant_values=np.nan) for part in parts)
-        return said, came
+            root, level = _directions(prior.covariance[np.ix_(of_prior, of_prior)])
+            for k, told in enumerate((views.mean[of_views], came[d, lines])):
+                part = root @ (told - prior.mean[of_prior])
+                found[k, d, 0] = level @ part
+                found[k, d, 1 : len(part) + 1] = part - (level @ part) * level
+        return found[0], found[1]
 
 
-def _inverse_root(covariance: Array) -> Array:
-    """(m, k) R with R' R the inverse of a covariance (k, k), over the m directions in which it varies."""
+def _directions(covariance: Array) -> tuple[Array, Array]:
+    """(m, k) R with R' R the inverse of a covariance (k, k), over the m directions in which it varies, and in them the
+    direction (m,) of a level that all lines share, of length one."""
     values, vectors = np.linalg.eigh(covariance)
     varies = values > VARIATION * values.max(initial=0.0)
-    found: Array = vectors[:, varies].T / np.sqrt(values[varies])[:, None]
-    return found
+    root = vectors[:, varies].T / np.sqrt(values[varies])[:, None]
+    level = root.sum(axis=1)
+    return root, level / max(float(np.linalg.norm(level)), np.finfo(float).tiny)
 
 
-def measured_skill(said: Array, came: Array, sharing: int, level: float) -> MeasuredSkill:
-    """The slope of outcomes on forecasts through zero, a date counting as one, and its lower bound.
+def measured_share(said: Array, came: Array, sharing: int, level: float) -> Share:
+    """The slope of outcomes on forecasts through zero, and its lower bound.
 
-    said, came : (D, n) forecasts and outcomes beyond a prior; NaN where one is missing.
+    said, came : (D, m) forecasts and outcomes beyond a prior; NaN where one is missing.
     sharing    : dates that share a part of their outcomes, 1 for none.
     level      : of the one-sided bound.
     """
@@ -150,33 +173,32 @@ def measured_skill(said: Array, came: Array, sharing: int, level: float) -> Meas
 
     known = np.isfinite(said) & np.isfinite(came)
     x, y = (np.where(known, values, 0.0) for values in (said, came))
-    dates, size = int(known.any(axis=1).sum()), float((x * x).sum())
-    if not size > 0.0:
-        return MeasuredSkill(dates, np.nan, np.nan, 0.0)
+    size = float((x * x).sum())
+    if not size > STILL * len(x):
+        return Share()
     slope = float((x * y).sum()) / size
     influence = (x * (y - slope * x)).sum(axis=1) * len(x) / size
     lags = max(sharing - 1, newey_west_lags(len(x)))
     error = float(np.sqrt(newey_west(influence, lags) / len(x)))
     bound = slope - NormalDist().inv_cdf(level) * error
-    return MeasuredSkill(dates, slope, error, min(max(bound, 0.0), MOST))
+    return Share(slope, error, min(max(bound, 0.0), MOST))
 
 
-def toward(prior: Moments, views: Moments, confidence: float, tau: float) -> Moments:
-    """The prior moved toward the means of views, the same share for each, and other lines with them.
+def toward(prior: Moments, views: Moments, skill: MeasuredSkill, tau: float) -> Moments:
+    """The prior moved toward the means of views, as far as their level and their differences came true.
 
-    prior, views : over one horizon; views of some of the lines of the prior, or of all.
-    confidence   : the share, from 0 to below 1.
+    prior, views : over one horizon; views of some of the lines of the prior, or of all; other lines move with them.
+    skill        : with both shares.
     tau          : variance of the error of the prior mean over that of returns.
-    Source       : Meucci (2005), equations 9.44 and 9.45, with Omega = (1 / c − 1) tau P Sigma P'.
+    Source       : Meucci (2005), equations 9.44 and 9.45, with Omega = (1 / c − 1) tau P Sigma P' for each of both.
     """
-    sigma = prior.covariance
     said = [i for i, asset in enumerate(prior.assets) if asset in views.assets]
     expected = views.mean[[views.assets.index(prior.assets[i]) for i in said]]
-    spread = (
-        np.linalg.lstsq(sigma[np.ix_(said, said)], sigma[said], rcond=None)[0].T if said else np.zeros((len(sigma), 0))
-    )
-    spread[said] = np.eye(len(said))
-    left = sigma - confidence * spread @ sigma[said]
+    root, level = _directions(prior.covariance[np.ix_(said, said)])
+    along, across = skill.level.confidence, skill.differences.confidence
+    shares = across * np.eye(len(level)) + (along - across) * np.outer(level, level)
+    toward_lines = prior.covariance[:, said] @ root.T  # (k, m) what each direction moves each line by
+    left = prior.covariance - toward_lines @ shares @ toward_lines.T
     left = tau * (left + left.T) / 2.0
-    mean = prior.mean + confidence * spread @ (expected - prior.mean[said])
-    return replace(prior, mean=mean, covariance=sigma + left)
+    mean = prior.mean + toward_lines @ (shares @ (root @ (expected - prior.mean[said])))
+    return replace(prior, mean=mean, covariance=prior.covariance + left)
