@@ -14,7 +14,7 @@ from torch import nn
 
 from research.errors import DataError
 from research.forecast.neural.library import Samples, quantiles, quiet
-from research.forecast.neural.network import Network
+from research.forecast.neural.settings import NetworkSettings
 from research.progress import bar
 from research.stored import Stored
 
@@ -45,7 +45,9 @@ class Epochs(Stored):
     fix = "Delete it; training then begins anew."
 
 
-def train(network: nn.Module, learn: Samples, judge: Samples, settings: Network, kept: Epochs | None) -> Learned:
+def train(
+    network: nn.Module, learn: Samples, judge: Samples, settings: NetworkSettings, kept: Epochs | None
+) -> Learned:
     """Train until the epochs are over, or `patience` of them were none the better.
 
     network : as drawn; it is changed.
@@ -69,7 +71,7 @@ def train(network: nn.Module, learn: Samples, judge: Samples, settings: Network,
     return Learned(best, tuple(losses), sum(p.numel() for p in network.parameters()))
 
 
-def _finite(loss: float, settings: Network) -> float:
+def _finite(loss: float, settings: NetworkSettings) -> float:
     """The loss. Raises DataError where it is no number."""
     if not np.isfinite(loss):
         raise DataError(
@@ -79,18 +81,18 @@ def _finite(loss: float, settings: Network) -> float:
     return loss
 
 
-def over(losses: list[float], settings: Network) -> bool:
+def over(losses: list[float], settings: NetworkSettings) -> bool:
     """Is training over after epochs with these losses?"""
     since = len(losses) - int(np.argmin(losses)) - 1 if losses else 0
     return len(losses) >= settings.epochs or since >= settings.patience
 
 
-def device_of(settings: Network) -> torch.device:
+def device_of(settings: NetworkSettings) -> torch.device:
     """The device to train and forecast on."""
     return torch.device("cuda" if settings.device == "auto" and torch.cuda.is_available() else "cpu")
 
 
-def loss_of(network: nn.Module, samples: Samples, settings: Network) -> float:
+def loss_of(network: nn.Module, samples: Samples, settings: NetworkSettings) -> float:
     """Mean pinball loss, over the deviation of each line's history."""
     network.eval()
     device, total = device_of(settings), 0.0
@@ -101,7 +103,12 @@ def loss_of(network: nn.Module, samples: Samples, settings: Network) -> float:
 
 
 def _epoch(
-    network: nn.Module, optimiser: torch.optim.Optimizer, learn: Samples, settings: Network, epoch: int, told: bar
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    learn: Samples,
+    settings: NetworkSettings,
+    epoch: int,
+    told: bar,
 ) -> None:
     """One pass over the samples in an order that seed and epoch draw."""
     torch.manual_seed(int(np.random.SeedSequence((settings.seed, epoch + 1)).generate_state(1)[0]))
@@ -115,7 +122,7 @@ def _epoch(
         told.update()
 
 
-def _loss(network: nn.Module, samples: Samples, settings: Network) -> torch.Tensor:
+def _loss(network: nn.Module, samples: Samples, settings: NetworkSettings) -> torch.Tensor:
     """Mean pinball loss of the quantiles (Koenker and Bassett 1978), in units of the deviation of each history."""
     levels = torch.tensor(settings.levels, device=samples.outcome.device)
     deviation = samples.inputs["target_scale"][:, 1:, None]
