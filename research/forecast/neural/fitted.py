@@ -160,9 +160,8 @@ def fit(settings: NetworkSettings, past: Past, kept_in: str | Path | None) -> Fi
     with one_thread():
         torch.manual_seed(settings.seed)
         learned = train(library.build(early, settings), learn, judge, settings, kept)
-    same = NetworkSettings(**asdict(settings))  # as a file has them
     return FittedNetwork(
-        same, past.date, lines, scales, learned.weights, learned.losses, learned.parameters, found.fingerprint
+        settings, past.date, lines, scales, learned.weights, learned.losses, learned.parameters, found.fingerprint
     )
 
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -190,8 +190,8 @@ def test_what_is_saved_comes_back_to_the_bit_and_only_for_its_data_and_versions(
     path = learned.save(tmp_path / "network.safetensors")
     back = load_network(path, market.past(410))
     assert back.predict(market.past(410)).mean.tobytes() == learned.predict(market.past(410)).mean.tobytes()
-    assert (back.settings, back.seen, back.losses, back.parameters) == (
-        SMALL, learned.seen, learned.losses, learned.parameters,
+    assert (asdict(back.settings), back.seen, back.losses, back.parameters) == (
+        asdict(SMALL), learned.seen, learned.losses, learned.parameters,
     )  # fmt: skip
     with pytest.raises(DataError, match="trained on other returns up to 2021-02-04 than those of this market"):
         load_network(path, world(420, 3, seed=1).past(410))
