@@ -13,6 +13,7 @@ A forecast without skill has c = 0 and moves nothing. The errors of views are co
 """
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from statistics import NormalDist
 from typing import ClassVar
 
@@ -23,7 +24,7 @@ from research.arrays import Array, Rows
 from research.forecast.equilibrium import MarketCap
 from research.forecast.moments import Forecast, Moments
 from research.forecast.outcomes import overlap, returns_after
-from research.forecast.predicted import days_with_history, predicted
+from research.forecast.predicted import DAYS, days_with_history, predicted
 from research.market import Past
 from research.market.calendars import period_ends
 from research.tolerances import VARIATION
@@ -136,20 +137,43 @@ class ForecastViews:
 
         The first is that of the level of all returns, the others are those of differences; NaN where none is.
         """
-        came = returns_after(past, rows, self.horizon)
         found = np.full((2, len(rows), len(past.assets) + 1), np.nan)
-        for d, row in enumerate(rows.tolist()):
-            day = past.earlier(row)
-            prior, views = (predicted(one, day).over(self.horizon) for one in (self.prior, self.forecast))
-            both = [asset for asset in prior.assets if asset in views.assets]
-            lines = [past.assets.index(asset) for asset in both if np.isfinite(came[d, past.assets.index(asset)])]
-            of_prior, of_views = ([one.assets.index(past.assets[line]) for line in lines] for one in (prior, views))
-            root, level = _directions(prior.covariance[np.ix_(of_prior, of_prior)])
-            for k, told in enumerate((views.mean[of_views], came[d, lines])):
-                part = root @ (told - prior.mean[of_prior])
-                found[k, d, 0] = level @ part
-                found[k, d, 1 : len(part) + 1] = part - (level @ part) * level
+        for d, (row, came) in enumerate(zip(rows.tolist(), returns_after(past, rows, self.horizon), strict=True)):
+            day = _said_on(self, past.earlier(row))
+            for k, told in enumerate((day.said, came[day.lines])):
+                part = day.root @ (told - day.prior)
+                along = day.level @ part
+                found[k, d, : len(part) + 1] = along, *(part - along * day.level)
         return found[0], found[1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """What prior and forecast said on a day of k lines.
+
+    lines       : (k,) columns of the market.
+    prior, said : (k,) their means over the horizon.
+    root, level : see `_directions`.
+    """
+
+    lines: Rows
+    prior: Array
+    said: Array
+    root: Array
+    level: Array
+
+
+@lru_cache(maxsize=DAYS)
+def _said_on(views: ForecastViews, day: Past) -> _Said:
+    """What was said at the close of `day`: each later day measures it again."""
+    prior, said = (predicted(one, day).over(views.horizon) for one in (views.prior, views.forecast))
+    both = [asset for asset in prior.assets if asset in said.assets]
+    lines, of_prior, of_said = (
+        np.array([names.index(asset) for asset in both], dtype=np.int64)
+        for names in (day.assets, prior.assets, said.assets)
+    )
+    root, level = _directions(prior.covariance[np.ix_(of_prior, of_prior)])
+    return _Said(lines, prior.mean[of_prior], said.mean[of_said], root, level)
 
 
 def _directions(covariance: Array) -> tuple[Array, Array]:
