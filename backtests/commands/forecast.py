@@ -51,10 +51,8 @@ def _book_text(found: ForecastsToday) -> list[str]:
     """Enter today's forecasts, and say what the book has, and where a walk-forward says otherwise."""
     entered = [enter(entry) for entry in found.entries.values()]
     told: list[str] = []
-    measures = found.measures()
     for name, path in found.paths.items():
-        shown = measures[measures.index.get_level_values("forecast") == name].droplevel("forecast")
-        write_card(path, found.models[name], name, {str(key): tuple(row) for key, row in shown.iterrows()})
+        write_card(path, found.models[name], name, found.by_measure(name))
         told += [
             f"{name}: {sentence}" for sentence in disagreements(path, entries(found.entries[name].model, path.market))
         ]

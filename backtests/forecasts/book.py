@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.estimates import EstimateWithTest
 from backtests.forecasts.walk_forward import ForecastPath
 from research.allocation.kept_paths import settings_of
 from research.errors import DataError
@@ -138,13 +139,13 @@ def disagreements(path: ForecastPath, written: Sequence[Entry]) -> list[str]:
     return found
 
 
-def write_card(path: ForecastPath, forecast: Forecast, name: str, skill: Mapping[str, tuple[float, ...]]) -> Path:
+def write_card(path: ForecastPath, forecast: Forecast, name: str, skill: Mapping[str, EstimateWithTest]) -> Path:
     """Write the card of a forecast beside its entries: what it is, on what it was measured, its skill and its cost.
 
     path     : its walk-forward.
     forecast : with all settings, its seeds among them.
     name     : by which a file calls it.
-    skill    : by measure, value, lower and upper end, and p; NaN where one is not known.
+    skill    : by measure.
     """
     market = path.market
     told = {
@@ -158,8 +159,8 @@ def write_card(path: ForecastPath, forecast: Forecast, name: str, skill: Mapping
         "forecasts": len(path.rows),
         "processor_seconds": round(path.seconds, 3),
         "skill": {
-            measure: dict(zip(("value", "lower", "upper", "p"), map(_plain, numbers), strict=True))
-            for measure, numbers in skill.items()
+            measure: {name: _plain(getattr(one, name)) for name in ("value", "lower", "upper", "p")}
+            for measure, one in skill.items()
         },
     }
     file = _folder(model_of(forecast), _named(market)) / CARD

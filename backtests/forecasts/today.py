@@ -53,6 +53,11 @@ class ForecastsToday:
         """By name the skill of returns and of variances, or why it cannot be measured."""
         return {name: _skills(path) for name, path in self.paths.items()}
 
+    def by_measure(self, name: str) -> dict[str, EstimateWithTest]:
+        """The measures of a forecast's skill by their names; none where it cannot be measured."""
+        both = self.skills[name]
+        return {} if isinstance(both, DataError) else {key: e for skill in both for key, e in skill.by_measure.items()}
+
     @cached_property
     def challenge(self) -> Challenge | DataError:
         """The champion against its challengers, or why they cannot be compared."""
@@ -94,10 +99,8 @@ class ForecastsToday:
         """A row a measure and forecast: value, lower, upper, p; those that could not be measured are missing."""
         rows = [
             (measure, name, e.value, e.lower, e.upper, e.p)
-            for name, both in self.skills.items()
-            if not isinstance(both, DataError)
-            for skill in both
-            for measure, e in skill.by_measure.items()
+            for name in self.skills
+            for measure, e in self.by_measure(name).items()
         ]
         order = list(dict.fromkeys(row[0] for row in rows))
         rows.sort(key=lambda row: order.index(row[0]))
@@ -125,17 +128,17 @@ class ForecastsToday:
             interval = f"{percent(row['lower'])} to {percent(row['upper'])}"
             rows.append([str(line), percent(row["expected"], 2, signed=True), interval, f"{row['dates']:.0f}", *shares])
         both = self.skills[name]
-        told = wrapped(f"Skill is not known: {both}") if isinstance(both, DataError) else skill_text(both)
+        known = skill_text(self.by_measure(name))
+        told = wrapped(f"Skill is not known: {both}") if isinstance(both, DataError) else known
         notes = [wrapped(f"Note: {note}") for note in self.entries[name].notes]
         return "\n".join([text_table(rows, left=1), told, *notes])
 
 
-def skill_text(both: tuple[Skill, ...]) -> str:
+def skill_text(by_measure: Mapping[str, EstimateWithTest]) -> str:
     """A row a measure: its value with the interval, and p."""
     rows = [["measure", "value", "95% interval", "p"]]
-    for skill in both:
-        for measure, estimate in skill.by_measure.items():
-            rows.append([measure, number(estimate.value, 3), _interval(estimate), number(estimate.p, 3)])
+    for measure, estimate in by_measure.items():
+        rows.append([measure, number(estimate.value, 3), _interval(estimate), number(estimate.p, 3)])
     return text_table(rows, left=1)
 
 

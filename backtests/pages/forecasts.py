@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.estimates import EstimateWithTest
 from backtests.figures.comparison.forecasts import forecasts_picture
 from backtests.forecasts.champion import Challenge
 from backtests.forecasts.today import ForecastsToday, forecasts_today
@@ -99,7 +98,7 @@ def _measures(found: ForecastsToday) -> Part:
     names = [name for name in found.entries if not isinstance(found.skills[name], DataError)]
     if not names:
         return Words("The skill of no forecast is known yet: too few of their outcomes are.")
-    by_name = {name: _by_measure(found, name) for name in names}
+    by_name = {name: found.by_measure(name) for name in names}
     rows = [
         [measure, *(by_name[name][measure].text() if measure in by_name[name] else "–" for name in names)]
         for measure in dict.fromkeys(measure for one in by_name.values() for measure in one)
@@ -108,15 +107,10 @@ def _measures(found: ForecastsToday) -> Part:
     return table(f"Skill shown at month ends, with intervals of {level}", ["measure", *names], rows)
 
 
-def _by_measure(found: ForecastsToday, name: str) -> dict[str, EstimateWithTest]:
-    both = found.skills[name]
-    return {} if isinstance(both, DataError) else {key: e for skill in both for key, e in skill.by_measure.items()}
-
-
 def _skill(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
     return [
         {"measure": measure, **{key: _plain(getattr(e, key)) for key in ("value", "lower", "upper", "p")}}
-        for measure, e in _by_measure(found, name).items()
+        for measure, e in found.by_measure(name).items()
     ]
 
 

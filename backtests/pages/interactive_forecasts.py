@@ -14,7 +14,6 @@ from backtests.pages.interactive import dress
 from backtests.pages.interactive_views import interval_panels
 from backtests.wording import listed, number
 from research.arguments import one_of
-from research.errors import DataError
 from research.forecast.conformal import adaptive_intervals, coverage_table
 
 if TYPE_CHECKING:
@@ -92,10 +91,8 @@ def answer(found: ForecastsToday, made: Worth, name: str) -> str:
 
     made : with and without the forecast of that name.
     """
-    shown = {}
-    for one, both in found.skills.items():
-        if not isinstance(both, DataError):
-            shown[one] = {key: e for skill in both for key, e in skill.by_measure.items()}
+    shown = {one: found.by_measure(one) for one in found.skills}
+    shown = {one: known for one, known in shown.items() if known}
     returns = [f"{one} {number(e['R² over the mean so far'].value)}" for one, e in shown.items()]
     variance = [f"{one} {number(e['R² of log variance over the random walk'].value)}" for one, e in shown.items()]
     sure = [one for one, e in shown.items() if e["R² over the mean so far"].lower > 0.0]
