@@ -17,7 +17,7 @@ from research.arguments import is_whole, refuse
 from research.arrays import Array, Rows, frozen
 from research.errors import DataError
 from research.forecast import Forecast
-from research.forecast.outcomes import overlap, returns_after, variances_after
+from research.forecast.outcomes import overlap, portfolio_variances_after, returns_after, variances_after
 from research.forecast.predicted import days_with_history, in_columns, predicted
 from research.market import Market, Past
 from research.market.calendars import period_ends
@@ -26,7 +26,6 @@ from research.progress import bar
 from research.stored import Stored
 
 FOLDER = DATA / "cache" / "forecasts"
-FITTED_BY = ("arch", "lightgbm", "pytorch-forecasting", "ruptures", "statsmodels", "torch", "xgboost-cpu")
 STORED = ("mean", "deviation", "portfolio")  # arrays of each day
 LEAST = 12  # days: fewer are computed as fast as a file is read
 
@@ -82,22 +81,14 @@ class ForecastPath:
     @cached_property
     def last_variance(self) -> Array:
         """(D, n) realised variance over the horizon that ended: what is expected by who takes it for a random walk."""
-        early = self.rows - self.horizon
-        found = np.full(self.mean.shape, np.nan)
-        found[early >= 0] = variances_after(self.whole, early[early >= 0], self.horizon)
-        return frozen(found)
+        return frozen(variances_after(self.whole, self.rows - self.horizon, self.horizon))
 
     @cached_property
     def portfolio_realised(self) -> tuple[Array, Array]:
         """(D,) realised variance of the portfolio of equal risks over the horizon, and over the horizon that ended."""
-        held, squares = equal_risks(self.deviation), []
-        for begins in (self.rows, self.rows - self.horizon):
-            found = np.full(len(held), np.nan)
-            for d, row in enumerate(begins.tolist()):
-                if row >= 0 and row + self.horizon < len(self.market.dates):
-                    found[d] = np.square(self.market.returns[row + 1 : row + 1 + self.horizon] @ held[d]).sum()
-            squares.append(frozen(found))
-        return squares[0], squares[1]
+        held, h = equal_risks(self.deviation), self.horizon
+        after, before = (portfolio_variances_after(self.whole, r, h, held) for r in (self.rows, self.rows - h))
+        return frozen(after), frozen(before)
 
     def ends(self, coverage: float) -> tuple[Array, Array]:
         """(D, n) lower and upper ends of the interval that holds an outcome with a probability, see `interval`."""
@@ -187,7 +178,7 @@ def walk_forward(
     settings = settings_of(forecast)
     if settings is None or len(rows) < LEAST:
         return _walked(forecast, market, rows, int(horizon))
-    versions = {name: version(name) for name in (*LIBRARIES, *FITTED_BY)}
+    versions = {name: version(name) for name in LIBRARIES}
     stored = _StoredForecasts(folder, [market.fingerprint, settings, int(horizon), every, int(start), versions])
     with suppress(DataError, KeyError, TypeError, ValueError):  # of a file that is damaged, whatever is wrong with it
         if (found := stored.load()) is not None:

@@ -26,18 +26,25 @@ from research.market.tables import DATA
 from research.stored import Stored
 
 FOLDER = DATA / "cache" / "targets"
-LIBRARIES = (
+LIBRARIES = (  # of allocations, and of the forecasts that they hold
+    "arch",
     "clarabel",
     "cvxpy",
     "exchange_calendars",
     "highspy",
+    "lightgbm",
     "numpy",
     "osqp",
     "pyportfolioopt",
+    "pytorch-forecasting",
+    "ruptures",
     "scikit-learn",
     "scipy",
     "scs",
     "skfolio",
+    "statsmodels",
+    "torch",
+    "xgboost-cpu",
 )
 LEAST = 12  # refits: fewer are computed as fast as a file is read
 

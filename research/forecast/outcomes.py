@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from research.arrays import Array, Rows
+from research.arrays import Array, Mask, Rows
 from research.market import Past
 
 
@@ -16,7 +16,7 @@ def returns_after(past: Past, rows: Rows, horizon: int) -> Array:
     """(D, n) compound simple return of each line over the `horizon` rows after each of the D rows, fraction.
 
     past    : T days of n lines, up to today.
-    rows    : (D,) of the past.
+    rows    : (D,) of the past; one below 0 lies before it, and has no outcome.
     horizon : rows, at least 1.
     """
     return _after(past, rows, horizon, lambda returns: np.prod(1.0 + returns, axis=1) - 1.0)
@@ -28,6 +28,18 @@ def variances_after(past: Past, rows: Rows, horizon: int) -> Array:
     Source : Andersen and Bollerslev (1998), Answering the Skeptics, International Economic Review 39(4).
     """
     return _after(past, rows, horizon, lambda returns: np.square(returns).sum(axis=1))
+
+
+def portfolio_variances_after(past: Past, rows: Rows, horizon: int, weights: Array) -> Array:
+    """(D,) realised variance of portfolios that hold weights (D, n) over the `horizon` rows after each of the D rows.
+
+    past, rows, horizon : as of `returns_after`.
+    weights             : at the close of each row, held on each day of the horizon; 0 for lines that are not listed.
+    """
+    passed, returns = _ahead(past, rows, horizon)
+    found = np.full(len(rows), np.nan)
+    found[passed] = np.square(np.einsum("dhn,dn->dh", returns, weights[passed])).sum(axis=1)
+    return found
 
 
 def overlap(rows: Rows, horizon: int) -> int:
@@ -42,8 +54,14 @@ def overlap(rows: Rows, horizon: int) -> int:
 
 def _after(past: Past, rows: Rows, horizon: int, summed: Callable[[Array], Array]) -> Array:
     """(D, n) what returns (D, horizon, n) come to, where the horizon has passed and the line was listed; else NaN."""
-    passed = rows + horizon <= past.t
-    ahead = rows[passed, None] + np.arange(1, horizon + 1)
+    passed, returns = _ahead(past, rows, horizon)
     found = np.full((len(rows), len(past.assets)), np.nan)
-    found[passed] = np.where(past.listed[rows[passed]], summed(past.returns[ahead]), np.nan)
+    found[passed] = np.where(past.listed[rows[passed]], summed(returns), np.nan)
     return found
+
+
+def _ahead(past: Past, rows: Rows, horizon: int) -> tuple[Mask, Array]:
+    """(D,) whether a row is one and its horizon has passed, and the returns (·, horizon, n) after those of which it
+    has."""
+    passed = (rows >= 0) & (rows + horizon <= past.t)
+    return passed, past.returns[rows[passed, None] + np.arange(1, horizon + 1)]
