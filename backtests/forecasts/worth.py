@@ -31,7 +31,7 @@ from research.portfolio import Portfolio
 from research.risk import volatility
 from research.rules import Calendar
 
-WITHOUT, WITH, MATCHED = "without", "with the forecast", "at the same volatility"
+WITHOUT, WITH, MATCHED, OTHER = "without", "with the forecast", "at the same volatility", "other lines"
 STRATEGIC = 1e-6  # of NAV: a weight that is further from the target is another
 CONTROLS = 5  # permutations of the lines, at most
 
@@ -67,21 +67,15 @@ class Worth:
     @property
     def controls(self) -> tuple[float, ...]:
         """Differences of the controls' Sharpe ratios to that without a forecast."""
-        return tuple(
-            d.value for name, d in self.evidence.differences("sharpe").items() if name.startswith("other lines")
-        )
+        return tuple(d.value for name, d in self.evidence.differences("sharpe").items() if name.startswith(OTHER))
 
     def table(self) -> pd.DataFrame:
         """A row a backtest: growth and volatility a year, Sharpe ratio, turnover a year and cost; and the difference of
         the Sharpe ratio to that without the forecast, with its interval and p."""
         differences = self.evidence.differences("sharpe")
-        columns = {
-            "Sharpe less without": {name: d.value for name, d in differences.items()},
-            "lower": {name: d.lower for name, d in differences.items()},
-            "upper": {name: d.upper for name, d in differences.items()},
-            "p": {name: d.p for name, d in differences.items()},
-        }
-        return self.figures.join(pd.DataFrame(columns))
+        rows = {name: (d.value, d.lower, d.upper, d.p) for name, d in differences.items()}
+        columns = ["Sharpe less without", "lower", "upper", "p"]
+        return self.figures.join(pd.DataFrame.from_dict(rows, orient="index", columns=columns))
 
     def sentence(self) -> str:
         """The answer in words."""
@@ -113,17 +107,17 @@ def worth(
     Raises    : ConfigError for a target that holds nothing, or is short of a line; as `backtest` and the forecast do.
     """
     views = earned_views(portfolio, forecast)
-    held = {WITHOUT: tilted(portfolio, views.prior), WITH: tilted(portfolio, views)}
-    drawn = circles(portfolio.market.assets, controls)
-    held |= {f"other lines {k}": tilted(portfolio, Exchanged(views, circle)) for k, circle in enumerate(drawn, 1)}
-    played = {
-        name: backtest_candidate(portfolio, Calendar(allocation, schedule), name) for name, allocation in held.items()
-    }
+    played: dict[str, Backtest] = {}
+
+    def play(name: str, held: Allocation) -> None:
+        played[name] = backtest_candidate(portfolio, Calendar(held, schedule), name)
+
+    play(WITHOUT, tilted(portfolio, views.prior))
+    play(WITH, tilted(portfolio, views))
     share = min(1.0, _volatility(played[WITHOUT]) / _volatility(played[WITH]))
-    calm = Calendar(ConstantExposure(held[WITH], share), schedule)
-    order = (WITHOUT, WITH, MATCHED, *played)
-    played = {**played, MATCHED: backtest_candidate(portfolio, calm, MATCHED)}
-    played = {name: played[name] for name in dict.fromkeys(order)}
+    play(MATCHED, ConstantExposure(tilted(portfolio, views), share))
+    for k, circle in enumerate(circles(portfolio.market.assets, controls), 1):
+        play(f"{OTHER} {k}", tilted(portfolio, Exchanged(views, circle)))
     benchmark = benchmark_of(portfolio, portfolio.market)
     evidence = evidence_between(
         played, [losses(one, benchmark) for one in played.values()], WITHOUT, Resampling(reps=draws)

@@ -1,7 +1,7 @@
 """Models that learn from a past, and forecasts by what they learned on the last day of a schedule."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -93,7 +93,7 @@ class Refitted:
         if failed is None:
             return found
         stale = f"the model is that of {fitted.seen:%Y-%m-%d}: a later fit failed, {failed}"
-        return Moments(found.assets, found.mean, found.covariance, found.horizon, found.seen, (*found.notes, stale))
+        return replace(found, notes=(*found.notes, stale))
 
     def fitted(self, past: Past) -> tuple[Fitted, DataError | None]:
         """The last fit that was found up to the close of `past`, and why the last one failed, if it did.

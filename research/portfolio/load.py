@@ -1,14 +1,16 @@
 """From a desk's YAML file to a `Portfolio`; every error names the file, the key, the value found and how to fix it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from research.allocation import FixedWeights
 from research.arguments import MOST_PENALTY
+from research.market import Market
 from research.portfolio.allocations import check_names
 from research.portfolio.benchmark import read_benchmark
 from research.portfolio.booking import read_dividends, read_execution
@@ -72,6 +74,20 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     return replace(portfolio, settings=settings_of(document, portfolio, lines))
 
 
+def _policies(
+    document: Document, names: Sequence[str], market: Market, strategic: FixedWeights, shared: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The policies by name, of which all that is wrong is told at once."""
+    found, faults, past = {}, Faults(), market.past(len(market.dates) - 1)
+    for name in names:
+        with faults:
+            found[name] = policy = read_policy(document, ("policies", name), strategic, shared)
+            for field in ("allocation", *fields_of_regimes(type(policy))):
+                check_names(document, ("policies", name, field), getattr(policy, field), past)
+    faults.end()
+    return found
+
+
 def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     """The portfolio without its settings, and its lines, before they are held against each other."""
     name, names, basis = document.name("name"), policy_names(document), document.text("basis")
@@ -95,13 +111,7 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
     a_year = read_periods_per_year(document, market)
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
-    policies, faults, past = {}, Faults(), market.past(len(market.dates) - 1)
-    for each in names:
-        with faults:
-            policies[each] = policy = read_policy(document, ("policies", each), strategic, shared)
-            for field in ("allocation", *fields_of_regimes(type(policy))):
-                check_names(document, ("policies", each, field), getattr(policy, field), past)
-    faults.end()
+    policies = _policies(document, names, market, strategic, shared)
     test_start = read_test_start(document, market)
     of_lines = [(line.asset, line.asset_class, line.costs) for line in lines]
     shares = np.array([line.shares for line in lines])
