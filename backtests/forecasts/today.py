@@ -11,11 +11,12 @@ from backtests.evaluation.estimates import EstimateWithTest
 from backtests.forecasts.book import Entry, entry_of
 from backtests.forecasts.champion import Challenge, challenge
 from backtests.forecasts.skill import COVERAGE, Skill, skill_by_line, skill_of_returns, skill_of_variances
-from backtests.forecasts.walk_forward import ForecastPath, interval, prevailing_mean, walk_forward
+from backtests.forecasts.walk_forward import ForecastPath, interval, walk_forward
 from backtests.text_tables import text_table, wrapped
 from backtests.wording import number, percent
 from research.errors import DataError
 from research.forecast import Forecast
+from research.forecast.means import means_so_far
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
@@ -76,7 +77,7 @@ class ForecastsToday:
     def means_so_far(self) -> pd.Series:
         """(n,) mean return of each line so far times the horizon, fraction."""
         row = len(self.market.dates) - 1
-        return pd.Series(prevailing_mean(self.market.past(row), np.array([row]), self.horizon)[0], self.market.assets)
+        return pd.Series(self.horizon * means_so_far(self.market.past(row), np.array([row]))[0], self.market.assets)
 
     @property
     def ahead(self) -> str:

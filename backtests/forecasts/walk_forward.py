@@ -17,6 +17,7 @@ from research.arguments import is_whole, refuse
 from research.arrays import Array, Rows, frozen
 from research.errors import DataError
 from research.forecast import Forecast
+from research.forecast.means import means_so_far
 from research.forecast.outcomes import overlap, portfolio_variances_after, returns_after, variances_after
 from research.forecast.predicted import days_with_history, in_columns, predicted
 from research.market import Market, Past
@@ -76,7 +77,7 @@ class ForecastPath:
     @cached_property
     def prevailing_mean(self) -> Array:
         """(D, n) mean return so far times the horizon: what is expected by who forecasts nothing."""
-        return frozen(prevailing_mean(self.whole, self.rows, self.horizon))
+        return frozen(self.horizon * means_so_far(self.whole, self.rows))
 
     @cached_property
     def last_variance(self) -> Array:
@@ -129,20 +130,6 @@ def interval(mean: Array, deviation: Array, coverage: float) -> tuple[Array, Arr
     """
     reach = NormalDist().inv_cdf((1.0 + coverage) / 2.0) * deviation
     return np.maximum(mean - reach, -1.0), np.maximum(mean + reach, -1.0)
-
-
-def prevailing_mean(past: Past, rows: Rows, horizon: int) -> Array:
-    """(D, n) mean return of each line up to each of the D rows, times the horizon; NaN before its first return.
-
-    past    : up to the last of the rows, or later.
-    rows    : (D,) of the past.
-    horizon : rows.
-    Source  : Welch and Goyal (2008), A comprehensive look at the empirical performance of equity premium prediction,
-              Review of Financial Studies 21(4).
-    """
-    sums = np.cumsum(np.where(past.listed, past.returns, 0.0), axis=0)[rows]
-    counts = np.cumsum(past.listed, axis=0)[rows] - 1  # the first close has no return
-    return np.divide(horizon * sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
 
 def walk_forward(

@@ -1,12 +1,13 @@
-"""Estimators of expected returns by name: each from returns (T, k), simple, to (k,) a period."""
+"""Estimators of expected returns by name: each from returns (T, k), simple, to (k,) a period; and the mean so far."""
 
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from research.arrays import Array
+from research.arrays import Array, Rows
 from research.errors import ConfigError
+from research.market import Past
 
 MeanName = Literal["historical", "ewma", "capm", "james_stein"]
 MEANS: tuple[MeanName, ...] = ("historical", "ewma", "capm", "james_stein")
@@ -56,3 +57,16 @@ def _james_stein(returns: Array) -> Array:
     shrunk = ShrunkMu().fit(returns)
     share = min(max(float(shrunk.beta_), 0.0), 1.0)
     return (1.0 - share) * mean + share * np.asarray(shrunk.mu_target_)
+
+
+def means_so_far(past: Past, rows: Rows) -> Array:
+    """(D, n) mean return a period of each line up to each of the D rows; NaN before its first return.
+
+    past   : up to the last of the rows, or later.
+    rows   : (D,) of the past.
+    Source : Welch and Goyal (2008), A comprehensive look at the empirical performance of equity premium prediction,
+             Review of Financial Studies 21(4): the prevailing mean, which is expected by who forecasts nothing.
+    """
+    sums = np.cumsum(np.where(past.listed, past.returns, 0.0), axis=0)[rows]
+    counts = np.cumsum(past.listed, axis=0)[rows] - 1  # the first close has no return
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)

@@ -8,6 +8,7 @@ import numpy as np
 from research.arguments import check_positive, is_whole, one_of, refuse
 from research.arrays import Array, Rows
 from research.forecast.covariances import COVARIANCES, CovarianceName, covariance
+from research.forecast.means import means_so_far
 from research.forecast.moments import Moments, repaired
 from research.forecast.returns import check_window, complete_returns
 from research.market import Past
@@ -54,15 +55,9 @@ def correlated(
     scaled, words = repaired((plain + plain.T) / 2.0 * np.outer(scale, scale))
     assets = tuple(past.assets[line] for line in lines)
     said = tuple(notes[asset] for asset in assets if asset in notes)
-    return Moments(assets, means_so_far(past)[lines] * horizon, scaled, horizon, past.date, (*said, *words))
-
-
-def means_so_far(past: Past) -> Array:
-    """(n,) mean return a period of each line since it was listed; 0 where it never was."""
-    since = listed_since(past)
-    known = np.arange(past.t + 1)[:, None] >= since
-    found: Array = np.where(known, past.returns, 0.0).sum(axis=0) / np.maximum(past.t + 1 - since, 1)
-    return found
+    return Moments(
+        assets, means_so_far(past, np.array([past.t]))[0, lines] * horizon, scaled, horizon, past.date, (*said, *words)
+    )
 
 
 def listed_since(past: Past) -> Rows:

@@ -8,9 +8,10 @@ import pandas as pd
 
 from research.arrays import Array, Rows, frozen
 from research.errors import DataError
+from research.forecast.means import means_so_far
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
-from research.forecast.volatility.correlated import check_first, check_settings, means_so_far
+from research.forecast.volatility.correlated import check_first, check_settings
 from research.forecast.volatility.garch_laws import FEWEST, GarchLaws, fitted_laws
 from research.market import Past
 
@@ -115,7 +116,7 @@ class FittedDCC:
             f"{past.assets[line]} is left out: it had too few returns at the fit of {self.seen:%Y-%m-%d}."
             for line in complete[~known]
         ]
-        mean = means_so_far(past)[lines] * model.horizon
+        mean = means_so_far(past, np.array([past.t]))[0, lines] * model.horizon
         return Moments(names, mean, (cov + cov.T) / 2.0, model.horizon, past.date, tuple(notes))
 
 
