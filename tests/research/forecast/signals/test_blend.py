@@ -52,7 +52,9 @@ def test_the_covariance_is_ledoit_and_wolfs_over_the_horizon() -> None:
 
 def test_it_is_first_asked_with_its_window() -> None:
     market = world(days=500)
-    assert isinstance(SHORT.predict(market.past(SHORT.window)), Moments)
+    found = SHORT.predict(market.past(SHORT.window))
+    assert isinstance(found, Moments)
+    assert (found.assets, found.seen) == (market.assets, market.dates[SHORT.window])
     with pytest.raises(DataError, match="too few"):
         SHORT.predict(market.past(SHORT.window - 10))
 
