@@ -16,7 +16,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: help report test coverage check lab setup lock bench browser docs format clean
+.PHONY: arithmetics help report test coverage check lab setup lock bench browser docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -30,6 +30,9 @@ test: check  ## run every check: form, walls, types, tests, notebooks
 
 coverage: COVERAGE = --cov --cov-report=term
 coverage: test  ## the same, and print the coverage of branches, which takes twice as long
+
+arithmetics: setup  ## run every test under this processor's arithmetic and the narrowest one, and state their room
+	$(BIN)/python .ci/arithmetics.py
 
 check: setup  ## run the checks of form, walls and types alone, as .pre-commit-config.yaml does
 	$(BIN)/ruff format --check .
