@@ -3,8 +3,8 @@
 `data/forecasts/` holds a folder a model and market, and in it a file a forecast, written whole and never changed. A
 forecast is known by its model with all settings, by name and lines of the market, since lines may be forecast from one
 another, by its day and horizon, and by the fingerprint of the data up to that day. Made again,
-it must say the same; a walk-forward over later data must, too, unless data were restated or the code was changed, and
-both are told. Beside the entries of a model stands its card, the latest: what it is, on what it was measured, its skill
+it must say the same; a walk-forward over later data must, too, but for rounding, which is another on every processor
+(`ROUNDED`), unless data were restated or the code was changed, and both are told. Beside the entries of a model stands its card, the latest: what it is, on what it was measured, its skill
 and what its fits cost.
 """
 
@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from research.market.tables import DATA
 
 PLACE = "REBALANCE_FORECASTS"  # environment variable: another folder for the book
 FORM, CARD = "forecast, 2", "card.json"
+ROUNDED = 1e-9  # of a forecast's deviation: what two processors, or one from other memory, differ by without a fit
 MEND = "Restore the file from a copy; or delete it, and the forecast is forgotten."
 
 
@@ -95,11 +96,16 @@ def enter(entry: Entry) -> bool:
     text = json.dumps(_content(entry), indent=1, sort_keys=True)
     if entry.path.exists():
         before = _read(entry.path)
-        if before != entry:
-            line = next((name for name in entry.lines if entry.lines[name] != before.lines.get(name)), "another line")
+        lines = [
+            name
+            for name in {**before.lines, **entry.lines}
+            if not _agree(before.lines.get(name), entry.lines.get(name))
+        ]
+        if lines or replace(before, lines=entry.lines) != entry:
+            line = next(iter(lines), "another line")
             raise DataError(
                 f"{entry.path} says otherwise of {line} than the same model on the same data now: "
-                f"{before.lines.get(line)}, and now {entry.lines.get(line)}. The code or its libraries were changed: "
+                f"{before.lines.get(line)}, and now {entry.lines.get(line)}. Code, libraries or processor changed: "
                 "move the folder of the model away to begin a new one."
             )
         return False
@@ -129,14 +135,19 @@ def disagreements(path: ForecastPath, written: Sequence[Entry]) -> list[str]:
             zip(path.market.assets, zip(path.mean[d].tolist(), path.deviation[d].tolist(), strict=True), strict=True)
         )
         restated = path.market.until(entry.date).fingerprint != entry.data
-        why = "data up to that day were restated since" if restated else "the code or its libraries were changed since"
+        why = "data up to that day were restated since" if restated else "code, libraries or processor changed since"
         found += [
             f"on {entry.date} the book expects {_told(mean, deviation)} of {line}, and the model now "
             f"{_told(*now[line])}: {why}."
             for line, (mean, deviation) in entry.lines.items()
-            if line in now and not np.array_equal(now[line], (mean, deviation))
+            if line in now and not _agree(now[line], (mean, deviation))
         ]
     return found
+
+
+def _agree(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    """Are two forecasts of a line one, but for rounding?"""
+    return one is not None and other is not None and bool(np.allclose(one, other, rtol=0.0, atol=ROUNDED * other[1]))
 
 
 def write_card(path: ForecastPath, forecast: Forecast, name: str, skill: Mapping[str, EstimateWithTest]) -> Path:

@@ -115,7 +115,7 @@ def test_scenarios_take_the_means_of_another_prior(past: Past) -> None:
 def test_one_view_moves_its_combination_by_its_confidence(past: Past, confidence: float) -> None:
     views = pooling(InvestorView("VEA beats VWO by 2% a year", confidence)).posterior(past).views()
     row = views.iloc[0]
-    assert row["posterior"] == pytest.approx(row["prior"] + confidence * (0.02 - row["prior"]), abs=1e-9)
+    assert row["posterior"] == pytest.approx(row["prior"] + confidence * (0.02 - row["prior"]), abs=1e-8)
 
 
 def test_less_confident_views_hold_where_the_more_confident_ones_do(past: Past) -> None:

@@ -156,7 +156,7 @@ def test_robust_utility_is_that_of_skfolio_s_ellipsoid(twenty, stocks, noisy):
     )
     mine = allocation.best(twenty.limits(), _a_year(twenty), 0.0)
     assert mine.value == pytest.approx(programme.value, rel=1e-6)
-    assert mine.weights == pytest.approx(weights.value, abs=1e-5)
+    assert mine.weights == pytest.approx(weights.value, abs=5e-5)  # Clarabel's own end at 1e-5, elsewhere by processor
 
 
 def _a_year(twenty):
