@@ -47,6 +47,14 @@ OTHERS: dict[str, dict[str, str]] = {
     "two threads": {"OMP_NUM_THREADS": "2"},
     "another hash seed": {"PYTHONHASHSEED": "1"},
 }
+KNOWN = {  # comparisons that need no room, by file and test, and why
+    "test_relaxed_risk_parity.py::test_weights_are_those_of_riskfolio": "an optimum is no worse than a peer's point",
+    "test_risk_parity.py::test_under_limits_the_ratio_is_the_largest": "an optimum is no worse than a peer's point",
+    "test_files.py::test_two_writers_and_a_reader": "counts what happens meanwhile",
+    "test_folder.py::test_a_reader_sees_a_whole_run": "counts what happens meanwhile",
+    "test_store.py::test_memory_does_not_grow": "counts bytes of a process",
+    "test_planted_signal.py::test_what_is_learned_steers": "between what noise and a signal give lie 2.3 spreads",
+}
 FOLDER = Path(".cache/arithmetics")
 TESTS = ["notebooks", "research", "backtests", "tests"]
 
@@ -251,6 +259,7 @@ def main(tests: list[str]) -> int:
     for name, changes in WHOLE.items():
         status, measured[name] = run(name, changes, tests)
         failed += [name] if status else []
+        print(f"    exit status {status}")
     follow = sorted({row[1] for row in table(measured)})
     print(f"{len(follow)} tests follow the arithmetic.")
     for name, changes in OTHERS.items() if follow else ():
@@ -261,7 +270,7 @@ def main(tests: list[str]) -> int:
     print("room / spread      room    spread  comparison")
     for ratio, test, place, room, spread in rows:
         print(f"{ratio:13.3g} {room:9.3g} {spread:9.3g}  {test} {place}")
-    narrow = [row for row in rows if row[0] < ROOM]
+    narrow = [row for row in rows if row[0] < ROOM and not any(known in row[1] for known in KNOWN)]
     print(f"{len(narrow)} of {len(rows)} comparisons have less room than {ROOM:g} spreads; failed: {failed or 'none'}.")
     return int(bool(narrow or failed))
 

@@ -73,4 +73,4 @@ def test_what_is_learned_steers_by_the_market(both: tuple[float, Backtest, Backt
     held = learned.weights.to_numpy()[21:-1, 0]
     month = np.convolve(learned.market.returns[learned.first + 1 :, 0], np.ones(21), "valid")[:-1]
     more = held[month > 0.0].mean() - held[month < 0.0].mean()
-    assert (more > 0.15) == (drift > 0.0)
+    assert (more > 0.06) == (drift > 0.0)  # by processor 0.18 to 0.24 of a signal, and 0.01 to 0.02 of noise

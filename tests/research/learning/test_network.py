@@ -26,7 +26,7 @@ def test_it_is_the_network_that_was_trained(days, spec, standard):
     seen = np.random.default_rng(0).normal(size=(64, len(SHARED) + 8)).astype(np.float32)
     with torch.no_grad():
         mean = model.policy.get_distribution(torch.from_numpy(seen)).distribution.mean.numpy()
-    np.testing.assert_allclose(acted(actor(model), seen), mean, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(acted(actor(model), seen), mean, rtol=3e-5, atol=3e-5)  # sums of single precision
 
 
 def test_a_row_alone_gives_the_same_bits():

@@ -64,7 +64,7 @@ def test_tft_learns_a_pattern_without_noise() -> None:
     assert found.losses[-1] < found.losses[0]
     forecasts = np.log1p([found.quantiles(market.past(row))[0.5].to_numpy() for row in range(401, 409)])
     came = np.stack([wave[row + 1 : row + 3].T.ravel() for row in range(401, 409)])
-    assert np.sqrt(np.mean(np.square(forecasts - came))) < 0.1 * wave.std()
+    assert np.sqrt(np.mean(np.square(forecasts - came))) < 0.2 * wave.std()
 
 
 def test_tft_names_the_covariate_that_was_planted() -> None:
