@@ -4,8 +4,8 @@
 forecast is known by its model with all settings, by name and lines of the market, since lines may be forecast from one
 another, by its day and horizon, and by the fingerprint of the data up to that day. Made again,
 it must say the same; a walk-forward over later data must, too, but for rounding, which is another on every processor
-(`ROUNDED`), unless data were restated or the code was changed, and both are told. Beside the entries of a model stands its card, the latest: what it is, on what it was measured, its skill
-and what its fits cost.
+(`ROUNDED`), unless data were restated or the code was changed, and both are told. Beside the entries of a model stands
+its card, the latest: what it is, on what it was measured, its skill and what its fits cost.
 """
 
 import hashlib
