@@ -132,14 +132,15 @@ def _floats(value: Any) -> np.ndarray | None:
     return array.astype(float) if array.dtype.kind in "fiu" else None
 
 
+SYMBOLS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=="}
+
+
 class _Compare(ast.NodeTransformer):
     """Comparisons of numbers by `compared`."""
 
-    SYMBOLS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=="}
-
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
-        operators = [self.SYMBOLS.get(type(operator)) for operator in node.ops]
+        operators = [SYMBOLS.get(type(operator)) for operator in node.ops]
         if None in operators:
             return node
         called = ast.Call(
@@ -217,11 +218,15 @@ def run(name: str, changes: dict[str, str], tests: list[str]) -> tuple[int, dict
     folder = (FOLDER / name.replace(" ", "_")).resolve()
     for old in folder.glob("*.json"):
         old.unlink()
-    environment = os.environ | changes | {
-        "ARITHMETICS": str(folder),
-        "PYTHONPATH": str(Path(".ci").resolve()),
-        "PYTHONPYCACHEPREFIX": str((FOLDER / "bytecode").resolve()),  # rewritten tests are not those of a plain run
-    }
+    environment = (
+        os.environ
+        | changes
+        | {
+            "ARITHMETICS": str(folder),
+            "PYTHONPATH": str(Path(".ci").resolve()),
+            "PYTHONPYCACHEPREFIX": str((FOLDER / "bytecode").resolve()),  # rewritten tests are not those of a plain run
+        }
+    )
     print(f"--- {name}: " + (" ".join(f"{k}={v!r}" for k, v in changes.items()) or "as it is"), flush=True)
     binaries = Path(sys.executable).parent
     if subprocess.run([binaries / "rebalance", "compile"], env=environment, check=False).returncode:
