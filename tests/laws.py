@@ -3,7 +3,7 @@
 import numpy as np
 from simulated import world
 
-from research.risk import GBM, Garch, MertonJumps, RegimeSwitching, StationaryBootstrap
+from research.risk import GBM, Garch, MertonJumps, RegimeSwitching, StationaryBootstrap, StochasticVolatility
 
 MEAN = np.array([0.06, 0.02])
 COVARIANCE = np.array([[0.04, -0.012], [-0.012, 0.0225]])  # volatilities 20 % and 15 %, correlation -0.4
@@ -29,11 +29,15 @@ def garch(alpha=0.1, beta=0.8):
     return Garch(MEAN, COVARIANCE, alpha, beta, 252)
 
 
+def volatile(spread=0.7, half_life=0.5):
+    return StochasticVolatility(MEAN, COVARIANCE, spread, half_life, 252)
+
+
 def bootstrap(mean_block=10.0):
     return StationaryBootstrap(world(days=300, n=2), mean_block)
 
 
-LAWS = {"GBM": gbm, "Merton": merton, "regimes": regimes, "GARCH": garch, "bootstrap": bootstrap}
+LAWS = {"GBM": gbm, "Merton": merton, "regimes": regimes, "GARCH": garch, "volatile": volatile, "bootstrap": bootstrap}
 
 
 def agrees(values, expected, times=4.0, sharp=None):

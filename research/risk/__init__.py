@@ -41,7 +41,7 @@ from research.risk.measures import (
     var,
     volatility,
 )
-from research.risk.models import GBM, Garch, MertonJumps, Model, RegimeSwitching
+from research.risk.models import GBM, Garch, MertonJumps, Model, RegimeSwitching, StochasticVolatility
 from research.risk.relative import alpha, beta, down_capture, information_ratio, up_capture
 from research.risk.resampling import StationaryBootstrap
 from research.risk.rolling import rolling_sharpe, rolling_tracking_error, rolling_volatility
@@ -57,6 +57,7 @@ __all__ = [
     "Model",
     "RegimeSwitching",
     "StationaryBootstrap",
+    "StochasticVolatility",
     "alpha",
     "batches",
     "beta",

@@ -22,7 +22,16 @@ from research.compiled import compiled
 from research.errors import ConfigError
 from research.risk.covariances import taken_apart
 from research.risk.markov_chain import check_transition, stationary
-from research.risk.streams import JUMP_COUNTS, JUMP_SIZES, NORMALS, REGIMES, check_batch, fill_normals, stream
+from research.risk.streams import (
+    JUMP_COUNTS,
+    JUMP_SIZES,
+    NORMALS,
+    REGIMES,
+    VARIANCES,
+    check_batch,
+    fill_normals,
+    stream,
+)
 
 Write = Callable[[int, Array, Array], None]  # number of a path, its standard normals (days, n), its log returns out
 
@@ -337,6 +346,69 @@ class Garch:
         return _grown(write, paths, days, len(growth), seed, first)
 
 
+@dataclass(frozen=True, eq=False)
+class StochasticVolatility:
+    """Normal returns whose variances all rise and fall together, by a factor that moves slowly.
+
+    mean             : (n,) growth a year.
+    covariance       : (n, n) a year, the mean over time.
+    spread           : standard deviation of the logarithm of the factor, 0 or more.
+    half_life        : years in which half of a deviation of that logarithm is gone, above zero.
+    periods_per_year : steps a year, 252 for daily.
+    Raises           : ConfigError as `GBM` does, and for a spread or half-life out of range.
+
+    log(1 + R_t) = mean·d − f_t·var·d/2 + √f_t·e_t, e_t normal with covariance covariance·d, where log f_t is a
+    stationary autoregression of the first order with mean −spread²/2, so that E f_t = 1; it is independent of e_t.
+    Source           : Taylor (1986), Modelling Financial Time Series, section 3.5; Jacquier, Polson and Rossi (1994),
+                       Bayesian analysis of stochastic volatility models, equation 1.
+    """
+
+    mean: Array
+    covariance: Array
+    spread: float
+    half_life: float
+    periods_per_year: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers and make the arrays read-only."""
+        _set_diffusion(self)
+        if not is_number(self.spread) or self.spread < 0.0:
+            refuse("spread of StochasticVolatility is", self.spread, "give a number of 0 or more.")
+        if not is_number(self.half_life) or self.half_life <= 0.0:
+            refuse("half_life of StochasticVolatility is", self.half_life, "give years above zero.")
+        _ = self._step
+
+    @cached_property
+    def _step(self) -> tuple[Array, Array]:
+        """(n,) growth less variance of a step, and (n, n) the matrix that mixes its normals, at a factor of 1."""
+        return _diffusion(self.mean, self.covariance, self.periods_per_year, "covariance of StochasticVolatility")
+
+    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
+
+        Raises : ConfigError for a number out of range.
+        """
+        return _less_one(self.growths(paths, days, seed, first))
+
+    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
+
+        Raises : ConfigError for a number out of range.
+        """
+        mix = self._step[1]
+        growth, variance = self.mean / self.periods_per_year, np.diag(self.covariance) / self.periods_per_year
+        keeps = 0.5 ** (1.0 / (self.half_life * self.periods_per_year))
+
+        def write(path: int, normals: Array, log: Array) -> None:
+            shocks = stream(seed, path, VARIANCES).standard_normal(days)
+            factor = np.exp(_slow(shocks, self.spread, keeps))[:, None]
+            np.matmul(normals, mix, out=log)
+            log *= np.sqrt(factor)
+            log += growth - 0.5 * factor * variance
+
+        return _grown(write, paths, days, len(growth), seed, first)
+
+
 # -- paths -----------------------------------------------------------------------------------------------------------
 
 
@@ -403,6 +475,18 @@ def _variances(noise: Array, stationary: Array, alpha: Array, beta: Array) -> Ar
             news = (1.0 - alpha[i] - beta[i]) * stationary[i] + alpha[i] * before * z * z
             variance[t, i] = news + beta[i] * before
     return variance
+
+
+@compiled
+def _slow(shocks: Array, spread: float, keeps: float) -> Array:
+    """(T,) stationary autoregression of the first order from standard normals (T,), with mean -spread²/2."""
+    out, news = np.empty_like(shocks), np.sqrt(1.0 - keeps * keeps)
+    level = shocks[0]
+    for t in range(len(shocks)):
+        if t > 0:
+            level = keeps * level + news * shocks[t]
+        out[t] = spread * level - 0.5 * spread * spread
+    return out
 
 
 # -- parameters ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from research.arguments import is_whole, refuse
 from research.arrays import Array
 from research.compiled import compiled
 
-NORMALS, JUMP_COUNTS, JUMP_SIZES, REGIMES, BLOCKS, STARTS = range(6)  # what a stream is drawn for
+NORMALS, JUMP_COUNTS, JUMP_SIZES, REGIMES, BLOCKS, STARTS, VARIANCES = range(7)  # what a stream is drawn for
 
 
 def stream(seed: int, path: int, what: int) -> np.random.Generator:
