@@ -11,12 +11,12 @@ from research.arrays import frozen
 from research.learning import Learned, LearnedPolicy, PPOSettings
 from research.learning.card import card, features_of
 from research.learning.learners.learning_curve import SeedResult
-from research.learning.network import Network, network
 from research.learning.rollouts import measure_scaling
-from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays, scales, training_days
 from research.learning.worlds import Worlds
 from research.market import Market, instruments_table
+from research.rules.networks.features import SHARED, FeatureScaling
+from research.rules.networks.policy_network import Network, network
 
 TARGET, COSTS, PENALTY, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
 

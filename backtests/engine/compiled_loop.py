@@ -18,7 +18,7 @@ from research.compiled import inlined, linked, refer
 from research.compiled.simd import bits, load, store
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
-from research.rules.rule_options import NO_LINE, BandArrays, of_amounts, rests
+from research.rules.rule_options import NETWORK, NO_LINE, BandArrays, of_amounts, rests
 from research.rules.triggers import answer
 
 
@@ -34,6 +34,7 @@ class PendingDecision(NamedTuple):
     cash_upper : upper bound of cash in that box, fraction of NAV.
     root       : its first row in the ledger, -1 before that is written.
     left       : sessions over which the rest is worked.
+    fraction   : of the way to the box that a trade goes in a day.
     """
 
     t: int
@@ -45,6 +46,7 @@ class PendingDecision(NamedTuple):
     cash_upper: float
     root: int
     left: int
+    fraction: float
 
 
 @linked
@@ -94,7 +96,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     given = refer(inputs)  # for what does not happen on every day
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
-    order = PendingDecision(-1, NO_LINE, 0.0, 0.0, 0, 0.0, 0.0, -1, 1)
+    order = PendingDecision(-1, NO_LINE, 0.0, 0.0, 0, 0.0, 0.0, -1, 1, 1.0)
     t, booked = first + 1, first
     while t < len(closes):
         if not (pending or again or desk.holding_costs.some):
@@ -117,7 +119,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and sessions.flows[t] != 0.0:
-            soon = pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, rule.fraction)
+            soon = pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, order.fraction)
             status, nav, cash_units, count = take_in(
                 given.sessions, rule.target, rule.row[t], given.desk, given.scratch, t, soon, units, cash_units,
                 given.ledger, count,
@@ -143,7 +145,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
                         return count, t
                     count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
             elif looks and not pending and (again or not rests(rule, t, booked)):
-                pending, order = _look(given, units, t, nav)
+                pending, order = _look(given, units, t, booked, nav)
                 due, again = t + lag, pending and rule.again
         ledger.nav[t - first] = nav
         ledger.cash[t - first] = cash_units * cash_index[t]
@@ -229,19 +231,22 @@ def _near(rule: BandArrays, units: Array, closes: Array, t: int, booked: int, na
 
 
 @inlined
-def _look(inputs: LoopInputs, units: Array, t: int, nav: float) -> tuple[bool, PendingDecision]:
-    """Ask the rule at row t; what a box that it makes is made from is in the inputs' workspace."""
+def _look(inputs: LoopInputs, units: Array, t: int, booked: int, nav: float) -> tuple[bool, PendingDecision]:
+    """Ask the rule at row t, last booked in row `booked`; what its box is made from is in the inputs' workspace."""
     rule, tradable, days = inputs.rule, inputs.sessions.tradable, inputs.desk.days
     k, weights = rule.row[t], inputs.workspace.weights
     cash, low, high = weigh(units, inputs.sessions.closes, t, nav, weights), rule.cash[k, 2], rule.cash[k, 3]
     if rule.asks_more:
-        trades, line, size, allowed = answer(weights, cash, nav, tradable, t, rule, inputs.options, k, inputs.workspace)
-        return trades, PendingDecision(t, line, size, allowed, k, low, high, -1, days)
+        trades, line, size, allowed = answer(
+            weights, cash, nav, tradable, t, t - booked, rule, inputs.options, k, inputs.workspace
+        )
+        part = inputs.workspace.fraction[0] if inputs.options.goal == NETWORK else rule.fraction
+        return trades, PendingDecision(t, line, size, allowed, k, low, high, -1, days, part)
     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     if not ask(weights, cash, tradable, t, *triggers):
-        return False, PendingDecision(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
+        return False, PendingDecision(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days, rule.fraction)
     line, size, allowed = reason(weights, cash, tradable, t, rule.target, *triggers)
-    return True, PendingDecision(t, line, size, allowed, k, low, high, -1, days)
+    return True, PendingDecision(t, line, size, allowed, k, low, high, -1, days, rule.fraction)
 
 
 @inlined
@@ -273,21 +278,23 @@ def carry_out(
             low, high = remake(
                 workspace.weights, cash, sessions.tradable, t, rule, inputs.options, k, order.t, workspace
             )
-        new_box = Box(box[0:1], box[1:2], box[2:3], 0, low, high, rule.fraction)
+        new_box = Box(box[0:1], box[1:2], box[2:3], 0, low, high, order.fraction)
         status, nav, cash_units, paid, unfinished = book(
             units, cash_units, before, quotes, new_box, pace, desk.cost_parameters, desk.lots, inputs.scratch, record
         )
     else:
-        of_rule = Box(rule.lower, rule.upper, rule.target, k, low, high, rule.fraction)
+        of_rule = Box(rule.lower, rule.upper, rule.target, k, low, high, order.fraction)
         status, nav, cash_units, paid, unfinished = book(
             units, cash_units, before, quotes, of_rule, pace, desk.cost_parameters, desk.lots, inputs.scratch, record
         )
     use_up(desk.order_limits, t, ledger.trades[count], before)
-    whole = not rule.makes_boxes and uses_all(desk, order.left, rule.fraction)
+    whole = not rule.makes_boxes and uses_all(desk, order.left, order.fraction)
     if whole and is_overdrawn(sessions.flows[t], low, cash_units * cash_price, nav):
         status = REFUSED
     root = count if order.root < 0 else order.root
     write_decision(ledger, count, root, order.t, order.line, order.size, order.allowed)
     write(ledger, count, t, units, cash_units, before, nav, paid)
-    left = PendingDecision(order.t, order.line, order.size, order.allowed, k, low, high, root, max(order.left - 1, 1))
+    left = PendingDecision(
+        order.t, order.line, order.size, order.allowed, k, low, high, root, max(order.left - 1, 1), order.fraction
+    )
     return status, nav, cash_units, left, unfinished

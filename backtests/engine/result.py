@@ -368,7 +368,9 @@ class Backtest:
                 reasons[t] = RESTS if bands.asked[t] else Why(bands.trigger)
             elif t >= free and (bands.asked[t] or again):
                 d = t - self.first
-                reasons[t] = bands.why(weights[d], cash[d], float(navs[d]), self.market.tradable, t, t)
+                reasons[t] = bands.why(
+                    weights[d], cash[d], float(navs[d]), self.market.tradable, t, t, t - int(last[d])
+                )
                 again = False
             elif t >= free:
                 reasons[t] = Why(bands.trigger)

@@ -50,8 +50,8 @@ class PathArrays(NamedTuple):
     opening: Record
 
     @classmethod
-    def empty(cls, days: int, n: int) -> "PathArrays":
-        """For paths of `days` days after the first close."""
+    def empty(cls, days: int, n: int, options: RuleOptions) -> "PathArrays":
+        """For paths of `days` days after the first close, and a rule with these options."""
         ledger, rows = Ledger.empty(days + 1, n, n), days + 1
         return cls(
             closes=np.empty((rows, n)),
@@ -61,7 +61,7 @@ class PathArrays(NamedTuple):
             units=np.empty(n),
             bounds=np.empty((2, n + 1)),
             scratch=Scratch.of(n),
-            workspace=Workspace.of(n),
+            workspace=Workspace.of(n, options),
             ledger=ledger,
             none=np.empty((0, n)),
             opening=Record(ledger.opening_trades[None], ledger.opening_charges[None], 0),

@@ -5,9 +5,9 @@ import numpy as np
 from backtests.laboratory.simulate import Laboratory
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from research.arrays import Array
-from research.learning.universal.equivariant import Lines, answers, lines_of
 from research.learning.universal.rule import Trained
 from research.risk.measures import BPS
+from research.rules.networks.equivariant import Lines, answers, lines_of
 from research.rules.no_trade_region import half_widths
 
 

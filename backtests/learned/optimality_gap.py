@@ -17,13 +17,13 @@ from research.arrays import Array
 from research.learning import Learned, LearnedPolicy
 from research.learning.rollouts import ActionFunction, action_function, closed_form, with_band_actions
 from research.learning.settings import SESSIONS
-from research.learning.state import LOOKBACK
 from research.learning.training_days import History, TrainingDays, training_days
 from research.learning.worlds import Worlds
 from research.risk import GBM
 from research.rules import OptimalRegion
 from research.rules.bands import is_fully_invested
 from research.rules.dynamic_programming import optimal_region
+from research.rules.networks.features import LOOKBACK
 from research.rules.region import Region
 
 PATHS, SEED = 300, 7

@@ -10,7 +10,7 @@ import numpy as np
 from research.arrays import Array
 from research.learning import LearnedPolicy
 from research.learning.rollouts import action_function
-from research.learning.state import LOOKBACK, REACH, SHARED, observe
+from research.rules.networks.features import LOOKBACK, REACH, SHARED, observe
 
 HELD = ("age", "volatility regime", "market return")  # features that gaps do not decide
 

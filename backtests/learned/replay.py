@@ -8,9 +8,9 @@ from backtests.learned.warnings import observations
 from research.arguments import one_of
 from research.errors import ConfigError
 from research.learning import LearnedPolicy
-from research.learning.actions import decode_actions
 from research.learning.rollouts import action_function
 from research.market.calendars import last_of
+from research.rules.networks.actions import decode_actions
 
 
 def replay(played: Backtest, line: str) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def replay(played: Backtest, line: str) -> pd.DataFrame:
     one_of("line is", line, market.assets)
     i, first = market.assets.index(line), played.first
     days = np.arange(first + 1, len(market.dates))
-    decides = last_of(market.days[first + 1 :], policy.schedule, market.calendar)
+    decides = last_of(market.days, policy.schedule, market.calendar)[first + 1 :]
     targets = np.array([played.targets.at(int(t)) for t in days])
     same = np.abs(policy.scales.target[None] - targets[decides][:, None]).max(axis=2)
     made = decode_actions(

@@ -31,7 +31,7 @@ def observations(policy: LearnedPolicy, played: Backtest, days: slice = ALL) -> 
     """
     market = played.market
     tested = np.arange(played.first + 1, len(market.dates))[days]
-    asked = tested[last_of(market.days[tested], policy.schedule, market.calendar)]
+    asked = tested[last_of(market.days, policy.schedule, market.calendar)[tested]]
     seen = [policy.features(view) for view in _views(played, asked)]
     return np.array(seen).reshape(len(asked), len(policy.standard.mean))
 
@@ -75,7 +75,7 @@ def _unlike(policy: Universal, played: Backtest, name: str, days: slice) -> tupl
     """Warn of portfolios outside the ranges of the universal policy's training."""
     market = played.market
     tested = np.arange(played.first + 1, len(market.dates))[days]
-    asked = tested[scheduled(market.days[tested], policy.schedule, market.calendar)]
+    asked = tested[scheduled(market.days, policy.schedule, market.calendar)[tested]]
     met = np.array([found for view in _views(played, asked) if (found := policy.met(view)) is not None])
     drawn, ranges = trained().card["settings"]["markets"], []
     for j, what in enumerate(("drift_between_decisions_over_half_width", "half_width_over_target", "lines")):

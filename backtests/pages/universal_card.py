@@ -24,10 +24,10 @@ from backtests.pages.render import Running, render
 from backtests.wording import listed, number, percent
 from research.arrays import Array
 from research.files import write_whole
-from research.learning.state import REACH
-from research.learning.universal.equivariant import answers
 from research.learning.universal.rule import Trained, load
 from research.progress import bar
+from research.rules.networks.equivariant import answers
+from research.rules.networks.features import REACH
 from research.threads import one_thread
 
 MARKETS, PATHS = 40, 100  # that it is judged in

@@ -206,11 +206,11 @@ class Costs:
         Raises        : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and
                         value, for a quote, volume, volatility or spread that is missing or zero where it is needed.
         """
-        made = self._on_days(market, first, at_open) if self._needs_market else self._same_each_day
+        made = self._on_days(market, first, at_open) if self.needs_market else self._same_each_day
         return made._replace(minimum_trade=float(minimum_trade), plain=made.plain and not minimum_trade > 0.0)
 
     @cached_property
-    def _needs_market(self) -> bool:
+    def needs_market(self) -> bool:
         """Does the rate of some cost depend on the day?"""
         return bool(self.per_unit.any() or self.impact is not None or self.half_spread.ndim > 1)
 
@@ -222,7 +222,7 @@ class Costs:
     def _on_days(self, market: Market | None, first: int, at_open: bool) -> CostParameters:
         """What the kernel takes, without a least order; arguments as in `cost_parameters`."""
         n, half_spread, impact = len(self.commission), self.half_spread, np.zeros((1, len(self.commission)))
-        if self._needs_market:
+        if self.needs_market:
             if market is None:
                 raise ConfigError("costs per unit, impact and spreads by the day need a market: give it.")
             if half_spread.ndim > 1 and len(half_spread) != len(market.dates):

@@ -207,6 +207,8 @@ def _writable(kind: Any) -> Any:
     """The type with its arrays writable: its values are the same."""
     if isinstance(kind, types.Array):
         return kind.copy(readonly=False)
+    if isinstance(kind, types.NamedUniTuple):  # laid out as an array
+        return types.NamedUniTuple(_writable(kind.dtype), kind.count, kind.instance_class)
     if isinstance(kind, types.BaseNamedTuple):
         record: Any = kind
         return types.NamedTuple([_writable(part) for part in record], record.instance_class)

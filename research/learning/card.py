@@ -8,11 +8,11 @@ import numpy as np
 from research.arrays import Array
 from research.learning.drift import lengths, observed
 from research.learning.importance import WORLDS, importance
-from research.learning.network import Network
 from research.learning.rollouts import action_function
 from research.learning.settings import Learned
-from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
+from research.rules.networks.features import SHARED, FeatureScaling
+from research.rules.networks.policy_network import Network
 
 if TYPE_CHECKING:
     from research.learning.learners.learning_curve import SeedResult

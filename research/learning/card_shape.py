@@ -12,11 +12,11 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from research.arguments import LARGEST, first_fault, shown
-from research.learning.actions import ACTIONS
 from research.learning.settings import SESSIONS
-from research.learning.state import SHARED
 from research.names import name_fault
 from research.printable import has_unseen
+from research.rules.networks.actions import ACTIONS
+from research.rules.networks.features import SHARED
 
 LEARNED, UNIVERSAL = "learned rebalancing policy, 3", "universal rebalancer, 1"  # formats
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

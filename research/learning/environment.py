@@ -17,13 +17,13 @@ from stable_baselines3.common.vec_env import VecEnv
 from research.arguments import check_positive, is_whole, refuse
 from research.arrays import Floats, Rows
 from research.errors import PolicyError
-from research.learning.actions import action_size
 from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rewards import MINUS_LOSS, Memory, Reward
 from research.learning.settings import LONGEST
-from research.learning.state import FARTHEST, SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
+from research.rules.networks.actions import action_size
+from research.rules.networks.features import FARTHEST, SHARED, FeatureScaling
 
 Arrays = dict[str, NDArray[Any]]
 Infos = list[Mapping[str, Any]]
@@ -92,7 +92,7 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
     decision.
 
     observation : (k,) standardised features.
-    action      : see `research.learning.actions`; for "hold_or_trade" 0 or 1.
+    action      : see `research.rules.networks.actions`; for "hold_or_trade" 0 or 1.
     reward      : of the decision, times `reward_scale`; info["nav"] is the NAV after it, 1 at the start.
     An episode ends by truncation, after `episode` decisions.
     """

@@ -1,6 +1,6 @@
 """A learned policy: its decision, its network and scaling, and how it is saved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,21 +8,34 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from research.accounting import Hold, Trade, View, Why
-from research.allocation import Allocation, EqualWeights, FixedWeights
+from research.accounting import Costs, Hold, Trade, View, Why
+from research.allocation import Allocation, EqualWeights, FixedWeights, TargetPath
 from research.arguments import cut, shown
-from research.arrays import Array, Floats, frozen
+from research.arrays import Array, Floats, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
-from research.learning.actions import LEARNED, Action, action_size, decode_actions
 from research.learning.card_shape import LEARNED as FORMAT
 from research.learning.card_shape import check_card
 from research.learning.checksummed import read_checksummed, write_checksummed
-from research.learning.network import Network, forward, network
-from research.learning.state import LOOKBACK, SHARED, FeatureScaling, Scales, observe, standardise, strategic_returns
 from research.learning.training_days import scales as scales_of
+from research.market import Market
 from research.market.calendars import at_least_weekly, last_of
-from research.rules.no_trade_bands import decide_in
-from research.rules.protocol import FittedRule, Schedule
+from research.market.market import Past
+from research.rules.networks.actions import ACTIONS, LEARNED, Action, action_size
+from research.rules.networks.arrays import NO_NETWORK, POLICY
+from research.rules.networks.features import (
+    LOOKBACK,
+    SHARED,
+    FeatureScaling,
+    Scales,
+    observe,
+    standardise,
+    strategic_returns,
+)
+from research.rules.networks.policy_network import Network, forward, network
+from research.rules.no_trade_bands import NoTradeBands, restricted
+from research.rules.protocol import CompiledRule, FittedRule, Schedule
+from research.rules.risk_rules import without_bands
+from research.rules.rule_options import NETWORK, PLAIN
 from research.tolerances import TARGET
 
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
@@ -30,7 +43,7 @@ FIX = "Restore the folder as it was saved, or train the policy again."
 
 
 @dataclass(frozen=True, eq=False)
-class LearnedPolicy(FittedRule):
+class LearnedPolicy(FittedRule, CompiledRule):
     """A policy network that decides at the last session of every period; `train` makes it.
 
     allocation : what to hold.
@@ -41,7 +54,7 @@ class LearnedPolicy(FittedRule):
     standard   : how features are scaled.
     net        : its network.
     card       : its model card, plain JSON values: training data, settings, and its loss in simulated paths.
-    action     : what its numbers mean, one of `research.learning.actions`.
+    action     : what its numbers mean, one of `research.rules.networks.actions`.
     """
 
     allocation: Allocation
@@ -81,25 +94,38 @@ class LearnedPolicy(FittedRule):
         Raises : PolicyError before the last day of its training, for other assets, and for a target that it was not
                  trained for.
         """
-        self._check(view)
-        if not (view.unfinished or last_of(view.past.days[-1:], self.schedule, view.past.calendar)[0]):
+        past = view.past
+        if past.date < self.seen:
+            raise PolicyError(
+                f"a learned policy that was trained on data up to {self.seen:%Y-%m-%d} cannot decide on "
+                f"{past.date:%Y-%m-%d}: it has seen later days. Start the test later, or train on fewer days."
+            )
+        if not (view.unfinished or last_of(past.days[-2:], self.schedule, past.calendar)[-1]):
             return Hold(Why("learned"))
-        kind = np.array([self._kind(view)])
-        lower, upper, cash, part = decode_actions(self.action, self.answer(view)[None], kind, self.scales)
-        if part[0] == 0.0:
-            return Hold(Why("learned"))
-        rows = {"target": self.scales.target[kind], "trigger_lower": lower, "trigger_upper": upper, "cash": cash}
-        return decide_in(rows | {"lower": lower, "upper": upper}, view, "learned", float(part[0]), again=False)
+        recent = self._recent(past.returns[-LOOKBACK:], past.cash[-LOOKBACK:])
+        asked, row = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
+        return self._bands(past, asked, row, view.target[None], recent, [past.date]).answer(view)
+
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
+        """The policy as arrays on a market of T days and n lines; costs do not matter to it.
+
+        Raises : PolicyError for other assets, and for a target that it was not trained for.
+        """
+        row = np.maximum(targets.row, 0)
+        first = [market.dates[int(np.argmax(row == k))] for k in range(len(targets.rows))]
+        asked = last_of(market.days, self.schedule, market.calendar)
+        return self._bands(market, asked, row, targets.rows, self._recent(market.returns, market.cash), first)
 
     def features(self, view: View) -> Array:
-        """(k,) the features of a view before scaling, in the order and units of `research.learning.state`."""
-        past, kind, out = view.past, self._kind(view), np.empty(len(self.standard.mean))
+        """(k,) the features of a view before scaling, in the order and units of `research.rules.networks.features`."""
+        past, out = view.past, np.empty(len(self.standard.mean))
+        kind = int(self._kinds(past.assets, view.target[None], [past.date])[0])
         recent = strategic_returns(self.scales.target, kind, past.returns[-LOOKBACK:], past.cash[-LOOKBACK:])
         observe(view.weights, recent, view.days_since_trade, self.scales, kind, out)
         return out
 
     def answer(self, view: View) -> Floats:
-        """(m,) the numbers of its action on a view, as `research.learning.actions` reads them."""
+        """(m,) the numbers of its action on a view, as `research.rules.networks.actions` reads them."""
         seen = np.empty((1, len(self.standard.mean)), np.float32)
         standardise(self.features(view)[None], self.standard, seen)
         numbers = np.empty((1, len(self.net.bias_2)), np.float32)
@@ -130,31 +156,47 @@ class LearnedPolicy(FittedRule):
             f"seen={self.seen:%Y-%m-%d})"
         )
 
-    def _check(self, view: View) -> None:
-        past = view.past
-        if past.date < self.seen:
+    def _recent(self, returns: Array, cash: Array) -> Array:
+        """(T, kinds) return of each target that it was trained for, rebalanced daily at no cost."""
+        columns = [strategic_returns(self.scales.target, k, returns, cash) for k in range(len(self.scales.target))]
+        return np.column_stack(columns)
+
+    def _bands(
+        self, market: Market | Past, asked: Mask, row: Rows, target: Array, recent: Array, days: Sequence[pd.Timestamp]
+    ) -> NoTradeBands:
+        """Its arrays with K targets (K, n), the first days of which are `days`; the network makes the boxes."""
+        kind = self._kinds(market.assets, target, days)
+        units = max(len(b) for b in (self.standard.mean, self.net.bias_0, self.net.bias_1, self.net.bias_2))
+        network = NO_NETWORK._replace(
+            whose=POLICY, width=units, standard=self.standard, policy=self.net, scales=self.scales,
+            action=ACTIONS.index(self.action), recent=frozen(recent), kind=frozen(kind),
+        )  # fmt: skip
+        options = PLAIN._replace(some=True, makes_boxes=True, goal=NETWORK, network=network)
+        rows = restricted(without_bands(target), market)
+        return NoTradeBands(asked, row, **rows, fraction=1.0, trigger="learned", options=options, again=False)  # type: ignore[arg-type]
+
+    def _kinds(self, assets: tuple[str, ...], target: Array, days: Sequence[pd.Timestamp]) -> Rows:
+        """(K,) the row of its scales for each target (K, n).
+
+        days   : on which each came into force.
+        Raises : PolicyError for other assets, and for a target that it was not trained for.
+        """
+        if assets != self.assets:
             raise PolicyError(
-                f"a learned policy that was trained on data up to {self.seen:%Y-%m-%d} cannot decide on "
-                f"{past.date:%Y-%m-%d}: it has seen later days. Start the test later, or train on fewer days."
-            )
-        if past.assets != self.assets:
-            raise PolicyError(
-                f"a learned policy for {', '.join(self.assets)} cannot decide for {', '.join(past.assets)}. Select its "
+                f"a learned policy for {', '.join(self.assets)} cannot decide for {', '.join(assets)}. Select its "
                 "assets, in this order, or train another policy."
             )
-
-    def _kind(self, view: View) -> int:
-        """The row of its scales for the target in force."""
-        same = np.abs(self.scales.target - view.target).max(axis=1) < TARGET
-        if not same.any():
-            strange = np.flatnonzero((view.target != 0.0) & ~(self.scales.target != 0.0).any(axis=0))
+        same = np.abs(self.scales.target - target[:, None]).max(axis=2) < TARGET
+        if not same.any(axis=1).all():
+            k = int(np.argmin(same.any(axis=1)))
+            strange = np.flatnonzero((target[k] != 0.0) & ~(self.scales.target != 0.0).any(axis=0))
             names = ", ".join(self.assets[i] for i in strange)
             why = f"its targets do not hold {names}" if names else "it was trained for other weights"
             raise PolicyError(
-                f"a learned policy was not trained for the target on {view.past.date:%Y-%m-%d}: "
+                f"a learned policy was not trained for the target on {days[k]:%Y-%m-%d}: "
                 f"{why}. Train it for this target, on days on which all its lines are listed."
             )
-        return int(np.argmax(same))
+        return same.argmax(axis=1)
 
 
 # -- on disk: numbers in safetensors, the card in JSON; reading them runs no code from either --------------------------

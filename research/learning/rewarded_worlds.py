@@ -4,10 +4,10 @@ import numpy as np
 
 from research.arrays import Array, Floats, Rows
 from research.errors import PolicyError
-from research.learning.actions import action_size
 from research.learning.rewards import Memory, Reward, compute_rewards
-from research.learning.state import FeatureScaling, standardise
 from research.learning.worlds import Worlds
+from research.rules.networks.actions import action_size
+from research.rules.networks.features import FeatureScaling, standardise
 
 
 class RewardedWorlds:
@@ -44,7 +44,7 @@ class RewardedWorlds:
         return out
 
     def act(self, numbers: Floats) -> Array:
-        """(W,) rewards of the actions `numbers` (W, m), which are in [-1, 1] as in `research.learning.actions`.
+        """(W,) rewards of the actions `numbers` (W, m), which are in [-1, 1] as in `research.rules.networks.actions`.
 
         Raises : PolicyError for numbers of another shape, and for a number or a reward that is not finite; it names
                  path, step and action.

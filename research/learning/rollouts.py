@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from research.arrays import Array, Floats, frozen
-from research.learning.network import Network, forward
 from research.learning.rewards import Memory, compute_rewards
 from research.learning.settings import Learned
-from research.learning.state import SHARED, FeatureScaling, standardise
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
+from research.rules.networks.features import SHARED, FeatureScaling, standardise
+from research.rules.networks.policy_network import Network, forward
 
 ActionFunction = Callable[[Array], Floats]  # features (W, k) -> numbers of the action (W, m)
 

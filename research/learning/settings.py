@@ -9,7 +9,6 @@ from research.allocation import Allocation
 from research.allocation.allocation import LISTING
 from research.arguments import is_whole, one_of, refuse, shown
 from research.errors import ConfigError
-from research.learning.actions import ACTIONS, Action
 from research.learning.learners.settings import (
     LEARNERS,
     CrossEntropySettings,
@@ -23,6 +22,7 @@ from research.learning.learners.settings import (
 )
 from research.learning.rewards import MINUS_LOSS, Reward
 from research.learning.variation import Variation
+from research.rules.networks.actions import ACTIONS, Action
 from research.rules.protocol import UnfittedRule
 from research.rules.standard_rule import check_allocation
 
@@ -46,8 +46,8 @@ class Learned(UnfittedRule):
     variation     : range of volatilities, correlations and costs of the training paths around those of the training
                     days, by default none. Evaluation uses the training days as they were.
     episode       : decisions until a path is drawn anew; its end is truncation, not ruin.
-    action        : what is decided, see `research.learning.actions`. With proportional costs only boxes come near the
-                    optimum; with fixed costs a trade/hold gate and a fraction do.
+    action        : what is decided, see `research.rules.networks.actions`. With proportional costs only boxes come near
+                    the optimum; with fixed costs a trade/hold gate and a fraction do.
     reward        : what training maximises; evaluation is always by J.
     learner       : "gradient" (through the accounting itself, for bands with proportional costs: the nearest to known
                     optima for its seconds), "cross_entropy" (random search over a few parameters, for all actions and

@@ -13,7 +13,7 @@ from torch import Tensor
 from research.accounting.cost_parameters import CostParameters
 from research.arrays import Array
 from research.learning.differentiable import Boxes, Holdings, step
-from research.learning.state import REACH
+from research.rules.networks.features import REACH
 from research.tolerances import SQUARE, TARGET, TRIGGER
 
 

@@ -18,19 +18,19 @@ from research.accounting import Costs
 from research.arguments import is_whole, refuse, shown
 from research.arrays import frozen
 from research.errors import ConfigError, DataError
-from research.learning.actions import action_size
 from research.learning.card import card, features_of, versions
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import PointLogger, SeedResult
-from research.learning.network import Network, network
 from research.learning.parallel_seeds import Report, TotalProgress, run_seeds
 from research.learning.policy import LearnedPolicy
 from research.learning.rollouts import closed_form, evaluate_targets, measure_scaling, with_band_actions
 from research.learning.settings import Learned
-from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
 from research.progress import bar
+from research.rules.networks.actions import action_size
+from research.rules.networks.features import SHARED, FeatureScaling
+from research.rules.networks.policy_network import Network, network
 
 SCALAR = "J on validation paths, bp a year"  # as TensorBoard calls it
 Progress = Callable[[int, int], None]  # told the steps that all seeds have done together, and how many there are

@@ -12,13 +12,13 @@ from research.allocation import TargetPath, target_path
 from research.arguments import is_number, is_whole, refuse, shown
 from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError
-from research.learning.actions import Action
 from research.learning.rewards import Moments
 from research.learning.settings import SESSIONS, Learned
-from research.learning.state import Scales
 from research.learning.variation import varied
 from research.market import Market
 from research.risk.resampling import common_rows, resampled
+from research.rules.networks.actions import Action
+from research.rules.networks.features import Scales
 from research.rules.no_trade_region import half_widths
 from research.tolerances import TARGET
 

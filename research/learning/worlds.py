@@ -12,10 +12,10 @@ from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Recor
 from research.arrays import Array, Floats, Mask, Rows
 from research.compiled import compiled, inlined, inlined_copy, linked
 from research.errors import PolicyError
-from research.learning.actions import DecodedActions, decode_actions
-from research.learning.state import LOOKBACK, SHARED, Scales, observe, strategic_return
 from research.learning.training_days import History, TrainingDays
 from research.rules.bands import ask
+from research.rules.networks.actions import DecodedActions, decode_actions
+from research.rules.networks.features import LOOKBACK, SHARED, Scales, observe, strategic_return
 
 book_here = inlined_copy(book)
 

@@ -21,6 +21,7 @@ from research.rules.rule_options import (
     BOX,
     BREACHING,
     BY_CASH,
+    NETWORK,
     REGION,
     TRANCHES,
     BandArrays,
@@ -112,6 +113,8 @@ def remake(
     asked       : row of the decision, by which costs are taken.
     workspace   : its goal and box are written.
     """
+    if options.goal == NETWORK:
+        return float(workspace.cash[0, 2]), float(workspace.cash[0, 3])
     if options.goal != TRANCHES or not _move_on(weights, cash_weight, tradable, t, rule, k, workspace):
         set_goal(weights, cash_weight, tradable, t, rule, options, k, asked, workspace)
     return write_box(weights, rule, options, k, workspace)

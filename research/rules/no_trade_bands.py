@@ -12,7 +12,7 @@ from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError
 from research.market.market import Market, Past
 from research.rules.destinations import remake
-from research.rules.rule_options import NO_LINE, PLAIN, BandArrays, RuleOptions, Workspace, of_amounts
+from research.rules.rule_options import NETWORK, NO_LINE, PLAIN, BandArrays, RuleOptions, Workspace, of_amounts
 from research.rules.triggers import answer
 
 RESTS, UNSEEN = Why("cooldown"), Why("window")
@@ -89,7 +89,7 @@ class NoTradeBands:
             *self.arrays, float(self.fraction), again, options.some, options.makes_boxes, options.cooldown
         )
 
-    def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int) -> Why:
+    def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int, age: int) -> Why:
         """The reason of a decision.
 
         weights     : (n,) as drifted, fraction of NAV.
@@ -98,10 +98,11 @@ class NoTradeBands:
         tradable    : (R, n) which lines can trade.
         t           : row of the day in `tradable`.
         row         : row of the day among the T days of the bands.
+        age         : sessions since the last trade.
         """
-        k, workspace = int(self.row[row]), Workspace.of(len(weights))
+        k, workspace = int(self.row[row]), Workspace.of(len(weights), self.options)
         _, line, size, allowed = answer(
-            weights, cash_weight, nav, tradable, t, self.compiled, self.options, k, workspace
+            weights, cash_weight, nav, tradable, t, age, self.compiled, self.options, k, workspace
         )
         return self._why(line, size, allowed)
 
@@ -122,12 +123,15 @@ class NoTradeBands:
         """
         if self.options.cooldown > 0 and view.days_since_trade <= self.options.cooldown and not view.unfinished:
             return Hold(RESTS)
-        past, k, workspace = view.past, int(self.row[row]), Workspace.of(len(view.weights))
-        state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t)
+        past, k, workspace = view.past, int(self.row[row]), Workspace.of(len(view.weights), self.options)
+        state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t, view.days_since_trade)
         trades, line, size, allowed = answer(*state, self.compiled, self.options, k, workspace)
         why = self._why(line, size, allowed)
         if not trades:
             return Hold(why)
+        if self.options.goal == NETWORK:
+            (_, _, low, high), (part,) = workspace.cash[0].tolist(), workspace.fraction.tolist()
+            return Trade(workspace.box[0].copy(), workspace.box[1].copy(), why, low, high, part, self.again)
         if not self.options.makes_boxes:
             low, high = self.cash[k, 2:].tolist()
             return Trade(self.lower[k], self.upper[k], why, low, high, self.fraction, self.again)

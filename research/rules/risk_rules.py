@@ -46,6 +46,13 @@ class RiskRule(StandardRule):
         """Returns from which the covariance is estimated; 0 where it is given."""
         return self.returns if self.covariance is None else 0
 
+    @property
+    def interval(self) -> float:
+        """Years from one day of the schedule to the next."""
+        if isinstance(self.schedule, int):
+            return self.schedule / self.periods_per_year
+        return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
+
     def _with_unknown(self, estimates: Estimates) -> Array:
         """(K, n, n) covariance a year; a line without its whole window is uncorrelated, with the largest variance."""
         if self.window == 0:
@@ -95,7 +102,7 @@ class TrackingError(RiskRule):
 
     def rows(self, estimates: Estimates) -> Bounds:
         """Rows without bands round single lines: only the options trigger."""
-        return _without_bands(estimates.target)
+        return without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
         """The limit of the tracking error, and the covariance that measures it."""
@@ -132,7 +139,7 @@ class CostBenefit(RiskRule):
 
     def rows(self, estimates: Estimates) -> Bounds:
         """Rows without bands round single lines: only the options trigger."""
-        return _without_bands(estimates.target)
+        return without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
         """What the cost of waiting is measured by: tracking_penalty / 2 x horizon, and the covariance."""
@@ -186,13 +193,6 @@ class NoTradeRegion(RiskRule):
         """Are its arrays a band round each line and no more?"""
         return self.is_unlimited
 
-    @property
-    def interval(self) -> float:
-        """Years from one day of the schedule to the next."""
-        if isinstance(self.schedule, int):
-            return self.schedule / self.periods_per_year
-        return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
-
     def _widths(self, target: Array, covariance: Array, rates: Array, held: Mask) -> Array:
         """(h,) half-widths of the h lines that are held, fraction of NAV.
 
@@ -237,7 +237,7 @@ class BestPoint(RiskRule):
         """Bounds of the programme: long lines stay long, short lines short; cash lies between 0, or what the target
         borrows, and all of NAV.
         """
-        rows = _without_bands(estimates.target)
+        rows = without_bands(estimates.target)
         cash = rows["cash"].copy()
         aim = cash[:, 2]
         cash[:, 2:] = np.stack([np.minimum(aim, 0.0), np.where(aim != 0.0, 1.0, 0.0)], axis=1)
@@ -293,7 +293,7 @@ class OptimalRegion(StandardRule):
             )
         if any(estimates.market.trading):
             raise PolicyError("OptimalRegion trades each line both ways: free the lines that are restricted.")
-        return _without_bands(estimates.target)
+        return without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
         """The region, which triggers and gives the destination."""
@@ -307,7 +307,7 @@ def _spread(target: Array, covariance: Array) -> Array:
     return np.abs(target) * np.sqrt(np.maximum(relative_variance(target, covariance), 0.0))
 
 
-def _without_bands(target: Array) -> Bounds:
+def without_bands(target: Array) -> Bounds:
     """Rows that trade to the targets (K, n), and that only the options of the rule trigger."""
     rows, far = band_rows(target, 0.0, 0.0), np.full(target.shape, np.inf)
     cash = rows["cash"].copy()

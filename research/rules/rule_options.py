@@ -7,10 +7,11 @@ import numpy as np
 from research.arrays import Array, Mask, Rows, frozen
 from research.compiled import inlined
 from research.rules.best_point import SCRATCH
+from research.rules.networks.arrays import NO_NETWORK, NetworkBoxes, NetworkScratch
 from research.rules.region import Surfaces
 
 NO_LINE = -2  # a decision that no single line caused
-BOX, BREACHING, TRANCHES, REGION, BEST = range(5)  # where a trade goes: see `destinations.set_goal`
+BOX, BREACHING, TRANCHES, REGION, BEST, NETWORK = range(6)  # where a trade goes: see `destinations.set_goal`
 PRO_RATA, BY_CASH = -2, -1  # who pays for it: the others in proportion to their weights, or cash; else a line
 LOWER_TRIGGER, UPPER_TRIGGER, LOWER, UPPER = range(4)  # rows of the bounds of groups
 
@@ -36,6 +37,7 @@ class RuleOptions(NamedTuple):
     region         : where to, where the goal is REGION.
     kappa          : tracking_penalty x years, where the goal is BEST.
     turnover_cap   : one-way, fraction of NAV.
+    network        : that makes the boxes, where the goal is NETWORK.
     """
 
     some: bool
@@ -55,6 +57,7 @@ class RuleOptions(NamedTuple):
     region: Surfaces
     kappa: float
     turnover_cap: float
+    network: NetworkBoxes
 
 
 _NO_ROWS, _NO_NUMBERS = np.empty(0, dtype=np.int64), np.empty(0)
@@ -76,6 +79,7 @@ PLAIN = RuleOptions(
     region=Surfaces(*(frozen(_NO_NUMBERS),) * 2, frozen(np.empty((0, 0))), *(frozen(_NO_NUMBERS),) * 7, 0.0),
     kappa=0.0,
     turnover_cap=np.inf,
+    network=NO_NETWORK,
 )
 
 
@@ -127,6 +131,9 @@ class Workspace(NamedTuple):
     rooms     : (2, n) room of each group, fraction of NAV, and whether it is full: 1, else 0.
     solver    : (SCRATCH, n + 1) for `best_point`.
     rows      : (n + 1,) for `best_point`.
+    cash      : (1, 4) bounds of cash of the box that a network made, as in `BandArrays`.
+    fraction  : (1,) of the way that a trade into that box goes.
+    network   : of a network.
     """
 
     weights: Array
@@ -140,21 +147,28 @@ class Workspace(NamedTuple):
     rooms: Array
     solver: Array
     rows: Rows
+    cash: Array
+    fraction: Array
+    network: NetworkScratch
 
     @classmethod
-    def of(cls, n: int) -> "Workspace":
-        """Workspace for n lines."""
+    def of(cls, n: int, options: RuleOptions) -> "Workspace":
+        """Workspace for n lines and a rule with these options."""
         flags, numbers = np.zeros((3, n + 1), dtype=np.bool_), np.empty((4, n))
         weights, goal, start, moves = numbers
         movable, done, breaching = flags[0, :n], flags[1, :n], flags[2]
         box, rooms, solver, rows = np.empty((3, n)), np.empty((2, n)), np.zeros((SCRATCH, n + 1)), np.zeros(n + 1, int)
-        return cls(weights, goal, start, moves, movable, done, breaching, box, rooms, solver, rows)
+        network = NetworkScratch.of(n, options.network.width)
+        return cls(
+            weights, goal, start, moves, movable, done, breaching, box, rooms, solver, rows, np.empty((1, 4)),
+            np.ones(1), network,
+        )  # fmt: skip
 
 
 @inlined
 def of_amounts(options: RuleOptions) -> bool:
-    """Is how much to trade decided, and not where to?"""
-    return options.goal == TRANCHES or options.turnover_cap < np.inf
+    """Is the box that of the decision, whatever the weights are at the booking?"""
+    return options.goal in (TRANCHES, NETWORK) or options.turnover_cap < np.inf
 
 
 @inlined

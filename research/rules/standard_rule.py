@@ -166,8 +166,8 @@ class StandardRule(CompiledRule):
             covariance, then = found[0][None], found[1]
         review = view.reviewed
         if self.review_schedule is not None and not review:
-            review = bool(scheduled(past.days[-1:], self.review_schedule, past.calendar)[0])
-        if not (view.unfinished or review or self._asked(past.days[-1:], past.calendar)[0]):
+            review = bool(scheduled(past.days[-2:], self.review_schedule, past.calendar)[-1])
+        if not (view.unfinished or review or self._asked(past.days[-2:], past.calendar)[-1]):
             return Hold(Why(self.trigger))
         rates = view.costs.per_side
         rates_then = rates[min(then, len(rates) - 1)][None]

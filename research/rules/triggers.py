@@ -6,9 +6,11 @@ from research.arrays import Array, Mask
 from research.compiled import inlined, on_demand
 from research.rules.bands import ask, gap_of, past_trigger, reason
 from research.rules.destinations import remember, set_goal
+from research.rules.network_box import answer_of_network
 from research.rules.rule_options import (
     BREACHING,
     LOWER_TRIGGER,
+    NETWORK,
     NO_LINE,
     REGION,
     TRANCHES,
@@ -28,6 +30,7 @@ def answer(
     nav: float,
     tradable: Mask,
     t: int,
+    age: int,
     rule: BandArrays,
     options: RuleOptions,
     k: int,
@@ -40,12 +43,15 @@ def answer(
     nav         : wealth, currency.
     tradable    : (T, n) whether each line can trade.
     t           : row of the day in it.
+    age         : sessions since the last trade.
     rule        : the bands.
     options     : what the rule asks and makes beyond them.
     k           : row of the bands in force.
     workspace   : its arrays are written.
     Returns     : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.
     """
+    if options.goal == NETWORK:
+        return answer_of_network(weights, cash_weight, tradable, t, age, rule, options, k, workspace)
     by_goal = options.goal >= REGION or options.tracking_error < np.inf or options.patience > 0.0
     trades = not by_goal and _is_past(weights, cash_weight, tradable, t, rule, options, k)
     if trades and options.goal == BREACHING:

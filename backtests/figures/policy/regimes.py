@@ -11,7 +11,7 @@ from backtests.learned.partial_dependence import held_lines, own_width_multiples
 from backtests.wording import number
 from research.arrays import Array
 from research.learning import LearnedPolicy
-from research.learning.state import REACH, SHARED
+from research.rules.networks.features import REACH, SHARED
 
 DRIFTS = np.array([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0])  # half-widths
 REGIMES = np.array([0.5, 0.71, 1.0, 1.41, 2.0])  # times the volatility in the long run, where training's are unknown

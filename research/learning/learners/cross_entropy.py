@@ -13,17 +13,17 @@ from typing import NamedTuple
 import numpy as np
 
 from research.arrays import Array, Rows
-from research.learning.actions import action_size
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
-from research.learning.network import Network, network
 from research.learning.parallel_seeds import Report
 from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rollouts import CROSS_ENTROPY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
+from research.rules.networks.actions import action_size
+from research.rules.networks.features import SHARED, FeatureScaling
+from research.rules.networks.policy_network import Network, network
 
 SPREAD = 0.5  # standard deviation of each parameter in the first generation
 NOISE = 0.1  # added to it in the first, falling to nothing at the end: else all are alike too soon

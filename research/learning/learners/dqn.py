@@ -10,8 +10,8 @@ from research.learning.learners.stable_baselines import (
     replay_options,
     set_falling_rate,
 )
-from research.learning.network import Network, network
 from research.learning.settings import Learned
+from research.rules.networks.policy_network import Network, network
 
 LAYERS = ("q_net.q_net.0", "q_net.q_net.2", "q_net.q_net.4")
 EXPLORES = 0.2  # of the steps, in which the share of decisions that are drawn by chance falls

@@ -16,13 +16,13 @@ from torch import Tensor
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.learners.torch_state import Stateful, restore, states_of
-from research.learning.network import Network, network
 from research.learning.parallel_seeds import Report
 from research.learning.rollouts import GRADIENT_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.state import CALMEST, FARTHEST, LOOKBACK, FeatureScaling
 from research.learning.torch_worlds import Days, TorchWorlds, at_target, boxes_of, observe
 from research.learning.training_days import TrainingDays
+from research.rules.networks.features import CALMEST, FARTHEST, LOOKBACK, FeatureScaling
+from research.rules.networks.policy_network import Network, network
 from research.threads import one_thread
 
 

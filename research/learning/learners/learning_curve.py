@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from research.arrays import Floats
-from research.learning.network import Network
 from research.learning.rollouts import VALIDATION, action_function, evaluate
 from research.learning.settings import Learned
-from research.learning.state import FeatureScaling
 from research.learning.training_days import TrainingDays
+from research.rules.networks.features import FeatureScaling
+from research.rules.networks.policy_network import Network
 
 PointLogger = Callable[[int, float], None]  # told steps and J of a point of a learning curve
 POINTS, WORLDS = 12, 128  # of a learning curve, and the worlds of each of its points

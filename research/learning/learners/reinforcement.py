@@ -20,8 +20,8 @@ from research.learning.learners.torch_state import Arrays, Stateful, restore, st
 from research.learning.parallel_seeds import Report
 from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.state import FeatureScaling
 from research.learning.training_days import TrainingDays
+from research.rules.networks.features import FeatureScaling
 from research.threads import one_thread
 
 MODULES: dict[str, ModuleType] = {"ppo": ppo, "sac": sac, "dqn": dqn}

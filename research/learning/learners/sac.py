@@ -4,8 +4,8 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import VecEnv
 
 from research.learning.learners.stable_baselines import layers_of, replay_options, set_falling_rate
-from research.learning.network import Network, network
 from research.learning.settings import Learned
+from research.rules.networks.policy_network import Network, network
 
 LAYERS = ("actor.latent_pi.0", "actor.latent_pi.2", "actor.mu")
 

@@ -15,11 +15,11 @@ from research.arguments import is_whole, refuse
 from research.arrays import frozen
 from research.learning.checksummed import write_checksummed
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.state import REACH, FeatureScaling
 from research.learning.universal import random_markets, training
-from research.learning.universal.equivariant import MOVING, STANDING
 from research.learning.universal.rule import FOLDER, FORMAT
 from research.learning.universal.training import TrainingState, advance, begin, network_of
+from research.rules.networks.equivariant import MOVING, STANDING
+from research.rules.networks.features import REACH, FeatureScaling
 
 SEED, UPDATES = 1, 1_600
 MOST_UPDATES = 100_000_000  # more than a year of one core

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from research.arrays import Array
-from research.learning.universal.equivariant import Lines, lines_of
 from research.risk.covariances import taken_apart
+from research.rules.networks.equivariant import Lines, lines_of
 from research.rules.no_trade_region import half_widths, relative_variance
 
 LINES = (1, 1, 2, 2, 3, 5, 8, 13, 20, 30, 50)  # as many in a batch, each as likely as the next

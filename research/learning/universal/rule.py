@@ -5,35 +5,42 @@ It receives a portfolio's target, covariance, costs and tracking penalty, and wa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from research.accounting import Hold, Trade, View, Why
+from research.accounting import View
 from research.allocation import Allocation
-from research.arguments import check_positive, floats, refuse
+from research.arguments import check_positive, refuse
 from research.arrays import Array, Mask, frozen
-from research.errors import ConfigError, DataError
+from research.errors import DataError
 from research.learning.card_shape import UNIVERSAL as FORMAT
 from research.learning.card_shape import check_card
 from research.learning.checksummed import read_checksummed
-from research.learning.state import REACH, FeatureScaling
-from research.learning.universal.equivariant import MOVING, STANDING, Equivariant, Lines, answers, arrays_of, lines_of
-from research.market.calendars import at_least_weekly, check_schedule, scheduled
-from research.market.market import Past
 from research.market.tables import DATA
-from research.risk.covariances import taken_apart
 from research.risk.measures import TRACKING_PENALTY
-from research.rules.bands import band_rows, or_narrowest
+from research.rules.bands import or_narrowest
 from research.rules.estimates import covariance_now
-from research.rules.no_trade_bands import UNSEEN, decide_in
+from research.rules.networks.arrays import NO_NETWORK, UNIVERSAL
+from research.rules.networks.equivariant import (
+    MOVING,
+    STANDING,
+    Equivariant,
+    Lines,
+    answers,
+    arrays_of,
+    lines_of,
+    widest,
+)
+from research.rules.networks.features import REACH, FeatureScaling
 from research.rules.no_trade_region import half_widths
-from research.rules.protocol import RuleTraits, Schedule
-from research.rules.risk_rules import CHECKS
-from research.rules.standard_rule import Square, check_allocation, check_window, when
+from research.rules.protocol import Schedule
+from research.rules.risk_rules import RiskRule, without_bands
+from research.rules.rule_options import NETWORK, RuleOptions
+from research.rules.standard_rule import Bounds, Estimates, checked
 from research.tolerances import TARGET
 
 FOLDER = DATA / "policies" / "universal"
@@ -104,116 +111,82 @@ def _seen(
 
 
 @dataclass(frozen=True)
-class Universal(RuleTraits):
+class Universal(RiskRule):
     """Bands round each target weight, as wide as the universal network has them for the weights of the day.
 
-    Costs are each asset's commission and half-spread on the day. An asset without a full window has the narrowest box
-    of the others. Trading cash is free; its box takes what the assets' boxes leave.
+    Costs are each asset's commission and half-spread as known with the covariance. An asset without a full window has
+    the narrowest box of the others. Trading cash is free; its box takes what the assets' boxes leave.
     allocation : what to hold.
     tracking_penalty : price of squared tracking error.
     schedule   : when it decides, as in `Calendar`; boxes are made for that interval.
     returns, periods_per_year, covariance : of its risk estimate, as in `NoTradeRegion`.
-    Raises     : ConfigError for a setting out of range.
+    Raises     : ConfigError for a setting out of range, and for a turnover cap.
     """
 
     allocation: Allocation
     tracking_penalty: float = TRACKING_PENALTY
-    schedule: Schedule = "week"
-    returns: int = 252
-    periods_per_year: float = 252.0
-    covariance: Square | None = None
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    schedule: Schedule = field(default="week", kw_only=True)
     family: ClassVar[str] = "learned"  # type: ignore[misc]
+    trigger: ClassVar[str] = "learned"
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_allocation(self)
         check_positive(**{"tracking_penalty of Universal": self.tracking_penalty})
-        check_window(self, "returns", self.returns, self.periods_per_year)
-        try:
-            check_schedule(self.schedule, name="schedule")
-        except ConfigError as error:
-            raise ConfigError(f"Universal: {error}") from error
-        if self.covariance is not None:
-            object.__setattr__(self, "covariance", _checked(self.covariance))
+        self._check()
+        if self.turnover_cap is not None:
+            refuse("turnover_cap of Universal is", self.turnover_cap, "leave it out: its network knows of none.")
 
     @property
-    def window(self) -> int:
-        """Number of returns in its covariance; 0 where the covariance is given."""
-        return self.returns if self.covariance is None else 0
-
-    @property
-    def risk_periods_per_year(self) -> float:
-        """Those of its covariance."""
-        return self.periods_per_year
-
-    @property
-    def desk_schedule(self) -> Schedule:
-        """When it decides: a desk trades once a day of it was missed."""
-        return self.schedule
-
-    @property
-    def limits_drift(self) -> bool:
-        """Does it decide at least once a week?"""
-        return at_least_weekly(self.schedule)
-
-    @property
-    def long_name(self) -> str:
+    def does(self) -> str:
         """What it does, in a few words."""
-        return f"past the universal policy's band, to its edge, checked {when(self.schedule)}"
+        return f"past the universal policy's band, to its edge{checked(self)}"
 
-    @property
-    def interval(self) -> float:
-        """Years between two decisions."""
-        if isinstance(self.schedule, int):
-            return self.schedule / self.periods_per_year
-        return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
+    def rows(self, estimates: Estimates) -> Bounds:
+        """Rows without bands: the network makes them from the weights of the day."""
+        return without_bands(estimates.target)
 
-    def decide(self, view: View) -> Hold | Trade:
-        """Trade to the edge of the boxes when an asset is outside its own; else hold.
-
-        Raises : ConfigError for a covariance of another number of lines.
-        """
-        past, target = view.past, view.target
-        if not (view.unfinished or scheduled(past.days[-1:], self.schedule, past.calendar)[0]):
-            return Hold(Why("learned"))
-        covariance = self._known(past)
-        if covariance is None:
-            return Hold(UNSEEN)
-        cost = view.costs.per_side[-1]
-        widths = trained().widths(target, view.weights, covariance, cost, self.tracking_penalty, self.interval)
-        around = np.append(widths, widths.sum())[None]  # cash may take all that the lines leave
-        rows = band_rows(target[None], around, around)
-        cash = rows["cash"].copy()
-        cash[:, :2] = -np.inf, np.inf
-        return decide_in(rows | {"cash": cash}, view, "learned", fraction=1.0)
+    def options(self, estimates: Estimates) -> RuleOptions:
+        """The network, and what it sees of the portfolio in each row."""
+        net, standard, _ = trained()
+        count, n = estimates.target.shape
+        seen = [
+            _seen(*one, self.tracking_penalty, self.interval)
+            for one in zip(estimates.target, estimates.covariance, estimates.rates_then, strict=True)
+        ]
+        lines = Lines(
+            np.zeros((count, n)), np.ones((count, n)), np.zeros((count, n, n)), np.zeros((count, n)),
+            np.zeros((count, n, len(STANDING))),
+        )  # fmt: skip
+        line, found, widths = np.zeros((count, n), np.int64), np.zeros(count, np.int64), np.empty((count, n))
+        for k, (held, closed, which, own) in enumerate(seen):
+            widths[k] = np.where(held, closed, -1.0)
+            if own is not None:
+                m = found[k] = int(which.sum())
+                line[k, :m] = np.flatnonzero(which)
+                for into, values in zip(lines, own, strict=True):
+                    into[k][tuple(slice(size) for size in values.shape)] = values
+        network = NO_NETWORK._replace(
+            whose=UNIVERSAL, width=max(len(standard.mean), widest(net)), standard=standard, net=net,
+            lines=Lines(*map(frozen, lines)), line=frozen(line), size=frozen(found), width_of=frozen(widths),
+        )  # fmt: skip
+        return super().options(estimates)._replace(some=True, makes_boxes=True, goal=NETWORK, network=network)
 
     def met(self, view: View) -> Met | None:
         """The properties of the portfolio at a close; None where the network is not used.
 
         Raises : ConfigError for a covariance of another number of lines.
         """
-        covariance = self._known(view.past)
+        covariance = self._given(len(view.target)) if self.window == 0 else None
         if covariance is None:
-            return None
-        *_, lines = _seen(view.target, covariance, view.costs.per_side[-1], self.tracking_penalty, self.interval)
+            now = covariance_now(view.past, self.window, self.periods_per_year)
+            if now is None:
+                return None
+            covariance = now[0][None]
+        *_, lines = _seen(view.target, covariance[0], view.costs.per_side[-1], self.tracking_penalty, self.interval)
         if lines is None:
             return None
         drift, width = np.exp(lines.standing[:, [DRIFT, WIDTH]].mean(axis=0)).tolist()
         return Met(drift, width, len(lines.target))
-
-    def _known(self, past: Past) -> Array | None:
-        """(n, n) covariance a year in force, or None before the first. Raises ConfigError for one of another size."""
-        if self.covariance is None:
-            found = covariance_now(past, self.returns, self.periods_per_year)
-            return None if found is None else found[0]
-        if len(self.covariance) != len(past.assets):
-            refuse(
-                f"covariance of Universal is for {len(self.covariance)} lines, and the market has",
-                len(past.assets),
-                "give one row and one column for each line.",
-            )
-        return np.array(self.covariance)
 
 
 @cache
@@ -243,13 +216,3 @@ def load(folder: str | Path) -> Trained:
             raise DataError(f"{name} in {folder} has the shape {what}, expected {shape} finite numbers. {FIX}")
     standard = FeatureScaling(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
     return Trained(arrays_of(arrays), standard, card)
-
-
-def _checked(covariance: Any) -> Square:
-    """A covariance as a tuple of rows. Raises ConfigError unless it is square, finite and positive semidefinite."""
-    name = "covariance of Universal"
-    square = floats(f"{name} is", covariance, "give a number for each two lines, a year.")
-    if square.ndim != 2 or square.shape[0] != square.shape[1] or not np.isfinite(square).all():
-        refuse(f"{name} is", covariance, "give finite numbers, with one row and one column for each line.")
-    taken_apart(square, name)
-    return tuple(tuple(map(float, row)) for row in square)

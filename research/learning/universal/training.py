@@ -19,10 +19,10 @@ from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters
 from research.arrays import Array, frozen
 from research.learning.differentiable import Holdings
-from research.learning.state import FARTHEST, FeatureScaling
 from research.learning.torch_worlds import Days, TorchWorlds, boxes_of
-from research.learning.universal.equivariant import MOVING, STANDING, WIDEST_GAP, Equivariant, arrays_of
 from research.learning.universal.random_markets import DRIFT, LINES, RandomMarkets, draw
+from research.rules.networks.equivariant import MOVING, STANDING, WIDEST_GAP, Equivariant, arrays_of
+from research.rules.networks.features import FARTHEST, FeatureScaling
 from research.threads import one_thread
 from research.tolerances import SQUARE
 

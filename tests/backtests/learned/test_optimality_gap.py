@@ -15,9 +15,9 @@ from backtests.pages.policy_catalog import holds_words
 from research.allocation import FixedWeights
 from research.arrays import Array
 from research.learning import LearnedPolicy
-from research.learning.network import network
 from research.learning.rollouts import action_function
 from research.market import instruments_table
+from research.rules.networks.policy_network import network
 
 
 @cache

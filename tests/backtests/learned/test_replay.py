@@ -10,9 +10,9 @@ from learned import COSTS, TARGET, YEAR, carded, two_lines
 from backtests.engine import backtest
 from backtests.learned.replay import replay
 from research.errors import ConfigError
-from research.learning.network import network
-from research.learning.state import SHARED
 from research.rules import Never
+from research.rules.networks.features import SHARED
+from research.rules.networks.policy_network import network
 
 SEEN = 600
 

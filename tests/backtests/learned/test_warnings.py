@@ -10,10 +10,11 @@ from learned import COSTS, TARGET, YEAR, carded, two_lines
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.learned.warnings import drift_in, observations, use_warnings
-from research.accounting import Costs, View
+from research.accounting import Costs, Hold, Trade, View
 from research.errors import PolicyError
 from research.learning import LearnedPolicy, Universal
 from research.market import Market
+from research.market.calendars import last_of
 
 SESSIONS, SEEN = 3_000, 1_500
 
@@ -38,9 +39,10 @@ class Watched(LearnedPolicy):
 
     kept: list[np.ndarray] = field(default_factory=list)
 
-    def answer(self, view: View) -> np.ndarray:
-        self.kept.append(self.features(view))
-        return super().answer(view)
+    def decide(self, view: View) -> Hold | Trade:
+        if last_of(view.past.days[-1:], self.schedule, view.past.calendar)[0]:
+            self.kept.append(self.features(view))
+        return super().decide(view)
 
 
 def test_what_it_saw_is_found_again_in_the_record(market: Market, policy: LearnedPolicy) -> None:
@@ -129,8 +131,8 @@ def test_costs_and_a_lag_that_it_did_not_learn_with_are_said() -> None:
         return [words for words in use_warnings(one) if "was trained with" in words]
 
     assert said(10.0) == said(5.0) == said(20.0) == []
-    (other_year,) = said(10.0, year=12.0)
-    assert other_year.startswith(f"rl was trained with {YEAR:g} periods a year (test: 12): its decisions fit")
+    (other_year,) = said(10.0, year=240.0)
+    assert other_year.startswith(f"rl was trained with {YEAR:g} periods a year (test: 240): its decisions fit")
     varied = replace(policy, card={**policy.card, "settings": {"variation": {"cost": 25.0}}})
     assert said(200.0, policy=varied) == []  # it met as much where costs were varied
     assert said(200.0) == [

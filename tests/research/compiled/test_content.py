@@ -223,7 +223,8 @@ from backtests.batch import block
 from backtests.engine import compiled_loop
 from research.compiled import simd
 from research.compiled.content import content, signature_text
-from research.learning import network, worlds
+from research.learning import worlds
+from research.rules.networks import policy_network as network
 
 for module in (block, compiled_loop, network, worlds):
     for name, value in vars(module).items():

@@ -7,9 +7,9 @@ from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.learning import Learned, PPOSettings
 from research.learning.rollouts import measure_scaling
-from research.learning.state import FeatureScaling
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market, load_market
+from research.rules.networks.features import FeatureScaling
 
 WEIGHTS = {"SPY": 0.25, "QQQ": 0.08, "VEA": 0.16, "VWO": 0.08, "VNQ": 0.07, "AGG": 0.27, "GLD": 0.07, "BTC": 0.02}
 COSTS_BPS = [2.0, 2.0, 3.0, 4.0, 4.0, 2.0, 3.0, 20.0]

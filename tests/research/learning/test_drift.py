@@ -8,9 +8,9 @@ from scipy.stats import ks_2samp
 
 from research.learning.drift import Observed, _observed, lengths, observation_drift, observed
 from research.learning.rollouts import closed_form
-from research.learning.state import SHARED
 from research.learning.training_days import History
 from research.learning.worlds import Worlds
+from research.rules.networks.features import SHARED
 
 
 def known(values, shares, farthest, lengths):

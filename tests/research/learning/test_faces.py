@@ -16,14 +16,14 @@ from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
 from research.errors import ConfigError, PolicyError
 from research.learning import LearnedPolicy, Reward
-from research.learning.actions import ACTIONS, action_size
 from research.learning.environment import RebalancingEnv, RebalancingWorlds
 from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rewards import TERMS, Moments
 from research.learning.rollouts import action_function
-from research.learning.state import LOOKBACK
 from research.learning.training_days import training_days
 from research.learning.worlds import Worlds
+from research.rules.networks.actions import ACTIONS, action_size
+from research.rules.networks.features import LOOKBACK
 
 WEEKS, ALL = 80, Reward(**dict.fromkeys(TERMS, 1.0))
 STAYS = {"exposure": 1.0, "weights": 0.0}  # to ask for the target

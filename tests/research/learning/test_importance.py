@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 
 from research.learning.importance import importance
-from research.learning.network import network
 from research.learning.rollouts import action_function
-from research.learning.state import SHARED
+from research.rules.networks.features import SHARED
+from research.rules.networks.policy_network import network
 
 
 def waits_for(feature, lines):

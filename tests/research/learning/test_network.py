@@ -3,8 +3,8 @@
 import numpy as np
 from learned import any_network
 
-from research.learning.network import forward
-from research.learning.state import SHARED
+from research.rules.networks.features import SHARED
+from research.rules.networks.policy_network import forward
 
 
 def acted(net, seen):

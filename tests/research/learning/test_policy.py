@@ -10,8 +10,8 @@ from backtests.engine import backtest
 from research.accounting import Costs, Hold, Trade, View
 from research.allocation import FixedWeights, target_path
 from research.errors import PolicyError
-from research.learning.actions import decode_actions
 from research.market import Market, instruments_table
+from research.rules.networks.actions import decode_actions
 
 WEIGHTS = FixedWeights((0.4, 0.3, 0.2))
 COSTS = Costs.bps(3, commission=5, half_spread=5)

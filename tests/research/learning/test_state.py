@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.learning.actions import decode_actions
-from research.learning.state import (
+from research.learning.training_days import scales
+from research.rules.networks.actions import decode_actions
+from research.rules.networks.features import (
     FARTHEST,
     LOOKBACK,
     SHARED,
@@ -15,7 +16,6 @@ from research.learning.state import (
     standardise,
     strategic_returns,
 )
-from research.learning.training_days import scales
 
 TWO = scales(
     target=np.array([[0.5, 0.3], [0.8, 0.0]]),

@@ -9,11 +9,11 @@ from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 
 from research.learning import Learned
 from research.learning.learners.gradient import _drawn
-from research.learning.state import LOOKBACK
 from research.learning.torch_worlds import Days, TorchWorlds, at_target, boxes_of
 from research.learning.training_days import training_days
 from research.learning.worlds import Worlds
 from research.risk.resampling import resampled
+from research.rules.networks.features import LOOKBACK
 
 
 @pytest.mark.parametrize("lag", [0, 1, 5])

@@ -12,12 +12,12 @@ from research.errors import ConfigError
 from research.learning import Learned, Variation
 from research.learning.learners.gradient import _drawn
 from research.learning.rollouts import closed_form, evaluate, measure_scaling
-from research.learning.state import LOOKBACK
 from research.learning.torch_worlds import Days, TorchWorlds, at_target, boxes_of
 from research.learning.training_days import TrainingDays, training_days
 from research.learning.variation import VARIANTS, varied
 from research.learning.worlds import Worlds
 from research.market import Market
+from research.rules.networks.features import LOOKBACK
 
 WIDE = Variation(volatility=2.0, correlation=0.5, cost=3.0)
 

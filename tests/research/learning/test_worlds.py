@@ -13,9 +13,9 @@ from research.accounting.kernel import weigh
 from research.allocation import target_path
 from research.arrays import frozen
 from research.learning.rollouts import action_function
-from research.learning.state import LOOKBACK
 from research.learning.training_days import scales, training_days
 from research.learning.worlds import Worlds
+from research.rules.networks.features import LOOKBACK
 
 WEEKS = 60
 

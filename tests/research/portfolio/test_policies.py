@@ -109,7 +109,9 @@ EXAMPLES = {
     "{rule: learned, steps: 9, seeds: [7], learner: gradient, gradient: {worlds: 3}}": Learned(
         STRATEGIC, 9, (7,), learner="gradient", gradient=GradientSettings(worlds=3)
     ),
-    "{rule: universal, tracking_penalty: 3, schedule: month, returns: 126}": Universal(STRATEGIC, 3.0, "month", 126),
+    "{rule: universal, tracking_penalty: 3, schedule: month, returns: 126}": Universal(
+        STRATEGIC, 3.0, schedule="month", returns=126
+    ),
     "{rule: cppi, floor: 0.9, multiplier: 3, band: 0.01}": CPPI(STRATEGIC, 0.01, floor=0.9, multiplier=3.0),
     "{rule: drawdown_floor, limit: 0.15, schedule: week}": DrawdownFloor(STRATEGIC, schedule="week", limit=0.15),
     "{rule: stop_loss, limit: 0.15, wait: 63}": StopLoss(STRATEGIC, limit=0.15, wait=63),

@@ -30,7 +30,7 @@ def bands(
 
 def goal_of(weights: Array, rule: NoTradeBands, tradable: Mask | None = None) -> Array:
     """Where a trade from these weights goes, and a check that the box says the same."""
-    workspace = Workspace.of(len(weights))
+    workspace = Workspace.of(len(weights), PLAIN)
     free = np.ones(len(weights), dtype=bool) if tradable is None else tradable
     state = (weights, 1.0 - float(weights.sum()), frozen(free[None]), 0, rule.compiled)
     remember(*state, 0, workspace)

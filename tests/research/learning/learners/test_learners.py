@@ -19,11 +19,11 @@ from research.learning import CrossEntropySettings, DQNSettings, GradientSetting
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import WORLDS
 from research.learning.learners.settings import LEARNERS
-from research.learning.network import Network
 from research.learning.rollouts import VALIDATION, action_function, evaluate
 from research.learning.settings import Learned
 from research.learning.training import SCALAR
 from research.learning.training_days import training_days
+from research.rules.networks.policy_network import Network
 from research.threads import one_thread
 
 QUICK = Learned(TARGET, learner="ppo", steps=4_096, seeds=(3,), episode=12)

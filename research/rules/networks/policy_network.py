@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.arrays import Floats, frozen
-from research.compiled import compiled
+from research.compiled import compiled, linked
 
 Numbers = NDArray[np.floating[Any]]  # of one kind throughout a call
 
@@ -53,16 +53,29 @@ def forward(net: Network, seen: Floats, out: Floats) -> None:
     first = np.empty(len(net.bias_0), np.float32)
     second = np.empty(len(net.bias_1), np.float32)
     for w in range(len(seen)):
-        layer(seen[w], net.weight_0, net.bias_0, first)
-        squash(first)
-        layer(first, net.weight_1, net.bias_1, second)
-        squash(second)
-        layer(second, net.weight_2, net.bias_2, out[w])
-        if net.bounded[0] > 0.0:
-            squash(out[w])
+        forward_row(net, seen[w], first, second, out[w])
 
 
-@compiled
+@linked
+def forward_row(net: Network, seen: Floats, first: Floats, second: Floats, out: Floats) -> None:
+    """Write the action for one row of features.
+
+    net    : the network.
+    seen   : (k,) standardised features.
+    first  : (units,) scratch of the first layer.
+    second : (units,) scratch of the second layer.
+    out    : (m,) numbers of the action.
+    """
+    layer(seen, net.weight_0, net.bias_0, first)
+    squash(first)
+    layer(first, net.weight_1, net.bias_1, second)
+    squash(second)
+    layer(second, net.weight_2, net.bias_2, out)
+    if net.bounded[0] > 0.0:
+        squash(out)
+
+
+@linked
 def layer(inputs: Numbers, weight: Numbers, bias: Numbers, out: Numbers) -> None:
     """Write inputs @ weight + bias into out, summing over inputs in order.
 
@@ -78,7 +91,7 @@ def layer(inputs: Numbers, weight: Numbers, bias: Numbers, out: Numbers) -> None
             out[j] += inputs[i] * weight[i, j]
 
 
-@compiled
+@linked
 def squash(values: Numbers) -> None:
     """Replace `values` (units,), dimensionless features, by their hyperbolic tangent, in place."""
     for j in range(len(values)):

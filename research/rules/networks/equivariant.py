@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from research.arrays import Array, frozen
-from research.compiled import compiled
-from research.learning.network import layer, squash
-from research.learning.state import FARTHEST, FeatureScaling
+from research.compiled import compiled, linked
+from research.rules.networks.features import FARTHEST, FeatureScaling
+from research.rules.networks.policy_network import layer, squash
 from research.tolerances import SQUARE, TARGET
 
 MOVING = (  # what changes from close to close
@@ -132,7 +132,7 @@ def _log(ratio: Array, least: float, most: float) -> Array:
     return np.log(np.clip(ratio, least, most))
 
 
-@compiled
+@linked
 def see(lines: Lines, weights: Array, out: Array) -> None:
     """Write the features of weights (n,), fraction of NAV, into out (n, features). The moving features come first."""
     n = len(weights)
@@ -166,27 +166,41 @@ def forward(net: Equivariant, standard: FeatureScaling, seen: Array, out: Array)
     seen     : (n, features) before scaling.
     out      : (n,) actions in [-1, 1].
     """
-    n = len(seen)
-    inputs, hidden = np.empty(seen.shape[1]), np.empty(len(net.bias_0))
-    own, joint = np.empty((n, len(net.bias_1))), np.empty(len(net.bias_2))
-    mean, most = np.zeros(len(net.bias_1)), np.full(len(net.bias_1), -np.inf)
-    answer = np.empty(1)
+    forward_with(net, standard, seen, out, np.empty((8 + len(seen), max(seen.shape[1], widest(net)))))
+
+
+@linked
+def widest(net: Equivariant) -> int:
+    """The most units of a layer."""
+    return max(len(net.bias_0), len(net.bias_1), len(net.bias_2), 1)
+
+
+@linked
+def forward_with(net: Equivariant, standard: FeatureScaling, seen: Array, out: Array, scratch: Array) -> None:
+    """The same, in scratch (8 + n, features or units), whose rows from the eighth on may be `seen` itself."""
+    n, units = len(seen), len(net.bias_1)
+    inputs, hidden = scratch[0, : seen.shape[1]], scratch[1, : len(net.bias_0)]
+    mean, most = scratch[2, :units], scratch[3, :units]
+    joint, both, shared = scratch[4, : len(net.bias_2)], scratch[5, : len(net.bias_2)], scratch[6, : len(net.bias_2)]
+    answer = scratch[7, :1]
+    for k in range(units):
+        mean[k], most[k] = 0.0, -np.inf
     for i in range(n):
         for k in range(len(inputs)):
             z = (seen[i, k] - standard.mean[k]) / standard.deviation[k]
             inputs[k] = min(max(z, -FARTHEST), FARTHEST)
         layer(inputs, net.weight_0, net.bias_0, hidden)
         squash(hidden)
-        layer(hidden, net.weight_1, net.bias_1, own[i])
-        squash(own[i])
-        for k in range(len(mean)):
-            mean[k] += own[i, k] / n
-            most[k] = max(most[k], own[i, k])
-    shared, both = np.empty(len(net.bias_2)), np.empty(len(net.bias_2))
+        own = scratch[8 + i, :units]  # the features of the line have been read
+        layer(hidden, net.weight_1, net.bias_1, own)
+        squash(own)
+        for k in range(units):
+            mean[k] += own[k] / n
+            most[k] = max(most[k], own[k])
     layer(mean, net.weight_mean, net.bias_2, both)
     layer(most, net.weight_most, both, shared)
     for i in range(n):
-        layer(own[i], net.weight_own, shared, joint)
+        layer(scratch[8 + i, :units], net.weight_own, shared, joint)
         squash(joint)
         layer(joint, net.weight_3, net.bias_3, answer)
         out[i] = min(max(answer[0], -1.0), 1.0)

@@ -24,7 +24,7 @@ import numpy as np
 
 from research.arrays import Array, Floats, Rows
 from research.compiled import inlined, linked
-from research.learning.state import REACH, Scales
+from research.rules.networks.features import REACH, Scales
 from research.tolerances import TARGET
 
 Action = Literal["bands", "edges", "hold_or_trade", "fraction", "gate", "exposure", "weights"]

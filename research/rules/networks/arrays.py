@@ -1,0 +1,97 @@
+"""What a network needs to make the boxes of a rule on one market, as arrays; and its scratch."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from research.arrays import Array, Floats, Rows, frozen
+from research.rules.networks.actions import DecodedActions
+from research.rules.networks.equivariant import Equivariant, Lines
+from research.rules.networks.features import FeatureScaling, Scales
+from research.rules.networks.policy_network import Network
+
+NONE, POLICY, UNIVERSAL = range(3)  # whose network it is
+ROWS = 8  # of scratch beside a row a line: more than either network needs
+
+
+class NetworkBoxes(NamedTuple):
+    """A network that makes boxes from the weights of the day, and what it sees beside them.
+
+    whose    : NONE, POLICY or UNIVERSAL.
+    width    : numbers in a row of its scratch.
+    standard : how its features are scaled.
+    policy   : the network of a learned policy, its targets and half-widths, and the code of its action.
+    recent   : (T, kinds) return of each target of `scales` on each day, rebalanced daily at no cost; the last days
+               alone where the rule is asked about one day.
+    kind     : (K,) row of `scales` in force.
+    net      : the universal network, and (K, n, …) the portfolio that it sees: lines in the first `size` places.
+    line     : (K, n) column of the line in each place.
+    size     : (K,) number of lines that it sees.
+    width_of : (K, n) half-width of a line that it does not see; negative for one that has the narrowest of the others.
+    """
+
+    whose: int
+    width: int
+    standard: FeatureScaling
+    policy: Network
+    scales: Scales
+    action: int
+    recent: Array
+    kind: Rows
+    net: Equivariant
+    lines: Lines
+    line: Rows
+    size: Rows
+    width_of: Array
+
+
+class NetworkScratch(NamedTuple):
+    """Scratch of a network.
+
+    wide    : (ROWS + n, width) numbers.
+    narrow  : (ROWS, width) numbers of single precision.
+    kind    : (1,) row of `Scales`.
+    decoded : the box of one portfolio.
+    """
+
+    wide: Array
+    narrow: Floats
+    kind: Rows
+    decoded: DecodedActions
+
+    @classmethod
+    def of(cls, n: int, width: int) -> "NetworkScratch":
+        """For n lines and a network of this width."""
+        lines = n if width else 0
+        return cls(
+            np.empty((ROWS + lines, width)),
+            np.empty((ROWS, width), np.float32),
+            np.zeros(1, np.int64),
+            DecodedActions.empty(1, lines),
+        )
+
+
+def _none(*shape: int) -> Array:
+    return frozen(np.empty(shape))
+
+
+_SINGLE = frozen(np.empty(0, np.float32)), frozen(np.empty((0, 0), np.float32))
+_WHOLE = frozen(np.empty(0, np.int64)), frozen(np.empty((0, 0), np.int64))
+NO_NETWORK = NetworkBoxes(
+    whose=NONE,
+    width=0,
+    standard=FeatureScaling(_none(0), _none(0)),
+    policy=Network(*(_SINGLE[1], _SINGLE[0]) * 3, _SINGLE[0]),
+    scales=Scales(_none(0, 0), _none(0, 0), _none(0, 0, 0), 1.0),
+    action=0,
+    recent=_none(0, 0),
+    kind=_WHOLE[0],
+    net=Equivariant(
+        _none(0, 0), _none(0), _none(0, 0), _none(0), _none(0, 0), _none(0, 0), _none(0, 0), _none(0), _none(0, 0),
+        _none(0),
+    ),
+    lines=Lines(_none(0, 0), _none(0, 0), _none(0, 0, 0), _none(0, 0), _none(0, 0, 0)),
+    line=_WHOLE[1],
+    size=_WHOLE[0],
+    width_of=_none(0, 0),
+)  # fmt: skip
