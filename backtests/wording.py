@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
+from research.market.calendars import row_name
+
 MINUS = "−"
 ABBREVIATIONS = ("us", "uk", "eu", "em", "fx", "ig", "hy", "reit", "tips", "etf")  # in names of classes and sectors
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -87,6 +89,15 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     ('1 trade', '2 policies', 'no assets')
     """
     return f"{count or 'no'} {noun if count == 1 else plural or noun + 's'}"
+
+
+def row_count(count: int, periods_per_year: float) -> str:
+    """A number of rows of a market, as what they are.
+
+    >>> row_count(2013, 252.0), row_count(522, 52.0)
+    ('2,013 days', '522 weeks')
+    """
+    return f"{count:,} {row_name(periods_per_year)}s"
 
 
 def age_words(last: date) -> str:

@@ -18,7 +18,6 @@ from research.allocation import FixedWeights, target_path
 from research.arguments import check_positive, is_number, is_whole, refuse
 from research.errors import ConfigError
 from research.market import Market
-from research.market.calendars import row_name
 from research.risk import GBM
 from research.risk.resampling import common_rows
 from research.risk.simulated import staying
@@ -95,7 +94,6 @@ def on_worlds(
             cash=float(setup.market.cash[first:stop].mean()),
             instruments=staying(setup.market.instruments),
             calendar="24/7" if year > 260.0 else None,
-            every=row_name(year),
             periods_per_year=year,
         )
         found = [play(laboratory, setup.policy(rule), workers) for rule in rules]

@@ -98,15 +98,12 @@ class Opening:
     def costs(self) -> Costs:
         """The costs of the file without tax; where they depend on volumes, quotes or the day, at constant rates."""
         costs = self.portfolio.costs
-        if costs.per_unit.any() or costs.impact is not None or costs.half_spread.ndim > 1:
-            return costs.simplified(self.portfolio.market, 1.0)
-        return replace(costs, tax=None)
+        return costs.simplified(self.portfolio.market, 1.0) if costs.needs_market else replace(costs, tax=None)
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """What the file has and a simulated future does not, by name."""
         portfolio, costs = self.portfolio, self.portfolio.costs
-        simple = costs.per_unit.any() or costs.impact is not None or costs.half_spread.ndim > 1
         found = {
             "whole lots": portfolio.execution.sizing == "units",
             "orders at the open": portfolio.execution.at == "open",
@@ -117,7 +114,7 @@ class Opening:
             "market impact": costs.impact is not None,
             "commission per unit": bool(costs.per_unit.any()),
             "spreads that depend on the day": costs.half_spread.ndim > 1,
-            "costs of holding": bool(simple and costs.holding_costs.some),
+            "costs of holding": bool(costs.needs_market and costs.holding_costs.some),
         }
         return tuple(name for name, there in found.items() if there)
 
@@ -293,7 +290,7 @@ def _past(opening: Opening, policy: Policy) -> int:
     """Rows before the last close that a policy needs to estimate on each row from it on."""
     allocation = held_by(policy)
     window = max(traits(policy).window, 0 if allocation is None else allocation.window)
-    if compiled_rule(policy) is None:
+    if compiled_rule(policy) is None or traits(policy).family == "learned":
         window += FEATURES
     return min(2 * window + 63, len(opening.portfolio.market.dates) - 1) if window else 1
 
@@ -325,7 +322,7 @@ def _opened(opening: Opening, inputs: EngineInputs) -> tuple[Ledger, Array, floa
 def _given(inputs: EngineInputs, bands: BandArrays, options: RuleOptions, ledger: Ledger) -> LoopInputs:
     """What the compiled loop takes."""
     n = len(inputs.market.assets)
-    workspace, bounds = Workspace.of(n), np.empty((2, n + 1))
+    workspace, bounds = Workspace.of(n, options), np.empty((2, n + 1))
     return LoopInputs(inputs.sessions, bands, options, inputs.desk, inputs.scratch, workspace, bounds, ledger)
 
 

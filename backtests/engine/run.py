@@ -27,7 +27,7 @@ from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.labels import in_order
 from research.market import Market
-from research.market.calendars import met
+from research.market.calendars import has_rows_a_year, met, row_name, rows_a_year
 from research.rules.estimates import check_year, known_from
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
@@ -52,7 +52,7 @@ def backtest(
     start_weights: Array | pd.Series | None = None,
     targets: TargetPath | None = None,
     leverage_limit: float = 1.0,
-    periods_per_year: float = 252.0,
+    periods_per_year: float | None = None,
     name: str = "",
 ) -> Backtest:
     """Play `policy` on `market` from the close before `start` to the last row.
@@ -72,14 +72,19 @@ def backtest(
                        with the name of every line.
     targets          : the allocation's target path on this market, when it is at hand; computed otherwise.
     leverage_limit   : the most that the absolute weights of a target or a box may sum to.
-    periods_per_year : of the market: 252 sessions, 52 weeks, 12 months; it annualises figures, and is that of the
-                       policy, if this goes by risk a year.
+    periods_per_year : of the market, by default from its dates: 252 sessions, 52 weeks, 12 months; it annualises
+                       figures, and is that of the policy, if this goes by risk a year.
     name             : of the backtest; by default the policy's short name.
     Raises           : ConfigError for a start outside the data, costs of another size, a wealth that is not positive;
-                       PolicyError, naming the date, for weights that cannot be booked.
+                       and rows a year that are not the market's; PolicyError, naming the date, for weights that cannot
+                       be booked.
     """
-    check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
     _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
+    found = rows_a_year(market.days)
+    periods_per_year = found if periods_per_year is None else periods_per_year
+    check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
+    if not has_rows_a_year(market.days, periods_per_year):
+        refuse("periods_per_year is", periods_per_year, f"market {market.name!r} has {found:g} rows a year: give that.")
     if isinstance(policy, type) or not isinstance(policy, Policy | UnfittedRule):
         refuse("policy is", policy, "give a policy, such as Calendar(FixedWeights((0.6, 0.4)), 'quarter').")
     check_year(policy, periods_per_year)
@@ -250,7 +255,7 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
     days = market.days[first:]
     if not isinstance(rule, StandardRule) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
         return
-    name, fits = short_name(rule), "or a schedule that fits the rows, such as 'week' for weekly ones."
+    name, fits = short_name(rule), f"or a schedule that fits the rows, such as {row_name(rows_a_year(market.days))!r}."
     asked: list[tuple[str, str | int, int, str]] = [
         (f"schedule of {name} is {rule.schedule!r}", rule.schedule, rule.offset, fits)
     ]
@@ -306,7 +311,7 @@ def _play(inputs: EngineInputs, cash_units: float, ledger: Ledger) -> tuple[tupl
 def _play_compiled(inputs: EngineInputs, bands: NoTradeBands, cash_units: float, ledger: Ledger) -> int:
     """Play no-trade bands; gives the number of bookings."""
     units, n = ledger.units[0].copy(), len(inputs.market.assets)
-    workspace, bounds = Workspace.of(n), np.empty((2, n + 1))
+    workspace, bounds = Workspace.of(n, bands.options), np.empty((2, n + 1))
     given = LoopInputs(
         inputs.sessions, bands.compiled, bands.options, inputs.desk, inputs.scratch, workspace, bounds, ledger
     )

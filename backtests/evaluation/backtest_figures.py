@@ -11,7 +11,7 @@ from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import COST_PARTS, LEAST_YEAR, METRICS, Metric
 from backtests.evaluation.scores import Score, score
 from backtests.text_tables import text_table, warnings_text, wrapped
-from backtests.wording import counted, listed
+from backtests.wording import counted, listed, row_count
 from research.errors import DataError
 from research.risk.measures import BPS
 from research.rules.protocol import long_name
@@ -170,10 +170,10 @@ def not_available(scores: Mapping[str, Score], metrics: Sequence[Metric]) -> lis
 
 def backtest_title(backtest: Backtest) -> str:
     """Which policy was backtested, on which days, at what lag."""
-    dates = backtest.dates
+    dates, rows = backtest.dates, row_count(len(backtest.dates) - 1, backtest.periods_per_year)
     return (
         f"{backtest.name}: {long_name(backtest.policy)}; {counted(len(backtest.market.assets), 'asset')}, "
-        f"{dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, {len(dates) - 1:,} days, lag {counted(backtest.lag, 'session')}"
+        f"{dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, {rows}, lag {counted(backtest.lag, 'session')}"
     )
 
 

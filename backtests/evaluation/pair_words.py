@@ -7,7 +7,7 @@ from backtests.evaluation.intervals import Interval
 from backtests.evaluation.metrics import METRICS, Metric
 from backtests.evaluation.pairs import POWER, Pair
 from backtests.evaluation.selection import SuperiorAbility
-from backtests.wording import NARROW_SPACE, listed
+from backtests.wording import NARROW_SPACE, listed, row_count
 
 DETECTED = ("growth", "sharpe")  # of which the smallest difference that could be found is said
 
@@ -34,11 +34,12 @@ def without_interval(shown: Sequence[Metric], found: Mapping[str, Mapping[str, I
     return sentences
 
 
-def detectable(pairs: Mapping[str, Pair], chosen: str | None) -> str:
+def detectable(pairs: Mapping[str, Pair], chosen: str | None, periods_per_year: float) -> str:
     """The smallest differences in CAGR and Sharpe ratio that a test as long would find; "" without pairs.
 
     pairs  : by policy.
     chosen : the policy of whose pair it is said; where it has none, that with the smallest detectable growth.
+    periods_per_year : of the market.
     """
     if not pairs:
         return ""
@@ -52,9 +53,9 @@ def detectable(pairs: Mapping[str, Pair], chosen: str | None) -> str:
         if key in found
     ]
     return (
-        f"With {pair.days:,} days, a true difference between {pair.policy} and {pair.reference} of less than "
-        f"{listed(limits, 'or')} would be found with a probability of less than {POWER * 100:.0f}{NARROW_SPACE}% (a "
-        f"test of this pair alone at 5{NARROW_SPACE}%)."
+        f"With {row_count(pair.days, periods_per_year)}, a true difference between {pair.policy} and {pair.reference} "
+        f"of less than {listed(limits, 'or')} would be found with a probability of less than "
+        f"{POWER * 100:.0f}{NARROW_SPACE}% (a test of this pair alone at 5{NARROW_SPACE}%)."
     )
 
 

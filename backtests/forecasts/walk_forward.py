@@ -21,7 +21,7 @@ from research.forecast.means import means_so_far
 from research.forecast.outcomes import overlap, portfolio_variances_after, returns_after, variances_after
 from research.forecast.predicted import days_with_history, in_columns, predicted
 from research.market import Market, Past
-from research.market.calendars import period_ends
+from research.market.calendars import last_of
 from research.market.tables import DATA
 from research.progress import bar
 from research.stored import Stored
@@ -155,7 +155,7 @@ def walk_forward(
         refuse("horizon of a walk-forward is", horizon, "give a whole number of rows, at least 1.")
     if not is_whole(start) or not 0 <= start < len(market.dates):
         refuse("start of a walk-forward is", start, f"give a row from 0 to {len(market.dates) - 1}.")
-    rows = np.flatnonzero(period_ends(market.days, every, market.calendar))
+    rows = np.flatnonzero(last_of(market.days, every, market.calendar))
     rows = days_with_history(forecast, market.past(len(market.dates) - 1), rows[rows >= start])
     if not len(rows):
         raise DataError(

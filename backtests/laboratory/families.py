@@ -66,10 +66,11 @@ def untuned(market: SimulatedMarket) -> dict[str, Policy]:
     known: Any = market.covariance.tolist()
     return {
         "never": Never(holding),
-        "every week": Calendar(holding, 1),
-        "every 4 weeks": Calendar(holding, 4),
-        "every 13 weeks": Calendar(holding, 13),
-        "every 52 weeks": Calendar(holding, 52),
+        # rows are weeks of five sessions
+        "every week": Calendar(holding, "day"),
+        "every 4 weeks": Calendar(holding, 20),
+        "every 13 weeks": Calendar(holding, 65),
+        "every 52 weeks": Calendar(holding, 260),
         "5 points to target": Threshold(holding, 0.05),
         "5 points to edge": Threshold(holding, 0.05, "edge"),
         "20 % relative": Threshold(holding, 0.20, kind="relative"),

@@ -24,6 +24,7 @@ from research.arguments import check_positive, floats, is_number, is_whole, refu
 from research.arrays import Array, frozen
 from research.errors import ConfigError, PolicyError
 from research.market import Market
+from research.market.calendars import row_name
 from research.risk import Model, simulated_market
 from research.risk.measures import BPS
 from research.risk.simulated import cash_and_halts
@@ -51,7 +52,6 @@ class Laboratory:
     instruments      : (n, ·) as in `simulated_market`: names and classes of the lines.
     calendar         : as in `simulated_market`.
     start            : as in `simulated_market`: date of row 0.
-    every            : as in `simulated_market`: length of a step.
     periods_per_year : steps a year, by which figures are annualised; equal to the model's.
     Raises           : ConfigError for a number out of range, and for weights that do not fit the model.
     """
@@ -69,7 +69,6 @@ class Laboratory:
     instruments: pd.DataFrame | None = None
     calendar: str | None = None
     start: str | pd.Timestamp = "2000-01-03"
-    every: str = "day"
     periods_per_year: float = 252.0
 
     def __post_init__(self) -> None:
@@ -93,8 +92,11 @@ class Laboratory:
 
     def market(self, path: int) -> Market:
         """One path as a market."""
-        where = {name: getattr(self, name) for name in ("instruments", "calendar", "start", "every")}
-        return simulated_market(self.model, self.days, self.seed, path, self.cash, **where)  # type: ignore[arg-type]
+        return simulated_market(
+            self.model, self.days, self.seed, path, self.cash,
+            instruments=self.instruments, calendar=self.calendar, start=self.start,
+            every=row_name(self.periods_per_year),
+        )  # fmt: skip
 
     @cached_property
     def first_two(self) -> tuple[Market, Market]:
@@ -275,7 +277,7 @@ def _by_block(
 
     def play_every(worker: int) -> tuple[int, int, float] | None:
         """Gives the first path that cannot be booked, its row and its wealth there, or nothing."""
-        arrays = PathArrays.empty(days, n)
+        arrays = PathArrays.empty(days, n, bands.options)
         sessions = arrays.sessions(inputs.sessions)
         for start in range(worker * BLOCK, laboratory.paths, workers * BLOCK):
             stop = min(start + BLOCK, laboratory.paths)

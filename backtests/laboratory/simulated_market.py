@@ -80,7 +80,7 @@ class SimulatedMarket:
         costs = Costs(self.costs, np.zeros(len(self.target)))
         return Laboratory(
             GBM(np.array(self.mean), self.covariance, WEEKS), self.target, costs, self.tracking_penalty, paths,
-            WEEKS * (YEARS + WARM_UP), seed, warm_up=WEEKS * WARM_UP, periods_per_year=WEEKS,
+            WEEKS * (YEARS + WARM_UP), seed, warm_up=WEEKS * WARM_UP, periods_per_year=WEEKS, calendar="24/5",
         )  # fmt: skip
 
     def region(self, tracking_penalty: float | None = None) -> Region:

@@ -19,6 +19,7 @@ from research.allocation import Allocation, TargetPath, kept_target_path, target
 from research.arguments import day
 from research.errors import ConfigError, DataError
 from research.market import Market
+from research.market.calendars import rows_a_year
 from research.portfolio import Portfolio
 from research.portfolio.costs import with_asset
 from research.risk.measures import TRACKING_PENALTY
@@ -64,7 +65,7 @@ class Setup:
         start     : first day of the test.
         others    : any other field, by its name.
         """
-        given = {"name": market.name or "market"} | others
+        given: dict[str, Any] = {"name": market.name or "market", "periods_per_year": rows_a_year(market.days)} | others
         return cls(market=market, costs=costs, strategic=strategic, start=day("start is", start), **given)
 
     @classmethod

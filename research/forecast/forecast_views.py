@@ -26,7 +26,7 @@ from research.forecast.moments import Forecast, Moments
 from research.forecast.outcomes import overlap, returns_after
 from research.forecast.predicted import DAYS, days_with_history, predicted
 from research.market import Past
-from research.market.calendars import period_ends
+from research.market.calendars import last_of
 from research.tolerances import VARIATION
 
 MOST = 0.99  # confidence: a view is never certain
@@ -123,7 +123,7 @@ class ForecastViews:
 
     def measured(self, past: Past) -> MeasuredSkill:
         """The share that came true, of forecasts whose outcomes are known at the close of `past`."""
-        ends = np.flatnonzero(period_ends(past.days, "month", past.calendar))
+        ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
         rows = days_with_history(self, past, ends[ends + self.horizon <= past.t])
         if len(rows) < self.fewest:
             return MeasuredSkill(len(rows))

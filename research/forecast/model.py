@@ -13,7 +13,7 @@ from research.arrays import Rows
 from research.errors import DataError, PolicyError
 from research.forecast.moments import Moments
 from research.market import Past
-from research.market.calendars import EVERY, period_ends
+from research.market.calendars import EVERY, last_of
 
 FITS = 64  # kept in memory: models times refits of a walk
 RefitSchedule = Literal["day", "week", "month", "quarter", "year"]
@@ -148,7 +148,7 @@ def fit_rows(window: int, schedule: str, past: Past) -> Rows:
     """Rows up to today on which something is fitted: as soon as its window is there, then on the schedule."""
     if past.t < window:
         return np.empty(0, dtype=np.int64)
-    picked = np.flatnonzero(period_ends(past.days, schedule, past.calendar))
+    picked = np.flatnonzero(last_of(past.days, schedule, past.calendar))
     rows: Rows = np.union1d(picked[picked > window], window)
     return rows
 

@@ -3,7 +3,8 @@
 A schedule picks sessions: `every` day, week, month, quarter or year it picks the last session; with a weekday the last
 of each week that ends on that day; with a whole number n the last of each n sessions. An `offset` moves the picks by
 whole sessions. All of it comes from the exchange calendar, never from the rows of the data. The calendar knows what
-nobody foresaw, too: around 11 September 2001 a schedule is that of the sessions that were then held.
+nobody foresaw, too: around 11 September 2001 a schedule is that of the sessions that were then held. Rows that are
+rarer than sessions, weeks or months, meet what was picked since the row before.
 """
 
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ Days = NDArray[np.datetime64]
 REACH = range(1800, 2200)  # years; schedules are counted in nanoseconds, which end in 2262
 EVERY = ("day", "week", "month", "quarter", "year")
 A_YEAR = {"day": 252.0, "week": 52.0, "month": 12.0, "quarter": 4.0, "year": 1.0}  # rows, where each ends a period
+YEARLY = (252.0, 52.0, 12.0, 365.0, 4.0, 1.0)  # rows a year that markets have, the usual ones first
+YEAR = 365.25  # days
+FREQUENCY = 0.15  # by how much the rows of a market may differ from these; daily markets have 242 to 261
+EDGES = 3  # rows by which a weekend or a holiday at its ends moves the count of a short market
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 ORIGIN = np.datetime64("2000-01-03", "D")  # session 0 is the first from here on, or the calendar's own first
 SPARE = 2  # years that hold more sessions than any offset
@@ -36,6 +41,28 @@ def row_name(periods_per_year: float) -> str:
     ('day', 'week', 'month')
     """
     return min(EVERY, key=lambda every: abs(log(periods_per_year / A_YEAR[every])))
+
+
+def rows_a_year(days: Days) -> float:
+    """Rows a year of a market, from its dates: 252, 52, 12, 365, 4 or 1 where they agree with it, else their number.
+
+    days : (T,) increasing.
+
+    >>> rows_a_year(np.arange(np.datetime64("2020-01-03"), np.datetime64("2023-01-01"), 7))
+    52.0
+    """
+    agree = (each for each in YEARLY if has_rows_a_year(days, each))
+    return float(next(agree, max(round((len(days) - 1) * YEAR / _length(days)), 1)))
+
+
+def has_rows_a_year(days: Days, a_year: float) -> bool:
+    """Do the dates (T,) of a market agree with so many rows a year?"""
+    rows, expected = len(days) - 1, a_year * _length(days) / YEAR
+    return abs(rows - expected) <= max(FREQUENCY * expected, EDGES)
+
+
+def _length(days: Days) -> int:
+    return max(int((days[-1] - days[0]).astype("int64")), 1)
 
 
 def sessions(first: np.datetime64, last: np.datetime64, calendar: str) -> Days:
@@ -116,54 +143,42 @@ def at_least_weekly(every: str | int) -> bool:
 
 
 def scheduled(days: Days, every: str | int, calendar: str, offset: int = 0) -> NDArray[np.bool_]:
-    """(T,) whether each day is a session of the schedule; known on the day itself, from the exchange calendar.
+    """(T,) whether a session of the schedule is on each day, or was since the day before it in `days`.
 
-    days     : (T,) sessions, in any order; gaps between them do not matter.
-    every    : "day", "week", "month", "quarter" or "year": the last session of each. "monday" to "friday": the last
-               session of each week that ends on that day, so that "wednesday" falls on Tuesday where Wednesday is a
-               holiday. A whole number n: the last of each n sessions, counted on the exchange calendar from the first
-               session on or after 3 January 2000, or from the calendar's first session where it begins later.
+    It is known on the day itself, from the exchange calendar. So a month has its row among weekly rows too.
+    days     : (T,) increasing; the first one meets only what is on the day itself.
+    every    : "day": every row. "week", "month", "quarter" or "year": the last session of each. "monday" to "friday":
+               the last session of each week that ends on that day, so that "wednesday" falls on Tuesday where
+               Wednesday is a holiday. A whole number n: the last of each n sessions, counted on the exchange calendar
+               from the first session on or after 3 January 2000, or from the calendar's first where it begins later.
     calendar : name of the exchange calendar.
     offset   : sessions from what `every` picks to what is scheduled, shorter than the period: "month" with 1 is the
                first session of the next month, with -2 the second before the last.
     Raises   : ConfigError for an unknown schedule, and for a day whose answer is beyond the calendar's reach.
 
-    >>> days = np.array(["2024-01-31", "2024-02-01", "2024-03-27", "2024-03-28"], dtype="datetime64[D]")
+    >>> days = np.array(["2024-01-30", "2024-01-31", "2024-02-01", "2024-02-02"], dtype="datetime64[D]")
     >>> scheduled(days, "month", "XNYS").tolist()
-    [True, False, False, True]
-    >>> scheduled(days, "month", "XNYS", offset=1).tolist()
     [False, True, False, False]
+    >>> scheduled(days, "month", "XNYS", offset=1).tolist()
+    [False, False, True, False]
+    >>> fridays = np.array(["2024-01-26", "2024-02-02", "2024-02-09"], dtype="datetime64[D]")
+    >>> scheduled(fridays, "month", "XNYS").tolist()  # January ended on a Wednesday
+    [False, True, False]
     """
     check_schedule(every, offset)
     schedule = _schedule(calendar, days, spare=0 if offset == 0 else SPARE, counted=is_whole(every))
-    first, picked = schedule.picked(every, offset)
+    first, until = schedule.picked(every, offset)
     place = (days - first).view("int64")
-    if place.min() < 0 or place.max() >= len(picked):
-        beyond = (place < 0) | (place >= len(picked))
+    if place.min() < 0 or place.max() >= len(until) - 1:
+        beyond = (place < 0) | (place >= len(until) - 1)
         raise _out_of_reach(calendar, schedule, days[beyond][0], offset)
-    found: NDArray[np.bool_] = picked[place]
+    found: NDArray[np.bool_] = until[place + 1] > np.append(until[place[:1]], until[place[:-1] + 1])
     return found
 
 
 def last_of(days: Days, every: str | int, calendar: str) -> NDArray[np.bool_]:
-    """(T,) days that are the last scheduled session of their period: `scheduled` without an offset."""
+    """(T,) days that are the last scheduled session of a period, or the first after it: `scheduled`, no offset."""
     return scheduled(days, every, calendar)
-
-
-def period_ends(days: Days, every: str, calendar: str) -> NDArray[np.bool_]:
-    """(T,) days that are the last scheduled session of a period, or the first after one that is none of them.
-
-    So a month has its end among weekly rows too, and among rows with gaps; known on the day itself.
-    days : (T,) increasing.
-
-    >>> fridays = np.array(["2024-01-26", "2024-02-02", "2024-02-09"], dtype="datetime64[D]")
-    >>> period_ends(fridays, "month", "24/5").tolist()  # January ended on a Wednesday
-    [False, True, False]
-    """
-    found = last_of(days, every, calendar)
-    ended = np.diff(period(days, every)) > found[:-1]
-    found[1:] |= ended
-    return found
 
 
 def met(days: Days, every: str | int, calendar: str, offset: int = 0) -> tuple[int, int]:
@@ -175,8 +190,8 @@ def met(days: Days, every: str | int, calendar: str, offset: int = 0) -> tuple[i
     offset   : sessions from what `every` picks.
 
     >>> fridays = np.arange(np.datetime64("2024-01-05"), np.datetime64("2024-12-28"), 7)
-    >>> met(fridays, "month", "24/5"), met(fridays, "week", "24/5")  # March, May, June, August and November
-    ((5, 11), (52, 52))
+    >>> met(fridays, "month", "24/5"), met(fridays, "day", "24/5")
+    ((11, 11), (52, 256))
     """
     known = sessions(days[0], days[-1], calendar)
     return tuple(int(scheduled(some, every, calendar, offset).sum()) for some in (days, known))  # type: ignore[return-value]
@@ -219,7 +234,7 @@ class _Schedule:
     first: np.datetime64  # what lies before is not known
     last: np.datetime64
     sessions: Days
-    _picked: dict[tuple[str | int, int], tuple[np.datetime64, NDArray[np.bool_]]] = field(default_factory=dict)
+    _picked: dict[tuple[str | int, int], tuple[np.datetime64, NDArray[np.int64]]] = field(default_factory=dict)
 
     @cached_property
     def sure(self) -> tuple[np.datetime64, np.datetime64]:
@@ -227,10 +242,12 @@ class _Schedule:
         first, last = (np.datetime64(str(year), "D") for year in self.asked)
         return max(self.first, first), min(self.last, last - 1)
 
-    def picked(self, every: str | int, offset: int) -> tuple[np.datetime64, NDArray[np.bool_]]:
-        """The first day that is known, and whether it and each day after it is scheduled, as far as that is known."""
+    def picked(self, every: str | int, offset: int) -> tuple[np.datetime64, NDArray[np.int64]]:
+        """The first day that is known, and how many sessions were picked before it and until each day that is known."""
         if (every, offset) not in self._picked:
-            self._picked[every, offset] = self._pick(every, offset)
+            first, picked = self._pick(every, offset)
+            held = every == "day" or np.isin(np.arange(first, first + len(picked)), self.sessions)
+            self._picked[every, offset] = first, np.append(0, np.cumsum(picked & held))
         return self._picked[every, offset]
 
     def _pick(self, every: str | int, offset: int) -> tuple[np.datetime64, NDArray[np.bool_]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from research.arguments import LARGEST, SMALLEST
 from research.arrays import Array, Mask
 from research.errors import ConfigError, DataError
-from research.market.calendars import Days, sessions
+from research.market.calendars import Days, row_name, rows_a_year, sessions
 from research.market.cash import bill_cash
 from research.market.delisting import exit_note
 from research.market.instruments import exit_rows, instruments_table
@@ -367,10 +367,10 @@ def _off_schedule(prices: Table, calendar: str) -> tuple[Note, ...]:
             "such as calendar='24/7'."
         )
     absent = schedule[~np.isin(held, given)]
-    if not len(absent):
+    if not len(absent) or row_name(rows_a_year(prices.days)) != "day":
         return ()
     text = (
         f"{len(absent):,} of {len(schedule):,} sessions of the exchange calendar {calendar!r} have no row, the first "
-        f"{absent[0]}: a calendar rule does not trade in a period whose last session is missing."
+        f"{absent[0]}: a rule that is due on one of them is asked on the next row."
     )
     return (Note(text, first=absent[0], last=absent[-1], warning=True),)

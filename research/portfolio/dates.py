@@ -3,11 +3,8 @@
 import pandas as pd
 
 from research.market import Market
+from research.market.calendars import has_rows_a_year, rows_a_year
 from research.portfolio.document import Document
-
-FREQUENCY = 0.15  # by how much periods_per_year may differ from the rows of the market; daily markets have 242 to 261
-YEAR = 365.25  # days
-EDGES = 3  # rows by which a weekend or a holiday at its ends moves the count of a short market
 
 
 def read_last_trade(document: Document, market: Market) -> pd.Timestamp:
@@ -29,16 +26,14 @@ def read_test_start(document: Document, market: Market) -> pd.Timestamp:
 
 
 def read_periods_per_year(document: Document, market: Market) -> int:
-    """Periods a year. Raises ConfigError where the market has another number of rows a year."""
-    stated = document.whole("periods_per_year", at_least=1, default=252)
-    rows, days = len(market.days) - 1, int((market.days[-1] - market.days[0]).astype("int64"))
-    expected = stated * days / YEAR
-    if abs(rows - expected) > max(FREQUENCY * expected, EDGES):
-        a_year = rows * YEAR / days
+    """Periods a year, by default those of the market. Raises ConfigError where it has another number of rows a year."""
+    found = int(rows_a_year(market.days))
+    stated = document.whole("periods_per_year", at_least=1, default=found)
+    if not has_rows_a_year(market.days, stated):
         what = (
-            f"not the frequency of market {market.name!r}, which has {a_year:.1f} rows a year from "
+            f"not the frequency of market {market.name!r}, which has {found} rows a year from "
             f"{market.dates[0]:%Y-%m-%d} to {market.dates[-1]:%Y-%m-%d}"
         )
-        fix = f"Write `periods_per_year: {max(round(a_year), 1)}`, or give a market with {stated} rows a year."
+        fix = f"Write `periods_per_year: {found}`, or give a market with {stated} rows a year."
         document.refuse(("periods_per_year",), what, stated, fix)
     return stated

@@ -201,14 +201,14 @@ def test_market_with_a_delisting_is_refused() -> None:
     market = world(100, 3)
     tradable, returns = market.tradable.copy(), market.returns.copy()
     tradable[69:, 0], returns[69:, 0] = False, 0.0
-    market = delist(replace(market, tradable=tradable, returns=returns), "A", "2020-03-10", -0.3)
+    market = delist(replace(market, tradable=tradable, returns=returns), "A", "2020-04-07", -0.3)
     targets = target_path(EqualWeights(), market)
     configurations = [
         PreparedConfiguration(
             Never(EqualWeights()).no_trade_bands(market, targets), targets, Costs.bps(len(market.assets))
         )
     ]
-    with pytest.raises(ConfigError, match="A is delisted on 2020-03-10: a batch books no exits"):
+    with pytest.raises(ConfigError, match="A is delisted on 2020-04-07: a batch books no exits"):
         play_batch(market, configurations, targets, PENALTY, 252.0)
 
 

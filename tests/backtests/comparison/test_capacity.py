@@ -29,8 +29,8 @@ def desk(volume: float = 1e6, exponent: float = 1.5, impact: bool = True, ticket
     names = ("A", "B")
     quotes = np.cumprod(1.0 + returns, axis=0)
     market = Market(
-        pd.date_range("2020-01-01", periods=days), names, returns, np.ones((days, 2), dtype=bool), np.zeros(days),
-        instruments_table(names), quotes, volumes=volume / quotes, calendar="24/7", name="made",
+        pd.bdate_range("2020-01-01", periods=days), names, returns, np.ones((days, 2), dtype=bool), np.zeros(days),
+        instruments_table(names), quotes, volumes=volume / quotes, calendar="24/5", name="made",
     )  # fmt: skip
     costs = replace(
         Costs.bps(2, commission=0.5),
@@ -90,7 +90,7 @@ def test_the_search_goes_down_where_the_desk_is_too_rich_already() -> None:
 
 def test_amounts_stay_as_wealth_rises() -> None:
     table = found_for(desk(volume=1e8, ticket=5.0)).table
-    without = table["gain_without_impact"]
+    without = table["gain_without_impact"].dropna()  # the poorest cannot pay the tickets
     assert without.is_monotonic_increasing
     assert without.iloc[-1] > without.iloc[0] + 0.01  # a ticket costs the rich less
 

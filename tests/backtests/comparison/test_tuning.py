@@ -252,7 +252,7 @@ def test_card_says_it_all(market: Market, tuned: Tuned) -> None:
     assert (card.rule, card.trials, card.cost_multiple) == (threshold(HELD, 0.02, 1.0), 12, 1.0)
     assert card.sentence == (
         f"Threshold(allocation={HELD!r}, to='edge') had the lowest J of 12 tried: "
-        f"{card.loss:.2f} bp a year on 499 sessions from 2020-01-02 to 2021-05-14 (data {print_})."
+        f"{card.loss:.2f} bp a year on 499 sessions from 2020-01-02 to 2021-11-30 (data {print_})."
     )
     assert repr(card) == card.sentence
 
@@ -337,9 +337,9 @@ def test_what_is_neither_an_arena_nor_a_portfolio_is_refused(market: Market) -> 
 
 
 def test_too_few_days_for_a_window_are_refused(market: Market) -> None:
-    with pytest.raises(DataError, match=r"too short for HRP.*: it needs 252 returns on 2020-04-09 \(row 99\), and 99"):
+    with pytest.raises(DataError, match=r"too short for HRP.*: it needs 252 returns on 2020-05-19 \(row 99\), and 99"):
         tune([Never(HRP(window=252))], desk(market), until=market.dates[99])
-    with pytest.raises(ConfigError, match="the training days end on 2020-04-09, before all targets are known"):
+    with pytest.raises(ConfigError, match="the training days end on 2020-05-19, before all targets are known"):
         tune([Never(HRP(window=98))], desk(market), until=market.dates[99])
 
 

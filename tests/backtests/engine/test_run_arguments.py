@@ -15,7 +15,7 @@ from research.allocation import ConstantExposure, EqualWeights, TargetPath, Vola
 from research.errors import ConfigError, PolicyError
 from research.learning import Universal
 from research.market import Market
-from research.rules import Calendar, CompiledRule, NoTradeBands, Threshold, TrackingError
+from research.rules import Calendar, CompiledRule, NoTradeBands, NoTradeRegion, Threshold, TrackingError
 from research.rules.estimates import check_year
 
 
@@ -112,9 +112,9 @@ def test_what_is_of_another_kind_is_refused_in_a_sentence(given: dict[str, objec
 )
 def test_a_rule_that_goes_by_risk_a_year_has_the_year_of_its_market(rule: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        backtest(world(), rule, Costs.bps(3), periods_per_year=52)
+        backtest(FRIDAYS, rule, Costs.bps(2))
     with pytest.raises(ConfigError, match=said):
-        Setup.on(world(), Costs.bps(3), EqualWeights(), "2020-03-02", periods_per_year=52).policy(rule)
+        Setup.on(FRIDAYS, Costs.bps(2), EqualWeights(), "2020-03-02", periods_per_year=52).policy(rule)
     check_year(Threshold(EqualWeights(), 0.02), 52)  # it goes by weights alone
 
 
@@ -149,24 +149,22 @@ MONTHS = thinned(pd.date_range("2015-01-01", "2024-12-31", freq="BME"))
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        # By hand: a month's last weekday is a Friday in 25 of the 59 months from January 2020 to November 2024.
-        (Calendar(EQUAL, "month"), "schedule of Calendar is 'month', and of its 59 sessions on 24/5 from 2020-01-03 to "
-         "2024-12-27 only 25 are rows of market 'thinned': it would miss the others. Give rows of every session, or a "
-         "schedule that fits the rows, such as 'week'"),
-        (Calendar(EQUAL, "monday"), "schedule of Calendar is 'monday', and of its 260 sessions"),
+        (Calendar(EQUAL, "week"), "schedule of Calendar is 'week', and of its 518 sessions on 24/5 from 2015-01-30 to "
+         "2024-12-31 only 120 are rows of market 'thinned': it would miss the others. Give rows of every session, or a "
+         "schedule that fits the rows, such as 'month'"),
+        (Calendar(EQUAL, "monday"), "schedule of Calendar is 'monday', and of its 518 sessions"),
         (Calendar(EQUAL, "week", offset=1), "schedule of Calendar is 'week', and"),
-        (Threshold(EQUAL, 0.02, schedule="month"), "schedule of Threshold is 'month', and"),
-        (Threshold(EQUAL, 0.02, review_schedule="quarter"), "review_schedule of Threshold is 'quarter', and"),
-        (TrackingError(EQUAL, returns=20), "returns of TrackingError is 20, counted anew at each month's end, and"),
+        (Threshold(EQUAL, 0.02, schedule="week"), "schedule of Threshold is 'week', and"),
+        (Threshold(EQUAL, 0.02, review_schedule="friday"), "review_schedule of Threshold is 'friday', and"),
     ],
     ids=repr,
 )  # fmt: skip
 def test_a_schedule_that_the_rows_do_not_fit_is_refused_and_counted(rule: Any, said: str) -> None:
-    start = FRIDAYS.dates[1]
+    start = MONTHS.dates[1]
     with pytest.raises(ConfigError) as error:
-        backtest(FRIDAYS, rule, Costs.bps(2), start=start)
+        backtest(MONTHS, rule, Costs.bps(2), start=start)
     assert said in str(error.value)
-    setup = Setup.on(FRIDAYS, Costs.bps(2), EQUAL, start=start)
+    setup = Setup.on(MONTHS, Costs.bps(2), EQUAL, start=start, periods_per_year=12)
     with pytest.raises(ConfigError) as error:
         sweep(setup, Plan([rule]), progress=False)
     assert said in str(error.value)
@@ -178,11 +176,15 @@ def test_a_schedule_that_the_rows_do_not_fit_is_refused_and_counted(rule: Any, s
         (FRIDAYS, Calendar(EQUAL, "week")),
         (FRIDAYS, Calendar(EQUAL, "friday")),
         (FRIDAYS, Calendar(EQUAL, 20)),
+        (FRIDAYS, Calendar(EQUAL, "month")),
+        (FRIDAYS, Calendar(EQUAL, "quarter", offset=5)),
+        (FRIDAYS, Threshold(EQUAL, 0.02, schedule="month", review_schedule="year")),
         (FRIDAYS, Threshold(EQUAL, 0.02)),
-        (FRIDAYS, TrackingError(EQUAL, covariance=((0.04, 0.0), (0.0, 0.04)))),
+        (FRIDAYS, NoTradeRegion(EQUAL, returns=52, periods_per_year=52.0)),
+        (FRIDAYS, TrackingError(EQUAL, covariance=((0.04, 0.0), (0.0, 0.04)), periods_per_year=52.0)),
         (MONTHS, Calendar(EQUAL, "month")),
         (MONTHS, Calendar(EQUAL, "quarter")),
-        (MONTHS, TrackingError(EQUAL, returns=20)),
+        (MONTHS, TrackingError(EQUAL, returns=20, periods_per_year=12.0)),
         # daily rows that lack the one session of the schedule
         (thinned(pd.bdate_range("2020-01-02", "2021-11-30").drop("2020-12-31")), Calendar(EQUAL, "year")),
         (world(), Calendar(EQUAL, "quarter")),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulated import world
+from simulated import every_day
 
 from backtests.forecasts.book import PLACE, disagreements, enter, entries, entry_of, frame_of, model_of, write_card
 from backtests.forecasts.walk_forward import walk_forward
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return world(days=500, n=3, seed=9)
+    return every_day(days=500, n=3, seed=9)
 
 
 def test_what_is_entered_is_read_back_to_the_bit_once(market: Market) -> None:
@@ -72,7 +72,7 @@ def test_another_answer_for_the_same_day_and_a_damaged_file_are_refused(market: 
 
 
 def test_a_forecast_of_other_lines_is_another_one(market: Market) -> None:
-    other = world(days=500, n=2, seed=8)
+    other = every_day(days=500, n=2, seed=8)
     assert set(other.assets) < set(market.assets)
     theirs = entry_of(FORECAST, other.until("2020-06-30"), HORIZON)
     enter(theirs)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulated import world
+from simulated import every_day
 
 from backtests.forecasts.champion import challenge
 from backtests.forecasts.walk_forward import ForecastPath, walk_forward
@@ -15,7 +15,7 @@ TRUE = {"mean": 0.0003 * 21, "deviation": 0.01 * 21**0.5}
 
 @pytest.fixture(scope="module")
 def path() -> ForecastPath:
-    return walk_forward(Estimated(window=60), world(days=2400, n=4, seed=6), 21)
+    return walk_forward(Estimated(window=60), every_day(days=2400, n=4, seed=6), 21)
 
 
 def shifted(path: ForecastPath, mean: float, deviation: float) -> ForecastPath:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import spearmanr
-from simulated import world
+from simulated import every_day
 from sklearn.metrics import r2_score
 
 from backtests.forecasts.skill import (
@@ -27,7 +27,7 @@ HORIZON = 21
 
 @pytest.fixture(scope="module")
 def path() -> ForecastPath:
-    return walk_forward(Estimated(window=60), world(days=1800, n=5, seed=6), HORIZON)
+    return walk_forward(Estimated(window=60), every_day(days=1800, n=5, seed=6), HORIZON)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_groups_and_horizons_are_parts_of_the_whole(path: ForecastPath, seeing: 
     assert ahead.loc[21, "rank IC"] == pytest.approx(whole["rank IC"].value, abs=1e-12)
     assert ahead.loc[63, "rank IC"] < ahead.loc[21, "rank IC"]
     with pytest.raises(DataError, match="2 lines have no ranks"):
-        decay(walk_forward(Estimated(window=60), world(days=400, n=2), HORIZON))
+        decay(walk_forward(Estimated(window=60), every_day(days=400, n=2), HORIZON))
 
 
 def test_the_better_of_two_is_told_and_the_worse_leaves_the_set(path: ForecastPath, seeing: ForecastPath) -> None:

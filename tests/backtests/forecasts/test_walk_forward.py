@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
-from simulated import world
+from simulated import every_day
 from skfolio.metrics import portfolio_variance_qlike_loss
 
 from backtests.forecasts.walk_forward import ForecastPath, interval, walk_forward
@@ -21,7 +21,7 @@ WINDOW, HORIZON = 60, 21
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return world(days=700, n=4, seed=2)
+    return every_day(days=700, n=4, seed=2)
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def test_each_path_of_any_law_is_one_backtest_after_its_warm_up(law):
 
 
 def test_steps_may_be_weeks_and_days_those_of_another_calendar():
-    agrees(small(model=gbm(periods_per_year=52), periods_per_year=52.0, every="week", paths=3), RULES["within"])
+    agrees(small(model=gbm(periods_per_year=52), periods_per_year=52.0, paths=3), RULES["within"])
     agrees(small(model=gbm(periods_per_year=365), periods_per_year=365.0, calendar="24/7", paths=3), RULES["week"])
 
 

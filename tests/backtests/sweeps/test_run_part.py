@@ -58,7 +58,6 @@ def test_the_metrics_are_those_of_a_score(setup: Setup, axes: Axes) -> None:
     for row, number in zip(table, range(100, 140), strict=True):
         played = backtest_one(made, number)
         of_score = score(played, benchmark).figures(setup.market.dates)
-        assert of_score["growth"] is None, "the test is shorter than a year: a sweep ranks by the rate all the same"
         of_score["growth"] = growth(played.growth_path, float((played.dates[-1] - played.dates[0]).days))
         found = dict(zip(metrics(made), row, strict=True))
         for name in set(found) - {"nav"}:
@@ -192,8 +191,8 @@ def test_labels_tell_policies_apart_by_every_setting_in_which_they_differ(setup:
 
 
 def test_a_start_before_the_first_refit_has_a_path_of_its_own(setup: Setup) -> None:
-    """With a window of 20 days from 1 January on, there is no month's end before 21 or 24 January to refit on."""
-    starts = ("2020-01-22", "2020-01-25", "2020-02-03")
+    """With a window of 20 days from 1 January on, there is no month's end before 29 or 30 January to refit on."""
+    starts = ("2020-01-30", "2020-01-31", "2020-02-10")
     plan = Plan([Calendar(HRP(20), "month")], starts=starts)
     made = prepare_sweep(setup, plan)
     assert made.shared == 2
@@ -261,7 +260,7 @@ def score_cvar(losses: Array) -> float:
     [
         (Plan([Never(Strategic())], (1.0, 1e4)), ConfigError, "half_spread of A|commission of A"),
         (Plan([Never(Strategic())], starts=("2019-01-01",)), ConfigError, "starts on 2019-01-01, but its market runs"),
-        (Plan([Never(Strategic())], starts=("2020-10-26",)), ConfigError, "with at least two sessions"),
+        (Plan([Never(Strategic())], starts=("2021-02-23",)), ConfigError, "with at least two sessions"),
         (Plan([Never(Strategic())], portfolios=("nowhere",)), ConfigError, "'nowhere' of a plan is not among"),
         (Plan([Never(HRP(100))]), DataError, "is too short for HRP"),
     ],
@@ -295,7 +294,7 @@ AT_OPEN = Execution(at="open")
         (opening, ConfigError, "small from 2020-03-02 at a lag of 0: what is decided at a close is booked at a later"),
         (lambda a: replace(a, execution=AT_OPEN), DataError, "has no opens"),
         (lambda a: replace(a, dividends="cash"), ConfigError, "small from 2020-03-02 .* has no dividends"),
-        (unknown_spread, DataError, "half.spread.* B on 2020-10-22"),
+        (unknown_spread, DataError, "half.spread.* B on 2021-02-17"),
         (
             lambda a: replace(a, execution=Execution(participation=0.1)),
             DataError,

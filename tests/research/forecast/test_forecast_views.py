@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypfopt import BlackLittermanModel
-from simulated import world
+from simulated import every_day
 
 from research.errors import ConfigError
 from research.forecast import Estimated, ForecastViews, Moments
@@ -42,7 +42,7 @@ class Still:
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return world(days=DAYS, n=5, seed=8)
+    return every_day(days=DAYS, n=5, seed=8)
 
 
 def planted(market: Market, share: float, noise: float, seed: int = 1) -> Planted:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pytest
-from simulated import world
+from simulated import every_day
 
 from research.allocation import EqualWeights, MeanVariance, Resampled, VolatilityTarget
 from research.errors import ConfigError, DataError, PolicyError
@@ -41,7 +41,7 @@ class Learned:
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return world(days=800, n=2)
+    return every_day(days=800, n=2)
 
 
 def test_it_is_fitted_when_its_window_is_there_and_then_at_the_end_of_each_year(market: Market) -> None:

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from simulated import world
+from simulated import every_day
 
 from research.forecast.outcomes import returns_after, variances_after
 from research.market import delist
 
 
 def test_outcomes_are_those_of_pandas_and_unknown_before_the_horizon_has_passed() -> None:
-    market = world(days=120, n=3, seed=4)
+    market = every_day(days=120, n=3, seed=4)
     rows, h = np.arange(0, 120), 21
     frame = pd.DataFrame(market.returns)
     grown = ((1.0 + frame).rolling(h).apply(np.prod, raw=True) - 1.0).shift(-h)
@@ -25,7 +25,7 @@ def test_outcomes_are_those_of_pandas_and_unknown_before_the_horizon_has_passed(
 
 
 def test_a_line_that_leaves_counts_with_what_it_leaves_and_is_none_afterwards() -> None:
-    whole = world(days=60, n=2, seed=1)
+    whole = every_day(days=60, n=2, seed=1)
     leaves = whole.row("2020-02-01")
     halted, returns = whole.tradable.copy(), whole.returns.copy()
     halted[leaves:, 1], returns[leaves:, 1] = False, 0.0

@@ -248,8 +248,8 @@ def test_sessions_without_a_row_are_counted_in_a_warning() -> None:
     index = pd.DatetimeIndex(["2022-12-27", "2022-12-30", "2023-01-03"])
     market = market_from_frame(pd.DataFrame({"A": [1.0, 1.0, 1.0]}, index=index))
     assert warnings_of(market) == [
-        "2 of 5 sessions of the exchange calendar 'XNYS' have no row, the first 2022-12-28: a calendar rule does not "
-        "trade in a period whose last session is missing."
+        "2 of 5 sessions of the exchange calendar 'XNYS' have no row, the first 2022-12-28: a rule that is due on one "
+        "of them is asked on the next row."
     ]
 
 

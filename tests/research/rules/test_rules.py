@@ -44,11 +44,11 @@ def asked(rule: Never | Calendar | Threshold, market: Market) -> list[str]:
     return market.dates[bands.asked].strftime("%m-%d").tolist()
 
 
-def test_a_calendar_asks_the_exchange_and_not_the_next_row(summer: Market) -> None:
+def test_a_calendar_asks_the_exchange_and_where_its_session_has_no_row_the_row_after(summer: Market) -> None:
     """28 June is the last row of the quarter and not its last session; 6 July is a Friday, the end of a whole week."""
-    assert asked(Calendar(EQUAL, "quarter"), summer) == []
-    assert asked(Calendar(EQUAL, "month"), summer) == []
-    assert asked(Calendar(EQUAL, "week"), summer) == ["07-06"]
+    assert asked(Calendar(EQUAL, "quarter"), summer) == ["07-02"]
+    assert asked(Calendar(EQUAL, "month"), summer) == ["07-02"]
+    assert asked(Calendar(EQUAL, "week"), summer) == ["07-02", "07-06"]
     assert len(asked(Calendar(EQUAL, "day"), summer)) == 8
 
 

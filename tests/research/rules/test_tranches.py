@@ -48,7 +48,7 @@ def test_what_the_lines_drift_by_until_the_booking_is_not_traded(lag: int) -> No
     market = world(days=400, seed=3)
     at_once, later = (beside_portfolios_kept_apart(market, "month", 50, by)[0] for by in (0, lag))
     moved, then = (x.ledger.trades / nav_at_bookings(x) for x in (at_once, later))
-    assert np.abs(moved).max() > 0.009
+    assert np.abs(moved).max() > 0.008
     np.testing.assert_allclose(then, moved, atol=1e-4)
 
 
@@ -68,13 +68,14 @@ def beside_portfolios_kept_apart(market: Market, every: Schedule, first: int, la
 
 def test_timing_luck_falls_and_turnover_stays() -> None:
     """Over the days on which a year begins, the final wealth of one yearly review scatters more than that of four."""
-    market, costs = world(days=2000, seed=5), Costs.bps(3)
+    markets, costs = [world(days=2000, seed=seed) for seed in range(4)], Costs.bps(3)
 
-    def ends(tranches: int) -> np.ndarray:
+    def scatter(tranches: int) -> float:
         rules = [Calendar(TARGET, 250, offset=o, tranches=tranches) for o in range(0, 62, 10)]
-        return np.array([backtest(market, rule, costs).nav.iloc[-1] for rule in rules])
+        ends = [[backtest(market, rule, costs).nav.iloc[-1] for rule in rules] for market in markets]
+        return float(np.std(ends, axis=1).mean())
 
-    assert ends(4).std() < 0.6 * ends(1).std()
+    assert scatter(4) < 0.6 * scatter(1)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from simulated import world
+from simulated import every_day
 
 from research.errors import ConfigError, DataError
 from research.forecast.neural import Network, fitted, training
@@ -33,7 +33,7 @@ FROM = 126 + 1  # the first step's row
 
 def market_of(log_returns: np.ndarray) -> Market:
     """A market whose lines have these log returns (T, n)."""
-    market = world(*log_returns.shape)
+    market = every_day(*log_returns.shape)
     return replace(market, returns=np.expm1(np.where(np.arange(len(log_returns))[:, None] == 0, 0.0, log_returns)))
 
 
@@ -48,7 +48,7 @@ def autoregression(days: int, n: int, slope: float, seed: int = 0) -> np.ndarray
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return world(420, 3)
+    return every_day(420, 3)
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +195,7 @@ def test_what_is_saved_comes_back_to_the_bit_and_only_for_its_data_and_versions(
         asdict(SMALL), learned.seen, learned.losses, learned.parameters,
     )  # fmt: skip
     with pytest.raises(DataError, match="trained on other returns up to 2021-02-04 than those of this market"):
-        load_network(path, world(420, 3, seed=1).past(410))
+        load_network(path, every_day(420, 3, seed=1).past(410))
     with pytest.raises(DataError, match="is no session up to 2020-12-31"):
         load_network(path, market.past(365))
     arrays, said = read_stored(path, "network", fitted.FORM, "")
@@ -227,7 +227,7 @@ def test_what_is_too_short_or_no_number_is_said_in_words(market: Market) -> None
 
 
 def test_a_line_that_was_not_trained_on_is_left_out(learned: FittedNetwork) -> None:
-    more = world(420, 5)
+    more = every_day(420, 5)
     assert learned.predict(more.past(410)).assets == ("A", "B", "C")
     with pytest.raises(DataError, match="of those that the network was trained on: A, B, C"):
         learned.predict(more.select(["D", "E"]).past(410))

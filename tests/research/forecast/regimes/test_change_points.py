@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import ruptures
-from simulated import world
+from simulated import every_day
 
 from research.errors import ConfigError
 from research.forecast import ChangePoints
@@ -18,7 +18,7 @@ SEARCH = ChangePoints("A")
 @pytest.fixture(scope="module")
 def market() -> Market:
     """Three times as volatile from day 300, and as before from day 500."""
-    calm = world(days=700, n=1, seed=3)
+    calm = every_day(days=700, n=1, seed=3)
     size = np.where((np.arange(700) >= 300) & (np.arange(700) < 500), 3.0, 1.0)[:, None]
     return Market(
         calm.dates, calm.assets, calm.returns * size, calm.tradable, calm.cash, calm.instruments, calm.prices,
@@ -51,7 +51,7 @@ def test_a_search_is_the_best_segmentation(market: Market) -> None:
 
 
 def test_a_line_that_does_not_move_has_no_changes() -> None:
-    still = world(days=200, n=1)
+    still = every_day(days=200, n=1)
     still = Market(
         still.dates, still.assets, np.zeros((200, 1)), still.tradable, still.cash, still.instruments, still.prices,
         calendar=still.calendar,

@@ -202,9 +202,9 @@ def test_settings_out_of_range_are_refused(changed: dict[str, object]) -> None:
 
 
 def test_data_in_which_regimes_cannot_be_found_are_refused() -> None:
-    from simulated import world
+    from simulated import every_day
 
-    market = world(days=260, n=1, seed=1)
+    market = every_day(days=260, n=1, seed=1)
     with pytest.raises(DataError, match=r"100 returns of A up to 2020-04-10"):
         MarkovSwitching("A").fit(market.past(100))
     with pytest.raises(DataError, match=r"259 returns of A up to .* regimes need 375"):

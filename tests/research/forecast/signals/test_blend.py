@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from simulated import world
+from simulated import every_day
 
 from research.errors import ConfigError, DataError
 from research.forecast import Estimated, Moments
@@ -28,7 +28,7 @@ class Said:
 
 
 def test_parts_are_weighted_by_one_over_their_squared_errors() -> None:
-    found = blend((Said(0.01, 0.02), Said(0.04, 0.04)), history(world(n=2).past(299), 5), ("A", "B"))
+    found = blend((Said(0.01, 0.02), Said(0.04, 0.04)), history(every_day(n=2).past(299), 5), ("A", "B"))
     np.testing.assert_allclose(found.weights, [[0.8, 0.8], [0.2, 0.2]])
     np.testing.assert_allclose(found.mean, 0.016)
     np.testing.assert_allclose(found.error, 0.024)
@@ -36,7 +36,7 @@ def test_parts_are_weighted_by_one_over_their_squared_errors() -> None:
 
 
 def test_every_part_is_seen_and_the_blend_lies_between_them() -> None:
-    found = SHORT.blend(world(days=500).past(499))
+    found = SHORT.blend(every_day(days=500).past(499))
     assert [part.name for part in found.parts] == ["momentum", "reversion", "average"]
     np.testing.assert_allclose(found.weights.sum(axis=0), 1.0)
     means = np.array([part.mean for part in found.parts])
@@ -44,14 +44,14 @@ def test_every_part_is_seen_and_the_blend_lies_between_them() -> None:
 
 
 def test_the_covariance_is_ledoit_and_wolfs_over_the_horizon() -> None:
-    past = world(days=500).past(499)
+    past = every_day(days=500).past(499)
     found = SHORT.predict(past)
     np.testing.assert_allclose(found.covariance, 5.0 * Estimated(window=100).predict(past).covariance)
     assert (found.horizon, found.seen) == (5, past.date)
 
 
 def test_it_is_first_asked_with_its_window() -> None:
-    market = world(days=500)
+    market = every_day(days=500)
     found = SHORT.predict(market.past(SHORT.window))
     assert isinstance(found, Moments)
     assert (found.assets, found.seen) == (market.assets, market.dates[SHORT.window])
@@ -97,7 +97,7 @@ def test_settings_outside_these_are_refused(settings: dict[str, object], message
 
 
 def test_a_line_that_does_not_move_is_left_out_and_the_others_are_forecast() -> None:
-    market = world(days=500)
+    market = every_day(days=500)
     returns = market.returns.copy()
     returns[430:, 2] = 0.0
     found = SHORT.predict(replace(market, returns=returns).past(499))
@@ -112,7 +112,7 @@ def test_a_line_that_does_not_move_is_left_out_and_the_others_are_forecast() -> 
 
 
 def test_an_exit_counts_among_the_outcomes() -> None:
-    prices = 100.0 * np.cumprod(1.0 + world(days=300).returns, axis=0)
+    prices = 100.0 * np.cumprod(1.0 + every_day(days=300).returns, axis=0)
     prices[201:, 2] = np.nan
     frame = pd.DataFrame(prices, index=pd.date_range("2020-01-01", periods=300), columns=list("ABC"))
     market = delist(market_from_frame(frame, calendar="24/7", missing="halt"), "C", frame.index[205], -0.3)
