@@ -61,6 +61,19 @@ def target_returns(targets: TargetPath, market: Market, first: int) -> Array:
     return np.einsum("ti,ti->t", rows, returns) + cash * market.cash[first + 1 :]
 
 
+def squared_market(benchmark: Benchmark, backtest: Backtest) -> Array:
+    """(D,) squared return of the strategic target, a year: its mean is the variance of the market in the test."""
+    returns = target_returns(benchmark.strategic, backtest.market, backtest.first)
+    return benchmark.periods_per_year * returns**2
+
+
+def market_history(benchmark: Benchmark, backtest: Backtest) -> Array:
+    """(H,) the same of all days up to the end of the test since its lines are listed; H is at least the test's D."""
+    market, held = backtest.market, benchmark.strategic.rows[-1] != 0.0
+    begun = min(int(np.argmax(market.listed[:, held].all(axis=1))), backtest.first)
+    return benchmark.periods_per_year * target_returns(benchmark.strategic, market, begun) ** 2
+
+
 def comparator_in_test(benchmark: Benchmark, backtest: Backtest) -> Comparator:
     """What the relative figures of a backtest are taken to, with its returns; the strategic target if nothing else."""
     if benchmark.comparator is not None:

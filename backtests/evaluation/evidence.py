@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from backtests.evaluation.block_draws import HOUSE, Resampling, drawn_means
 from backtests.evaluation.estimates import Estimate, EstimateWithTest
+from backtests.evaluation.long_run import LongRun
 from backtests.evaluation.metrics import COMPARED, METRICS
 from backtests.evaluation.paired_sharpe import PairedSharpe
 from backtests.evaluation.slow_waves import SlowMeans
@@ -61,6 +62,7 @@ class Evidence:
     resampling : of the days.
     level      : of the intervals; the words are at 1 - level, after Holm.
     ratios     : Sharpe ratios with errors of their own, which then take the place of their draws; or None.
+    long_run   : J as all history would have it, and the volatilities of the market; or None.
     Raises     : ConfigError for an unknown reference or an impossible level.
     """
 
@@ -73,6 +75,7 @@ class Evidence:
     resampling: Resampling
     level: float = 0.95
     ratios: PairedSharpe | None = None
+    long_run: LongRun | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only. Raises ConfigError for an unknown reference or an impossible level."""
@@ -177,6 +180,8 @@ def paired_evidence(
     span_days: float,
     periods_per_year: float,
     limited: ArrayLike = True,
+    market: ArrayLike | None = None,
+    elasticity: ArrayLike = 1.0,
     resampling: Resampling = HOUSE,
     level: float = 0.95,
 ) -> Evidence:
@@ -193,6 +198,9 @@ def paired_evidence(
     periods_per_year : by which figures are annualised.
     limited          : (P,) or one for all, whether a policy has shown the largest drift that it allows, so that its J
                        is known from above too (`backtests.evaluation.slow_waves`).
+    market           : (T,) squared returns of the market, or None: J is then stated at its variance in these days, and
+                       what that explains of J is no error.
+    elasticity       : (P,) or one for all, by how many per cent J grows with a variance that is one per cent higher.
     resampling       : of the days.
     level            : of the intervals.
     Raises           : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio,
@@ -224,7 +232,9 @@ def paired_evidence(
         "growth": np.expm1(logs * (days * DAYS_PER_YEAR / span_days)),
         "sharpe": (centre + shift) / _deviation(named, square - shift**2, days) * np.sqrt(periods_per_year),
     }
-    slow = SlowMeans.of(daily.T, np.broadcast_to(limited, len(named)), LOSS_ROUNDING)
+    slow = SlowMeans.of(
+        daily.T, np.broadcast_to(limited, len(named)), LOSS_ROUNDING, market=market, elasticity=elasticity
+    )
     return Evidence(named, reference, estimates, slow, draws, days, resampling, level)
 
 

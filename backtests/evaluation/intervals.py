@@ -39,7 +39,7 @@ METHODS: Mapping[str, str] = {  # how the interval of a metric is found
 }
 
 
-DRIFTING = ("growth", "volatility", "cvar95", "tracking_error", "tracking_error_own")  # with the weights, in a year
+DRIFTING = ("loss", "growth", "volatility", "cvar95", "tracking_error", "tracking_error_own")  # with the weights
 ADRIFT = NotAvailable("it never traded: its weights drift away, and no interval covers")
 
 
@@ -110,6 +110,12 @@ def interval_records(
             continue
         policies = {name: _ends(each) for name, each in found[metric.key].items()}
         records[metric.key] = {"kind": metric.interval, "method": METHODS[metric.key], "policies": policies}
+    if (later := evidence.long_run) is not None and "policies" in records.get("loss", {}):
+        there = {name: {"value": one.value} | _ends(one) for name, one in later.figures.items()}
+        records["loss"] |= {
+            "volatility": later.tested,
+            "long_run": {"volatility": later.volatility, "policies": there},
+        }
     if evidence.ratios is not None and "sharpe" in records:
         for k, name in enumerate(evidence.names):
             records["sharpe"]["policies"][name]["with_autocorrelation"] = _ends(evidence.ratios.own(k, evidence.level))

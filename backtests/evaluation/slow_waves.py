@@ -62,9 +62,10 @@ class SlowMeans:
     """Means of P daily series, none of which is ever negative, over the same T days.
 
     means    : (P,) in the unit of the series.
-    relative : (WAVES, P) `wave_transforms` over the mean: how the logarithm of a mean errs.
-    together : (P, P) covariance of the sums of each month, or of fewer days where there are few months, over the
-               mean: how the logarithms err together.
+    relative : (WAVES, P) `wave_transforms` over the mean, less what the market's variance explains: how the logarithm
+               of a mean errs.
+    together : (P, P) covariance of the sums of each month, or of fewer days where there are few months, of the same:
+               how the logarithms err together.
     known    : (P,) whether a mean is known from above too, see `backtests.evaluation.slow_waves`.
     rounding : differences between means of so much or less come from rounding.
     """
@@ -76,25 +77,39 @@ class SlowMeans:
     rounding: float
 
     @classmethod
-    def of(cls, columns: ArrayLike, known: ArrayLike, rounding: float = 0.0) -> "SlowMeans":
-        """The means of columns (T, P).
+    def of(
+        cls,
+        columns: ArrayLike,
+        known: ArrayLike,
+        rounding: float = 0.0,
+        *,
+        market: ArrayLike | None = None,
+        elasticity: ArrayLike = 0.0,
+    ) -> "SlowMeans":
+        """The means of columns (T, P), as other tests have them in which the market is as volatile as in this one.
 
-        columns  : (T, P) finite; 0 or more, but for rounding.
-        known    : (P,) whether each mean is known from above too.
-        rounding : differences between means of so much or less come from rounding.
-        Raises   : DataError for a column whose mean is negative.
+        columns    : (T, P) finite; 0 or more, but for rounding.
+        known      : (P,) whether each mean is known from above too.
+        rounding   : differences between means of so much or less come from rounding.
+        market     : (T,) squared returns of the market, or None: what its variance explains of a mean is no error.
+        elasticity : (P,) or one for all, by how many per cent a mean grows with a variance that is one per cent higher.
+        Raises     : DataError for a column whose mean is negative.
         """
         rows = np.ascontiguousarray(np.asarray(columns, dtype=float).T)  # each summed by itself, whatever the others
         means = rows.mean(axis=1)
         if (means < 0.0).any():
             p = int(np.argmax(means < 0.0))
             raise DataError(f"the mean of series {p} is {means[p]:.3g}: give one that is never negative.")
-        scale = np.where(means > 0.0, means, 1.0)
-        waves = np.column_stack([wave_transforms(row[:, None])[:, 0] for row in rows])
+        shares = rows / np.where(means > 0.0, means, 1.0)[:, None]
+        moves = None if market is None else np.asarray(market, dtype=float)
+        if moves is not None and moves.any():
+            explained = moves / moves.mean()
+            shares = shares - np.where(means > 0.0, elasticity, 0.0)[:, None] * explained
+        waves = np.column_stack([wave_transforms(row[:, None])[:, 0] for row in shares])
         span = min(MONTH, max(rows.shape[1] // (SPANS * len(rows)), 1))
-        spans = rows[:, : rows.shape[1] // span * span].reshape(len(rows), -1, span).sum(axis=2) / scale[:, None]
+        spans = shares[:, : rows.shape[1] // span * span].reshape(len(rows), -1, span).sum(axis=2)
         together = np.atleast_2d(np.cov(spans)) if spans.shape[1] > 1 else np.zeros((len(rows), len(rows)))
-        return cls(means, frozen(waves / scale), frozen(together), frozen(np.asarray(known, dtype=bool)), rounding)
+        return cls(means, frozen(waves), frozen(together), frozen(np.asarray(known, dtype=bool)), rounding)
 
     def select(self, which: Sequence[int]) -> "SlowMeans":
         """Some of the series, by number."""

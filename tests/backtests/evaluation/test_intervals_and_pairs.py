@@ -220,15 +220,15 @@ def test_equal_losses_are_seldom_called_better_and_a_planted_one_is_found() -> N
 
 
 def test_the_sentence_names_the_pair_its_days_and_both_limits(paired: PairedBacktests) -> None:
-    said, pair = detectable(paired.pairs, "band"), paired.pairs["band"]
+    said, pair = detectable(paired.pairs, "band", 252.0), paired.pairs["band"]
     assert said.startswith(f"With {paired.evidence.days:,} days, a true difference between band and monthly of less")
     for key in ("growth", "sharpe"):
         value = pair.detectable[key]
         assert isinstance(value, float)
         assert METRICS[key].difference.text(value) in said
     closest = min(paired.pairs.values(), key=lambda each: each.detectable["growth"]).policy
-    assert f"between {closest} and monthly" in detectable(paired.pairs, None)
-    assert detectable({}, None) == ""
+    assert f"between {closest} and monthly" in detectable(paired.pairs, None, 252.0)
+    assert detectable({}, None, 252.0) == ""
     tested = paired.superior_ability["growth"]
     assert f"p {tested.p:.3f}" in superior(paired.superior_ability, "monthly")
 
@@ -244,7 +244,7 @@ def test_what_is_not_available_is_said_with_its_reason(market: Market, paired: P
     assert "250 are needed" in found.pairs["Never"].record()["not_available"]["volatility"]
     same = compare({"one": paired.backtests["band"], "two": paired.backtests["band"]}, draws=DRAWS)
     assert same.pairs["two"].correlation == 1.0
-    assert "both have the same returns" in detectable(same.pairs, None)
+    assert "both have the same returns" in detectable(same.pairs, None, 252.0)
     assert superior(same.superior_ability, "one") == "Hansen's SPA: no policy differs from one."
     changed = replace(same.evidence, reference="two")
     assert changed.differences("sharpe")["one"].p == 1.0

@@ -55,6 +55,8 @@ def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
     assert max(map(len, comparison_text(comparison).splitlines())) <= 110
     long = "a policy with a name that nobody would want to type twice"
     renamed = {("quarterly" if n == "quarterly" else f"{n} {long}"): v for n, v in comparison.scores.items()}
+    candidates = comparison.recommendation.candidates
+    renamed_candidates = {n if n == "quarterly" else f"{n} {long}": v for n, v in candidates.items()}
     portfolio = replace(comparison.portfolio, policies={n: comparison.portfolio.policies["never"] for n in renamed})
     longer = replace(
         comparison,
@@ -62,7 +64,10 @@ def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
         scores=renamed,
         fitted=dict(zip(renamed, comparison.fitted.values(), strict=True)),
         backtests=dict(zip(renamed, comparison.backtests.values(), strict=True)),
-        recommendation=replace(comparison.recommendation, policy="quarterly", best="quarterly"),
+        recommendation=replace(
+            comparison.recommendation, policy="quarterly", now="quarterly", candidates=renamed_candidates, broken={}
+        ),
+        asked=None,
         evidence=replace(comparison.evidence, names=tuple(renamed)),
     )
     assert max(map(len, comparison_text(longer).splitlines())) <= 110
