@@ -3,9 +3,10 @@
     look_ahead(lambda market: Calendar(HRP(window=252), "month"), market, costs, start="2015-01-02")
 
 On its own decision days the market is cut off, and in further runs every later value is another one. All that was
-decided and booked up to that day must be the same, to the bit. The policy is *made* from each of these markets too, so
-that anything computed in advance from the whole history is found. A policy that does not repeat itself on the unchanged
-market is not accused: it is named as such.
+decided and booked up to that day must be the same, but for rounding. The policy is *made* from each of these markets
+too, so that anything computed in advance from the whole history is found. A policy that does not repeat itself on the
+unchanged market is not accused: it is named as such. What it reads from elsewhere cannot be changed: a policy of your
+own that opens a file or asks the network while it decides is not judged either (`backtests.audits.reading`).
 """
 
 from collections import Counter
@@ -19,7 +20,7 @@ import pandas as pd
 
 from backtests.audits.futures import CALM, CUT, FUTURES, Future, future
 from backtests.audits.recorded import Played, difference
-from backtests.wording import counted
+from backtests.wording import counted, listed
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.execution import Dividends
 from research.arguments import day, is_whole, refuse
@@ -34,6 +35,7 @@ SPREAD = 6  # days that are checked of a policy that decides on none
 LEAST = 3  # days of a kind
 GIVEN, OTHER = "given", "other"  # kinds of day beside those of `kinds_of`
 PASSED, FAILED, IDLE, RANDOM = "passed", "failed", "no trades", "not repeatable"
+READS = "not judged"  # it reads from elsewhere
 AGAIN = 4  # times that a difference must come back, and the unchanged market none
 
 
@@ -47,6 +49,7 @@ class LookAhead:
     days : number of the decision days of the policy that could be checked.
     whole : has every kind of decision day been checked?
     unrepeatable : what differs first between two runs on the same market, "" for nothing: it is no look-ahead.
+    read : what the policy read from elsewhere while it decided, in words.
     """
 
     policy: str
@@ -55,6 +58,7 @@ class LookAhead:
     days: int
     whole: bool
     unrepeatable: str = ""
+    read: tuple[str, ...] = ()
 
     @property
     def found(self) -> bool:
@@ -81,6 +85,8 @@ class LookAhead:
         """The result in a word or two."""
         if self.unrepeatable or self.found:
             return RANDOM if self.unrepeatable else FAILED
+        if self.read:
+            return READS
         return PASSED if self.table["decisions"].iloc[-1] else IDLE
 
     @property
@@ -121,11 +127,16 @@ class LookAhead:
                 f"Look-ahead test failed: on {len(caught)} of {len(self.table)} days a decision or trade depends on "
                 f"later data. The first difference, checked on {caught.index[0]:%Y-%m-%d}, is: {first}."
             )
+        if self.read:
+            return (
+                f"Look-ahead test not possible: while it decides the policy reads {listed(self.read, most=3)}, which "
+                "may hold later days and is the same on every market. Read it before, from days before the test."
+            )
         if self.result == IDLE:
             return f"No trade up to {last:%Y-%m-%d}: the look-ahead test shows little."
         return (
             f"Look-ahead test passed: {decisions:,} decisions to trade and all executed trades up to {last:%Y-%m-%d} "
-            f"are identical bit for bit, whatever the later data ({self.scope})."
+            f"are the same, whatever the later data ({self.scope})."
         )
 
     def __repr__(self) -> str:
@@ -152,7 +163,7 @@ def look_ahead(
     dividends: Dividends = "reinvest",
     flows: Flows | None = None,
     leverage_limit: float = 1.0,
-    periods_per_year: float = 252.0,
+    periods_per_year: float | None = None,
 ) -> LookAhead:
     """Test the policy that `make` gives.
 
@@ -197,7 +208,7 @@ def look_ahead(
     table, unrepeatable = _Test(make, known, terms, seed, original).run(rows)
     table.insert(0, "kind", sampled)
     name = f"{short_name(policy)} of {short_name(held_by(policy))}"
-    return LookAhead(name, repr(market), table, len(asked), whole, unrepeatable)
+    return LookAhead(name, repr(market), table, len(asked), whole, unrepeatable, original.read)
 
 
 def kinds_of(market: Market, rows: Rows) -> np.ndarray:

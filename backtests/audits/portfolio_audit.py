@@ -7,6 +7,7 @@ import pandas as pd
 
 from backtests.audits.futures import CUT, Future, future
 from backtests.audits.look_ahead import DAYS, PASSED, LookAhead, look_ahead
+from backtests.wording import listed
 from research.accounting import Policy
 from research.errors import ConfigError
 from research.market import Market
@@ -63,5 +64,10 @@ def sheet_line(comparison: "Comparison") -> str:
     except ConfigError as error:  # of a test that is too short for it
         return f"not available for {who}: {error}"
     where = "" if sessions is None else f" of the first {sessions} test days"
-    checked = f", on {found.checked}{where}; finds {found.peek} with probability {found.probability}"
-    return f"{who}: {found.result}{checked * (found.result == PASSED)}. For all policies: rebalance audit"
+    asked = listed([f"{day:%Y-%m-%d}" for day in found.table.index])
+    checked = (
+        f", on {found.checked}{where} ({asked}); finds {found.peek} with probability {found.probability}, and one on "
+        "other days alone not at all"
+    )
+    every = f"rebalance audit FILE --days {found.days}"
+    return f"{who}: {found.result}{checked * (found.result == PASSED)}. For all days and policies: {every}"

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.audits.futures import Future
+from backtests.audits.reading import watched
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from research.accounting import Hold, Policy, Trade, View
@@ -26,12 +27,14 @@ from research.rules.protocol import (
     traits,
 )
 
+ROUNDING = 1e-8  # of a number, at least 1: smaller differences are none
 Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each of them belongs to, and the values
 
 
 @dataclass(frozen=True)
 class _Recorder(RuleTraits):
-    """A policy that decides day by day, with every answer: its market row, its reason, and the box of a trade.
+    """A policy that decides day by day, with every answer: its market row, its reason, and the box of a trade; and with
+    what it read from elsewhere.
 
     After row `last` it is not asked: what it decides then, or that it fails, is no fact of the days before.
     """
@@ -42,6 +45,7 @@ class _Recorder(RuleTraits):
     rows: list[int] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
 
     @property
     def turnover_cap(self) -> float | None:
@@ -54,7 +58,9 @@ class _Recorder(RuleTraits):
     def decide(self, view: View) -> Hold | Trade:
         if view.past.t > self.last:
             return Hold()
-        answer = self.policy.decide(view)
+        with watched() as read:
+            answer = self.policy.decide(view)
+        self.read.extend(words for words in read if words not in self.read)
         if isinstance(answer, Hold | Trade):  # the engine refuses anything else
             box = np.full(2 * len(view.weights) + 3, np.nan)
             if isinstance(answer, Trade):
@@ -81,11 +87,13 @@ class Played:
     result  : its backtest.
     answers : all that it asked for.
     days    : (D,) market rows on which it was asked, or its target was made.
+    read    : what it read from elsewhere while it decided, in words, each once.
     """
 
     result: Backtest
     answers: Facts
     days: Rows
+    read: tuple[str, ...] = ()
 
     @classmethod
     def on(cls, future: Future, policy: Policy, terms: Mapping[str, Any], last: int | None = None) -> "Played":
@@ -113,7 +121,7 @@ class Played:
             rows = np.array(recorder.rows, dtype=np.int64)
             boxes = np.array(recorder.boxes).reshape(len(rows), 2 * len(market.assets) + 3)
             answers: Facts = {"answer": (rows, boxes), "reason": (rows, np.array(recorder.reasons))}
-            return cls(result, answers, np.union1d(rows, result.targets.seen))
+            return cls(result, answers, np.union1d(rows, result.targets.seen), tuple(recorder.read))
         result = backtest(market, policy, costs, **terms)
         bands = rule.no_trade_bands(market, result.targets, costs)
         days = np.arange(result.first + 1, end)
@@ -152,30 +160,52 @@ class Played:
 
 
 def difference(one: Played, two: Played, t: int) -> str:
-    """What differs first between two backtests, up to row t, with its day; "" for nothing."""
+    """What differs first between two backtests, up to row t: field, line, day and size; "" for nothing.
+
+    Numbers that differ by rounding alone (`ROUNDING`) are the same: a filter over the whole history rounds otherwise
+    where later days are others.
+    """
     ours, theirs = one.until(t), two.until(t)
     if ours.keys() != theirs.keys():
         return "the kind of the policy"
-    rows = {name: _first_row(ours[name], theirs[name]) for name in ours}
-    differing = {name: row for name, row in rows.items() if row is not None}
-    if not differing:
+    found = {name: apart for name in ours if (apart := _first_apart(ours[name], theirs[name])) is not None}
+    if not found:
         return ""
-    name = min(differing, key=lambda name: differing[name])
-    return f"{name}, {one.result.market.dates[differing[name]]:%Y-%m-%d}"
+    name = min(found, key=lambda name: found[name][0])
+    row, at, sizes = found[name]
+    assets = one.result.market.assets
+    line = f" of {assets[at]}" if at is not None and sizes and _is_by_line(ours[name][1], len(assets)) else ""
+    size = f": {sizes[0]:.9g}, and {sizes[1]:.9g} with other later data" if sizes else ""
+    return f"{name}{line}, {one.result.market.dates[row]:%Y-%m-%d}{size}"
 
 
-def _first_row(one: tuple[Rows, np.ndarray], two: tuple[Rows, np.ndarray]) -> int | None:
-    """The market row of the first value that differs or that only one of them has; None where all are the same."""
+def _is_by_line(values: np.ndarray, lines: int) -> bool:
+    return values.ndim == 2 and values.shape[1] == lines
+
+
+Apart = tuple[int, int | None, tuple[float, float] | None]  # market row, column, and both numbers, where it has them
+
+
+def _first_apart(one: tuple[Rows, np.ndarray], two: tuple[Rows, np.ndarray]) -> Apart | None:
+    """The first value that differs or that only one of them has; None where all are the same."""
     (rows, mine), (others, theirs) = one, two
     both = min(len(rows), len(others))
     a, b = mine[:both], theirs[:both]
     differs = (a != b) & ~((a != a) & (b != b))  # a missing number, or date, is the same as a missing one
+    if a.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):  # of what is infinite in both
+            differs &= ~(np.abs(a - b) <= ROUNDING * np.maximum(1.0, np.abs(a)))
     apart = (rows[:both] != others[:both]) | differs.any(axis=tuple(range(1, differs.ndim)))
     if apart.any():
         k = int(np.argmax(apart))
-        return int(min(rows[k], others[k]))
+        row, same_row = int(min(rows[k], others[k])), rows[k] == others[k]
+        if a.dtype.kind != "f" or not same_row:
+            return row, None, None
+        column = int(np.argmax(differs[k])) if a.ndim == 2 else None
+        numbers = (a[k], b[k]) if column is None else (a[k, column], b[k, column])
+        return row, column, (float(np.ravel(numbers[0])[0]), float(np.ravel(numbers[1])[0]))
     longer = rows if len(rows) > len(others) else others
-    return int(longer[both]) if len(longer) > both else None
+    return (int(longer[both]), None, None) if len(longer) > both else None
 
 
 def _afresh(policy: Policy) -> Policy:

@@ -25,7 +25,7 @@ def market() -> Market:
     caps = rng.uniform(1.0, 9.0, (DAYS, LINES))
     caps[:20, 2] = np.nan
     return Market(
-        dates=pd.date_range("2018-01-02", periods=DAYS),
+        dates=pd.bdate_range("2018-01-02", periods=DAYS),
         assets=names,
         returns=rng.normal(0.0, 0.01, (DAYS, LINES)),
         tradable=np.ones((DAYS, LINES), dtype=bool),
@@ -33,7 +33,7 @@ def market() -> Market:
         instruments=instruments_table(names),
         prices=np.full((DAYS, LINES), np.nan),
         facts={"cap": caps, "state": rng.choice(["good", "bad"], (DAYS, LINES))},
-        calendar="24/7",
+        calendar="24/5",
     )
 
 

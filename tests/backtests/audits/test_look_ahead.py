@@ -6,9 +6,14 @@ that read the next row instead of the exchange's schedule would be caught by the
 """
 
 import inspect
-from collections.abc import Callable
+import re
+import sqlite3
+import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import ClassVar
 
@@ -21,6 +26,7 @@ from typing_extensions import is_protocol
 
 from backtests.audits.futures import CHANGED, CUT, FUTURES, changed_after
 from backtests.audits.look_ahead import LookAhead, look_ahead
+from backtests.audits.reading import watched
 from backtests.comparison.tuning import tune
 from backtests.engine import backtest
 from backtests.sweeps import Setup
@@ -65,8 +71,6 @@ from research.allocation.constraints import Constraints, Exposure, Most
 from research.errors import ConfigError, PolicyError
 from research.forecast import Estimated, MarkovRegimes, history
 from research.learning import Learned, LearnedPolicy, PPOSettings, Universal, train
-from research.learning.actions import ACTIONS, Action
-from research.learning.state import SHARED
 from research.market import SHUMWAY, Market, delist, instruments_table
 from research.market.calendars import last_of
 from research.rules import (
@@ -91,6 +95,7 @@ from research.rules import (
 )
 from research.rules.bands import band_rows
 from research.rules.dynamic_programming import optimal_region
+from research.rules.networks.actions import ACTIONS, Action
 from research.rules.protocol import fitted_until
 
 DAYS, LINES, START = 370, 5, 262  # START is the last close before the test: a learned policy wants a year before it
@@ -481,12 +486,12 @@ def test_a_policy_that_looks_ahead_is_caught(market: Market, days: list[int], ch
 
 @dataclass(frozen=True, eq=False)
 class Prophet(LearnedPolicy):
-    """A learned policy to whom the market's return of the next day is shown as if it were that of the last month."""
+    """A learned policy that trades before days on which the market rises."""
 
-    def features(self, view: View) -> np.ndarray:
-        seen, world = super().features(view), view.past._market
-        seen[SHARED.index("market return")] = 10.0 * world.returns[min(view.past.t + 1, len(world.dates) - 1)].mean()
-        return seen
+    def decide(self, view: View) -> Hold | Trade:
+        world = view.past._market
+        rises = world.returns[min(view.past.t + 1, len(world.dates) - 1)].mean() > 0.0
+        return super().decide(view) if rises else Hold(Why("learned"))
 
 
 def test_a_learner_that_sees_the_future_is_caught(market: Market) -> None:
@@ -520,6 +525,36 @@ class Careless:
         return Trade.to(view.target, Why("rises")) if rises else Hold(Why("rises"))
 
 
+@dataclass(frozen=True)
+class Filed:
+    """Trades on the days that stand in a file."""
+
+    path: Path
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        due = f"{view.past.date:%Y-%m-%d}" in self.path.read_text()
+        return Trade.to(view.target, Why("file")) if due else Hold(Why("file"))
+
+
+@dataclass(frozen=True, eq=False)
+class Filtered:
+    """Trades where a causal mean of four days, made of the whole history at once by a Fourier transform, has risen."""
+
+    rises: Mapping[np.datetime64, float]
+    allocation: FixedWeights = FIXED
+
+    @classmethod
+    def of(cls, market: Market) -> "Filtered":
+        size, returns = 2 * len(market.dates), market.returns[:, 0]
+        mean = np.fft.irfft(np.fft.rfft(returns, size) * np.fft.rfft(np.full(4, 0.25), size), size)
+        return cls(dict(zip(market.days, mean[: len(returns)], strict=True)))
+
+    def decide(self, view: View) -> Hold | Trade:
+        box = 0.02 + 0.1 * abs(self.rises[view.past.days[-1]])
+        return Trade(view.target - box, view.target + box, why=Why("filter"))
+
+
 @dataclass(frozen=True, eq=False)
 class Tilted:
     """Made from a whole market: leaves out, from the first day on, the line whose panel has the least mean of all."""
@@ -546,7 +581,7 @@ def test_all_decision_days_are_checked_where_none_are_given_and_they_are_few(mar
     assert audit.table["decisions"].tolist() == [(played.ledger.asked <= t).sum() for t in rows]
     assert audit.verdict == (
         f"Look-ahead test passed: {audit.table['decisions'].iloc[-1]} decisions to trade and all executed trades up to "
-        f"{audit.table.index[-1]:%Y-%m-%d} are identical bit for bit, whatever the later data ({audit.scope})."
+        f"{audit.table.index[-1]:%Y-%m-%d} are the same, whatever the later data ({audit.scope})."
     )
     assert audit.scope == (
         "21 of 21 decision days, 3 futures each; a one-day peek on one kind of decision day would have been found with "
@@ -663,8 +698,9 @@ def test_what_was_worked_out_on_the_whole_market_is_named_with_its_day(market: M
     """The target of the first day already knows: that is what differs first, before any trade or wealth."""
     audit = look_ahead(lambda world: Tilted.by(world.returns), market, COSTS, market.dates[START + 1])
     said = {words for words in audit.table[[CUT, CHANGED]].to_numpy().ravel()}
-    assert said - {""} == {f"target, {market.dates[START]:%Y-%m-%d}"}
-    assert f"is: target, {market.dates[START]:%Y-%m-%d}." in audit.verdict
+    day = f"{market.dates[START]:%Y-%m-%d}"
+    assert all(re.match(rf"target of [A-E], {day}: ", words) for words in said - {""})
+    assert re.search(rf"is: target of [A-E], {day}: 0\.\d+, and [\d.e-]+ with other later data\.", audit.verdict)
 
 
 @pytest.mark.parametrize("panel", ["prices", "volumes", "tradable", "cash"])
@@ -678,6 +714,37 @@ def test_every_panel_is_changed_for_the_policy_that_is_made(market: Market, pane
     asked = [market.dates[START + 30]]
     audit = look_ahead(make, market, COSTS, market.dates[START + 1], days=asked)
     assert audit.table[CHANGED].tolist() != [""]
+
+
+def test_a_policy_that_reads_a_file_is_not_judged(market: Market, tmp_path: Path) -> None:
+    """No other market changes the file: that it decides the same on all of them shows nothing."""
+    path = tmp_path / "days.txt"
+    path.write_text(" ".join(f"{day:%Y-%m-%d}" for day in market.dates[::9]))
+    audit = look_ahead(lambda _: Filed(path), market, COSTS, market.dates[START + 1], days=3)
+    assert audit.result == "not judged"
+    assert f"while it decides the policy reads the file {path}, which may hold later days" in audit.verdict
+    assert not audit.found
+
+
+def test_what_is_read_is_seen_in_threads_and_by_other_programs_and_writing_is_no_reading(tmp_path: Path) -> None:
+    path = tmp_path / "later.txt"
+    path.write_text("1")
+    with watched() as found:
+        thread = Thread(target=path.read_text)
+        thread.start()
+        thread.join()
+        sqlite3.connect(tmp_path / "later.db").close()
+        subprocess.run(["true"], check=True)
+        (tmp_path / "log.txt").write_text("done")
+    assert found == [f"the file {path}", f"the file {tmp_path / 'later.db'}", "the output of true"]
+
+
+def test_rounding_is_no_look_ahead(market: Market) -> None:
+    """The transform of other later days rounds otherwise, by some 1e-17."""
+    whole, cut = Filtered.of(market).rises, Filtered.of(market.until(market.dates[-50])).rises
+    assert any(cut[day] != whole[day] for day in cut)
+    audit = look_ahead(Filtered.of, market, COSTS, market.dates[START + 1], days=6)
+    assert audit.result == "passed", audit.verdict
 
 
 def test_a_policy_that_fails_where_the_future_is_missing_depends_on_it(market: Market) -> None:
