@@ -375,14 +375,29 @@ def runs(
     kind: Annotated[str, typer.Option(help="Only runs of this kind: report, backtest, risk, sweep, laboratory.")] = "",
     portfolio: Annotated[str, typer.Option(help="Only runs of this portfolio, such as sixty_forty.")] = "",
     since: Annotated[str, typer.Option(help="Only runs made on this day or later, YYYY-MM-DD.")] = "",
-    sort: Annotated[str, typer.Option(help="time, portfolio or seconds.")] = "time",
+    sort: Annotated[str, typer.Option(help="time, or a column such as loss; -loss has the largest first.")] = "time",
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only runs of which this holds, such as 'loss<2'; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, in the units of records.")] = False,
     reports: Reports = None,
 ) -> None:
-    """List the finished runs, the newest first, from their manifests."""
+    """List the finished runs with their figures, the newest first."""
     with starting():
         from backtests.commands.past_runs import runs_text
 
-    print_text(runs_text(reports, kind, portfolio, since, sort))
+    print_text(runs_text(reports, kind, portfolio, since, sort, where or (), as_json))
+
+
+@app.command()
+def note(
+    run: FinishedRun, text: Annotated[str, typer.Argument(help="One line; an empty one takes the note away.")]
+) -> None:
+    """Note something of RUN, for `rebalance runs`."""
+    with starting():
+        from backtests.commands.past_runs import note_run
+
+    print_text(note_run(run, text))
 
 
 @app.command()

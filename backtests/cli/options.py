@@ -43,7 +43,7 @@ TrustCode = Annotated[
         "--trust-code", help="Let FILE name rules by import path, module:Class: their code runs.", callback=_trust
     ),
 ]
-FinishedRun = Annotated[Path, typer.Argument(help="Folder of a run, such as reports/<run>.")]
+FinishedRun = Annotated[Path, typer.Argument(help="Folder or name of a run, or the beginning of its name.")]
 Cluster = Annotated[
     str | None,
     typer.Option(

@@ -1,5 +1,8 @@
 """Runs that were made: a list of them, what one shows, what differs between two, and whether one can be made again."""
 
+import json
+import operator
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,28 +10,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from backtests.commands.made import Made
-from backtests.commands.report import FULL, make_backtest, make_report
+from backtests.commands.report import make_backtest, make_report
 from backtests.commands.risk import make_risk
 from backtests.evaluation.metrics import METRICS
-from backtests.runs.differences import FigureDifference, RunDifferences, differing, run_differences
+from backtests.runs.differences import (
+    FigureDifference,
+    RunDifferences,
+    differing,
+    run_differences,
+    stored_figures,
+)
 from backtests.runs.folder import REPORTS, ROOT, SUMMARY, found_at
 from backtests.runs.manifest import past_runs
+from backtests.runs.report_settings import FULL
 from backtests.runs.verify import verify
 from backtests.text_tables import text_table, wrapped
 from backtests.wording import counted, listed, number
 from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, DataError
+from research.files import locked, write_whole
 from research.portfolio import load_portfolio
 
 REPLAYED = ("report", "backtest", "risk")  # kinds that are made from a portfolio file
 KINDS = ("report", "backtest", "risk", "sweep", "laboratory", "notebook")
-ORDERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {  # keys of manifests, which are in the order of time
-    "time": lambda manifest: 0,
-    "portfolio": lambda manifest: manifest["portfolio"],
-    "seconds": lambda manifest: -manifest["times"]["seconds"],
-}
+SHOWN = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
+COLUMNS = ("run", "kind", "portfolio", "made", "seconds", "policy", *SHOWN, "note")
+COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "!=": operator.ne,
+}  # fmt: skip
+NOTES, LONGEST = "notes.json", 200  # of the folder of runs; characters of a note
 MOST = 20  # differences of figures that are shown
 SHEETS = ("tearsheet.html", "sheet.html", "risk.html", "sweep.html", "laboratory.html")
 
@@ -36,49 +49,132 @@ SHEETS = ("tearsheet.html", "sheet.html", "risk.html", "sweep.html", "laboratory
 # -- the list --------------------------------------------------------------------------------------------------------
 
 
-def runs_text(
-    reports: Path | None = None, kind: str = "", portfolio: str = "", since: str = "", sort: str = "time"
-) -> str:
-    """The finished runs of a folder as a table, the newest first.
+def runs_table(
+    reports: Path | None = None,
+    kind: str = "",
+    portfolio: str = "",
+    since: str = "",
+    sort: str = "time",
+    where: Sequence[str] = (),
+) -> tuple[pd.DataFrame, list[str]]:
+    """The finished runs of a folder, a row a run, the newest first; and why others cannot be used.
 
+    The figures are those of the policy that was recommended or backtested, in the units of records, and its note.
     reports   : folder of the runs, or None for the usual one.
     kind      : only runs of this kind; "" takes all.
     portfolio : only runs of this portfolio; "" takes all.
     since     : only runs made on this day (YYYY-MM-DD) or later; "" takes all.
-    sort      : "time", "portfolio" or "seconds".
-    Raises    : ConfigError for an unknown kind or order.
+    sort      : "time", or a column; with "-" before it the largest first.
+    where     : conditions that all hold, such as "loss<2" or "policy=threshold".
+    Raises    : ConfigError for an unknown kind, column or condition.
     """
     if kind:
         one_of("kind is", kind, KINDS)
-    one_of("sort is", sort, ORDERS)
+    one_of("sort is", sort.removeprefix("-"), ("time", *COLUMNS))
     first = f"{day('since is', since):%Y-%m-%d}" if since else ""
     if reports is not None and not reports.is_dir():
         refuse("--reports is", str(reports), "give the folder that holds the runs.")
-    found = past_runs(reports or REPORTS, kind or None)
-    kept = [
-        manifest | {"run": folder.name}  # a copy under another name is listed by that
-        for folder, manifest in found.whole
-        if (not portfolio or manifest["portfolio"] == portfolio) and manifest["times"]["ended"][:10] >= first
-    ]
-    rows = [
-        [m["run"], m["kind"], m["times"]["ended"][:16].replace("T", " "), f"{m['times']['seconds']:.0f}", _outcome(m)]
-        for m in sorted(kept, key=ORDERS[sort])
-    ]
-    broken = "".join(f"\n{wrapped(sentence)}" for sentence in found.broken)
-    if not rows:
-        return (
-            f"No finished run is in {reports or REPORTS}{' that fits' if kind or portfolio or since else ''}.{broken}"
+    found, notes = past_runs(reports or REPORTS, kind or None), run_notes(reports or REPORTS)
+    rows = []
+    for folder, manifest in found.whole:
+        if (portfolio and manifest["portfolio"] != portfolio) or manifest["times"]["ended"][:10] < first:
+            continue
+        policy = manifest.get("recommendation", {}).get("policy") or manifest["settings"].get("policy") or ""
+        try:
+            figures = stored_figures(folder, manifest).get(policy, {}) if policy else {}
+        except DataError as error:
+            found.broken.append(str(error))
+            figures = {}
+        rows.append(
+            {
+                "run": folder.name,  # a copy under another name is listed by that
+                "kind": manifest["kind"],
+                "portfolio": manifest["portfolio"],
+                "made": manifest["times"]["ended"][:16].replace("T", " "),
+                "seconds": manifest["times"]["seconds"],
+                "policy": policy if isinstance(policy, str) else "",
+                **{name: figures.get(name) for name in SHOWN},
+                "note": notes.get(folder.name, ""),
+            }
         )
-    head = ["run", "kind", "made (UTC)", "seconds", "result"]
-    return text_table([head, *rows], left=3, last_left=True, width=None) + broken
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    for condition in where:
+        table = table[_fits(table, condition)]
+    if sort != "time":
+        column, falls = sort.removeprefix("-"), sort.startswith("-")
+        table = table.sort_values(column, ascending=not falls, kind="stable", na_position="last")
+    return table.reset_index(drop=True), found.broken
 
 
-def _outcome(manifest: Mapping[str, Any]) -> str:
-    """What a run came to, in a few words."""
-    if "recommendation" in manifest:
-        policy = manifest["recommendation"]["policy"]
-        return f"recommends {policy}" if policy else "recommends none"
-    return str(manifest["settings"].get("policy", ""))
+def _fits(table: pd.DataFrame, condition: str) -> "pd.Series[bool]":
+    """(R,) the rows on which a condition holds. Raises ConfigError."""
+    found = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*", condition)
+    if found is None or found[1] not in COLUMNS:
+        refuse("where is", condition, f"give a column, <, <=, >, >=, = or !=, and a value: {', '.join(COLUMNS)}.")
+    column, value = table[found[1]], found[3]
+    if found[1] in (*SHOWN, "seconds"):
+        try:
+            return COMPARED[found[2]](column.astype(float), float(value))
+        except ValueError:
+            refuse("where is", condition, f"{found[1]} is a number, in the units of records: 1 % is 0.01.")
+    return COMPARED[found[2]](column, value)
+
+
+def runs_text(
+    reports: Path | None = None,
+    kind: str = "",
+    portfolio: str = "",
+    since: str = "",
+    sort: str = "time",
+    where: Sequence[str] = (),
+    as_json: bool = False,
+) -> str:
+    """The runs of `runs_table` as text, or as JSON in the units of records."""
+    table, broken = runs_table(reports, kind, portfolio, since, sort, where)
+    if as_json:
+        return str(table.to_json(orient="records", indent=2, force_ascii=False))
+    said = "".join(f"\n{wrapped(sentence)}" for sentence in broken)
+    if table.empty:
+        asked = kind or portfolio or since or where
+        return f"No finished run is in {reports or REPORTS}{' that fits' if asked else ''}.{said}"
+    shown = [METRICS[name] for name in SHOWN]
+    head = ["run", "kind", "made (UTC)", "policy", *(m.short or m.label for m in shown), "seconds", "note"]
+    units = ["", "", "", "", *(m.unit for m in shown), "", ""]
+    rows = [
+        [
+            row["run"], row["kind"], row["made"], row["policy"],
+            *(m.text(None if pd.isna(row[m.key]) else row[m.key]) for m in shown),
+            f"{row['seconds']:.0f}", row["note"],
+        ]
+        for row in table.to_dict("records")
+    ]  # fmt: skip
+    return text_table([head, units, *rows], left=4, last_left=True, width=None) + said
+
+
+def run_notes(reports: Path) -> dict[str, str]:
+    """By run, what was noted of it."""
+    path = reports / NOTES
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read: {error}. Mend it, or delete it: it holds the notes alone.") from error
+
+
+def note_run(run: Path, text: str) -> str:
+    """Note something of a run, beside it: its own files stay as they are. An empty text takes the note away.
+
+    run    : its folder.
+    text   : one line.
+    Raises : DataError for what is no finished run; ConfigError for a text of more than one line.
+    """
+    if not text.isprintable() or len(text) > LONGEST:
+        refuse("note is", text, f"give one line of at most {LONGEST} characters.")
+    folder = verify(run).folder
+    with locked(folder.parent / f".{NOTES}", wait=True):
+        notes = run_notes(folder.parent) | {folder.name: text}
+        kept = {name: note for name, note in notes.items() if note}
+        write_whole(folder.parent / NOTES, json.dumps(kept, indent=2, ensure_ascii=False).encode())
+    return f"{folder.name}: {text or 'no note'}"
 
 
 # -- one run ---------------------------------------------------------------------------------------------------------
@@ -109,6 +205,9 @@ def differences_text(found: RunDifferences) -> str:
     if not (found.files or any(found.made_from.values())):
         return f"Same bytes in all {_count(found)}: {found.one['run']}."
     blocks = [f"{found.one['run']} and {found.other['run']}"]
+    made = [str(run.get("recommendation", {}).get("policy")) for run in (found.one, found.other)]
+    if made[0] != made[1]:
+        blocks.append(f"Recommended: {made[0]}, and {made[1]}.")
     for of, sentences in found.made_from.items():
         said = [f"  {sentence}." for sentence in sentences] or ["  the same."]
         blocks.append("\n".join([f"{of.capitalize()}:", *said]))

@@ -86,7 +86,7 @@ def run_differences(one: Path, other: Path) -> RunDifferences:
     one, other = found_at(one), found_at(other)
     first, second = read_manifest(one), read_manifest(other)
     wealth, same = _wealth(one, other)
-    figures = _stored_figures(one, first), _stored_figures(other, second)
+    figures = stored_figures(one, first), stored_figures(other, second)
     found = hashes(one), hashes(other)
     return RunDifferences(
         one=first,
@@ -143,7 +143,7 @@ def _without(one: Figures, other: Figures) -> tuple[str, ...]:
     return tuple(name for name in one if name not in other)
 
 
-def _stored_figures(folder: Path, manifest: Mapping[str, Any]) -> Figures:
+def stored_figures(folder: Path, manifest: Mapping[str, Any]) -> Figures:
     """Figures by policy, as a report or a backtest stored them; none of a run of another kind."""
     kind = manifest["kind"]
     if kind == "report":

@@ -218,12 +218,23 @@ def _names(reports: Path) -> set[str]:
 def found_at(final: Path) -> Path:
     """Where the run `final` is: at its name, or where a kill between the two renames left it.
 
-    A name alone is also looked for among the usual runs.
+    A name alone is also looked for among the usual runs, and the beginning of one name is enough.
+    Raises : DataError for the beginning of several names.
     """
     here = former_of(final) if former_of(final).exists() and not final.exists() else final
-    if here.exists() or final.name != str(final):
+    if here.exists():
         return here
-    return REPORTS / final.name if (REPORTS / final.name).exists() else here
+    reports = REPORTS if final.name == str(final) else final.parent
+    if (reports / final.name).exists():
+        return reports / final.name
+    runs = run_folders(reports) if reports.is_dir() else []
+    named = [folder for folder in runs if folder.name.startswith(final.name)]
+    if len(named) > 1:
+        raise DataError(
+            f"{final.name!r} begins the names of {len(named)} runs in {reports}: "
+            f"{', '.join(folder.name for folder in named[:5])}. Give more of the name."
+        )
+    return named[0] if named else here
 
 
 def check_whole(folder: Path, names: Mapping[str, str]) -> None:

@@ -5,16 +5,18 @@ import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
 
-from backtests.commands.past_runs import diff_text, replay, runs_text, show_text
+from backtests.commands.past_runs import diff_text, note_run, replay, run_notes, runs_table, runs_text, show_text
 from backtests.commands.report import make_backtest
 from backtests.runs import folder
 from backtests.runs.folder import MANIFEST, Run, write_json
 from backtests.runs.manifest import checksum, sign
+from backtests.runs.verify import verify
 from research.errors import ConfigError, DataError
 from research.market import load_market
 
@@ -64,14 +66,46 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 def test_runs_are_listed_and_filtered_from_their_manifests(made: tuple[Path, Path, Path]) -> None:
     reports = made[1].parent
     whole = runs_text(reports)
-    assert [line.split()[0] for line in whole.splitlines()[1:]] == [made[2].name, made[1].name]  # the newest first
+    assert [line.split()[0] for line in whole.splitlines()[2:]] == [made[2].name, made[1].name]  # the newest first
     assert "backtest" in whole
     assert runs_text(reports, kind="sweep") == f"No finished run is in {reports} that fits."
-    assert len(runs_text(reports, portfolio="desk", sort="portfolio").splitlines()) == 3
+    assert len(runs_text(reports, portfolio="desk", sort="portfolio").splitlines()) == 4
     assert runs_text(reports, since="2999-01-01").startswith("No finished run")
-    for wrong in ({"kind": "reprt"}, {"sort": "size"}, {"since": "yesterday"}):
+    wrong: list[dict[str, Any]] = [{"kind": "reprt"}, {"sort": "size"}, {"since": "yesterday"}]
+    for each in (*wrong, {"where": ["size<2"]}, {"where": ["loss<a"]}):
         with pytest.raises(ConfigError):
-            runs_text(reports, **wrong)
+            runs_text(reports, **each)
+
+
+def test_runs_are_sorted_and_chosen_by_their_figures(made: tuple[Path, Path, Path]) -> None:
+    reports = made[1].parent
+    figures = {run.name: json.loads((run / "summary.json").read_text())["loss"] for run in made[1:]}
+    by_loss = sorted(figures, key=lambda name: figures[name])
+    assert runs_table(reports, sort="loss")[0]["run"].tolist() == by_loss
+    assert runs_table(reports, sort="-loss")[0]["loss"].tolist() == sorted(figures.values(), reverse=True)
+    middle = sum(figures.values()) / 2.0
+    assert runs_table(reports, where=[f"loss < {middle}"])[0]["run"].tolist() == by_loss[:1]
+    assert runs_table(reports, where=["policy=band", "kind!=report"])[0]["run"].tolist() == [made[1].name]
+    (row,) = json.loads(runs_text(reports, where=["policy=band"], as_json=True))
+    assert (row["policy"], row["loss"]) == ("band", pytest.approx(figures[made[1].name], rel=1e-9))
+
+
+def test_a_note_stands_beside_a_run_that_stays_as_it_was(made: tuple[Path, Path, Path]) -> None:
+    reports = made[1].parent
+    assert note_run(made[1], "shown to the committee") == f"{made[1].name}: shown to the committee"
+    assert runs_table(reports, where=["policy=band"])[0]["note"].tolist() == ["shown to the committee"]
+    assert not verify(made[1]).changed
+    note_run(made[1], "")
+    assert run_notes(reports) == {}
+    with pytest.raises(ConfigError, match="give one line"):
+        note_run(made[1], "two\nlines")
+
+
+def test_the_beginning_of_a_name_is_enough(made: tuple[Path, Path, Path]) -> None:
+    reports, name = made[1].parent, made[1].name
+    assert folder.found_at(reports / name[:-3]) == made[1]
+    with pytest.raises(DataError, match=r"'desk' begins the names of 2 runs .* Give more of the name"):
+        folder.found_at(reports / "desk")
 
 
 def test_a_run_shows_again_what_it_printed(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
