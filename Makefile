@@ -16,7 +16,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: arithmetics help report test coverage check lab setup lock bench browser docs format clean
+.PHONY: arithmetics mutants help report test coverage check lab setup lock bench browser docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -33,6 +33,9 @@ coverage: test  ## the same, and print the coverage of branches, which takes twi
 
 arithmetics: setup  ## run every test under this processor's arithmetic and the narrowest one, and state their room
 	$(BIN)/python .ci/arithmetics.py
+
+mutants: setup  ## change the code of decisions and costs in 60 places, and list what no test notices
+	$(BIN)/python .ci/mutants.py
 
 check: setup  ## run the checks of form, walls and types alone, as .pre-commit-config.yaml does
 	$(BIN)/ruff format --check .

@@ -1,0 +1,151 @@
+"""Change the code of decisions and costs in 60 places, one at a time, and see whether the tests of its room notice.
+
+`python .ci/mutants.py` changes a comparison, an operator, a number or a word of logic in a copy of the code, and runs
+the tests that stand beside it. A change that no test notices is a survivor: it is listed with its line, and the command
+fails unless it is among `SAME`, changes after which the code does the same.
+"""
+
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+COUNT, SEED, LIMIT = 60, 1, 600  # mutants; of their places; seconds of a run of tests
+LEFT_OUT = (".git", ".venv", ".cache", "reports", "site", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+ROOMS = {  # code: the tests of its room, the quickest first
+    "backtests/comparison/recommendation.py": ("comparison/test_recommendation.py", "comparison/test_comparison.py"),
+    "backtests/comparison/belief.py": ("comparison/test_belief.py", "comparison/test_comparison.py"),
+    "backtests/comparison/simulated_tests.py": ("comparison/test_simulated_tests.py", "comparison/test_belief.py"),
+    "backtests/comparison/verdict.py": ("comparison/test_comparison.py", "pages/test_tearsheet.py"),
+    "backtests/comparison/stability.py": ("comparison/test_stability.py", "comparison/test_comparison.py"),
+    "backtests/evaluation/long_run.py": ("evaluation/test_long_run.py",),
+    "backtests/evaluation/limits_in_force.py": ("evaluation/test_limits_in_force.py",),
+    "research/accounting/costs.py": ("../research/accounting/test_costs.py", "../research/accounting/test_kernel.py"),
+}
+COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.GtE, ast.LtE: ast.Lt, ast.Gt: ast.LtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+}  # fmt: skip
+COUNTED: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
+}  # fmt: skip
+CALLED = {"min": "max", "max": "min", "any": "all", "all": "any", "maximum": "minimum", "minimum": "maximum"}
+SAME: dict[str, str] = {}  # "file:line: change": why the code then does the same
+
+
+def places(tree: ast.Module) -> Iterator[tuple[int, str, Callable[[], None]]]:
+    """Line, words, and the change itself of each place that can be changed, outside of annotations and texts."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARED:
+            other = COMPARED[type(node.ops[0])]
+            yield (
+                node.lineno,
+                f"{_name(node.ops[0])} becomes {other.__name__}",
+                lambda n=node, o=other: n.ops.__setitem__(0, o()),
+            )
+        elif isinstance(node, ast.BinOp) and type(node.op) in COUNTED and not isinstance(node.left, ast.JoinedStr):
+            operation = COUNTED[type(node.op)]
+            yield (
+                node.lineno,
+                f"{_name(node.op)} becomes {operation.__name__}",
+                lambda n=node, o=operation: setattr(n, "op", o()),
+            )
+        elif isinstance(node, ast.BoolOp):
+            word = ast.Or if isinstance(node.op, ast.And) else ast.And
+            yield node.lineno, f"{_name(node.op)} becomes {word.__name__}", lambda n=node, o=word: setattr(n, "op", o())
+        elif isinstance(node, ast.Constant) and type(node.value) is float:
+            value = 1.5 * node.value + 0.1
+            yield node.lineno, f"{node.value:g} becomes {value:g}", lambda n=node, v=value: setattr(n, "value", v)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in CALLED:
+            key = "id" if isinstance(node.func, ast.Name) else "attr"
+            was = getattr(node.func, key)
+            yield (
+                node.lineno,
+                f"{was} becomes {CALLED[was]}",
+                lambda n=node.func, k=key, w=was: setattr(n, k, CALLED[w]),
+            )
+
+
+def _name(operation: ast.AST) -> str:
+    return type(operation).__name__
+
+
+def chosen() -> list[tuple[str, int]]:
+    """(file, number of the place) of each mutant, drawn over all files in proportion to their places."""
+    whole = [
+        (name, k) for name in ROOMS for k, _ in enumerate(places(ast.parse((ROOT / name).read_text(encoding="utf-8"))))
+    ]
+    return sorted(random.Random(SEED).sample(whole, min(COUNT, len(whole))))
+
+
+def survives(folder: Path, name: str, number: int) -> str:
+    """What was changed, where no test noticed; "" where one did."""
+    tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+    line, words, change = list(places(tree))[number]
+    change()
+    code, said = folder / name, f"{name}:{line}: {words}"
+    was = code.read_bytes()
+    code.write_text(ast.unparse(tree), encoding="utf-8")
+    try:
+        found = run_tests(folder, name)
+    finally:
+        code.write_bytes(was)
+    return said if found == 0 else ""
+
+
+def run_tests(folder: Path, name: str) -> int:
+    """The exit status of the tests beside a file, in a copy of the code: 0 or 1. Raises SystemExit for another."""
+    tests = [os.path.normpath(Path("tests/backtests") / test) for test in ROOMS[name]]
+    command = [str(ROOT / ".venv/bin/pytest"), "-x", "-q", "-p", "no:cacheprovider", *tests]
+    try:
+        found = subprocess.run(
+            command, cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, timeout=LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        return 1
+    if found.returncode not in (0, 1) and b"error" not in found.stdout:
+        raise SystemExit(f"{name}: the tests could not be run: {found.stdout.decode()[-500:]}")
+    return min(found.returncode, 1)
+
+
+def main() -> int:
+    """Try all; 1 where one survives that is not among `SAME`."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as place:
+        folders = [Path(place) / str(k) for k in range(os.cpu_count() or 1)]
+        for folder in folders:
+            shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
+        if broken := [name for name in ROOMS if run_tests(folders[0], name)]:
+            print(f"The tests of {', '.join(broken)} fail on the code as it is.")
+            return 1
+        free = list(folders)
+
+        def tried(one: tuple[str, int]) -> str:
+            folder = free.pop()
+            try:
+                return survives(folder, *one)
+            finally:
+                free.append(folder)
+
+        with ThreadPoolExecutor(len(folders)) as pool:
+            found = []
+            for k, survivor in enumerate(pool.map(tried, mutants := chosen()), 1):
+                print(f"{k} of {len(mutants)}: {survivor or 'noticed'}", flush=True)
+                found += [survivor] if survivor else []
+    odd = [one for one in found if one not in SAME]
+    print(
+        f"{len(mutants) - len(found)} of {len(mutants)} were noticed; {len(found) - len(odd)} do the same.",
+        *odd,
+        sep="\n",
+    )
+    return int(bool(odd))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
