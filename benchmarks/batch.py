@@ -50,7 +50,7 @@ def runs(count: int, seed: int) -> list[Outcome]:
                 portfolio=f"desk_of_client_{k % 25:02}",
                 parameters=("draws=1000", "rl_steps=0", f"reference={k // 25}"),
                 run=f"desk_of_client_{k % 25:02}-2022-12-29-{k:08x}", status="made", policy=policy,
-                reference="quarterly", saves=float(growth),
+                now="quarterly", gain=float(growth),
                 verdict=f"Use {policy}: it trades when a weight is {k % 7} points off target, halfway back.",
                 growth=growth, sharpe=sharpe, max_drawdown=-depth, tracking_error=0.01 * tracking,
                 cost=10 * cost, intervals=width,

@@ -108,7 +108,7 @@ def batch() -> str:
             verdict="Use threshold: it trades when a weight is 2 points off target.", growth=0.05, sharpe=0.5,
             max_drawdown=-0.2, tracking_error=0.01, cost=1.0, warnings="One warning.\nAnother.",
             trades="Sell SPY; buy AGG.", orders=2, turnover=0.03, drawdowns=(0.0, -0.2, -0.1),
-            page=f"../{name}-{draws}/tearsheet.html", seconds=12.0, reference="quarterly", saves=3.0,
+            page=f"../{name}-{draws}/tearsheet.html", seconds=12.0, now="quarterly", gain=3_000.0,
         )
         if status != "failed"
         else Outcome(

@@ -106,3 +106,15 @@ def keep(name: str, facts: Mapping[str, object]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     written = {"date": time.strftime("%Y-%m-%d"), "machine": machine(), **facts}
     (FOLDER / f"{name}.json").write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_section(heading: str, text: str) -> None:
+    """Write a section of docs/evidence.md anew, at its end where it is new.
+
+    heading : its line, with the line break.
+    text    : what follows.
+    """
+    page = Path(__file__).parent.parent / "docs" / "evidence.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(heading)
+    _, next_one, after = rest.partition("\n## ")
+    page.write_text(f"{before}{heading}\n{text}{next_one}{after}", encoding="utf-8")

@@ -126,10 +126,11 @@ def test_intervals_cover_in_a_law_with_clustering_and_equal_policies_are_kept() 
     from benchmarks import coverage
     from research.portfolio import load_portfolio
 
-    portfolio = load_portfolio(coverage.PORTFOLIO)
-    every = coverage.rules(portfolio, learned=False)
+    portfolio = load_portfolio(coverage.FUNDS)
+    every = coverage.rules(portfolio)
     policies = {name: every[name] for name in ("quarterly", "band of 2 points", "2 points, to the edge")}
-    figures, pairs = coverage.coverages(coverage.measure(coverage.laws(portfolio)["GARCH"], portfolio, policies, 80, 0))
+    model = coverage.laws(portfolio)["GARCH"]
+    figures, pairs = coverage.coverages(coverage.measure(model, portfolio, policies, 2_013, 80))
     assert figures["loss"]["quarterly"][1]
     for name in policies:
         assert figures["loss"][name][0] >= 0.875, name
