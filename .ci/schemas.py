@@ -1,9 +1,9 @@
-"""Bring the definitions that the published schemas share up to date: they stand in docs/schemas/tearsheet-1.json.
+"""Bring the definitions that the published schemas share up to date: they stand in docs/schemas/tearsheet-2.json.
 
     python .ci/schemas.py
 
 Each schema holds all that it refers to, so that a validator needs this one file. A test fails where one does not, or
-where a shared definition is not that of tearsheet-1.json.
+where a shared definition is not that of tearsheet-2.json.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
-SOURCE = SCHEMAS / "tearsheet-1.json"
+SOURCE = SCHEMAS / "tearsheet-2.json"
 OWN = "#/$defs/"  # how a reference to a definition of the same file begins
 
 Schema = dict[str, Any]

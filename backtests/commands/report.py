@@ -20,7 +20,7 @@ from backtests.comparison.candidates import (
     fit,
     with_comparator,
 )
-from backtests.comparison.comparison import FULL, Comparison, backtest_warnings, check_settings, settings_of
+from backtests.comparison.comparison import Comparison, backtest_warnings, check_settings
 from backtests.comparison.trials import played_trials, tunings_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
@@ -47,6 +47,7 @@ from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
 from backtests.runs.parameters import Plain, check_parameters, parse_parameter
+from backtests.runs.report_settings import FULL, settings_of
 from backtests.runs.trial_book import count_trials
 from backtests.text_tables import warnings_text
 from backtests.wording import counted

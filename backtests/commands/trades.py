@@ -5,6 +5,7 @@ A list is asked for every day, so that what a report needs besides is imported w
 
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from backtests.runs.folder import MANIFEST, REPORTS
 from backtests.runs.formats import plain_json
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
+from backtests.runs.report_settings import FULL, settings_of
 from research.arguments import day, first_fault, is_number, refuse
 from research.errors import ConfigError
 from research.files import write_whole, writing
@@ -50,7 +52,26 @@ def trades_now(
     Raises   : ConfigError as `policy_now` and `trade_list` do; DataError for prices later than today, or too old.
     """
     ready, name, run = policy_now(portfolio, policy, reports)
+    if not policy and portfolio.policy:
+        portfolio = replace(portfolio, notes=(*portfolio.notes, *_other_advice(portfolio, reports)))
     return trade_list(portfolio, ready, name=name, run=run, request=request, as_of=today_of(as_of), stale_ok=stale_ok)
+
+
+def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]:
+    """A sentence where the newest full report recommends another policy than that of today, by which the list is made.
+
+    The shipped files name one, and a desk may go on with it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BrokenRun)  # no run is needed here
+        found = newest_run(portfolio, reports or REPORTS)
+    advised = None if found is None else found[1]["recommendation"]["policy"]
+    if found is None or advised in (None, portfolio.policy):
+        return ()
+    return (
+        f"The orders follow {portfolio.policy}, the policy of today in {portfolio.file}. Report {found[0].name} "
+        f"recommends {advised}: for its orders add --policy {advised}, or write it into the file.",
+    )
 
 
 def today_of(as_of: str | None) -> pd.Timestamp | None:
@@ -166,8 +187,6 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 
     A warning names each run that cannot be read.
     """
-    from backtests.comparison.comparison import FULL, settings_of
-
     full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL)), past_runs(reports)
     broken, newest = list(found.broken), None
     for folder, manifest in found.whole:

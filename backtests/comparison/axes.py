@@ -6,10 +6,11 @@ from functools import cached_property
 
 import pandas as pd
 
+from backtests.comparison.belief import DailyTerms
 from backtests.comparison.candidates import Fitted
-from backtests.comparison.paired import slow_losses
-from backtests.comparison.recommendation import Recommendation, recommend
+from backtests.comparison.recommendation import OTHER_TARGET, Question, Recommendation, question, recommend
 from backtests.comparison.rule_grid import STRATEGIC, RuleGrid, rule_grid, targets_of
+from backtests.comparison.simulated_tests import SimulatedTests
 from backtests.comparison.targets import ChosenTarget, ComparedTargets, chosen_target, compare_targets, comparing_rule
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
@@ -99,7 +100,8 @@ def recommend_with_target(
     played: Mapping[str, Backtest],
     scores: Mapping[str, Score],
     evidence: Evidence,
-) -> Recommendation:
+    tests: SimulatedTests | None,
+) -> tuple[Recommendation, Question | None]:
     """The recommendation on the strategic target; where the file lets it change, the target is chosen first.
 
     portfolio : whose candidates they are.
@@ -108,6 +110,8 @@ def recommend_with_target(
     played    : the backtest of each.
     scores    : of each, by `benchmark`.
     evidence  : of their differences to the reference.
+    tests     : simulated ones on the strategic target, or None.
+    Returns   : the recommendation, and what it follows from.
     """
     axes = None
     if portfolio.target_may_change:
@@ -122,11 +126,13 @@ def recommend_with_target(
             resampling=evidence.resampling,
         )
     chosen = None if axes is None else axes.chosen
-    if axes is None or chosen is None or chosen.target == STRATEGIC:
-        return recommend(portfolio, scores, evidence.losses)
-    on = axes.grid.candidates(chosen.target)
-    if not on:  # only policies that were tuned for the strategic target hold it
-        return recommend(portfolio, scores, evidence.losses)
-    made = recommend(portfolio, on, slow_losses(on, played), axes.grid.targets[chosen.target])
-    others = {name: ("it holds another target, or was tuned for one",) for name in scores if name not in on}
-    return replace(made, broken=others | dict(made.broken), target=f"{chosen.sentence} {NO_LIMITS}")
+    on = {} if axes is None or chosen is None else axes.grid.candidates(chosen.target)
+    if axes is None or chosen is None or chosen.target == STRATEGIC or not on:  # none: all were tuned for the strategic
+        asked, broken = question(portfolio, scores, DailyTerms.of(played, benchmark), tests, played)
+        return recommend(asked, broken), asked
+    held = axes.grid.targets[chosen.target]
+    own = {name: played[name] for name in on}
+    terms = DailyTerms.of(own, replace(benchmark, strategic=next(iter(own.values())).targets))
+    asked, broken = question(portfolio, on, terms, None, own, held)
+    others = {name: (OTHER_TARGET,) for name in scores if name not in on}
+    return recommend(asked, others | broken, f"{chosen.sentence} {NO_LIMITS}"), asked

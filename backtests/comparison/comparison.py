@@ -23,12 +23,13 @@ from backtests.comparison.candidates import (
 )
 from backtests.comparison.hindsight import hindsight_warning
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured, pair
-from backtests.comparison.recommendation import Recommendation
+from backtests.comparison.recommendation import Question, Recommendation
 from backtests.comparison.selection import Selection, selection_of
+from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
 from backtests.comparison.stability import Stability, stability
 from backtests.comparison.stress import StressTests, stress_tests
 from backtests.comparison.trials import played_trials, tunings_of
-from backtests.comparison.verdict import Verdict, verdict_of
+from backtests.comparison.verdict import Told, Verdict, verdict_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.estimates import NotAvailable
@@ -38,9 +39,10 @@ from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.words import tried_words
 from backtests.evaluation.worst_days import OnDay, worst_days
+from backtests.runs.report_settings import FULL, settings_of
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.views import view
-from backtests.wording import counted, listed
+from backtests.wording import counted, listed, row_count
 from research.allocation import Allocation, TargetPath
 from research.arguments import refuse
 from research.errors import ConfigError
@@ -55,7 +57,6 @@ from research.rules.protocol import traits
 LEAST_DAYS = 2 * Resampling().block  # of a test: two blocks of the bootstrap
 FEW_TRADES = 5  # days with a trade in the test: fewer are warned of
 MOST_STEPS = 1_000_000_000  # of training: weeks of one core
-FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,6 +64,7 @@ class Comparison(PairedBacktests):
     """Policies of one portfolio on the same market, days, costs and lag.
 
     backtests, scores, fitted : by policy, in the order of the file.  seed_scores : for a learned policy, each seed's.
+    asked : what the recommendation follows from, or None.  tests : simulated ones, or None.
     trials : configurations tried in all, on training days or test.  warnings : what a reader must judge.
     settings : those really used, plain JSON values.
     """
@@ -72,6 +74,8 @@ class Comparison(PairedBacktests):
     seed_backtests: Mapping[str, Mapping[int, Backtest]]
     seed_scores: Mapping[str, Mapping[int, Score]]
     recommendation: Recommendation
+    asked: Question | None
+    tests: SimulatedTests | None
     trials: int
     settings: Mapping[str, object]
 
@@ -191,16 +195,9 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What to do, what it saves, how sure that is, and what else would do, and whether it holds."""
-        return verdict_of(
-            self.portfolio,
-            self.recommendation,
-            self.recommended,
-            self.scores,
-            self.backtests,
-            self.evidence,
-            "" if self.stability is None else self.stability.sentence,
-        )
+        """What to do, what it gains, how likely that is, what else would do, and what would change the answer."""
+        told = Told(self.portfolio, self.recommendation, self.recommended, self.scores, self.backtests, self.evidence)
+        return verdict_of(told, "" if self.stability is None else self.stability.sentence)
 
     @cached_property
     def axes(self) -> TwoAxes | None:
@@ -218,8 +215,8 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def stability(self) -> Stability | None:
-        """What would be recommended if the test had been another; None where nothing could be."""
-        return stability(self.portfolio, self.recommendation, self.fitted, self.backtests, self.scores)
+        """What would change the recommendation; None where there is no choice."""
+        return stability(self.portfolio, self.recommendation, self.asked, self.fitted)
 
     @cached_property
     def stress(self) -> StressTests:
@@ -230,9 +227,9 @@ class Comparison(PairedBacktests):
 
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""
-        days = len(self.backtests[self.reference].net_returns)
+        rows = row_count(len(self.backtests[self.reference].net_returns), self.benchmark.periods_per_year)
         return (
-            f"{len(self.fitted)} policies, {days:,} days, data {self.portfolio.market.fingerprint[:8]}, J of "
+            f"{len(self.fitted)} policies, {rows}, data {self.portfolio.market.fingerprint[:8]}, J of "
             f"{self.reference} {self.scores[self.reference]['loss']:.2f} bp a year"
         )
 
@@ -351,9 +348,19 @@ def _compared(
                 for seed, policy in f.seeds.items()
             }
     benchmark = with_comparator(portfolio, benchmark, played, paths, tell)
-    tell("bootstrapping paired differences", 0, 0)
     scores = measured(played, benchmark)
-    evidence = evidence_between(played, [s.losses for s in scores.values()], reference, Resampling(reps=draws))
+    tell("simulating tests", 0, 0)
+    tests = simulated_tests(played, benchmark)
+    tell("bootstrapping paired differences", 0, 0)
+    evidence = evidence_between(
+        played,
+        [s.losses for s in scores.values()],
+        reference,
+        Resampling(reps=draws),
+        benchmark=benchmark,
+        elasticity=elasticities(list(played), tests, portfolio.tracking_penalty),
+    )
+    made, asked = recommend_with_target(portfolio, benchmark, fitted, played, scores, evidence, tests)
     return Comparison(
         portfolio=portfolio,
         benchmark=benchmark,
@@ -364,7 +371,9 @@ def _compared(
         seed_backtests=by_seed,
         seed_scores={name: {seed: score(b, benchmark) for seed, b in runs.items()} for name, runs in by_seed.items()},
         evidence=evidence,
-        recommendation=recommend_with_target(portfolio, benchmark, fitted, played, scores, evidence),
+        recommendation=made,
+        asked=asked,
+        tests=tests,
         trials=sum(f.tried for f in fitted.values()),
         settings=settings_of(portfolio, reference, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
         | {"candidates": names},
@@ -445,22 +454,3 @@ def check_settings(
         raise ConfigError(f"rl_seeds is {rl_seeds}: {portfolio.file} has {given}. Give as many at most, or 0 for all.")
     Resampling(reps=draws)  # says what it needs
     check_trainable(portfolio, names)
-
-
-def settings_of(portfolio: Portfolio, reference: str, *, rl_steps: int, rl_seeds: int, draws: int) -> dict[str, object]:
-    """The settings of a comparison, as plain JSON values: the portfolio file's and the notebook's.
-
-    portfolio : whose candidates are compared.
-    reference : the policy to which differences are taken.
-    rl_steps  : training steps a seed of learned candidates.
-    rl_seeds  : number of seeds of learned candidates.
-    draws     : of the bootstrap.
-    """
-    return {
-        "portfolio": portfolio.settings,
-        "rl_steps": rl_steps,
-        "rl_seeds": rl_seeds,
-        "draws": draws,
-        "reference": reference,
-        "candidates": list(portfolio.policies),
-    }

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.comparison.simulated_tests import elasticities, simulated_tests
 from backtests.engine.result import Backtest
 from backtests.evaluation.alike import refuse_unlike
-from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.benchmark import Benchmark, market_history, squared_market, target_returns
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.estimates import NotAvailable
 from backtests.evaluation.evidence import LOSS_ROUNDING, Evidence, paired_evidence
 from backtests.evaluation.intervals import Interval, drawn_drawdowns, intervals
+from backtests.evaluation.long_run import Elasticity, long_run
 from backtests.evaluation.paired_sharpe import PairedSharpe
 from backtests.evaluation.pairs import Pair, any_grows_faster, any_loses_less, pairs
 from backtests.evaluation.scores import Score, score, table
@@ -22,13 +24,15 @@ from backtests.evaluation.selection import SuperiorAbility
 from backtests.evaluation.slow_waves import LEAST_EPISODES, SlowMeans
 from backtests.evaluation.words import finding
 from backtests.views import view
-from backtests.wording import listed
+from backtests.wording import listed, row_count
 from research.arguments import is_number, refuse
 from research.arrays import Array, frozen
 from research.errors import ConfigError, DataError
 from research.market.notes import warnings_in
-from research.rules.protocol import traits
+from research.rules.protocol import compiled_rule, traits
+from research.rules.standard_rule import WEEK
 
+WEEKLY = 50.0  # rows a year, from which on a rule can be asked each week
 TERMS = {  # of a backtest, which may differ on purpose: field and words
     "costs": "costs",
     "lag": "lag",
@@ -108,7 +112,8 @@ class PairedBacktests:
         """Warnings of a test of less than three years, and of draws that are too few for any difference to be found."""
         found, days = [], len(self.backtests[self.reference].net_returns)
         if days < 3 * self.benchmark.periods_per_year:
-            found.append(f"The test has {days} days, less than three years: most differences are not significant.")
+            rows = row_count(days, self.benchmark.periods_per_year)
+            found.append(f"The test has {rows}, less than three years: most differences are not significant.")
         if "growth" in self.scores[self.reference].undefined:
             found.append(
                 "The test is shorter than a year: the total return stands for the CAGR, and differences in CAGR, costs "
@@ -176,7 +181,14 @@ def pair(
         refuse_unlike(name, played, reference, base)
     benchmark = Benchmark.of(base, tracking_penalty)
     scores = measured(named, benchmark)
-    evidence = evidence_between(named, [s.losses for s in scores.values()], reference, Resampling(reps=draws))
+    evidence = evidence_between(
+        named,
+        [s.losses for s in scores.values()],
+        reference,
+        Resampling(reps=draws),
+        benchmark=benchmark,
+        elasticity=elasticities(list(named), simulated_tests(named, benchmark), tracking_penalty),
+    )
     return PairedBacktests(benchmark, reference, named, scores, evidence)
 
 
@@ -196,7 +208,13 @@ def measured(played: Mapping[str, Backtest], benchmark: Benchmark) -> dict[str, 
 
 
 def evidence_between(
-    played: Mapping[str, Backtest], losses: Sequence[Array], reference: str, resampling: Resampling
+    played: Mapping[str, Backtest],
+    losses: Sequence[Array],
+    reference: str,
+    resampling: Resampling,
+    *,
+    benchmark: Benchmark | None = None,
+    elasticity: Elasticity | None = None,
 ) -> Evidence:
     """The paired evidence of backtests on the same days; of Sharpe ratios by Lo (2002) and Ledoit and Wolf (2008).
 
@@ -204,9 +222,12 @@ def evidence_between(
     losses     : the daily terms of J of each, (D,) bp a year.
     reference  : name of the one with which the others are compared.
     resampling : of the days.
+    benchmark  : whose strategic target is the market at whose variance J is stated; None states it at none.
+    elasticity : of J to that variance, as of bands where it is not given.
     """
     one = next(iter(played.values()))
     returns, cash = np.column_stack([b.net_returns for b in played.values()]), one.market.cash[one.first + 1 :]
+    known = elasticities(list(played), None, 0.0) if elasticity is None else elasticity
     found = paired_evidence(
         list(played),
         np.column_stack(losses),
@@ -216,9 +237,18 @@ def evidence_between(
         span_days=float((one.dates[-1] - one.dates[0]).days),
         periods_per_year=one.periods_per_year,
         limited=[has_shown_its_limit(b) for b in played.values()],
+        market=None if benchmark is None else squared_market(benchmark, one),
+        elasticity=known.value,
         resampling=resampling,
     )
-    return replace(found, ratios=PairedSharpe(frozen((returns - cash[:, None]).T), one.periods_per_year, resampling))
+    ratios = PairedSharpe(frozen((returns - cash[:, None]).T), one.periods_per_year, resampling)
+    if benchmark is None:
+        return replace(found, ratios=ratios)
+    history = market_history(benchmark, one)
+    later = long_run(found.names, found.losses, known, history, len(returns), found.level)
+    drifting = [name for name, b in played.items() if not len(b.booked)]
+    later = replace(later, figures={name: one for name, one in later.figures.items() if name not in drifting})
+    return replace(found, ratios=ratios, long_run=later)
 
 
 def has_shown_its_limit(played: Backtest) -> bool:
@@ -230,18 +260,49 @@ def has_shown_its_limit(played: Backtest) -> bool:
 
 
 def slow_losses(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) -> SlowMeans:
-    """J of some policies, in the order of `scores`, with what is not known of it; `backtests` has at least these."""
+    """J of some policies, in the order of `scores`, with what is not known of it; `backtests` has at least these.
+
+    They hold one target; J grows as the variance of its market does, as that of bands.
+    """
     known = [has_shown_its_limit(backtests[name]) for name in scores]
-    return SlowMeans.of(np.column_stack([s.losses for s in scores.values()]), known, LOSS_ROUNDING)
+    one = backtests[next(iter(scores))]
+    market = target_returns(one.targets, one.market, one.first) ** 2
+    losses = np.column_stack([s.losses for s in scores.values()])
+    return SlowMeans.of(losses, known, LOSS_ROUNDING, market=market, elasticity=1.0)
 
 
 def why_not_limited(played: Backtest) -> str:
     """Why the loss of a policy is known from below only, as the rest of a sentence; "" where it is known from above."""
+    if played.periods_per_year < WEEKLY:
+        return "its market has less than a row a week"
     if not traits(played.policy).limits_drift:
         return "a holding may drift for longer than a week before it trades"
     if len(played.booked) < LEAST_EPISODES:
         return f"it was at its limit fewer than {LEAST_EPISODES} times"
+    if compiled_rule(played.policy) is None and (stayed := _stayed_away(played)) > _week(played) + played.lag:
+        return f"it was further off its target than before half of its trades for {stayed} rows without a trade"
     return ""
+
+
+def _week(played: Backtest) -> int:
+    """Rows of a week, one at least."""
+    return max(1, round(WEEK * played.periods_per_year / 252.0))
+
+
+def _stayed_away(played: Backtest) -> int:
+    """The most rows in a row, without a booking, on which a line was further off target than before half the trades.
+
+    So what a policy of your own says of itself is measured.
+    """
+    first, book = played.first, played.ledger
+    targets = played.targets.rows[played.targets.row[first:]]
+    away = np.abs(played.weights.to_numpy() - targets).max(axis=1)
+    booked = played.booked
+    asked = book.asked[book.part_of[booked]] - first
+    further = away > np.median(away[asked])
+    further[book.booked[booked] - first] = False
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], further.astype(int), [0]])))
+    return int((ends[1::2] - ends[::2]).max(initial=0))
 
 
 def _named(backtests: object) -> dict[str, Backtest]:

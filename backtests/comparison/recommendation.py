@@ -1,107 +1,310 @@
-"""The recommendation: among the policies within the limits, the simplest that is not materially worse than the best."""
+"""The recommendation: what the desk does now, unless another policy is expected to lose materially less.
 
+It is a decision, not a test. A policy loses its costs and taxes, the price of its tracking error, and what its days and
+orders cost the desk, in currency a year; `backtests.comparison.belief` says how likely each loss is.
+
+1. A candidate holds the target and keeps the limits of the file in the test.
+2. What the desk does now stays, unless the expected gain of another is more than the margin, and above zero with a
+   probability of `SURE`.
+3. If any other does, the choice is among all that do, and those that ask for less work than now and gain something with
+   that probability. Those within the margin of the best of them are equally good: the one with the fewest days of
+   trading is taken, then the fewest orders, then the simplest class.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.evaluation.evidence import LOSS
+from backtests.comparison.belief import DailyTerms, belief
+from backtests.comparison.simulated_tests import SimulatedTests
+from backtests.engine.result import Backtest
+from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.scores import Score
-from backtests.evaluation.slow_waves import SlowMeans, confidence_set
 from research.allocation import Allocation
+from research.arrays import Array
 from research.portfolio import Portfolio
+from research.risk.measures import BPS, DAYS_PER_YEAR
 from research.rules.protocol import complexity, held_by
 
-JUDGED = (LOSS, "tracking_error", "days_outside")  # the metrics that it looks at
-CONFIDENCE = 0.90  # one-sided, that a policy is not materially worse; also that of the set
+JUDGED = ("loss", "tracking_error", "days_outside")  # the metrics that it looks at
+SURE = 0.8  # probability of a gain, from which on a change is made
+LEVEL = 0.95  # of intervals of gains
+OTHER_TARGET = "it holds another target, or was tuned for one"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a policy asks of the desk.
+
+    days    : with a trade, a year.
+    orders  : a year.
+    simple  : place of its class among `research.rules.protocol.FAMILIES`, from the simplest on.
+    """
+
+    days: float
+    orders: float
+    simple: int
+
+    @classmethod
+    def of(cls, played: Backtest, policy: object) -> "Work":
+        """Of a backtest of a policy."""
+        years = (played.dates[-1] - played.dates[0]).days / DAYS_PER_YEAR
+        counted = played.counted
+        return cls(float(counted.any(axis=1).sum()) / years, float(counted.sum()) / years, complexity(policy))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a policy is expected to lose, in currency a year, and what it gains on what the desk does now.
+
+    loss   : costs, taxes, tracking at the desk's price, days and orders at theirs.
+    gain   : the expected one, and an interval of the gains that test and theory leave likely.
+    better : probability that the gain is above zero.
+    pays   : probability that it is more than the margin.
+    work   : days and orders.
+    """
+
+    loss: float
+    gain: Estimate
+    better: float
+    pays: float
+    work: Work
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The simplest policy that is within the limits and not materially worse than the best of them.
+    """What to do, and against what.
 
-    policy  : its name, or None.
-    best    : the eligible policy of the lowest J among those whose J is known from above; of all, if none is; or None.
-    excess  : for each eligible policy, the most by which its J exceeds that of the best, bp a year, with 90 %
-              confidence; infinite where the test holds too few episodes to know.
-    margin  : what is material, bp a year.
-    members : the 90 % confidence set of the best among the eligible.
-    p       : each eligible policy's p of belonging to it.
-    broken  : for each that is not eligible, the limits that it breached, or that it holds another target.
-    target  : why another target than the strategic one is held, where the file lets it change; else "".
+    policy     : its name, or None.
+    now        : what the desk does now; the candidate with the least work where the file names no policy, or one of
+                 another target; None without a candidate.
+    nav        : of the portfolio, currency.
+    margin     : what is material, currency a year.
+    candidates : those within the limits, by name.
+    prices     : by candidate that is expected to lose less and asks for more days: the price of a trading day, in
+                 currency, below which it pays in place of the recommended one; the highest price first.
+    volatility : of the market in the test, a year: at it losses are stated.
+    broken     : for each that is no candidate, the limits that it breached, or that it holds another target.
+    target     : why another target than the strategic one is held, where the file lets it change; else "".
     """
 
     policy: str | None
-    best: str | None
-    excess: Mapping[str, float]
+    now: str | None
+    nav: float
     margin: float
-    members: tuple[str, ...]
-    p: Mapping[str, float]
+    candidates: Mapping[str, Candidate]
+    prices: Mapping[str, float]
+    volatility: float
     broken: Mapping[str, tuple[str, ...]]
     target: str = ""
 
     @property
+    def is_kept(self) -> bool:
+        """Does the desk go on as now?"""
+        return self.policy == self.now
+
+    @property
+    def best(self) -> str | None:
+        """The candidate of the least expected loss."""
+        return min(self.candidates, key=lambda name: self.candidates[name].loss, default=None)
+
+    @property
     def as_good(self) -> tuple[str, ...]:
-        """The other policies that are not materially worse than the best, in the order of the file."""
-        return tuple(name for name, most in self.excess.items() if most <= self.margin and name != self.policy)
+        """The other candidates whose expected loss is within the margin of the best one's."""
+        best = min((one.loss for one in self.candidates.values()), default=0.0)
+        near = (name for name, one in self.candidates.items() if one.loss - best <= self.margin)
+        return tuple(name for name in near if name != self.policy)
 
 
-def recommend(
-    portfolio: Portfolio, scores: Mapping[str, Score], losses: SlowMeans, held: Allocation | None = None
-) -> Recommendation:
-    """The simplest class of policies that are not materially worse than the best, and within it the lowest J.
+@dataclass(frozen=True, eq=False)
+class Question:
+    """All that a recommendation follows from: what is asked again when something changes.
 
-    A policy is not eligible if it holds another target than `held`, if its realised tracking error to the strategic
-    target exceeds the file's limit, or if an asset is outside its range on more than the allowed fraction of test days.
-    An eligible policy is not materially worse if its J exceeds the lowest by the file's margin at most, with 90 %
-    confidence. Growth and Sharpe ratio never select.
+    terms            : of the test, of the candidates and what the desk does now.
+    tests            : simulated ones, or None.
+    work             : of each.
+    eligible         : of each, is it a candidate?
+    now              : its place, or None where the file names none that can be compared.
+    nav              : currency.
+    margin           : currency a year.
+    tracking_penalty : price of squared tracking error.
+    day_cost         : what a day with a trade costs the desk, currency.
+    order_cost       : what an order costs it, currency.
+    """
 
-    portfolio : whose limits and margin are taken.
+    terms: DailyTerms
+    tests: SimulatedTests | None
+    work: Sequence[Work]
+    eligible: Sequence[bool]
+    now: int | None
+    nav: float
+    margin: float
+    tracking_penalty: float
+    day_cost: float
+    order_cost: float
+
+    def losses(
+        self,
+        *,
+        terms: DailyTerms | None = None,
+        penalty: float = 1.0,
+        costs: float = 1.0,
+        volatility: float | None = None,
+    ) -> Array:
+        """(DRAWS, P) losses in currency a year.
+
+        terms      : of another test; by default of this one.
+        penalty    : multiple of the tracking penalty.
+        costs      : multiple of the costs, with the trades as they were.
+        volatility : of the market, a year; by default that of the test.
+        """
+        drawn = belief(
+            self.terms if terms is None else terms,
+            self.tests,
+            penalty * self.tracking_penalty,
+            costs=costs,
+            volatility=volatility,
+        )
+        of_work = [self.day_cost * one.days + self.order_cost * one.orders for one in self.work]
+        return drawn * (self.nav / BPS) + np.array(of_work)
+
+    def answer(self, losses: Array) -> int:
+        """The place of the policy that is recommended, given drawn losses (DRAWS, P)."""
+        return chosen(losses, self.work, self.eligible, self.base, self.margin)
+
+    @property
+    def base(self) -> int:
+        """The place of what gains are taken on: what the desk does now, else the candidate with the least work."""
+        if self.now is not None:
+            return self.now
+        return min((p for p, one in enumerate(self.eligible) if one), key=lambda p: _least(self.work[p]))
+
+
+def chosen(losses: Array, work: Sequence[Work], eligible: Sequence[bool], base: int, margin: float) -> int:
+    """The place of the policy that is recommended.
+
+    losses   : (DRAWS, P) drawn losses, currency a year.
+    work     : of the P policies.
+    eligible : of each, is it a candidate? One is at least.
+    base     : place of what the desk does now.
+    margin   : what is material, currency a year.
+    """
+    expected, gains = losses.mean(axis=0), losses[:, [base]] - losses
+    candidates = [p for p, one in enumerate(eligible) if one]
+    if eligible[base]:
+        sure = (gains > 0.0).mean(axis=0) >= SURE
+        pays = [sure[p] and expected[base] - expected[p] > margin for p in range(len(work))]
+        if not any(pays[p] for p in candidates):
+            return base
+        lazier = [bool(sure[p]) and _least(work[p]) < _least(work[base]) for p in range(len(work))]
+        candidates = [p for p in candidates if pays[p] or lazier[p]]
+    best = min(expected[p] for p in candidates)
+    return min((p for p in candidates if expected[p] - best <= margin), key=lambda p: _least(work[p]))
+
+
+def question(
+    portfolio: Portfolio,
+    scores: Mapping[str, Score],
+    terms: DailyTerms,
+    tests: SimulatedTests | None,
+    backtests: Mapping[str, Backtest],
+    held: Allocation | None = None,
+) -> tuple[Question | None, dict[str, tuple[str, ...]]]:
+    """What a recommendation follows from, None without a candidate; and why others are no candidates.
+
+    portfolio : whose limits, margin and prices are taken.
     scores    : of each policy.
-    losses    : J of the same policies, in the same order.
-    held      : the target that they are to hold; by default the strategic one.
+    terms     : of the test, of the same policies.
+    tests     : simulated ones, or None.
+    backtests : of each policy.
+    held      : the target that candidates hold; by default the strategic one.
     """
     held = portfolio.strategic if held is None else held
     broken = {name: found for name, s in scores.items() if (found := _broken(name, s, portfolio, held))}
-    names = list(scores)
-    eligible = [name for name in names if name not in broken]
-    margin = portfolio.materiality
-    if not eligible:
-        return Recommendation(None, None, {}, margin, (), {}, broken)
-    among = losses.select([names.index(name) for name in eligible])
-    chosen, best = simplest(among, [complexity(portfolio.policies[name]) for name in eligible], margin)
-    excess = [among.most(p, best, CONFIDENCE) for p in range(len(eligible))]
-    together = confidence_set(among, 1.0 - CONFIDENCE)
-    return Recommendation(
-        eligible[chosen],
-        eligible[best],
-        dict(zip(eligible, excess, strict=True)),
-        margin,
-        tuple(name for name, held in zip(eligible, together.included, strict=True) if held),
-        dict(zip(eligible, together.p.tolist(), strict=True)),
+    compared = [name for name in scores if broken.get(name) != (OTHER_TARGET,)]
+    names = [name for name in compared if name not in broken or name == portfolio.policy]
+    eligible = [name not in broken for name in names]
+    if not any(eligible):
+        return None, broken
+    return (
+        Question(
+            terms=terms.select(names),
+            tests=tests,
+            work=[Work.of(backtests[name], portfolio.policies[name]) for name in names],
+            eligible=eligible,
+            now=names.index(portfolio.policy) if portfolio.policy in names else None,
+            nav=portfolio.nav,
+            margin=portfolio.materiality / BPS * portfolio.nav,
+            tracking_penalty=portfolio.tracking_penalty,
+            day_cost=portfolio.day_cost,
+            order_cost=portfolio.order_cost,
+        ),
         broken,
     )
 
 
-def simplest(losses: SlowMeans, classes: Sequence[int], margin: float) -> tuple[int, int]:
-    """The numbers of the recommended policy and of the best: that of the lowest J among those known from above.
+def recommend(asked: Question | None, broken: Mapping[str, tuple[str, ...]], target: str = "") -> Recommendation:
+    """The recommendation that follows.
 
-    What is known from below only is recommended where nothing else is there: its J may be many times that of the test.
-
-    losses  : of the eligible policies.
-    classes : the place of each in the order of complexity.
-    margin  : what is material, bp a year.
+    asked  : all that it follows from; None without a candidate.
+    broken : for each that is no candidate, why.
+    target : why another target than the strategic one is held, or "".
     """
-    among = np.flatnonzero(losses.known) if losses.known.any() else np.arange(len(losses.means))
-    best = int(among[np.argmin(losses.means[among])])
-    from_the_simplest = sorted(range(len(losses.means)), key=lambda p: (classes[p], losses.means[p]))
-    return next(p for p in from_the_simplest if p == best or losses.chance(p, best, margin) >= CONFIDENCE), best
+    if asked is None:
+        return Recommendation(None, None, 0.0, 0.0, {}, {}, 0.0, broken, target)
+    losses, base, names = asked.losses(), asked.base, asked.terms.names
+    policy = asked.answer(losses)
+    candidates = {
+        name: _candidate(losses[:, p], losses[:, base], asked.margin, asked.work[p])
+        for p, (name, one) in enumerate(zip(names, asked.eligible, strict=True))
+        if one
+    }
+    return Recommendation(
+        policy=names[policy],
+        now=names[base],
+        nav=asked.nav,
+        margin=asked.margin,
+        candidates=candidates,
+        prices=_prices(candidates, names[policy], asked.day_cost),
+        volatility=math.sqrt(asked.terms.variance),
+        broken=broken,
+        target=target,
+    )
+
+
+def _candidate(losses: Array, now: Array, margin: float, work: Work) -> Candidate:
+    gains = now - losses
+    lower, upper = np.quantile(gains, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0]).tolist()
+    return Candidate(
+        float(losses.mean()),
+        Estimate(float(gains.mean()), lower, upper, LEVEL),
+        float((gains > 0.0).mean()),
+        float((gains > margin).mean()),
+        work,
+    )
+
+
+def _prices(candidates: Mapping[str, Candidate], policy: str, day_cost: float) -> dict[str, float]:
+    """By candidate that loses less with more days, the price of a day below which it pays, the highest first."""
+    own = candidates[policy]
+    found = {
+        name: day_cost + (own.loss - one.loss) / (one.work.days - own.work.days)
+        for name, one in candidates.items()
+        if one.loss < own.loss and one.work.days > own.work.days
+    }
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _least(work: Work) -> tuple[float, float, int]:
+    return work.days, work.orders, work.simple
 
 
 def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tuple[str, ...]:
     """The limits that a policy breached in the test, in words; or that it holds another target."""
     if held_by(portfolio.policies[name], portfolio.strategic) != held:
-        return ("it holds another target",)
+        return (OTHER_TARGET,)
     limits, found = portfolio.limits, []
     if limits.tracking_error is not None and s["tracking_error"] > limits.tracking_error:
         found.append(f"tracking error {s['tracking_error']:.2%} exceeds the limit of {limits.tracking_error:.2%}")

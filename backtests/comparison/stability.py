@@ -1,50 +1,46 @@
-"""Does the recommendation survive? It is made again on other days, prices, costs, lags, first days and lines."""
+"""What would change the recommendation: it is made again at other prices, in other markets, and on other days."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
+from backtests.comparison.belief import DailyTerms
 from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of
 from backtests.comparison.hindsight import best_line
-from backtests.comparison.paired import slow_losses
-from backtests.comparison.recommendation import JUDGED, Recommendation, recommend, simplest
-from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import daily_costs
-from backtests.evaluation.evidence import LOSS_ROUNDING
-from backtests.evaluation.scores import Score, score
-from backtests.evaluation.slow_waves import STEEPEST, SlowMeans
-from backtests.wording import listed
+from backtests.comparison.recommendation import JUDGED, Question, Recommendation, question
+from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
+from backtests.evaluation.scores import score
+from backtests.wording import listed, number, percent
 from research.allocation import Allocation, TargetPath
 from research.arrays import Array, Mask
 from research.errors import ConfigError, DataError, PolicyError
 from research.portfolio import Portfolio
 from research.rules import Rule
-from research.rules.protocol import compiled_rule, complexity
+from research.rules.protocol import compiled_rule
 
-TESTS = 1_000  # drawn
-LEAST_LEFT = 500  # days of a test that begins later
-LATER = (21, 42, 63, 126, 252)  # sessions by which the test begins later
+LEAST_LEFT = 2.0  # years of a test that begins later
+LATER = (1, 2, 3, 6, 12)  # months by which the test begins later
 LAGS = (0, 1, 2, 3, 4, 5)
-DAYS_ONLY = 3  # changes that need no new backtest
 NONE = "none"  # is within the limits
+MULTIPLES = 2.0 ** np.arange(0.5, 3.5, 0.5)  # of a price: up to eight times it, and down to an eighth
+MARKETS = 2.0 ** np.arange(0.25, 1.25, 0.25)  # of the volatility: up to twice, and down to half
+FINE = 6  # halvings between two multiples
 
 
 @dataclass(frozen=True)
 class Change:
     """One thing that was changed, and what was then recommended.
 
-    what     : was changed, in words.
-    short    : the same in one or two words.
-    answers  : the recommended policy in each case, or `NONE`.
-    before   : what is recommended without the change, of the policies that could be judged with it.
+    what    : was changed, in words.
+    answers : the recommended policy in each case, or `NONE`.
+    before  : what is recommended without the change.
     """
 
     what: str
-    short: str
     answers: Mapping[str, str]
     before: str
 
@@ -57,8 +53,6 @@ class Change:
     def words(self) -> str:
         """What was recommended, how often; the cases of what is another policy, where they are few."""
         counts = Counter(self.answers.values()).most_common()
-        if len(self.answers) > 50:
-            return ", ".join(f"{name} {count:,}" for name, count in counts)
         return ", ".join(
             f"{name} {count}" + ("" if name == self.before else f" ({listed(self._cases(name), most=4)})")
             for name, count in counts
@@ -69,24 +63,37 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """Where one number of the question changes the answer.
+
+    what  : the number, in words, such as "a tracking penalty".
+    below : does the answer change below `at`, or above it?
+    at    : in the words of a reader.
+    now   : the number that the desk has, in the same words, or "" where they say it.
+    to    : the policy that is then recommended.
+    """
+
+    what: str
+    below: bool
+    at: str
+    now: str
+    to: str
+
+
+@dataclass(frozen=True)
 class Stability:
-    """What would be recommended if the test had been another.
+    """What would change the recommendation.
 
     recommended : the policy.
-    drawn       : among tests as long as this one, drawn from what is not known of the losses.
+    turns       : the numbers at which the answer changes.
     changes     : one thing at a time.
-    not_played  : eligible policies that decide day by day in Python, and are left out where all are played again.
+    not_played  : candidates that decide day by day in Python, and are left out where all are played again.
     """
 
     recommended: str
-    drawn: Change
+    turns: tuple[Turn, ...]
     changes: tuple[Change, ...]
     not_played: tuple[str, ...]
-
-    @property
-    def asked(self) -> tuple[Change, ...]:
-        """The changes that could have given the recommended policy: those that it was played in."""
-        return tuple(one for one in self.changes if one.before == self.recommended)
 
     def table(self) -> pd.DataFrame:
         """A row a change: how many cases, in how many the answer stays, and what is recommended."""
@@ -97,141 +104,160 @@ class Stability:
                 "same": len(one.answers) - len(one.flips),
                 "recommended": one.words,
             }
-            for one in (self.drawn, *self.changes)
+            for one in self.changes
         ]
-        return pd.DataFrame(rows).set_index("change")
+        return pd.DataFrame(rows, columns=["change", "cases", "same", "recommended"]).set_index("change")
 
     @property
     def sentence(self) -> str:
-        """Whether the answer survives, and the first changes that flip it; the table has the others."""
-        drawn, asked = len(self.drawn.answers), self.asked
-        same = f"{drawn - len(self.drawn.flips):,} of {drawn:,} draws of the estimation error"
-        if asked:
-            cases, flips = sum(len(one.answers) for one in asked), self.flips
-            held = f"all {cases}" if not flips else f"{cases - len(flips)} of {cases}"
-            but = [f"but {listed(flips, most=2)}"] if flips else []
-            if self.not_played and len(asked) > DAYS_ONLY:
-                but.append(f"some without {listed(self.not_played)}")
-            said = f" ({'; '.join(but)})" if but else ""
-            same = f"{held} variations of the test{said}, and in {same}"
-        left = [one.short for one in self.changes if one not in asked]
-        if left:
-            why = "it decides day by day" if self.recommended in self.not_played else "not all could be played again"
-            return f"It stays recommended in {same}. Not tried: {listed(left)}, since {why}."
-        return f"It stays recommended in {same}."
-
-    @property
-    def flips(self) -> list[str]:
-        """The cases in which another policy is recommended, with it."""
-        return [f"{case}: {answer}" for one in self.asked for case, answer in one.flips.items()]
+        """What changes the answer, or that nothing tried does."""
+        cases = sum(len(one.answers) for one in self.changes)
+        flips = sum(len(one.flips) for one in self.changes)
+        tried = f"On other days, lags and assets it stays in {cases - flips} of {cases} cases." if cases else ""
+        if not self.turns:
+            most = number(float(MULTIPLES[-1]), 0)
+            said = f"Nothing up to {most} times your prices, or twice the volatility, changes the answer."
+            return f"{said} {tried}".strip()
+        told = [
+            f"{one.what} {'below' if one.below else 'above'} {one.at} ({one.now and f'now {one.now}; '}then {one.to})"
+            for one in self.turns
+        ]
+        return f"Changes the answer: {listed(told, 'or')}. {tried}".strip()
 
 
 def stability(
-    portfolio: Portfolio,
-    made: Recommendation,
-    fitted: Mapping[str, Fitted],
-    backtests: Mapping[str, Backtest],
-    scores: Mapping[str, Score],
+    portfolio: Portfolio, made: Recommendation, asked: Question | None, fitted: Mapping[str, Fitted]
 ) -> Stability | None:
-    """Make the recommendation again: on drawn tests, parts of the days, other penalties, costs, lags and first days,
-    and without the asset that grew most.
+    """What would change a recommendation; None without a choice, or where another target was chosen.
 
-    None where fewer than two policies are eligible, and where another target than the strategic one was chosen. Days
-    and penalties need no new backtest; what was eligible on all days is so on some. For the rest, the eligible policies
-    are played again as they were fitted, and judged by the limits anew; those that decide day by day in Python are left
-    out.
+    portfolio : for which it was made.
+    made      : the recommendation.
+    asked     : what it follows from.
+    fitted    : the policies by name.
+
+    Prices, markets and days need no new backtest; what is a candidate on all days is one on some. For lags, first days
+    and assets the candidates are played again as they were fitted, and judged by the limits anew; those that decide
+    day by day in Python are left out there.
     """
-    eligible = [name for name in scores if name not in made.broken]
-    if made.policy is None or made.target or len(eligible) < 2:
+    if made.policy is None or made.target or asked is None or sum(asked.eligible) < 2:
         return None
-    quick = {name: fitted[name].policy for name in eligible if compiled_rule(fitted[name].policy) is not None}
-    losses = np.column_stack([scores[name].losses for name in eligible])
-    costs = np.column_stack([daily_costs(backtests[name]) for name in eligible])
-    dates = backtests[eligible[0]].dates[1:]
-    means = slow_losses({name: scores[name] for name in eligible}, backtests)
-    classes = [complexity(portfolio.policies[name]) for name in eligible]
-
-    def among(daily: Array) -> str:
-        return eligible[simplest(SlowMeans.of(daily, means.known, LOSS_ROUNDING), classes, made.margin)[0]]
-
+    names, dates = asked.terms.names, portfolio.market.dates[-len(asked.terms.market) :]
     halves = np.arange(len(dates)) < len(dates) // 2
     parts = {"first half only": halves, "second half only": ~halves}
-    years = {f"without {year}": dates.year != year for year in dates.year.unique()}
-    penalties = {f"{factor:g} × the penalty": among(costs + factor * (losses - costs)) for factor in (0.5, 2.0, 4.0)}
+    years = {f"without {year}": np.asarray(dates.year != year) for year in dates.year.unique()}
+    quick = {name: fitted[name].policy for name in names if compiled_rule(fitted[name].policy) is not None}
+
+    def on(days: Mapping[str, Mask]) -> dict[str, str]:
+        enough = {case: which for case, which in days.items() if which.sum() >= 0.99 * portfolio.periods_per_year}
+        return {case: names[asked.answer(asked.losses(terms=asked.terms.on(which)))] for case, which in enough.items()}
+
     changes = (
-        Change("half of the days", "halves", _on_parts(losses, parts, among), made.policy),
-        Change("each year left out", "years", _on_parts(losses, years, among), made.policy),
-        Change("penalty for tracking error", "penalty", penalties, made.policy),
-        *_played_again(portfolio, quick),
+        Change("half of the days", on(parts), made.policy),
+        Change("each year left out", on(years), made.policy),
+        *_played_again(portfolio, quick, asked.tests),
     )
     return Stability(
         made.policy,
-        Change(
-            "loss J redrawn within its estimation error",
-            "draws",
-            _drawn(means, classes, made, eligible),
-            made.policy,
-        ),
+        turns(asked, made.policy),
         tuple(one for one in changes if one.answers),
-        tuple(name for name in eligible if name not in quick),
+        tuple(name for name in names if name not in quick),
     )
 
 
-def _on_parts(losses: Array, parts: Mapping[str, Mask], among: Callable[[Array], str]) -> dict[str, str]:
-    """The recommendation on some of the days, where they are enough."""
-    return {case: among(losses[which]) for case, which in parts.items() if which.sum() > 250}
+def turns(asked: Question, policy: str) -> tuple[Turn, ...]:
+    """The nearest prices, costs and volatilities at which another policy is recommended."""
+    names, volatility = asked.terms.names, float(np.sqrt(asked.terms.variance))
+
+    def at(**changed: float) -> str:
+        return names[asked.answer(asked.losses(**changed))]  # type: ignore[arg-type]
+
+    kinds: list[tuple[str, Callable[[float], str], Callable[[float], str], Array]] = [
+        ("a tracking penalty", lambda k: at(penalty=k), lambda k: f"{k * asked.tracking_penalty:.2g}", MULTIPLES),
+        ("costs", lambda k: at(costs=k), lambda k: f"{k:.2g} times yours", MULTIPLES),
+    ]
+    if volatility > 0.0:
+        kinds.append(
+            ("a volatility", lambda k: at(volatility=k * volatility), lambda k: percent(k * volatility), MARKETS)
+        )
+    losses, work = asked.losses(), asked.work
+    for what, price, counts in (
+        ("a trading day", asked.day_cost, [one.days for one in work]),
+        ("an order", asked.order_cost, [one.orders for one in work]),
+    ):
+        if price > 0.0:
+            per_year = price * np.array(counts)
+            kinds.append(
+                (
+                    what,
+                    lambda k, more=per_year: names[asked.answer(losses + (k - 1.0) * more)],  # type: ignore[misc]
+                    lambda k, price=price: f"{k * price:,.3g}",  # type: ignore[misc]
+                    MULTIPLES,
+                )
+            )
+    found = []
+    for what, answer, words, multiples in kinds:
+        for below in (True, False):
+            turn = _turn(answer, policy, [1.0 / k if below else k for k in multiples])
+            if turn is not None:
+                now = "" if what == "costs" else words(1.0)
+                found.append(Turn(what, below, words(turn[0]), now, turn[1]))
+    return tuple(found)
 
 
-def _drawn(means: SlowMeans, classes: Sequence[int], made: Recommendation, names: Sequence[str]) -> dict[str, str]:
-    """The recommendation with drawn losses: their logarithms err as their waves say, all together."""
-    waves = len(means.relative)
-    rng = np.random.default_rng(0)
-    wide = np.sqrt(waves / rng.chisquare(waves, (TESTS, 1)))  # Student's, as the intervals are
-    errors = np.clip(
-        wide * (rng.standard_normal((TESTS, waves)) @ means.relative) / np.sqrt(waves), -STEEPEST, STEEPEST
-    )
-    return {
-        str(test + 1): names[simplest(replace(means, means=means.means * np.exp(error)), classes, made.margin)[0]]
-        for test, error in enumerate(errors)
-    }
+def _turn(answer: Callable[[float], str], policy: str, multiples: list[float]) -> tuple[float, str] | None:
+    """The multiple nearest to 1 at which the answer is another one, and that one; None where all give the same."""
+    inside = 1.0
+    for outside in multiples:
+        to = answer(outside)
+        if to == policy:
+            inside = outside
+            continue
+        for _ in range(FINE):
+            middle = float(np.sqrt(inside * outside))
+            between = answer(middle)
+            inside, outside, to = (middle, outside, to) if between == policy else (inside, middle, between)
+        return outside, to
+    return None
 
 
 # -- played again ----------------------------------------------------------------------------------------------------
 
 
-def _played_again(portfolio: Portfolio, quick: Mapping[str, Rule]) -> list[Change]:
-    """The recommendation among the quick policies: at other costs, lags and first days, and without one asset."""
-    before = _recommended(portfolio, quick) if quick else None
+def _played_again(portfolio: Portfolio, quick: Mapping[str, Rule], tests: SimulatedTests | None) -> list[Change]:
+    """The recommendation among the quick policies: at other lags and first days, and without one asset.
+
+    Simulated tests stay as they are where the target does.
+    """
+    before = _recommended(portfolio, quick, tests) if quick else None
     if before is None:
         return []
     days, first = portfolio.market.dates, portfolio.market.row(portfolio.test_start)
-    later = [first + k for k in LATER if first + k < len(days) - LEAST_LEFT]
-    cases: list[tuple[str, str, dict[str, Portfolio]]] = [
-        (
-            "costs",
-            "costs",
-            {f"{k:g} × the costs": replace(portfolio, costs=portfolio.costs.scaled(k)) for k in (0.5, 2.0)},
-        ),
-        ("lag", "lag", {f"lag {lag}": replace(portfolio, lag=lag) for lag in LAGS if lag != portfolio.lag}),
-        (
-            "first day of the test",
-            "first day",
-            {f"from {days[row]:%Y-%m-%d}": replace(portfolio, test_start=days[row]) for row in later},
-        ),
+    year = portfolio.periods_per_year
+    later = [first + round(k * year / 12) for k in LATER if first + k * year / 12 < len(days) - LEAST_LEFT * year]
+    cases: list[tuple[str, dict[str, Portfolio]]] = [
+        ("lag", {f"lag {lag}": replace(portfolio, lag=lag) for lag in LAGS if lag != portfolio.lag}),
+        ("first day of the test", {f"from {days[r]:%Y-%m-%d}": replace(portfolio, test_start=days[r]) for r in later}),
     ]
     best = best_line(portfolio)
     if best is not None:
-        name = f"without {portfolio.market.assets[best]}"
-        cases.append(("the asset that grew most", "assets", {name: _without(portfolio, quick, best)}))
+        cases.append(
+            ("the asset that grew most", {f"without {portfolio.market.assets[best]}": _without(portfolio, quick, best)})
+        )
     found = []
-    for what, short, portfolios in cases:
-        answers = {case: _recommended(other, _moved(quick, portfolio, other)) for case, other in portfolios.items()}
-        found.append(Change(what, short, {case: a for case, a in answers.items() if a is not None}, before))
+    for what, portfolios in cases:
+        answers = {}
+        for case, other in portfolios.items():
+            moved, same = _moved(quick, portfolio, other), other.strategic == portfolio.strategic
+            answers[case] = _recommended(other, moved, tests if same else None)
+        found.append(Change(what, {case: a for case, a in answers.items() if a is not None}, before))
     return found
 
 
-def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule]) -> str | None:
-    """What is recommended for a portfolio among fitted policies, or `NONE`; None where it cannot be played."""
+def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule], tests: SimulatedTests | None) -> str | None:
+    """What is recommended for a portfolio among fitted policies, or `NONE`; None where it cannot be played.
+
+    Tests are simulated where none are given.
+    """
     benchmark = benchmark_of(portfolio, portfolio.market)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: benchmark.strategic}
     try:
@@ -239,7 +265,9 @@ def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule]) -> str | No
         scores = {name: score(one, benchmark, JUDGED) for name, one in played.items()}
     except (ConfigError, DataError, PolicyError):
         return None
-    return recommend(portfolio, scores, slow_losses(scores, played)).policy or NONE
+    tests = tests or simulated_tests(played, benchmark)
+    asked, _ = question(portfolio, scores, DailyTerms.of(played, benchmark), tests, played)
+    return NONE if asked is None else asked.terms.names[asked.answer(asked.losses())]
 
 
 def _moved(policies: Mapping[str, Rule], portfolio: Portfolio, other: Portfolio) -> Mapping[str, Rule]:

@@ -6,11 +6,12 @@ from backtests.comparison.comparison import Comparison
 from backtests.comparison.paired import PairedBacktests
 from backtests.evaluation.backtest_figures import KEY_FIGURES, defined
 from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.evidence import LOSS
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.pair_words import detectable, not_available, superior, without_interval
 from backtests.evaluation.words import tried_words
 from backtests.text_tables import text_table, warnings_text, wrapped
-from backtests.wording import counted, number
+from backtests.wording import counted, number, row_count
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -23,9 +24,17 @@ def comparison_text(comparison: Comparison) -> str:
         _intervals(comparison, chosen if chosen and chosen in comparison.scores else comparison.reference),
         _certainty(comparison, chosen),
         *_differences(comparison, "loss"),
-        "\n".join([*comparison.verdict.sentences(), tried_words(comparison.trials)]),
+        _verdict(comparison),
     ]
     return _page(blocks) + warnings_text(comparison.warnings)
+
+
+def _verdict(comparison: Comparison) -> str:
+    """The verdict with its table, and how much was tried."""
+    said = comparison.verdict
+    table = [text_table([list(said.heads), *map(list, said.rows)], left=1)] if said.rows else []
+    after = [said.gain, said.growth, said.others, said.changes, said.left, tried_words(comparison.trials)]
+    return "\n".join([said.heading, "", said.do, *table, *filter(None, after)])
 
 
 def paired_text(paired: PairedBacktests) -> str:
@@ -42,8 +51,9 @@ def paired_text(paired: PairedBacktests) -> str:
 
 
 def _title(paired: PairedBacktests, of: str) -> str:
-    dates = paired.backtests[paired.reference].dates
-    return f"{of} from {dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, {len(dates) - 1:,} days, net of costs"
+    played = paired.backtests[paired.reference]
+    dates, rows = played.dates, row_count(len(played.dates) - 1, played.periods_per_year)
+    return f"{of} from {dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, {rows}, net of costs"
 
 
 def _figures(paired: PairedBacktests, limits: Mapping[str, str]) -> str:
@@ -67,6 +77,11 @@ def _intervals(paired: PairedBacktests, name: str) -> str:
         if isinstance(each, Estimate):
             interval = each.times(metric.factor).interval(metric.digits)
             rows.append([metric.narrow, metric.text(figures[metric.key]), metric.unit, interval, metric.interval])
+            if metric.key == LOSS and (later := paired.evidence.long_run) is not None:
+                rows[-1][-1] += f" {later.at_test}"
+                there = later.figures[name]
+                words = f"in the long run, {later.at_history}"
+                rows.append(["", metric.text(there.value), metric.unit, there.interval(metric.digits), words])
     lines = [f"{name} with {paired.evidence.level:.0%} intervals", text_table(rows, left=1, last_left=True)]
     return "\n".join([*lines, *without_interval(metrics, {key: {name: by[name]} for key, by in found.items()})])
 
@@ -75,7 +90,10 @@ def _certainty(paired: PairedBacktests, chosen: str | None) -> str:
     """How small a difference this test would find, and whether any policy is better than the reference."""
     if not paired.pairs:
         return ""
-    sentences = [detectable(paired.pairs, chosen), superior(paired.superior_ability, paired.reference)]
+    sentences = [
+        detectable(paired.pairs, chosen, paired.benchmark.periods_per_year),
+        superior(paired.superior_ability, paired.reference),
+    ]
     return "\n".join([*sentences, *not_available(paired.pairs)])
 
 

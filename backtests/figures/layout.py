@@ -104,8 +104,8 @@ def free_places(
     places: list[Box | None] = []
     for (x, y), (w, h) in zip(points, sizes, strict=True):
         beside = [(x + away, y - h / 2), (x - away - w, y - h / 2), (x - w / 2, y - away - h), (x - w / 2, y + away)]
-        right, left = x + 0.6 * away, x - 0.6 * away - w
-        above, below = y - away - 0.7 * h, y + away - 0.3 * h
+        right, left = x + 0.7 * away, x - 0.7 * away - w
+        above, below = y - away - 0.9 * h, y + away - 0.1 * h
         corners = [(right, above), (right, below), (left, above), (left, below)]
         boxes = [(x0, y0, x0 + w, y0 + h) for x0, y0 in (*beside, *corners)]
         inside = [b for b in boxes if b[0] >= room[0] and b[1] >= room[1] and b[2] <= room[2] and b[3] <= room[3]]

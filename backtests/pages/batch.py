@@ -22,7 +22,6 @@ STATUSES = ("made", "found", "unchanged", "failed")
 POINTS = 12  # of a picture
 STEP, HEIGHT = 4, 12  # px between two points, and from no drawdown to the deepest of all runs
 SENTENCES = 40  # different ones that the page repeats: the others stand in the sheets
-LEAST_SAVED = 0.1  # bp a year: of less, neither number nor sign is written
 NAMED = 10  # runs with a change of one kind above the table, which marks all
 
 
@@ -94,19 +93,17 @@ def _row(
 def verdict_words(row: Mapping[str, Any]) -> str:
     """The verdict of a run that compares policies, in a few words; `row` as in `batch.parquet`.
 
-    >>> verdict_words({"policy": "edge", "reference": "quarterly", "saves": 3.04})
-    'edge: saves 3.0 bp'
+    >>> verdict_words({"policy": "edge", "now": "quarterly", "gain": 3.04})
+    'edge: gains 3.0 bp'
     """
-    policy, saves = row["policy"], row["saves"]
+    policy, gain = row["policy"], row["gain"]
     if not policy:
         return "none"
-    if policy == row["reference"]:
-        return f"{policy}: the reference"
-    if saves != saves:
+    if policy == row["now"]:
+        return f"keep {policy}"
+    if gain != gain:
         return str(policy)
-    if abs(saves) < LEAST_SAVED:
-        return f"{policy}: differs by < {LEAST_SAVED} bp"
-    return f"{policy}: {'saves' if saves > 0.0 else 'loses'} {number(abs(saves), 1)} bp"
+    return f"{policy}: gains {number(gain, 1)} bp"
 
 
 def _failures(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -42,7 +42,11 @@ def paired_parts(paired: "PairedBacktests", styles: Mapping[str, LineStyle], cho
     """
     if not paired.pairs:
         return []
-    notes = (detectable(paired.pairs, chosen), _from_below(paired), " ".join(not_available(paired.pairs)))
+    notes = (
+        detectable(paired.pairs, chosen, paired.benchmark.periods_per_year),
+        _from_below(paired),
+        " ".join(not_available(paired.pairs)),
+    )
     found, below, missing = ([Words(words)] if words else [] for words in notes)
     return [
         *found,

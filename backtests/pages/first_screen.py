@@ -1,7 +1,6 @@
 """The first screen of a comparison's sheet, and its table of figures: what a notebook's cell shows too."""
 
 from collections.abc import Mapping, Sequence
-from math import isinf
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -17,14 +16,16 @@ from backtests.evaluation.backtest_figures import (
     not_available,
 )
 from backtests.evaluation.estimates import NotAvailable
-from backtests.evaluation.metrics import CURRENCY, PREDICTIVE, Metric
-from backtests.evaluation.pair_words import p_words, without_interval
+from backtests.evaluation.evidence import LOSS
+from backtests.evaluation.metrics import CURRENCY, METRICS, PREDICTIVE, Metric
+from backtests.evaluation.pair_words import without_interval
 from backtests.evaluation.words import distinguished
+from backtests.figures.comparison.decision import decision_picture
 from backtests.figures.comparison.timeline import growth_picture
 from backtests.figures.picture import HALF, WIDE, Format
 from backtests.figures.styles import LineStyle, line_styles
 from backtests.pages.differences import differences_parts, paired_parts
-from backtests.pages.parts import Block, Part
+from backtests.pages.parts import Block, Part, table
 from backtests.pages.policy_styles import page_styles
 from backtests.pages.terms import term_of
 from backtests.wording import age_words, amount, counted, listed, number, percent
@@ -42,10 +43,11 @@ BOLD_RULE = (
 FOLDED_WORDS = "The further figures describe this sample and have no interval."
 ELIGIBLE = "term-recommendation"
 QUESTIONS = {
-    "saves": "What it saves",
-    "sure": "How sure that is",
+    "gain": "What it gains",
+    "growth": "Growth",
     "others": "What else would do",
-    "holds": "Does it hold",
+    "changes": "What would change that",
+    "left": "Not candidates",
 }
 _SCREENS: WeakKeyDictionary["Comparison", Block] = WeakKeyDictionary()  # whose pictures take a second to draw
 
@@ -66,7 +68,10 @@ def _first_screen(comparison: "Comparison") -> Block:
         "title": comparison.portfolio.name,
         "subtitle": f"{counted(len(comparison.scores), 'policy', 'policies')}, {_tested(comparison)}",
         "age": age_words(comparison.portfolio.date),
+        "heading": said.heading,
         "verdict": said.do,
+        "figures": table("The decision in figures", said.heads, said.rows, texts=[0]) if said.rows else None,
+        "decision": decision_picture(made, styles, desk.basis),
         "reasons": [{"name": name, "words": words} for name, words in reasons.items()],
         "colour": styles[made.policy].colour if made.policy else "soft",
         "groups": [*screen["groups"], _eligibility(comparison, screen["columns"])],
@@ -165,7 +170,7 @@ def _headline(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
                 "unit": metric.unit,
                 "words": metric.cell(figures[first]),
                 "interval": interval,
-                "kind": "range expected in another such period" if metric.interval == PREDICTIVE else "",
+                "kind": _kind(paired, metric),
                 "beside": "" if beside is None else f"{beside}: {metric.cell(figures[beside])}",
             }
         )
@@ -203,7 +208,14 @@ def _groups(paired: "PairedBacktests", names: Sequence[str], currency: str) -> l
     return [
         {
             "name": name,
-            "rows": [_row(paired, each, figures, currency) for each in (*metrics, *flows * (name == WEALTH))],
+            "rows": [
+                row
+                for each in (*metrics, *flows * (name == WEALTH))
+                for row in [
+                    _row(paired, each, figures, currency),
+                    *(_long_run(paired, names) if each.key == LOSS else []),
+                ]
+            ],
         }
         for name, metrics in metric_groups(paired.benchmark).items()
     ]
@@ -219,21 +231,24 @@ def _eligibility(comparison: "Comparison", columns: Sequence[Block]) -> Block:
     """The rows of the table about who may be recommended."""
     made, names = comparison.recommendation, [column["name"] for column in columns]
     kept: list[Block] = [{"words": "no" if n in made.broken else "yes", "below": [], "best": False} for n in names]
-    among = [
+    unit, found = f"{comparison.portfolio.basis} a year", [made.candidates.get(n) for n in names]
+    lost: list[Block] = [{"words": number(one.loss if one else None, 0), "below": [], "best": False} for one in found]
+    gains: list[Block] = [
         {
-            "words": "–" if n not in made.p else "yes" if n in made.members else "no",
-            "below": [p_words(made.p[n])] if n in made.p else [],
-            "best": False,
+            "words": number(one.gain.value if one else None, 0, signed=True),
+            "below": [one.gain.interval(0)] if one else [],
         }
-        for n in names
+        | {"best": False}
+        for one in found
     ]
-    near = [{"words": _excess_words(made.excess.get(n)), "below": [], "best": False} for n in names]
+    sure: list[Block] = [{"words": number(one.better if one else None), "below": [], "best": False} for one in found]
     rows = [
-        {"label": "Within limits", "unit": "", "term": ELIGIBLE, "cells": kept},
-        {"label": "Loss above the best, at most", "unit": "bp a year, 90 %", "term": ELIGIBLE, "cells": near},
-        {"label": "In the confidence set", "unit": "90 %", "term": ELIGIBLE, "cells": among},
+        {"label": "Keeps target and limits", "unit": "", "term": ELIGIBLE, "cells": kept},
+        {"label": "Expected loss at your prices", "unit": unit, "term": ELIGIBLE, "cells": lost},
+        {"label": f"Expected gain on {made.now}", "unit": unit, "term": ELIGIBLE, "cells": gains},
+        {"label": "Probability of a gain", "unit": "", "term": ELIGIBLE, "cells": sure},
     ]
-    return {"name": "Eligibility", "rows": rows}
+    return {"name": "Decision", "rows": rows}
 
 
 def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mapping[str, Any]], currency: str) -> Block:
@@ -245,7 +260,7 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
         if metric.key == "max_drawdown":
             below += drawdown_dates(by_key).replace(" to", ",to").split(",")
         cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
-    kind = metric.interval if metric.interval == PREDICTIVE else ""
+    kind = _kind(paired, metric)
     if metric.key == "final_balance":
         opened = dict.fromkeys(amount(played.wealth) for played in paired.backtests.values())
         kind = f"from {listed(list(opened), 'or')}, less the initial investment cost"
@@ -253,9 +268,30 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
     return {"label": metric.label, "unit": unit, "kind": kind, "term": term_of(metric.key), "cells": cells}
 
 
-def _excess_words(most: float | None) -> str:
-    """The most by which J exceeds the best, in words; a dash for a policy that is not eligible."""
-    return "not known" if most is not None and isinf(most) else number(most)
+def _kind(paired: "PairedBacktests", metric: Metric) -> str:
+    """What the intervals of a metric are, where they are no plain confidence intervals."""
+    later = paired.evidence.long_run
+    if metric.key == LOSS and later is not None:
+        return later.at_test
+    return metric.interval if metric.interval == PREDICTIVE else ""
+
+
+def _long_run(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
+    """The row of J in the long run."""
+    later, metric = paired.evidence.long_run, METRICS[LOSS]
+    if later is None:
+        return []
+    found = [later.figures.get(name) for name in names]
+    cells = [
+        {
+            "words": metric.text(one.value) if one else "–",
+            "below": [one.interval(metric.digits)] if one else [],
+            "best": False,
+        }
+        for one in found
+    ]
+    row = {"label": f"{metric.label} in the long run", "unit": metric.unit, "kind": later.at_history}
+    return [row | {"term": term_of(LOSS), "cells": cells}]
 
 
 def _below(paired: "PairedBacktests", metric: Metric, name: str) -> list[str]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from backtests.comparison.behaviour import Behaviour, behaviour_alone
 from backtests.comparison.paired import PairedBacktests, evidence_between, measured
+from backtests.comparison.simulated_tests import elasticities, simulated_tests
 from backtests.comparison.stress import StressTests, stress_tests, stress_without_portfolio
 from backtests.comparison.verdict import rule_words
 from backtests.engine.result import Backtest
@@ -45,7 +46,7 @@ from backtests.pages.render import Running, render
 from backtests.pages.risk import policy_risk_numbers, policy_risk_parts
 from backtests.pages.stress import policy_stress_numbers, policy_stress_parts
 from backtests.runs.formats import plain_json
-from backtests.wording import counted, listed, number, percent
+from backtests.wording import counted, listed, number, percent, row_count
 from research.files import write_whole
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
@@ -219,7 +220,7 @@ class SingleSheet:
         later = {0: "at the same close", 1: "at the next close"}.get(played.lag, f"{played.lag} sessions later")
         facts = {
             "Universe": f"{counted(len(market.assets), 'asset')}: {listed(market.assets, most=12)}",
-            "Test": f"{_tested(played)}, {len(played.net_returns):,} days",
+            "Test": f"{_tested(played)}, {row_count(len(played.net_returns), played.periods_per_year)}",
             "Costs and execution": f"{listed([*traded, *held]) if traded or held else 'no costs'}; decided at a close, "
             f"executed {later}",
             "Benchmark": self.paired.benchmark.compared_with,
@@ -388,7 +389,8 @@ def _sheet(
     alone = {played.name: played}
     scores = measured(alone, benchmark)
     losses = [one.losses for one in scores.values()]
-    evidence = evidence_between(alone, losses, played.name, Resampling())
+    own = elasticities([played.name], simulated_tests(alone, benchmark), benchmark.tracking_penalty)
+    evidence = evidence_between(alone, losses, played.name, Resampling(), benchmark=benchmark, elasticity=own)
     paired = PairedBacktests(benchmark, played.name, alone, scores, evidence)
     said = list(dict.fromkeys([*warnings, *paired.weak_test]))
     return SingleSheet(paired, title, said, settings, portfolio)

@@ -44,7 +44,7 @@ from research.files import write_whole
 from research.rules import Threshold
 from research.trading import TradeList
 
-SCHEMA = 1  # of tearsheet.json: docs/schemas/tearsheet-1.json
+SCHEMA = 2  # of tearsheet.json: docs/schemas/tearsheet-2.json
 ALONE = LineStyle("sky", width=1.5)  # a policy by itself
 
 
@@ -85,7 +85,8 @@ def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -
 
 def pictures(sheet: Block) -> list[Picture]:
     """Every picture of a sheet, in order."""
-    return [sheet["growth"], *(each for section in sheet["sections"] for each in pictures_in(section["parts"]))]
+    first = [*([sheet["decision"]] if sheet["decision"] else []), sheet["growth"]]
+    return [*first, *(each for section in sheet["sections"] for each in pictures_in(section["parts"]))]
 
 
 def comparison_html(comparison: Comparison) -> str:
@@ -185,9 +186,7 @@ def _evidence_numbers(comparison: Comparison) -> list[dict[Hashable, Any]]:
 
 def _recommendation_numbers(comparison: Comparison) -> dict[str, Any]:
     made = comparison.recommendation
-    named = {"policy": made.policy, "verdict": asdict(comparison.verdict), "best": made.best}
-    judged = {"margin": made.margin, "excess": made.excess, "members": made.members, "p": made.p}
-    return {**named, **judged, "broken": made.broken}
+    return asdict(made) | {"verdict": asdict(comparison.verdict), "best": made.best, "as_good": made.as_good}
 
 
 def _tuned_numbers(tuned: Tuned) -> dict[str, Any]:

@@ -41,16 +41,19 @@ from research.portfolio.portfolio_settings import settings_of
 from research.portfolio.stress import read_stress
 from research.portfolio.tax_file import read_tax_lots
 from research.portfolio.ticket import read_ticket
-from research.risk.measures import TRACKING_PENALTY
+from research.risk.measures import BPS, TRACKING_PENALTY
 
 ROOT = Path(__file__).parents[2]  # the workbench's folder
 
+HALVING = "halving_tracking_error_is_worth"
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
-        "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", "materiality_bps", "test_start",
-        "policies", "policy", "reference", "benchmark", "target", "periods_per_year", "lag", "factors",
-        "stress", "forecasts", "positions", "prices", "prices_ok", "fx", "fx_today", "ticket", "accounts",
-        "nav_history")  # fmt: skip
+        "limits", "orders", "execution", "dividends", "flows", "tracking_penalty", HALVING, "materiality_bps",
+        "day_cost", "order_cost", "test_start", "policies", "policy", "reference", "benchmark", "target",
+        "periods_per_year", "lag", "factors", "stress", "forecasts", "positions", "prices", "prices_ok", "fx",
+        "fx_today", "ticket", "accounts", "nav_history")  # fmt: skip
 MOST_MATERIALITY = 1_000.0  # a larger number is no longer about rebalancing
+LOOKBACK, YEARS = 252, 5  # rows that a covariance is estimated from, at most, and years where rows are rare
+MOST_WORK = 1e9  # currency, of a day or an order
 LEAST_NAV = 1e-6  # currency
 
 
@@ -108,9 +111,10 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
     lower, upper = np.array([line.range for line in lines]).T
     whole, market = market, with_line_facts(document, desk_market(market, lines))
     execution = read_execution(document)
-    tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
+    tracking_penalty = read_tracking_penalty(document)
     a_year = read_periods_per_year(document, market)
-    shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
+    estimated = {"returns": min(LOOKBACK, YEARS * a_year)}  # of covariances: a year of days, or years of rarer rows
+    shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year), **estimated}
     policies = _policies(document, names, market, strategic, shared)
     test_start = read_test_start(document, market)
     of_lines = [(line.asset, line.asset_class, line.costs) for line in lines]
@@ -144,6 +148,8 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
         upper=upper,
         tracking_penalty=tracking_penalty,
         materiality=document.number("materiality_bps", at_least=0.0, at_most=MOST_MATERIALITY, default=MATERIALITY),
+        day_cost=document.number("day_cost", at_least=0.0, at_most=MOST_WORK, default=0.0),
+        order_cost=document.number("order_cost", at_least=0.0, at_most=MOST_WORK, default=0.0),
         periods_per_year=a_year,
         lag=document.whole("lag", at_least=0, default=1),
         test_start=test_start,
@@ -163,6 +169,27 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
         **parts,
     )
     return found, lines
+
+
+def read_tracking_penalty(document: Document) -> float:
+    """The price g of squared tracking error: as given, or by what halving a tracking error is worth.
+
+    The penalty is g/2 × squared tracking error, of which halving saves three quarters: g = 8 · bps / (3 · error²).
+    """
+    if not document.has(HALVING):
+        return document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=TRACKING_PENALTY)
+    document.check_keys((HALVING,), ("bps", "of"))
+    if document.has("tracking_penalty"):
+        document.refuse(
+            (HALVING,), "a second price of tracking error", document.value(HALVING), "Leave it or tracking_penalty out."
+        )
+    worth = document.number(HALVING, "bps", at_least=0.0, at_most=MOST_MATERIALITY)
+    error = document.number(HALVING, "of", at_least=1e-4, at_most=1.0)
+    found = 8.0 * worth / BPS / (3.0 * error**2)
+    if found > MOST_PENALTY:
+        fix = f"Its price g would be {found:.3g}, and {MOST_PENALTY:g} is the most: give a larger `of` or less `bps`."
+        document.refuse((HALVING,), "too high a price of tracking error", document.value(HALVING), fix)
+    return found
 
 
 def _found(path: str | Path) -> str:

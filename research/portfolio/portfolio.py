@@ -86,6 +86,8 @@ class Portfolio:
     dividends        : what backtests do with dividends.
     flows            : deposits and withdrawals in backtests, or None.
     materiality      : of the loss J: policies that differ by less are equally good to this desk, bp of NAV a year.
+    day_cost         : what a day with a trade costs the desk besides, currency.
+    order_cost       : what an order costs it besides, currency.
     target_may_change : may a recommendation hold another target than the strategic one?
     benchmark        : what beta and the other relative figures are taken to; not J, which is to the strategic target.
     factors          : to which returns are attributed, or None.
@@ -132,6 +134,8 @@ class Portfolio:
     dividends: Dividends = "reinvest"
     flows: Flows | None = None
     materiality: float = MATERIALITY
+    day_cost: float = 0.0
+    order_cost: float = 0.0
     target_may_change: bool = False
     benchmark: NamedBenchmark = field(default_factory=NamedBenchmark)
     factors: FactorReturns | None = None

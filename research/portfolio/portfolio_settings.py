@@ -55,6 +55,8 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
         },
         "tracking_penalty": portfolio.tracking_penalty,
         "materiality_bps": portfolio.materiality,
+        **({"day_cost": portfolio.day_cost} if document.has("day_cost") else {}),
+        **({"order_cost": portfolio.order_cost} if document.has("order_cost") else {}),
         "test_start": f"{portfolio.test_start:%Y-%m-%d}",
         "policies": {name: policy_settings(policy) for name, policy in portfolio.policies.items()},
         **({} if portfolio.policy is None else {"policy": portfolio.policy}),

@@ -27,6 +27,7 @@ from backtests.runs.verify import verify
 from research.arrays import Array
 from research.environment import set_within
 from research.errors import ConfigError, DataError, PolicyError
+from research.risk.measures import BPS
 
 FAILURES = "failures"
 TRIES = 2  # of a run whose kernel or worker died
@@ -54,9 +55,8 @@ class Outcome:
     orders    : their number; −1 where it is not known.
     turnover  : of these orders, one-way, fraction of NAV; NaN where it is not known.
     drawdowns : (POINTS,) deepest drawdown within each part of the test, for a small picture; () where there is none.
-    reference : the policy with which the recommended one is compared, or "".
-    saves     : J of the reference less that of the recommended policy, bp a year; NaN where there is none, and where
-                the file lets the target change, since J then says nothing of the two.
+    now       : what the desk does now, or the candidate of least work; "" where there is none.
+    gain      : the expected gain of the recommended policy on that, bp of NAV a year; NaN where there is none.
     page      : path from the batch's folder, to be opened.
     seconds   : that it took.
     failure   : content of the page of a failure.
@@ -79,8 +79,8 @@ class Outcome:
     orders: int = -1
     turnover: float = math.nan
     drawdowns: tuple[float, ...] = ()
-    reference: str = ""
-    saves: float = math.nan
+    now: str = ""
+    gain: float = math.nan
     page: str = ""
     seconds: float = 0.0
     failure: str = ""
@@ -176,15 +176,15 @@ def _facts(final: Path, notebook: Path) -> dict[str, Any]:
         text = (final / SUMMARY).read_text(encoding="utf-8").strip()
         return {"verdict": text, "page": f"../{final.name}/{notebook.name}"}
     sheet = json.loads((final / NUMBERS).read_text(encoding="utf-8"))
-    policy, reference = sheet["recommendation"]["policy"], sheet["reference"]
-    shown = policy or reference
+    made = sheet["recommendation"]
+    policy = made["policy"]
+    shown = policy or sheet["reference"]
     figures = sheet["figures"][shown]
-    one_target = "target" not in sheet["settings"]["portfolio"]
     return {
         "policy": policy or "",
-        "reference": reference,
-        "saves": sheet["figures"][reference]["loss"] - figures["loss"] if policy and one_target else math.nan,
-        "verdict": sheet["recommendation"]["verdict"]["do"],
+        "now": made["now"] or "",
+        "gain": made["candidates"][policy]["gain"]["value"] / made["nav"] * BPS if policy else math.nan,
+        "verdict": made["verdict"]["do"],
         **{name: _number(figures[name]) for name in HEADLINE_FIGURES},
         "intervals": {
             f"{name}_{bound}": _number(sheet["intervals"][name].get("policies", {}).get(shown, {}).get(bound))

@@ -37,9 +37,9 @@ def few(folder: Path, *names: str, of: Path = FILE) -> Path:
     """A portfolio with some of its candidates only."""
     content = yaml.safe_load(of.read_text())
     content["policies"] = {name: content["policies"][name] for name in names}
-    for key in ("reference", "policy"):
-        if content.get(key) not in names:
-            content.pop(key, None)
+    content.pop("policy", None)  # trades follow what is recommended
+    if content.get("reference") not in names:
+        content.pop("reference", None)
     file = folder / "desk.yaml"
     file.write_text(yaml.safe_dump(content))
     return file
@@ -195,17 +195,23 @@ def test_the_trades_trace_back_to_policy_run_and_data(reports: Path) -> None:
     assert trades["client_order_id"].tolist() == [order["client_order_id"] for order in ticket["orders"]]
 
 
-def test_without_a_run_trades_are_refused_and_the_command_is_named(tmp_path: Path) -> None:
-    done = rebalance(*TRADES, FILE, "--reports", tmp_path)
+def unnamed(folder: Path) -> Path:
+    """The main file without the policy of today."""
+    file = folder / "desk.yaml"
+    file.write_text(re.sub(r"(?m)^policy: .*$", "", FILE.read_text()))
+    return file
+
+
+def test_without_a_run_and_a_policy_trades_are_refused_and_the_command_is_named(tmp_path: Path) -> None:
+    file = unnamed(tmp_path)
+    done = rebalance(*TRADES, file, "--reports", tmp_path)
     assert done.status == 2
     assert "there is no completed full run of the same file and data" in done.err
-    assert f"rebalance report {FILE}" in done.err.replace("\n", " ")
+    assert f"rebalance report {file}" in done.err.replace("\n", " ")
 
 
 def test_the_policy_in_force_needs_no_run(tmp_path: Path) -> None:
-    text = FILE.read_text() + "\npolicy: quarterly\n"
-    file = tmp_path / "desk.yaml"
-    file.write_text(text)
+    file = FILE
     done = rebalance(*TRADES, file, "--reports", tmp_path, "--out", tmp_path / "list.csv")
     assert done.status == 0, done.err
     assert "'quarterly'" in done.out

@@ -16,9 +16,8 @@ from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark, losses
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.evidence import Difference
-from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import score
-from backtests.evaluation.slow_waves import SlowMeans, confidence_set
+from backtests.evaluation.slow_waves import confidence_set
 from backtests.evaluation.target_inference import CERTAIN
 from backtests.sweeps import threshold
 from research.accounting import Hold, Trade, View, Why
@@ -117,8 +116,9 @@ def test_the_best_rule_of_a_target_leads_its_confidence_set(axes: TwoAxes) -> No
     for target, best in axes.grid.best.items():
         scores = axes.grid.on(target)
         assert best.rule == min(scores, key=lambda rule: scores[rule]["loss"])
+        slow = axes.grid.slow_losses(target)
         shown = [has_shown_its_limit(axes.grid.backtests[rule, target]) for rule in scores]
-        slow = SlowMeans.of(np.column_stack([s.losses for s in scores.values()]), shown, METRICS["loss"].rounding)
+        assert slow.known.tolist() == shown
         assert best.p == dict(zip(scores, confidence_set(slow).p.tolist(), strict=True))
         assert best.losses == {rule: slow.figure(k, 0.95) for k, rule in enumerate(scores)}
         assert best.rule in best.members
@@ -304,13 +304,13 @@ def test_where_the_target_may_change_a_clearly_better_one_is_held_and_the_rule_i
     assert made.policy in ("hrp_quarterly", "hrp_threshold")
     assert made.broken["quarterly"] == made.broken["threshold"] == ("it holds another target, or was tuned for one",)
     assert made.target.startswith(f"Hold {HRP_NAME}: its certainty equivalent")
-    assert found.verdict.saves == made.target
-    assert found.verdict.do.startswith(f"Use {made.policy}: ")
+    assert found.verdict.do.startswith(f"USE {made.policy}: ")
+    assert found.verdict.do.endswith(made.target)
     assert found.stability is None
 
 
 def test_without_leave_the_recommendation_stays_on_the_strategic_target() -> None:
     made = falling("strategic").recommendation
     assert made.policy in ("quarterly", "threshold")
-    assert made.broken["hrp_threshold"] == ("it holds another target",)
+    assert made.broken["hrp_threshold"] == ("it holds another target, or was tuned for one",)
     assert made.target == ""

@@ -1,10 +1,8 @@
 """Policies of the main portfolio on the same days: paired, judged by the stated rule, each blind to the others."""
 
-import math
-from dataclasses import dataclass, replace
+import re
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,14 +10,8 @@ import pytest
 
 from backtests.comparison.candidates import fit
 from backtests.comparison.comparison import Comparison, compare
-from backtests.comparison.recommendation import Recommendation, recommend
-from backtests.evaluation.metrics import METRICS
-from backtests.evaluation.scores import Score
-from backtests.evaluation.slow_waves import SlowMeans
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
-from research.risk import Drawdown
-from research.rules import RuleTraits
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 FEW = ["never", "monthly", "quarterly", "threshold"]
@@ -81,130 +73,100 @@ def test_an_unknown_candidate_is_refused_by_name() -> None:
         compare(load_portfolio(FILE), only=["never", "monthly"])
 
 
-# -- the recommendation ----------------------------------------------------------------------------------------------
-
-DAYS = 1_000
-
-
-def scored(j: float, seed: int, *, error: float = 0.005, outside: float = 0.0) -> Score:
-    """A score with noisy daily losses whose mean is J."""
-    noise = np.random.default_rng(seed).normal(0.0, 1.0, DAYS)
-    losses = j + noise - noise.mean()
-    figures = {"loss": j, "tracking_error": error, "days_outside": outside}
-    return Score(dict.fromkeys(METRICS, 0.0) | figures, Drawdown(0.0, 0, 0, 0), losses)
-
-
-@dataclass(frozen=True)
-class OfFamily(RuleTraits):
-    """A rule of which only the family is known."""
-
-    family: str = "never"
-
-
-def recommended(scores: dict[str, Score], margin: float = 1.0, known: bool = True, **families: str) -> Recommendation:
-    """The recommendation among policies of these families."""
-    limits = SimpleNamespace(tracking_error=0.015, max_days_outside=0.05)
-    policies = {n: OfFamily(f) for n, f in families.items()}
-    desk: Any = SimpleNamespace(limits=limits, policies=policies, materiality=margin, strategic=None)
-    losses = SlowMeans.of(
-        np.column_stack([s.losses for s in scores.values()]), [known or f == "band" for f in families.values()]
-    )
-    return recommend(desk, scores, losses)
-
-
-def test_among_those_not_materially_worse_the_simplest_family_is_recommended() -> None:
-    scores = {"learned": scored(1.00, 1), "band": scored(1.02, 2), "quarterly": scored(1.05, 3)}
-    found = recommended(scores, learned="learned", band="band", quarterly="calendar")
-    assert (found.policy, found.best) == ("quarterly", "learned")
-    assert found.as_good == ("learned", "band")
-    assert max(found.excess.values()) <= 1.0
-
-
-def test_within_a_family_the_lowest_loss_is_recommended() -> None:
-    scores = {"monthly": scored(1.06, 1), "quarterly": scored(1.02, 2), "band": scored(1.00, 3)}
-    assert recommended(scores, monthly="calendar", quarterly="calendar", band="band").policy == "quarterly"
-
-
-def test_a_simpler_policy_that_is_materially_worse_is_not_recommended() -> None:
-    scores = {"quarterly": scored(3.0, 1), "band": scored(1.0, 2)}
-    found = recommended(scores, quarterly="calendar", band="band")
-    assert (found.policy, found.members, found.as_good) == ("band", ("band",), ())
-    assert found.p["quarterly"] < 0.1
-    assert found.excess["quarterly"] > 2.0
-
-
-def test_what_is_material_is_the_files() -> None:
-    """A difference of half a basis point, known to a few hundredths, matters to one desk and not to another."""
-    one = scored(1.5, 1)
-    scores = {"quarterly": one, "band": replace(scored(1.0, 1), losses=one.losses - 0.5)}
-    families = {"quarterly": "calendar", "band": "band"}
-    assert recommended(scores, 1.0, **families).policy == "quarterly"
-    assert recommended(scores, 0.1, **families).policy == "band"
-
-
-def test_a_policy_whose_worst_is_not_known_is_recommended_only_where_no_other_is_there() -> None:
-    near = {"quarterly": scored(1.05, 1), "band": scored(1.00, 2)}
-    found = recommended(near, known=False, quarterly="calendar", band="band")
-    assert (found.policy, found.excess["quarterly"]) == ("band", math.inf)
-    best = {"quarterly": scored(0.5, 1), "band": scored(3.00, 2)}
-    assert recommended(best, known=False, quarterly="calendar", band="band").policy == "band"
-    only = {"quarterly": scored(0.5, 1), "monthly": scored(3.00, 2)}
-    assert recommended(only, known=False, quarterly="calendar", monthly="calendar").policy == "quarterly"
-
-
-def test_a_policy_past_a_limit_is_not_eligible_however_good() -> None:
-    scores = {"never": scored(0.1, 1, error=0.02), "outside": scored(0.1, 2, outside=0.06), "band": scored(1.0, 3)}
-    found = recommended(scores, never="never", outside="band", band="band")
-    assert found.policy == "band"
-    assert found.broken == {
-        "never": ("tracking error 2.00% exceeds the limit of 1.50%",),
-        "outside": ("an asset outside its range on 6.0% of days, 5.0% allowed",),
-    }
-
-
-def test_when_no_policy_keeps_the_limits_none_is_recommended() -> None:
-    scores = {"never": scored(0.1, 1, error=0.02), "band": scored(1.0, 3, error=0.03, outside=0.5)}
-    found = recommended(scores, never="never", band="band")
-    assert (found.policy, found.best, found.members) == (None, None, ())
-    assert set(found.broken) == {"never", "band"}
-
-
-def test_growth_and_sharpe_never_select() -> None:
-    plain = {"quarterly": scored(1.0, 1), "band": scored(1.02, 2)}
-    rich = plain | {"band": replace(plain["band"], values={**plain["band"].values, "growth": 9.0, "sharpe": 9.0})}
-    families = {"quarterly": "calendar", "band": "band"}
-    assert recommended(plain, **families) == recommended(rich, **families)
-
-
 # -- the verdict -----------------------------------------------------------------------------------------------------
 
 
-def test_the_verdict_says_what_to_do_what_it_saves_how_sure_and_what_else_would_do(more: Comparison) -> None:
-    name, said = more.recommendation.policy, more.verdict
-    assert name == "threshold"
-    saved = more.scores["quarterly"]["loss"] - more.scores[name]["loss"]
-    difference = more.evidence.differences("loss")[name]
-    assert said.do.startswith("Use threshold: it trades when a weight is 2 points off its target")
-    assert f"saves {saved:.2f} bp" in said.saves
-    cost = more.scores["quarterly"]["cost"] - more.scores[name]["cost"]
-    assert f"{cost:.2f} bp less in trading costs" in said.saves
-    assert f"{saved - cost:.2f} bp less in tracking" in said.saves
-    assert f"{cost / 1e4 * more.portfolio.nav:,.0f} USD" in said.saves
-    growth = more.evidence.differences("growth")[name]
-    assert f"it grew {-100 * growth.value:.2f}" in said.saves
-    assert f"{-growth.value * more.portfolio.nav:,.0f} USD" in said.saves
-    assert "which may be chance" in said.saves
-    assert f"at least {-difference.upper:.2f} bp" in said.sure
-    assert f"p {difference.p_holm:.3f}" in said.sure
-    assert "how much it may save is not known" in said.sure
-    assert "quarterly" in said.others
-    assert more.answer().startswith(f"**{said.do}** {said.saves}")
+def test_the_verdict_says_what_to_do_and_what_it_gains_in_the_test_and_by_belief(more: Comparison) -> None:
+    made, said, nav = more.recommendation, more.verdict, more.portfolio.nav
+    assert (made.now, made.policy) == ("quarterly", "threshold")
+    assert said.heading.startswith("Global multi-asset, 24,993,527 USD, tested 2015-01-02 to 2022-12-29.")
+    assert said.heading.endswith("You do now: quarterly.")
+    assert said.do == "USE threshold: it trades when a weight is 2 points off its target, to target."
+    now, use = (more.scores[name] for name in ("quarterly", "threshold"))
+    cash, saved = ((now[key] - use[key]) / 1e4 * nav for key in ("cost", "loss"))
+    assert (
+        f"This test: +{saved:,.0f} USD a year, +{cash:,.0f} in costs and +{saved - cash:,.0f} in tracking" in said.gain
+    )
+    one = made.candidates["threshold"]
+    assert f"(12.4\u202f%), by theory and test: +{one.gain.value:,.0f} USD" in said.gain
+    assert f"with a probability of {one.better:.2f}, and more than your margin (2,499) with {one.pays:.2f}" in said.gain
+    growth = more.evidence.differences("growth")["threshold"]
+    assert (
+        f"grew {-100 * growth.value:.2f}\u202f% a year less than quarterly (−{-growth.value * nav:,.0f} USD"
+        in said.growth
+    )
+    assert f"alone: −{-growth.lower * nav:,.0f} to +{growth.upper * nav:,.0f}" in said.growth
+    assert "Most of that came from BTC, of which it held 0.2 points less on average." in said.growth
+    assert "hrp_threshold (another target)" in said.left
+    assert more.answer().startswith(f"**{said.heading}** {said.do} {said.gain}")
+
+
+def test_the_price_of_tracking_is_said_as_what_a_file_may_give_in_its_place(more: Comparison) -> None:
+    found = re.search(
+        r"Your price of tracking, 5, means: .*? the ([\d.]+)\W% of quarterly is worth ([\d.]+) bp", more.verdict.gain
+    )
+    assert found is not None
+    error, worth = float(found[1]) / 100.0, float(found[2])
+    assert 8.0 * worth / 1e4 / (3.0 * error**2) == pytest.approx(5.0, rel=0.01)  # as `load_portfolio` reads it
+
+
+def test_its_table_has_the_figures_of_both_policies(more: Comparison) -> None:
+    said = more.verdict
+    assert said.heads == ("a year", "quarterly (now)", "threshold (use)", "change")
+    rows = {row[0]: row[1:] for row in said.rows}
+    assert list(rows) == ["costs, USD", "tracking error, %", "days / orders", "growth, %"]
+    assert rows["costs, USD"] == ("2,710", "2,256", "−454")
+    assert rows["days / orders"][:2] == ("3.9 / 31", "2.6 / 21")
+    assert rows["tracking error, %"][2].startswith("−0.50 (+5,091 USD at your price)")
+
+
+def test_where_nothing_matters_the_desk_is_told_to_go_on(few: Comparison) -> None:
+    desk = load_portfolio(FILE, {"policy": "threshold"})
+    said = compare(desk, only=FEW, draws=500).verdict
+    assert said.do.startswith("KEEP threshold: ")
+    assert "No other candidate is expected to lose less." in said.gain
+    assert said.heads[1:] == ("threshold (now)", "monthly (best other)")
+    unnamed = compare(replace(desk, policy=None), only=FEW, draws=500).verdict
+    assert unnamed.heading.endswith("You named no policy of today: compared with threshold, least work within limits.")
+    assert unnamed.do.startswith("USE threshold: ")
+    assert unnamed.heads[1] == "threshold (base)"
+
+
+def test_who_now_breaches_a_limit_is_told_to_change_and_not_that_it_is_less_work() -> None:
+    said = compare(load_portfolio(FILE, {"policy": "never"}), only=FEW, draws=500).verdict
+    assert "You do now never, which breached a limit: " in said.heading
+    assert said.gain == "never is no candidate, so a change is needed. Of the candidates this is the one to take."
+
+
+def test_a_policy_alone_is_what_you_do_now() -> None:
+    desk = load_portfolio(FILE, {"policy": "threshold", "reference": "threshold"})
+    said = compare(desk, only=["threshold", "never"], draws=500).verdict
+    assert said.heads == ("a year", "threshold (now)")
+    assert "It is the only candidate" in said.gain
+
+
+def test_no_sentence_of_a_verdict_is_long(more: Comparison, few: Comparison) -> None:
+    for one in (more, few):
+        for text in one.verdict.sentences():
+            for sentence in re.split(r"(?<=[.:;])\s", text):
+                assert len(sentence.split()) <= 25, sentence
+
+
+def test_a_calendar_that_loses_less_than_a_daily_one_is_kept() -> None:
+    """Costs of 40 bp a side: the calendar's J is 5.60, and that of daily trading 24.72."""
+    costs = {f"costs.{c}.{k}_bps": 20.0 for c in ("us_equity", "bonds") for k in ("commission", "half_spread")}
+    daily = {"policies.daily.rule": "calendar", "policies.daily.schedule": "day", "policy": "daily"}
+    desk = load_portfolio(FILE.parent / "sixty_forty.yaml", costs | daily)
+    found = compare(desk, only=["quarterly", "daily"], draws=500)
+    assert [round(found.scores[name]["loss"], 2) for name in ("quarterly", "daily")] == [5.60, 24.72]
+    assert found.verdict.do.startswith("USE quarterly: ")
+    assert found.recommendation.candidates["quarterly"].better > 0.99
 
 
 def test_with_no_policy_within_the_limits_the_verdict_names_each_limit() -> None:
     desk = load_portfolio(FILE, {"limits.tracking_error": 1e-6})
     said = str(compare(desk, only=FEW, draws=500).verdict)
-    assert said.startswith("No policy is recommended")
+    assert "No policy is recommended: none is within the limits" in said
     for name in FEW:
         assert f"{name}: tracking error" in said
 

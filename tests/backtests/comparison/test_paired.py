@@ -1,19 +1,22 @@
 """Backtests that were made by hand: compared as those of a portfolio file are, and refused where they are unlike."""
 
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from backtests.comparison import PairedBacktests, compare
+from backtests.comparison.paired import why_not_limited
 from backtests.engine import Backtest, backtest
-from research.accounting import Costs
+from research.accounting import Costs, Hold, Trade, View
 from research.allocation import FixedWeights
 from research.errors import ConfigError
 from research.market import Market, load_market
 from research.portfolio import load_portfolio
-from research.rules import Calendar, Never, Rule, Threshold
+from research.rules import Calendar, Never, Rule, RuleTraits, Threshold
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "sixty_forty.yaml"
 HALVES = FixedWeights((0.5, 0.5))
@@ -118,7 +121,7 @@ def test_unlike_backtests_are_refused(market: Market, paired: PairedBacktests) -
         ),
         "different markets: their data have the fingerprints": play(replace(market, returns=returns), rule),
         r'tests begin on 2016-01-04 and 2017-01-03.*start="2017-01-03"': play(market, rule, start="2017-01-03"),
-        "periods_per_year, 252 and 365": play(market, rule, periods_per_year=365.0),
+        "periods_per_year, 252 and 250": play(market, rule, periods_per_year=250.0),
     }
     for said, played in unlike.items():
         with pytest.raises(ConfigError, match=said):
@@ -148,3 +151,28 @@ def test_what_cannot_be_compared_is_refused(paired: PairedBacktests) -> None:
             compare(paired.backtests, tracking_penalty=wrong)  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match=r"tracking_penalty is 2\.0: set tracking_penalty in"):
         compare(load_portfolio(FILE), tracking_penalty=2.0)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class Claimed(RuleTraits):
+    """Asks a shipped rule, and says of itself that it limits drift."""
+
+    rule: Rule
+    limits_drift: ClassVar[bool] = True  # type: ignore[misc]
+
+    @property
+    def allocation(self) -> FixedWeights:
+        return HALVES
+
+    def decide(self, view: View) -> Hold | Trade:
+        return self.rule.decide(view)
+
+
+def test_what_a_rule_of_your_own_says_of_its_drift_is_measured(market: Market) -> None:
+    """A quarter's drift is often further than that before half of the trades, for longer than a week; a band's not."""
+    calendar, band = (play(market, Claimed(rule)) for rule in (Calendar(HALVES, "quarter"), Threshold(HALVES, 0.01)))
+    assert re.fullmatch(
+        r"it was further off its target than before half of its trades for \d\d rows without a trade",
+        why_not_limited(calendar),
+    )
+    assert why_not_limited(band) == ""

@@ -28,13 +28,10 @@ def change(found: Stability, what: str) -> Change:
     return next(one for one in found.changes if one.what == what)
 
 
-def test_another_lag_and_other_costs_are_those_of_a_comparison_of_such_a_portfolio(found: Stability) -> None:
+def test_another_lag_is_that_of_a_comparison_of_such_a_portfolio(found: Stability) -> None:
     for lag in (0, 4):
         desk = load_portfolio(FILES / "sixty_forty.yaml", {"lag": lag})
         assert change(found, "lag").answers[f"lag {lag}"] == compare(desk, only=FEW, draws=300).recommendation.policy
-    costs = {f"costs.{c}.{k}_bps": 2.0 for c in ("us_equity", "bonds") for k in ("commission", "half_spread")}
-    desk = load_portfolio(FILES / "sixty_forty.yaml", costs)
-    assert change(found, "costs").answers["2 × the costs"] == compare(desk, only=FEW, draws=300).recommendation.policy
 
 
 def test_a_later_first_day_is_that_of_a_comparison_that_begins_then(found: Stability) -> None:
@@ -43,11 +40,30 @@ def test_a_later_first_day_is_that_of_a_comparison_that_begins_then(found: Stabi
     assert answer == compare(desk, only=FEW, draws=300).recommendation.policy
 
 
-def test_another_penalty_is_that_of_a_comparison_at_that_penalty(found: Stability) -> None:
-    for factor in (0.5, 4.0):
-        desk = load_portfolio(FILES / "sixty_forty.yaml", {"tracking_penalty": 5 * factor})
-        made = compare(desk, only=FEW, draws=300).recommendation
-        assert change(found, "penalty for tracking error").answers[f"{factor:g} × the penalty"] == made.policy
+def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two() -> None:
+    desk = load_portfolio(FILES / "global_multi_asset.yaml")
+    few = ["quarterly", "threshold", "tuned"]
+    first = compare(desk, only=few, draws=300)
+    assert first.recommendation.policy == "threshold"
+    turn = next(one for one in first.stability.turns if one.what == "a tracking penalty" and one.below)
+    assert (turn.now, turn.to) == ("5", "quarterly")
+    for factor, policy in ((0.9, "quarterly"), (1.1, "threshold")):
+        other = load_portfolio(desk.file, {"tracking_penalty": factor * float(turn.at)})
+        assert compare(other, only=few, draws=300).recommendation.policy == policy
+    assert f"a tracking penalty below {turn.at} (now 5; then quarterly)" in first.stability.sentence
+
+
+def test_where_the_price_of_a_day_turns_the_answer_a_recommendation_on_either_side_has_two() -> None:
+    desk = load_portfolio(FILES / "global_multi_asset.yaml", {"policy": "tuned", "day_cost": 500.0})
+    first = compare(desk, only=["quarterly", "threshold", "tuned"], draws=300)
+    turn = next(one for one in first.stability.turns if one.what == "a trading day")
+    assert turn.to == "tuned"
+    price = float(turn.at)
+    assert turn.below
+    for factor, policy in ((0.9, "tuned"), (1.1, first.recommendation.policy)):
+        asked = replace(first.asked, day_cost=factor * price)
+        assert asked.terms.names[asked.answer(asked.losses())] == policy
+    assert f"a trading day below {turn.at} (now 500; then tuned)" in first.stability.sentence
 
 
 def test_every_year_of_the_test_is_left_out_once(found: Stability, comparison: Comparison) -> None:
@@ -56,24 +72,21 @@ def test_every_year_of_the_test_is_left_out_once(found: Stability, comparison: C
 
 
 def test_a_year_that_alone_decides_flips_the_answer() -> None:
-    """The simple rule is cheaper on every day but those of 2020, when it loses much: without 2020 it wins."""
+    """The rule of now is cheaper on every day but those of 2020, when it loses much: without 2020 it is kept."""
     desk = load_portfolio(FILES / "sixty_forty.yaml", {"materiality_bps": 0.05})
     plain = compare(desk, only=["threshold", "tuned"], reference="threshold", draws=300)
-    dates = plain.backtests["tuned"].dates[1:]
-    noise = 0.01 * np.random.default_rng(0).standard_normal((2, len(dates)))
+    dates, asked = plain.backtests["tuned"].dates[1:], plain.asked
     crash = np.where(dates.year == 2020, 30.0, 0.0)
-    daily = {"threshold": 1.0 + crash + noise[0], "tuned": 1.5 + noise[1]}
-    scores = {name: replace(s, losses=daily[name]) for name, s in plain.scores.items()}
-    made = replace(plain.recommendation, policy="tuned")
-    found = replace(plain, scores=scores, recommendation=made).stability
+    terms = replace(
+        asked.terms,
+        cost=np.column_stack([1.0 + crash, np.full(len(dates), 1.5)]),
+        squares=np.zeros((len(dates), 2)),
+        market=np.full(len(dates), 0.01),
+    )
+    found = replace(plain, asked=replace(asked, terms=terms, tests=None), recommendation=replace(
+        plain.recommendation, policy="tuned"
+    )).stability  # fmt: skip
     assert change(found, "each year left out").flips == {"without 2020": "threshold"}
-    assert "without 2020: threshold" in found.sentence
-
-
-def test_drawn_tests_are_a_thousand_and_the_same_each_time(found: Stability, comparison: Comparison) -> None:
-    assert len(found.drawn.answers) == 1_000
-    assert set(found.drawn.answers.values()) <= set(FEW)
-    assert replace(comparison).stability.drawn.answers == found.drawn.answers
 
 
 def test_without_the_asset_that_grew_most_it_is_not_held(found: Stability) -> None:
@@ -90,16 +103,14 @@ def test_without_the_asset_that_grew_most_it_is_not_held(found: Stability) -> No
     assert alone.recommendation.policy in ("quarterly", "threshold")
 
 
-def test_the_table_counts_and_the_sentence_names_what_flips(found: Stability) -> None:
+def test_the_table_counts_what_flips(found: Stability) -> None:
     table = found.table()
-    for one in (found.drawn, *found.changes):
+    for one in found.changes:
         row = table.loc[one.what]
         assert row["cases"] == len(one.answers)
         assert row["same"] == sum(answer == one.before for answer in one.answers.values())
-    asked = sum(len(one.answers) for one in found.asked)
-    assert (f"in {asked - len(found.flips)} of {asked} " if found.flips else f"in all {asked} ") in found.sentence
-    assert all(words in found.sentence for words in found.flips[:2])
-    assert (f"and {len(found.flips) - 2} more" in found.sentence) == (len(found.flips) > 2)
+    cases, same = table["cases"].sum(), table["same"].sum()
+    assert found.sentence.endswith(f"On other days, lags and assets it stays in {same} of {cases} cases.")
 
 
 def test_where_nothing_is_recommended_nothing_is_asked() -> None:
@@ -107,11 +118,11 @@ def test_where_nothing_is_recommended_nothing_is_asked() -> None:
     assert compare(desk, only=["quarterly"], draws=300).stability is None
     only = compare(load_portfolio(FILES / "sixty_forty.yaml"), only=["quarterly"], draws=300)
     assert only.stability is None
-    assert only.verdict.holds == ""
+    assert only.verdict.changes == ""
 
 
-def test_policies_that_decide_day_by_day_are_named_as_left_out() -> None:
+def test_learned_policies_are_asked_again_as_others_are() -> None:
     desk = load_portfolio(FILES / "global_multi_asset.yaml")
-    found = compare(desk, only=["quarterly", "threshold", "universal"], draws=300).stability
-    assert found.not_played == ("universal",)
-    assert set(change(found, "costs").answers.values()) <= {"quarterly", "threshold"}
+    found = compare(desk, only=["quarterly", "threshold", "universal"], draws=300)
+    assert found.stability.not_played == ()
+    assert found.tests.names == ("quarterly", "threshold", "universal")

@@ -36,7 +36,7 @@ def batch() -> str:
     rows = [
         Outcome(
             portfolio="sixty_forty", parameters=("draws=100",), run="one", status=status, policy="never",
-            reference="monthly", saves=1.5,
+            now="monthly", gain=1.5,
             verdict="Use never.", growth=0.05, sharpe=0.5, max_drawdown=-0.2, tracking_error=0.01, cost=1.0,
             warnings="One.\nTwo.", trades="No trade.", orders=0, drawdowns=(0.0, -0.2), page="../one/tearsheet.html",
         )

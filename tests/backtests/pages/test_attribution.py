@@ -41,7 +41,7 @@ def with_factors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def comparison(with_factors: Path) -> Comparison:
-    return compare(load_portfolio(with_factors), only=NAMES, draws=100)
+    return compare(load_portfolio(with_factors, {"materiality_bps": 0.5}), only=NAMES, draws=100)
 
 
 def section(folder: Path) -> str:

@@ -37,7 +37,8 @@ def test_a_figure_has_its_interval_below_it(comparison: Comparison) -> None:
     rows = {row["label"]: row for group in screen["groups"] for row in group["rows"]}
     for metric, by_policy in comparison.intervals.items():
         row = rows[METRICS[metric].label]
-        assert row["kind"] == (PREDICTIVE if metric in ("max_drawdown", "cvar95") else "")
+        kinds = {"max_drawdown": PREDICTIVE, "cvar95": PREDICTIVE, "loss": comparison.evidence.long_run.at_test}
+        assert row["kind"] == kinds.get(metric, "")
         for name, cell in zip(names, row["cells"], strict=True):
             each = by_policy[name]
             if isinstance(each, NotAvailable):

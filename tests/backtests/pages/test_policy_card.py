@@ -23,8 +23,8 @@ from research.allocation import FixedWeights, target_path
 from research.errors import DataError
 from research.learning import Training
 from research.learning.checksummed import CARD
-from research.learning.network import network
-from research.learning.state import REACH
+from research.rules.networks.features import REACH
+from research.rules.networks.policy_network import network
 
 SEEDS, SEEN, SESSIONS = (1, 2, 3), 1_500, 2_500
 HOSTILE = "<script>alert(1)</script>"

@@ -325,13 +325,15 @@ def shown_order(comparison: Comparison) -> list[str]:
 
 def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> None:
     (table,) = re.findall(r'<table class="comparison".*?</table>', page, flags=re.DOTALL)
-    (row,) = re.findall(r'<tr><th scope="row">Rebalancing loss J, cost.*?</tr>', unlinked(table), flags=re.DOTALL)
-    cells = re.findall(r"<td class=\"([^\"]*)\">([^<]*)<small>([^<]*)</small></td>", row)
-    figures = comparison.evidence.figures("loss")
-    order = shown_order(comparison)
-    assert [words for _, words, _ in cells] == [number(comparison.scores[name]["loss"]) for name in order]
-    assert [below for _, _, below in cells] == [figures[name].interval() for name in order]
-    assert any(below.startswith("at least") for _, _, below in cells)
+    rows = re.findall(r'<tr><th scope="row">Rebalancing loss J, .*?</tr>', unlinked(table), flags=re.DOTALL)
+    tested, late = (re.findall(r"<td class=\"[^\"]*\">([^<]*)<small>([^<]*)</small></td>", row) for row in rows)
+    known, long_run = comparison.evidence.figures("loss"), comparison.evidence.long_run
+    order = [name for name in shown_order(comparison) if name != "never"]  # of what drifts away nothing is known
+    assert tested == [(number(comparison.scores[name]["loss"]), known[name].interval()) for name in order]
+    assert any(below.startswith("at least") for _, below in tested)
+    assert late == [(number(long_run.figures[name].value), long_run.figures[name].interval()) for name in order]
+    assert long_run.at_test in rows[0]
+    assert long_run.at_history in rows[1]
 
 
 def test_the_final_balance_stands_in_currency_with_what_it_began_with(page, comparison) -> None:

@@ -1,0 +1,131 @@
+"""What a test and theory together say of the losses of policies, in markets as volatile as the test's.
+
+Theory is the prior: the logarithms of expected J are normal round what simulated tests give, as far apart and as alike
+as these are, `SPREAD` times over three years: so much do the 73 real cases of the study differ from what is simulated
+for them (`python -m benchmarks.theory`). The test is the likelihood: the logarithms of J less that of the market's
+variance err by their slowest waves (`backtests.evaluation.slow_waves`), together as the sums of months do. A few tests
+lose most, so one test's logarithm is below that of the expected J, by as much as in simulated tests.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backtests.comparison.simulated_tests import SMALLEST, SimulatedTests, elasticities
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark, daily_costs, squared_market, target_returns
+from backtests.evaluation.slow_waves import WAVES, SlowMeans
+from research.arrays import Array, Mask
+from research.risk.measures import BPS
+
+SPREAD, YEARS = 1.3, 3.0  # of real windows of three years round theory, in spreads of simulated ones
+VAGUE = 1.0  # spread of the logarithm of J where theory says nothing
+DRAWS = 4_000
+STEEPEST = 5.0  # of a drawn scale of the test's errors: Student's tails beyond it are cut
+
+
+@dataclass(frozen=True, eq=False)
+class DailyTerms:
+    """What P policies paid and how far they were off the target on each of D days.
+
+    names   : P policies.
+    cost    : (D, P) bp of NAV a year.
+    squares : (D, P) squared tracking difference, a year.
+    market  : (D,) squared return of the strategic target, a year: its mean is the variance of the market in the test.
+    year    : days of one.
+    """
+
+    names: tuple[str, ...]
+    cost: Array
+    squares: Array
+    market: Array
+    year: float
+
+    @classmethod
+    def of(cls, backtests: Mapping[str, Backtest], benchmark: Benchmark) -> "DailyTerms":
+        """The terms of backtests on the same days."""
+        one, year = next(iter(backtests.values())), benchmark.periods_per_year
+        aim = target_returns(benchmark.strategic, one.market, one.first)
+        cost = np.column_stack([daily_costs(played) for played in backtests.values()])
+        squares = np.column_stack([year * (played.gross_returns - aim) ** 2 for played in backtests.values()])
+        return cls(tuple(backtests), cost, squares, squared_market(benchmark, one), year)
+
+    def select(self, names: Sequence[str]) -> "DailyTerms":
+        """Some of the policies."""
+        numbers = [self.names.index(name) for name in names]
+        return DailyTerms(tuple(names), self.cost[:, numbers], self.squares[:, numbers], self.market, self.year)
+
+    def on(self, days: Mask) -> "DailyTerms":
+        """Some of the days (D,), a mask."""
+        return DailyTerms(self.names, self.cost[days], self.squares[days], self.market[days], self.year)
+
+    @property
+    def variance(self) -> float:
+        """Of the market in the test, a year."""
+        return float(self.market.mean())
+
+    def losses(self, tracking_penalty: float, costs: float = 1.0) -> Array:
+        """(D, P) daily terms of J, bp a year; trades as they were, at this multiple of the costs."""
+        found: Array = costs * self.cost + 0.5 * tracking_penalty * BPS * self.squares
+        return found
+
+
+def belief(
+    terms: DailyTerms,
+    tests: SimulatedTests | None,
+    tracking_penalty: float,
+    *,
+    costs: float = 1.0,
+    volatility: float | None = None,
+) -> Array:
+    """(DRAWS, P) J of the policies, bp a year, drawn from what theory and test say of a market of this volatility.
+
+    terms            : of the test.
+    tests            : simulated ones, of some of the policies or of none.
+    tracking_penalty : price of squared tracking error.
+    costs            : multiple of the costs, with the trades as they were.
+    volatility       : of the market, a year; by default the test's. The test's losses are then rescaled by elasticity.
+    """
+    rng = np.random.default_rng(0)
+    count, variance = len(terms.names), terms.variance
+    losses = np.maximum(terms.losses(tracking_penalty, costs), 0.0)
+    elasticity = elasticities(terms.names, tests, tracking_penalty, costs).value
+    found = np.log(np.maximum(losses.mean(axis=0), SMALLEST))
+    mean, prior = found.copy(), np.diag(np.full(count, VAGUE**2))
+    if tests is not None and variance > 0.0:
+        skew = tests.skew(tracking_penalty, costs)
+        found += skew.mean()  # of policies that no test was simulated of, as of the others
+        known = [name for name in terms.names if name in tests.names]
+        of, of_tests = ([names.index(name) for name in known] for names in (terms.names, tests.names))
+        expected, covariance = tests.expected(variance, tracking_penalty, costs)
+        mean[of] = expected[of_tests]
+        found[of] += skew[of_tests] - skew.mean()
+        prior[np.ix_(of, of)] = covariance[np.ix_(of_tests, of_tests)] * (SPREAD**2 * tests.years / YEARS)
+    errors = _errors(SlowMeans.of(losses, np.ones(count, dtype=bool), market=terms.market, elasticity=elasticity))
+    scales = np.minimum(np.sqrt(WAVES / rng.chisquare(WAVES, DRAWS)), STEEPEST)
+    normal = rng.standard_normal((2, DRAWS, count))
+    # A draw from the prior moved toward the test by the gain that the test's errors leave it (Matheron's rule).
+    believed = mean + normal[0] @ np.linalg.cholesky(_firm(prior)).T
+    seen = found + (normal[1] @ np.linalg.cholesky(_firm(errors)).T) * scales[:, None]
+    together = prior[None] + errors[None] * scales[:, None, None] ** 2
+    logs = believed + np.einsum(
+        "pq,kq->kp", prior, np.linalg.solve(_firm(together), (seen - believed)[..., None])[..., 0]
+    )
+    if volatility is not None and variance > 0.0:
+        logs = logs + elasticity * (2.0 * np.log(volatility) - np.log(variance))
+    return np.exp(logs)
+
+
+def _errors(means: SlowMeans) -> Array:
+    """(P, P) covariance of the errors of the logarithms: as large as their waves, and as alike as sums of months."""
+    size = np.sqrt(np.mean(means.relative**2, axis=0))
+    spread = np.sqrt(np.diag(means.together))
+    scale = np.where(spread > 0.0, size / np.where(spread > 0.0, spread, 1.0), 0.0)
+    return means.together * np.outer(scale, scale)
+
+
+def _firm(covariance: Array) -> Array:
+    """The same with a diagonal that is large enough for policies that are one and the same."""
+    count = covariance.shape[-1]
+    return covariance + 1e-10 * np.eye(count)

@@ -1,0 +1,185 @@
+"""What theory says of rules: their losses in simulated tests, on the dates, of the lines and at the costs of the test.
+
+Returns are normal, with the covariance of the days of the test and a variance that moves slowly round it. What a rule
+loses in such a market follows from the rule, the target and the costs alone. Two things are learned from it: how the
+loss grows with the market's variance (its elasticity, by which a loss is stated at one volatility), and how large it is
+to be expected, with the spread between tests (`backtests.comparison.belief` weighs it against the real test).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from backtests.engine.result import Backtest
+from backtests.engine.run import backtest
+from backtests.evaluation.benchmark import Benchmark, target_returns
+from backtests.evaluation.long_run import UNTOLD, Elasticity
+from research.accounting import Execution
+from research.allocation import EqualWeights, FixedWeights, target_path
+from research.arrays import Array
+from research.errors import ConfigError, DataError, PolicyError
+from research.market import Market
+from research.risk import StochasticVolatility
+from research.risk.measures import BPS
+from research.risk.simulated import OPENING_PRICE, staying
+from research.rules.networks.features import LOOKBACK
+from research.rules.protocol import compiled_rule, held_by, traits
+
+TESTS = 100
+SPREAD, HALF_LIFE = 0.7, 0.5  # of the logarithm of the variance, and years: as of shares (Jacquier, Polson and Rossi)
+SEED = 1
+FEWEST = 20  # days of the test on which all lines are listed, below which a covariance says nothing
+SMALLEST = 1e-6  # bp a year: a loss below it is none
+LEAST_SHARE = 0.01  # of the mean loss: a test in which a rule did nothing counts as this much
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedTests:
+    """P rules in S simulated tests, each as long as the real one.
+
+    names    : P rules.
+    cost     : (S, P) bp of NAV a year.
+    squares  : (S, P) squared tracking difference, a year.
+    variance : (S,) of the strategic target, a year.
+    years    : of a test.
+    """
+
+    names: tuple[str, ...]
+    cost: Array
+    squares: Array
+    variance: Array
+    years: float
+
+    def logs(self, tracking_penalty: float, costs: float = 1.0) -> Array:
+        """(S, P) logarithm of the loss J, bp a year; trades as they were, at this multiple of the costs."""
+        losses = costs * self.cost + 0.5 * tracking_penalty * BPS * self.squares
+        found: Array = np.log(np.maximum(losses, np.maximum(LEAST_SHARE * losses.mean(axis=0), SMALLEST)))
+        return found
+
+    @cached_property
+    def _apart(self) -> Array:
+        """(S,) logarithm of the variance, less its mean."""
+        logs = np.log(self.variance)
+        found: Array = logs - logs.mean()
+        return found
+
+    def elasticities(self, tracking_penalty: float, costs: float = 1.0) -> Array:
+        """(P,) by how many per cent the loss grows with a variance that is one per cent higher."""
+        found: Array = self._apart @ self.logs(tracking_penalty, costs) / (self._apart @ self._apart)
+        return found
+
+    def elasticity_errors(self, tracking_penalty: float, costs: float = 1.0) -> Array:
+        """(P,) their standard errors."""
+        left = self._left(tracking_penalty, costs)
+        found: Array = np.sqrt((left**2).sum(axis=0) / (len(left) - 2) / (self._apart @ self._apart))
+        return found
+
+    def expected(self, variance: float, tracking_penalty: float, costs: float = 1.0) -> tuple[Array, Array]:
+        """(P,) logarithm of the expected J in a market of this variance a year, v^e·E[J/V^e], and (P, P) the covariance
+        between tests of the logarithm of J."""
+        logs, left = self.logs(tracking_penalty, costs), self._left(tracking_penalty, costs)
+        gap = np.log(variance) - np.log(self.variance).mean()
+        usual = logs.mean(axis=0) + self.elasticities(tracking_penalty, costs) * gap
+        mean: Array = usual + self.skew(tracking_penalty, costs)
+        covariance: Array = left.T @ left / (len(left) - 2)
+        return mean, covariance
+
+    def skew(self, tracking_penalty: float, costs: float = 1.0) -> Array:
+        """(P,) how far the logarithm of the expected J is above the expected logarithm of the J of a test."""
+        found: Array = np.log(np.exp(self._left(tracking_penalty, costs)).mean(axis=0))
+        return found
+
+    def _left(self, tracking_penalty: float, costs: float) -> Array:
+        """(S, P) logarithm of J less what the variance explains."""
+        logs = self.logs(tracking_penalty, costs)
+        found: Array = logs - logs.mean(axis=0) - np.outer(self._apart, self.elasticities(tracking_penalty, costs))
+        return found
+
+
+def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> SimulatedTests | None:
+    """Play the compiled ones among policies that hold the strategic target in simulated tests.
+
+    None where no policy is left, where that target is no fixed one, or where too few days of the test have all lines.
+    played    : the real backtests of one market and test, whose policies, dates, lines, costs, lag and opening NAV the
+                simulated ones have; without whole lots, orders at the open, flows and volumes.
+    benchmark : with the strategic target.
+    """
+    one = next(iter(played.values()))
+    known = {name: each.policy for name, each in played.items() if _is_played(each.policy, benchmark)}
+    covariance = _covariance(one, benchmark)
+    if not known or covariance is None:
+        return None
+    held = held_by(next(iter(known.values())))
+    assert held is not None
+    market, year = one.market, one.periods_per_year
+    before = min(one.first, max(traits(policy).window or LOOKBACK for policy in known.values()))
+    start = one.first - before
+    model = StochasticVolatility(np.zeros(len(covariance)), covariance, SPREAD, HALF_LIFE, year)
+    cost, squares, variance = np.empty((TESTS, len(known))), np.empty((TESTS, len(known))), np.empty(TESTS)
+    costs = one.costs.simplified(market, 1.0) if one.costs.needs_market else one.costs
+    execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
+    for test in range(TESTS):
+        drawn = _drawn(market, start, model.returns(1, len(market.dates) - start - 1, SEED, test)[0])
+        targets = target_path(held, drawn, start=before)
+        aim = target_returns(targets, drawn, before)
+        variance[test] = year * float(aim @ aim) / len(aim)
+        for p, (name, policy) in enumerate(known.items()):
+            try:
+                found = backtest(
+                    drawn, policy, costs, start=drawn.dates[before + 1], nav=one.wealth, lag=one.lag,
+                    execution=execution, targets=targets, periods_per_year=year, name=name,
+                )  # fmt: skip
+            except (ConfigError, DataError, PolicyError):
+                left = {n: each for n, each in played.items() if n != name}
+                return simulated_tests(left, benchmark) if left else None
+            cost[test, p] = year * BPS * found.cost_rate.mean()
+            squares[test, p] = year * np.mean((found.gross_returns - aim) ** 2)
+    return SimulatedTests(tuple(known), cost, squares, variance, len(aim) / year)
+
+
+def _is_played(policy: object, benchmark: Benchmark) -> bool:
+    """Is a policy played compiled, and does it hold the strategic target, whatever prices do?"""
+    held = held_by(policy)
+    fixed = type(held) in (FixedWeights, EqualWeights) and repr(held) == benchmark.strategic.allocation
+    return fixed and compiled_rule(policy) is not None
+
+
+def elasticities(
+    names: Sequence[str], tests: SimulatedTests | None, tracking_penalty: float, costs: float = 1.0
+) -> Elasticity:
+    """Of J to the variance of the market, of each policy; 1 where no test was simulated, as of bands."""
+    value, error = np.ones(len(names)), np.full(len(names), UNTOLD)
+    if tests is not None:
+        known = [names.index(name) for name in tests.names if name in names]
+        own = [tests.names.index(names[p]) for p in known]
+        value[known] = tests.elasticities(tracking_penalty, costs)[own]
+        error[known] = tests.elasticity_errors(tracking_penalty, costs)[own]
+    return Elasticity(value, error)
+
+
+def _covariance(played: Backtest, benchmark: Benchmark) -> Array | None:
+    """(n, n) of the log returns of the test, a year, on days on which all lines of the target are listed."""
+    market, held = played.market, benchmark.strategic.rows[-1] != 0.0
+    whole = market.listed[played.first + 1 :][:, held].all(axis=1)
+    if whole.sum() < FEWEST:
+        return None
+    returns = market.returns[played.first + 1 :][whole]
+    return np.atleast_2d(np.cov(np.log1p(returns), rowvar=False)) * played.periods_per_year
+
+
+def _drawn(market: Market, start: int, returns: Array) -> Market:
+    """The rows of a market from `start` on with other returns (rows - 1, n); every line trades on every day."""
+    earned = np.vstack([np.zeros(returns.shape[1]), returns])
+    return Market(
+        dates=market.dates[start:],
+        assets=market.assets,
+        returns=earned,
+        tradable=np.ones(earned.shape, dtype=bool),
+        cash=np.append(0.0, market.cash[start + 1 :]),
+        instruments=staying(market.instruments),
+        prices=np.asarray(OPENING_PRICE * np.cumprod(1.0 + earned, axis=0), dtype=float),
+        calendar=market.calendar,
+        name=f"a test that might have been of {market.name}",
+    )

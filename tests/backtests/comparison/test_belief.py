@@ -1,0 +1,106 @@
+"""What theory and test say together: by the formulas of normal distributions, and in markets whose truth is known."""
+
+import numpy as np
+import pytest
+
+from backtests.comparison.belief import SPREAD, VAGUE, YEARS, DailyTerms, belief
+from backtests.comparison.simulated_tests import SimulatedTests
+
+PENALTY, NAMES = 5.0, ("a", "b")
+
+
+def simulated(
+    mean: tuple[float, float], spread: float, elasticity: float = 1.0, years: float = YEARS
+) -> SimulatedTests:
+    """Tests whose logarithm of J is that of the mean, plus elasticity × log(variance / 0.01), plus noise."""
+    rng = np.random.default_rng(1)
+    variance = 0.01 * np.exp(0.5 * rng.standard_normal(4_000))
+    noise = rng.standard_normal((4_000, 2)) * spread
+    logs = np.log(mean) + elasticity * np.log(variance / 0.01)[:, None] + noise
+    return SimulatedTests(NAMES, np.exp(logs), np.zeros((4_000, 2)), variance, years)
+
+
+def measured(j: tuple[float, float], noise: float, variance: float = 0.01, days: int = 2_520) -> DailyTerms:
+    """A test whose J are these, with slow waves of this size."""
+    slow = np.cos(np.pi * np.arange(1, 4)[:, None] * (np.arange(days) + 0.5) / days).sum(axis=0)
+    return measured_as(j, 1.0 + noise * np.column_stack([slow, -slow]), variance)
+
+
+def at_once(j: tuple[float, float], variance: float = 0.01, days: int = 25_200) -> DailyTerms:
+    """A test in which each policy lost everything in one month, the first or the last: it says next to nothing."""
+    daily = np.zeros((days, 2))
+    daily[:21, 0] = daily[-21:, 1] = days / 21.0
+    return measured_as(j, daily, variance)
+
+
+def measured_as(j: tuple[float, float], shares: np.ndarray, variance: float) -> DailyTerms:
+    return DailyTerms(NAMES, np.array(j) * shares, np.zeros(shares.shape), np.full(len(shares), variance), 252.0)
+
+
+def test_a_test_without_error_is_believed_and_theory_where_the_test_says_nothing() -> None:
+    exact = belief(measured((2.0, 4.0), 1e-6), simulated((9.0, 9.0), 0.3), PENALTY)
+    skew = 0.3**2 / 2.0  # of normal logarithms with a spread of 0.3: so far is the mean above the middle
+    assert np.log(exact).mean(axis=0) == pytest.approx(np.log([2.0, 4.0]) + skew, abs=0.005)
+    empty = belief(at_once((2.0, 4.0)), simulated((9.0, 5.0), 0.02), PENALTY)
+    assert np.exp(np.log(empty).mean(axis=0)) == pytest.approx([9.0, 5.0], rel=0.02)
+    assert np.log(empty).std(axis=0) == pytest.approx(np.full(2, SPREAD * 0.02), rel=0.05)
+
+
+def test_theory_is_as_far_apart_as_over_three_years_however_long_the_test_is() -> None:
+    of = [belief(at_once((2.0, 4.0)), simulated((9.0, 5.0), 0.02, years=y), PENALTY) for y in (3.0, 12.0)]
+    three, twelve = (np.log(each).std(axis=0) for each in of)
+    assert twelve == pytest.approx(2.0 * three, rel=0.05)
+
+
+def test_both_are_weighed_by_their_precisions() -> None:
+    """Errors that go against each other leave the sum of both logarithms known, and of their difference this much."""
+    draws = np.log(belief(measured((2.0, 4.0), 0.05), simulated((3.0, 3.0), 0.1), PENALTY))
+    assert draws.sum(axis=1) == pytest.approx(np.full(len(draws), np.log(8.0) + 0.1**2), abs=2e-3)
+    waves = 0.05 / np.sqrt(2.0)  # each of the three has Λ = noise × √(1/2)
+    prior, scales = 2.0 * (SPREAD * 0.1) ** 2, np.sqrt(3.0 / np.random.default_rng(0).chisquare(3, 9_999))
+    share = np.mean(prior / (prior + (2.0 * scales * waves) ** 2))
+    assert np.diff(draws, axis=1).mean() == pytest.approx(share * np.log(2.0), abs=0.01)
+
+
+def test_theory_is_taken_at_the_volatility_of_the_test_and_rescaled_to_another() -> None:
+    tests = simulated((2.0, 2.0), 0.02, elasticity=0.7)
+    wide = belief(at_once((1.0, 1.0), variance=0.04), tests, PENALTY)
+    assert np.exp(np.log(wide).mean(axis=0)) == pytest.approx(np.full(2, 2.0 * 4.0**0.7), rel=0.02)
+    calm = belief(at_once((1.0, 1.0), variance=0.04), tests, PENALTY, volatility=0.1)
+    assert calm / wide == pytest.approx(np.full(wide.shape, 4.0**-0.7), rel=0.02)
+
+
+def test_of_a_policy_that_no_test_was_simulated_of_only_the_test_is_known() -> None:
+    terms, tests = measured((2.0, 4.0), 1e-6), simulated((9.0, 9.0), 0.3)
+    other = DailyTerms(("a", "own"), terms.cost, terms.squares, terms.market, 252.0)
+    draws = np.log(belief(other, tests, PENALTY))
+    assert draws[:, 1].mean() == pytest.approx(np.log(4.0) + 0.3**2 / 2.0, abs=0.005)  # as skew as the others
+    alone = np.log(belief(at_once((2.0, 4.0)), None, PENALTY))
+    assert (alone.std(axis=0) < VAGUE).all()
+    assert alone.mean(axis=0) == pytest.approx(np.log([2.0, 4.0]), abs=0.05)
+
+
+def test_policies_that_are_one_are_believed_alike() -> None:
+    terms = measured((2.0, 2.0), 0.3)
+    same = DailyTerms(NAMES, terms.cost[:, [0, 0]], terms.squares, terms.market, 252.0)
+    one = simulated((3.0, 3.0), 0.2)
+    twins = SimulatedTests(NAMES, one.cost[:, [0, 0]], one.squares, one.variance, one.years)
+    draws = belief(same, twins, PENALTY)
+    assert draws[:, 0] == pytest.approx(draws[:, 1], rel=1e-3)
+
+
+def test_the_same_test_is_believed_the_same_to_the_bit() -> None:
+    terms, tests = measured((2.0, 4.0), 0.2), simulated((3.0, 3.0), 0.1)
+    assert belief(terms, tests, PENALTY).tobytes() == belief(terms, tests, PENALTY).tobytes()
+
+
+def test_the_same_trades_are_believed_alike_whether_or_not_they_could_be_simulated() -> None:
+    terms = measured((2.0, 2.0), 1e-6)
+    same = DailyTerms(("a", "own"), terms.cost[:, [0, 0]], terms.squares, terms.market, 252.0)
+    draws = belief(same, simulated((2.0, 2.0), 0.3), PENALTY)
+    assert np.log(draws).mean(axis=0) == pytest.approx(np.full(2, np.log(2.0) + 0.3**2 / 2.0), abs=0.01)
+
+
+def test_a_market_that_stood_still_says_nothing_of_other_volatilities() -> None:
+    draws = belief(measured((2.0, 4.0), 1e-6, variance=0.0), simulated((9.0, 9.0), 0.3), PENALTY, volatility=0.1)
+    assert np.log(draws).mean(axis=0) == pytest.approx(np.log([2.0, 4.0]), abs=1e-3)

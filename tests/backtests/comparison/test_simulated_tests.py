@@ -1,0 +1,96 @@
+"""Simulated tests: what closed forms say of rules in them, and whose dates, costs and lines they have."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from simulated import world
+
+from backtests.comparison.simulated_tests import TESTS, elasticities, simulated_tests
+from backtests.engine import backtest
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.long_run import UNTOLD
+from research.accounting import Costs
+from research.allocation import HRP, FixedWeights
+from research.market import Market
+from research.rules import Calendar, NoTradeRegion, Rule, Threshold
+
+HELD = FixedWeights((0.6, 0.4))
+COSTS = Costs.bps(2, commission=5, half_spread=5)
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return world(days=800, n=2, seed=4)
+
+
+def played(market: Market, lag: int = 1, **rules: Rule) -> dict[str, Backtest]:
+    given = {"start": market.dates[300], "lag": lag}
+    return {name: backtest(market, rule, COSTS, name=name, **given) for name, rule in rules.items()}
+
+
+def test_what_trades_at_every_close_pays_the_costs_of_a_random_walk_and_is_never_off_target(market: Market) -> None:
+    """Trade of a day 2 w(1 - w) |x - y| of both lines, of which a mean of √(2/π) × the standard deviation of x - y."""
+    real = played(market, lag=0, daily=Calendar(HELD, "day"))
+    found = simulated_tests(real, Benchmark.of(real["daily"], 5.0))
+    assert found is not None
+    assert found.cost.shape == (TESTS, 1)
+    returns = market.returns[300:]
+    spread = np.sqrt(np.var(np.log1p(returns) @ [1.0, -1.0], ddof=1))
+    cost = 1e4 * 252 * 2 * 0.001 * 0.24 * np.sqrt(2 / np.pi) * spread
+    # √f of a log-normal variance factor has a mean of exp(-spread²/8)
+    assert found.cost.mean() == pytest.approx(cost * np.exp(-(0.7**2) / 8), rel=0.05)
+    assert found.squares.max() < 1e-12
+    assert found.years == pytest.approx(500 / 252)
+    held = np.sqrt(252 * np.var(returns @ [0.6, 0.4], ddof=1))
+    assert np.sqrt(found.variance.mean()) == pytest.approx(held, rel=0.1)
+
+
+def test_costs_of_a_calendar_grow_as_the_root_of_variance_and_a_band_trades_as_the_variance(market: Market) -> None:
+    real = played(market, lag=0, daily=Calendar(HELD, "day"), band=Threshold(HELD, band=0.02))
+    found = simulated_tests(real, Benchmark.of(real["daily"], 0.0))
+    assert found is not None
+    assert found.elasticities(0.0) == pytest.approx([0.5, 1.0], abs=0.12)
+    mean, covariance = found.expected(float(found.variance.mean()), 0.0)
+    assert np.exp(mean) == pytest.approx(found.cost.mean(axis=0), rel=0.2)
+    assert (np.diag(covariance) < 0.1).all()
+    assert found.expected(0.04, 0.0)[0] - found.expected(0.01, 0.0)[0] == pytest.approx(
+        found.elasticities(0.0) * np.log(4.0)
+    )
+
+
+def test_only_compiled_rules_on_the_strategic_target_are_simulated(market: Market) -> None:
+    class Own(Calendar):
+        def decide(self, view):  # type: ignore[no-untyped-def]
+            return super().decide(view)
+
+    real = played(
+        market,
+        band=Threshold(HELD, band=0.01),
+        own=Own(HELD, "month"),
+        hrp=Threshold(HRP(window=60), band=0.01),
+        estimates=NoTradeRegion(HELD, returns=120),
+    )
+    found = simulated_tests(real, Benchmark.of(real["band"], 5.0))
+    assert found is not None
+    assert found.names == ("band", "estimates")
+    known = elasticities(list(real), found, 5.0)
+    assert known.value[[1, 2]].tolist() == [1.0, 1.0]
+    assert known.error[[1, 2]].tolist() == [UNTOLD, UNTOLD]
+    assert known.value[[0, 3]].tolist() == found.elasticities(5.0).tolist()
+    assert (known.error[[0, 3]] < 0.1).all()
+    assert simulated_tests(real, Benchmark.of(real["hrp"], 5.0)) is None
+
+
+def test_they_are_the_same_to_the_bit_and_know_nothing_of_the_order_of_returns(market: Market) -> None:
+    real = played(market, band=Threshold(HELD, band=0.01))
+    benchmark = Benchmark.of(real["band"], 5.0)
+    one, again = simulated_tests(real, benchmark), simulated_tests(real, benchmark)
+    assert one is not None
+    assert again is not None
+    assert one.cost.tobytes() == again.cost.tobytes()
+    turned = replace(market, returns=np.vstack([market.returns[:300], market.returns[:299:-1]]))
+    other = simulated_tests(played(turned, band=Threshold(HELD, band=0.01)), benchmark)
+    assert other is not None
+    np.testing.assert_allclose(other.cost, one.cost, rtol=1e-9)
