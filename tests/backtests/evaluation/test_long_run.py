@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from backtests.evaluation.long_run import Elasticity, LongRun, long_run
 from backtests.evaluation.slow_waves import SlowMeans
@@ -46,6 +47,11 @@ def test_what_the_power_errs_widens_the_interval_with_the_distance(found: dict[f
         assert unsure[name].lower < sure[name].lower
     assert sure["none"].upper / sure["none"].value < sure["half"].upper / sure["half"].value
     assert sure["one"].upper == math.inf  # a policy that has not shown its limit
+    # the move of log J is power × that of the log of the variance, so a power that errs by 0.3 moves it by this
+    daily = 1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 3))
+    moved = math.log(sure["half"].value / daily[:, 1].mean()) / 0.5
+    wide, narrow = (math.log(each["half"].upper / each["half"].value) for each in (unsure, sure))
+    assert wide**2 - narrow**2 == pytest.approx((t.ppf(0.975, 3) * 0.3 * moved) ** 2, rel=1e-3)
 
 
 def test_a_market_that_stood_still_is_moved_nowhere() -> None:
