@@ -21,7 +21,7 @@ from backtests.comparison.recommendation import Question, Work
 from backtests.comparison.simulated_tests import simulated_tests
 from backtests.evaluation.benchmark import Benchmark
 from benchmarks.coverage import FUNDS, STOCKS, as_volatile
-from benchmarks.laws import PENALTY, Tests, laws, rules, stock_blocks
+from benchmarks.laws import PENALTY, Tests, laws, rules, stock_blocks, usual_rules
 from benchmarks.timing import keep, machine, write_section
 from research.accounting import Costs
 from research.allocation import HRP
@@ -29,7 +29,7 @@ from research.arrays import Array
 from research.portfolio import Portfolio, load_portfolio
 from research.progress import bar
 from research.risk.measures import BPS
-from research.rules import Calendar, NoTradeRegion, Rule, Threshold
+from research.rules import Rule
 
 HEADING = "## How good the recommendation is\n"
 DECIDED, TRUTHS = 100, 400  # tests in which is decided, and from which the truth is taken
@@ -46,21 +46,6 @@ def candidates(portfolio: Portfolio) -> dict[str, Rule]:
     """The policies of the strategic target that trade."""
     found = rules(portfolio)
     return {name: rule for name, rule in found.items() if name != "never" and not name.startswith("HRP")}
-
-
-def of_hrp() -> dict[str, Rule]:
-    """Policies of an HRP target."""
-    held = HRP(window=252)
-    return {
-        "yearly": Calendar(held, "year"),
-        "quarterly": Calendar(held, "quarter"),
-        "monthly": Calendar(held, "month"),
-        "band of 5 points": Threshold(held, band=0.05),
-        "band of 2 points": Threshold(held, band=0.02),
-        "band of 1 point": Threshold(held, band=0.01),
-        "2 points, to the edge": Threshold(held, band=0.02, to="edge"),
-        CLOSED_FORM: NoTradeRegion(held),
-    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +108,7 @@ def cell(years: int, market: str, decided: int, truths: int) -> dict[float, Regr
     """The regrets of one cell, by price of a trading day."""
     portfolio = load_portfolio(STOCKS if market == "stock blocks" else FUNDS)
     models = stock_blocks(portfolio) if market == "stock blocks" else laws(portfolio)
-    policies = of_hrp() if market == "HRP target" else candidates(portfolio)
+    policies = usual_rules(HRP(window=252)) if market == "HRP target" else candidates(portfolio)
     costs: Costs | None = None
     if market == "tickets":
         costs = replace(portfolio.costs, ticket=np.full(len(portfolio.target), TICKET))

@@ -13,7 +13,7 @@ from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.laboratory.simulate import Laboratory
 from research.accounting import Costs
-from research.allocation import HRP, FixedWeights
+from research.allocation import HRP, Allocation, FixedWeights
 from research.arrays import Array
 from research.errors import DataError
 from research.learning import Universal
@@ -86,11 +86,9 @@ def stock_blocks(portfolio: Portfolio) -> dict[str, Model]:
     return {"stock blocks": StationaryBootstrap(portfolio.market, STOCK_BLOCK)}
 
 
-def rules(portfolio: Portfolio) -> dict[str, Rule]:
-    """The policies by name."""
-    held = FixedWeights(tuple(portfolio.target.tolist()))
+def usual_rules(held: Allocation) -> dict[str, Rule]:
+    """Calendars, bands and the closed form on a target, by name."""
     return {
-        "never": Never(held),
         "yearly": Calendar(held, "year"),
         "quarterly": Calendar(held, "quarter"),
         "monthly": Calendar(held, "month"),
@@ -99,6 +97,15 @@ def rules(portfolio: Portfolio) -> dict[str, Rule]:
         "band of 1 point": Threshold(held, band=0.01),
         "2 points, to the edge": Threshold(held, band=0.02, to="edge"),
         "closed form": NoTradeRegion(held),
+    }
+
+
+def rules(portfolio: Portfolio) -> dict[str, Rule]:
+    """The policies by name."""
+    held = FixedWeights(tuple(portfolio.target.tolist()))
+    return {
+        "never": Never(held),
+        **usual_rules(held),
         "universal": Universal(held),
         "HRP, band of 2 points": Threshold(HRP(window=252), band=0.02),
     }

@@ -17,12 +17,13 @@ from backtests.comparison.simulated_tests import simulated_tests
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.real_markets.cases import Case, all_cases
+from benchmarks.laws import usual_rules
 from benchmarks.timing import keep, machine, write_section
 from research.allocation import FixedWeights
 from research.learning import Universal
 from research.progress import bar
 from research.risk.measures import TRACKING_PENALTY
-from research.rules import Calendar, NoTradeRegion, Rule, Threshold
+from research.rules import Calendar, Rule, Threshold
 
 HEADING = "## How far real losses are from theory\n"
 CLASSES = {
@@ -36,16 +37,9 @@ CLASSES = {
 def rules(held: FixedWeights) -> dict[str, Rule]:
     """The rules by name."""
     return {
-        "yearly": Calendar(held, "year"),
-        "quarterly": Calendar(held, "quarter"),
-        "monthly": Calendar(held, "month"),
+        **usual_rules(held),
         "weekly": Calendar(held, "week"),
-        "band of 5 points": Threshold(held, band=0.05),
-        "band of 2 points": Threshold(held, band=0.02),
-        "band of 1 point": Threshold(held, band=0.01),
-        "2 points, to the edge": Threshold(held, band=0.02, to="edge"),
         "1 point, to the edge": Threshold(held, band=0.01, to="edge"),
-        "closed form": NoTradeRegion(held),
         "universal": Universal(held),
     }
 

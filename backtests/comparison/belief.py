@@ -94,13 +94,14 @@ def belief(
     found = np.log(np.maximum(losses.mean(axis=0), SMALLEST))
     mean, prior = found.copy(), np.diag(np.full(count, VAGUE**2))
     if tests is not None and variance > 0.0:
-        skew = tests.skew(tracking_penalty, costs)
-        found += skew.mean()  # of policies that no test was simulated of, as of the others
         known = [name for name in terms.names if name in tests.names]
         of, of_tests = ([names.index(name) for name in known] for names in (terms.names, tests.names))
         expected, covariance = tests.expected(variance, tracking_penalty, costs)
         mean[of] = expected[of_tests]
-        found[of] += skew[of_tests] - skew.mean()
+        skew = tests.skew(tracking_penalty, costs)
+        lift = np.full(count, skew.mean())  # of policies that no test was simulated of, as of the others
+        lift[of] = skew[of_tests]
+        found += lift
         prior[np.ix_(of, of)] = covariance[np.ix_(of_tests, of_tests)] * (SPREAD**2 * tests.years / YEARS)
     errors = _errors(SlowMeans.of(losses, np.ones(count, dtype=bool), market=terms.market, elasticity=elasticity))
     scales = np.minimum(np.sqrt(WAVES / rng.chisquare(WAVES, DRAWS)), STEEPEST)

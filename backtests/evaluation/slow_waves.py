@@ -11,7 +11,7 @@ and no resampling of the test can draw it. Its mean is then known from below onl
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,17 +111,6 @@ class SlowMeans:
         together = np.atleast_2d(np.cov(spans)) if spans.shape[1] > 1 else np.zeros((len(rows), len(rows)))
         return cls(means, frozen(waves), frozen(together), frozen(np.asarray(known, dtype=bool)), rounding)
 
-    def select(self, which: Sequence[int]) -> "SlowMeans":
-        """Some of the series, by number."""
-        numbers = list(which)
-        return SlowMeans(
-            self.means[numbers],
-            self.relative[:, numbers],
-            self.together[np.ix_(numbers, numbers)],
-            self.known[numbers],
-            self.rounding,
-        )
-
     def figure(self, p: int, level: float) -> Estimate:
         """The mean of series p, with its interval; without an upper end where that is not known."""
         value, relative = float(self.means[p]), self._error(p)
@@ -176,12 +165,6 @@ class SlowMeans:
         waves = self.means[p] * self.relative[:, p] - self.means[q] * self.relative[:, q]
         apart = max(abs(float(self.means[p] - self.means[q])), float(np.abs(waves).max()))
         return apart <= self.rounding
-
-    def chance(self, p: int, q: int, margin: float) -> float:
-        """The probability that mean p exceeds mean q by `margin` at most; 0 where mean p is not known from above."""
-        if self._same(p, q):
-            return float(margin >= 0.0)
-        return self._distribution(p, q)(margin) if self.known[p] else 0.0
 
     def _quantile(self, p: int, q: int, probability: float) -> float:
         """Of the difference, when both logarithms err as their waves say."""
