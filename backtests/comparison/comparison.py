@@ -22,10 +22,10 @@ from backtests.comparison.candidates import (
     with_comparator,
 )
 from backtests.comparison.hindsight import hindsight_warning
-from backtests.comparison.paired import PairedBacktests, evidence_between, measured, pair
+from backtests.comparison.paired import PairedBacktests, evidence_of, measured, pair
 from backtests.comparison.recommendation import Question, Recommendation
 from backtests.comparison.selection import Selection, selection_of
-from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
+from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
 from backtests.comparison.stability import Stability, stability
 from backtests.comparison.stress import StressTests, stress_tests
 from backtests.comparison.trials import played_trials, tunings_of
@@ -352,14 +352,7 @@ def _compared(
     tell("simulating tests", 0, 0)
     tests = simulated_tests(played, benchmark)
     tell("bootstrapping paired differences", 0, 0)
-    evidence = evidence_between(
-        played,
-        [s.losses for s in scores.values()],
-        reference,
-        Resampling(reps=draws),
-        benchmark=benchmark,
-        elasticity=elasticities(list(played), tests, portfolio.tracking_penalty),
-    )
+    evidence = evidence_of(played, scores, reference, draws, benchmark, tests)
     made, asked = recommend_with_target(portfolio, benchmark, fitted, played, scores, evidence, tests)
     return Comparison(
         portfolio=portfolio,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.simulated_tests import elasticities, simulated_tests
+from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
 from backtests.engine.result import Backtest
 from backtests.evaluation.alike import refuse_unlike
 from backtests.evaluation.benchmark import Benchmark, market_history, squared_market, target_returns
@@ -181,14 +181,7 @@ def pair(
         refuse_unlike(name, played, reference, base)
     benchmark = Benchmark.of(base, tracking_penalty)
     scores = measured(named, benchmark)
-    evidence = evidence_between(
-        named,
-        [s.losses for s in scores.values()],
-        reference,
-        Resampling(reps=draws),
-        benchmark=benchmark,
-        elasticity=elasticities(list(named), simulated_tests(named, benchmark), tracking_penalty),
-    )
+    evidence = evidence_of(named, scores, reference, draws, benchmark, simulated_tests(named, benchmark))
     return PairedBacktests(benchmark, reference, named, scores, evidence)
 
 
@@ -205,6 +198,30 @@ def measured(played: Mapping[str, Backtest], benchmark: Benchmark) -> dict[str, 
         except DataError as error:
             raise DataError(f"policy {name!r} cannot be compared: {error}") from error
     return scores
+
+
+def evidence_of(
+    played: Mapping[str, Backtest],
+    scores: Mapping[str, Score],
+    reference: str,
+    draws: int,
+    benchmark: Benchmark,
+    tests: SimulatedTests | None,
+) -> Evidence:
+    """The paired evidence of measured backtests, with J at the variance of the market in their test.
+
+    played    : backtests by name.
+    scores    : of each.
+    reference : name of the one with which the others are compared.
+    draws     : of the bootstrap.
+    benchmark : by which they are measured.
+    tests     : simulated ones, or None.
+    """
+    losses = [s.losses for s in scores.values()]
+    elasticity = elasticities(list(played), tests, benchmark.tracking_penalty)
+    return evidence_between(
+        played, losses, reference, Resampling(reps=draws), benchmark=benchmark, elasticity=elasticity
+    )
 
 
 def evidence_between(
