@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
+from collections.abc import Mapping
 from importlib.metadata import Distribution, distributions, packages_distributions
 from pathlib import Path
 
@@ -56,10 +57,27 @@ def installed() -> dict[str, Distribution]:
     return {canonicalize_name(found.metadata["Name"]): found for found in distributions()}
 
 
-def in_force(distribution: Distribution) -> list[Requirement]:
-    """What a distribution requires on this platform, its extras aside."""
+def in_force(found: Mapping[str, Distribution]) -> dict[str, list[Requirement]]:
+    """What each installed distribution requires on this platform, with the extras that others ask of it.
+
+    So torch asks for CUDA's libraries: as extras of one package that has none of them by itself.
+    """
+    extras: dict[str, set[str]] = {name: {""} for name in found}
+    while True:
+        required = {name: _required(one, extras[name]) for name, one in found.items()}
+        wider = {name: set(own) for name, own in extras.items()}
+        for wanted in (line for lines in required.values() for line in lines):
+            wider.get(canonicalize_name(wanted.name), set()).update(wanted.extras)
+        if wider == extras:
+            return required
+        extras = wider
+
+
+def _required(distribution: Distribution, extras: set[str]) -> list[Requirement]:
     lines = [Requirement(line) for line in distribution.requires or []]
-    return [line for line in lines if line.marker is None or line.marker.evaluate({"extra": ""})]
+    return [
+        line for line in lines if line.marker is None or any(line.marker.evaluate({"extra": each}) for each in extras)
+    ]
 
 
 def test_lock_satisfies_every_direct_dependency() -> None:
@@ -121,7 +139,7 @@ def test_environment_is_the_lock() -> None:
         name: (version, versions.get(name)) for name, version in locked().items() if versions.get(name) != version
     }
     assert differ == {}, "(locked, installed) differ: run `make setup`"
-    asked_for = {canonicalize_name(wanted.name) for one in found.values() for wanted in in_force(one)}
+    asked_for = {canonicalize_name(wanted.name) for lines in in_force(found).values() for wanted in lines}
     beyond = {name for extra in BEYOND for name in locked(f"requirements-{extra}.lock")}
     known = {*locked(), *beyond, *asked_for, *INSTALLERS}
     assert set(found) - known == {canonicalize_name(PROJECT["name"])}, (
@@ -131,8 +149,8 @@ def test_environment_is_the_lock() -> None:
 
 def test_environment_lacks_nothing_that_its_packages_require() -> None:
     found = installed()
-    for name, distribution in found.items():
-        for wanted in in_force(distribution):
+    for name, lines in in_force(found).items():
+        for wanted in lines:
             needed = found.get(canonicalize_name(wanted.name))
             assert needed is not None, f"{name} requires {wanted}: not installed"
             assert wanted.specifier.contains(needed.version, prereleases=True), f"{name} requires {wanted}"
