@@ -12,34 +12,33 @@ from research.errors import ConfigError
 
 
 def trials_text(portfolio: str = "") -> str:
-    """The book in words: a block a portfolio and market, those first written first.
+    """The book in words: a block a search, which is what was tried on the same assets in days that overlap.
 
     portfolio : name of a portfolio's file or of a setup; "" takes all.
     Raises    : ConfigError for a portfolio of which there is no trial; DataError for a damaged book.
     """
     book, folder = read_book(), book_folder()
     if not len(book.trials):
-        return f"The trial book is empty: {folder}. Sweeps, tunings, comparisons and walk-forwards write into it."
+        return f"The trial book is empty: {folder}. What is backtested, swept, tuned or compared is written into it."
     names = list(dict.fromkeys(book.trials["portfolio"]))
     if portfolio and portfolio not in names:
         raise ConfigError(f"the trial book has no trial of {portfolio!r}: it has {listed(names, most=12)}.")
-    blocks = [
-        _block(book.of(name, data), name, data)
-        for name, data in book.trials[["portfolio", "data"]].drop_duplicates().itertuples(index=False)
-        if portfolio in ("", name)
-    ]
+    blocks = [_block(one) for one in book.searches if not portfolio or (one.trials["portfolio"] == portfolio).any()]
     return "\n\n".join(
         [*blocks, wrapped(f"Ratios are of active returns, net of costs over the strategic target. {folder}")]
     )
 
 
-def _block(book: TrialBook, name: str, data: str) -> str:
-    """The trials of one portfolio on one market."""
+def _block(book: TrialBook) -> str:
+    """The trials of one search."""
     trials = book.trials
+    names, assets = listed(list(dict.fromkeys(trials["portfolio"])), most=6), trials["assets"].iloc[0].split(", ")
     kinds = [f"{kind} {n:,}" for kind in KINDS if (n := int((trials["kind"] == kind).sum()))]
     since = f"{trials['written'].iloc[0][:10]} to {trials['written'].iloc[-1][:10]}"
     lines = [
-        f"{name}, data {data[:8]}: {len(trials):,} trial{'s' * (len(trials) > 1)} ({', '.join(kinds)}), {since}.",
+        f"{names}: {counted(len(trials), 'trial')} ({', '.join(kinds)}), {since}.",
+        f"Assets: {listed(assets, most=6)}. Days: {trials['first'].astype(str).min()} to "
+        f"{trials['last'].astype(str).max()}.",
         f"Effective number: {_effective(book)}",
     ]
     return "\n".join(map(wrapped, [*lines, *_best(book)]))

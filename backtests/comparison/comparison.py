@@ -33,6 +33,7 @@ from backtests.comparison.verdict import Told, Verdict, verdict_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.block_draws import Resampling
 from backtests.evaluation.estimates import NotAvailable
+from backtests.evaluation.evidence import Evidence
 from backtests.evaluation.exposures import Exposure, exposure_of
 from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
@@ -141,7 +142,12 @@ class Comparison(PairedBacktests):
     @cached_property
     def selection(self) -> Selection:
         """What this comparison's own search does to its figures: deflated Sharpe ratios, and overfitting."""
-        return selection_of(self.benchmark, self.backtests, self.fitted, self.played_trials)
+        return selection_of(self.benchmark, self.backtests, self.fitted, self.played_trials, self.evidence_against_now)
+
+    @property
+    def evidence_against_now(self) -> Evidence:
+        """The evidence, compared with what the desk does now."""
+        return self.evidence.against(self.recommendation.now or self.reference)
 
     @cached_property
     def risk(self) -> dict[str, PolicyRisk]:

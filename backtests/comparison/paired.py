@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.comparison.selection import searched_words
 from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
 from backtests.engine.result import Backtest
 from backtests.evaluation.alike import refuse_unlike
@@ -126,6 +127,16 @@ class PairedBacktests:
                 f"{int(others / size) + 1:,} draws or more."
             )
         return tuple(found)
+
+    @property
+    def evidence_against_now(self) -> Evidence:
+        """The evidence, compared with what a saving would be over."""
+        return self.evidence
+
+    @property
+    def searched(self) -> str:
+        """What the trial book leaves of it, for a cell; "" of backtests of several targets, and in a run."""
+        return "" if self.other_targets else searched_words(self.evidence_against_now, self.backtests)
 
     @cached_property
     def other_targets(self) -> tuple[str, ...]:

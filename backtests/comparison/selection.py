@@ -1,4 +1,8 @@
-"""How much of what a comparison found may be the luck of its search: deflated Sharpe ratios of active returns, and PBO.
+"""How much of what a comparison found may be the luck of a search: deflated savings in J, deflated ratios, and PBO.
+
+The best of many configurations seems to save something by luck alone: as many standard errors of a difference in J as
+the largest of so many independent normal numbers is expected to be. Only what was tried on days of the test counts
+there: what was tuned on earlier days was not chosen by what it did in the test.
 
 The ratios are those of *active* returns, net of costs over the strategic target: whether trading earned anything is a
 question about them, and the market's own return would drown it. The strategic target, and not the reference policy, is
@@ -6,6 +10,7 @@ what is subtracted: the reference then has a ratio too, and trials of different 
 """
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,14 +20,18 @@ from backtests.comparison.candidates import Fitted
 from backtests.comparison.trials import own_book
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, active_returns
+from backtests.evaluation.evidence import LOSS, Evidence
 from backtests.evaluation.selection import (
+    NORMAL,
     Moments,
     expected_maximum,
     minimum_track_record,
     overfitting,
     probabilistic_sharpe,
 )
-from backtests.runs.trial_book import Batch
+from backtests.runs.folder import RUN_IN
+from backtests.runs.trial_book import Batch, read_book
+from backtests.wording import counted, number
 from research.arrays import Array
 from research.errors import DataError
 from research.tolerances import SERIES
@@ -50,6 +59,27 @@ class ActiveSharpe:
     why_not: str = ""
 
 
+@dataclass(frozen=True)
+class LargestSaving:
+    """The lowest J of a comparison, judged as the best of a search.
+
+    policy, against : whose J is the lowest, and with whose it is compared.
+    saving, error   : J of `against` less that of `policy`, bp a year, and its standard error.
+    tried           : configurations, variants counted once.
+    luck            : what the best of so many, none better than `against`, is expected to show, bp a year.
+    probability     : that anything is saved, given the search; `alone`, had nothing else been tried.
+    """
+
+    policy: str
+    against: str
+    saving: float
+    error: float
+    tried: int
+    luck: float
+    probability: float
+    alone: float
+
+
 @dataclass(frozen=True, eq=False)
 class Selection:
     """What a comparison's own search does to its figures.
@@ -58,6 +88,7 @@ class Selection:
     trials       : configurations and seeds that this comparison tried.
     effective    : the same with variants counted once: clusters of the series that were played in the test, and each
                    configuration of a tuning that was not chosen.
+    saving       : the largest one in J over what the desk does now, or None.
     noise        : annual active Sharpe ratio that the best of so many worthless trials is expected to reach; None of
                    a single one.
     overfitting  : probability that the best policy in one half of the days is no better than the median in the other
@@ -69,6 +100,7 @@ class Selection:
     policies: Mapping[str, ActiveSharpe]
     trials: int
     effective: int
+    saving: LargestSaving | None
     noise: float | None
     overfitting: float | None
     compared: int
@@ -76,7 +108,11 @@ class Selection:
 
 
 def selection_of(
-    benchmark: Benchmark, backtests: Mapping[str, Backtest], fitted: Mapping[str, Fitted], played: Batch
+    benchmark: Benchmark,
+    backtests: Mapping[str, Backtest],
+    fitted: Mapping[str, Fitted],
+    played: Batch,
+    evidence: Evidence,
 ) -> Selection:
     """Judge what a comparison found as the result of a search.
 
@@ -84,6 +120,7 @@ def selection_of(
     backtests : by policy.
     fitted    : the candidates, with what their tunings tried.
     played    : candidates and seeds of the test, as trials.
+    evidence  : of the test, against what the desk does now.
     """
     year, book = benchmark.periods_per_year, own_book(played, fitted)
     active = {name: active_returns(one, benchmark) for name, one in backtests.items()}
@@ -95,11 +132,69 @@ def selection_of(
         policies={name: _judged(returns, noise, year) for name, returns in active.items()},
         trials=sum(one.tried for one in fitted.values()),
         effective=effective,
+        saving=largest_saving(evidence, book.on(*days_of(backtests)).effective),
         noise=None if noise is None else noise * math.sqrt(year),
         overfitting=probability,
         compared=compared,
         why_not=why_not,
     )
+
+
+def largest_saving(evidence: Evidence, tried: int) -> LargestSaving | None:
+    """The largest saving in J over the reference of `evidence`, as the best of so many configurations.
+
+    None where the reference itself has the lowest J, where the test does not know the error, and where nothing was
+    chosen among several.
+    """
+    found = {name: d for name, d in evidence.differences(LOSS).items() if d.error > 0.0 and math.isfinite(d.error)}
+    if tried < 2 or not found:
+        return None
+    name, best = min(found.items(), key=lambda item: item[1].value)
+    if best.value >= 0.0:
+        return None
+    largest, errors = expected_maximum(tried), -best.value / best.error
+    return LargestSaving(
+        policy=name,
+        against=evidence.reference,
+        saving=-best.value,
+        error=best.error,
+        tried=tried,
+        luck=largest * best.error,
+        probability=NORMAL.cdf(errors - largest),
+        alone=NORMAL.cdf(errors),
+    )
+
+
+def saving_words(found: LargestSaving | None) -> str:
+    """What luck leaves of the largest saving; "" where there is none."""
+    if found is None:
+        return ""
+    return (
+        f"The best of {found.tried:,} that save nothing is expected to show {number(found.luck)} bp a year of J by "
+        f"luck. {found.policy} shows {number(found.saving)} against {found.against}: a saving with probability "
+        f"{number(found.probability)} given the search, {number(found.alone)} had nothing else been tried."
+    )
+
+
+def searched_words(evidence: Evidence, backtests: Mapping[str, Backtest]) -> str:
+    """What the trial book says of a cell's comparison: how much was tried in these days, and what that leaves of it.
+
+    "" in a run, whose pages must not depend on what else was tried, and where nothing else was.
+    """
+    if os.environ.get(RUN_IN):
+        return ""
+    assets = next(iter(backtests.values())).market.assets
+    book = read_book(assets).on(*days_of(backtests))
+    if book.configurations <= len(backtests):
+        return ""
+    tried = f"The trial book has {counted(book.configurations, 'configuration')} of these assets in days of this test."
+    return " ".join(filter(None, [tried, saving_words(largest_saving(evidence, book.effective))]))
+
+
+def days_of(backtests: Mapping[str, Backtest]) -> tuple[str, str]:
+    """The first and the last day of a test, YYYY-MM-DD."""
+    dates = next(iter(backtests.values())).dates
+    return f"{dates[1]:%Y-%m-%d}", f"{dates[-1]:%Y-%m-%d}"
 
 
 def _judged(active: Array, noise: float | None, year: float) -> ActiveSharpe:

@@ -25,6 +25,7 @@ def comparison_text(comparison: Comparison) -> str:
         _certainty(comparison, chosen),
         *_differences(comparison, "loss"),
         _verdict(comparison),
+        comparison.searched,
     ]
     return _page(blocks) + warnings_text(comparison.warnings)
 
@@ -47,7 +48,7 @@ def paired_text(paired: PairedBacktests) -> str:
     ]
     for metric in paired.evidence.estimates:
         blocks += _differences(paired, metric)
-    return _page([*blocks, paired.answer()]) + warnings_text(paired.warnings)
+    return _page([*blocks, paired.answer(), paired.searched]) + warnings_text(paired.warnings)
 
 
 def _title(paired: PairedBacktests, of: str) -> str:

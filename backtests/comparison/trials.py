@@ -20,8 +20,9 @@ from backtests.evaluation.scores import Score
 from backtests.evaluation.selection import Moments, trial_clusters
 from backtests.evaluation.sharpe_inference import LEAST
 from backtests.runs.trial_book import Batch, TrialBook, book_of_batches
+from backtests.runs.trial_words import in_words
 from backtests.sweeps import Setup
-from backtests.sweeps.trials import in_words, trial_batch
+from backtests.sweeps.trials import trial_batch
 from research.arrays import Array
 from research.portfolio import Portfolio
 from research.rules import Rule
@@ -114,7 +115,9 @@ def split_trials(
         {"kind": "tuning", "policy": text, "cost_multiple": 1.0, "cluster": cluster, "loss": float(loss.mean())}
         | when
         | _moments(own, year)
-        for text, cluster, own, loss in zip(in_words(setup, rules), clusters(list(active)), active, losses, strict=True)
+        for text, cluster, own, loss in zip(
+            in_words(setup.strategic, rules), clusters(list(active)), active, losses, strict=True
+        )
     ]
     return trial_batch(setup, rows)
 
@@ -141,7 +144,7 @@ def clusters(series: Sequence[Array | None]) -> Sequence[float]:
 def _rule(setup: Setup, fitted: Fitted) -> Row:
     """A candidate by its settings; a tuned one by those that were chosen, so that it is no other trial than these."""
     rule = fitted.policy if fitted.tuned is None else fitted.tuned.card.rule
-    return {"policy": in_words(setup, [rule])[0]}
+    return {"policy": in_words(setup.strategic, [rule])[0]}
 
 
 def _played(played: Backtest, benchmark: Benchmark, score: Score) -> Row:
@@ -183,8 +186,8 @@ def _seed_text(setup: Setup, seed: int, policy: Any) -> str:
     """A seed of a learned policy, by what it was trained with."""
     card = getattr(policy, "card", {})
     if "settings" not in card:
-        return f"{in_words(setup, [policy])[0]}, seed {seed}"
+        return f"{in_words(setup.strategic, [policy])[0]}, seed {seed}"
     settings = {name: value for name, value in card["settings"].items() if name != "seeds"}
     made = hashlib.sha256(json.dumps([settings, card.get("objective")], sort_keys=True).encode()).hexdigest()[:8]
-    held = in_words(setup, [policy.allocation])[0]
+    held = in_words(setup.strategic, [policy.allocation])[0]
     return f"Learned({held}, {card['settings']['learner']} #{made}), seed {seed}, trained to {policy.seen:%Y-%m-%d}"

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backtests.comparison.selection import ActiveSharpe, Selection
+from backtests.comparison.selection import ActiveSharpe, Selection, saving_words
 from backtests.pages.parts import Folded, Part, Words, table
 from backtests.pages.policy_styles import page_styles
 from backtests.wording import counted, number, percent
@@ -37,8 +37,11 @@ def selection_parts(comparison: "Comparison") -> list[Part]:
     heads = HEADS if missing else HEADS[:-1]
     chosen = comparison.recommendation.policy
     deflated = table(CAPTION, heads, shown, texts=[5] if missing else [], styles=styles, chosen=chosen)
-    said = (_searched(found), _overfitted(found), _counted_here(comparison))
-    return [*(Words(words) for words in said), Folded("Active Sharpe ratio of each policy, deflated", [deflated])]
+    said = (_searched(found), saving_words(found.saving), _overfitted(found), _counted_here(comparison))
+    return [
+        *(Words(words) for words in said if words),
+        Folded("Active Sharpe ratio of each policy, deflated", [deflated]),
+    ]
 
 
 def selection_numbers(comparison: "Comparison") -> dict[str, Any]:
@@ -75,7 +78,7 @@ def _overfitted(found: Selection) -> str:
     return (
         f"Probability of overfitting (PBO): {percent(found.overfitting, 0)}. So often was the policy of the highest "
         f"active Sharpe ratio in one half of the days no better than the median of the {found.compared} in the other; "
-        "chance gives 50 %. This section is about returns, by which no policy is recommended; the loss J is not in it."
+        "chance gives 50 %. By returns no policy is recommended."
     )
 
 
@@ -83,5 +86,5 @@ def _counted_here(comparison: "Comparison") -> str:
     name = Path(comparison.portfolio.file).stem
     return (
         "Only the trials of this comparison are counted here, so that the same run gives the same page. Earlier "
-        f"searches count too: rebalance trials {name} deflates by all that the trial book holds on this portfolio."
+        f"searches count too: rebalance trials {name} deflates by all that the trial book holds of its assets."
     )

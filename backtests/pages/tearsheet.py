@@ -91,12 +91,12 @@ def pictures(sheet: Block) -> list[Picture]:
 
 def comparison_html(comparison: Comparison) -> str:
     """Verdict, growth, table, differences and warnings as a block of HTML that brings its own style."""
-    return render("comparison.html.j2", sheet=first_screen(comparison))
+    return render("comparison.html.j2", sheet=first_screen(comparison), searched=comparison.searched)
 
 
 def paired_html(paired: PairedBacktests) -> str:
     """What differs, growth, table, differences and warnings as a block of HTML that brings its own style."""
-    return render("comparison.html.j2", sheet=paired_screen(paired, HALF))
+    return render("comparison.html.j2", sheet=paired_screen(paired, HALF), searched=paired.searched)
 
 
 def backtest_html(played: Backtest) -> str:

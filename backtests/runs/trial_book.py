@@ -1,15 +1,18 @@
-"""The trial book: every configuration that was tried on a market, so that the luck of a search can be counted.
+"""The trial book: every configuration that a person tried, so that the luck of a search can be counted.
 
-`data/trials/` holds a Parquet file a batch: written whole, never changed, and apart from reports and caches, which may
-be deleted. A trial is known by what it is (portfolio, data, terms, policy, days), so that one that is tried again
-counts once, whoever tried it. The book counts what went through `sweep`, `tune`, `compare`, `walk_forward` and the
-commands; a bare `backtest` is not counted.
+A folder in the person's home holds a Parquet file a batch: written whole, never changed, and apart from checkouts,
+reports and caches, which may be deleted. A trial is known by what it is (assets, terms, policy, days), so that one that
+is tried again counts once, whoever tried it, and in whatever file its prices stood. The book counts what goes through
+`backtest`, `sweep`, `tune`, `compare`, `walk_forward` and the commands. Backtests wait in memory, since one takes less
+time than a file: they are written when many wait, when the book is read, and when the process ends.
 """
 
+import atexit
 import hashlib
 import json
 import os
 import re
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api.types import union_categoricals
@@ -31,15 +35,18 @@ from research.files import write_whole
 from research.market.tables import DATA
 
 PLACE = "REBALANCE_TRIALS"  # environment variable: another folder for the book
-KINDS = ("sweep", "tuning", "seed", "fold", "candidate")
-VERSION, ABOUT = 1, b"trials"  # of the form of a file, and where its schema says what holds for all of its trials
+KINDS = ("backtest", "sweep", "tuning", "seed", "fold", "candidate")
+MOST_WAITING = 1_000  # backtests that wait in memory
+VERSION, ABOUT = 2, b"trials"  # of the form of a file, and where its schema says what holds for all of its trials
 NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.parquet")  # hashes of the ids, and of the bytes
 LONGEST = 240  # letters of a policy that are kept; longer ones end with their hash
 TEXTS = ("kind", "policy", "first", "last")
 KNOWN = ("active_return", "active_volatility", "skewness", "kurtosis", "loss", "cluster")  # NaN where it is not
 COLUMNS = ("id", "configuration", *TEXTS, "days", "lag", "cost_multiple", *KNOWN)
-OF_BATCH = ("portfolio", "data", "periods_per_year", "written", "run", "code")
-EMPTY: Any = dict.fromkeys((*TEXTS, "portfolio", "data", "written", "run", "code"), "category")  # without trials
+OF_BATCH = ("portfolio", "assets", "data", "periods_per_year", "written", "run", "code")
+EMPTY: Any = dict.fromkeys(
+    (*TEXTS, "portfolio", "assets", "data", "written", "run", "code"), "category"
+)  # without trials
 LEAST_SPREAD = 1e-9  # active volatility a year below which there is no active Sharpe ratio
 MEND = "Restore the file from a copy; or delete it, and its trials are counted no more."
 
@@ -52,21 +59,23 @@ class NotCounted(UserWarning):
 class Batch:
     """Trials on one portfolio and market.
 
-    portfolio        : name of the portfolio's file, or of the setup.
-    data             : fingerprint of its market.
+    portfolio        : name of the portfolio's file, of the setup or of the market.
+    assets           : names of the market's lines.
     terms            : what the trials were played under besides, such as costs; plain JSON values.
     periods_per_year : by which figures are annualised.
     trials           : a row a trial. kind, one of `KINDS`; policy, as text; first and last day of the returns,
                        YYYY-MM-DD; days, their number; lag, sessions; cost_multiple. Then, where known: active_return
                        and active_volatility, fraction a year; skewness and raw kurtosis of the daily active returns;
                        loss J, bp a year; cluster, equal for trials of this batch that are variants of one.
+    data             : fingerprint of the market, "" where it was not taken.
     """
 
     portfolio: str
-    data: str
+    assets: Sequence[str]
     terms: Mapping[str, Any]
     periods_per_year: float
     trials: pd.DataFrame
+    data: str = ""
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -77,7 +86,7 @@ class Batch:
             kept = pd.Index([_kept(text) for text in texts.cat.categories.tolist()], dtype=object)
             frame[name] = texts.cat.rename_categories(kept)  # type: ignore[arg-type]  # a list becomes strings of arrow
         frame = frame.astype({"days": np.int64, "lag": np.int64, "cost_multiple": float} | dict.fromkeys(KNOWN, float))
-        about = json.dumps([self.portfolio, self.data, self.terms], sort_keys=True).encode()
+        about = json.dumps([sorted(self.assets), self.terms], sort_keys=True).encode()
         same = np.uint64(int.from_bytes(hashlib.sha256(about).digest()[:8], "little"))
         played, when = (
             pd.util.hash_pandas_object(frame[columns], index=False).to_numpy()
@@ -92,8 +101,9 @@ def _kept(text: str) -> str:
 
 
 def book_folder() -> Path:
-    """Where the book is: `data/trials`, or what `REBALANCE_TRIALS` names, from the workbench's folder."""
-    return DATA.parent / (os.environ.get(PLACE) or "data/trials")
+    """Where the book is: in the person's own folder of data, or what `REBALANCE_TRIALS` names, from the workbench's."""
+    named = os.environ.get(PLACE)
+    return DATA.parent / named if named else platformdirs.user_data_path("rebalance", appauthor=False) / "trials"
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -108,7 +118,7 @@ def count_trials(batches: Sequence[Batch], run: str = "") -> None:
     Trials are made before they are counted: where the book cannot be written, a warning says so (`NotCounted`), and
     what was computed stays.
     """
-    folder = book_folder()
+    folder, batches = book_folder(), [*_taken(), *batches]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for batch in batches:
@@ -124,6 +134,41 @@ def count_trials(batches: Sequence[Batch], run: str = "") -> None:
         )
 
 
+Terms = tuple[str, tuple[str, ...], str, float]  # of a batch: portfolio, assets, terms as JSON, periods a year
+_waiting: dict[Terms, list[Mapping[str, Any]]] = {}
+_lock = threading.Lock()
+
+
+def count_backtest(terms: Terms, row: Mapping[str, Any]) -> None:
+    """Count a backtest, soon: it waits in memory.
+
+    terms : of its batch.
+    row   : the columns of `Batch.trials` that are known, but for its kind.
+    """
+    with _lock:
+        _waiting.setdefault(terms, []).append(row)
+        many = sum(map(len, _waiting.values())) >= MOST_WAITING
+    if many:
+        count_trials([])
+
+
+@atexit.register
+def _write_waiting() -> None:
+    if _waiting:
+        count_trials([])
+
+
+def _taken() -> list[Batch]:
+    """The backtests that wait, which then wait no more."""
+    with _lock:
+        taken = dict(_waiting)
+        _waiting.clear()
+    return [
+        Batch(portfolio, assets, json.loads(terms), year, pd.DataFrame(rows).assign(kind="backtest"))
+        for (portfolio, assets, terms, year), rows in taken.items()
+    ]
+
+
 def _write(folder: Path, batch: Batch, run: str) -> None:
     named = hashlib.sha256(np.sort(batch.table["id"].to_numpy()).astype("<u8").tobytes()).hexdigest()[:16]
     if any(folder.glob(f"{named}-*.parquet")):
@@ -131,6 +176,7 @@ def _write(folder: Path, batch: Batch, run: str) -> None:
     about = {
         "version": VERSION,
         "portfolio": batch.portfolio,
+        "assets": listed_assets(batch.assets),
         "data": batch.data,
         "terms": dict(batch.terms),
         "periods_per_year": batch.periods_per_year,
@@ -158,20 +204,34 @@ def _code() -> str:
 class TrialBook:
     """Trials, each once.
 
-    trials   : a row a trial: the columns of `Batch.trials`, with id, portfolio, data, periods_per_year, sharpe (annual,
-               of active returns; NaN where it is not known), written, run and code. Of a trial that was counted more
-               than once, the row whose moments are known stands, else the first.
+    trials   : a row a trial: the columns of `Batch.trials`, with id, portfolio, assets (in order of their names), data,
+               periods_per_year, sharpe (annual, of active returns; NaN where it is not known), written, run and code.
+               Of a trial that was counted more than once, the row whose moments are known stands, else the first.
     variants : configurations that are variants of one: what some batch found in one cluster.
     """
 
     trials: pd.DataFrame
     variants: Sequence[Rows]
 
-    def of(self, portfolio: str, data: str = "") -> "TrialBook":
-        """The trials of one portfolio, and of the data whose fingerprint begins so."""
-        prints = [one for one in self.trials["data"].cat.categories if one.startswith(data)]
-        own = (self.trials["portfolio"] == portfolio) & self.trials["data"].isin(prints)
-        return TrialBook(self.trials[own], self.variants)
+    def on(self, first: str, last: str) -> "TrialBook":
+        """The trials whose days overlap those from first to last, YYYY-MM-DD."""
+        begun, ended = (self.trials[name].astype(str) for name in ("first", "last"))
+        return TrialBook(self.trials[(begun <= last) & (first <= ended)], self.variants)
+
+    @property
+    def searches(self) -> list["TrialBook"]:
+        """The trials of the same assets whose days overlap, directly or by others between them; the first days first.
+
+        One search, whatever the file, the length and the fingerprint of its data.
+        """
+        found = []
+        for _, own in self.trials.groupby("assets", observed=True, sort=False):
+            days = own[["first", "last"]].astype(str).sort_values("first", kind="stable")
+            begins = days["first"] > days["last"].cummax().shift(fill_value="9999")
+            found += [
+                TrialBook(each.sort_index(), self.variants) for _, each in own.loc[days.index].groupby(begins.cumsum())
+            ]
+        return found
 
     @property
     def effective(self) -> int:
@@ -247,22 +307,34 @@ def _repeated(values: Any, lengths: Sequence[int]) -> Any:
 def book_of_batches(batches: Sequence[Batch]) -> TrialBook:
     """The book of batches that need not be written."""
     unwritten = {"written": "", "run": "", "code": ""}
-    return book_of(
-        [
-            (unwritten | {name: getattr(one, name) for name in ("portfolio", "data", "periods_per_year")}, one.table)
-            for one in batches
-        ]
-    )
+    told = [
+        {name: getattr(one, name) for name in ("portfolio", "data", "periods_per_year")}
+        | {"assets": listed_assets(one.assets)}
+        for one in batches
+    ]
+    return book_of([(unwritten | about, one.table) for about, one in zip(told, batches, strict=True)])
 
 
-def read_book(folder: Path | None = None) -> TrialBook:
-    """The whole book.
+def listed_assets(assets: Sequence[str]) -> str:
+    """Assets as the book names them: in the order of their names.
 
-    folder : of the book; by default `book_folder()`. One that is missing or empty holds no trials.
+    >>> listed_assets(["SPY", "IEF"])
+    'IEF, SPY'
+    """
+    return ", ".join(sorted(assets))
+
+
+def read_book(assets: Sequence[str] | None = None) -> TrialBook:
+    """The whole book, or what was tried on these assets. One that is missing or empty holds no trials.
+
     Raises : DataError for a file that is damaged, renamed, or of a form that this code does not know.
     """
-    found = [path for path in (folder or book_folder()).glob("*.parquet") if not path.name.startswith(".")]
-    return book_of([_read(path) for path in sorted(found)])
+    if _waiting:
+        count_trials([])
+    found = [path for path in book_folder().glob("*.parquet") if not path.name.startswith(".")]
+    named = None if assets is None else listed_assets(assets)
+    parts = [_read(path) for path in sorted(found)]
+    return book_of([(about, table) for about, table in parts if named in (None, about["assets"])])
 
 
 def _read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:

@@ -1,6 +1,5 @@
 """Where the configurations of a sweep are played: markets with their costs, and the target paths that they share."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +11,7 @@ import pandas as pd
 
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.run import check_schedules
+from backtests.runs.trial_words import scales, terms
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
@@ -95,24 +95,24 @@ class Setup:
         ).scaled_to(portfolio.nav)
 
     @property
+    def terms(self) -> dict[str, Any]:
+        """What configurations are played under besides market, days and lag (`backtests.runs.trial_words.terms`)."""
+        own = (self.costs, self.nav, self.periods_per_year, self.dividends, self.execution, self.flows)
+        return terms(self.strategic, *own)
+
+    @property
     def settings(self) -> dict[str, Any]:
-        """All that is played here but the data, as plain JSON values; spreads by the day by their sha256."""
-        costs = self.costs.settings
-        if self.costs.half_spread.ndim > 1:
-            costs |= {"half_spread": hashlib.sha256(self.costs.half_spread.tobytes()).hexdigest()}
-        plain = {
-            name: getattr(self, name) for name in ("lag", "nav", "tracking_penalty", "periods_per_year", "dividends")
-        }
-        told = {"strategic": repr(self.strategic), "execution": repr(self.execution)}
-        flows = {} if self.flows is None else {"flows": self.flows.settings}
-        return {"costs": costs, "start": f"{self.start:%Y-%m-%d}", **plain, **told, **flows}
+        """All that is played here but the data, as plain JSON values."""
+        return {
+            "start": f"{self.start:%Y-%m-%d}",
+            "lag": self.lag,
+            "tracking_penalty": self.tracking_penalty,
+        } | self.terms
 
     @property
     def scales(self) -> bool:
         """Is everything proportional to wealth, and booked at the close at once? Then the batch engine can play it."""
-        market = self.market
-        events = self.flows is not None or self.dividends == "cash" or bool((market.exits < len(market.dates)).any())
-        return self.costs.proportional and self.execution == Execution() and not events
+        return scales(self.market, self.costs, self.execution, self.dividends, self.flows)
 
     def scaled_to(self, nav: float) -> "Setup":
         """The same for this wealth, where wealth makes a difference; for a wealth of 1 where it does not."""

@@ -15,7 +15,7 @@ from backtests.runs.trial_book import Batch, count_trials, read_book
 def batch(portfolio: str, policies: list[str], **columns: object) -> Batch:
     rows = {"kind": "sweep", "policy": policies, "first": "2015-01-02", "last": "2022-12-29", "days": 2013, "lag": 1,
             "cost_multiple": 1.0}  # fmt: skip
-    return Batch(portfolio, "4105457f" * 8, {}, 252.0, pd.DataFrame(rows | columns))
+    return Batch(portfolio, [portfolio.upper(), "SPY"], {}, 252.0, pd.DataFrame(rows | columns))
 
 
 @pytest.fixture
@@ -34,7 +34,8 @@ def test_a_block_says_how_many_trials_there_were_and_what_that_leaves_of_the_bes
     count_trials([batch("desk", ["a", "b", "c"], kind="candidate", cluster=[0, 0, 1], **known)])
     count_trials([batch("desk", ["d"], active_return=0.0, active_volatility=0.02)])
     found = words(trials_text())
-    assert "desk, data 4105457f: 4 trials (sweep 1, candidate 3)" in found
+    assert "desk: 4 trials (sweep 1, candidate 3)" in found
+    assert "Assets: DESK and SPY. Days: 2015-01-02 to 2022-12-29." in found
     assert (
         "Effective number: 3: clusters of 3 configurations whose returns were correlated, and 1 that were not" in found
     )
@@ -64,9 +65,9 @@ def test_the_command_shows_one_portfolio_or_all(book: Path) -> None:
     count_trials([batch("one", ["a", "b"]), batch("two", ["a"])])
     done = rebalance("trials", "two")
     assert done.status == 0
-    assert "two, data 4105457f: 1 trial (sweep 1)" in done.out
-    assert "one, data" not in done.out
-    assert "one, data" in rebalance("trials").out
+    assert "two: 1 trial (sweep 1)" in done.out
+    assert "one: " not in done.out
+    assert "one: 2 trials" in rebalance("trials").out
     wrong = rebalance("trials", "three")
     assert wrong.status == 2
     assert "no trial of 'three': it has one and two" in wrong.err

@@ -12,6 +12,7 @@ from backtests.commands.audit import make_audit
 from backtests.comparison import Comparison, compare, selection
 from backtests.comparison.combinatorial import combinatorial
 from backtests.comparison.walk_forward import walk_forward
+from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, active_returns
 from backtests.evaluation.selection import (
@@ -72,16 +73,17 @@ def test_ratios_and_moments_are_those_of_the_active_returns(written: tuple[Compa
         assert row["loss"] == comparison.scores[name]["loss"]
 
 
-def test_fewer_candidates_add_none_and_another_market_adds_all(
+def test_fewer_candidates_add_none_and_fewer_days_no_configuration(
     portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
     compare(portfolio, only=["never", "quarterly", "yearly"], draws=100)
     compare(portfolio, only=["never", "quarterly"], draws=100)
     assert len(read_book().trials) == 3
-    shorter = replace(portfolio, market=portfolio.market.until("2020-12-31"))
+    shorter = replace(portfolio, market=portfolio.market.until("2020-12-31"))  # one search, of the same configurations
     compare(shorter, only=["never", "quarterly"], draws=100)
     assert len(read_book().trials) == 5
+    assert (read_book().configurations, len(read_book().searches)) == (3, 1)
 
 
 def test_a_walk_forward_counts_its_folds_as_one_candidate_and_all_of_its_tunings(
@@ -170,6 +172,39 @@ def test_the_selection_is_that_of_the_published_formulas(written: tuple[Comparis
     assert found.compared == len(NAMES)
 
 
+def test_the_best_of_many_is_deflated_by_its_own_errors(portfolio: Portfolio) -> None:
+    found = compare(portfolio, only=["quarterly", "threshold", "tuned"], draws=200)
+    best = min((d.value, name) for name, d in found.evidence.against("quarterly").differences("loss").items())
+    one, many = (selection.largest_saving(found.evidence.against("quarterly"), tried) for tried in (2, 1_000))
+    assert one is not None
+    assert many is not None
+    assert (-one.saving, one.policy) == best
+    assert many.luck == pytest.approx(3.2551 * one.error, rel=1e-4)  # the expected largest of 1,000, as published
+    assert many.probability < one.probability < one.alone == many.alone
+    assert many.probability == pytest.approx(NormalDist().cdf((many.saving - many.luck) / many.error))
+    assert selection.largest_saving(found.evidence.against("quarterly"), 1) is None
+    assert selection.largest_saving(found.evidence.against(one.policy), 9) is None
+
+
+def test_a_cell_says_how_much_was_tried_and_a_run_does_not(
+    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    bands = [0.005 + 0.002 * k for k in range(20)]
+    played = [
+        backtest(portfolio.market, Threshold(portfolio.strategic, b), portfolio.costs, start="2015-01-02", name=f"{b}")
+        for b in bands
+    ]
+    found = compare([played[0], played[10]], draws=100)
+    for shown in (" ".join(repr(found).split()), found._repr_html_()):
+        assert "The trial book has 20 configurations of these assets in days of this test." in shown
+        assert "The best of 20 that save nothing is expected to show" in shown
+    other = compare([played[0], played[1]], draws=100)
+    assert "20 configurations" in other.searched
+    monkeypatch.setenv("REBALANCE_RUN", "a run")
+    assert found.searched == ""
+
+
 def test_a_normal_series_has_the_probability_of_a_t_statistic() -> None:
     """By hand: without skewness and with the kurtosis of a normal series, PSR is Φ(S √(T − 1) / √(1 + S² / 2))."""
     assert probabilistic_sharpe(Moments(0.05, 401)) == pytest.approx(
@@ -200,7 +235,11 @@ def test_a_policy_without_active_returns_says_so(
 
     monkeypatch.setattr(selection, "active_returns", still)
     found = selection.selection_of(
-        comparison.benchmark, comparison.backtests, comparison.fitted, comparison.played_trials
+        comparison.benchmark,
+        comparison.backtests,
+        comparison.fitted,
+        comparison.played_trials,
+        comparison.evidence,
     )
     assert found.policies["never"] == selection.ActiveSharpe(why_not="its active returns do not vary")
     assert found.compared == len(NAMES) - 1

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from backtests.commands import compile_kernels
+from backtests.engine import backtest, run
 from backtests.runs import trial_book
 from backtests.runs.trial_book import (
     Batch,
@@ -23,7 +25,10 @@ from backtests.runs.trial_book import (
     count_trials,
     read_book,
 )
+from backtests.sweeps import Axes, Choices, sweep, threshold
 from research.errors import DataError
+from research.portfolio import load_portfolio
+from research.rules import Threshold
 
 ROOT = Path(__file__).parents[3]
 WRITER = """
@@ -37,13 +42,13 @@ for k in range(*map(int, sys.argv[1:])):
 """
 
 
-def batch(policies: list[str], data: str = "f" * 64, portfolio: str = "desk", **columns: object) -> Batch:
+def batch(policies: list[str], assets: str = "SPY IEF", portfolio: str = "desk", **columns: object) -> Batch:
     """Trials of a kind and days, one a policy; columns replace those."""
     rows = {
         "kind": "candidate", "policy": policies, "first": "2020-01-02", "last": "2022-12-30", "days": 756, "lag": 1,
         "cost_multiple": 1.0,
     }  # fmt: skip
-    return Batch(portfolio, data, {"costs": [1.0]}, 252.0, pd.DataFrame(rows | columns))
+    return Batch(portfolio, assets.split(), {"costs": [1.0]}, 252.0, pd.DataFrame(rows | columns), "f" * 64)
 
 
 @pytest.fixture
@@ -70,7 +75,7 @@ def test_a_trial_counts_once_however_often_and_by_whom_it_is_tried(book: Path) -
 @pytest.mark.parametrize(
     "other",
     [
-        {"data": "e" * 64}, {"portfolio": "other"}, {"first": "2020-01-03"}, {"last": "2022-12-29"}, {"lag": 2},
+        {"assets": "SPY AGG"}, {"first": "2020-01-03"}, {"last": "2022-12-29"}, {"lag": 2},
         {"cost_multiple": 2.0}, {"policy": ["two"]},
     ],
     ids=str,
@@ -80,9 +85,31 @@ def test_whatever_makes_it_another_trial_makes_it_count(other: dict[str, object]
     assert len(read_book().trials) == 2
 
 
+def test_another_file_other_bytes_and_another_order_of_assets_are_the_same_trial(book: Path) -> None:
+    count_trials([batch(["one"]), batch(["one"], "IEF SPY", portfolio="copy"), replace(batch(["one"]), data="e" * 64)])
+    assert len(read_book().trials) == 1
+
+
+def test_one_more_day_is_the_same_configuration_of_the_same_search(book: Path) -> None:
+    count_trials([batch(["one", "two"]), batch(["one", "three"], last="2023-01-02", days=757)])
+    later, other = batch(["four"], first="2023-01-03", last="2023-06-30"), batch(["one"], "SPY AGG")
+    count_trials([later, other])
+    found = read_book()
+    assert [(one.configurations, len(one.trials)) for one in found.searches] == [(3, 4), (1, 1), (1, 1)]
+    assert read_book(["IEF", "SPY"]).on("2022-12-30", "2023-01-02").configurations == 3
+    assert read_book(["IEF", "SPY"]).on("2023-06-30", "2024-06-30").configurations == 1
+
+
+def test_searches_are_joined_by_days_between_them() -> None:
+    months = [("2020-01-01", "2020-02-28"), ("2020-04-01", "2020-05-31"), ("2020-02-28", "2020-04-01")]
+    batches = [batch([f"rule {k}"], first=first, last=last) for k, (first, last) in enumerate(months)]
+    assert len(book_of_batches(batches[:2]).searches) == 2
+    assert len(book_of_batches(batches).searches) == 1
+
+
 def test_terms_such_as_costs_make_another_trial() -> None:
     one = batch(["one"])
-    other = Batch(one.portfolio, one.data, {"costs": [2.0]}, 252.0, one.trials)
+    other = replace(one, terms={"costs": [2.0]})
     assert len(book_of_batches([one, other]).trials) == 2
 
 
@@ -113,7 +140,7 @@ def test_variants_count_once_in_the_effective_number() -> None:
     later = batch(["b", "c", "e"], cluster=[0, 0, 1], first="2021-01-04")  # the same on other days, and joined
     both = book_of_batches([one, later])
     assert (len(both.trials), both.configurations, both.effective) == (7, 5, 3)
-    assert both.of("nobody").effective == 0
+    assert both.on("1990-01-01", "1990-12-31").effective == 0
 
 
 def test_the_spread_of_ratios_does_not_depend_on_how_long_each_was_played() -> None:
@@ -182,10 +209,46 @@ def test_what_is_compiled_ahead_of_use_is_not_counted(
     assert given[0][trial_book.PLACE] == str(tmp_path / "trials") != str(book)
 
 
-def test_nothing_of_the_book_is_committed() -> None:
-    ignored = ["git", "check-ignore", "data/trials/0-0.parquet", "data/trials/README.md"]
-    done = subprocess.run(ignored, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["data/trials/0-0.parquet"]
+def test_the_book_is_the_person_s_own_and_in_no_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(trial_book.PLACE)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert book_folder() == tmp_path / "rebalance" / "trials"
+
+
+# -- backtests -------------------------------------------------------------------------------------------------------
+
+
+def test_each_backtest_counts_once_beside_the_sweep_that_plays_the_same(book: Path) -> None:
+    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
+    market, costs, start = portfolio.market, portfolio.costs, portfolio.test_start
+    bands = [0.01, 0.02, 0.05]
+    for band in [*bands, 0.05]:
+        backtest(market, Threshold(portfolio.strategic, band), costs, start=start, nav=portfolio.nav)
+    assert not book.exists()  # they wait
+    assert read_book().configurations == 3
+    longer = backtest(market.until("2021-12-31"), Threshold(portfolio.strategic, 0.05), costs, start=start)
+    assert len(longer.dates) > 1
+    sweep(portfolio, Axes(rules=(Choices(threshold, band=(*bands, 0.1)),)), progress=False)
+    found = read_book()
+    assert (len(found.trials), found.configurations, len(found.searches)) == (5, 4, 1)
+    assert set(found.trials["kind"]) == {"backtest", "sweep"}
+
+
+def test_what_other_functions_play_is_not_counted_twice(book: Path) -> None:
+    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
+    run.backtest(portfolio.market, Threshold(portfolio.strategic, 0.05), portfolio.costs)
+    assert len(read_book().trials) == 0
+
+
+def test_backtests_are_written_when_the_process_ends(book: Path) -> None:
+    script = (
+        "from backtests.engine import backtest; from research.portfolio import load_portfolio\n"
+        "from research.rules import Never\n"
+        "p = load_portfolio('data/portfolios/sixty_forty.yaml')\n"
+        "backtest(p.market, Never(p.strategic), p.costs)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+    assert read_book().trials["kind"].tolist() == ["backtest"]
 
 
 # -- damaged ---------------------------------------------------------------------------------------------------------
@@ -221,8 +284,8 @@ def test_a_file_under_another_name_is_refused(one_file: Path) -> None:
 
 
 def test_a_file_of_another_form_is_refused(one_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial_book, "VERSION", 2)
-    with pytest.raises(DataError, match="has form 1 of the trial book, and this code reads form 2"):
+    monkeypatch.setattr(trial_book, "VERSION", 3)
+    with pytest.raises(DataError, match="has form 2 of the trial book, and this code reads form 3"):
         read_book()
 
 

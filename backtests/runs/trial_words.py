@@ -1,0 +1,120 @@
+"""What a trial was, in words and plain values: the same whoever tried it, a backtest, a comparison or a sweep."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache, partial
+from itertools import repeat
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from research.accounting import Costs, Execution, Flows
+from research.allocation import Allocation
+from research.market import Market
+
+PLAIN = frozenset({bool, int, float, str, type(None)})  # types of settings that are written as they are
+
+
+def scales(market: Market, costs: Costs, execution: Execution, dividends: str, flows: Flows | None) -> bool:
+    """Is everything proportional to wealth, and booked at the close at once?"""
+    events = flows is not None or dividends == "cash" or bool((market.exits < len(market.dates)).any())
+    return costs.proportional and execution == Execution() and not events
+
+
+def terms(
+    strategic: Allocation | None,
+    costs: Costs,
+    nav: float,
+    periods_per_year: float,
+    dividends: str,
+    execution: Execution,
+    flows: Flows | None,
+) -> dict[str, Any]:
+    """What a policy is played under besides market, days and lag, as plain JSON values; spreads by the day by sha256.
+
+    strategic : the target that J is measured against, None of a policy that has none.
+    nav       : wealth before the opening trade, 1 where everything scales with it.
+    """
+    charged = costs.settings
+    if costs.half_spread.ndim > 1:
+        charged |= {"half_spread": hashlib.sha256(costs.half_spread.tobytes()).hexdigest()}
+    found = {
+        "costs": charged,
+        "nav": nav,
+        "periods_per_year": float(periods_per_year),
+        "dividends": dividends,
+        "strategic": repr(strategic),
+        "execution": repr(execution),
+    }
+    return found if flows is None else found | {"flows": flows.settings}
+
+
+def in_words(strategic: Allocation | None, values: Sequence[Any]) -> list[str]:
+    """Policies, or settings of policies, by their classes and their own settings.
+
+    The strategic target is named in a word, an array by its hash; what a class inherits is left out where it is as
+    usual, such as a cooldown of no sessions. A sweep may have a hundred thousand policies, whose settings are mostly
+    the same objects: settings are put into words a field at a time, and an object once.
+    """
+    kinds = set(map(type, values))
+    if kinds <= PLAIN:
+        return list(map(repr, values))
+    once = {id(value): value for value in values}
+    found: dict[int, str] = {}
+    for kind in kinds:
+        own = {key: value for key, value in once.items() if type(value) is kind}
+        found |= zip(own, _of_one_kind(strategic, kind, list(own.values())), strict=True)
+    return [found[id(value)] for value in values]
+
+
+def _of_one_kind(strategic: Allocation | None, kind: type[Any], values: Sequence[Any]) -> list[str]:
+    """What `in_words` gives of values of one class."""
+    settings = _settings(kind)  # type: ignore[arg-type]  # a class has a hash
+    if issubclass(kind, np.generic):
+        return [repr(value.item()) for value in values]
+    if issubclass(kind, np.ndarray):
+        return [f"array {value.shape} #{hashlib.sha256(value.tobytes()).hexdigest()[:16]}" for value in values]
+    if settings is None:
+        return [re.sub(" at 0x[0-9a-f]+", "", repr(value)) for value in values]
+    columns: list[Iterable[str]] = []
+    for name, usual in settings:
+        own = list(map(attrgetter(name), values))
+        alike = _all_alike(own)
+        some = own[:1] if alike else own
+        column = [text and f"{name}={text}" for text in _unusual(some, usual, in_words(strategic, some))]
+        if any(column):
+            columns.append(repeat(column[0], len(values)) if alike else column)
+    told = map(", ".join, map(partial(filter, None), zip(*columns, strict=True))) if columns else repeat("")
+    found = [f"{kind.__name__}({text})" for text, _ in zip(told, values, strict=False)]
+    if kind is type(strategic):
+        return ["Strategic()" if value == strategic else text for value, text in zip(values, found, strict=True)]
+    return found
+
+
+def _all_alike(values: list[Any]) -> bool:
+    if type(values[0]) in PLAIN:
+        return values.count(values[0]) == len(values)
+    return len(set(map(id, values))) == 1
+
+
+def _unusual(values: Sequence[Any], usual: Any, words: Sequence[str]) -> Sequence[str]:
+    """Words of values, "" of those that are as usual."""
+    if usual is MISSING:
+        return words
+    kind = type(usual)
+    return [
+        "" if value is usual or (type(value) is kind and kind in PLAIN and value == usual) else text
+        for value, text in zip(values, words, strict=True)
+    ]
+
+
+@cache
+def _settings(kind: type[Any]) -> tuple[tuple[str, Any], ...] | None:
+    """The fields of a dataclass: those that it inherits with their defaults, its own with `MISSING`."""
+    if not is_dataclass(kind):
+        return None
+    own = kind.__annotations__
+    return tuple((f.name, MISSING if f.name in own else f.default) for f in fields(kind))
