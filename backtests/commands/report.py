@@ -21,9 +21,11 @@ from backtests.comparison.candidates import (
     with_comparator,
 )
 from backtests.comparison.comparison import Comparison, backtest_warnings, check_settings
+from backtests.comparison.paired import seed_losses
 from backtests.comparison.trials import played_trials, tunings_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
+from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import Score, score
 from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
@@ -126,7 +128,8 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
         for name, f in comparison.fitted.items()
         if name == comparison.reference or f.tuned is not None
     }
-    save_learned(comparison.fitted, comparison.seed_backtests, comparison.seed_scores, marks, folder, record.name)
+    played, scores = comparison.seed_backtests, comparison.seed_scores
+    save_learned(comparison.fitted, played, scores, comparison.benchmark, marks, folder, record.name)
     facts = {
         "recommendation": plain_json(asdict(comparison.recommendation), missing_as_null=True),
         "trials": comparison.trials,
@@ -140,6 +143,7 @@ def save_learned(
     fitted: Mapping[str, Fitted],
     backtests: Mapping[str, Mapping[int, Backtest]],
     scores: Mapping[str, Mapping[int, Score]],
+    benchmark: Benchmark,
     marks: Mapping[str, float],
     folder: Path,
     run: str,
@@ -149,6 +153,7 @@ def save_learned(
     fitted    : candidates by name.
     backtests : by policy and seed.
     scores    : by policy and seed.
+    benchmark : by which they are measured.
     marks     : J of other policies on the same days, bp a year.
     folder    : of the run.
     run       : its name.
@@ -157,7 +162,9 @@ def save_learned(
         if f.training is not None:
             own = folder / "policies" / name
             f.training.save(own)
-            write_results(own, plain_json(results_of(f.training, backtests[name], scores[name], marks, run)))
+            played = backtests[name]
+            losses = seed_losses(played, scores[name], benchmark)
+            write_results(own, plain_json(results_of(f.training, played, scores[name], losses, marks, run)))
             write_card(own)
 
 
@@ -327,7 +334,8 @@ def make_backtest(
         write_json(folder / FIGURES, plain_json(scored.figures(played.dates)))
         if fitted.training is not None:
             seed = fitted.training.chosen
-            save_learned({policy: fitted}, {policy: {seed: played}}, {policy: {seed: scored}}, {}, folder, run.name)
+            by_seed = {policy: {seed: played}}, {policy: {seed: scored}}
+            save_learned({policy: fitted}, *by_seed, benchmark, {}, folder, run.name)
         facts = {"trials": fitted.tried, "file": file_fact(portfolio), **fits({policy: fitted})}
         write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
         warnings = backtest_warnings(portfolio, {policy: fitted}, {policy: played})

@@ -14,8 +14,8 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.alike import refuse_unlike
 from backtests.evaluation.benchmark import Benchmark, market_history, squared_market, target_returns
 from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.estimates import NotAvailable
-from backtests.evaluation.evidence import LOSS_ROUNDING, Evidence, paired_evidence
+from backtests.evaluation.estimates import Estimate, NotAvailable
+from backtests.evaluation.evidence import LOSS, LOSS_ROUNDING, Evidence, paired_evidence
 from backtests.evaluation.intervals import Interval, drawn_drawdowns, intervals
 from backtests.evaluation.long_run import Elasticity, long_run
 from backtests.evaluation.paired_sharpe import PairedSharpe
@@ -233,6 +233,21 @@ def evidence_of(
     return evidence_between(
         played, losses, reference, Resampling(reps=draws), benchmark=benchmark, elasticity=elasticity
     )
+
+
+def seed_losses(
+    played: Mapping[int, Backtest], scores: Mapping[int, Score], benchmark: Benchmark
+) -> dict[int, Estimate]:
+    """J of the seeds of a learned policy, by seed, with the intervals that a comparison gives.
+
+    played, scores : by seed.
+    benchmark      : by which they are measured.
+    """
+    named = {str(seed): one for seed, one in played.items()}
+    tests = simulated_tests(named, benchmark)
+    own = {str(seed): one for seed, one in scores.items()}
+    found = evidence_of(named, own, next(iter(named)), 100, benchmark, tests).figures(LOSS)
+    return {seed: found[str(seed)] for seed in played}
 
 
 def evidence_between(

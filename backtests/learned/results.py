@@ -4,16 +4,16 @@ A folder of policies has a folder `seed-<number>` for each seed, or is itself th
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 from pydantic import Field
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.block_draws import Resampling, drawn_means
+from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.scores import Score
 from backtests.learned.warnings import drift_in
 from backtests.runs.folder import write_json
@@ -26,8 +26,8 @@ from research.learning.training import Training
 
 RESULTS, SHEET = "results.json", "card.html"
 Seed = Annotated[str, Field(pattern=r"^[0-9]{1,10}$")]
+LEVEL = 0.95  # of the intervals
 FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
-DRAWS = Resampling(reps=2_000)  # of the interval of each seed's J
 
 
 class SavedPolicies(NamedTuple):
@@ -49,6 +49,7 @@ def results_of(
     training: Training,
     played: Mapping[int, Backtest],
     scores: Mapping[int, Score],
+    losses: Mapping[int, Estimate],
     marks: Mapping[str, float],
     run: str,
 ) -> dict[str, Any]:
@@ -57,18 +58,17 @@ def results_of(
     training : of its seeds.
     played   : by seed, its backtest; the representative seed must be among them.
     scores   : of the same backtests.
+    losses   : J of the same, with the intervals of the comparison that they belong to.
     marks    : by name, J of other policies on the same days, bp of NAV a year.
     run      : id of the run that they belong to.
     """
     one = played[training.chosen]
-    draws = drawn_means(np.column_stack([score.losses for score in scores.values()]), DRAWS)
-    lower, upper = np.quantile(draws, [0.025, 0.975], axis=0)
     seeds = {}
-    for k, (seed, score) in enumerate(scores.items()):
+    for seed, score in scores.items():
         figures = score.figures(played[seed].dates)
         seeds[str(seed)] = {name: figures[name] for name in FIGURES} | {
-            "loss_lower": float(lower[k]),
-            "loss_upper": float(upper[k]),
+            "loss_lower": losses[seed].lower,
+            "loss_upper": losses[seed].upper if math.isfinite(losses[seed].upper) else None,
             "loss_training": training.losses[seed],
         }
     return {
@@ -86,6 +86,12 @@ def results_of(
         "drift": [drift._asdict() for drift in drift_in(one)],
         "warnings": list(one.warnings),
     }
+
+
+def loss_of(result: Mapping[str, Any]) -> Estimate:
+    """J of a seed, with its interval, from its results."""
+    upper = math.inf if result["loss_upper"] is None else result["loss_upper"]
+    return Estimate(result["loss"], result["loss_lower"], upper, LEVEL)
 
 
 def with_optimality_gaps(found: SavedPolicies) -> SavedPolicies:
@@ -163,7 +169,7 @@ class _Test(Shape):
 class _Figures(Shape):
     loss: Number
     loss_lower: Number
-    loss_upper: Number
+    loss_upper: Number | None  # None where the test holds too few episodes to know it
     cost: Number | None
     tracking_error: Number | None
     growth: Number | None

@@ -21,7 +21,16 @@ from backtests.figures.policy.seeds import seeds_picture
 from backtests.figures.policy.trades import trades_picture
 from backtests.learned.optimality_gap import region_of, why_no_optimum
 from backtests.learned.partial_dependence import distance_outside
-from backtests.learned.results import SHEET, SavedPolicies, loss, read_policies, with_optimality_gaps, write_results
+from backtests.learned.results import (
+    LEVEL,
+    SHEET,
+    SavedPolicies,
+    loss,
+    loss_of,
+    read_policies,
+    with_optimality_gaps,
+    write_results,
+)
 from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.conventions import settings_text
 from backtests.pages.parts import Block, figures_table, table
@@ -44,7 +53,6 @@ COLUMNS = (
 )
 NEEDED = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
 FEW = 3  # lines that a sentence names
-LEVEL = 0.95  # of the intervals in `results.json`
 IN_THE_MEAN = (
     "A learned band may depend on the gaps and on the market; here age, volatility and market return are at their "
     "training means."
@@ -186,7 +194,7 @@ def _test_words(results: Mapping[str, Any]) -> str:
     test, one = results["test"], results["seeds"][str(results["stands"])]
     return (
         f"Out of sample, {test['first']} to {test['last']}, the loss is {number(one['loss'])} bp a year "
-        f"{Estimate(one['loss'], one['loss_lower'], one['loss_upper'], LEVEL).interval()}."
+        f"{loss_of(one).interval()}."
     )
 
 

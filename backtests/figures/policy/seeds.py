@@ -10,6 +10,7 @@ from backtests.figures.charts.panel import Axis
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
+from backtests.learned.results import loss_of
 from backtests.wording import listed, median_words, number
 
 
@@ -17,7 +18,8 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
     """A row a seed, the lowest J first, then the others.  results : of `backtests.learned.results`."""
     stands = str(results["stands"])
     rows = [
-        {"policy": f"seed {seed}", **{k: r[k] for k in ("loss", "loss_lower", "loss_upper")}, "stands": seed == stands}
+        {"policy": f"seed {seed}", "loss": r["loss"], "loss_lower": r["loss_lower"], "loss_upper": _end(r)}
+        | {"stands": seed == stands}
         for seed, r in sorted(results["seeds"].items(), key=lambda item: item[1]["loss"])
     ]
     others = sorted(results["others"].items(), key=lambda item: item[1])
@@ -31,9 +33,9 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
     ]
     caption = (
         f"Seed {stands}, with {median_words(len(results['seeds']))} on simulated training paths, is selected: "
-        f"{number(one['loss'])} bp a year [{number(one['loss_lower'])}, {number(one['loss_upper'])}]. "
+        f"{number(one['loss'])} bp a year {loss_of(one).interval()}. "
         + (f"Of {len(results['seeds'])} seeds {listed(beaten)}. " if others else "")
-        + "Error bars: 95 % block-bootstrap intervals"
+        + "Error bars: 95 % intervals, as on the tearsheet"
         + ("; the seeds share the days, so differences between them are more precise than the bars." if many else ".")
     )
     alt = "; ".join(f"{r['policy']} {number(r['loss'])}" for r in rows)
@@ -41,6 +43,11 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
         "seeds", "Out-of-sample loss by seed", caption, f"Loss J, bp a year: {alt}.", data,
         lambda f: _draw(f, data, len(results["seeds"])),
     )  # fmt: skip
+
+
+def _end(result: Mapping[str, Any]) -> float:
+    """Where the bar of a seed ends: at its J, where the test does not know how much higher it may be."""
+    return float(result["loss"] if result["loss_upper"] is None else result["loss_upper"])
 
 
 def _draw(f: Format, data: pd.DataFrame, seeds: int) -> Canvas:

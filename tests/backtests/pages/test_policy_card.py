@@ -11,12 +11,13 @@ from browser import Elements, check_page, check_themes
 from commanded import rebalance
 from learned import COSTS, PENALTY, YEAR, carded, two_lines
 
+from backtests.comparison import compare
+from backtests.comparison.paired import seed_losses
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.block_draws import drawn_means
 from backtests.evaluation.scores import score
 from backtests.learned.partial_dependence import distance_outside, trade_sizes, width_multiples
-from backtests.learned.results import DRAWS, RESULTS, read_policies, results_of, write_results
+from backtests.learned.results import RESULTS, read_policies, results_of, write_results
 from backtests.pages.policy_card import policy_pictures, write_card
 from backtests.pages.policy_catalog import policies_text, policy_folders
 from research.allocation import FixedWeights, target_path
@@ -46,11 +47,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     benchmark = Benchmark(target_path(FixedWeights((0.4, 0.3)), market), np.zeros(2), np.ones(2), PENALTY, YEAR)
     scores = {seed: score(one, benchmark) for seed, one in played.items()}
-    found = results_of(training, played, scores, {"tuned": 1.5, HOSTILE: 9.0}, "desk")
+    losses = seed_losses(played, scores, benchmark)
+    found = results_of(training, played, scores, losses, {"tuned": 1.5, HOSTILE: 9.0}, "desk")
     write_results(folder, json.loads(json.dumps(found)))
     one = scores[2]
     assert found["seeds"]["2"]["loss"] == one["loss"]
-    assert found["seeds"]["2"]["loss_lower"] == np.quantile(drawn_means(one.losses[:, None], DRAWS), 0.025)
+    named = {str(seed): each for seed, each in played.items()}
+    compared = compare(named, tracking_penalty=PENALTY, draws=100).evidence.figures("loss")["2"]
+    ends = [found["seeds"]["2"][name] for name in ("loss_lower", "loss_upper")]
+    assert ends == pytest.approx([compared.lower, compared.upper], rel=1e-9)  # one figure, one interval
     return folder
 
 
