@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.comparison.recommendation import WEAK_YEARS
 from backtests.comparison.selection import searched_words
 from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
 from backtests.engine.result import Backtest
@@ -112,7 +113,7 @@ class PairedBacktests:
     def weak_test(self) -> tuple[str, ...]:
         """Warnings of a test of less than three years, and of draws that are too few for any difference to be found."""
         found, days = [], len(self.backtests[self.reference].net_returns)
-        if days < 3 * self.benchmark.periods_per_year:
+        if days < WEAK_YEARS * self.benchmark.periods_per_year:
             rows = row_count(days, self.benchmark.periods_per_year)
             found.append(f"The test has {rows}, less than three years: most differences are not significant.")
         if "growth" in self.scores[self.reference].undefined:

@@ -3,7 +3,8 @@
 It is a decision, not a test. A policy loses its costs and taxes, the price of its tracking error, and what its days and
 orders cost the desk, in currency a year; `backtests.comparison.belief` says how likely each loss is.
 
-1. A candidate holds the target and keeps the limits of the file in the test.
+1. A candidate holds the target and keeps the limits of the file in the test. Never to trade is one where the desk does
+   so now, and in tests that are long enough to show how far it drifts.
 2. What the desk does now stays, unless the expected gain of another is more than the margin, and above zero with a
    probability of `SURE`.
 3. If any other does, the choice is among all that do, and those that ask for less work than now and gain something with
@@ -26,12 +27,14 @@ from research.allocation import Allocation
 from research.arrays import Array
 from research.portfolio import Portfolio
 from research.risk.measures import BPS, DAYS_PER_YEAR
-from research.rules.protocol import complexity, held_by
+from research.rules.protocol import complexity, held_by, traits
 
 JUDGED = ("loss", "tracking_error", "days_outside")  # the metrics that it looks at
 SURE = 0.8  # probability of a gain, from which on a change is made
 LEVEL = 0.95  # of intervals of gains
 OTHER_TARGET = "it holds another target, or was tuned for one"
+WEAK_YEARS = 3  # of a test, below which most differences are not significant, and nobody knows how far "never" drifts
+TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it drifts"
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,10 @@ def question(
     """
     held = portfolio.strategic if held is None else held
     broken = {name: found for name, s in scores.items() if (found := _broken(name, s, portfolio, held))}
+    if len(terms.market) < WEAK_YEARS * terms.year:
+        within = [name for name in scores if name not in broken]
+        drifting = [name for name in within if _drifts(portfolio, name)]
+        broken |= {name: (TOO_SHORT,) for name in drifting if len(drifting) < len(within)}
     compared = [name for name in scores if broken.get(name) != (OTHER_TARGET,)]
     names = [name for name in compared if name not in broken or name == portfolio.policy]
     eligible = [name not in broken for name in names]
@@ -299,6 +306,11 @@ def _prices(candidates: Mapping[str, Candidate], policy: str, day_cost: float) -
 
 def _least(work: Work) -> tuple[float, float, int]:
     return work.days, work.orders, work.simple
+
+
+def _drifts(portfolio: Portfolio, name: str) -> bool:
+    """Does a policy never trade, and is it not what the desk does now?"""
+    return traits(portfolio.policies[name]).family == "never" and name != portfolio.policy
 
 
 def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tuple[str, ...]:

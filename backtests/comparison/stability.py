@@ -28,6 +28,9 @@ LAGS = (0, 1, 2, 3, 4, 5)
 NONE = "none"  # is within the limits
 MULTIPLES = 2.0 ** np.arange(0.5, 3.5, 0.5)  # of a price: up to eight times it, and down to an eighth
 MARKETS = 2.0 ** np.arange(0.25, 1.25, 0.25)  # of the volatility: up to twice, and down to half
+HALVES, YEARS, LAG = "half of the days", "each year left out", "lag"
+FIRST_DAY, GREW_MOST = "first day of the test", "the asset that grew most"
+KINDS = {HALVES: "halves", YEARS: "years", LAG: "lags", FIRST_DAY: "first days", GREW_MOST: "assets"}  # in a sentence
 FINE = 6  # halvings between two multiples
 
 
@@ -111,9 +114,7 @@ class Stability:
     @property
     def sentence(self) -> str:
         """What changes the answer, or that nothing tried does."""
-        cases = sum(len(one.answers) for one in self.changes)
-        flips = sum(len(one.flips) for one in self.changes)
-        tried = f"On other days, lags and assets it stays in {cases - flips} of {cases} cases." if cases else ""
+        tried = self._tried()
         if not self.turns:
             most = number(float(MULTIPLES[-1]), 0)
             said = f"Nothing up to {most} times your prices, or twice the volatility, changes the answer."
@@ -123,6 +124,16 @@ class Stability:
             for one in self.turns
         ]
         return f"Changes the answer: {listed(told, 'or')}. {tried}".strip()
+
+    def _tried(self) -> str:
+        """In how many cases the answer stays, and of which kinds are those in which it does not."""
+        cases = sum(len(one.answers) for one in self.changes)
+        if not cases:
+            return ""
+        stays = cases - sum(len(one.flips) for one in self.changes)
+        said = f"On other days, lags and assets it stays in {stays} of {cases} cases."
+        turned = [f"{KINDS[one.what]} {len(one.flips)} of {len(one.answers)}" for one in self.changes if one.flips]
+        return f"{said} It turns in: {', '.join(turned)}." if turned else said
 
 
 def stability(
@@ -152,8 +163,8 @@ def stability(
         return {case: names[asked.answer(asked.losses(terms=asked.terms.on(which)))] for case, which in enough.items()}
 
     changes = (
-        Change("half of the days", on(parts), made.policy),
-        Change("each year left out", on(years), made.policy),
+        Change(HALVES, on(parts), made.policy),
+        Change(YEARS, on(years), made.policy),
         *_played_again(portfolio, quick, asked.tests),
     )
     return Stability(
@@ -235,14 +246,12 @@ def _played_again(portfolio: Portfolio, quick: Mapping[str, Rule], tests: Simula
     year = portfolio.periods_per_year
     later = [first + round(k * year / 12) for k in LATER if first + k * year / 12 < len(days) - LEAST_LEFT * year]
     cases: list[tuple[str, dict[str, Portfolio]]] = [
-        ("lag", {f"lag {lag}": replace(portfolio, lag=lag) for lag in LAGS if lag != portfolio.lag}),
-        ("first day of the test", {f"from {days[r]:%Y-%m-%d}": replace(portfolio, test_start=days[r]) for r in later}),
+        (LAG, {f"lag {lag}": replace(portfolio, lag=lag) for lag in LAGS if lag != portfolio.lag}),
+        (FIRST_DAY, {f"from {days[r]:%Y-%m-%d}": replace(portfolio, test_start=days[r]) for r in later}),
     ]
     best = best_line(portfolio)
     if best is not None:
-        cases.append(
-            ("the asset that grew most", {f"without {portfolio.market.assets[best]}": _without(portfolio, quick, best)})
-        )
+        cases.append((GREW_MOST, {f"without {portfolio.market.assets[best]}": _without(portfolio, quick, best)}))
     found = []
     for what, portfolios in cases:
         answers = {}

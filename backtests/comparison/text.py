@@ -11,7 +11,7 @@ from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.pair_words import detectable, not_available, superior, without_interval
 from backtests.evaluation.words import tried_words
 from backtests.text_tables import text_table, warnings_text, wrapped
-from backtests.wording import counted, number, row_count
+from backtests.wording import counted, number, percent, row_count
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -24,10 +24,38 @@ def comparison_text(comparison: Comparison) -> str:
         _intervals(comparison, chosen if chosen and chosen in comparison.scores else comparison.reference),
         _certainty(comparison, chosen),
         *_differences(comparison, "loss"),
+        *_expected(comparison),
         _verdict(comparison),
         comparison.searched,
     ]
     return _page(blocks) + warnings_text(comparison.warnings)
+
+
+def _expected(comparison: Comparison) -> list[str]:
+    """A title and the expected losses that decide, of each candidate, with its work."""
+    made, desk = comparison.recommendation, comparison.portfolio
+    if not made.candidates:
+        return []
+    rows = [
+        [name, number(one.loss, 0), number(one.work.days, 1), number(one.work.orders, 0)]
+        + (
+            ["", "", ""]
+            if name == made.now
+            else [number(one.gain.value, 0, signed=True), one.gain.interval(0), number(one.better)]
+        )
+        for name, one in made.candidates.items()
+    ]
+    priced = " and ".join(
+        f"{one} at {price:,.6g}" for one, price in (("days", desk.day_cost), ("orders", desk.order_cost)) if price
+    )
+    left_out = f"; J leaves {priced} {desk.basis} out" if priced else ""
+    market = f"at a volatility of {percent(made.volatility)}"
+    return [
+        f"Expected loss, {desk.basis} a year {market}, by theory and test{left_out}",
+        text_table(
+            [["policy", "loss", "days", "orders", f"gain on {made.now}", "95 % interval", "P(gain)"], *rows], left=1
+        ),
+    ]
 
 
 def _verdict(comparison: Comparison) -> str:
@@ -106,13 +134,13 @@ def _differences(paired: PairedBacktests, metric: str) -> list[str]:
     rows = []
     for name, d in evidence.differences(metric).items():
         interval = d.times(shown.factor).interval(shown.digits)
-        rows.append([name, shown.text(d.value, signed=True), interval, number(d.p_holm, 3), d.verdict])
+        rows.append([name, shown.text(d.value, signed=True), interval, number(d.tested, 3), d.verdict])
     sense = f"{'lower' if METRICS[metric].lower_is_better else 'higher'} is better"
     to = ", ".join(filter(None, [paired.reference, shown.unit]))
     return [
         f"Difference in {METRICS[metric].narrow} to {to} ({sense})",
         text_table(
-            [["policy", "difference", f"{evidence.level:.0%} interval", "Holm p", ""], *rows], left=1, last_left=True
+            [["policy", "difference", f"{evidence.level:.0%} (this pair)", "Holm p", ""], *rows], left=1, last_left=True
         ),
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.comparison.recommendation import OTHER_TARGET, SURE, Candidate, Recommendation, Work
+from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Candidate, Recommendation, Work
 from backtests.engine.result import Backtest
 from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.evidence import Evidence
@@ -324,16 +324,13 @@ def _kept(told: Told) -> str:
     if not others:
         return "It is the only candidate: there is nothing to compare it with."
     best = made.candidates[others[0]]
-    if best.gain.value <= 0.0:
-        return (
-            f"No other candidate is expected to lose less. The next, {others[0]}, is expected to lose "
-            f"{told.money(-best.gain.value)} {unit} a year more, with a probability of {_chance(1.0 - best.better)}."
-        )
     if best.gain.value <= made.margin:
+        said = "is better by an amount that matters to you" if best.gain.value > 0.0 else "is expected to lose less"
+        ends = " to ".join(told.money(v, signed=True) for v in (best.gain.lower, best.gain.upper))
         return (
-            "No other candidate is better by an amount that matters to you. The best, "
-            f"{others[0]}, is expected to gain {told.money(best.gain.value)} {unit} a year; your margin is "
-            f"{told.money(made.margin)}."
+            f"No other candidate {said}. The next is {others[0]}, with an expected gain of "
+            f"{told.money(best.gain.value, signed=True)} {unit} a year ({percent(best.gain.level, 0)}: {ends}). "
+            f"It is a gain with a probability of {_chance(best.better)}; your margin is {told.money(made.margin)}."
         )
     return (
         f"{others[0]} may be better, but that is not sure enough for a change ({SURE:.2f} asked). {_likely(told, best)}"
@@ -400,8 +397,10 @@ def _left(told: Told) -> str:
     """Which policies are no candidates; and that ranges, and not rules, are in the way of growth."""
     made = told.made
     target = [name for name, why in made.broken.items() if why == (OTHER_TARGET,)]
-    limits = [name for name in made.broken if name not in target]
+    short = [name for name, why in made.broken.items() if why == (TOO_SHORT,)]
+    limits = [name for name in made.broken if name not in [*target, *short]]
     parts = [f"{listed(limits)} (limits)"] if limits else []
+    parts += [f"{listed(short)} ({TOO_SHORT})"] if short else []
     parts += [f"{listed(target)} (another target)"] if target else []
     said = [f"Not candidates: {'; '.join(parts)}."] if parts else []
     grew = [

@@ -48,6 +48,11 @@ class Difference(EstimateWithTest):
     p_holm: float
     verdict: Verdict
 
+    @property
+    def tested(self) -> float | None:
+        """`p_holm`, or None where there were too few episodes for a test."""
+        return None if self.verdict == "too few episodes" else self.p_holm
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evidence:

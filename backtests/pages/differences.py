@@ -82,7 +82,7 @@ def _differences(paired: "PairedBacktests", styles: Mapping[str, LineStyle], cho
             cells.append(
                 {
                     "words": shown.text(d.value, signed=True),
-                    "p": number(d.p_holm, 3),
+                    "p": number(d.tested, 3),
                     "verdict": d.verdict,
                     "below": d.times(shown.factor).interval(shown.digits),
                 }
@@ -93,7 +93,7 @@ def _differences(paired: "PairedBacktests", styles: Mapping[str, LineStyle], cho
         "reference": paired.reference,
         "caption": (
             f"Each policy minus {paired.reference}, on the same days. The interval below a difference "
-            f"({level}) does not depend on how many policies are compared; p-values and verdicts are Holm-adjusted for "
+            f"({level}) is that of the pair alone; p-values and verdicts are Holm-adjusted for "
             f"{counted(others, 'comparison')}. {superior(paired.superior_ability, paired.reference)}"
         ).strip(),
         "metrics": [{"label": each.label, "unit": each.unit} for each in SHOWN.values()],
@@ -135,7 +135,7 @@ def _pair(name: str, pair: Pair) -> list[str]:
         found = pair.differences[key]
         cells.append(_risk(key, found))
         if key != "max_drawdown":
-            cells.append(f"{found.p_holm:.3f}" if isinstance(found, Difference) else "–")
+            cells.append(number(found.tested if isinstance(found, Difference) else None, 3))
     return cells
 
 

@@ -16,11 +16,14 @@ def stability_parts(comparison: "Comparison") -> list[Part]:
     found = comparison.stability
     if found is None:
         return []
-    caption = "The recommendation, made again after one change at a time; fitted policies are not fitted again."
+    caption = (
+        "The recommendation, made again after one change at a time; fitted policies are not fitted again. For other "
+        "lags and first days the simulated tests are those of the file's own."
+    )
     if found.not_played:
         left_out = listed(found.not_played)
         verb = "decides day by day and is" if len(found.not_played) == 1 else "decide day by day and are"
-        caption += f" {left_out} {verb} left out where costs, lag, first day or assets change."
+        caption += f" {left_out} {verb} left out where lag, first day or assets change."
     rows = [
         [str(change), f"{cases:,}", f"{same:,}", str(recommended)]
         for change, cases, same, recommended in found.table().itertuples()

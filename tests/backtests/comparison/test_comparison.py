@@ -124,12 +124,50 @@ def test_where_nothing_matters_the_desk_is_told_to_go_on(few: Comparison) -> Non
     desk = load_portfolio(FILE, {"policy": "threshold"})
     said = compare(desk, only=FEW, draws=500).verdict
     assert said.do.startswith("KEEP threshold: ")
-    assert "No other candidate is expected to lose less." in said.gain
+    assert "No other candidate is expected to lose less. The next is monthly, with an expected gain of −" in said.gain
+    assert re.search(r"\(95\W%: −[\d,]+ to [−+][\d,]+\)\. It is a gain with a probability of ", said.gain)
     assert said.heads[1:] == ("threshold (now)", "monthly (best other)")
     unnamed = compare(replace(desk, policy=None), only=FEW, draws=500).verdict
     assert unnamed.heading.endswith("You named no policy of today: compared with threshold, least work within limits.")
     assert unnamed.do.startswith("USE threshold: ")
     assert unnamed.heads[1] == "threshold (base)"
+
+
+def test_a_short_test_does_not_tell_how_far_never_drifts() -> None:
+    """In forty days nothing drifts far, and not to trade is cheapest: of the years after them that says nothing."""
+    short = {
+        "test_start": "2022-06-01",
+        "limits.max_days_outside": 1.0,
+        "limits.tracking_error": 0.05,
+        "policy": "monthly",
+    }
+    said = compare(load_portfolio(FILE, short), only=["never", "monthly", "quarterly"], draws=100)
+    assert min(said.scores, key=lambda name: said.scores[name]["loss"]) == "never"
+    assert "never" not in said.recommendation.candidates
+    assert "never (a test of less than 3 years does not show how far it drifts)" in said.verdict.left
+    own = compare(load_portfolio(FILE, short | {"policy": "never"}), only=["never", "quarterly"], draws=100)
+    assert "never" in own.recommendation.candidates
+
+
+def test_expected_losses_and_work_of_each_candidate_are_printed(more: Comparison) -> None:
+    text, made = str(more), more.recommendation
+    title = f"Expected loss, USD a year at a volatility of {100 * made.volatility:.1f}\u202f%, by theory and test"
+    assert f"{title}\n" in text
+    desk = load_portfolio(FILE, {"day_cost": 20.0, "order_cost": 1.5})
+    assert f"{title}; J leaves days at 20 and orders at 1.5 USD out" in " ".join(
+        str(compare(desk, only=FEW, draws=100)).split("\n")
+    )
+    name, one = "threshold", made.candidates["threshold"]
+    row = next(line for line in text.partition(title)[2].splitlines() if line.startswith(f"{name} "))
+    assert row.split()[1:4] == [f"{one.loss:,.0f}", f"{one.work.days:.1f}", f"{one.work.orders:.0f}"]
+    assert row.endswith(f"{one.better:.2f}")
+
+
+def test_what_is_not_tested_has_no_p(more: Comparison) -> None:
+    rows = {line.split()[0]: line for line in str(more).partition("Difference in loss J")[2].splitlines() if line}
+    assert "too few episodes" in rows["never"]
+    assert "–  too few episodes" in rows["never"]
+    assert "95% (this pair)" in str(more)
 
 
 def test_who_now_breaches_a_limit_is_told_to_change_and_not_that_it_is_less_work() -> None:

