@@ -1,0 +1,98 @@
+"""Portfolios of every kind, drawn: what is recommended is no worse than another by more than the margin, unpriced."""
+
+from pathlib import Path
+
+import exchange_calendars
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.comparison.candidates import backtest_candidate, benchmark_of
+from backtests.comparison.paired import measured
+from backtests.comparison.recommendation import DailyTerms, question, recommend
+from backtests.comparison.simulated_tests import simulated_tests
+from research.portfolio import load_portfolio
+from research.risk.measures import BPS
+
+SESSIONS = exchange_calendars.get_calendar("XNYS", start="1999-01-01", end="2022-12-30").sessions
+CALENDARS = {name: f"{{rule: calendar, schedule: {name}}}" for name in ("week", "month", "quarter", "year")}
+BANDS = {
+    "narrow": "{rule: threshold, band: 0.01}",
+    "wide": "{rule: threshold, band: 0.05}",
+    "edge": "{rule: threshold, band: 0.03, to: edge}",
+    "relative": "{rule: threshold, band: 0.25, kind: relative}",
+}
+EVERY = {"days": "", "weeks": "W-FRI", "months": "M"}
+HEAD = """
+name: {name}
+market: {name}.csv
+basis: USD
+cash: 0
+last_trade: {last:%Y-%m-%d}
+costs: {{all: {{commission_bps: {half}, half_spread_bps: {half}}}}}
+test_start: {start:%Y-%m-%d}
+day_cost: {day_cost}
+order_cost: {order_cost}
+{policy}
+policies:
+"""
+
+
+def drawn(folder: Path, seed: int) -> Path:
+    """A portfolio of 2 to 30 assets, 1 to 20 years, 0 to 100 bp, of days, weeks or months; some as wild as crypto."""
+    rng = np.random.default_rng(seed)
+    rows = rng.choice(list(EVERY), p=[0.7, 0.15, 0.15])
+    n, years = int(rng.integers(2, 31)), int(rng.integers({"days": 1, "weeks": 4, "months": 10}[rows], 21))
+    volatility = rng.uniform(0.05, 0.3, n) * rng.choice([1.0, 1.0, 1.0, 3.0])
+    dates, correlation = SESSIONS[-252 * (years + 1) - 1 :], rng.uniform(0.0, 0.8)
+    common, own = rng.standard_t(5, len(dates)) * 0.6**0.5, rng.standard_normal((len(dates), n))
+    calm = np.exp(np.cumsum(0.03 * rng.standard_normal(len(dates))))
+    shocks = np.sqrt(correlation) * common[:, None] + np.sqrt(1.0 - correlation) * own
+    moves = shocks * volatility / 252**0.5 * np.minimum(calm / np.sqrt((calm**2).mean()), 4.0)[:, None] + 2e-4
+    prices = pd.DataFrame(100.0 * np.cumprod(1.0 + np.maximum(moves, -0.5), axis=0), dates, [f"A{i}" for i in range(n)])
+    if EVERY[rows]:
+        prices = prices.groupby(prices.index.to_period(EVERY[rows])).tail(1)
+    prices.rename_axis("date").to_csv(folder / f"p{seed}.csv")
+    weights = np.round(rng.dirichlet(np.full(n, 3.0)), 4)
+    weights[0] += 1.0 - weights.sum()
+    policies = [CALENDARS, BANDS, CALENDARS | BANDS][rng.integers(3)]
+    fit = {"days": 0, "weeks": 1, "months": 2 if policies is CALENDARS else 1}[rows]
+    policies = dict(list(policies.items())[fit if "week" in policies else 0 :])
+    if rng.random() < 0.15:
+        policies = dict([list(policies.items())[rng.integers(len(policies))]])
+    nav = 10.0 ** rng.uniform(4.5, 8.0)
+    named = f"policy: {rng.choice(list(policies))}" if rng.random() < 0.8 else ""
+    text = HEAD.format(
+        name=f"p{seed}", last=prices.index[-1], half=rng.choice([0.0, 0.5, 2.5, 10.0, 50.0]), policy=named,
+        start=prices.index[len(prices) // (years + 1) + 3],
+        day_cost=rng.choice([0, 50, 500]), order_cost=rng.choice([0, 5]),
+    )  # fmt: skip
+    text += "".join(f"  {name}: {rule}\n" for name, rule in policies.items()) + "lines:\n"
+    line = "  A{0}: {{target: {1:.4f}, range: [0, 1], holdings: {2:.2f}, asset_class: all}}\n"
+    path = folder / f"p{seed}.yaml"
+    path.write_text(text + "".join(line.format(i, weights[i], nav * weights[i]) for i in range(n)))
+    return path
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nothing_much_worse_than_another_candidate_is_recommended_without_its_price(seed: int, tmp_path: Path) -> None:
+    """Much: J is half as much again, and by test and prices the loss is more than the margin. It is then less work,
+    and the page says below which price of a trading day the other pays; or it is what the desk does now, and the other
+    is not surely better."""
+    desk = load_portfolio(drawn(tmp_path, seed))
+    benchmark = benchmark_of(desk, desk.market)
+    played = {name: backtest_candidate(desk, policy, name) for name, policy in desk.policies.items()}  # type: ignore[arg-type]
+    scores, terms = measured(played, benchmark), DailyTerms.of(played, benchmark)
+    made = recommend(*question(desk, scores, terms, simulated_tests(played, benchmark), played))
+    assert made.policy is not None
+    work = {name: one.work for name, one in made.candidates.items()}
+    j = {name: scores[name]["loss"] for name in work}
+    lost = {
+        name: j[name] / BPS * desk.nav + desk.day_cost * work[name].days + desk.order_cost * work[name].orders
+        for name in work
+    }
+    for name in work:
+        if j[made.policy] > 1.5 * j[name] and lost[made.policy] - lost[name] > made.margin:
+            one = made.candidates[name]
+            assert name in made.prices or (made.is_kept and one.better < 0.8), (made.policy, name, j, lost)
+            assert made.prices.get(name, 0.0) > desk.day_cost or made.is_kept
