@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from backtests.cli.options import Cluster, File, FinishedRun, Reports, Retrain, TrustCode, kept, starting
+from backtests.cli.options import Cluster, File, FinishedRun, Reports, Retrain, TrustCode, kept, run_in, starting
 from backtests.cli.trades import trades
 from backtests.commands.terminal import print_text, run_app
 from backtests.evaluation.risk_paths import PATHS
@@ -357,14 +357,12 @@ def policies(
 
 
 @app.command()
-def verify(
-    run: FinishedRun,
-) -> None:
+def verify(run: FinishedRun, reports: Reports = None) -> None:
     """Say whether RUN is what it was when it was made: its files and its manifest. Exit status 1 if it is not."""
     with starting():
         from backtests.runs.verify import verify as verified
 
-    found = verified(run)
+    found = verified(run_in(reports, run))
     print_text(repr(found))
     if found.changed:
         raise typer.Exit(1)
@@ -384,20 +382,22 @@ def runs(
 ) -> None:
     """List the finished runs with their figures, the newest first."""
     with starting():
-        from backtests.commands.past_runs import runs_text
+        from backtests.commands.past_runs import Wanted, runs_text
 
-    print_text(runs_text(reports, kind, portfolio, since, sort, where or (), as_json))
+    print_text(runs_text(reports, Wanted(kind, portfolio, since, sort, where or ()), as_json))
 
 
 @app.command()
 def note(
-    run: FinishedRun, text: Annotated[str, typer.Argument(help="One line; an empty one takes the note away.")]
+    run: FinishedRun,
+    text: Annotated[str, typer.Argument(help="One line; an empty one takes the note away.")],
+    reports: Reports = None,
 ) -> None:
     """Note something of RUN, for `rebalance runs`."""
     with starting():
         from backtests.commands.past_runs import note_run
 
-    print_text(note_run(run, text))
+    print_text(note_run(run_in(reports, run), text))
 
 
 @app.command()
@@ -416,12 +416,12 @@ def trials(
 
 
 @app.command()
-def show(run: FinishedRun) -> None:
+def show(run: FinishedRun, reports: Reports = None) -> None:
     """Show again what RUN printed when it was made, and where its sheet is."""
     with starting():
         from backtests.commands.past_runs import show_text
 
-    print_text(show_text(run))
+    print_text(show_text(run_in(reports, run)))
 
 
 @app.command()
@@ -434,12 +434,12 @@ def pdf(run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a 
 
 
 @app.command()
-def diff(run: FinishedRun, other: FinishedRun) -> None:
+def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:
     """Say what differs between two runs: settings, data, code, packages, figures, and the first day of wealth."""
     with starting():
         from backtests.commands.past_runs import diff_text
 
-    print_text(diff_text(run, other))
+    print_text(diff_text(run_in(reports, run), run_in(reports, other)))
 
 
 @app.command()

@@ -44,6 +44,13 @@ TrustCode = Annotated[
     ),
 ]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder or name of a run, or the beginning of its name.")]
+
+
+def run_in(reports: Path | None, run: Path) -> Path:
+    """A run that is named within a folder of runs; as it is named where no folder is."""
+    return run if reports is None else reports / run
+
+
 Cluster = Annotated[
     str | None,
     typer.Option(

@@ -49,35 +49,53 @@ SHEETS = ("tearsheet.html", "sheet.html", "risk.html", "sweep.html", "laboratory
 # -- the list --------------------------------------------------------------------------------------------------------
 
 
-def runs_table(
-    reports: Path | None = None,
-    kind: str = "",
-    portfolio: str = "",
-    since: str = "",
-    sort: str = "time",
-    where: Sequence[str] = (),
-) -> tuple[pd.DataFrame, list[str]]:
-    """The finished runs of a folder, a row a run, the newest first; and why others cannot be used.
+@dataclass(frozen=True)
+class Wanted:
+    """Which runs are wanted, and in which order.
 
-    The figures are those of the policy that was recommended or backtested, in the units of records, and its note.
-    reports   : folder of the runs, or None for the usual one.
     kind      : only runs of this kind; "" takes all.
     portfolio : only runs of this portfolio; "" takes all.
     since     : only runs made on this day (YYYY-MM-DD) or later; "" takes all.
     sort      : "time", or a column; with "-" before it the largest first.
-    where     : conditions that all hold, such as "loss<2" or "policy=threshold".
-    Raises    : ConfigError for an unknown kind, column or condition.
+    where     : conditions that all hold, such as "loss<2", "tracking error<1.2" or "policy=threshold", with names and
+                units of the printed table.
+    Raises    : ConfigError for an unknown kind or column, and for what is no day.
     """
-    if kind:
-        one_of("kind is", kind, KINDS)
-    one_of("sort is", sort.removeprefix("-"), ("time", *COLUMNS))
-    first = f"{day('since is', since):%Y-%m-%d}" if since else ""
+
+    kind: str = ""
+    portfolio: str = ""
+    since: str = ""
+    sort: str = "time"
+    where: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked. Raises ConfigError."""
+        if self.kind:
+            one_of("kind is", self.kind, KINDS)
+        one_of("sort is", self.sort.removeprefix("-"), ("time", *COLUMNS))
+        object.__setattr__(self, "since", f"{day('since is', self.since):%Y-%m-%d}" if self.since else "")
+
+    @property
+    def all(self) -> bool:
+        """Are all runs wanted?"""
+        return not (self.kind or self.portfolio or self.since or self.where)
+
+
+def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """The finished runs of a folder, a row a run, the newest first; and why others cannot be used.
+
+    The figures are those of the policy that was recommended or backtested, in the units of records, and its note.
+    reports : folder of the runs, or None for the usual one.
+    wanted  : which runs; by default all.
+    Raises  : ConfigError for a folder that is none, and for an unknown condition.
+    """
+    wanted = wanted or Wanted()
     if reports is not None and not reports.is_dir():
         refuse("--reports is", str(reports), "give the folder that holds the runs.")
-    found, notes = past_runs(reports or REPORTS, kind or None), run_notes(reports or REPORTS)
+    found, notes = past_runs(reports or REPORTS, wanted.kind or None), run_notes(reports or REPORTS)
     rows = []
     for folder, manifest in found.whole:
-        if (portfolio and manifest["portfolio"] != portfolio) or manifest["times"]["ended"][:10] < first:
+        if wanted.portfolio not in ("", manifest["portfolio"]) or manifest["times"]["ended"][:10] < wanted.since:
             continue
         policy = manifest.get("recommendation", {}).get("policy") or manifest["settings"].get("policy") or ""
         try:
@@ -98,47 +116,48 @@ def runs_table(
             }
         )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    for condition in where:
+    for condition in wanted.where:
         table = table[_fits(table, condition)]
-    if sort != "time":
-        column, falls = sort.removeprefix("-"), sort.startswith("-")
+    if wanted.sort != "time":
+        column, falls = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
         table = table.sort_values(column, ascending=not falls, kind="stable", na_position="last")
     return table.reset_index(drop=True), found.broken
 
 
 def _fits(table: pd.DataFrame, condition: str) -> "pd.Series[bool]":
     """(R,) the rows on which a condition holds. Raises ConfigError."""
-    found = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*", condition)
-    if found is None or found[1] not in COLUMNS:
-        refuse("where is", condition, f"give a column, <, <=, >, >=, = or !=, and a value: {', '.join(COLUMNS)}.")
-    column, value = table[found[1]], found[3]
-    if found[1] in (*SHOWN, "seconds"):
-        try:
-            return COMPARED[found[2]](column.astype(float), float(value))
-        except ValueError:
-            refuse("where is", condition, f"{found[1]} is a number, in the units of records: 1 % is 0.01.")
-    return COMPARED[found[2]](column, value)
+    found = re.fullmatch(r"\s*([^<>=!]+?)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*", condition)
+    named = {name: name for name in COLUMNS} | {_head(name): name for name in SHOWN}
+    if found is None or found[1] not in named:
+        refuse("where is", condition, f"give a column, <, <=, >, >=, = or !=, and a value: {', '.join(named)}.")
+    name, value = named[found[1]], found[3]
+    if name not in (*SHOWN, "seconds"):
+        return COMPARED[found[2]](table[name], value)
+    factor = METRICS[name].factor if name in SHOWN else 1.0
+    try:
+        return COMPARED[found[2]](factor * table[name].astype(float), float(value))
+    except ValueError:
+        unit = f", in {METRICS[name].unit}" if name in SHOWN and METRICS[name].unit else ""
+        refuse("where is", condition, f"{found[1]} is a number{unit}, as in the table.")
 
 
-def runs_text(
-    reports: Path | None = None,
-    kind: str = "",
-    portfolio: str = "",
-    since: str = "",
-    sort: str = "time",
-    where: Sequence[str] = (),
-    as_json: bool = False,
-) -> str:
+def _head(name: str) -> str:
+    """The head of a column of figures."""
+    return METRICS[name].short or METRICS[name].label
+
+
+def runs_text(reports: Path | None = None, wanted: Wanted | None = None, as_json: bool = False) -> str:
     """The runs of `runs_table` as text, or as JSON in the units of records."""
-    table, broken = runs_table(reports, kind, portfolio, since, sort, where)
+    table, broken = runs_table(reports, wanted)
     if as_json:
         return str(table.to_json(orient="records", indent=2, force_ascii=False))
     said = "".join(f"\n{wrapped(sentence)}" for sentence in broken)
     if table.empty:
-        asked = kind or portfolio or since or where
-        return f"No finished run is in {reports or REPORTS}{' that fits' if asked else ''}.{said}"
+        return (
+            f"No finished run is in {reports or REPORTS}{'' if wanted is None or wanted.all else ' that fits'}.{said}"
+        )
     shown = [METRICS[name] for name in SHOWN]
-    head = ["run", "kind", "made (UTC)", "policy", *(m.short or m.label for m in shown), "seconds", "note"]
+    head = ["run", "kind", "made (UTC)", "policy", *map(_head, SHOWN), "seconds", "note"]
     units = ["", "", "", "", *(m.unit for m in shown), "", ""]
     rows = [
         [

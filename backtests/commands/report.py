@@ -35,6 +35,7 @@ from backtests.runs.folder import (
     FIGURES,
     MAIL,
     MANIFEST,
+    MARKET,
     NUMBERS,
     REPORTS,
     RESULTS,
@@ -57,6 +58,7 @@ from research.accounting import Hold, View, Why
 from research.allocation import Allocation
 from research.errors import ConfigError, DataError
 from research.files import write_whole, writing
+from research.market import Market
 from research.portfolio import load_portfolio
 from research.printable import printable
 from research.progress import bar
@@ -72,6 +74,7 @@ FILES = {
     TRADES: "the trade list",
     TRADES_JSON: "the trade list",
     RESULTS: "daily results",
+    MARKET: "the returns that it was made from",
     MANIFEST: "settings, data, code and versions",
     SUMMARY: "the text of the terminal",
 }
@@ -123,6 +126,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
     trades.write(folder / TRADES)
     trades.write(folder / TRADES_JSON)
     write_whole(folder / RESULTS, results(comparison.backtests).to_parquet(index=False))
+    write_whole(folder / MARKET, returns(comparison.portfolio.market).to_parquet(index=False))
     marks = {
         name: comparison.scores[name]["loss"]
         for name, f in comparison.fitted.items()
@@ -197,6 +201,15 @@ def reused_seeds(fitted: Mapping[str, Fitted]) -> dict[str, int]:
 def run_name(run: str) -> str:
     """The name of the run whose folder is `run`."""
     return Path(run).name if run else ""
+
+
+def returns(market: Market) -> pd.DataFrame:
+    """A row a day: date, and the return of each line and of cash since the close before, in single precision."""
+    found = {"date": market.dates} | {
+        f"return_{name}": each.astype(np.float32)
+        for name, each in zip([*market.assets, "cash"], [*market.returns.T, market.cash], strict=True)
+    }
+    return pd.DataFrame(found)
 
 
 def results(backtests: Mapping[str, Backtest]) -> pd.DataFrame:
@@ -330,6 +343,7 @@ def make_backtest(
         tried = played_trials(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
         count_trials([tried, *tunings_of([fitted])], run.name)
         write_whole(folder / RESULTS, results({policy: played}).to_parquet(index=False))
+        write_whole(folder / MARKET, returns(portfolio.market).to_parquet(index=False))
         write_whole(folder / "booked.csv", csv_text(played.trades()))
         write_json(folder / FIGURES, plain_json(scored.figures(played.dates)))
         if fitted.training is not None:

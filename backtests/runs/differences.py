@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.runs.folder import FIGURES, NUMBERS, RESULTS, found_at
+from backtests.runs.folder import FIGURES, MARKET, NUMBERS, RESULTS, found_at
 from backtests.runs.manifest import AGAIN, hashes, read_manifest
+from backtests.wording import counted
 from research.arguments import cut
 from research.errors import DataError
 
 MADE_WITH = ("code", "python", "platform", "lock")
 SHOWN = 80  # letters of a setting
+CHANGED = 1e-6  # of a return, from which on a change is told
 
 Figures = Mapping[str, Mapping[str, Any]]  # by policy and name, in the units of records
 
@@ -93,7 +95,10 @@ def run_differences(one: Path, other: Path) -> RunDifferences:
         other=second,
         made_from={
             "settings": tuple(changes(first["settings"], second["settings"])),
-            "data": tuple(changes({"fingerprint": first["fingerprint"]}, {"fingerprint": second["fingerprint"]})),
+            "data": (
+                *changes({"fingerprint": first["fingerprint"]}, {"fingerprint": second["fingerprint"]}),
+                *_data(one, other),
+            ),
             "code": tuple(changes({k: first[k] for k in MADE_WITH}, {k: second[k] for k in MADE_WITH})),
             "packages": tuple(changes(first["versions"], second["versions"])),
         },
@@ -121,6 +126,40 @@ def differing(was: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, An
 
 def _short(value: Any) -> str:
     return "absent" if value is None else cut(json.dumps(value), SHOWN)
+
+
+# -- data ------------------------------------------------------------------------------------------------------------
+
+
+def _data(one: Path, other: Path) -> Iterator[str]:
+    """A sentence for each line whose returns differ, with the first day; and for lines and days of one run alone."""
+    if not all((folder / MARKET).exists() for folder in (one, other)):
+        return
+    mine, theirs = (_table(folder / MARKET).set_index("date") for folder in (one, other))
+    for which, have, lack in (("first", mine, theirs), ("second", theirs, mine)):
+        if alone := [name.removeprefix("return_") for name in have.columns if name not in lack.columns]:
+            yield f"only the {which} has {', '.join(alone)}"
+        if len(days := have.index.difference(lack.index)):
+            yield f"only the {which} has {counted(len(days), 'day')}, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
+    days, names = mine.index.intersection(theirs.index), [name for name in mine.columns if name in theirs.columns]
+    for name in names:
+        a, b = (table.loc[days, name].to_numpy(dtype=float) for table in (mine, theirs))
+        apart = np.where(np.isnan(a) & np.isnan(b), 0.0, np.abs(a - b))
+        if len(found := np.flatnonzero(~(apart <= CHANGED))):  # what is missing in one alone has changed
+            first, most = found[0], found[np.nanargmax(np.where(np.isnan(apart[found]), np.inf, apart[found]))]
+            yield (
+                f"{name.removeprefix('return_')} has other returns on {counted(len(found), 'day')} from "
+                f"{days[first]:%Y-%m-%d} on ({a[first]:.4%} and {b[first]:.4%} there), the most on "
+                f"{days[most]:%Y-%m-%d} ({a[most]:.4%} and {b[most]:.4%})"
+            )
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """A table of a run. Raises DataError where it is damaged."""
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise DataError(f"{path} cannot be read: {cut(str(error))}. {AGAIN}") from error
 
 
 # -- results ---------------------------------------------------------------------------------------------------------
@@ -178,10 +217,7 @@ def _paths(folder: Path) -> dict[str, pd.DataFrame]:
     """Daily results by policy, by date; none of a run that has no daily results."""
     if not (folder / RESULTS).exists():
         return {}
-    try:
-        table = pd.read_parquet(folder / RESULTS)
-    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
-        raise DataError(f"{folder / RESULTS} cannot be read: {cut(str(error))}. {AGAIN}") from error
+    table = _table(folder / RESULTS)
     if not {"policy", "date", "nav"} <= set(table.columns):  # of a sweep
         return {}
     return {str(name): rows.set_index("date") for name, rows in table.groupby("policy", sort=False)}

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
 MANIFEST = "manifest.json"
 SUMMARY, RESULTS = "summary.txt", "results.parquet"  # of a run: what its command printed; daily, or by configuration
+MARKET = "market.parquet"  # of a report or backtest: the daily returns that it was made from
 MAIL = "summary.md"  # the first screen of a report, for a mail
 NUMBERS, FIGURES = "tearsheet.json", "summary.json"  # with the figures of a report, and those of a backtest
 RUN_IN = "REBALANCE_RUN"  # environment variable: name of the run that a notebook is executed for
@@ -219,7 +220,7 @@ def found_at(final: Path) -> Path:
     """Where the run `final` is: at its name, or where a kill between the two renames left it.
 
     A name alone is also looked for among the usual runs, and the beginning of one name is enough.
-    Raises : DataError for the beginning of several names.
+    Raises : DataError for the beginning of several names, and where there is none.
     """
     here = former_of(final) if former_of(final).exists() and not final.exists() else final
     if here.exists():
@@ -234,7 +235,9 @@ def found_at(final: Path) -> Path:
             f"{final.name!r} begins the names of {len(named)} runs in {reports}: "
             f"{', '.join(folder.name for folder in named[:5])}. Give more of the name."
         )
-    return named[0] if named else here
+    if not named:
+        raise DataError(f"no run is called {final.name!r}, or begins so, in {reports}. `rebalance runs` lists them.")
+    return named[0]
 
 
 def check_whole(folder: Path, names: Mapping[str, str]) -> None:

@@ -128,4 +128,4 @@ def test_verify_ends_with_one_where_a_run_was_changed(undecided: Path, tmp_path:
     assert "  trades.csv has another content." in done.out
     done = rebalance("verify", tmp_path / "nowhere")
     assert done.status == 2
-    assert "is no run: it has no manifest.json" in done.err
+    assert "no run is called 'nowhere', or begins so, in " in done.err

@@ -10,10 +10,20 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from commanded import rebalance
 
-from backtests.commands.past_runs import diff_text, note_run, replay, run_notes, runs_table, runs_text, show_text
+from backtests.commands.past_runs import (
+    Wanted,
+    diff_text,
+    note_run,
+    replay,
+    run_notes,
+    runs_table,
+    runs_text,
+    show_text,
+)
 from backtests.commands.report import make_backtest
-from backtests.runs import folder
+from backtests.runs import differences, folder
 from backtests.runs.folder import MANIFEST, Run, write_json
 from backtests.runs.manifest import checksum, sign
 from backtests.runs.verify import verify
@@ -68,32 +78,41 @@ def test_runs_are_listed_and_filtered_from_their_manifests(made: tuple[Path, Pat
     whole = runs_text(reports)
     assert [line.split()[0] for line in whole.splitlines()[2:]] == [made[2].name, made[1].name]  # the newest first
     assert "backtest" in whole
-    assert runs_text(reports, kind="sweep") == f"No finished run is in {reports} that fits."
-    assert len(runs_text(reports, portfolio="desk", sort="portfolio").splitlines()) == 4
-    assert runs_text(reports, since="2999-01-01").startswith("No finished run")
+    assert runs_text(reports, Wanted(kind="sweep")) == f"No finished run is in {reports} that fits."
+    assert len(runs_text(reports, Wanted(portfolio="desk", sort="portfolio")).splitlines()) == 4
+    assert runs_text(reports, Wanted(since="2999-01-01")).startswith("No finished run")
     wrong: list[dict[str, Any]] = [{"kind": "reprt"}, {"sort": "size"}, {"since": "yesterday"}]
     for each in (*wrong, {"where": ["size<2"]}, {"where": ["loss<a"]}):
         with pytest.raises(ConfigError):
-            runs_text(reports, **each)
+            runs_text(reports, Wanted(**each))
 
 
 def test_runs_are_sorted_and_chosen_by_their_figures(made: tuple[Path, Path, Path]) -> None:
     reports = made[1].parent
     figures = {run.name: json.loads((run / "summary.json").read_text())["loss"] for run in made[1:]}
     by_loss = sorted(figures, key=lambda name: figures[name])
-    assert runs_table(reports, sort="loss")[0]["run"].tolist() == by_loss
-    assert runs_table(reports, sort="-loss")[0]["loss"].tolist() == sorted(figures.values(), reverse=True)
+    assert runs_table(reports, Wanted(sort="loss"))[0]["run"].tolist() == by_loss
+    assert runs_table(reports, Wanted(sort="-loss"))[0]["loss"].tolist() == sorted(figures.values(), reverse=True)
     middle = sum(figures.values()) / 2.0
-    assert runs_table(reports, where=[f"loss < {middle}"])[0]["run"].tolist() == by_loss[:1]
-    assert runs_table(reports, where=["policy=band", "kind!=report"])[0]["run"].tolist() == [made[1].name]
-    (row,) = json.loads(runs_text(reports, where=["policy=band"], as_json=True))
+    assert runs_table(reports, Wanted(where=[f"loss < {middle}"]))[0]["run"].tolist() == by_loss[:1]
+    assert runs_table(reports, Wanted(where=["policy=band", "kind!=report"]))[0]["run"].tolist() == [made[1].name]
+    assert (
+        runs_table(reports, Wanted(where=[f"loss J<{middle}"]))[0]["run"].tolist() == by_loss[:1]
+    )
+    error = {run.name: json.loads((run / "summary.json").read_text())["tracking_error"] for run in made[1:]}
+    percent = 50.0 * sum(error.values())
+    low = [name for name in error if 100.0 * error[name] < percent]
+    assert runs_table(reports, Wanted(where=[f"tracking_error<{percent}"]))[0]["run"].tolist() == low
+    with pytest.raises(ConfigError, match="tracking_error is a number, in % a year, as in the table"):
+        runs_table(reports, Wanted(where=["tracking_error<low"]))
+    (row,) = json.loads(runs_text(reports, Wanted(where=["policy=band"]), as_json=True))
     assert (row["policy"], row["loss"]) == ("band", pytest.approx(figures[made[1].name], rel=1e-9))
 
 
 def test_a_note_stands_beside_a_run_that_stays_as_it_was(made: tuple[Path, Path, Path]) -> None:
     reports = made[1].parent
     assert note_run(made[1], "shown to the committee") == f"{made[1].name}: shown to the committee"
-    assert runs_table(reports, where=["policy=band"])[0]["note"].tolist() == ["shown to the committee"]
+    assert runs_table(reports, Wanted(where=["policy=band"]))[0]["note"].tolist() == ["shown to the committee"]
     assert not verify(made[1]).changed
     note_run(made[1], "")
     assert run_notes(reports) == {}
@@ -104,6 +123,11 @@ def test_a_note_stands_beside_a_run_that_stays_as_it_was(made: tuple[Path, Path,
 def test_the_beginning_of_a_name_is_enough(made: tuple[Path, Path, Path]) -> None:
     reports, name = made[1].parent, made[1].name
     assert folder.found_at(reports / name[:-3]) == made[1]
+    with pytest.raises(DataError, match=rf"no run is called 'disk', or begins so, in {reports}\. `rebalance runs`"):
+        folder.found_at(reports / "disk")
+    shown = rebalance("show", name[:-3], "--reports", reports)
+    assert (shown.status, rebalance("verify", name, "--reports", reports).status) == (0, 0)
+    assert rebalance("diff", name, made[2].name, "--reports", reports).status == 0
     with pytest.raises(DataError, match=r"'desk' begins the names of 2 runs .* Give more of the name"):
         folder.found_at(reports / "desk")
 
@@ -121,7 +145,7 @@ def test_a_run_shows_again_what_it_printed(made: tuple[Path, Path, Path], tmp_pa
 def test_a_run_is_made_again_to_the_byte(made: tuple[Path, Path, Path]) -> None:
     found = replay(made[1])
     assert found.same
-    assert found.text == f"Made again. Same bytes in all 4 files: {made[1].name}."
+    assert found.text == f"Made again. Same bytes in all 5 files: {made[1].name}."
 
 
 def test_one_changed_price_is_named_by_fingerprint_and_by_the_first_day(
@@ -138,6 +162,29 @@ def test_one_changed_price_is_named_by_fingerprint_and_by_the_first_day(
         rf"band: first on {CHANGED} \(.*\): other prices: the same weights earned", " ".join(found.text.split())
     )
     assert "Settings:\n  the same." in found.text
+    said = " ".join(found.text.split())
+    assert re.search(rf"SPY has other returns on 2 days from {CHANGED} on \([-\d.]+% and [-\d.]+% there\)", said)
+    assert "AGG has other returns" not in said
+
+
+def test_a_change_of_data_below_the_threshold_is_not_told_and_lines_and_days_of_one_run_are(tmp_path: Path) -> None:
+    def run(name: str, **columns: list[float]) -> Path:
+        dates = pd.date_range("2020-01-01", periods=len(next(iter(columns.values()))))
+        (tmp_path / name).mkdir()
+        table = pd.DataFrame({"date": dates} | {f"return_{line}": values for line, values in columns.items()})
+        table.to_parquet(tmp_path / name / "market.parquet", index=False)
+        return tmp_path / name
+
+    nan = float("nan")
+    one = run("one", A=[0.0, 0.01, 0.02], B=[nan, 0.0, 0.1], C=[0.0] * 3)
+    other = run("other", A=[0.0, 0.01 + 1e-7, 0.02, 0.0], B=[nan, nan, 0.3, 0.0])
+    assert list(differences._data(one, other)) == [
+        "only the first has C",
+        "only the second has 1 day, 2020-01-04 to 2020-01-04",
+        "B has other returns on 2 days from 2020-01-02 on (0.0000% and nan% there), the most on "
+        "2020-01-02 (0.0000% and nan%)",
+    ]
+    assert list(differences._data(one, tmp_path)) == []  # a run of before keeps no returns
 
 
 def test_differences_begin_with_settings_and_end_with_files(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
@@ -153,7 +200,7 @@ def test_differences_begin_with_settings_and_end_with_files(made: tuple[Path, Pa
         " ".join(found.split())
     )
     assert "Only in the first run: band." in diff_text(made[1], made[2])
-    assert diff_text(made[1], made[1]) == f"Same bytes in all 4 files: {made[1].name}."
+    assert diff_text(made[1], made[1]) == f"Same bytes in all 5 files: {made[1].name}."
 
 
 def test_runs_of_other_days_say_so(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
@@ -183,7 +230,7 @@ def test_a_run_with_the_same_bytes_by_other_code_is_the_same(
     monkeypatch.setattr(folder, "code_version", lambda: "0123456789ab")
     found = replay(made[1])
     assert found.same
-    assert found.text.startswith("Made again: same bytes in all 4 files, although not all is as it was.")
+    assert found.text.startswith("Made again: same bytes in all 5 files, although not all is as it was.")
     assert 'and is "0123456789ab".' in found.text
 
 

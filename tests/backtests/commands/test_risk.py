@@ -8,7 +8,7 @@ from browser import Elements
 from jsonschema import Draft202012Validator
 
 from backtests.commands import risk as command
-from backtests.commands.past_runs import replay, runs_text, show_text
+from backtests.commands.past_runs import Wanted, replay, runs_text, show_text
 from backtests.commands.risk import make_risk
 from backtests.pages.risk_sheet import SCHEMA
 from backtests.runs.verify import verify
@@ -28,7 +28,7 @@ def test_the_run_is_whole_and_listed(made):
     pictures = {f"figures/{name}.{form}" for name in ("contributions", "fan") for form in ("csv", "png", "svg")}
     assert names == {"risk.html", "risk.json", "drift.csv", "summary.txt", "manifest.json"} | pictures
     assert not verify(made.folder).changed
-    assert "risk" in runs_text(made.folder.parent, "risk")
+    assert "risk" in runs_text(made.folder.parent, Wanted("risk"))
     assert "risk.html" in show_text(made.folder)
 
 
