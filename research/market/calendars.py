@@ -29,6 +29,7 @@ FREQUENCY = 0.15  # by how much the rows of a market may differ from these; dail
 EDGES = 3  # rows by which a weekend or a holiday at its ends moves the count of a short market
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 ORIGIN = np.datetime64("2000-01-03", "D")  # session 0 is the first from here on, or the calendar's own first
+HOLIDAYS = 14  # days that a scheduled session may be later than its period is long
 SPARE = 2  # years that hold more sessions than any offset
 LONGEST = 100_000  # sessions between two days of a schedule
 OFFSETS = {"day": 0, "week": 4, "month": 20, "quarter": 60, "year": 250} | dict.fromkeys(WEEKDAYS, 4)  # sessions
@@ -212,6 +213,26 @@ def due(last_trade: np.datetime64, day: np.datetime64, every: str | int, calenda
         return False
     since = sessions(last_trade + np.timedelta64(1, "D"), day, calendar)
     return bool(scheduled(since, every, calendar, offset).any()) if len(since) else False
+
+
+def next_scheduled(day: np.datetime64, every: str | int, calendar: str, offset: int = 0) -> np.datetime64 | None:
+    """The first scheduled session after `day`; None where it is beyond the calendar's reach.
+
+    day      : any day.
+    every    : the schedule, as in `scheduled`.
+    calendar : name of the exchange calendar.
+    offset   : sessions from what `every` picks.
+
+    >>> str(next_scheduled(np.datetime64("2022-12-30"), "quarter", "XNYS"))
+    '2023-03-31'
+    """
+    longest = HOLIDAYS + (2 * int(every) if is_whole(every) else round(YEAR / A_YEAR.get(str(every), A_YEAR["week"])))
+    try:
+        later = sessions(day + np.timedelta64(1, "D"), day + np.timedelta64(longest, "D"), calendar)
+        found: Days = later[scheduled(later, every, calendar, offset)]
+    except ConfigError:
+        return None
+    return found[0] if len(found) else None
 
 
 def _unknown(every: object, name: str = "schedule") -> ConfigError:

@@ -96,9 +96,7 @@ def test_runs_are_sorted_and_chosen_by_their_figures(made: tuple[Path, Path, Pat
     middle = sum(figures.values()) / 2.0
     assert runs_table(reports, Wanted(where=[f"loss < {middle}"]))[0]["run"].tolist() == by_loss[:1]
     assert runs_table(reports, Wanted(where=["policy=band", "kind!=report"]))[0]["run"].tolist() == [made[1].name]
-    assert (
-        runs_table(reports, Wanted(where=[f"loss J<{middle}"]))[0]["run"].tolist() == by_loss[:1]
-    )
+    assert runs_table(reports, Wanted(where=[f"loss J<{middle}"]))[0]["run"].tolist() == by_loss[:1]
     error = {run.name: json.loads((run / "summary.json").read_text())["tracking_error"] for run in made[1:]}
     percent = 50.0 * sum(error.values())
     low = [name for name in error if 100.0 * error[name] < percent]

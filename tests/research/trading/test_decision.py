@@ -59,7 +59,9 @@ def test_calendar_is_due_when_a_session_lies_after_the_last_trade(
 ) -> None:
     got = trade_list(traded_on(two, last_trade), Calendar(two.strategic, every))
     assert got.empty == got.holds == (not due)
-    assert got.reason == ("review due; B is 15.00 points under target" if due else "no review is due today")
+    assert got.reason == (
+        "review due; B is 15.00 points under target" if due else "no review is due today; the next is on 2022-12-30"
+    )
 
 
 @pytest.mark.parametrize(("last_trade", "due"), [("2022-11-29", True), ("2022-11-30", False)])
@@ -89,7 +91,9 @@ def test_rule_with_a_schedule_of_its_own_is_due_like_a_calendar(two: Portfolio) 
         desk_schedule: Schedule | None = "week"
 
     policy = Weekly(two.strategic)
-    assert trade_list(traded_on(two, "2022-12-23"), policy).reason == "no review is due today"
+    assert (
+        trade_list(traded_on(two, "2022-12-23"), policy).reason == "no review is due today; the next is on 2022-12-30"
+    )
     assert policy.seen == []
     trade_list(traded_on(two, "2022-12-22"), policy)
     assert [view.unfinished for view in policy.seen] == [True]
