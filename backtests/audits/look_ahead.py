@@ -130,7 +130,7 @@ class LookAhead:
         if self.read:
             return (
                 f"Look-ahead test not possible: while it decides the policy reads {listed(self.read, most=3)}, which "
-                "may hold later days and is the same on every market. Read it before, from days before the test."
+                "may tell of later days and is the same on every market. Read it before, from days before the test."
             )
         if self.result == IDLE:
             return f"No trade up to {last:%Y-%m-%d}: the look-ahead test shows little."

@@ -1,14 +1,18 @@
-"""What a policy reads from elsewhere while it decides: files, hosts, other programs.
+"""What a policy reads from elsewhere while it decides: files, hosts, other programs, the clock.
 
-No other market changes what stands in a file or at a host. It may hold later days, so the look-ahead test cannot judge
-a policy that reads there. The interpreter itself reports what is opened, connected and started (PEP 578). What a C
-library opens by itself is not seen.
+No other market changes what stands in a file, at a host or on the clock. It may tell of later days, so the look-ahead
+test cannot judge a policy that reads there. The interpreter itself reports what is opened, connected and started
+(PEP 578), and a profiler which built-in function Python code calls. What a C library opens by itself is not seen, nor
+the clock that it reads, such as `pandas.Timestamp.now`, nor that of another thread.
 """
 
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
+from types import FrameType
 from typing import Any
 
 WATCHED = {  # event of the interpreter: what is read, and the place of its name among the arguments
@@ -20,6 +24,8 @@ WATCHED = {  # event of the interpreter: what is read, and the place of its name
     "os.system": ("the output of", 0),
     "os.posix_spawn": ("the output of", 0),
 }
+CLOCKS = (time.time, time.time_ns, time.localtime, time.gmtime, time.ctime)
+NOW = ("now", "today", "utcnow")  # of `datetime` and `date`
 CODE = re.compile(r"\.(pyc?|so|nbi|nbc)(\.|$)")  # of modules that are imported while it decides
 
 _lists: list[list[str]] = []  # of those who watch now; of all threads
@@ -34,9 +40,12 @@ def watched() -> Iterator[list[str]]:
         _watching.append(True)
     found: list[str] = []
     _lists.append(found)
+    before = sys.getprofile()
+    sys.setprofile(_see)
     try:
         yield found
     finally:
+        sys.setprofile(before)
         _lists[:] = [one for one in _lists if one is not found]
 
 
@@ -47,7 +56,19 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
     what = arguments[place]
     if isinstance(what, int) or CODE.search(str(what)) or (event == "open" and _writes(arguments[1])):
         return
-    words = f"{kind} {what}"
+    _tell(f"{kind} {what}")
+
+
+def _see(frame: FrameType, event: str, called: Any) -> None:
+    if event == "c_call" and (called in CLOCKS or (called.__name__ in NOW and _is_date(called.__self__))):
+        _tell(f"the clock ({called.__name__})")
+
+
+def _is_date(owner: object) -> bool:
+    return isinstance(owner, type) and issubclass(owner, date)
+
+
+def _tell(words: str) -> None:
     for found in _lists:
         if words not in found:
             found.append(words)

@@ -9,8 +9,11 @@ import inspect
 import re
 import sqlite3
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -722,7 +725,7 @@ def test_a_policy_that_reads_a_file_is_not_judged(market: Market, tmp_path: Path
     path.write_text(" ".join(f"{day:%Y-%m-%d}" for day in market.dates[::9]))
     audit = look_ahead(lambda _: Filed(path), market, COSTS, market.dates[START + 1], days=3)
     assert audit.result == "not judged"
-    assert f"while it decides the policy reads the file {path}, which may hold later days" in audit.verdict
+    assert f"while it decides the policy reads the file {path}, which may tell of later days" in audit.verdict
     assert not audit.found
 
 
@@ -737,6 +740,29 @@ def test_what_is_read_is_seen_in_threads_and_by_other_programs_and_writing_is_no
         subprocess.run(["true"], check=True)
         (tmp_path / "log.txt").write_text("done")
     assert found == [f"the file {path}", f"the file {tmp_path / 'later.db'}", "the output of true"]
+
+
+@pytest.mark.parametrize("clock", [time.time, time.time_ns, datetime.now, date.today], ids=str)
+def test_a_policy_that_asks_the_clock_is_not_judged(clock: Callable[[], object], market: Market) -> None:
+    """After a certain day it knows what the market did: no other market shows that."""
+
+    class Late:
+        allocation = FIXED
+
+        def decide(self, view: View) -> Hold | Trade:
+            return Trade.to(view.target) if clock() else Hold()
+
+    audit = look_ahead(lambda _: Late(), market, COSTS, market.dates[START + 1], days=3)
+    assert audit.result == "not judged"
+    assert f"the policy reads the clock ({clock.__name__}), which may tell of later days" in audit.verdict
+
+
+def test_what_measures_how_long_something_took_is_no_clock() -> None:
+    with watched() as found:
+        time.perf_counter()
+        datetime(2020, 1, 1).isoformat()
+    assert found == []
+    assert sys.getprofile() is None
 
 
 def test_rounding_is_no_look_ahead(market: Market) -> None:
