@@ -19,6 +19,7 @@ from backtests.evaluation.estimates import Estimate, NotAvailable
 from backtests.evaluation.evidence import LOSS, LOSS_ROUNDING, Evidence, paired_evidence
 from backtests.evaluation.intervals import Interval, drawn_drawdowns, intervals
 from backtests.evaluation.long_run import Elasticity, long_run
+from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.paired_sharpe import PairedSharpe
 from backtests.evaluation.pairs import Pair, any_grows_faster, any_loses_less, pairs
 from backtests.evaluation.scores import Score, score, table
@@ -26,7 +27,7 @@ from backtests.evaluation.selection import SuperiorAbility
 from backtests.evaluation.slow_waves import LEAST_EPISODES, SlowMeans
 from backtests.evaluation.words import finding
 from backtests.views import view
-from backtests.wording import listed, row_count
+from backtests.wording import listed, percent, row_count
 from research.arguments import is_number, refuse
 from research.arrays import Array, frozen
 from research.errors import ConfigError, DataError
@@ -146,15 +147,34 @@ class PairedBacktests:
         return tuple(name for name, b in self.backtests.items() if not np.array_equal(_targets_in_test(b), own))
 
     def answer(self) -> str:
-        """What differs significantly, in words."""
+        """What differs significantly, in words; of backtests of several targets, growth, risk and costs of each."""
         if not self.other_targets:
             return finding(self.evidence)
         follow = "follows" if len(self.other_targets) == 1 else "follow"
-        return (
-            f"{finding(self.evidence)} {listed(self.other_targets)} {follow} another target than {self.reference}: "
-            "loss J and tracking error then measure the distance of the targets, not the rule. Compare growth and "
-            "Sharpe ratio."
+        alike = len(self.other_targets) + 1 < len(self.scores)
+        return " ".join(
+            [
+                *map(self._grown, self.other_targets),
+                *([finding(self.evidence)] if alike else []),
+                f"{listed(self.other_targets)} {follow} another target than {self.reference}: loss J and tracking "
+                "error measure the distance of the targets, not the rule.",
+            ]
         )
+
+    def _grown(self, name: str) -> str:
+        """Growth, volatility and costs of a backtest beside those of the reference."""
+        figures = [self.scores[each].figures(self.backtests[each].dates) for each in (name, self.reference)]
+        short = any("growth" in self.scores[each].undefined for each in (name, self.reference))
+        said = []
+        for key in ("total_return" if short else "growth", "volatility", "cost"):
+            shown = METRICS[key]
+            own, other = (f"{shown.cell(each)} {shown.unit}" for each in figures)
+            if key in self.evidence.estimates:
+                d, gap = self.evidence.differences(key)[name], shown.difference
+                ends = d.times(gap.factor).interval(gap.digits)
+                other += f" ({percent(d.level, 0)} interval of the difference: {ends})"
+            said.append(f"{shown.narrow} {own} against {other}")
+        return f"{name} and {self.reference}: {', '.join(said)}."
 
     def __repr__(self) -> str:
         """The table and the differences in J, as text."""

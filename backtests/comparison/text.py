@@ -74,9 +74,13 @@ def paired_text(paired: PairedBacktests) -> str:
         _intervals(paired, paired.reference),
         _certainty(paired, None),
     ]
-    for metric in paired.evidence.estimates:
+    metrics = list(paired.evidence.estimates)
+    if paired.other_targets:
+        metrics.sort(key=lambda metric: metric == LOSS)  # it measures the distance of the targets: last
+    for metric in metrics:
         blocks += _differences(paired, metric)
-    return _page([*blocks, paired.answer(), paired.searched]) + warnings_text(paired.warnings)
+    lead = [blocks[0], paired.answer(), *blocks[1:]] if paired.other_targets else [*blocks, paired.answer()]
+    return _page([*lead, paired.searched]) + warnings_text(paired.warnings)
 
 
 def _title(paired: PairedBacktests, of: str) -> str:

@@ -742,7 +742,7 @@ def test_what_is_read_is_seen_in_threads_and_by_other_programs_and_writing_is_no
     assert found == [f"the file {path}", f"the file {tmp_path / 'later.db'}", "the output of true"]
 
 
-@pytest.mark.parametrize("clock", [time.time, time.time_ns, datetime.now, date.today], ids=str)
+@pytest.mark.parametrize("clock", [time.time, time.time_ns, datetime.now, date.today], ids=lambda c: c.__name__)
 def test_a_policy_that_asks_the_clock_is_not_judged(clock: Callable[[], object], market: Market) -> None:
     """After a certain day it knows what the market did: no other market shows that."""
 
