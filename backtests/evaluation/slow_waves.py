@@ -141,15 +141,6 @@ class SlowMeans:
             p=self._p(p, q, from_below=from_below, from_above=from_above),
         )
 
-    def most(self, p: int, q: int, level: float) -> float:
-        """The most by which mean p exceeds mean q, with one-sided confidence `level`; infinite where that is not known.
-
-        0 for one and the same series.
-        """
-        if self._same(p, q):
-            return 0.0
-        return self._quantile(p, q, level) if self.known[p] else math.inf
-
     def ratio(self, p: int, q: int) -> float:
         """Student's t of the logarithm of mean p over mean q; infinite where no error is left, 0 for one series."""
         if self._same(p, q):
