@@ -1,16 +1,14 @@
 """The decision of a policy at a portfolio's last close, from the desk's real holdings."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from research.accounting import Hold, Policy, Trade, View, Why
-from research.accounting.view import PLAIN, check_trade, leverage_of
+from research.accounting.view import check_trade, leverage_of
 from research.arrays import Array
-from research.market.calendars import due, next_scheduled
+from research.market.calendars import due
 from research.portfolio import Portfolio
 from research.rules.no_trade_bands import RESTS
-from research.rules.protocol import Schedule, traits
+from research.rules.protocol import traits
 from research.tolerances import TRIGGER
 from research.trading.position import Position
 
@@ -47,7 +45,7 @@ def _of_policy(
     if schedule is not None and not any(
         due(last_trade, today, schedule, market.calendar, offset) for offset in promised.desk_offsets
     ):
-        return Hold(Why(f"{PLAIN['calendar']}{_next(portfolio, schedule, promised.desk_offsets)}"))
+        return Hold(Why("calendar"))
     since = int((market.days > last_trade).sum())
     if 0 < promised.cooldown >= since:
         return Hold(RESTS)
@@ -75,14 +73,6 @@ def _of_policy(
         if portfolio.last_trade == portfolio.date or (once and again):
             return Hold(BEGUN)
     return answer
-
-
-def _next(portfolio: Portfolio, schedule: Schedule, offsets: Iterable[int]) -> str:
-    """When the next review is, as the rest of a sentence; "" where the exchange calendar does not reach so far."""
-    market = portfolio.market
-    days = [next_scheduled(market.days[-1], schedule, market.calendar, offset) for offset in offsets]
-    known = [day for day in days if day is not None]
-    return f"; the next is on {min(known)}" if known else ""
 
 
 def _into_limits(position: Position) -> Trade | None:

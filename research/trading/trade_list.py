@@ -12,9 +12,11 @@ from research.accounting import Policy, Why
 from research.accounting.costs import BPS, CHARGED
 from research.arrays import Array
 from research.files import write_whole
+from research.market.calendars import next_scheduled
+from research.market.notes import warnings_in
 from research.portfolio import Portfolio
 from research.portfolio.orders import TRACKING_ERROR
-from research.rules.protocol import short_name
+from research.rules.protocol import short_name, traits
 from research.trading import page
 from research.trading.before_after import BeforeAfter
 from research.trading.cash_by_currency import CashByCurrency, exchange_words
@@ -92,7 +94,20 @@ class TradeList:
         if self.request.to_target and self.why.trigger == "calendar":  # which is no matter of the policy's reviews
             gap = said.removeprefix("review due; ")
             return BEGUN.sentence(()) if self.why.line is None else f"a trade to target is asked for; {gap}"
-        return said
+        return f"{said}{self._next_review}" if self.holds and self.why == Why("calendar") else said
+
+    @property
+    def _next_review(self) -> str:
+        """When the next review is, as the rest of a sentence; "" where the exchange calendar does not reach so far."""
+        promised, market = traits(self.decides), self.portfolio.market
+        if promised.desk_schedule is None:
+            return ""
+        days = [
+            next_scheduled(market.days[-1], promised.desk_schedule, market.calendar, offset)
+            for offset in promised.desk_offsets
+        ]
+        known = [day for day in days if day is not None]
+        return f"; the next is on {min(known)}" if known else ""
 
     @property
     def empty(self) -> bool:
@@ -198,13 +213,14 @@ class TradeList:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of prices, lots and holdings: ages and bases, how lots were found, what files say."""
+        """What a reader must know of prices, data, lots and holdings: ages, how lots were found, what files say."""
         portfolio = self.portfolio
         of_age = () if self.ages is None else age_notes(portfolio, self.ages)
         of_rates = rate_notes(portfolio, self.rate_ages)
         missed = self._rows.reasons(self.sized).missed
         found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *self._taxed)
-        return (*found, *frozen_quotes(portfolio), *portfolio.notes)
+        of_data = warnings_in(portfolio.market.notes, portfolio.test_start)
+        return (*found, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
 
     @property
     def _reserve(self) -> tuple[str, ...]:
