@@ -19,7 +19,7 @@ from research.portfolio.currencies import (
     line_needs,
 )
 from research.portfolio.document import Document
-from research.portfolio.holdings import balances_of, given_files, holding_notes
+from research.portfolio.holdings import balances_of, given_files, holding_notes, right_names
 from research.portfolio.household import Account, decimal_sum, read_accounts
 from research.portfolio.positions import Positions
 from research.portfolio.prices import Prices, last_closes, newest_day
@@ -72,8 +72,9 @@ class Held:
         found = holding_notes(document, quoted, self.positions, self.given, self.rates)
         if self.currencies is None:
             return found
-        later = [note for currency, note in self.rates.later.items() if currency in self.currencies.rates.today]
-        return (*found, *later) if self.currencies.converted else (*found, *later, LOCAL)
+        used = self.currencies.rates.today
+        of_rates = [note for currency, notes in self.rates.notes.items() if currency in used for note in notes]
+        return (*found, *of_rates) if self.currencies.converted else (*found, *of_rates, LOCAL)
 
 
 def read_held(document: Document, market: Market, assets: Sequence[str], basis: str) -> Held:
@@ -86,7 +87,7 @@ def read_held(document: Document, market: Market, assets: Sequence[str], basis: 
     market = with_named_rates(in_line_currencies(document, market, basis), tuple(assets))
     quoted = market.select(assets)
     positions, given = given_files(document, quoted, basis)
-    rates = read_rates(document, market, basis, newest_day(market, given))
+    rates = read_rates(document, market, basis, newest_day(market, given), right_names(document, tuple(assets)))
     accounts = read_accounts(document, quoted, assets, positions, rates)
     balances: dict[str, float] = {}
     needs: list[Need] = []

@@ -21,8 +21,8 @@ from research.portfolio.positions import (
     odd_lots,
     read_positions,
 )
-from research.portfolio.prices import FAR, OK, Prices, read_prices, right_all_the_same
-from research.portfolio.rates import Rates
+from research.portfolio.prices import FAR, OK, Prices, far_last_closes, read_prices, right_all_the_same
+from research.portfolio.rates import PAIR, Rates
 from research.portfolio.strict_yaml import KeyPath
 
 KEYS = ("file", "columns", "symbols", "decimal")
@@ -35,11 +35,14 @@ def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positio
 
     quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
     basis  : of the portfolio.
-    Raises : ConfigError for a key or value that is wrong, for the mistakes of both files, and for holdings whose value
-             in the file is far from that at the price of the list; all of them at once.
+    Raises : ConfigError for a key or value that is wrong, for the mistakes of both files, for a last close that is far
+             from where it should be, and for holdings whose value in the file is far from that at the list's price;
+             all of them at once.
     """
-    faults, right = Faults(), _right_lines(document, quoted.assets)
+    faults, right = Faults(), right_names(document, quoted.assets)
     positions, prices = None, None
+    with faults:
+        _check_closes(document, quoted, right)
     with faults:
         positions = given_positions(document, quoted, basis)
     with faults:
@@ -51,13 +54,21 @@ def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positio
     return positions, prices
 
 
-def _right_lines(document: Document, assets: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines that `prices_ok` names. Raises ConfigError for what is none."""
+def right_names(document: Document, assets: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines and pairs of currencies that `prices_ok` names. Raises ConfigError for what is neither."""
     found = document.items(OK) if document.has(OK) else []
-    for asset in found:
-        if asset not in assets:
-            document.refuse((OK,), "not a line of the portfolio", asset, did_you_mean(str(asset), assets))
+    for name in found:
+        if name not in assets and not PAIR.fullmatch(str(name)):
+            what = "neither a line of the portfolio nor a pair of currencies"
+            document.refuse((OK,), what, name, did_you_mean(str(name), assets))
     return tuple(found)
+
+
+def _check_closes(document: Document, quoted: Market, right: Collection[str]) -> None:
+    """Raise ConfigError for last closes that are far from where they should be, all of them at once."""
+    if far := {asset: told for asset, told in far_last_closes(quoted).items() if asset not in right}:
+        told = all_mistakes("the market", [f"{words}. Look for a split or a wrong price." for words in far.values()])
+        raise ConfigError(f"market ({document.place(('market',))}): {told}\n{right_all_the_same(list(far))}")
 
 
 def given_positions(document: Document, quoted: Market, basis: str) -> Positions | None:
@@ -181,7 +192,10 @@ def holding_notes(
     market : of the lines, with the lots of the portfolio, in the currencies in which they are quoted.
     prices : likewise.
     """
-    notes = () if prices is None else prices.notes
+    right = right_names(document, market.assets)
+    taken = [told for asset, told in far_last_closes(market).items() if asset in right]
+    notes = tuple(f"{told[0].upper()}{told[1:]}; it is taken, as `{OK}` says." for told in taken)
+    notes += () if prices is None else prices.notes
     if positions is None:
         return notes
     of_positions = list(positions.notes)

@@ -16,14 +16,14 @@ from research.errors import DataError, all_mistakes
 from research.market import Market
 from research.market.calendars import session_after
 from research.market.notes import counted
+from research.market.plausible import FAR, far_closes
 from research.portfolio.amounts import Amount, amount
 from research.portfolio.broker_tables import BrokerTable, read_broker_file
 from research.portfolio.positions import file_decimal
 
 CLOSE, GIVEN = "market close", "price file"
 REQUIRED, OTHERS = ("asset", "price"), ("date", "currency")
-FAR = 0.4  # from the last close: a split gone wrong is -50 % or +100 %
-OK = "prices_ok"  # key of the lines whose numbers are right although they are far from others
+OK = "prices_ok"  # key of the lines and rates whose numbers are right although they are far from others
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +152,18 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     )
 
 
+def far_last_closes(market: Market) -> dict[str, str]:
+    """By line, a clause on each last close of a market that is far from where it should be."""
+    found = {}
+    for asset, gap in far_closes(market).items():
+        close = market.prices[-1, market.assets.index(asset)]
+        size = "" if np.isnan(close) else f", {close:,.7g}"
+        found[asset] = f"the last close of {asset}, of {market.days[-1]}{size}, is {gap}"
+    return found
+
+
 def right_all_the_same(assets: Sequence[str]) -> str:
-    """How a desk says that numbers of these lines are right although they are far from others."""
+    """How a desk says that numbers of these lines or rates are right although they are far from others."""
     lines = list(dict.fromkeys(assets))
     return (
         f"Where they are right all the same, say so: `--prices-ok {','.join(lines)}`, or `{OK}: [{', '.join(lines)}]` "

@@ -8,7 +8,7 @@ Each quote is brought to one of a foreign currency in the basis when it is read,
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -23,9 +23,11 @@ from research.arrays import frozen
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.currency import FX, Pair, Quoted, in_base, quoted_rates
+from research.market.plausible import far_rate
 from research.portfolio.document import Document
 from research.portfolio.faults import Faults
 from research.portfolio.positions import CURRENCIES
+from research.portfolio.prices import OK, right_all_the_same
 from research.portfolio.rate_files import EXAMPLE, PAIR, read_rate_file
 
 TODAY = "fx_today"
@@ -63,13 +65,13 @@ class Rates:
     today   : by foreign currency.
     history : by pair of a foreign currency and the basis, the name under which it is quoted and (T,) rates on the days
               of the market, NaN without; those of today alone are not in it.
-    later   : by foreign currency, a sentence where there is a rate of a day after the prices.
+    notes   : by foreign currency, what a reader must know of its rate, in sentences.
     """
 
     basis: str
     today: Mapping[str, Rate]
     history: Quoted = field(repr=False)
-    later: Mapping[str, str] = field(default_factory=dict, repr=False)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     def rate(self, currency: str) -> float:
         """What one unit of a currency is worth in the basis today."""
@@ -162,7 +164,9 @@ class _Source(NamedTuple):
     quoted: Quoted
 
 
-def read_rates(document: Document, market: Market, basis: str, priced: np.datetime64) -> Rates:
+def read_rates(
+    document: Document, market: Market, basis: str, priced: np.datetime64, right: Collection[str] = ()
+) -> Rates:
     """The rates of a portfolio: its key `fx` stands before the lines of its market, and `fx_today` before both.
 
     It does not matter which way a pair is quoted. There is no history in `fx_today`.
@@ -171,10 +175,12 @@ def read_rates(document: Document, market: Market, basis: str, priced: np.dateti
     market : whose lines of asset class "fx" are rates.
     basis  : currency of the portfolio.
     priced : the day of the newest price.
-    Raises : ConfigError for a pair that is none or is not of the basis, for what is no rate, and for a currency that
-             one source quotes both ways.
+    right  : pairs whose rates are right although they are far from where they should be.
+    Raises : ConfigError for a pair that is none or is not of the basis, for what is no rate, for a currency that one
+             source quotes both ways, and for rates that are far from where they should be.
     """
-    today, history, later = {}, {}, {}
+    today, history, faults = {}, {}, Faults()
+    notes: dict[str, tuple[str, ...]] = {}
     for source in _sources(document, market, basis):
         try:
             quoted = in_base(source.quoted, basis)
@@ -185,14 +191,38 @@ def read_rates(document: Document, market: Market, basis: str, priced: np.dateti
                 continue
             days, early = source.days[known], known[~(source.days[known] > priced)]
             row = early[-1] if early.size else known[0]
+            told: tuple[str, ...] = ()
+            with faults:
+                told = _checked(document, source, pair, priced, right)
             if currency not in today:
                 today[currency] = Rate(pair, float(values[row]), source.days[row], source.name)
                 if days[-1] > priced:
-                    later[currency] = _later(today[currency], days[-1], priced)
+                    told = (*told, _later(today[currency], days[-1], priced))
+            notes[currency] = (*notes.get(currency, ()), *told)
             if known.size > 1 and source.key != TODAY and (currency, basis) not in history:
                 on_days = pd.Series(values, index=source.days).reindex(market.days).to_numpy()
                 history[currency, basis] = (pair, frozen(on_days))
-    return Rates(basis, today, history, later)
+    faults.end()
+    return Rates(basis, today, history, notes)
+
+
+def _checked(
+    document: Document, source: _Source, pair: str, priced: np.datetime64, right: Collection[str]
+) -> tuple[str, ...]:
+    """A note where the rates of a pair are far from where they should be, and are right all the same.
+
+    Raises : ConfigError where nobody says so.
+    """
+    of, into = pair[:3], pair[3:]
+    days = np.where(np.isnat(source.days), priced, source.days)
+    if not (far := far_rate(of, into, days, source.quoted[of, into][1])):
+        return ()
+    if pair in right:
+        return (f"{far[0].upper()}{far[1:]}; it is taken, as `{OK}` says.",)
+    fix = "Look for a slip of the decimal point, or a rate the other way round."
+    raise ConfigError(
+        f"{source.key} ({document.place((source.key, pair))}): {far}. {fix}\n{right_all_the_same([pair])}"
+    )
 
 
 def _sources(document: Document, market: Market, basis: str) -> Iterator[_Source]:

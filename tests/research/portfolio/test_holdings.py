@@ -127,7 +127,9 @@ def test_units_far_from_their_value_are_refused_all_at_once(write: Any) -> None:
     assert got.shares.tolist() == [1.25, 350.0]
     assert sum("check its units and its price" in note for note in got.notes) == 2
     assert got.settings["prices_ok"] == ["SPY", "AGG"]
-    assert "prices_ok: not a line of the portfolio" in refused(write(), text, {"prices_ok": ["SPX"]})
+    assert "prices_ok: neither a line of the portfolio nor a pair of currencies" in refused(
+        write(), text, {"prices_ok": ["SPX"]}
+    )
 
 
 def test_mistakes_of_positions_and_of_prices_are_told_at_once(write: Any) -> None:

@@ -23,6 +23,7 @@ basis: USD
 {fx}
 {cash}
 last_trade: 2022-06-30
+prices_ok: [EURUSD, USDEUR]
 lines:
   SPY: {{asset_class: equity, target: 0.6, range: [0.5, 0.7], {spy}}}
   SAP: {{asset_class: equity, target: 0.4, range: [0.3, 0.5], {sap}currency: EUR}}
@@ -223,7 +224,7 @@ def test_each_missing_rate_is_named_with_its_line_day_and_mend(made: Made) -> No
         load_portfolio(made(cash="cash: {USD: 1, GBP: 5}"))
     line, cash = str(error.value).splitlines()
     assert line.startswith("lines.SAP: SAP is quoted in EUR, and there is no rate EURUSD (or USDEUR) for 2022-12-29")
-    assert "line 9): found None. Give it, `fx: {EURUSD: …}`, or a file of rates" in line
+    assert "line 10): found None. Give it, `fx: {EURUSD: …}`, or a file of rates" in line
     assert cash.startswith("cash: there is cash in GBP, and there is no rate GBPUSD")
 
 

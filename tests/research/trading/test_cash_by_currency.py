@@ -299,7 +299,7 @@ def test_a_cost_is_rounded_once_in_the_currency_of_its_line(desk: Any) -> None:
 
 def test_rates_that_nothing_needs_change_no_byte() -> None:
     file, terms = "data/portfolios/sixty_forty.yaml", {"ticket.account": "U1"}
-    plain, named = load_portfolio(file, terms), load_portfolio(file, terms | {"fx.EURUSD": 1.1, "fx.USDJPY": 110})
+    plain, named = load_portfolio(file, terms), load_portfolio(file, terms | {"fx.EURUSD": 1.1, "fx.USDJPY": 133})
     assert named.currencies is None
     one, other = (trade_list(p, p.policies["threshold"]) for p in (plain, named))
     assert repr(one) == repr(other)
