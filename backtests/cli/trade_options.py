@@ -36,6 +36,14 @@ PricesOk = Annotated[
         show_default=False,
     ),
 ]
+NotHeld = Annotated[
+    str,
+    typer.Option(
+        metavar="LINES",
+        help="Lines such as GLD that are in no row of the positions because they are not held.",
+        show_default=False,
+    ),
+]
 AsOf = Annotated[
     str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the clock's]")
 ]

@@ -20,6 +20,7 @@ def trades(
     positions: options.Positions = None,
     prices: options.Prices = None,
     prices_ok: options.PricesOk = "",
+    not_held: options.NotHeld = "",
     fx: options.Rates = "",
     as_of: options.AsOf = "",
     stale_ok: options.StaleOk = False,
@@ -44,7 +45,8 @@ def trades(
     """
     one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only,
                 "--sell-only": sell_only, "--to-target": to_target, "--review": review}  # fmt: skip
-    files = {"FILE": file, "--positions": positions, "--prices": prices, "--prices-ok": prices_ok}
+    files = {"FILE": file, "--positions": positions, "--prices": prices, "--prices-ok": prices_ok,
+             "--not-held": not_held}  # fmt: skip
     of_one = files | one_list
     if accounts is not None:
         if asked := [name for name, value in of_one.items() if value]:
@@ -78,7 +80,7 @@ def trades(
     request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
     check_out(out or (), reports)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file, replaced_files(positions, prices, fx, prices_ok))
+        portfolio = load_portfolio(file, replaced_files(positions, prices, fx, prices_ok, not_held))
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
     saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading

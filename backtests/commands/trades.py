@@ -22,6 +22,7 @@ from research.errors import ConfigError
 from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio
+from research.portfolio.holdings import NOT_HELD
 from research.portfolio.load import ROOT
 from research.portfolio.prices import OK
 from research.portfolio.rates import TODAY
@@ -140,6 +141,7 @@ def replaced_files(
     prices: str | Path | None = None,
     fx: str | None = None,
     prices_ok: str = "",
+    not_held: str = "",
 ) -> dict[str, Any]:
     """The overrides by which a portfolio file takes these for its own; "" and None leave its own.
 
@@ -148,6 +150,7 @@ def replaced_files(
     prices    : file of prices.
     fx        : exchange rates of today, a file of rates or pairs such as "EURUSD=1.0664,GBPUSD=1.2103".
     prices_ok : lines such as "SPY,AGG" whose prices or values are right although they are far from others.
+    not_held  : lines that are in no row of the positions because they are not held.
     Raises    : ConfigError for what is no pair with a rate, and for a pair that is there twice.
 
     >>> replaced_files(fx="EURUSD=1.0664,GBPUSD=1.2103")
@@ -156,8 +159,9 @@ def replaced_files(
     pairs = _pairs(fx) if fx and "=" in fx and not Path(fx).exists() else None
     given = {"positions.file": positions, "prices": prices, TODAY: None if pairs else fx}
     files = {key: str(_found(path)) for key, path in given.items() if path}
-    right = [asset.strip() for asset in prices_ok.split(",")] if prices_ok else None
-    return files | ({TODAY: pairs} if pairs else {}) | ({OK: right} if right else {})
+    named = {OK: prices_ok, f"positions.{NOT_HELD}": not_held}
+    lines = {key: [asset.strip() for asset in text.split(",")] for key, text in named.items() if text}
+    return files | ({TODAY: pairs} if pairs else {}) | lines
 
 
 def _pairs(fx: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import NoReturn
 
@@ -77,7 +78,7 @@ class BrokerTable:
     header  : line of the header.
     labels  : by field (`NAMES`), the header's name as it is written.
     columns : by field, the number of its column, from 0.
-    width   : number of columns that the header names.
+    names   : of each column that the header names, "" where it has none.
     title   : the text of the nearest row above with one cell.
     rows    : below it that are not empty.
     """
@@ -86,9 +87,14 @@ class BrokerTable:
     header: int
     labels: Mapping[str, str]
     columns: Mapping[str, int]
-    width: int
+    names: tuple[str, ...]
     title: str
     rows: tuple[Row, ...]
+
+    @property
+    def width(self) -> int:
+        """The number of columns that the header names."""
+        return len(self.names)
 
     def cell(self, cells: Sequence[str], field: str) -> str:
         """The text of a field in a row, "" where the table or the row does not have it."""
@@ -266,14 +272,16 @@ def _tables(source: str, rows: list[Row], wanted: Wanted) -> Iterator[BrokerTabl
         above = rows[heads[k - 1][0] if k else 0 : start]
         title = next((texts[0] for _, cells in reversed(above) if len(texts := _texts(cells)) == 1), "")
         body = tuple((line, cells) for line, cells in rows[start + tall : end] if _texts(cells))
-        width = max(max((j + 1 for j, c in enumerate(cells) if cell_text(c)), default=0)
-                    for _, cells in rows[start : start + tall])  # fmt: skip
+        head = zip_longest(*(cells for _, cells in rows[start : start + tall]), fillvalue="")
+        names = [" ".join(text for cell in column if (text := cell_text(cell))) for column in head]
+        while names and not names[-1]:
+            names.pop()
         yield BrokerTable(
             source=source,
             header=rows[start + tall - 1][0],
             labels={field: label for field, (_, label) in fields.items()},
             columns={field: column for field, (column, _) in fields.items()},
-            width=width,
+            names=tuple(names),
             title=title,
             rows=body,
         )

@@ -25,7 +25,8 @@ from research.portfolio.prices import FAR, OK, Prices, far_last_closes, read_pri
 from research.portfolio.rates import PAIR, Rates
 from research.portfolio.strict_yaml import KeyPath
 
-KEYS = ("file", "columns", "symbols", "decimal")
+NOT_HELD = "not_held"  # key of the lines that a file of positions need not have
+KEYS = ("file", "columns", "symbols", "decimal", NOT_HELD)
 NEAR = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
 APART = 0.1  # by which a value of a broker may differ from that at the list's price before a note says so
 
@@ -56,11 +57,16 @@ def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positio
 
 def right_names(document: Document, assets: tuple[str, ...]) -> tuple[str, ...]:
     """The lines and pairs of currencies that `prices_ok` names. Raises ConfigError for what is neither."""
-    found = document.items(OK) if document.has(OK) else []
+    return _names(document, (OK,), assets, pairs=True)
+
+
+def _names(document: Document, path: KeyPath, assets: tuple[str, ...], *, pairs: bool = False) -> tuple[str, ...]:
+    """The lines that a key names, or pairs of currencies. Raises ConfigError for what is none."""
+    found = document.items(*path) if document.has(*path) else []
     for name in found:
-        if name not in assets and not PAIR.fullmatch(str(name)):
-            what = "neither a line of the portfolio nor a pair of currencies"
-            document.refuse((OK,), what, name, did_you_mean(str(name), assets))
+        if name not in assets and not (pairs and PAIR.fullmatch(str(name))):
+            what = "not a line of the portfolio, nor a pair of currencies" if pairs else "not a line of the portfolio"
+            document.refuse(path, what, name, did_you_mean(str(name), assets))
     return tuple(found)
 
 
@@ -74,9 +80,12 @@ def _check_closes(document: Document, quoted: Market, right: Collection[str]) ->
 def given_positions(document: Document, quoted: Market, basis: str) -> Positions | None:
     """The positions that `positions` names, {file: …, columns: {asset: Symbol, …}, symbols: {BRKB: BRK.B}}, or None.
 
+    A line that the file does not have is taken for one that is not held only where `not_held` says so.
+
     quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
     basis  : of the portfolio.
-    Raises : ConfigError for a key or value that is wrong, and for the mistakes of the file, all of them at once.
+    Raises : ConfigError for a key or value that is wrong, for the mistakes of the file, all of them at once, and for
+             lines that it does not have.
     """
     if not document.has("positions"):
         return None
@@ -94,14 +103,23 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
     decimal = document.text("positions", "decimal") if document.has("positions", "decimal") else ""
     if decimal not in ("", ".", ","):
         document.refuse(("positions", "decimal"), "no decimal sign", decimal, "Write '.' or ','.")
+    absent = _names(document, ("positions", NOT_HELD), assets)
     path = ("positions", "file")
     where = Path(document.file).parent / document.text(*path)
     try:
         currencies = dict(zip(assets, quoted.currency, strict=True))
         more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": decimal}
-        return read_positions(where, assets, basis, currencies=currencies, **more)
+        found = read_positions(where, assets, basis, currencies=currencies, **more)
     except DataError as error:
         raise ConfigError(f"positions ({document.place(path)}): {error}") from error
+    if lacking := [asset for asset in assets if asset not in found.units and asset not in absent]:
+        named = ", ".join(lacking)
+        raise ConfigError(
+            f"positions ({document.place(path)}): {found.file} has no row of {named}: found {len(found.held)} of "
+            f"{len(assets)} lines. A part of the export may be missing. Where they are not held, say so: `--not-held "
+            f"{','.join(lacking)}`, or `positions: {{{NOT_HELD}: [{named}]}}` in the portfolio file."
+        )
+    return found
 
 
 def given_prices(document: Document, quoted: Market, right: Collection[str]) -> Prices | None:

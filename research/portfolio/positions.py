@@ -66,7 +66,7 @@ class Positions:
     """What a broker's file says is held.
 
     file  : its name.
-    held  : rows of holdings, without those of zero units.
+    held  : rows of lines of the portfolio, those of zero units too.
     cash  : rows of cash.
     notes : what was added, taken for cash, or left aside, in sentences.
     """
@@ -78,7 +78,7 @@ class Positions:
 
     @property
     def units(self) -> dict[str, float]:
-        """By line, the units of all accounts; a line that is not held is not in it."""
+        """By line, the units of all accounts; a line without a row is not in it."""
         units: dict[str, float] = {}
         for row in self.held:
             units[row.asset] = units.get(row.asset, 0.0) + row.units
@@ -225,7 +225,7 @@ class _Reader:
                     self._take(row)
         self._statement_cash()
         for asset in dict.fromkeys(row.asset for row in self.held):
-            accounts = [row.account for row in self.held if row.asset == asset]
+            accounts = [row.account for row in self.held if row.asset == asset and row.units]
             if len(accounts) > 1:
                 named = ", ".join(accounts)
                 self.notes.append(f"{asset} is held in {len(accounts)} accounts, {named}: its units are added.")
@@ -271,9 +271,13 @@ class _Reader:
         """Take the row for what it is: a holding, cash, nothing, or a mistake."""
         target = self.symbols.get(row.symbol, row.symbol)
         is_line, is_cash = target in self.assets, self._is_cash(target)
+        if self._is_unread(row, cash=is_cash and not is_line):
+            return
         if row.is_empty and not (is_line and row.units is None):
             if is_cash and not is_line:
                 self.cash.append(CashLine(row.symbol, row.account, 0.0, self._currency_of_cash(row), row.line))
+            if is_line:
+                self.held.append(HeldRow(target, row.account, 0.0, None, None, row.line))
             named = row.symbol or "a row without a symbol"
             self.notes.append(f"{row.place}: {named} has neither units nor value.")
         elif not is_line and not is_cash:
@@ -371,6 +375,33 @@ class _Reader:
         value = row.value or row.units
         signs = () if value is None or value.may_be(self.basis) else SIGNS.get(value.sign, (value.sign,))
         return row.table.cell(row.cells, "currency").upper() or (signs[0] if len(signs) == 1 else self.basis)
+
+    def _is_unread(self, row: _Row, *, cash: bool) -> bool:
+        """Has the row a number in a column that is not read, and none in one that is? Then that is a mistake.
+
+        Of cash, whose value may stand in a column of its own, a zero is none.
+        """
+        if not (row.is_empty if cash else row.units is None and row.value is None):
+            return False
+        read = set(row.table.columns.values())
+        for column, name in enumerate(row.table.names):
+            if column in read or column >= len(row.cells) or not self._is_amount(row.cells[column]):
+                continue
+            what = f"{row.symbol or 'a row without a symbol'} has a number in a column that is not read, {shown(name)}"
+            fix = (
+                f"Declare it, columns: {{value: {name}}}, or leave the row aside, symbols: {{{row.symbol}: {IGNORE}}}."
+            )
+            self._refuse(row.table, row.line, "", what, cell_text(row.cells[column]), fix)
+            return True
+        return False
+
+    def _is_amount(self, cell: str) -> bool:
+        """Is it a number other than zero?"""
+        try:
+            found = amount(cell, self.decimal)
+        except ValueError:
+            return False
+        return found is not None and found.value != 0.0
 
     def _may_be_security(self, row: _Row) -> bool:
         """Has a row of cash of the basis another price than 1, as a security of this name has? Then that is a mistake.

@@ -38,8 +38,13 @@ def test_units_and_cash_of_the_file_replace_those_of_the_portfolio(write: Any) -
     )
 
 
-def test_a_line_that_the_file_lacks_is_zero_and_that_is_said(write: Any) -> None:
-    got = loaded(write(), "Symbol,Quantity\nSPY,110\nUSD,5\n")
+def test_a_line_that_the_file_lacks_is_asked_about(write: Any) -> None:
+    half = "Symbol,Quantity\nSPY,110\nUSD,5\n"
+    said = refused(write(), half)
+    assert "positions.csv has no row of AGG: found 1 of 2 lines. A part of the export may be missing." in said
+    assert "`--not-held AGG`, or `positions: {not_held: [AGG]}` in the portfolio file" in said
+    assert "not a line of the portfolio" in refused(write(), half, {"positions.not_held": ["AGH"]})
+    got = loaded(write(), half, {"positions.not_held": ["AGG"]})
     assert (got.shares.tolist(), got.cash) == ([110.0, 0.0], 5.0)
     assert got.notes[-1] == "positions.csv does not hold AGG: zero units are taken."
 
@@ -49,7 +54,7 @@ def test_holdings_and_cash_may_be_left_out_beside_positions(write: Any, tmp_path
     del content["cash"], content["lines"]["SPY"]["shares"], content["lines"]["AGG"]["holdings"]
     (tmp_path / "desk.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     assert loaded(tmp_path / "desk.yaml", POSITIONS).cash == 2_000.25
-    said = refused(tmp_path / "desk.yaml", "Symbol,Quantity\nSPY,110\n")
+    said = refused(tmp_path / "desk.yaml", "Symbol,Quantity\nSPY,110\nAGG,0\n")
     assert said.startswith("cash: positions.csv has no row of cash")
     assert "Add `cash:` to the portfolio file" in said
 
@@ -64,9 +69,10 @@ def test_a_line_without_a_quote_is_held_by_its_value(write: Any) -> None:
     path = write("AGG: {target", "COM: {asset_class: bonds, target")
     got = loaded(path, "Symbol,Quantity,Value\nSPY,1,383\nCOM,10,310.5\nUSD,5,5\n")
     assert (got.holdings[1], np.isnan(got.shares[1])) == (310.5, True)
-    assert "COM has no quote, and positions.csv has no value of it" in refused(path, "Symbol,Quantity\nCOM,10\nUSD,5\n")
+    said = refused(path, "Symbol,Quantity\nSPY,0\nCOM,10\nUSD,5\n")
+    assert "COM has no quote, and positions.csv has no value of it" in said
     (path.parent / "prices.csv").write_text("asset,price\nCOM,31\n")
-    priced = loaded(path, "Symbol,Quantity\nCOM,10\nUSD,5\n", {"prices": "prices.csv"})
+    priced = loaded(path, "Symbol,Quantity\nSPY,0\nCOM,10\nUSD,5\n", {"prices": "prices.csv"})
     assert (priced.holdings[1], priced.shares[1]) == (310.0, 10.0)
 
 
@@ -105,7 +111,7 @@ def test_mistakes_of_the_file_name_its_key(write: Any) -> None:
     path = write("cash: 1_000.50\n", "cash: 1_000.50\npositions: {file: positions.csv}\n")
     said = refused(path, "Symbol,Quantity\nSPX,110\nAGG,-3\n")
     assert said.startswith(f"positions (given beside {path}): positions.csv has 2 mistakes:\n- positions.csv, row 2, ")
-    negative = "Symbol,Quantity,Value\nSPY,110,42000\nCash,,(55.10)\n"
+    negative = "Symbol,Quantity,Value\nSPY,110,42000\nAGG,0,0\nCash,,(55.10)\n"
     assert "positions.csv has negative cash, which a portfolio does not hold" in refused(path, negative)
 
 
@@ -127,7 +133,7 @@ def test_units_far_from_their_value_are_refused_all_at_once(write: Any) -> None:
     assert got.shares.tolist() == [1.25, 350.0]
     assert sum("check its units and its price" in note for note in got.notes) == 2
     assert got.settings["prices_ok"] == ["SPY", "AGG"]
-    assert "prices_ok: neither a line of the portfolio nor a pair of currencies" in refused(
+    assert "prices_ok: not a line of the portfolio, nor a pair of currencies" in refused(
         write(), text, {"prices_ok": ["SPX"]}
     )
 

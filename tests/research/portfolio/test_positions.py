@@ -127,7 +127,7 @@ def test_schwab_of_all_accounts_is_added_by_account(tmp_path: Path) -> None:
 def test_fidelity(tmp_path: Path) -> None:
     """Margin and Cash under "Type" say how a holding is held, not that it is cash."""
     got = reading(tmp_path, "\ufeff" + FIDELITY)
-    assert (got.units, got.balances) == ({"SPY": 12.5}, {"USD": 1_000.5})
+    assert (got.units, got.balances) == ({"SPY": 12.5, "AGG": 0.0}, {"USD": 1_000.5})
     assert got.accounts == ("Z12345678", "X98765432")
     assert [note.partition(": ")[2] for note in got.notes[:3]] == [
         "SPAXX** of 1,250.75 is taken for cash.",
@@ -414,3 +414,16 @@ def test_any_table_reads_back_exactly(
     ]
     assert sum((got.balances or {}).values()) == float(cash)
     assert len([note for note in got.notes if "is no position" in note]) == sum(map(bool, d["below"]))
+
+
+# -- numbers that nothing reads --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cash", "found"),
+    [("Cash,,,421350", "421350"), ("Margin debt,,,(90000.00)", "(90000.00)"), ("USD,0,0,5", "5")],
+)
+def test_money_in_a_column_that_is_not_read_is_refused(cash: str, found: str, tmp_path: Path) -> None:
+    said = refused(tmp_path, f"Symbol,Quantity,Value,Market value (base)\nSPY,10,3834.40,3834.40\n{cash}\n")
+    assert f"has a number in a column that is not read, 'Market value (base)': found '{found}'" in said
+    assert "columns: {value: Market value (base)}" in said
