@@ -10,6 +10,7 @@ import pytest
 
 from backtests.comparison.candidates import fit
 from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.verdict import Told, verdict_of
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
 
@@ -99,6 +100,28 @@ def test_the_verdict_says_what_to_do_and_what_it_gains_in_the_test_and_by_belief
     assert "Most of that came from BTC, of which it held 0.2 points less on average." in said.growth
     assert "hrp_threshold (another target)" in said.left
     assert more.answer().startswith(f"**{said.heading}** {said.do} {said.gain}")
+
+
+def test_the_table_of_the_verdict_has_the_figures_of_the_test(more: Comparison) -> None:
+    rows = {row[0]: row[1:] for row in more.verdict.rows}
+    now, use = (more.scores[name] for name in ("quarterly", "threshold"))
+    for label, key in (("growth, %", "growth"), ("tracking error, %", "tracking_error")):
+        assert rows[label][:2] == (f"{100 * now[key]:.2f}", f"{100 * use[key]:.2f}")
+    assert rows["costs, USD"][:2] == tuple(f"{s['cost'] / 1e4 * more.portfolio.nav:,.0f}" for s in (now, use))
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [(0.995, "more than 0.99"), (0.99, "more than 0.99"), (0.985, "0.98"), (0.02, "0.02"), (0.01, "less than 0.01")],
+)
+def test_a_probability_near_its_ends_is_not_said_to_more_digits(
+    probability: float, said: str, more: Comparison
+) -> None:
+    made = more.recommendation
+    one = replace(made.candidates["threshold"], better=probability)
+    sure = replace(made, candidates={**made.candidates, "threshold": one})
+    told = Told(more.portfolio, sure, more.recommended, more.scores, more.backtests, more.evidence)
+    assert f"It is a gain with a probability of {said}, and" in verdict_of(told).gain
 
 
 def test_the_price_of_tracking_is_said_as_what_a_file_may_give_in_its_place(more: Comparison) -> None:

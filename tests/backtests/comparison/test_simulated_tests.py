@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from simulated import world
 
-from backtests.comparison.simulated_tests import TESTS, elasticities, simulated_tests
+from backtests.comparison.simulated_tests import (
+    LEAST_SHARE,
+    SMALLEST,
+    TESTS,
+    SimulatedTests,
+    elasticities,
+    simulated_tests,
+)
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
@@ -45,6 +52,14 @@ def test_what_trades_at_every_close_pays_the_costs_of_a_random_walk_and_is_never
     assert found.years == pytest.approx(500 / 252)
     held = np.sqrt(252 * np.var(returns @ [0.6, 0.4], ddof=1))
     assert np.sqrt(found.variance.mean()) == pytest.approx(held, rel=0.1)
+
+
+def test_a_simulated_test_without_a_loss_has_a_small_share_of_the_mean() -> None:
+    """Its logarithm would be infinite: a hundredth of the mean over tests takes its place, costs or none."""
+    some = SimulatedTests(("a", "b"), np.array([[0.0, 0.0], [4.0, 0.0]]), np.zeros((2, 2)), np.ones(2), 5.0)
+    logs = some.logs(tracking_penalty=5.0)
+    assert logs[:, 0] == pytest.approx([np.log(LEAST_SHARE * 2.0), np.log(4.0)])
+    assert logs[:, 1] == pytest.approx(np.log([SMALLEST, SMALLEST]))
 
 
 def test_costs_of_a_calendar_grow_as_the_root_of_variance_and_a_band_trades_as_the_variance(market: Market) -> None:

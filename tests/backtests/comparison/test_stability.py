@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from backtests.comparison import Comparison, compare
-from backtests.comparison.stability import Change, Stability
+from backtests.comparison.stability import MULTIPLES, Change, Stability
 from research.portfolio import load_portfolio
 
 FILES = Path(__file__).parents[3] / "data" / "portfolios"
@@ -38,6 +39,18 @@ def test_a_later_first_day_is_that_of_a_comparison_that_begins_then(found: Stabi
     case, answer = next(iter(change(found, "first day of the test").answers.items()))
     desk = load_portfolio(FILES / "sixty_forty.yaml", {"test_start": case.removeprefix("from ")})
     assert answer == compare(desk, only=FEW, draws=300).recommendation.policy
+
+
+def test_later_first_days_leave_two_years_at_least() -> None:
+    desk = load_portfolio(FILES / "sixty_forty.yaml", {"test_start": "2020-09-15"})
+    cases = change(compare(desk, only=FEW, draws=300).stability, "first day of the test").answers
+    dates = [pd.Timestamp(case.removeprefix("from ")) for case in cases]
+    assert [round((date - desk.test_start).days / 30.4) for date in dates] == [1, 2, 3]
+    assert desk.market.dates[-1] - dates[-1] >= pd.Timedelta(days=730 - 5)
+
+
+def test_prices_are_moved_by_steps_of_a_root_of_two_up_to_eight_times() -> None:
+    assert [round(m**2) for m in MULTIPLES] == [2, 4, 8, 16, 32, 64]
 
 
 def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two() -> None:

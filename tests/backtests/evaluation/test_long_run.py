@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import t
 
 from backtests.evaluation.long_run import Elasticity, LongRun, long_run
-from backtests.evaluation.slow_waves import SlowMeans
+from backtests.evaluation.slow_waves import WAVES, SlowMeans
 
 DAYS, HALF = 500, 2_000
 
@@ -46,6 +46,9 @@ def test_what_the_power_errs_widens_the_interval_with_the_distance(found: dict[f
         assert unsure[name].value == sure[name].value
         assert unsure[name].lower < sure[name].lower
     assert sure["none"].upper / sure["none"].value < sure["half"].upper / sure["half"].value
+    for one in (sure["half"], unsure["half"]):  # log J errs by the error over J, as Student's t says
+        reach = t(WAVES).ppf(0.975) * one.error / one.value
+        assert one.upper == pytest.approx(one.value * math.exp(reach))
     assert sure["one"].upper == math.inf  # a policy that has not shown its limit
     # the move of log J is power × that of the log of the variance, so a power that errs by 0.3 moves it by this
     daily = 1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 3))

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,18 @@ def test_twice_the_costs_are_twice_every_cost_of_trading_and_no_other() -> None:
     assert (twice.tax, twice.management_fee) == (costs.tax, costs.management_fee)
     assert costs.left_out == ("impact", "tax", "costs of holding")
     assert not costs.proportional
+    assert costs.scaled(0.0).total[0] == 0.0
+
+
+def test_only_fractions_of_notional_are_proportional() -> None:
+    plain = Costs.bps(2, commission=3, half_spread=2)
+    by_day = replace(plain, half_spread=np.full((5, 2), 0.0002))
+    unit = replace(plain, per_unit=np.array([0.0, 0.01]))
+    untaxed = replace(plain, tax=Tax(0.0))  # a rate that changes nothing
+    assert [costs.proportional for costs in (plain, by_day, unit, untaxed)] == [True, False, False, False]
+    assert unit.left_out == ("per_unit",)
+    taxed = replace(plain, tax=Tax(0.2))
+    assert [costs.cost_parameters().plain for costs in (plain, untaxed, taxed)] == [True, True, False]
 
 
 @pytest.mark.parametrize(
