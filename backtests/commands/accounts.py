@@ -16,6 +16,7 @@ from backtests.runs.tasks import check_workers, in_processes
 from research.arguments import is_number, refuse
 from research.errors import ConfigError, DataError
 from research.files import replacing, writing
+from research.market.notes import counted
 from research.portfolio import load_portfolio
 from research.progress import bar
 from research.trading.account_rows import (
@@ -47,12 +48,19 @@ class Listed:
 
 
 class Part(NamedTuple):
-    """The lists of a few accounts: rows of both files as CSV, how many have each status, and fail for each reason."""
+    """The lists of a few accounts.
+
+    orders, accounts : rows of both files, as CSV.
+    statuses         : how many have each.
+    errors           : how many fail for each reason.
+    notes            : what a reader must know of the data of their models, in sentences.
+    """
 
     orders: str
     accounts: str
     statuses: Counter[str]
     errors: Counter[str]
+    notes: tuple[str, ...] = ()
 
 
 def list_accounts(
@@ -92,7 +100,7 @@ def list_accounts(
     accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
-    statuses, errors = Counter[str](), Counter[str]()
+    statuses, errors, notes = Counter[str](), Counter[str](), dict[str, None]()
     solve = _Solver(asked, seconds, reports, today_of(as_of), stale_ok, replaced_files(fx=fx))
     with (
         bar(asked.count, "listing", "accounts") as progress,
@@ -105,11 +113,12 @@ def list_accounts(
             with writing(accounts):
                 to_accounts.write(part.accounts.encode())
             statuses += part.statuses
+            notes |= dict.fromkeys(part.notes)
             for sentence, count in part.errors.items():
                 if sentence in errors or len(errors) < SHOWN:
                     errors[sentence] += count
             progress.update(part.statuses.total())
-    return Listed(statuses[FAILED], _text(asked, statuses, errors, orders, accounts))
+    return Listed(statuses[FAILED], _text(asked, statuses, errors, list(notes), orders, accounts))
 
 
 def accounts_path(orders: Path) -> Path:
@@ -161,23 +170,29 @@ class _Solver:
 
     def __call__(self, rows: Iterable[Row]) -> Part:
         """The lists of a few accounts."""
-        orders, accounts = list[list[Any]](), list[list[Any]]()
+        orders, accounts, notes = list[list[Any]](), list[list[Any]](), dict[str, None]()
         for row in rows:
             try:
                 model, portfolio = account_of(self.file, row, self.model)
+                notes |= dict.fromkeys(f"{self._cell(row)}: {note}" for note in model.notes)
                 trades = model.trades(portfolio, self.seconds)
-                listed, told = order_rows(self.file, row, trades), account_row(self.file, row, trades)
+                listed, kept = order_rows(self.file, row, trades), account_row(self.file, row, trades)
             except Exception as error:  # whatever it is, it must not stop the other accounts
-                listed, told = [], account_row(self.file, row, self.why(row, error))
+                listed, kept = [], account_row(self.file, row, self.why(row, error))
             orders += listed
-            accounts.append(told)
+            accounts.append(kept)
         statuses = Counter(row[ACCOUNT_COLUMNS.index("status")] for row in accounts)
-        return Part(_csv(orders), _csv(accounts), statuses, Counter(row[-1] for row in accounts if row[-1]))
+        errors = Counter(row[-1] for row in accounts if row[-1])
+        return Part(_csv(orders), _csv(accounts), statuses, errors, tuple(notes))
+
+    def _cell(self, row: Row) -> str:
+        """The model of a row, as the file of the accounts names it."""
+        return row[1][self.file.columns.index(MODEL)]
 
     def why(self, row: Row, error: Exception) -> str:
         """Why an account has no list, in a sentence; what is wrong with the data of a model names the model."""
         if isinstance(error, DataError):
-            return f"{row[1][self.file.columns.index(MODEL)]}: {error}"
+            return f"{self._cell(row)}: {error}"
         return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
     def model(self, cell: str) -> Model:
@@ -210,10 +225,19 @@ def _csv(rows: Iterable[Sequence[Any]]) -> str:
     return buffer.getvalue()
 
 
-def _text(file: AccountsFile, statuses: Counter[str], errors: Counter[str], orders: Path, accounts: Path) -> str:
-    """How many accounts trade, hold or failed, the first failures, and where the files are."""
+def _text(
+    file: AccountsFile,
+    statuses: Counter[str],
+    errors: Counter[str],
+    notes: Sequence[str],
+    orders: Path,
+    accounts: Path,
+) -> str:
+    """How many accounts trade, hold or failed, the first failures, notes on the data, and where the files are."""
     counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in WORDS.items() if statuses[status])
     told = [f"{sentence} ({count:,} accounts)" if count > 1 else sentence for sentence, count in errors.items()]
     if rest := statuses[FAILED] - errors.total():
         told.append(f"{rest:,} more failed: see {accounts}.")
+    more = [f"{counted(len(notes) - SHOWN, 'more note')} on the data of models."] if len(notes) > SHOWN else []
+    told += [*notes[:SHOWN], *more]
     return "\n".join([f"{file.count:,} accounts: {counts}.", *told, f"Written to {orders} and {accounts}."])

@@ -13,6 +13,7 @@ import pandas as pd
 from research.accounting import Policy
 from research.allocation import TargetPath, target_path
 from research.arguments import LARGEST, cut, did_you_mean
+from research.market.notes import warnings_in
 from research.portfolio import Portfolio
 from research.portfolio.currencies import Balances, currencies_of
 from research.portfolio.load import LEAST_NAV
@@ -37,6 +38,7 @@ class Model:
     position  : of the portfolio, with the costs and limits of the orders.
     as_of     : today, against which the age of each price is counted; None counts none.
     stale_ok  : list accounts, marked, where prices are too old for orders.
+    notes     : what a reader must know of its data, in sentences.
     """
 
     portfolio: Portfolio
@@ -47,6 +49,7 @@ class Model:
     position: Position
     as_of: pd.Timestamp | None = None
     stale_ok: bool = False
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -67,7 +70,8 @@ class Model:
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
         position = replace(Position.of(portfolio), debt=0.0)
         shared = replace(portfolio, tax_lots=None, notes=(), accounts=(), nav_history=NavHistory())
-        return cls(shared, policy, name, run, targets, position, as_of, stale_ok)
+        notes = (*warnings_in(market.notes, portfolio.test_start), *portfolio.notes)
+        return cls(shared, policy, name, run, targets, position, as_of, stale_ok, notes)
 
     @property
     def rates(self) -> Rates:

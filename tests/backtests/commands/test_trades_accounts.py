@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from commanded import ROOT, TRADES, rebalance
 from faults import contents
@@ -175,3 +176,28 @@ def test_rates_of_the_command_line_are_those_of_all_models(tmp_path: Path) -> No
     first, second = table(tmp_path / "o.accounts.csv")
     assert [first["cash_after"], first["cash_after_basis"], first["cash_after_EUR"]] == ["313.28", "100", "200"]
     assert (second["cash_after"], second["cash_after_EUR"]) == ("5", "0")
+
+
+def test_what_is_known_of_the_prices_of_a_model_stands_beside_its_lists(file: Path, tmp_path: Path) -> None:
+    """The last close of SPY times ten: refused until it is said to be right, and then told."""
+    market = load_portfolio(file.parent / MODELS[0]).market
+    table = pd.DataFrame(market.prices[-300:], market.dates[-300:], list(market.assets))
+    table.iloc[-1, table.columns.get_loc("SPY")] *= 10.0
+    table.rename_axis("date").to_csv(tmp_path / "prices.csv")
+    text = (file.parent / MODELS[0]).read_text(encoding="utf-8")
+    own = text.replace("market: multi_asset_daily", "market: {file: prices.csv, quotes: prices.csv}")
+    own = own.replace("test_start: 2012-01-03", "test_start: 2022-09-01")
+    assert own.count("2022-09-01") == own.count("prices.csv}") == 1
+    model = tmp_path / "desk.yaml"
+    model.write_text(own, encoding="utf-8")
+    asked = tmp_path / "accounts.csv"
+    asked.write_text("account,model,cash,SPY,AGG\nA,desk.yaml,0,100,100\n", encoding="utf-8")
+    said = list_accounts(asked, tmp_path / "o.csv")
+    assert said.failed == 1
+    assert "the last close of SPY, of 2022-12-29, 3,834.4, is +893% from that of 2022-12-21. Look for a" in said.text
+    with model.open("a", encoding="utf-8") as opened:
+        opened.write("\nprices_ok: [SPY]\n")
+    said = list_accounts(asked, tmp_path / "o.csv")
+    assert said.failed == 0
+    assert "\ndesk.yaml: SPY moved by more than 40% on 1 session" in said.text
+    assert "\ndesk.yaml: The last close of SPY, of 2022-12-29, 3,834.4, is +893% from" in said.text
