@@ -13,7 +13,7 @@ import pandas as pd
 
 from backtests.commands.trades import policy_now, replaced_files, today_of
 from backtests.runs.tasks import check_workers, in_processes
-from research.arguments import is_number, refuse
+from research.arguments import cut, is_number, refuse
 from research.errors import ConfigError, DataError
 from research.files import replacing, writing
 from research.market.notes import counted
@@ -35,6 +35,7 @@ from research.trading.formats.cells import cell_text
 
 TASK = 16  # accounts that a process is given at a time
 MODELS = 32  # that a process keeps
+YAML = (".yaml", ".yml")
 SHOWN = 5  # failures on the terminal; the file has all of them
 WORDS = {"trade": "trade", "hold": "hold", "no order": "want a trade of which no order can be sent", FAILED: "failed"}
 
@@ -207,9 +208,14 @@ class _Solver:
         return found
 
     def _read(self, cell: str) -> Model | ConfigError:
-        path = self.file.path.parent / cell
+        folder = self.file.path.parent
+        path = (folder / cell).resolve()
+        if not any(path.is_relative_to(root.resolve()) for root in (folder, Path.cwd())) or path.suffix not in YAML:
+            return ConfigError(
+                f"a model is a portfolio file, .yaml, below {folder} or the current folder, and {cut(cell)} is none"
+            )
         if not path.is_file():
-            return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
+            return ConfigError(f"there is no file {folder / cell}, as seen from the file of the accounts")
         try:
             portfolio = load_portfolio(path, self.overrides)
             found = policy_now(portfolio, reports=self.reports)

@@ -1,5 +1,6 @@
 """Wide tables as input: dates down, names across, one number a cell. Errors are named and never repaired."""
 
+import gzip
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from research.names import FIX as NAME_FIX
 from research.names import name_fault
 
 DATA = Path(__file__).resolve().parents[2] / "data"  # a checkout, not a wheel: beside the package
+CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?")  # what pandas calls a column without a name
 
 
@@ -132,6 +134,7 @@ def read_table(path: str | Path) -> Table:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """The file with its dates, as text, for an index; its names as written (pandas would turn a second A into A.1)."""
+    _refuse_control_characters(path)
     first = pd.read_csv(path, nrows=1, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False)
     header = first.iloc[0].tolist()
     if len(header) < 2:
@@ -151,6 +154,16 @@ def _read_csv(path: Path) -> pd.DataFrame:
     body = frame.set_index(0)
     body.columns = pd.Index(header[1:], dtype=object)
     return body
+
+
+def _refuse_control_characters(path: Path) -> None:
+    """Raise DataError for characters that no table has: pandas ends a number at a NUL."""
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as opened:
+        for number, line in enumerate(opened, 1):
+            if found := CONTROL.search(line):
+                raise DataError(
+                    f"{path}, line {number}: a control character: found {found[0]!r}. Export the file anew."
+                )
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -19,10 +19,12 @@ import pandas as pd
 
 from research.arguments import LARGEST, cut, is_number, shown
 from research.errors import ConfigError
+from research.printable import has_unseen
 
 ACCOUNT, MODEL, CASH, LAST_TRADE = NAMED = ("account", "model", "cash", "last_trade")
 NEEDED = NAMED[:3]
 OF_CURRENCY = re.compile(f"{CASH}_([A-Z]{{3}})")  # the name of a column of cash in a currency
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")  # such as 1.000, which may be a thousand
 PLAIN_NUMBER = "Write a plain number, such as 1250.40."
 Cells = tuple[str, ...]
 Row = tuple[int, Cells]  # its number in the file, where the header is row 1, and its cells
@@ -111,6 +113,9 @@ class RowFaults:
         elif value < 0.0 and not signed:
             what = "negative cash" if column == CASH else "negative units: accounts hold nothing short"
             self.add(column, what, cell, "Give a number that is at least 0.")
+        elif column.startswith(CASH) and THOUSANDS.fullmatch(cell):
+            fix = f"Write {cell.replace('.', '')} or {cell[:-1]}."
+            self.add(column, "a thousand with a point, or an amount with three decimals", cell, fix)
         elif abs(value) > LARGEST:
             self.add(column, "out of bounds", cell, f"Give a number that is at most {LARGEST:g}.")
         else:
@@ -148,11 +153,15 @@ def _check_columns(path: Path, columns: Cells) -> None:
 def _csv(path: Path) -> Iterator[Iterator[Row]]:
     """The rows of a file with their numbers, without those that are empty; spaces round a cell do not count.
 
-    Raises : ConfigError for what is no CSV in UTF-8.
+    Raises : ConfigError for what is no CSV in UTF-8, and for control characters and marks of direction in a cell.
     """
 
     def rows(opened: TextIO) -> Iterator[Row]:
         for number, cells in enumerate(csv.reader(opened, strict=True), 1):
+            if odd := next((cell for cell in cells if has_unseen(cell)), ""):
+                raise ConfigError(
+                    f"{path}, row {number}: a character that is not printed: found {shown(odd)}. Remove it."
+                )
             if any(cells):
                 yield number, tuple(cell.strip() for cell in cells)
 

@@ -159,6 +159,8 @@ def _matching(place: Path, stated: str) -> list[Path]:
         return []
     if (place / stated).is_file():
         return [place / stated]
+    if "**" in stated and (Path(stated).is_absolute() or ".." in Path(stated).parts):
+        raise ConfigError(f"files has the pattern {cut(stated)}: `**` goes through folders below the file's own alone.")
     paths = (place / path for path in sorted(glob.glob(stated, root_dir=place, recursive=True)))
     return [path for path in paths if path.is_file() and not says_what_to_run(path)]
 

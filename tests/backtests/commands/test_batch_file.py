@@ -68,6 +68,8 @@ def test_files_are_looked_for_from_the_file_and_then_from_elsewhere(
             r"night\.yaml, line 1: unknown key 'gird'\. Did you mean 'grid'\? Use files, name",
         ),
         ("name: x\n", r"night\.yaml: files is missing\. Name the portfolio files"),
+        ("files: ['/**/*']\n", r"files has the pattern /\*\*/\*: `\*\*` goes through folders below"),
+        ("files: ['../**/a.yaml']\n", r"`\*\*` goes through folders below the file's own alone"),
         ("files: []\n", r"line 1: files is \[\]: list should have at least 1 item"),
         ("files: a.yaml\n", r"line 1: files is 'a\.yaml': input should be a valid list"),
         ("files: [a.yaml]\nworkers: 2.5\n", r"line 2: workers is 2\.5: input should be a valid integer"),

@@ -117,13 +117,15 @@ def test_a_model_that_cannot_be_read_fails_its_accounts_alone(file: Path, tmp_pa
     (file.parent / "broken.yaml").write_text("name: Broken\n")
     (file.parent / "some.csv").write_text(
         f"account,model,cash,SPY,AGG\na,broken.yaml,5,1,1\nb,{MODELS[0]},5000,1,\nc,gone.yaml,5,1,1\nd,,5,1,1\n"
+        "e,/etc/passwd,5,1,1\nf,../../../x.yaml,5,1,1\n"
     )
     done = rebalance(*TRADES, "--accounts", file.parent / "some.csv", "--out", tmp_path / "o.csv")
     assert done.status == 1
     told = [(row["status"], row["error"]) for row in table(tmp_path / "o.accounts.csv")]
-    assert [status for status, _ in told] == ["failed", "trade", "failed", "failed"]
+    assert [status for status, _ in told] == ["failed", "trade", *["failed"] * 4]
     assert "broken.yaml" in told[0][1]
     assert f"there is no file {file.parent / 'gone.yaml'}" in told[2][1]
+    assert all("a model is a portfolio file, .yaml, below " in error for _, error in told[3:])
 
 
 @pytest.mark.parametrize(
