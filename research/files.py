@@ -222,3 +222,12 @@ def _is_at(path: Path, file: int) -> bool:
         return os.path.samestat(os.stat(path), os.fstat(file))
     except FileNotFoundError:
         return False
+
+
+def written_alone(folder: Path, *owners: int) -> bool:
+    """Does a folder belong to this user, or one of these, and may nobody else write in it? OSError where none is there.
+
+    What is read from it by pickle, or run, is asked about first.
+    """
+    about = folder.stat()
+    return about.st_uid in (os.geteuid(), *owners) and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -8,7 +8,6 @@ folder in which anybody else may write is refused.
 """
 
 import io
-import os
 import pickle
 import socket
 import stat
@@ -22,7 +21,7 @@ import cloudpickle
 
 from backtests.runs.folder import ROOT
 from research.errors import DataError
-from research.files import locked, write_whole
+from research.files import locked, write_whole, written_alone
 from research.market import Market
 
 KEPT = ROOT / "data" / "cache" / "markets"
@@ -130,8 +129,8 @@ def market_of(fingerprint: str, key: str) -> Market:
 
 def _refuse_shared(folder: Path) -> None:
     """Raise DataError for a folder in which anybody but this user may write."""
-    about = folder.stat()
-    if about.st_uid != os.geteuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if not written_alone(folder):
+        about = folder.stat()
         raise DataError(
             f"{folder} on {socket.gethostname()} has owner {about.st_uid} and mode {stat.filemode(about.st_mode)}: "
             "others could put code there, which would be run. Delete it; it is made again, for this user alone."

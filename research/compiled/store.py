@@ -4,11 +4,16 @@ The name holds the hash of what the code was made from (`content`), the types, t
 Python, numba and LLVM, but no path and no time. So a moved or copied folder goes on with what it has, an edit that
 changes no kernel compiles nothing, and nobody needs an index: a file is written beside its place and renamed, so that
 one which is there is whole, however many processes write and wherever they are killed.
+
+Kept code runs when it is read. So it is read only from a folder in which nobody else may write, and only if its digest
+is right, which is keyed by a file in the folder that nobody else may read. All other code is compiled anew.
 """
 
+import hmac
 import os
 import pickle
 import shutil
+import stat
 import sys
 import time
 import uuid
@@ -28,13 +33,16 @@ from numba.core.serialize import dumps
 
 from research.compiled.content import EditedSince, content, name_of, signature_text
 from research.compiled.turn import Turn
+from research.files import written_alone
 
 TURN = Turn()
 ROOT = Path(__file__).parents[2]
-VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
+FORM = 2  # of a kept file: a digest, then the code
+VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, FORM)
 DAY = 86_400.0  # seconds
 UNUSED = 28 * DAY  # after which kept code is deleted
 MOST = 1 << 30  # bytes of kept code in a folder
+KEY, SIZE = ".key", 32  # name of the file of a folder's key; bytes of a key and of a digest
 UNREADABLE = (EOFError, ValueError, LookupError, AttributeError, ImportError, TypeError, pickle.UnpicklingError)
 
 
@@ -95,13 +103,15 @@ class KernelStore(_Cache):  # type: ignore[misc]
         kept, looked = folders()
         for folder in (*kept, *looked):
             try:
-                code = (folder / name).read_bytes()
-                found = CompileResult._rebuild(target_context, *pickle.loads(code))
+                code = opened((folder / name).read_bytes(), folder, name)
+                found = None if code is None else CompileResult._rebuild(target_context, *pickle.loads(code))
             except OSError:
                 continue
             except UNREADABLE:  # such as after a power cut
                 with suppress(OSError):
                     (folder / name).unlink()
+                continue
+            if code is None:
                 continue
             keep(kept, name, code)
             self._note(name)
@@ -139,23 +149,87 @@ def processor() -> str:
     return repr((cpu_target.target_context.codegen().magic_tuple(), VERSIONS))
 
 
+def opened(sealed: bytes, folder: Path, name: str) -> bytes | None:
+    """The code in a kept file; None where others may have changed it, or its digest is wrong.
+
+    Raises : OSError where the folder or its key cannot be read.
+    """
+    digest, code = sealed[:SIZE], sealed[SIZE:]
+    key = _key(folder) if written_alone(folder, _owner()) else None
+    return code if key is not None and hmac.compare_digest(digest, _digest(key, name, code)) else None
+
+
 def keep(where: list[Path], name: str, code: bytes) -> None:
-    """Write code into each folder that lacks it, and note where it is there that it was used; what cannot be is not."""
+    """Write code into each folder that lacks it, and note where it is there that it was used; what cannot be is not.
+
+    What is there with a wrong digest is written over.
+    """
     for folder in where:
-        path, draft = folder / name, folder / f".{name}.{uuid.uuid4().hex}"
+        path = folder / name
         try:
-            if path.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_uid == os.geteuid():
+                folder.chmod(0o700)
+            if not written_alone(folder, _owner()):
+                continue
+            if path.exists() and opened(path.read_bytes(), folder, name) is not None:
                 if time.time() - path.stat().st_mtime > DAY:
                     os.utime(path)
                 continue
-            folder.mkdir(parents=True, exist_ok=True)
-            try:
-                draft.write_bytes(code)
-                draft.replace(path)
-            finally:
-                draft.unlink(missing_ok=True)
+            key = _key(folder) or _new_key(folder)
+            _write(path, _digest(key, name, code) + code)
         except OSError:
             continue
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole, for this user alone."""
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        draft.touch(mode=0o600)
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _digest(key: bytes, name: str, code: bytes) -> bytes:
+    """Of code that is kept under a name."""
+    return hmac.digest(key, name.encode() + b"\0" + code, "sha256")
+
+
+def _key(folder: Path) -> bytes | None:
+    """The key of a folder; None where there is none that nobody else may read."""
+    path = folder / KEY
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    about = path.stat()
+    alone = about.st_uid in (os.geteuid(), _owner()) and not about.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    return key if alone and len(key) == SIZE else None
+
+
+def _new_key(folder: Path) -> bytes:
+    """Make a key for a folder that has none; of processes that do so at once, one makes it."""
+    draft = folder / f".key.{uuid.uuid4().hex}"
+    if _key(folder) is None:  # others may have read the one that is there
+        (folder / KEY).unlink(missing_ok=True)
+    _write(draft, os.urandom(SIZE))
+    try:
+        os.link(draft, folder / KEY)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        draft.replace(folder / KEY)
+    finally:
+        draft.unlink(missing_ok=True)
+    return (folder / KEY).read_bytes()
+
+
+def _owner() -> int:
+    """To whom this code belongs: who runs it trusts that user."""
+    return Path(__file__).stat().st_uid
 
 
 def prune(where: list[Path], most: int = MOST) -> None:
@@ -170,6 +244,8 @@ def prune(where: list[Path], most: int = MOST) -> None:
             continue
         size = 0
         for path, facts in sorted(found, key=lambda one: -one[1].st_mtime):
+            if path.name == KEY:
+                continue
             size += facts.st_size
             if size <= most and time.time() - facts.st_mtime <= UNUSED:
                 continue

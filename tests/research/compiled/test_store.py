@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from research.compiled import store
-from research.compiled.store import UNUSED, folders, keep, prune
+from research.compiled.store import KEY, SIZE, UNUSED, folders, keep, opened, prune
 
 ROOT = Path(store.__file__).parents[2]
 CALLEE = "from research.compiled import compiled\n\n@compiled\ndef twice(x):\n    return 2.0 * x\n"
@@ -53,7 +53,7 @@ class Checkout:
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
     def code(self) -> list[Path]:
-        return sorted((self.kept / "kernels").iterdir())
+        return sorted(path for path in (self.kept / "kernels").iterdir() if path.name != KEY)
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def test_a_folder_that_the_user_chose_is_the_only_one(home: Path, monkeypatch: p
 def test_where_a_folder_cannot_be_written_to_the_others_are(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file where the folder should be")
     keep([tmp_path / "file", tmp_path / "folder"], "kernel", b"code")
-    assert (tmp_path / "folder" / "kernel").read_bytes() == b"code"
+    assert (tmp_path / "folder" / "kernel").read_bytes().endswith(b"code")
     keep([tmp_path / "file"], "kernel", b"code")  # nothing is kept, and nothing fails
 
 
@@ -215,12 +215,51 @@ def test_code_that_was_not_used_for_weeks_is_deleted(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (before, before))
     keep([tmp_path], "used", b"code")
     prune([tmp_path, tmp_path / "missing"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "used"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [KEY, "new", "used"]
 
 
 def test_of_too_much_code_the_longest_unused_is_deleted(tmp_path: Path) -> None:
     for age, name in enumerate(("newest", "older", "oldest")):
         keep([tmp_path], name, b"code")
         os.utime(tmp_path / name, (time.time() - age * 3600.0,) * 2)
-    prune([tmp_path], most=8)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["newest", "older"]
+    prune([tmp_path], most=2 * (SIZE + 4))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [KEY, "newest", "older"]
+
+
+# -- code that others may have changed -------------------------------------------------------------------------------
+
+
+def test_every_flipped_bit_makes_code_that_is_not_read(tmp_path: Path) -> None:
+    keep([tmp_path], "kernel", b"machine code")
+    kept = (tmp_path / "kernel").read_bytes()
+    assert opened(kept, tmp_path, "kernel") == b"machine code"
+    for bit in range(8 * len(kept)):
+        flipped = bytearray(kept)
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert opened(bytes(flipped), tmp_path, "kernel") is None
+    assert opened(kept, tmp_path, "another") is None
+    (tmp_path / "kernel").write_bytes(kept[:-1])
+    keep([tmp_path], "kernel", b"machine code")
+    assert (tmp_path / "kernel").read_bytes() == kept
+
+
+@pytest.mark.parametrize(("where", "mode"), [(".", 0o770), (".", 0o707), (KEY, 0o640), (KEY, 0o604)])
+def test_code_is_not_read_where_others_may_write_or_know_the_key(where: str, mode: int, tmp_path: Path) -> None:
+    keep([tmp_path], "kernel", b"code")
+    (tmp_path / where).chmod(mode)
+    assert opened((tmp_path / "kernel").read_bytes(), tmp_path, "kernel") is None
+    keep([tmp_path], "kernel", b"anew")
+    assert opened((tmp_path / "kernel").read_bytes(), tmp_path, "kernel") is not None
+
+
+def test_code_of_another_folder_is_not_read(tmp_path: Path) -> None:
+    keep([tmp_path / "one", tmp_path / "two"], "kernel", b"code")
+    sealed = (tmp_path / "one" / "kernel").read_bytes()
+    assert opened(sealed, tmp_path / "two", "kernel") is None
+
+
+def test_a_changed_kernel_is_compiled_again(checkout: Checkout) -> None:
+    """A pickle that would run, in place of the code."""
+    for path in checkout.code():
+        path.write_bytes(path.read_bytes()[:SIZE] + b"cos\nabort\n(tR.")
+    assert checkout.play() == "7.0 1 1"
