@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -117,12 +118,21 @@ class Trained:
 
     def predict(self, past: Past) -> Moments:
         """Its forecast. Raises PolicyError on a date before the end of its training."""
-        if past.date < self.fitted.seen:
-            raise PolicyError(
-                f"the forecast was trained on days up to {self.fitted.seen:%Y-%m-%d}, but asked on "
-                f"{past.date:%Y-%m-%d}: it knows later data. Start later, or train it on fewer days."
-            )
+        refuse_earlier("the forecast was", self.fitted.seen, past)
         return self.fitted.predict(past)
+
+
+def refuse_earlier(what: str, seen: date, past: Past) -> None:
+    """Raise PolicyError where something is asked of a day before the last that its fit saw.
+
+    what : with its verb, such as "the trees were".
+    seen : the last date of the fit.
+    """
+    if past.date < pd.Timestamp(seen):
+        raise PolicyError(
+            f"{what} fitted on days up to {seen:%Y-%m-%d}, but asked on {past.date:%Y-%m-%d}: the fit knows later "
+            "data. Start later, or fit on fewer days."
+        )
 
 
 def last_fit(learner: Learner[Learned], schedule: str, past: Past) -> tuple[Learned, DataError | None]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from research.arguments import check_positive, cut, did_you_mean, is_number, is_whole, one_of, refuse
 from research.arrays import Array
-from research.errors import ConfigError, DataError, PolicyError
+from research.errors import ConfigError, DataError
 from research.forecast.boosted import libraries
 from research.forecast.boosted.calibration import Skill, measured
 from research.forecast.boosted.explained import sentence
@@ -19,6 +19,7 @@ from research.forecast.boosted.libraries import LIBRARIES, Growth, Library
 from research.forecast.boosted.samples import Samples, deviations, samples
 from research.forecast.covariances import covariance
 from research.forecast.equilibrium import cash_over
+from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
 from research.market import Past
@@ -236,11 +237,7 @@ class FittedBoosted:
 
     def _today(self, past: Past) -> "_Today":
         """What a forecast is made from; raises as `predict`."""
-        if past.date < self.seen:
-            raise PolicyError(
-                f"the trees were trained on days up to {self.seen:%Y-%m-%d}, but asked on {past.date:%Y-%m-%d}: they "
-                "know later data. Start later, or fit them on fewer days."
-            )
+        refuse_earlier("the trees were", self.seen, past)
         returns, lines = complete_returns(past, YEAR)
         found, horizon = features(past, np.array([past.t])), self.settings.horizon
         lacking = [name for name in self.features if name not in found.names]

@@ -12,6 +12,7 @@ from torch import nn
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.forecast.covariances import covariance
+from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.neural import library
 from research.forecast.neural.normal import location_and_scale, simple_moments
@@ -55,7 +56,8 @@ class FittedNetwork:
 
         The steps' errors count as uncorrelated: their variances are summed. Correlations are those of the sessions of
         the history, shrunk (Ledoit and Wolf 2004).
-        Raises : DataError where no line has a history, and as `Network.fit` for a covariate that is not finite.
+        Raises : DataError where no line has a history, and as `Network.fit` for a covariate that is not finite;
+                 PolicyError on a date before the last of its training.
         """
         known, found = self._quantiles(past)
         step_mean, deviation = location_and_scale(found, self.settings.levels)
@@ -128,6 +130,7 @@ class FittedNetwork:
 
     def _ready(self, past: Past) -> tuple[list[str], nn.Module, library.Inputs]:
         """The lines of today, the network with its weights, and what it reads of them."""
+        refuse_earlier("the network was", self.seen, past)
         today = series(past, self.settings).last(self.settings.history, self.lines)
         if not today.lines:
             raise DataError(

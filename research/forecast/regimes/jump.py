@@ -14,7 +14,7 @@ import pandas as pd
 from research.arguments import is_number, refuse
 from research.arrays import Array, Rows, frozen
 from research.errors import DataError
-from research.forecast.model import RefitSchedule
+from research.forecast.model import RefitSchedule, refuse_earlier
 from research.forecast.regimes.markov import check_states
 from research.forecast.regimes.names import state_names
 from research.forecast.regimes.protocol import FEWEST, RegimeModel, checked_returns, fitted_history, history
@@ -135,7 +135,8 @@ class JumpRegimes:
         return path_values(_distances(features, self.centres), self.penalty).argmin(axis=1)
 
     def probabilities(self, past: Past) -> Array:
-        """(T, k) one for the state of each day, zero for the others."""
+        """(T, k) one for the state of each day, zero for the others; PolicyError before the end of the fit."""
+        refuse_earlier(f"regimes of {self.line} were", self.seen, past)
         found: Array = np.eye(len(self.centres))[self.states(history(past, self.line))]
         return found
 

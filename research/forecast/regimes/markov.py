@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 
 from research.arguments import day, is_number, is_whole, one_of, refuse
 from research.arrays import Array, Rows
-from research.errors import DataError, PolicyError
-from research.forecast.model import RefitSchedule
+from research.errors import DataError
+from research.forecast.model import RefitSchedule, refuse_earlier
 from research.forecast.regimes.names import state_names, volatility_names
 from research.forecast.regimes.protocol import FEWEST, OfLine, RegimeModel, checked_returns, fitted_history, history
 from research.market import Past
@@ -124,16 +124,13 @@ class MarkovRegimes(OfLine):
         return smoothed_probabilities(self.filtered(returns), np.array(self.transition))
 
     def probabilities(self, past: Past) -> Array:
-        """(T, k) filtered probabilities on the days of the line's `history`."""
+        """(T, k) filtered probabilities on the days of the line's `history`; PolicyError before the end of the fit."""
+        refuse_earlier(f"regimes of {self.line} were", self.seen, past)
         return self.filtered(history(past, self.line))
 
     def in_force(self, past: Past) -> tuple["MarkovRegimes", tuple[str, ...]]:
         """Itself. Raises PolicyError on a date before the end of its fit."""
-        if past.date < self.seen:
-            raise PolicyError(
-                f"regimes of {self.line} were fitted on days up to {self.seen:%Y-%m-%d}, but used on "
-                f"{past.date:%Y-%m-%d}: they contain later data. Start later, or fit them on fewer days."
-            )
+        refuse_earlier(f"regimes of {self.line} were", self.seen, past)
         return self, ()
 
     def fit_rows(self, past: Past) -> Rows:

@@ -9,6 +9,7 @@ import pandas as pd
 from research.arrays import Array, Rows, frozen
 from research.errors import DataError
 from research.forecast.means import means_so_far
+from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
 from research.forecast.volatility.correlated import check_first, check_settings
@@ -88,7 +89,9 @@ class FittedDCC:
 
         Source : Engle and Sheppard (2001), Theoretical and empirical properties of dynamic conditional correlation
                  multivariate GARCH, equation 21: R_{t+k} is about C + (a + b)^(k−1) (R_{t+1} − C).
+        Raises : PolicyError on a date before the last of the fit.
         """
+        refuse_earlier("the correlations were", self.seen, past)
         from research.forecast.volatility.dcc_kernel import following_correlation
 
         model = self.model

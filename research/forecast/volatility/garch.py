@@ -6,6 +6,7 @@ from typing import ClassVar
 import pandas as pd
 
 from research.forecast.covariances import CovarianceName
+from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.volatility.correlated import check_first, check_settings, correlated
 from research.forecast.volatility.garch_laws import FEWEST, GarchLaws, fitted_laws
@@ -55,7 +56,11 @@ class FittedGarch:
     seen: pd.Timestamp
 
     def predict(self, past: Past) -> Moments:
-        """Moments over the horizon of the lines with a complete window; with a note for each without a law."""
+        """Moments over the horizon of the lines with a complete window; with a note for each without a law.
+
+        Raises : PolicyError on a date before the last of the fit.
+        """
+        refuse_earlier("the laws were", self.seen, past)
         model = self.model
         following = self.laws.variances(past)[-1]
         variance = self.laws.ahead(following, model.horizon).sum(axis=0)

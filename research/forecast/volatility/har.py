@@ -10,6 +10,7 @@ from research.arguments import one_of
 from research.arrays import Array, frozen
 from research.errors import DataError
 from research.forecast.covariances import CovarianceName
+from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.outcomes import variances_after
 from research.forecast.volatility.correlated import (
@@ -104,7 +105,11 @@ class FittedHAR:
         return pd.DataFrame({"coefficient": self.coefficients, "deviation": self.scale}, index=list(NAMES))
 
     def log_variances(self, past: Past) -> Array:
-        """(n,) expected logarithm of each line's variance over the horizon; NaN for a line without features."""
+        """(n,) expected logarithm of each line's variance over the horizon; NaN for a line without features.
+
+        Raises : PolicyError on a date before the last of the fit, as `predict` does.
+        """
+        refuse_earlier("the regression was", self.seen, past)
         found = features(past, np.array([past.t]), self.model.measure)
         log = self.level + ((found.numbers[0] - self.centre) / self.scale) @ self.coefficients
         return np.where(found.known[0], log, np.nan)
