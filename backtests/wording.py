@@ -8,6 +8,7 @@ from research.market.calendars import row_name
 MINUS = "−"
 ABBREVIATIONS = ("us", "uk", "eu", "em", "fx", "ig", "hy", "reit", "tips", "etf")  # in names of classes and sectors
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+SURELY = 0.99  # a probability, from which on no more digits are shown
 
 
 def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
@@ -22,6 +23,17 @@ def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str
     if not float(text.replace(",", "")):
         text = text.lstrip("+-")
     return text.replace("-", MINUS)
+
+
+def probability(value: float) -> str:
+    """A probability; near its ends to no more digits than anybody can know.
+
+    >>> probability(0.874), probability(0.9999), probability(0.0)
+    ('0.87', 'more than 0.99', 'less than 0.01')
+    """
+    if value >= SURELY:
+        return f"more than {SURELY}"
+    return f"less than {round(1.0 - SURELY, 2)}" if value <= 1.0 - SURELY else number(value)
 
 
 def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> str:

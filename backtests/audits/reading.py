@@ -2,12 +2,14 @@
 
 No other market changes what stands in a file, at a host or on the clock. It may tell of later days, so the look-ahead
 test cannot judge a policy that reads there. The interpreter itself reports what is opened, connected and started
-(PEP 578), and a profiler which built-in function Python code calls. What a C library opens by itself is not seen, nor
-the clock that it reads, such as `pandas.Timestamp.now`, nor that of another thread.
+(PEP 578), and a profiler which clock the policy's own code calls: that of a library measures how long it takes. What a
+C library opens by itself is not seen, nor the clock that it reads, such as `pandas.Timestamp.now` and
+`numpy.datetime64("now")`, nor that of another thread, nor any while somebody else profiles.
 """
 
 import re
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +26,10 @@ WATCHED = {  # event of the interpreter: what is read, and the place of its name
     "os.system": ("the output of", 0),
     "os.posix_spawn": ("the output of", 0),
 }
-CLOCKS = (time.time, time.time_ns, time.localtime, time.gmtime, time.ctime)
+CLOCKS = (
+    time.time, time.time_ns, time.localtime, time.gmtime, time.ctime, time.asctime, time.strftime, time.clock_gettime,
+)  # fmt: skip
+LIBRARIES = ("<frozen", *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")))
 NOW = ("now", "today", "utcnow")  # of `datetime` and `date`
 CODE = re.compile(r"\.(pyc?|so|nbi|nbc)(\.|$)")  # of modules that are imported while it decides
 
@@ -40,12 +45,14 @@ def watched() -> Iterator[list[str]]:
         _watching.append(True)
     found: list[str] = []
     _lists.append(found)
-    before = sys.getprofile()
-    sys.setprofile(_see)
+    profiled = sys.getprofile() is not None
+    if not profiled:
+        sys.setprofile(_see)
     try:
         yield found
     finally:
-        sys.setprofile(before)
+        if not profiled:
+            sys.setprofile(None)
         _lists[:] = [one for one in _lists if one is not found]
 
 
@@ -60,7 +67,9 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _see(frame: FrameType, event: str, called: Any) -> None:
-    if event == "c_call" and (called in CLOCKS or (called.__name__ in NOW and _is_date(called.__self__))):
+    if event != "c_call" or not (called in CLOCKS or (called.__name__ in NOW and _is_date(called.__self__))):
+        return
+    if not frame.f_code.co_filename.startswith(LIBRARIES):
         _tell(f"the clock ({called.__name__})")
 
 

@@ -72,7 +72,9 @@ class Wanted:
         """Refuse what cannot be asked. Raises ConfigError."""
         if self.kind:
             one_of("kind is", self.kind, KINDS)
-        one_of("sort is", self.sort.removeprefix("-"), ("time", *COLUMNS))
+        column, falls = self.sort.removeprefix("-"), "-" if self.sort.startswith("-") else ""
+        one_of("sort is", column, ("time", *_named()))
+        object.__setattr__(self, "sort", falls + _named().get(column, column))
         object.__setattr__(self, "since", f"{day('since is', self.since):%Y-%m-%d}" if self.since else "")
 
     @property
@@ -127,7 +129,7 @@ def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tup
 def _fits(table: pd.DataFrame, condition: str) -> "pd.Series[bool]":
     """(R,) the rows on which a condition holds. Raises ConfigError."""
     found = re.fullmatch(r"\s*([^<>=!]+?)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*", condition)
-    named = {name: name for name in COLUMNS} | {_head(name): name for name in SHOWN}
+    named = _named()
     if found is None or found[1] not in named:
         refuse("where is", condition, f"give a column, <, <=, >, >=, = or !=, and a value: {', '.join(named)}.")
     name, value = named[found[1]], found[3]
@@ -139,6 +141,11 @@ def _fits(table: pd.DataFrame, condition: str) -> "pd.Series[bool]":
     except ValueError:
         unit = f", in {METRICS[name].unit}" if name in SHOWN and METRICS[name].unit else ""
         refuse("where is", condition, f"{found[1]} is a number{unit}, as in the table.")
+
+
+def _named() -> dict[str, str]:
+    """The columns by their own names, and by those that the printed table gives them."""
+    return {name: name for name in COLUMNS} | {_head(name): name for name in SHOWN}
 
 
 def _head(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.recommendation import WEAK_YEARS
+from backtests.comparison.recommendation import is_short
 from backtests.comparison.selection import searched_words
 from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
 from backtests.engine.result import Backtest
@@ -114,7 +114,7 @@ class PairedBacktests:
     def weak_test(self) -> tuple[str, ...]:
         """Warnings of a test of less than three years, and of draws that are too few for any difference to be found."""
         found, days = [], len(self.backtests[self.reference].net_returns)
-        if days < WEAK_YEARS * self.benchmark.periods_per_year:
+        if is_short(days, self.benchmark.periods_per_year):
             rows = row_count(days, self.benchmark.periods_per_year)
             found.append(f"The test has {rows}, less than three years: most differences are not significant.")
         if "growth" in self.scores[self.reference].undefined:
@@ -132,10 +132,10 @@ class PairedBacktests:
 
     @property
     def evidence_against_now(self) -> Evidence:
-        """The evidence, compared with what a saving would be over."""
+        """The evidence, with differences to the backtest over which a saving is counted: the reference."""
         return self.evidence
 
-    @property
+    @cached_property
     def searched(self) -> str:
         """What the trial book leaves of it, for a cell; "" of backtests of several targets, and in a run."""
         return "" if self.other_targets else searched_words(self.evidence_against_now, self.backtests)

@@ -89,7 +89,8 @@ class Recommendation:
     prices     : by candidate that is expected to lose less and asks for more days: the price of a trading day, in
                  currency, below which it pays in place of the recommended one; the highest price first.
     volatility : of the market in the test, a year: at it losses are stated.
-    broken     : for each that is no candidate, the limits that it breached, or that it holds another target.
+    broken     : for each that is no candidate, the limits that it breached, or another reason (`OTHER_TARGET`,
+                 `TOO_SHORT`).
     target     : why another target than the strategic one is held, where the file lets it change; else "".
     """
 
@@ -226,7 +227,7 @@ def question(
     """
     held = portfolio.strategic if held is None else held
     broken = {name: found for name, s in scores.items() if (found := _broken(name, s, portfolio, held))}
-    if len(terms.market) < WEAK_YEARS * terms.year:
+    if is_short(len(terms.market), terms.year):
         within = [name for name in scores if name not in broken]
         drifting = [name for name in within if _drifts(portfolio, name)]
         broken |= {name: (TOO_SHORT,) for name in drifting if len(drifting) < len(within)}
@@ -250,6 +251,11 @@ def question(
         ),
         broken,
     )
+
+
+def is_short(rows: int, year: float) -> bool:
+    """Has a test less than `WEAK_YEARS` years?  Three calendar years may have two sessions less than 3 × 252."""
+    return rows < 0.99 * WEAK_YEARS * year
 
 
 def recommend(asked: Question | None, broken: Mapping[str, tuple[str, ...]], target: str = "") -> Recommendation:

@@ -22,16 +22,16 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, active_returns
 from backtests.evaluation.evidence import LOSS, Evidence
 from backtests.evaluation.selection import (
-    NORMAL,
     Moments,
     expected_maximum,
     minimum_track_record,
     overfitting,
     probabilistic_sharpe,
 )
+from backtests.evaluation.slow_waves import student_t
 from backtests.runs.folder import RUN_IN
 from backtests.runs.trial_book import Batch, read_book
-from backtests.wording import counted, number
+from backtests.wording import counted, number, probability
 from research.arrays import Array
 from research.errors import DataError
 from research.tolerances import SERIES
@@ -61,19 +61,18 @@ class ActiveSharpe:
 
 @dataclass(frozen=True)
 class LargestSaving:
-    """The lowest J of a comparison, judged as the best of a search.
+    """The largest saving in J of a comparison, judged as the best of a search.
 
-    policy, against : whose J is the lowest, and with whose it is compared.
-    saving, error   : J of `against` less that of `policy`, bp a year, and its standard error.
+    policy, against : whose J is lower, and with whose it is compared.
+    saving          : J of `against` less that of `policy`, bp a year.
     tried           : configurations, variants counted once.
-    luck            : what the best of so many, none better than `against`, is expected to show, bp a year.
-    probability     : that anything is saved, given the search; `alone`, had nothing else been tried.
+    luck            : what the best of so many, none better than `against`, exceeds in half of such searches, bp a year.
+    probability     : that the best of so many shows less by luck; `alone`, that one does.
     """
 
     policy: str
     against: str
     saving: float
-    error: float
     tried: int
     luck: float
     probability: float
@@ -143,25 +142,26 @@ def selection_of(
 def largest_saving(evidence: Evidence, tried: int) -> LargestSaving | None:
     """The largest saving in J over the reference of `evidence`, as the best of so many configurations.
 
-    None where the reference itself has the lowest J, where the test does not know the error, and where nothing was
-    chosen among several.
+    The chance of one is that of the test of its pair, of the logarithm of two J by Student's t; that of the best of N
+    independent ones is its N-th power (Šidák 1967), and too small where they resemble each other. None where no J is
+    lower, as far as the test knows it, and where nothing was chosen among several.
     """
-    found = {name: d for name, d in evidence.differences(LOSS).items() if d.error > 0.0 and math.isfinite(d.error)}
-    if tried < 2 or not found:
+    known = {name: d for name, d in evidence.differences(LOSS).items() if math.isfinite(d.upper) and d.value < 0.0}
+    if tried < 2 or not known:
         return None
-    name, best = min(found.items(), key=lambda item: item[1].value)
-    if best.value >= 0.0:
-        return None
-    largest, errors = expected_maximum(tried), -best.value / best.error
+    name, best = min(known.items(), key=lambda item: item[1].value)
+    chance = best.p / 2.0 if math.isfinite(best.lower) else best.p
+    base = evidence.figures(LOSS)[evidence.reference].value
+    reached = float(student_t(1.0 - chance))
+    error = -math.log1p(best.value / base) / reached if reached < math.inf and -best.value < base else 0.0
     return LargestSaving(
         policy=name,
         against=evidence.reference,
         saving=-best.value,
-        error=best.error,
         tried=tried,
-        luck=largest * best.error,
-        probability=NORMAL.cdf(errors - largest),
-        alone=NORMAL.cdf(errors),
+        luck=-base * math.expm1(-error * float(student_t(0.5 ** (1.0 / tried)))),
+        probability=(1.0 - chance) ** tried,
+        alone=1.0 - chance,
     )
 
 
@@ -170,9 +170,10 @@ def saving_words(found: LargestSaving | None) -> str:
     if found is None:
         return ""
     return (
-        f"The best of {found.tried:,} that save nothing is expected to show {number(found.luck)} bp a year of J by "
-        f"luck. {found.policy} shows {number(found.saving)} against {found.against}: a saving with probability "
-        f"{number(found.probability)} given the search, {number(found.alone)} had nothing else been tried."
+        f"Of {counted(found.tried, 'configuration')} that save nothing, the best shows {number(found.luck)} bp a year "
+        f"of J or more by luck in half of all searches. {found.policy} shows {number(found.saving)} less than "
+        f"{found.against}. Luck shows less than that with a probability of {probability(found.probability)}, and with "
+        f"{probability(found.alone)} had nothing else been tried."
     )
 
 
@@ -184,7 +185,10 @@ def searched_words(evidence: Evidence, backtests: Mapping[str, Backtest]) -> str
     if os.environ.get(RUN_IN):
         return ""
     assets = next(iter(backtests.values())).market.assets
-    book = read_book(assets).on(*days_of(backtests))
+    try:
+        book = read_book(assets).on(*days_of(backtests))
+    except DataError as error:
+        return f"How much was tried is not known: {error}"
     if book.configurations <= len(backtests):
         return ""
     tried = f"The trial book has {counted(book.configurations, 'configuration')} of these assets in days of this test."

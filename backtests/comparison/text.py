@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from backtests.comparison.comparison import Comparison
 from backtests.comparison.paired import PairedBacktests
+from backtests.comparison.recommendation import OTHER_TARGET, TOO_SHORT
 from backtests.evaluation.backtest_figures import KEY_FIGURES, defined
 from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.evidence import LOSS
@@ -11,13 +12,13 @@ from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.pair_words import detectable, not_available, superior, without_interval
 from backtests.evaluation.words import tried_words
 from backtests.text_tables import text_table, warnings_text, wrapped
-from backtests.wording import counted, number, percent, row_count
+from backtests.wording import counted, number, percent, probability, row_count
 
 
 def comparison_text(comparison: Comparison) -> str:
     """For a terminal: key figures of each policy, differences in J to the reference, and the recommendation."""
     broken, chosen = comparison.recommendation.broken, comparison.recommendation.policy
-    limits = {name: "breached" if name in broken else "within" for name in comparison.scores}
+    limits = {name: _limits(broken.get(name)) for name in comparison.scores}
     blocks = [
         _title(comparison, f"{comparison.portfolio.name}: {counted(len(comparison.scores), 'policy', 'policies')}"),
         _figures(comparison, limits),
@@ -31,20 +32,26 @@ def comparison_text(comparison: Comparison) -> str:
     return _page(blocks) + warnings_text(comparison.warnings)
 
 
+def _limits(broken: tuple[str, ...] | None) -> str:
+    """Whether a policy kept its limits, by why it is no candidate."""
+    if broken is None:
+        return "within"
+    return "no candidate" if broken in ((OTHER_TARGET,), (TOO_SHORT,)) else "breached"
+
+
 def _expected(comparison: Comparison) -> list[str]:
     """A title and the expected losses that decide, of each candidate, with its work."""
     made, desk = comparison.recommendation, comparison.portfolio
     if not made.candidates:
         return []
-    rows = [
-        [name, number(one.loss, 0), number(one.work.days, 1), number(one.work.orders, 0)]
-        + (
-            ["", "", ""]
-            if name == made.now
-            else [number(one.gain.value, 0, signed=True), one.gain.interval(0), number(one.better)]
-        )
-        for name, one in made.candidates.items()
-    ]
+    heads, rows = ["policy", "loss", "days", "orders"], []
+    if made.now is not None and made.now in made.candidates:
+        level = percent(made.candidates[made.now].gain.level, 0)
+        heads += [f"gain on {made.now}", f"{level} interval", "P(gain)"]
+    for name, one in made.candidates.items():
+        row = [name, number(one.loss, 0), number(one.work.days, 1), number(one.work.orders, 0)]
+        gain = [number(one.gain.value, 0, signed=True), one.gain.interval(0), probability(one.better)]
+        rows.append((row + ([""] * 3 if name == made.now else gain))[: len(heads)])
     priced = " and ".join(
         f"{one} at {price:,.6g}" for one, price in (("days", desk.day_cost), ("orders", desk.order_cost)) if price
     )
@@ -52,9 +59,7 @@ def _expected(comparison: Comparison) -> list[str]:
     market = f"at a volatility of {percent(made.volatility)}"
     return [
         f"Expected loss, {desk.basis} a year {market}, by theory and test{left_out}",
-        text_table(
-            [["policy", "loss", "days", "orders", f"gain on {made.now}", "95 % interval", "P(gain)"], *rows], left=1
-        ),
+        text_table([heads, *rows], left=1),
     ]
 
 

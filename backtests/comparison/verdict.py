@@ -11,14 +11,13 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.evidence import Evidence
 from backtests.evaluation.scores import Score
-from backtests.wording import listed, number, percent
+from backtests.wording import listed, number, percent, probability
 from research.portfolio import Portfolio
 from research.risk.measures import BPS, DAYS_PER_YEAR
 from research.rules import Rule
 from research.rules.protocol import RuleTraits, long_name
 
 SAME_WIDTH = 0.005  # points: bands that differ by less are shown as one
-SURELY = 0.99  # probability, from which on no more digits are shown
 LONGEST = 18  # characters of a name above a column
 HELD = 5e-4  # mean difference of a weight that is worth a word
 
@@ -292,8 +291,8 @@ def _likely(told: Told, one: Candidate) -> str:
     return (
         f"Expected at this volatility ({percent(made.volatility)}), by theory and test: "
         f"{told.money(one.gain.value, signed=True)} {unit} ({percent(one.gain.level, 0)}: {ends}). "
-        f"It is a gain with a probability of {_chance(one.better)}, and more than your margin "
-        f"({told.money(made.margin)}) with {_chance(one.pays)}."
+        f"It is a gain with a probability of {probability(one.better)}, and more than your margin "
+        f"({told.money(made.margin)}) with {probability(one.pays)}."
     )
 
 
@@ -311,12 +310,6 @@ def _worth(told: Told) -> str:
     )
 
 
-def _chance(probability: float) -> str:
-    if probability >= SURELY:
-        return f"more than {SURELY}"
-    return f"less than {round(1.0 - SURELY, 2)}" if probability <= 1.0 - SURELY else number(probability)
-
-
 def _kept(told: Told) -> str:
     """Why the desk goes on as now."""
     made, unit = told.made, told.portfolio.basis
@@ -330,7 +323,7 @@ def _kept(told: Told) -> str:
         return (
             f"No other candidate {said}. The next is {others[0]}, with an expected gain of "
             f"{told.money(best.gain.value, signed=True)} {unit} a year ({percent(best.gain.level, 0)}: {ends}). "
-            f"It is a gain with a probability of {_chance(best.better)}; your margin is {told.money(made.margin)}."
+            f"It is a gain with a probability of {probability(best.better)}; your margin is {told.money(made.margin)}."
         )
     return (
         f"{others[0]} may be better, but that is not sure enough for a change ({SURE:.2f} asked). {_likely(told, best)}"

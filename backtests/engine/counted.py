@@ -4,15 +4,15 @@ What other functions of the workbench play is counted by them, as what it is: th
 """
 
 import json
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from backtests.engine import run
 from backtests.engine.result import Backtest
-from backtests.runs.trial_book import count_backtest
+from backtests.runs.trial_book import NotCounted, count_backtest
 from backtests.runs.trial_words import in_words, scales, terms
-from research.accounting import Flows
 from research.rules.protocol import held_by
 
 P = ParamSpec("P")
@@ -22,19 +22,27 @@ def _counting(play: Callable[P, Backtest]) -> Callable[P, Backtest]:
     @wraps(play)
     def backtest(*args: P.args, **kwargs: P.kwargs) -> Backtest:
         played = play(*args, **kwargs)
-        _count(played, kwargs.get("flows"))  # type: ignore[arg-type]  # they were checked
+        try:
+            _count(played, kwargs)
+        except Exception as error:  # a policy that cannot be put into words was played all the same
+            why = f"{type(error).__name__}: {error}"
+            warnings.warn(f"a backtest could not be counted in the trial book: {why}", NotCounted, stacklevel=2)
         return played
 
     return backtest
 
 
-def _count(played: Backtest, flows: Flows | None) -> None:
-    """Have a backtest counted, by its own target."""
+def _count(played: Backtest, given: Mapping[str, Any]) -> None:
+    """Have a backtest counted, by its own target.  given : the arguments that it was called with, by name."""
     market, costs, dates = played.market, played.costs, played.dates
-    held = held_by(played.policy)
+    held, flows = held_by(played.policy), given.get("flows")
     nav = 1.0 if scales(market, costs, played.execution, played.dividends, flows) else played.wealth
     year = played.periods_per_year
     under = terms(held, costs, nav, year, played.dividends, played.execution, flows)
+    if (opened := given.get("start_weights")) is not None:
+        under["start_weights"] = in_words(None, [opened])[0]
+    if held is None and (path := given.get("targets")) is not None:
+        under["targets"] = " ".join(in_words(None, [path.rows, path.row]))
     row = {
         "policy": in_words(held, [played.policy])[0],
         "first": f"{dates[1]:%Y-%m-%d}",

@@ -269,7 +269,7 @@ def quantile(level: float, *, both: bool = True) -> float:
     >>> round(quantile(0.95), 3), round(quantile(0.95, both=False), 3)
     (3.182, 2.353)
     """
-    return float(_inverse(0.5 + level / 2.0 if both else level))
+    return float(student_t(0.5 + level / 2.0 if both else level))
 
 
 def detectable(error: float, level: float = 0.95, power: float = 0.80) -> float:
@@ -287,7 +287,8 @@ def detectable(error: float, level: float = 0.95, power: float = 0.80) -> float:
     return float(nctdtrinc(WAVES, 1.0 - power, quantile(level))) * error
 
 
-def _inverse(probability: ArrayLike) -> Array:
+def student_t(probability: ArrayLike) -> Array:
+    """The quantiles of Student's t with `WAVES` degrees of freedom."""
     from scipy.special import stdtrit
 
     found: Array = stdtrit(WAVES, probability)

@@ -140,7 +140,8 @@ def _data(one: Path, other: Path) -> Iterator[str]:
         if alone := [name.removeprefix("return_") for name in have.columns if name not in lack.columns]:
             yield f"only the {which} has {', '.join(alone)}"
         if len(days := have.index.difference(lack.index)):
-            yield f"only the {which} has {counted(len(days), 'day')}, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
+            ends = dict.fromkeys(f"{day:%Y-%m-%d}" for day in (days[0], days[-1]))
+            yield f"only the {which} has {counted(len(days), 'day')}, {' to '.join(ends)}"
     days, names = mine.index.intersection(theirs.index), [name for name in mine.columns if name in theirs.columns]
     for name in names:
         a, b = (table.loc[days, name].to_numpy(dtype=float) for table in (mine, theirs))
@@ -149,9 +150,13 @@ def _data(one: Path, other: Path) -> Iterator[str]:
             first, most = found[0], found[np.nanargmax(np.where(np.isnan(apart[found]), np.inf, apart[found]))]
             yield (
                 f"{name.removeprefix('return_')} has other returns on {counted(len(found), 'day')} from "
-                f"{days[first]:%Y-%m-%d} on ({a[first]:.4%} and {b[first]:.4%} there), the most on "
-                f"{days[most]:%Y-%m-%d} ({a[most]:.4%} and {b[most]:.4%})"
+                f"{days[first]:%Y-%m-%d} on ({_moves(a[first], b[first])} there), the most on {days[most]:%Y-%m-%d} "
+                f"({_moves(a[most], b[most])})"
             )
+
+
+def _moves(*returns: float) -> str:
+    return " and ".join("none" if np.isnan(one) else f"{one:.4%}" for one in returns)
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -7,7 +7,6 @@ is tried again counts once, whoever tried it, and in whatever file its prices st
 time than a file: they are written when many wait, when the book is read, and when the process ends.
 """
 
-import atexit
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class Batch:
             kept = pd.Index([_kept(text) for text in texts.cat.categories.tolist()], dtype=object)
             frame[name] = texts.cat.rename_categories(kept)  # type: ignore[arg-type]  # a list becomes strings of arrow
         frame = frame.astype({"days": np.int64, "lag": np.int64, "cost_multiple": float} | dict.fromkeys(KNOWN, float))
-        about = json.dumps([sorted(self.assets), self.terms], sort_keys=True).encode()
+        about = json.dumps([list(self.assets), self.terms], sort_keys=True).encode()  # weights are in their order
         same = np.uint64(int.from_bytes(hashlib.sha256(about).digest()[:8], "little"))
         played, when = (
             pd.util.hash_pandas_object(frame[columns], index=False).to_numpy()
@@ -118,25 +118,36 @@ def count_trials(batches: Sequence[Batch], run: str = "") -> None:
     Trials are made before they are counted: where the book cannot be written, a warning says so (`NotCounted`), and
     what was computed stays.
     """
-    folder, batches = book_folder(), [*_taken(), *batches]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for batch in batches:
-            if len(batch.trials):
-                _write(folder, batch, run or os.environ.get(RUN_IN, ""))
-    except OSError as error:
-        count = sum(len(batch.trials) for batch in batches)
-        warnings.warn(
-            f"{count:,} trials could not be written into {folder} ({error.strerror or error}), so they are not "
-            f"counted. Make the folder writable, or name another one in {PLACE}, and do the same again.",
-            NotCounted,
-            stacklevel=3,
-        )
+    waiting = _taken()
+    wanted: dict[Path, list[Batch]] = {book_folder(): []}
+    for folder, *_ in waiting:
+        wanted.setdefault(folder, [])
+    for folder, own in wanted.items():
+        own += [_batch(key, rows) for key, rows in waiting.items() if key[0] == folder]
+        own += batches if folder == book_folder() else []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for batch in own:
+                if len(batch.trials):
+                    _write(folder, batch, run or os.environ.get(RUN_IN, ""))
+        except OSError as error:
+            with _lock:  # what waits goes on waiting
+                for key, rows in waiting.items():
+                    if key[0] == folder:
+                        _waiting.setdefault(key, [])[:0] = rows
+            count = sum(len(batch.trials) for batch in own)
+            warnings.warn(
+                f"{count:,} trials could not be written into {folder} ({error.strerror or error}), so they are not "
+                f"counted. Make the folder writable, or name another one in {PLACE}, and do the same again.",
+                NotCounted,
+                stacklevel=3,
+            )
 
 
 Terms = tuple[str, tuple[str, ...], str, float]  # of a batch: portfolio, assets, terms as JSON, periods a year
-_waiting: dict[Terms, list[Mapping[str, Any]]] = {}
+_waiting: dict[tuple[Path, *Terms], list[Mapping[str, Any]]] = {}  # by the folder of the book, and the batch
 _lock = threading.Lock()
+_ends = 0  # the process that writes what waits when it ends
 
 
 def count_backtest(terms: Terms, row: Mapping[str, Any]) -> None:
@@ -145,28 +156,43 @@ def count_backtest(terms: Terms, row: Mapping[str, Any]) -> None:
     terms : of its batch.
     row   : the columns of `Batch.trials` that are known, but for its kind.
     """
+    global _ends
     with _lock:
-        _waiting.setdefault(terms, []).append(row)
-        many = sum(map(len, _waiting.values())) >= MOST_WAITING
+        if _ends != os.getpid():  # a forked process runs what it registered itself
+            _ends = os.getpid()
+            Finalize(None, _write_waiting, exitpriority=0)
+        _waiting.setdefault((book_folder(), *terms), []).append(row)
+        many = sum(map(len, _waiting.values())) % MOST_WAITING == 0  # also where the last could not be written
     if many:
         count_trials([])
 
 
-@atexit.register
 def _write_waiting() -> None:
     if _waiting:
         count_trials([])
 
 
-def _taken() -> list[Batch]:
+def _taken() -> dict[tuple[Path, *Terms], list[Mapping[str, Any]]]:
     """The backtests that wait, which then wait no more."""
     with _lock:
         taken = dict(_waiting)
         _waiting.clear()
-    return [
-        Batch(portfolio, assets, json.loads(terms), year, pd.DataFrame(rows).assign(kind="backtest"))
-        for (portfolio, assets, terms, year), rows in taken.items()
-    ]
+    return taken
+
+
+def _batch(key: tuple[Path, *Terms], rows: Sequence[Mapping[str, Any]]) -> Batch:
+    _, portfolio, assets, terms, year = key
+    return Batch(portfolio, assets, json.loads(terms), year, pd.DataFrame(rows).assign(kind="backtest"))
+
+
+def _begin_anew() -> None:
+    """Of a forked process: what waits is its parent's to write."""
+    global _lock
+    _lock = threading.Lock()
+    _waiting.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _write(folder: Path, batch: Batch, run: str) -> None:
@@ -333,8 +359,15 @@ def read_book(assets: Sequence[str] | None = None) -> TrialBook:
         count_trials([])
     found = [path for path in book_folder().glob("*.parquet") if not path.name.startswith(".")]
     named = None if assets is None else listed_assets(assets)
-    parts = [_read(path) for path in sorted(found)]
-    return book_of([(about, table) for about, table in parts if named in (None, about["assets"])])
+    return book_of([_read(path) for path in sorted(found) if named is None or _assets_of(path) in (named, "")])
+
+
+def _assets_of(path: Path) -> str:
+    """The assets of a file by its head alone; "" where it has none that can be read."""
+    try:
+        return str(json.loads((pq.read_schema(path).metadata or {}).get(ABOUT, b"{}")).get("assets", ""))
+    except (OSError, ValueError):
+        return ""
 
 
 def _read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:

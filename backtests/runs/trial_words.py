@@ -2,19 +2,22 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, partial
 from itertools import repeat
-from operator import attrgetter
+from types import FunctionType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from research.accounting import Costs, Execution, Flows
 from research.allocation import Allocation
 from research.market import Market
 
+_within: ContextVar[frozenset[int]] = ContextVar("within", default=frozenset())  # ids of what is put into words now
 PLAIN = frozenset({bool, int, float, str, type(None)})  # types of settings that are written as they are
 
 
@@ -78,10 +81,10 @@ def _of_one_kind(strategic: Allocation | None, kind: type[Any], values: Sequence
     if issubclass(kind, np.ndarray):
         return [f"array {value.shape} #{hashlib.sha256(value.tobytes()).hexdigest()[:16]}" for value in values]
     if settings is None:
-        return [re.sub(" at 0x[0-9a-f]+", "", repr(value)) for value in values]
+        return [_of_content(strategic, value) for value in values]
     columns: list[Iterable[str]] = []
     for name, usual in settings:
-        own = list(map(attrgetter(name), values))
+        own = [getattr(value, name, None) for value in values]
         alike = _all_alike(own)
         some = own[:1] if alike else own
         column = [text and f"{name}={text}" for text in _unusual(some, usual, in_words(strategic, some))]
@@ -92,6 +95,43 @@ def _of_one_kind(strategic: Allocation | None, kind: type[Any], values: Sequence
     if kind is type(strategic):
         return ["Strategic()" if value == strategic else text for value, text in zip(values, found, strict=True)]
     return found
+
+
+def _of_content(strategic: Allocation | None, value: Any) -> str:
+    """What is no dataclass by what it holds: a table by its hash, an object or a function by its name and content."""
+    if id(value) in (within := _within.get()):
+        return "itself"
+    token = _within.set(within | {id(value)})
+    try:
+        return _content(strategic, value)
+    finally:
+        _within.reset(token)
+
+
+def _content(strategic: Allocation | None, value: Any) -> str:
+    kind = type(value)
+    if isinstance(value, pd.Series | pd.DataFrame | pd.Index):
+        hashed = pd.util.hash_pandas_object(value).to_numpy().tobytes()
+        return f"{kind.__name__} {value.shape} #{hashlib.sha256(hashed).hexdigest()[:16]}"
+    if isinstance(value, list | tuple | set | frozenset):
+        if set(map(type, value)) <= PLAIN:
+            return repr(value)
+        return f"{kind.__name__}({', '.join(in_words(strategic, list(value)))})"
+    if isinstance(value, Mapping):
+        return f"{kind.__name__}({_pairs(strategic, value)})"
+    if isinstance(value, FunctionType):
+        code = value.__code__
+        held = [cell.cell_contents for cell in value.__closure__ or ()]
+        digest = hashlib.sha256(code.co_code + repr(code.co_consts).encode()).hexdigest()[:16]
+        return f"{value.__qualname__}({', '.join(in_words(strategic, held))}) #{digest}"
+    own: dict[str, Any] = getattr(value, "__dict__", {})
+    if own and " object at 0x" in repr(value):  # which says nothing of it
+        return f"{kind.__name__}({_pairs(strategic, own)})"
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value))
+
+
+def _pairs(strategic: Allocation | None, own: Mapping[Any, Any]) -> str:
+    return ", ".join(f"{k}={text}" for k, text in zip(own, in_words(strategic, list(own.values())), strict=True))
 
 
 def _all_alike(values: list[Any]) -> bool:

@@ -271,7 +271,7 @@ class _Reader:
         """Take the row for what it is: a holding, cash, nothing, or a mistake."""
         target = self.symbols.get(row.symbol, row.symbol)
         is_line, is_cash = target in self.assets, self._is_cash(target)
-        if self._is_unread(row, cash=is_cash and not is_line):
+        if not is_line and self._is_unread(row, cash=is_cash):
             return
         if row.is_empty and not (is_line and row.units is None):
             if is_cash and not is_line:
@@ -385,12 +385,11 @@ class _Reader:
             return False
         read = set(row.table.columns.values())
         for column, name in enumerate(row.table.names):
-            if column in read or column >= len(row.cells) or not self._is_amount(row.cells[column]):
+            share = "%" in name or "percent" in name.casefold()
+            if column in read or share or column >= len(row.cells) or not self._is_amount(row.cells[column]):
                 continue
             what = f"{row.symbol or 'a row without a symbol'} has a number in a column that is not read, {shown(name)}"
-            fix = (
-                f"Declare it, columns: {{value: {name}}}, or leave the row aside, symbols: {{{row.symbol}: {IGNORE}}}."
-            )
+            fix = f"Declare it, columns: {{value: {name!r}}}, or ignore the row, symbols: {{{row.symbol!r}: {IGNORE}}}."
             self._refuse(row.table, row.line, "", what, cell_text(row.cells[column]), fix)
             return True
         return False

@@ -5,7 +5,9 @@ What is changed after day t: returns, prices, volumes, what can be traded, and c
 that read the next row instead of the exchange's schedule would be caught by the shorter market.
 """
 
+import cProfile
 import inspect
+import logging
 import re
 import sqlite3
 import subprocess
@@ -20,6 +22,7 @@ from threading import Thread
 from types import ModuleType
 from typing import ClassVar
 
+import cvxpy as cp
 import numpy as np
 import pandas as pd
 import pytest
@@ -742,7 +745,9 @@ def test_what_is_read_is_seen_in_threads_and_by_other_programs_and_writing_is_no
     assert found == [f"the file {path}", f"the file {tmp_path / 'later.db'}", "the output of true"]
 
 
-@pytest.mark.parametrize("clock", [time.time, time.time_ns, datetime.now, date.today], ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "clock", [time.time, time.time_ns, datetime.now, date.today, time.asctime], ids=lambda c: c.__name__
+)
 def test_a_policy_that_asks_the_clock_is_not_judged(clock: Callable[[], object], market: Market) -> None:
     """After a certain day it knows what the market did: no other market shows that."""
 
@@ -755,6 +760,21 @@ def test_a_policy_that_asks_the_clock_is_not_judged(clock: Callable[[], object],
     audit = look_ahead(lambda _: Late(), market, COSTS, market.dates[START + 1], days=3)
     assert audit.result == "not judged"
     assert f"the policy reads the clock ({clock.__name__}), which may tell of later days" in audit.verdict
+
+
+def test_a_library_that_reads_the_clock_accuses_no_policy_that_calls_it() -> None:
+    with watched() as found:
+        logging.getLogger("of a policy").warning("traded")
+        cp.Problem(cp.Minimize(cp.sum_squares(cp.Variable(2) - 1.0))).solve()
+    assert found == []
+
+
+def test_a_policy_can_be_audited_under_a_profiler() -> None:
+    profiler = cProfile.Profile()
+    with profiler, watched() as found:
+        time.time()
+    assert found == []
+    assert sys.getprofile() is None
 
 
 def test_what_measures_how_long_something_took_is_no_clock() -> None:

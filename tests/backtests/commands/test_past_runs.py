@@ -178,9 +178,9 @@ def test_a_change_of_data_below_the_threshold_is_not_told_and_lines_and_days_of_
     other = run("other", A=[0.0, 0.01 + 1e-7, 0.02, 0.0], B=[nan, nan, 0.3, 0.0])
     assert list(differences._data(one, other)) == [
         "only the first has C",
-        "only the second has 1 day, 2020-01-04 to 2020-01-04",
-        "B has other returns on 2 days from 2020-01-02 on (0.0000% and nan% there), the most on "
-        "2020-01-02 (0.0000% and nan%)",
+        "only the second has 1 day, 2020-01-04",
+        "B has other returns on 2 days from 2020-01-02 on (0.0000% and none there), the most on "
+        "2020-01-02 (0.0000% and none)",
     ]
     assert list(differences._data(one, tmp_path)) == []  # a run of before keeps no returns
 

@@ -62,6 +62,17 @@ def test_a_simulated_test_without_a_loss_has_a_small_share_of_the_mean() -> None
     assert logs[:, 1] == pytest.approx(np.log([SMALLEST, SMALLEST]))
 
 
+def test_a_rule_has_the_same_tests_beside_any_other(market: Market) -> None:
+    """So J of a policy has one interval, on its own sheet, on its card, and beside a rule that looks back a year."""
+    real = played(market, band=Threshold(HELD, band=0.02), region=NoTradeRegion(HELD))
+    alone, both = (simulated_tests({name: real[name] for name in names}, Benchmark.of(real["band"], 5.0))
+                   for names in (["band"], ["band", "region"]))  # fmt: skip
+    assert alone is not None
+    assert both is not None
+    np.testing.assert_array_equal(alone.cost[:, 0], both.cost[:, 0])
+    np.testing.assert_array_equal(alone.squares[:, 0], both.squares[:, 0])
+
+
 def test_costs_of_a_calendar_grow_as_the_root_of_variance_and_a_band_trades_as_the_variance(market: Market) -> None:
     real = played(market, lag=0, daily=Calendar(HELD, "day"), band=Threshold(HELD, band=0.02))
     found = simulated_tests(real, Benchmark.of(real["daily"], 0.0))

@@ -147,8 +147,8 @@ def test_a_notebook_refuses_an_unknown_or_mistyped_parameter(changes: dict[str, 
         (
             ["polcy", "monthly"],
             "this notebook has no parameter 'polcy'. "
-            "It has portfolio, policy, out, positions, prices, prices_ok, as_of, stale_ok, deploy, withdraw, side, "
-            "to_target.",
+            "It has portfolio, policy, out, positions, prices, prices_ok, not_held, as_of, stale_ok, deploy, withdraw, "
+            "side, to_target.",
         ),
         (["policy", "7"], "parameter policy of this notebook is 7 (int), expected str."),
     ],

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from backtests.commands import compile_kernels
+from backtests.comparison import compare
 from backtests.engine import backtest, run
 from backtests.runs import trial_book
 from backtests.runs.trial_book import (
@@ -26,11 +27,14 @@ from backtests.runs.trial_book import (
     read_book,
 )
 from backtests.sweeps import Axes, Choices, sweep, threshold
+from research.accounting import Costs, Hold, View, Why
+from research.allocation import FixedWeights
 from research.errors import DataError
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 
 ROOT = Path(__file__).parents[3]
+MARKET = load_portfolio(ROOT / "data/portfolios/sixty_forty.yaml").market
 WRITER = """
 import sys
 from backtests.runs.trial_book import count_trials
@@ -85,9 +89,14 @@ def test_whatever_makes_it_another_trial_makes_it_count(other: dict[str, object]
     assert len(read_book().trials) == 2
 
 
-def test_another_file_other_bytes_and_another_order_of_assets_are_the_same_trial(book: Path) -> None:
-    count_trials([batch(["one"]), batch(["one"], "IEF SPY", portfolio="copy"), replace(batch(["one"]), data="e" * 64)])
+def test_another_file_and_other_bytes_are_the_same_trial_and_another_order_of_assets_the_same_search(
+    book: Path,
+) -> None:
+    """Weights stand in the order of the assets: 60/40 of SPY and IEF is not 60/40 of IEF and SPY."""
+    count_trials([batch(["one"]), batch(["one"], portfolio="copy"), replace(batch(["one"]), data="e" * 64)])
     assert len(read_book().trials) == 1
+    count_trials([batch(["one"], "IEF SPY")])
+    assert [one.configurations for one in read_book().searches] == [2]
 
 
 def test_one_more_day_is_the_same_configuration_of_the_same_search(book: Path) -> None:
@@ -252,6 +261,89 @@ def test_backtests_are_written_when_the_process_ends(book: Path) -> None:
 
 
 # -- damaged ---------------------------------------------------------------------------------------------------------
+
+
+def test_backtests_of_forked_processes_are_counted(book: Path) -> None:
+    """Processes that a pool forks end without `atexit`; what their parent waits to write is its own."""
+    code = """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from backtests.engine import backtest
+from research.allocation import FixedWeights
+from research.accounting import Costs
+from research.market import load_market
+from research.rules import Threshold
+market = load_market("us_etf_ohlcv").select(["SPY", "AGG"]).until("2010-12-31")
+def play(band):
+    return backtest(market, Threshold(FixedWeights((0.6, 0.4)), band), Costs.bps(2)).wealth
+if __name__ == "__main__":
+    play(0.01)
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+        list(pool.map(play, [0.02, 0.03, 0.04]))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert read_book().configurations == 4
+
+
+def test_a_failed_write_loses_no_backtest(book: Path) -> None:
+    book.write_text("a file where the folder should be")
+    backtest(MARKET, Threshold(FixedWeights((0.6, 0.4)), 0.02), Costs.bps(2))
+    with pytest.warns(NotCounted):
+        count_trials([])
+    book.unlink()
+    assert read_book().configurations == 1
+
+
+@dataclass
+class Half:
+    """A policy that leaves a field unset, as a dataclass may."""
+
+    allocation: FixedWeights
+    memory: float = field(init=False)
+
+    def decide(self, view: View) -> Hold:
+        return Hold(Why("waits"))
+
+
+class Plain:
+    """A policy of a plain class, whose `repr` says nothing of its settings."""
+
+    def __init__(self, band: float, table: object = None) -> None:
+        self.allocation, self.band, self.table, self.own = FixedWeights((0.6, 0.4)), band, table, self
+
+    def decide(self, view: View) -> Hold:
+        return Hold(Why("waits"))
+
+
+def test_policies_of_any_class_are_told_apart_by_what_they_hold(book: Path) -> None:
+    market, costs = MARKET, Costs.bps(2)
+    series = [pd.Series(np.arange(4_000.0)), pd.Series(np.arange(4_000.0)).replace(2_000.0, 0.0)]
+    for policy in (
+        Plain(0.01),
+        Plain(0.02),
+        Plain(0.02),
+        *(Plain(0.01, each) for each in series),
+        Half(Plain(0).allocation),
+    ):
+        backtest(market, policy, costs)
+    assert read_book().configurations == 5
+
+
+def test_other_targets_and_other_opening_weights_are_other_trials(book: Path) -> None:
+    market, costs = MARKET, Costs.bps(2)
+    policy = Plain(0.01)
+    for weights in (None, (0.5, 0.5), (0.7, 0.3)):
+        backtest(market, policy, costs, start_weights=None if weights is None else np.array(weights))
+    assert read_book().configurations == 3
+
+
+def test_a_book_that_cannot_be_read_stops_no_comparison(book: Path) -> None:
+    market, costs = MARKET, Costs.bps(2)
+    played = [backtest(market, Threshold(FixedWeights((0.6, 0.4)), b), costs, name=f"{b}") for b in (0.02, 0.03)]
+    read_book()
+    name = next(book.glob("*.parquet"))
+    name.rename(name.with_name("notes.parquet"))
+    assert "How much was tried is not known: " in repr(compare(played, draws=100))
 
 
 @pytest.fixture

@@ -426,4 +426,4 @@ def test_any_table_reads_back_exactly(
 def test_money_in_a_column_that_is_not_read_is_refused(cash: str, found: str, tmp_path: Path) -> None:
     said = refused(tmp_path, f"Symbol,Quantity,Value,Market value (base)\nSPY,10,3834.40,3834.40\n{cash}\n")
     assert f"has a number in a column that is not read, 'Market value (base)': found '{found}'" in said
-    assert "columns: {value: Market value (base)}" in said
+    assert "columns: {value: 'Market value (base)'}" in said

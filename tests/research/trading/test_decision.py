@@ -79,6 +79,11 @@ def test_a_review_that_was_missed_is_caught_up(two: Portfolio, last_trade: str, 
     assert got.reason.startswith("review due") == due
 
 
+def test_the_next_review_is_after_the_day_of_the_list(two: Portfolio) -> None:
+    late = trade_list(traded_on(two, "2022-12-28"), Calendar(two.strategic, "month"), as_of="2023-04-20", stale_ok=True)
+    assert late.reason == "no review is due today; the next is on 2023-04-28"
+
+
 def test_calendar_is_due_on_the_scheduled_session_itself(desk: Any) -> None:
     year_end = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], last="2022-12-30")
     assert not trade_list(year_end, Calendar(year_end.strategic, "year")).empty
