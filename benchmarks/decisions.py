@@ -126,11 +126,11 @@ def main() -> None:
             job.result()
             progress.update()
     lines = [
-        f"Made by `python -m benchmarks.decisions` in {decided} simulated tests a row, each with every policy once as "
-        "what the desk does now: the true loss of what is recommended less that of the best policy, in margins of 1 bp "
-        "of NAV a year; the mean, and the share of decisions that lose no more than the margin. The true loss is the "
-        f"mean of other tests as long and as volatile. Tickets are of {TICKET:g} USD; they and the HRP target are in "
-        f"the law {SPECIAL}.",
+        f"Made by `python -m benchmarks.decisions {decided}` in {decided} simulated tests a row, each with every "
+        "policy once as what the desk does now: the true loss of what is recommended less that of the best policy, in "
+        "margins of 1 bp of NAV a year; the mean, and the share of decisions that lose no more than the margin. The "
+        f"true loss is the mean of other tests as long and as volatile. Tickets are of {TICKET:g} USD; they and the "
+        f"HRP target are in the law {SPECIAL}.",
         "",
     ]
     facts = {}

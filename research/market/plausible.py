@@ -1,8 +1,8 @@
 """Last closes and exchange rates that are far from where they should be: a missing split, pence for pounds, a slip.
 
 A close is held against the asset's own past and its class; a rate against the reference rates of the European Central
-Bank, and where that has none against its own past. What is far is refused where orders are sized, until its reader says
-that it is right.
+Bank, and where that has none against its own past. A portfolio file with what is far is refused, for backtests and for
+lists, until it says that this is right.
 """
 
 import importlib.resources

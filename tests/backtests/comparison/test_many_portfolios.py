@@ -7,13 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.comparison import compare
 from backtests.comparison.candidates import backtest_candidate, benchmark_of
 from backtests.comparison.paired import measured
 from backtests.comparison.recommendation import DailyTerms, question, recommend
 from backtests.comparison.simulated_tests import simulated_tests
+from backtests.wording import number
 from research.portfolio import load_portfolio
 from research.risk.measures import BPS
 
+FIRES = (7, 59)  # of the first sixty drawn, those in which work decides against the lower J
 SESSIONS = exchange_calendars.get_calendar("XNYS", start="1999-01-01", end="2022-12-30").sessions
 CALENDARS = {name: f"{{rule: calendar, schedule: {name}}}" for name in ("week", "month", "quarter", "year")}
 BANDS = {
@@ -74,7 +77,7 @@ def drawn(folder: Path, seed: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(7), *FIRES])
 def test_nothing_much_worse_than_another_candidate_is_recommended_without_its_price(seed: int, tmp_path: Path) -> None:
     """Much: J is half as much again, and by test and prices the loss is more than the margin. It is then less work,
     and the page says below which price of a trading day the other pays; or it is what the desk does now, and the other
@@ -91,8 +94,13 @@ def test_nothing_much_worse_than_another_candidate_is_recommended_without_its_pr
         name: j[name] / BPS * desk.nav + desk.day_cost * work[name].days + desk.order_cost * work[name].orders
         for name in work
     }
-    for name in work:
-        if j[made.policy] > 1.5 * j[name] and lost[made.policy] - lost[name] > made.margin:
-            one = made.candidates[name]
-            assert name in made.prices or (made.is_kept and one.better < 0.8), (made.policy, name, j, lost)
-            assert made.prices.get(name, 0.0) > desk.day_cost or made.is_kept
+    much = [n for n in work if j[made.policy] > 1.5 * j[n] and lost[made.policy] - lost[n] > made.margin]
+    assert bool(much) >= (seed in FIRES)
+    for name in much:
+        one = made.candidates[name]
+        assert name in made.prices or (made.is_kept and one.better < 0.8), (made.policy, name, j, lost)
+    if any(name in made.prices for name in much):
+        best, price = next(iter(made.prices.items()))
+        said = compare(desk, draws=100).verdict.others
+        shown = number(price, 0 if price >= 10.0 else 2)
+        assert f"{best} is expected to lose less while a trading day costs you below {shown} USD" in said

@@ -139,7 +139,7 @@ def test_how_often_a_line_is_watched_hardly_matters_where_it_drifts_slowly() -> 
     problem = [0.3], [0.0], [[0.15**2]], [0.005], 5.0
     bound = lower_bound(*problem, 1 / 2520).value  # one per cent apart by processor: where its programme comes to rest
     for optimum in (optimal_region(*problem, 1 / 2520).value, optimal_region(*problem, WEEK).value):
-        assert bound == pytest.approx(optimum, rel=0.05)
+        assert 0.95 * optimum < bound < 1.01 * optimum  # the optimum is a programme's too, to one per cent
 
 
 def test_the_order_of_the_lines_changes_nothing() -> None:
