@@ -25,6 +25,7 @@ from research.allocation.answer import (
 from research.arguments import shown
 from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
+from research.forecast.returns import still
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
 from research.tolerances import FIVE_DECIMALS, TARGET, WEIGHT
@@ -146,6 +147,7 @@ class TargetPath:
 def answer_of(allocation: Allocation, past: Past, previous: Array | None = None) -> Answer:
     """What an allocation answers: its own reasons, or its weights alone; the weights are checked.
 
+    A line that did not move within its window, such as one that was halted for a year, is left out, and a note says so.
     allocation : asked.
     past       : up to the day.
     previous   : (n,) its target before, for one that follows it.
@@ -156,8 +158,13 @@ def answer_of(allocation: Allocation, past: Past, previous: Array | None = None)
         follows = isinstance(asked, Following) and asked.follows
         answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
         checked_weights(answer.weights, allocation, past)
+    else:
+        answer = Answer(checked_weights(allocation.target(past), allocation, past), past.date)
+    if allocation.window < 2 or not (names := still(past, allocation.window)):
         return answer
-    return Answer(checked_weights(allocation.target(past), allocation, past), past.date)
+    verb = "is" if len(names) == 1 else "are"
+    note = f"{', '.join(names)} did not move in {allocation.window} sessions, and {verb} left out"
+    return replace(answer, notes=(*answer.notes, note))
 
 
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:

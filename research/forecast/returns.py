@@ -17,7 +17,8 @@ from research.tolerances import RETURNS
 def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]:
     """The last `window` returns (window, k) of the k lines that have them all, and the columns (k,) of those lines.
 
-    Raises : DataError when no line has a complete window, or when the returns of one do not vary within it.
+    A line whose returns do not vary within it, as of a halt, is left out (`still`).
+    Raises : DataError when no line has a complete window in which it moves.
     """
     from research.forecast.window import ranges
 
@@ -30,15 +31,28 @@ def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]
     returns = past.returns[past.t - window + 1 :]
     if len(lines) < len(past.assets):
         returns = frozen(returns[:, lines])
-    moved = ranges(returns)
-    if moved.min() <= RETURNS:
-        line = int(np.argmax(moved <= RETURNS))
+    moved = ranges(returns) > RETURNS
+    if not moved.any():
         raise DataError(
-            f"returns of {past.assets[lines[line]]} do not vary in the {window} sessions to {past.date:%Y-%m-%d}: all "
-            f"are {returns[-1, line]:.6g}, so it has no volatility to divide by. Leave it out of this allocation, "
-            "correct its prices, or, if it has left the market, say when (delist)."
+            f"returns of {', '.join(past.assets[line] for line in lines)} do not vary in the {window} sessions to "
+            f"{past.date:%Y-%m-%d}, so there is no volatility to divide by. Correct their prices, or, where they have "
+            "left the market, say when (delist)."
         )
-    return returns, lines
+    return (returns, lines) if moved.all() else (frozen(returns[:, moved]), lines[moved])
+
+
+def still(past: Past, window: int) -> tuple[str, ...]:
+    """The lines that have the last `window` returns and whose returns do not vary within it: nothing can be estimated.
+
+    They are left out by `complete_returns`.
+    """
+    from research.forecast.window import ranges
+
+    lines = past.complete(window).nonzero()[0]
+    if not len(lines):
+        return ()
+    moved = ranges(frozen(past.returns[past.t - window + 1 :][:, lines])) > RETURNS
+    return tuple(past.assets[line] for line in lines[~moved])
 
 
 def check_window(owner: str, window: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
 
 from research.errors import ConfigError
 from research.learning.environment import RebalancingWorlds
@@ -81,6 +82,7 @@ def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorith
         reward=spec.reward,
     )
     model: BaseAlgorithm = MODULES[spec.learner].model_of(worlds, spec, seed)
+    model.set_logger(Logger(folder=None, output_formats=[]))  # its own leaves a folder of each training in the system's
     model._update_info_buffer = _told_nothing  # type: ignore[method-assign]
     return model, standard
 

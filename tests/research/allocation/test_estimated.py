@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from research.allocation import HRP, InverseVolatility, MinimumVariance
+from research.allocation import HRP, InverseVolatility, MinimumVariance, target_path
+from research.allocation.allocation import answer_of
 from research.errors import ConfigError, DataError
 
 ESTIMATED = (InverseVolatility, MinimumVariance, HRP)
@@ -118,12 +119,17 @@ def test_a_single_complete_line_takes_everything(kind, make_market):
 
 @pytest.mark.parametrize("kind", ESTIMATED)
 @pytest.mark.parametrize("still", [0.0, 1e-4])
-def test_returns_that_do_not_vary_are_refused_by_name(kind, still, make_market):
+def test_a_line_that_does_not_move_is_left_out_and_that_is_said(kind, still, make_market):
     returns = np.random.default_rng(7).normal(0.0, 0.01, (61, 3))
     price = 100.0 * (1.0 + still) ** np.arange(62)
     returns[:, 1] = price[1:] / price[:-1] - 1.0  # constant but for rounding
-    with pytest.raises(DataError, match=r"returns of A01 do not vary in the 60 sessions to 2018-03-29: all are"):
-        kind(window=60).target(make_market(returns).past(60))
+    market = make_market(returns)
+    found = answer_of(kind(window=60), market.past(60))
+    expected = kind(window=60).target(market.select(["A00", "A02"]).past(60))
+    assert found.weights == pytest.approx([expected[0], 0.0, expected[1]], abs=1e-9)
+    assert found.notes == ("A01 did not move in 60 sessions, and is left out",)
+    path = target_path(kind(window=60, schedule="day"), market, 60)
+    assert "changed their input (2018-03-29: A01 did not move in 60 sessions" in path.remarks(60, "own")[0]
 
 
 @pytest.mark.parametrize("kind", ESTIMATED)

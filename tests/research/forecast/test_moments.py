@@ -187,11 +187,15 @@ def test_two_lines_with_the_same_returns_are_named() -> None:
     assert Estimated(window=30).predict(market_of(returns).past(35)).covariance.shape == (4, 4)  # shrunk: full rank
 
 
-def test_a_line_that_does_not_vary_is_named() -> None:
+def test_a_line_that_does_not_vary_is_left_out() -> None:
     returns = noise(40, 4)
     returns[:, 2] = 0.0
-    with pytest.raises(DataError, match="returns of A02 do not vary in the 30 sessions"):
-        Estimated(window=30).predict(market_of(returns).past(35))
+    found, without = (Estimated(window=30).predict(m.past(35)) for m in (
+        market_of(returns), market_of(returns).select(["A00", "A01", "A03"])))  # fmt: skip
+    assert found.assets == without.assets == ("A00", "A01", "A03")
+    np.testing.assert_array_equal(found.covariance, without.covariance)
+    with pytest.raises(DataError, match="returns of A00, A01, A02, A03 do not vary in the 30 sessions"):
+        Estimated(window=30).predict(market_of(0.0 * returns).past(35))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from scipy.cluster import hierarchy
 
 from research.allocation import HERC, HRP, NCO, Schur, target_path
+from research.allocation.allocation import answer_of
 from research.allocation.constraints import Constraints, Group
 from research.allocation.hierarchical.settings import DISTANCES, LINKAGES, RISKS
-from research.errors import DataError
 
 MODELS = {
     "HRP": HRP(window=252),
@@ -135,9 +135,11 @@ def test_bounds_without_room_keep_the_weights_before(noisy):
 
 
 @pytest.mark.parametrize("model", [HRP, HERC, NCO, Schur])
-def test_a_constant_series_is_named(stocks, past_of, model):
-    with pytest.raises(DataError, match="returns of AMD do not vary in the 252 sessions"):
-        model(window=252).target(past_of(stocks.assign(AMD=0.0)))
+def test_a_constant_series_is_left_out(stocks, past_of, model):
+    found = answer_of(model(window=252), past_of(stocks.assign(AMD=0.0)))
+    without = model(window=252).target(past_of(stocks.drop(columns="AMD")))
+    assert np.delete(found.weights, stocks.columns.get_loc("AMD")) == pytest.approx(without)
+    assert found.notes == ("AMD did not move in 252 sessions, and is left out",)
 
 
 @pytest.mark.parametrize("model", [HRP, HERC])
