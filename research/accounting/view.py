@@ -130,7 +130,7 @@ class Why:
         if math.isinf(self.allowed):
             return f"{gap}, and is not traded that way"
         past = abs(self.size) - abs(self.allowed) > TRIGGER
-        stuck = ", and no trade can correct it" if past and holds else ""
+        stuck = ", and no trade reduces all breaches together enough" if past and holds else ""
         return f"{gap}, {'past' if past else 'within'} the {self._points(self.allowed, digits)} allowed{stuck}"
 
     @property

@@ -125,7 +125,20 @@ def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: An
 def test_gap_that_no_trade_would_mend_says_so(desk: Any) -> None:
     three = desk([10.0] * 3, [5_500, 2_500, 2_000], 0.0, [0.5, 0.25, 0.25])
     got = trade_list(restricted(three, "", "locked", "locked"), Threshold(three.strategic, 0.02))
-    assert got.headline == "No trade: A is 5.00 points over target, past the 2.00 allowed, and no trade can correct it."
+    assert got.headline == (
+        "No trade: A is 5.00 points over target, past the 2.00 allowed, and no trade reduces all breaches together "
+        "enough."
+    )
+
+
+def test_a_gap_that_a_list_would_correct_at_the_cost_of_others_is_not_called_beyond_correction(desk: Any) -> None:
+    """B is sold to target in the list of a trade to target, where A and C take what D, locked, may not."""
+    four = desk([10.0] * 4, [3_000, 5_000, 2_000, 0], 0.0, [0.25, 0.25, 0.2, 0.3])
+    got = trade_list(restricted(four, "", "sell_only", "", "locked"), Threshold(four.strategic, 0.03, "edge"))
+    assert got.holds
+    assert got.would is not None
+    assert got.would.after.weights[1] == pytest.approx(0.25, abs=1e-3)
+    assert got.reason.endswith("past the 3.00 allowed, and no trade reduces all breaches together enough")
 
 
 def test_trade_to_a_point_says_which(desk: Any) -> None:
