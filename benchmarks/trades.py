@@ -31,7 +31,6 @@ from research.trading.lot_solver import solve_lots
 from research.trading.position import Position
 
 LISTS = {30: 40, 500: 40}  # lines, and accounts that are listed
-SECONDS = 10.0  # of the solver, a list
 ACCOUNTS, EXACT_ACCOUNTS = 10_000, 500
 DAYS = 504
 AIMS = {30: 0.05, 500: 1.0, "accounts": 300.0, "shell": 1.5}  # seconds
@@ -88,13 +87,13 @@ def one_list(path: Path, n: int) -> dict[str, object]:
     portfolio = load_portfolio(path)
     model = Model.of(portfolio, portfolio.policies["band"], "band")
     accounts = [model.account(*held) for held in zip(*holdings(portfolio, LISTS[n]), strict=True)]
-    model.trades(accounts[0], SECONDS)
+    model.trades(accounts[0], greedy=False)
     gc.collect()
     gc.freeze()  # what is loaded is not searched for garbage within a list
     lists, seconds = list[TradeList](), list[float]()
     for account in accounts:
         before = time.process_time()
-        lists.append(model.trades(account, SECONDS))
+        lists.append(model.trades(account, greedy=False))
         seconds.append(time.process_time() - before)
     greedy = [model.trades(account) for account in accounts]
     programmed = np.array([made.sized.solved is not None and made.sized.solved.how == "greedy" for made in greedy])
@@ -173,14 +172,14 @@ def against_peer(portfolio: Portfolio) -> list[dict[str, object]]:
         bought, _ = made.greedy_portfolio() if kind == "greedy" else made.lp_portfolio()
         return np.array([float(bought.get(asset, 0)) for asset in assets])
 
-    def ours(seconds: float) -> Array:
-        solved = solve_lots(replace(problem), seconds)
+    def ours(greedy: bool) -> Array:
+        solved = solve_lots(replace(problem), greedy)
         assert solved is not None
         return solved.units
 
     calls = {
-        "ours: exact": lambda: ours(SECONDS),
-        "ours: greedy": lambda: ours(0.0),
+        "ours: exact": lambda: ours(greedy=False),
+        "ours: greedy": lambda: ours(greedy=True),
         "PyPortfolioOpt lp_portfolio": lambda: peer("lp"),
         "PyPortfolioOpt greedy_portfolio": lambda: peer("greedy"),
     }
@@ -209,7 +208,7 @@ def main() -> None:
         models = {n: write_model(Path(folder), n) for n in LISTS}
         lists = [one_list(path, n) for n, path in models.items()]
         peers = against_peer(load_portfolio(models[30]))
-        greedy, exact = many(models[30], ACCOUNTS), many(models[30], EXACT_ACCOUNTS, "--seconds", str(SECONDS))
+        greedy, exact = many(models[30], ACCOUNTS), many(models[30], EXACT_ACCOUNTS, "--exact")
     command(*TRADES)
     wall, busy = np.median([command(*TRADES) for _ in range(ROUNDS)], axis=0)
     show(

@@ -50,4 +50,4 @@ def drawn_list(data: Any, desk: Callable[..., Portfolio], names: Any = ODD, *, q
     )
     terms = TERMS[data.draw(st.sampled_from(sorted(TERMS)))]
     made = replace(made, name=data.draw(ODD), ticket=terms)
-    return trade_list(made, Threshold(made.strategic, 0.0), data.draw(ODD), run="r-1", seconds=0.0)
+    return trade_list(made, Threshold(made.strategic, 0.0), data.draw(ODD), run="r-1", greedy=True)

@@ -65,8 +65,5 @@ Accounts = Annotated[
     Path | None,
     typer.Option(help="A CSV file with a row an account, instead of FILE: list them all.", show_default=False),
 ]
-Seconds = Annotated[
-    float | None,
-    typer.Option(help="For the best lots of an account. [default: 0, a greedy search]", show_default=False),
-]
+Exact = Annotated[bool, typer.Option("--exact", help="Prove the lots of each account, not by a greedy search.")]
 Workers = Annotated[int | None, typer.Option(help="Processes that list accounts. [default: 1]", show_default=False)]

@@ -31,7 +31,7 @@ def trades(
     sell_only: options.SellOnly = False,
     to_target: options.ToTarget = False,
     accounts: options.Accounts = None,
-    seconds: options.Seconds = None,
+    exact: options.Exact = False,
     workers: options.Workers = None,
     trust_code: TrustCode = False,
     reports: Reports = None,
@@ -54,7 +54,7 @@ def trades(
         _trades_of_accounts(
             accounts,
             out or (),
-            seconds=seconds or 0.0,
+            exact=exact,
             workers=1 if workers is None else workers,
             reports=reports,
             as_of=as_of,
@@ -62,9 +62,9 @@ def trades(
             fx=fx,
         )
         return
-    if file is None or (seconds, workers) != (None, None):
+    if file is None or exact or workers is not None:
         raise ConfigError(
-            "--seconds and --workers need --accounts: name a file of accounts, or leave them out."
+            "--exact and --workers need --accounts: name a file of accounts, or leave them out."
             if file
             else "no portfolio is named: give its file, or a file of accounts as --accounts."
         )

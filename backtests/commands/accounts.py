@@ -13,7 +13,7 @@ import pandas as pd
 
 from backtests.commands.trades import policy_now, replaced_files, today_of
 from backtests.runs.tasks import check_workers, in_processes
-from research.arguments import cut, is_number, refuse
+from research.arguments import cut, refuse
 from research.errors import ConfigError, DataError
 from research.files import replacing, writing
 from research.market.notes import counted
@@ -68,7 +68,7 @@ def list_accounts(
     file: Path,
     out: Path | None,
     *,
-    seconds: float = 0.0,
+    exact: bool = False,
     workers: int = 1,
     reports: Path | None = None,
     as_of: str | None = None,
@@ -78,11 +78,11 @@ def list_accounts(
     """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
 
     Rows are read, solved and written a few at a time, in the order of the file. Both files hold the same bytes whatever
-    the number of processes, but where the time of a solver ran out. An account that fails has its sentence in its row;
+    the number of processes. An account that fails has its sentence in its row;
     prices that are too old refuse all accounts of their model, with one sentence.
     file     : of the accounts (`research.trading.accounts`).
     out      : CSV file to write.
-    seconds  : that the search for the best lots of an account may take; 0 takes the greedy search.
+    exact    : are the lots of each account proven the best? If not, they are those of the greedy search.
     workers  : processes of this machine.
     reports  : folder of the runs, or None for the usual one.
     as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes the clock's, None counts none.
@@ -92,8 +92,6 @@ def list_accounts(
                lists cannot be written: nothing is written then.
     """
     check_workers(workers)
-    if not (is_number(seconds) and seconds >= 0.0):
-        refuse("seconds is", seconds, "give a number of seconds an account, 0 for the greedy search.")
     if out is None or out.suffix.lower() != ".csv":
         found = "" if out is None else str(out)
         refuse("out is", found, "give the path of a CSV file for the orders of all accounts, such as orders.csv.")
@@ -102,7 +100,7 @@ def list_accounts(
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
     statuses, errors, notes = Counter[str](), Counter[str](), dict[str, None]()
-    solve = _Solver(asked, seconds, reports, today_of(as_of), stale_ok, replaced_files(fx=fx))
+    solve = _Solver(asked, exact, reports, today_of(as_of), stale_ok, replaced_files(fx=fx))
     with (
         bar(asked.count, "listing", "accounts") as progress,
         replacing(orders) as to_orders,
@@ -159,13 +157,13 @@ class _Solver:
     def __init__(
         self,
         file: AccountsFile,
-        seconds: float,
+        exact: bool,
         reports: Path | None,
         as_of: pd.Timestamp | None,
         stale_ok: bool,
         overrides: Mapping[str, Any],
     ) -> None:
-        self.file, self.seconds, self.reports = file, seconds, reports
+        self.file, self.exact, self.reports = file, exact, reports
         self.as_of, self.stale_ok, self.overrides = as_of, stale_ok, overrides
         self.models: dict[str, Model | ConfigError] = {}
 
@@ -176,7 +174,7 @@ class _Solver:
             try:
                 model, portfolio = account_of(self.file, row, self.model)
                 notes |= dict.fromkeys(f"{self._cell(row)}: {note}" for note in model.notes)
-                trades = model.trades(portfolio, self.seconds)
+                trades = model.trades(portfolio, greedy=not self.exact)
                 listed, kept = order_rows(self.file, row, trades), account_row(self.file, row, trades)
             except Exception as error:  # whatever it is, it must not stop the other accounts
                 listed, kept = [], account_row(self.file, row, self.why(row, error))

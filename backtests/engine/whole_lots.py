@@ -45,7 +45,7 @@ def orders(
     ask        : gives the trade that is asked of a position, or None.
     target     : (n,) fraction of NAV.
     """
-    return size(position(inputs, t, units, cash_units), ask, target, inputs.name, seconds=0.0).units
+    return size(position(inputs, t, units, cash_units), ask, target, inputs.name, greedy=True).units
 
 
 def open_in_lots(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -> tuple[float, float, float]:

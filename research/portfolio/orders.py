@@ -27,7 +27,7 @@ class OrderLimits:
     participation : most of a line in a list, as a fraction of its mean volume of a day, or None.
     weights       : of lines and groups after the orders.
     objective     : what whole lots minimise besides costs, their distance from the exact step: "gap", the sum of the
-                    lines' absolute distances, or "tracking_error", ex ante.
+                    absolute distances of lines and cash, or "tracking_error", ex ante.
     max_age       : sessions since the day of a price, beyond which it is too old for orders.
     """
 

@@ -105,11 +105,11 @@ class Model:
             tax_lots=None,
         )
 
-    def trades(self, account: Portfolio, seconds: float = 0.0) -> TradeList:
+    def trades(self, account: Portfolio, greedy: bool = True) -> TradeList:
         """The trade list of an account.
 
         account : as `account` made it.
-        seconds : that the search for the best lots may take; 0 takes the greedy search.
+        greedy  : are whole lots those of the greedy search?
         Raises  : as `trade_list` does; a DataError is of the model, and the same for all its accounts.
         """
         units = np.where(np.isnan(account.shares), 0.0, account.shares)
@@ -122,7 +122,7 @@ class Model:
             run=self.run,
             targets=self.targets,
             position=position,
-            seconds=seconds,
+            greedy=greedy,
             as_of=self.as_of,
             stale_ok=self.stale_ok,
         )

@@ -8,9 +8,9 @@ conflicts, and no part of it does. A least weight is of NAV after rates and tick
 or an impact does not help to reach it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from time import monotonic
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from research.arrays import Array
 from research.tolerances import COUNTED, LOT
 from research.trading.conflict_filter import Bound, ConflictFilter
 from research.trading.lot_problem import FINE
-from research.trading.order_limits import MINIMUM, OrderLimit, limits_of, line_limits
+from research.trading.order_limits import MINIMUM, Change, OrderLimit, limits_of, line_limits
 from research.trading.order_programme import COLUMNS, UNIT, OrderColumns, nearly, programme
 from research.trading.position import Position
 from research.trading.relaxations import relaxations
@@ -26,7 +26,9 @@ from research.trading.relaxations import relaxations
 SPARE = 1e-8  # of NAV: by which a stated change is more than the least, so that it suffices when it is written down
 WHOLE_LOTS = "whole lots"
 MOST_TRADED = 2.0  # of NAV and of the largest line: no order is larger
-SECONDS = 10.0  # that the search may take
+NODES = 20_000  # that the search may take, counting each programme as one: some seconds
+EACH = 1_000  # of a programme
+MOST_STEPS = 1_000  # of what is written down, by which a change is made larger until it suffices
 LEAST = 5e-5  # of NAV: by how much a change may be more than the least; it is told in whole basis points
 ROUNDS = 5  # of tangents at the sizes found
 SHOWN = 8  # names in a message
@@ -39,8 +41,8 @@ class Conflict:
 
     names    : of an irreducible set of them.
     mends    : changes, each of which alone lets a list keep all other limits; none where no single one does.
-    complete : is the set irreducible? If not, time ran out, and some of the names may not be needed.
-    searched : are the changes the least, to half a basis point of NAV, and all? If not, time ran out.
+    complete : is the set irreducible? If not, the search was stopped, and some of the names may not be needed.
+    searched : are the changes the least, to half a basis point of NAV, and all? If not, the search was stopped.
     """
 
     names: tuple[str, ...]
@@ -55,7 +57,7 @@ class Conflict:
         if len(self.names) > SHOWN:
             names += f"; and {len(self.names) - SHOWN} others"
         if not self.complete:
-            names += f" (some of them may be kept: the search was stopped after {SECONDS:g} s)"
+            names += " (some of them may be kept: the search was stopped)"
         if self.mends:
             return (
                 f"no orders keep these limits together: {names}. To make a list possible, {', or '.join(self.mends)}."
@@ -85,18 +87,16 @@ class _Stated:
     whole: bool = False
 
 
-def conflict(position: Position, floor: float, seconds: float = SECONDS) -> Conflict | None:
+def conflict(position: Position, floor: float, nodes: int = NODES) -> Conflict | None:
     """An irreducible set of limits that no orders from a position keep together; None where it is not proven that none
     keep all.
 
     position : with its limits.
     floor    : cash that stays, currency.
-    seconds  : that the search may take. A limit whose part is not known by then stays in the set.
+    nodes    : that the search may take. A limit whose part is not known by then stays in the set.
     """
-    until, stated = monotonic() + seconds, _stated(position, floor)
-    if until <= monotonic():
-        return None
-    search, divided = _Search(position, until), _Divided(position, stated)
+    stated = _stated(position, floor)
+    search, divided = _Search(position, [nodes]), _Divided(position, stated)
     few = divided.conflicting
     if not few and not search.infeasible(stated):
         return None
@@ -106,7 +106,7 @@ def conflict(position: Position, floor: float, seconds: float = SECONDS) -> Conf
         if one.limit is None or one.limit.mend is None or not divided.may_mend(one):
             continue
         if (least := search.relaxation(stated, one)) is not None:
-            mends.append(one.limit.mend(least + SPARE))
+            mends.append(search.sufficient(partial(one.limit.mend, least + SPARE)))
     mends += _line_mends(position, floor, kept, search)
     return Conflict(tuple(one.name for one in kept), tuple(filter(None, mends)), complete, complete and not search.late)
 
@@ -115,10 +115,7 @@ def _line_mends(position: Position, floor: float, kept: Sequence[_Stated], searc
     """What relaxes a limit of the conflict that is not over several lines, where it suffices."""
 
     def feasible(other: Position) -> bool:
-        found = replace(search, position=other)
-        known = found.feasible(_stated(other, floor))
-        search.late |= found.late
-        return known
+        return search.gives_a_list(Change("", other, floor))
 
     for change in relaxations(position, LEAST):
         if any(one.kind == change.kind and change.line in (None, one.line) for one in kept):
@@ -170,10 +167,13 @@ class _Divided:
 
 @dataclass
 class _Search:
-    """Whether orders of a position keep limits, and whether an answer was late."""
+    """Whether orders of a position keep limits, and whether an answer came after the search was stopped.
+
+    left : nodes that it may still take, of this search and those of other positions.
+    """
 
     position: Position
-    until: float
+    left: list[int]
     late: bool = False
 
     def infeasible(self, stated: Sequence[_Stated]) -> bool:
@@ -204,21 +204,48 @@ class _Search:
         soft = replace(one, limit=replace(one.limit, price=1.0))
         return self._solved([soft if other is one else other for other in stated])[0]
 
+    def sufficient(self, change: Callable[[int], Change | None]) -> str:
+        """How to relax a limit so that some orders are known that keep all, with the value that is written down; "" for
+        none.
+
+        A least relaxation may be of NAV before costs, and what is written down is rounded: it is solved again, with as
+        few steps more as suffice.
+        """
+        short, steps, found = -1, 0, change(0)
+        while found is not None and not self.gives_a_list(found):
+            short, steps = steps, 2 * steps + 1
+            found = change(steps) if steps < MOST_STEPS else None
+        while found is not None and steps - short > 1:
+            middle = (short + steps) // 2
+            fewer = change(middle)
+            if fewer is not None and self.gives_a_list(fewer):
+                steps, found = middle, fewer
+            else:
+                short = middle
+        return "" if found is None else found.words
+
+    def gives_a_list(self, change: Change) -> bool:
+        """Are some orders known that keep all limits with a change?"""
+        other = replace(self, position=change.position)
+        known = other.feasible(_stated(change.position, change.floor))
+        self.late |= other.late
+        return known
+
     def _solved(self, stated: Sequence[_Stated]) -> tuple[float | None, bool]:
         """What orders are past limits with a price, None where none were found; and is it proven that there are none?
 
         A tangent is added at each size that was found, until the impact is that of the orders.
         """
-        if monotonic() > self.until:
+        if self.left[0] <= 0:
             self.late = True
             return None, False
         orders = _columns(self.position, stated)
         limits, sizes, past = [one.limit for one in stated if one.limit is not None], list[Array](), None
         spare = 1.0 - LOT if any(limit.counts and not limit.binds for limit in limits) else LEAST / UNIT
         for _ in range(ROUNDS):
-            left = max(self.until - monotonic(), 0.1)
             none = np.zeros((COLUMNS, len(orders.rows)))
-            found = nearly(programme(orders, limits, none, sizes=sizes), orders, left, spare)
+            found = nearly(programme(orders, limits, none, sizes=sizes), orders, EACH, spare)
+            self.left[0] -= 1 + found.nodes
             self.late |= not found.proven and not found.infeasible
             if found.x is None:
                 return None, found.infeasible

@@ -2,7 +2,7 @@
 
 Every account trades what it holds and can pay for: it sells at most its units, and its cash stays at its floor after
 its own orders and their costs, and at least zero where all of them fill worse by the adverse move. No cash moves
-between accounts. Aims, each the least that leaves those before it at theirs:
+between accounts. Aims, each the least (to `TIE`) that leaves those before it at theirs:
 
 1. what of the list is not sent, with all costs, currency; none is left out where that is possible without swaps;
 2. swaps: what one account sells of a line while another buys it, currency;
@@ -11,21 +11,18 @@ between accounts. Aims, each the least that leaves those before it at theirs:
 5. tax on what taxable accounts sell.
 """
 
-from dataclasses import dataclass
-from time import monotonic
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from research.arrays import Array
-from research.trading.division_problem import CASH, LIMITS, DivisionProblem
-from research.trading.division_programme import DivisionProgramme, Mode
-from research.trading.lot_solver import REPAIRS
+from research.trading.division_problem import LIMITS, DivisionProblem
+from research.trading.division_programme import TIE, DivisionProgramme, Mode
+from research.trading.order_programme import UNIT
 from research.trading.position import CENT
 from research.trading.proof import Proof
 
-TIE = 1e-6  # money in units: by how much an aim may move from its least for those after it
-SECONDS = 10.0  # that all aims together may take
 LOTS = "whole lots and limits of the accounts together"
 
 
@@ -35,7 +32,7 @@ class Division:
 
     parts : (A, n) signed units, buys positive.
     why   : what keeps the list from being sent whole (one of `LIMITS`, or `LOTS`), or "".
-    how   : exact where every aim is proven least.
+    how   : exact where every aim is proven least, to 0.05 bp of NAV.
     """
 
     parts: Array
@@ -43,63 +40,58 @@ class Division:
     how: Proof = Proof.EXACT
 
 
-def divide(problem: DivisionProblem, seconds: float = SECONDS) -> Division | None:
-    """The orders of each account; None where no orders keep their limits, not even none, or none were found in time.
+def divide(problem: DivisionProblem) -> Division | None:
+    """The orders of each account; None where no orders keep their limits, not even none, or the search found none.
 
-    The result does not depend on the order of accounts or lines that differ.
-    seconds : that the solver may take.
+    The result depends neither on the order of accounts or lines that differ, nor on the machine.
     """
-    until = monotonic() + seconds
     nothing = np.zeros(problem.held.shape)
     if not problem.orders.any():  # an account may lack cash all the same: money left it, and the others have enough
-        return Division(nothing) if not problem.broken(nothing) else _repaired(problem, Mode(False, swaps=True), until)
-    if whole := _repaired(problem, Mode(), until):
+        return Division(nothing) if not problem.broken(nothing) else _solved(problem, Mode(False, swaps=True))
+    if whole := _solved(problem, Mode()):
         return whole
-    part, swapped = (_repaired(problem, Mode(full=False, swaps=swaps), until) for swaps in (False, True))
-    found = part or swapped
-    if part and swapped and problem.unsent_and_costs(swapped.parts) < problem.unsent_and_costs(part.parts) - CENT:
-        found = swapped
+    found = _solved(problem, Mode(full=False))
+    if found is None or problem.unsent_and_costs(found.parts) > _listed(problem) + _money(problem):
+        swapped = _solved(problem, Mode(full=False, swaps=True))
+        if found is None or (swapped and _gains(problem, swapped, found)):
+            found = swapped
     if found is None or not problem.left(found.parts).any():
         return found
-    proven = swapped is not None and swapped.how == found.how == Proof.EXACT
-    why = next((name for name in LIMITS if _could(problem, Mode(swaps=True, without=name), until)), LOTS)
-    return Division(found.parts, why, Proof.EXACT if proven else Proof.IN_TIME)
+    why = next((name for name in LIMITS if _could(problem, Mode(swaps=True, without=name))), LOTS)
+    return replace(found, why=why)
 
 
-def _could(problem: DivisionProblem, mode: Mode, until: float) -> bool:
+def _listed(problem: DivisionProblem) -> float:
+    """The costs of the list if one account sent it, currency: no division that sends all of it has less."""
+    return float(problem.position.charges(problem.orders).sum())
+
+
+def _money(problem: DivisionProblem) -> float:
+    """What the first aim and those after it may be above its least, currency."""
+    return 2.0 * TIE * UNIT * problem.position.nav
+
+
+def _gains(problem: DivisionProblem, swapped: Division, found: Division) -> bool:
+    """Does a division with swaps send so much more that it is worth them?"""
+    return problem.unsent_and_costs(swapped.parts) < problem.unsent_and_costs(found.parts) - max(_money(problem), CENT)
+
+
+def _could(problem: DivisionProblem, mode: Mode) -> bool:
     """Could the list be sent whole without one of the limits?"""
-    programme = DivisionProgramme.of(problem, mode, np.zeros(len(problem.cash)))
-    return programme.least(programme.nothing, [], max(until - monotonic(), 0.5)) is not None
+    programme = DivisionProgramme.of(problem, mode)
+    return programme.least(programme.nothing, TIE, []) is not None
 
 
-def _repaired(problem: DivisionProblem, mode: Mode, until: float) -> Division | None:
-    """The best division; where only the cents that rounding took leave too little cash, so much more is kept."""
-    kept = np.zeros(len(problem.cash))
-    for _ in range(REPAIRS):
-        found = _solved(problem, mode, kept, until)
-        if found is None or not (broken := problem.broken(found.parts)):
-            return found
-        if broken != (CASH,):
-            return None
-        short = problem.short(found.parts)
-        kept += np.where(short > 0.0, np.maximum(short, CENT), 0.0)
-    return None
-
-
-def _solved(problem: DivisionProblem, mode: Mode, kept: Array, until: float) -> Division | None:
+def _solved(problem: DivisionProblem, mode: Mode) -> Division | None:
     """One aim after the other, each kept while those after it are solved."""
-    programme, limits, best, exact = DivisionProgramme.of(problem, mode, kept), list[Any](), None, True
-    aims = programme.aims
-    for number, aim in enumerate(aims):
-        seconds = max((until - monotonic()) / (2.0 if number < len(aims) - 1 else 1.0), 0.1)
-        solved = programme.least(aim, limits, seconds)
+    programme, limits, best, exact = DivisionProgramme.of(problem, mode), list[Any](), None, True
+    for aim, enough in programme.aims:
+        solved = programme.least(aim, enough, limits, best)
         if solved is None:
-            if best is None:
-                return None
-            exact = False
-            continue
+            return None
         best, proven = solved
         exact &= proven
         limits.append((-aim, -float(aim @ best) - TIE))
     assert best is not None
-    return Division(programme.parts(best), how=Proof.EXACT if exact else Proof.IN_TIME)
+    parts = programme.parts(best)
+    return None if problem.broken(parts) else Division(parts, how=Proof.EXACT if exact else Proof.BOUNDED)

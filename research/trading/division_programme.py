@@ -1,8 +1,9 @@
 """The mixed-integer linear programme by which orders are divided over accounts: its columns, its rows and its aims."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +12,14 @@ from research.arrays import Array, Mask
 from research.tolerances import COUNTED, LOT
 from research.trading.division_problem import CASH, DivisionProblem
 from research.trading.lot_problem import clean
-from research.trading.mixed_integer import minimise
 from research.trading.order_limits import MINIMUM, MOST, TURNOVER, VOLUME
-from research.trading.order_programme import BUNDLE, UNIT
+from research.trading.order_programme import BUNDLE, UNIT, Programme
+from research.trading.position import CENT
+
+TIE = 0.05  # money in units, 0.05 bp of NAV: by how much an aim may be above its least, and move for those after it
+NODES = 50  # of a programme: at most some tenths of a second
+EXACT_MOVES = 20  # up to so many, all moves are searched
+MOVED = 1e-9  # of a move: less is none
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,8 @@ class DivisionProgramme:
     taxed: list[tuple[int, float]] = field(default_factory=list)  # column, tax of one
 
     @classmethod
-    def of(cls, problem: DivisionProblem, mode: Mode, kept: Array) -> "DivisionProgramme":
-        """The programme of a problem. kept : (A,) cash that stays besides the floors, currency."""
+    def of(cls, problem: DivisionProblem, mode: Mode) -> "DivisionProgramme":
+        """The programme of a problem."""
         position, n = problem.position, len(problem.orders)
         fine = problem.fine
         step = np.where(fine, BUNDLE * position.nav / position.prices, position.lots)
@@ -58,7 +64,7 @@ class DivisionProgramme:
         made = cls(problem, mode, moves, step)
         made._columns(fine)
         made._line_rows(lines)
-        made._account_rows(accounts, kept)
+        made._account_rows(accounts)
         made._limit_rows(lines)
         made._tax_rows()
         return made
@@ -84,21 +90,31 @@ class DivisionProgramme:
         return len(self.upper) - 1
 
     def _columns(self, fine: Mask) -> None:
-        problem = self.problem
+        problem, prices = self.problem, self.problem.position.prices
+        sells = {(a, i): min(self._most(a, i, -1), float(problem.held[a, i])) for a, i, way in self.moves if way < 0}
+        raised = [
+            sum(units * prices[i] for (of, i), units in sells.items() if of == a) for a in range(len(problem.cash))
+        ]
         for a, i, way in self.moves:
             held, step, ordered = float(problem.held[a, i]), float(self.step[i]), problem.orders[i] * way > 0.0
-            if way < 0:
-                most = held / step
-            else:
-                most = float(problem.held[:, i].sum()) / step + (abs(problem.orders[i]) / step if ordered else 0.0)
-            top = most if fine[i] else np.floor(most + LOT)
-            odd = held - top * step if way < 0 and ordered and not fine[i] and held - top * step > LOT * step else 0.0
+            most = sells[a, i] if way < 0 else self._most(a, i, 1)
+            if way > 0 and self.mode.without != CASH:  # no more than cash and all that the account may sell can pay
+                most = min(most, max(float(problem.cash[a]) + raised[a], 0.0) / float(prices[i]))
+            top = most / step if fine[i] else np.floor(most / step + LOT)
+            odd = held - top * step if way < 0 and ordered and not fine[i] and most == held else 0.0
+            odd = odd if odd > LOT * step else 0.0
             self._add(float(top), not fine[i])
             self._add(1.0 if odd else 0.0, bool(odd))
             self._add(1.0, True)
             self._add(np.inf)
         for i in dict.fromkeys(i for _, i, _ in self.moves):
             self.gaps[i] = self._add(0.0 if self.mode.full else abs(float(problem.orders[i])) / float(self.step[i]))
+
+    def _most(self, a: int, i: int, way: int) -> float:
+        """The most units of a move, besides what the account holds and can pay."""
+        ordered = max(float(self.problem.orders[i]) * way, 0.0)
+        others = float(self.problem.held[:, i].sum() - (self.problem.held[a, i] if way > 0 else 0.0))
+        return ordered + (others if self.mode.swaps else 0.0)
 
     def _odd(self, m: int) -> float:
         """Units of the odd lot of move `m`."""
@@ -172,7 +188,7 @@ class DivisionProgramme:
                     if m < other and self.moves[m][0] == self.moves[other][0]:
                         self._at_least({4 * m + 2: -1.0, 4 * other + 2: -1.0}, -1.0)
 
-    def _account_rows(self, accounts: Sequence[int], kept: Array) -> None:
+    def _account_rows(self, accounts: Sequence[int]) -> None:
         """Cash of each account at its floor, and at least zero after the adverse move."""
         if self.mode.without == CASH:
             return
@@ -182,11 +198,20 @@ class DivisionProgramme:
             for day in (*problem.position.early, np.inf):
                 settled = [m for m in own if self._settles(m) <= day]
                 paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in settled)
-                row = _sum(*paid)
+                row = _sum(*paid, {4 * m + 2: -self._cents(self.moves[m][1]) / self.money for m in settled})
                 moved = _sum(*(part for m in settled for part in (self._value(m, -move), self._cost(m, -move))))
-                floors, debt = (problem.floors, 0.0 * kept) if np.isinf(day) else problem.early_cash
-                self._at_least(row, (floors[a] + kept[a] - problem.cash[a]) / self.money)
-                self._at_least(_sum(row, moved), (kept[a] - debt[a] - problem.cash[a]) / self.money)
+                floors, debt = (problem.floors, 0.0 * problem.cash) if np.isinf(day) else problem.early_cash
+                self._at_least(row, (floors[a] - problem.cash[a]) / self.money)
+                self._at_least(_sum(row, moved), (-debt[a] - problem.cash[a]) / self.money)
+
+    def _cents(self, i: int) -> float:
+        """The most that rounding takes of an order of line `i`, currency: half a cent of each broken amount."""
+        position, parameters = self.problem.position, self.problem.position.cost_parameters
+        rates = parameters.rates[min(position.day, len(parameters.rates) - 1), :, i]
+        amounts = np.array([position.lots[i] * position.prices[i], parameters.ticket[i], parameters.minimum[i]])
+        broken = np.abs(100.0 * amounts - np.rint(100.0 * amounts)) > LOT
+        count = broken[0] + (rates > 0.0).sum() + broken[1] + (broken[2] and rates[0] == 0.0) + (self._impact(i) > 0.0)
+        return 0.5 * CENT * float(count) + (float(amounts[0]) if self.problem.fine[i] else 0.0)
 
     def _settles(self, m: int) -> float:
         """Sessions from move `m` to its settlement, 0 where all have as many."""
@@ -240,14 +265,18 @@ class DivisionProgramme:
         return np.zeros(len(self.upper))
 
     @cached_property
-    def aims(self) -> list[Array]:
-        """(columns,) what is to be least, one aim after the other; without those that no division changes."""
+    def aims(self) -> list[tuple[Array, float]]:
+        """What is to be least, one aim after the other: weights of the columns, and the gap that is enough.
+
+        Aims that no division changes are not among them.
+        """
         found = [] if self.mode.full else [self._left_and_costs()]
         found += [self._swaps()] if self.mode.swaps else []
         wrong = _sum(*(self._value(m, float(way)) for m, (a, i, way) in enumerate(self.moves)
                        if self.problem.wrong[a, i]))  # fmt: skip
         tickets = {4 * m + 2: 1.0 for m in range(len(self.moves))}
-        return [*found, *(self._vector(aim) for aim in (wrong, tickets, dict(self.taxed)) if aim)]
+        others = ((wrong, TIE), (tickets, 1.0 - LOT), (dict(self.taxed), TIE))
+        return [*((aim, TIE) for aim in found), *((self._vector(aim), enough) for aim, enough in others if aim)]
 
     def _left_and_costs(self) -> Array:
         prices = self.problem.position.prices
@@ -270,22 +299,55 @@ class DivisionProgramme:
 
     # -- solutions ---------------------------------------------------------------------------------------------------
 
-    def least(self, aim: Array, limits: Sequence[tuple[Array, float]], seconds: float) -> tuple[Array, bool] | None:
-        """The columns with the least of an aim, within the limits of those before it, and whether it is proven."""
-        from scipy import sparse
+    def least(
+        self, aim: Array, enough: float, limits: Sequence[tuple[Array, float]], start: Array | None = None
+    ) -> tuple[Array, bool] | None:
+        """The columns with the least of an aim, within the limits of those before it, and whether that is proven.
 
+        In parts of lots the best division has few moves. They mostly suffice for whole lots, and its aim is the bound.
+        Other moves are searched where there are not many, or where nothing is found otherwise.
+        aim    : weights of the columns.
+        enough : the gap that is none.
+        limits : rows, and what they are at least.
+        start  : columns that keep all limits, or None.
+        """
         if not self.moves:
             return np.zeros(len(self.upper)), True
+        of = self._programme(aim, limits)
+        divided = replace(of, whole=np.zeros(len(self.upper))).solve()
+        if divided.x is None:
+            return None
+        few, sent = of.upper.copy(), slice(2, 4 * len(self.moves), 4)
+        few[sent] *= divided.x[sent] > MOVED
+        best, bound = start, divided.bound
+        for all_moves in (False, True):
+            near = best is not None and bool(aim @ best - bound <= enough)
+            if near or (all_moves and best is not None and len(self.moves) > EXACT_MOVES):
+                break
+            wider = of if all_moves else replace(of, upper=few)
+            solved = wider.solve(nodes=NODES, spare=enough, start=best if all_moves else None)
+            if solved.x is not None and (best is None or aim @ solved.x < aim @ best):
+                best = np.where(self.whole, np.rint(solved.x), solved.x)
+            if solved.x is not None and all_moves:
+                bound = max(bound, solved.bound)
+        return None if best is None else (best, bool(aim @ best - bound <= enough))
+
+    def _programme(self, aim: Array, limits: Sequence[tuple[Array, float]]) -> Programme:
+        """The programme of an aim."""
+        from scipy import sparse
+
+        rows = sparse.vstack([self._matrix, *(sparse.csr_array(row[None]) for row, _ in limits)]).tocsr()
+        at_least = np.array([least for _, least in (*self.rows, *limits)])
+        return Programme(aim, rows, at_least, np.array(self.lower), np.array(self.upper), np.array(self.whole))
+
+    @cached_property
+    def _matrix(self) -> Any:
+        """The rows, sparse."""
+        from scipy import sparse
+
         entries = [(k, column, value) for k, (row, _) in enumerate(self.rows) for column, value in row.items()]
         at, columns, values = zip(*entries, strict=True)
-        matrix = sparse.csr_array((values, (at, columns)), shape=(len(self.rows), len(self.upper)))
-        if limits:
-            matrix = sparse.vstack([matrix, sparse.csr_array(np.array([row for row, _ in limits]))]).tocsr()
-        least = np.array([*(least for _, least in self.rows), *(least for _, least in limits)])
-        solved = minimise(aim, matrix, least, np.array(self.upper), np.array(self.whole), seconds=seconds)
-        if solved.x is None:
-            return None
-        return np.where(self.whole, np.rint(solved.x), solved.x), solved.proven
+        return sparse.csr_array((values, (at, columns)), shape=(len(self.rows), len(self.upper)))
 
     def parts(self, x: Array) -> Array:
         """(A, n) signed units in whole lots, but for odd lots, that sum to what is sent of the list to the last lot."""
@@ -294,7 +356,8 @@ class DivisionProgramme:
         for m, (a, i, way) in enumerate(self.moves):
             if x[4 * m + 2] < 0.5:
                 continue
-            to_the_last = way < 0 and not self.whole[4 * m] and x[4 * m] >= self.upper[4 * m] - LOT
+            left = float(problem.held[a, i]) - float(x[4 * m] * self.step[i])
+            to_the_last = way < 0 and not self.whole[4 * m] and left <= LOT * self.step[i]
             all_of_it = to_the_last or x[4 * m + 1] > 0.5
             steps = x[4 * m] * self.step[i] / lots[i]
             whole = np.rint(steps) if self.whole[4 * m] else np.floor(steps + LOT)

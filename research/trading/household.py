@@ -15,8 +15,9 @@ from research.errors import ConfigError, PolicyError
 from research.portfolio import Portfolio, TaxLot
 from research.portfolio.household import Account, decimal_sum
 from research.tolerances import LOT
-from research.trading.division import SECONDS, Division, divide
+from research.trading.division import Division, divide
 from research.trading.division_problem import DivisionProblem
+from research.trading.lot_problem import FINE
 from research.trading.position import Position
 from research.trading.request import Request
 from research.trading.sizing import Orders
@@ -24,6 +25,7 @@ from research.trading.tax_lots import AccountOrders, LotSale, in_order, wash_sal
 
 ACCOUNTS = ("account", "number", "kind", "orders", "nav_before", "cash_before", "sells", "buys", "cost", "cash_after",
             "nav_after")  # fmt: skip
+SPARE = 1e-4  # of NAV: the most that a list leaves for its division
 SWAP = "swap between accounts, which moves cash to where the list needs it"
 
 
@@ -177,11 +179,10 @@ class Divided(Orders):
         return tuple(found)
 
 
-def divided(portfolio: Portfolio, listed: Orders, request: Request, seconds: float = SECONDS) -> Orders:
+def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
     """The orders as the accounts of a portfolio send them; themselves where it has no accounts.
 
     listed  : over the sums of the accounts.
-    seconds : that the solver may take.
     Raises  : PolicyError where no orders keep the limits of the accounts; ConfigError for money that comes or goes
               without its account, or to an account that the portfolio does not have.
     """
@@ -190,7 +191,7 @@ def divided(portfolio: Portfolio, listed: Orders, request: Request, seconds: flo
     accounts = accounts_with_flow(portfolio.accounts, request)
     problem = division_problem(portfolio, accounts, listed, request)
     one = len(accounts) == 1
-    found = Division(listed.units[None].copy()) if one else divide(problem, seconds)
+    found = Division(listed.units[None].copy()) if one else divide(problem)
     if found is None:
         raise PolicyError(_none_found(portfolio, problem, request))
     units = listed.units if not problem.left(found.parts).any() else _sums(found.parts)
@@ -198,6 +199,19 @@ def divided(portfolio: Portfolio, listed: Orders, request: Request, seconds: flo
     made = Divided(**same, units=units, listed=listed, accounts=accounts, problem=problem, division=found)
     _check_weights(listed, made)
     return made
+
+
+def to_divide(position: Position, accounts: int) -> float:
+    """Cash that a list over several accounts leaves besides all that must stay, currency: the smallest lot an account.
+
+    No account pays for another. Were all cash spent, the orders of each would have to use its own to the last cent, and
+    hardly any division does. It is at most `SPARE` of NAV, and none where cash is too little before the orders.
+    """
+    lots = (position.lots * position.prices)[
+        position.tradable & (position.lots * position.prices > FINE * position.nav)
+    ]
+    spare = min(accounts * float(lots.min(initial=np.inf)), SPARE * position.nav)
+    return round(max(min(spare, position.cash), 0.0), 2)
 
 
 def division_problem(
@@ -311,8 +325,8 @@ def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request
             "neither its sells nor swaps with other accounts raise that. Withdraw less, or from another account."
         )
     return (
-        f"the orders could not be divided over the accounts within {SECONDS:g} seconds: make fewer lines trade, or "
-        "list the accounts in files of their own."
+        "the search found no division of the orders over the accounts: make fewer lines trade, or list the accounts in "
+        "files of their own."
     )
 
 

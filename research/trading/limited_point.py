@@ -35,7 +35,8 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
     m, n = len(point), len(point) - 1
     least, most = _bounds(position, point)
     low, high = np.flatnonzero(np.isfinite(least)), np.flatnonzero(np.isfinite(most))
-    limits = [*cash_limits(position, min(floor, float(point[n])) * position.nav), *weight_limits(position)]
+    stays = min(floor, float(point[n])) * position.nav
+    limits = [*cash_limits(position, stays), *weight_limits(position, stays)]
     bought, sold = (np.vstack([limit.rows[:, side] for limit in limits]) for side in (BOUGHT, SOLD))
     soft = [limit for limit in limits if not limit.binds]
     right = np.concatenate([limit.most for limit in limits])

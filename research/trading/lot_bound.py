@@ -2,7 +2,8 @@
 
 With the limits at their prices in place of the limits themselves, each line takes the lots that lose least alone. No
 lots that keep the limits lose less than the sum of that, less the limits at their prices (Geoffrion 1974, Lagrangean
-relaxation for integer programming; Fisher 1981). The prices are those at which this is nearly largest.
+relaxation for integer programming; Fisher 1981). The prices are those at which this is nearly largest. Cash's distance
+from its point is what two limits are exceeded by, one each way, whose prices are at most its weight.
 """
 
 from typing import NamedTuple
@@ -13,14 +14,14 @@ from research.accounting.self_financing import charge_order
 from research.arrays import Array, Rows
 from research.compiled import linked
 from research.tolerances import LOT, WEIGHT
-from research.trading.lot_problem import LotProblem
+from research.trading.lot_problem import LotProblem, cash_distance
 from research.trading.lot_search import FIRST, LOT_VALUE, PRICE, STEPS, WHOLE, Terms, _each, _sendable, _units
 from research.trading.order_limits import BOUGHT, COST, SENT, SOLD, limits_of
 from research.trading.position import CENT
 
 SWEEPS = 3  # over the limits, each priced best given the others
 HALVINGS = 30  # of the range of a price
-DEAREST = 1e4  # price of a limit
+DEAREST = 1e4  # price of a limit that binds
 SETTLED = 1e-6  # a change of a price that is none
 ROUNDING = 2.5 * CENT  # of an order: what the cents of its amount and costs may give to a limit
 
@@ -31,7 +32,8 @@ class Relaxed(NamedTuple):
     terms  : the problem.
     lines  : (m,) lines that may trade, in an order that does not depend on that of the portfolio.
     rows   : (L, 4, n) what limits count of bought, sold, sent and costs.
-    most   : (L,) of each limit, and what rounding may give to it.
+    most   : (L,) of each limit, and what rounding may give to one that binds.
+    dearest : (L,) its largest price: inf for one that binds.
     still  : what lines that stay lose, fraction of NAV.
     prices : (L,) of the limits; written.
     price  : (4,) of what a line counts in them; written.
@@ -41,6 +43,7 @@ class Relaxed(NamedTuple):
     lines: Rows
     rows: Array
     most: Array
+    dearest: Array
     still: float
     prices: Array
     price: Array
@@ -51,15 +54,16 @@ class Relaxed(NamedTuple):
         position, able = problem.position, np.flatnonzero(problem.steps > 0.0)
         keys = (problem.way, problem.lot, problem.goal, position.units)
         lines = able[np.lexsort([key[able] for key in keys])]
-        limits = limits_of(position, problem.floor, -ROUNDING * len(lines))
-        most = np.concatenate([limit.most for limit in limits]) + WEIGHT
+        limits = [*limits_of(position, problem.floor, -ROUNDING * len(lines)), cash_distance(problem)]
+        most = np.concatenate([limit.most + (WEIGHT if limit.binds else 0.0) for limit in limits])
         return cls(
             terms=Terms.of(problem),
             lines=lines,
             rows=np.concatenate([limit.rows for limit in limits]),
             most=most,
+            dearest=np.concatenate([np.full(len(limit.most), limit.price) for limit in limits]),
             still=float(np.delete(problem.each(np.zeros(len(problem.way))), lines).sum()),
-            prices=np.zeros(len(most)),
+            prices=np.append(np.zeros(len(most) - 1), limits[-1].price),  # where limits bind, cash is above its point
             price=np.zeros(4),
         )
 
@@ -163,9 +167,11 @@ def price_limits(of: Relaxed) -> None:
             was, low, high = prices[j], 0.0, 1.0
             prices[j] = 0.0
             if _over(of, j) > 0.0:
+                dearest = min(of.dearest[j], DEAREST)
+                high = min(high, dearest)
                 prices[j] = high
-                while high < DEAREST and _over(of, j) > 0.0:
-                    low, high = high, 4.0 * high
+                while high < dearest and _over(of, j) > 0.0:
+                    low, high = high, min(4.0 * high, dearest)
                     prices[j] = high
                 for _ in range(HALVINGS):
                     prices[j] = 0.5 * (low + high)

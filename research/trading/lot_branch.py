@@ -14,7 +14,18 @@ from research.compiled import linked
 from research.tolerances import WEIGHT
 from research.trading.lot_bound import Relaxed, _first, _least, _loss, _use, _whole, bound_of, price_limits
 from research.trading.lot_problem import LotProblem
-from research.trading.lot_search import FINE, NO_GAIN, ODD, STEPS, WHOLE, _broken, _each, _units, best_together
+from research.trading.lot_search import (
+    FINE,
+    NO_GAIN,
+    ODD,
+    STEPS,
+    WHOLE,
+    _broken,
+    _each,
+    _objective,
+    _units,
+    best_together,
+)
 
 WAYS, ROUNDS = 32, 3  # numbers of lots of a line that the search tries at once, and times that it does
 NODES = 2_000_000  # of a search: some 10 ms for 30 lines
@@ -78,10 +89,10 @@ def branch(problem: LotProblem, start: Array) -> tuple[Array, float]:
 def best_below(of: Branch, best: Array) -> float:
     """Write better units (n,) into the best, where there are; gives the bound. See `branch`."""
     price_limits(of.relaxed)
-    bound, worth, terms = bound_of(of.relaxed), _worth(of, best), of.relaxed.terms
+    bound, worth, terms = bound_of(of.relaxed), _objective(of.relaxed.terms, best), of.relaxed.terms
     for i in of.relaxed.lines:
         of.tried[i] = _units(terms, i, _least(of.relaxed, i)[0])
-    if best_together(terms, of.tried) and _worth(of, of.tried) < worth:
+    if best_together(terms, of.tried) and _objective(terms, of.tried) < worth:
         worth = _keep(of, best)
     for i in of.relaxed.lines:
         if terms.lines[FINE, i] > 0.0:
@@ -94,7 +105,7 @@ def best_below(of: Branch, best: Array) -> float:
         _order(of)
         _count(of)
         complete = _search(of, best, worth, bound)
-        worth = _worth(of, best)
+        worth = _objective(of.relaxed.terms, best)
         if not complete:
             break
         proven = max(proven, min(bound + left, worth))
@@ -108,16 +119,7 @@ def _keep(of: Branch, best: Array) -> float:
     """Write the units that are tried into the best (n,); gives their objective, fraction of NAV."""
     for i in range(len(best)):
         best[i] = of.tried[i]
-    return _worth(of, best)
-
-
-@linked
-def _worth(of: Branch, units: Array) -> float:
-    """The objective of signed units (n,), fraction of NAV."""
-    worth = 0.0
-    for i in range(len(units)):
-        worth += _each(of.relaxed.terms, i, units[i])
-    return worth
+    return _objective(of.relaxed.terms, best)
 
 
 @linked
@@ -204,7 +206,7 @@ def _search(of: Branch, best: Array, worth: float, bound: float) -> bool:
         of.tried[i] = 0.0
     for _ in range(NODES):
         if b == m:
-            if lost[SUM, m] < worth - NO_GAIN and not _broken(of.relaxed.terms, of.tried):
+            if lost[SUM, m] + _past(of, m) < worth - NO_GAIN and not _broken(of.relaxed.terms, of.tried):
                 worth = _keep(of, best)
             b -= 1
         a, k = level[ORDER, b], level[NEXT, b]
@@ -226,9 +228,19 @@ def _takes(of: Branch, b: int, a: int, k: int) -> bool:
     """Let level b take way k of line a; gives whether what follows can keep the limits."""
     for j in range(len(of.relaxed.most)):
         of.used[b + 1, j] = of.used[b, j] + of.uses[a, k, j]
-        if of.used[b + 1, j] + of.least[b + 1, j] > WEIGHT:
+        if of.relaxed.dearest[j] == np.inf and of.used[b + 1, j] + of.least[b + 1, j] > WEIGHT:
             return False
     of.lost[BOUND, b + 1] = of.lost[BOUND, b] + of.ways[MORE, a, k]
     of.lost[SUM, b + 1] = of.lost[SUM, b] + of.ways[LOSS, a, k]
     of.tried[of.relaxed.lines[a]] = _units(of.relaxed.terms, of.relaxed.lines[a], of.ways[TO, a, k])
     return True
+
+
+@linked
+def _past(of: Branch, b: int) -> float:
+    """The least that soft limits are exceeded by after the lines decided before level b, at their prices."""
+    lost = 0.0
+    for j in range(len(of.relaxed.most)):
+        if of.relaxed.dearest[j] < np.inf:
+            lost += of.relaxed.dearest[j] * max(of.used[b, j] + of.least[b, j], 0.0)
+    return lost

@@ -1,12 +1,17 @@
 """Which whole lots come nearest to the exact step: the objective, and what orders must keep.
 
-The objective is the distance of each line from where the exact step brings it, plus what its order costs, over NAV. It
-is a sum over lines; lots, cash and the limits of the orders tie them together.
+The objective is the distance of all assets and of cash from where the exact step brings them, plus what the orders
+cost, over NAV. Cash is what the orders leave, so its distance is the absolute sum of the assets' signed distances;
+costs are counted once, and not as missing cash again. It weighs `CASH_WEIGHT` of an asset's: of two orders that are
+equally far, the one that brings assets nearer is taken. But for cash, the objective is a sum over assets; lots, cash
+and the limits of the orders tie them together. PyPortfolioOpt's linear programme for whole lots adds the cash that is
+left to the assets' distances in the same way (Martin 2021, PyPortfolioOpt: portfolio optimization in Python).
 
-Where cash does not suffice for all buys, each line has a share of it: its way to its point reduced by one factor for
-all. Of the distance to a point, what is past the share counts a tenth. With u what lines lack of their shares, v what
-they have past them and s = u − v the cash that is left, all lose u − v / 10 = 0.9 u + 0.1 s besides a constant: the
-lots come near the shares first, and the cash that they leave buys more. In parts of lots each line takes its share.
+Where cash does not suffice for all buys, each asset has a share of it: its way to its point reduced by one factor for
+all, and distances are those from the shares. What is past an asset's share, and not past its point, weighs
+`PAST_SHARE`. With u what assets lack of their shares and v what they have past them, u − v is left in cash, and all
+lose u + 0.8 v + 0.9 (u − v) = 1.9 u − 0.1 v: the lots come near the shares first, and the cash that they leave buys
+more of what was cut. In parts of lots each asset takes its share.
 
 As an option, the ex-ante tracking error to the exact step's point takes the place of the distances: a tracking error of
 1 bp a year weighs as much as 1 bp of NAV paid. It is not squared, as it is in J, because J's choice between costs and
@@ -22,13 +27,16 @@ import numpy as np
 from research.arrays import Array, Mask
 from research.portfolio import WeightLimit
 from research.tolerances import LOT, TRIGGER, WEIGHT
-from research.trading.order_limits import broken_by, sendable
+from research.trading.order_limits import OrderLimit, broken_by, sendable
 from research.trading.position import MOST_LOTS, Position
 
-CASH = "cash"  # the name of its limit
+CASH = "cash"  # the name of its limit, and of its distance
+CASH_WEIGHT = 0.9  # a currency unit between cash and its point weighs as much as so many between an asset and its own
 OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
-PAST_SHARE = 0.1  # a currency unit past a line's share of the cash weighs as much as so many before it
+PAST_SHARE = (
+    0.8  # a currency unit past a line's share of the cash, up to its point, weighs as much as so many before it
+)
 COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 
 
@@ -68,6 +76,16 @@ class LotProblem:
     def value(self) -> Array:
         """(n,) value held, currency."""
         return self.position.units * self.position.prices
+
+    @cached_property
+    def net(self) -> float:
+        """What the step to the lines' shares buys less what it sells, currency: then cash is at its point.
+
+        Lines that stay, and what is past the most units of an order, are not part of it.
+        """
+        most = self.most * self.position.prices
+        moved = np.clip(self.goal - self.unpaid - self.value, -most, most)
+        return float(moved[self.way != 0.0].sum())
 
     @cached_property
     def fine(self) -> Mask:
@@ -120,7 +138,7 @@ class LotProblem:
         return losses
 
     def away(self, after: Array) -> Array:
-        """(n,) distances of values (n,) from the lines' points; see `distances`."""
+        """(n,) distances of values (n,) from the lines' shares of the cash; see `distances`."""
         return distances(after, self.goal, self.unpaid)
 
     @property
@@ -129,14 +147,18 @@ class LotProblem:
         return replace(self, goal=self.goal - self.unpaid, unpaid=np.array(0.0))
 
     def objective(self, units: Array) -> float:
-        """The sum of `each`, and the price of what is outside soft limits of weights, fraction of NAV.
+        """The sum of `each`, cash's distance, and the price of what is outside soft limits of weights, fraction of NAV.
 
-        Where the position has a covariance, the tracking error to the point stands for the lines' distances.
+        Where the position has a covariance, the tracking error to the point stands for the distances.
         """
         if self.position.covariance is None:
-            return float(self.each(units).sum()) + self.priced(units)
+            return float(self.each(units).sum()) + self.of_cash(units) + self.priced(units)
         away = self.away(self.value + units * self.position.prices) / self.position.nav
         return self.tracking_error(units) + float((self.each(units) - away).sum()) + self.priced(units)
+
+    def of_cash(self, units: Array) -> float:
+        """What cash's distance from its point weighs, fraction of NAV."""
+        return CASH_WEIGHT * abs(float(units @ self.position.prices) - self.net) / self.position.nav
 
     def tracking_error(self, units: Array) -> float:
         """sqrt(d'Σd), fraction a year, of the lines' distances d from their points, fraction of NAV; cash has no risk.
@@ -179,12 +201,20 @@ class LotProblem:
 
 
 def distances(after: Array, goal: Array, unpaid: Array) -> Array:
-    """(n,) distances of values from points, of which what is past the lines' shares of the cash counts `PAST_SHARE`.
+    """(n,) distances of values from the lines' shares of the cash; past them they count `PAST_SHARE` up to the goal.
 
     unpaid : (n,) distance of each share from its point.
     """
-    found: Array = np.abs(after - goal) - (1.0 - PAST_SHARE) * np.minimum(np.maximum(goal - after, 0.0), unpaid)
+    past = after - goal + unpaid
+    found: Array = np.abs(past) - (1.0 - PAST_SHARE) * np.minimum(np.maximum(past, 0.0), unpaid)
     return found
+
+
+def cash_distance(problem: LotProblem) -> OrderLimit:
+    """Cash's distance from its point: what orders buy more than they sell, both ways, at the price of `CASH_WEIGHT`."""
+    n, net = len(problem.way), problem.net / problem.position.nav
+    rows = np.repeat(np.array([[1.0, -1.0, 0.0, 0.0], [-1.0, 1.0, 0.0, 0.0]])[:, :, None], n, axis=2)
+    return OrderLimit(CASH, rows, np.array([net, -net]), CASH_WEIGHT)
 
 
 def clean(units: Array, lots: Array) -> Array:

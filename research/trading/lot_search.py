@@ -1,7 +1,8 @@
 """A greedy search for the lots of a `LotProblem`, compiled: for backtests, many accounts and as the solver's start.
 
-Each line takes the lots that are best for it alone. If they keep all limits, nothing is better. Else orders are dropped
-and reduced until they do, and what is then left is used, the best lot first.
+Each line takes the lots that are best for it alone. Where these break a limit, orders are dropped and reduced until
+they do not. Then single lines take lots more or less, as long as one such change improves the objective, the best
+first.
 """
 
 from typing import NamedTuple
@@ -13,10 +14,10 @@ from research.accounting.self_financing import charge_order
 from research.arrays import Array
 from research.compiled import linked
 from research.tolerances import LOT, WEIGHT
-from research.trading.lot_problem import OUTSIDE, PAST_SHARE, LotProblem
+from research.trading.lot_problem import CASH_WEIGHT, OUTSIDE, PAST_SHARE, LotProblem
 
 NO_GAIN = 1e-15  # of NAV: what rounding of the objective may show as one
-ROUNDS = 20  # of mending, and a line of filling: each changes what is left, and a few are the usual number
+ROUNDS = 20  # of mending, and a line of improving: each changes what is left, and a few are the usual number
 SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where a line is divided at will
 
 (HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, UNPAID, WAY, LOWER, UPPER, WHOLE, ODD, STEPS, MOST, FINE,
@@ -34,6 +35,7 @@ class Terms(NamedTuple):
     r         : row of their daily rates.
     q         : row of their daily impact.
     nav       : currency.
+    net       : what the step to the lines' shares buys less what it sells, currency.
     cents     : cash, in whole cents.
     debt      : cash that was below zero before, currency.
     floor     : cash that stays, currency.
@@ -50,6 +52,7 @@ class Terms(NamedTuple):
     r: int
     q: int
     nav: float
+    net: float
     cents: float
     debt: float
     floor: float
@@ -75,6 +78,7 @@ class Terms(NamedTuple):
             r=min(position.day, len(costs.rates) - 1),
             q=min(position.day, len(costs.impact) - 1),
             nav=position.nav,
+            net=problem.net,
             cents=float(np.rint(position.cash * 100.0)),
             debt=float(position.debt),
             floor=float(problem.floor),
@@ -88,7 +92,7 @@ class Terms(NamedTuple):
 
 
 def alone(problem: LotProblem) -> Array:
-    """(n,) signed units that are best for each line by itself: nothing, or the whole lots next to its point."""
+    """(n,) signed units that are best for each line by itself: nothing, or the whole lots next to its share."""
     units = np.zeros(len(problem.way))
     best_alone(Terms.of(problem), units)
     return units
@@ -96,7 +100,7 @@ def alone(problem: LotProblem) -> Array:
 
 def search(problem: LotProblem) -> tuple[Array | None, bool]:
     """(n,) signed units that keep every limit but those of weights, or None where even no orders keep them; and whether
-    they are the best for each line alone, so that nothing is better."""
+    they are the best for each line alone and bring cash to its point, so that nothing is better."""
     units = np.zeros(len(problem.way))
     found = best_lots(Terms.of(problem), units, False)
     return (None if found == NONE else units), found == ALONE
@@ -127,8 +131,25 @@ def _each(terms: Terms, i: int, units: float) -> float:
         charge_order(terms.costs, terms.r, terms.q, i, abs(traded), charges)
         for k in range(FIRST):
             cost += charges[k, i]
-    past = min(max(lines[GOAL, i] - after, 0.0), lines[UNPAID, i])
-    return (abs(after - lines[GOAL, i]) - (1.0 - PAST_SHARE) * past + OUTSIDE * outside + cost) / terms.nav
+    past = after - lines[GOAL, i] + lines[UNPAID, i]
+    away = abs(past) - (1.0 - PAST_SHARE) * min(max(past, 0.0), lines[UNPAID, i])
+    return (away + OUTSIDE * outside + cost) / terms.nav
+
+
+@linked
+def _objective(terms: Terms, units: Array) -> float:
+    """The objective of signed units (n,) but for soft limits, fraction of NAV; see `LotProblem.objective`."""
+    lost, net = 0.0, 0.0
+    for i in range(len(units)):
+        lost += _each(terms, i, units[i])
+        net += units[i] * terms.lines[PRICE, i]
+    return lost + _of_cash(terms, net)
+
+
+@linked
+def _of_cash(terms: Terms, net: float) -> float:
+    """What cash's distance weighs where orders buy so much more than they sell, fraction of NAV."""
+    return CASH_WEIGHT * abs(net - terms.net) / terms.nav
 
 
 @linked
@@ -168,7 +189,10 @@ def _wanted(terms: Terms, i: int, unpaid: float) -> float:
 def best_alone(terms: Terms, units: Array) -> None:
     """Write the units (n,) that are best for each line by itself."""
     for i in range(len(units)):
-        wanted, least = _wanted(terms, i, 0.0), np.ceil(terms.least / terms.lines[LOT_VALUE, i] - LOT)
+        wanted, least = (
+            _wanted(terms, i, terms.lines[UNPAID, i]),
+            np.ceil(terms.least / terms.lines[LOT_VALUE, i] - LOT),
+        )
         units[i], loss = 0.0, _each(terms, i, 0.0)
         for lots in (np.floor(wanted + LOT), np.ceil(wanted - LOT), least):
             tried = _units(terms, i, min(lots, terms.lines[STEPS, i]))
@@ -257,17 +281,21 @@ def best_lots(terms: Terms, units: Array, known: bool) -> int:
     known : do the units keep all limits already? Then they are spent on; see `spend`.
     """
     if known:
-        _fill(terms, units, True)
+        _improve(terms, units, True)
         return TOGETHER
     best_alone(terms, units)
     if not _broken(terms, units):
-        return ALONE
+        net = 0.0
+        for i in range(len(units)):
+            net += units[i] * terms.lines[PRICE, i]
+        if _of_cash(terms, net) <= NO_GAIN:
+            return ALONE
     return TOGETHER if best_together(terms, units) else NONE
 
 
 @linked
 def best_together(terms: Terms, units: Array) -> bool:
-    """Bring orders (n,) that break a limit within all, and use what is left; gives False where no orders keep them."""
+    """Bring orders (n,) that break a limit within all, and improve them; gives False where no orders keep them."""
     _send_fewer(terms, units)
     turnover = _turnover(terms, units)
     if turnover > terms.turnover:
@@ -278,7 +306,7 @@ def best_together(terms: Terms, units: Array) -> bool:
             units[i] = 0.0
         if _broken(terms, units):
             return False
-    _fill(terms, units, False)
+    _improve(terms, units, False)
     return True
 
 
@@ -380,33 +408,29 @@ def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -
 
 
 @linked
-def _fill(terms: Terms, units: Array, shared: bool) -> None:
-    """Add lots, as long as one improves the objective and keeps every limit; the best first.
+def _improve(terms: Terms, units: Array, shared: bool) -> None:
+    """Change the lots of one line at a time, as long as that improves the objective and keeps every limit; the best
+    for what it trades first.
 
-    shared : only of lines that share the cash?
+    shared : only more lots of lines that share the cash?
     """
-    lines, smallest = terms.lines, np.inf
-    other, keys = terms.scratch[OTHER], terms.scratch[KEY]
-    taken = terms.scratch[FREED]
-    for i in range(len(units)):
-        smallest = min(smallest, lines[LOT_VALUE, i])
+    other, keys, taken = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
     for _ in range(ROUNDS * len(units)):
-        least = max(-_short(terms, units), 0.0)
+        net, spare = 0.0, max(-_short(terms, units), 0.0)
         for i in range(len(units)):
-            spare = _spare(terms, units, i) if len(terms.early) > 0 else least
-            steps, step = _steps(terms, i, units[i]), 1.0
-            if lines[FINE, i] > 0.0:
-                affordable = np.floor(spare / SPENT_PER_VALUE / lines[LOT_VALUE, i])
-                share = np.floor(_wanted(terms, i, lines[UNPAID, i]))
-                to = share if steps < share else np.floor(_wanted(terms, i, 0.0))
-                step = max(min(to - steps, affordable), 1.0)
-            sent = np.ceil(terms.least / lines[LOT_VALUE, i] - LOT)
-            other[i] = _units(terms, i, min(max(steps + step, sent), lines[STEPS, i]))
-            gain = _each(terms, i, units[i]) - _each(terms, i, other[i])
-            used = (other[i] - units[i]) * lines[PRICE, i]
-            able = gain > NO_GAIN and used <= spare and _sendable(terms, i, other[i])
-            able = able and (lines[UNPAID, i] > 0.0 or not shared)
-            keys[i], taken[i] = gain / max(used, smallest), 0.0 if able else 1.0
+            net += units[i] * terms.lines[PRICE, i]
+        for i in range(len(units)):
+            own = _spare(terms, units, i) if len(terms.early) > 0 else spare
+            other[i], keys[i] = _more(terms, units, i, own, net), 0.0
+            keys[i] = _gain(terms, units[i], other[i], i, own, net)
+            if shared and terms.lines[UNPAID, i] == 0.0:
+                keys[i] = 0.0
+            elif not shared and units[i] != 0.0:
+                fewer = _fewer(terms, units, i, net)
+                gain = _gain(terms, units[i], fewer, i, own, net)
+                if gain > keys[i]:
+                    other[i], keys[i] = fewer, gain
+            taken[i] = 0.0 if keys[i] > 0.0 else 1.0
         found = _largest(keys, taken)
         while found >= 0:
             before = units[found]
@@ -417,3 +441,44 @@ def _fill(terms: Terms, units: Array, shared: bool) -> None:
             found = _largest(keys, taken)
         if found < 0:
             return
+
+
+@linked
+def _gain(terms: Terms, units: float, other: float, i: int, spare: float, net: float) -> float:
+    """What other units of line i improve the objective by, over what they trade; 0 where they may not be sent.
+
+    spare : cash that they may use, currency.
+    net   : what all orders buy less what they sell, currency.
+    """
+    used = (other - units) * terms.lines[PRICE, i]
+    if used == 0.0 or used > spare or not _sendable(terms, i, other):
+        return 0.0
+    gain = _each(terms, i, units) - _each(terms, i, other) + _of_cash(terms, net) - _of_cash(terms, net + used)
+    return gain / abs(used) if gain > NO_GAIN else 0.0
+
+
+@linked
+def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float:
+    """The units of line i with a lot more, or with as many as bring it to its share, or cash to its point."""
+    lines, steps = terms.lines, _steps(terms, i, units[i])
+    lot, share, goal = lines[LOT_VALUE, i], *_ends(terms, i)
+    most = goal if lines[WAY, i] < 0.0 else min(goal, steps + np.floor(spare / SPENT_PER_VALUE / lot))
+    to = min(share if steps < share else steps + np.floor(lines[WAY, i] * (terms.net - net) / lot), most)
+    sent = np.ceil(terms.least / lot - LOT)
+    return _units(terms, i, min(max(max(to, steps + 1.0), sent), lines[STEPS, i]))
+
+
+@linked
+def _fewer(terms: Terms, units: Array, i: int, net: float) -> float:
+    """The units of line i with a lot less, or with as many less as bring cash to its point, but not below its share."""
+    lines, steps = terms.lines, _steps(terms, i, units[i])
+    share, _ = _ends(terms, i)
+    to = max(steps - np.floor(lines[WAY, i] * (net - terms.net) / lines[LOT_VALUE, i]), share)
+    fewer = _units(terms, i, max(min(to, steps - 1.0), 0.0))
+    return fewer if _sendable(terms, i, fewer) else 0.0
+
+
+@linked
+def _ends(terms: Terms, i: int) -> tuple[float, float]:
+    """The whole lots of line i up to its share, and up to its point."""
+    return np.floor(_wanted(terms, i, terms.lines[UNPAID, i]) + LOT), np.floor(_wanted(terms, i, 0.0) + LOT)

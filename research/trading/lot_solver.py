@@ -1,4 +1,4 @@
-"""The best lots of a `LotProblem`, with a bound and within a time limit.
+"""The best lots of a `LotProblem`, with a bound.
 
 Branch and bound (`lot_branch`) proves most of them. Where it does not, and where weights have limits, a mixed-integer
 linear programme on HiGHS goes on: that of `order_programme`, with the gap of each line from its point, from above.
@@ -7,7 +7,6 @@ linear programme on HiGHS goes on: that of `order_programme`, with the gap of ea
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from time import monotonic
 
 import numpy as np
 
@@ -16,19 +15,19 @@ from research.accounting.costs import BPS
 from research.arrays import Array
 from research.tolerances import LOT
 from research.trading.lot_branch import branch
-from research.trading.lot_problem import CASH, OUTSIDE, PAST_SHARE, LotProblem, distances
+from research.trading.lot_problem import CASH, OUTSIDE, PAST_SHARE, LotProblem, cash_distance, distances
 from research.trading.lot_search import search, spend
 from research.trading.lot_tracking import track
-from research.trading.order_limits import limits_of
+from research.trading.order_limits import cash_limits, limits_of
 from research.trading.order_programme import UNIT, Links, OrderColumns, solve
 from research.trading.position import CENT
 from research.trading.proof import Proof
 
-SECONDS = 10.0  # that the solver may take for a list
-EXACT_LINES = 60  # up to so many, the optimum is proven
-EXACT_SHARES = 12  # the same where lines share the cash: many lots use it nearly alike, and few are best
-RELATIVE_GAP = 1e-4  # of the objective
-SHARED_GAP, SHARED_ENOUGH = 1e-3, 5e-6  # where lines share the cash: of the objective, or of NAV, where that is more
+NODES = 5_000  # of HiGHS for a programme: some seconds
+EXACT_LINES = (
+    12  # up to so many, the optimum is proven: many lots bring cash nearly alike to its point, and few are best
+)
+RELATIVE_GAP, ENOUGH = 1e-3, 5e-6  # of more lines: of the objective, or of NAV, where that is more
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
 LEAST_SHOWN = 1e-3  # bp: a smaller gap is not told
 REPAIRS = 5  # times that the cash is raised by the cents that rounding took
@@ -74,29 +73,31 @@ class SolvedLots:
         return f"at most {gap / BPS:.3f} bp of {of} above the least possible, {by}"
 
 
-def solve_lots(problem: LotProblem, seconds: float = SECONDS) -> SolvedLots | None:
+def solve_lots(problem: LotProblem, greedy: bool = False) -> SolvedLots | None:
     """The orders in whole lots with the least objective, or None where no orders keep the limits, not even none.
 
     problem : the lots, the costs and the limits.
-    seconds : that the solver may take; 0 leaves it at the greedy search.
+    greedy  : leave it at the greedy search?
 
-    The result does not depend on the order of the lines, and is never worse than that of the greedy search.
+    The result depends neither on the order of the lines nor on the machine, and is never worse than that of the greedy
+    search.
     Where the position has a covariance, it is the tracking error to the lines' shares of the cash that is least, and
     nothing is worse than the lots that are nearest to them; what these leave in cash is spent after it.
     Source : branch and bound over lines (`research.trading.lot_branch`); where that does not prove them, a
              mixed-integer linear programme, solved by branch and cut (`research.trading.mixed_integer`).
     """
     if problem.position.covariance is None:
-        return _nearest(problem, seconds)
+        return _nearest(problem, greedy)
     shared, whole = problem.shared, replace(problem, position=replace(problem.position, covariance=None))
-    nearest = _nearest(whole.shared, seconds)
-    if nearest is None:
+    starts = [_nearest(whole.shared, quick) for quick in ((True,) if greedy else (True, False))]
+    known = [start.units for start in starts if start is not None]
+    if not known:
         return None
-    units, bound, how = track(shared, nearest.units, seconds)
+    units, bound, how = track(shared, known, greedy)
     return SolvedLots(shared, spend(whole, units), how, bound)
 
 
-def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
+def _nearest(problem: LotProblem, quick: bool) -> SolvedLots | None:
     """The orders with the least sum of distances and costs."""
     greedy, alone = search(problem)
     if greedy is not None and problem.position.limits.weights:  # of which the search knows nothing
@@ -104,84 +105,92 @@ def _nearest(problem: LotProblem, seconds: float) -> SolvedLots | None:
         greedy = None if problem.broken(greedy) else greedy
     if greedy is not None and alone:
         return SolvedLots(problem, greedy, Proof.EXACT)
-    if seconds == 0.0 and greedy is None and problem.position.limits.weights:
-        seconds = SECONDS
-    if seconds == 0.0:
+    if quick and (greedy is not None or not problem.position.limits.weights):
         return None if greedy is None else SolvedLots(problem, greedy, Proof.GREEDY, np.nan)
     best, bound = greedy, np.nan
     if greedy is not None and not problem.position.limits.weights:
         best, bound = branch(problem, greedy)
         worth = problem.objective(best)
-        if worth - bound <= max(REACHED, _gap(problem, worth) * worth):
+        if worth - bound <= _enough(problem, worth):
             return SolvedLots(problem, spend(problem, best), Proof.EXACT, bound)
-    found, least, proven = _by_highs(problem, seconds, best)
+    found, least = _by_highs(problem, best)
     bound = float(np.fmax(bound, least))
-    if found is None or (best is not None and problem.objective(best) < problem.objective(found)):
-        if best is None:
-            return None
-        found, proven = best, proven and problem.objective(best) - bound <= REACHED
-    return SolvedLots(problem, spend(problem, found), Proof.EXACT if proven else Proof.IN_TIME, bound)
+    if best is not None and (found is None or problem.objective(best) < problem.objective(found)):
+        found = best
+    if found is None:
+        return None
+    worth = problem.objective(found)
+    proven = worth - bound <= _enough(problem, worth)
+    return SolvedLots(problem, spend(problem, found), Proof.EXACT if proven else Proof.BOUNDED, bound)
 
 
-def _by_highs(problem: LotProblem, seconds: float, start: Array | None) -> tuple[Array | None, float, bool]:
-    """Signed units (n,) or None, the bound, and whether the units are within the asked gap of it.
+def _by_highs(problem: LotProblem, start: Array | None) -> tuple[Array | None, float]:
+    """Signed units (n,) or None, and the bound.
 
     Where the cents that rounding took, or the impact that tangents leave out, break a limit, it is solved again: with
     as much more cash kept, and with a tangent at each size that was found (Kelley 1960, The cutting-plane method for
-    solving convex programs). The bound is that of the first programme.
+    solving convex programs). The bound is that of the first programme, in which the start keeps all limits.
     start : (n,) units that keep the limits, or None.
     """
-    until, kept, sizes, first = monotonic() + seconds, 0.0, list[Array](), np.nan
+    orders = _columns(problem)
+    if len(orders.rows) == 0:
+        none = np.zeros(len(problem.way))
+        return (None if problem.broken(none) else none), problem.objective(none)
+    known = None if start is None or problem.position.limits.weights else _at(problem, orders, start)
+    kept, sizes, first = 0.0 if known is None else -_rounded(problem, orders, known), list[Array](), np.nan
     for _ in range(REPAIRS):
-        units, bound, proven = _solve(problem, kept, sizes, max(until - monotonic(), 0.1), start)
+        units, bound = _solve(problem, orders, kept, sizes, known)
         first = bound if np.isnan(first) else first
         if units is None or not (broken := problem.broken(units)):
-            return units, first, proven
+            return units, first
         if CASH in broken:
             kept += max(problem.short(units), CENT)
         sizes.append(np.abs(units) * problem.position.prices)
-    return None, np.nan, False
+    return None, np.nan
 
 
 # -- the programme ---------------------------------------------------------------------------------------------------
 
 
+def _rounded(problem: LotProblem, orders: OrderColumns, known: Array) -> float:
+    """What cash lacks at a point of the programme that keeps its limits in whole cents, currency."""
+    lacks = [orders.past(limit, known) for limit in cash_limits(problem.position, problem.floor)]
+    return max(lacks) * UNIT * problem.position.nav
+
+
 def _solve(
-    problem: LotProblem, kept: float, sizes: Sequence[Array], seconds: float, start: Array | None
-) -> tuple[Array | None, float, bool]:
+    problem: LotProblem, orders: OrderColumns, kept: float, sizes: Sequence[Array], known: Array | None
+) -> tuple[Array | None, float]:
     """One programme; see `_by_highs`. Its own columns are the gap of each line from its point, and what is outside.
 
     kept  : cash that stays besides the floor, currency.
     sizes : (n,) each, currency, at which tangents bound the impact besides the usual ones.
+    known : (7 k,) a point that keeps the limits, or None.
     """
-    orders = _columns(problem)
     rows, none, k = orders.rows, np.zeros(len(problem.way)), len(orders.rows)
-    if k == 0:
-        return none, np.nan, False
     spread = orders.rates[HALF_SPREAD]
     solved = solve(
         orders,
-        limits_of(problem.position, problem.floor, kept),
+        [*limits_of(problem.position, problem.floor, kept), cash_distance(problem)],
         np.vstack([orders.columns(spread, orders.ticket, 1.0, 1.0), np.ones(k), np.full(k, OUTSIDE)]),
         [*_distances(problem, orders), *_envelopes(problem, orders)],
         sizes=[size[rows] for size in sizes],
-        seconds=seconds,
-        gap=_gap(problem, np.inf if start is None else problem.objective(start)),
-        start=None if start is None or problem.position.limits.weights else _at(problem, orders, start),
+        nodes=NODES,
+        gap=0.0 if k <= EXACT_LINES else RELATIVE_GAP,
+        spare=_enough(problem, 0.0) / UNIT,
+        start=known,
     )
     if solved.x is None:
-        return None, np.nan, False
+        return None, np.nan
     found, still = none.copy(), np.delete(problem.each(none), rows).sum()
     found[rows] = _steps(problem, orders, solved.x)
-    return problem.units(found), solved.bound * UNIT + float(still), solved.proven
+    return problem.units(found), solved.bound * UNIT + float(still)
 
 
-def _gap(problem: LotProblem, worth: float) -> float:
-    """Of the objective, within which lots are good enough. worth : an objective that is reached, fraction of NAV."""
+def _enough(problem: LotProblem, worth: float) -> float:
+    """The gap within which lots are good enough, fraction of NAV. worth : their objective, fraction of NAV."""
     k = int((problem.steps > 0.0).sum())
-    if not problem.unpaid.any():
-        return 0.0 if k <= EXACT_LINES else RELATIVE_GAP
-    return 0.0 if k <= EXACT_SHARES else max(SHARED_GAP, SHARED_ENOUGH / worth)
+    return REACHED if k <= EXACT_LINES else max(RELATIVE_GAP * worth, ENOUGH)
 
 
 def _columns(problem: LotProblem) -> OrderColumns:
@@ -201,15 +210,17 @@ def _at(problem: LotProblem, orders: OrderColumns, units: Array) -> Array:
 
 
 def _distances(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
-    """Each line's gap is at least its distance from its point, either way; likewise what is outside its box."""
+    """Each line's gap is at least its distance from its share, either way; likewise what is outside its box."""
     one, (start, goal, unpaid, lower, upper) = np.ones(len(orders.rows)), _of_lines(problem, orders)
-    for sign, point, bound in ((1.0, goal - (1.0 - PAST_SHARE) * unpaid, lower), (-1.0, -goal, -upper)):
+    for sign, point, bound in ((1.0, goal - unpaid, lower), (-1.0, PAST_SHARE * unpaid - goal, -upper)):
         traded = orders.columns(sign * orders.way)
         yield np.vstack([traded, one, 0.0 * one]), point - sign * start
         yield np.vstack([traded, 0.0 * one, one]), bound - sign * start
     if unpaid.any():
-        part = PAST_SHARE * (unpaid > 0.0)
-        yield np.vstack([orders.columns(part * orders.way), one, 0.0 * one]), part * (goal - start)
+        yield (
+            np.vstack([orders.columns(-PAST_SHARE * orders.way), one, 0.0 * one]),
+            PAST_SHARE * (start - goal + unpaid),
+        )
 
 
 def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:

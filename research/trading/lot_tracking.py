@@ -6,10 +6,10 @@ the bound of the continuous problem given the lines so far. The search tries the
 and stops at the best lots found (Schnorr, Euchner 1994, Lattice basis reduction; Agrell et al. 2002, Closest point
 search in lattices). Costs in proportion to what is traded are part of the bound.
 
-Where time runs out, the largest radius within which the search was complete is the bound that is given.
+Where the nodes run out, the largest radius within which the search was complete is the bound that is given.
 """
 
-from time import monotonic
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +44,7 @@ from research.trading.position import CENT
 from research.trading.proof import Proof
 
 RADII = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)  # of the way from the first bound to the best lots so far
-NODES = 200_000  # searched between two looks at the clock: some 0.05 s
+NODES = 2_000_000  # of the search within a radius: less than a second
 PROVEN = 1e-12  # of NAV: lots that are better by less are as good
 RIDGE = 1e-13  # of the largest variance, added to all, so that lines that move together have a factor
 COSTS = 0.9  # most of the length of the costs' row in the bound; beyond one there would be none
@@ -75,7 +75,6 @@ class Tree(NamedTuple):
     groups     : (L, n) lines of the limits of weights.
     limits     : (L, 3) lower, upper, price.
     stack      : (13, m + 1) what is known at each level.
-    level      : (1,) where the search is.
     found      : (10, n) units tried, best units, and what exchanges know of each line.
     sums       : (4,) what exchanges know of all lines.
     """
@@ -95,7 +94,6 @@ class Tree(NamedTuple):
     groups: Array
     limits: Array
     stack: Array
-    level: Rows
     found: Array
     sums: Array
 
@@ -139,7 +137,6 @@ class Tree(NamedTuple):
             groups=groups,
             limits=np.array([(limit.lower, limit.upper, limit.price) for limit in weights]).reshape(-1, 3),
             stack=np.zeros((13, m + 1)),
-            level=np.array([m]),
             found=np.zeros((FOUND, n)),
             sums=np.zeros(SUMS),
         )
@@ -176,22 +173,23 @@ def _least_outside(problem: LotProblem) -> Array:
 # -- the search ------------------------------------------------------------------------------------------------------
 
 
-def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, float, Proof]:
+def track(problem: LotProblem, starts: Sequence[Array], greedy: bool) -> tuple[Array, float, Proof]:
     """Signed units (n,) with the least tracking error and costs; a bound below which none can come; how found.
 
     problem : with a covariance.
-    start   : (n,) units that keep every limit: nothing worse is given.
-    seconds : that the search may take; 0 exchanges lots of single lines and of pairs only.
+    starts  : (n,) units each that keep every limit: nothing worse is given.
+    greedy  : exchange lots of single lines and of pairs only?
     """
-    until, covariance = monotonic() + seconds, problem.position.covariance
+    covariance = problem.position.covariance
     assert covariance is not None
-    tree = Tree.of(problem, covariance, seconds > 0.0)
-    best = start.copy()
-    exchange(tree, best)
+    tree = Tree.of(problem, covariance, not greedy)
+    for exchanged in (improved := [start.copy() for start in starts]):
+        exchange(tree, exchanged)
+    best = min(improved, key=problem.objective)
     worth, m = problem.objective(best), len(tree.rows)
     bound = float(np.sqrt(tree.base[0])) * float(tree.left[m]) + float(tree.base[1] + tree.idle[m])
     bound, divided = max(bound, 0.0), bool(problem.fine[tree.rows].any())
-    if seconds == 0.0 or m == 0:
+    if greedy or m == 0:
         return best, min(bound, worth), Proof.EXACT if m == 0 or worth - bound <= PROVEN else Proof.GREEDY
     tree.found[BEST] = best
     enough = ENOUGH if m > FEW else PROVEN
@@ -199,17 +197,15 @@ def track(problem: LotProblem, start: Array, seconds: float) -> tuple[Array, flo
         if worth - bound <= enough:
             break
         within = min(bound + part * (worth - bound) if part < 1.0 else worth, worth)
-        tree.level[0] = -1
-        while not descend(tree, within - (NEAR if divided else PROVEN), NODES):
-            if monotonic() > until:
-                best = _better(problem, tree, best)
-                return best, min(bound, problem.objective(best)), Proof.IN_TIME
+        complete = descend(tree, within - (NEAR if divided else PROVEN))
         best = _better(problem, tree, best)
         worth = problem.objective(best)
+        if not complete:
+            return best, min(bound, worth), Proof.BOUNDED
         if not divided:
             bound = max(bound, min(within, worth))  # where the search found less than `within`, that is the least
     proven = worth - bound <= max(PROVEN, LOT * worth)
-    return best, min(bound, worth), Proof.EXACT if proven else Proof.IN_TIME
+    return best, min(bound, worth), Proof.EXACT if proven else Proof.BOUNDED
 
 
 def _better(problem: LotProblem, tree: Tree, best: Array) -> Array:
@@ -360,23 +356,18 @@ def _keep(tree: Tree, least: float) -> float:
 
 
 @linked
-def descend(tree: Tree, within: float, nodes: int) -> bool:
-    """Search on for lots whose objective is less than `within` and than that of the best, at most so many nodes.
-
-    Gives whether the search is complete. Level -1 begins it.
-    """
+def descend(tree: Tree, within: float) -> bool:
+    """Search for lots whose objective is less than `within` and than that of the best; is the search complete?"""
     stack, found, m = tree.stack, tree.found, len(tree.rows)
     least = min(within, _worth(tree, found[BEST]) + _priced(tree, found[BEST]))
-    if tree.level[0] < 0:
-        for k in range(found.shape[1]):
-            found[TRIED, k] = 0.0
-        for k in (SPENT, BOUGHT, SOLD, COUNT):
-            stack[k, m] = 0.0
-        stack[SQUARE, m], stack[LINEAR, m] = tree.base[0], tree.base[1]
-        tree.level[0] = m - 1
-        _open(tree, m - 1)
-    i = tree.level[0]
-    for _ in range(nodes):
+    for k in range(found.shape[1]):
+        found[TRIED, k] = 0.0
+    for k in (SPENT, BOUGHT, SOLD, COUNT):
+        stack[k, m] = 0.0
+    stack[SQUARE, m], stack[LINEAR, m] = tree.base[0], tree.base[1]
+    i = m - 1
+    _open(tree, i)
+    for _ in range(NODES):
         steps = _next(tree, i, least)
         if steps < 0.0:
             found[TRIED, tree.rows[i]] = 0.0
@@ -389,7 +380,6 @@ def descend(tree: Tree, within: float, nodes: int) -> bool:
                 _open(tree, i)
             else:
                 least = _keep(tree, least)
-    tree.level[0] = i
     return False
 
 

@@ -20,12 +20,14 @@ class Solution:
     bound      : below which no point's cost can be.
     proven     : is the point within the asked gap of the bound?
     infeasible : is it proven that there is no point?
+    nodes      : that the search took.
     """
 
     x: Array | None
     bound: float
     proven: bool
     infeasible: bool = False
+    nodes: int = 0
 
 
 def minimise(
@@ -36,12 +38,14 @@ def minimise(
     whole: Array,
     *,
     lower: Array | float = 0.0,
-    seconds: float = np.inf,
+    nodes: int | None = None,
     gap: float = 0.0,
     spare: float = 0.0,
     start: Array | None = None,
 ) -> Solution:
     """Minimise cost · x over points x between their bounds with matrix · x ≥ at_least, some of them whole numbers.
+
+    The same programme has the same solution on any machine, however busy: nodes bound the search, and no clock does.
 
     cost     : (n,).
     matrix   : (k, n) sparse array.
@@ -49,7 +53,7 @@ def minimise(
     upper    : (n,) largest x.
     whole    : (n,) nonzero for whole numbers.
     lower    : (n,) least x.
-    seconds  : after which the best point so far is given.
+    nodes    : of the search, after which the best point so far is given; None for any number.
     gap      : of the bound, over the cost, within which a point is good enough.
     spare    : likewise, of the bound itself.
     start    : (n,) a good point, where it keeps all rows: then no time is spent on finding one.
@@ -63,13 +67,14 @@ def minimise(
     options = {
         "output_flag": False,
         "threads": 1,
-        "time_limit": seconds,
         "mip_rel_gap": gap,
         "mip_abs_gap": spare,
         "mip_heuristic_run_feasibility_jump": False,  # of small programmes it takes most of the time, and finds nothing
     }
     if start is not None:  # what is left is to prove that it is the best, or to find a better one beside it
         options |= dict.fromkeys(SUB_PROGRAMMES, False) | {"mip_allow_restart": gap > 0.0}
+    if nodes is not None:
+        options["mip_max_nodes"] = nodes
     for option, value in options.items():
         solver.setOptionValue(option, value)
     solver.passModel(model)
@@ -83,8 +88,9 @@ def minimise(
         if solver.getModelStatus() != highspy.HighsModelStatus.kSolveError:
             break
     info, status = solver.getInfo(), solver.getModelStatus()
+    taken = max(int(info.mip_node_count), 0)
     proven = status == highspy.HighsModelStatus.kOptimal
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        return Solution(None, np.nan, False, status == highspy.HighsModelStatus.kInfeasible)
+        return Solution(None, np.nan, False, status == highspy.HighsModelStatus.kInfeasible, taken)
     bound = float(info.mip_dual_bound) if np.any(whole) else float(info.objective_function_value)
-    return Solution(np.array(solver.getSolution().col_value), bound, proven)
+    return Solution(np.array(solver.getSolution().col_value), bound, proven, nodes=taken)

@@ -7,13 +7,15 @@ are sent, of one account or of several, are held against the same limits by `bro
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from math import inf, isfinite
+from math import ceil, inf, isfinite
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from research.arrays import Array, Mask
+from research.portfolio import WeightLimit
 from research.tolerances import LOT
 from research.trading.position import CENT, Position
 
@@ -22,6 +24,19 @@ BOUGHT, SOLD, SENT, COST = range(4)  # what rows count of each line: values and 
 MOVE = "adverse move"
 MINIMUM, MOST, TURNOVER, VOLUME = "minimum trade", "limit of orders", "turnover limit", "volume limit"
 ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
+
+
+class Change(NamedTuple):
+    """A limit that is relaxed.
+
+    words    : what to do, with the value.
+    position : with that value.
+    floor    : cash that stays with it, currency.
+    """
+
+    words: str
+    position: Position
+    floor: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +48,15 @@ class OrderLimit:
     most  : (k,) fraction of NAV, or orders.
     price : of a unit by which it is exceeded, inf for a limit that binds.
     kind  : of a limit that has no `mend` and may be relaxed otherwise, see `relaxations`.
-    mend  : how to relax it by so much, in words, "" where nobody can by so much; None where it cannot be.
+    mend  : gives how to relax it by so much, and so many steps of what is written down besides; None where nobody can
+            by so much. None where it cannot be relaxed at all.
     """
 
     name: str
     rows: Array
     most: Array
     price: float = inf
-    mend: Callable[[float], str] | None = None
+    mend: Callable[[float, int], Change | None] | None = None
     kind: str = ""
 
     @property
@@ -80,7 +96,7 @@ def limits_of(position: Position, floor: float, spare: float = 0.0) -> list[Orde
     floor : cash that stays, currency.
     spare : cash that stays besides, also after an adverse move, currency.
     """
-    return [*_of_number(position), *cash_limits(position, floor, spare), *weight_limits(position)]
+    return [*_of_number(position, floor), *cash_limits(position, floor, spare), *weight_limits(position, floor)]
 
 
 def line_limits(position: Position) -> list[LineLimit]:
@@ -147,27 +163,26 @@ def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterato
         yield OrderLimit(f"cash of at least {least:,.2f}{when}", rows, np.array([most]), mend=mend)
 
 
-def weight_limits(position: Position) -> Iterator[OrderLimit]:
-    """Limits of weights, of NAV after costs."""
+def weight_limits(position: Position, floor: float) -> Iterator[OrderLimit]:
+    """Limits of weights, of NAV after costs; see `limits_of`."""
     for limit in position.limits.weights:
         of, weight = np.array(limit.exposures), limit.weight(position.weights)
         none = np.zeros(len(of))
         rows = [[of, -of, none, none + limit.upper], [-of, of, none, none - limit.lower]]
         most = [limit.upper - weight, weight - limit.lower]
         name = f"{limit.words}, now at {weight:.2%}"
-        yield OrderLimit(name, np.array(rows), np.array(most), limit.price, partial(_widen, limit.name))
+        yield OrderLimit(name, np.array(rows), np.array(most), limit.price, partial(_widened, position, floor, limit))
 
 
-def _of_number(position: Position) -> Iterator[OrderLimit]:
+def _of_number(position: Position, floor: float) -> Iterator[OrderLimit]:
     """The number of orders, and their turnover."""
     limits = position.limits
     if (most := limits.most) is not None:
-        yield OrderLimit(f"at most {most} orders", _rows(position, [0.0, 0.0, 1.0, 0.0]), np.array([float(most)]),
-                    mend=lambda more: f"allow {int(np.ceil(most + more - LOT))} orders")  # fmt: skip
+        rows, mend = _rows(position, [0.0, 0.0, 1.0, 0.0]), partial(_more_orders, position, floor)
+        yield OrderLimit(f"at most {most} orders", rows, np.array([float(most)]), mend=mend)
     if (turnover := limits.turnover) is not None:
-        rows = _rows(position, [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0])
-        yield OrderLimit(f"turnover of at most {turnover:.2%}", rows, np.full(2, turnover),
-                    mend=lambda more: f"raise the turnover limit to {_rounded_up(turnover + more)}")  # fmt: skip
+        rows, mend = _rows(position, [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]), partial(_raised, position, floor)
+        yield OrderLimit(f"turnover of at most {turnover:.2%}", rows, np.full(2, turnover), mend=mend)
 
 
 def _rows(position: Position, *coefficients: list[float]) -> Array:
@@ -175,16 +190,37 @@ def _rows(position: Position, *coefficients: list[float]) -> Array:
     return np.repeat(np.array(coefficients)[:, :, None], len(position.units), axis=2)
 
 
-def _lowered(position: Position, floor: float, more: float) -> str:
+def _more_orders(position: Position, least: float, more: float, steps: int) -> Change:
+    most = position.limits.most
+    assert most is not None
+    allowed = ceil(most + more - LOT) + steps
+    return Change(f"allow {allowed} orders", _with(position, most=allowed), least)
+
+
+def _raised(position: Position, least: float, more: float, steps: int) -> Change:
+    turnover = position.limits.turnover
+    assert turnover is not None
+    raised = _rounded_up(turnover + more, steps)
+    return Change(f"raise the turnover limit to {raised:.2%}", _with(position, turnover=raised), least)
+
+
+def _lowered(position: Position, least: float, more: float, steps: int) -> Change | None:
     """Nobody may take cash that is not there, except for a debt that was there before."""
-    left = floor - more * position.nav
-    return f"let cash fall to {left:,.2f}" if left >= -position.debt - CENT else ""
+    left = (float(np.floor((least - more * position.nav) / CENT + CENT)) - steps) * CENT
+    return Change(f"let cash fall to {left:,.2f}", position, left) if left >= -position.debt - CENT else None
 
 
-def _widen(name: str, more: float) -> str:
-    return f"widen the {name} by {_rounded_up(more)} of NAV"
+def _widened(position: Position, least: float, limit: WeightLimit, more: float, steps: int) -> Change:
+    by = _rounded_up(more, steps)
+    wider = replace(limit, lower=limit.lower - by, upper=limit.upper + by)
+    weights = tuple(wider if other is limit else other for other in position.limits.weights)
+    return Change(f"widen the {limit.name} by {by:.2%} of NAV", _with(position, weights=weights), least)
 
 
-def _rounded_up(fraction: float) -> str:
-    """A fraction as a percentage of two decimals that is not below it, and not zero."""
-    return f"{max(np.ceil(fraction * 1e4 - ROUNDED), 1.0) / 1e4:.2%}"
+def _with(position: Position, **limits: Any) -> Position:
+    return replace(position, limits=replace(position.limits, **limits))
+
+
+def _rounded_up(fraction: float, steps: int) -> float:
+    """A fraction to a basis point that is not below it, and not zero; with so many basis points more."""
+    return (max(ceil(fraction * 1e4 - ROUNDED), 1) + steps) / 1e4

@@ -8,7 +8,6 @@ of HiGHS are far below a cent.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -122,6 +121,14 @@ class OrderColumns:
         first = x[: COLUMNS * len(self.rows)].reshape(COLUMNS, -1)
         return np.array([float((of * first).sum()) for of in self._costs])
 
+    def past(self, limit: OrderLimit, x: Array) -> float:
+        """By how much orders at a point x of the other columns exceed a limit, in `UNIT`s or orders."""
+        used, total = self.of_rows(limit.rows)
+        of_costs = np.outer(np.maximum(total, 0.0), [1.0, 0.0]) + np.outer(np.minimum(total, 0.0), [0.0, 1.0])
+        sums = np.einsum("mck,ck->m", used, x[: COLUMNS * len(self.rows)].reshape(COLUMNS, -1))
+        over = sums + of_costs @ self.total_costs(x) - limit.most / (1.0 if limit.counts else UNIT)
+        return max(float(over.max()), 0.0)
+
     def at(self, units: Array) -> Array:
         """(5, k) the columns at signed units (n,) of the lines."""
         traded = np.abs(units * self.position.prices)[self.rows] / (UNIT * self.position.nav)
@@ -206,10 +213,10 @@ class Programme:
     whole: Array
 
     def solve(
-        self, *, seconds: float = np.inf, gap: float = 0.0, spare: float = 0.0, start: Array | None = None
+        self, *, nodes: int | None = None, gap: float = 0.0, spare: float = 0.0, start: Array | None = None
     ) -> Solution:
         """Its best point; see `minimise`."""
-        how: dict[str, Any] = {"lower": self.lower, "seconds": seconds, "gap": gap, "spare": spare, "start": start}
+        how: dict[str, Any] = {"lower": self.lower, "nodes": nodes, "gap": gap, "spare": spare, "start": start}
         return minimise(self.cost, self.matrix, self.at_least, self.upper, self.whole, **how)
 
 
@@ -220,7 +227,7 @@ def solve(
     links: Iterable[Links] = (),
     *,
     sizes: Sequence[Array] = (),
-    seconds: float = np.inf,
+    nodes: int | None = None,
     gap: float = 0.0,
     spare: float = 0.0,
     start: Array | None = None,
@@ -228,28 +235,29 @@ def solve(
     """Minimise what orders cost and what is past limits at its price.
 
     orders, limits, cost, links, sizes : see `programme`.
-    seconds : that the solver may take.
-    gap     : see `minimise`.
+    nodes   : see `minimise`.
+    gap     : likewise.
     spare   : likewise.
     start   : (c k,) a point that keeps the limits, or None.
     """
     of = programme(orders, limits, cost, links, sizes)
-    known = None if start is None else np.append(start, orders.total_costs(start))
-    return of.solve(seconds=seconds, gap=gap, spare=spare, start=known)
+    past = [] if start is None else [orders.past(limit, start) for limit in limits if not limit.binds]
+    known = None if start is None else np.concatenate([start, orders.total_costs(start), past])
+    return of.solve(nodes=nodes, gap=gap, spare=spare, start=known)
 
 
-def nearly(of: Programme, orders: OrderColumns, seconds: float, spare: float) -> Solution:
+def nearly(of: Programme, orders: OrderColumns, nodes: int, spare: float) -> Solution:
     """The best point to `spare`: where they suffice, of the orders that are best if whole numbers may be any."""
-    until = monotonic() + seconds
-    divided = replace(of, whole=np.zeros(len(of.cost))).solve(seconds=seconds)
+    divided = replace(of, whole=np.zeros(len(of.cost))).solve()
     if divided.x is None:
         return divided
     unsent = orders.sizes(divided.x) <= 0.0
     first = np.concatenate([np.tile(unsent, COLUMNS), np.zeros(len(of.cost) - COLUMNS * len(unsent), dtype=bool)])
-    few = replace(of, upper=np.where(first, of.lower, of.upper)).solve(seconds=seconds, spare=spare)
+    few = replace(of, upper=np.where(first, of.lower, of.upper)).solve(nodes=nodes, spare=spare)
     if few.x is not None and float(of.cost @ few.x) - divided.bound <= spare:
         return replace(few, bound=divided.bound, proven=True)
-    return of.solve(seconds=max(until - monotonic(), 0.1), spare=spare, start=few.x)
+    solved = of.solve(nodes=nodes, spare=spare, start=few.x)
+    return replace(solved, nodes=few.nodes + solved.nodes)
 
 
 def programme(

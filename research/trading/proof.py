@@ -7,5 +7,5 @@ class Proof(StrEnum):
     """Proven, or the best that was found."""
 
     EXACT = "exact"  # no better one exists
-    IN_TIME = "within the time limit"  # the best that a solver found until its time or gap ended it
+    BOUNDED = "within the search limit"  # the best that a solver found until its nodes ended it
     GREEDY = "greedy"  # found by a search that proves nothing

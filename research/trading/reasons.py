@@ -13,6 +13,7 @@ from research.trading.position import counts
 from research.trading.settlement import settlement_date
 from research.trading.sizing import Orders
 from research.trading.tax_lots import wash_sale_locks
+from research.trading.tax_tables import lock_substitute
 
 # What keeps a trade from the whole of what is wanted: how far a line that it moves goes, and why another stays.
 CAP = ("up to the turnover cap", "the turnover cap is reached")
@@ -26,6 +27,8 @@ NAMED = 2  # lines of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
 AT_TARGET, AT_ITS_TARGET, WITHIN = "at target", "at its target", "within its band"
 HOLDS = "the policy holds"
+NEARER = "whole lots of the others come nearer to what is wanted"
+UNSENT = "not sent without the orders that are due, and these cannot be sent"
 CASH, TURNOVER = "cash limit", "turnover limit"
 SHOWN = 5e-5  # of NAV: a smaller gap is 0.00 points
 
@@ -209,15 +212,9 @@ class Reasons:
         return (self._unsettled(i) if found == CASH else "") or found
 
     def _unsettled(self, i: int) -> str:
-        """Until when sells do not pay for the whole buy of line `i`, in words; "" where they never do."""
-        sized, position = self.sized, self.sized.position
-        whole = np.where(np.arange(len(sized.units)) == i, sized.rounded, sized.units)
-        floor = min(position.limits.reserve * position.nav, sized.cash)
-        short = [day for day in position.early if position.short_on(whole, floor, day) > 0.0]
-        if position.settles is None or not short or position.short_on(whole, floor, np.inf) > 0.0:
-            return ""
-        days = float(position.settles[position.settles > short[-1]].min())
-        return f"cash not settled until {settlement_date(self.portfolio, int(days))}"
+        """Until when sells do not pay for more of the buy of line `i`, in words; "" where they do at once, or never."""
+        days = self.sized.unsettled(i)
+        return "" if days is None else f"cash not settled until {settlement_date(self.portfolio, int(days))}"
 
     @property
     def _turnover(self) -> float:
@@ -269,14 +266,19 @@ class Reasons:
         if limit := self._limit(i):
             side = "buy" if wished > 0.0 else "sell"
             return f"a {side} of {amount:,.2f} {basis} was left out ({limit})"
-        return "whole lots of the others come nearer to what is wanted"
+        return NEARER if sized.units.any() else UNSENT
 
     def _locked(self, i: int) -> str:
-        """Until when line `i` is not bought, in words; "" where it may be, and where it is not under target."""
-        until = wash_sale_locks(self.portfolio).get(self.portfolio.market.assets[i])
+        """Until when line `i` is not bought, and what may be instead; "" where it may be, or is not under target."""
+        assets = self.portfolio.market.assets
+        asset = assets[i]
+        until = wash_sale_locks(self.portfolio).get(asset)
         if until is None or not self.sized.goal[i] < self.target[i] - SHOWN:
             return ""
-        return f"not bought before {until:%Y-%m-%d}: it was sold at a loss, and this would be a wash sale"
+        named = lock_substitute(self.portfolio, asset)
+        sold = named in assets and float(self.sized.units[assets.index(named)]) < 0.0
+        instead = f"; {named} may be bought in its place" if named and not sold else ""
+        return f"not bought before {until:%Y-%m-%d}: it was sold at a loss, and this would be a wash sale{instead}"
 
     def _why_still(self, i: int) -> str:
         """Why the exact step does not trade line `i`."""

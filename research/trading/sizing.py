@@ -20,7 +20,7 @@ from research.tolerances import COUNTED, LOT
 from research.trading.conflicts import conflict
 from research.trading.limited_point import limited_point
 from research.trading.lot_problem import LotProblem, clean
-from research.trading.lot_solver import SECONDS, SolvedLots, solve_lots
+from research.trading.lot_solver import SolvedLots, solve_lots
 from research.trading.position import CENT, Position, counts
 from research.trading.tax_lots import AccountOrders
 
@@ -141,16 +141,27 @@ class Orders:
             return f"limit of {limits.most} orders"
         if limits.turnover is not None and (self.buys if buys else self.sells) / position.nav + lot > limits.turnover:
             return "turnover limit"
-        return "cash limit" if buys and not self._pays_for_more(i) else ""
+        return "cash limit" if buys and self._unpaid_on(i) else ""
 
-    def _pays_for_more(self, i: int) -> bool:
-        """Would cash above what must stay pay for another lot of line `i`, or for the least order of it?"""
+    def unsettled(self, i: int) -> float | None:
+        """Sessions until cash pays for more of line `i`, where it does once all orders have settled, and not before.
+
+        None where it pays at once, or never.
+        """
+        settles, days = self.position.settles, self._unpaid_on(i)
+        if settles is None or not days or np.inf in days:
+            return None
+        return float(settles[settles > max(days)].min())
+
+    def _unpaid_on(self, i: int) -> list[float]:
+        """The days on which cash above what must stay does not pay for another lot of line `i`, or its least order."""
         if self.solved is None:
-            return False
-        position, more, lot = self.position, self.units.copy(), self.position.lots[i]
+            return [np.inf]
+        position, more, lot = self.solved.problem.position, self.units.copy(), self.position.lots[i]
         least = COUNTED * position.nav / position.prices[i]
         more[i] = max(more[i] + max(lot, least), np.ceil(position.least / position.prices[i] / lot - LOT) * lot)
-        return position.short(more, self.solved.problem.floor) <= 0.0
+        floor = self.solved.problem.floor
+        return [day for day in (*position.early, np.inf) if position.short_on(more, floor, day) > 0.0]
 
     @property
     def buys(self) -> float:
@@ -184,7 +195,7 @@ def size(
     *,
     way: float = 0.0,
     kept: float = 0.0,
-    seconds: float = SECONDS,
+    greedy: bool = False,
 ) -> Orders:
     """The orders, in whole lots, for the box of a rule.
 
@@ -199,7 +210,7 @@ def size(
     policy   : its name, for messages.
     way      : 1.0 for the buys of the exact step only, -1.0 for its sells, 0.0 for both.
     kept     : currency that stays, where that is more than the reserve.
-    seconds  : that the solver may take a turn; 0 leaves it at the greedy search.
+    greedy   : are the lots those of the greedy search, as in backtests?
     Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
     """
     none, position = np.zeros(len(target)), replace(position, way=way)
@@ -224,17 +235,19 @@ def size(
         paid = limited(capped, _paid(state, capped, floor))
         due = _due(state, trade)
         problem = _problem(state, capped, paid, nav, trade, due, floor, orders.units)
-        solved = solve_lots(problem, seconds)
+        solved = solve_lots(problem, greedy)
         if solved is None and floor > state.cash:  # sells in whole lots may not raise all that the exact ones do
             problem = replace(problem, floor=state.cash)
-            solved = solve_lots(problem, seconds)
+            solved = solve_lots(problem, greedy)
         if solved is None and turn == 0 and position.limits.weights:
-            solved = solve_lots(replace(problem, further=1.0), seconds)  # as fewer orders than the point has may need
+            solved = solve_lots(replace(problem, further=1.0), greedy)  # as fewer orders than the point has may need
             if solved is None:
                 raise _conflict(state, floor, policy)
         sent = none if solved is None else solved.units
         # Where none of the lines that are due can be traded, the others would pay for nothing.
-        if not sent.any() or ((paid != state.units)[due].any() and not sent[due].any()):
+        if not sent.any() or (
+            (paid != state.units)[due].any() and not sent[due].any() and not _waits(problem, due, greedy)
+        ):
             break
         total = clean(orders.units + sent, position.lots)
         whole = np.where(orders.units == 0.0, sent, total)  # an odd lot goes in one order, which is no whole lots
@@ -242,6 +255,14 @@ def size(
             break
         orders = replace(orders, units=whole, solved=solved if turn == 0 else orders.solved)
     return orders
+
+
+def _waits(problem: LotProblem, due: Mask, greedy: bool) -> bool:
+    """Are lines (n,) that are due not traded only since what pays for them settles later?"""
+    if problem.position.settles is None:
+        return False
+    at_once = solve_lots(replace(problem, position=replace(problem.position, settles=None)), greedy)
+    return at_once is not None and bool(at_once.units[due].any())
 
 
 class _Turn(NamedTuple):

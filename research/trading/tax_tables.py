@@ -75,6 +75,12 @@ def _substitutes(portfolio: Portfolio, rules: TaxRules, assets: Iterable[str]) -
     return found
 
 
+def lock_substitute(portfolio: Portfolio, asset: str) -> str:
+    """What may be bought in place of an asset that a wash sale locks; "" where nothing is named, or that is locked."""
+    tax = portfolio.tax_lots
+    return "" if tax is None else _substitutes(portfolio, tax.rules, wash_sale_locks(portfolio))[asset].name
+
+
 def tax_notes(portfolio: Portfolio, harvest: pd.DataFrame) -> tuple[str, ...]:
     """For which day tax is reckoned, and why a substitute is not named, in sentences.
 

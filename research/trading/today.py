@@ -18,8 +18,7 @@ from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
 from research.trading.decision import decision
 from research.trading.gain_budget import within_gain_budget
-from research.trading.household import check_account, divided
-from research.trading.lot_solver import SECONDS
+from research.trading.household import check_account, divided, to_divide
 from research.trading.position import Position
 from research.trading.price_age import PriceAges, check_ages, price_ages
 from research.trading.rate_age import RateAges, check_rate_ages, rate_ages
@@ -39,7 +38,7 @@ def trade_list(
     targets: TargetPath | None = None,
     request: Request = PLAIN,
     position: Position | None = None,
-    seconds: float = SECONDS,
+    greedy: bool = False,
     as_of: str | pd.Timestamp | None = None,
     stale_ok: bool = False,
 ) -> TradeList:
@@ -52,7 +51,7 @@ def trade_list(
     targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
     request : what is asked for besides: money in or out, one side only, all to target.
     position : of the portfolio, if it was made before.
-    seconds : that the search for the best lots may take; 0 takes the greedy search, as backtests do.
+    greedy  : are whole lots those of the greedy search, as in backtests?
     as_of   : today, against which the age of each price is counted; None, for history, counts none.
     stale_ok : make the list, marked, where prices or exchange rates are too old for orders.
     Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
@@ -72,7 +71,7 @@ def trade_list(
     if portfolio.today != today:
         portfolio = replace(portfolio, today=today)
     portfolio, target = _in_force(portfolio, policy, name, targets)
-    asked = _asked(portfolio, policy, name, target, position, request, seconds)
+    asked = _asked(portfolio, policy, name, target, position, request, greedy)
     answer, orders = asked.answer()
     wanted, limit = asked.wanted(answer)
     listed = TradeList(
@@ -135,13 +134,13 @@ def _asked(
     target: Array,
     position: Position | None,
     request: Request,
-    seconds: float,
+    greedy: bool,
 ) -> "_Asked":
     """What is asked of the policy: with the flow in cash, and with lines locked that would be wash sales."""
     with_money = with_flow(position or Position.of(portfolio), request)
     bound, aim = with_wash_sale_locks(portfolio, target, with_money.weights)
     decides = Calendar(portfolio.strategic, "day") if request.to_target else policy
-    return _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, seconds)
+    return _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, greedy)
 
 
 def _check_paid(listed: TradeList, debt: float) -> None:
@@ -166,7 +165,7 @@ class _Asked:
     target    : (n,) in force, which no locked line leaves.
     position  : with the flow in its cash.
     request   : what is asked for besides the policy's decision.
-    seconds   : that the search for the best lots may take.
+    greedy    : are whole lots those of the greedy search?
     """
 
     portfolio: Portfolio
@@ -175,7 +174,7 @@ class _Asked:
     target: Array
     position: Position
     request: Request
-    seconds: float
+    greedy: bool
 
     def answer(self) -> tuple[Hold | Trade, Orders]:
         """The decision and its orders; of a flow after which the policy holds, the trade that the flow alone asks."""
@@ -225,7 +224,12 @@ class _Asked:
         way, kept = self.request.way, max(kept, self._covers)
 
         def sized(position: Position) -> Orders:
-            whole = size(position, ask, self.target, self.name, way=way, kept=kept, seconds=self.seconds)
+            accounts = len(self.portfolio.accounts) if divide else 0
+            spare = to_divide(position, accounts) if accounts > 1 else 0.0
+            short = position.with_cash(-spare) if spare else position
+            whole = size(short, ask, self.target, self.name, way=way, kept=kept, greedy=self.greedy)
+            if spare:
+                whole = replace(whole, position=replace(position, way=way))
             return divided(self.portfolio, whole, self.request) if divide else whole
 
         return within_gain_budget(self.portfolio, self.position, sized)

@@ -71,7 +71,7 @@ def test_a_list_is_that_of_the_policy_in_force_of_its_model(file: Path, tmp_path
     model = load_portfolio(file.parent / MODELS[0])
     cells = [*map(str, model.shares), str(model.cash)]
     (file.parent / "one.csv").write_text(f"account,model,SPY,AGG,cash\none,{MODELS[0]},{','.join(cells)}\n")
-    done = rebalance(*TRADES, "--accounts", file.parent / "one.csv", "--out", tmp_path / "o.csv", "--seconds", 5)
+    done = rebalance(*TRADES, "--accounts", file.parent / "one.csv", "--out", tmp_path / "o.csv", "--exact")
     assert (done.status, done.said) == (0, "")
     wanted = trade_list(model, model.policies["band"])
     found = [[order["side"], order["asset"], float(order["units"])] for order in table(tmp_path / "o.csv")]
@@ -134,7 +134,6 @@ def test_a_model_that_cannot_be_read_fails_its_accounts_alone(file: Path, tmp_pa
         ((), "out is '': give the path of a CSV file"),
         (("--out", "o.json"), "out is 'o.json': give the path of a CSV file"),
         (("--out", "nowhere/o.csv"), "in a folder that does not exist"),
-        (("--out", "o.csv", "--seconds", "-1"), "seconds is -1.0: give a number of seconds"),
         (("--out", "o.csv", "--workers", "0"), "workers is 0: give a whole number"),
         (("--out", "o.csv", ROOT / "data/portfolios/sixty_forty.yaml"), "--accounts excludes FILE"),
     ],
@@ -150,7 +149,7 @@ def test_what_the_command_cannot_do_is_refused(words: tuple[object, ...], said: 
 
 def test_options_of_accounts_need_accounts() -> None:
     done = rebalance("trades", ROOT / "data/portfolios/sixty_forty.yaml", "--workers", 2)
-    assert (done.status, done.err.startswith("--seconds and --workers need --accounts")) == (2, True)
+    assert (done.status, done.err.startswith("--exact and --workers need --accounts")) == (2, True)
     assert rebalance("trades").err.startswith("no portfolio is named")
 
 

@@ -44,7 +44,7 @@ def test_each_decision_sends_the_orders_of_the_trade_list_of_that_day(name: str)
             last_trade=market.dates[t - 1],
         )
         units = book.trades[j] / market.prices[int(book.booked[j])]
-        listed = trade_list(held, rule, seconds=0.0).sized.units
+        listed = trade_list(held, rule, greedy=True).sized.units
         np.testing.assert_allclose(listed, units, atol=1e-6, err_msg=f"{day}")
         sent += int((units != 0.0).sum())
     assert sent >= 8

@@ -54,9 +54,9 @@ def row_of(name: str) -> str:
     return ",".join([name, model, str(cash), day, *(str(units.get(a, "")) for a in HEADER.split(",")[4:])])
 
 
-@pytest.mark.parametrize("seconds", [0.0, 5.0])
+@pytest.mark.parametrize("greedy", [False, True])
 def test_an_account_has_the_list_of_a_portfolio_file_with_its_holdings(
-    seconds: float, models: dict[str, Model], tmp_path: Path
+    greedy: bool, models: dict[str, Model], tmp_path: Path
 ) -> None:
     file = file_of(tmp_path, *map(row_of, ACCOUNTS))
     for row, (name, (kind, cash, day, units)) in zip(file.rows(), ACCOUNTS.items(), strict=True):
@@ -67,10 +67,10 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_holdings(
             line["shares"] = units.get(asset, 0.0)
         (tmp_path / "one.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         alone = load_portfolio(tmp_path / "one.yaml")
-        wanted = trade_list(alone, Threshold(alone.strategic, 0.02), "threshold", seconds=seconds)
+        wanted = trade_list(alone, Threshold(alone.strategic, 0.02), "threshold", greedy=greedy)
 
         model, portfolio = account_of(file, row, models.__getitem__)
-        found = model.trades(portfolio, seconds)
+        found = model.trades(portfolio, greedy)
         assert len(wanted.orders) > 0
         pd.testing.assert_frame_equal(found.orders, wanted.orders, check_exact=True)
         pd.testing.assert_frame_equal(found.held, wanted.held, check_exact=True)

@@ -60,7 +60,7 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_cash_in_each_curre
         cash = {"cash": None, "cash.EUR": eur, "cash.USD": usd} | ({"cash.JPY": jpy} if jpy else {})
         own = IN_EUROS | cash | {"lines.SPY.shares": spy, "lines.AGG.shares": agg}
         alone = load_portfolio(SIXTY_FORTY, own | {"ticket.account": name})
-        wanted = trade_list(alone, Threshold(alone.strategic, 0.02), "band", seconds=5.0)
+        wanted = trade_list(alone, Threshold(alone.strategic, 0.02), "band")
         found = abroad.trades(account_of(file, row, lambda _: abroad)[1], 5.0)
         assert len(wanted.orders)
         assert len(wanted.fx)
@@ -186,7 +186,7 @@ def test_cash_in_the_basis_may_be_below_zero_where_other_currencies_cover_it(abr
     found, portfolio = account_of(file, covered, lambda _: abroad)
     beside = {"cash": None, "cash.EUR": -350.5, "cash.USD": 2_000, "lines.SPY.shares": 10, "lines.AGG.shares": 20}
     alone = load_portfolio(SIXTY_FORTY, IN_EUROS | beside)
-    listed = trade_list(alone, found.policy, "band", seconds=0.0)
+    listed = trade_list(alone, found.policy, "band", greedy=True)
     pd.testing.assert_frame_equal(found.trades(portfolio).fx, listed.fx)
     assert portfolio.currencies is not None
     assert dict(portfolio.currencies.cash) == {"EUR": -350.5, "USD": 2_000.0}

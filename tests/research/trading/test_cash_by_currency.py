@@ -57,7 +57,7 @@ def abroad(
 
 
 def listed(portfolio: Portfolio, request: Request = TO_TARGET) -> TradeList:
-    return trade_list(portfolio, Calendar(portfolio.strategic, "day"), request=request, seconds=0.0)
+    return trade_list(portfolio, Calendar(portfolio.strategic, "day"), request=request, greedy=True)
 
 
 def numbers(trades: TradeList) -> Any:

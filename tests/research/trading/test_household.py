@@ -20,7 +20,8 @@ from research.portfolio.household import Account
 from research.rules import Calendar, Never
 from research.trading import TradeList, trade_list
 from research.trading.formats import alpaca, oms, order_csv, printed, ticket_json, workbook
-from research.trading.household import SWAP, Divided
+from research.trading.household import SWAP, Divided, to_divide
+from research.trading.position import Position
 from research.trading.request import Request
 
 FILE = "data/portfolios/sixty_forty.yaml"
@@ -54,6 +55,12 @@ def split(portfolio: Portfolio, shares: Any, cash: Any, **more: Any) -> Portfoli
         for k, (of, c) in enumerate(zip(units, money, strict=True))
     )
     return replace(portfolio, accounts=accounts)
+
+
+def undivided(portfolio: Portfolio) -> Portfolio:
+    """The portfolio without its accounts, and without the cash that their list leaves for its division."""
+    spare = to_divide(Position.of(portfolio), len(portfolio.accounts))
+    return replace(portfolio, accounts=(), cash=portfolio.cash - spare)
 
 
 def divided(trades: TradeList) -> Divided:
@@ -124,7 +131,7 @@ def test_a_file_of_positions_fills_the_accounts_by_name_or_number(tmp_path: Path
 
 def test_the_orders_of_the_accounts_sum_to_the_list_of_the_whole() -> None:
     portfolio = household()
-    trades, whole = listed(portfolio), listed(replace(portfolio, accounts=()))
+    trades, whole = listed(portfolio), listed(undivided(portfolio))
     np.testing.assert_array_equal(divided(trades).parts.sum(axis=0), whole.sized.units)
     assert set(trades.orders["account"]) <= {"taxable", "ira"}
     table = trades.accounts.set_index("account")
@@ -134,6 +141,39 @@ def test_the_orders_of_the_accounts_sum_to_the_list_of_the_whole() -> None:
     np.testing.assert_allclose(moved, table["cash_after"], atol=0.005)
     bought = trades.orders.query("asset == 'AGG'").set_index("account")["units"]
     assert bought["ira"] > 0.0
+
+
+@pytest.mark.parametrize("seed", [0, 2, 9])
+def test_four_accounts_on_eight_lines_send_the_whole_list(seed: int) -> None:
+    """Bitcoin, in hundred-millionths, would use all cash: each account would have to use its own to the last cent."""
+    rng, file = np.random.default_rng(seed), "data/portfolios/global_multi_asset.yaml"
+    one = load_portfolio(file)
+    names, units = one.market.assets, one.shares * np.exp(rng.normal(0.0, 0.25, len(one.shares)))
+    parts, cash = rng.dirichlet(np.ones(4), len(names)).T, np.round(one.cash * rng.dirichlet(np.ones(4)), 2)
+    accounts = {
+        f"a{a}": {
+            "kind": "taxable" if a % 2 else "sheltered",
+            "cash": float(cash[a]),
+            "shares": {name: int(of) for name, of in zip(names, np.floor(units * parts[a]), strict=True)},
+            "prefers": [str(name) for name in rng.choice(names, 2, replace=False)],
+        }
+        for a in range(4)
+    }
+    beside = {"cash": None} | {f"lines.{name}.{key}": None for name in names for key in ("shares", "holdings")}
+    portfolio = load_portfolio(file, beside | {"accounts": accounts})
+    trades = trade_list(portfolio, portfolio.policies["threshold"], request=TO_TARGET)
+    made = divided(trades)
+    assert made.division is not None
+    assert (made.division.why, made.left.any(), made.swapped.any()) == ("", False, False)
+    np.testing.assert_array_equal(made.parts.sum(axis=0), listed(undivided(portfolio)).sized.units)
+
+
+def test_what_a_list_leaves_for_its_division_is_a_lot_an_account_and_little_of_wealth(desk: Any) -> None:
+    """Two accounts, lots of 400 and 20: twice 20, or 1 bp of NAV, or what there is."""
+    small = desk([400.0, 20.0], [500, 1_000], 5_000.0, [0.5, 0.5])
+    large = desk([400.0, 20.0], [50_000, 100_000], 5_000.0, [0.5, 0.5])
+    none = desk([400.0, 20.0], [50_000, 100_000], 0.0, [0.5, 0.5])
+    assert [to_divide(Position.of(each), 2) for each in (small, large, none)] == [22.5, 40.0, 0.0]
 
 
 def test_sells_come_before_buys_and_tell_the_shares_of_their_account() -> None:
@@ -239,10 +279,10 @@ def test_any_list_is_divided_within_the_limits_of_its_accounts(desks: Any, data:
     prefers = {1: np.arange(len(portfolio.market.assets)) == 0}
     accounts = split(portfolio, shares, cash, prefers=prefers)
     try:
-        whole = trade_list(portfolio, policy, seconds=0.0)
+        whole = trade_list(undivided(accounts), policy, greedy=True)
     except PolicyError:
         assume(False)
-    trades = trade_list(accounts, policy, seconds=0.0)
+    trades = trade_list(accounts, policy, greedy=True)
     found = divided(trades)
     assert found.problem is not None
     assert found.division is not None
@@ -281,10 +321,10 @@ def test_no_account_is_left_below_zero_whatever_comes_to_it_or_leaves(desks: Any
 def test_with_one_account_the_list_is_the_same_to_the_bit(desks: Any, data: Any) -> None:
     portfolio, policy = data.draw(desks.filter(quoted))
     try:
-        whole = trade_list(portfolio, policy, seconds=0.0)
+        whole = trade_list(portfolio, policy, greedy=True)
     except PolicyError:
         assume(False)
-    one = trade_list(split(portfolio, [[1.0]], [1.0]), policy, seconds=0.0)
+    one = trade_list(split(portfolio, [[1.0]], [1.0]), policy, greedy=True)
     for name in ("units", "notional", "charges"):
         np.testing.assert_array_equal(getattr(one.sized, name), getattr(whole.sized, name))
     assert one.sized.after.weights.tobytes() == whole.sized.after.weights.tobytes()

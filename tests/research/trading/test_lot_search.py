@@ -73,12 +73,13 @@ def test_a_line_and_all_lines_are_worth_and_break_what_the_problem_says() -> Non
         assert [_sendable(terms, i, units[i]) for i in lines] == problem.sendable(units).tolist()
 
 
-def test_a_line_alone_takes_the_best_of_nothing_and_the_lots_next_to_its_point() -> None:
+def test_a_line_alone_takes_the_best_of_nothing_and_the_lots_next_to_its_share() -> None:
     rng = np.random.default_rng(12)
     for _ in range(CASES):
         problem = problem_of(rng)
         found = alone(problem)
-        losses, lots = problem.each(found), np.maximum(problem.way * (problem.goal - problem.value), 0.0) / problem.lot
+        share = problem.goal - problem.unpaid
+        losses, lots = problem.each(found), np.maximum(problem.way * (share - problem.value), 0.0) / problem.lot
         least = np.ceil(problem.position.least / problem.lot - 1e-6)
         for steps in (0.0 * lots, np.floor(lots), np.ceil(lots), least):
             units = problem.units(np.minimum(steps, problem.steps))

@@ -61,9 +61,9 @@ def test_thirty_lines_are_never_worse_than_rounding_and_the_nearest_lots_and_the
     rng, gaps, better = np.random.default_rng(1), [], 0
     for _ in range(30):
         problem = problem_of(rng, 30)
-        solved = solve_lots(problem, seconds=0.3)
+        solved = solve_lots(problem)
         by_distance = solve_lots(replace(problem, position=replace(problem.position, covariance=None)))
-        greedy = solve_lots(problem, seconds=0.0)
+        greedy = solve_lots(problem, greedy=True)
         assert solved is not None
         assert by_distance is not None
         assert greedy is not None
@@ -106,7 +106,7 @@ def test_bound_is_that_of_the_continuous_problem() -> None:
         options = {"xatol": 1e-12, "fatol": 1e-13, "maxiter": 4_000}
         found = minimize(worth, 1e-3 * rng.normal(size=4), method="Nelder-Mead", options=options)
         least = min(worth(np.zeros(4)), found.fun)
-        solved = solve_lots(problem, seconds=0.0)
+        solved = solve_lots(problem, greedy=True)
         assert solved is not None
         assert solved.bound == pytest.approx(least, abs=1e-9)
 
@@ -135,7 +135,7 @@ def test_lines_divided_at_will_reach_their_points() -> None:
     rng = np.random.default_rng(5)
     for _ in range(10):
         problem = problem_of(rng, 10, lots=1e-6)
-        solved = solve_lots(problem, seconds=0.5)
+        solved = solve_lots(problem)
         assert solved is not None
         assert not problem.broken(solved.units)
         assert solved.objective - solved.bound < 1e-6

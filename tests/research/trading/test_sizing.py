@@ -13,7 +13,7 @@ from research.accounting.cost_parameters import Lots, Scratch
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, Box, Pace, Quotes, Record, book
 from research.allocation import FixedWeights
 from research.arrays import Array, frozen
-from research.portfolio import OrderLimits, Portfolio, TicketTerms
+from research.portfolio import OrderLimits, Portfolio, TicketTerms, load_portfolio
 from research.rules import Calendar, Never, Threshold, Within
 from research.trading import Request, TradeList, trade_list
 from research.trading.position import Position
@@ -105,13 +105,14 @@ def test_cash_that_is_short_is_not_taken_from_the_line_that_left_its_band(desk: 
 
 
 def test_sale_goes_a_lot_further_where_this_lets_two_buys_reach_their_targets(desk: Any) -> None:
-    # A is 450 over target, not half a lot of 1,000. Without its sale 5,000 of cash leave a gap of 445 on B and C, whose
-    # targets are 20,225; with it they come to 20,200, and A to 550 under target.
+    # A is 450 over target, not half a lot of 1,000, and B and C are 2,725 under theirs. Without its sale 5,000 of cash
+    # buy 24 and 25: 450 + 325 + 225 + 0.9 · 100 are off, cash counted. With it, they buy 28 each, and it is less:
+    # 550 + 75 + 75 + 0.9 · 400.
     three = desk([1_000.0, 100.0, 100.0], [60, 175, 175], 5_000.0, [0.5955, 0.20225, 0.20225],
                  commission=[0, 5, 10], half_spread=[0, 5, 10])  # fmt: skip
     got = trade_list(three, Threshold(three.strategic, 0.01))
-    assert got.orders[["asset", "units"]].to_numpy().tolist() == [["A", 1.0], ["B", 27.0], ["C", 27.0]]
-    assert got.sized.cash == pytest.approx(5_000.0 + 1_000.0 - 5_400.0 - 2.70 - 5.40, abs=1e-9)
+    assert got.orders[["asset", "units"]].to_numpy().tolist() == [["A", 1.0], ["B", 28.0], ["C", 28.0]]
+    assert got.sized.cash == pytest.approx(5_000.0 + 1_000.0 - 5_600.0 - 2.80 - 5.60, abs=1e-9)
 
 
 def test_buy_that_cash_cannot_pay_at_all_is_held(desk: Any) -> None:
@@ -467,11 +468,35 @@ def test_a_sale_that_settles_later_pays_for_no_purchase(desk: Any) -> None:
     assert listed(1, 1).binding == ()
 
 
+@pytest.mark.parametrize("cash", [2_500.0, 10_000.0])
+def test_a_sale_is_sent_although_its_cash_settles_after_the_purchase_that_is_due(cash: float) -> None:
+    """Of 2,500 the reserve of 1,970 leaves too little for the least order, 1,000; of 10,000 some is bought at once."""
+    changes = {"cash": cash, "lines.SPY.shares": 3_600, "lines.AGG.shares": 6_000}
+    changes |= {"ticket.settlement_days_by_line": {"SPY": 2}, "limits.minimum_trade": 1_000}
+    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml", changes)
+    got = trade_list(portfolio, portfolio.policies["threshold"])
+    assert got.why.line == portfolio.market.assets.index("AGG")
+    assert got.sized.sells > 190_000.0
+    assert (got.sized.buys > 0.0) == (cash > 5_000.0)
+    assert got.binding == ("cash not settled until 2023-01-04 (AGG)",)
+
+
+def test_a_sale_is_not_sent_for_a_purchase_that_cannot_be(desk: Any) -> None:
+    """B is due, and its order is not half a lot; A, which would pay for it, says so."""
+    held = desk([100.0, 20_000.0], [530, 2], 7_000.0, [0.48, 0.49], commission=0.0, half_spread=0.0)
+    got = trade_list(held, Threshold(held.strategic, 0.08))
+    assert got.empty
+    assert got.held["reason"].tolist() == [
+        "5.00 points over target: not sent without the orders that are due, and these cannot be sent",
+        "9.00 points under target: an order of 0.45 lots rounds to zero lots",
+    ]
+
+
 def test_cash_that_never_suffices_is_no_matter_of_settlement(desk: Any) -> None:
-    """A sells 26,000 of NAV 60,000 a session later than B is bought, of which 24,000 have to stay at the end, too."""
+    """A sells 26,000 of NAV 60,000 a session later than B is bought, all of which has to stay at the end, too."""
     held = desk([100.0, 50.0], [500, 200], 0.0, [0.4, 0.6], commission=0.0, half_spread=0.0)
     terms = TicketTerms(settlement_days=1, settlement_days_by_line={"A": 2})
-    poor = replace(held, ticket=terms, orders=replace(held.orders, reserve=0.4))
+    poor = replace(held, ticket=terms, orders=replace(held.orders, reserve=26.0 / 60.0))
     assert trade_list(poor, Never(poor.strategic), request=Request(to_target=True)).binding == (
-        "cash limit, 40.00% of NAV and prices worse by 0.00% (B)",
+        "cash limit, 43.33% of NAV and prices worse by 0.00% (B)",
     )

@@ -117,6 +117,21 @@ def test_line_sold_at_a_loss_is_not_bought_within_the_window(two: Portfolio) -> 
     assert got.provenance["data"] == two.market.fingerprint
 
 
+@pytest.mark.parametrize(("substitute", "named"), [("BND", "; BND may be bought in its place"), ("A", ""), ("", "")])
+def test_a_locked_line_names_its_substitute_unless_the_list_sells_that(
+    two: Portfolio, substitute: str, named: str
+) -> None:
+    locked = sold_at_loss(two, "2022-11-30")
+    assert locked.tax_lots is not None
+    rules = replace(locked.tax_lots.rules, substitutes={"B": substitute} if substitute else {})
+    got = trade_list(replace(locked, tax_lots=replace(locked.tax_lots, rules=rules)), Calendar(two.strategic, "day"))
+    reason = got.held.set_index("asset")["reason"]["B"]
+    assert reason == (
+        "15.00 points under target: not bought before 2022-12-31: it was sold at a loss, and this would be a wash sale"
+        + named
+    )
+
+
 def test_line_sold_at_a_loss_can_be_sold(two: Portfolio) -> None:
     made = replace(two, tax_lots=TaxLots(replace(RULES, wash_sale_days=30), ((), ()), {"A": two.date}))
     assert listed(made).orders["asset"].tolist() == ["A", "B"]
