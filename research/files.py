@@ -10,8 +10,8 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
@@ -58,6 +58,20 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     sync_names(path.parent)
+
+
+@contextmanager
+def replacing_together(paths: Sequence[Path]) -> Iterator[list[BinaryIO]]:
+    """Files to be written piece by piece, which take the places of `paths` where the block ends without an error.
+
+    Another writer to one of these names waits until all are in place, so that files of two writers are not left beside
+    each other. The last path is in place last.
+    Raises : OSError as `replacing` does.
+    """
+    with ExitStack() as locks, ExitStack() as files:
+        yield [files.enter_context(replacing(path)) for path in reversed(paths)][::-1]
+        for path in sorted({path.resolve() for path in paths}):
+            locks.enter_context(locked(path.with_name(f".{path.name}.lock"), wait=True))
 
 
 def _begin_draft(path: Path) -> tuple[int, Path]:

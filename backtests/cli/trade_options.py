@@ -45,7 +45,7 @@ NotHeld = Annotated[
     ),
 ]
 AsOf = Annotated[
-    str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the clock's]")
+    str, typer.Option(help="Today, YYYY-MM-DD: the age of prices is counted to it. [default: the exchange's]")
 ]
 StaleOk = Annotated[
     bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")

@@ -5,17 +5,16 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from backtests.commands.trades import policy_now, replaced_files, today_of
 from backtests.runs.tasks import check_workers, in_processes
-from research.arguments import cut, refuse
+from research.arguments import cut, day, refuse
 from research.errors import ConfigError, DataError
-from research.files import replacing, writing
+from research.files import replacing_together, writing
 from research.market.notes import counted
 from research.portfolio import load_portfolio
 from research.progress import bar
@@ -85,7 +84,8 @@ def list_accounts(
     exact    : are the lots of each account proven the best? If not, they are those of the greedy search.
     workers  : processes of this machine.
     reports  : folder of the runs, or None for the usual one.
-    as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes the clock's, None counts none.
+    as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of each model's exchange,
+               None counts none.
     stale_ok : list accounts, marked, where prices are too old for orders.
     fx       : exchange rates of today for all models (`replaced_files`).
     Raises   : ConfigError for a file that cannot be read, for a day or rates that are none, and for a place where the
@@ -100,11 +100,12 @@ def list_accounts(
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
     statuses, errors, notes = Counter[str](), Counter[str](), dict[str, None]()
-    solve = _Solver(asked, exact, reports, today_of(as_of), stale_ok, replaced_files(fx=fx))
+    if as_of:
+        day("as_of is", as_of)
+    solve = _Solver(asked, exact, reports, as_of, datetime.now(UTC), stale_ok, replaced_files(fx=fx))
     with (
         bar(asked.count, "listing", "accounts") as progress,
-        replacing(orders) as to_orders,
-        replacing(accounts) as to_accounts,  # is in place first: the orders are the last to be seen
+        replacing_together((accounts, orders)) as (to_accounts, to_orders),  # the orders are the last to be seen
     ):
         for part in _parts(solve, workers):
             with writing(orders):
@@ -159,12 +160,13 @@ class _Solver:
         file: AccountsFile,
         exact: bool,
         reports: Path | None,
-        as_of: pd.Timestamp | None,
+        as_of: str | None,
+        now: datetime,
         stale_ok: bool,
         overrides: Mapping[str, Any],
     ) -> None:
         self.file, self.exact, self.reports = file, exact, reports
-        self.as_of, self.stale_ok, self.overrides = as_of, stale_ok, overrides
+        self.as_of, self.now, self.stale_ok, self.overrides = as_of, now, stale_ok, overrides
         self.models: dict[str, Model | ConfigError] = {}
 
     def __call__(self, rows: Iterable[Row]) -> Part:
@@ -217,7 +219,8 @@ class _Solver:
         try:
             portfolio = load_portfolio(path, self.overrides)
             found = policy_now(portfolio, reports=self.reports)
-            return Model.of(portfolio, *found, as_of=self.as_of, stale_ok=self.stale_ok)
+            today = today_of(self.as_of, portfolio.market.calendar, self.now)
+            return Model.of(portfolio, *found, as_of=today, stale_ok=self.stale_ok)
         except (ValueError, OSError) as error:
             return ConfigError(str(error))
 

@@ -6,7 +6,7 @@ A list is asked for every day, so that what a report needs besides is imported w
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,8 +19,9 @@ from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
 from backtests.runs.report_settings import FULL, settings_of
 from research.arguments import day, first_fault, is_number, refuse
 from research.errors import ConfigError
-from research.files import write_whole, writing
+from research.files import replacing_together, writing
 from research.learning import Learned, LearnedPolicy
+from research.market.calendars import day_at
 from research.portfolio import Portfolio
 from research.portfolio.holdings import NOT_HELD
 from research.portfolio.load import ROOT
@@ -48,14 +49,16 @@ def trades_now(
     policy   : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
     reports  : folder of the runs, or None for the usual one.
     request  : what is asked for besides.
-    as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes the clock's, None counts none.
+    as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of the exchange, None counts
+               none.
     stale_ok : make the list, marked, where prices are too old for orders.
     Raises   : ConfigError as `policy_now` and `trade_list` do; DataError for prices later than today, or too old.
     """
     ready, name, run = policy_now(portfolio, policy, reports)
     if not policy and portfolio.policy:
         portfolio = replace(portfolio, notes=(*portfolio.notes, *_other_advice(portfolio, reports)))
-    return trade_list(portfolio, ready, name=name, run=run, request=request, as_of=today_of(as_of), stale_ok=stale_ok)
+    today = today_of(as_of, portfolio.market.calendar)
+    return trade_list(portfolio, ready, name=name, run=run, request=request, as_of=today, stale_ok=stale_ok)
 
 
 def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]:
@@ -75,14 +78,16 @@ def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]
     )
 
 
-def today_of(as_of: str | None) -> pd.Timestamp | None:
-    """The day to which ages are counted: as given (YYYY-MM-DD), the clock's for "", none for None.
+def today_of(as_of: str | None, calendar: str, now: datetime | None = None) -> pd.Timestamp | None:
+    """The day to which ages are counted: as given (YYYY-MM-DD), that of the exchange for "", none for None.
 
-    Raises : ConfigError for what is no date.
+    calendar : of the exchange, in whose time zone the day is counted, whatever that of the machine.
+    now      : the instant; None takes the clock's.
+    Raises   : ConfigError for what is no date, and for a day beyond the calendar's reach.
     """
     if as_of is None:
         return None
-    return pd.Timestamp(date.today()) if as_of == "" else day("as_of is", as_of)
+    return day("as_of is", as_of) if as_of else pd.Timestamp(day_at(now or datetime.now(UTC), calendar))
 
 
 def request_of(
@@ -250,6 +255,7 @@ def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path
 def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = None) -> str:
     """Write a trade list to each path, in the format of its ending. Gives a sentence that says what was done.
 
+    Lists that are written to the same names at once follow each other, each with all its files.
     out     : paths; "" writes nothing. Where a path or a format is refused, no file is written.
     reports : folder of the runs, or None for the usual one.
     Raises  : ConfigError as `check_out` does, and for an order that a format cannot carry.
@@ -257,9 +263,10 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
     given = [path for path in out if path]
     paths = check_out(given, reports)
     contents = [format_of("out", path).write(trades.ticket) for path in paths]
-    for path, content in zip(paths, contents, strict=True):
-        with writing(path):
-            write_whole(path, content)
+    with replacing_together(paths) as files:
+        for path, file, content in zip(paths, files, contents, strict=True):
+            with writing(path):
+                file.write(content)
     return f"Written to {', '.join(given)}." if given else "Nothing was written: `out` is empty."
 
 

@@ -8,9 +8,11 @@ rarer than sessions, weeks or months, meet what was picked since the row before.
 """
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cached_property
 from math import log
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +72,16 @@ def sessions(first: np.datetime64, last: np.datetime64, calendar: str) -> Days:
     """Scheduled sessions from `first` to `last`, both included. Raises ConfigError beyond the calendar's reach."""
     schedule = _schedule(calendar, np.array([first, last], dtype="datetime64[D]"))
     return schedule.sessions[(schedule.sessions >= first) & (schedule.sessions <= last)]
+
+
+def day_at(instant: datetime, calendar: str) -> np.datetime64:
+    """The day of an exchange at an instant, by its own time zone. Raises ConfigError beyond the calendar's reach.
+
+    >>> str(day_at(datetime.fromisoformat("2022-12-30T02:00:00+00:00"), "XNYS"))
+    '2022-12-29'
+    """
+    schedule = _schedule(calendar, np.array([instant.astimezone(UTC).date()], dtype="datetime64[D]"))
+    return np.datetime64(instant.astimezone(ZoneInfo(schedule.zone)).date(), "D")
 
 
 def session_after(day: np.datetime64, count: int, calendar: str) -> np.datetime64:
@@ -252,6 +264,7 @@ class _Schedule:
     """Sessions of whole decades, as far as the calendar knows them."""
 
     asked: tuple[int, int]  # years, both included
+    zone: str  # time zone of the exchange
     first: np.datetime64  # what lies before is not known
     last: np.datetime64
     sessions: Days
@@ -327,7 +340,8 @@ def _build(calendar: str, first_year: int, last_year: int) -> _Schedule:
     place = place_of(calendar, first_year, last_year)
     kept = kept_sessions(place)
     if kept is not None:
-        return _Schedule((first_year, last_year), kept[0], kept[1], kept[2:])
+        zone, days = kept
+        return _Schedule((first_year, last_year), zone, days[0], days[1], days[2:])
 
     import exchange_calendars as xcals
     import pandas as pd
@@ -350,8 +364,8 @@ def _build(calendar: str, first_year: int, last_year: int) -> _Schedule:
     days = known.sessions.to_numpy().astype("datetime64[D]")
     days.flags.writeable = False
     first, last = np.datetime64(start, "D"), np.datetime64(end, "D")
-    keep_sessions(place, first, last, days)
-    return _Schedule((first_year, last_year), first, last, days)
+    keep_sessions(place, str(known.tz), first, last, days)
+    return _Schedule((first_year, last_year), str(known.tz), first, last, days)
 
 
 def _out_of_reach(calendar: str, schedule: _Schedule, day: np.datetime64, offset: int) -> ConfigError:

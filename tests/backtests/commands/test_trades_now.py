@@ -2,10 +2,15 @@
 
 import re
 import shlex
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from commanded import FILE, ROOT, TRADES, rebalance
+
+from backtests.commands.trades import today_of
 
 POSITIONS = ROOT / "data" / "portfolios" / "positions.csv"
 
@@ -32,6 +37,21 @@ def test_a_list_on_old_prices_is_refused_and_made_with_a_mark() -> None:
     marked = rebalance("trades", FILE, "--as-of", "2023-01-04", "--stale-ok")
     assert marked.status == 0
     assert marked.out.splitlines()[1].startswith("Stale prices: Sell SPY; buy AGG")
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
+def test_today_is_that_of_the_exchange_wherever_the_machine_stands(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At two in the morning of Greenwich it is evening in New York, and on Kiritimati four in the afternoon."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        for now in (datetime(2022, 12, 30, 2, tzinfo=UTC), datetime(2022, 12, 30, 2, tzinfo=UTC).astimezone()):
+            assert today_of("", "XNYS", now) == pd.Timestamp("2022-12-29")
+            assert today_of("", "XTKS", now) == pd.Timestamp("2022-12-30")
+            assert today_of("2022-12-28", "XNYS", now) == pd.Timestamp("2022-12-28")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_positions_of_a_broker_give_the_list_of_the_same_holdings() -> None:

@@ -1,12 +1,17 @@
 """A trade list is written to a new file or over a plain one, and over nothing that it is made from."""
 
+import csv
+import json
 import os
 import shlex
 import socket
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import yaml
@@ -14,13 +19,20 @@ from commanded import FILE, ROOT, TRADES, rebalance
 
 from backtests.commands.trades import check_out, save_trades
 from research.errors import ConfigError
+from research.files import locked
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Never
-from research.trading import trade_list
+from research.trading import TradeList, trade_list
 from research.trading.destination import check_destination
 from research.trading.formats import FORMATS
 from research.trading.formats.order_csv import COLUMNS
 from research.trading.formats.ticket_json import BEGIN
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as opened:
+        return list(csv.DictReader(opened))
+
 
 HEADER = ",".join(COLUMNS)
 PRICES = ROOT / "data" / "multi_asset_daily"
@@ -211,3 +223,39 @@ def test_the_list_is_written_before_it_is_printed(tmp_path: Path) -> None:
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
         assert "Traceback" not in done.stderr
     assert (tmp_path / "0.csv").read_bytes() == (tmp_path / "1.csv").read_bytes() != b""
+
+
+def test_lists_that_are_written_to_the_same_names_at_once_leave_the_files_of_one(
+    desk: Portfolio, tmp_path: Path
+) -> None:
+    """Two of another cash each, twenty times: the CSV and the JSON that are left are of one list, by its id."""
+    lists = [trade_list(replace(desk, cash=cash), desk.policies["threshold"]) for cash in (40_000.0, 90_000.0)]
+    names, ids = (
+        [str(tmp_path / name) for name in ("trades.csv", "trades.json")],
+        [made.ticket.list_id for made in lists],
+    )
+    assert len(set(ids)) == 2
+    for _ in range(20):
+        start = Barrier(2)
+
+        def write(made: TradeList, start: Barrier = start) -> None:
+            start.wait()
+            save_trades(made, names)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(write, lists))
+        rows = table(tmp_path / "trades.csv")
+        assert {row["list_id"] for row in rows} == {json.loads((tmp_path / "trades.json").read_text())["hash"][:16]}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["trades.csv", "trades.json"]
+
+
+def test_a_list_waits_for_another_that_is_written_to_one_of_its_names(desk: Portfolio, tmp_path: Path) -> None:
+    made, path = trade_list(desk, Never(desk.strategic)), tmp_path / "trades.json"
+    with ThreadPoolExecutor() as pool:
+        with locked(tmp_path / ".trades.json.lock", wait=True):
+            waiting = pool.submit(save_trades, made, [str(tmp_path / "trades.csv"), str(path)])
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+            assert not path.exists()
+        assert waiting.result().startswith("Written to ")
+    assert path.exists()

@@ -388,6 +388,25 @@ def test_offset_past_what_a_calendar_knows_is_refused(today: str, calendar: str,
         scheduled(np.array([day(today)]), "month", calendar, offset)
 
 
+# -- the day of an exchange ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("instant", "calendar", "expected"),
+    [
+        ("2022-12-30T04:59:59+00:00", "XNYS", "2022-12-29"),  # New York is five hours behind in winter
+        ("2022-12-30T05:00:00+00:00", "XNYS", "2022-12-30"),
+        ("2022-07-01T03:59:59+00:00", "XNYS", "2022-06-30"),  # and four in summer
+        ("2022-12-30T14:59:59+00:00", "XTKS", "2022-12-30"),
+        ("2022-12-30T15:00:00+00:00", "XTKS", "2022-12-31"),
+        ("2022-12-30T05:00:00+14:00", "XNYS", "2022-12-29"),  # in Kiritimati
+        ("2022-12-29T23:59:59+00:00", "24/7", "2022-12-29"),
+    ],
+)
+def test_day_of_an_exchange_is_that_of_its_time_zone(instant: str, calendar: str, expected: str) -> None:
+    assert str(calendars.day_at(dt.datetime.fromisoformat(instant), calendar)) == expected
+
+
 # -- kept in the cache -----------------------------------------------------------------------------------------------
 
 ASKS = """
@@ -397,7 +416,8 @@ from research.market import calendars, session_cache
 session_cache.FOLDER = Path(sys.argv[1])
 exec(sys.argv[2])
 found = calendars.sessions(*calendars.np.array(["2001-09-03", "2001-09-21"], dtype="M8[D]"), "XNYS")
-print(*found, "exchange_calendars" in sys.modules)
+now = calendars.datetime.fromisoformat("2001-09-12T02:00:00+00:00")
+print(*found, calendars.day_at(now, "XNYS"), "exchange_calendars" in sys.modules)
 """
 
 
