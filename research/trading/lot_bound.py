@@ -35,7 +35,8 @@ class Relaxed(NamedTuple):
     most   : (L,) of each limit, and what rounding may give to one that binds.
     dearest : (L,) its largest price: inf for one that binds.
     still  : what lines that stay lose, fraction of NAV.
-    prices : (L,) of the limits; written.
+    prices : (L,) of the limits, from which the search for better ones begins; written. The last is of cash above its
+             point.
     price  : (4,) of what a line counts in them; written.
     """
 
@@ -63,7 +64,7 @@ class Relaxed(NamedTuple):
             most=most,
             dearest=np.concatenate([np.full(len(limit.most), limit.price) for limit in limits]),
             still=float(np.delete(problem.each(np.zeros(len(problem.way))), lines).sum()),
-            prices=np.append(np.zeros(len(most) - 1), limits[-1].price),  # where limits bind, cash is above its point
+            prices=np.zeros(len(most)),
             price=np.zeros(4),
         )
 

@@ -74,14 +74,19 @@ class Branch(NamedTuple):
         )
 
 
-def branch(problem: LotProblem, start: Array) -> tuple[Array, float]:
+def branch(problem: LotProblem, start: Array, enough: float = NO_GAIN) -> tuple[Array, float]:
     """Signed units (n,) that keep every limit, and the bound below which none can come, fraction of NAV.
 
     problem : without limits of weights. Where lines are divided at will, the bound is all that is computed.
     start   : (n,) units that keep every limit: nothing worse is given.
+    enough  : the gap that is none, fraction of NAV.
     """
     of, best = Branch.of(problem), start.copy()
     bound = best_below(of, best)
+    if problem.objective(best) - bound > enough:  # where limits leave cash above its point, it is dear from the start
+        of.relaxed.prices[:] = 0.0
+        of.relaxed.prices[-1] = of.relaxed.dearest[-1]
+        bound = max(bound, best_below(of, best))
     return best, bound
 
 

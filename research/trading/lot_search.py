@@ -368,12 +368,13 @@ def _pay(terms: Terms, units: Array) -> None:
     for _ in range(ROUNDS):
         if short <= 0.0:
             return
+        lots = _lots_each(terms, units, short, day)
         for i in range(len(units)):
             buys, steps = lines[WAY, i] > 0.0, _steps(terms, i, units[i])
             step = np.ceil(short / lines[LOT_VALUE, i])
             if lines[FINE, i] == 0.0:  # what is past its share at once: no other line loses less
                 past = steps - np.floor(_wanted(terms, i, lines[UNPAID, i])) if lines[UNPAID, i] > 0.0 else 1.0
-                step = max(min(step, past), 1.0)
+                step = max(min(step, max(past, lots)), 1.0)
             steps = steps - step if buys else steps + step
             other[i] = _units(terms, i, min(max(steps, 0.0), lines[STEPS, i]))
             if not _sendable(terms, i, other[i]):
@@ -386,6 +387,20 @@ def _pay(terms: Terms, units: Array) -> None:
         if total == 0.0:
             return
         short, day = _short_first(terms, units)
+
+
+@linked
+def _lots_each(terms: Terms, units: Array, short: float, day: float) -> float:
+    """So many lots of each line that may change by a lot without freeing more than cash lacks free it together.
+
+    Otherwise a lot that frees far more would be given up, where many small ones lose less.
+    """
+    lines, freed = terms.lines, 0.0
+    for i in range(len(units)):
+        steps, lot = _steps(terms, i, units[i]), lines[LOT_VALUE, i]
+        able = steps > 0.0 if lines[WAY, i] > 0.0 else steps < lines[STEPS, i]
+        freed += lot if able and lot <= short and lines[SETTLES, i] <= day else 0.0
+    return np.ceil(short / freed) if freed > 0.0 else 1.0
 
 
 @linked

@@ -109,7 +109,7 @@ def _nearest(problem: LotProblem, quick: bool) -> SolvedLots | None:
         return None if greedy is None else SolvedLots(problem, greedy, Proof.GREEDY, np.nan)
     best, bound = greedy, np.nan
     if greedy is not None and not problem.position.limits.weights:
-        best, bound = branch(problem, greedy)
+        best, bound = branch(problem, greedy, _enough(problem, problem.objective(greedy)))
         worth = problem.objective(best)
         if worth - bound <= _enough(problem, worth):
             return SolvedLots(problem, spend(problem, best), Proof.EXACT, bound)

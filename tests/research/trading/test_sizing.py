@@ -104,6 +104,16 @@ def test_cash_that_is_short_is_not_taken_from_the_line_that_left_its_band(desk: 
     assert got.orders.set_index("asset").loc["C", "notional"] == 30 * 169.64
 
 
+@pytest.mark.parametrize("objective", ["gap", "tracking_error"])
+def test_little_money_is_invested_in_whole_lots_and_not_left_idle(objective: str) -> None:
+    """3,000 in 60/40 at 383.44 and 97.45: with 4 and 12 each line would be nearest, and 9.9 % in cash."""
+    beside = {"cash": 3_000, "lines.SPY.shares": 0, "lines.AGG.shares": 0, "orders.objective": objective}
+    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml", beside)
+    got = trade_list(portfolio, portfolio.policies["threshold"])
+    assert got.sized.units.tolist() == [5.0, 10.0]
+    assert got.sized.cash / 3_000.0 == pytest.approx(0.0359, abs=1e-4)
+
+
 def test_sale_goes_a_lot_further_where_this_lets_two_buys_reach_their_targets(desk: Any) -> None:
     # A is 450 over target, not half a lot of 1,000, and B and C are 2,725 under theirs. Without its sale 5,000 of cash
     # buy 24 and 25: 450 + 325 + 225 + 0.9 · 100 are off, cash counted. With it, they buy 28 each, and it is less:
