@@ -205,8 +205,10 @@ def to_divide(position: Position, accounts: int) -> float:
     """Cash that a list over several accounts leaves besides all that must stay, currency: the smallest lot an account.
 
     No account pays for another. Were all cash spent, the orders of each would have to use its own to the last cent, and
-    hardly any division does. It is at most `SPARE` of NAV, and none where cash is too little before the orders.
+    hardly any division does. It is at most `SPARE` of NAV, and none for one account or without cash before the orders.
     """
+    if accounts < 2:
+        return 0.0
     lots = (position.lots * position.prices)[
         position.tradable & (position.lots * position.prices > FINE * position.nav)
     ]

@@ -32,7 +32,7 @@ from research.trading.position import MOST_LOTS, Position
 
 CASH = "cash"  # the name of its limit, and of its distance
 CASH_WEIGHT = 0.9  # a currency unit between cash and its point weighs as much as so many between an asset and its own
-OUTSIDE = 100.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
+OUTSIDE = 200.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
 FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
 PAST_SHARE = (
     0.8  # a currency unit past a line's share of the cash, up to its point, weighs as much as so many before it

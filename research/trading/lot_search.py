@@ -436,7 +436,7 @@ def _improve(terms: Terms, units: Array, shared: bool) -> None:
             net += units[i] * terms.lines[PRICE, i]
         for i in range(len(units)):
             own = _spare(terms, units, i) if len(terms.early) > 0 else spare
-            other[i], keys[i] = _more(terms, units, i, own, net), 0.0
+            other[i] = _more(terms, units, i, own, net)
             keys[i] = _gain(terms, units[i], other[i], i, own, net)
             if shared and terms.lines[UNPAID, i] == 0.0:
                 keys[i] = 0.0
@@ -446,16 +446,27 @@ def _improve(terms: Terms, units: Array, shared: bool) -> None:
                 if gain > keys[i]:
                     other[i], keys[i] = fewer, gain
             taken[i] = 0.0 if keys[i] > 0.0 else 1.0
-        found = _largest(keys, taken)
-        while found >= 0:
-            before = units[found]
-            units[found] = other[found]
-            if not _broken(terms, units):
-                break
-            units[found], taken[found] = before, 1.0
-            found = _largest(keys, taken)
-        if found < 0:
+        if not _change(terms, units, net):
             return
+
+
+@linked
+def _change(terms: Terms, units: Array, net: float) -> bool:
+    """Make the change with the largest key that keeps every limit, or one lot of it; gives whether there is one."""
+    other, keys, taken = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
+    found = _largest(keys, taken)
+    while found >= 0:
+        before, steps = units[found], _steps(terms, found, units[found])
+        one = _units(terms, found, steps + np.sign(_steps(terms, found, other[found]) - steps))
+        units[found] = other[found]
+        if not _broken(terms, units):
+            return True
+        units[found] = one
+        if one != other[found] and _gain(terms, before, one, found, np.inf, net) > 0.0 and not _broken(terms, units):
+            return True
+        units[found], taken[found] = before, 1.0
+        found = _largest(keys, taken)
+    return False
 
 
 @linked

@@ -37,6 +37,7 @@ class Orders:
     point    : (n,) weights after the exact step of the policy, fraction of NAV.
     goal     : (n,) weights that keep the limits of weights, nearest to it, fraction of NAV.
     solved   : the lots that come nearest to it, or None where nothing was asked or can be sent.
+    asked    : whose lots were looked for, or None where nothing was asked.
     """
 
     position: Position
@@ -45,6 +46,7 @@ class Orders:
     point: Array
     goal: Array
     solved: SolvedLots | None = None
+    asked: LotProblem | None = None
 
     @cached_property
     def rounded(self) -> Array:
@@ -155,12 +157,12 @@ class Orders:
 
     def _unpaid_on(self, i: int) -> list[float]:
         """The days on which cash above what must stay does not pay for another lot of line `i`, or its least order."""
-        if self.solved is None:
-            return [np.inf]
-        position, more, lot = self.solved.problem.position, self.units.copy(), self.position.lots[i]
+        if self.asked is None:
+            return []
+        position, more, lot = self.asked.position, self.units.copy(), self.position.lots[i]
         least = COUNTED * position.nav / position.prices[i]
         more[i] = max(more[i] + max(lot, least), np.ceil(position.least / position.prices[i] / lot - LOT) * lot)
-        floor = self.solved.problem.floor
+        floor = self.asked.floor
         return [day for day in (*position.early, np.inf) if position.short_on(more, floor, day) > 0.0]
 
     @property
@@ -244,6 +246,7 @@ def size(
             if solved is None:
                 raise _conflict(state, floor, policy)
         sent = none if solved is None else solved.units
+        orders = replace(orders, asked=problem) if turn == 0 else orders
         # Where none of the lines that are due can be traded, the others would pay for nothing.
         if not sent.any() or (
             (paid != state.units)[due].any() and not sent[due].any() and not _waits(problem, due, greedy)

@@ -224,12 +224,10 @@ class _Asked:
         way, kept = self.request.way, max(kept, self._covers)
 
         def sized(position: Position) -> Orders:
-            accounts = len(self.portfolio.accounts) if divide else 0
-            spare = to_divide(position, accounts) if accounts > 1 else 0.0
-            short = position.with_cash(-spare) if spare else position
-            whole = size(short, ask, self.target, self.name, way=way, kept=kept, greedy=self.greedy)
-            if spare:
-                whole = replace(whole, position=replace(position, way=way))
+            spare = to_divide(position, len(self.portfolio.accounts)) if divide else 0.0
+            less = position.with_cash(-spare) if spare else position
+            whole = size(less, ask, self.target, self.name, way=way, kept=kept, greedy=self.greedy)
+            whole = replace(whole, position=replace(position, way=way)) if spare else whole
             return divided(self.portfolio, whole, self.request) if divide else whole
 
         return within_gain_budget(self.portfolio, self.position, sized)

@@ -241,13 +241,16 @@ def test_whole_lots_need_quotes(make_market: MakeMarket) -> None:
 
 
 def test_a_short_is_sold_once_in_whole_lots(make_market: MakeMarket) -> None:
-    """1,000: half of it short in A and all of it in B, at quotes of 30 and 70: -17 units and 14; 1,000 + 510 - 980."""
+    """1,000: half of it short in A and all of it in B, at quotes of 30 and 70: -16 units and 14; 1,000 + 480 - 980.
+
+    A is nearer to 500 with 17 units, and then 30 lack in cash, which is to be 500.
+    """
     made = make_market(np.zeros((3, 2)))
     market = replace(made, prices=np.tile([30.0, 70.0], (3, 1)))
     rule, execution = Never(FixedWeights((-0.5, 1.0))), Execution(sizing="units")
     result = backtest(market, rule, FREE, nav=1000.0, execution=execution, leverage_limit=1.5)
-    assert result.ledger.opening_trades.tolist() == [-510.0, 980.0]
-    assert result.ledger.cash.tolist() == [530.0] * 3
+    assert result.ledger.opening_trades.tolist() == [-480.0, 980.0]
+    assert result.ledger.cash.tolist() == [500.0] * 3
 
 
 def test_a_split_between_decision_and_booking_doubles_the_units_and_not_the_money(make_market: MakeMarket) -> None:
@@ -269,8 +272,8 @@ def test_a_split_between_decision_and_booking_doubles_the_units_and_not_the_mone
 def test_orders_in_whole_lots_that_open_the_portfolio_are_one_purchase_to_the_tax(make_market: MakeMarket) -> None:
     """50 units of A at 10; 8 are sold at 12, and 16 is gained: 20 % of it is 3.2, whichever units go first.
 
-    One more is sold next day for the cash that this tax took, for a tax of 0.4. A is then
-    bought at 6 and sold at 12, and what B lost is set against that gain.
+    One more is sold next day for the cash that this tax took, for a tax of 0.4, and one of B is bought with the rest. A
+    is then bought at 6 and sold at 12, and what B lost is set against that gain.
     """
     for method in ("average", "first", "highest"):
         costs = Costs(np.zeros(2), np.zeros(2), tax=Tax(0.2, method))
@@ -290,8 +293,8 @@ def test_orders_in_whole_lots_that_open_the_portfolio_are_one_purchase_to_the_ta
             units = bought / 6.0
             average = (41.0 * 10.0 + units * 6.0) / (41.0 + units)
             lost = -result.ledger.trades[2, 1] * (
-                (500.0 + 96.0) / 62.0 / 8.0 - 1.0
-            )  # B: 50 at 10 and 12 at 8, sold at 8
+                (500.0 + 104.0) / 63.0 / 8.0 - 1.0
+            )  # B: 50 at 10 and 13 at 8, sold at 8
             expected = 0.2 * (sold * (1.0 - average / 12.0) - lost)
             assert result.ledger.charges[3, 4, 0] == pytest.approx(expected, rel=1e-12)
         assert result.reconcile().holds

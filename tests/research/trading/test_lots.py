@@ -77,7 +77,7 @@ def every_vector(problem: LotProblem) -> tuple[np.ndarray, np.ndarray]:
     distance = ((np.abs(from_share) - 0.2 * past).sum(axis=1) + 0.9 * of_cash) / position.nav
     if position.covariance is not None:
         distance = np.sqrt(np.einsum("mi,ij,mj->m", away, position.covariance, away))
-    losses = distance + (100.0 * outside + charges).sum(axis=1) / position.nav
+    losses = distance + (200.0 * outside + charges).sum(axis=1) / position.nav
     cents = lambda amount: np.rint(amount * 100.0)  # noqa: E731
     paid = cents(position.cash) - cents(traded).sum(axis=1)
     moved = limits.adverse_move * cents(sizes).sum(axis=1) / 100.0
