@@ -137,8 +137,8 @@ def main() -> None:
         "policy once as what the desk does now: the true loss of what is recommended less that of the best policy, in "
         "margins of 1 bp of NAV a year; the mean, and the share of decisions that lose no more than the margin. The "
         f"true loss is the mean of other tests as long and as volatile. “Losses known” is the same rule with the true "
-        f"losses: what it gives up for less work. Tickets are of {TICKET:g} USD; they and the HRP target are in the law "
-        f"{SPECIAL}.",
+        "losses: what it gives up for less work. "
+        f"Tickets are of {TICKET:g} USD; they and the HRP target are in the law {SPECIAL}.",
         "",
     ]
     facts = {}

@@ -76,20 +76,17 @@ class SimulatedTests:
         found: Array = np.sqrt((left**2).sum(axis=0) / (len(left) - 2) / (self._apart @ self._apart))
         return found
 
-    def expected(self, variance: float, tracking_penalty: float, costs: float = 1.0) -> tuple[Array, Array]:
-        """(P,) logarithm of the expected J in a market of this variance a year, v^e·E[J/V^e], and (P, P) the covariance
-        between tests of the logarithm of J."""
+    def expected(self, variance: float, tracking_penalty: float, costs: float = 1.0) -> tuple[Array, Array, Array]:
+        """Of the logarithm of J in a market of this variance a year.
+
+        Returns : (P,) that of the expected J, v^e·E[J/V^e]; (P,) how far it is above the expected logarithm of one
+                  test; (S, P) gaps between tests, whose squares sum to their variance.
+        """
         logs, left = self.logs(tracking_penalty, costs), self._left(tracking_penalty, costs)
         gap = np.log(variance) - np.log(self.variance).mean()
         usual = logs.mean(axis=0) + self.elasticities(tracking_penalty, costs) * gap
-        mean: Array = usual + self.skew(tracking_penalty, costs)
-        covariance: Array = left.T @ left / (len(left) - 2)
-        return mean, covariance
-
-    def skew(self, tracking_penalty: float, costs: float = 1.0) -> Array:
-        """(P,) how far the logarithm of the expected J is above the expected logarithm of the J of a test."""
-        found: Array = np.log(np.exp(self._left(tracking_penalty, costs)).mean(axis=0))
-        return found
+        skew: Array = np.log(np.exp(left).mean(axis=0))
+        return usual + skew, skew, left / np.sqrt(len(left) - 2)
 
     def _left(self, tracking_penalty: float, costs: float) -> Array:
         """(S, P) logarithm of J less what the variance explains."""
