@@ -21,7 +21,7 @@ from backtests.comparison.candidates import (
     with_comparator,
 )
 from backtests.comparison.comparison import Comparison, backtest_warnings, check_settings
-from backtests.comparison.paired import seed_losses
+from backtests.comparison.paired import loss_intervals
 from backtests.comparison.trials import played_trials, tunings_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
@@ -167,7 +167,7 @@ def save_learned(
             own = folder / "policies" / name
             f.training.save(own)
             played = backtests[name]
-            losses = seed_losses(played, scores[name], benchmark)
+            losses = loss_intervals(played, benchmark)
             write_results(own, plain_json(results_of(f.training, played, scores[name], losses, marks, run)))
             write_card(own)
 

@@ -106,7 +106,7 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
     from backtests.commands import sweep
 
     real = sweep.sweep_text
-    monkeypatch.setattr(sweep, "sweep_text", lambda *given: f"{real(*given)}\n\x1b[31m\u202eevil\x07")
+    monkeypatch.setattr(sweep, "sweep_text", lambda *given, **named: f"{real(*given, **named)}\n\x1b[31m\u202eevil\x07")
     file = tmp_path / "two.yaml"
     file.write_text(f"portfolio: {FILE}\nrules: {{threshold: {{band: [0.02, 0.03]}}}}\n", encoding="utf-8")
     done = rebalance("sweep", file, "--reports", tmp_path / "reports")
