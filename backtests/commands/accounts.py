@@ -19,6 +19,7 @@ from research.files import replacing, writing
 from research.market.notes import counted
 from research.portfolio import load_portfolio
 from research.progress import bar
+from research.table_files import is_below
 from research.trading.account_rows import (
     ACCOUNT_COLUMNS,
     FAILED,
@@ -88,8 +89,8 @@ def list_accounts(
     as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes the clock's, None counts none.
     stale_ok : list accounts, marked, where prices are too old for orders.
     fx       : exchange rates of today for all models (`replaced_files`).
-    Raises   : ConfigError for a file that cannot be read, for a day or rates that are none, and for a place where the
-               lists cannot be written: nothing is written then.
+    Raises   : ConfigError or DataError for a file that cannot be read, for a day or rates that are none, and for a
+               place where the lists cannot be written: nothing is written then.
     """
     check_workers(workers)
     if not (is_number(seconds) and seconds >= 0.0):
@@ -101,7 +102,7 @@ def list_accounts(
     accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
-    statuses, errors, notes = Counter[str](), Counter[str](), dict[str, None]()
+    statuses, errors, notes = Counter[str](), Counter[str](), dict.fromkeys(asked.notes)
     solve = _Solver(asked, seconds, reports, today_of(as_of), stale_ok, replaced_files(fx=fx))
     with (
         bar(asked.count, "listing", "accounts") as progress,
@@ -209,13 +210,13 @@ class _Solver:
 
     def _read(self, cell: str) -> Model | ConfigError:
         folder = self.file.path.parent
-        path = (folder / cell).resolve()
-        if not any(path.is_relative_to(root.resolve()) for root in (folder, Path.cwd())) or path.suffix not in YAML:
+        path = folder / cell
+        if not is_below(path, folder, Path.cwd()) or path.suffix not in YAML:
             return ConfigError(
                 f"a model is a portfolio file, .yaml, below {folder} or the current folder, and {cut(cell)} is none"
             )
         if not path.is_file():
-            return ConfigError(f"there is no file {folder / cell}, as seen from the file of the accounts")
+            return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
         try:
             portfolio = load_portfolio(path, self.overrides)
             found = policy_now(portfolio, reports=self.reports)

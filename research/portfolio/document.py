@@ -1,7 +1,6 @@
 """A settings file with overrides merged in, and typed access to its values; each value is checked."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +17,7 @@ from research.names import name_fault
 from research.portfolio.faults import Faults
 from research.portfolio.strict_yaml import KeyPath, Lines, dotted, read_yaml
 from research.printable import has_unseen
+from research.table_files import iso_day
 
 GIVEN = 0  # the "line" of a value that did not come from the file
 
@@ -160,12 +160,10 @@ class Document:
     def as_day(self, path: KeyPath, found: object) -> pd.Timestamp:
         """A value or a key at a path as a date. Raises ConfigError for what is no date."""
         text = f"{found:%Y-%m-%d}" if isinstance(found, date) else found
-        try:
-            if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-                raise ValueError
-            day = pd.Timestamp(date.fromisoformat(text))
-        except ValueError:
+        stated = iso_day(text) if isinstance(text, str) else None
+        if stated is None:
             self.refuse(path, "not a date", found, "Write it as YYYY-MM-DD.")
+        day = pd.Timestamp(stated)
         if not FIRST_DAY <= day <= LAST_DAY:
             years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
             self.refuse(path, "out of bounds", text, f"Give a date in the years {years}.")
