@@ -14,7 +14,7 @@ from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, S
 from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
 from research.allocation import TargetPath
-from research.arrays import Array, frozen
+from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 
@@ -98,8 +98,14 @@ class EngineInputs:
 
     @cached_property
     def extra_bookings(self) -> int:
-        """Bookings that may come besides one a day: flows, and lines that are delisted."""
-        return int(np.count_nonzero(self.sessions.flows)) + len(self.market.assets)
+        """Bookings that may come besides one a day: flows, lines that are delisted, and fractions of splits."""
+        flows, splits = np.count_nonzero(self.sessions.flows), np.count_nonzero(self.split)
+        return int(flows + splits) + len(self.market.assets)
+
+    @cached_property
+    def split(self) -> Mask:
+        """(T,) does a split change the units of whole lots?"""
+        return _split_days(self.market, self.execution)
 
     def refused(self, t: int, nav: float) -> PolicyError:
         """Why row t of the market cannot be booked, in words.  nav : before the trade, currency."""
@@ -151,8 +157,15 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
         raise ConfigError(f"dividends is {dividends!r}: use 'reinvest' or 'cash'.")
     if flows is not None:
         return _new_sessions(market, execution, dividends, flows.on(market, first))
-    none = ("sessions", execution.at, dividends)
+    none = ("sessions", execution.at, execution.sizing, dividends)
     return kept(market, none, lambda: _new_sessions(market, execution, dividends, np.zeros(len(market.dates))))
+
+
+def _split_days(market: Market, execution: Execution) -> Mask:
+    if execution.sizing != "units" or market.splits is None:
+        return np.zeros(len(market.dates), dtype=bool)
+    changed: Mask = (market.splits != 1.0).any(axis=1)
+    return changed
 
 
 def _new_sessions(market: Market, execution: Execution, dividends: Dividends, flows: Array) -> Sessions:
@@ -165,6 +178,7 @@ def _new_sessions(market: Market, execution: Execution, dividends: Dividends, fl
     busy = flows != 0.0
     if paid:
         busy |= (income != 0.0).any(axis=1)
+    busy |= _split_days(market, execution)
     left = market.exits[market.exits < len(market.dates)]
     busy[left] = True
     opens = frozen(np.empty((0, len(market.assets))))

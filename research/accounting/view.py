@@ -29,6 +29,7 @@ PLAIN = {  # what a trigger says when no line is behind it
     "begun": "it traded at this close already, and is asked again at the next",
     "flow": "money came or went: traded toward target with it",
     "delisted": "delisted and paid out",
+    "in_lieu": "the fraction of a unit that a split left, paid out in cash",
     "learned": "learned: nothing to do",
 }
 

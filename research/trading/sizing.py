@@ -338,6 +338,19 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
     return less(float(brentq(short, 0.0, 1.0)))
 
 
+def within_cash(position: Position, buys: Array) -> Array:
+    """(n,) the units of these buys (n,) that cash can pay, in whole lots, as `size` shares cash among them.
+
+    position : before the buys, its limits those of cash alone.
+    """
+    floor, none = min(position.cash, len(buys) * CENT), np.zeros(len(buys))
+    share = _payable(position, buys, buys, floor, np.inf)
+    goal, unpaid = (position.units + buys) * position.prices, (buys - share) * position.prices
+    problem = LotProblem(position, goal, np.sign(buys), none - np.inf, none + np.inf, floor, buys, unpaid=unpaid)
+    solved = solve_lots(problem, 0.0)
+    return none if solved is None else solved.units
+
+
 def _payable(position: Position, moved: Array, buys: Array, floor: float, day: float) -> Array:
     """(n,) signed units with `buys` of them (n,) reduced by one factor to what cash can pay on a day."""
 
