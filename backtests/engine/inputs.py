@@ -169,7 +169,7 @@ def _split_days(market: Market, execution: Execution) -> Mask:
 
 
 def _new_sessions(market: Market, execution: Execution, dividends: Dividends, flows: Array) -> Sessions:
-    """The market with flows (T,), currency."""
+    """The market with flows (T,), currency. All arrays are read-only: kernels are compiled for one kind of array."""
     paid = dividends == "cash"
     if paid and market.dividends is None:
         raise ConfigError(f"market {market.name!r} has no dividends: its returns reinvest them (dividends='reinvest').")
@@ -181,21 +181,22 @@ def _new_sessions(market: Market, execution: Execution, dividends: Dividends, fl
     busy |= _split_days(market, execution)
     left = market.exits[market.exits < len(market.dates)]
     busy[left] = True
-    opens = frozen(np.empty((0, len(market.assets))))
+    opens = empty
     if execution.at == "open":
         opens = market.open_price_index if paid else market.open_index
     which = "price_index" if paid else "index"
-    return Sessions(
+    made = Sessions(
         closes=getattr(market, which),
         cash_index=market.cash_index,
         tradable=market.tradable,
         opens=opens,
         income=income,
         exits=market.exits,
-        flows=frozen(flows),
-        years=frozen(years_of(market.days)),
-        busy=frozen(busy),
+        flows=flows,
+        years=years_of(market.days),
+        busy=busy,
         tiles=tiles_of(market, which),
-        buyable=frozen(np.array([word in ("", "buy_only") for word in market.trading])),
-        sellable=frozen(np.array([word in ("", "sell_only") for word in market.trading])),
+        buyable=np.array([word in ("", "buy_only") for word in market.trading]),
+        sellable=np.array([word in ("", "sell_only") for word in market.trading]),
     )
+    return Sessions._make(frozen(array) for array in made)

@@ -66,6 +66,12 @@ class View:
     opened: int = -1
     flow_history: Array | None = None
 
+    def __post_init__(self) -> None:
+        """Copy weights that are read-only or lie apart: kernels are compiled for one kind of array."""
+        flags = self.weights.flags
+        if not (flags.writeable and flags.c_contiguous):
+            object.__setattr__(self, "weights", np.array(self.weights, dtype=float, order="C"))
+
     @property
     def growth_history(self) -> Array:
         """(d,) what one unit of NAV at the opening trade is worth at each close, money that came and went aside."""

@@ -436,7 +436,7 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
     """Units (n,) and NAV after the self-financing step into the box, before rounding."""
     n = len(position.units)
     units = position.units.copy()
-    lower, upper, aim = frozen(np.array((trade.lower, trade.upper, target), dtype=float)[:, None])
+    lower, upper, aim = np.array((trade.lower, trade.upper, target), dtype=float)[:, None]
     prices, tradable = frozen(position.prices[None]), frozen(position.tradable[None])
     box = Box(lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
     pace, lots = Pace(np.empty((0, n)), position.day, 1.0), Lots.empty(n, 0)
