@@ -33,16 +33,25 @@ class DeadKernel(DataError):
     """The kernel died that ran a notebook: executing it again may help."""
 
 
-def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progress: Path | None = None) -> None:
+def execute(
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, Plain],
+    progress: Path | None = None,
+    trust_code: bool = False,
+) -> None:
     """Have papermill execute a notebook, in the notebook's own folder, and show how far it is.
 
     notebook   : path of the notebook.
     output     : path of the executed one.
     parameters : of its cell of parameters.
     progress   : path of a file in which the notebook tells how far it is, for us to show.
+    trust_code : may the files that it reads name rules by import path?
     Raises     : ConfigError before a kernel starts; FailedCell with the failing cell's error when the notebook fails;
                  DeadKernel when its kernel dies.
     """
+    from research.portfolio.document import TRUST  # slow to import
+
     check_parameters(notebook, parameters)
     cache = Path(__file__).parents[2] / ".cache"  # and not the user's home
     environment = {
@@ -53,6 +62,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
         RUN_IN: Path(str(parameters.get("run", ""))).name,
         TOLD_IN: "" if progress is None else str(progress.resolve()),
     }
+    trusting = f'import os; os.environ["{TRUST}"] = "{int(trust_code)}"'  # of the kernel alone
     before = {name: os.environ.get(name) for name in environment}
     try:
         with _followed(progress):  # which begins before the environment says that progress is told elsewhere
@@ -71,7 +81,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
                 language="python",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
-                extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={SELDOM}"],
+                extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={SELDOM}; {trusting}"],
             )
     except PapermillExecutionError as error:
         failed = FailedCell(f"{notebook.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}")

@@ -179,7 +179,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
         for name in functions:
             monkeypatch.setattr(module, name, once(getattr(module, name)))
 
-    def execute(notebook: Path, output: Path, parameters: Mapping[str, Any], progress: Path) -> None:
+    def execute(notebook: Path, output: Path, parameters: Mapping[str, Any], progress: Path, _: bool) -> None:
         progress.write_text("[]")
         reporting.publish(compared, trades, str(notebook.parent / str(parameters["run"])))
         output.write_text("{}")
