@@ -30,9 +30,10 @@ def _warn(
     line: str | None = None,
 ) -> None:
     """As `warnings.showwarning`: what the workbench says of its input as a sentence, anything else with its place."""
-    from backtests.runs.manifest import BrokenRun
+    from backtests.runs.manifest import BrokenRun, CodeChanged
 
-    said = str(message) if category is BrokenRun else warnings.formatwarning(message, category, filename, lineno)
+    plain = category in (BrokenRun, CodeChanged)
+    said = str(message) if plain else warnings.formatwarning(message, category, filename, lineno)
     print(printable(said.rstrip("\n")), file=sys.stderr, flush=True)
 
 

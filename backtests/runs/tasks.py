@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from functools import cache
 from importlib.metadata import version
 from ipaddress import ip_address
 from itertools import islice
@@ -310,9 +309,9 @@ def failure_explained(client: Any, address: str) -> Iterator[None]:
 def check_worker(wanted: Mapping[str, str]) -> None:
     """Raise ConfigError, on a worker, where its code or libraries are not those with which the work was begun.
 
-    wanted : what `code_now` gave then, to whoever began it.
+    wanted : what `code_here` gave then, to whoever began it.
     """
-    for name, here in _code_here().items():
+    for name, here in code_here().items():
         if here != wanted[name]:
             raise ConfigError(
                 f"the worker on {socket.gethostname()} ({ROOT}) runs {name} {here}, but the work was started with "
@@ -320,15 +319,9 @@ def check_worker(wanted: Mapping[str, str]) -> None:
             )
 
 
-def code_now() -> dict[str, str]:
-    """The versions of the code as it is on disk, and of the libraries on which the bits of results depend."""
+def code_here() -> dict[str, str]:
+    """The versions of the code that this process runs, and of the libraries on which the bits of results depend."""
     return {"code": code_version(), **_versions()}
-
-
-@cache
-def _code_here() -> Mapping[str, str]:
-    """The same, as it was when this process first asked: that is the code that it runs."""
-    return code_now()
 
 
 def _versions() -> dict[str, str]:

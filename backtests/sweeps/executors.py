@@ -48,7 +48,7 @@ def _on_cluster(
     with tasks.cluster(address) as client:
         content, markets = packed((prepared, job))
         with offered(client, markets) as key:
-            sent = client.submit(_sent, tasks.code_now(), key, content, pure=False)
+            sent = client.submit(_sent, tasks.code_here(), key, content, pure=False)
             tasks.wait_for(client, sent)
             client.replicate([sent])  # else the worker that has it is given the first parts
             yield from tasks.on_client(client, _run_there, sent, tasks=parts)

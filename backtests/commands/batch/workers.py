@@ -18,7 +18,7 @@ from backtests.runs.tasks import (
     as_they_finish,
     check_worker,
     cluster,
-    code_now,
+    code_here,
     in_processes,
     is_gone,
     threads_of,
@@ -76,7 +76,7 @@ def on_cluster(
         else:
             yield job, found
     if left:
-        make = partial(make_there, code_now(), notebook.stem, retrain)
+        make = partial(make_there, code_here(), notebook.stem, retrain)
         for job, (became, files) in _answers(make, left, address):
             yield job, _received(job, reports / names[job], became, files)
 

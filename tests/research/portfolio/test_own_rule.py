@@ -116,10 +116,10 @@ def test_trust_in_one_file_is_none_in_another_that_is_read_meanwhile(
     foreign = FILE.read_text().replace("policies:\n", "policies:\n  theirs: {rule: others_rule:Rule}\n")
     (other / "desk.yaml").write_text(foreign)
     (module,) = tmp_path.glob("*.py")
-    module.write_text(
-        "from research.portfolio import load_portfolio\ntry:\n"
-        f"    load_portfolio({str(other / 'desk.yaml')!r})\nexcept ValueError as refused:\n    said = str(refused)\n{OWN}"
+    reads = (
+        f"try:\n    load_portfolio({str(other / 'desk.yaml')!r})\nexcept ValueError as error:\n    said = str(error)\n"
     )
+    module.write_text(f"from research.portfolio import load_portfolio\n{reads}{OWN}")
     done = rebalance("allocate", tmp_path / "desk.yaml", "--policy", "mine", "--trust-code")
     assert done.status == 0, done.err
     assert not ran.exists()
