@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from backtests.commands.limits import check_limits
 from backtests.commands.terminal import INTERRUPTED, end
 from research.errors import ConfigError
 from research.progress import bar
@@ -42,7 +43,7 @@ def run_in(reports: Path | None, run: Path) -> Path:
 Cluster = Annotated[
     str | None,
     typer.Option(
-        help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.", callback=_address, show_default=False
+        help="Address of a Dask scheduler, such as tls://127.0.0.1:8786.", callback=_address, show_default=False
     ),
 ]
 
@@ -52,7 +53,9 @@ def starting() -> Iterator[None]:
     """While modules are imported: a line, if this takes long, and no search for garbage, which would find next to none.
 
     What is imported stays: later searches leave it out, and are rare, since drawing makes many objects and few cycles.
+    Raises : ConfigError where the system lets the process have too little to import them.
     """
+    check_limits()
     gc.disable()
     try:
         with bar(None, "starting"):

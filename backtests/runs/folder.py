@@ -69,7 +69,7 @@ def code_on_disk(root: Path = ROOT) -> str:
         names += git("ls-files", "--others", "--exclude-standard", "-z", "--", *sources)
         changed = [root / os.fsdecode(name) for name in sorted(names.split(b"\0")) if name]
         return f"{commit}+{_hash_of(changed, root)[:8]}" if changed else commit
-    except (OSError, subprocess.CalledProcessError):
+    except (FileNotFoundError, subprocess.CalledProcessError):  # there is no git, or no repository
         found = (path for folder in sources for path in (root / folder).rglob("*"))
         return f"sources-{_hash_of(sorted(p for p in found if p.suffix in ('.py', '.ipynb')), root)[:12]}"
 
