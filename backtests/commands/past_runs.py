@@ -3,7 +3,6 @@
 import json
 import operator
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from backtests.text_tables import text_table, wrapped
 from backtests.wording import counted, listed, number
 from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, DataError
-from research.files import locked, write_whole
+from research.files import locked, work_folder, write_whole
 from research.portfolio import load_portfolio
 
 REPLAYED = ("report", "backtest", "risk")  # kinds that are made from a portfolio file
@@ -314,8 +313,8 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False, trust_cod
     manifest = found.manifest
     file = file or _file_of(run, manifest)
     _refuse_other_settings(run, manifest, file, trust_code)
-    with tempfile.TemporaryDirectory(prefix="replay-") as place:
-        made = _made_again(run, manifest, file, Path(place), retrain, trust_code)
+    with work_folder() as place:
+        made = _made_again(run, manifest, file, place, retrain, trust_code)
         differences = run_differences(run, made.folder)
     same, text = not differences.files, differences_text(differences)
     if same and any(differences.made_from.values()):

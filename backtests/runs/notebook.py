@@ -12,7 +12,7 @@ from backtests.runs.folder import RUN_IN
 from backtests.runs.parameters import Plain, check_parameters
 from backtests.runs.quick_imports import without_grammars_of_addresses
 from research.errors import DataError
-from research.files import write_whole
+from research.files import work_folder, write_whole
 from research.progress import TOLD_IN, bar
 
 COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
@@ -63,14 +63,15 @@ def execute(
         TOLD_IN: "" if progress is None else str(progress.resolve()),
     }
     trusting = f'import os; os.environ["{TRUST}"] = "{int(trust_code)}"'  # of the kernel alone
-    before = {name: os.environ.get(name) for name in environment}
+    before = {name: os.environ.get(name) for name in [*environment, "TMPDIR"]}
     try:
-        with _followed(progress):  # which begins before the environment says that progress is told elsewhere
-            os.environ.update(environment)
+        with work_folder() as place, _followed(progress):  # before the environment says that progress is told elsewhere
+            os.environ.update(environment | {"TMPDIR": str(place)})
             with without_grammars_of_addresses():
                 import papermill
             from nbclient.exceptions import DeadKernelError
             from papermill.exceptions import PapermillExecutionError
+            from traitlets.config import Config
 
             papermill.execute_notebook(
                 notebook,
@@ -81,6 +82,7 @@ def execute(
                 language="python",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
+                config=Config(KernelManager={"connection_file": str(place / "kernel.json")}),
                 extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={SELDOM}; {trusting}"],
             )
     except PapermillExecutionError as error:
@@ -95,7 +97,7 @@ def execute(
         ) from error
     finally:
         for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
     _forget_this_execution(output)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from backtests.runs.tasks import (
 )
 from backtests.runs.verify import verify
 from research.errors import ConfigError, DataError
-from research.files import write_whole, writing
+from research.files import work_folder, write_whole, writing
 
 DIED = "the process that ran it died (was it killed, or out of memory?). Run it again."
 Files = Mapping[str, bytes]  # of a run, by the path from its folder
@@ -135,9 +134,9 @@ def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, job: Job
                 "into a folder that all machines share."
             )
         here = replace(job, file=ROOT / job.file)
-        with tempfile.TemporaryDirectory(prefix="rebalance-") as folder:
-            became = outcome(here, notebook=notebook_named(notebook), reports=Path(folder), retrain=retrain)
-            made = Path(folder) / became.run
+        with work_folder() as folder:
+            became = outcome(here, notebook=notebook_named(notebook), reports=folder, retrain=retrain)
+            made = folder / became.run
             paths = [path for path in sorted(made.rglob("*")) if path.is_file()] if became.status == "made" else []
             return became, {path.relative_to(made).as_posix(): path.read_bytes() for path in paths}
     except Exception as error:  # whatever it is, it must not cost the other runs
