@@ -309,7 +309,10 @@ def cluster(
         int | None, typer.Option(help="Processes of one thread. [default: one a core]", show_default=False)
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address of this machine to listen on, by TLS. [default: 127.0.0.1, without TLS]")
+        str,
+        typer.Option(
+            help="Address of this machine to listen on; any but 127.0.0.1 needs a certificate. [default: 127.0.0.1]"
+        ),
     ] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the scheduler; 0 takes a free one.")] = 8786,
 ) -> None:
