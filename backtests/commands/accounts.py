@@ -75,22 +75,24 @@ def list_accounts(
     as_of: str | None = None,
     stale_ok: bool = False,
     fx: str | None = None,
+    trust_code: bool | None = None,
 ) -> Listed:
     """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
 
     Rows are read, solved and written a few at a time, in the order of the file. Both files hold the same bytes whatever
     the number of processes, but where the time of a solver ran out. An account that fails has its sentence in its row;
     prices that are too old refuse all accounts of their model, with one sentence.
-    file     : of the accounts (`research.trading.accounts`).
-    out      : CSV file to write.
-    seconds  : that the search for the best lots of an account may take; 0 takes the greedy search.
-    workers  : processes of this machine.
-    reports  : folder of the runs, or None for the usual one.
-    as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes the clock's, None counts none.
-    stale_ok : list accounts, marked, where prices are too old for orders.
-    fx       : exchange rates of today for all models (`replaced_files`).
-    Raises   : ConfigError or DataError for a file that cannot be read, for a day or rates that are none, and for a
-               place where the lists cannot be written: nothing is written then.
+    file       : of the accounts (`research.trading.accounts`).
+    out        : CSV file to write.
+    seconds    : that the search for the best lots of an account may take; 0 takes the greedy search.
+    workers    : processes of this machine.
+    reports    : folder of the runs, or None for the usual one.
+    as_of      : today, YYYY-MM-DD, to which the age of each price is counted; "" takes the clock's, None counts none.
+    stale_ok   : list accounts, marked, where prices are too old for orders.
+    fx         : exchange rates of today for all models (`replaced_files`).
+    trust_code : may the models' files name rules by import path? As `load_portfolio` takes it.
+    Raises     : ConfigError or DataError for a file that cannot be read, for a day or rates that are none, and for a
+                 place where the lists cannot be written: nothing is written then.
     """
     check_workers(workers)
     if not (is_number(seconds) and seconds >= 0.0):
@@ -103,7 +105,7 @@ def list_accounts(
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
     statuses, errors, notes = Counter[str](), Counter[str](), dict.fromkeys(asked.notes)
-    solve = _Solver(asked, seconds, reports, today_of(as_of), stale_ok, replaced_files(fx=fx))
+    solve = _Solver(asked, seconds, reports, today_of(as_of), stale_ok, replaced_files(fx=fx), trust_code)
     with (
         bar(asked.count, "listing", "accounts") as progress,
         replacing(orders) as to_orders,
@@ -165,9 +167,10 @@ class _Solver:
         as_of: pd.Timestamp | None,
         stale_ok: bool,
         overrides: Mapping[str, Any],
+        trust_code: bool | None,
     ) -> None:
         self.file, self.seconds, self.reports = file, seconds, reports
-        self.as_of, self.stale_ok, self.overrides = as_of, stale_ok, overrides
+        self.as_of, self.stale_ok, self.overrides, self.trust_code = as_of, stale_ok, overrides, trust_code
         self.models: dict[str, Model | ConfigError] = {}
 
     def __call__(self, rows: Iterable[Row]) -> Part:
@@ -218,7 +221,7 @@ class _Solver:
         if not path.is_file():
             return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
         try:
-            portfolio = load_portfolio(path, self.overrides)
+            portfolio = load_portfolio(path, self.overrides, trust_code=self.trust_code)
             found = policy_now(portfolio, reports=self.reports)
             return Model.of(portfolio, *found, as_of=self.as_of, stale_ok=self.stale_ok)
         except (ValueError, OSError) as error:

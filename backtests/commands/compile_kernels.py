@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +22,7 @@ from backtests.runs.trial_book import PLACE
 from research.compiled.content import content
 from research.compiled.store import KernelStore, folders, processor
 from research.errors import ConfigError
+from research.files import work_folder
 from research.portfolio import Portfolio, load_portfolio
 from research.progress import TOLD_IN, bar
 
@@ -113,11 +113,11 @@ def compile_kernels() -> bool:
     with bar(None, "looking for compiled code"):
         if _is_whole(note):
             return False
-    with tempfile.TemporaryDirectory() as folder, bar(None, "compiling for this machine, once") as progress:
-        running = {name: _started(name, Path(folder)) for name in JOBS}
+    with work_folder() as folder, bar(None, "compiling for this machine, once") as progress:
+        running = {name: _started(name, folder) for name in JOBS}
         try:
             while any(job.poll() is None for job in running.values()):
-                far = [one for name in JOBS if (one := _compiling(Path(folder) / name))]
+                far = [one for name in JOBS if (one := _compiling(folder / name))]
                 if far:
                     names, done, of = zip(*far, strict=True)
                     progress.stage(f"compiling for this machine, once: {', '.join(names)}", sum(done), sum(of))
@@ -127,9 +127,9 @@ def compile_kernels() -> bool:
                 job.kill()
         for name, job in running.items():
             if job.wait() != 0:
-                text = (Path(folder) / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+                text = (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
                 raise ConfigError(f"kernels of {name.replace('_', ' ')} could not be compiled: {text}")
-        done_by = [json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8")) for name in JOBS]
+        done_by = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in JOBS]
     kernels = {kernel: made for one in done_by for kernel, made in one["kernels"].items()}
     files = sorted({file for one in done_by for file in one["files"]})
     note.parent.mkdir(parents=True, exist_ok=True)

@@ -163,8 +163,16 @@ def test_an_absurd_count_is_refused_in_a_sentence(words: list[object], said: str
         (OverflowError("int too large to convert to float"), "too large to be computed with (int too large"),
         (OSError(28, "No space left on device", "x.csv"), "No space left on device (x.csv). Free space there"),
         (OSError("torn"), "torn. Give a path"),
+        (
+            OSError(11, "Resource temporarily unavailable"),
+            "no more threads or processes for this user: raise the limit",
+        ),
+        (RuntimeError("can't start new thread"), "no more threads or processes for this user: raise the limit"),
+        (
+            OSError(12, "Cannot allocate memory"),
+            "more memory than this machine has ([Errno 12] Cannot allocate memory)",
+        ),
     ],
-    ids=lambda given: type(given).__name__,
 )
 def test_what_a_machine_cannot_do_is_a_sentence(error: Exception, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*_: object, **__: object) -> None:
