@@ -121,7 +121,7 @@ def test_what_is_wrong_with_a_csv_file_is_named(write: WriteText, lines: list[st
             b"date,SPY\x1b[31m\n2022-12-28,1\n2022-12-29,2\n",
             r"line 1: a control character or another one that is not printed: found '.x1b'",
         ),
-        ("prices.csv.gz", gzip.compress(b"date,SPY\n2022-12-28,\x011\n"), "line 2: a control character"),
+        ("prices.csv.gz", gzip.compress(b"date,SPY\n2022-12-28,\x011\n", mtime=0), "line 2: a control character"),
         ("prices.parquet", b"no table", "cannot be read as .parquet"),
         ("prices.parquet", b"", "prices.parquet is empty"),
     ],
