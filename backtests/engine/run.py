@@ -228,7 +228,7 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
         raise PolicyError(
             f"policy {inputs.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
             f"the leverage limit of {inputs.leverage_limit:g}; the largest is {market.assets[i]} with "
-            f"{weights[i]:.4f}. Lower it or raise the limit."
+            f"{weights[i]:.4f}. Lower it, or give `backtest` another leverage_limit: portfolio files have none."
         )
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.candidates import fit
+from backtests.comparison.candidates import backtest_candidate, fit
 from backtests.comparison.comparison import Comparison, compare
 from backtests.comparison.verdict import Told, cause_words, verdict_of
-from research.errors import ConfigError
+from research.errors import ConfigError, PolicyError
 from research.portfolio import load_portfolio
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
@@ -72,6 +72,13 @@ def test_an_unknown_candidate_is_refused_by_name() -> None:
         compare(load_portfolio(FILE), only=["never", "quaterly"])
     with pytest.raises(ConfigError, match="the reference 'quarterly' is not among those to compare"):
         compare(load_portfolio(FILE), only=["never", "monthly"])
+
+
+def test_an_allocation_without_a_solution_is_refused_with_the_name_of_its_policy() -> None:
+    tight = {"kind": "mean_variance", "constraints": {"every_line": {"least": 0, "most": 0.1}}}
+    portfolio = load_portfolio(FILE, {"policies.tight": {"rule": "calendar", "allocation": tight}})
+    with pytest.raises(PolicyError, match=r"^policy 'tight': MeanVariance\(.*has no solution"):
+        backtest_candidate(portfolio, portfolio.policies["tight"], "tight")
 
 
 # -- the verdict -----------------------------------------------------------------------------------------------------
