@@ -29,7 +29,7 @@ from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.arrays import Array
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.own_class import TRUST
+from research.portfolio.document import TRUST
 from research.rules.protocol import compiled_rule, held_by
 from research.trading import trade_list
 

@@ -43,7 +43,7 @@ from research.portfolio import (
     ticket,
     weight_limits,
 )
-from research.portfolio.own_class import TRUST
+from research.portfolio.document import TRUST
 from research.risk.contributions import risk_contributions
 from research.trading import TradeList, trade_list
 
