@@ -16,7 +16,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: arithmetics mutants help report test coverage check lab setup lock bench browser docs format clean
+.PHONY: advisories arithmetics licences mutants help report test coverage check lab setup lock bench browser docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -67,6 +67,14 @@ lock:  ## resolve pyproject.toml anew into requirements*.lock; with KEEP=1 add t
 	python3.11 -m venv .cache/lock
 	.cache/lock/bin/python .ci/lock.py $(if $(KEEP),--keep)
 
+licences: setup  ## list the licences of all locked packages
+	@$(BIN)/python .ci/licences.py
+
+advisories:  ## hold the locked versions against known vulnerabilities, by pip-audit
+	python3.11 -m venv .cache/advisories
+	.cache/advisories/bin/python -m pip install --quiet 'pip-audit>=2.9,<3'
+	.cache/advisories/bin/pip-audit --disable-pip --require-hashes --progress-spinner off $(patsubst %,-r %,$(wildcard requirements*.lock))
+
 clean:  ## delete caches; .venv, reports and the trial book stay
 	rm -rf .cache data/cache site
 	find research backtests tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
@@ -76,7 +84,7 @@ clean:  ## delete caches; .venv, reports and the trial book stay
 ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat .venv/.ready 2>/dev/null),$(CURDIR))
 .PHONY: .venv/.ready
 endif
-.venv/.ready: requirements.lock pyproject.toml
+.venv/.ready: requirements.lock requirements-cuda.lock pyproject.toml
 	@.ci/setup
 
 # Kernels are compiled ahead of use. After an edit that changes none of them, this finds all of them at hand.
@@ -85,5 +93,5 @@ endif
 	@touch $@
 
 .venv/.bench .venv/.docs: .venv/.%: requirements-%.lock .venv/.ready
-	$(BIN)/python -m pip install --quiet --no-deps --no-input --disable-pip-version-check -r $<
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --no-input --disable-pip-version-check -r $<
 	@touch $@

@@ -1,12 +1,18 @@
 """What every test shares, those of the notebooks too: a trial book of its own, one thread a process, and its memory."""
 
+import atexit
 import gc
 import os
-import tempfile
+from contextlib import ExitStack
+
+from research.files import work_folder
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a test process a core: threads of theirs would wait for each other
-_TRIALS = tempfile.TemporaryDirectory(prefix="trials-")
-os.environ["REBALANCE_TRIALS"] = _TRIALS.name  # what tests try is nobody's search
+_HELD = ExitStack()
+atexit.register(_HELD.close)
+_FOLDER = _HELD.enter_context(work_folder())
+os.environ["REBALANCE_TRIALS"] = str(_FOLDER / "trials")  # what tests try is nobody's search
+os.environ["DASK_TEMPORARY_DIRECTORY"] = str(_FOLDER)
 
 gc.disable()  # until all is imported, a million objects that stay
 

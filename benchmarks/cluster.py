@@ -87,7 +87,7 @@ def started(workers: int) -> Iterator[tuple[str, psutil.Process]]:
     try:
         assert command.stdout is not None
         command.stdout.readline()
-        yield f"tcp://127.0.0.1:{port}", psutil.Process(command.pid)
+        yield f"tls://127.0.0.1:{port}", psutil.Process(command.pid)
     finally:
         command.send_signal(signal.SIGTERM)
         command.wait()

@@ -3,8 +3,10 @@
 Each test is of one of the laws of `benchmarks.laws`, its losses are known only from it, and the decision is asked of
 every policy as what the desk does now. The true loss of a policy is what other tests as long and as volatile cost on
 average: costs and taxes, tracking at the desk's price, and its days of trading at theirs. Regret is the true loss of
-what is recommended less that of the best policy, in margins (1 bp of NAV a year). Beside it stand those who always take
-the closed form, always stay, or take the lowest J of the test.
+what is recommended less that of the best policy, in margins (1 bp of NAV a year). Beside it stands what the same rule
+would recommend were the true losses known: it keeps what the desk does and takes the least work, each within a margin,
+so that regret is its choice and the rest is what the test leaves unknown. So do those who always take the closed form,
+always stay, or take the lowest J of the test.
 
 `python -m benchmarks.decisions` writes the tables of docs/evidence.md.
 """
@@ -17,11 +19,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backtests.comparison.belief import DailyTerms
-from backtests.comparison.recommendation import Question, Work
+from backtests.comparison.recommendation import Question, Work, chosen
 from backtests.comparison.simulated_tests import simulated_tests
 from backtests.evaluation.benchmark import Benchmark
 from benchmarks.coverage import FUNDS, STOCKS, as_volatile
-from benchmarks.laws import PENALTY, Tests, laws, rules, stock_blocks, usual_rules
+from benchmarks.laws import PENALTY, YEAR, Tests, clusters, laws, rules, stock_blocks, usual_rules, weekly
 from benchmarks.timing import keep, machine, write_section
 from research.accounting import Costs
 from research.allocation import HRP
@@ -33,18 +35,18 @@ from research.rules import Rule
 
 HEADING = "## How good the recommendation is\n"
 DECIDED, TRUTHS = 100, 400  # tests in which is decided, and from which the truth is taken
-BEFORE = 756  # days of history before a test
+BEFORE = 5  # years of history before a test
 YEARS = (2,)  # tests as short leave most to theory
 DAY_COSTS = (0.0, 50.0, 500.0)  # USD
 TICKET = 20.0  # USD an order
 SPECIAL = "GARCH"  # the law of the markets with tickets, and on other targets
 CLOSED_FORM = "closed form"
-WAYS = ("the recommendation", "always closed form", "always what you do now", "lowest J")
+WAYS = ("the recommendation", "losses known", "always closed form", "always what you do now", "lowest J")
 
 
-def candidates(portfolio: Portfolio) -> dict[str, Rule]:
-    """The policies of the strategic target that trade."""
-    found = rules(portfolio)
+def candidates(portfolio: Portfolio, year: float) -> dict[str, Rule]:
+    """The policies of the strategic target that trade; a year has so many rows."""
+    found = rules(portfolio, year)
     return {name: rule for name, rule in found.items() if name != "never" and not name.startswith("HRP")}
 
 
@@ -81,7 +83,9 @@ def regrets(tests: Tests, nav: float, decided: int) -> dict[float, Regrets]:
     drawn = [one.losses() for one in asked]
     found = {}
     for price in DAY_COSTS:
-        whole = true * margin + price * np.mean(days, axis=0)
+        usual = np.mean(days, axis=0)
+        whole = true * margin + price * usual
+        works = [replace(work, days=mean) for work, mean in zip(asked[0].work, usual.tolist(), strict=True)]
         regret: dict[str, list[float]] = {way: [] for way in WAYS}
         taken = np.zeros(len(names))
         for k, one in enumerate(asked):
@@ -89,7 +93,8 @@ def regrets(tests: Tests, nav: float, decided: int) -> dict[float, Regrets]:
             for now in range(len(names)):
                 choice = replace(one, now=now, day_cost=price).answer(priced)
                 taken[choice] += 1.0 / (len(names) * len(asked))
-                places = (choice, names.index(CLOSED_FORM), now, int(table[k].argmin()))
+                informed = chosen(whole[[k]], works, [True] * len(names), now, margin)
+                places = (choice, informed, names.index(CLOSED_FORM), now, int(table[k].argmin()))
                 for way, place in zip(WAYS, places, strict=True):
                     regret[way].append((whole[k][place] - best) / margin)
         found[price] = Regrets(
@@ -99,21 +104,23 @@ def regrets(tests: Tests, nav: float, decided: int) -> dict[float, Regrets]:
 
 
 def cells() -> list[tuple[int, str]]:
-    """Lengths of tests in years, and markets: the laws, and one of them with tickets and with an HRP target."""
-    names = [*laws(load_portfolio(FUNDS)), "stock blocks", "tickets", "HRP target"]
+    """Lengths of tests in years, and markets: the laws, two clusters, weekly rows, tickets and an HRP target."""
+    names = [*laws(load_portfolio(FUNDS)), "stock blocks", "clusters", "weekly rows", "tickets", "HRP target"]
     return [(years, name) for years in sorted(YEARS, reverse=True) for name in names]
 
 
 def cell(years: int, market: str, decided: int, truths: int) -> dict[float, Regrets]:
     """The regrets of one cell, by price of a trading day."""
     portfolio = load_portfolio(STOCKS if market == "stock blocks" else FUNDS)
-    models = stock_blocks(portfolio) if market == "stock blocks" else laws(portfolio)
-    policies = usual_rules(HRP(window=252)) if market == "HRP target" else candidates(portfolio)
+    models = laws(portfolio) | stock_blocks(portfolio) | clusters(portfolio) | weekly(portfolio)
+    model = models.get(market, models[SPECIAL])
+    year = getattr(model, "periods_per_year", YEAR)  # a bootstrap of daily rows has none
+    policies = usual_rules(HRP(window=252)) if market == "HRP target" else candidates(portfolio, year)
     costs: Costs | None = None
     if market == "tickets":
         costs = replace(portfolio.costs, ticket=np.full(len(portfolio.target), TICKET))
-    model = models[SPECIAL if market in ("tickets", "HRP target") else market]
-    tests = Tests(portfolio, model, policies, 252 * years - 3, truths, BEFORE, costs)
+    days, before = round(year * years) - 3, round(year * BEFORE)
+    tests = Tests(portfolio, model, policies, days, truths, before, costs, year)
     return regrets(tests, portfolio.nav, decided)
 
 
@@ -129,8 +136,9 @@ def main() -> None:
         f"Made by `python -m benchmarks.decisions {decided}` in {decided} simulated tests a row, each with every "
         "policy once as what the desk does now: the true loss of what is recommended less that of the best policy, in "
         "margins of 1 bp of NAV a year; the mean, and the share of decisions that lose no more than the margin. The "
-        f"true loss is the mean of other tests as long and as volatile. Tickets are of {TICKET:g} USD; they and the "
-        f"HRP target are in the law {SPECIAL}.",
+        f"true loss is the mean of other tests as long and as volatile. “Losses known” is the same rule with the true "
+        "losses: what it gives up for less work. "
+        f"Tickets are of {TICKET:g} USD; they and the HRP target are in the law {SPECIAL}.",
         "",
     ]
     facts = {}

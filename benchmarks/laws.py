@@ -29,6 +29,8 @@ CRISIS, CALM = 378.0, 1_134.0  # mean days of a long crisis, and between two
 JUMPS = 2.0  # a year, which make half of the variance
 EVERY, APART, DEGREES = 504.0, 0.5, 3.0  # mean days between breaks of volatility, spread of its logarithm, Student's
 FUND_BLOCK, STOCK_BLOCK = 20.0, 125.0  # mean days
+WITHIN = 0.85  # correlation within a cluster
+WEEKS = 52.0  # rows a year
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +88,26 @@ def stock_blocks(portfolio: Portfolio) -> dict[str, Model]:
     return {"stock blocks": StationaryBootstrap(portfolio.market, STOCK_BLOCK)}
 
 
-def usual_rules(held: Allocation) -> dict[str, Rule]:
-    """Calendars, bands and the closed form on a target, by name."""
+def clusters(portfolio: Portfolio) -> dict[str, Model]:
+    """Two clusters of assets, each of one correlation, with the means and variances of the portfolio's test."""
+    model = laws(portfolio)["independent"]
+    assert isinstance(model, GBM)
+    sizes = np.sqrt(np.diag(model.covariance))
+    half = np.arange(len(sizes)) < len(sizes) // 2
+    alike = np.where(half[:, None] == half, WITHIN, 0.0)
+    np.fill_diagonal(alike, 1.0)
+    return {"clusters": GBM(model.mean, alike * np.outer(sizes, sizes), YEAR)}
+
+
+def weekly(portfolio: Portfolio) -> dict[str, Model]:
+    """Independent weeks with the moments of the portfolio's test."""
+    model = laws(portfolio)["independent"]
+    assert isinstance(model, GBM)
+    return {"weekly rows": GBM(model.mean, model.covariance, WEEKS)}
+
+
+def usual_rules(held: Allocation, year: float = YEAR) -> dict[str, Rule]:
+    """Calendars, bands and the closed form on a target, by name; a year has so many rows."""
     return {
         "yearly": Calendar(held, "year"),
         "quarterly": Calendar(held, "quarter"),
@@ -96,17 +116,17 @@ def usual_rules(held: Allocation) -> dict[str, Rule]:
         "band of 2 points": Threshold(held, band=0.02),
         "band of 1 point": Threshold(held, band=0.01),
         "2 points, to the edge": Threshold(held, band=0.02, to="edge"),
-        "closed form": NoTradeRegion(held),
+        "closed form": NoTradeRegion(held, periods_per_year=year),
     }
 
 
-def rules(portfolio: Portfolio) -> dict[str, Rule]:
-    """The policies by name."""
+def rules(portfolio: Portfolio, year: float = YEAR) -> dict[str, Rule]:
+    """The policies by name; a year has so many rows."""
     held = FixedWeights(tuple(portfolio.target.tolist()))
     return {
         "never": Never(held),
-        **usual_rules(held),
-        "universal": Universal(held),
+        **usual_rules(held, year),
+        "universal": Universal(held, periods_per_year=year),
         "HRP, band of 2 points": Threshold(HRP(window=252), band=0.02),
     }
 
@@ -122,6 +142,7 @@ class Tests:
     count     : of tests.
     before    : days of history before each.
     costs     : that all pay; by default the portfolio's.
+    year      : rows of one.
     """
 
     portfolio: Portfolio
@@ -131,6 +152,7 @@ class Tests:
     count: int
     before: int = BEFORE
     costs: Costs | None = None
+    year: float = YEAR
 
     def __iter__(self) -> Iterator[dict[str, Backtest]]:
         """The backtests of each test, by policy."""
@@ -145,6 +167,7 @@ class Tests:
             instruments=self.portfolio.market.instruments,
             calendar=self.portfolio.market.calendar,
             start="1995-01-03",
+            periods_per_year=self.year,
         )
         costs = self.portfolio.costs if self.costs is None else self.costs
         for test in range(self.count):

@@ -9,7 +9,9 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,6 +19,7 @@ from secrets import token_hex
 from typing import BinaryIO
 
 DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
+WORK, LOCK = "rebalance-work-", ".lock"  # begin the name of a work folder, and end that of its lock
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a place without space
 
 
@@ -31,6 +34,17 @@ def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     return Path(path)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file whole that this user alone may read. Raises OSError where it cannot be written."""
+    draft = path.with_name(f".{path.name}.{token_hex(16)}")
+    try:
+        draft.touch(mode=0o600, exist_ok=False)
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -218,6 +232,33 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
         with suppress(FileNotFoundError, PermissionError):
             path.unlink()
         os.close(file)
+
+
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """A folder for this user alone, in the system's folder for such, that goes with the block.
+
+    What killed processes left there goes first: their locks ended with them.
+    """
+    place = Path(tempfile.gettempdir())
+    for path in place.glob(f"{WORK}*"):
+        with suppress(OSError):
+            if path.lstat().st_uid == os.geteuid():
+                _delete_left(place / path.name.removesuffix(LOCK))
+    folder = place / f"{WORK}{token_hex(8)}"
+    with locked(place / f"{folder.name}{LOCK}", wait=True):
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _delete_left(folder: Path) -> None:
+    """Delete a work folder whose lock nobody holds."""
+    with locked(folder.with_name(f"{folder.name}{LOCK}"), wait=False) as free:
+        if free:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _open_lock(path: Path) -> int:

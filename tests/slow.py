@@ -258,7 +258,8 @@ def flow(s: Setting, p: Portfolio, t: int, aim: float) -> Booking:
     else:
         lower, upper = np.minimum(w, goal), w
         room = (upper - lower)[s.market.tradable[t]].sum()
-        to = max(cash, min(aim, cash + min(room, -came)))
+        owed = -cash if aim >= -1e-12 and cash < came else -came  # cash was overdrawn before
+        to = max(cash, min(aim, cash + min(room, owed)))
     box = [np.append(lower, to), np.append(upper, to), np.append(goal, aim)]
     return book(s, p, t, box, -1, False, part=1.0, way=1.0, minimum=s.execution.minimum_trade)
 
@@ -280,31 +281,50 @@ def book(
     w, rates = p.x / nav, proportional(s, t, at_open)
     end = point_of_box(w, market.tradable[t], box, rates[0] + rates[1])
     moves = np.abs(end - w) > NONE
-    gap = np.where(moves, part * (end - w), 0.0)
-    gap, at_most, cut = paced(s, p, t, gap, nav, way, part * (w.sum() - end.sum()), capped)
-    trades, charges = settle(s, p, t, w + gap, moves & (gap != 0.0), at_most, rates, minimum, at_open)
+    gap = part_of_way(np.where(moves, end - w, 0.0), part, 1.0 - w.sum())
+    most = largest(s, p, t, nav) if capped else np.full(len(gap), np.inf)
+    gap, at_most, cut = paced(gap, most, way, 1.0 - w.sum())
+    trades, charges = settle(s, p, t, w + gap, moves & (gap != 0.0), at_most, most, rates, minimum, at_open)
     return Booking(asked, t, trades, charges, cut)
 
 
-def paced(
-    s: Setting, p: Portfolio, t: int, gap: np.ndarray, nav: float, way: float, to_cash: float, capped: bool
-) -> tuple[np.ndarray, np.ndarray, bool]:
+def part_of_way(whole: np.ndarray, part: float, cash: float) -> np.ndarray:
+    """A part of the way (n,). Sells go further where that leaves overdrawn cash below zero, and the whole way does not.
+
+    cash : its weight.
+    """
+    gap = part * whole
+    sells, buys = gap[gap < 0.0].sum(), gap[gap > 0.0].sum()
+    if cash < -1e-12 and cash - whole.sum() > -1e-12 and cash - gap.sum() < 0.0:
+        return np.where(gap < 0.0, gap * (cash - buys) / sells, gap)
+    return gap
+
+
+def largest(s: Setting, p: Portfolio, t: int, nav: float) -> np.ndarray:
+    """(n,) what the day's volume still allows each line, fraction of NAV."""
+    if s.execution.participation is None or s.market.volumes is None:
+        return np.full(len(p.x), np.inf)
+    most = s.execution.participation * np.nan_to_num(s.market.volumes[t] * s.market.prices[t]) / nav
+    most = most - sum((np.abs(b.trades) / nav for b in p.bookings if b.booked == t and b.asked != -2), 0.0)
+    return np.where(most > 1e-12, most, 0.0)
+
+
+def paced(gap: np.ndarray, most: np.ndarray, way: float, cash: float) -> tuple[np.ndarray, np.ndarray, bool]:
     """Today's share of the way, a line's orders at most its part of the day's volume; buys or sells give way to cash.
 
-    Also which orders are as large as they may be, and so do not pay for the others; and whether any is left.
+    Nothing is bought by what pays back cash, whose weight is below zero. Also which orders are as large as they may be,
+    and so do not pay for the others; and whether any is left.
     """
-    today, at_most = gap * way, np.zeros(len(gap), dtype=bool)
-    if capped and s.execution.participation is not None and s.market.volumes is not None:
-        most = s.execution.participation * np.nan_to_num(s.market.volumes[t] * s.market.prices[t]) / nav
-        most = most - sum((np.abs(b.trades) / nav for b in p.bookings if b.booked == t and b.asked != -2), 0.0)
-        most = np.where(most > 1e-12, most, 0.0)
-        at_most = np.abs(today) > most
-        today = np.clip(today, -most, most)
+    today, to_cash = gap * way, -gap.sum()
+    at_most = np.abs(today) > most
+    today = np.clip(today, -most, most)
     if way == 1.0 and not at_most.any():
         return gap, at_most, False
     buys, sells = today[today > 0.0].sum(), -today[today < 0.0].sum()
     low, high = min(0.0, to_cash), max(0.0, to_cash)
-    if sells - buys < low:
+    if cash < -1e-12 and cash + to_cash >= -1e-12:
+        low = min(-cash, high)
+    if sells - buys < low and buys > 0.0:
         today = np.where(today > 0.0, today * max(sells - low, 0.0) / buys, today)
     elif sells - buys > high:
         today = np.where(today < 0.0, today * max(buys + high, 0.0) / sells, today)
@@ -356,6 +376,7 @@ def settle(
     goal: np.ndarray,
     moves: np.ndarray,
     at_most: np.ndarray,
+    most: np.ndarray,
     rates: np.ndarray,
     minimum: float,
     at_open: bool,
@@ -363,6 +384,7 @@ def settle(
     """Pay for going to `goal`: which lines trade is decided at the wealth before costs. Gives trades and charges.
 
     at_most : lines that trade what brings them to their goal at the wealth before costs, whatever the others pay.
+    most    : the largest orders, fraction of NAV. One that costs would make larger is `at_most` too.
     """
     nav, n = p.wealth, len(goal)
     small = moves & (np.abs(goal * nav - p.x) < minimum)
@@ -370,29 +392,19 @@ def settle(
     trades, charges = np.zeros(n), np.zeros((5, n))
     if not moves.any():
         return trades, charges
-    fixed = np.where(moves & at_most, goal * nav - p.x, 0.0)
-    still = ~moves | (fixed != 0.0)
-    kept, to_cash = float((p.x + fixed)[still].sum()), 1.0 - goal.sum()
     unbought = float((goal * nav - p.x)[small].sum())
 
-    def costs(scale: float) -> float:
+    def costs(orders: np.ndarray) -> float:
         total, gains = 0.0, 0.0
-        for i in np.flatnonzero(moves):
-            order = fixed[i] if fixed[i] != 0.0 else goal[i] * scale - p.x[i]
-            total += sum(charged(s, known(s, t, i, at_open), i, abs(order), rates))
-            if s.costs.tax is not None and order < 0.0:
-                gains += sold(p.lots[i], -order, s.costs.tax.lots)[0]
+        for i in np.flatnonzero(orders):
+            total += sum(charged(s, known(s, t, i, at_open), i, abs(orders[i]), rates))
+            if s.costs.tax is not None and orders[i] < 0.0:
+                gains += sold(p.lots[i], -orders[i], s.costs.tax.lots)[0]
         return total + (taxed(s.costs.tax.rate, gains, p.carried)[0] if s.costs.tax is not None else 0.0)
 
-    def turns(scale: float) -> bool:
-        """Would the trade of a line that is not cut go the other way?"""
-        return bool(((goal * nav - p.x) * (goal * scale - p.x) < 0.0)[~still].any())
-
-    moving = float(goal[~still].sum())
-    scale = pay_scale(costs, nav, kept, moving, to_cash, unbought, bool(fixed.any()), turns)
+    trades = orders_of(costs, p.x, nav, goal, moves, np.where(moves & at_most, goal * nav - p.x, 0.0), most, unbought)
     gains = np.zeros(n)
-    for i in np.flatnonzero(moves):
-        trades[i] = fixed[i] if fixed[i] != 0.0 else goal[i] * scale - p.x[i]
+    for i in np.flatnonzero(trades):
         charges[:4, i] = charged(s, known(s, t, i, at_open), i, abs(trades[i]), rates)
         p.x[i] += trades[i]
         if s.costs.tax is not None and trades[i] < 0.0:
@@ -405,6 +417,49 @@ def settle(
         charges[4] = tax * won / won.sum() if tax > 0.0 else 0.0
     p.cash -= float(trades.sum() + charges.sum())
     return trades, charges
+
+
+def orders_of(
+    costs: Callable[[np.ndarray], float],
+    x: np.ndarray,
+    nav: float,
+    goal: np.ndarray,
+    moves: np.ndarray,
+    fixed: np.ndarray,
+    most: np.ndarray,
+    unbought: float,
+) -> np.ndarray:
+    """(n,) orders, currency: the fixed ones, and others to their goal at one scale at which all is paid.
+
+    An order that costs would make larger than its limit is fixed at what it is before them. Fixed buys give way, once,
+    where cash would pay more than there is.
+    """
+    to_cash, whole = 1.0 - goal.sum(), True
+
+    def orders(scale: float) -> np.ndarray:
+        return np.where(fixed != 0.0, fixed, np.where(moves, goal * scale - x, 0.0))
+
+    while True:
+        flexible = moves & (fixed == 0.0)
+        kept, moving = float((x + fixed)[~flexible].sum()), float(goal[flexible].sum())
+
+        def turns(scale: float, flexible: np.ndarray = flexible) -> bool:
+            """Would the trade of a line that is not cut go the other way?"""
+            return bool(((goal * nav - x) * (goal * scale - x) < 0.0)[flexible].any())
+
+        scale = pay_scale(lambda at: costs(orders(at)), nav, kept, moving, to_cash, unbought, bool(fixed.any()), turns)
+        grown = flexible & (np.abs(goal * scale - x) > most * nav)
+        fixed = np.where(grown, goal * nav - x, fixed)
+        if grown.any():
+            continue
+        lacking, buys = costs(orders(scale)) + (x + orders(scale)).sum() - nav, fixed[fixed > 0.0].sum()
+        lacking += min(to_cash, 0.0) * nav
+        if not (whole and buys > 0.0 and lacking > 1e-12 * nav):
+            return orders(scale)
+        cut, whole = fixed > 0.0, False
+        fixed = np.where(cut, fixed * max(1.0 - lacking / buys, 0.0), fixed)
+        to_cash += float((goal * nav - x - fixed)[cut].sum()) / nav
+        moves = moves & ~(cut & (fixed == 0.0))
 
 
 def pay_scale(

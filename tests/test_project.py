@@ -1,6 +1,7 @@
 """The project itself: lock, environment, walls between the rooms, and a command line that answers at once."""
 
 import ast
+import importlib.util
 import os
 import re
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import sysconfig
 import tomllib
 from collections.abc import Mapping
-from importlib.metadata import Distribution, distributions, packages_distributions
+from importlib.metadata import Distribution, distributions, packages_distributions, requires
 from pathlib import Path
 
 import grimp
@@ -31,6 +32,7 @@ USERS_CALL = (
 )  # `rebalance`, and what `train` finds by name
 INSTALLERS = {"pip", "setuptools", "wheel"}
 BEYOND = ("bench", "docs")  # extras with a lock of their own
+LOCKS = ["requirements.lock", *(f"requirements-{name}.lock" for name in ("cuda", *BEYOND))]
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +43,7 @@ def imports() -> grimp.ImportGraph:
 
 def locked(name: str = "requirements.lock") -> dict[str, str]:
     """Version as written, by canonical name."""
-    lines = (ROOT / name).read_text().splitlines()
-    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
-    return {canonicalize_name(package): version for package, version in pairs}
+    return dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", (ROOT / name).read_text(), re.MULTILINE))
 
 
 def direct(*extras: str) -> list[Requirement]:
@@ -104,10 +104,50 @@ def test_locks_of_the_extras_agree() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", *(f"requirements-{extra}.lock" for extra in BEYOND)])
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_holds_plain_versions_only(name: str) -> None:
     for package, version in locked(name).items():
         assert re.fullmatch(r"[0-9][0-9a-z.]*", version), f"{package}=={version} ({name}): no local part, no range"
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_names_the_files_of_each_version_by_their_hashes_and_nothing_else(name: str) -> None:
+    head, *lines = (ROOT / name).read_text().replace(" \\\n", "").splitlines()
+    assert head.startswith("# Written by `make lock`")
+    assert len(lines) == len(locked(name))
+    for line in lines:
+        assert re.fullmatch(
+            r'[a-z0-9-]+==[0-9a-z.]+(; platform_system == "Linux")?(    --hash=sha256:[0-9a-f]{64})+', line
+        )
+
+
+def test_whatever_is_installed_from_a_lock_is_held_against_its_hashes() -> None:
+    commands = [*(ROOT / "Makefile").read_text().splitlines(), *(ROOT / ".ci" / "setup").read_text().splitlines()]
+    installs = [line for line in commands if "pip install" in line and "pip-audit" not in line]
+    assert {"--require-hashes" in line for line in installs if "--editable ." not in line} == {True}
+    assert ["--no-deps" in line for line in installs] == [True] * 3
+
+
+def test_cudas_libraries_are_locked_for_what_the_indexs_torch_needs_on_linux_alone() -> None:
+    assert all(re.match(r"nvidia-|cuda-|triton$", name) for name in locked("requirements-cuda.lock"))
+    assert not any(re.match(r"nvidia-|cuda-|triton$", name) for name in locked())
+    asked = [Requirement(line) for line in requires("torch") or () if "platform_system" in line]
+    assert {canonicalize_name(wanted.name) for wanted in asked} - set(locked("requirements-cuda.lock")) == set()
+
+
+def test_notice_names_each_direct_dependency_and_what_is_copyleft_or_says_no_licence() -> None:
+    specification = importlib.util.spec_from_file_location("licences", ROOT / ".ci" / "licences.py")
+    assert specification is not None
+    assert specification.loader is not None
+    tool = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(tool)
+    said = {each.name: each.licence for each in tool.licences()}
+    assert set(said) == {name for lock in LOCKS for name in locked(lock)}
+    assert (said["hypothesis"], said["pandas"], said["cvxopt"]) == ("MPL-2.0", "BSD License", tool.UNKNOWN)
+    words = {canonicalize_name(word) for word in re.findall(r"[\w.-]*\w", (ROOT / "NOTICE").read_text())}
+    assert {canonicalize_name(wanted.name) for wanted in direct("test")} - words == set()
+    doubted = {name for name, licence in said.items() if re.search(rf"GPL|MPL|Mozilla|{tool.UNKNOWN}", licence)}
+    assert doubted - words == {"peewee"}  # MIT, by its file
 
 
 def test_lock_names_all_that_the_user_fixed() -> None:
@@ -159,7 +199,8 @@ def test_environment_lacks_nothing_that_its_packages_require() -> None:
 def test_conda_users_get_the_same_python_and_the_same_lock() -> None:
     *conda, pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     assert conda == ["python=3.11", "pip"]
-    assert pip == {"pip": ["-r requirements.lock", "-e ."]}
+    assert pip == {"pip": ["-r requirements.lock", "-r requirements-cuda.lock"]}  # `-e .` has no hash
+    assert "pip install --no-deps --no-build-isolation --editable ." in (ROOT / "environment.yml").read_text()
     assert PROJECT["requires-python"] == "==3.11.*"
 
 

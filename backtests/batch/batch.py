@@ -120,9 +120,10 @@ def play_batch(
     check_settings(tracking_penalty, periods_per_year, leverage_limit, workers)
     check_batch(market, batch, leverage_limit)
     panel, reference, blocks = Panel.of(market), target_path_returns(strategic, market), Blocks(market, batch)
+    penalty, year = float(tracking_penalty), float(periods_per_year)  # an int has code of its own compiled
 
     def play(start: int) -> Array:
-        return _play(market, panel, batch, blocks, start, reference, tracking_penalty, periods_per_year, cvar95)
+        return _play(market, panel, batch, blocks, start, reference, penalty, year, cvar95)
 
     return by_block(play, len(batch), workers)
 

@@ -32,7 +32,7 @@ from backtests.batch.state import (
     ints,
 )
 from backtests.batch.streaming_metrics import Traded, more_traded
-from research.accounting.kernel import into_box
+from research.accounting.box import into_box, sales_fraction
 from research.accounting.proportional import (
     Rates,
     Taken,
@@ -60,7 +60,7 @@ from research.compiled.simd import (
     where,
 )
 from research.rules.bands import past_trigger
-from research.tolerances import COUNTED, TRIGGER, WEIGHT_SUM
+from research.tolerances import COUNTED, TRIGGER, WEIGHT, WEIGHT_SUM
 
 ALL = (1 << WIDTH) - 1
 Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges, buys, sells, lines that count
@@ -384,14 +384,36 @@ def _rates(state: State, o: int, n: int) -> Rates:
 
 
 @inlined
+def _unrounded(state: State, at: int) -> Vector:
+    """What is asked of the line at `at`: its weight, where it would move by rounding only."""
+    held, goal = load(state.held, at), load(state.asked, at)
+    return where(magnitude(goal - held) <= WEIGHT_SUM, held, goal)
+
+
+@inlined
+def _sold(state: State, n: int, fraction: Vector) -> Vector:
+    """Fraction of the way that sales go: `kernel._go_part`."""
+    total, buys, sales = fill(0.0), fill(0.0), fill(0.0)
+    for i in range(n):
+        total = total + load(state.held, i * WIDTH)
+    if not bits(1.0 - total < -WEIGHT):
+        return fraction
+    for i in range(n):
+        held, goal = load(state.held, i * WIDTH), _unrounded(state, i * WIDTH)
+        buys, sales = buys + maximum(goal - held, fill(0.0)), sales + maximum(held - goal, fill(0.0))
+    return sales_fraction(fraction, 1.0 - total, buys, sales)
+
+
+@inlined
 def _aim(state: State, first: int, n: int, fraction: Vector) -> Taken:
     """Write what is asked, with `fraction` of the way and without rounding; gives what the lines take."""
-    taken = Taken(fill(0.0), fill(1.0), fill(0.0), fill(0.0))
+    taken, sold, partly = Taken(fill(0.0), fill(1.0), fill(0.0), fill(0.0)), fraction, fraction < 1.0
+    if bits(partly):
+        sold = _sold(state, n, fraction)
     for i in range(n):
         o, at = i * BLOCK + first, i * WIDTH
-        held, goal = load(state.held, at), load(state.asked, at)
-        goal = where(magnitude(goal - held) <= WEIGHT_SUM, held, goal)
-        goal = where((fraction < 1.0) & (goal != held), held + fraction * (goal - held), goal)
+        held, goal = load(state.held, at), _unrounded(state, at)
+        goal = where(partly & (goal != held), held + where(goal < held, sold, fraction) * (goal - held), goal)
         taken = with_line(taken, goal, held, load(state.values, at), _rates(state, o, n))
         store(state.asked, at, goal)
     return taken

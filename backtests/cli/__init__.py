@@ -63,7 +63,7 @@ def report(
     ] = None,
     retrain: Retrain = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium.")] = False,
-    trust_code: TrustCode = False,
+    trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
     """Compare all policies of FILE; write tearsheet, trade list and results into the folder of one run."""
@@ -71,7 +71,7 @@ def report(
         from backtests.commands.print_page import print_page
         from backtests.commands.report import make_report
 
-    made = make_report(file, parameter or (), reports, retrain)
+    made = make_report(file, parameter or (), reports, retrain, trust_code)
     print_text(made.text)
     if pdf:
         print_text(f"{print_page(made.folder)}")
@@ -105,7 +105,7 @@ def batch(
         bool, typer.Option("--if-changed", help="Leave alone what has the data, settings and code of the last batch.")
     ] = False,
     retrain: Retrain = False,
-    trust_code: TrustCode = False,
+    trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
     """Make a report of each of FILES with each combination of parameters, and one page over all of them.
@@ -127,6 +127,7 @@ def batch(
             reports=reports,
             retrain=retrain,
             if_changed=if_changed,
+            trust_code=trust_code,
         )
     print_text(made.text)
     if made.failed:
@@ -139,14 +140,14 @@ def backtest(
     policy: Annotated[str, typer.Option(help="Name of a policy of FILE.")],
     sheet: Annotated[bool, typer.Option("--sheet", help="Also write its own tearsheet, sheet.html.")] = False,
     retrain: Retrain = False,
-    trust_code: TrustCode = False,
+    trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
     """Backtest one policy of FILE, print its summary, and write its results."""
     with starting():
         from backtests.commands.report import make_backtest
 
-    made = make_backtest(file, policy, reports, retrain, sheet)
+    made = make_backtest(file, policy, reports, retrain, sheet, trust_code)
     print_text(made.text)
 
 
@@ -159,14 +160,14 @@ def risk(
     paths: Annotated[
         int, typer.Option(help="Simulated futures of a year; of each law but the first, a quarter.")
     ] = PATHS,
-    trust_code: TrustCode = False,
+    trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
     """Write the risk sheet of today's holdings of FILE: exposures, losses, contributions, drift, a year from today."""
     with starting():
         from backtests.commands.risk import make_risk
 
-    made = make_risk(file, reports, paths)
+    made = make_risk(file, reports, paths, trust_code=trust_code)
     print_text(made.text)
 
 
@@ -181,7 +182,7 @@ def allocate(
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Also say which mean, volatility or correlation moves which weight.")
     ] = False,
-    trust_code: TrustCode = False,
+    trust_code: TrustCode = None,
 ) -> None:
     """Print the target weights of FILE's policies and their reasons, beside the weights held and simple controls."""
     with starting():
@@ -189,7 +190,7 @@ def allocate(
         from research.portfolio import load_portfolio
 
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
         progress.stage("computing targets")
         text = repr(targets_today(portfolio, as_of, None if policy is None else [policy], sensitivity))
     print_text(text)
@@ -203,13 +204,13 @@ def forecast(
         typer.Option(help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False),
     ] = None,
     worth: Annotated[bool, typer.Option("--worth", help="Play the portfolio with and without each forecast.")] = False,
-    trust_code: TrustCode = False,
+    trust_code: TrustCode = None,
 ) -> None:
     """Print what FILE's forecasts expect, with the skill each has shown, and enter it into the forecast book."""
     with starting():
         from backtests.commands.forecast import make_forecast
 
-    print_text(make_forecast(file, as_of, worth))
+    print_text(make_forecast(file, as_of, worth, trust_code))
 
 
 @app.command()
@@ -221,13 +222,13 @@ def audit(
     controls: Annotated[
         bool, typer.Option("--controls", help="Also play shuffled days, random times and martingale worlds.")
     ] = False,
-    trust_code: TrustCode = False,
+    trust_code: TrustCode = None,
 ) -> None:
     """Say whether a policy of FILE looks ahead: whether a decision depends on later data. Exit status 1 if one does."""
     with starting():
         from backtests.commands.audit import make_audit
 
-    made = make_audit(file, policy, days, workers, controls)
+    made = make_audit(file, policy, days, workers, controls, trust_code)
     print_text(made.text)
     if made.found:
         raise typer.Exit(1)
@@ -308,7 +309,10 @@ def cluster(
         int | None, typer.Option(help="Processes of one thread. [default: one a core]", show_default=False)
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address of this machine to listen on, by TLS. [default: 127.0.0.1, without TLS]")
+        str,
+        typer.Option(
+            help="Address of this machine to listen on; any but 127.0.0.1 needs a certificate. [default: 127.0.0.1]"
+        ),
     ] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the scheduler; 0 takes a free one.")] = 8786,
 ) -> None:
@@ -447,13 +451,13 @@ def replay(
     run: FinishedRun,
     file: Annotated[Path | None, typer.Option(help="The portfolio file, where it is not where it was.")] = None,
     retrain: Retrain = False,
-    trust_code: TrustCode = False,
+    trust_code: TrustCode = None,
 ) -> None:
     """Make RUN again and compare all its files. Exit status 1 where a byte differs."""
     with starting():
         from backtests.commands.past_runs import replay as made_again
 
-    found = made_again(run, file, retrain)
+    found = made_again(run, file, retrain, trust_code)
     print_text(found.text)
     if not found.same:
         raise typer.Exit(1)

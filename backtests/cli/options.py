@@ -1,4 +1,4 @@
-"""What commands share: arguments and options, trust in code that a file names, and how a command starts and stops."""
+"""What commands share: arguments and options, and how a command starts and stops."""
 
 import gc
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from backtests.commands.limits import check_limits
 from backtests.commands.terminal import INTERRUPTED, end
-from research.environment import set_within
 from research.errors import ConfigError
 from research.progress import bar
 
@@ -21,15 +21,6 @@ def _address(given: str | None) -> str | None:
     return given
 
 
-def _trust(context: typer.Context, code: bool) -> bool:
-    """Let portfolio files name rules by import path, here and in notebooks that it executes, until the command ends."""
-    if code:
-        from research.portfolio.own_class import TRUST  # slow to import
-
-        context.with_resource(set_within(TRUST, "1"))
-    return code
-
-
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[
     Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
@@ -38,10 +29,8 @@ Retrain = Annotated[
     bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")
 ]
 TrustCode = Annotated[
-    bool,
-    typer.Option(
-        "--trust-code", help="Let FILE name rules by import path, module:Class: their code runs.", callback=_trust
-    ),
+    bool | None,  # None: as the environment says
+    typer.Option("--trust-code", help="Let FILE name rules by import path, module:Class: their code runs."),
 ]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder or name of a run, or the beginning of its name.")]
 
@@ -54,7 +43,7 @@ def run_in(reports: Path | None, run: Path) -> Path:
 Cluster = Annotated[
     str | None,
     typer.Option(
-        help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.", callback=_address, show_default=False
+        help="Address of a Dask scheduler, such as tls://127.0.0.1:8786.", callback=_address, show_default=False
     ),
 ]
 
@@ -64,7 +53,9 @@ def starting() -> Iterator[None]:
     """While modules are imported: a line, if this takes long, and no search for garbage, which would find next to none.
 
     What is imported stays: later searches leave it out, and are rare, since drawing makes many objects and few cycles.
+    Raises : ConfigError where the system lets the process have too little to import them.
     """
+    check_limits()
     gc.disable()
     try:
         with bar(None, "starting"):

@@ -33,7 +33,7 @@ def trades(
     accounts: options.Accounts = None,
     exact: options.Exact = False,
     workers: options.Workers = None,
-    trust_code: TrustCode = False,
+    trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
     """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run.
@@ -60,6 +60,7 @@ def trades(
             as_of=as_of,
             stale_ok=stale_ok,
             fx=fx,
+            trust_code=trust_code,
         )
         return
     if file is None or exact or workers is not None:
@@ -80,7 +81,9 @@ def trades(
     request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
     check_out(out or (), reports)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file, replaced_files(positions, prices, fx, prices_ok, not_held))
+        portfolio = load_portfolio(
+            file, replaced_files(positions, prices, fx, prices_ok, not_held), trust_code=trust_code
+        )
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
     saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading

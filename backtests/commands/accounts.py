@@ -18,6 +18,7 @@ from research.files import replacing_together, writing
 from research.market.notes import counted
 from research.portfolio import load_portfolio
 from research.progress import bar
+from research.table_files import is_below
 from research.trading.account_rows import (
     ACCOUNT_COLUMNS,
     FAILED,
@@ -73,23 +74,25 @@ def list_accounts(
     as_of: str | None = None,
     stale_ok: bool = False,
     fx: str | None = None,
+    trust_code: bool | None = None,
 ) -> Listed:
     """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
 
     Rows are read, solved and written a few at a time, in the order of the file. Both files hold the same bytes whatever
     the number of processes. An account that fails has its sentence in its row;
     prices that are too old refuse all accounts of their model, with one sentence.
-    file     : of the accounts (`research.trading.accounts`).
-    out      : CSV file to write.
-    exact    : are the lots of each account proven the best? If not, they are those of the greedy search.
-    workers  : processes of this machine.
-    reports  : folder of the runs, or None for the usual one.
-    as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of each model's exchange,
-               None counts none.
-    stale_ok : list accounts, marked, where prices are too old for orders.
-    fx       : exchange rates of today for all models (`replaced_files`).
-    Raises   : ConfigError for a file that cannot be read, for a day or rates that are none, and for a place where the
-               lists cannot be written: nothing is written then.
+    file       : of the accounts (`research.trading.accounts`).
+    out        : CSV file to write.
+    exact      : are the lots of each account proven the best? If not, they are those of the greedy search.
+    workers    : processes of this machine.
+    reports    : folder of the runs, or None for the usual one.
+    as_of      : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of each model's exchange,
+                 None counts none.
+    stale_ok   : list accounts, marked, where prices are too old for orders.
+    fx         : exchange rates of today for all models (`replaced_files`).
+    trust_code : may the models' files name rules by import path? As `load_portfolio` takes it.
+    Raises     : ConfigError or DataError for a file that cannot be read, for a day or rates that are none, and for a
+                 place where the lists cannot be written: nothing is written then.
     """
     check_workers(workers)
     if out is None or out.suffix.lower() != ".csv":
@@ -99,10 +102,11 @@ def list_accounts(
     accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
-    statuses, errors, notes = Counter[str](), Counter[str](), dict[str, None]()
+    statuses, errors, notes = Counter[str](), Counter[str](), dict.fromkeys(asked.notes)
     if as_of:
         day("as_of is", as_of)
-    solve = _Solver(asked, exact, reports, as_of, datetime.now(UTC), stale_ok, replaced_files(fx=fx))
+    overrides = replaced_files(fx=fx)
+    solve = _Solver(asked, exact, reports, as_of, datetime.now(UTC), stale_ok, overrides, trust_code)
     with (
         bar(asked.count, "listing", "accounts") as progress,
         replacing_together((accounts, orders)) as (to_accounts, to_orders),  # the orders are the last to be seen
@@ -164,9 +168,11 @@ class _Solver:
         now: datetime,
         stale_ok: bool,
         overrides: Mapping[str, Any],
+        trust_code: bool | None,
     ) -> None:
         self.file, self.exact, self.reports = file, exact, reports
-        self.as_of, self.now, self.stale_ok, self.overrides = as_of, now, stale_ok, overrides
+        self.as_of, self.now, self.stale_ok = as_of, now, stale_ok
+        self.overrides, self.trust_code = overrides, trust_code
         self.models: dict[str, Model | ConfigError] = {}
 
     def __call__(self, rows: Iterable[Row]) -> Part:
@@ -209,15 +215,15 @@ class _Solver:
 
     def _read(self, cell: str) -> Model | ConfigError:
         folder = self.file.path.parent
-        path = (folder / cell).resolve()
-        if not any(path.is_relative_to(root.resolve()) for root in (folder, Path.cwd())) or path.suffix not in YAML:
+        path = folder / cell
+        if not is_below(path, folder, Path.cwd()) or path.suffix not in YAML:
             return ConfigError(
                 f"a model is a portfolio file, .yaml, below {folder} or the current folder, and {cut(cell)} is none"
             )
         if not path.is_file():
-            return ConfigError(f"there is no file {folder / cell}, as seen from the file of the accounts")
+            return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
         try:
-            portfolio = load_portfolio(path, self.overrides)
+            portfolio = load_portfolio(path, self.overrides, trust_code=self.trust_code)
             found = policy_now(portfolio, reports=self.reports)
             today = today_of(self.as_of, portfolio.market.calendar, self.now)
             return Model.of(portfolio, *found, as_of=today, stale_ok=self.stale_ok)

@@ -36,7 +36,12 @@ class Audited:
 
 
 def make_audit(
-    file: Path, policy: str | None = None, days: int = DAYS, workers: int = 1, with_controls: bool = False
+    file: Path,
+    policy: str | None = None,
+    days: int = DAYS,
+    workers: int = 1,
+    with_controls: bool = False,
+    trust_code: bool | None = None,
 ) -> Audited:
     """Audit the policies of a portfolio file; what must be tuned or trained is fitted first, on days before the test.
 
@@ -45,6 +50,7 @@ def make_audit(
     days    : the most decision days of each policy to check.
     workers : processes of this machine, one policy each.
     with_controls : make the controls of the same policies besides.
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
     Raises  : ConfigError for a policy that is not in the file, and for `days` or `workers` below 1; ConfigError and
               DataError as `load_portfolio` and `fit` do; PolicyError for a policy that cannot be played.
     """
@@ -52,7 +58,7 @@ def make_audit(
     if days < 1:
         raise ConfigError(f"days is {days}: give a whole number of 1 or more.")
     with bar(None, "reading prices"):
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
     if policy is not None:
         portfolio.check_policy(policy)
     names = list(portfolio.policies) if policy is None else [policy]
@@ -64,7 +70,7 @@ def make_audit(
             ready[name] = fit(name, portfolio, progress.stage).policy
         progress.stage("auditing", 0, len(names))
         if min(workers, len(names)) > 1:
-            done = in_processes(partial(_audit_of, file, days), names, min(workers, len(names)))
+            done = in_processes(partial(_audit_of, file, days, portfolio.trust_code), names, min(workers, len(names)))
         else:
             done = ((name, audit_policy(portfolio, partial(_as_fitted, ready[name]), days)) for name in names)
         found = {}
@@ -79,12 +85,12 @@ def make_audit(
     return Audited(audits, text, made)
 
 
-def _audit_of(file: Path, days: int, name: str) -> LookAhead:
+def _audit_of(file: Path, days: int, trust_code: bool, name: str) -> LookAhead:
     """The audit of one policy in a process of its own, to which the class of an own rule cannot be sent.
 
     It reads the file itself, and takes what was trained from where it is kept.
     """
-    portfolio = load_portfolio(file)
+    portfolio = load_portfolio(file, trust_code=trust_code)
     return audit_policy(portfolio, partial(_as_fitted, fit(name, portfolio).policy), days)
 
 

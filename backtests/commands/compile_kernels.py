@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,10 +22,12 @@ from backtests.runs.trial_book import PLACE
 from research.compiled.content import content
 from research.compiled.store import KernelStore, folders, processor
 from research.errors import ConfigError
+from research.files import work_folder
 from research.portfolio import Portfolio, load_portfolio
 from research.progress import TOLD_IN, bar
 
 PORTFOLIO = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
+FORECASTS = PORTFOLIO.with_name("forecasts.yaml")
 NOTE = "compiled.json"  # beside the folder of kept code: what the jobs used
 MODULE = "backtests.commands.compile_kernels"
 TEST_START = pd.Timestamp("2022-01-03")  # a short test
@@ -49,18 +50,58 @@ def backtests_and_trades() -> None:
     backtest_candidate(replace(portfolio, execution=Execution(sizing="units")), ready[name], name)
 
 
+def costs_and_events() -> None:
+    """What the embedded portfolio lacks: every cost, cash flows, dividends in cash, an exit, and rules of all kinds."""
+    from backtests.engine.run import backtest
+    from research.accounting import Costs, Execution, Flows
+    from research.accounting.costs import Tax
+    from research.allocation import EqualWeights
+    from research.market import load_market
+    from research.rules import CPPI, BestPoint, Calendar, GroupThreshold, Rule, Threshold
+
+    market, target = load_market("etf_dividends"), EqualWeights()
+    costs = replace(Costs.bps(len(market.assets), commission=1), tax=Tax(0.2), management_fee=0.01)
+    flows = Flows({market.dates[-300]: 1e4, market.dates[-200]: -1e4})
+    rules: list[Rule] = [
+        Threshold(target, 0.02, lines="breaching"),
+        GroupThreshold(target, "asset_class", 0.02, "edge"),
+        BestPoint(target),
+        Calendar(target, "month", tranches=3),
+        CPPI(target, band=0.0),  # which decides day by day
+    ]
+    given: dict[str, Any] = {"nav": 1e6, "start": market.dates[-500], "lag": 2}
+    for rule in rules:
+        backtest(market, rule, costs, flows=flows, dividends="cash", **given)
+    backtest(market, rules[0], costs, execution=Execution(sizing="units"), **given)
+    gone = load_market("stocks_with_exit")
+    backtest(
+        gone, Threshold(target), Costs.bps(len(gone.assets), commission=1), start=gone.dates[min(gone.exits) - 250]
+    )
+
+
 def comparison() -> None:
-    """A report's own work: a tuned and a learned policy fitted, played, judged and paired, with all intervals."""
+    """A report's own work: a tuned and a learned policy fitted, played, judged and paired, and the tearsheet."""
+    from backtests.commands.made import run_for
     from backtests.comparison import compare
+    from backtests.pages.tearsheet import whole_sheet
 
     only = ["quarterly", "tuned", "rl", "hrp_monthly"]
-    found = compare(_short(), only=only, rl_steps=1, rl_seeds=1, draws=100, progress=lambda *_: None)
-    repr(found)  # which asks for intervals and pairs
-    assert found.selection.overfitting is not None  # which compiles what counts it
-    repr(found.axes)  # and for the targets
+    portfolio = _short()
+    found = compare(portfolio, only=only, rl_steps=1, rl_seeds=1, draws=100, progress=lambda *_: None)
+    whole_sheet(found, None, run_for("report", portfolio, found.settings))
 
 
-JOBS: dict[str, Callable[[], None]] = {job.__name__: job for job in (backtests_and_trades, comparison)}
+def forecasts() -> None:
+    """The allocations of the embedded portfolio with forecasts, asked once."""
+    portfolio = load_portfolio(FORECASTS)
+    past = portfolio.market.past(len(portfolio.market.dates) - 1)
+    for policy in portfolio.policies.values():
+        policy.allocation.target(past)
+
+
+JOBS: dict[str, Callable[[], None]] = {
+    job.__name__: job for job in (backtests_and_trades, costs_and_events, comparison, forecasts)
+}
 
 
 def compile_kernels() -> bool:
@@ -72,11 +113,11 @@ def compile_kernels() -> bool:
     with bar(None, "looking for compiled code"):
         if _is_whole(note):
             return False
-    with tempfile.TemporaryDirectory() as folder, bar(None, "compiling for this machine, once") as progress:
-        running = {name: _started(name, Path(folder)) for name in JOBS}
+    with work_folder() as folder, bar(None, "compiling for this machine, once") as progress:
+        running = {name: _started(name, folder) for name in JOBS}
         try:
             while any(job.poll() is None for job in running.values()):
-                far = [one for name in JOBS if (one := _compiling(Path(folder) / name))]
+                far = [one for name in JOBS if (one := _compiling(folder / name))]
                 if far:
                     names, done, of = zip(*far, strict=True)
                     progress.stage(f"compiling for this machine, once: {', '.join(names)}", sum(done), sum(of))
@@ -86,9 +127,9 @@ def compile_kernels() -> bool:
                 job.kill()
         for name, job in running.items():
             if job.wait() != 0:
-                text = (Path(folder) / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+                text = (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
                 raise ConfigError(f"kernels of {name.replace('_', ' ')} could not be compiled: {text}")
-        done_by = [json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8")) for name in JOBS]
+        done_by = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in JOBS]
     kernels = {kernel: made for one in done_by for kernel, made in one["kernels"].items()}
     files = sorted({file for one in done_by for file in one["files"]})
     note.parent.mkdir(parents=True, exist_ok=True)

@@ -14,16 +14,19 @@ from research.progress import bar
 TOLD = 5  # disagreements with the book that are told
 
 
-def make_forecast(file: Path, as_of: str | None = None, with_worth: bool = False) -> str:
+def make_forecast(
+    file: Path, as_of: str | None = None, with_worth: bool = False, trust_code: bool | None = None
+) -> str:
     """What the forecasts of a portfolio file expect, with their skill; each is entered into the forecast book.
 
     file       : of the portfolio.
     as_of      : a day of its history; None for the last close.
     with_worth : play the portfolio with and without each forecast besides, up to that day.
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
     Raises     : as `load_portfolio`, `forecasts_today`, `enter` and `worth` do.
     """
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
         progress.stage("forecasting")
         found = forecasts_today(portfolio, as_of)
         text = "\n\n".join([found.text(), *_book_text(found)])

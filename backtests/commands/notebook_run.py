@@ -27,16 +27,19 @@ def check_reads_portfolio(notebook: Path) -> None:
         raise ConfigError(f"{notebook.name} has no parameter {PORTFOLIO}: name a notebook that reads a portfolio file.")
 
 
-def ask_notebook(notebook: Path, file: Path, given: Mapping[str, Plain]) -> tuple[Portfolio, Run]:
+def ask_notebook(
+    notebook: Path, file: Path, given: Mapping[str, Plain], trust_code: bool | None = None
+) -> tuple[Portfolio, Run]:
     """The portfolio that a notebook will read, and the run that it will be.
 
-    notebook : path of it.
-    file     : of the portfolio.
-    given    : its other parameters, checked.
-    Raises   : ConfigError as `load_portfolio` and `check_reads_portfolio` do.
+    notebook   : path of it.
+    file       : of the portfolio.
+    given      : its other parameters, checked.
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    Raises     : ConfigError as `load_portfolio` and `check_reads_portfolio` do.
     """
     check_reads_portfolio(notebook)
-    portfolio = load_portfolio(file)
+    portfolio = load_portfolio(file, trust_code=trust_code)
     chosen = {name: value for name, value in (parameters_of(notebook) | dict(given)).items() if name != PORTFOLIO}
     settings = {"notebook": notebook.stem, "parameters": chosen, "portfolio": portfolio.settings}
     return portfolio, run_for("notebook", portfolio, plain_json(settings))
@@ -57,7 +60,7 @@ def made_notebook(
     final = (reports or REPORTS) / run.name
     with writing(final), staged(final) as folder:
         where = os.path.relpath(portfolio.file, notebook.parent)
-        execute(notebook, folder / notebook.name, {**given, PORTFOLIO: where})
+        execute(notebook, folder / notebook.name, {**given, PORTFOLIO: where}, trust_code=portfolio.trust_code)
         text = answer_in(json.loads((folder / notebook.name).read_text(encoding="utf-8")))
         write_whole(folder / SUMMARY, printable(f"{text}\n"))
         write_json(folder / MANIFEST, run.manifest(**plain_json({"file": file_fact(portfolio)})))

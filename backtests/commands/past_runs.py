@@ -3,7 +3,6 @@
 import json
 import operator
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from backtests.text_tables import text_table, wrapped
 from backtests.wording import counted, listed, number
 from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, DataError
-from research.files import locked, write_whole
+from research.files import locked, work_folder, write_whole
 from research.portfolio import load_portfolio
 
 REPLAYED = ("report", "backtest", "risk")  # kinds that are made from a portfolio file
@@ -296,14 +295,16 @@ class Replayed:
     text: str
 
 
-def replay(run: Path, file: Path | None = None, retrain: bool = False) -> Replayed:
+def replay(run: Path, file: Path | None = None, retrain: bool = False, trust_code: bool | None = None) -> Replayed:
     """Make a run again, from the same file with the same settings, and compare it with what is there.
 
-    run     : folder of a report, a backtest or a risk sheet.
-    file    : its portfolio file, where it is not where it was.
-    retrain : train learned policies anew too; else an earlier training with the same settings, data and code is taken.
-    Raises  : DataError where there is no such run or its files were changed; ConfigError for a run of another kind, for
-              a file that is missing, and for one with other settings than the run's.
+    run        : folder of a report, a backtest or a risk sheet.
+    file       : its portfolio file, where it is not where it was.
+    retrain    : train learned policies anew too; else an earlier training with the same settings, data and code is
+                 taken.
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    Raises     : DataError where there is no such run or its files were changed; ConfigError for a run of another kind,
+                 for a file that is missing, and for one with other settings than the run's.
     """
     run = found_at(run)
     found = verify(run)
@@ -311,9 +312,10 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False) -> Replay
         raise DataError(f"{found!r} Only an unchanged run can be compared.")
     manifest = found.manifest
     file = file or _file_of(run, manifest)
-    _refuse_other_settings(run, manifest, file)
-    with tempfile.TemporaryDirectory(prefix="replay-") as place:
-        differences = run_differences(run, _made_again(run, manifest, file, Path(place), retrain).folder)
+    _refuse_other_settings(run, manifest, file, trust_code)
+    with work_folder() as place:
+        made = _made_again(run, manifest, file, place, retrain, trust_code)
+        differences = run_differences(run, made.folder)
     same, text = not differences.files, differences_text(differences)
     if same and any(differences.made_from.values()):
         return Replayed(
@@ -325,24 +327,27 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False) -> Replay
     return Replayed(same, f"{verdict}{text}")
 
 
-def _made_again(run: Path, manifest: Mapping[str, Any], file: Path, reports: Path, retrain: bool) -> Made:
+def _made_again(
+    run: Path, manifest: Mapping[str, Any], file: Path, reports: Path, retrain: bool, trust_code: bool | None
+) -> Made:
     """A run of the same kind with the same settings.
 
-    run      : folder of the one that is there.
-    manifest : its own.
-    file     : of the portfolio.
-    reports  : folder of the new run.
-    retrain  : train learned policies anew; those of a risk sheet are taken from the reports beside it.
+    run        : folder of the one that is there.
+    manifest   : its own.
+    file       : of the portfolio.
+    reports    : folder of the new run.
+    retrain    : train learned policies anew; those of a risk sheet are taken from the reports beside it.
+    trust_code : may the file name rules by import path?
     """
     settings = manifest["settings"]
     if manifest["kind"] == "risk":
-        return make_risk(file, reports, settings["paths"], fitted_among=run.parent)
+        return make_risk(file, reports, settings["paths"], run.parent, trust_code)
     if manifest["kind"] == "backtest":
-        return make_backtest(file, settings["policy"], reports, retrain, sheet=settings.get("sheet", False))
+        return make_backtest(file, settings["policy"], reports, retrain, settings.get("sheet", False), trust_code)
     parameters = [f"{name}={settings[name]}" for name in (*FULL, "reference")]
-    if (given := _given_benchmark(manifest, file)) is not None:
+    if (given := _given_benchmark(manifest, file, trust_code)) is not None:
         parameters.append(f"benchmark={given}")
-    return make_report(file, parameters, reports, retrain)
+    return make_report(file, parameters, reports, retrain, trust_code)
 
 
 def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:
@@ -361,21 +366,20 @@ def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:
     return file
 
 
-def _given_benchmark(manifest: Mapping[str, Any], file: Path) -> str | None:
+def _given_benchmark(manifest: Mapping[str, Any], file: Path, trust_code: bool | None) -> str | None:
     """The benchmark that a report was started with, where it is not the file's; None for the file's own."""
-    was, now = (
-        settings.get("benchmark") for settings in (manifest["settings"]["portfolio"], load_portfolio(file).settings)
-    )
+    own = load_portfolio(file, trust_code=trust_code).settings
+    was, now = (settings.get("benchmark") for settings in (manifest["settings"]["portfolio"], own))
     if manifest["kind"] != "report" or was is None or was == now:
         return None
     return str(was["file"] if isinstance(was, dict) else was)
 
 
-def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path) -> None:
+def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path, trust_code: bool | None) -> None:
     """Raise ConfigError where the file has other settings than the run."""
-    given = _given_benchmark(manifest, file)
+    given = _given_benchmark(manifest, file, trust_code)
     overrides = {} if given is None else {"benchmark": given}
-    was, now = manifest["settings"]["portfolio"], load_portfolio(file, overrides).settings
+    was, now = manifest["settings"]["portfolio"], load_portfolio(file, overrides, trust_code=trust_code).settings
     differ = [f"{key} ({before} in the run, {after} in the file)" for key, before, after in differing(was, now)]
     if differ:
         raise ConfigError(

@@ -21,7 +21,7 @@ from backtests.comparison.candidates import (
     with_comparator,
 )
 from backtests.comparison.comparison import Comparison, backtest_warnings, check_settings
-from backtests.comparison.paired import seed_losses
+from backtests.comparison.paired import loss_intervals
 from backtests.comparison.trials import played_trials, tunings_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
@@ -167,7 +167,7 @@ def save_learned(
             own = folder / "policies" / name
             f.training.save(own)
             played = backtests[name]
-            losses = seed_losses(played, scores[name], benchmark)
+            losses = loss_intervals(played, benchmark)
             write_results(own, plain_json(results_of(f.training, played, scores[name], losses, marks, run)))
             write_card(own)
 
@@ -236,10 +236,12 @@ class AskedReport:
 
     final      : folder that it will have.
     parameters : of the comparing notebook.
+    trust_code : may its portfolio file name rules by import path?
     """
 
     final: Path
     parameters: Mapping[str, Plain]
+    trust_code: bool = False
 
 
 def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Sequence[str]) -> dict[str, Plain]:
@@ -258,11 +260,13 @@ def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Seque
     return asked
 
 
-def ask_report(file: Path, given: Sequence[str] = (), reports: Path | None = None) -> AskedReport:
+def ask_report(
+    file: Path, given: Sequence[str] = (), reports: Path | None = None, trust_code: bool | None = None
+) -> AskedReport:
     """What a report of a portfolio file is made from, before a kernel starts; arguments and errors of `make_report`."""
     parameters = {**FULL, **asked_parameters(COMPARING, given, SET_BY_REPORT)}
     benchmark = str(parameters.get("benchmark", ""))
-    portfolio = load_portfolio(file, {"benchmark": benchmark} if benchmark else {})
+    portfolio = load_portfolio(file, {"benchmark": benchmark} if benchmark else {}, trust_code=trust_code)
     knobs = {name: cast(int, parameters[name]) for name in FULL}
     reference = str(parameters.get("reference", "")) or portfolio.reference
     check_settings(portfolio, list(portfolio.policies), reference, **knobs)
@@ -270,20 +274,28 @@ def ask_report(file: Path, given: Sequence[str] = (), reports: Path | None = Non
     final = (reports or REPORTS) / run.name
     where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
     paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
-    return AskedReport(final, {**knobs, "reference": reference, "benchmark": benchmark, **paths})
+    parameters = {**knobs, "reference": reference, "benchmark": benchmark, **paths}
+    return AskedReport(final, parameters, portfolio.trust_code)
 
 
-def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = None, retrain: bool = False) -> Made:
+def make_report(
+    file: Path,
+    given: Sequence[str] = (),
+    reports: Path | None = None,
+    retrain: bool = False,
+    trust_code: bool | None = None,
+) -> Made:
     """Have papermill execute the comparing notebook for a portfolio file, into a run of its own.
 
-    file    : of the portfolio.
-    given   : parameters of the notebook as name=value.
-    reports : folder of the runs, or None for the usual one.
-    retrain : train learned policies anew, even if the same training is kept.
-    Raises  : ConfigError for a parameter that the command sets itself, and as `check_parameters` and `check_settings`
-              do; ConfigError and DataError as `load_portfolio` and `execute` do.
+    file       : of the portfolio.
+    given      : parameters of the notebook as name=value.
+    reports    : folder of the runs, or None for the usual one.
+    retrain    : train learned policies anew, even if the same training is kept.
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    Raises     : ConfigError for a parameter that the command sets itself, and as `check_parameters` and
+                 `check_settings` do; ConfigError and DataError as `load_portfolio` and `execute` do.
     """
-    return made_report(ask_report(file, given, reports), retrain)
+    return made_report(ask_report(file, given, reports, trust_code), retrain)
 
 
 def made_report(asked: AskedReport, retrain: bool = False) -> Made:
@@ -291,7 +303,7 @@ def made_report(asked: AskedReport, retrain: bool = False) -> Made:
     final, started = asked.final, datetime.now(UTC)
     with writing(final), staged(final) as folder:
         chosen = {**asked.parameters, "retrain": retrain}
-        execute(COMPARING, folder / COMPARING.name, chosen, progress=folder / PROGRESS)
+        execute(COMPARING, folder / COMPARING.name, chosen, folder / PROGRESS, asked.trust_code)
         (folder / PROGRESS).unlink(missing_ok=True)
         check_whole(folder, FILES)
         sign(folder, started)
@@ -314,20 +326,26 @@ def _reused_text(reused: Mapping[str, int]) -> str:
 
 
 def make_backtest(
-    file: Path, policy: str, reports: Path | None = None, retrain: bool = False, sheet: bool = False
+    file: Path,
+    policy: str,
+    reports: Path | None = None,
+    retrain: bool = False,
+    sheet: bool = False,
+    trust_code: bool | None = None,
 ) -> Made:
     """Play one policy of a portfolio file through its test, into a run of its own.
 
-    file    : of the portfolio.
-    policy  : name of one of its policies.
-    reports : folder of the runs, or None for the usual one.
-    retrain : train a learned policy anew, even if the same training is kept.
-    sheet   : write its own tearsheet too; that run has a name of its own.
-    Raises  : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and `fit`
-              do.
+    file       : of the portfolio.
+    policy     : name of one of its policies.
+    reports    : folder of the runs, or None for the usual one.
+    retrain    : train a learned policy anew, even if the same training is kept.
+    sheet      : write its own tearsheet too; that run has a name of its own.
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    Raises     : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and
+                 `fit` do.
     """
     with bar(None, "reading prices"):
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
     portfolio.check_policy(policy)
     started = datetime.now(UTC)
     settings = {"portfolio": portfolio.settings, "policy": policy, **({"sheet": True} if sheet else {})}

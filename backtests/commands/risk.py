@@ -22,18 +22,25 @@ from research.rules import Never, TunedThreshold
 from research.rules.protocol import traits
 
 
-def make_risk(file: Path, reports: Path | None = None, paths: int = PATHS, fitted_among: Path | None = None) -> Made:
+def make_risk(
+    file: Path,
+    reports: Path | None = None,
+    paths: int = PATHS,
+    fitted_among: Path | None = None,
+    trust_code: bool | None = None,
+) -> Made:
     """Measure the risk of a portfolio's holdings at its last close, and write the sheet into a run of its own.
 
     file         : of the portfolio.
     reports      : folder of the runs, or None for the usual one.
     paths        : futures of the first law; of each other one a quarter of them.
     fitted_among : folder of the runs of which one has fitted the active policy, or None for `reports`.
+    trust_code   : may the file name rules by import path? As `load_portfolio` takes it.
     Raises       : ConfigError and DataError as `load_portfolio` and `holdings_risk` do.
     """
     started = datetime.now(UTC)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
         policies, notes, fitted = ready_policies(portfolio, fitted_among or reports or REPORTS)
         settings = {"portfolio": portfolio.settings, "paths": paths, "fitted": fitted}
         run = run_for("risk", portfolio, settings)

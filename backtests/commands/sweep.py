@@ -1,6 +1,9 @@
 """The sweep of a file as a run of its own: resumable while it lasts, one whole folder when it is done."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from backtests.commands.made import Made
+from backtests.comparison.paired import loss_intervals
+from backtests.evaluation.benchmark import Benchmark
 from backtests.pages.origin import identity
 from backtests.pages.sweep import SweepSheet, sweep_sheet
 from backtests.runs.folder import MANIFEST, REPORTS, RESULTS, SUMMARY, Run, staged, write_json
@@ -17,7 +22,7 @@ from backtests.runs.tasks import check_workers
 from backtests.runs.trial_book import count_trials
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of
-from backtests.sweeps.run_part import parts_of
+from backtests.sweeps.run_part import backtest_one, parts_of
 from backtests.sweeps.setup import PreparedSweep
 from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
@@ -88,7 +93,8 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     played stays whole where no sheet can be drawn of it: the summary then ends with the reason.
     """
     results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
-    text = sweep_text(prepared, (batch.to_pandas() for batch in results.iter_batches()))
+    tables = (batch.to_pandas() for batch in results.iter_batches())
+    text = sweep_text(prepared, tables, intervals=partial(_intervals, prepared))
     write_whole(folder / SUMMARY, printable(text) + "\n")
     numbers = kept(prepared, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
     if numbers:
@@ -108,6 +114,14 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
         except Exception as error:  # whatever it is, it must not cost the hours that were played
             why = f"it could not be drawn ({type(error).__name__}: {error}); all other files are complete"
     return f"{text}\n\nThis sweep has no page: {why}."
+
+
+def _intervals(prepared: PreparedSweep, portfolio: str, numbers: Sequence[int]) -> dict[int, str]:
+    """By number of some configurations on one test, J's interval as a comparison gives it, in words."""
+    setup, played = prepared.setups[portfolio], {number: backtest_one(prepared, number) for number in numbers}
+    one = next(iter(played.values()))
+    benchmark = replace(Benchmark.of(one, setup.tracking_penalty), strategic=setup.strategic_from(one.first))
+    return {number: found.interval(2) for number, found in loss_intervals(played, benchmark).items()}
 
 
 def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> SweepSheet:

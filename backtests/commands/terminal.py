@@ -8,12 +8,12 @@ from typing import NoReturn, TextIO
 
 import typer
 
+from backtests.commands.limits import SMALLER, limit_reached
 from research.errors import ConfigError, DataError, PolicyError
 from research.files import FULL
 from research.printable import print_anywhere, printable
 
 INTERRUPTED = 130  # exit status
-SMALLER = "Ask for less: a smaller number of paths, draws, steps, seeds or workers, or a shorter portfolio."
 
 
 def print_text(text: str) -> None:
@@ -30,9 +30,10 @@ def _warn(
     line: str | None = None,
 ) -> None:
     """As `warnings.showwarning`: what the workbench says of its input as a sentence, anything else with its place."""
-    from backtests.runs.manifest import BrokenRun
+    from backtests.runs.manifest import BrokenRun, CodeChanged
 
-    said = str(message) if category is BrokenRun else warnings.formatwarning(message, category, filename, lineno)
+    plain = category in (BrokenRun, CodeChanged)
+    said = str(message) if plain else warnings.formatwarning(message, category, filename, lineno)
     print(printable(said.rstrip("\n")), file=sys.stderr, flush=True)
 
 
@@ -88,14 +89,15 @@ def run_app(app: typer.Typer) -> NoReturn:
     except BrokenPipeError:  # whoever read the output has gone: nobody is left to tell
         _drop_output()
         sys.exit(1)
-    except OSError as error:
-        end(of_files(error))
-    except MemoryError as error:
-        end(f"The command needs more memory than this machine has ({error}). {SMALLER}")
     except OverflowError as error:
         end(f"A number is too large to be computed with ({error}). {SMALLER}")
     except KeyboardInterrupt:
         end("Interrupted; nothing unfinished was kept.", INTERRUPTED)
+    except Exception as error:
+        sentence = limit_reached(error) or (of_files(error) if isinstance(error, OSError) else "")
+        if not sentence:
+            raise
+        end(sentence)
     if status == INTERRUPTED:
         end("Interrupted; nothing unfinished was kept.", status)
     sys.exit(status)

@@ -28,6 +28,7 @@ from research.portfolio.load import ROOT
 from research.portfolio.prices import OK
 from research.portfolio.rates import TODAY
 from research.rules import Rule, Threshold, TunedThreshold, Within
+from research.table_files import plain_number
 from research.trading import Request, TradeList, trade_list
 from research.trading.destination import check_destination
 from research.trading.formats import format_of
@@ -174,9 +175,7 @@ def _pairs(fx: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for given in fx.split(","):
         pair, _, rate = map(str.strip, given.partition("="))
-        try:
-            value = float(rate.replace("_", "no number"))
-        except ValueError:
+        if (value := plain_number(rate)) is None:
             refuse("fx is", fx, "write pairs with their rates, EURUSD=1.0664,GBPUSD=1.2103, or the path of a file.")
         if pair in found:
             raise ConfigError(f"fx has {pair} twice: found {found[pair]:.10g} and {value:.10g}. Keep one of the two.")

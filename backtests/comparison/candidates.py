@@ -14,7 +14,7 @@ from backtests.evaluation.comparator import comparator_of
 from backtests.sweeps import Setup
 from research.accounting import Costs, Execution, Policy
 from research.allocation import Allocation, TargetPath, kept_target_path, target_path
-from research.errors import ConfigError, DataError
+from research.errors import ConfigError, DataError, PolicyError
 from research.learning import Learned, LearnedPolicy, Training, train
 from research.learning.training import check_learner
 from research.market import Market
@@ -196,12 +196,16 @@ def backtest_candidate(
     policy    : that is ready.
     name      : of the backtest.
     paths     : keeps the target paths that others can share.
+    Raises    : PolicyError with the name for an allocation without a target, and as `backtest` does.
     """
     paths = {} if paths is None else paths
     first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
     held = held_by(policy, portfolio.strategic)
     if held not in paths:
-        paths[held] = kept_target_path(held, portfolio.market, start=first)
+        try:
+            paths[held] = kept_target_path(held, portfolio.market, start=first)
+        except PolicyError as error:
+            raise PolicyError(f"policy {name!r}: {error}") from error
     return backtest(
         portfolio.market,
         policy,

@@ -256,19 +256,17 @@ def evidence_of(
     )
 
 
-def seed_losses(
-    played: Mapping[int, Backtest], scores: Mapping[int, Score], benchmark: Benchmark
-) -> dict[int, Estimate]:
-    """J of the seeds of a learned policy, by seed, with the intervals that a comparison gives.
+def loss_intervals(played: Mapping[int, Backtest], benchmark: Benchmark) -> dict[int, Estimate]:
+    """J of backtests by number, such as the seeds of a learned policy, with the intervals that a comparison gives.
 
-    played, scores : by seed.
-    benchmark      : by which they are measured.
+    played    : backtests of one market and test.
+    benchmark : by which they are measured.
     """
-    named = {str(seed): one for seed, one in played.items()}
+    named = {str(number): one for number, one in played.items()}
+    scores = {name: score(one, benchmark, (LOSS,)) for name, one in named.items()}
     tests = simulated_tests(named, benchmark)
-    own = {str(seed): one for seed, one in scores.items()}
-    found = evidence_of(named, own, next(iter(named)), 100, benchmark, tests).figures(LOSS)
-    return {seed: found[str(seed)] for seed in played}
+    found = evidence_of(named, scores, next(iter(named)), 100, benchmark, tests).figures(LOSS)
+    return {number: found[str(number)] for number in played}
 
 
 def evidence_between(

@@ -5,11 +5,10 @@ orders cost the desk, in currency a year; `backtests.comparison.belief` says how
 
 1. A candidate holds the target and keeps the limits of the file in the test. Never to trade is one where the desk does
    so now, and in tests that are long enough to show how far it drifts.
-2. What the desk does now stays, unless the expected gain of another is more than the margin, and above zero with a
-   probability of `SURE`.
-3. If any other does, the choice is among all that do, and those that ask for less work than now and gain something with
-   that probability. Those within the margin of the best of them are equally good: the one with the fewest days of
-   trading is taken, then the fewest orders, then the simplest class.
+2. What the desk does now stays while it is expected to lose no more than the margin above the best of those that are
+   better with a probability of `SURE`.
+3. Else the choice is among these. Those within the margin of the best of them are equally good: the one with the fewest
+   days of trading is taken, then the fewest orders, then the simplest class.
 """
 
 import math
@@ -198,12 +197,9 @@ def chosen(losses: Array, work: Sequence[Work], eligible: Sequence[bool], base: 
     expected, gains = losses.mean(axis=0), losses[:, [base]] - losses
     candidates = [p for p, one in enumerate(eligible) if one]
     if eligible[base]:
-        sure = (gains > 0.0).mean(axis=0) >= SURE
-        pays = [sure[p] and expected[base] - expected[p] > margin for p in range(len(work))]
-        if not any(pays[p] for p in candidates):
+        candidates = [p for p in candidates if (gains[:, p] > 0.0).mean() >= SURE]
+        if not any(expected[base] - expected[p] > margin for p in candidates):
             return base
-        lazier = [bool(sure[p]) and _least(work[p]) < _least(work[base]) for p in range(len(work))]
-        candidates = [p for p in candidates if pays[p] or lazier[p]]
     best = min(expected[p] for p in candidates)
     return min((p for p in candidates if expected[p] - best <= margin), key=lambda p: _least(work[p]))
 

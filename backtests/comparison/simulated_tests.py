@@ -76,20 +76,17 @@ class SimulatedTests:
         found: Array = np.sqrt((left**2).sum(axis=0) / (len(left) - 2) / (self._apart @ self._apart))
         return found
 
-    def expected(self, variance: float, tracking_penalty: float, costs: float = 1.0) -> tuple[Array, Array]:
-        """(P,) logarithm of the expected J in a market of this variance a year, v^e·E[J/V^e], and (P, P) the covariance
-        between tests of the logarithm of J."""
+    def expected(self, variance: float, tracking_penalty: float, costs: float = 1.0) -> tuple[Array, Array, Array]:
+        """Of the logarithm of J in a market of this variance a year.
+
+        Returns : (P,) that of the expected J, v^e·E[J/V^e]; (P,) how far it is above the expected logarithm of one
+                  test; (S, P) gaps between tests, whose squares sum to their variance.
+        """
         logs, left = self.logs(tracking_penalty, costs), self._left(tracking_penalty, costs)
         gap = np.log(variance) - np.log(self.variance).mean()
         usual = logs.mean(axis=0) + self.elasticities(tracking_penalty, costs) * gap
-        mean: Array = usual + self.skew(tracking_penalty, costs)
-        covariance: Array = left.T @ left / (len(left) - 2)
-        return mean, covariance
-
-    def skew(self, tracking_penalty: float, costs: float = 1.0) -> Array:
-        """(P,) how far the logarithm of the expected J is above the expected logarithm of the J of a test."""
-        found: Array = np.log(np.exp(self._left(tracking_penalty, costs)).mean(axis=0))
-        return found
+        skew: Array = np.log(np.exp(left).mean(axis=0))
+        return usual + skew, skew, left / np.sqrt(len(left) - 2)
 
     def _left(self, tracking_penalty: float, costs: float) -> Array:
         """(S, P) logarithm of J less what the variance explains."""
@@ -101,7 +98,8 @@ class SimulatedTests:
 def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> SimulatedTests | None:
     """Play the compiled ones among policies that hold the strategic target in simulated tests.
 
-    None where no policy is left, where that target is no fixed one, or where too few days of the test have all lines.
+    None where no policy is left, where that target is no fixed one, or where too few days of the test have all assets.
+    A policy that cannot be played in one of them is left out.
     played    : the real backtests of one market and test, whose policies, dates, lines, costs, lag and opening NAV the
                 simulated ones have; without whole lots, orders at the open, flows and volumes.
     benchmark : with the strategic target.
@@ -122,23 +120,30 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     cost, squares, variance = np.empty((TESTS, len(known))), np.empty((TESTS, len(known))), np.empty(TESTS)
     costs = one.costs.simplified(market, 1.0) if one.costs.needs_market else one.costs
     execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
+    unplayable = set[int]()
     for test in range(TESTS):
         drawn = _drawn(market, start, model.returns(1, len(market.dates) - start - 1, SEED, test)[0])
         targets = target_path(held, drawn, start=before)
         aim = target_returns(targets, drawn, before)
         variance[test] = year * float(aim @ aim) / len(aim)
         for p, (name, policy) in enumerate(known.items()):
+            if p in unplayable:
+                continue
             try:
                 found = backtest(
                     drawn, policy, costs, start=drawn.dates[before + 1], nav=one.wealth, lag=one.lag,
                     execution=execution, targets=targets, periods_per_year=year, name=name,
                 )  # fmt: skip
             except (ConfigError, DataError, PolicyError):
-                left = {n: each for n, each in played.items() if n != name}
-                return simulated_tests(left, benchmark) if left else None
+                unplayable.add(p)
+                continue
             cost[test, p] = year * BPS * found.cost_rate.mean()
             squares[test, p] = year * np.mean((found.gross_returns - aim) ** 2)
-    return SimulatedTests(tuple(known), cost, squares, variance, len(aim) / year)
+    left = [p for p in range(len(known)) if p not in unplayable]
+    if not left:
+        return None
+    names = tuple(name for p, name in enumerate(known) if p in left)
+    return SimulatedTests(names, cost[:, left], squares[:, left], variance, len(aim) / year)
 
 
 def _is_played(policy: object, benchmark: Benchmark) -> bool:

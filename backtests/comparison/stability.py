@@ -1,7 +1,8 @@
 """What would change the recommendation: it is made again at other prices, in other markets, and on other days."""
 
+import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -32,6 +33,7 @@ HALVES, YEARS, LAG = "half of the days", "each year left out", "lag"
 FIRST_DAY, GREW_MOST = "first day of the test", "the asset that grew most"
 KINDS = {HALVES: "halves", YEARS: "years", LAG: "lags", FIRST_DAY: "first days", GREW_MOST: "assets"}  # in a sentence
 FINE = 6  # halvings between two multiples
+NAMED = 4  # cases in which the answer is another, up to which they are named
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Turn:
     at    : in the words of a reader.
     now   : the number that the desk has, in the same words, or "" where they say it.
     to    : the policy that is then recommended.
+    back  : where the answer is the first one again, in the same words; "" where that was not found.
     """
 
     what: str
@@ -81,6 +84,16 @@ class Turn:
     at: str
     now: str
     to: str
+    back: str = ""
+
+    @property
+    def words(self) -> str:
+        """Where the answer changes, and to what."""
+        to = f"{self.now and f'now {self.now}; '}then {self.to}"
+        if self.back:
+            first, last = (self.back, self.at) if self.below else (self.at, self.back)
+            return f"{self.what} from {first} to {last} ({to})"
+        return f"{self.what} {'below' if self.below else 'above'} {self.at} ({to})"
 
 
 @dataclass(frozen=True)
@@ -114,26 +127,30 @@ class Stability:
     @property
     def sentence(self) -> str:
         """What changes the answer, or that nothing tried does."""
-        tried = self._tried()
         if not self.turns:
             most = number(float(MULTIPLES[-1]), 0)
-            said = f"Nothing up to {most} times your prices, or twice the volatility, changes the answer."
-            return f"{said} {tried}".strip()
-        told = [
-            f"{one.what} {'below' if one.below else 'above'} {one.at} ({one.now and f'now {one.now}; '}then {one.to})"
-            for one in self.turns
-        ]
-        return f"Changes the answer: {listed(told, 'or')}. {tried}".strip()
+            said = (
+                f"Nothing changes the answer: neither {most} times your prices or an {most}th of them, nor twice the "
+                "volatility or half of it."
+            )
+            return f"{said} {self._tried()}".strip()
+        return f"Changes the answer: {listed([one.words for one in self.turns], 'or')}. {self._tried()}".strip()
 
     def _tried(self) -> str:
-        """In how many cases the answer stays, and of which kinds are those in which it does not."""
+        """In how many cases the answer stays, and what it is in the others, which are named where they are few."""
         cases = sum(len(one.answers) for one in self.changes)
         if not cases:
             return ""
-        stays = cases - sum(len(one.flips) for one in self.changes)
-        said = f"On other days, lags and assets it stays in {stays} of {cases} cases."
-        turned = [f"{KINDS[one.what]} {len(one.flips)} of {len(one.answers)}" for one in self.changes if one.flips]
-        return f"{said} It turns in: {', '.join(turned)}." if turned else said
+        flips = {case: answer for one in self.changes for case, answer in one.flips.items()}
+        kinds = listed([KINDS[one.what] for one in self.changes])
+        said = f"Of {cases} other {kinds} it stays in {cases - len(flips)}."
+        if not flips:
+            return said
+        if len(flips) > NAMED:
+            turned = [f"{KINDS[one.what]} {len(one.flips)} of {len(one.answers)}" for one in self.changes if one.flips]
+            return f"{said} It turns in: {', '.join(turned)}."
+        by = {to: listed([case for case, answer in flips.items() if answer == to]) for to in flips.values()}
+        return f"{said} Else it is {'; '.join(f'{to} ({where})' for to, where in by.items())}."
 
 
 def stability(
@@ -175,60 +192,98 @@ def stability(
     )
 
 
+@dataclass(frozen=True)
+class _Scale:
+    """A number of the question, as multiples of a unit.
+
+    what   : the number, in words.
+    answer : the policy that is recommended at a multiple.
+    words  : the number at a multiple.
+    now    : the number that the desk has, in words, or "" where `words` say it.
+    tried  : by whether they are below it, the multiples from what the desk has on.
+    """
+
+    what: str
+    answer: Callable[[float], str]
+    words: Callable[[float], str]
+    now: str
+    tried: Mapping[bool, list[float]]
+
+
 def turns(asked: Question, policy: str) -> tuple[Turn, ...]:
     """The nearest prices, costs and volatilities at which another policy is recommended."""
-    names, volatility = asked.terms.names, float(np.sqrt(asked.terms.variance))
-
-    def at(**changed: float) -> str:
-        return names[asked.answer(asked.losses(**changed))]  # type: ignore[arg-type]
-
-    kinds: list[tuple[str, Callable[[float], str], Callable[[float], str], Array]] = [
-        ("a tracking penalty", lambda k: at(penalty=k), lambda k: f"{k * asked.tracking_penalty:.2g}", MULTIPLES),
-        ("costs", lambda k: at(costs=k), lambda k: f"{k:.2g} times yours", MULTIPLES),
-    ]
-    if volatility > 0.0:
-        kinds.append(
-            ("a volatility", lambda k: at(volatility=k * volatility), lambda k: percent(k * volatility), MARKETS)
-        )
-    losses, work = asked.losses(), asked.work
-    for what, price, counts in (
-        ("a trading day", asked.day_cost, [one.days for one in work]),
-        ("an order", asked.order_cost, [one.orders for one in work]),
-    ):
-        if price > 0.0:
-            per_year = price * np.array(counts)
-            kinds.append(
-                (
-                    what,
-                    lambda k, more=per_year: names[asked.answer(losses + (k - 1.0) * more)],  # type: ignore[misc]
-                    lambda k, price=price: f"{k * price:,.3g}",  # type: ignore[misc]
-                    MULTIPLES,
-                )
-            )
     found = []
-    for what, answer, words, multiples in kinds:
-        for below in (True, False):
-            turn = _turn(answer, policy, [1.0 / k if below else k for k in multiples])
-            if turn is not None:
-                now = "" if what == "costs" else words(1.0)
-                found.append(Turn(what, below, words(turn[0]), now, turn[1]))
+    for one in (*_scales(asked), *_scales_of_work(asked)):
+        for below, multiples in one.tried.items():
+            if (turn := _turn(one.answer, policy, multiples)) is not None:
+                at, to, back = turn
+                found.append(Turn(one.what, below, one.words(at), one.now, to, one.words(back) if back else ""))
     return tuple(found)
 
 
-def _turn(answer: Callable[[float], str], policy: str, multiples: list[float]) -> tuple[float, str] | None:
-    """The multiple nearest to 1 at which the answer is another one, and that one; None where all give the same."""
-    inside = 1.0
-    for outside in multiples:
-        to = answer(outside)
-        if to == policy:
-            inside = outside
+def _scales(asked: Question) -> Iterator[_Scale]:
+    """The tracking penalty, costs and volatility."""
+    penalty, volatility = asked.tracking_penalty, math.sqrt(asked.terms.variance)
+
+    def at(**changed: float) -> str:
+        return asked.terms.names[asked.answer(asked.losses(**changed))]  # type: ignore[arg-type]
+
+    def words(k: float) -> str:
+        return f"{k * penalty:.2g}"
+
+    yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, words(1.0), _both(MULTIPLES))
+    yield _Scale("costs", lambda k: at(costs=k), lambda k: f"{k:.2g} times yours", "", _both(MULTIPLES))
+    if volatility > 0.0:
+        moved = (lambda k: at(volatility=k * volatility), lambda k: percent(k * volatility))
+        yield _Scale("a volatility", *moved, percent(volatility), _both(MARKETS))
+
+
+def _scales_of_work(asked: Question) -> Iterator[_Scale]:
+    """The prices of a day and of an order; from nothing on where they have none."""
+    losses = asked.losses()
+    for what, price, counts in (
+        ("a trading day", asked.day_cost, np.array([one.days for one in asked.work])),
+        ("an order", asked.order_cost, np.array([one.orders for one in asked.work])),
+    ):
+        if not counts.any():
             continue
-        for _ in range(FINE):
-            middle = float(np.sqrt(inside * outside))
-            between = answer(middle)
-            inside, outside, to = (middle, outside, to) if between == policy else (inside, middle, between)
-        return outside, to
-    return None
+        unit = price or asked.margin / float(counts.max())  # without a price, that at which work is material
+
+        def answer(k: float, price: float = price, unit: float = unit, counts: Array = counts) -> str:
+            return asked.terms.names[asked.answer(losses + (k * unit - price) * counts)]
+
+        def words(k: float, unit: float = unit) -> str:
+            return f"{k * unit:,.3g}"
+
+        rising = [0.0, *(1.0 / MULTIPLES[::-1]), 1.0, *MULTIPLES]
+        yield _Scale(what, answer, words, words(1.0) if price else "0", _both(MULTIPLES) if price else {False: rising})
+
+
+def _both(multiples: Array) -> dict[bool, list[float]]:
+    return {True: [1.0, *(1.0 / multiples)], False: [1.0, *multiples]}
+
+
+def _turn(answer: Callable[[float], str], policy: str, multiples: list[float]) -> tuple[float, str, float] | None:
+    """Where the answer is another one, which, and where it is the first one again (0.0 where it is not).
+
+    multiples : tried in turn from what the desk has; None where all give the same.
+    An answer that holds between two multiples only is passed over for the one that holds there.
+    """
+    answers = [answer(k) for k in multiples]
+    away = next((k for k, one in enumerate(answers) if one != policy), None)
+    if away is None or away == 0:
+        return None
+    back = next((k for k in range(away, len(answers)) if answers[k] == policy), None)
+    left = _between(answer, policy, multiples[away - 1], multiples[away])
+    return left, answers[away], _between(answer, policy, multiples[back], multiples[back - 1]) if back else 0.0
+
+
+def _between(answer: Callable[[float], str], policy: str, inside: float, outside: float) -> float:
+    """The number nearest to `inside` at which the answer is not `policy`."""
+    for _ in range(FINE):
+        middle = 0.5 * (inside + outside)
+        inside, outside = (middle, outside) if answer(middle) == policy else (inside, middle)
+    return outside
 
 
 # -- played again ----------------------------------------------------------------------------------------------------

@@ -55,10 +55,10 @@ def _expected(comparison: Comparison) -> list[str]:
     priced = " and ".join(
         f"{one} at {price:,.6g}" for one, price in (("days", desk.day_cost), ("orders", desk.order_cost)) if price
     )
-    left_out = f"; J leaves {priced} {desk.basis} out" if priced else ""
+    included = f", {priced} {desk.basis} included" if priced else ""
     market = f"at a volatility of {percent(made.volatility)}"
     return [
-        f"Expected loss, {desk.basis} a year {market}, by theory and test{left_out}",
+        f"Expected loss, {desk.basis} a year {market}, by theory and test{included}",
         text_table([heads, *rows], left=1),
     ]
 
@@ -67,7 +67,7 @@ def _verdict(comparison: Comparison) -> str:
     """The verdict with its table, and how much was tried."""
     said = comparison.verdict
     table = [text_table([list(said.heads), *map(list, said.rows)], left=1)] if said.rows else []
-    after = [said.gain, said.growth, said.others, said.changes, said.left, tried_words(comparison.trials)]
+    after = [said.gain, said.changes, said.growth, said.others, said.left, tried_words(comparison.trials)]
     return "\n".join([said.heading, "", said.do, *table, *filter(None, after)])
 
 

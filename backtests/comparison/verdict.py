@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Candidate, Recommendation, Work
+from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Recommendation, Work
 from backtests.engine.result import Backtest
 from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.evidence import Evidence
 from backtests.evaluation.scores import Score
 from backtests.wording import listed, number, percent, probability
+from research.arrays import Array
 from research.portfolio import Portfolio
 from research.risk.measures import BPS, DAYS_PER_YEAR
 from research.rules import Rule
@@ -19,7 +20,8 @@ from research.rules.protocol import RuleTraits, long_name
 
 SAME_WIDTH = 0.005  # points: bands that differ by less are shown as one
 LONGEST = 18  # characters of a name above a column
-HELD = 5e-4  # mean difference of a weight that is worth a word
+MOST = 0.5  # share of a difference that explains it
+NOTHING_OF_MARGIN = 0.1  # share of the margin, below which an amount is worth no word
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Verdict:
     heads   : of the columns of `rows`, the first without one.
     rows    : money, tracking error, work and growth of what the desk does now and of one or two others.
     gain    : what it gains, and how likely that is.
-    growth  : what it gave up in growth, and why.
-    others  : what else would do as well, and when it pays.
     changes : what would change the answer.
+    growth  : what it gave up in growth, and why.
+    others  : what else is within the margin, and when it pays.
     left    : which policies are no candidates, and why.
     """
 
@@ -42,14 +44,14 @@ class Verdict:
     heads: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     gain: str = ""
+    changes: str = ""
     growth: str = ""
     others: str = ""
-    changes: str = ""
     left: str = ""
 
     def sentences(self) -> tuple[str, ...]:
         """Those that there are, in order, without the table."""
-        said = (self.heading, self.do, self.gain, self.growth, self.others, self.changes, self.left)
+        said = (self.heading, self.do, self.gain, self.changes, self.growth, self.others, self.left)
         return tuple(filter(None, said))
 
     def __str__(self) -> str:
@@ -121,9 +123,9 @@ def verdict_of(told: Told, changes: str = "") -> Verdict:
         f"{'KEEP' if made.is_kept and told.portfolio.policy == made.now else 'USE'} {made.policy}: {does}",
         *_table(told, shown),
         gain=_said(told),
+        changes=changes,
         growth=_growth(told, shown[1]) if len(shown) > 1 else "",
         others=_others(told),
-        changes=changes,
         left=_left(told),
     )
 
@@ -182,7 +184,7 @@ def _heading(told: Told) -> str:
     elif reason == (OTHER_TARGET,):
         now = f"You do now {desk.policy}, which holds another target."
     elif reason:
-        now = f"You do now {desk.policy}, which breached a limit: {listed(reason)}."
+        now = f"You do now {desk.policy}, which breached a limit in the test: {listed(reason)}."
     if made.now not in (None, desk.policy):
         now += f" Compared with {made.now}, least work within limits."
     return f"{head} {now}"
@@ -227,15 +229,16 @@ def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tup
     worth = ""
     if changed:
         saved = told.tracking(shown[0]) - told.tracking(shown[1])
-        worth = f" ({told.money(saved, signed=True)} {desk.basis} at your price)"
+        worth = f" ({told.money(saved, signed=True)} {desk.basis} at your penalty)"
     rows = [
         row(f"costs, {desk.basis}", [told.cost(name) for name in shown], None),
         row("tracking error, %", [100.0 * told.scores[name]["tracking_error"] for name in shown], 2, worth),
         ("days / orders", *work),
     ]
-    if not changed:
-        lost = [told.cost(n) + told.tracking(n) + _priced(desk, _work(told, n)) for n in shown]
-        rows.append((f"loss at your prices, {desk.basis}", *(told.money(v) for v in lost)))
+    lost = [told.cost(n) + told.tracking(n) + _work_priced(told, n) for n in shown]
+    rows.append(row(f"loss at your prices, {desk.basis}", lost, None))
+    if all(name in made.candidates for name in shown):
+        rows.append(row("expected, by theory too", [made.candidates[name].loss for name in shown], None))
     label = "growth, %" if told.grown == "growth" else "return of the test, %"
     rows.append(row(label, [100.0 * told.scores[name][told.grown] for name in shown], 2))
     return ("a year", *heads), tuple(rows)
@@ -246,87 +249,100 @@ def _work(told: Told, name: str) -> tuple[float, float]:
     return work.days, work.orders
 
 
-def _priced(desk: Portfolio, work: tuple[float, float]) -> float:
-    return desk.day_cost * work[0] + desk.order_cost * work[1]
+def _work_priced(told: Told, name: str) -> float:
+    """What days and orders cost the desk, currency a year."""
+    days, orders = _work(told, name)
+    return told.portfolio.day_cost * days + told.portfolio.order_cost * orders
 
 
 # -- gain, growth, others --------------------------------------------------------------------------------------------
 
 
 def _said(told: Told) -> str:
-    """What is gained or why nothing is changed; a policy that breaches a limit has no gain to be compared with."""
+    """Why a change is needed, pays or does not; what breaches a limit has no gain to be compared with."""
     made = told.made
+    assert made.now is not None
     if made.now not in made.candidates:
-        return f"{made.now} is no candidate, so a change is needed. Of the candidates this is the one to take."
-    return f"{_kept(told) if made.is_kept else _gain(told)}{_worth(told)}"
+        only = (
+            "It is the only candidate." if len(made.candidates) == 1 else "Of the candidates this is the one to take."
+        )
+        return f"{made.now} is no candidate, so a change is needed. {only}"
+    best = min((n for n in made.candidates if n != made.now), key=lambda n: made.candidates[n].loss, default=None)
+    if best is None:
+        return "It is the only candidate: there is nothing to compare it with."
+    return f"{_kept(told, best) if made.is_kept else _gain(told, best)} {_worth(told)}".strip()
 
 
-def _gain(told: Told) -> str:
-    """What the recommended policy gains on what the desk does now: in the test, and in others like it."""
+def _gain(told: Told, best: str) -> str:
+    """By how much what the desk does now is worse than the best, and what the recommended policy gains on it."""
     made, unit = told.made, told.portfolio.basis
     assert made.policy is not None
     assert made.now is not None
-    one = made.candidates[made.policy]
-    cash = told.cost(made.now) - told.cost(made.policy)
-    price = told.tracking(made.now) - told.tracking(made.policy)
-    work = [_priced(told.portfolio, _work(told, name)) for name in (made.now, made.policy)]
-    parts = [f"{told.money(cash, signed=True)} in costs", f"{told.money(price, signed=True)} in tracking at your price"]
-    parts += [f"{told.money(work[0] - work[1], signed=True)} in days and orders"] if any(work) else []
-    best = made.best
-    assert best is not None
+    saved = {
+        "costs": told.cost(made.now) - told.cost(made.policy),
+        "tracking at your penalty": told.tracking(made.now) - told.tracking(made.policy),
+        "days and orders": _work_priced(told, made.now) - _work_priced(told, made.policy),
+    }
+    parts = [f"{told.money(abs(v))} {'less' if v > 0.0 else 'more'} in {words}" for words, v in saved.items() if v]
     why = ""
-    if one.gain.value <= made.margin and best != made.policy:
-        more = made.candidates[best].gain.value - one.gain.value
-        why = f" It asks for less work than {made.now}; {best} would gain {told.money(more)} {unit} more."
+    if best != made.policy:
+        why = f" {made.policy} asks for the least work of those within the margin of {best}."
     return (
-        f"This test: {told.money(cash + price + work[0] - work[1], signed=True)} {unit} a year, {listed(parts)}. "
-        f"{_likely(told, one)}{why}"
+        f"{made.now} is expected to lose {told.money(made.candidates[best].gain.value)} {unit} a year more than "
+        f"{best}, the best: beyond your margin of {_margin(told)}.{why} {_likely(told, made.policy)} "
+        f"This test showed {listed(parts)}: only costs are cash."
     )
 
 
-def _likely(told: Told, one: Candidate) -> str:
-    """The expected gain, with theory, and how likely it is; where trades are no more likely than this, so much less."""
-    made, unit = told.made, told.portfolio.basis
+def _likely(told: Told, name: str) -> str:
+    """The expected gain of a policy, with theory, and how likely it is."""
+    one = told.made.candidates[name]
     ends = " to ".join(told.money(v, signed=True) for v in (one.gain.lower, one.gain.upper))
     return (
-        f"Expected at this volatility ({percent(made.volatility)}), by theory and test: "
-        f"{told.money(one.gain.value, signed=True)} {unit} ({percent(one.gain.level, 0)}: {ends}). "
-        f"It is a gain with a probability of {probability(one.better)}, and more than your margin "
-        f"({told.money(made.margin)}) with {probability(one.pays)}."
+        f"The expected gain of {name} is {told.money(one.gain.value, signed=True)} {told.portfolio.basis} a year "
+        f"({percent(one.gain.level, 0)}: {ends}), at a volatility of {percent(told.made.volatility)}. It is above zero "
+        f"with a probability of {probability(one.better)}, and above the margin with {probability(one.pays)}."
     )
+
+
+def _margin(told: Told) -> str:
+    """What is material, in currency and in bp of NAV."""
+    return f"{told.money(told.made.margin)} {told.portfolio.basis} ({told.portfolio.materiality:g} bp)"
 
 
 def _worth(told: Told) -> str:
-    """The price of tracking as what the desk would pay, after a blank: halving an error saves three quarters of it."""
+    """The tracking penalty as what the desk would pay: halving an error saves three quarters of it."""
     now, desk = told.made.now, told.portfolio
     assert now is not None
     saved = 0.75 * told.tracking(now)
-    if not saved > 0.0:
+    if saved < NOTHING_OF_MARGIN * told.made.margin:
         return ""
     return (
-        f" Your price of tracking, {desk.tracking_penalty:.4g}, means: halving the "
-        f"{percent(told.scores[now]['tracking_error'], 2)} of {now} is worth {number(saved / desk.nav * BPS)} bp "
+        f"Your tracking penalty, {desk.tracking_penalty:.4g}, makes halving the "
+        f"{percent(told.scores[now]['tracking_error'], 2)} of {now} worth {number(saved / desk.nav * BPS)} bp "
         f"({told.money(saved)} {desk.basis}) a year."
     )
 
 
-def _kept(told: Told) -> str:
-    """Why the desk goes on as now."""
+def _kept(told: Told, best: str) -> str:
+    """Why the desk goes on as now: nothing is better, or not by the margin, or that is not sure."""
     made, unit = told.made, told.portfolio.basis
-    others = sorted((n for n in made.candidates if n != made.now), key=lambda n: made.candidates[n].loss)
-    if not others:
-        return "It is the only candidate: there is nothing to compare it with."
-    best = made.candidates[others[0]]
-    if best.gain.value <= made.margin:
-        said = "is better by an amount that matters to you" if best.gain.value > 0.0 else "is expected to lose less"
-        ends = " to ".join(told.money(v, signed=True) for v in (best.gain.lower, best.gain.upper))
+    gain = made.candidates[best].gain.value
+    if gain > made.margin:
         return (
-            f"No other candidate {said}. The next is {others[0]}, with an expected gain of "
-            f"{told.money(best.gain.value, signed=True)} {unit} a year ({percent(best.gain.level, 0)}: {ends}). "
-            f"It is a gain with a probability of {probability(best.better)}; your margin is {told.money(made.margin)}."
+            f"{best} may be better, but not with the probability of {SURE:g} that a change asks. {_likely(told, best)}"
         )
+    if gain > 0.0:
+        return (
+            f"It is expected to lose {told.money(gain)} {unit} a year more than {best}, the best: within your margin "
+            f"of {_margin(told)}. {_likely(told, best)}"
+        )
+    one = made.candidates[best]
+    ends = " to ".join(told.money(v, signed=True) for v in (-one.gain.upper, -one.gain.lower))
     return (
-        f"{others[0]} may be better, but that is not sure enough for a change ({SURE:.2f} asked). {_likely(told, best)}"
+        f"No candidate is expected to lose less. The next, {best}, is expected to lose {told.money(-gain)} {unit} a "
+        f"year more ({percent(one.gain.level, 0)}: {ends}). "
+        f"It is better with a probability of {probability(one.better)}."
     )
 
 
@@ -339,50 +355,73 @@ def _growth(told: Told, name: str) -> str:
         return f"In this test {name} grew as {made.now} did."
     more = "more" if gap > 0.0 else "less"
     said = (
-        f"In this test {name} grew {percent(abs(gap), 2)}{a_year} {more} than {made.now} "
-        f"({told.money(gap * told.portfolio.nav, signed=True)} {told.portfolio.basis}{a_year})"
+        f"In this test {name} grew {number(100.0 * abs(gap), 2)} points{a_year} {more} than {made.now}: "
+        f"{told.money(gap * told.portfolio.nav, signed=True)} {told.portfolio.basis}{a_year}"
     )
     if metric == "growth":
         own = told.evidence.against(made.now).differences("growth")[name]
         ends = " to ".join(told.money(v * told.portfolio.nav, signed=True) for v in (own.lower, own.upper))
-        said += f"; {percent(own.level, 0)} interval of this pair alone: {ends}"
+        said += f" ({percent(own.level, 0)}: {ends}, not adjusted for the number of policies)"
     return f"{said}. {_cause(told, name)}".strip()
 
 
 def _cause(told: Told, name: str) -> str:
-    """The asset by whose mean difference in weight most of a difference in growth came."""
-    made = told.made
-    assert made.now is not None
-    one, other = (told.backtests[each].weights.to_numpy() for each in (name, made.now))
-    active = (one - other)[:-1]
-    played = told.backtests[name]
+    """What most of a difference in growth to what the desk does now came from."""
+    now, played = told.made.now, told.backtests[name]
+    assert now is not None
+    one, other = (told.backtests[each].weights.to_numpy() for each in (name, now))
     relative = played.market.returns[played.first + 1 :] - played.gross_returns[:, None]
-    earned = np.where(np.isfinite(relative), active * relative, 0.0).sum(axis=0)
     years = (played.dates[-1] - played.dates[0]).days / DAYS_PER_YEAR
-    gap = told.gap(name, made.now, told.grown) * (1.0 if told.grown == "total_return" else years)
+    gap = told.gap(name, now, told.grown) * (1.0 if told.grown == "total_return" else years)
+    saved = told.gap(now, name, "cost") / BPS * years
+    return cause_words(
+        (one - other)[:-1], np.where(np.isfinite(relative), relative, 0.0), saved, gap, played.market.assets
+    )
+
+
+def cause_words(active: Array, relative: Array, saved: float, gap: float, assets: Sequence[str]) -> str:
+    """What most of a difference in growth came from: costs, how much of one asset was held, or when; else nothing.
+
+    What an asset gave is the sum over days of the difference in its weight times what it earned beyond the portfolio.
+    The mean difference times the sum of these is that of holding more or less; the rest is that of timing.
+
+    active   : (D, n) weight less that of the other policy at the close before.
+    relative : (D, n) return of each asset beyond the portfolio's, fraction.
+    saved    : costs of the other policy less its own, fraction of NAV.
+    gap      : difference in growth, fraction.
+    assets   : n names.
+    """
+    if saved / gap >= MOST:
+        return "Most of that is costs."
+    earned = (active * relative).sum(axis=0)
     i = int(np.argmax(np.sign(gap) * earned))
-    mean = float(active[:, i].mean())
-    if abs(mean) < HELD or earned[i] / gap < 0.5:  # no line explains half of it
+    if not MOST <= earned[i] / gap <= 1.0 / MOST:  # no asset explains it, or others cancel what it gave
         return ""
+    mean = float(active[:, i].mean())
+    if mean * relative[:, i].sum() / gap < MOST:
+        return f"Most of that came from when it held more or less of {assets[i]}."
     held = "more" if mean > 0.0 else "less"
-    points = f"{number(100.0 * abs(mean), 1)} points"
-    return f"Most of that came from {played.market.assets[i]}, of which it held {points} {held} on average."
+    return (
+        f"Most of that came from {assets[i]}, of which it held {number(100.0 * abs(mean), 1)} points {held} on average."
+    )
 
 
 def _others(told: Told) -> str:
-    """Which other candidates would do as well, and what a day has to cost for the next better one to pay."""
+    """Which other candidates are within the margin of the best, and when the next better one pays."""
     made, said = told.made, []
+    best = made.best
     assert made.policy is not None
-    best = min(one.loss for one in made.candidates.values())
-    if made.as_good and made.candidates[made.policy].loss - best <= made.margin:
-        verb = "loses" if len(made.as_good) == 1 else "lose"
-        said.append(f"{listed(made.as_good)} would do as well: {verb} no more than your margin above the best.")
+    assert best is not None
+    near = [name for name in (*made.as_good, made.policy) if name != best]
+    if near and made.candidates[made.policy].loss - made.candidates[best].loss <= made.margin:
+        said.append(f"Within your margin of {best}, the best: {listed(near)}.")
     if made.prices:
         name, price = next(iter(made.prices.items()))
-        said.append(
-            f"{name} is expected to lose less while a trading day costs you below {told.money(price)} "
-            f"{told.portfolio.basis}."
-        )
+        if made.candidates[made.policy].loss - made.candidates[name].loss >= NOTHING_OF_MARGIN * made.margin:
+            said.append(
+                f"{name} is expected to lose less while a trading day costs you below {told.money(price)} "
+                f"{told.portfolio.basis}."
+            )
     return " ".join(said)
 
 

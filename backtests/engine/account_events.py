@@ -194,8 +194,8 @@ def _flow_box(
 ) -> float:
     """Write the box in which money that came buys what is under its target, and money that went sells what is over it.
 
-    It trades at most the flow, and stops when cash reaches `aim`; what the lines that can trade cannot take stays in
-    cash.  nav : with the flow.  Gives the weight that cash goes to.
+    It trades at most the flow, and what cash was overdrawn by before a withdrawal, and stops when cash reaches `aim`;
+    what the lines that can trade cannot take stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
     """
     lower, upper, aims = scratch.box[0], scratch.box[1], scratch.box[2]
     cash = weigh(units, sessions.closes, t, nav, scratch.weights)
@@ -211,5 +211,6 @@ def _flow_box(
             upper[i] = np.inf  # costs must not turn its trade
         if not sessions.buyable[i]:
             lower[i] = -np.inf
-    goal = max(aim, cash - min(capacity, flow)) if flow > 0.0 else min(aim, cash + min(capacity, -flow))
+    owed = max(-flow, -cash) if aim >= -WEIGHT else -flow  # with what fees had overdrawn before
+    goal = max(aim, cash - min(capacity, flow)) if flow > 0.0 else min(aim, cash + min(capacity, owed))
     return cash if (goal - cash) * flow >= 0.0 else goal

@@ -39,7 +39,7 @@ from research.rules.protocol import CompiledRule, compiled_rule, held_by, short_
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
 YEAR, MONTH = 365, 30  # calendar days ahead: of the longer horizon, and of the shorter
-RECENT = 21  # rows whose mean return of cash goes on
+RECENT = 21  # rows whose mean return of cash and mean volume go on
 FEATURES = 300  # rows of the past that a policy without a window of its own may see
 
 
@@ -137,10 +137,18 @@ class Opening:
             cash=np.concatenate([[0.0], market.cash[first + 1 :], np.full(len(growths), self.cash_growth - 1.0)]),
             instruments=self.instruments,
             prices=np.vstack([market.prices[first:], market.prices[-1] * later]),
+            volumes=self._volumes(first),
             facts=None if known is None else {name: fact[first:] for name, fact in known.items()},
             calendar=market.calendar,
             name=f"a future of {market.name}",
         )
+
+    def _volumes(self, first: int) -> Array | None:
+        """Units a row from row `first` of the past on: those to come are the mean of the last 21 rows; None without."""
+        volumes = self.portfolio.market.volumes
+        if volumes is None:
+            return None
+        return np.vstack([volumes[first:], np.tile(volumes[-RECENT:].mean(axis=0), (self.days, 1))])
 
     @cached_property
     def instruments(self) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, S
 from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
 from research.allocation import TargetPath
-from research.arrays import Array, frozen
+from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 
@@ -98,8 +98,14 @@ class EngineInputs:
 
     @cached_property
     def extra_bookings(self) -> int:
-        """Bookings that may come besides one a day: flows, and lines that are delisted."""
-        return int(np.count_nonzero(self.sessions.flows)) + len(self.market.assets)
+        """Bookings that may come besides one a day: flows, lines that are delisted, and fractions of splits."""
+        flows, splits = np.count_nonzero(self.sessions.flows), np.count_nonzero(self.split)
+        return int(flows + splits) + len(self.market.assets)
+
+    @cached_property
+    def split(self) -> Mask:
+        """(T,) does a split change the units of whole lots?"""
+        return _split_days(self.market, self.execution)
 
     def refused(self, t: int, nav: float) -> PolicyError:
         """Why row t of the market cannot be booked, in words.  nav : before the trade, currency."""
@@ -151,12 +157,19 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
         raise ConfigError(f"dividends is {dividends!r}: use 'reinvest' or 'cash'.")
     if flows is not None:
         return _new_sessions(market, execution, dividends, flows.on(market, first))
-    none = ("sessions", execution.at, dividends)
+    none = ("sessions", execution.at, execution.sizing, dividends)
     return kept(market, none, lambda: _new_sessions(market, execution, dividends, np.zeros(len(market.dates))))
 
 
+def _split_days(market: Market, execution: Execution) -> Mask:
+    if execution.sizing != "units" or market.splits is None:
+        return np.zeros(len(market.dates), dtype=bool)
+    changed: Mask = (market.splits != 1.0).any(axis=1)
+    return changed
+
+
 def _new_sessions(market: Market, execution: Execution, dividends: Dividends, flows: Array) -> Sessions:
-    """The market with flows (T,), currency."""
+    """The market with flows (T,), currency. All arrays are read-only: kernels are compiled for one kind of array."""
     paid = dividends == "cash"
     if paid and market.dividends is None:
         raise ConfigError(f"market {market.name!r} has no dividends: its returns reinvest them (dividends='reinvest').")
@@ -165,23 +178,25 @@ def _new_sessions(market: Market, execution: Execution, dividends: Dividends, fl
     busy = flows != 0.0
     if paid:
         busy |= (income != 0.0).any(axis=1)
+    busy |= _split_days(market, execution)
     left = market.exits[market.exits < len(market.dates)]
     busy[left] = True
-    opens = frozen(np.empty((0, len(market.assets))))
+    opens = empty
     if execution.at == "open":
         opens = market.open_price_index if paid else market.open_index
     which = "price_index" if paid else "index"
-    return Sessions(
+    made = Sessions(
         closes=getattr(market, which),
         cash_index=market.cash_index,
         tradable=market.tradable,
         opens=opens,
         income=income,
         exits=market.exits,
-        flows=frozen(flows),
-        years=frozen(years_of(market.days)),
-        busy=frozen(busy),
+        flows=flows,
+        years=years_of(market.days),
+        busy=busy,
         tiles=tiles_of(market, which),
-        buyable=frozen(np.array([word in ("", "buy_only") for word in market.trading])),
-        sellable=frozen(np.array([word in ("", "sell_only") for word in market.trading])),
+        buyable=np.array([word in ("", "buy_only") for word in market.trading]),
+        sellable=np.array([word in ("", "sell_only") for word in market.trading]),
     )
+    return Sessions._make(frozen(array) for array in made)

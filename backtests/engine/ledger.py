@@ -9,7 +9,7 @@ from research.accounting.costs import HOLDING_COSTS
 from research.arrays import Array, Rows
 from research.compiled import linked
 
-FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was delisted
+FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was paid out
 
 
 class Ledger(NamedTuple):

@@ -19,7 +19,7 @@ class Sessions(NamedTuple):
     exits      : (n,) row at which a line is paid out, T if never.
     flows      : (T,) currency that comes at each close.
     years      : (T,) years since the last close.
-    busy       : (T,) is there income, an exit or a flow?
+    busy       : (T,) is there income, an exit, a flow, or a split of whole lots?
     tiles      : (tiles, n + 1, DAYS) the closes and cash, as `quiet_days.tiles_of` lays them out, currency.
     buyable    : (n,) may money that comes buy the line?
     sellable   : (n,) may money that goes sell it?

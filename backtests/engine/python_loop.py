@@ -11,8 +11,8 @@ import numpy as np
 from backtests.engine.account_events import events, hold, is_overdrawn, take_in, use_up, uses_all
 from backtests.engine.compiled_loop import quiet
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.ledger import Ledger, write, write_decision, write_unbooked
-from backtests.engine.whole_lots import fill, orders
+from backtests.engine.ledger import EXIT, Ledger, write, write_decision, write_unbooked
+from backtests.engine.whole_lots import fill, orders, pay_in_lieu
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.accounting.view import check_trade, leverage_of
@@ -49,12 +49,14 @@ class _Book:
     count: int = 0
     last_booked: int = 0
     triggers: list[str] = field(default_factory=list)
+    unpaid: dict[int, Array] = field(default_factory=dict)  # by booking, as `Backtest.unpaid` has it
 
 
 def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     inputs: EngineInputs, cash_units: float, ledger: Ledger, bands: NoTradeBands | None
-) -> tuple[tuple[str, ...], dict[int, Why]]:
-    """Play the days after the first; gives the trigger of each booking, and the reasons to hold by market row.
+) -> tuple[tuple[str, ...], dict[int, Why], dict[int, Array]]:
+    """Play the days after the first; gives the trigger of each booking, the reasons to hold by market row, and by
+    booking the orders (n,), currency, that cash could not pay.
 
     inputs     : what is played.
     cash_units : units of cash held after the opening trade.
@@ -109,11 +111,11 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     if pending is not None:
         _write_decision(ledger, held, pending)
         write_unbooked(ledger, held.count, held.units, held.cash_units, held.nav)
-    return tuple(held.triggers), holds
+    return tuple(held.triggers), holds, held.unpaid
 
 
 def _overnight(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> None:
-    """Charge for holding since the last close; pay dividends, and what is delisted, out."""
+    """Charge for holding since the last close; pay dividends, what is delisted, and fractions of splits, out."""
     sessions, desk = inputs.sessions, inputs.desk
     if desk.holding_costs.some:
         row = ledger.holding_costs[t - inputs.first]
@@ -123,6 +125,22 @@ def _overnight(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> Non
         held.cash_units, count = events(sessions, desk, inputs.scratch, t, *state)
         held.triggers += ["delisted"] * (count - held.count)
         held.count = count
+        if inputs.split[t]:
+            _pay_in_lieu(inputs, held, t, ledger)
+
+
+def _pay_in_lieu(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> None:
+    """Pay out the fractions that the splits of row t leave."""
+    price, row = inputs.sessions.cash_index[t], held.count
+    before = wealth(held.units, inputs.sessions.closes, t, held.cash_units, price)
+    trades, charges = ledger.trades[row], ledger.charges[row]
+    held.cash_units += pay_in_lieu(inputs, t, held.units, trades, charges) / price
+    if trades.any():
+        after = wealth(held.units, inputs.sessions.closes, t, held.cash_units, price)
+        write_decision(ledger, row, EXIT, t, NO_LINE, 0.0, 0.0)
+        write(ledger, row, t, held.units, held.cash_units, before, after, float(charges.sum()))
+        held.triggers.append("in_lieu")
+        held.count += 1
 
 
 def _flow(inputs: EngineInputs, held: _Book, t: int, pending: _Pending | None, ledger: Ledger) -> None:
@@ -189,16 +207,19 @@ def _fill(inputs: EngineInputs, held: _Book, pending: _Pending, t: int, prices: 
     assert pending.units is not None
     price, row = inputs.sessions.cash_index[t], held.count
     before = wealth(held.units, prices, t, held.cash_units, price)
-    spent, paid = fill(
+    spent, paid, unpaid = fill(
         inputs,
         pending.asked,
         t,
         inputs.desk.at_open,
         pending.units,
         held.units,
+        held.cash_units * price,
         ledger.trades[row],
         ledger.charges[row],
     )
+    if unpaid.any():
+        held.unpaid[row] = unpaid
     held.cash_units -= spent / price
     held.nav = wealth(held.units, prices, t, held.cash_units, price)
     _write_decision(ledger, held, pending)

@@ -51,6 +51,7 @@ class Backtest:
     ledger           : what was booked.
     triggers         : (k,) what asked for each booking.
     holds            : reasons to hold by market row, or None; those of a rule with bands can be derived from these.
+    unpaid           : by row of the ledger, (n,) currency of buys in whole lots that cash could not pay when filled.
 
     D is the number of test days; paths have D + 1 rows, the opening close first; daily figures have D.
     """
@@ -70,6 +71,7 @@ class Backtest:
     ledger: Ledger
     triggers: tuple[str, ...]
     holds: dict[int, Why] | None
+    unpaid: dict[int, Array]
 
     # -- paths -------------------------------------------------------------------------------------------------------
 
@@ -262,21 +264,27 @@ class Backtest:
         )
 
     def could_not_trade(self) -> pd.DataFrame:
-        """A row for each booking of a decision and each line that was held or wanted, and could not trade then.
+        """A row for each booking of a decision and each line that was held or wanted, and could not trade as decided.
 
-        Such a line keeps its units, at its last mark; the lines that can trade share what it leaves (`nearest`). Where
-        participation limits orders, a line whose volume of the session is zero is one too.
-        weight : at that mark.  target : in force when the decision was made, fraction of NAV.
+        A line that cannot trade keeps its units, at its last mark; the lines that can share what it leaves (`nearest`).
+        Where participation limits orders, a line whose volume of the session is zero is one too. A buy in whole lots
+        that costs more when it is filled than cash can pay is reduced.
+        weight : at that mark, before the booking.  target : in force when the decision was made, fraction of NAV.
+        reason : "no trading", "no volume" or "cash".  unpaid : what cash could not pay, fraction of NAV.
         """
         book = self.ledger
         done = np.flatnonzero((book.part_of >= 0) & (book.booked >= 0))
         wanted = self.targets.rows[self.targets.row[book.asked[done]]]
-        stuck = ~self.market.tradable[book.booked[done]]
+        halted, unpaid = ~self.market.tradable[book.booked[done]], np.zeros(wanted.shape)
+        stuck = halted.copy()
         if self.execution.participation is not None:
             stuck |= self.execution.largest(self.market, self.first)[book.booked[done]] == 0.0
-        kept = stuck & ((book.units[done] != 0.0) | (wanted != 0.0))
+        for row, amounts in self.unpaid.items():
+            unpaid[done == row] = amounts / book.nav_before[row]
+        kept = (stuck & ((book.units[done] != 0.0) | (wanted != 0.0))) | (unpaid > 0.0)
         k, i = np.nonzero(kept)
         j = done[k]
+        reason = np.where(unpaid > 0.0, "cash", np.where(halted, "no trading", "no volume"))
         return pd.DataFrame(
             {
                 "asked": self.market.dates[book.asked[j]],
@@ -284,6 +292,8 @@ class Backtest:
                 "asset": np.array(self.market.assets, dtype=object)[i],
                 "weight": book.units[j, i] * self.index[book.booked[j] - self.first, i] / book.nav_before[j],
                 "target": wanted[k, i],
+                "reason": reason[k, i].astype(object),
+                "unpaid": unpaid[k, i],
             }
         )
 

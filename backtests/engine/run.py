@@ -104,7 +104,7 @@ def backtest(
     _check(inputs, nav, opening)
     ledger = Ledger.empty(len(market.dates) - first, len(market.assets), inputs.extra_bookings)
     cash_units = _open(inputs, opening, nav, ledger)
-    triggers, holds = _play(inputs, cash_units, ledger)
+    triggers, holds, unpaid = _play(inputs, cash_units, ledger)
     return Backtest(
         market=market,
         policy=policy,
@@ -121,6 +121,7 @@ def backtest(
         ledger=ledger.cut(len(triggers)),
         triggers=triggers,
         holds=holds,
+        unpaid=unpaid,
     )
 
 
@@ -227,7 +228,7 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
         raise PolicyError(
             f"policy {inputs.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
             f"the leverage limit of {inputs.leverage_limit:g}; the largest is {market.assets[i]} with "
-            f"{weights[i]:.4f}. Lower it or raise the limit."
+            f"{weights[i]:.4f}. Lower it, or give `backtest` another leverage_limit: portfolio files have none."
         )
 
 
@@ -294,8 +295,12 @@ def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -
     return float(cash_units)
 
 
-def _play(inputs: EngineInputs, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why] | None]:
-    """Play all days, compiled or day by day; gives what triggered each booking, and why a rule that was asked held."""
+def _play(
+    inputs: EngineInputs, cash_units: float, ledger: Ledger
+) -> tuple[tuple[str, ...], dict[int, Why] | None, dict[int, Array]]:
+    """Play all days, compiled or day by day; gives what triggered each booking, why a rule that was asked held, and
+    what cash could not pay.
+    """
     rule = compiled_rule(inputs.policy)
     if rule is None:
         return play_daily(inputs, cash_units, ledger, None)
@@ -305,7 +310,7 @@ def _play(inputs: EngineInputs, cash_units: float, ledger: Ledger) -> tuple[tupl
         return play_daily(inputs, cash_units, ledger, bands)
     count = _play_compiled(inputs, bands, cash_units, ledger)
     of = {FLOW: "flow", EXIT: "delisted"}
-    return tuple(of.get(j, bands.trigger) for j in ledger.part_of[:count].tolist()), None
+    return tuple(of.get(j, bands.trigger) for j in ledger.part_of[:count].tolist()), None, {}
 
 
 def _play_compiled(inputs: EngineInputs, bands: NoTradeBands, cash_units: float, ledger: Ledger) -> int:

@@ -23,7 +23,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {  # of a table, with their metrics in o
     WEALTH: (
         "growth", "growth_gross", "total_return", "final_balance", "volatility", "sharpe", "max_drawdown", "cvar95",
     ),
-    "Trading": ("turnover", "trades", "trading_days", "tracking_error_own", "opening_cost"),
+    "Trading": ("turnover", "trades", "trading_days", "tracking_error_own", "opening_cost", "lowest_cash"),
     "Shape and tails": (
         "sortino", "calmar", "omega", "hit_rate", "ulcer", "longest_drawdown", "recovery", "cdar95", "skewness",
         "kurtosis", "tail_ratio", "var95", "var95_gaussian", "var95_cornish_fisher", "cvar95_gaussian",

@@ -14,6 +14,8 @@ FAMILIES = ("band", "tuned")  # of rules that trade past a band
 def bands_in_force(played: Backtest, rows: NDArray[np.int64]) -> tuple[Array, Array]:
     """The weights below and above which the rule trades a line, fraction of NAV; NaN where it has none.
 
+    A rule that trades past something else, such as the sum of a class or a tracking error, has none for a single line.
+
     played  : the backtest.
     rows    : (D,) of its market.
     Returns : (D, n) twice.
@@ -24,4 +26,6 @@ def bands_in_force(played: Backtest, rows: NDArray[np.int64]) -> tuple[Array, Ar
         return nothing, nothing
     bands = bands_of(rule, played.market, played.targets, played.first, played.costs)
     k = bands.row[rows]
-    return bands.trigger_lower[k], bands.trigger_upper[k]
+    lower, upper = bands.trigger_lower[k], bands.trigger_upper[k]
+    banded = np.isfinite(lower) & np.isfinite(upper)
+    return np.where(banded, lower, np.nan), np.where(banded, upper, np.nan)

@@ -76,7 +76,7 @@ def long_run(
         power, value = float(elasticity.value[p]), float(losses.means[p])
         moved = math.log(np.mean((windows / tested) ** power))
         away = moved / power * float(elasticity.error[p]) if power else 0.0
-        own = math.sqrt(float(np.mean(losses.relative[:, p] ** 2)) + (power * error) ** 2 + away**2)
+        own = math.sqrt(float(losses.errors[p] ** 2) + (power * error) ** 2 + away**2)
         both, there = bool(losses.known[p]), value * math.exp(moved)
         wide = math.exp(quantile(level, both=both) * own)
         figures[name] = Estimate(there, there / wide, there * wide if both else math.inf, level, there * own)

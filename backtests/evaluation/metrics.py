@@ -397,6 +397,10 @@ METRICS: Mapping[str, Metric] = {
             no_interval="a charge on the first trade, the same in any market",
         ),
         Metric(
+            "lowest_cash", "Lowest cash", "% of NAV", 100.0, lower_is_better=False,
+            of=lambda m: float((m.backtest.ledger.cash / m.backtest.ledger.nav)[1:].min()),
+        ),
+        Metric(
             "max_drawdown", "Maximum drawdown", "%", 100.0, 1, short="drawdown", lower_is_better=False,
             of=lambda m: m.drawdown.depth, interval=PREDICTIVE,
         ),

@@ -13,6 +13,7 @@ and no resampling of the test can draw it. Its mean is then known from below onl
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -61,20 +62,41 @@ def wave_error(influence: Array, waves: int = WAVES) -> float:
 class SlowMeans:
     """Means of P daily series, none of which is ever negative, over the same T days.
 
-    means    : (P,) in the unit of the series.
-    relative : (WAVES, P) `wave_transforms` over the mean, less what the market's variance explains: how the logarithm
-               of a mean errs.
-    together : (P, P) covariance of the sums of each month, or of fewer days where there are few months, of the same:
-               how the logarithms err together.
-    known    : (P,) whether a mean is known from above too, see `backtests.evaluation.slow_waves`.
-    rounding : differences between means of so much or less come from rounding.
+    means     : (P,) in the unit of the series.
+    influence : (P, T) of each day on the logarithm of a mean: the day over the mean, less what the market's variance
+                explains.
+    known     : (P,) whether a mean is known from above too, see `backtests.evaluation.slow_waves`.
+    rounding  : differences between means of so much or less come from rounding.
     """
 
     means: Array
-    relative: Array
-    together: Array
+    influence: Array
     known: Mask
     rounding: float
+
+    @cached_property
+    def relative(self) -> Array:
+        """(WAVES, P) `wave_transforms` of the influence: how the logarithm of a mean errs."""
+        return frozen(np.column_stack([wave_transforms(row[:, None])[:, 0] for row in self.influence]))
+
+    @property
+    def errors(self) -> Array:
+        """(P,) standard errors of the logarithms, with `WAVES` degrees of freedom."""
+        found: Array = np.sqrt(np.mean(self.relative**2, axis=0))
+        return found
+
+    def sums(self, days: int) -> Array:
+        """(P, K) sums of the influence over each `days` days: how the logarithms err together."""
+        count, length = self.influence.shape
+        found: Array = self.influence[:, : length // days * days].reshape(count, -1, days).sum(axis=2)
+        return found
+
+    @cached_property
+    def together(self) -> Array:
+        """(P, P) covariance of the sums of each month, or of fewer days where there are few months."""
+        count, length = self.influence.shape
+        found = self.sums(min(MONTH, max(length // (SPANS * count), 1)))
+        return frozen(np.atleast_2d(np.cov(found)) if found.shape[1] > 1 else np.zeros((count, count)))
 
     @classmethod
     def of(
@@ -105,15 +127,11 @@ class SlowMeans:
         if moves is not None and moves.any():
             explained = moves / moves.mean()
             shares = shares - np.where(means > 0.0, elasticity, 0.0)[:, None] * explained
-        waves = np.column_stack([wave_transforms(row[:, None])[:, 0] for row in shares])
-        span = min(MONTH, max(rows.shape[1] // (SPANS * len(rows)), 1))
-        spans = shares[:, : rows.shape[1] // span * span].reshape(len(rows), -1, span).sum(axis=2)
-        together = np.atleast_2d(np.cov(spans)) if spans.shape[1] > 1 else np.zeros((len(rows), len(rows)))
-        return cls(means, frozen(waves), frozen(together), frozen(np.asarray(known, dtype=bool)), rounding)
+        return cls(means, frozen(shares), frozen(np.asarray(known, dtype=bool)), rounding)
 
     def figure(self, p: int, level: float) -> Estimate:
         """The mean of series p, with its interval; without an upper end where that is not known."""
-        value, relative = float(self.means[p]), self._error(p)
+        value, relative = float(self.means[p]), float(self.errors[p])
         both = bool(self.known[p])
         wide = math.exp(min(quantile(level, both=both) * relative, STEEPEST))
         return Estimate(value, value / wide, value * wide if both else math.inf, level, value * relative)
@@ -177,7 +195,8 @@ class SlowMeans:
         """
         from scipy.special import stdtr
 
-        one, two, both = self._error(p), self._error(q), float(np.mean(self.relative[:, p] * self.relative[:, q]))
+        one, two = float(self.errors[p]), float(self.errors[q])
+        both = float(np.mean(self.relative[:, p] * self.relative[:, q]))
         other = np.sinh(places := np.linspace(-FARTHEST, FARTHEST, POINTS))  # of the second, in its errors
         weights = (1.0 + other**2 / WAVES) ** (-(WAVES + 1) / 2) * np.cosh(places)
         weights /= weights.sum()
@@ -194,10 +213,6 @@ class SlowMeans:
             return float(weights @ stdtr(WAVES + 1, (gaps - slope * other) / wide))
 
         return distribution
-
-    def _error(self, p: int) -> float:
-        """Of the logarithm of mean p."""
-        return math.sqrt(float(np.mean(self.relative[:, p] ** 2)))
 
     def _p(self, p: int, q: int, *, from_below: bool, from_above: bool) -> float:
         """Of equal means; one-sided where the difference is known from one side only."""

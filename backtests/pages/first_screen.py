@@ -44,9 +44,9 @@ FOLDED_WORDS = "The further figures describe this sample and have no interval."
 ELIGIBLE = "term-recommendation"
 QUESTIONS = {
     "gain": "What it gains",
+    "changes": "What would change that",
     "growth": "Growth",
     "others": "What else would do",
-    "changes": "What would change that",
     "left": "Not candidates",
 }
 _SCREENS: WeakKeyDictionary["Comparison", Block] = WeakKeyDictionary()  # whose pictures take a second to draw

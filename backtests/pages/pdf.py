@@ -6,11 +6,10 @@ Header, page numbers and breaks come from the page's own style, so that both are
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from research.errors import ConfigError, DataError
-from research.files import write_whole, writing
+from research.files import work_folder, write_whole, writing
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 GIVEN = "REBALANCE_CHROMIUM"  # environment variable: path of the browser
@@ -52,8 +51,8 @@ def write_pdf(page: Path, pdf: Path) -> None:
     Raises : ConfigError as `browser` does; DataError where the browser prints nothing.
     """
     program = browser()
-    with tempfile.TemporaryDirectory(prefix="print-") as place, writing(pdf):
-        made = Path(place) / "page.pdf"
+    with work_folder() as place, writing(pdf):
+        made = place / "page.pdf"
         command = [program, *OPTIONS, f"--user-data-dir={place}/profile", f"--print-to-pdf={made}"]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.append("--no-sandbox")  # Chromium refuses to run as root with one

@@ -6,7 +6,7 @@ TERMS = {  # of the list of conventions, with the figures that each explains; th
     "loss": ("loss", "tracking_loss", "loss_training"),
     "recommendation": ("days_outside",),
     "tracking": ("tracking_error", "tracking_error_own"),
-    "turnover": ("turnover", "trades", "trading_days"),
+    "turnover": ("turnover", "trades", "trading_days", "lowest_cash"),
     "cost": ("cost", "opening_cost", *(part.key for part in COST_PARTS.values())),
     "cagr": ("growth", "growth_gross", "total_return", "final_balance", "money_weighted", "flows"),
     "volatility": ("volatility", "sharpe"),

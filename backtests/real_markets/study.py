@@ -257,7 +257,7 @@ def _together(folder: Path, budget: Budget, code: str) -> Study:
 
 def _results(cases: Sequence[Case], budget: Budget, workers: int, client: Any) -> Iterator[tuple[Case, dict[str, Any]]]:
     """Cases with their results, as they finish."""
-    run_there = partial(_run_there, budget, tasks.code_now(), {one.name: one.market.fingerprint for one in cases})
+    run_there = partial(_run_there, budget, tasks.code_here(), {one.name: one.market.fingerprint for one in cases})
     if client is not None:
         yield from tasks.on_client(client, run_there, tasks=cases)
     elif workers == 1 or len(cases) < 2:
@@ -269,7 +269,7 @@ def _results(cases: Sequence[Case], budget: Budget, workers: int, client: Any) -
 def _run_there(budget: Budget, code: Mapping[str, str], data: Mapping[str, str], one: Case) -> dict[str, Any]:
     """Run a case on a worker; its code and its market, which it reads from its own files, must be those of the study.
 
-    code : as `tasks.code_now` gave it.  data : fingerprints of the markets, by the name of the case.
+    code : as `tasks.code_here` gave it.  data : fingerprints of the markets, by the name of the case.
     """
     tasks.check_worker(code)
     if one.market.fingerprint != data[one.name]:

@@ -11,9 +11,10 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,44 @@ LIBRARIES = (
     "exchange_calendars",
     "matplotlib",
 )
+
+
+@cache
+def code_version() -> str:
+    """The version of the code that this process runs: the one on disk when it first asked, whatever is edited later."""
+    return code_on_disk()
+
+
+def code_on_disk(root: Path = ROOT) -> str:
+    """The commit's first 12 hex, with `+` and 8 hex over what is not committed; without git, a hash over the sources.
+
+    Notebooks count as sources; data does not, since it has a fingerprint of its own. The version is the same for every
+    user, whoever owns the folder and whatever their settings of git are.
+    """
+    sources = ["research", "backtests", "notebooks"]
+    # git reads a folder that it is told of, whoever owns it: who runs this code trusts its owner.
+    command = ["git", "-C", str(root), "--git-dir=.git", "--work-tree=.", "-c", f"core.excludesFile={os.devnull}"]
+    environment = {name: value for name, value in os.environ.items() if name != "GIT_INDEX_FILE"}
+    environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0"}
+
+    def git(*words: str) -> bytes:
+        return subprocess.run([*command, *words], capture_output=True, check=True, env=environment).stdout
+
+    try:
+        commit = git("rev-parse", "--short=12", "HEAD").decode().strip()
+        names = git("diff", "--name-only", "--no-renames", "-z", "HEAD", "--", *sources)
+        names += git("ls-files", "--others", "--exclude-standard", "-z", "--", *sources)
+        changed = [root / os.fsdecode(name) for name in sorted(names.split(b"\0")) if name]
+        return f"{commit}+{_hash_of(changed, root)[:8]}" if changed else commit
+    except (FileNotFoundError, subprocess.CalledProcessError):  # there is no git, or no repository
+        found = (path for folder in sources for path in (root / folder).rglob("*"))
+        return f"sources-{_hash_of(sorted(p for p in found if p.suffix in ('.py', '.ipynb')), root)[:12]}"
+
+
+def _hash_of(files: Iterable[Path], root: Path) -> str:
+    """sha256, hex, over names from a folder and contents of files; one that was deleted has none."""
+    each = [(str(path.relative_to(root)), sha256_of(path) if path.is_file() else None) for path in files]
+    return hashlib.sha256(json.dumps(each).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -73,31 +112,6 @@ def surroundings(root: Path = ROOT) -> dict[str, Any]:
         "platform": platform.platform(),
         "lock": sha256_of(lock) if lock.exists() else None,
     }
-
-
-def code_version(root: Path = ROOT) -> str:
-    """The commit's first 12 hex, with `+` and 8 hex over what is not committed; without git, a hash over the sources.
-
-    Notebooks count as sources; data does not, since it has a fingerprint of its own.
-    """
-    sources = ["research", "backtests", "notebooks"]
-
-    def git(*words: str) -> bytes:
-        return subprocess.run(["git", "-C", str(root), *words], capture_output=True, check=True).stdout
-
-    try:
-        commit = git("rev-parse", "--short=12", "HEAD").decode().strip()
-        changed = git("diff", "HEAD", "--", *sources)
-        for name in git("ls-files", "--others", "--exclude-standard", "-z", "--", *sources).decode().split("\0"):
-            changed += (name.encode() + (root / name).read_bytes()) if name else b""
-        return f"{commit}+{hashlib.sha256(changed).hexdigest()[:8]}" if changed else commit
-    except (OSError, subprocess.CalledProcessError):
-        digest = hashlib.sha256()
-        for path in sorted(
-            p for folder in sources for p in (root / folder).rglob("*") if p.suffix in (".py", ".ipynb")
-        ):
-            digest.update(path.read_bytes())
-        return f"sources-{digest.hexdigest()[:12]}"
 
 
 def partial_of(final: Path) -> Path:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import stat
+import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,26 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from backtests.runs.folder import MANIFEST, REPORTS, run_folders, write_json
+from backtests.runs.folder import MANIFEST, REPORTS, code_on_disk, code_version, run_folders, write_json
 from research.arguments import first_fault
 from research.errors import DataError
 from research.files import sha256_of
 
 AGAIN = "Make the run again, or delete its folder."
+CHANGED = "code_on_disk"  # key of a manifest: the version when the run ended, where it was another one
+
+
+class CodeChanged(UserWarning):
+    """The code on disk was changed while a run was made."""
+
+
+def changed_code(code: str, now: str) -> str:
+    """A sentence on a run by this code that found other code on disk when it ended."""
+    return (
+        f"The code on disk was changed while the run was made: it was {now} at the end, and the run is named after "
+        f"{code}, as it was at the beginning. Modules that were imported late may be the new ones: to be sure, make it "
+        "again."
+    )
 
 
 def sign(folder: Path, started: datetime) -> None:
@@ -32,6 +47,9 @@ def sign(folder: Path, started: datetime) -> None:
         "seconds": round((ended - started).total_seconds(), 1),
     }
     whole = {**manifest, "times": times, "files": hashes(folder)}
+    if (now := code_on_disk()) != code_version():
+        whole[CHANGED] = now
+        warnings.warn(CodeChanged(changed_code(manifest["code"], now)), stacklevel=2)
     write_json(folder / MANIFEST, {**whole, "sha256": checksum(whole)})
 
 

@@ -12,7 +12,7 @@ from backtests.runs.folder import RUN_IN
 from backtests.runs.parameters import Plain, check_parameters
 from backtests.runs.quick_imports import without_grammars_of_addresses
 from research.errors import DataError
-from research.files import write_whole
+from research.files import work_folder, write_whole
 from research.progress import TOLD_IN, bar
 
 COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
@@ -33,16 +33,25 @@ class DeadKernel(DataError):
     """The kernel died that ran a notebook: executing it again may help."""
 
 
-def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progress: Path | None = None) -> None:
+def execute(
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, Plain],
+    progress: Path | None = None,
+    trust_code: bool = False,
+) -> None:
     """Have papermill execute a notebook, in the notebook's own folder, and show how far it is.
 
     notebook   : path of the notebook.
     output     : path of the executed one.
     parameters : of its cell of parameters.
     progress   : path of a file in which the notebook tells how far it is, for us to show.
+    trust_code : may the files that it reads name rules by import path?
     Raises     : ConfigError before a kernel starts; FailedCell with the failing cell's error when the notebook fails;
                  DeadKernel when its kernel dies.
     """
+    from research.portfolio.document import TRUST  # slow to import
+
     check_parameters(notebook, parameters)
     cache = Path(__file__).parents[2] / ".cache"  # and not the user's home
     environment = {
@@ -53,14 +62,16 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
         RUN_IN: Path(str(parameters.get("run", ""))).name,
         TOLD_IN: "" if progress is None else str(progress.resolve()),
     }
-    before = {name: os.environ.get(name) for name in environment}
+    trusting = f'import os; os.environ["{TRUST}"] = "{int(trust_code)}"'  # of the kernel alone
+    before = {name: os.environ.get(name) for name in [*environment, "TMPDIR"]}
     try:
-        with _followed(progress):  # which begins before the environment says that progress is told elsewhere
-            os.environ.update(environment)
+        with work_folder() as place, _followed(progress):  # before the environment says that progress is told elsewhere
+            os.environ.update(environment | {"TMPDIR": str(place)})
             with without_grammars_of_addresses():
                 import papermill
             from nbclient.exceptions import DeadKernelError
             from papermill.exceptions import PapermillExecutionError
+            from traitlets.config import Config
 
             papermill.execute_notebook(
                 notebook,
@@ -71,7 +82,8 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
                 language="python",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
-                extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={SELDOM}"],
+                config=Config(KernelManager={"connection_file": str(place / "kernel.json")}),
+                extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={SELDOM}; {trusting}"],
             )
     except PapermillExecutionError as error:
         failed = FailedCell(f"{notebook.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}")
@@ -85,7 +97,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
         ) from error
     finally:
         for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
     _forget_this_execution(output)
 
 

@@ -19,17 +19,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
-from functools import cache
+from contextlib import contextmanager
 from importlib.metadata import version
-from ipaddress import ip_address
 from itertools import islice
 from multiprocessing import active_children
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from backtests.runs.cluster_access import access
 from backtests.runs.differences import changes
 from backtests.runs.folder import ROOT, Run, code_version
 from research.arguments import is_whole, refuse
@@ -44,12 +42,15 @@ PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to ans
 LONGEST = 600.0  # seconds that are spent on one attempt to bring a result
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
 START = (
-    "Start one with `rebalance cluster`, and give the address that it prints, such as tcp://127.0.0.1:8786. Whoever "
-    "reaches that port can run code here: without options it is open to this machine only, and other machines "
-    "connect through an SSH tunnel or TLS (docs/sweeps.md)."
+    "Start one with `rebalance cluster`, and give the address that it prints, such as tls://127.0.0.1:8786. Without "
+    "options it is open to you on this machine only; other machines connect through an SSH tunnel or TLS "
+    "(docs/sweeps.md)."
 )
 AGAIN = "Start the command again; take fewer workers if memory is short."
 RESUME = "Finished work is kept: start the same command again to resume."
+
+if TYPE_CHECKING:
+    from distributed import Security
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -187,10 +188,10 @@ def connected(address: str, workers: int = 1) -> Iterator[Any]:
     """
     from distributed import Client
 
-    check_address(address, "client")
+    security = access(address, "client")
     try:
-        _greet(address)
-        client = Client(address, timeout=PATIENCE, set_as_default=False)
+        _greet(address, security)
+        client = Client(address, timeout=PATIENCE, set_as_default=False, security=security)
     except (OSError, TimeoutError, ValueError, RuntimeError, MemoryError) as error:  # the last: what answers is no Dask
         why = str(error) or f"no answer within {PATIENCE:g} s"
         raise ConfigError(f"there is no cluster at {address!r} ({why}). {START}") from error
@@ -204,65 +205,20 @@ def connected(address: str, workers: int = 1) -> Iterator[Any]:
         yield client
 
 
-def _greet(address: str) -> None:
+def _greet(address: str, security: "Security") -> None:
     """Greet the scheduler at an address within `PATIENCE` seconds: a client would wait for a stranger for ever.
 
     Raises : OSError, TimeoutError, ValueError or MemoryError where what answers is no scheduler.
     """
-    from distributed import Security
     from distributed.comm import connect
 
     async def greet() -> None:
-        arguments = Security().get_connection_args("client")
+        arguments = security.get_connection_args("client")
         comm = await asyncio.wait_for(connect(address, timeout=PATIENCE, **arguments), PATIENCE)
         await comm.close()
 
     with ThreadPoolExecutor(1) as pool:  # a notebook's own thread has a loop that runs
         pool.submit(asyncio.run, greet()).result()
-
-
-def check_address(address: str, role: str) -> None:
-    """Refuse what is no address of a scheduler, and one on another machine that is reached without TLS.
-
-    address : such as tls://10.0.0.1:8786.
-    role    : that this process has there: "client" or "worker".
-    Raises  : ConfigError.
-    """
-    fix = "give that of a scheduler, with its port, such as tcp://127.0.0.1:8786 or tls://10.0.0.1:8786."
-    try:
-        parts = urlsplit(address)
-        known = parts.scheme in ("tcp", "tls") and bool(parts.hostname) and bool(parts.port)
-    except ValueError:  # a port that is none
-        known = False
-    if not known:
-        refuse("the address of a cluster is", address, fix)
-    if parts.scheme == "tls":
-        check_certificate(f"the cluster at {address}", role)
-    elif not is_here(str(parts.hostname)):
-        raise ConfigError(
-            f"{address} would be reached over the network without TLS, where anybody could run code on this machine. "
-            "Start the scheduler with `rebalance cluster --host ADDRESS`, which takes TLS (docs/sweeps.md)."
-        )
-
-
-def is_here(host: str) -> bool:
-    """Does an address belong to this machine alone?"""
-    if host == "localhost":
-        return True
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return False
-
-
-def check_certificate(what: str, role: str) -> None:
-    """Raise ConfigError where Dask's settings name no certificate for a role: "client", "scheduler" or "worker"."""
-    from distributed import Security
-
-    if Security().get_connection_args(role)["ssl_context"] is None:
-        raise ConfigError(
-            f"{what} is to be reached by TLS, and no certificate is given: name `ca-file`, and `cert` and `key` of the "
-            f"{role}, in ~/.config/dask/tls.yaml (docs/sweeps.md)."
-        )
 
 
 def threads_of(client: Any) -> Callable[[], int]:
@@ -310,9 +266,9 @@ def failure_explained(client: Any, address: str) -> Iterator[None]:
 def check_worker(wanted: Mapping[str, str]) -> None:
     """Raise ConfigError, on a worker, where its code or libraries are not those with which the work was begun.
 
-    wanted : what `code_now` gave then, to whoever began it.
+    wanted : what `code_here` gave then, to whoever began it.
     """
-    for name, here in _code_here().items():
+    for name, here in code_here().items():
         if here != wanted[name]:
             raise ConfigError(
                 f"the worker on {socket.gethostname()} ({ROOT}) runs {name} {here}, but the work was started with "
@@ -320,15 +276,9 @@ def check_worker(wanted: Mapping[str, str]) -> None:
             )
 
 
-def code_now() -> dict[str, str]:
-    """The versions of the code as it is on disk, and of the libraries on which the bits of results depend."""
+def code_here() -> dict[str, str]:
+    """The versions of the code that this process runs, and of the libraries on which the bits of results depend."""
     return {"code": code_version(), **_versions()}
-
-
-@cache
-def _code_here() -> Mapping[str, str]:
-    """The same, as it was when this process first asked: that is the code that it runs."""
-    return code_now()
 
 
 def _versions() -> dict[str, str]:

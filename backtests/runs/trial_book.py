@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
@@ -208,19 +208,13 @@ def _write(folder: Path, batch: Batch, run: str) -> None:
         "periods_per_year": batch.periods_per_year,
         "written": datetime.now(UTC).isoformat(timespec="microseconds"),
         "run": run,
-        "code": _code(),
+        "code": code_version(),
     }
     table = pa.Table.from_pandas(batch.table, preserve_index=False)
     buffer = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(about).encode()}), buffer, compression="zstd")
     content = buffer.getvalue().to_pybytes()
     write_whole(folder / f"{named}-{hashlib.sha256(content).hexdigest()[:16]}.parquet", content)
-
-
-@cache
-def _code() -> str:
-    """The version of the code that this process runs."""
-    return code_version()
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------

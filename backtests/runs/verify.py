@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.runs.folder import Run, code_version, found_at, surroundings
-from backtests.runs.manifest import hashes, read_manifest
+from backtests.runs.manifest import CHANGED, changed_code, hashes, read_manifest
 from backtests.wording import counted
 
 
@@ -71,6 +71,8 @@ def _since(manifest: dict[str, Any]) -> list[str]:
     sentences = [f"{name} was {before[name]} and is {now[name]}." for name in ("code", "python", "platform", "lock")
                  if before[name] != now[name]]  # fmt: skip
     versions = before["versions"] or {}
+    if CHANGED in manifest:
+        sentences.insert(0, changed_code(manifest["code"], manifest[CHANGED]))
     return sentences + [
         f"{name} was {versions.get(name)} and is {version}."
         for name, version in now["versions"].items()

@@ -23,7 +23,7 @@ def run_all(
     parts    : of its plan; each is drawn when a worker will soon be free for it.
     job      : such as `run_part`; a function of a module that workers can import.
     workers  : of this machine: threads where all is compiled, else processes.
-    cluster  : address of a Dask scheduler instead, such as "tcp://127.0.0.1:8786".
+    cluster  : address of a Dask scheduler instead, such as "tls://127.0.0.1:8786".
     Raises   : ConfigError for fewer than one worker, a cluster that does not answer or goes away, a worker that died.
     """
     tasks.check_workers(workers)
@@ -48,7 +48,7 @@ def _on_cluster(
     with tasks.cluster(address) as client:
         content, markets = packed((prepared, job))
         with offered(client, markets) as key:
-            sent = client.submit(_sent, tasks.code_now(), key, content, pure=False)
+            sent = client.submit(_sent, tasks.code_here(), key, content, pure=False)
             tasks.wait_for(client, sent)
             client.replicate([sent])  # else the worker that has it is given the first parts
             yield from tasks.on_client(client, _run_there, sent, tasks=parts)

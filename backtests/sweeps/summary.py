@@ -1,7 +1,7 @@
 """A sweep as text: its size, and its best policies under common conditions."""
 
-from collections.abc import Iterable, Mapping
-from itertools import product
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,21 @@ from backtests.sweeps.table import best_first
 from backtests.text_tables import text_table, warnings_text
 from research.market.notes import warnings_in
 
+Intervals = Callable[[str, Sequence[int]], Mapping[int, str]]
+
 BEST = 8
 KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 
 
-def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: int = BEST) -> str:
+def sweep_text(
+    prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: int = BEST, intervals: Intervals | None = None
+) -> str:
     """The summary of a sweep from its table, which may come in parts.
 
-    prepared : the sweep.
-    tables   : a row a configuration; metrics in the units of records.
-    rows     : policies that are told.
+    prepared  : the sweep.
+    tables    : a row a configuration; metrics in the units of records.
+    rows      : number of policies that are shown.
+    intervals : interval of J in words, by configuration, of a portfolio and some of its configurations, or None.
 
     Policies are ranked where half of those of a portfolio were played under the same conditions; else the lowest are
     told, each with its own conditions, as no ranking.
@@ -42,7 +47,9 @@ def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: in
         text += ["", f"The lowest J on {portfolio} ({_words(now)}), net of costs:"]
         if now != own:
             text[-1] += f"\n(none or too few policies ran under the portfolio's own conditions, {_words(own)})"
-        text += ["", _table(part.head(rows))]
+        shown = part.head(rows)
+        told = {} if intervals is None else intervals(str(portfolio), shown["configuration"].tolist())
+        text += ["", _table(shown, told)]
     return "\n".join(text) + warnings_text(data_warnings(prepared))
 
 
@@ -157,16 +164,23 @@ def policy_name(row: Mapping[str, Any], further: Iterable[str] = ()) -> str:
     return words + further_words(row, further)
 
 
-def _table(rows: pd.DataFrame, *, with_conditions: bool = False) -> str:
-    """Rows as aligned text, with headings and units.  with_conditions : with those of each row."""
-    metrics = [METRICS[key] for key in KEY_FIGURES]
+def _table(rows: pd.DataFrame, told: Mapping[int, str] | None = None, *, with_conditions: bool = False) -> str:
+    """Rows as aligned text, with headings and units.
+
+    told            : interval of J in words, by configuration, or none.
+    with_conditions : whether those of each row are shown.
+    """
+    metrics, told = [METRICS[key] for key in KEY_FIGURES], told or {}
+    heads = [[m.narrow, *["95 %"] * (m.key == "loss" and bool(told))] for m in metrics]
+    units = [[m.narrow_unit, *[""] * (m.key == "loss" and bool(told))] for m in metrics]
     cells = [
-        ["", "configuration", *["costs", "lag", "start"] * with_conditions, *(metric.narrow for metric in metrics)],
-        ["", "", *["×", "sessions", ""] * with_conditions, *(metric.narrow_unit for metric in metrics)],
+        ["", "configuration", *["costs", "lag", "start"] * with_conditions, *chain(*heads)],
+        ["", "", *["×", "sessions", ""] * with_conditions, *chain(*units)],
     ]
     further = policy_axes(rows)
     for row in ({str(name): value for name, value in each.items()} for each in rows.to_dict("records")):
         conditions = [f"{row['cost_multiple']:.2f}", f"{row['lag']:.0f}", f"{row['start']:%Y-%m-%d}"] * with_conditions
         figures = [metric.cell(row) for metric in metrics]
+        figures[1:1] = [told[row["configuration"]]] if told else []  # beside J, the first
         cells.append([policy_name(row, further), str(row["configuration"]), *conditions, *figures])
     return text_table(cells, left=1, width=None)

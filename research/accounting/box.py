@@ -11,7 +11,8 @@ import numpy as np
 
 from research.arrays import Array, Mask
 from research.compiled import inlined, linked, on_demand
-from research.tolerances import WEIGHT_SUM
+from research.compiled.simd import Number, where
+from research.tolerances import WEIGHT, WEIGHT_SUM
 
 FREE, TOWARD, BEYOND = range(3)  # the rounds of `place`
 ROUNDS = 200  # of a search that halves its bounds at the worst: 3 to 6, as a rule
@@ -205,3 +206,19 @@ def into_box(
             out[i] = weights[i]
         total += out[i]
     return 1.0 - total
+
+
+@inlined
+def sales_fraction(fraction: Number, cash: Number, buys: Number, sales: Number) -> Number:
+    """Fraction of the way that sales go: that of the trade, or what pays back cash that is overdrawn.
+
+    fraction : of the way to the point of the box that the trade goes, in (0, 1].
+    cash     : its weight before the trade, fraction of NAV.
+    buys     : on the whole way, fraction of NAV.
+    sales    : on the whole way, fraction of NAV.
+
+    Where the point itself leaves cash below zero, as that of a target that borrows does, nothing is paid back.
+    """
+    needed = fraction * buys - cash
+    short = (cash < -WEIGHT) & (cash + (sales - buys) >= -WEIGHT) & (needed > fraction * sales)
+    return where(short, needed / sales, fraction)

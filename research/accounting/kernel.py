@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.accounting.box import into_box
+from research.accounting.box import into_box, sales_fraction
 from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
 from research.accounting.self_financing import (
     BOOKED,
@@ -29,6 +29,7 @@ from research.accounting.self_financing import (
 from research.accounting.tax_lots import capital_gains_tax, gain, sell_lots
 from research.arrays import Array, Mask
 from research.compiled import inlined, on_demand
+from research.tolerances import WEIGHT
 
 __all__ = [
     "BOOKED",
@@ -175,12 +176,31 @@ def accrue(
 
 
 @inlined
-def _slow_down(weights: Array, asked: Array, capped: Array, nav: float, cash_change: float, pace: Pace) -> bool:
+def _go_part(weights: Array, asked: Array, cash: float, change: float, fraction: float) -> float:
+    """Ask for a fraction of the way, and for the sales that pay back cash; gives what cash gains, fraction of NAV.
+
+    cash : its weight before the trade.  change : what it gains on the whole way.
+    """
+    sold, buys, sales = fraction, 0.0, 0.0
+    if cash < -WEIGHT:
+        for i in range(len(asked)):
+            buys += max(asked[i] - weights[i], 0.0)
+            sales += max(weights[i] - asked[i], 0.0)
+        sold = sales_fraction(fraction, cash, buys, sales)
+    for i in range(len(asked)):
+        if asked[i] != weights[i]:
+            asked[i] = weights[i] + (sold if asked[i] < weights[i] else fraction) * (asked[i] - weights[i])
+    return fraction * change if sold == fraction else -cash
+
+
+@inlined
+def _slow_down(weights: Array, asked: Array, capped: Array, nav: float, cash: float, change: float, pace: Pace) -> bool:
     """Trade only a fraction, and of each line no more than its limit of the day; is any of the trade left?
 
     An order that is cut to its limit is written into `capped`, and its line asked where it is. What the orders so cut
     would leave in cash, less or more than both today's cash and the goal's, is corrected by cutting the buys, or the
-    sells, by one factor.  cash_change : the goal's cash less today's, fraction of NAV.
+    sells, by one factor; so are buys for which sells would pay before they pay back cash that is overdrawn.
+    cash : its weight today.  change : the goal's cash less today's, fraction of NAV.
     """
     limits, buys, sells, cut = pace.order_limits, 0.0, 0.0, False
     for i in range(len(asked)):
@@ -198,7 +218,9 @@ def _slow_down(weights: Array, asked: Array, capped: Array, nav: float, cash_cha
         else:
             sells -= today
     spare, slow = sells - buys, cut or pace.fraction < 1.0  # what cash gains
-    low, high = min(0.0, cash_change), max(0.0, cash_change)
+    low, high = min(0.0, change), max(0.0, change)
+    if cash < -WEIGHT and cash + change >= -WEIGHT:
+        low = min(-cash, high)
     if slow and spare < low and buys > 0.0:
         _shorten(weights, asked, capped, max(sells - low, 0.0) / buys, 1.0)
     elif slow and spare > high and sells > 0.0:
@@ -253,17 +275,17 @@ def book(
     )  # fmt: skip
     for i in range(len(asked)):
         scratch.one_way[i] = (box.lower[k, i] == -np.inf) != (box.upper[k, i] == np.inf)
+    change = cash - held
     if box.fraction < 1.0:
-        for i in range(len(asked)):
-            if asked[i] != weights[i]:
-                asked[i] = weights[i] + box.fraction * (asked[i] - weights[i])
+        change = _go_part(weights, asked, held, change, box.fraction)
     left = False
     if pace.fraction < 1.0 or len(pace.order_limits) > 0:
-        left = _slow_down(weights, asked, scratch.capped, nav, box.fraction * (cash - held), pace)
+        left = _slow_down(weights, asked, scratch.capped, nav, held, change, pace)
     r, q = min(pace.day, len(cost_parameters.rates) - 1), min(pace.day, len(cost_parameters.impact) - 1)
     booking = Booking(
-        units, quotes.prices, t, nav, weights, asked, scratch.capped, scratch.one_way, cost_parameters, r, q, lots
-    )
+        units, quotes.prices, t, nav, weights, asked, scratch.capped, pace.order_limits, pace.day, scratch.one_way,
+        cost_parameters, r, q, lots,
+    )  # fmt: skip
     trades, charges = record.trades[record.j], record.charges[record.j]
     status, cash_units, paid = self_financing_step(
         booking, cash_units, quotes.cash_price, scratch.gains, trades, charges

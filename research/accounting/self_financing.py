@@ -8,10 +8,12 @@ one increasing equation in s: piecewise linear for proportional costs (`_newton`
 tax one that is solved between two bounds (`_root`). It has one root where the sum over the lines that trade of
 |asked| x marginal cost is less than the fraction of NAV in them and in cash, which is checked. Where the kept lines are
 worth all wealth or more, since cash is overdrawn, the others end at asked x wealth after costs, and cash pays; likewise
-where the others are worth so little that what capped orders cost would turn the trade of one of them.
+where the others are worth so little that what capped orders cost would turn the trade of one of them. As far as cash
+would be overdrawn by that, capped buys are reduced.
 
 Costs lower the scale, so a line that was to be bought by less than its share of them would be sold. Where it may not be
-(`one_way`) it keeps its units, and the scale is found anew.
+(`one_way`) it keeps its units, and the scale is found anew. A sale grows by as much: where that takes it past the limit
+of its order, it trades what it was to trade before costs, and the scale is found anew.
 
 Fixed amounts and smallest orders make the equation jump, so which lines trade is decided once, at the wealth before
 costs: a line whose order would be smaller than the smallest keeps its units, whatever the others then pay. What it
@@ -46,6 +48,7 @@ from research.accounting.proportional import (
 from research.accounting.tax_lots import buy_lot, capital_gains_tax, cheapest_lot, gain, sell_lots
 from research.arrays import Array, Mask
 from research.compiled import inlined, linked, on_demand
+from research.tolerances import WEIGHT
 
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `self_financing_step` and `book` answer
 ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
@@ -61,6 +64,8 @@ class Booking(NamedTuple):
     weights         : (n,) as drifted, fraction of NAV.
     asked           : (n,) to trade to, fraction of NAV; equal to the weight for a line that keeps its units.
     capped          : (n,) signed orders that are as large as the session's volume allows, currency; 0 for the others.
+    order_limits    : (T, n) the largest orders of each session, currency, or (0, n) without a limit.
+    day             : row of the limits.
     one_way         : (n,) whether costs must not turn the line's trade: it may not be traded the other way.
     cost_parameters : what orders cost.
     r               : row of the rates on this day.
@@ -75,6 +80,8 @@ class Booking(NamedTuple):
     weights: Array
     asked: Array
     capped: Array
+    order_limits: Array
+    day: int
     one_way: Mask
     cost_parameters: CostParameters
     r: int
@@ -355,6 +362,41 @@ def _keep_turned(booking: Booking, scale: float) -> bool:
     return turned
 
 
+@linked
+def _cap_grown(booking: Booking, scale: float) -> bool:
+    """Cap the orders that costs make larger than their limits at what they are before costs; are there any?"""
+    weights, asked, limits, grown = booking.weights, booking.asked, booking.order_limits, False
+    if len(limits) > 0:
+        for i in range(len(asked)):
+            traded = asked[i] * scale - booking.units[i] * booking.prices[booking.t, i]
+            if asked[i] != weights[i] and abs(traded) > limits[booking.day, i]:
+                booking.capped[i] = (asked[i] - weights[i]) * booking.nav
+                asked[i], grown = weights[i], True
+    return grown
+
+
+@linked
+def _reduce_buys(booking: Booking, scale: float, unbought: float) -> bool:
+    """Reduce the capped buys by what costs would overdraw cash by at this scale; is it anything?
+
+    unbought : what orders too small to send leave, currency.
+    """
+    nav, weights, asked, capped = booking.nav, booking.weights, booking.asked, booking.capped
+    lacking, _ = _excess(booking, 0.0, 0.0, scale)  # the costs
+    cash, buys = 1.0 - unbought / nav, 0.0
+    for i in range(len(asked)):
+        value = booking.units[i] * booking.prices[booking.t, i]
+        lacking += value + capped[i] if asked[i] == weights[i] else asked[i] * scale
+        cash -= asked[i] + capped[i] / nav
+        buys += max(capped[i], 0.0)
+    lacking += min(cash, 0.0) * nav - nav
+    if not (lacking > WEIGHT * nav and buys > 0.0):
+        return False
+    for i in range(len(asked)):
+        capped[i] *= max(1.0 - lacking / buys, 0.0) if capped[i] > 0.0 else 1.0
+    return True
+
+
 @inlined
 def _step_proportional(booking: Booking, cash: float, trades: Array, charges: Array) -> tuple[int, float, float]:
     """`self_financing_step` where all costs are proportional; gives (status, cash, charges in all), currency."""
@@ -415,9 +457,9 @@ def _step_any(booking: Booking, cash: float, gains: Array, trades: Array, charge
     """`self_financing_step` for any costs; gives (status, cash, charges in all), currency."""
     nav = booking.nav
     unsold, unasked = _drop_small(booking)
-    unbought, scale, turned = unasked * nav - unsold, 0.0, True
-    ordered, some = _sum(booking.capped)
-    while turned:
+    unbought, scale, changed, whole = unasked * nav - unsold, 0.0, True, True
+    while changed:
+        ordered, some = _sum(booking.capped)
         taken = _take(booking, trades, charges)
         if taken.moved == 0.0 and not some:
             return NOTHING_MOVED, cash, 0.0
@@ -430,6 +472,9 @@ def _step_any(booking: Booking, cash: float, gains: Array, trades: Array, charge
             scale = _root(booking, 0.0, 1.0)  # lines that are not capped do not pay for those that are: cash does
         if scale < 0.0:
             return REFUSED, cash, 0.0
-        turned = _keep_turned(booking, scale)
+        changed = _keep_turned(booking, scale) or _cap_grown(booking, scale)
+        if some and whole and not changed:
+            changed = _reduce_buys(booking, scale, unbought)
+            whole = not changed
     cash, paid = _pay(booking, scale, cash, gains, trades, charges)
     return BOOKED, cash, paid

@@ -29,6 +29,7 @@ PLAIN = {  # what a trigger says when no line is behind it
     "begun": "it traded at this close already, and is asked again at the next",
     "flow": "money came or went: traded toward target with it",
     "delisted": "delisted and paid out",
+    "in_lieu": "the fraction of a unit that a split left, paid out in cash",
     "learned": "learned: nothing to do",
 }
 
@@ -64,6 +65,12 @@ class View:
     reviewed: bool = False
     opened: int = -1
     flow_history: Array | None = None
+
+    def __post_init__(self) -> None:
+        """Copy weights that are read-only or lie apart: kernels are compiled for one kind of array."""
+        flags = self.weights.flags
+        if not (flags.writeable and flags.c_contiguous):
+            object.__setattr__(self, "weights", np.array(self.weights, dtype=float, order="C"))
 
     @property
     def growth_history(self) -> Array:

@@ -11,6 +11,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Iterator
+from dis import hasconst, opmap
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -23,10 +24,12 @@ from numba.core.extending import _Intrinsic
 
 from research.compiled.calls import Linked, OnDemand
 
-LOAD_GLOBAL, EXTENDED_ARG = 116, 144  # of Python 3.11
+LOAD_GLOBAL, EXTENDED_ARG, RESUME, NOP = (opmap[name] for name in ("LOAD_GLOBAL", "EXTENDED_ARG", "RESUME", "NOP"))
 OTHERS = {"numba", "llvmlite", "numpy", "math", "operator", "builtins", "typing"}  # known by their versions
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), np.generic)
 STARTED = time.time()
+# When the modules of this room were edited, as they are imported: by a clock that may be ahead of this machine's.
+OWN = {path: path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.py")}
 
 
 class EditedSince(Exception):
@@ -122,25 +125,34 @@ def _named(value: Any, reader: FunctionType, read: list[Any]) -> str:
 
 @cache
 def _instructions(code: CodeType) -> str:
-    """What a function does, without its docstring and the lines that it stands on."""
-    constants = list(code.co_consts)
-    if constants and isinstance(constants[0], str) and not code.co_name.startswith("<"):
-        constants[0] = None  # a docstring
-    said = [_instructions(one) if isinstance(one, CodeType) else _plain(one) for one in constants]
+    """What a function does, without its docstring and the lines that it stands on; with `python -OO` the same."""
+    said, before = list[Any](), -1
+    for operation, number in _operations(code):
+        if operation in hasconst:  # by their places, of which a docstring takes one
+            constant = code.co_consts[number]
+            said.append((operation, _instructions(constant) if isinstance(constant, CodeType) else _plain(constant)))
+        elif (before, operation) != (RESUME, NOP):  # which stands where -OO took a docstring away
+            said.append((operation, number))
+        before = operation
     counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
-    return repr((code.co_name, counts, code.co_code, code.co_names, code.co_varnames, code.co_freevars, said))
+    return repr((code.co_name, counts, said, code.co_names, code.co_varnames, code.co_freevars))
 
 
 @cache
 def _global_names(code: CodeType) -> set[str]:
     """The global names that a function reads, those of functions within it included."""
-    names, high = set(), 0
+    names = {code.co_names[number >> 1] for operation, number in _operations(code) if operation == LOAD_GLOBAL}
+    return names.union(*(_global_names(one) for one in code.co_consts if isinstance(one, CodeType)))
+
+
+def _operations(code: CodeType) -> Iterator[tuple[int, int]]:
+    """The operations of a function, each with its number."""
+    high = 0
     for operation, low in zip(code.co_code[::2], code.co_code[1::2], strict=True):
         number = high << 8 | low
         high = number if operation == EXTENDED_ARG else 0
-        if operation == LOAD_GLOBAL:
-            names.add(code.co_names[number >> 1])
-    return names.union(*(_global_names(one) for one in code.co_consts if isinstance(one, CodeType)))
+        if operation != EXTENDED_ARG:
+            yield operation, number
 
 
 def _cells(function: FunctionType) -> list[Any]:
@@ -182,7 +194,8 @@ def _type_text(kind: types.Type) -> str:
 def _module_text(module: ModuleType) -> str:
     """The program text of a module without its docstrings and comments. Raises EditedSince."""
     path = Path(str(module.__file__))
-    if path.stat().st_mtime > STARTED:
+    about = path.stat()
+    if about.st_mtime_ns != OWN[path] if path in OWN else about.st_mtime > STARTED:
         raise EditedSince(path)
     tree = ast.parse(path.read_bytes())
     for node in ast.walk(tree):

@@ -16,10 +16,10 @@ import shutil
 import stat
 import sys
 import time
-import uuid
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, ClassVar
 
 import llvmlite
@@ -33,7 +33,7 @@ from numba.core.serialize import dumps
 
 from research.compiled.content import EditedSince, content, name_of, signature_text
 from research.compiled.turn import Turn
-from research.files import written_alone
+from research.files import write_private, written_alone
 
 TURN = Turn()
 ROOT = Path(__file__).parents[2]
@@ -177,20 +177,9 @@ def keep(where: list[Path], name: str, code: bytes) -> None:
                     os.utime(path)
                 continue
             key = _key(folder) or _new_key(folder)
-            _write(path, _digest(key, name, code) + code)
+            write_private(path, _digest(key, name, code) + code)
         except OSError:
             continue
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole, for this user alone."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        draft.touch(mode=0o600)
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _digest(key: bytes, name: str, code: bytes) -> bytes:
@@ -212,10 +201,10 @@ def _key(folder: Path) -> bytes | None:
 
 def _new_key(folder: Path) -> bytes:
     """Make a key for a folder that has none; of processes that do so at once, one makes it."""
-    draft = folder / f".key.{uuid.uuid4().hex}"
+    draft = folder / f".key.{token_hex(16)}"
     if _key(folder) is None:  # others may have read the one that is there
         (folder / KEY).unlink(missing_ok=True)
-    _write(draft, os.urandom(SIZE))
+    write_private(draft, os.urandom(SIZE))
     try:
         os.link(draft, folder / KEY)
     except FileExistsError:

@@ -159,6 +159,7 @@ def _decide(
 ) -> int:
     """Book every portfolio, and write where each line stands; gives one whose costs have no root, or -1."""
     n, scratch, trades = lines.shape[1], workspace.scratch, workspace.trades
+    no_limits = np.empty((0, n))
     weights, asked = scratch.weights, scratch.asked
     for w in range(len(lines)):
         nav = cash[w]
@@ -181,8 +182,8 @@ def _decide(
             stand.pace[w, i] = rate if past < 0.0 < rate else 1.0
         units = lines[w].copy()
         booking = Booking(
-            units, workspace.ones, 0, nav, weights, asked, scratch.capped, scratch.one_way, cost_parameters, row, 0,
-            workspace.lots,
+            units, workspace.ones, 0, nav, weights, asked, scratch.capped, no_limits, 0, scratch.one_way,
+            cost_parameters, row, 0, workspace.lots,
         )  # fmt: skip
         status, _, _ = self_financing_step(booking, cash[w], 1.0, scratch.gains, trades, workspace.charges)
         if status == REFUSED:

@@ -1,19 +1,18 @@
 """Seeds in parallel processes: the same results for any number of processes, one progress bar, a clean stop."""
 
 import os
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, as_completed, wait
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
 import numpy as np
+
+from research.files import work_folder
 
 T = TypeVar("T")
 Report = Callable[[int], None]  # told the steps that one job has done
@@ -82,7 +81,7 @@ def _in_processes(job: Job[T], seeds: Sequence[int], workers: int, progress: Tot
 
     with _shared_counters(len(seeds)) as path:
         board = np.memmap(path, np.int64, "r+")
-        executor = ProcessPoolExecutor(workers, timeout=10, initializer=_begin, initargs=(os.getpid(), path))
+        executor = ProcessPoolExecutor(workers, timeout=10, initializer=_begin, initargs=(os.getpid(),))
         try:
             futures: list[Future[T]] = [executor.submit(_watched, job, seed, i, path) for i, seed in enumerate(seeds)]
             pending: set[Future[T]] = set(futures)
@@ -109,24 +108,23 @@ def _watched(job: Job[T], seed: int, i: int, path: str) -> T:
     return job(seed, report)
 
 
-def _begin(parent: int, path: str) -> None:
+def _begin(parent: int) -> None:
     """Begin a worker: it ignores keyboard interrupts, which all processes receive, and ends when its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with, args=(parent, path), daemon=True).start()
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-def _end_with(parent: int, path: str) -> None:
+def _end_with(parent: int) -> None:
     """Wait until the parent is gone; then end this process, at work or not."""
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
-    shutil.rmtree(Path(path).parent, ignore_errors=True)  # as nobody else will
     os._exit(1)
 
 
 @contextmanager
 def _shared_counters(seeds: int) -> Iterator[str]:
     """A file of counters that processes share: the steps of each seed, and last a flag to stop."""
-    with tempfile.TemporaryDirectory(prefix="learning-") as folder:
-        path = Path(folder) / "steps"
+    with work_folder() as folder:
+        path = folder / "steps"
         np.zeros(seeds + 1, np.int64).tofile(path)
         yield str(path)

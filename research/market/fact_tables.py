@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.arguments import cut, is_number, shown
+from research.arguments import cut, is_number
 from research.errors import DataError
 from research.market.facts import Fact, check_fact_name
 from research.market.market import Market
+from research.market.tables import read_frame
 from research.printable import has_unseen
+from research.table_files import iso_day, plain_number, quoted
 
 LONG = ["date", "asset"]  # columns that a long table begins with; its third has the values
-KINDS = (".csv", ".csv.gz", ".parquet")
 Source = Mapping[str, float | str] | pd.Series | pd.DataFrame | str | Path
 
 
@@ -90,7 +91,7 @@ def _checked(stated: pd.DataFrame, name: str, source: str, market: Market) -> pd
     if len(strange):
         row = strange.iloc[0]
         raise DataError(
-            f"{source} states {name} of {shown(row['asset'])} ({row['place']}), and market {market.name!r} has "
+            f"{source} states {name} of {quoted(row['asset'])} ({row['place']}), and market {market.name!r} has "
             f"{cut(', '.join(market.assets))}. Correct the name, or remove it."
         )
     cells = [_number(cell) for cell in stated["cell"]]
@@ -99,13 +100,13 @@ def _checked(stated: pd.DataFrame, name: str, source: str, market: Market) -> pd
     if unseen:
         row = stated.iloc[unseen[0]]
         raise DataError(
-            f"{name} of {row['asset']} ({source}, {row['place']}) is {shown(row['cell'])}. Write plain words, on one "
+            f"{name} of {row['asset']} ({source}, {row['place']}) is {quoted(row['cell'])}. Write plain words, on one "
             "line."
         )
     if any(words) and not all(words):
         row = stated.iloc[words.index(True)]
         raise DataError(
-            f"{name} of {row['asset']} ({source}, {row['place']}) is {shown(row['cell'])}, where others are numbers. "
+            f"{name} of {row['asset']} ({source}, {row['place']}) is {quoted(row['cell'])}, where others are numbers. "
             "Correct it, leave it empty, or make all of them words."
         )
     return stated.assign(cell=pd.Series(cells, stated.index, dtype=object))
@@ -113,12 +114,10 @@ def _checked(stated: pd.DataFrame, name: str, source: str, market: Market) -> pd
 
 def _number(cell: object) -> float | str:
     """A cell as a number where it is one, else as the word that it is."""
-    if is_number(cell):
+    if is_number(cell) or isinstance(cell, float):
         return float(cell)  # type: ignore[arg-type]
-    try:
-        return float(str(cell))
-    except ValueError:
-        return str(cell).strip()
+    word = str(cell).strip()
+    return word if (found := plain_number(word)) is None else found
 
 
 def _says(cell: object) -> bool:
@@ -163,28 +162,20 @@ def _read(name: str, source: object) -> tuple[pd.DataFrame, str, int]:
         dated = isinstance(source.index, pd.DatetimeIndex)
         return (source.rename_axis("date").reset_index() if dated else source), f"the table of {name}", 0
     path = Path(str(source))
-    if not path.name.lower().endswith(KINDS):
-        raise DataError(f"fact {name!r} is read from {path}: save it as {', '.join(KINDS)}.")
     try:
-        if path.suffix.lower() == ".parquet":
-            return *_read(name, pd.read_parquet(path))[:1], path.name, 0
-        return pd.read_csv(path, dtype=str, keep_default_na=False), path.name, 2
-    except FileNotFoundError as error:
-        raise DataError(f"no file {path} of fact {name!r}. Correct the path.") from error
-    except DataError:
-        raise
-    except Exception as error:  # whatever pandas and pyarrow meet in a file that is broken
-        found = cut(str(error).partition("\n")[0])
-        raise DataError(f"{path} of fact {name!r} cannot be read: {found}. Correct or save it anew.") from error
+        frame, _ = read_frame(path, dtype=str, keep_default_na=False)
+    except DataError as error:
+        raise DataError(f"fact {name!r}: {error}") from error
+    return *_read(name, frame)[:1], path.name, 0 if path.suffix.lower() == ".parquet" else 2
 
 
 def _day(cell: object, place: str, source: str) -> pd.Timestamp:
     stamp: Any = pd.NaT
     if isinstance(cell, str):
-        stamp = pd.to_datetime(cell.strip(), format="%Y-%m-%d", errors="coerce")
+        stamp = pd.Timestamp(iso_day(cell.strip()) or np.datetime64("NaT"))
     elif isinstance(cell, date):  # a pandas Timestamp is one
         stamp = pd.Timestamp(cell)
     if pd.isna(stamp) or stamp.tz is not None or stamp != stamp.normalize():
-        raise DataError(f"{source}, {place}: found {shown(cell)} for a date. Write it as YYYY-MM-DD.")
+        raise DataError(f"{source}, {place}: found {quoted(cell)} for a date. Write it as YYYY-MM-DD.")
     found: pd.Timestamp = stamp
     return found

@@ -182,7 +182,11 @@ def assemble(
     tradable, gaps = _tradable(prices, missing, exits)
     returns = _returns(prices.cells, tradable, bool(gaps))
     earned, cash_notes = _cash(cash, prices.days, calendar)
-    notes = (*notes, *cash_notes, *gaps, *_extreme_moves(prices, returns))
+    tables = [table for table in (prices, quotes, volumes, dividends, splits) if table is not None]
+    of_files = tuple(
+        Note(text, warning=True) for text in dict.fromkeys(text for table in tables for text in table.notes)
+    )
+    notes = (*notes, *of_files, *cash_notes, *gaps, *_extreme_moves(prices, returns))
     if not scheduled:
         notes += _off_schedule(prices, calendar)
     for i in np.flatnonzero(exits < len(returns)).tolist():

@@ -1,25 +1,26 @@
 """Wide tables as input: dates down, names across, one number a cell. Errors are named and never repaired."""
 
-import gzip
+import io
 import re
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.arguments import FIRST_DAY, LAST_DAY, cut, shown
+from research.arguments import FIRST_DAY, LAST_DAY, cut
 from research.errors import DataError, all_mistakes
 from research.market.calendars import Days
 from research.market.notes import counted
 from research.names import FIX as NAME_FIX
 from research.names import name_fault
+from research.table_files import MOST_OF_FRAMES, QUOTED, TableText, fault, quoted, read_bytes, read_text
 
 DATA = Path(__file__).resolve().parents[2] / "data"  # a checkout, not a wheel: beside the package
-CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+KINDS = (".csv", ".csv.gz", ".parquet")
 UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?")  # what pandas calls a column without a name
 
 
@@ -32,6 +33,7 @@ class Table:
     cells  : (T, n); NaN where the source has no number.
     source : what messages call it.
     line   : how they count its rows, "line" in a text file (its header is line 1), else "row" (from 0).
+    notes  : what a reader must know of its file, in sentences.
     """
 
     days: Days
@@ -39,6 +41,7 @@ class Table:
     cells: NDArray[np.float64]
     source: str
     line: str = "row"
+    notes: tuple[str, ...] = ()
 
     def place(self, t: int, i: int) -> str:
         """Where a cell stands, in words.
@@ -84,8 +87,8 @@ def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row") -> T
     if frame.index.nlevels > 1 or frame.columns.nlevels > 1:
         found = [list(labels.names) for labels in (frame.index, frame.columns)]
         raise DataError(
-            f"{source} has labels of several levels: found rows {shown(found[0])} and columns {shown(found[1])}. Give "
-            "one row a date and one column an asset, such as frame.pivot(index='date', columns='asset') makes."
+            f"{source} has labels of several levels: found rows {quoted(found[0])} and columns {quoted(found[1])}. "
+            "Give one row a date and one column an asset, such as frame.pivot(index='date', columns='asset') makes."
         )
     names = _names(list(frame.columns), source)
     days = _days(frame.index, lambda t: _row(source, line, t))
@@ -107,69 +110,53 @@ def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row") -> T
 def read_table(path: str | Path) -> Table:
     """A wide CSV (.csv, .csv.gz) or Parquet (.parquet) file as a checked table, its dates in the first column or index.
 
-    Raises : DataError for a file that is missing, empty, cut off or of another kind, and as `table_of` does.
+    Raises : DataError for a file that is missing, empty, broken or of another kind, and as `table_of` does.
     """
     path = Path(path)
+    exact = {"dtype": {0: str}, "float_precision": "round_trip"}  # so that CSV and Parquet give the same fingerprint
+    frame, notes = read_frame(path, **exact)
+    line = "row" if path.suffix.lower() == ".parquet" else "line"
+    if line == "line" or (isinstance(frame.index, pd.RangeIndex) and frame.shape[1]):
+        frame = frame.set_index(frame.columns[0])
+    return replace(table_of(frame, path.name, line), notes=notes)
+
+
+def read_frame(path: Path, **options: Any) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """What stands in a CSV or Parquet file, and what a reader must know of it; names as written, first column as text.
+
+    options : of pandas' reader of CSV.
+    Raises  : DataError for a file that is missing, empty, broken, or of another kind.
+    """
     kind = "".join(path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]).lower()
-    if kind not in (".csv", ".csv.gz", ".parquet"):
-        raise DataError(f"unknown kind of file {path}: found {kind!r}. Save it as .csv, .csv.gz or .parquet.")
+    if kind not in KINDS:
+        raise DataError(f"unknown kind of file {path}: found {kind!r}. Save it as {', '.join(KINDS)}.")
     try:
-        frame = _read_parquet(path) if kind == ".parquet" else _read_csv(path)
-    except FileNotFoundError as error:
-        raise DataError(
-            f"no file {path}. Correct the path; it is read from the working directory, {Path.cwd()}."
-        ) from error
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path} is empty. Give a header line and two rows of data at least.") from error
-    except pd.errors.ParserWarning as error:
-        raise DataError(f"{path} has rows with more values than its header has names. Name every column.") from error
+        if kind == ".parquet":
+            return pd.read_parquet(io.BytesIO(read_bytes(path, MOST_OF_FRAMES))), ()
+        text = read_text(path, MOST_OF_FRAMES)
+        return _frame(text, options), text.notes
     except DataError:
         raise
-    except Exception as error:  # a broken archive, encoding, row or table: pyarrow and pandas raise what they meet
+    except Exception as error:  # a broken archive, row or table: pyarrow and pandas raise what they meet
         raise DataError(
             f"{path} cannot be read as {kind}: found {_first_line(error)}. Correct or save it anew."
         ) from error
-    return table_of(frame, path.name, line="row" if kind == ".parquet" else "line")
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    """The file with its dates, as text, for an index; its names as written (pandas would turn a second A into A.1)."""
-    _refuse_control_characters(path)
-    first = pd.read_csv(path, nrows=1, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False)
-    header = first.iloc[0].tolist()
+def _frame(text: TableText, options: Mapping[str, Any]) -> pd.DataFrame:
+    """The frame of a CSV file (pandas would turn a second A into A.1, and fill or cut rows of another length)."""
+    rows = text.rows()
+    _, header = next(rows)
     if len(header) < 2:
-        raise DataError(f"{path} has one column: found {shown(header[0])}. Separate the values by commas, dates first.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header would be cut in silence
-        frame = pd.read_csv(
-            path,
-            header=0,
-            names=list(range(len(header))),
-            index_col=False,
-            dtype={0: str},
-            float_precision="round_trip",  # the number as written, so that CSV and Parquet give the same fingerprint
-            skip_blank_lines=False,  # a blank line is an error, and lines are counted as an editor counts them
-            low_memory=False,
-        )
-    body = frame.set_index(0)
-    body.columns = pd.Index(header[1:], dtype=object)
-    return body
-
-
-def _refuse_control_characters(path: Path) -> None:
-    """Raise DataError for characters that no table has: pandas ends a number at a NUL."""
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as opened:
-        for number, line in enumerate(opened, 1):
-            if found := CONTROL.search(line):
-                raise DataError(
-                    f"{path}, line {number}: a control character: found {found[0]!r}. Export the file anew."
-                )
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    frame = pd.read_parquet(path)
-    if isinstance(frame.index, pd.RangeIndex) and frame.shape[1]:
-        frame = frame.set_index(frame.columns[0])
+        found = quoted(", ".join(header))
+        raise DataError(f"{text.name} has one column: found {found}. Separate the values by commas, dates first.")
+    for line, cells in rows:
+        if len(cells) != len(header):
+            what, fix = "another number of values than of names", f"Give {len(header)}, and remove blank lines."
+            raise DataError(fault(text.name, line, "", what, len(cells), fix))
+    content, names = io.BytesIO(text.text.encode()), list(range(len(header)))
+    frame: pd.DataFrame = pd.read_csv(content, header=0, names=names, index_col=False, low_memory=False, **options)
+    frame.columns = pd.Index(header, dtype=object)
     return frame
 
 
@@ -180,13 +167,13 @@ def _names(names: Sequence[object], source: str) -> tuple[str, ...]:
     for number, name in enumerate(names, start=1):
         if not isinstance(name, str) or not name.strip() or UNNAMED.fullmatch(name):
             raise DataError(
-                f"column {number} after the dates has no name in {source}: found {shown(name)}. Name every column."
+                f"column {number} after the dates has no name in {source}: found {quoted(name)}. Name every column."
             )
         if name != name.strip():
-            raise DataError(f"a name in {source} begins or ends with a space: found {shown(name)}. Remove the space.")
+            raise DataError(f"a name in {source} begins or ends with a space: found {quoted(name)}. Remove the space.")
         if fault := name_fault(name):
             raise DataError(
-                f"the name of column {number} after the dates {fault} in {source}: found {shown(name)}. {NAME_FIX}"
+                f"the name of column {number} after the dates {fault} in {source}: found {quoted(name)}. {NAME_FIX}"
             )
         if name in seen:
             raise DataError(
@@ -206,7 +193,7 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
         dates = pd.DatetimeIndex(pd.to_datetime(text, format="%Y-%m-%d", errors="coerce"))
     else:
         raise DataError(
-            f"no dates in {row(0)}: found {shown(labels[:1].tolist())} of type {labels.dtype}. Put the dates in the "
+            f"no dates in {row(0)}: found {quoted(labels[:1].tolist())} of type {labels.dtype}. Put the dates in the "
             "first column, or make them the index of the frame."
         )
     if dates.tz is not None:
@@ -220,7 +207,7 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
     ):
         if bad.any():
             t = int(np.argmax(bad))
-            raise DataError(f"{what} in {row(t)}: found {cut(str(labels[t]), 40)}. {fix}")
+            raise DataError(f"{what} in {row(t)}: found {cut(str(labels[t]), QUOTED)}. {fix}")
     odd = (dates < FIRST_DAY) | (dates > LAST_DAY)
     if odd.any():
         t = int(np.argmax(odd))
@@ -243,13 +230,16 @@ def _numbers(
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         bad = bad & False
     elif column.dtype == object or pd.api.types.is_string_dtype(column.dtype):
-        numbers = pd.to_numeric(column, errors="coerce")
+        try:
+            numbers = pd.to_numeric(column, errors="coerce")
+        except OverflowError:  # a whole number that no float can hold
+            numbers = pd.to_numeric(column.astype(str), errors="coerce")
         bad = bad & numbers.isna()
     if bad.any():
         t, more = int(np.argmax(bad)), int(bad.sum()) - 1
         others = f", and on {counted(more, 'other day')}" if more else ""
         mistakes.append(
-            f"not a number for {name} on {days[t]} ({_row(source, line, t)}){others}: found {shown(column.iloc[t])}. "
+            f"not a number for {name} on {days[t]} ({_row(source, line, t)}){others}: found {quoted(column.iloc[t])}. "
             "Write a plain number, with a point and without separators, or leave the cell empty."
         )
     return numbers.to_numpy(dtype=float, na_value=np.nan)

@@ -1,7 +1,7 @@
 """A settings file with overrides merged in, and typed access to its values; each value is checked."""
 
 import math
-import re
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +18,9 @@ from research.names import name_fault
 from research.portfolio.faults import Faults
 from research.portfolio.strict_yaml import KeyPath, Lines, dotted, read_yaml
 from research.printable import has_unseen
+from research.table_files import iso_day
 
+TRUST = "REBALANCE_TRUST_CODE"  # environment variable: "1" where every file may name classes by import path
 GIVEN = 0  # the "line" of a value that did not come from the file
 
 
@@ -26,14 +28,16 @@ GIVEN = 0  # the "line" of a value that did not come from the file
 class Document:
     """The content of a file, and the line of each key.
 
-    file  : as given.
-    tree  : nested dictionaries and lists.
-    lines : path of a key -> line, from 1, or `GIVEN`.
+    file       : as given.
+    tree       : nested dictionaries and lists.
+    lines      : path of a key -> line, from 1, or `GIVEN`.
+    trust_code : may it name classes by import path, whose code then runs?
     """
 
     file: str
     tree: dict[str, Any]
     lines: Lines
+    trust_code: bool = False
 
     # -- refusals ----------------------------------------------------------------------------------------------------
 
@@ -160,12 +164,10 @@ class Document:
     def as_day(self, path: KeyPath, found: object) -> pd.Timestamp:
         """A value or a key at a path as a date. Raises ConfigError for what is no date."""
         text = f"{found:%Y-%m-%d}" if isinstance(found, date) else found
-        try:
-            if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-                raise ValueError
-            day = pd.Timestamp(date.fromisoformat(text))
-        except ValueError:
+        stated = iso_day(text) if isinstance(text, str) else None
+        if stated is None:
             self.refuse(path, "not a date", found, "Write it as YYYY-MM-DD.")
+        day = pd.Timestamp(stated)
         if not FIRST_DAY <= day <= LAST_DAY:
             years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
             self.refuse(path, "out of bounds", text, f"Give a date in the years {years}.")
@@ -177,28 +179,36 @@ def read_document(
     overrides: Mapping[str, Any] | None = None,
     known: tuple[str, ...] = (),
     bare: tuple[str, ...] = (),
+    *,
+    trust_code: bool | None = None,
 ) -> Document:
     """The file as a document, with `overrides` merged into it.
 
-    file      : path; the runs that are made from it are named after it.
-    overrides : nested, or with dotted keys ("policies.rl.steps"). Mappings are merged key by key, anything else
-                replaces what stands there, and None removes it.
-    known     : its keys, all of which may stand at its top; () for any.
-    bare      : keys below which an entry may be empty, which says that it has no settings.
-    Raises    : ConfigError as `read_yaml` does; for a file whose name is none (`research.names.name_fault`), an
-                unknown key, an override below something that is not a mapping, an empty value, text with control
-                characters, and a number that is not finite, too large or too small.
+    file       : path; the runs that are made from it are named after it.
+    overrides  : nested, or with dotted keys ("policies.rl.steps"). Mappings are merged key by key, anything else
+                 replaces what stands there, and None removes it.
+    known      : its keys, all of which may stand at its top; () for any.
+    bare       : keys below which an entry may be empty, which says that it has no settings.
+    trust_code : may it name classes by import path? None: where the environment says so (`TRUST`).
+    Raises     : ConfigError as `read_yaml` does; for a file whose name is none (`research.names.name_fault`), an
+                 unknown key, an override below something that is not a mapping, an empty value, text with control
+                 characters, and a number that is not finite, too large or too small.
     """
     file = str(file)
     if fault := name_fault(Path(file).stem):
         raise ConfigError(f"{shown(file)}: the file cannot be called so, since runs are: it {fault}. {NAME_FIX}")
-    document = Document(file, *read_yaml(file))
+    document = Document(file, *read_yaml(file), trusts_code(trust_code))
     for key, value in (overrides or {}).items():
         _merge(document, document.tree, (), key, value)
     if known:
         document.check_keys((), known)
     _check(document, (), document.tree, bare)
     return document
+
+
+def trusts_code(asked: bool | None) -> bool:
+    """May a file name classes by import path: as asked, or, for None, as the environment says?"""
+    return os.environ.get(TRUST) == "1" if asked is None else asked
 
 
 def _check(document: Document, path: KeyPath, found: Any, bare: tuple[str, ...]) -> None:

@@ -73,7 +73,7 @@ class Held:
         if self.currencies is None:
             return found
         used = self.currencies.rates.today
-        of_rates = [note for currency, notes in self.rates.notes.items() if currency in used for note in notes]
+        of_rates = dict.fromkeys(note for code, notes in self.rates.notes.items() if code in used for note in notes)
         return (*found, *of_rates) if self.currencies.converted else (*found, *of_rates, LOCAL)
 
 

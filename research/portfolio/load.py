@@ -57,18 +57,22 @@ MOST_WORK = 1e9  # currency, of a day or an order
 LEAST_NAV = 1e-6  # currency
 
 
-def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Portfolio:
+def load_portfolio(
+    path: str | Path, overrides: Mapping[str, Any] | None = None, *, trust_code: bool | None = None
+) -> Portfolio:
     """The portfolio that a YAML file describes, on its market, checked.
 
-    path      : of the file, from the current folder, or else from the workbench's own.
-    overrides : settings that replace those of the file, nested or with dotted keys ({"policies.rl.steps": 30_000});
-                None removes a key.
-    Raises    : ConfigError that names file, line, key, value and fix, for whatever the file gets wrong.
+    path       : of the file, from the current folder, or else from the workbench's own.
+    overrides  : settings that replace those of the file, nested or with dotted keys ({"policies.rl.steps": 30_000});
+                 None removes a key.
+    trust_code : may this file name rules and allocations by import path, whose code then runs? None: where the
+                 environment says so, as REBALANCE_TRUST_CODE=1.
+    Raises     : ConfigError that names file, line, key, value and fix, for whatever the file gets wrong.
 
     >>> load_portfolio("data/portfolios/sixty_forty.yaml").market.assets
     ('SPY', 'AGG')
     """
-    document = read_document(_found(path), overrides, KEYS)
+    document = read_document(_found(path), overrides, KEYS, trust_code=trust_code)
     portfolio, lines = _read(document)
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
@@ -166,6 +170,7 @@ def _read(document: Document) -> tuple[Portfolio, list[Line]]:
         currencies=held.currencies,
         nav_history=files["nav_history"],
         rates=replace(held.rates, history={}),
+        trust_code=document.trust_code,
         **parts,
     )
     return found, lines

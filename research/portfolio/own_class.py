@@ -1,11 +1,10 @@
 """A rule or an allocation of a user's own, which a portfolio file names by import path: `rule: my_module:MyRule`.
 
 Its module lies beside the file, or where Python finds it. Importing it runs its code, so it is imported only if the
-user says so in the environment: a file from somebody else must not run code by being read.
+user trusts this file: one from somebody else must not run code by being read.
 """
 
 import importlib
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +16,9 @@ from types import ModuleType
 from research.errors import ConfigError
 from research.files import sha256_of
 from research.names import import_path
-from research.portfolio.document import Document
+from research.portfolio.document import TRUST, Document
 from research.portfolio.strict_yaml import KeyPath
 
-TRUST = "REBALANCE_TRUST_CODE"  # environment variable: "1" where files may name classes by import path
 _IMPORTED: dict[str, str] = {}  # sha256 of the source of each module, as it was imported
 SUCH_AS = "Name a class of a module beside the file, such as my_rules:CalmDays."
 
@@ -64,7 +62,7 @@ def _own_class(document: Document, path: KeyPath, kind: str) -> type:
     Raises : ConfigError where code is not trusted, for a module that is missing or fails, and for what is no class.
     """
     named = document.text(*path)
-    if os.environ.get(TRUST) != "1":
+    if not document.trust_code:
         what = f"{kind} of your own runs code"
         document.refuse(path, what, named, f"If you trust it, allow it with --trust-code, or set {TRUST}=1.")
     module, _, name = named.partition(":")

@@ -105,6 +105,7 @@ class Portfolio:
     rates            : of today that its file and its market give, whether its own lines and cash need them or not.
     splits           : by line, of funds that are split over classes or sectors; others count in their own.
     today            : the day on which a trade list is asked for, or None where it is not known.
+    trust_code       : may its file name classes by import path, whose code runs where it is read again?
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
@@ -152,6 +153,7 @@ class Portfolio:
     nav_history: NavHistory = field(default_factory=NavHistory)
     forecasts: StatedForecasts = field(default_factory=StatedForecasts)
     today: pd.Timestamp | None = None
+    trust_code: bool = False
 
     def __post_init__(self) -> None:
         """Check its name and those of its policies, and make the arrays read-only."""

@@ -2,29 +2,32 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from research.arguments import LARGEST, did_you_mean, shown
+from research.arguments import LARGEST, did_you_mean
 from research.errors import DataError, all_mistakes
-from research.portfolio.amounts import SIGNS, Amount, amount, cell_text, decimal_signs
-from research.portfolio.broker_tables import BrokerFile, BrokerTable, read_broker_file
+from research.portfolio.broker_tables import CURRENCIES, SIGNS, BrokerFile, BrokerTable, may_be, read_broker_file
+from research.table_files import Number, Row, fault, may_be_thousands, number, quoted
 
 REQUIRED, OTHERS = ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "description", "detail")
 DECLARED = (*REQUIRED, *OTHERS[:-1])  # fields whose column can be declared
 NUMBERS = ("units", "value", "price")  # in the units or the currency of their row
 CASH, IGNORE = "cash", "ignore"  # what `symbols` may say besides a line
-PENDING, BASE = "pending activity", "Base Currency Summary"  # of Fidelity; of Interactive Brokers
+PENDING = "pending activity"  # of Fidelity
 CASH_NAMES = frozenset((
     "cash", "cash & cash investments", "cash and cash investments", "cash balance", "settlement fund", "core",
-    "fcash", "spaxx", "fdrxx", "fzfxx", "vmfxx", PENDING,
+    "fcash", "spaxx", "fdrxx", "fzfxx", "vmfxx", "qacds", "qderq", "us dollar", PENDING,
 ))  # fmt: skip
+CASH_FUND = "cash & cash fund"  # with which the cash of DEGIRO begins
 CORE = "**"  # with which Fidelity marks the fund that holds an account's cash
-CURRENCIES = frozenset((
-    "AUD", "BRL", "CAD", "CHF", "CNH", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "JPY", "KRW",
-    "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "TRY", "USD", "ZAR",
-))  # fmt: skip
-TOTAL = re.compile(r"\W*(?:(?:grand|sub|account|positions?|portfolio)[ -]?)?totals?(?: (?:account |market )?value)?\W*")
+US_DOLLAR = {"US DOLLAR": "USD"}  # of J.P. Morgan
+TOTAL = re.compile(
+    r"\W*(?:(?:grand|sub|account|positions?|portfolio)[ -]?)?totals?(?: (?:account |market )?value)?\W*"
+    r"|(?:zwischen)?summe|gesamt(?:wert|summe)?|depot(?:-?gesamt)?wert|totaal"
+)
+PART = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}")  # the day of a lot, which E*TRADE has for its symbol
 AGREE = 0.02  # by which a value may differ from units times price before a note says so
 
 
@@ -137,7 +140,7 @@ def read_positions(
               of them in one message, each with file, row, column, value and how to mend it.
     """
     path = Path(path)
-    found = read_broker_file(path, REQUIRED, OTHERS, columns)
+    found = read_broker_file(path, REQUIRED, OTHERS, columns, basis)
     reader = _Reader(found, currencies or dict.fromkeys(assets, basis), basis, dict(symbols or {}), decimal)
     reader.read()
     if reader.mistakes:
@@ -150,49 +153,38 @@ def read_positions(
     return Positions(path.name, tuple(reader.held), tuple(reader.cash), tuple(reader.notes))
 
 
-def file_decimal(found: BrokerFile, fields: Sequence[str], declared: str) -> tuple[str, str, str]:
-    """The decimal sign of a file, what is wrong about it, and what a reader must know of it.
-
-    fields   : whose cells are numbers.
-    declared : the sign, or "".
-    """
-    if declared:
-        return declared, "", ""
-    texts = [t.cell(cells, name) for t in found.tables for _, cells in t.rows for name in fields]
-    proved, either = decimal_signs(text for text in texts if text)
-    source, hint = found.tables[0].source, 'Declare `decimal: "."` or `decimal: ","`'
-    if len(proved) == 1:
-        return proved.pop(), "", ""
-    if proved or not either:
-        return ".", "", ""
-    if found.delimiter == ",":
-        return ".", "", f"{source}: numbers such as {either!r} are read with a decimal point. {hint} to say so."
-    return ".", f"{source}: numbers may have a decimal point or a decimal comma: found {either!r}. {hint}.", ""
-
-
 @dataclass(frozen=True)
 class _Row:
     """A row that may be a holding or cash, with its numbers read."""
 
     table: BrokerTable
-    line: int
-    cells: list[str]
+    row: Row
     symbol: str
     account: str
-    units: Amount | None
-    value: Amount | None
-    price: Amount | None
-    fx_rate: Amount | None
+    units: Number | None
+    value: Number | None
+    price: Number | None
+    fx_rate: Number | None
+
+    @property
+    def numbers(self) -> tuple[float | None, float | None, float | None]:
+        """Its units, value and price."""
+        units, value, price = (None if each is None else each.value for each in (self.units, self.value, self.price))
+        return units, value, price
 
     @property
     def is_empty(self) -> bool:
         """Are there neither units nor value?"""
-        return not any(number is not None and number.value for number in (self.units, self.value))
+        return not any(self.numbers[:2])
 
     @property
     def place(self) -> str:
         """Where it stands, in words."""
-        return f"{self.table.source}, row {self.line}"
+        return f"{self.table.source}, row {self.row[0]}"
+
+
+class _Mistake(ValueError):
+    """What is wrong with a row: its field, what, how to mend it, and the value found."""
 
 
 class _Reader:
@@ -204,26 +196,31 @@ class _Reader:
         self.found, self.assets, self.basis, self.symbols = found, assets, basis, symbols  # assets with currencies
         self.held: list[HeldRow] = []
         self.cash: list[CashLine] = []
-        self.notes = list(found.notes)
-        self.decimal, wrong, note = file_decimal(found, NUMBERS, decimal)
-        self.mistakes = [wrong] if wrong else []
-        self.notes += [note] if note else []
+        self.mistakes: list[str] = []
+        self.decimal, note = (decimal, "") if decimal else found.decimal(NUMBERS)
+        self.declared, self.notes = bool(decimal), [*found.notes, *([note] if note else [])]
         self._seen: dict[tuple[str, str], int] = {}
 
     def read(self) -> None:
         """Read every row of every table."""
-        tables = self.found.tables
-        for table in tables:
+        titles = {table.title for table in self.found.tables}
+        of_accounts = len(titles) == len(self.found.tables) > 1 and "" not in titles
+        for table in self.found.tables:
             details = {table.cell(cells, "detail").casefold() for _, cells in table.rows}
-            for line, cells in table.rows:
-                place = f"{table.source}, row {line}"
-                if "summary" in details and table.cell(cells, "detail").casefold() not in ("summary", ""):
-                    self.notes.append(f"{place} is no position: a part of the row above.")
-                elif what := self._aside(table, cells):
-                    self.notes.append(f"{place} is no position: {what}.")
-                elif row := self._read(table, line, cells, table.title if len(tables) > 1 else ""):
-                    self._take(row)
-        self._statement_cash()
+            for row in table.rows:
+                if "summary" in details and table.cell(row[1], "detail").casefold() not in ("summary", ""):
+                    what = "a part of the row above"
+                else:
+                    what = self._aside(table, row[1])
+                if what:
+                    self.notes.append(f"{table.source}, row {row[0]} is no position: {what}.")
+                else:
+                    try:
+                        self._take(self._read(table, row, table.title if of_accounts else ""))
+                    except _Mistake as mistake:
+                        self.mistakes.append(table.fault(row, *mistake.args))
+        if not self.cash:
+            self._cash_outside()
         for asset in dict.fromkeys(row.asset for row in self.held):
             accounts = [row.account for row in self.held if row.asset == asset and row.units]
             if len(accounts) > 1:
@@ -234,223 +231,190 @@ class _Reader:
 
     def _aside(self, table: BrokerTable, cells: list[str]) -> str:
         """What the row is where it is left aside, a total, or a text around the table, else ""."""
-        texts, symbol = [text for cell in cells if (text := cell_text(cell))], _symbol(table, cells)
+        texts, symbol = [cell for cell in cells if cell], _symbol(table, cells)
         if self.symbols.get(symbol) == IGNORE:
             worth = table.cell(cells, "value")
             return f"{symbol} is left aside, as `symbols` says{f', worth {worth}' if worth else ''}"
         if symbol in self.symbols or symbol in self.assets:
             return ""
         if any(TOTAL.fullmatch(word.casefold()) for word in (texts[0], symbol)):
-            return f"a total, {shown(texts[0])}"
+            return f"a total, {quoted(texts[0])}"
+        if PART.fullmatch(symbol):
+            return "a part of the row above"
         if len(texts) == 1 and not any(table.cell(cells, name) for name in NUMBERS):
-            return f"text, {shown(texts[0])}"
+            return f"text, {quoted(texts[0])}"
         return ""
 
-    def _read(self, table: BrokerTable, line: int, cells: list[str], title: str) -> _Row | None:
-        """The row with its numbers, None where they are mistakes."""
-        numbers: dict[str, Amount | None] = {}
-        symbol, known = _symbol(table, cells), len(self.mistakes)
-        if extra := [text for cell in cells[table.width :] if (text := cell_text(cell))]:
-            what = f"the row has more cells than the header of row {table.header}"
-            self._refuse(table, line, "", what, extra[0], "Put numbers with separators of thousands into quotes.")
-        for name in (*NUMBERS, "fx_rate") if not extra else ():
-            text = table.cell(cells, name)
+    def _read(self, table: BrokerTable, row: Row, title: str) -> _Row:
+        """The row with its numbers. Raises _Mistake for what is none."""
+        numbers: dict[str, Number | None] = {}
+        symbol = _symbol(table, row[1])
+        currency = self.assets.get(self.symbols.get(symbol, symbol), "")
+        if shifted := table.shift(row[1], NUMBERS):
+            raise _Mistake("", shifted, "Put numbers with separators of thousands into quotes.", len(row[1]))
+        for name in (*NUMBERS, "fx_rate"):
             try:
-                numbers[name] = amount(text, self.decimal)
-            except ValueError:
+                found = numbers[name] = table.number(row[1], name, self.decimal, currency)
+            except ValueError as error:
                 fix = f"Write a plain number, with {self.decimal!r} before its decimals."
-                self._refuse(table, line, name, f"not a number for {symbol}", text, fix)
-                continue
-            if (found := numbers[name]) is not None and abs(found.value) > LARGEST:
-                self._refuse(table, line, name, f"too large a number for {symbol}", text, f"Give at most {LARGEST:g}.")
-        if len(self.mistakes) > known:
-            return None
-        return _Row(table, line, cells, symbol, table.cell(cells, "account") or title, **numbers)
+                raise _Mistake(name, f"not a number for {symbol}", fix, str(error)) from error
+            if found is not None and abs(found.value) > LARGEST:
+                raise _Mistake(name, f"too large a number for {symbol}", f"Give at most {LARGEST:g}.", found.value)
+        return _Row(table, row, symbol, table.cell(row[1], "account") or title, **numbers)
 
     def _take(self, row: _Row) -> None:
-        """Take the row for what it is: a holding, cash, nothing, or a mistake."""
+        """Take the row for what it is: a holding, cash, or nothing. Raises _Mistake for what cannot be one."""
         target = self.symbols.get(row.symbol, row.symbol)
-        is_line, is_cash = target in self.assets, self._is_cash(target)
-        if not is_line and self._is_unread(row, cash=is_cash):
-            return
+        is_line, is_cash = target in self.assets, target not in self.assets and self._is_cash(target)
+        currency = self.assets[target] if is_line else self._currency_of_cash(row)
+        if not is_line and (row.is_empty if is_cash else row.units is None and row.value is None):
+            self._check_unread(row)
+        if is_cash and row.units is None and row.value is None:
+            fix = f"Give it, 0 where there is none, or ignore the row, symbols: {{{row.symbol!r}: {IGNORE}}}."
+            raise _Mistake("value", f"no amount of {row.symbol}", fix, "")
         if row.is_empty and not (is_line and row.units is None):
-            if is_cash and not is_line:
-                self.cash.append(CashLine(row.symbol, row.account, 0.0, self._currency_of_cash(row), row.line))
+            if is_cash:
+                self.cash.append(CashLine(row.symbol, row.account, 0.0, currency, row.row[0]))
             if is_line:
-                self.held.append(HeldRow(target, row.account, 0.0, None, None, row.line))
-            named = row.symbol or "a row without a symbol"
-            self.notes.append(f"{row.place}: {named} has neither units nor value.")
-        elif not is_line and not is_cash:
-            self._unknown(row)
+                self.held.append(HeldRow(target, row.account, 0.0, None, None, row.row[0]))
+            self.notes.append(f"{row.place}: {row.symbol or 'a row without a symbol'} has neither units nor value.")
         elif is_line:
-            if self._is_in(row, self.assets[target]) and not self._is_double(row, target):
-                self._holding(row, target)
-        elif not self._may_be_security(row) and not self._is_double(
-            row, f"cash {row.symbol} {self._currency_of_cash(row)}"
-        ):
-            self._cash_row(row, self._currency_of_cash(row))
+            self._check_currency(row, currency)
+            self._check_first(row, target)
+            self._holding(row, target)
+        elif is_cash:
+            self._check_cash(row, currency)
+            self._check_first(row, f"cash {row.symbol} {currency}")
+            self._cash_row(row, currency)
+        elif row.symbol:
+            fix = f"Add it to `lines`, or say what it is, symbols: {{{row.symbol}: …}}: a line, {CASH} or {IGNORE}. "
+            fix += did_you_mean(row.symbol, self.assets)
+            raise _Mistake("asset", "not a line of the portfolio", fix, row.symbol)
+        else:
+            raise _Mistake("asset", "a row without a symbol", "Give it one, or remove the row.")
 
     def _holding(self, row: _Row, asset: str) -> None:
-        units, value, price = (None if found is None else found.value for found in (row.units, row.value, row.price))
+        units, value, price = row.numbers
         if units is None:
-            fix = "Give its units, 0 where none is held."
-            self._refuse(row.table, row.line, "units", f"no units of {row.symbol}", "", fix)
-        elif units < 0.0:
+            raise _Mistake("units", f"no units of {row.symbol}", "Give its units, 0 where none is held.", "")
+        if units < 0.0:
             fix = f"A portfolio holds no short positions: correct the row, or leave it aside, symbols: {{…: {IGNORE}}}."
-            self._refuse(row.table, row.line, "units", f"negative units of {row.symbol}", units, fix)
-        else:
-            if value is not None and price and not _agree(units * price, value):
-                self.notes.append(
-                    f"{row.place}: the value of {row.symbol} is {value:,.2f}, and units times price are "
-                    f"{units * price:,.2f}: its units are taken as they are."
-                )
-            fx_rate = None if row.fx_rate is None else row.fx_rate.value
-            self.held.append(HeldRow(asset, row.account, units, value, price, row.line, fx_rate))
+            raise _Mistake("units", f"negative units of {row.symbol}", fix, units)
+        if value is not None and price and not _agree(units * price, value):
+            self.notes.append(
+                f"{row.place}: the value of {row.symbol} is {value:,.2f}, and units times price are "
+                f"{units * price:,.2f}: its units are taken as they are."
+            )
+        fx_rate = None if row.fx_rate is None else row.fx_rate.value
+        self.held.append(HeldRow(asset, row.account, units, value, price, row.row[0], fx_rate))
 
     def _cash_row(self, row: _Row, currency: str) -> None:
         worth = self._money(row, currency)
-        if worth is None:
-            return
         money = f"{worth:,.2f}" if currency == self.basis else f"{worth:,.2f} {currency}"
         if currency != self.basis and row.value is not None and not _agree(worth, row.value.value):
             self.notes.append(
                 f"{row.place}: the value of {row.symbol} is {row.value.value:,.2f}, and its units are worth {money}: "
                 "they are taken."
             )
-        self.cash.append(CashLine(row.symbol, row.account, worth, currency, row.line))
+        self.cash.append(CashLine(row.symbol, row.account, worth, currency, row.row[0]))
         later = ", which settles later," if row.symbol.casefold() == PENDING else ""
         self.notes.append(f"{row.place}: {row.symbol} of {money}{later} is taken for cash.")
 
-    def _money(self, row: _Row, currency: str) -> float | None:
-        """The amount of a row of cash in its currency, None where it is a mistake.
+    def _money(self, row: _Row, currency: str) -> float:
+        """The amount of a row of cash in its currency.
 
         A value may be in the basis. In another currency units of the currency itself count, or units times price.
         """
-        units, value, price = (None if each is None else each.value for each in (row.units, row.value, row.price))
-        foreign = currency != self.basis
+        (units, value, price), foreign = row.numbers, currency != self.basis
         if foreign and units and row.symbol.upper() == currency:
             return units
-        if (foreign or value is not None) and not self._is_in(row, currency):
-            return None
+        if foreign or value is not None:
+            self._check_currency(row, currency)
+        worth = (units or 0.0) * (1.0 if price is None else price)
         if value is None or (foreign and units and price):
-            assert units is not None  # of a row that is not empty
-            return units * (1.0 if price is None else price)
-        if foreign and units and not _agree(units, value):
+            return worth
+        if units and not _agree(worth, value):
             fix = "Give its price, or leave out the one that is not its amount."
             what = f"the units of {row.symbol} are {units:,.2f} and its value is another: one of them is its {currency}"
-            self._refuse(row.table, row.line, "value", what, value, fix)
-            return None
+            raise _Mistake("value", what, fix, value)
         return value
 
-    def _statement_cash(self) -> None:
-        """The cash of a statement of Interactive Brokers, which has a section of its own."""
+    def _cash_outside(self) -> None:
+        """The cash that stands outside of the tables of positions."""
         source, rows = self.found.tables[0].source, self.found.cash
-        for line, currency, text in [row for row in rows if row[1] in CURRENCIES] or rows:
-            place = f"{source}, row {line}"
-            try:
-                ending = amount(text, self.decimal)
-            except ValueError:
-                ending = None
-            if ending is None:
-                self.mistakes.append(f"{place}, column 'Total': no amount of cash: found {text!r}. Give a number.")
-            elif ending.value or currency in (self.basis, BASE):
-                money = self.basis if currency == BASE else currency
-                self.cash.append(CashLine(currency, "", ending.value, money, line))
-                self.notes.append(f"{place}: ending cash of {ending.value:,.2f} {currency} is taken for cash.")
+        for line, stated, text in [row for row in rows if row[1] in CURRENCIES] or rows:
+            currency, amount = stated if stated in CURRENCIES else self.basis, self._amount(text)
+            if amount is None:
+                self.mistakes.append(fault(source, line, "", "no amount of cash", text, "Give a number."))
+            elif amount or currency == self.basis:
+                self.cash.append(CashLine(currency, "", amount, currency, line))
+                told = f"ending cash of {amount:,.2f} {stated or currency} is taken for cash"
+                self.notes.append(f"{source}, row {line}: {told}.")
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def _is_cash(self, symbol: str) -> bool:
-        return (
-            symbol == CASH
-            or symbol.casefold() in CASH_NAMES
-            or symbol.endswith(CORE)
-            or symbol.upper() in (self.basis, *CURRENCIES)
-        )  # fmt: skip
+        named = symbol == CASH or symbol.casefold() in CASH_NAMES or symbol.casefold().startswith(CASH_FUND)
+        return named or symbol.endswith(CORE) or symbol.upper() in (self.basis, *CURRENCIES)
 
     def _currency_of_cash(self, row: _Row) -> str:
         """That of its symbol or its column, or the only one that the sign of its value stands for; else the basis."""
-        if (code := row.symbol.upper()) in CURRENCIES:
+        code = row.symbol.upper()
+        code = code[-4:-1] if code.casefold().startswith(CASH_FUND) else US_DOLLAR.get(code, code)
+        if code in CURRENCIES:
             return code
         value = row.value or row.units
-        signs = () if value is None or value.may_be(self.basis) else SIGNS.get(value.sign, (value.sign,))
-        return row.table.cell(row.cells, "currency").upper() or (signs[0] if len(signs) == 1 else self.basis)
+        signs = () if value is None or may_be(value.unit, self.basis) else SIGNS.get(value.unit, (value.unit,))
+        return row.table.cell(row.row[1], "currency").upper() or (signs[0] if len(signs) == 1 else self.basis)
 
-    def _is_unread(self, row: _Row, *, cash: bool) -> bool:
-        """Has the row a number in a column that is not read, and none in one that is? Then that is a mistake.
+    def _amount(self, cell: str) -> float | None:
+        """The number in a cell, None where there is none."""
+        with suppress(ValueError):
+            return None if (found := number(cell, self.decimal)) is None else found.value
+        return None
 
-        Of cash, whose value may stand in a column of its own, a zero is none.
-        """
-        if not (row.is_empty if cash else row.units is None and row.value is None):
-            return False
-        read = set(row.table.columns.values())
-        for column, name in enumerate(row.table.names):
-            share = "%" in name or "percent" in name.casefold()
-            if column in read or share or column >= len(row.cells) or not self._is_amount(row.cells[column]):
-                continue
-            what = f"{row.symbol or 'a row without a symbol'} has a number in a column that is not read, {shown(name)}"
+    def _check_unread(self, row: _Row) -> None:
+        """Raise _Mistake where a row has a number in a column that is not read; a zero is none."""
+        read = {column.number for column in row.table.columns.values()}
+        cells = enumerate(zip(row.table.names, row.row[1], strict=False))
+        for name, cell in (pair for k, pair in cells if k not in read and self._amount(pair[1])):
+            what = f"{row.symbol or 'a row without a symbol'} has a number in a column that is not read, {quoted(name)}"
             fix = f"Declare it, columns: {{value: {name!r}}}, or ignore the row, symbols: {{{row.symbol!r}: {IGNORE}}}."
-            self._refuse(row.table, row.line, "", what, cell_text(row.cells[column]), fix)
-            return True
-        return False
+            raise _Mistake("", what, fix, cell)
 
-    def _is_amount(self, cell: str) -> bool:
-        """Is it a number other than zero?"""
-        try:
-            found = amount(cell, self.decimal)
-        except ValueError:
-            return False
-        return found is not None and found.value != 0.0
+    def _check_cash(self, row: _Row, currency: str) -> None:
+        """Raise _Mistake where a row of cash may be a security of this name, or its amount a thousand.
 
-    def _may_be_security(self, row: _Row) -> bool:
-        """Has a row of cash of the basis another price than 1, as a security of this name has? Then that is a mistake.
-
-        Not where `symbols` says that it is cash.
+        Cash of the basis has a price of 1, but where `symbols` says that it is cash. The sign of decimals may stand
+        between thousands, but where `decimal` is declared.
         """
-        if row.price is None or row.symbol in self.symbols or self._currency_of_cash(row) != self.basis:
-            return False
-        if row.price.value in (0.0, 1.0):
-            return False
-        what = f"{row.symbol} is a name of cash, and cash has a price of 1: it may be a security"
-        fix = f"Say what it is: symbols: {{{row.symbol}: {CASH}}}, the name of a line, or {IGNORE}."
-        self._refuse(row.table, row.line, "price", what, row.price.value, fix)
-        return True
+        price = row.numbers[2]
+        if price not in (None, 0.0, 1.0) and currency == self.basis and row.symbol not in self.symbols:
+            what = f"{row.symbol} is a name of cash, and cash has a price of 1: it may be a security"
+            fix = f"Say what it is: symbols: {{{row.symbol}: {CASH}}}, the name of a line, or {IGNORE}."
+            raise _Mistake("price", what, fix, price)
+        for name in ("units", "value") if not self.declared else ():
+            if may_be_thousands(row.table.cell(row.row[1], name), self.decimal):
+                what = f"{row.symbol} has three decimals, or the sign of decimals between thousands"
+                raise _Mistake(name, what, f"Declare `decimal: {self.decimal!r}`, or its own.")
 
-    def _is_in(self, row: _Row, currency: str) -> bool:
-        """Is the row in this currency? If not, that is a mistake."""
+    def _check_currency(self, row: _Row, currency: str) -> None:
+        """Raise _Mistake for a row in another currency."""
         of = "of the portfolio" if currency == self.basis else "of its line"
         what, fix = f"{row.symbol} is not in the currency {of}", f"Give it in {currency}: a row is not converted."
-        found = row.table.cell(row.cells, "currency").upper()
-        if found and found != currency:
-            self._refuse(row.table, row.line, "currency", what, found, fix)
-            return False
+        if row.table.cell(row.row[1], "currency").upper() not in ("", currency):
+            raise _Mistake("currency", what, fix)
         for name, given in zip(NUMBERS, (row.units, row.value, row.price), strict=True):
-            if given is not None and not given.may_be(currency):
-                self._refuse(row.table, row.line, name, what, given.sign, fix)
-                return False
-        return True
+            if given is not None and not may_be(given.unit, currency):
+                raise _Mistake(name, what, fix, given.unit)
 
-    def _is_double(self, row: _Row, asset: str) -> bool:
-        """Is there a row of this line and account already? Then that is a mistake."""
-        first = self._seen.setdefault((asset, row.account), row.line)
-        if first != row.line:
+    def _check_first(self, row: _Row, asset: str) -> None:
+        """Raise _Mistake for a second row of a line and account."""
+        first = self._seen.setdefault((asset, row.account), row.row[0])
+        if first != row.row[0]:
             where = f" of account {row.account}" if row.account else ""
             fix = "Merge the two rows, or declare the column of accounts, columns: {account: …}."
-            what = f"a second row for one holding{where}, after row {first}"
-            self._refuse(row.table, row.line, "asset", what, row.symbol, fix)
-        return first != row.line
-
-    def _unknown(self, row: _Row) -> None:
-        what = "not a line of the portfolio"
-        fix = f"Add it to `lines`, or say what it is, symbols: {{{row.symbol}: …}}: a line, {CASH} or {IGNORE}. "
-        fix += did_you_mean(row.symbol, self.assets)
-        if not row.symbol:
-            what, fix = "a row without a symbol", "Give it one, or remove the row."
-        self._refuse(row.table, row.line, "asset", what, row.symbol, fix)
-
-    def _refuse(self, table: BrokerTable, line: int, name: str, what: str, value: object, fix: str) -> None:
-        column = f", column {table.labels[name]!r}" if name in table.labels else ""
-        self.mistakes.append(f"{table.source}, row {line}{column}: {what}: found {shown(value)}. {fix}")
+            raise _Mistake("asset", f"a second row for one holding{where}, after row {first}", fix, row.symbol)
 
 
 def _agree(amount: float, value: float) -> bool:

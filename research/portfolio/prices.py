@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -10,16 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.arguments import LARGEST, SMALLEST, shown
+from research.arguments import LARGEST, SMALLEST
 from research.arrays import Array, frozen
 from research.errors import DataError, all_mistakes
 from research.market import Market
 from research.market.calendars import session_after
 from research.market.notes import counted
 from research.market.plausible import FAR, far_closes
-from research.portfolio.amounts import Amount, amount
-from research.portfolio.broker_tables import BrokerTable, read_broker_file
-from research.portfolio.positions import file_decimal
+from research.portfolio.broker_tables import BrokerTable, may_be, read_broker_file
+from research.table_files import Number, Row, iso_day
 
 CLOSE, GIVEN = "market close", "price file"
 REQUIRED, OTHERS = ("asset", "price"), ("date", "currency")
@@ -115,29 +113,31 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     """
     path = Path(path)
     found = read_broker_file(path, REQUIRED, OTHERS)
-    decimal, wrong, note = file_decimal(found, ("price",), "")
-    mistakes, notes = [wrong] if wrong else [], [*found.notes, *([note] if note else [])]
+    decimal, note = found.decimal(("price",))
+    mistakes, notes = list[str](), [*found.notes, *([note] if note else [])]
     values, days = np.array(market.prices[-1]), np.array(last_closes(market).days)
     rows: dict[str, int] = {}
     far: list[str] = []
     others = 0
-    for table, line, cells in _rows(found.tables):
+    for table, row in ((of, row) for of in found.tables for row in of.rows):
+        line, cells = row
         asset = table.cell(cells, "asset")
         if asset not in market.assets:
             others += 1
             continue
         i = market.assets.index(asset)
-        faults = list(_faults(table, line, cells, decimal, market.currency[i], rows))
+        price = _price(table, cells, decimal)
+        faults = list(_faults(table, row, price, market.currency[i], rows))
         rows.setdefault(asset, line)
-        if faults:
+        if faults or price is None:
             mistakes += faults
             continue
-        values[i] = _price(table.cell(cells, "price"), decimal).value  # type: ignore[union-attr]
+        values[i] = price.value
         if asset not in right and (gap := _far(market, i, values[i])):
             far.append(asset)
             fix = "Look for a split or a wrong price."
-            mistakes.append(_fault(table, line, cells, "price", f"the price of {asset} is {gap}", fix))
-        days[i] = np.datetime64(table.cell(cells, "date") or "NaT", "D")
+            mistakes.append(table.fault(row, "price", f"the price of {asset} is {gap}", fix))
+        days[i] = iso_day(table.cell(cells, "date")) or np.datetime64("NaT", "D")
     if not rows and not mistakes:
         fix = f"Name them as the portfolio does: {', '.join(market.assets[:10])}."
         mistakes.append(f"{path.name} has none of the lines among its {counted(others, 'row')}. {fix}")
@@ -179,54 +179,34 @@ def _far(market: Market, i: int, price: float) -> str:
     return f"{price / close - 1.0:+.0%} from the last close, {close:,.7g}"
 
 
-def _rows(tables: Sequence[BrokerTable]) -> Iterator[tuple[BrokerTable, int, list[str]]]:
-    for table in tables:
-        for line, cells in table.rows:
-            yield table, line, cells
-
-
-def _price(text: str, decimal: str) -> Amount | None:
+def _price(table: BrokerTable, cells: list[str], decimal: str) -> Number | None:
+    """The price of a row, None where it has none that can be one."""
     try:
-        return amount(text, decimal)
+        found = table.number(cells, "price", decimal)
     except ValueError:
         return None
+    return found if found is not None and SMALLEST <= found.value <= LARGEST else None
 
 
-def _faults(
-    table: BrokerTable, line: int, cells: list[str], decimal: str, currency: str, rows: dict[str, int]
-) -> Iterator[str]:
+def _faults(table: BrokerTable, row: Row, price: Number | None, currency: str, rows: dict[str, int]) -> Iterator[str]:
     """What is wrong with the row of a line, in sentences."""
-    asset, fault = table.cell(cells, "asset"), partial(_fault, table, line, cells)
-    if len(cells) > table.width and any(cell.strip() for cell in cells[table.width :]):
-        yield fault(
-            "price", f"the row has more cells than the header of row {table.header}", "Put numbers into quotes."
-        )
+    cells, wrong = row[1], partial(table.fault, row)
+    asset = table.cell(cells, "asset")
+    if shifted := table.shift(cells, ("price",)):
+        yield wrong("price", shifted, "Put numbers into quotes.")
         return
     if asset in rows:
-        yield fault("asset", f"a second price of one line, after row {rows[asset]}", "Keep one of the two.")
-    price = _price(table.cell(cells, "price"), decimal)
-    if price is None or not SMALLEST <= price.value <= LARGEST:
-        yield fault("price", f"no price of {asset}", "Give a number above zero, or remove the row.")
-    elif not price.may_be(currency):
-        fix = f"Give it in {currency}: none is converted."
-        yield fault("price", f"the price of {asset} is in another currency", fix)
+        yield wrong("asset", f"a second price of one line, after row {rows[asset]}", "Keep one of the two.")
+    if price is None:
+        yield wrong("price", f"no price of {asset}", "Give a number above zero, or remove the row.")
+    elif not may_be(price.unit, currency):
+        yield wrong(
+            "price", f"the price of {asset} is in another currency", f"Give it in {currency}: none is converted."
+        )
     if table.cell(cells, "currency").upper() not in ("", currency):
-        yield fault("currency", f"the price of {asset} is in another currency", f"Give it in {currency}.")
-    if (text := table.cell(cells, "date")) and not _is_day(text):
-        yield fault("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
-
-
-def _fault(table: BrokerTable, line: int, cells: list[str], name: str, what: str, fix: str) -> str:
-    """What is wrong with one cell of a row, in a sentence."""
-    found = shown(table.cell(cells, name))
-    return f"{table.source}, row {line}, column {table.labels[name]!r}: {what}: found {found}. {fix}"
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return len(text) == len("2022-12-29") and bool(date.fromisoformat(text))
-    except ValueError:
-        return False
+        yield wrong("currency", f"the price of {asset} is in another currency", f"Give it in {currency}.")
+    if (text := table.cell(cells, "date")) and iso_day(text) is None:
+        yield wrong("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
 
 
 def _notes(

@@ -24,9 +24,9 @@ from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.currency import FX, Pair, Quoted, in_base, quoted_rates
 from research.market.plausible import far_rate
+from research.portfolio.broker_tables import CURRENCIES
 from research.portfolio.document import Document
 from research.portfolio.faults import Faults
-from research.portfolio.positions import CURRENCIES
 from research.portfolio.prices import OK, right_all_the_same
 from research.portfolio.rate_files import EXAMPLE, PAIR, read_rate_file
 
@@ -156,12 +156,13 @@ def with_named_rates(market: Market, held: tuple[str, ...]) -> Market:
 
 
 class _Source(NamedTuple):
-    """Rates of one source: its name, the key of the file that gives it, its (D,) days, and by pair (D,) rates."""
+    """Rates of one source: its name, the key that gives it, its (D,) days, by pair (D,) rates, notes on its file."""
 
     name: str
     key: str
     days: NDArray[np.datetime64]
     quoted: Quoted
+    notes: tuple[str, ...] = ()
 
 
 def read_rates(
@@ -193,7 +194,7 @@ def read_rates(
             row = early[-1] if early.size else known[0]
             told: tuple[str, ...] = ()
             with faults:
-                told = _checked(document, source, pair, priced, right)
+                told = (*source.notes, *_checked(document, source, pair, priced, right))
             if currency not in today:
                 today[currency] = Rate(pair, float(values[row]), source.days[row], source.name)
                 if days[-1] > priced:
@@ -250,10 +251,10 @@ def _file(document: Document, key: str, basis: str) -> _Source:
     """The rates of the file that a key names."""
     file = Path(document.text(key))
     try:
-        days, quoted = read_rate_file(Path(document.file).parent / file)
+        days, quoted, notes = read_rate_file(Path(document.file).parent / file)
     except DataError as error:
         raise ConfigError(f"{key} ({document.place((key,))}): {error}") from error
-    return _Source(file.name, key, days, quoted)
+    return _Source(file.name, key, days, quoted, notes)
 
 
 def _later(rate: Rate, newest: np.datetime64, priced: np.datetime64) -> str:

@@ -13,6 +13,7 @@ import yaml
 
 from research.arguments import cut, shown
 from research.errors import ConfigError
+from research.table_files import quoted
 
 KeyPath = tuple[str, ...]  # where a value stands, key by key: ("lines", "SPY", "target")
 Lines = dict[KeyPath, int]
@@ -75,7 +76,7 @@ def read_yaml(file: str) -> tuple[dict[str, Any], Lines]:
     lines: Lines = {}
     values = None if root is None else _value(file, root, (), lines)
     if not isinstance(values, dict):
-        raise ConfigError(f"{file} holds no keys: found {shown(values)}. Write `name: ...`, one key a line.")
+        raise ConfigError(f"{file} holds no keys: found {quoted(values)}. Write `name: ...`, one key a line.")
     return values, lines
 
 

@@ -8,7 +8,7 @@ booking (`remake`), as the point of a plain box is found by then.
 
 import numpy as np
 
-from research.accounting.box import into_box
+from research.accounting.box import Lines, into_box, place
 from research.arrays import Array, Mask
 from research.compiled import inlined, linked, on_demand
 from research.rules.bands import past_trigger
@@ -28,7 +28,7 @@ from research.rules.rule_options import (
     RuleOptions,
     Workspace,
 )
-from research.tolerances import TRIGGER, WEIGHT_SUM
+from research.tolerances import TRIGGER, WEIGHT, WEIGHT_SUM
 
 
 @inlined
@@ -46,19 +46,20 @@ def write_box(
 
     A line that may only be sold, or bought, has a box without end on the other side: costs must not turn its trade.
     """
-    goal, box = workspace.goal, workspace.box
-    cut = options.turnover_cap < np.inf and cap_turnover(weights, options.turnover_cap, goal, workspace.done)
+    goal, box, cut = workspace.goal, workspace.box, False
+    if options.turnover_cap < np.inf:
+        owed = overdraft(rest_of(weights), rule, k)
+        cut = cap_turnover(weights, options.turnover_cap, owed, goal, workspace.done)
     plain = options.goal == BOX and len(options.groups) == 0
     if plain and not cut:  # the box of the row of the bands says the same, and more
         copy_box(rule, k, box)
         return rule.cash[k, 2], rule.cash[k, 3]
-    cash = 1.0
     for i in range(len(weights)):
         moves = goal[i] != weights[i]
         box[0, i] = goal[i] if moves and rule.lower[k, i] > -np.inf else -np.inf
         box[1, i] = goal[i] if moves and rule.upper[k, i] < np.inf else np.inf
         box[2, i] = rule.target[k, i]
-        cash -= goal[i]
+    cash = rest_of(goal)
     return min(cash, rule.cash[k, 2]), max(cash, rule.cash[k, 3])
 
 
@@ -67,6 +68,46 @@ def copy_box(rule: BandArrays, k: int, box: Array) -> None:
     """Write row k of the no-trade bands into a box (3, n)."""
     for i in range(rule.lower.shape[1]):
         box[0, i], box[1, i], box[2, i] = rule.lower[k, i], rule.upper[k, i], rule.target[k, i]
+
+
+@inlined
+def rest_of(weights: Array) -> float:
+    """The weight of cash beside weights (n,), fraction of NAV."""
+    cash = 1.0
+    for i in range(len(weights)):
+        cash -= weights[i]
+    return cash
+
+
+@inlined
+def overdraft(cash: float, rule: BandArrays, k: int) -> float:
+    """The part of NAV by which fees have overdrawn cash, which a trade pays back; 0 where the target borrows.
+
+    cash : its weight, fraction of NAV.
+    rule : the bands.
+    k    : row of the bands in force.
+    """
+    return -cash if cash < -WEIGHT and rule.cash[k, 2] >= 0.0 else 0.0
+
+
+@linked
+def pay_back(tradable: Mask, t: int, rule: BandArrays, k: int, cost: Array, workspace: Workspace) -> None:
+    """Sell from workspace.goal what cash lacks to zero: toward targets first, as `place` does.
+
+    tradable  : (T, n) whether each line can trade.
+    t         : row of the day in it.
+    rule      : the bands.
+    k         : row of the bands in force.
+    cost      : (n,) a side, fraction of the notional.
+    workspace : its goal (n,), fraction of NAV, is written.
+    """
+    goal, lower, movable = workspace.goal, workspace.box[0], workspace.movable
+    owed = overdraft(rest_of(goal), rule, k)
+    if owed > 0.0:
+        for i in range(len(goal)):
+            lower[i] = 0.0 if rule.target[k, i] >= 0.0 else -1.0
+            movable[i] = tradable[t, i] and rule.upper[k, i] < np.inf
+        place(Lines(lower, goal, rule.target[k], cost, movable), -owed, goal)
 
 
 @inlined
@@ -117,6 +158,8 @@ def remake(
         return float(workspace.cash[0, 2]), float(workspace.cash[0, 3])
     if options.goal != TRANCHES or not _move_on(weights, cash_weight, tradable, t, rule, k, workspace):
         set_goal(weights, cash_weight, tradable, t, rule, options, k, asked, workspace)
+    else:
+        pay_back(tradable, t, rule, k, options.rates[min(asked, len(options.rates) - 1)], workspace)
     return write_box(weights, rule, options, k, workspace)
 
 
@@ -128,7 +171,6 @@ def _move_on(
 
     False where a line that moves cannot, leaves or turns, and where the money for it has gone since.
     """
-    cash = 1.0
     for i in range(len(weights)):
         to = weights[i] + workspace.moves[i]
         leaves = rule.lower[k, i] == 0.0 or rule.upper[k, i] == 0.0 or (to < 0.0) != (rule.target[k, i] < 0.0)
@@ -137,8 +179,7 @@ def _move_on(
         elif leaves or not tradable[t, i]:
             return False
         workspace.goal[i] = to
-        cash -= to
-    return cash >= min(0.0, cash_weight, rule.cash[k, 2]) - TRIGGER
+    return rest_of(workspace.goal) >= min(0.0, cash_weight, rule.cash[k, 2]) - TRIGGER
 
 
 @on_demand
@@ -168,7 +209,7 @@ def set_goal(
     cost = options.rates[min(asked, len(options.rates) - 1)]
     placed = False
     if options.goal == REGION:
-        placed = _into_region(weights, tradable, t, rule, options, k, workspace)
+        placed = _into_region(weights, tradable, t, rule, options, k, cost, workspace)
     elif options.goal == BEST:
         placed = _to_best_point(weights, tradable, t, rule, options, k, cost, workspace)
     elif options.goal == BREACHING:
@@ -192,6 +233,7 @@ def _into_region(
     rule: BandArrays,
     options: RuleOptions,
     k: int,
+    cost: Array,
     workspace: Workspace,
 ) -> bool:
     """Write the point of the region to trade to; where a line cannot trade, none does."""
@@ -204,6 +246,7 @@ def _into_region(
         for i in range(len(weights)):
             to = rule.target[k, i] + workspace.start[i]
             workspace.goal[i] = to if abs(to - weights[i]) > WEIGHT_SUM else weights[i]
+        pay_back(tradable, t, rule, k, cost, workspace)
     return True
 
 
@@ -266,14 +309,16 @@ def move_breaching(
     workspace   : which lines breach; its goal (n,), fraction of NAV, is written.
     Returns     : False where nobody can pay.
 
-    The payer pays what it has, the rest of the others in proportion to their weights. A line with target zero is not
-    raised.
+    The payer pays what it has, the rest of the others in proportion to their weights. Cash that is overdrawn is paid
+    back like a purchase. A line with target zero is not raised.
     """
     goal, movable, payer = workspace.goal, workspace.movable, options.payer
     owed = _bring_in(weights, tradable, t, rule, k, workspace)
     past = workspace.breaching[-1]
     if past:  # cash is a line like the others
         owed += min(max(cash_weight, rule.cash[k, 2]), rule.cash[k, 3]) - cash_weight
+    else:
+        owed += overdraft(cash_weight, rule, k)
     if payer == BY_CASH and not past:  # what cash may not hold, it does not take
         owed -= min(owed, max(cash_weight, 0.0)) if owed > 0.0 or rule.cash[k, 3] > 0.0 else 0.0
     elif payer >= 0 and movable[payer] and (owed > 0.0 or rule.target[k, payer] != 0.0):
@@ -306,18 +351,19 @@ def _bring_in(weights: Array, tradable: Mask, t: int, rule: BandArrays, k: int, 
 
 
 @linked
-def cap_turnover(weights: Array, most: float, goal: Array, done: Mask) -> bool:
-    """Cut what is bought, and what is sold, to `most` in all: the largest moves come first, whole, the last in part.
+def cap_turnover(weights: Array, most: float, owed: float, goal: Array, done: Mask) -> bool:
+    """Cut what is sold, and what is bought, to `most` in all: the largest moves come first, whole, the last in part.
 
     weights : (n,) as drifted, fraction of NAV.
     most    : fraction of NAV.
+    owed    : what sales pay back before anything is bought, fraction of NAV.
     goal    : (n,) weights to trade to, fraction of NAV; cut in place.
     done    : (n,) scratch, boolean.
     Returns : whether anything was cut.
     """
-    cut = False
-    for way in (1.0, -1.0):
-        left = most
+    cut, sold = False, 0.0
+    for way in (-1.0, 1.0):
+        left = min(most, max(sold - owed, 0.0)) if cut and owed > 0.0 else most
         for i in range(len(weights)):
             done[i] = not (goal[i] - weights[i]) * way > 0.0
         for _ in range(len(weights)):
@@ -328,6 +374,7 @@ def cap_turnover(weights: Array, most: float, goal: Array, done: Mask) -> bool:
             if line < 0:
                 break
             done[line] = True
+            sold += min(size, left) if way < 0.0 else 0.0
             if size > left:
                 goal[line] = weights[line] + way * left if left > 0.0 else weights[line]
                 left, cut = 0.0, True

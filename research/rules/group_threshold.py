@@ -13,7 +13,7 @@ from research.rules.band_destination import To, check_destination, goes, half_wi
 from research.rules.bands import band_rows, own_sides
 from research.rules.protocol import Schedule
 from research.rules.rule_options import RuleOptions
-from research.rules.standard_rule import Bounds, Estimates, StandardRule, checked, said
+from research.rules.standard_rule import Bounds, Estimates, StandardRule, checked, points
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class GroupThreshold(StandardRule):
     def does(self) -> str:
         """The bands and the destination, in words."""
         of = {"asset_class": "class", "sector": "sector"}[self.by]
-        lines = "" if self.lines is None else f", or {said(self.lines)} of a line"
+        lines = "" if self.lines is None else f", or {points(self.lines)} of a line"
         into = goes(self.destination, self.band)
-        return f"past {said(self.band)} points of a {of}{lines}, {into}{checked(self)}"
+        return f"past {points(self.band)} of a {of}{lines}, {into}{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
         """The bands of the lines and of cash; without a band for lines theirs are infinite."""

@@ -18,7 +18,7 @@ from research.rules.band_destination import To, Within
 from research.rules.no_trade_bands import UNSEEN, NoTradeBands
 from research.rules.protocol import CompiledRule, Schedule
 from research.rules.rules import Threshold
-from research.rules.standard_rule import check_allocation, said
+from research.rules.standard_rule import check_allocation, points
 
 ROWS = ("target", "trigger_lower", "trigger_upper", "lower", "upper", "cash")
 
@@ -74,9 +74,7 @@ class RegimeThreshold(CompiledRule):
     @property
     def long_name(self) -> str:
         """The band, and that in turbulence, in words."""
-        return (
-            f"{self.thresholds[0].does}; past {said(self.turbulent_band)} points while {self.regimes.line} is turbulent"
-        )
+        return f"{self.thresholds[0].does}; past {points(self.turbulent_band)} while {self.regimes.line} is turbulent"
 
     def decide(self, view: View) -> Hold | Trade:
         """Hold, or the box to trade into at this close; hold where the regimes are not known yet, or any more."""

@@ -26,6 +26,7 @@ from research.rules.standard_rule import (
     check_allocation,
     check_window,
     checked,
+    points,
     said,
     when,
 )
@@ -278,8 +279,9 @@ class Threshold(StandardRule):
         """The band and the destination, in words."""
         of = {"relative": "target", "volatility": "volatility times its target"}
         unit = f"\u202f% of its {of[self.kind]}" if self.kind in of else ""
-        limit = f" or {said(self.cap)} points" if self.cap is not None else ""
-        words = f"past {said(self.band)}{unit or ' points'}{limit}, {goes(self.destination, self.band, unit)}"
+        limit = f" or {points(self.cap)}" if self.cap is not None else ""
+        band = f"{said(self.band)}{unit}" if unit else points(self.band)
+        words = f"past {band}{limit}, {goes(self.destination, self.band, unit)}"
         if self.lines == "breaching":
             payer = {"pro_rata": "the others", "cash": "cash"}.get(self.payer, self.payer)
             words += f", only the lines past it, paid by {payer}"

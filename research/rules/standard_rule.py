@@ -246,6 +246,16 @@ class StandardRule(CompiledRule):
             raise ConfigError(f"{name}: {error}") from error
 
 
+def points(fraction: float) -> str:
+    """A fraction in percentage points, with their name.
+
+    >>> points(0.0175), points(0.01)
+    ('1.75 points', '1 point')
+    """
+    text = said(fraction)
+    return f"{text} {'point' if text == '1' else 'points'}"
+
+
 def said(fraction: float) -> str:
     """A fraction in per cent, or in percentage points, without a unit.
 

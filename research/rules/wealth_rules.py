@@ -19,7 +19,7 @@ from research.arrays import Array
 from research.errors import PolicyError
 from research.rules.protocol import RuleTraits, Schedule
 from research.rules.rules import Threshold
-from research.rules.standard_rule import check_allocation, said, when
+from research.rules.standard_rule import check_allocation, points, said, when
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class WealthRule(RuleTraits):
     def long_name(self) -> str:
         """What share it holds and how it is traded, in a few words."""
         asked = "" if self.schedule == "day" else f", checked {when(self.schedule)}"
-        return f"{self.does}, past {said(self.band)} points of it{asked}"
+        return f"{self.does}, past {points(self.band)} of it{asked}"
 
     @cached_property
     def _threshold(self) -> Threshold:

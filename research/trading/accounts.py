@@ -138,9 +138,9 @@ def account_of(file: AccountsFile, row: Row, model_of: Callable[[str], Model]) -
     Raises   : ConfigError that names every mistake of the row, each with file, row, column, value and mend.
     """
     number, cells = row
-    faults = RowFaults(file.path, number)
+    faults = RowFaults(file.path, number, file)
     if len(cells) != len(file.columns):
-        faults.add("the row", "another number of cells than the header has columns", len(cells),
+        faults.add("", "another number of cells than the header has columns", len(cells),
                    f"Give {len(file.columns)}, empty ones included.")  # fmt: skip
         faults.end()
     by_column = dict(zip(file.columns, cells, strict=True))

@@ -362,6 +362,19 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
     return less(float(brentq(short, 0.0, 1.0)))
 
 
+def within_cash(position: Position, buys: Array) -> Array:
+    """(n,) the units of these buys (n,) that cash can pay, in whole lots, as `size` shares cash among them.
+
+    position : before the buys, its limits those of cash alone.
+    """
+    floor, none = min(position.cash, len(buys) * CENT), np.zeros(len(buys))
+    share = _payable(position, buys, buys, floor, np.inf)
+    goal, unpaid = (position.units + buys) * position.prices, (buys - share) * position.prices
+    problem = LotProblem(position, goal, np.sign(buys), none - np.inf, none + np.inf, floor, buys, unpaid=unpaid)
+    solved = solve_lots(problem, greedy=True)
+    return none if solved is None else solved.units
+
+
 def _payable(position: Position, moved: Array, buys: Array, floor: float, day: float) -> Array:
     """(n,) signed units with `buys` of them (n,) reduced by one factor to what cash can pay on a day."""
 
@@ -447,7 +460,7 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
     """Units (n,) and NAV after the self-financing step into the box, before rounding."""
     n = len(position.units)
     units = position.units.copy()
-    lower, upper, aim = frozen(np.array((trade.lower, trade.upper, target), dtype=float)[:, None])
+    lower, upper, aim = np.array((trade.lower, trade.upper, target), dtype=float)[:, None]
     prices, tradable = frozen(position.prices[None]), frozen(position.tradable[None])
     box = Box(lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
     pace, lots = Pace(np.empty((0, n)), position.day, 1.0), Lots.empty(n, 0)

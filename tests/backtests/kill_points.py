@@ -32,6 +32,7 @@ from backtests.pages import policy_card, tearsheet
 from backtests.pages.sweep import SweepSheet
 from backtests.real_markets import Budget, Study
 from backtests.runs import folder as runs
+from backtests.runs import manifest as signing
 from backtests.runs import tasks
 from backtests.runs import verify as verifying
 from backtests.runs.folder import MANIFEST
@@ -56,8 +57,10 @@ Job = Callable[[], object]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking git and libraries for their versions, and waiting for the disk, take longer than all the rest."""
+    monkeypatch.setattr(signing, "code_on_disk", lambda: "code")
+    for module in (runs, signing, verifying):
+        monkeypatch.setattr(module, "code_version", lambda: "code")
     for module in (runs, verifying):
-        monkeypatch.setattr(module, "code_version", lambda *_: "code")
         monkeypatch.setattr(module, "surroundings", once(runs.surroundings))
     monkeypatch.setattr(tasks, "version", once(tasks.version))
     monkeypatch.setattr(os, "fsync", lambda _: None)
@@ -159,7 +162,7 @@ def trained(compared: Comparison) -> Training:
 def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The notebook's part is done here, by the functions that the notebook calls."""
     trades = reporting.trades_of(compared)
-    monkeypatch.setattr(reporting, "load_portfolio", lambda *_: compared.portfolio)
+    monkeypatch.setattr(reporting, "load_portfolio", lambda *_, **__: compared.portfolio)
     monkeypatch.setattr(reporting, "settings_of", lambda *_, **__: compared.settings)
     every = tearsheet.pictures  # each is written as the others are
     monkeypatch.setattr(tearsheet, "pictures", lambda sheet: every(sheet)[:2])
@@ -179,7 +182,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
         for name in functions:
             monkeypatch.setattr(module, name, once(getattr(module, name)))
 
-    def execute(notebook: Path, output: Path, parameters: Mapping[str, Any], progress: Path) -> None:
+    def execute(notebook: Path, output: Path, parameters: Mapping[str, Any], progress: Path, _: bool) -> None:
         progress.write_text("[]")
         reporting.publish(compared, trades, str(notebook.parent / str(parameters["run"])))
         output.write_text("{}")
@@ -220,7 +223,7 @@ def test_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_backtest(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a learned policy, with its card."""
-    monkeypatch.setattr(reporting, "load_portfolio", lambda *_: compared.portfolio)
+    monkeypatch.setattr(reporting, "load_portfolio", lambda *_, **__: compared.portfolio)
     monkeypatch.setattr(reporting, "fit", lambda name, *_, **__: compared.fitted[name])
     for module, functions in {
         policy_card: ("with_optimality_gaps", "policy_html"),

@@ -106,7 +106,7 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
     from backtests.commands import sweep
 
     real = sweep.sweep_text
-    monkeypatch.setattr(sweep, "sweep_text", lambda *given: f"{real(*given)}\n\x1b[31m\u202eevil\x07")
+    monkeypatch.setattr(sweep, "sweep_text", lambda *given, **named: f"{real(*given, **named)}\n\x1b[31m\u202eevil\x07")
     file = tmp_path / "two.yaml"
     file.write_text(f"portfolio: {FILE}\nrules: {{threshold: {{band: [0.02, 0.03]}}}}\n", encoding="utf-8")
     done = rebalance("sweep", file, "--reports", tmp_path / "reports")
@@ -163,8 +163,16 @@ def test_an_absurd_count_is_refused_in_a_sentence(words: list[object], said: str
         (OverflowError("int too large to convert to float"), "too large to be computed with (int too large"),
         (OSError(28, "No space left on device", "x.csv"), "No space left on device (x.csv). Free space there"),
         (OSError("torn"), "torn. Give a path"),
+        (
+            OSError(11, "Resource temporarily unavailable"),
+            "no more threads or processes for this user: raise the limit",
+        ),
+        (RuntimeError("can't start new thread"), "no more threads or processes for this user: raise the limit"),
+        (
+            OSError(12, "Cannot allocate memory"),
+            "more memory than this machine has ([Errno 12] Cannot allocate memory)",
+        ),
     ],
-    ids=lambda given: type(given).__name__,
 )
 def test_what_a_machine_cannot_do_is_a_sentence(error: Exception, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*_: object, **__: object) -> None:

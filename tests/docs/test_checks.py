@@ -1,5 +1,7 @@
 """The checks before a commit and on a host are those of the Makefile."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -43,3 +45,11 @@ def test_both_hosts_run_the_tests_and_build_the_site():
     commands = [step["run"] for step in github["steps"] if "run" in step]
     assert commands[-2:] == gitlab["script"] == ["make coverage", "make docs"]
     assert github["container"] == gitlab["image"] == "python:3.11-bookworm"
+
+
+def test_both_kinds_of_hosted_ci_hold_the_locks_against_known_vulnerabilities() -> None:
+    github = yaml.safe_load((ROOT / ".github/workflows/advisories.yml").read_text())["jobs"]["advisories"]
+    gitlab = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())["advisories"]
+    assert [github["steps"][-1]["run"]] == gitlab["script"] == ["make advisories"]
+    shown = subprocess.run(["make", "-n", "advisories"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {path.name for path in ROOT.glob("requirements*.lock")} == set(re.findall(r"-r (\S+)", shown))

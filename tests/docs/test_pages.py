@@ -13,6 +13,7 @@ PAGES = [
     "docs/architecture.md",
     "docs/attribution.md",
     "docs/batches.md",
+    "docs/examples.md",
     "docs/extending.md",
     "docs/forecasts.md",
     "docs/glossary.md",

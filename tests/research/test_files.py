@@ -4,12 +4,24 @@ import errno
 import fcntl
 import multiprocessing
 import os
+import signal
 import stat
+import tempfile
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from research.files import data_name, delete, locked, read_with_record, sync, write_whole, write_with_record
+from research.files import (
+    data_name,
+    delete,
+    locked,
+    read_with_record,
+    sync,
+    work_folder,
+    write_whole,
+    write_with_record,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -158,3 +170,37 @@ def _count_alone(path: Path) -> bool:
         inside.touch(exist_ok=False)  # raises where another process is inside as well
         inside.unlink()
     return True
+
+
+def _hold_a_work_folder(killed: bool, pipe: Connection) -> None:
+    with work_folder() as folder:
+        (folder / "profile").mkdir()
+        (folder / "profile" / "cookies").touch()
+        pipe.send(folder)
+        pipe.recv()
+        if killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_work_folder_goes_with_its_block_and_those_of_the_killed_with_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    held, pipes = [], []
+    for killed in (True, False):
+        ours, theirs = multiprocessing.Pipe()
+        process = multiprocessing.get_context("fork").Process(target=_hold_a_work_folder, args=(killed, theirs))
+        process.start()
+        folder = ours.recv()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        held.append((folder, process))
+        pipes.append(ours)
+    (dead, first), (alive, second) = held
+    pipes[0].send(None)
+    first.join()
+    assert dead.exists()
+    with work_folder() as own:
+        assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == sorted([alive.name, own.name])
+    pipes[1].send(None)
+    second.join()
+    assert list(tmp_path.iterdir()) == []

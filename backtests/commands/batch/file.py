@@ -19,6 +19,7 @@ from research.arguments import cut, did_you_mean, shown
 from research.errors import ConfigError
 from research.names import check_name
 from research.portfolio.strict_yaml import Lines, read_yaml
+from research.table_files import is_below
 
 BEGINS = re.compile(rb"^files[ \t]*:", re.MULTILINE)  # the key that every such file has, and no portfolio
 LOOKED = 100_000  # bytes of a file, in which that key stands
@@ -159,8 +160,10 @@ def _matching(place: Path, stated: str) -> list[Path]:
         return []
     if (place / stated).is_file():
         return [place / stated]
-    if "**" in stated and (Path(stated).is_absolute() or ".." in Path(stated).parts):
-        raise ConfigError(f"files has the pattern {cut(stated)}: `**` goes through folders below the file's own alone.")
+    fixed = re.split(r"[*?[]", stated)[0]
+    goes_up = ".." in Path(stated.removeprefix(fixed)).parts or not is_below(place / fixed, place)
+    if glob.has_magic(str(Path(stated).parent)) and goes_up:
+        raise ConfigError(f"files has the pattern {cut(stated)}: only folders below the file's own may be a pattern.")
     paths = (place / path for path in sorted(glob.glob(stated, root_dir=place, recursive=True)))
     return [path for path in paths if path.is_file() and not says_what_to_run(path)]
 

@@ -8,7 +8,7 @@ stops the rest. The page says what differs from the previous batch of the name.
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from backtests.runs.folder import MANIFEST, REPORTS, clear_killed, staged
 from backtests.wording import counted
 from research.errors import ConfigError
 from research.files import write_whole, writing
+from research.portfolio.document import trusts_code
 from research.printable import printable
 from research.progress import bar
 
@@ -54,6 +55,7 @@ def make_batch(
     reports: Path | None = None,
     retrain: bool = False,
     if_changed: bool = False,
+    trust_code: bool | None = None,
 ) -> MadeBatch:
     """Make a run of each portfolio file with each combination of parameters, and a page and a table over them.
 
@@ -68,12 +70,15 @@ def make_batch(
     retrain    : train learned policies anew, and make again what is there.
     if_changed : leave alone what has the data, settings and code of the previous batch, unread; where that is all,
                  write nothing.
+    trust_code : may the files name rules by import path? As `load_portfolio` takes it.
     Raises     : ConfigError, before any run, for what is wrong with the parameters, the name or the number of workers,
                  and where no run can start; and as `on_cluster` does.
     """
     if retrain and if_changed:
         raise ConfigError("--retrain and --if-changed exclude each other: give one of them.")
     plan = plan_of(files, given, grid, notebook=notebook, name=name, workers=workers, cluster=cluster)
+    trusted = trusts_code(trust_code)  # by whoever asks, and not by the environment of a worker
+    plan = replace(plan, jobs=[replace(job, trust_code=trusted) for job in plan.jobs])
     home = (reports or REPORTS).resolve()
     final = (reports or REPORTS) / plan.name
     if final.exists() and not (final / TABLE).exists():

@@ -27,12 +27,14 @@ class Job:
     given   : parameters of the notebook as name=value.
     label   : how the page calls the portfolio: the name of its file, with folders where two files have one name.
     missing : why there is no such file, where the one who asked for it knows more than its path; or "".
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
     """
 
     file: Path
     given: tuple[str, ...]
     label: str = field(default="", compare=False)
     missing: str = field(default="", compare=False)
+    trust_code: bool | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:

@@ -114,10 +114,10 @@ def _ask(job: Job, notebook: Path, reports: Path, retrain: bool = False) -> tupl
     if job.missing:
         raise ConfigError(job.missing)
     if notebook == COMPARING:
-        report = ask_report(job.file, job.given, reports)
+        report = ask_report(job.file, job.given, reports, job.trust_code)
         return report.final.name, partial(made_report, report, retrain)
     given = parameters(notebook, job.given)
-    asked = ask_notebook(notebook, job.file, given)
+    asked = ask_notebook(notebook, job.file, given, job.trust_code)
     return asked[1].name, partial(made_notebook, notebook, asked, given, reports)
 
 

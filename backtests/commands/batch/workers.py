@@ -2,7 +2,6 @@
 
 import os
 import socket
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,16 +17,14 @@ from backtests.runs.tasks import (
     as_they_finish,
     check_worker,
     cluster,
-    code_now,
+    code_here,
     in_processes,
     is_gone,
     threads_of,
 )
 from backtests.runs.verify import verify
-from research.environment import set_within
 from research.errors import ConfigError, DataError
-from research.files import write_whole, writing
-from research.portfolio.own_class import TRUST
+from research.files import work_folder, write_whole, writing
 
 DIED = "the process that ran it died (was it killed, or out of memory?). Run it again."
 Files = Mapping[str, bytes]  # of a run, by the path from its folder
@@ -78,7 +75,7 @@ def on_cluster(
         else:
             yield job, found
     if left:
-        make = partial(make_there, code_now(), notebook.stem, retrain, os.environ.get(TRUST, ""))
+        make = partial(make_there, code_here(), notebook.stem, retrain)
         for job, (became, files) in _answers(make, left, address):
             yield job, _received(job, reports / names[job], became, files)
 
@@ -120,13 +117,12 @@ def _sent(job: Job) -> Job:
     return replace(job, file=file.relative_to(ROOT) if file.is_relative_to(ROOT) else file)
 
 
-def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, trust: str, job: Job) -> tuple[Outcome, Files]:
+def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, job: Job) -> tuple[Outcome, Files]:
     """Make a run on a worker of a cluster, in a folder that is deleted afterwards: its outcome and all its files.
 
     wanted   : code and libraries of whoever asked; others are refused.
     notebook : name of the one that is executed.
     retrain  : train learned policies anew.
-    trust    : whether the portfolio may name rules by import path, as the environment says it.
     job      : file, from the workbench's folder where it is in there, and parameters.
     """
     began = time.monotonic()
@@ -138,9 +134,9 @@ def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, trust: s
                 "into a folder that all machines share."
             )
         here = replace(job, file=ROOT / job.file)
-        with tempfile.TemporaryDirectory(prefix="rebalance-") as folder, set_within(TRUST, trust):
-            became = outcome(here, notebook=notebook_named(notebook), reports=Path(folder), retrain=retrain)
-            made = Path(folder) / became.run
+        with work_folder() as folder:
+            became = outcome(here, notebook=notebook_named(notebook), reports=folder, retrain=retrain)
+            made = folder / became.run
             paths = [path for path in sorted(made.rglob("*")) if path.is_file()] if became.status == "made" else []
             return became, {path.relative_to(made).as_posix(): path.read_bytes() for path in paths}
     except Exception as error:  # whatever it is, it must not cost the other runs

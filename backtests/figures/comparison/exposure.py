@@ -61,29 +61,44 @@ def _alt(weights: pd.DataFrame, by: str) -> str:
 
 
 def _draw(f: Format, weights: pd.DataFrame, by: str) -> Canvas:
-    days, values = day_numbers(pd.DatetimeIndex(weights.index)), 100.0 * weights.to_numpy()
-    rows = np.unique(np.linspace(0, len(days) - 1, min(len(days), int(f.plot))).astype(int))
-    tops = np.cumsum(values[rows], axis=1)
-    high = max(100.0, float(tops.max()))
-    low = min(0.0, float(tops.min()))
+    days, shown = day_numbers(pd.DatetimeIndex(weights.index)), sampled(weights, int(f.plot))
     across = Axis(days[0], days[-1]) if len(days) > 1 else Axis(days[0] - 1.0, days[0] + 1.0)
-    panel = one_panel(f, f"exposure-{by}", HIGH, across, Axis(low, high))
+    panel = one_panel(f, f"exposure-{by}", HIGH, across, weight_axis(shown))
     panel.title("Weight", "% of NAV at closes" + ("; label: latest" if f.is_wide else ""))
     panel.y_grid(panel.y.ticks(5))
     panel.years(pd.DatetimeIndex(weights.index))
-    _areas(panel, days[rows], tops)
+    stacked(panel, shown.rename(columns=lambda group: class_words(str(group))), f.width, values=f.is_wide)
+    return panel.canvas
+
+
+def sampled(weights: pd.DataFrame, most: int) -> pd.DataFrame:
+    """`most` rows of weights at even distances, the first and the last among them."""
+    return weights.iloc[np.unique(np.linspace(0, len(weights) - 1, min(len(weights), most)).astype(int))]
+
+
+def weight_axis(weights: pd.DataFrame) -> Axis:
+    """The axis up of `stacked`, per cent: all of NAV, and what exceeds it."""
+    tops = np.cumsum(100.0 * weights.to_numpy(), axis=1)
+    return Axis(min(0.0, float(tops.min())), max(100.0, float(tops.max())))
+
+
+def stacked(panel: Panel, weights: pd.DataFrame, right: float, *, values: bool = False) -> None:
+    """Areas of weights upon one another, in greys, each named at the right of the panel.
+
+    panel   : to draw on, with days across and `weight_axis` up.
+    weights : (k, m) by day and name, fraction of NAV.
+    right   : right edge of the labels, px.
+    values  : write each last weight at that edge.
+    """
+    shares = 100.0 * weights.to_numpy()
+    tops = np.cumsum(shares, axis=1)
+    _areas(panel, day_numbers(pd.DatetimeIndex(weights.index)), tops)
     bounds = np.concatenate([[0.0], tops[-1]])
     ends = [
-        End(
-            class_words(str(name)),
-            panel.y_at(0.5 * (bounds[k] + bounds[k + 1])),
-            LineStyle(GREY),
-            percent(value / 100.0),
-        )
-        for k, (name, value) in enumerate(zip(weights.columns, values[-1], strict=True))
+        End(str(name), panel.y_at(0.5 * (bounds[k] + bounds[k + 1])), LineStyle(GREY), percent(value / 100.0))
+        for k, (name, value) in enumerate(zip(weights.columns, shares[-1], strict=True))
     ]
-    end_labels(panel, ends[::-1], f.width, values=f.is_wide)
-    return panel.canvas
+    end_labels(panel, ends[::-1], right, values=values)
 
 
 def _areas(panel: Panel, days: Array, tops: Array) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from backtests.engine import backtest
 from research.accounting import Costs
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, TargetPath, target_path
 from research.errors import ConfigError, DataError, PolicyError
-from research.market import Market, load_market
+from research.market import Market, Past, load_market
 from research.market.delisting import delist
 from research.rules import Calendar, Never, Rule, Threshold, Within
 
@@ -42,7 +42,9 @@ def differences(market: Market, configurations: list[Configuration], **how: obje
     wrong = []
     for j, (rule, costs, lag, first) in enumerate(configurations):
         targets = paths[rule.allocation]
-        played = backtest(market, rule, costs, start=market.dates[first + 1], lag=lag, targets=targets)
+        limit = how.get("leverage_limit", 1.0)
+        start = market.dates[first + 1]
+        played = backtest(market, rule, costs, start=start, lag=lag, targets=targets, leverage_limit=limit)  # type: ignore[arg-type]
         own = target_path_returns(targets, market)
         expected = batch_metrics(played, reference, own, PENALTY, cvar95=bool(how.get("cvar95")))
         wrong += [f"{j} {rule}: column {k}" for k in np.flatnonzero(found[j] != expected)]
@@ -105,6 +107,29 @@ def test_estimated_targets_with_refits_listings_and_halts(halting: Market) -> No
         for cost, lag, first in ((0.0, 1, 45), (10.0, 0, 60), ([1.0, 20.0, 50.0], 5, 100))
     ]
     assert differences(halting, configurations, cvar95=True) == []
+
+
+@dataclass(frozen=True)
+class Borrowing:
+    """What borrows for 50 days, and holds no cash afterwards."""
+
+    schedule: str = "month"
+    window: int = 0
+
+    def target(self, past: Past) -> np.ndarray:
+        return np.array([0.9, 0.6] if past.t < 50 else [0.6, 0.4])
+
+
+def test_borrowed_money_is_paid_back_at_once_where_a_part_of_the_way_is_traded() -> None:
+    market = world(120, 2)
+    configurations: list[Configuration] = [
+        (rule, Costs.bps(2, commission=10.0), lag, 1) for rule in rules(Borrowing()) for lag in (0, 1)
+    ]
+    assert differences(market, configurations, leverage_limit=1.6) == []
+    played = backtest(market, Calendar(Borrowing(), "week", fraction=0.5), Costs.bps(2), leverage_limit=1.6)
+    paid = played.cash_weight.to_numpy() > -1e-12
+    assert not paid[:50].any()
+    assert paid[70:].all()
 
 
 def test_twenty_stocks_over_many_years_on_two_threads() -> None:

@@ -23,7 +23,7 @@ from backtests.commands.batch.workers import make_there, on_cluster
 from backtests.commands.report import ask_report
 from backtests.runs.folder import MANIFEST, ROOT
 from backtests.runs.notebook import COMPARING
-from backtests.runs.tasks import code_now
+from backtests.runs.tasks import code_here
 from research.errors import ConfigError
 
 DRAWS = 200  # of the bootstrap of a report
@@ -149,7 +149,7 @@ def test_a_job_that_kills_each_of_its_workers_fails_alone(
 
 def test_what_arrives_is_what_was_asked_for_or_is_refused(file: Path, tmp_path: Path) -> None:
     job = Job(file, ("policy=never",))
-    became, files = make_there(code_now(), TRADES.stem, False, "", job)
+    became, files = make_there(code_here(), TRADES.stem, False, job)
     assert became.status == "made"
     final = tmp_path / "reports" / became.run
     other = workers._received(job, final.with_name("mine-2022-12-29-00000000"), became, files)
@@ -162,10 +162,10 @@ def test_what_arrives_is_what_was_asked_for_or_is_refused(file: Path, tmp_path: 
 
 
 def test_a_worker_without_the_file_or_with_other_code_says_so(tmp_path: Path) -> None:
-    became, files = make_there(code_now(), TRADES.stem, False, "", Job(tmp_path / "absent.yaml", ()))
+    became, files = make_there(code_here(), TRADES.stem, False, Job(tmp_path / "absent.yaml", ()))
     assert (became.status, files) == ("failed", {})
     assert f"no file {tmp_path / 'absent.yaml'} on " in became.verdict
-    other, _ = make_there({**code_now(), "code": "000"}, TRADES.stem, False, "", Job(FILE, ()))
+    other, _ = make_there({**code_here(), "code": "000"}, TRADES.stem, False, Job(FILE, ()))
     assert "but the work was started with 000" in other.verdict
 
 

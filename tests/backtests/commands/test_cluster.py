@@ -3,6 +3,7 @@
 A machine is a checkout of its own here: code, data and cache in a folder, and processes that know no other.
 """
 
+import http.client
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ import pytest
 import yaml
 from commanded import ROOT, rebalance
 
-from backtests.runs import tasks
+from backtests.runs import cluster_access, tasks
 from backtests.sweeps import Plan, Setup, Strategic, sweep
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
@@ -115,7 +116,7 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
     address = f"tls://127.0.0.1:{port}"
     first = in_guide(r"rebalance cluster --host").replace("10.0.0.1", "127.0.0.1")
     joined = in_guide(r"rebalance cluster tls:").replace("tls://10.0.0.1:8786", address)
-    swept = in_guide(r"rebalance sweep .* --cluster tls:").replace("tls://10.0.0.1:8786", address)
+    swept = in_guide(r"rebalance sweep .* --cluster tls://10").replace("tls://10.0.0.1:8786", address)
     (one.folder / "bands.yaml").write_text(SWEEP)
     swept = swept.replace("data/sweeps/thresholds.yaml", "bands.yaml")
     comm = yaml.safe_load((settings / "tls.yaml").read_text())["distributed"]["comm"]
@@ -147,7 +148,10 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
         (["--host", "10.0.0.1"], "a cluster on 10.0.0.1 is to be reached by TLS, and no certificate is given"),
         (["tls://10.0.0.1:8786"], "the cluster at tls://10.0.0.1:8786 is to be reached by TLS, and no certificate"),
         (["tcp://10.0.0.1:8786"], "tcp://10.0.0.1:8786 would be reached over the network without TLS"),
-        (["tcp://127.0.0.1:8786", "--host", "0.0.0.0"], "--host is '0.0.0.0': workers listen on the network by TLS"),
+        (
+            ["tcp://127.0.0.1:8786"],
+            "the address of the scheduler is 'tcp://127.0.0.1:8786': workers listen by TLS only",
+        ),
         (["10.0.0.1"], "the address of a cluster is '10.0.0.1': give that of a scheduler, with its port"),
         (["--workers", "-1"], "workers is -1: give a whole number"),
         (["tcp://127.0.0.1:8786", "--workers", "0"], "--workers is 0: with ADDRESS the command is nothing but workers"),
@@ -160,6 +164,40 @@ def test_a_cluster_that_would_be_open_to_others_is_refused_before_anything_is_co
     found = rebalance("cluster", *words)
     assert found.status == 2
     assert said in found.err
+
+
+def test_the_command_listens_on_this_machine_with_its_key_and_shows_no_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it would wait for a signal, another one uses it."""
+    monkeypatch.setattr("backtests.commands.compile_kernels.compile_kernels", lambda: False)
+    monkeypatch.setattr(cluster_access, "PLACES", (tmp_path,))
+    held: set[Path] = set()
+
+    def use() -> None:
+        held.update(tmp_path.glob("*.pem"))
+        (file,) = held
+        family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        ports = {c.laddr for one in family for c in one.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+        assert {ip for ip, _ in ports} == {"127.0.0.1"}
+        answers = set()
+        for port in {port for _, port in ports}:
+            for page in ("", "health", "json/counts.json", "info/main/workers.html", "metrics"):
+                with suppress(ConnectionError, http.client.HTTPException):
+                    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)
+                    asked.request("GET", f"/{page}")
+                    answers.add(asked.getresponse().status)
+        assert answers == {404}
+        with tasks.connected(f"tls://127.0.0.1:{file.stem}") as client:
+            assert client.submit(sum, [1, 2]).result() == 3
+
+    monkeypatch.setattr("backtests.commands.cluster._wait", use)
+    done = rebalance("cluster", "--workers", 1, "--port", 0)
+    assert done.status == 0, done.err
+    (file,) = held
+    assert f"1 workers. In other commands: --cluster tls://127.0.0.1:{file.stem}\n" in done.out
+    assert f"Who uses it must hold its key: {file}\n" in done.out
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_that_is_taken_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -24,13 +25,17 @@ SHOWN = ["tearsheet.html", "tearsheet.json", "trades.csv", "trades.json", "resul
 
 
 class Resumed(NamedTuple):
-    """A report that was killed and made again: its file, what another said meanwhile, and what the killed one left."""
+    """A report that was killed and made again: its file, what another said meanwhile, and what the killed one left.
+
+    temporary : what stands in the system's folder for temporary files after the killed one, and after the other.
+    """
 
     file: Path
     reports: Path
     meanwhile: Done
     left: list[str]
     again: Done
+    temporary: tuple[set[str], set[str]]
 
 
 def few(folder: Path, *names: str, of: Path = FILE) -> Path:
@@ -144,9 +149,11 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
     file, reports = few(folder, "never", "tuned", of=SMALL), folder / "reports"
     given = ["-p", "reference=tuned", "-p", "benchmark=SPY"]  # neither decides what is recommended
     words = [*REBALANCE, "report", str(file), *given, "--reports", str(reports)]
-    first = subprocess.Popen(
-        words, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    first = subprocess.Popen(words, cwd=ROOT, start_new_session=True, env=environment, **quiet)
     while not list(reports.glob(".*.partial/.progress")):
         assert first.poll() is None
         time.sleep(0.02)
@@ -154,8 +161,11 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
     meanwhile = rebalance(*words[1:])
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    left = [p.name for p in reports.iterdir()]
-    return Resumed(file, reports, meanwhile, left, rebalance(*words[1:]))
+    left, stale = [p.name for p in reports.iterdir()], {p.name for p in temporary.iterdir()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        again = rebalance(*words[1:])
+    return Resumed(file, reports, meanwhile, left, again, (stale, {p.name for p in temporary.iterdir()}))
 
 
 def test_a_killed_report_leaves_no_run_and_the_next_one_is_whole(resumed: Resumed) -> None:
@@ -166,6 +176,8 @@ def test_a_killed_report_leaves_no_run_and_the_next_one_is_whole(resumed: Resume
     run = run_in(resumed.reports)
     assert json.loads((run / "manifest.json").read_text())["run"] == run.name
     assert [p.name for p in resumed.reports.iterdir() if p.name.startswith(".")] == []
+    assert {name[:15] for name in resumed.temporary[0]} == {"rebalance-work-"}
+    assert resumed.temporary[1] == set()
 
 
 def test_todays_trades_follow_the_recommendation_of_the_full_run(resumed: Resumed) -> None:

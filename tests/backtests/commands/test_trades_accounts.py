@@ -51,7 +51,7 @@ def test_any_number_of_processes_writes_the_same_bytes(file: Path, tmp_path: Pat
         done = rebalance(*TRADES, "--accounts", file, "--out", tmp_path / str(workers) / "o.csv", "--workers", workers)
         assert done.status == 1
         assert done.out.startswith(f"{COUNT} accounts: ")
-        assert f"2 failed.\ncash: not a number ({file}, row 22): found 'much'. Write a plain number" in done.out
+        assert "2 failed.\naccounts.csv, row 22, column 'cash': not a number: found 'much'. Write a plain" in done.out
     one, two = (contents(tmp_path / name) for name in "12")
     assert one == two
     assert sorted(one) == ["o.accounts.csv", "o.csv"]
@@ -170,7 +170,7 @@ def test_rates_of_the_command_line_are_those_of_all_models(tmp_path: Path) -> No
     out = tmp_path / "o.csv"
     done = rebalance(*TRADES, "--accounts", tmp_path / "a.csv", "--out", out)
     assert done.status == 1
-    assert "cash_EUR: model m.yaml has no rate EURUSD (or USDEUR)" in done.out
+    assert "column 'cash_EUR': model m.yaml has no rate EURUSD (or USDEUR)" in done.out
     assert [row["status"] for row in table(tmp_path / "o.accounts.csv")] == ["failed", "hold"]
     done = rebalance(*TRADES, "--accounts", tmp_path / "a.csv", "--out", out, "--fx", "EURUSD=1.0664")
     assert done.status == 0, done.err

@@ -53,13 +53,27 @@ def test_theory_is_as_far_apart_as_over_three_years_however_long_the_test_is() -
 
 
 def test_both_are_weighed_by_their_precisions() -> None:
-    """Errors that go against each other leave the sum of both logarithms known, and of their difference this much."""
     draws = np.log(belief(measured((2.0, 4.0), 0.05), simulated((3.0, 3.0), 0.1), PENALTY))
-    assert draws.sum(axis=1) == pytest.approx(np.full(len(draws), np.log(8.0) + 0.1**2), abs=2e-3)
     waves = 0.05 / np.sqrt(2.0)  # each of the three has Λ = noise × √(1/2)
-    prior, scales = 2.0 * (SPREAD * 0.1) ** 2, np.sqrt(3.0 / np.random.default_rng(0).chisquare(3, 9_999))
-    share = np.mean(prior / (prior + (2.0 * scales * waves) ** 2))
-    assert np.diff(draws, axis=1).mean() == pytest.approx(share * np.log(2.0), abs=0.01)
+    prior, scales = (SPREAD * 0.1) ** 2, np.sqrt(3.0 / np.random.default_rng(0).chisquare(3, 9_999))
+    share = np.mean(prior / (prior + (scales * waves) ** 2))
+    skew = 0.1**2 / 2.0
+    middle = np.log(3.0) + share * (np.log([2.0, 4.0]) - np.log(3.0)) + skew
+    assert draws.mean(axis=0) == pytest.approx(middle, abs=0.01)
+
+
+def test_what_errs_alike_is_known_better_in_its_difference() -> None:
+    """The waves of the two go against each other, or together: only then does the test know their ratio."""
+    apart = measured((2.0, 4.0), 0.2)
+    same = DailyTerms(NAMES, apart.cost[:, [0, 0]] * [1.0, 2.0], apart.squares, apart.market, 252.0)
+    against, alike = (np.diff(np.log(belief(each, None, PENALTY))).std() for each in (apart, same))
+    one = np.log(belief(same, None, PENALTY)).std(axis=0).mean()
+    assert alike < 0.5 * one < one < against
+
+
+def test_a_policy_beside_them_changes_no_loss_of_others() -> None:
+    terms, tests = measured((2.0, 4.0), 0.2), simulated((3.0, 3.0), 0.1)
+    assert belief(terms.select(["b"]), tests, PENALTY)[:, 0] == pytest.approx(belief(terms, tests, PENALTY)[:, 1])
 
 
 def test_theory_is_taken_at_the_volatility_of_the_test_and_rescaled_to_another() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.candidates import fit
+from backtests.comparison.candidates import backtest_candidate, fit
 from backtests.comparison.comparison import Comparison, compare
-from backtests.comparison.verdict import Told, verdict_of
-from research.errors import ConfigError
+from backtests.comparison.verdict import Told, cause_words, verdict_of
+from research.errors import ConfigError, PolicyError
 from research.portfolio import load_portfolio
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
@@ -74,6 +74,13 @@ def test_an_unknown_candidate_is_refused_by_name() -> None:
         compare(load_portfolio(FILE), only=["never", "monthly"])
 
 
+def test_an_allocation_without_a_solution_is_refused_with_the_name_of_its_policy() -> None:
+    tight = {"kind": "mean_variance", "constraints": {"every_line": {"least": 0, "most": 0.1}}}
+    portfolio = load_portfolio(FILE, {"policies.tight": {"rule": "calendar", "allocation": tight}})
+    with pytest.raises(PolicyError, match=r"^policy 'tight': MeanVariance\(.*has no solution"):
+        backtest_candidate(portfolio, portfolio.policies["tight"], "tight")
+
+
 # -- the verdict -----------------------------------------------------------------------------------------------------
 
 
@@ -85,19 +92,17 @@ def test_the_verdict_says_what_to_do_and_what_it_gains_in_the_test_and_by_belief
     assert said.do == "USE threshold: it trades when a weight is 2 points off its target, to target."
     now, use = (more.scores[name] for name in ("quarterly", "threshold"))
     cash, saved = ((now[key] - use[key]) / 1e4 * nav for key in ("cost", "loss"))
-    assert (
-        f"This test: +{saved:,.0f} USD a year, +{cash:,.0f} in costs and +{saved - cash:,.0f} in tracking" in said.gain
-    )
-    one = made.candidates["threshold"]
-    assert f"(12.4\u202f%), by theory and test: +{one.gain.value:,.0f} USD" in said.gain
-    assert f"with a probability of {one.better:.2f}, and more than your margin (2,499) with {one.pays:.2f}" in said.gain
+    assert f"{cash:,.0f} less in costs and {saved - cash:,.0f} less in tracking at your penalty" in said.gain
+    one, best = made.candidates["threshold"], made.candidates[made.best]
+    lead = f"quarterly is expected to lose {best.gain.value:,.0f} USD a year more than {made.best}, the best"
+    assert said.gain.startswith(f"{lead}: beyond your margin of 2,499 USD (1 bp).")
+    assert f"The expected gain of threshold is +{one.gain.value:,.0f} USD a year" in said.gain
+    assert f"with a probability of {one.better:.2f}, and above the margin with {one.pays:.2f}" in said.gain
     growth = more.evidence.differences("growth")["threshold"]
-    assert (
-        f"grew {-100 * growth.value:.2f}\u202f% a year less than quarterly (−{-growth.value * nav:,.0f} USD"
-        in said.growth
-    )
-    assert f"alone: −{-growth.lower * nav:,.0f} to +{growth.upper * nav:,.0f}" in said.growth
-    assert "Most of that came from BTC, of which it held 0.2 points less on average." in said.growth
+    lead = f"grew {-100 * growth.value:.2f} points a year less than quarterly: −{-growth.value * nav:,.0f} USD"
+    assert lead in said.growth
+    assert f"(95\u202f%: −{-growth.lower * nav:,.0f} to +{growth.upper * nav:,.0f}, not adjusted" in said.growth
+    assert said.growth.endswith("Most of that came from when it held more or less of BTC.")
     assert "hrp_threshold (another target)" in said.left
     assert more.answer().startswith(f"**{said.heading}** {said.do} {said.gain}")
 
@@ -121,12 +126,12 @@ def test_a_probability_near_its_ends_is_not_said_to_more_digits(
     one = replace(made.candidates["threshold"], better=probability)
     sure = replace(made, candidates={**made.candidates, "threshold": one})
     told = Told(more.portfolio, sure, more.recommended, more.scores, more.backtests, more.evidence)
-    assert f"It is a gain with a probability of {said}, and" in verdict_of(told).gain
+    assert f"It is above zero with a probability of {said}, and" in verdict_of(told).gain
 
 
 def test_the_price_of_tracking_is_said_as_what_a_file_may_give_in_its_place(more: Comparison) -> None:
     found = re.search(
-        r"Your price of tracking, 5, means: .*? the ([\d.]+)\W% of quarterly is worth ([\d.]+) bp", more.verdict.gain
+        r"Your tracking penalty, 5, makes halving the ([\d.]+)\W% of quarterly worth ([\d.]+) bp", more.verdict.gain
     )
     assert found is not None
     error, worth = float(found[1]) / 100.0, float(found[2])
@@ -137,18 +142,26 @@ def test_its_table_has_the_figures_of_both_policies(more: Comparison) -> None:
     said = more.verdict
     assert said.heads == ("a year", "quarterly (now)", "threshold (use)", "change")
     rows = {row[0]: row[1:] for row in said.rows}
-    assert list(rows) == ["costs, USD", "tracking error, %", "days / orders", "growth, %"]
+    assert list(rows) == [
+        "costs, USD", "tracking error, %", "days / orders", "loss at your prices, USD", "expected, by theory too",
+        "growth, %",
+    ]  # fmt: skip
     assert rows["costs, USD"] == ("2,710", "2,256", "−454")
     assert rows["days / orders"][:2] == ("3.9 / 31", "2.6 / 21")
-    assert rows["tracking error, %"][2].startswith("−0.50 (+5,091 USD at your price)")
+    assert rows["tracking error, %"][2].startswith("−0.50 (+5,091 USD at your penalty)")
+    assert rows["loss at your prices, USD"][2] == "−5,544"
 
 
 def test_where_nothing_matters_the_desk_is_told_to_go_on(few: Comparison) -> None:
     desk = load_portfolio(FILE, {"policy": "threshold"})
     said = compare(desk, only=FEW, draws=500).verdict
     assert said.do.startswith("KEEP threshold: ")
-    assert "No other candidate is expected to lose less. The next is monthly, with an expected gain of −" in said.gain
-    assert re.search(r"\(95\W%: −[\d,]+ to [−+][\d,]+\)\. It is a gain with a probability of ", said.gain)
+    next_one = r"No candidate is expected to lose less. The next, monthly, is expected to lose ([\d,]+) USD a year more"
+    lost = re.search(next_one + r" \(95\W%: −[\d,]+ to \+[\d,]+\)\. It is better with a probability of 0", said.gain)
+    assert lost is not None
+    assert said.rows[-2][0] == "expected, by theory too"
+    threshold, monthly = (float(cell.replace(",", "")) for cell in said.rows[-2][1:])
+    assert float(lost[1].replace(",", "")) == pytest.approx(monthly - threshold, abs=1.0)
     assert said.heads[1:] == ("threshold (now)", "monthly (best other)")
     unnamed = compare(replace(desk, policy=None), only=FEW, draws=500).verdict
     assert unnamed.heading.endswith("You named no policy of today: compared with threshold, least work within limits.")
@@ -177,7 +190,7 @@ def test_expected_losses_and_work_of_each_candidate_are_printed(more: Comparison
     title = f"Expected loss, USD a year at a volatility of {100 * made.volatility:.1f}\u202f%, by theory and test"
     assert f"{title}\n" in text
     desk = load_portfolio(FILE, {"day_cost": 20.0, "order_cost": 1.5})
-    assert f"{title}; J leaves days at 20 and orders at 1.5 USD out" in " ".join(
+    assert f"{title}, days at 20 and orders at 1.5 USD included" in " ".join(
         str(compare(desk, only=FEW, draws=100)).split("\n")
     )
     name, one = "threshold", made.candidates["threshold"]
@@ -195,7 +208,7 @@ def test_what_is_not_tested_has_no_p(more: Comparison) -> None:
 
 def test_who_now_breaches_a_limit_is_told_to_change_and_not_that_it_is_less_work() -> None:
     said = compare(load_portfolio(FILE, {"policy": "never"}), only=FEW, draws=500).verdict
-    assert "You do now never, which breached a limit: " in said.heading
+    assert "You do now never, which breached a limit in the test: " in said.heading
     assert said.gain == "never is no candidate, so a change is needed. Of the candidates this is the one to take."
 
 
@@ -211,6 +224,18 @@ def test_no_sentence_of_a_verdict_is_long(more: Comparison, few: Comparison) -> 
         for text in one.verdict.sentences():
             for sentence in re.split(r"(?<=[.:;])\s", text):
                 assert len(sentence.split()) <= 25, sentence
+
+
+def test_what_came_from_holding_more_and_what_from_timing_or_costs_is_told_apart() -> None:
+    """B earns 10 % more than the portfolio on the second of four days: held 2 points more, it gives 0.2 points."""
+    relative = np.array([[0.0, 0.0], [0.0, 0.1], [0.0, 0.0], [0.0, 0.0]])
+    more, timed = np.array([[-0.02, 0.02]] * 4), np.array([[0.02, -0.02], [-0.02, 0.02]] * 2)
+    held = "Most of that came from B, of which it held 2.0 points more on average."
+    assert cause_words(more, relative, 0.0, 0.002, ("A", "B")) == held
+    assert cause_words(timed, relative, 0.0, 0.002, "AB") == "Most of that came from when it held more or less of B."
+    assert cause_words(more, relative, 0.001, 0.002, "AB") == "Most of that is costs."
+    assert cause_words(more, relative, 0.0, 0.0041, "AB") == ""  # less than half of it
+    assert cause_words(more, relative, 0.0, -0.002, "AB") == ""  # the other way
 
 
 def test_a_calendar_that_loses_less_than_a_daily_one_is_kept() -> None:

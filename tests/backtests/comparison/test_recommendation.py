@@ -55,14 +55,17 @@ def test_among_equals_in_work_the_simplest_class_is_taken() -> None:
     assert decided(losses((9.0, 0.0), (1.0, 0.0), (1.5, 0.0)), work, 0, margin=1.0) == 2
 
 
-def test_a_policy_of_less_work_needs_no_material_gain_of_its_own_once_a_change_is_worth_it() -> None:
-    """The desk trades monthly. A daily rule gains 100, a yearly one 60, and the margin is 70."""
+def test_no_material_gain_of_its_own_is_needed_within_the_margin_of_the_best() -> None:
+    """The desk loses 200. A daily rule gains 100, another 60, and the margin is 70."""
     draws = losses((200.0, 0.0), (100.0, 0.0), (140.0, 0.0))
     assert decided(draws, [MONTHS, DAYS, YEARS], 0, margin=70.0) == 2
-    assert decided(draws, [YEARS, DAYS, MONTHS], 0, margin=70.0) == 1  # of more work: its own gain must matter
-    assert (
-        decided(losses((200.0, 0.0), (140.0, 0.0)), [MONTHS, YEARS], 0, margin=70.0) == 0
-    )  # nothing is worth a change
+    assert decided(draws, [YEARS, DAYS, MONTHS], 0, margin=70.0) == 2
+    assert decided(draws[:, [0, 2]], [MONTHS, YEARS], 0, margin=70.0) == 0  # nothing is worth a change
+
+
+def test_what_may_be_worse_than_now_is_not_taken_for_its_little_work() -> None:
+    draws = losses((200.0, 0.0), (100.0, 0.0), (140.0, 101.0))  # the third gains with a probability of 0.797
+    assert decided(draws, [MONTHS, DAYS, YEARS], 0, margin=70.0) == 1
 
 
 def test_what_breached_a_limit_is_replaced_whatever_it_loses() -> None:

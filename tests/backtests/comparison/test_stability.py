@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from backtests.comparison import Comparison, compare
-from backtests.comparison.stability import MULTIPLES, Change, Stability
+from backtests.comparison.stability import MULTIPLES, Change, Stability, Turn, _turn
 from research.portfolio import load_portfolio
 
 FILES = Path(__file__).parents[3] / "data" / "portfolios"
@@ -123,9 +123,33 @@ def test_the_table_counts_what_flips(found: Stability) -> None:
         assert row["cases"] == len(one.answers)
         assert row["same"] == sum(answer == one.before for answer in one.answers.values())
     cases, same = table["cases"].sum(), table["same"].sum()
-    assert f"On other days, lags and assets it stays in {same} of {cases} cases." in found.sentence
-    turned = found.sentence.partition(" It turns in: ")[2].rstrip(".").split(", ")
-    assert sum(int(one.split()[-3]) for one in turned if one) == cases - same
+    assert f"Of {cases} other halves, years, lags and first days it stays in {same}." in found.sentence
+    assert (" Else it is " in found.sentence) == (same < cases)
+
+
+def test_cases_of_another_answer_are_named_where_they_are_few_and_counted_else() -> None:
+    years = {f"without {year}": "a" for year in range(2010, 2016)}
+    two = Change("each year left out", years | {"without 2012": "b", "without 2013": "b"}, "a")
+    half = Change("half of the days", {"first half only": "c", "second half only": "a"}, "a")
+    said = Stability("a", (), (two, half), ()).sentence
+    assert said.endswith(
+        "Of 8 other years and halves it stays in 5. Else it is b (without 2012 and without 2013); c (first half only)."
+    )
+    most = Change("each year left out", {**years, **dict.fromkeys(list(years)[:5], "b")}, "a")
+    said = Stability("a", (), (most, half), ()).sentence
+    assert said.endswith("Of 8 other years and halves it stays in 2. It turns in: years 5 of 6, halves 1 of 2.")
+
+
+def test_an_answer_that_comes_back_is_said_with_both_its_ends() -> None:
+    """Of a price from 1.2 to 3.3 it is b: the first multiples are 1, 1.41, 2, 2.83 and 4."""
+    multiples = [1.0, *MULTIPLES]
+    left, to, back = _turn(lambda k: "b" if 1.2 < k < 3.3 else "a", "a", multiples)
+    assert to == "b"
+    assert (left, back) == pytest.approx((1.2, 3.3), abs=0.02)
+    assert Turn("an order", False, "1.2", "1", to, "3.3").words == "an order from 1.2 to 3.3 (now 1; then b)"
+    sliver = _turn(lambda k: "a" if k < 1.2 else "b" if k < 1.25 else "c", "a", multiples)
+    assert sliver[1:] == ("c", 0.0)
+    assert _turn(lambda k: "a", "a", multiples) is None
 
 
 def test_where_nothing_is_recommended_nothing_is_asked() -> None:

@@ -59,7 +59,7 @@ def test_a_cap_on_participation_leaves_the_rest_for_the_next_sessions(make_marke
 def test_waiting_cash_of_less_than_the_costs_of_a_day_refuses_no_capped_trade(
     make_market: MakeMarket, waiting: float
 ) -> None:
-    """Both orders are cut to 11,800, and cost 23.60: cash pays, as far as it is there, and is overdrawn by the rest."""
+    """Both orders are cut to 11,800, and cost 23.60: cash pays, as far as it is there, and the buy the rest."""
     wealth = 1_180_000.0
     market = drifted(make_market, days=4)
     market = replace(market, volumes=1.18e6 / np.array(market.prices))
@@ -69,15 +69,18 @@ def test_waiting_cash_of_less_than_the_costs_of_a_day_refuses_no_capped_trade(
         flows=Flows({market.dates[2]: waiting}, "cash") if waiting else None, execution=Execution(participation=0.01),
     )  # fmt: skip
     book = result.ledger
-    for row in np.searchsorted(book.booked, [2, 3]):
-        assert book.trades[row] == pytest.approx([-11_800.0, 11_800.0], rel=1e-12)
-        assert book.charges[row].sum() == pytest.approx(23.60, rel=1e-12)
-    assert book.cash[2:] == pytest.approx([waiting - 23.60, waiting - 47.20], abs=1e-6)
+    cash = waiting
+    for t, row in zip([2, 3], np.searchsorted(book.booked, [2, 3]), strict=True):
+        bought = 11_800.0 - max(23.60 - cash, 0.0)
+        assert book.trades[row] == pytest.approx([-11_800.0, bought], rel=1e-12)
+        cash += 11_800.0 - bought - 0.001 * (11_800.0 + bought)
+        assert book.cash[t] == pytest.approx(cash, abs=1e-6)
+        assert book.cash[t] >= 0.0
 
 
 @pytest.mark.parametrize("bps", [5.0, 50.0, 100.0, 125.0])
 def test_a_small_line_is_not_sold_to_pay_for_orders_that_are_cut(make_market: MakeMarket, bps: float) -> None:
-    """A and B go 9 % of NAV at most and cost more than C is worth: C is bought all the same, and cash pays."""
+    """A and B go 9 % of NAV at most and cost more than C is worth: C is bought all the same, and less of B."""
     returns = np.zeros((4, 3))
     returns[1] = [0.2, -0.2, 0.0]
     market = make_market(returns)
@@ -91,9 +94,25 @@ def test_a_small_line_is_not_sold_to_pay_for_orders_that_are_cut(make_market: Ma
     row = int(np.argmax(book.booked == 2))
     wealth = 1e6 * (1.0 + 0.5 * 0.2 - 0.498 * 0.2)
     assert book.trades[row, 0] == pytest.approx(-0.9e5, rel=1e-12)
-    assert book.trades[row, 1] == pytest.approx(0.9e5, rel=0.003)  # a little is left to C
+    paid = book.charges[row].sum()
+    assert book.trades[row, 1] == pytest.approx(0.9e5 - paid, rel=0.003)  # a little is left to C
     assert 0.0 < book.trades[row, 2] <= 0.0022 * wealth - 2_000.0
-    assert book.cash[2] == pytest.approx(-book.charges[row].sum() - book.trades[row].sum(), abs=1e-6)
+    assert book.cash[2] == pytest.approx(-paid - book.trades[row].sum(), abs=1e-6)
+    assert -1e-9 < book.cash[2] < 0.02 * paid
+
+
+@pytest.mark.parametrize(("volume", "sold"), [(10.05, 10.0), (10.15, 10.1)])
+def test_a_sale_that_costs_would_make_larger_than_its_limit_is_that_of_before_costs(
+    make_market: MakeMarket, volume: float, sold: float
+) -> None:
+    """60 and 40 to halves, 1 %: wealth of 99.8 would sell 10.1 of A. A limit of 10.05 leaves the 10 of before costs."""
+    market = drifted(make_market)
+    market = replace(market, volumes=np.array([volume, 100.0]) / np.array(market.prices))
+    execution, costs = Execution(participation=1.0), Costs.bps(2, commission=100.0)
+    result = backtest(market, Calendar(HALVES, "day"), costs, nav=101.0, execution=execution)
+    assert result.ledger.trades[0, 0] == pytest.approx(-sold, rel=1e-12)
+    assert result.ledger.trades[0, 1] == pytest.approx((0.99 * sold) / 1.01, rel=1e-12), "the buy pays"
+    assert result.ledger.cash == pytest.approx([0.0] * len(result.ledger.cash), abs=1e-12)
 
 
 def test_a_line_that_may_only_be_bought_is_not_sold_to_pay_a_tax(make_market: MakeMarket) -> None:

@@ -1,6 +1,8 @@
 """Money that comes and goes: who gets it, and what return was earned on it."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -38,6 +40,20 @@ def test_flows_go_to_what_is_under_target_and_come_from_what_is_over(
     assert [*result.weights.iloc[2] * result.nav.iloc[2], result.ledger.cash[2]] == pytest.approx(left, abs=1e-12)
     assert result.triggers == ("flow",)
     assert result.turnover.tolist() == [0.0] * 3, "the turnover is of decisions"
+
+
+@pytest.mark.parametrize("use", ["rebalance", "cash"])
+def test_a_withdrawal_sells_what_a_fee_had_overdrawn_besides(
+    make_market: MakeMarket, use: Literal["rebalance", "cash"]
+) -> None:
+    """A fee of 2 % a year takes money from cash, which holds none, on three days before 10 go."""
+    market = drifted(make_market, 6)
+    costs, flows = replace(Costs.bps(2), management_fee=0.02), Flows({market.dates[3]: -10.0}, use)
+    result = backtest(market, Never(HALVES), costs, nav=100.0, flows=flows)
+    fees = result.ledger.holding_costs[1:4].sum()
+    assert result.ledger.cash[2] == pytest.approx(-result.ledger.holding_costs[1:3].sum(), abs=1e-12)
+    assert result.ledger.trades[0] == pytest.approx([-10.0 - fees, 0.0], abs=1e-12)
+    assert result.ledger.cash[3] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_flow_pays_for_its_own_trade(make_market: MakeMarket) -> None:

@@ -11,8 +11,10 @@ from backtests.engine.future_paths import Opening, estimates, is_played_at_once,
 from backtests.engine.run import backtest
 from research.accounting import Costs, Execution, Flows, Hold, Trade
 from research.accounting.costs import Tax
-from research.allocation import HRP, FixedWeights
+from research.allocation import HRP, FixedWeights, MeanVariance
+from research.allocation.constraints import Constraints, Liquidity
 from research.errors import ConfigError, DataError
+from research.forecast import Estimated
 from research.market import Market
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.future_laws import future_laws
@@ -45,6 +47,10 @@ SLOW = {
     "region": NoTradeRegion(WEIGHTS, tracking_penalty=5.0),
     "in tranches": Calendar(WEIGHTS, "month", tranches=3),
     "hrp": Calendar(HRP(window=120), "month"),
+    "within liquidity": Calendar(
+        MeanVariance(forecast=Estimated(window=120), constraints=Constraints(liquidity=Liquidity(days=1, nav=1e9))),
+        "quarter",
+    ),
     "own": EveryTenth(WEIGHTS),
 }
 
@@ -97,9 +103,9 @@ def test_each_future_is_the_backtest_of_it_as_a_market(portfolio, growths, name)
 @pytest.mark.parametrize("name", [*QUICK, *SLOW])
 def test_any_policy_plays_one_future_as_a_backtest_does(portfolio, growths, name):
     policy = (QUICK | SLOW)[name]
-    past = {"region": 567, "hrp": 303, "own": 663}.get(name, 1)
+    past = {"region": 567, "hrp": 303, "within liquidity": 303, "own": 663}.get(name, 1)
     assert is_played_at_once(policy) == (name not in ("own", "in tranches"))
-    assert estimates(policy) == (name in ("region", "hrp"))
+    assert estimates(policy) == (name in ("region", "hrp", "within liquidity"))
     played, held = opened_like(portfolio, Opening(portfolio).market(growths[4], past), policy, past - 1)
     check(play_future(Opening(held), policy, growths[4]), played)
 

@@ -1,5 +1,6 @@
 """A backtest in whole lots does what a trade list would."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,13 +10,16 @@ import pytest
 
 from backtests.comparison.candidates import backtest_candidate
 from backtests.engine import backtest, result, run
+from backtests.engine.result import Backtest
 from research.accounting import Costs, Execution, Flows
-from research.allocation import EqualWeights
+from research.accounting.costs import Tax
+from research.allocation import EqualWeights, FixedWeights
 from research.market import Market
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Rule, Threshold, TrackingError
 from research.trading import trade_list
 
+MakeMarket = Callable[..., Market]
 # Backtests in whole lots spend cash to the last cent, and take the greedy search.
 TO_THE_CENT = {"execution": {"sizing": "units"}, "orders": {"reserve_bps": 0, "adverse_move": 0}}
 PORTFOLIO = load_portfolio("data/portfolios/sixty_forty.yaml", TO_THE_CENT)
@@ -28,7 +32,10 @@ RULES = {
 
 @pytest.mark.parametrize("name", RULES)
 def test_each_decision_sends_the_orders_of_the_trade_list_of_that_day(name: str) -> None:
-    """The list is asked of a portfolio that holds what the backtest held, on a market that ends that day."""
+    """The list is asked of a portfolio that holds what the backtest held, on a market that ends that day.
+
+    A day later cash may not pay for all of it.
+    """
     rule: Rule = RULES[name]
     played = backtest_candidate(PORTFOLIO, rule, name)
     book, market, sent = played.ledger, PORTFOLIO.market, 0
@@ -43,7 +50,7 @@ def test_each_decision_sends_the_orders_of_the_trade_list_of_that_day(name: str)
             cash=float(book.cash[t - played.first]),
             last_trade=market.dates[t - 1],
         )
-        units = book.trades[j] / market.prices[int(book.booked[j])]
+        units = (book.trades[j] + played.unpaid.get(j, 0.0)) / market.prices[int(book.booked[j])]
         listed = trade_list(held, rule, greedy=True).sized.units
         np.testing.assert_allclose(listed, units, atol=1e-6, err_msg=f"{day}")
         sent += int((units != 0.0).sum())
@@ -91,3 +98,111 @@ def test_days_that_are_passed_over_are_those_on_which_the_rule_holds(
     for field, ours, theirs in zip(by_bands.ledger._fields, by_bands.ledger, daily.ledger, strict=True):
         np.testing.assert_array_equal(ours, theirs, err_msg=field)
     pd.testing.assert_frame_equal(told, daily.decisions())
+
+
+# -- what happens between the decision and its booking ---------------------------------------------------------------
+
+HALVES, FREE = FixedWeights((0.5, 0.5)), Costs.bps(2)
+LOTS = Execution(sizing="units")
+
+
+def quoted(make_market: MakeMarket, quotes: list[list[float]], splits: np.ndarray | float = 1.0) -> Market:
+    """A market of these quotes (T, 2), and of units after for one before."""
+    prices, factor = np.array(quotes), np.broadcast_to(splits, (len(quotes), 2)).copy()
+    returns = np.vstack([np.zeros(2), prices[1:] * factor[1:] / prices[:-1] - 1.0])
+    return replace(make_market(returns), prices=prices, splits=factor)
+
+
+def one_for_ten(day: int) -> np.ndarray:
+    """A split of the first line."""
+    factor = np.ones((5, 2))
+    factor[day, 0] = 0.1
+    return factor
+
+
+def shares(played: Backtest, j: int) -> list[float]:
+    """Quoted units traded by row `j` of the ledger."""
+    return (played.ledger.trades[j] / played.market.prices[played.ledger.booked[j]]).round(9).tolist()
+
+
+def held(played: Backtest) -> list[float]:
+    """Quoted units held at the end."""
+    value = played.ledger.units[-1] * played.index[-1]
+    return (value / played.market.prices[-1]).round(9).tolist()
+
+
+def test_a_buy_of_185_units_before_a_split_of_one_for_ten_is_filled_as_18(make_market: MakeMarket) -> None:
+    """B rises by a fifth: 1,850 are to go from 31 units of B into 185 of A, which are worth ten times as much then."""
+    quotes = [[10.0, 50.0], [10.0, 60.0], [100.0, 60.0], [100.0, 60.0], [100.0, 60.0]]
+    market = quoted(make_market, quotes, one_for_ten(2))
+    played = backtest(market, Threshold(HALVES, 0.02), FREE, nav=37_000.0, execution=LOTS)
+    assert shares(played, 0) == [18.0, -31.0]
+    assert held(played) == [203.0, 339.0]
+    assert played.ledger.cash[2] == pytest.approx(31 * 60.0 - 1_800.0)
+    assert played.reconcile().holds
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25])
+def test_the_fraction_of_a_held_unit_that_a_split_leaves_is_paid_in_cash(make_market: MakeMarket, rate: float) -> None:
+    """A rises by a fifth and is split: of 1,855 units 185 are left and half a one is paid out, 155 of them are sold."""
+    quotes = [[10.0, 50.0], [12.0, 50.0], [120.0, 50.0], [120.0, 50.0], [120.0, 50.0]]
+    costs = replace(FREE, tax=Tax(rate)) if rate else FREE
+    market = quoted(make_market, quotes, one_for_ten(2))
+    played = backtest(market, Threshold(HALVES, 0.02), costs, nav=37_100.0, execution=LOTS)
+    assert played.triggers[:2] == ("in_lieu", "band")
+    assert shares(played, 0) == [-0.5, 0.0]
+    assert played.ledger.charges[0].sum() == pytest.approx(rate * 0.5 * 20.0)
+    assert shares(played, 1)[0] == -15.0
+    assert held(played)[0] == 170.0
+    assert played.ledger.cash.min() >= 0.0
+    assert played.reconcile().holds
+    assert "that a split left" in played.trades()["reason"].iloc[0]
+
+
+def test_all_that_is_held_is_sold_where_a_split_breaks_an_order_to_sell_all(make_market: MakeMarket) -> None:
+    quotes = [[10.0, 50.0], [10.0, 50.0], [100.0, 50.0], [100.0, 50.0], [100.0, 50.0]]
+    market = quoted(make_market, quotes, one_for_ten(2))
+    rule = Calendar(FixedWeights((0.0, 1.0)), "day")
+    played = backtest(market, rule, FREE, nav=37_100.0, start_weights=np.array([0.5, 0.5]), execution=LOTS)
+    assert [shares(played, 0), shares(played, 1)] == [[-0.5, 0.0], [-185.0, 371.0]]
+    assert held(played) == [0.0, 742.0]
+
+
+def test_buys_that_cash_cannot_pay_when_they_are_filled_are_reduced_by_whole_lots(make_market: MakeMarket) -> None:
+    """30 units of B at 60 are to pay for 180 of A at 10; A is at 11 then, and 163 of them cost 1,793."""
+    quotes = [[10.0, 50.0], [10.0, 60.0], [11.0, 60.0], [11.0, 60.0], [11.0, 60.0]]
+    played = backtest(quoted(make_market, quotes), Threshold(HALVES, 0.02), FREE, nav=36_000.0, execution=LOTS)
+    assert shares(played, 0) == [163.0, -30.0]
+    assert played.ledger.cash[2] == pytest.approx(1_800.0 - 1_793.0)
+    told = played.could_not_trade()
+    assert told[["asset", "reason"]].to_numpy().tolist() == [["A00", "cash"]]
+    assert told["unpaid"].iloc[0] == pytest.approx(17 * 11.0 / played.ledger.nav_before[0])
+
+
+@pytest.mark.parametrize("at", ["open", "close"])
+@pytest.mark.parametrize("lag", [1, 5])
+def test_no_fill_in_whole_lots_overdraws_cash_and_no_lot_more_could_be_paid(
+    make_market: MakeMarket, at: str, lag: int
+) -> None:
+    """Taxes are paid before anything is bought."""
+    rng = np.random.default_rng(8)
+    index = np.cumprod(1.0 + np.vstack([np.zeros(3), rng.normal(4e-4, 0.04, (499, 3))]), axis=0)
+    bars = 20.0 * index * np.exp(rng.normal(0.0, 0.01, index.shape))
+    made = make_market(np.vstack([np.zeros(3), index[1:] / index[:-1] - 1.0]))
+    market = replace(made, prices=20.0 * index, bars={"open": bars})
+    costs = Costs(np.full(3, 1e-3), np.full(3, 5e-4), ticket=np.full(3, 2.0), tax=Tax(0.3))
+    execution = Execution(at=at, sizing="units")  # type: ignore[arg-type]
+    rule = Threshold(FixedWeights((0.5, 0.3, 0.2)), 0.03)
+    played = backtest(market, rule, costs, nav=1e4, lag=lag, execution=execution)
+    book, cut = played.ledger, 0
+    assert book.cash.min() >= 0.0
+    for j, unpaid in played.unpaid.items():
+        quotes = bars[book.booked[j]] if at == "open" else market.prices[book.booked[j]]
+        lots = unpaid / quotes
+        assert lots == pytest.approx(np.rint(lots), abs=1e-9)
+        more = np.flatnonzero((lots > 0.5) & (book.trades[j] > 0.0))
+        cash = book.cash_units[j + 1] * market.cash_index[book.booked[j]]
+        assert (quotes[more] * 1.0015 > cash - 0.03).all(), "a lot more could have been paid"
+        cut += 1
+    assert cut > 10
+    assert played.reconcile().holds

@@ -1,5 +1,7 @@
 """Figures of a backtest, each recomputed by another route than the one that made it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,8 +47,21 @@ def test_a_single_trade_by_hand() -> None:
     assert s["trading_days"] == pytest.approx(year, rel=1e-14)
     # after day 1 A is 0.6/1.1 = 54.5 %, outside 50 % +- 2 points; after the trade it is inside: one day of twenty
     assert s["days_outside"] == 0.05
+    assert s["lowest_cash"] == pytest.approx(0.0, abs=1e-15)
     # active returns are zero on all days: the drifted weights earn nothing, so J is the cost alone
     assert pytest.approx(1e4 * (0.001 / 1.1) * year, rel=1e-12) == s["loss"]
+
+
+def test_lowest_cash_is_what_a_fee_overdraws_most() -> None:
+    """A tenth of a year's 365 days at 10 % takes 1 % of NAV; nothing moves, and nothing pays it back."""
+    names, days = ("A", "B"), 37
+    market = Market(
+        pd.date_range("2020-01-01", periods=days), names, np.zeros((days, 2)), np.ones((days, 2), dtype=bool),
+        np.zeros(days), instruments_table(names), np.full((days, 2), np.nan), calendar="24/7",
+    )  # fmt: skip
+    played = backtest(market, Never(EqualWeights()), replace(Costs.bps(2), management_fee=0.1))
+    kept = (1.0 - 0.1 / 365.0) ** 36
+    assert score(played, measured_by(market, (0.5, 0.5)))["lowest_cash"] == pytest.approx((kept - 1.0) / kept)
 
 
 def test_j_of_a_drifting_portfolio_from_prices_alone() -> None:

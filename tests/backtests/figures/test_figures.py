@@ -18,7 +18,7 @@ from backtests.figures.svg import DARK, HUES, LIGHT, THEN, Canvas
 from backtests.wording import number, percent
 from research.accounting import Costs, Flows
 from research.allocation import FixedWeights
-from research.rules import Calendar, Never, Threshold
+from research.rules import BestPoint, Calendar, CostBenefit, GroupThreshold, Never, Rule, Threshold, TrackingError
 
 heights = st.lists(st.floats(-50.0, 250.0), min_size=1, max_size=14)
 
@@ -272,11 +272,21 @@ def test_the_numbers_behind_weights_are_those_of_the_backtest(played) -> None:
     assert f"{played.market.assets[0]} left its permitted range" in drawn.caption
 
 
-def test_a_calendar_has_no_band_to_draw(make_market) -> None:
-    market = make_market(np.full((60, 2), 0.001))
-    rule = Calendar(FixedWeights((0.5, 0.5)), "month")
-    drawn = weights_picture(
-        backtest(market, rule, Costs.bps(2), start=market.dates[1]), line_styles({"x": False}, "x", None)["x"]
-    )
+HALVES = FixedWeights((0.5, 0.5))
+UNBANDED = (
+    Calendar(HALVES, "month"),
+    GroupThreshold(HALVES),
+    TrackingError(HALVES, returns=20),
+    CostBenefit(HALVES, returns=20),
+    BestPoint(HALVES, returns=20),
+)
+
+
+@pytest.mark.parametrize("rule", UNBANDED, ids=lambda rule: type(rule).__name__)
+def test_a_rule_that_is_asked_about_no_single_line_has_no_band_to_draw(rule: Rule, make_market) -> None:
+    market = make_market(np.random.default_rng(3).normal(0.0, 0.01, (60, 2)))
+    played = backtest(market, rule, Costs.bps(2), start=market.dates[30])
+    drawn = weights_picture(played, line_styles({"x": False}, "x", None)["x"])
+    assert drawn.wide.startswith("<svg")
     assert drawn.data["band_lower"].isna().all()
     assert pd.notna(drawn.data["target"]).all()

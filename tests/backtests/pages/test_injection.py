@@ -21,7 +21,7 @@ from written import words_written
 from backtests.commands.batch.run import Outcome, table_of
 from backtests.commands.report import trades_of
 from backtests.comparison import compare
-from backtests.comparison.paired import seed_losses
+from backtests.comparison.paired import loss_intervals
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.holdings_risk import holdings_risk
@@ -259,7 +259,7 @@ def test_a_policy_card_does_nothing(server: tuple[str, list[str]], tmp_path: Pat
         held = target_path(FixedWeights((0.4, 0.3)), market)
         benchmark = Benchmark(held, np.zeros(2), np.ones(2), PENALTY, YEAR)
         scores = {seed: score(one, benchmark) for seed, one in played.items()}
-        marks, losses = {payload: 9.0 for payload in payloads}, seed_losses(played, scores, benchmark)
+        marks, losses = {payload: 9.0 for payload in payloads}, loss_intervals(played, benchmark)
         write_results(folder, json.loads(json.dumps(results_of(training, played, scores, losses, marks, payloads[-1]))))
         (pages if kind == "hostile" else like)["card"] = write_card(folder).read_text(encoding="utf-8")
     check_harmless(pages, like, {"card": as_name(PAYLOADS[1])}, server, tmp_path)

@@ -12,7 +12,7 @@ from commanded import rebalance
 from learned import COSTS, PENALTY, YEAR, carded, two_lines
 
 from backtests.comparison import compare
-from backtests.comparison.paired import seed_losses
+from backtests.comparison.paired import loss_intervals
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     benchmark = Benchmark(target_path(FixedWeights((0.4, 0.3)), market), np.zeros(2), np.ones(2), PENALTY, YEAR)
     scores = {seed: score(one, benchmark) for seed, one in played.items()}
-    losses = seed_losses(played, scores, benchmark)
+    losses = loss_intervals(played, benchmark)
     found = results_of(training, played, scores, losses, {"tuned": 1.5, HOSTILE: 9.0}, "desk")
     write_results(folder, json.loads(json.dumps(found)))
     one = scores[2]

@@ -19,6 +19,7 @@ from backtests.runs.folder import (
     ROOT,
     Run,
     check_whole,
+    code_on_disk,
     code_version,
     former_of,
     partial_of,
@@ -66,24 +67,51 @@ def test_the_code_version_is_the_commit_until_a_source_changes(tmp_path: Path) -
     for folder in ("research", "backtests", "notebooks"):
         (tmp_path / folder).mkdir()
     source.write_text("x = 1\n")
-    without_git = code_version(tmp_path)
+    without_git = code_on_disk(tmp_path)
     assert without_git.startswith("sources-")
     git("init", "-q")
     git("add", ".")
     git("commit", "-qm", "first")
-    commit = code_version(tmp_path)
+    commit = code_on_disk(tmp_path)
     assert commit == git("rev-parse", "--short=12", "HEAD")
     source.write_text("x = 2\n")
-    changed = code_version(tmp_path)
+    changed = code_on_disk(tmp_path)
     assert changed.startswith(f"{commit}+")
     source.write_text("x = 3\n")
-    assert code_version(tmp_path) != changed
+    assert code_on_disk(tmp_path) != changed
     git("checkout", "-q", ".")
     new = tmp_path / "research" / "new.py"
     new.write_text("y = 1\n")
-    one = code_version(tmp_path)
+    one = code_on_disk(tmp_path)
     new.write_text("y = 2\n")
-    assert commit != one != code_version(tmp_path)
+    assert commit != one != code_on_disk(tmp_path)
+
+
+def test_the_code_version_is_the_same_for_every_user_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git calls it another user's; and that user has settings of its own, and a hook that is at another index."""
+    checkout, home = tmp_path / "checkout", tmp_path / "home"
+    for folder in ("research", "backtests", "notebooks"):
+        (checkout / folder).mkdir(parents=True)
+    (checkout / "research" / "a.py").write_text("x = 1\n" * 30)
+    git = ["git", "-C", str(checkout), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *words], check=True)
+    (checkout / "research" / "a.py").write_text("x = 1\n" * 29 + "x = 2\n")
+    (checkout / "research" / "new.py").write_text("y = 1\n")
+    own = code_on_disk(checkout)
+    home.mkdir()
+    (home / "ignored").write_text("new.py\n")
+    (home / ".gitconfig").write_text(
+        f"[core]\nexcludesFile = {home / 'ignored'}\n[diff]\nnoprefix = true\ncontext = 9\n"
+    )
+    for name, value in {"HOME": home, "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_INDEX_FILE": tmp_path / "x"}.items():
+        monkeypatch.setenv(name, str(value))
+    refused = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    assert "dubious ownership" in refused.stderr
+    assert code_on_disk(checkout) == own
+    assert "+" in own
 
 
 def test_a_run_that_ends_well_takes_its_name_and_replaces_the_one_before(tmp_path: Path) -> None:
@@ -264,7 +292,12 @@ def _remake(final: Path) -> None:
             sign(folder, datetime.now(UTC))
 
 
-def test_a_reader_sees_a_whole_run_while_it_is_made_again_and_again(tmp_path: Path) -> None:
+def test_a_reader_sees_a_whole_run_while_it_is_made_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "backtests.runs.manifest.code_on_disk", code_version
+    )  # to ask git takes longer than all the rest
     signed(tmp_path, "run")
     process = multiprocessing.get_context("fork").Process(target=_remake, args=(tmp_path / "run",))
     process.start()

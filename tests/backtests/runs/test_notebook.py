@@ -20,6 +20,7 @@ import pytest
 from backtests.runs.notebook import execute
 from backtests.runs.parameters import check_given, check_parameters, declared, parameters_of, parse_parameter
 from research.errors import ConfigError, DataError
+from research.portfolio.document import TRUST
 
 NOTEBOOKS = sorted((Path(__file__).parents[3] / "notebooks").glob("*.ipynb"))
 NOW = next(path for path in NOTEBOOKS if path.stem == "rebalance_now")
@@ -190,10 +191,12 @@ def test_a_notebook_runs_with_its_parameters_and_the_same_run_gives_the_same_byt
     assert outputs[0]["text"] in ("42 x\n", ["42 x\n"])
 
 
-def test_a_failing_cell_is_said_in_a_sentence(tmp_path: Path) -> None:
-    path = notebook(tmp_path, PARAMETERS, ("", "raise ValueError('band is -1')"))
-    with pytest.raises(DataError, match=r"story\.ipynb failed in cell 2: ValueError: band is -1"):
-        execute(path, tmp_path / "out.ipynb", {})
+def test_a_failing_cell_is_said_in_a_sentence_and_trust_is_of_its_kernel_alone(tmp_path: Path) -> None:
+    cell = f"import os\nraise ValueError('band is -1, trust is ' + os.environ[{TRUST!r}])"
+    path = notebook(tmp_path, PARAMETERS, ("", cell))
+    with pytest.raises(DataError, match=r"story\.ipynb failed in cell 2: ValueError: band is -1, trust is 1"):
+        execute(path, tmp_path / "out.ipynb", {}, trust_code=True)
+    assert TRUST not in os.environ
 
 
 def test_a_killed_kernel_ends_the_run(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from backtests.runs.folder import MANIFEST, Run, code_version, former_of, write_json
+from backtests.runs.folder import MANIFEST, ROOT, Run, code_version, former_of, write_json
 from backtests.runs.manifest import checksum, sign
 from backtests.runs.verify import verify
 from research.errors import DataError
@@ -99,6 +103,39 @@ def test_what_differs_today_is_no_change_of_the_run(run: Path) -> None:
         f"numpy was 1.0.0 and is {before['versions']['numpy']}.",
     )
     assert "Made again today it may give other figures:" in repr(found)
+
+
+EDITED_MEANWHILE = """
+from datetime import UTC, datetime
+from backtests.runs.folder import MANIFEST, ROOT, Run, write_json
+from backtests.runs.manifest import sign
+from backtests.runs.verify import verify
+
+first = Run("report", "desk", "2022-12-29", {}, "f" * 64)
+(ROOT / "research" / "__init__.py").write_text("edited = True")
+second = Run("report", "desk", "2022-12-29", {}, "f" * 64)
+assert first == second and first.name == second.name, (first, second)
+folder = ROOT / "reports" / first.name
+folder.mkdir(parents=True)
+write_json(folder / MANIFEST, first.manifest())
+sign(folder, datetime.now(UTC))
+print(verify(folder))
+"""
+
+
+def test_a_run_is_named_after_the_code_that_began_it_and_says_that_the_code_on_disk_was_changed(tmp_path: Path) -> None:
+    for name in ("research", "backtests", "requirements.lock"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "-c", EDITED_MEANWHILE], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    began = re.search(r"made on \S+ by code (sources-\w+)", done.stdout)
+    assert began
+    said = rf"The code on disk was changed while .*: it was sources-\w+ at the end, .* named after {began[1]},"
+    assert re.search(said, done.stdout)
+    assert re.search(said, done.stderr)
 
 
 def test_a_manifest_that_was_edited_is_no_evidence(run: Path) -> None:

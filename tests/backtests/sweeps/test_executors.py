@@ -206,11 +206,11 @@ def test_what_a_part_raises_on_a_worker_is_raised_here(setup: Setup, cluster: Lo
 
 @pytest.mark.parametrize("what", ["code", "numpy"])
 def test_a_worker_with_other_code_or_libraries_is_refused(what: str) -> None:
-    tasks.check_worker(tasks.code_now())
+    tasks.check_worker(tasks.code_here())
     with pytest.raises(
         ConfigError, match=rf"runs {what} .*, but the work was started with other\. Check out the same.*make setup"
     ):
-        tasks.check_worker(tasks.code_now() | {what: "other"})
+        tasks.check_worker(tasks.code_here() | {what: "other"})
 
 
 @pytest.mark.parametrize(

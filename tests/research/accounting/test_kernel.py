@@ -397,6 +397,8 @@ def booked(units, prices, nav, weights, asked, cost_parameters, lots) -> Booking
         weights,
         asked,
         np.zeros(len(units)),
+        np.empty((0, len(units))),
+        0,
         np.zeros(len(units), bool),
         cost_parameters,
         0,

@@ -62,7 +62,8 @@ def pay(
     asked[list(kept)] = weights[list(kept)]
     trades, charges = np.full(n, np.nan), np.full((5, n), np.nan)
     lots = Lots.empty(n, 2) if lots is None else lots
-    booking = Booking(units, prices[None], 0, nav, weights, asked, np.zeros(n), np.zeros(n, bool), charged, 0, 0, lots)
+    none = np.zeros(n), np.empty((0, n)), 0, np.zeros(n, bool)  # is capped, limited or restricted
+    booking = Booking(units, prices[None], 0, nav, weights, asked, *none, charged, 0, 0, lots)
     status, left, paid = self_financing_step(booking, cash, 1.0, np.empty(n), trades, charges)
     assert paid == pytest.approx(charges.sum() if status == BOOKED else 0.0, rel=1e-13, abs=1e-15)
     return Paid(status, left + (units * prices).sum(), units * prices, left, trades, charges, lots)

@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.accounting import CASH, Trade, Why
+from research.accounting import CASH, Costs, Trade, View, Why
 from research.accounting.view import check_trade
 from research.errors import PolicyError
+from research.market import load_market
 
 NAMES = ("SPY", "BTC 100%")
 DAY = pd.Timestamp("2022-12-30")
@@ -90,3 +91,16 @@ def test_shorts_count_toward_leverage_and_open_bounds_do_not() -> None:
 )
 def test_a_fraction_outside_its_range_and_a_cash_box_upside_down_are_refused(more: dict[str, float]) -> None:
     assert "fraction lies in (0, 1] and the box is ordered" in refused([0.1, 0.1], [0.5, 0.5], **more)
+
+
+def test_weights_of_a_view_are_of_one_kind_whatever_they_were_given_as() -> None:
+    """A row of a table by columns lies apart, and a position is read-only: kernels would be compiled for each."""
+    table = np.asfortranarray([[0.6, 0.4], [0.5, 0.5]])
+    fixed = np.array([0.6, 0.4])
+    fixed.flags.writeable = False
+    own = np.array([0.6, 0.4])
+    past = load_market("us_etf_ohlcv").select(["SPY", "AGG"]).past(9)
+    for given in (table[0], fixed, own):
+        seen = View(past, own, given, 0.0, 1.0, np.ones(1), 1, Costs.bps(2)).weights
+        assert (seen.flags.writeable, seen.flags.c_contiguous, seen.tolist()) == (True, True, [0.6, 0.4])
+        assert (seen is given) == (given is own)

@@ -100,8 +100,8 @@ def test_below_others_a_refit_without_a_solution_goes_on_with_the_target_before(
 
 @pytest.fixture(scope="module")
 def known_late(noisy: Market) -> Market:
-    """The market of which market capitalisations are known from row 150 on, and the third line moves from row 70 on."""
-    still = (np.arange(380)[:, None] < 70) & (np.arange(6) == 2)
+    """The market of which market capitalisations are known from row 150 on, and whose lines move from row 70 on."""
+    still = np.arange(380)[:, None] < 70
     caps = pd.DataFrame([range(1, 7)], index=[noisy.dates[150]], columns=noisy.assets, dtype=float)
     return with_facts(replace(noisy, returns=np.where(still, 0.0, noisy.returns)), {"market_cap": caps})
 
@@ -117,7 +117,7 @@ def known_late(noisy: Market) -> Market:
         (lambda _: _following(), 130),
         (lambda _: Smoothed(HRP(window=60)), 130),
     ],
-    ids=["regimes", "caps smoothed", "caps capped", "a column", "a still line below", "a still line", "hrp"],
+    ids=["regimes", "caps smoothed", "caps capped", "a column", "still lines below", "still lines", "hrp"],
 )
 def test_what_is_not_known_long_before_the_start_is_no_error(known_late: Market, held, day: int) -> None:
     allocation = held(known_late.dates[150])

@@ -10,6 +10,7 @@ from types import ModuleType
 import numba
 import pytest
 
+from research.compiled import calls
 from research.compiled import content as described
 from research.compiled.content import EditedSince, called, content, signature_text
 
@@ -199,6 +200,12 @@ def test_text_that_was_edited_after_the_process_began_is_not_taken_for_what_is_l
 ) -> None:
     tree.write("caller", INTRINSIC.replace("arguments[0], factor", "arguments[0], law.strength") + OBJECT)
     monkeypatch.setattr(described, "STARTED", 0.0)
+    with pytest.raises(EditedSince):
+        tree.content()
+    tree.write("caller", CALLER)
+    tree.edit("callee", "@compiled\ndef twice(x)", "@on_demand\ndef twice(x: float) -> float")
+    described._module_text.cache_clear()
+    monkeypatch.setitem(described.OWN, Path(calls.__file__), 0)
     with pytest.raises(EditedSince):
         tree.content()
 

@@ -33,8 +33,8 @@ MAIN += "print(run(3.0), *(sum(k.stats.cache_misses.values()) for k in (run, twi
 class Checkout:
     """Modules with two kernels, played in a process of their own."""
 
-    def __init__(self, folder: Path, kept: Path) -> None:
-        self.folder, self.kept = folder, kept
+    def __init__(self, folder: Path, kept: Path, house: Path = ROOT) -> None:
+        self.folder, self.kept, self.house = folder, kept, house
         if not folder.exists():
             folder.mkdir()
             for name, source in (("callee", CALLEE), ("caller", CALLER), ("main", MAIN)):
@@ -44,10 +44,10 @@ class Checkout:
         path = self.folder / f"{name}.py"
         path.write_text(path.read_text().replace(old, new))
 
-    def play(self) -> str:
+    def play(self, **variables: str) -> str:
         """What the caller gave, and how often caller and callee were compiled."""
-        path = os.pathsep.join([str(ROOT), str(self.folder)])
-        environment = {**os.environ, "NUMBA_CACHE_DIR": str(self.kept), "PYTHONPATH": path}
+        path = os.pathsep.join([str(self.house), str(self.folder)])
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(self.kept), "PYTHONPATH": path, **variables}
         environment["PYTHONDONTWRITEBYTECODE"] = "1"  # an edit within a second would not be seen
         command = [sys.executable, str(self.folder / "main.py")]
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
@@ -88,6 +88,29 @@ def test_a_moved_folder_and_an_edit_that_changes_no_kernel_compile_nothing(check
     checkout.edit("callee", "@compiled", "NEW = 1\n\n\n# said anew\n@compiled")
     checkout.edit("caller", "    return x\n", "    return -x\n")
     assert checkout.play() == "7.0 0 0"
+
+
+def test_python_without_docstrings_finds_what_is_kept(checkout: Checkout) -> None:
+    """Where a docstring was, `python -OO` leaves an empty operation, and numbers constants otherwise."""
+    for name, old in (("callee", "    return 2.0"), ("caller", "    return twice")):
+        checkout.edit(name, old, f'    """A docstring."""\n    if x > 9.0:\n        return\n{old}')
+    assert checkout.play() == "7.0 1 1"
+    assert checkout.play(PYTHONOPTIMIZE="2") == checkout.play(PYTHONOPTIMIZE="1") == "7.0 0 0"
+
+
+ON_DEMAND = "import on_demand\n\n@on_demand\ndef twice(x: float) -> float"
+
+
+def test_a_clock_behind_the_files_compiles_nothing_anew(tmp_path: Path) -> None:
+    """What calls a kernel on demand is made from the text of modules of ours, too."""
+    house, tomorrow = tmp_path / "house", time.time() + 86_400.0
+    shutil.copytree(ROOT / "research", house / "research", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in house.rglob("*.py"):
+        os.utime(path, (tomorrow, tomorrow))
+    made = Checkout(tmp_path / "checkout", tmp_path / "kept", house)
+    made.edit("callee", "import compiled\n\n@compiled\ndef twice(x)", ON_DEMAND)
+    made.edit("main", ", twice)", ",)")
+    assert [made.play() for _ in range(2)] == ["7.0 1", "7.0 0"]
 
 
 def test_code_that_cannot_be_read_is_compiled_again(checkout: Checkout) -> None:

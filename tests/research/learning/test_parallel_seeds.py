@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from faults import alive, children
 
+from research.files import work_folder
 from research.learning.parallel_seeds import run_seeds
 
 
@@ -49,6 +51,7 @@ def test_one_that_fails_stops_the_others():
 ENDLESS = """
 import itertools, signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
+from research.files import work_folder
 from research.learning.parallel_seeds import run_seeds
 
 def job(seed, report):
@@ -61,7 +64,7 @@ run_seeds(job, [1], 2, lambda done: print(done, flush=True))  # one process is i
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
-def test_whoever_is_stopped_leaves_no_process_and_no_file_behind(how, tmp_path):
+def test_whoever_is_stopped_leaves_no_process_and_no_file_behind(how, tmp_path, monkeypatch):
     said = {
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,
@@ -79,5 +82,8 @@ def test_whoever_is_stopped_leaves_no_process_and_no_file_behind(how, tmp_path):
     while any(map(alive, workers)) and time.monotonic() < patience:
         time.sleep(0.1)
     assert not any(map(alive, workers))
-    assert list(tmp_path.glob("learning-*")) == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with work_folder():  # the next one deletes what a killed one left
+        pass
+    assert list(tmp_path.glob("rebalance-work-*")) == []
     assert how == signal.SIGKILL or complaint.rstrip().endswith("KeyboardInterrupt")

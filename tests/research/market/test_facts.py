@@ -88,8 +88,8 @@ def test_facts_follow_the_market_into_its_parts_and_pickles(market: Market) -> N
         ({"cap": pd.DataFrame({"SPY": [np.nan]}, index=DAYS[:1])}, r"states no cap of any line"),
         ({"sector": {"SPY": "tech"}}, r"named 'sector', which every market has"),
         ({"cap": {"SPY": 1.0, "AGG": "big"}}, r"cap of AGG \(the facts, AGG\) is 'big', where others are numbers"),
-        ({"cap": "caps.xlsx"}, r"fact 'cap' is read from caps\.xlsx: save it as"),
-        ({"cap": "caps.csv"}, r"no file caps\.csv of fact 'cap'"),
+        ({"cap": "caps.xlsx"}, r"fact 'cap': unknown kind of file caps\.xlsx: found '\.xlsx'\. Save it as"),
+        ({"cap": "caps.csv"}, r"fact 'cap': caps\.csv cannot be read \(no such file"),
         ({"cap": pd.DataFrame({"date": ["2022-12-27"], "asset": ["SPY"], "a": [1], "b": [2]})}, r"date, asset and one"),
     ],
 )

@@ -53,7 +53,7 @@ def test_what_does_not_fit_is_refused_with_its_place(write, frame: pd.DataFrame)
         with pytest.raises(ConfigError, match=r"^factors \(.*desk\.yaml, line \d+\): .*" + words):
             load_portfolio(path)
     (path.parent / "factors.csv").unlink()
-    with pytest.raises(ConfigError, match=r"^factors \(.*desk\.yaml, line \d+\): no file .*factors\.csv"):
+    with pytest.raises(ConfigError, match=r"^factors \(.*desk\.yaml, line \d+\): .*factors\.csv cannot be read"):
         load_portfolio(path)
 
 

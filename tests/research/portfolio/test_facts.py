@@ -37,7 +37,7 @@ def test_facts_of_lines_and_of_files_reach_an_allocation(write: Any, tmp_path: P
             "target: 0.60, facts: {held: true}, ",
             r"lines\.SPY\.facts\.held: not a fact of a line .*True",
         ),
-        ("market: multi_asset_daily", WITH_FILE, r"market \(.*line 2\): no file .*caps\.csv of fact 'cap'"),
+        ("market: multi_asset_daily", WITH_FILE, r"market \(.*line 2\): fact 'cap': .*caps\.csv cannot be read"),
     ],
 )
 def test_what_is_no_fact_is_refused_at_its_place(write: Any, old: str, new: str, message: str) -> None:

@@ -177,7 +177,7 @@ def test_shares_on_a_market_without_quotes_are_refused(own: Any) -> None:
 
 
 def test_error_of_a_market_file_names_the_key_as_well(own: Any) -> None:
-    with pytest.raises(ConfigError, match=r"market \(.*desk\.yaml, line 2\): no file .*other\.csv"):
+    with pytest.raises(ConfigError, match=r"market \(.*desk\.yaml, line 2\): .*other\.csv cannot be read"):
         load_portfolio(own("prices/other.csv"))
     with pytest.raises(ConfigError, match=r"market\.missin: unknown key .*Did you mean 'missing'\?"):
         load_portfolio(own("{file: prices/mine.csv, missin: halt}"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from commanded import rebalance
 
 from backtests.comparison.comparison import compare
 from backtests.pages.tearsheet import comparison_html
@@ -101,6 +102,32 @@ def test_the_command_line_plays_it_when_told_to_trust(
     assert (refused.returncode, "--trust-code" in refused.stderr) == (2, True)
     done = subprocess.run([*words, "--trust-code"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_trust_in_one_file_is_none_in_another_that_is_read_meanwhile(
+    desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trusted module reads the file of somebody else, as another thread of the process may."""
+    desk()
+    monkeypatch.delenv(TRUST)
+    other, ran = tmp_path / "other", tmp_path / "ran"
+    other.mkdir()
+    (other / "others_rule.py").write_text(f"open({str(ran)!r}, 'w')")
+    foreign = FILE.read_text().replace("policies:\n", "policies:\n  theirs: {rule: others_rule:Rule}\n")
+    (other / "desk.yaml").write_text(foreign)
+    (module,) = tmp_path.glob("*.py")
+    reads = (
+        f"try:\n    load_portfolio({str(other / 'desk.yaml')!r})\nexcept ValueError as error:\n    said = str(error)\n"
+    )
+    module.write_text(f"from research.portfolio import load_portfolio\n{reads}{OWN}")
+    done = rebalance("allocate", tmp_path / "desk.yaml", "--policy", "mine", "--trust-code")
+    assert done.status == 0, done.err
+    assert not ran.exists()
+    assert "policies.theirs.rule: a rule of your own runs code" in sys.modules[module.stem].said
+    assert load_portfolio(tmp_path / "desk.yaml", trust_code=True).trust_code
+    monkeypatch.setenv(TRUST, "1")
+    with pytest.raises(ConfigError, match="a rule of your own runs code"):
+        load_portfolio(tmp_path / "desk.yaml", trust_code=False)
 
 
 def test_without_trust_no_code_runs(desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

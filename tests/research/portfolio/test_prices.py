@@ -90,7 +90,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path, market: Market) -> None:
         "- prices.csv, row 4, column 'Currency': the price of AGG is in another currency: found 'EUR'.",
         "- prices.csv, row 4, column 'Price Date': no date of the price of AGG: found '12/30/2022'. Write it as",
         "- prices.csv, row 5, column 'Last Price': no price of COM: found '-3'.",
-        "- prices.csv, row 6, column 'Last Price': the row has more cells than the header of row 1",
+        "- prices.csv, row 6, column 'Last Price': the row has another number of cells than the header of row 1",
     ]
     assert [line[: len(start)] for line, start in zip(said, starts, strict=False)] == starts
 

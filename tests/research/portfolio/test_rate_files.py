@@ -15,7 +15,7 @@ def test_rows_in_any_order_and_form_give_rates_by_day(tmp_path: Path) -> None:
     wide.write_text("Date,EUR/USD,GBPUSD\n2022-12-29,1.06,1.2\n2022-12-28,1.05,\n")
     long.write_text("date,pair,rate\n2022-12-29,EURUSD,1.06\n2022-12-29,GBP/USD,1.2\n2022-12-28,EURUSD,1.05\n")
     for path in (wide, long):
-        days, quoted = read_rate_file(path)
+        days, quoted, _ = read_rate_file(path)
         assert days.astype(str).tolist() == ["2022-12-28", "2022-12-29"]
         assert {name: rates.tolist()[1] for name, rates in quoted.values()} == {"EURUSD": 1.06, "GBPUSD": 1.2}
         assert np.isnan(quoted["GBP", "USD"][1][0])
@@ -32,7 +32,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         said[1:],
         ["row 3, column 'date': no date: found '29/12/2022'", "row 4, column 'EURUSD': no rate: found '-1'",
          "row 4, column 'GBPUSD': no rate: found 'x'", "row 5: a second rate of EURUSD on 2022-12-28",
-         "row 6: 1 cells under 3 columns"], strict=True,
+         "row 6: another number of cells than of columns: found 1. Give 3"], strict=True,
     ):  # fmt: skip
         assert part in line
     path.write_text("day,EURUSD\n2022-12-28,1\n")

@@ -216,6 +216,43 @@ def test_a_payer_whose_target_is_zero_is_not_raised() -> None:
     assert goal == pytest.approx([0.4, 0.25 * (1.0 + 0.1 / 0.48), 0.23 * (1.0 + 0.1 / 0.48), 0.02], abs=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("payer", "goal"),
+    [
+        # A goes from 0.50 to 0.40 and 0.01 of the 0.10 pays cash back: B and C, with 0.51, have the 0.09.
+        (PRO_RATA, [0.4, 0.3 * (1.0 + 0.09 / 0.51), 0.21 * (1.0 + 0.09 / 0.51)]),
+        (1, [0.4, 0.39, 0.21]),
+        (BY_CASH, [0.4, 0.3 * (1.0 + 0.09 / 0.51), 0.21 * (1.0 + 0.09 / 0.51)]),
+    ],
+)
+def test_a_sale_pays_back_cash_that_fees_have_overdrawn_first(payer: int, goal: list[float]) -> None:
+    assert breaching([0.5, 0.3, 0.21], [0.4, 0.35, 0.25], 0.07, payer, (0.0, 0.0)) == pytest.approx(goal, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("payer", "goal"),
+    [
+        # A goes from 0.30 to 0.40, and cash lacks 0.01: B and C, with 0.71, pay 0.11.
+        (PRO_RATA, [0.4, 0.4 * (1.0 - 0.11 / 0.71), 0.31 * (1.0 - 0.11 / 0.71)]),
+        (1, [0.4, 0.29, 0.31]),
+    ],
+)
+def test_what_pays_for_a_purchase_pays_back_overdrawn_cash_too(payer: int, goal: list[float]) -> None:
+    assert breaching([0.3, 0.4, 0.31], [0.4, 0.35, 0.25], 0.07, payer, (0.0, 0.0)) == pytest.approx(goal, abs=1e-15)
+
+
+def test_cash_that_a_target_borrows_is_not_paid_back() -> None:
+    goal = breaching([0.5, 0.4, 0.21], [0.4, 0.45, 0.25], 0.07, 1, (-0.1, -0.1))
+    assert goal == pytest.approx([0.4, 0.5, 0.21], abs=1e-15)
+
+
+def test_a_turnover_cap_lets_sales_pay_back_cash_before_anything_is_bought() -> None:
+    """0.10 of A are to be sold, 0.01 for cash. Of the 0.04 that the cap allows, 0.03 buy what lacks the most."""
+    weights, target = np.array([0.5, 0.3, 0.21]), np.array([0.4, 0.36, 0.24])
+    rule = bands(target, 0.05, target, target, (0.0, 0.0), np.full(3, 1e-3), turnover_cap=0.04)
+    assert goal_of(weights, rule) == pytest.approx([0.46, 0.33, 0.21], abs=1e-15)
+
+
 @st.composite
 def portfolios(draw: Callable[..., object]) -> tuple[Array, Array, float]:
     """(weights, target, band): long, whole, some targets zero, and cash of its own or none."""

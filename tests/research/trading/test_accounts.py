@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 from research.trading import trade_list
@@ -93,19 +93,38 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_holdings(
 
 
 WRONG = {
-    "cash is text": (",balanced,abc,,1,1", ["account: no name", "cash: not a number", "found 'abc'"]),
-    "no finite number": ("a,balanced,nan,,inf,1e999", ["cash: not a number", "SPY: not a", "AGG: not a number"]),
-    "a separator": ("a,balanced,1_000,,1,1", ["cash: not a number", "found '1_000'. Write a plain number"]),
-    "a thousand": ("a,balanced,1.000,,1,1", ["cash: a thousand with a point, or", "Write 1000 or 1.00."]),
-    "short": ("a,balanced,5,,-1,1", ["SPY: negative units: accounts hold nothing short", "found '-1'"]),
-    "overdrawn": ("a,balanced,-5,,1,1", ["cash: negative cash", "Give a number that is at least 0."]),
-    "another model's asset": ("a,balanced,5,,1,1,3", ["QQQ: an asset that model balanced does not have", "SPY, AGG."]),
-    "a day of words": ("a,balanced,5,friday,1,1", ["last_trade: not a date", "Write it as YYYY-MM-DD."]),
-    "a later day": ("a,balanced,5,2030-01-01,1,1", ["last_trade: lies after the last close", "2022-12-29."]),
-    "nothing": ("a,balanced,0,,,0", ["cash: neither units nor cash are held", "State what the account holds."]),
-    "too much": ("a,balanced,0,,1e14,0", ["SPY: worth 3.8344e+16", "at most 1e+15"]),
-    "no model": ("a,growth,5,,1,1", ["model: no model to follow, there is none", "found 'growth'. Correct the path"]),
-    "both": ("a,growth,x,,-1,1", ["cash: not a number", "SPY: negative units", "model: no model"]),
+    "cash is text": (",balanced,abc,,1,1", ["column 'account': no name", "column 'cash': not a number", "found 'abc'"]),
+    "no finite number": (
+        "a,balanced,nan,,inf,1e999",
+        ["column 'cash': not a number", "column 'SPY': not a", "column 'AGG': out of bounds"],
+    ),
+    "a separator": ("a,balanced,1_000,,1,1", ["column 'cash': not a number", "found '1_000'. Write a plain number"]),
+    "a thousand": ("a,balanced,1.000,,1,1", ["column 'cash': a thousand with a point, or", "Write 1000 or 1.0000."]),
+    "a thousand units": (
+        "a,balanced,5,,1.000,1",
+        ["column 'SPY': a thousand with a point, or a number with three decimals", "Write 1000 or 1.0000."],
+    ),
+    "short": ("a,balanced,5,,-1,1", ["column 'SPY': negative units: accounts hold nothing short", "found '-1'"]),
+    "overdrawn": ("a,balanced,-5,,1,1", ["column 'cash': negative cash", "Give a number that is at least 0."]),
+    "another model's asset": (
+        "a,balanced,5,,1,1,3",
+        ["column 'QQQ': an asset that model balanced does not have", "SPY, AGG."],
+    ),
+    "a day of words": ("a,balanced,5,friday,1,1", ["column 'last_trade': not a date", "Write it as YYYY-MM-DD."]),
+    "a later day": ("a,balanced,5,2030-01-01,1,1", ["column 'last_trade': lies after the last close", "2022-12-29."]),
+    "nothing": (
+        "a,balanced,0,,,0",
+        ["column 'cash': neither units nor cash are held", "State what the account holds."],
+    ),
+    "too much": ("a,balanced,0,,1e14,0", ["column 'SPY': worth 3.8344e+16", "at most 1e+15"]),
+    "no model": (
+        "a,growth,5,,1,1",
+        ["column 'model': no model to follow, there is none", "found 'growth'. Correct the path"],
+    ),
+    "both": (
+        "a,growth,x,,-1,1",
+        ["column 'cash': not a number", "column 'SPY': negative units", "column 'model': no model"],
+    ),
 }
 
 
@@ -125,7 +144,7 @@ def test_each_mistake_of_a_row_is_told_with_file_row_column_value_and_mend(
         account_of(file, next(file.rows()), model_of)
     for sentence in sentences:
         assert sentence in str(raised.value)
-    assert f"({file.path}, row 2): found " in str(raised.value)
+    assert str(raised.value).startswith("accounts.csv, row 2, column '")
     told = dict(zip(ACCOUNT_COLUMNS, account_row(file, next(file.rows()), str(raised.value)), strict=True))
     assert (told["row"], told["status"], told["orders"], told["error"]) == (2, "failed", None, str(raised.value))
 
@@ -144,24 +163,31 @@ def test_tax_lots_debt_and_gain_budget_of_a_model_are_not_those_of_its_accounts(
     assert "tax" in " ".join(made.left_out)
 
 
+def test_three_decimals_are_decimals_where_another_number_shows_it(models: dict[str, Model], tmp_path: Path) -> None:
+    header = "account,model,cash,last_trade,SPY,AGG"
+    file = file_of(tmp_path, "a,balanced,5,,1.000,1", "b,balanced,5.25,,2,1", header=header)
+    _, portfolio = account_of(file, next(file.rows()), models.__getitem__)
+    assert portfolio.shares.tolist() == [1.0, 1.0]
+
+
 def test_both_rows_of_one_account_fail(models: dict[str, Model], tmp_path: Path) -> None:
     file = file_of(tmp_path, row_of("=first"), row_of("second"), row_of("=first"))
     first, second, third = file.rows()
     for row in (first, third):
-        with pytest.raises(ConfigError, match=r"account: an account with more than one row \(2, 4\)"):
+        with pytest.raises(ConfigError, match=r"column 'account': an account with more than one row \(2, 4\)"):
             account_of(file, row, models.__getitem__)
     account_of(file, second, models.__getitem__)
 
 
 def test_a_model_needs_a_column_for_each_of_its_assets(models: dict[str, Model], tmp_path: Path) -> None:
     file = file_of(tmp_path, "a,balanced,100,5", header="account,model,cash,SPY")
-    with pytest.raises(ConfigError, match=r"AGG: no column for an asset of model balanced .* Add the column"):
+    with pytest.raises(ConfigError, match=r"column 'AGG': no column for an asset of model balanced: .* Add the column"):
         account_of(file, next(file.rows()), models.__getitem__)
 
 
 def test_a_row_of_another_length_is_refused(models: dict[str, Model], tmp_path: Path) -> None:
     file = file_of(tmp_path, "a,balanced,100,5,6", header="account,model,cash,SPY")
-    with pytest.raises(ConfigError, match=r"the row: another number of cells .* found 5. Give 4"):
+    with pytest.raises(ConfigError, match=r"row 2: another number of cells .* found 5. Give 4"):
         account_of(file, next(file.rows()), models.__getitem__)
 
 
@@ -176,21 +202,24 @@ def test_blank_rows_spaces_and_a_byte_order_mark_do_not_count(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "account: missing column"),
-        ("name,model,cash\na,b,1\n", r"account: missing column .*row 1\): found 'name, model, cash'. Begin the header"),
-        ("account,model,cash,SPY,SPY\na,b,1,1,1\n", "SPY: two columns of one name"),
-        ("account,model,cash,,\na,b,1,1,1\n", "column 4: no name .* column 5: no name"),
+        ("", r"accounts\.csv is empty"),
+        ("name,model,cash\na,b,1\n", r"column 'account': missing column: found 'name, model, cash'. Begin the header"),
+        ("account,model,cash,SPY,SPY\na,b,1,1,1\n", "column 'SPY': two columns of one name"),
+        ("account,model,cash,,\na,b,1,1,1\n", "row 1: column 4 has no name: .* row 1: column 5 has no name"),
         ("account,model,cash\n", "a header and no accounts: add one row an account"),
-        ("account,model,cash\nA-\x01100,b,1\n", r"row 2: a character that is not printed: found 'A-\\x01100'"),
-        ("account,model,cash\nA-\u202e001,b,1\n", "row 2: a character that is not printed"),
-        ('account,model,cash\n"a,b,1\n', "is no CSV file in UTF-8"),
-        (b"account,model,cash\n\xff,b,1\n", "is no CSV file in UTF-8"),
+        (
+            "account,model,cash\nA-\x01100,b,1\n",
+            r"line 2: a control character or another one that is not printed: found '\\x01'",
+        ),
+        ("account,model,cash\nA-\u202e001,b,1\n", "line 2: a control character or another one that is not printed"),
+        ('account,model,cash\n"a,b,1\n', "is no CSV file with ',' between its cells: unexpected end of data"),
+        (b"account,model,cash\n\xff,b,1\n", "is no text in UTF-8"),
     ],
 )
 def test_a_file_that_is_no_table_of_accounts_is_refused(content: str | bytes, said: str, tmp_path: Path) -> None:
     path = tmp_path / "accounts.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises((ConfigError, DataError), match=said):
         AccountsFile.read(path)
 
 

@@ -161,10 +161,13 @@ def test_the_rate_of_cash_that_the_model_itself_does_not_hold_is_that_of_its_fil
 
 
 WRONG = {
-    "a second basis": ("a,m,5,7,,1,1", "cash_EUR: cash in EUR, the basis of model m, beside that of the column cash"),
-    "no rate": ("a,m,,,7,1,1", "cash_CHF: model m has no rate CHFEUR (or EURCHF)"),
-    "no number": ("a,m,x,,y,1,1", "cash_CHF: not a number"),
-    "a debt": ("a,m,,-7.25,,1,1", "cash: negative cash of all currencies"),
+    "a second basis": (
+        "a,m,5,7,,1,1",
+        "column 'cash_EUR': cash in EUR, the basis of model m, beside that of the column cash",
+    ),
+    "no rate": ("a,m,,,7,1,1", "column 'cash_CHF': model m has no rate CHFEUR (or EURCHF)"),
+    "no number": ("a,m,x,,y,1,1", "column 'cash_CHF': not a number"),
+    "a debt": ("a,m,,-7.25,,1,1", "column 'cash': negative cash of all currencies"),
 }
 
 
@@ -176,7 +179,7 @@ def test_cash_that_is_none_is_refused_with_its_column(case: str, abroad: Model, 
     with pytest.raises(ConfigError) as raised:
         account_of(file, row, lambda _: abroad)
     assert said in str(raised.value)
-    assert f"({file.path}, row 2): found " in str(raised.value)
+    assert str(raised.value).startswith("accounts.csv, row 2, column '")
 
 
 def test_cash_in_the_basis_may_be_below_zero_where_other_currencies_cover_it(abroad: Model, tmp_path: Path) -> None:
@@ -190,16 +193,20 @@ def test_cash_in_the_basis_may_be_below_zero_where_other_currencies_cover_it(abr
     pd.testing.assert_frame_equal(found.trades(portfolio).fx, listed.fx)
     assert portfolio.currencies is not None
     assert dict(portfolio.currencies.cash) == {"EUR": -350.5, "USD": 2_000.0}
-    with pytest.raises(ConfigError, match=r"cash: negative cash of all currencies .*: found -69"):
+    with pytest.raises(ConfigError, match=r"column 'cash': negative cash of all currencies: found -69"):
         account_of(file, owing, lambda _: abroad)
 
 
 def test_a_model_needs_a_column_of_cash_for_each_currency_of_its_lines(abroad: Model, tmp_path: Path) -> None:
     file = file_of(tmp_path, "a,m,5,1,1", header="account,model,cash,SPY,AGG")
-    with pytest.raises(ConfigError, match=r"cash_USD: no column for cash in USD, in which lines of model m are quoted"):
+    with pytest.raises(
+        ConfigError, match=r"column 'cash_USD': no column for cash in USD, in which lines of model m are quoted"
+    ):
         account_of(file, next(file.rows()), lambda _: abroad)
 
 
 def test_a_column_of_cash_is_named_by_a_currency(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"cash_eur: no currency .* three capital letters, such as cash_EUR"):
+    with pytest.raises(
+        ConfigError, match=r"column 'cash_eur': no currency: .* three capital letters, such as cash_EUR"
+    ):
         file_of(tmp_path, "a,m,5,1,1", header="account,model,cash_eur,SPY,AGG")

@@ -140,13 +140,19 @@ def test_a_window_without_losses_is_refused(make_market, name):
         MinimumRisk(name, window=60).answer(rising.past(90))
 
 
-def test_a_line_that_does_not_vary_and_fewer_returns_than_lines_are_refused(make_market):
+def test_fewer_returns_than_lines_are_refused(make_market):
     returns = np.random.default_rng(0).normal(0.0, 0.01, (100, 30))
     with pytest.raises(DataError, match="window of MinimumRisk has 25 returns for 30 lines: it needs more returns"):
         MinimumRisk(window=25).answer(make_market(returns).past(50))
+
+
+def test_a_line_that_does_not_vary_is_left_out(make_market):
+    returns = np.random.default_rng(0).normal(0.0, 0.01, (100, 6))
     returns[:, 3] = 0.001
-    with pytest.raises(DataError, match="returns of A03 do not vary"):
-        MinimumRisk(window=60).answer(make_market(returns).past(90))
+    found = MinimumRisk(window=60).answer(make_market(returns).past(90)).weights
+    others = MinimumRisk(window=60).answer(make_market(np.delete(returns, 3, axis=1)).past(90)).weights
+    assert found[3] == 0.0
+    assert np.delete(found, 3) == pytest.approx(others, abs=1e-12)
 
 
 @pytest.mark.parametrize(

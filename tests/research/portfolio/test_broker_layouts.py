@@ -1,0 +1,221 @@
+"""The layouts of further brokers, as they export them: what is held and the cash, to the cent.
+
+Headers, number styles and rows of cash are those that public importers of these files describe; the numbers are made.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from research.errors import DataError
+from research.portfolio.broker_tables import NAMES, NEXT
+from research.portfolio.positions import Positions, read_positions
+
+E_TRADE = """\
+Account Summary
+Account,Net Account Value,Total Gain $,Total Gain %,Cash Purchasing Power
+"Individual Brokerage -1234",14925.57,310.40,2.12,1116.32
+View Summary - All Positions
+Filters applied:
+Symbol,Security type(s),Sort by,Sort order,
+,All,Symbol,Asc,
+
+Symbol,Last Price $,Change $,Change %,{units},Price Paid $,Day's Gain $,Total Gain $,Total Gain %,Value $
+SPY,383.44,6.78,1.80,10,350.00,67.80,334.40,9.55,3834.40
+     05/12/2021,383.44,6.78,1.80,4,340.00,27.12,173.76,12.78,1533.76
+     06/11/2021,383.44,6.78,1.80,6,356.67,40.68,160.64,7.51,2300.64
+AGG,97.45,0.53,0.55,102.3640,98.00,54.25,-56.30,-0.56,9975.3718
+CASH,,,,,,,,,1116.32,
+TOTAL,,,,,13530.00,122.05,278.10,2.06,14926.09,
+
+Generated at Dec 29 2022 05:12 PM ET
+"""
+J_P_MORGAN = """\
+Asset Class,Asset Strategy,Description,Ticker,CUSIP,Quantity,Base CCY,Local CCY,Price,PriceInd,Local Price,\
+Pricing Date,Value,Local Value,Cost,Unit Cost,Unrealized G/L Amt.,As of,Acct Type,ISIN
+"Equity","US Large Cap","SPDR S&P 500 ETF TRUST","SPY","78462F103","1,273","USD","","383.44","false","","12/28/2022",\
+"488,119.12","","400,000","314.22","88,119.12","12/29/2022","Cash","US78462F1030"
+"Cash & Money Market Funds","Cash","US DOLLAR","","0USDPRAA7","16,339.32","USD","","1","false","","","16,339.32","",\
+"16,339.32","1","0","12/29/2022","Cash",""
+"Equity","EAFE","SAP SE","SAP","D66992104","50","USD","EUR","103.20","false","96.40","12/28/2022","5,160","4,820",\
+"4,000","80","1,160","12/29/2022","Cash","DE0007164600"
+"Cash & Money Market Funds","Money Market Funds","CHASE DEPOSIT SWEEP JPMORGAN CHASE BANK NA","QACDS","","1,879.55",\
+"USD","","1","false","","12/28/2022","1,879.55","","1,879.55","1","0","12/29/2022","Cash",""
+FOOTNOTES
+"""
+TRADER_WORKSTATION = """\
+Drill Down,Financial Instrument,Underlying Price,Last,Change %,Position,Unrealized P&L,Daily P&L %,Market Value,\
+Cost Basis,
+,SPY,,C383.44,0.0179,"1,200","'-1,064",2.11%,"460,128","461,192",
+,AGG,,97.45,'-0.0055,400,"'-220",0.4%,"38,980","39,200",
+,USD CASH,,,,,,,"12,345.67",,
+"""
+QUESTRADE = """\
+Equity Symbol,Equity Description,Account Number,Quantity,Cost Per Share,Position Cost,Market Price,Market Value,Currency
+XIC.TO,ISHARES CORE S&P/TSX,51234567,200,28.10,"5,620.00",30.55,"6,110.00",CAD
+XIC.TO,ISHARES CORE S&P/TSX,52345678,15,28.10,421.50,30.55,458.25,CAD
+SPY,SPDR S&P 500 ETF TRUST,52345678,3,350.00,"1,050.00",383.44,"1,150.32",USD
+"""
+HARGREAVES_LANSDOWN = """\
+HL Stocks & Shares ISA, , , ,
+Client Name:,A Client, , ,
+Client Number:, 1234567, , ,
+Spreadsheet created at,29-12-2022 19:11, , ,
+
+Stock value:,"12,246.89", , ,
+Total cash:,"250.05", , ,
+Amount available to invest:,"250.05", , ,
+Total value:,"12,496.94", , ,
+
+Code,Stock,Units held,Price (pence),Value (£),Cost (£),Gain/loss (£),Gain/loss (%)
+B59G4Q7,Some Developed World Index Accumulation,"10.5","92476","9,709.98","8,000.00","1,709.98","21.37"
+OCDO,Ocado Group plc Ordinary 2p,"1,000","253.691","2,536.91","3,000.00","-463.09","-15.44"
+,Totals,,,"12,246.89","11,000.00","1,246.89","11.34"
+"""
+DEGIRO = """\
+Product,{isin},{units},{price},{local},,{value} in EUR
+CASH & CASH FUND & FTX CASH (EUR),,,,EUR,"9587,44","9587,44"
+CASH & CASH FUND & FTX CASH (USD),,,,USD,"2,24","2,10"
+ALFEN NV,NL0012817175,100,"84,25",EUR,"8425,00","8425,00"
+SPDR S&P 500,US78462F1030,20,"383,44",USD,"7668,80","7191,49"
+"""
+DEGIRO_GERMAN = """\
+Produkt,Symbol/ISIN,Anzahl,Schlusskurs,Wert,,Wert in EUR
+CASH & CASH FUND (EUR),,,,EUR,"9587,44","9587,44"
+CASH & CASH FUND (USD),,,,USD,"2,24","2,10"
+ALFEN NV,NL0012817175,100,"84,25",EUR,"8425,00","8425,00"
+SPDR S&P 500,US78462F1030,20,"383,44",USD,"7668,80","7191,49"
+"""
+COMDIRECT = """\
+"Depot 1234567 00 EUR";"Stand: 29.12.2022 18:30";
+"Stück/Nom.";"Notizen";"WKN";"Bezeichnung";"Typ";"Währung";"Akt. Kurs";"Diff. abs";"Diff. %";"Datum";"Zeit";"Börse";\
+"Kaufkurs in EUR";"Kaufwert in EUR";"Wert in EUR";"Diff. abs";"Diff. %";
+"1.250";"";"A1JX52";"ETF WELT";"ETF";"EUR";"101,32";"+0,52";"+0,52";"29.12.2022";"17:36";"Xetra";"90,10";"112.625,00";\
+"126.650,00";"+14.025,00";"+12,45";
+"12,5";"";"A0AET0";"ETF USA";"ETF";"USD";"383,44";"-1,10";"-0,29";"29.12.2022";"17:36";"NYSE";"330,00";"4.125,00";\
+"4.494,66";"+369,66";"+8,96";
+"Depotwert";"";"";"";"";"";"";"";"";"";"";"";"";"";"131.144,66";"";"";
+"""
+COMDIRECT_SHORT = """\
+Stück;Bezeichnung;ISIN;Whg.;Aktuell;Kaufkurs in EUR;Kaufwert in EUR;Wert in EUR;Kaufdatum
+1.250;ETF WELT;IE00B0M62Q58;EUR;101,32;90,10;112.625,00;126.650,00;05.11.20
+"""
+
+
+def read(folder: Path, text: str, currencies: dict[str, str], basis: str, **given: Any) -> Positions:
+    path = folder / "positions.csv"
+    path.write_bytes(text.encode(given.pop("encoding", "utf-8")))
+    return read_positions(path, tuple(currencies), basis, currencies=currencies, **given)
+
+
+@pytest.mark.parametrize("units", ["Quantity", "Qty #"])
+def test_e_trade(tmp_path: Path, units: str) -> None:
+    got = read(tmp_path, E_TRADE.format(units=units), {"SPY": "USD", "AGG": "USD"}, "USD")
+    assert (got.units, got.balances) == ({"SPY": 10.0, "AGG": 102.364}, {"USD": 1_116.32})
+    assert got.values == {"SPY": 3_834.40, "AGG": 9_975.3718}
+    assert "positions.csv, row 11 is no position: a part of the row above." in got.notes
+    assert "positions.csv, row 14: CASH of 1,116.32 is taken for cash." in got.notes
+
+
+def test_j_p_morgan(tmp_path: Path) -> None:
+    """Its values are in the base: a line in another currency is refused, or read by the local columns alone."""
+    got = read(tmp_path, J_P_MORGAN, {"SPY": "USD"}, "USD", symbols={"SAP": "ignore"})
+    assert (got.units, got.balances) == ({"SPY": 1_273.0}, {"USD": 16_339.32 + 1_879.55})
+    assert got.values == {"SPY": 488_119.12}
+    with pytest.raises(
+        DataError, match="row 4, column 'Base CCY': SAP is not in the currency of its line: found 'USD'"
+    ):
+        read(tmp_path, J_P_MORGAN, {"SPY": "USD", "SAP": "EUR"}, "USD")
+    columns = {"value": "Local Value", "price": "Local Price", "currency": "Local CCY"}
+    symbols = {"US DOLLAR": "ignore", "QACDS": "ignore"}
+    local = read(tmp_path, J_P_MORGAN, {"SPY": "USD", "SAP": "EUR"}, "USD", columns=columns, symbols=symbols)
+    assert (local.units, local.values) == ({"SPY": 1_273.0, "SAP": 50.0}, {"SAP": 4_820.0})
+
+
+def test_trader_workstation(tmp_path: Path) -> None:
+    """A number below zero has an apostrophe, and a price of a close a letter."""
+    got = read(tmp_path, TRADER_WORKSTATION, {"SPY": "USD", "AGG": "USD"}, "USD", symbols={"USD CASH": "cash"})
+    assert (got.units, got.balances) == ({"SPY": 1_200.0, "AGG": 400.0}, {"USD": 12_345.67})
+    assert [row.price for row in got.held] == [383.44, 97.45]
+    short = TRADER_WORKSTATION.replace(',400,"\'-220"', ",'-400,\"'-220\"")
+    with pytest.raises(DataError, match=r"column 'Position': negative units of AGG: found -400\.0"):
+        read(tmp_path, short, {"SPY": "USD", "AGG": "USD"}, "USD", symbols={"USD CASH": "cash"})
+
+
+def test_questrade(tmp_path: Path) -> None:
+    got = read(tmp_path, QUESTRADE, {"XIC.TO": "CAD", "SPY": "USD"}, "CAD")
+    assert (got.units, got.balances) == ({"XIC.TO": 215.0, "SPY": 3.0}, None)
+    assert (got.values, got.accounts) == ({"XIC.TO": 6_568.25, "SPY": 1_150.32}, ("51234567", "52345678"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
+def test_hargreaves_lansdown(tmp_path: Path, encoding: str) -> None:
+    """Its prices are in pence, and its cash stands above the table."""
+    lines = {"OCDO": "GBP", "WORLD": "GBP"}
+    got = read(tmp_path, HARGREAVES_LANSDOWN, lines, "GBP", symbols={"B59G4Q7": "WORLD"}, encoding=encoding)
+    assert (got.units, got.balances) == ({"WORLD": 10.5, "OCDO": 1_000.0}, {"GBP": 250.05})
+    assert got.values == {"WORLD": 9_709.98, "OCDO": 2_536.91}
+    assert [round(row.price or 0.0, 5) for row in got.held] == [924.76, 2.53691]
+    assert not any("units times price" in note for note in got.notes)
+    abroad = read(tmp_path, HARGREAVES_LANSDOWN, lines, "USD", symbols={"B59G4Q7": "WORLD"})
+    assert abroad.balances == {"GBP": 250.05}
+
+
+DUTCH = {"isin": "Symbool/ISIN", "units": "Aantal", "price": "Slotkoers", "local": "Lokale waarde", "value": "Waarde"}
+ENGLISH = {"isin": "Symbol/ISIN", "units": "Amount", "price": "Closing", "local": "Local value", "value": "Value"}
+
+
+@pytest.mark.parametrize(
+    "text", [DEGIRO.format(**DUTCH), DEGIRO.format(**ENGLISH), DEGIRO_GERMAN], ids=["dutch", "english", "german"]
+)
+def test_degiro(tmp_path: Path, text: str) -> None:
+    """The currency of a local value stands in a column, and the value in the next one, which has no name."""
+    lines, symbols = {"ALFEN": "EUR", "SPY": "USD"}, {"NL0012817175": "ALFEN", "US78462F1030": "SPY"}
+    got = read(tmp_path, text, lines, "EUR", symbols=symbols)
+    assert (got.units, got.balances) == ({"ALFEN": 100.0, "SPY": 20.0}, {"EUR": 9_587.44, "USD": 2.24})
+    assert got.values == {"ALFEN": 8_425.0, "SPY": 7_668.80}
+
+
+def test_an_amount_is_units_at_degiro_alone(tmp_path: Path) -> None:
+    text = "Symbol,Amount\nSPY,3834.40\n"
+    with pytest.raises(DataError, match="no row names a column of asset and one of units: found 'Symbol', 'Amount'"):
+        read(tmp_path, text, {"SPY": "USD"}, "USD")
+    assert read(tmp_path, text, {"SPY": "USD"}, "USD", columns={"units": "Amount"}).units == {"SPY": 3_834.40}
+
+
+def test_comdirect(tmp_path: Path) -> None:
+    """Its values are in euros whatever the currency of the price: one that is not of the line is not compared."""
+    lines, symbols = {"WELT": "EUR", "USA": "USD"}, {"A1JX52": "WELT", "A0AET0": "USA"}
+    got = read(tmp_path, COMDIRECT, lines, "EUR", symbols=symbols, encoding="cp1252")
+    assert (got.units, got.balances) == ({"WELT": 1_250.0, "USA": 12.5}, None)
+    assert got.values == {"WELT": 126_650.0}
+    assert "positions.csv, row 5 is no position: a total, 'Depotwert'." in got.notes
+    short = read(tmp_path, COMDIRECT_SHORT, {"WELT": "EUR"}, "EUR", symbols={"IE00B0M62Q58": "WELT"})
+    assert (short.units, short.values) == ({"WELT": 1_250.0}, {"WELT": 126_650.0})
+
+
+@pytest.mark.parametrize("name", ["Marktwert", "Market value (base)", "Value (USD)", "Kurswert in USD"])
+def test_cash_below_a_further_name_of_a_value_is_read(tmp_path: Path, name: str) -> None:
+    text = f"Symbol;Stück;{name}\nSPY;10;3.834,40\nCash;;421.350,00\n"
+    assert read(tmp_path, text, {"SPY": "USD"}, "USD").balances == {"USD": 421_350.0}
+
+
+def test_a_value_in_another_currency_is_not_taken_for_cash_of_the_basis(tmp_path: Path) -> None:
+    text = "Symbol,Quantity,Value in EUR\nSPY,10,3600.00\nUSD,,500.00\n"
+    with pytest.raises(DataError, match=r"row 3, column 'Value in EUR': USD is not in the currency of the portfolio"):
+        read(tmp_path, text, {"SPY": "USD"}, "USD")
+
+
+@pytest.mark.parametrize(("cash", "decimal"), [("1.000", "."), ("1,000", ",")])
+def test_cash_with_the_sign_of_decimals_between_thousands_is_refused(tmp_path: Path, cash: str, decimal: str) -> None:
+    text = f"Symbol;Quantity;Value\nSPY;10;3834{decimal}40\nCash;;{cash}\n"
+    with pytest.raises(DataError, match="row 3, column 'Value': Cash has three decimals, or the sign of decimals"):
+        read(tmp_path, text, {"SPY": "USD"}, "USD")
+    assert read(tmp_path, text, {"SPY": "USD"}, "USD", decimal=decimal).balances == {"USD": 1.0}
+
+
+def test_the_guide_has_every_name_of_a_column() -> None:
+    guide = (Path(__file__).parents[3] / "docs/holdings.md").read_text(encoding="utf-8").casefold()
+    names = [name for known in (NAMES, NEXT) for of_field in known.values() for name in of_field]
+    assert [name for name in names if name not in guide and name not in ("datadiscriminator", "levelofdetail")] == []
