@@ -143,7 +143,14 @@ class Orders:
             return f"limit of {limits.most} orders"
         if limits.turnover is not None and (self.buys if buys else self.sells) / position.nav + lot > limits.turnover:
             return "turnover limit"
-        return "cash limit" if buys and self._unpaid_on(i) else ""
+        return "cash limit" if buys and (self._has_its_share(i) or self._unpaid_on(i)) else ""
+
+    def _has_its_share(self, i: int) -> bool:
+        """Is cash too little for line `i` to come to its point, and is what the line holds its share of the cash?"""
+        if self.asked is None or not self.asked.unpaid.any() or self.asked.unpaid[i] <= 0.0:
+            return False
+        share = self.asked.shared.goal[i] - COUNTED * self.position.nav
+        return bool((self.position.units[i] + self.units[i]) * self.position.prices[i] >= share)
 
     def unsettled(self, i: int) -> float | None:
         """Sessions until cash pays for more of line `i`, where it does once all orders have settled, and not before.
