@@ -1,7 +1,7 @@
 # The workbench's commands: `make help` lists them. Everything they write stays in this folder.
 
 BIN := .venv/bin
-TESTS := notebooks research backtests tests  # the longest first, so that all processors end together
+TESTS := notebooks foundation research backtests desk tests  # the longest first, so that all processors end together
 
 # Jupyter takes the kernel of .venv, and whatever likes to write to a home writes to .cache instead.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -77,7 +77,7 @@ advisories:  ## hold the locked versions against known vulnerabilities, by pip-a
 
 clean:  ## delete caches; .venv, reports and the trial book stay
 	rm -rf .cache data/cache site
-	find research backtests tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find foundation research backtests desk tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # .ready is touched last, by a set-up that reached its end, and holds the folder's own path: a copy of the folder, or one
 # whose python went away, is set up again.
@@ -88,7 +88,7 @@ endif
 	@.ci/setup
 
 # Kernels are compiled ahead of use. After an edit that changes none of them, this finds all of them at hand.
-.cache/compiled: .venv/.ready $(shell find research backtests -name '*.py')
+.cache/compiled: .venv/.ready $(shell find foundation research backtests desk -name '*.py')
 	@$(BIN)/rebalance compile
 	@touch $@
 

@@ -5,7 +5,7 @@ import gc
 import os
 from contextlib import ExitStack
 
-from research.files import work_folder
+from foundation.files import work_folder
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a test process a core: threads of theirs would wait for each other
 _HELD = ExitStack()

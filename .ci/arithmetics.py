@@ -56,7 +56,7 @@ KNOWN = {  # comparisons that need no room, by file and test, and why
     "test_planted_signal.py::test_what_is_learned_steers": "between what noise and a signal give lie 2.3 spreads",
 }
 FOLDER = Path(".cache/arithmetics")
-TESTS = ["notebooks", "research", "backtests", "tests"]
+TESTS = ["notebooks", "foundation", "research", "backtests", "desk", "tests"]
 
 # ---- the plugin: how far each comparison of an assertion was from failing ----
 

@@ -12,26 +12,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.candidates import backtest_candidate, fit
+from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.engine.result import Backtest
-from backtests.figures.before_after import before_after_picture
-from backtests.figures.charts.curves import Curve, curves
-from backtests.figures.charts.panel import Axis, Panel, day_numbers
-from backtests.figures.comparison.exposure import sampled, stacked, weight_axis
-from backtests.figures.comparison.weights import weights_picture
-from backtests.figures.files import svg_file
-from backtests.figures.layout import NUMBERS, TITLE, thinned
-from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import LineStyle, line_styles
-from backtests.figures.svg import Canvas
-from backtests.wording import even, listed, number
+from backtests.sheets.pictures.before_after import before_after_picture
+from backtests.sheets.pictures.comparison.exposure import sampled, stacked, weight_axis
+from backtests.sheets.pictures.comparison.weights import weights_picture
+from foundation.arrays import Array
+from foundation.paper.charts.curves import Curve, curves
+from foundation.paper.charts.panel import Axis, Panel, day_numbers
+from foundation.paper.files import svg_file
+from foundation.paper.layout import NUMBERS, TITLE, thinned
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.styles import LineStyle, line_styles
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import even, listed, number
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
-from research.arrays import Array
+from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.document import TRUST
+from research.portfolio.file.document import TRUST
 from research.rules.protocol import compiled_rule, held_by
-from research.trading import trade_list
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES, PICTURES = ROOT / "data" / "examples", ROOT / "docs" / "assets" / "examples"

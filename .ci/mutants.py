@@ -23,9 +23,12 @@ ROOMS = {  # code: the tests of its room, the quickest first
     "backtests/comparison/recommendation.py": ("comparison/test_recommendation.py", "comparison/test_comparison.py"),
     "backtests/comparison/belief.py": ("comparison/test_belief.py", "comparison/test_comparison.py"),
     "backtests/comparison/simulated_tests.py": ("comparison/test_simulated_tests.py", "comparison/test_belief.py"),
-    "backtests/comparison/verdict.py": ("comparison/test_comparison.py", "pages/test_tearsheet.py"),
-    "backtests/comparison/stability.py": ("comparison/test_stability.py", "comparison/test_comparison.py"),
-    "backtests/evaluation/long_run.py": ("evaluation/test_long_run.py",),
+    "backtests/comparison/verdict.py": ("comparison/test_comparison.py", "sheets/pages/test_tearsheet.py"),
+    "backtests/comparison/descriptions/stability.py": (
+        "comparison/descriptions/test_stability.py",
+        "comparison/test_comparison.py",
+    ),
+    "backtests/inference/long_run.py": ("inference/test_long_run.py",),
     "backtests/evaluation/limits_in_force.py": ("evaluation/test_limits_in_force.py",),
     "research/accounting/costs.py": ("../research/accounting/test_costs.py", "../research/accounting/test_kernel.py"),
 }
@@ -38,8 +41,8 @@ COUNTED: dict[type[ast.operator], type[ast.operator]] = {
 }  # fmt: skip
 CALLED = {"min": "max", "max": "min", "any": "all", "all": "any", "maximum": "minimum", "minimum": "maximum"}
 SAME: dict[str, str] = {  # "file:line: change": why the code then does the same
-    "backtests/comparison/stability.py:162: GtE becomes Gt": "0.99 of a year of rows is no whole number of them",
-    "backtests/evaluation/long_run.py:69: 0 becomes 0.1": "one window of thousands has another sum",
+    "backtests/comparison/descriptions/stability.py:162: GtE becomes Gt": "0.99 of a year is no whole number",
+    "backtests/inference/long_run.py:69: 0 becomes 0.1": "one window of thousands has another sum",
 }
 
 

@@ -9,24 +9,23 @@ from importlib import import_module
 from typing import Any
 
 VIEWS = {  # record, view: module, function of the record
-    ("engine.result.Backtest", "html"): "pages.tearsheet:backtest_html",
-    ("engine.result.Backtest", "sheet"): "pages.single_sheet:sheet_of",
+    ("engine.result.Backtest", "html"): "sheets.pages.tearsheet:backtest_html",
+    ("engine.result.Backtest", "sheet"): "sheets.pages.single_sheet:sheet_of",
     ("engine.result.Backtest", "text"): "evaluation.backtest_figures:backtest_text_with_warnings",
     ("engine.result.Backtest", "summary"): "evaluation.backtest_figures:backtest_table",
-    ("engine.result.Backtest", "reconciliation"): "evaluation.reconciliation:reconcile",
-    ("engine.result.Backtest", "warnings"): "learned.warnings:use_warnings",
-    ("comparison.comparison.Comparison", "html"): "pages.tearsheet:comparison_html",
+    ("engine.result.Backtest", "reconciliation"): "attribution.reconciliation:reconcile",
+    ("engine.result.Backtest", "warnings"): "laboratory.learned.warnings:use_warnings",
+    ("comparison.comparison.Comparison", "html"): "sheets.pages.tearsheet:comparison_html",
     ("comparison.comparison.Comparison", "text"): "comparison.text:comparison_text",
-    ("comparison.comparison.Comparison", "look_ahead"): "audits.portfolio_audit:sheet_line",
-    ("comparison.paired.PairedBacktests", "html"): "pages.tearsheet:paired_html",
+    ("comparison.comparison.Comparison", "look_ahead"): "studies.audits.portfolio_audit:sheet_line",
+    ("comparison.paired.PairedBacktests", "html"): "sheets.pages.tearsheet:paired_html",
     ("comparison.paired.PairedBacktests", "text"): "comparison.text:paired_text",
-    ("evaluation.targets_today.TargetsToday", "html"): "pages.targets_today:targets_html",
-    ("evaluation.targets_today.TargetsToday", "text"): "pages.targets_today:targets_text",
-    ("figures.picture.Picture", "html"): "pages.render:picture_html",
-    ("laboratory.study.Study", "html"): "pages.laboratory:laboratory_cell",
-    ("laboratory.study.Study", "text"): "pages.laboratory:laboratory_text",
-    ("real_markets.study.Study", "text"): "real_markets.findings:study_text",
-    ("sweeps.run.Sweep", "html"): "pages.sweep:sweep_cell_of",
+    ("today.targets_today.TargetsToday", "html"): "sheets.pages.targets_today:targets_html",
+    ("today.targets_today.TargetsToday", "text"): "sheets.pages.targets_today:targets_text",
+    ("laboratory.study.Study", "html"): "sheets.pages.laboratory:laboratory_cell",
+    ("laboratory.study.Study", "text"): "sheets.pages.laboratory:laboratory_text",
+    ("studies.real_markets.study.Study", "text"): "studies.real_markets.findings:study_text",
+    ("sweeps.run.Sweep", "html"): "sheets.pages.sweep:sweep_cell_of",
 }
 HERE = __name__.rpartition(".")[0]
 

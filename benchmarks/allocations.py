@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.timing import keep, machine, processor_seconds, show, versions
+from foundation.arrays import Array
 from research.allocation import (
     HERC,
     HRP,
@@ -40,10 +41,9 @@ from research.allocation import (
     kept_target_path,
 )
 from research.allocation.constraints import Constraints, Most
-from research.arrays import Array
 from research.forecast import Estimated
 from research.market import Market
-from research.market.embedded import load_market
+from research.market.reading.embedded import load_market
 
 START, WORKERS = "2007-12-31", 2  # to November 2022
 FIRST_AIM, AGAIN_AIM = 60.0, 5.0  # seconds of two cores that have nothing else to do

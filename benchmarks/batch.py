@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from backtests.commands.batch.plan import Job, notebook_named
-from backtests.commands.batch.run import Outcome, drawdowns, outcome, table_of
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
-from backtests.pages.batch import batch_html
 from backtests.runs.batch_changes import changes_between
+from backtests.sheets.pages.batch import batch_html
 from benchmarks.timing import keep, machine, processor_seconds, show, versions
+from desk.commands.batch.plan import Job, notebook_named
+from desk.commands.batch.run import Outcome, drawdowns, outcome, table_of
 
 RUNS = 1_000
 SECONDS, BYTES, SHARE = 1.0, 300_000, 0.6  # what is to be reached

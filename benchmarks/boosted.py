@@ -15,8 +15,8 @@ from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.forecast import Boosted, Refitted
 from research.forecast.boosted.libraries import LIBRARIES, PATIENCE, lightgbm_parameters, predicted
 from research.forecast.boosted.samples import _block, samples
-from research.market.embedded import load_market
 from research.market.market import Market
+from research.market.reading.embedded import load_market
 
 REFITS, ROUNDS, TREES, AIM = 18, 5, 500, 2.0  # aim: seconds of all refits
 OURS, DEFAULT, SKLEARN = "ours: Boosted()", f"LightGBM, {TREES} trees by default", "HistGradientBoostingRegressor"

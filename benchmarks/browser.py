@@ -19,9 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from backtests.pages.pdf import browser
 from benchmarks.sheets import SHEETS
-from research.errors import ConfigError
+from foundation.errors import ConfigError
+from foundation.paper.pdf import browser
 
 VERSION = "4.14.1"
 INTEGRITY = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="  # sha512

@@ -79,7 +79,7 @@ def started(workers: int) -> Iterator[tuple[str, psutil.Process]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = [sys.executable, "-c", "from backtests.cli import main; main()", "cluster"]
+    words = [sys.executable, "-c", "from desk.cli import main; main()", "cluster"]
     command = subprocess.Popen(
         [*words, "--workers", str(workers), "--port", str(port)],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=os.environ | SETTINGS,

@@ -23,20 +23,20 @@ from backtests.comparison.simulated_tests import elasticities, simulated_tests
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, squared_market
-from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.estimates import Estimate, NotAvailable
-from backtests.evaluation.intervals import intervals
-from backtests.evaluation.long_run import Elasticity
 from backtests.evaluation.metrics import Measured
-from backtests.evaluation.slow_waves import SlowMeans, confidence_set
+from backtests.inference.block_draws import Resampling
+from backtests.inference.estimates import Estimate, NotAvailable
+from backtests.inference.intervals import intervals
+from backtests.inference.long_run import Elasticity
+from backtests.inference.slow_waves import SlowMeans, confidence_set
 from backtests.laboratory.simulate import Laboratory
 from benchmarks.laws import ALPHA, BETA, PENALTY, YEAR, Tests, laws, rules, stock_blocks
 from benchmarks.timing import keep, machine, show, write_section
+from foundation.arrays import Array, Mask
+from foundation.progress import bar
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.arrays import Array, Mask
 from research.portfolio import Portfolio, load_portfolio
-from research.progress import bar
 from research.risk import GBM, Garch, Model
 from research.rules import Rule, Threshold
 

@@ -12,7 +12,7 @@ import numpy as np
 from vectorbt.returns import nb
 
 from benchmarks.timing import keep, machine, show, take_turns, versions
-from research.arrays import Array
+from foundation.arrays import Array
 from research.risk import CURVE_MEASURES, curve_measures
 
 DAYS, CURVES, ROUNDS, YEAR, AIM = 8_313, 2_000, 7, 252.0, 3.0

@@ -25,11 +25,11 @@ from backtests.evaluation.benchmark import Benchmark
 from benchmarks.coverage import FUNDS, STOCKS, as_volatile
 from benchmarks.laws import PENALTY, YEAR, Tests, clusters, laws, rules, stock_blocks, usual_rules, weekly
 from benchmarks.timing import keep, machine, write_section
+from foundation.arrays import Array
+from foundation.progress import bar
 from research.accounting import Costs
 from research.allocation import HRP
-from research.arrays import Array
 from research.portfolio import Portfolio, load_portfolio
-from research.progress import bar
 from research.risk.measures import BPS
 from research.rules import Rule
 

@@ -18,9 +18,9 @@ import osqp
 from scipy import sparse
 
 from benchmarks.timing import keep, machine, show, take_turns, versions
-from research.arrays import Array
-from research.rules.best_point import best_point, scratch_for
-from research.rules.best_weights import best_weights, saving_left
+from foundation.arrays import Array
+from research.rules.optimum.best_point import best_point, scratch_for
+from research.rules.optimum.best_weights import best_weights, saving_left
 
 SIZES, ROOMS, KAPPAS = (20, 100, 500), (0.0, 0.05), (5.0, 30.0, 300.0)
 ROUNDS, DRAWS = 5, 50

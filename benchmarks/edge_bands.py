@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.arrays import Array
-from research.compiled import compiled
-from research.rules.best_point import Scratch, best_point
-from research.tolerances import COUNTED, TRIGGER, WEIGHT_SUM
+from foundation.arrays import Array
+from foundation.compiled import compiled
+from foundation.tolerances import COUNTED, TRIGGER, WEIGHT_SUM
+from research.rules.optimum.best_point import Scratch, best_point
 
 NEAREST, TOWARD, BY_TRACKING, PROGRAMME = range(4)  # ways to place the other side
 HALVINGS, STEPS, PAYMENTS = 60, 100, 8  # of the bounds of a level, of an amount, of the search for a cost
@@ -29,7 +29,7 @@ class Box(NamedTuple):
     covariance : (n, n) a year, of returns.
     relative   : (n, n) a year, of returns less that of the target portfolio.
     way        : NEAREST, whatever the targets; TOWARD targets; BY_TRACKING, as it saves squared tracking per cost; or
-                 PROGRAMME, the best point of the box (`research.rules.best_point`).
+                 PROGRAMME, the best point of the box (`research.rules.optimum.best_point`).
     kappa      : tracking_penalty x years for which the gap is held, of the programme.
     """
 

@@ -15,7 +15,7 @@ from benchmarks import jobs, with_bt, with_vectorbt
 from benchmarks.jobs import Job, Played
 from benchmarks.timing import Times, keep, machine, show, take_turns, versions
 from research.market import market_from_frame
-from research.market.embedded import load_market
+from research.market.reading.embedded import load_market
 
 ROUNDS = 15
 SAME = 1e-9  # of NAV, or relative: what counts as equal

@@ -14,16 +14,16 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from benchmarks.learning import PLAIN, TARGET
 from benchmarks.timing import keep, machine, show, take_turns, versions
+from foundation.threads import one_thread
 from research.accounting import Costs
 from research.allocation import EqualWeights
 from research.learning import Learned
-from research.learning.environment import RebalancingEnv, RebalancingWorlds
 from research.learning.learners.reinforcement import model_of
-from research.learning.rollouts import measure_scaling
-from research.learning.training_days import TrainingDays, training_days
-from research.learning.worlds import Worlds
+from research.learning.worlds.environment import RebalancingEnv, RebalancingWorlds
+from research.learning.worlds.rollouts import measure_scaling
+from research.learning.worlds.training_days import TrainingDays, training_days
+from research.learning.worlds.worlds import Worlds
 from research.market import load_market
-from research.threads import one_thread
 
 LAST_DAY, TRACKING_PENALTY, YEAR, EPISODE = "2017-12-29", 5.0, 252, 156
 COUNTS, SECONDS, AIM = (64, 256, 1024), 1.0, 10.0  # worlds, of each measurement, million accounting steps a second

@@ -10,13 +10,13 @@ import time
 
 import numpy as np
 
-from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.evidence import Evidence, paired_evidence
-from backtests.evaluation.selection import overfitting, superior_ability
-from backtests.evaluation.sharpe_inference import ledoit_wolf, memmel
+from backtests.inference.block_draws import Resampling
+from backtests.inference.evidence import Evidence, paired_evidence
+from backtests.inference.selection import overfitting, superior_ability
+from backtests.inference.sharpe_inference import ledoit_wolf, memmel
 from benchmarks.timing import keep, machine, show, take_turns, versions
-from research.arrays import Array
-from research.risk.models import Garch
+from foundation.arrays import Array
+from research.risk.simulation.models import Garch
 
 DAYS, REPS, BLOCK, ROUNDS = 8_313, 10_000, 20, 3
 AIM, STUDENTISED_AIM, OVERFITTING_AIM, SIZE_AIM = 8.0, 2.0, 5.0, (0.035, 0.065)

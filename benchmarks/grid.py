@@ -23,9 +23,9 @@ from backtests.sweeps.plan import Plan
 from benchmarks import with_vectorbt
 from benchmarks.jobs import Job
 from benchmarks.timing import keep, machine, show, versions
+from foundation.arrays import Array
 from research.accounting import Costs
 from research.allocation import Allocation, EqualWeights, FixedWeights, TargetPath, target_path
-from research.arrays import Array
 from research.market import Market, instruments_table, load_market
 from research.rules import Calendar, Never, Rule, Threshold
 

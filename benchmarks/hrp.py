@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.timing import Times, keep, machine, show, take_turns, versions
+from foundation.arrays import Array
 from research.allocation import HRP, target_path
-from research.arrays import Array
 from research.market import Market, Past, instruments_table
-from research.market.embedded import load_market
+from research.market.reading.embedded import load_market
 
 WINDOW, ROUNDS, PATHS = 252, 5, 11
 SAME = 1e-12  # of NAV: weights that differ by less are equal

@@ -16,9 +16,9 @@ from backtests.engine import run as engine
 from backtests.engine.ledger import Ledger
 from backtests.engine.loop_inputs import LoopInputs
 from backtests.engine.result import Backtest
+from foundation.arrays import Array, Mask
 from research.accounting import Costs, Execution, Policy
 from research.allocation import EqualWeights
-from research.arrays import Array, Mask
 from research.market import Market
 from research.market.calendars import last_of
 from research.rules import Calendar, Threshold

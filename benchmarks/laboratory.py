@@ -14,8 +14,8 @@ from backtests.laboratory.simulate import BLOCK, Laboratory, play
 from benchmarks import jobs, with_vectorbt
 from benchmarks.jobs import Job, Played
 from benchmarks.timing import Times, keep, machine, show, take_turns, versions
+from foundation.arrays import Array
 from research.accounting import Costs
-from research.arrays import Array
 from research.risk import GBM
 
 PATHS, DAYS, LINES, YEAR, SEED = 10_000, 2_520, 10, 252.0, 1

@@ -12,14 +12,14 @@ import numpy as np
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.laboratory.simulate import Laboratory
+from foundation.arrays import Array
+from foundation.errors import DataError
 from research.accounting import Costs
 from research.allocation import HRP, Allocation, FixedWeights
-from research.arrays import Array
-from research.errors import DataError
 from research.learning import Universal
 from research.portfolio import Portfolio
 from research.risk import GBM, Garch, MertonJumps, Model, RegimeSwitching, StationaryBootstrap
-from research.risk.streams import BLOCKS, stream
+from research.risk.simulation.streams import BLOCKS, stream
 from research.rules import Calendar, Never, NoTradeRegion, Rule, Threshold
 
 YEAR, PENALTY = 252.0, 5.0

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from backtests.laboratory.learned.known_optimum import KnownOptimum, gaps_to_optimum, learners, learners_with_fee
 from backtests.laboratory.simulated_market import BASE_CASE
-from backtests.learned.known_optimum import KnownOptimum, gaps_to_optimum, learners, learners_with_fee
 from benchmarks.timing import FOLDER, keep, machine, show, versions
 from research.allocation import FixedWeights
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.timing import Times, keep, machine, show, take_turns, versions
+from foundation.arrays import Array
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.feasibility import conflict
 from research.allocation.constraints.known import Known
@@ -17,7 +18,6 @@ from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.records import Bounds, Constraints, Exposure, Group
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.frontier import frontier
-from research.arrays import Array
 
 LINES, SECTORS, POINTS, ROUNDS = 100, 10, 50, 5
 SAME = 1e-3  # of NAV: skfolio's solver leaves weights that are exact to so much

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backtests.audits.look_ahead import DAYS, LookAhead, look_ahead
-from backtests.audits.smoothed_regimes import SmoothedExposure
+from backtests.studies.audits.look_ahead import DAYS, LookAhead, look_ahead
+from backtests.studies.audits.smoothed_regimes import SmoothedExposure
 from benchmarks.timing import keep, machine, show, versions
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights

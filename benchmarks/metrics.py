@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from backtests.wording import listed
-from research.arrays import Array
+from foundation.arrays import Array
+from foundation.paper.wording import listed
 from research.market import load_market
 from research.risk import (
     alpha,

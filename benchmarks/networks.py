@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from backtests.evaluation.forecast_skill import diebold_mariano, hit_rate, out_of_sample_r2, rank_ic, rmse_ratio
+from backtests.inference.forecast_skill import diebold_mariano, hit_rate, out_of_sample_r2, rank_ic, rmse_ratio
 from benchmarks.timing import FOLDER, keep, machine, show, versions
-from research.arrays import Array, Rows
+from foundation.arrays import Array, Rows
 from research.forecast.conformal import adaptive_intervals, coverage_table
 from research.forecast.neural import Network
 from research.forecast.neural.fitted import FittedNetwork

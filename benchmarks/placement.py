@@ -22,14 +22,14 @@ from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark, losses
 from benchmarks.edge_bands import BY_TRACKING, NEAREST, PROGRAMME, TOWARD, Box, play
 from benchmarks.timing import keep, machine, show, versions
+from foundation.arrays import Array
 from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
-from research.arrays import Array
 from research.market import Market, load_market
 from research.portfolio import load_portfolio
 from research.rules import BestPoint, Threshold
-from research.rules.best_point import scratch_for
 from research.rules.no_trade_region import half_widths
+from research.rules.optimum.best_point import scratch_for
 
 PORTFOLIOS = Path(__file__).parent.parent / "data" / "portfolios"
 TRACKING_PENALTY, YEAR, BPS = 5.0, 252.0, 1e4

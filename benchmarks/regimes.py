@@ -10,10 +10,10 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.timing import keep, show, take_turns, versions
-from research.arrays import Array
+from foundation.arrays import Array
 from research.forecast import MarkovRegimes, MarkovSwitching
 from research.market import Past
-from research.market.embedded import load_market
+from research.market.reading.embedded import load_market
 
 OURS, PEER = "ours", "statsmodels"
 DAYS, ROUNDS, SAME, AIM = 8_300, 7, 1e-12, 30.0  # of a probability; ms

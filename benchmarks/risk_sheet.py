@@ -13,9 +13,9 @@ before = time.perf_counter(), time.process_time()
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
-from backtests.commands.risk import ready_policies
-from backtests.evaluation.holdings_risk import holdings_risk
-from backtests.pages.risk_sheet import write_risk_sheet
+from desk.commands.risk import ready_policies
+from backtests.today.holdings_risk import holdings_risk
+from backtests.sheets.pages.risk_sheet import write_risk_sheet
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import instruments_table

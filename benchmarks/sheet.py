@@ -22,12 +22,12 @@ SECONDS, GIGABYTES = 15.0, 1.5  # what is to be reached
 SHEET = """
 import json, resource, sys, tempfile, time
 from pathlib import Path
-from backtests.commands.made import run_for
-from backtests.commands.report import trades_of
+from desk.commands.made import run_for
+from desk.commands.report import trades_of
 from backtests.comparison import compare
-from backtests.pages.first_screen import first_screen
-from backtests.pages.sections import SECTIONS
-from backtests.pages.tearsheet import write_tearsheet
+from backtests.sheets.sections.first_screen import first_screen
+from backtests.sheets.sections.sections import SECTIONS
+from backtests.sheets.pages.tearsheet import write_tearsheet
 from research.portfolio import load_portfolio
 file, keys, whole = sys.argv[1:]
 compared = compare(load_portfolio(file, json.loads(keys)))

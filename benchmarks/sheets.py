@@ -5,22 +5,22 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from backtests.commands.batch.run import Outcome, table_of
-from backtests.commands.report import run_for, save_learned, trades_of
 from backtests.comparison import Comparison, compare
-from backtests.evaluation.holdings_risk import holdings_risk
+from backtests.laboratory.learned.results import SHEET
 from backtests.laboratory.simulated_market import FULLY_INVESTED, MARKETS
 from backtests.laboratory.study import study
-from backtests.learned.results import SHEET
-from backtests.pages.batch import batch_html
-from backtests.pages.laboratory import laboratory_html
-from backtests.pages.real_markets import study_html, study_sheet
-from backtests.pages.risk_sheet import write_risk_sheet
-from backtests.pages.sweep import sweep_sheet
-from backtests.pages.tearsheet import write_tearsheet
-from backtests.pages.universal_card import judged, universal_html
-from backtests.real_markets import KEPT, Study
+from backtests.sheets.pages.batch import batch_html
+from backtests.sheets.pages.laboratory import laboratory_html
+from backtests.sheets.pages.real_markets import study_html, study_sheet
+from backtests.sheets.pages.risk_sheet import write_risk_sheet
+from backtests.sheets.pages.sweep import sweep_sheet
+from backtests.sheets.pages.tearsheet import write_tearsheet
+from backtests.sheets.pages.universal_card import judged, universal_html
+from backtests.studies.real_markets import KEPT, Study
 from backtests.sweeps import Axes, Choices, sweep, threshold
+from backtests.today.holdings_risk import holdings_risk
+from desk.commands.batch.run import Outcome, table_of
+from desk.commands.report import run_for, save_learned, trades_of
 from research.learning.universal.rule import trained
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never

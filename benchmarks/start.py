@@ -31,7 +31,7 @@ FIRST = """
 import time
 from research.accounting import Costs
 from research.allocation import EqualWeights
-from research.market.embedded import load_market
+from research.market.reading.embedded import load_market
 from research.rules import Threshold
 from backtests.engine import backtest
 imported = time.time()

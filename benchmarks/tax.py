@@ -13,7 +13,7 @@ from research.accounting import Costs
 from research.accounting.costs import METHODS, Tax
 from research.allocation import EqualWeights
 from research.market import Market
-from research.market.embedded import load_market
+from research.market.reading.embedded import load_market
 from research.rules import Calendar
 
 ROUNDS, RATE, SHORT = 7, 0.25, "1998-03-31"

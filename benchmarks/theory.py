@@ -16,12 +16,12 @@ from backtests.comparison.belief import SPREAD, DailyTerms
 from backtests.comparison.simulated_tests import simulated_tests
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.real_markets.cases import Case, all_cases
+from backtests.studies.real_markets.cases import Case, all_cases
 from benchmarks.laws import usual_rules
 from benchmarks.timing import keep, machine, write_section
+from foundation.progress import bar
 from research.allocation import FixedWeights
 from research.learning import Universal
-from research.progress import bar
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Rule, Threshold
 

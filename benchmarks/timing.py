@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from research.arrays import Array
+from foundation.arrays import Array
 
 FOLDER = Path(__file__).parent.parent / ".cache" / "benchmarks"
 TURN = 0.02  # seconds that a contestant's turn takes at least: what is short is called more often

@@ -20,15 +20,15 @@ import yaml
 
 from benchmarks.start import REBALANCE, ROUNDS, TRADES, command
 from benchmarks.timing import keep, machine, processor_seconds, show, take_turns, versions
+from desk.tickets.accounts import Model
+from foundation.arrays import Array
 from research.accounting import Costs
-from research.arrays import Array
 from research.market import load_market
+from research.orders import TradeList
+from research.orders.lots.lot_problem import LotProblem
+from research.orders.lots.lot_solver import solve_lots
+from research.orders.lots.position import Position
 from research.portfolio import NO_LIMITS, Portfolio, load_portfolio
-from research.trading import TradeList
-from research.trading.accounts import Model
-from research.trading.lot_problem import LotProblem
-from research.trading.lot_solver import solve_lots
-from research.trading.position import Position
 
 LISTS = {30: 40, 500: 40}  # lines, and accounts that are listed
 ACCOUNTS, EXACT_ACCOUNTS = 10_000, 500

@@ -11,10 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from backtests.laboratory.simulate import play
-from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
-from backtests.laboratory.universal import lines_in
-from backtests.learned.universal_gap import (
+from backtests.laboratory.learned.universal_gap import (
     KINDS,
     gap,
     kind_of,
@@ -22,16 +19,19 @@ from backtests.learned.universal_gap import (
     median,
     simulated_markets,
 )
+from backtests.laboratory.simulate import play
+from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
+from backtests.laboratory.universal import lines_in
 from benchmarks.timing import keep, machine, show, take_turns, versions
+from foundation.arrays import Array
+from foundation.threads import one_thread
 from research.accounting import Costs, View
 from research.allocation import FixedWeights
-from research.arrays import Array
 from research.learning import Universal
 from research.learning.universal.rule import trained
 from research.market import Market, instruments_table
-from research.risk.ex_ante import covariance_of
+from research.risk.decomposition.ex_ante import covariance_of
 from research.rules import BestPoint, NoTradeRegion, Rule, Threshold
-from research.threads import one_thread
 
 MARKETS, LARGE, PATHS = 200, 12, 100  # markets with an optimum, markets of many lines, paths of each
 AIM = 0.05  # above the optimum

@@ -19,7 +19,7 @@ from vectorbt.portfolio.enums import Direction, NoOrder, SizeType
 from vectorbt.returns import nb as returns_nb
 
 from benchmarks.jobs import BAND, SLACK, Job, Played
-from research.arrays import Array
+from foundation.arrays import Array
 
 TO_WEIGHT, LONG = np.asarray(SizeType.TargetPercent), np.asarray(Direction.LongOnly)
 SHARED = {"init_cash": 1.0, "group_by": True, "cash_sharing": True, "freq": "1D"}

@@ -30,7 +30,7 @@ class Done(NamedTuple):
 
 def rebalance(*words: object, encoding: str = "utf-8") -> Done:
     """Run a command; its streams have an encoding, and refuse signs that it lacks, as Python's do."""
-    from backtests.cli import main
+    from desk.cli import main
 
     raw = [io.BytesIO(), io.BytesIO()]
     out, err = (io.TextIOWrapper(stream, encoding=encoding, newline="\n") for stream in raw)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from research.names import name_fault
+from foundation.names import name_fault
+from research.orders import TradeList, trade_list
 from research.portfolio import Portfolio, TicketTerms
 from research.rules import Threshold
-from research.trading import TradeList, trade_list
 
 ODD = st.text("=+-@'\",;:<>&|%#*()[]{}$€éß漢字😀 .AZ09\u200d", min_size=1, max_size=12).filter(
     lambda name: not name_fault(name)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backtests.evaluation.block_draws import Resampling
+from backtests.inference.block_draws import Resampling
 
 
 def rows_of(days: int, resampling: Resampling) -> np.ndarray:

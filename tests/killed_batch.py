@@ -1,7 +1,7 @@
 """A batch whose processes are killed again and again ends with the runs of one that nobody disturbed.
 
 `python tests/killed_batch.py [RUNS] [KILLS] [SEED]` kills the batch itself, a worker or a kernel, whichever is drawn,
-at a random moment; one that was killed is started again. `backtests/commands/test_batch_faults.py` does a few of these.
+at a random moment; one that was killed is started again. `desk/commands/test_batch_faults.py` does a few of these.
 """
 
 import json
@@ -21,7 +21,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
-COMMAND = [sys.executable, "-c", "from backtests.cli import main; main()", "batch"]
+COMMAND = [sys.executable, "-c", "from desk.cli import main; main()", "batch"]
 KINDS = ("batch", "worker", "kernel")
 LONGEST = 12.0  # seconds from a start, or from a kill, to a kill of a batch; a quarter of them to another kill
 

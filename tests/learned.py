@@ -5,15 +5,15 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from foundation.arrays import frozen
 from research.accounting import Costs
 from research.allocation import Allocation, FixedWeights, target_path
-from research.arrays import frozen
 from research.learning import Learned, LearnedPolicy, PPOSettings
 from research.learning.card import card, features_of
 from research.learning.learners.learning_curve import SeedResult
-from research.learning.rollouts import measure_scaling
-from research.learning.training_days import TrainingDays, scales, training_days
-from research.learning.worlds import Worlds
+from research.learning.worlds.rollouts import measure_scaling
+from research.learning.worlds.training_days import TrainingDays, scales, training_days
+from research.learning.worlds.worlds import Worlds
 from research.market import Market, instruments_table
 from research.rules.networks.features import SHARED, FeatureScaling
 from research.rules.networks.policy_network import Network, network

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "CONTRIBUTING.md"
 HEADING = re.compile(r"^### (?P<title>.+)$", re.MULTILINE)
 FENCE = re.compile(r'^```(?P<form>\w+) title="(?P<title>[^"]+)"\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
-CODE = ("research", "backtests")
+CODE = ("foundation", "research", "backtests", "desk")
 CHECK = "check"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.batch.streaming_metrics import BATCH_METRICS
-from backtests.comparison.candidates import benchmark_of
+from backtests.comparison.fitting.candidates import benchmark_of
 from backtests.engine import backtest
 from backtests.evaluation.scores import score
 from research.allocation import HRP, Allocation

@@ -18,6 +18,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from recipes import CODE
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -27,7 +28,7 @@ FIXED_BY_THE_USER = {
 }
 BY_COMMAND = {"jupyterlab": "/jupyter-lab notebooks", "nbval": "--nbval-lax", "pytest": "/pytest -n"}  # in the Makefile
 USERS_CALL = (
-    "backtests.cli",
+    "desk.cli",
     "research.learning.learners.reinforcement",
 )  # `rebalance`, and what `train` finds by name
 INSTALLERS = {"pip", "setuptools", "wheel"}
@@ -38,7 +39,7 @@ LOCKS = ["requirements.lock", *(f"requirements-{name}.lock" for name in ("cuda",
 @pytest.fixture(scope="module")
 def imports() -> grimp.ImportGraph:
     """Which module imports which, at its head or within a function, those of other packages too."""
-    return grimp.build_graph("research", "backtests", include_external_packages=True, cache_dir=None)
+    return grimp.build_graph(*CODE, include_external_packages=True, cache_dir=None)
 
 
 def locked(name: str = "requirements.lock") -> dict[str, str]:
@@ -207,12 +208,12 @@ def test_conda_users_get_the_same_python_and_the_same_lock() -> None:
 def test_whatever_the_code_imports_is_declared() -> None:
     providers = packages_distributions()
     declared = {canonicalize_name(wanted.name) for wanted in direct()}
-    for path in [*ROOT.glob("research/**/*.py"), *ROOT.glob("backtests/**/*.py")]:
+    for path in (path for package in CODE for path in (ROOT / package).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
-            for top in {name.partition(".")[0] for name in names} - {"research", "backtests"} - sys.stdlib_module_names:
+            for top in {name.partition(".")[0] for name in names} - {*CODE} - sys.stdlib_module_names:
                 provided_by = {canonicalize_name(name) for name in providers.get(top, [])}
                 assert provided_by & declared, f"{path.relative_to(ROOT)} imports {top}, which pyproject.toml lacks"
 
@@ -226,7 +227,7 @@ def test_walls_between_the_rooms_hold() -> None:
 def test_command_line_helps_without_loading_anything_heavy() -> None:
     script = (
         "import sys\n"
-        "from backtests.cli import main\n"
+        "from desk.cli import main\n"
         "sys.argv = ['rebalance', '--help']\n"
         "try:\n    main()\n"
         "except SystemExit as end:\n    assert not end.code\n"

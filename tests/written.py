@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from backtests.comparison import Comparison
-from backtests.figures.files import PICTURES
-from backtests.pages.tearsheet import pictures, whole_sheet, write_words
 from backtests.runs.folder import Run
-from backtests.runs.formats import csv_text
-from research.trading import TradeList
+from backtests.sheets.pages.tearsheet import pictures, whole_sheet, write_words
+from foundation.paper.files import PICTURES
+from foundation.paper.formats import csv_text
+from research.orders import TradeList
 
 ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 

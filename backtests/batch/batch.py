@@ -2,7 +2,7 @@
 
 `BLOCK` configurations make a block, which one thread plays without the GIL. Here are the configurations, what is
 refused, and the table that comes back. `state` says what a block reads and holds, `block` plays its days, `booking`
-those on which something may happen, and `research.compiled.simd` makes it read like the loop of one path.
+those on which something may happen, and `foundation.compiled.simd` makes it read like the loop of one path.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ import numpy as np
 from backtests.batch.block import play_block
 from backtests.batch.state import BLOCK, CURVE, BlockArrays, Panel, State, addresses
 from backtests.batch.streaming_metrics import BATCH_METRICS, SHARPE, checked, tail, target_path_returns
+from foundation.arguments import check_positive, is_number, is_whole, refuse
+from foundation.arrays import Array, Rows
+from foundation.errors import ConfigError, PolicyError
+from foundation.tolerances import TARGET
 from research.accounting import Costs
 from research.allocation import TargetPath
-from research.arguments import check_positive, is_number, is_whole, refuse
-from research.arrays import Array, Rows
-from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.rules.no_trade_bands import NoTradeBands
-from research.tolerances import TARGET
 
 T = TypeVar("T")
 

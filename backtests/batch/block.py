@@ -14,9 +14,9 @@ import numpy as np
 from backtests.batch.booking import play_group
 from backtests.batch.state import ASKED, BLOCK, DAYS, GROUPS, NONE, BlockArrays, Panel, State, bools
 from backtests.batch.streaming_metrics import Curve, Traded, finish, lived, opened
-from research.arrays import Array
-from research.compiled import inlined, linked
-from research.compiled.simd import WIDTH, Mask, Vector, bits, fill, load, maximum, minimum, store, where
+from foundation.arrays import Array
+from foundation.compiled import inlined, linked
+from foundation.compiled.simd import WIDTH, Mask, Vector, bits, fill, load, maximum, minimum, store, where
 
 Four: TypeAlias = tuple[Vector, Vector, Vector, Vector]
 

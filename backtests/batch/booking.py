@@ -32,20 +32,9 @@ from backtests.batch.state import (
     ints,
 )
 from backtests.batch.streaming_metrics import Traded, more_traded
-from research.accounting.box import into_box, sales_fraction
-from research.accounting.proportional import (
-    Rates,
-    Taken,
-    charges_of,
-    kept_and_share,
-    paid_for,
-    trade_of,
-    with_cost,
-    with_line,
-)
-from research.arrays import Array
-from research.compiled import inlined
-from research.compiled.simd import (
+from foundation.arrays import Array
+from foundation.compiled import inlined
+from foundation.compiled.simd import (
     WIDTH,
     Mask,
     Vector,
@@ -59,8 +48,19 @@ from research.compiled.simd import (
     store,
     where,
 )
+from foundation.tolerances import COUNTED, TRIGGER, WEIGHT, WEIGHT_SUM
+from research.accounting.box import into_box, sales_fraction
+from research.accounting.proportional import (
+    Rates,
+    Taken,
+    charges_of,
+    kept_and_share,
+    paid_for,
+    trade_of,
+    with_cost,
+    with_line,
+)
 from research.rules.bands import past_trigger
-from research.tolerances import COUNTED, TRIGGER, WEIGHT, WEIGHT_SUM
 
 ALL = (1 << WIDTH) - 1
 Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges, buys, sells, lines that count

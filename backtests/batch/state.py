@@ -3,7 +3,7 @@
 A *member* of a block is one configuration, or one that never opens where a block is not full.
 
 Flat arrays are [·, member]: entry (k, member) lies at k x BLOCK + member, so that neighbouring members are loaded as
-one `research.compiled.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
+one `foundation.compiled.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
 """
 
 from functools import lru_cache
@@ -18,8 +18,8 @@ from numba.np.arrayobj import populate_array
 from backtests.batch.streaming_metrics import Curve, Traded
 from backtests.engine.kept import kept
 from backtests.engine.quiet_days import DAYS, whole
-from research.arrays import Array, Mask, Rows
-from research.compiled.simd import WIDTH
+from foundation.arrays import Array, Mask, Rows
+from foundation.compiled.simd import WIDTH
 from research.market import Market
 
 BLOCK = 64  # members of a block

@@ -13,15 +13,15 @@ import numpy as np
 from backtests.engine.kept import kept
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import target_returns
+from foundation.arrays import Array, frozen
+from foundation.compiled import compiled, inlined, linked
+from foundation.compiled.simd import maximum, where
+from foundation.errors import DataError
+from foundation.tolerances import COUNTED, SERIES
 from research.allocation import TargetPath
-from research.arrays import Array, frozen
-from research.compiled import compiled, inlined, linked
-from research.compiled.simd import maximum, where
-from research.errors import DataError
 from research.market import Market
 from research.risk import cvar
 from research.risk.measures import BPS, DAYS_PER_YEAR
-from research.tolerances import COUNTED, SERIES
 
 BATCH_METRICS = (
     "growth", "volatility", "sharpe", "max_drawdown", "tracking_error", "tracking_error_own", "loss", "turnover",

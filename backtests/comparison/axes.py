@@ -7,17 +7,17 @@ from functools import cached_property
 import pandas as pd
 
 from backtests.comparison.belief import DailyTerms
-from backtests.comparison.candidates import Fitted
+from backtests.comparison.fitting.candidates import Fitted
 from backtests.comparison.recommendation import OTHER_TARGET, Question, Recommendation, question, recommend
 from backtests.comparison.rule_grid import STRATEGIC, RuleGrid, rule_grid, targets_of
 from backtests.comparison.simulated_tests import SimulatedTests
 from backtests.comparison.targets import ChosenTarget, ComparedTargets, chosen_target, compare_targets, comparing_rule
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.evidence import Evidence
 from backtests.evaluation.scores import Score
-from research.errors import ConfigError, DataError
+from backtests.inference.block_draws import Resampling
+from backtests.inference.evidence import Evidence
+from foundation.errors import ConfigError, DataError
 from research.portfolio import Portfolio
 
 NO_LIMITS = "The limits of tracking error and ranges are those of the strategic target, and were not applied."

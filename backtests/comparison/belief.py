@@ -3,7 +3,7 @@
 Theory is the prior: the logarithms of expected J are normal round what simulated tests give, as far apart and as alike
 as these are, `SPREAD` times over three years: so much do the 73 real cases of the study differ from what is simulated
 for them (`python -m benchmarks.theory`). The test is the likelihood: the logarithms of J less that of the market's
-variance err by their slowest waves (`backtests.evaluation.slow_waves`), together as the sums of months do. A few tests
+variance err by their slowest waves (`backtests.inference.slow_waves`), together as the sums of months do. A few tests
 lose most, so one test's logarithm is below that of the expected J, by as much as in simulated tests.
 
 Each policy is believed by its own theory and test, so that no other policy beside it changes its loss. Draws are
@@ -20,8 +20,8 @@ import numpy as np
 from backtests.comparison.simulated_tests import SMALLEST, SimulatedTests, elasticities
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, squared_market, target_returns
-from backtests.evaluation.slow_waves import MONTH, WAVES, SlowMeans
-from research.arrays import Array, Mask
+from backtests.inference.slow_waves import MONTH, WAVES, SlowMeans
+from foundation.arrays import Array, Mask
 from research.risk.measures import BPS
 
 SPREAD, YEARS = 1.3, 3.0  # of real windows of three years round theory, in spreads of simulated ones

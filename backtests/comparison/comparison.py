@@ -7,10 +7,14 @@ from typing import overload
 
 import pandas as pd
 
-from backtests.comparison.attributions import Attributions, attributions
+from backtests.attribution.exposures import Exposure, exposure_of
 from backtests.comparison.axes import TwoAxes, recommend_with_target, two_axes
-from backtests.comparison.behaviour import Behaviour, behaviour_of
-from backtests.comparison.candidates import (
+from backtests.comparison.descriptions.attributions import Attributions, attributions
+from backtests.comparison.descriptions.behaviour import Behaviour, behaviour_of
+from backtests.comparison.descriptions.hindsight import hindsight_warning
+from backtests.comparison.descriptions.stability import Stability, stability
+from backtests.comparison.descriptions.stress import StressTests, stress_tests
+from backtests.comparison.fitting.candidates import (
     Fitted,
     Progress,
     backtest_candidate,
@@ -21,36 +25,33 @@ from backtests.comparison.candidates import (
     shortened,
     with_comparator,
 )
-from backtests.comparison.hindsight import hindsight_warning
+from backtests.comparison.fitting.trials import played_trials, tunings_of
 from backtests.comparison.paired import PairedBacktests, evidence_of, measured, pair
 from backtests.comparison.recommendation import Question, Recommendation
 from backtests.comparison.selection import Selection, selection_of
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
-from backtests.comparison.stability import Stability, stability
-from backtests.comparison.stress import StressTests, stress_tests
-from backtests.comparison.trials import played_trials, tunings_of
 from backtests.comparison.verdict import Told, Verdict, verdict_of
 from backtests.engine.result import Backtest
-from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.estimates import NotAvailable
-from backtests.evaluation.evidence import Evidence
-from backtests.evaluation.exposures import Exposure, exposure_of
-from backtests.evaluation.from_today import FromToday, from_today_or_why_not
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.scores import Score, score
-from backtests.evaluation.words import tried_words
 from backtests.evaluation.worst_days import OnDay, worst_days
+from backtests.inference.block_draws import Resampling
+from backtests.inference.estimates import NotAvailable
+from backtests.inference.evidence import Evidence
+from backtests.inference.words import tried_words
 from backtests.runs.report_settings import FULL, settings_of
 from backtests.runs.trial_book import Batch, count_trials
+from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.views import view
-from backtests.wording import counted, listed, row_count
+from foundation.arguments import refuse
+from foundation.errors import ConfigError
+from foundation.paper.wording import counted, listed
+from foundation.progress import bar
 from research.allocation import Allocation, TargetPath
-from research.arguments import refuse
-from research.errors import ConfigError
 from research.learning import Learned
+from research.market.calendars import row_count
 from research.market.notes import warnings_in
 from research.portfolio import Portfolio
-from research.progress import bar
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Rule
 from research.rules.protocol import traits

@@ -8,29 +8,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.attribution.alike import refuse_unlike
 from backtests.comparison.recommendation import is_short
 from backtests.comparison.selection import searched_words
 from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
 from backtests.engine.result import Backtest
-from backtests.evaluation.alike import refuse_unlike
 from backtests.evaluation.benchmark import Benchmark, market_history, squared_market, target_returns
-from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.estimates import Estimate, NotAvailable
-from backtests.evaluation.evidence import LOSS, LOSS_ROUNDING, Evidence, paired_evidence
-from backtests.evaluation.intervals import Interval, drawn_drawdowns, intervals
-from backtests.evaluation.long_run import Elasticity, long_run
 from backtests.evaluation.metrics import METRICS
-from backtests.evaluation.paired_sharpe import PairedSharpe
-from backtests.evaluation.pairs import Pair, any_grows_faster, any_loses_less, pairs
 from backtests.evaluation.scores import Score, score, table
-from backtests.evaluation.selection import SuperiorAbility
-from backtests.evaluation.slow_waves import LEAST_EPISODES, SlowMeans
-from backtests.evaluation.words import finding
+from backtests.inference.block_draws import Resampling
+from backtests.inference.estimates import Estimate, NotAvailable
+from backtests.inference.evidence import LOSS, LOSS_ROUNDING, Evidence, paired_evidence
+from backtests.inference.intervals import Interval, drawn_drawdowns, intervals
+from backtests.inference.long_run import Elasticity, long_run
+from backtests.inference.paired_sharpe import PairedSharpe
+from backtests.inference.pairs import Pair, any_grows_faster, any_loses_less, pairs
+from backtests.inference.selection import SuperiorAbility
+from backtests.inference.slow_waves import LEAST_EPISODES, SlowMeans
+from backtests.inference.words import finding
 from backtests.views import view
-from backtests.wording import listed, percent, row_count
-from research.arguments import is_number, refuse
-from research.arrays import Array, frozen
-from research.errors import ConfigError, DataError
+from foundation.arguments import is_number, refuse
+from foundation.arrays import Array, frozen
+from foundation.errors import ConfigError, DataError
+from foundation.paper.wording import listed, percent
+from research.market.calendars import row_count
 from research.market.notes import warnings_in
 from research.rules.protocol import compiled_rule, traits
 from research.rules.standard_rule import WEEK

@@ -20,10 +20,10 @@ import numpy as np
 from backtests.comparison.belief import DailyTerms, belief
 from backtests.comparison.simulated_tests import SimulatedTests
 from backtests.engine.result import Backtest
-from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.scores import Score
+from backtests.inference.estimates import Estimate
+from foundation.arrays import Array
 from research.allocation import Allocation
-from research.arrays import Array
 from research.portfolio import Portfolio
 from research.risk.measures import BPS, DAYS_PER_YEAR
 from research.rules.protocol import complexity, held_by, traits

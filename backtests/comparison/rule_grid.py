@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.candidates import Fitted, backtest_candidate, tuning_setup
+from backtests.comparison.fitting.candidates import Fitted, backtest_candidate, tuning_setup
+from backtests.comparison.fitting.tuning import tune
 from backtests.comparison.paired import slow_losses
-from backtests.comparison.tuning import tune
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.estimates import Estimate
-from backtests.evaluation.evidence import LOSS
 from backtests.evaluation.scores import Score, score
-from backtests.evaluation.slow_waves import SlowMeans, confidence_set
+from backtests.inference.block_draws import Resampling
+from backtests.inference.estimates import Estimate
+from backtests.inference.evidence import LOSS
+from backtests.inference.slow_waves import SlowMeans, confidence_set
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import Allocation, TargetPath
-from research.errors import ConfigError, DataError, PolicyError
 from research.portfolio import Portfolio
-from research.portfolio.policies import rule_key
+from research.portfolio.keys.policies import rule_key
 from research.rules import Rule
 from research.rules.protocol import allocation_name, held_by, long_name
 

@@ -16,25 +16,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.comparison.candidates import Fitted
-from backtests.comparison.trials import own_book
+from backtests.comparison.fitting.candidates import Fitted
+from backtests.comparison.fitting.trials import own_book
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, active_returns
-from backtests.evaluation.evidence import LOSS, Evidence
-from backtests.evaluation.selection import (
+from backtests.inference.evidence import LOSS, Evidence
+from backtests.inference.selection import (
     Moments,
     expected_maximum,
     minimum_track_record,
     overfitting,
     probabilistic_sharpe,
 )
-from backtests.evaluation.slow_waves import student_t
+from backtests.inference.slow_waves import student_t
 from backtests.runs.folder import RUN_IN
 from backtests.runs.trial_book import Batch, read_book
-from backtests.wording import counted, number, probability
-from research.arrays import Array
-from research.errors import DataError
-from research.tolerances import SERIES
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.paper.wording import counted, number, probability
+from foundation.tolerances import SERIES
 
 BLOCKS = 16  # of days, for the probability of overfitting
 CONSTANT = "its active returns do not vary"

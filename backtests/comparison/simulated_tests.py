@@ -15,15 +15,15 @@ import numpy as np
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, target_returns
-from backtests.evaluation.long_run import UNTOLD, Elasticity
+from backtests.inference.long_run import UNTOLD, Elasticity
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Execution
 from research.allocation import EqualWeights, FixedWeights, target_path
-from research.arrays import Array
-from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market
 from research.risk import StochasticVolatility
 from research.risk.measures import BPS
-from research.risk.simulated import OPENING_PRICE, staying
+from research.risk.simulation.simulated import OPENING_PRICE, staying
 from research.rules.protocol import compiled_rule, held_by, traits
 
 TESTS = 100

@@ -21,12 +21,12 @@ from backtests.comparison.paired import evidence_between
 from backtests.comparison.rule_grid import STRATEGIC, RuleGrid
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import daily_costs
-from backtests.evaluation.evidence import Difference
 from backtests.evaluation.scores import Score
-from backtests.evaluation.slow_waves import SlowMeans
-from backtests.evaluation.target_inference import CERTAIN, TargetEvidence, target_evidence
-from backtests.wording import listed, number, percent
-from research.errors import ConfigError
+from backtests.inference.evidence import Difference
+from backtests.inference.slow_waves import SlowMeans
+from backtests.inference.target_inference import CERTAIN, TargetEvidence, target_evidence
+from foundation.errors import ConfigError
+from foundation.paper.wording import listed, number, percent
 from research.portfolio import Portfolio
 from research.risk.utility import RISK_AVERSION
 from research.rules.protocol import complexity

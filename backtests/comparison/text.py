@@ -6,13 +6,14 @@ from backtests.comparison.comparison import Comparison
 from backtests.comparison.paired import PairedBacktests
 from backtests.comparison.recommendation import OTHER_TARGET, TOO_SHORT
 from backtests.evaluation.backtest_figures import KEY_FIGURES, defined
-from backtests.evaluation.estimates import Estimate
-from backtests.evaluation.evidence import LOSS
 from backtests.evaluation.metrics import METRICS
-from backtests.evaluation.pair_words import detectable, not_available, superior, without_interval
-from backtests.evaluation.words import tried_words
-from backtests.text_tables import text_table, warnings_text, wrapped
-from backtests.wording import counted, number, percent, probability, row_count
+from backtests.inference.estimates import Estimate
+from backtests.inference.evidence import LOSS
+from backtests.inference.pair_words import detectable, not_available, superior, without_interval
+from backtests.inference.words import tried_words
+from foundation.paper.text_tables import text_table, warnings_text, wrapped
+from foundation.paper.wording import counted, number, percent, probability
+from research.market.calendars import row_count
 
 
 def comparison_text(comparison: Comparison) -> str:

@@ -9,10 +9,10 @@ import numpy as np
 from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Recommendation, Work
 from backtests.engine.result import Backtest
 from backtests.evaluation.bands_in_force import bands_in_force
-from backtests.evaluation.evidence import Evidence
 from backtests.evaluation.scores import Score
-from backtests.wording import listed, number, percent, probability
-from research.arrays import Array
+from backtests.inference.evidence import Evidence
+from foundation.arrays import Array
+from foundation.paper.wording import listed, number, percent, probability
 from research.portfolio import Portfolio
 from research.risk.measures import BPS, DAYS_PER_YEAR
 from research.rules import Rule
@@ -105,7 +105,7 @@ def verdict_of(told: Told, changes: str = "") -> Verdict:
     """The verdict on a recommendation.
 
     told    : what the words are made from.
-    changes : what would change the answer (`backtests.comparison.stability`).
+    changes : what would change the answer (`backtests.comparison.descriptions.stability`).
     """
     made, rule = told.made, told.rule
     heading = _heading(told)

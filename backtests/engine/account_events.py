@@ -4,6 +4,9 @@ import numpy as np
 
 from backtests.engine.ledger import EXIT, FLOW, Ledger, write, write_decision
 from backtests.engine.loop_inputs import Desk, Sessions
+from foundation.arrays import Array
+from foundation.compiled import inlined, linked, on_demand
+from foundation.tolerances import WEIGHT
 from research.accounting.cost_parameters import Scratch
 from research.accounting.kernel import (
     NOTHING_MOVED,
@@ -18,10 +21,7 @@ from research.accounting.kernel import (
     wealth,
     weigh,
 )
-from research.arrays import Array
-from research.compiled import inlined, linked, on_demand
 from research.rules.rule_options import NO_LINE
-from research.tolerances import WEIGHT
 
 OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
 

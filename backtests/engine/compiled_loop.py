@@ -11,11 +11,11 @@ from backtests.engine.account_events import events, hold, is_overdrawn, take_in,
 from backtests.engine.ledger import Ledger, write, write_decision, write_unbooked
 from backtests.engine.loop_inputs import LoopInputs, Sessions
 from backtests.engine.quiet_days import DAYS, quiet_days, value, write_bounds
+from foundation.arrays import Array
+from foundation.compiled import inlined, linked, refer
+from foundation.compiled.simd import bits, load, store
 from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
-from research.arrays import Array
-from research.compiled import inlined, linked, refer
-from research.compiled.simd import bits, load, store
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
 from research.rules.rule_options import NETWORK, NO_LINE, BandArrays, of_amounts, rests

@@ -9,13 +9,13 @@ from backtests.engine.account_events import OVERDRAFT
 from backtests.engine.kept import kept
 from backtests.engine.loop_inputs import Desk, Sessions
 from backtests.engine.quiet_days import tiles_of
+from foundation.arrays import Array, Mask, frozen
+from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, Scratch, years_of
 from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
 from research.allocation import TargetPath
-from research.arrays import Array, Mask, frozen
-from research.errors import ConfigError, PolicyError
 from research.market import Market
 
 

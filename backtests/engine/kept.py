@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 from research.accounting import Costs
 from research.allocation import TargetPath
 from research.market import Market
-from research.portfolio.allocations import allocation_key
-from research.portfolio.policies import rule_key
+from research.portfolio.keys.allocations import allocation_key
+from research.portfolio.keys.policies import rule_key
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import CompiledRule, held_by
 

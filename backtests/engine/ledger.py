@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from foundation.arrays import Array, Rows
+from foundation.compiled import linked
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
-from research.arrays import Array, Rows
-from research.compiled import linked
 
 FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was paid out
 

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from backtests.engine.ledger import Ledger
+from foundation.arrays import Array, Mask, Rows
 from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
-from research.arrays import Array, Mask, Rows
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
 

@@ -13,16 +13,16 @@ from backtests.engine.compiled_loop import quiet
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import EXIT, Ledger, write, write_decision, write_unbooked
 from backtests.engine.whole_lots import fill, orders, pay_in_lieu
+from foundation.arrays import Array
+from foundation.errors import PolicyError
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.accounting.view import check_trade, leverage_of
-from research.arrays import Array
-from research.errors import PolicyError
+from research.orders.decision import asked_once
+from research.orders.lots.position import Position
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import traits
 from research.rules.rule_options import NO_LINE
-from research.trading.decision import asked_once
-from research.trading.position import Position
 
 
 @dataclass

@@ -8,11 +8,11 @@ the loop goes day by day.
 import numpy as np
 
 from backtests.engine.kept import kept
-from research.arrays import Array, frozen
-from research.compiled import inlined
-from research.compiled.simd import WIDTH, Vector, bits, fill, load, where
+from foundation.arrays import Array, frozen
+from foundation.compiled import inlined
+from foundation.compiled.simd import WIDTH, Vector, bits, fill, load, where
+from foundation.tolerances import TRIGGER
 from research.market import Market
-from research.tolerances import TRIGGER
 
 DAYS = WIDTH
 

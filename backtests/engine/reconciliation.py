@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from foundation.tolerances import WEIGHT
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
-from research.tolerances import WEIGHT
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,21 +12,21 @@ from backtests.engine.kept import bands_of
 from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
+from foundation.arrays import Array, Mask, Rows
+from foundation.compiled import compiled
+from foundation.errors import ConfigError
+from foundation.tolerances import COUNTED
 from research.accounting import Costs, Execution, Policy, Why
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.accounting.kernel import weigh
 from research.accounting.turnover import one_way
 from research.allocation import TargetPath
-from research.arrays import Array, Mask, Rows
-from research.compiled import compiled
-from research.errors import ConfigError
 from research.market import Market
 from research.risk import money_weighted, nav_path
 from research.rules.no_trade_bands import RESTS, UNSEEN
 from research.rules.protocol import compiled_rule, short_name
 from research.rules.rule_options import NO_LINE
-from research.tolerances import COUNTED
 
 if TYPE_CHECKING:
     from vectorbt import Portfolio as VectorbtPortfolio
@@ -403,7 +403,7 @@ class Backtest:
         return table
 
     def sheet(self) -> Any:
-        """Its own tearsheet, measured by its own target: `backtests.pages.single_sheet.SingleSheet`.
+        """Its own tearsheet, measured by its own target: `backtests.sheets.pages.single_sheet.SingleSheet`.
 
         A notebook shows it; `sheet().write(folder)` writes page, numbers and figures.
         Raises : DataError for a backtest that is too short to measure.

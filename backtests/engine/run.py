@@ -18,14 +18,15 @@ from backtests.engine.loop_inputs import LoopInputs
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
 from backtests.engine.whole_lots import open_in_lots
+from foundation.arguments import check_positive, day, floats, refuse
+from foundation.arrays import Array
+from foundation.errors import ConfigError, PolicyError
+from foundation.labels import in_order
+from foundation.tolerances import TARGET
 from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, Record
 from research.allocation import TargetPath, target_path
-from research.arguments import check_positive, day, floats, refuse
-from research.arrays import Array
-from research.errors import ConfigError, PolicyError
-from research.labels import in_order
 from research.market import Market
 from research.market.calendars import has_rows_a_year, met, row_name, rows_a_year
 from research.rules.estimates import check_year, known_from
@@ -33,7 +34,6 @@ from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
 from research.rules.rule_options import Workspace
 from research.rules.standard_rule import StandardRule
-from research.tolerances import TARGET
 
 DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
 

@@ -7,16 +7,16 @@ import numpy as np
 
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import Ledger
+from foundation.arrays import Array
+from foundation.errors import ConfigError
+from foundation.tolerances import LOT
 from research.accounting import Trade, Why
 from research.accounting.cost_parameters import TAX
 from research.accounting.kernel import charge, wealth
 from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain, sell_lots
-from research.arrays import Array
-from research.errors import ConfigError
-from research.tolerances import LOT
-from research.trading.lot_problem import clean
-from research.trading.position import CENT, Position
-from research.trading.sizing import size, within_cash
+from research.orders.lots.lot_problem import clean
+from research.orders.lots.position import CENT, Position
+from research.orders.lots.sizing import size, within_cash
 
 
 def position(inputs: EngineInputs, t: int, units: Array, cash_units: float) -> Position:

@@ -10,9 +10,10 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import COST_PARTS, LEAST_YEAR, METRICS, Metric
 from backtests.evaluation.scores import Score, score
-from backtests.text_tables import text_table, warnings_text, wrapped
-from backtests.wording import counted, listed, row_count
-from research.errors import DataError
+from foundation.errors import DataError
+from foundation.paper.text_tables import text_table, warnings_text, wrapped
+from foundation.paper.wording import counted, listed
+from research.market.calendars import row_count
 from research.risk.measures import BPS
 from research.rules.protocol import long_name
 

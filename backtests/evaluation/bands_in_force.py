@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from backtests.engine.kept import bands_of
 from backtests.engine.result import Backtest
-from research.arrays import Array
+from foundation.arrays import Array
 from research.rules.protocol import compiled_rule
 
 FAMILIES = ("band", "tuned")  # of rules that trade past a band

@@ -10,8 +10,8 @@ import numpy as np
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import STRATEGIC, Comparator
+from foundation.arrays import Array
 from research.allocation import TargetPath
-from research.arrays import Array
 from research.market import Market
 from research.risk import daily_loss
 from research.risk.measures import BPS

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from research.arrays import Array
-from research.errors import DataError
-from research.portfolio.benchmark import NamedBenchmark
+from foundation.arrays import Array
+from foundation.errors import DataError
+from research.portfolio.keys.benchmark import NamedBenchmark
 from research.risk.series import one_series
 
 RELATIVE = ("beta", "alpha", "information_ratio", "up_capture", "down_capture")  # metrics

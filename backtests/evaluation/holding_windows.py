@@ -7,7 +7,7 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import Comparator
-from research.arrays import Array, Rows
+from foundation.arrays import Array, Rows
 from research.risk.measures import DAYS_PER_YEAR
 
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, comparator_in_test, losses, target_returns
-from backtests.wording import NARROW_SPACE, amount, number
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.paper.wording import NARROW_SPACE, amount, number
+from foundation.tolerances import TRIGGER
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
-from research.arrays import Array
-from research.errors import DataError
 from research.risk import (
     Drawdown,
     alpha,
@@ -52,7 +53,6 @@ from research.risk import (
     volatility,
 )
 from research.risk.measures import BPS
-from research.tolerances import TRIGGER
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,7 +274,7 @@ class Metric(Column):
     rounding          : differences between policies of so much or less come from rounding, in the unit of the record;
                         None where policies are not compared by it.
     difference_digits : digits of a difference, where they are not those of the number.
-    interval          : what stands beside it, as `backtests.evaluation.intervals` finds it; "" where there is none.
+    interval          : what stands beside it, as `backtests.inference.intervals` finds it; "" where there is none.
     no_interval       : why there is none.
     """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from research.arrays import Array
+from foundation.arrays import Array
 from research.risk.series import compounding
 
 PERIODS = {"day": "D", "month": "M", "quarter": "Q", "year": "Y"}

@@ -11,8 +11,9 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import Measured
 from backtests.evaluation.periods import Extremes, extremes
-from research.arrays import Array
-from research.errors import DataError
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.tolerances import SERIES
 from research.risk import (
     Drawdown,
     calendar_months,
@@ -25,7 +26,6 @@ from research.risk import (
     var,
 )
 from research.risk.rolling_beta import rolling_beta
-from research.tolerances import SERIES
 
 LEVELS = (0.95, 0.99)  # of VaR and CVaR
 MOST = 5  # drawdowns

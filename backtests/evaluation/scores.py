@@ -8,8 +8,8 @@ import pandas as pd
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import METRICS, Measured
-from research.arrays import Array
-from research.errors import DataError
+from foundation.arrays import Array
+from foundation.errors import DataError
 from research.risk import Drawdown
 
 

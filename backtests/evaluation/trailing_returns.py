@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.evaluation.metrics import LEAST_YEAR, Column
-from research.arrays import Array
+from foundation.arrays import Array
 from research.risk import growth
 
 SPANS = {"one_year": 1, "three_years": 3, "five_years": 5}  # whole years up to the last close

@@ -9,9 +9,9 @@ import numpy as np
 
 from backtests.laboratory.simulate import Laboratory, SimulationResult, play
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
+from foundation.arrays import frozen
+from foundation.progress import bar
 from research.accounting import Policy
-from research.arrays import frozen
-from research.progress import bar
 from research.risk.measures import BPS
 from research.rules import (
     BestPoint,

@@ -1,8 +1,8 @@
 """How far rules are above the optimum in markets without cash, or above a bound from below.
 
 The optimum of three assets is a dynamic programme's, and is played on the same paths as every rule. With more assets
-none is known; there the reference is `research.rules.lower_bound`, which is a number and not a rule, and what a rule is
-above it is more than what it is above the best rule.
+none is known; there the reference is `research.rules.optimum.lower_bound`, which is a number and not a rule, and what a
+rule is above it is more than what it is above the best rule.
 """
 
 from functools import partial

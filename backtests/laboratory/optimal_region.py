@@ -7,10 +7,10 @@ fee give the same costs. The optimum may trade one asset alone, and is therefore
 import numpy as np
 
 from backtests.laboratory.simulate import Laboratory
-from research.arrays import Array
-from research.compiled import compiled
+from foundation.arrays import Array
+from foundation.compiled import compiled
 from research.risk.measures import BPS
-from research.rules.region import Region, Surfaces, destination, wants
+from research.rules.optimum.region import Region, Surfaces, destination, wants
 
 
 def region_losses(laboratory: Laboratory, region: Region) -> Array:

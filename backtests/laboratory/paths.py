@@ -11,12 +11,12 @@ from backtests.engine.compiled_loop import invest, play
 from backtests.engine.ledger import Ledger
 from backtests.engine.loop_inputs import Desk, LoopInputs, Sessions
 from backtests.engine.quiet_days import DAYS
+from foundation.arrays import Array, Mask
+from foundation.compiled import compiled, linked
+from foundation.tolerances import COUNTED
 from research.accounting.cost_parameters import Scratch
 from research.accounting.kernel import REFUSED, Record
-from research.arrays import Array, Mask
-from research.compiled import compiled, linked
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
-from research.tolerances import COUNTED
 
 FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `measure` writes
 

@@ -16,18 +16,18 @@ from backtests.engine.inputs import EngineInputs
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import target_returns
-from backtests.evaluation.estimates import Estimate
+from backtests.inference.estimates import Estimate
 from backtests.laboratory.paths import FIGURES, PathArrays, play_block
+from foundation.arguments import check_positive, floats, is_number, is_whole, refuse
+from foundation.arrays import Array, frozen
+from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights, target_path
-from research.arguments import check_positive, floats, is_number, is_whole, refuse
-from research.arrays import Array, frozen
-from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.calendars import row_name
 from research.risk import Model, simulated_market
 from research.risk.measures import BPS
-from research.risk.simulated import cash_and_halts
+from research.risk.simulation.simulated import cash_and_halts
 from research.rules import NoTradeBands
 from research.rules.protocol import compiled_rule
 

@@ -7,15 +7,15 @@ from functools import lru_cache
 import numpy as np
 
 from backtests.laboratory.simulate import Laboratory
+from foundation.arrays import Array
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.arrays import Array
 from research.risk import GBM
 from research.risk.measures import BPS, TRACKING_PENALTY
 from research.rules.bands import is_fully_invested
-from research.rules.dynamic_programming import optimal_region
-from research.rules.lower_bound import lower_bound
-from research.rules.region import Region
+from research.rules.optimum.dynamic_programming import optimal_region
+from research.rules.optimum.lower_bound import lower_bound
+from research.rules.optimum.region import Region
 
 WEEKS = 52  # steps a year
 YEARS, WARM_UP = 10, 3  # that are counted, and that are not

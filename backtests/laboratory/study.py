@@ -19,15 +19,15 @@ from backtests.laboratory.paths import FIGURES
 from backtests.laboratory.simulate import Laboratory, SimulationResult, difference, estimate, play, ratio
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS, THREE, SimulatedMarket
 from backtests.views import view
+from foundation.errors import ConfigError
+from foundation.progress import bar
 from research.accounting import Policy
 from research.allocation import FixedWeights
-from research.errors import ConfigError
-from research.progress import bar
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import OptimalRegion
-from research.rules.dynamic_programming import optimal_region
-from research.rules.one_asset import best_half_width, to_edge
-from research.rules.region import Region
+from research.rules.optimum.dynamic_programming import optimal_region
+from research.rules.optimum.one_asset import best_half_width, to_edge
+from research.rules.optimum.region import Region
 
 PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # of tracking: those of the frontier's regions
 Rules = Mapping[str, Policy]
@@ -106,7 +106,7 @@ def scaling_laws(tracking_penalty: float = TRACKING_PENALTY) -> ScalingLaws:
     """The optimal band of the asset of a 60/40 portfolio at several costs, by dynamic programming and in closed form.
 
     tracking_penalty : price of squared tracking error.
-    Source : Janecek and Shreve (2004), as in `research.rules.one_asset`.
+    Source : Janecek and Shreve (2004), as in `research.rules.optimum.one_asset`.
     """
     rows, interval, drift = [], 1.0 / CHECKS_PER_YEAR, LINE * LINE_VOLATILITY**2
     for cost in COSTS:

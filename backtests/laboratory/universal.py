@@ -4,7 +4,7 @@ import numpy as np
 
 from backtests.laboratory.simulate import Laboratory
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
-from research.arrays import Array
+from foundation.arrays import Array
 from research.learning.universal.rule import Trained
 from research.risk.measures import BPS
 from research.rules.networks.equivariant import Lines, answers, lines_of
@@ -27,8 +27,8 @@ def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Arra
     """
     import torch
 
-    from research.learning.differentiable import Holdings
-    from research.learning.torch_worlds import Days, TorchWorlds, boxes_of
+    from research.learning.worlds.differentiable import Holdings
+    from research.learning.worlds.torch_worlds import Days, TorchWorlds, boxes_of
 
     paths, target = laboratory.paths, np.tile(lines.target, (laboratory.paths, 1))
     returns = np.ascontiguousarray(laboratory.model.returns(paths, laboratory.days, laboratory.seed).transpose(1, 0, 2))

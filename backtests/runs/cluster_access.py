@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from backtests.runs.folder import ROOT
-from research.arguments import refuse
-from research.errors import ConfigError
-from research.files import locked, write_private, written_alone
+from foundation.arguments import refuse
+from foundation.errors import ConfigError
+from foundation.files import locked, write_private, written_alone
 
 if TYPE_CHECKING:
     from distributed import Security

@@ -11,9 +11,9 @@ import pandas as pd
 
 from backtests.runs.folder import FIGURES, MARKET, NUMBERS, RESULTS, found_at
 from backtests.runs.manifest import AGAIN, hashes, read_manifest
-from backtests.wording import counted
-from research.arguments import cut
-from research.errors import DataError
+from foundation.arguments import cut
+from foundation.errors import DataError
+from foundation.paper.wording import counted
 
 MADE_WITH = ("code", "python", "platform", "lock")
 SHOWN = 80  # letters of a setting

@@ -19,8 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from research.errors import ConfigError, DataError
-from research.files import locked, sha256_of, sync, sync_names, write_whole
+from foundation.errors import ConfigError, DataError
+from foundation.files import locked, sha256_of, sync, sync_names, write_whole
 
 ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
@@ -54,7 +54,7 @@ def code_on_disk(root: Path = ROOT) -> str:
     Notebooks count as sources; data does not, since it has a fingerprint of its own. The version is the same for every
     user, whoever owns the folder and whatever their settings of git are.
     """
-    sources = ["research", "backtests", "notebooks"]
+    sources = ["foundation", "research", "backtests", "desk", "notebooks"]
     # git reads a folder that it is told of, whoever owns it: who runs this code trusts its owner.
     command = ["git", "-C", str(root), "--git-dir=.git", "--work-tree=.", "-c", f"core.excludesFile={os.devnull}"]
     environment = {name: value for name, value in os.environ.items() if name != "GIT_INDEX_FILE"}

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from backtests.runs.folder import MANIFEST, REPORTS, code_on_disk, code_version, run_folders, write_json
-from research.arguments import first_fault
-from research.errors import DataError
-from research.files import sha256_of
+from foundation.arguments import first_fault
+from foundation.errors import DataError
+from foundation.files import sha256_of
 
 AGAIN = "Make the run again, or delete its folder."
 CHANGED = "code_on_disk"  # key of a manifest: the version when the run ended, where it was another one

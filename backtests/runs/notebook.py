@@ -11,9 +11,9 @@ from pathlib import Path
 from backtests.runs.folder import RUN_IN
 from backtests.runs.parameters import Plain, check_parameters
 from backtests.runs.quick_imports import without_grammars_of_addresses
-from research.errors import DataError
-from research.files import work_folder, write_whole
-from research.progress import TOLD_IN, bar
+from foundation.errors import DataError
+from foundation.files import work_folder, write_whole
+from foundation.progress import TOLD_IN, bar
 
 COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
 AGAIN = {"run": 'run = ""\n', "retrain": "retrain = False\n"}  # in an executed notebook: it writes nothing again
@@ -50,7 +50,7 @@ def execute(
     Raises     : ConfigError before a kernel starts; FailedCell with the failing cell's error when the notebook fails;
                  DeadKernel when its kernel dies.
     """
-    from research.portfolio.document import TRUST  # slow to import
+    from research.portfolio.file.document import TRUST  # slow to import
 
     check_parameters(notebook, parameters)
     cache = Path(__file__).parents[2] / ".cache"  # and not the user's home
@@ -124,7 +124,7 @@ def _forget_this_execution(path: Path) -> None:
 
 @contextmanager
 def _followed(path: Path | None) -> Iterator[None]:
-    """Shows what a notebook in another process tells of itself in a file: `research.progress`."""
+    """Shows what a notebook in another process tells of itself in a file: `foundation.progress`."""
     over = threading.Event()
 
     def follow(told: bar) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from research.errors import ConfigError
+from foundation.errors import ConfigError
 
 Plain = bool | int | float | str | list[int] | list[float]
 KINDS = {"bool": bool, "int": int, "float": float, "str": str}  # and list[int], list[float]
@@ -112,15 +112,15 @@ def check_given(namespace: Mapping[str, Any]) -> None:
 
 
 def _check_known(notebook: str, name: str, known: list[str]) -> None:
-    from research.arguments import shown  # which the help of the command line does without
+    from foundation.arguments import shown  # which the help of the command line does without
 
     if name not in known:
         raise ConfigError(f"{notebook} has no parameter {shown(name)}. It has {', '.join(known)}.")
 
 
 def _check_value(notebook: str, name: str, value: object, kind: str, such_as: Plain | None = None) -> None:
-    from research.arguments import LARGEST, shown
-    from research.printable import has_unseen
+    from foundation.arguments import LARGEST, shown
+    from foundation.printable import has_unseen
 
     found = f"parameter {name} of {notebook} is {shown(value)}"
     example = "" if such_as is None else f", such as {such_as!r}"
@@ -135,7 +135,7 @@ def _check_value(notebook: str, name: str, value: object, kind: str, such_as: Pl
 
 def parse_parameter(notebook: Path, text: str) -> tuple[str, Plain]:
     """`name=value` from a command line, the value in the type that the notebook declares. Raises ConfigError."""
-    from research.arguments import SHOWN, shown
+    from foundation.arguments import SHOWN, shown
 
     name, sign, value = text.partition("=")
     known = declared(notebook)

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from backtests.runs.cluster_access import access
 from backtests.runs.differences import changes
 from backtests.runs.folder import ROOT, Run, code_version
-from research.arguments import is_whole, refuse
-from research.errors import ConfigError, DataError, PolicyError
+from foundation.arguments import is_whole, refuse
+from foundation.errors import ConfigError, DataError, PolicyError
 
 EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
 SHOWN = 6  # of the settings that differ

@@ -29,10 +29,10 @@ import pyarrow.parquet as pq
 from pandas.api.types import union_categoricals
 
 from backtests.runs.folder import RUN_IN, code_version
-from research.arrays import Rows
-from research.errors import DataError
-from research.files import write_whole
-from research.market.tables import DATA
+from foundation.arrays import Rows
+from foundation.errors import DataError
+from foundation.files import write_whole
+from research.market.reading.tables import DATA
 
 PLACE = "REBALANCE_TRIALS"  # environment variable: another folder for the book
 KINDS = ("backtest", "sweep", "tuning", "seed", "fold", "candidate")

@@ -14,9 +14,9 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.runs.formats import plain_json
-from research.arguments import refuse, shown
-from research.errors import DataError
+from foundation.arguments import refuse, shown
+from foundation.errors import DataError
+from foundation.paper.formats import plain_json
 
 MIME = "application/scrapbook.scrap.json+json"
 SCRAPS, VERSION, JSON = "application/scrapbook.scrap", 1, ("json", "text")  # encoders whose data are plain

@@ -6,7 +6,7 @@ from typing import Any
 
 from backtests.runs.folder import Run, code_version, found_at, surroundings
 from backtests.runs.manifest import CHANGED, changed_code, hashes, read_manifest
-from backtests.wording import counted
+from foundation.paper.wording import counted
 
 
 @dataclass(frozen=True)

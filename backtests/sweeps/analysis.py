@@ -24,9 +24,9 @@ from backtests.sweeps.labels import (
     targets,
     today,
 )
-from backtests.wording import listed, number, percent
-from research.arrays import Array
-from research.errors import ConfigError
+from foundation.arrays import Array
+from foundation.errors import ConfigError
+from foundation.paper.wording import listed, number, percent
 
 EULER = 0.5772156649015329
 BAND = (0.1, 0.9)  # quantiles between which a fan is filled

@@ -21,10 +21,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, checked, listed
+from foundation.arguments import did_you_mean, is_number, is_whole, one_of, refuse, shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 from research.allocation import Allocation
-from research.arguments import did_you_mean, is_number, is_whole, one_of, refuse, shown
-from research.arrays import Array
-from research.errors import ConfigError
 from research.rules import Threshold, Within
 from research.rules.protocol import Schedule
 

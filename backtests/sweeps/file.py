@@ -32,16 +32,16 @@ from backtests.sweeps.axes import LARGEST, Axes, Choices, Range, sample, thresho
 from backtests.sweeps.plan import CHECKS, Configuration, Plan, Strategic, listed
 from backtests.sweeps.setup import Setup
 from backtests.sweeps.table import Keep
+from foundation.arguments import did_you_mean, is_whole
+from foundation.errors import ConfigError, DataError
 from research.allocation.allocation import check_history
-from research.arguments import did_you_mean, is_whole
-from research.errors import ConfigError, DataError
 from research.market.calendars import EVERY
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
-from research.portfolio.document import Document, read_document
-from research.portfolio.policies import RULES as ALL_RULES
-from research.portfolio.policies import read_policy
-from research.portfolio.settings import adapters, nested, validated
-from research.portfolio.strict_yaml import KeyPath, dotted
+from research.portfolio.file.document import Document, read_document
+from research.portfolio.file.settings import adapters, nested, validated
+from research.portfolio.file.strict_yaml import KeyPath, dotted
+from research.portfolio.keys.policies import RULES as ALL_RULES
+from research.portfolio.keys.policies import read_policy
 from research.rules import Threshold
 
 KEYS = ("portfolio", "portfolios", "rules", "allocations", "cost_multiples", "lags", "starts", "sample",

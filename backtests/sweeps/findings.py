@@ -21,8 +21,8 @@ from backtests.sweeps.labels import (
     policies,
     today,
 )
-from backtests.wording import NARROW_SPACE, counted, listed, number, percent
-from research.errors import ConfigError
+from foundation.errors import ConfigError
+from foundation.paper.wording import NARROW_SPACE, counted, listed, number, percent
 
 NEAR = 0.1  # relative distance within which a policy counts as about as good as the best
 RIVALS, NAMED = 8, 6  # maximum number of families in figures, and in a sentence

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
-from backtests.wording import NARROW_SPACE, listed
-from research.arguments import shown
-from research.errors import ConfigError
+from foundation.arguments import shown
+from foundation.errors import ConfigError
+from foundation.paper.wording import NARROW_SPACE, listed
 
 CONDITIONS = ("cost_multiple", "lag", "start")
 LABELS = ("configuration", "name", "portfolio", "policy", "family")  # of a row, and no settings of its policy

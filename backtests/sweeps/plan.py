@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foundation.arguments import day, floats, is_number, is_whole, refuse, shown
+from foundation.arrays import Array, frozen
+from foundation.errors import ConfigError
 from research.accounting import Policy
 from research.allocation import Allocation, EstimatorAllocation
-from research.arguments import day, floats, is_number, is_whole, refuse, shown
-from research.arrays import Array, frozen
-from research.errors import ConfigError
 from research.market import Past
-from research.portfolio.allocations import ALLOCATIONS, HELD, allocation_key
-from research.portfolio.policies import rule_key
-from research.portfolio.settings import nested
+from research.portfolio.file.settings import nested
+from research.portfolio.keys.allocations import ALLOCATIONS, HELD, allocation_key
+from research.portfolio.keys.policies import rule_key
 from research.rules import GroupThreshold, NoTradeRegion, Rule, RuleTraits, Threshold
 from research.rules.protocol import held_by, short_name, traits
 from research.rules.standard_rule import StandardRule

@@ -23,11 +23,11 @@ from backtests.sweeps.store import chunk, made_from, read_chunk, unfinished, wri
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from backtests.sweeps.trials import sweep_trials
 from backtests.views import view
-from research.errors import ConfigError
+from foundation.errors import ConfigError
+from foundation.progress import bar
 from research.portfolio import Portfolio
-from research.portfolio.allocations import allocation_key
-from research.portfolio.policies import rule_key
-from research.progress import bar
+from research.portfolio.keys.allocations import allocation_key
+from research.portfolio.keys.policies import rule_key
 from research.rules.protocol import short_name
 
 WRITTEN = ("never", "calendar", "threshold", "no_trade_region")  # rules whose `repr` says all that they decide by

@@ -11,10 +11,10 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.sweeps.plan import BLOCK, CHUNKS, Configuration, Part, held_in_plan
 from backtests.sweeps.setup import PreparedSweep, Setup
+from foundation.arrays import Array, Rows
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Policy
 from research.allocation import TargetPath
-from research.arrays import Array, Rows
-from research.errors import ConfigError, DataError, PolicyError
 from research.rules import Rule
 from research.rules.protocol import CompiledRule, compiled_rule, fitted_until
 

@@ -13,15 +13,15 @@ from backtests.engine.inputs import EngineInputs
 from backtests.engine.run import check_schedules
 from backtests.runs.trial_words import scales, terms
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
+from foundation.arguments import day
+from foundation.errors import ConfigError, DataError
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import Allocation, TargetPath, kept_target_path, target_path
-from research.arguments import day
-from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.calendars import rows_a_year
 from research.portfolio import Portfolio
-from research.portfolio.costs import with_asset
+from research.portfolio.keys.costs import with_asset
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Rule
 from research.rules.estimates import check_year

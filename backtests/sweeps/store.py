@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 from backtests.runs.folder import Run, write_json
 from backtests.runs.tasks import identity, refuse_other
 from backtests.sweeps.plan import Part
-from research.arguments import cut
-from research.errors import ConfigError, DataError
-from research.files import delete_drafts, write_whole
+from foundation.arguments import cut
+from foundation.errors import ConfigError, DataError
+from foundation.files import delete_drafts, write_whole
 
 RUN, LOCK = "run.json", ".lock"
 CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"

@@ -12,7 +12,7 @@ from backtests.sweeps.labels import comparable, further_words, policy_axes, toda
 from backtests.sweeps.plan import AXES, Part
 from backtests.sweeps.setup import PreparedSweep, Setup
 from backtests.sweeps.table import best_first
-from backtests.text_tables import text_table, warnings_text
+from foundation.paper.text_tables import text_table, warnings_text
 from research.market.notes import warnings_in
 
 Intervals = Callable[[str, Sequence[int]], Mapping[int, str]]

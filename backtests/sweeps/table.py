@@ -12,9 +12,9 @@ from backtests.evaluation.metrics import lower_is_better
 from backtests.sweeps.plan import Part
 from backtests.sweeps.run_part import backtest_one, metrics
 from backtests.sweeps.setup import PreparedSweep
-from research.arguments import is_whole, one_of, refuse
-from research.arrays import Array
-from research.errors import ConfigError
+from foundation.arguments import is_whole, one_of, refuse
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from backtests.runs.trial_book import Batch
 from backtests.runs.trial_words import in_words
 from backtests.sweeps.plan import Part
 from backtests.sweeps.setup import PreparedSweep, Setup
+from foundation.arrays import Array, Rows
 from research.allocation import TargetPath
-from research.arrays import Array, Rows
 from research.risk.measures import DAYS_PER_YEAR
 from research.rules import Rule
 

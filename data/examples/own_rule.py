@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from research.arrays import Array
 
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation
-from research.arrays import Array
 from research.market import Past
 
 

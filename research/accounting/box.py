@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.arrays import Array, Mask
-from research.compiled import inlined, linked, on_demand
-from research.compiled.simd import Number, where
-from research.tolerances import WEIGHT, WEIGHT_SUM
+from foundation.arrays import Array, Mask
+from foundation.compiled import inlined, linked, on_demand
+from foundation.compiled.simd import Number, where
+from foundation.tolerances import WEIGHT, WEIGHT_SUM
 
 FREE, TOWARD, BEYOND = range(3)  # the rounds of `place`
 ROUNDS = 200  # of a search that halves its bounds at the worst: 3 to 6, as a rule

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from research.arrays import Array
+from foundation.arrays import Array
 
 COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of every `charges` array, in their order
 COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = range(len(COLUMNS))

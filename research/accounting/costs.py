@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from foundation.arguments import floats, is_number, is_whole, one_of, refuse
+from foundation.arrays import Array, frozen
+from foundation.errors import ConfigError, DataError
+from foundation.labels import refuse_labels
 from research.accounting.cost_parameters import AVERAGE, COLUMNS, FIRST, HIGHEST, CostParameters, HoldingCosts
 from research.accounting.daily_costs import known_from, on_each_day, panels_of, refuse_missing
 from research.accounting.impact import Impact
-from research.arguments import floats, is_number, is_whole, one_of, refuse
-from research.arrays import Array, frozen
-from research.errors import ConfigError, DataError
-from research.labels import refuse_labels
 from research.market import Market
 
 CHARGED = COLUMNS[:4]  # what an order is charged; tax is known only where lots are

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from foundation.arrays import Array
+from foundation.errors import DataError
 from research.accounting.impact import Impact
-from research.arrays import Array
-from research.errors import DataError
 from research.market import Market
 from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume, volatility

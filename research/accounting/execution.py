@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from research.arguments import day, is_number, is_whole, one_of, refuse
-from research.arrays import Array, frozen
-from research.errors import ConfigError, DataError
+from foundation.arguments import day, is_number, is_whole, one_of, refuse
+from foundation.arrays import Array, frozen
+from foundation.errors import ConfigError, DataError
 from research.market import Market
 from research.market.calendars import EVERY, last_of
 from research.market.checks import missing_from

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from foundation.arguments import floats
+from foundation.arrays import Array
+from foundation.errors import ConfigError
+from foundation.labels import in_order
 from research.accounting.costs import BPS, Costs
-from research.arguments import floats
-from research.arrays import Array
-from research.errors import ConfigError
-from research.labels import in_order
 from research.market import Market, Past
 
 LARGEST = 0.5  # fraction of the notional: what takes half of it or more is a mistake of unit

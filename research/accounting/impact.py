@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.arguments import floats, is_number, is_whole, refuse
-from research.labels import refuse_labels
+from foundation.arguments import floats, is_number, is_whole, refuse
+from foundation.labels import refuse_labels
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from foundation.arrays import Array, Mask
+from foundation.compiled import inlined, on_demand
+from foundation.tolerances import WEIGHT
 from research.accounting.box import into_box, sales_fraction
 from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
 from research.accounting.self_financing import (
@@ -27,9 +30,6 @@ from research.accounting.self_financing import (
     self_financing_step,
 )
 from research.accounting.tax_lots import capital_gains_tax, gain, sell_lots
-from research.arrays import Array, Mask
-from research.compiled import inlined, on_demand
-from research.tolerances import WEIGHT
 
 __all__ = [
     "BOOKED",

@@ -1,16 +1,16 @@
 """The self-financing step where all costs are proportional, line by line: for one portfolio, and for many at once.
 
-Each function takes numbers of one line: floats, or registers of neighbouring portfolios (`research.compiled.simd`). The
-step of one portfolio (`self_financing`) and that of a batch call them in the same order, and so come to the same bits.
-A further proportional cost changes every function of this file, those of `self_financing` that write charges, and the
-rates of `backtests.batch`.
+Each function takes numbers of one line: floats, or registers of neighbouring portfolios (`foundation.compiled.simd`).
+The step of one portfolio (`self_financing`) and that of a batch call them in the same order, and so come to the same
+bits. A further proportional cost changes every function of this file, those of `self_financing` that write charges, and
+the rates of `backtests.batch`.
 """
 
 from typing import NamedTuple, TypeAlias
 
-from research.compiled import inlined
-from research.compiled.simd import Number, magnitude, where
-from research.tolerances import WEIGHT
+from foundation.compiled import inlined
+from foundation.compiled.simd import Number, magnitude, where
+from foundation.tolerances import WEIGHT
 
 Rates: TypeAlias = tuple[Number, Number]  # a side, fraction of the notional: those of COMMISSION and HALF_SPREAD
 

@@ -26,6 +26,9 @@ the unknown instead of the trades before them.
 
 from typing import NamedTuple
 
+from foundation.arrays import Array, Mask
+from foundation.compiled import inlined, linked, on_demand
+from foundation.tolerances import WEIGHT
 from research.accounting.cost_parameters import (
     COMMISSION,
     HALF_SPREAD,
@@ -46,9 +49,6 @@ from research.accounting.proportional import (
     with_line,
 )
 from research.accounting.tax_lots import buy_lot, capital_gains_tax, cheapest_lot, gain, sell_lots
-from research.arrays import Array, Mask
-from research.compiled import inlined, linked, on_demand
-from research.tolerances import WEIGHT
 
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `self_financing_step` and `book` answer
 ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice

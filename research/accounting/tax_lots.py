@@ -1,8 +1,8 @@
 """Which purchases a sale takes, what it gains, and the tax on gains, compiled."""
 
+from foundation.arrays import Array
+from foundation.compiled import inlined, linked
 from research.accounting.cost_parameters import AVERAGE, HIGHEST, TAX, Lots
-from research.arrays import Array
-from research.compiled import inlined, linked
 
 
 @inlined

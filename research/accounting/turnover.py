@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from research.arrays import Array
+from foundation.arrays import Array
 
 
 def one_way(moves: Array) -> Array:

@@ -7,13 +7,13 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from foundation.arguments import floats
+from foundation.arrays import Array, Mask
+from foundation.errors import PolicyError
+from foundation.labels import refuse_labels
+from foundation.tolerances import TARGET, TRIGGER
 from research.accounting.costs import Costs
-from research.arguments import floats
-from research.arrays import Array, Mask
-from research.errors import PolicyError
-from research.labels import refuse_labels
 from research.market.market import Past
-from research.tolerances import TARGET, TRIGGER
 
 CASH = -1  # the number of the cash line in a `Why`
 DECIMALS = range(2, 7)  # of points, in print

@@ -11,6 +11,10 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from foundation.arguments import shown
+from foundation.arrays import Array, Mask, Rows, frozen
+from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.tolerances import FIVE_DECIMALS, TARGET, WEIGHT
 from research.allocation.answer import (
     FAILED,
     PREVIOUS,
@@ -22,13 +26,9 @@ from research.allocation.answer import (
     checked_weights,
     remarks,
 )
-from research.arguments import shown
-from research.arrays import Array, Mask, Rows, frozen
-from research.errors import ConfigError, DataError, PolicyError
 from research.forecast.returns import still
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
-from research.tolerances import FIVE_DECIMALS, TARGET, WEIGHT
 
 Refit = Callable[[Past, Array | None], Answer]
 Unlisted = Literal["pro_rata", "cash"]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.arguments import shown
-from research.arrays import Array, frozen
-from research.errors import ConfigError, DataError, PolicyError
-from research.labels import in_order
+from foundation.arguments import shown
+from foundation.arrays import Array, frozen
+from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.labels import in_order
 from research.market import Past
 
 PREVIOUS = "previous weights"

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from research.arguments import is_number, refuse, shown
-from research.arrays import Array
-from research.errors import ConfigError, DataError
+from foundation.arguments import is_number, refuse, shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
 from research.forecast.returns import check_window, complete_returns
 from research.market import Past
 from research.market.calendars import EVERY

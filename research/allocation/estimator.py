@@ -8,16 +8,16 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import cut, did_you_mean, is_number, refuse
+from foundation.arrays import Array
+from foundation.errors import ConfigError, PolicyError
+from foundation.tolerances import WEIGHT
 from research.allocation.answer import FAILED, PREVIOUS, Answer, Following, NotSolvedError
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
 from research.allocation.estimator_words import LIBRARY, kind_of, words_of
 from research.allocation.function import weights_in_order
-from research.arguments import cut, did_you_mean, is_number, refuse
-from research.arrays import Array
-from research.errors import ConfigError, PolicyError
 from research.forecast.returns import complete_returns
 from research.market import Past
-from research.tolerances import WEIGHT
 
 UNSOLVED = ("OptimizationError", "SolverError", "LinAlgError")  # of skfolio, cvxpy and numpy; cvxpy is slow to import
 SOLVED = 1e-6  # by how much solvers leave a sum of weights off one

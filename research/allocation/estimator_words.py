@@ -5,8 +5,8 @@ from enum import Enum
 from inspect import signature
 from typing import Any
 
-from research.arguments import is_number
-from research.names import import_path
+from foundation.arguments import is_number
+from foundation.names import import_path
 
 LIBRARY = "skfolio"
 NONE = "none"  # the word for None, which takes a bound away: a file has no empty values

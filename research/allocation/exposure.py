@@ -1,7 +1,7 @@
 """Exposures that wrap any allocation, with the rest in cash: a constant share, or a volatility target.
 
 They are also the benchmarks of a policy that goes to cash: most of a smaller drawdown is only less exposure
-(`backtests.audits.matched_exposure`).
+(`backtests.studies.audits.matched_exposure`).
 """
 
 from dataclasses import dataclass, replace
@@ -9,18 +9,18 @@ from typing import ClassVar
 
 import numpy as np
 
+from foundation.arguments import check_positive, is_number, refuse
+from foundation.arrays import Array, Mask
+from foundation.errors import DataError
+from foundation.tolerances import RETURNS
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.allocation.in_turn import part_answer
 from research.allocation.wrapper import Wrapper
-from research.arguments import check_positive, is_number, refuse
-from research.arrays import Array, Mask
-from research.errors import DataError
 from research.forecast import Forecast
 from research.forecast.predicted import seen_until
 from research.market import Past
-from research.tolerances import RETURNS
 
 HIGHEST_VOLATILITY = 2.0  # of a target, a year: what is more was written in per cent
 

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from foundation.arguments import shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 from research.allocation.allocation import LISTING, Unlisted, check_unlisted, spread_unlisted
-from research.arguments import shown
-from research.arrays import Array
-from research.errors import ConfigError
 from research.market import Past
 
 

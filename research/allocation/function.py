@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import floats, shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError, PolicyError
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.arguments import floats, shown
-from research.arrays import Array
-from research.errors import ConfigError, PolicyError
 from research.forecast.returns import complete_returns
 from research.market import Past
 

@@ -15,13 +15,13 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from foundation.arrays import Array, frozen
+from foundation.errors import DataError
 from research.accounting.turnover import one_way
 from research.allocation.accuracy import ZERO
 from research.allocation.allocation import Allocation, answer_of
 from research.allocation.answer import NotSolvedError
 from research.allocation.weight_intervals import check_draws, drawn_rows
-from research.arrays import Array, frozen
-from research.errors import DataError
 from research.market import Market
 
 KINDS = ("mean", "volatility", "correlation")

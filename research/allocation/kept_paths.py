@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import is_number, is_whole
+from foundation.errors import DataError
+from foundation.stored import Stored
 from research.allocation.allocation import Allocation, TargetPath, target_path
 from research.allocation.answer import Answer, Binding
 from research.allocation.estimator import EstimatorAllocation
 from research.allocation.estimator_words import says_all
-from research.arguments import is_number, is_whole
-from research.errors import DataError
 from research.market import Market
-from research.market.tables import DATA
-from research.stored import Stored
+from research.market.reading.tables import DATA
 
 FOLDER = DATA / "cache" / "targets"
 LIBRARIES = (  # of allocations, and of the forecasts that they hold

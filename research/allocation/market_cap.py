@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from foundation.arrays import Array
 from research.allocation.estimated import EstimationSchedule, check_schedule, placed
-from research.arrays import Array
-from research.forecast.market_caps import MARKET_CAP, market_caps
+from research.forecast.views.market_caps import MARKET_CAP, market_caps
 from research.market import Past
 
 

@@ -5,9 +5,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from foundation.arguments import is_whole, one_of, refuse
+from foundation.arrays import Array
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.arguments import is_whole, one_of, refuse
-from research.arrays import Array
 from research.forecast.returns import complete_returns
 from research.market import Past
 

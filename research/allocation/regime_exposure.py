@@ -5,14 +5,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from foundation.arguments import is_number, one_of, refuse
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule
 from research.allocation.in_turn import part_answer
 from research.allocation.wrapper import Wrapper
-from research.arguments import is_number, one_of, refuse
-from research.arrays import Array
-from research.errors import ConfigError
 from research.forecast import Regimes
 from research.market import Past
 from research.market.calendars import EVERY

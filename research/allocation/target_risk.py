@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.arrays import Array, frozen
+from foundation.arrays import Array, frozen
+from foundation.tolerances import COUNTED
 from research.forecast import Moments
-from research.risk.contributions import risk_contributions
-from research.risk.torsion import torsion_bets
-from research.tolerances import COUNTED
+from research.risk.decomposition.contributions import risk_contributions
+from research.risk.decomposition.torsion import torsion_bets
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +18,8 @@ class TargetRisk:
     volatility : of the return over the forecast's horizon, fraction.
     share      : (n,) of each line in the portfolio's variance; they sum to one. NaN for a line whose moments are not
                  known, and for all lines where none of them is held.
-    bets       : effective number of minimum torsion bets (`research.risk.torsion`), 1 to n; NaN where nothing is held.
+    bets       : effective number of minimum torsion bets (`research.risk.decomposition.torsion`), 1 to n; NaN where
+                 nothing is held.
     unknown    : lines that are held and whose moments are not known: their risk is left out.
     """
 

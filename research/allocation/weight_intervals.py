@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import is_number, is_whole, refuse
+from foundation.arrays import Array, Rows, frozen
+from foundation.errors import ConfigError, PolicyError
 from research.accounting.turnover import one_way
 from research.allocation.allocation import Allocation, answer_of
 from research.allocation.answer import NotSolvedError
-from research.arguments import is_number, is_whole, refuse
-from research.arrays import Array, Rows, frozen
-from research.errors import ConfigError, PolicyError
 from research.market import Market, Past
-from research.risk.resampling import chained
-from research.risk.streams import BLOCKS, STARTS, stream
+from research.risk.simulation.resampling import chained
+from research.risk.simulation.streams import BLOCKS, STARTS, stream
 
 LEVEL = 0.90
 LEAST = 20  # draws of which quantiles are taken

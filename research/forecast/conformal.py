@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from research.arguments import is_number, is_whole, refuse
-from research.arrays import Array
-from research.errors import DataError
+from foundation.arguments import is_number, is_whole, refuse
+from foundation.arrays import Array
+from foundation.errors import DataError
 from research.forecast.skill import covered
 
 ROUNDED = 1e-9  # of a place among the scores: 0.9 × 10 is the ninth

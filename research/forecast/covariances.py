@@ -4,8 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from research.arrays import Array
-from research.errors import ConfigError
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 
 CovarianceName = Literal[
     "sample", "ewma", "ledoit_wolf", "oas", "shrunk_correlations", "gerber", "denoised", "detoned"
@@ -24,8 +24,9 @@ def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
                 ewma                 products of returns with exponential weights, about zero (skfolio; RiskMetrics);
                 ledoit_wolf          shrunk to equal variances (Ledoit and Wolf 2004), as in PyPortfolioOpt;
                 oas                  the same target, for normal returns (Chen and others 2010), likewise;
-                shrunk_correlations  sample variances, and correlations shrunk to zero (`research.risk.shrinkage`);
-                gerber               by the moves that two lines share, past half a deviation (skfolio; Gerber and
+                shrunk_correlations  sample variances, and correlations shrunk to zero
+                (`research.risk.simulation.shrinkage`); gerber               by the moves that two lines share, past
+                half a deviation (skfolio; Gerber and
                                      others 2022);
                 denoised             eigenvalues of noise replaced by their mean (skfolio; López de Prado 2020);
                 detoned              without the largest eigenvector, the market: singular (likewise).
@@ -38,11 +39,11 @@ def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
 
         return sample(np.ascontiguousarray(returns))
     if name == "shrunk_correlations":
-        from research.risk.shrinkage import shrunk_covariance
+        from research.risk.simulation.shrinkage import shrunk_covariance
 
         return shrunk_covariance(returns)
     if name in ("ledoit_wolf", "oas"):
-        from research.risk.shrinkage import oas_intensity, shrinkage_intensity, toward_equal_variances
+        from research.risk.simulation.shrinkage import oas_intensity, shrinkage_intensity, toward_equal_variances
 
         intensity = shrinkage_intensity if name == "ledoit_wolf" else oas_intensity
         return toward_equal_variances(returns, intensity(returns))

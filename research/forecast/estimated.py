@@ -5,15 +5,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from research.arguments import check_positive, one_of
-from research.arrays import Array
-from research.errors import DataError
+from foundation.arguments import check_positive, one_of
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.tolerances import RETURNS
 from research.forecast.covariances import ANY_LENGTH, COVARIANCES, CovarianceName, covariance
 from research.forecast.means import MEANS, MeanName, expected_returns
 from research.forecast.moments import Moments, repaired
 from research.forecast.returns import check_window, complete_returns
 from research.market import Past
-from research.tolerances import RETURNS
 
 
 @dataclass(frozen=True)

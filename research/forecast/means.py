@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from research.arrays import Array, Rows
-from research.errors import ConfigError
+from foundation.arrays import Array, Rows
+from foundation.errors import ConfigError
 from research.market import Past
 
 MeanName = Literal["historical", "ewma", "capm", "james_stein"]

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from research.arguments import one_of
-from research.arrays import Rows
-from research.errors import DataError, PolicyError
+from foundation.arguments import one_of
+from foundation.arrays import Rows
+from foundation.errors import DataError, PolicyError
 from research.forecast.moments import Moments
 from research.market import Past
 from research.market.calendars import EVERY, last_of

@@ -7,11 +7,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from research.arguments import is_number, refuse
-from research.arrays import Array, frozen
-from research.errors import DataError
+from foundation.arguments import is_number, refuse
+from foundation.arrays import Array, frozen
+from foundation.errors import DataError
+from foundation.tolerances import COVARIANCE, EIGENVALUE
 from research.market import Past
-from research.tolerances import COVARIANCE, EIGENVALUE
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ def check_covariance(covariance: Array, assets: tuple[str, ...]) -> None:
     if (variance < 0.0).any():
         i = int(np.argmin(variance))
         raise DataError(f"variance of {assets[i]} is {variance[i]:.6g}. Give zero or more.")
-    from research.risk.covariances import least_eigenvalue  # its room is slow to import
+    from research.risk.simulation.covariances import least_eigenvalue  # its room is slow to import
 
     value, i, j = least_eigenvalue(covariance)
     if value < -EIGENVALUE:
@@ -119,7 +119,7 @@ def repaired(covariance: Array) -> tuple[Array, tuple[str, ...]]:
     Source     : Rebonato and Jäckel (1999), The Most General Methodology to Create a Valid Correlation Matrix, spectral
                  decomposition.
     """
-    from research.risk.covariances import least_eigenvalue
+    from research.risk.simulation.covariances import least_eigenvalue
 
     value, _, _ = least_eigenvalue(covariance)
     if value >= -EIGENVALUE:

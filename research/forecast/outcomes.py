@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from research.arrays import Array, Mask, Rows
+from foundation.arrays import Array, Mask, Rows
 from research.market import Past
 
 

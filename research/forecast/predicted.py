@@ -4,8 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from research.arrays import Array, Rows
-from research.errors import PolicyError
+from foundation.arrays import Array, Rows
+from foundation.errors import PolicyError
 from research.forecast.moments import Forecast, Moments
 from research.market import Past
 

@@ -7,11 +7,11 @@ is delisted: no pairwise moments, no dropped rows.
 import numpy as np
 from numpy.typing import NDArray
 
-from research.arguments import shown
-from research.arrays import Array, frozen
-from research.errors import ConfigError, DataError
+from foundation.arguments import shown
+from foundation.arrays import Array, frozen
+from foundation.errors import ConfigError, DataError
+from foundation.tolerances import RETURNS
 from research.market import Past
-from research.tolerances import RETURNS
 
 
 def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]:

@@ -7,8 +7,8 @@ forecast or no outcome: what is computed from it is NaN, and counts nowhere.
 import numpy as np
 from scipy.stats import rankdata
 
-from research.arrays import Array
-from research.errors import DataError
+from foundation.arrays import Array
+from foundation.errors import DataError
 
 FEWEST_LINES = 3  # of a ranking: two lines are in order or they are not
 

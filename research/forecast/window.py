@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from research.arrays import Array
-from research.compiled import compiled, linked
+from foundation.arrays import Array
+from foundation.compiled import compiled, linked
 
 AT_ONCE = 8  # sessions: a covariance is read from memory and written back once for so many
 

@@ -8,11 +8,11 @@ from research.learning.learners.settings import (
     SACSettings,
 )
 from research.learning.policy import LearnedPolicy
-from research.learning.rewards import Reward
 from research.learning.settings import Learned
 from research.learning.training import Training, train, untrained
 from research.learning.universal import Universal
-from research.learning.variation import Variation
+from research.learning.worlds.rewards import Reward
+from research.learning.worlds.variation import Variation
 
 __all__ = [
     "CrossEntropySettings",

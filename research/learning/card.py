@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from research.arrays import Array
+from foundation.arrays import Array
 from research.learning.drift import lengths, observed
 from research.learning.importance import WORLDS, importance
-from research.learning.rollouts import action_function
 from research.learning.settings import Learned
-from research.learning.training_days import TrainingDays
+from research.learning.worlds.rollouts import action_function
+from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import SHARED, FeatureScaling
 from research.rules.networks.policy_network import Network
 

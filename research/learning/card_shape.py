@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from research.arguments import LARGEST, first_fault, shown
+from foundation.arguments import LARGEST, first_fault, shown
+from foundation.names import name_fault
+from foundation.printable import has_unseen
 from research.learning.settings import SESSIONS
-from research.names import name_fault
-from research.printable import has_unseen
 from research.rules.networks.actions import ACTIONS
 from research.rules.networks.features import SHARED
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from research.arguments import cut, shown
-from research.errors import DataError
-from research.files import data_name, read_with_record, write_with_record
+from foundation.arguments import cut, shown
+from foundation.errors import DataError
+from foundation.files import data_name, read_with_record, write_with_record
 
 NUMBERS, CARD = "policy.safetensors", "card.json"  # on disk the first bears the beginning of the checksum
 RESTORE = "Restore the file."

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.arrays import Array, Floats
-from research.learning.rollouts import WORLDS, ActionFunction, evaluate_paths
-from research.learning.training_days import TrainingDays
+from foundation.arrays import Array, Floats
+from research.learning.worlds.rollouts import WORLDS, ActionFunction, evaluate_paths
+from research.learning.worlds.training_days import TrainingDays
 
 LEAST = 8  # decisions: fewer look like nothing in particular
 NEGLIGIBLE = 0.05  # the least limit: where training worlds are all alike, some weeks with a holiday are no drift

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.arrays import Array, Floats
-from research.learning.rollouts import ActionFunction, evaluate_paths
-from research.learning.training_days import TrainingDays
+from foundation.arrays import Array, Floats
+from research.learning.worlds.rollouts import ActionFunction, evaluate_paths
+from research.learning.worlds.training_days import TrainingDays
 
 WORLDS = 128  # that are judged, and among which a feature is shuffled
 SEED = 0  # of the shuffles

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from research.files import work_folder
+from foundation.files import work_folder
 
 T = TypeVar("T")
 Report = Callable[[int], None]  # told the steps that one job has done

@@ -8,15 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import cut, shown
+from foundation.arrays import Array, Floats, Mask, Rows, frozen
+from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.tolerances import TARGET
 from research.accounting import Costs, Hold, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights, TargetPath
-from research.arguments import cut, shown
-from research.arrays import Array, Floats, Mask, Rows, frozen
-from research.errors import ConfigError, DataError, PolicyError
 from research.learning.card_shape import LEARNED as FORMAT
 from research.learning.card_shape import check_card
 from research.learning.checksummed import read_checksummed, write_checksummed
-from research.learning.training_days import scales as scales_of
+from research.learning.worlds.training_days import scales as scales_of
 from research.market import Market
 from research.market.calendars import at_least_weekly, last_of
 from research.market.market import Past
@@ -36,7 +37,6 @@ from research.rules.no_trade_bands import NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, FittedRule, Schedule
 from research.rules.risk_rules import without_bands
 from research.rules.rule_options import NETWORK, PLAIN
-from research.tolerances import TARGET
 
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
 FIX = "Restore the folder as it was saved, or train the policy again."

@@ -5,10 +5,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from foundation.arguments import is_whole, one_of, refuse, shown
+from foundation.errors import ConfigError
 from research.allocation import Allocation
 from research.allocation.allocation import LISTING
-from research.arguments import is_whole, one_of, refuse, shown
-from research.errors import ConfigError
 from research.learning.learners.settings import (
     LEARNERS,
     CrossEntropySettings,
@@ -20,8 +20,8 @@ from research.learning.learners.settings import (
     check_counts,
     check_within,
 )
-from research.learning.rewards import MINUS_LOSS, Reward
-from research.learning.variation import Variation
+from research.learning.worlds.rewards import MINUS_LOSS, Reward
+from research.learning.worlds.variation import Variation
 from research.rules.networks.actions import ACTIONS, Action
 from research.rules.protocol import UnfittedRule
 from research.rules.standard_rule import check_allocation

@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import is_whole, refuse, shown
+from foundation.arrays import frozen
+from foundation.errors import ConfigError, DataError
+from foundation.progress import bar
 from research.accounting import Costs
-from research.arguments import is_whole, refuse, shown
-from research.arrays import frozen
-from research.errors import ConfigError, DataError
 from research.learning.card import card, features_of, versions
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import PointLogger, SeedResult
 from research.learning.parallel_seeds import Report, TotalProgress, run_seeds
 from research.learning.policy import LearnedPolicy
-from research.learning.rollouts import closed_form, evaluate_targets, measure_scaling, with_band_actions
 from research.learning.settings import Learned
-from research.learning.training_days import TrainingDays, training_days
+from research.learning.worlds.rollouts import closed_form, evaluate_targets, measure_scaling, with_band_actions
+from research.learning.worlds.training_days import TrainingDays, training_days
 from research.market import Market
-from research.progress import bar
 from research.rules.networks.actions import action_size
 from research.rules.networks.features import SHARED, FeatureScaling
 from research.rules.networks.policy_network import Network, network

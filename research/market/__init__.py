@@ -2,13 +2,13 @@
 
 from research.market.currency import in_currency
 from research.market.delisting import delist
-from research.market.embedded import EMBEDDED, load_market
-from research.market.fact_tables import with_facts
-from research.market.from_yfinance import market_from_yfinance
 from research.market.instruments import SHUMWAY, instruments_table
 from research.market.market import Market, Past
 from research.market.notes import Note
-from research.market.sources import market_from_file, market_from_frame
+from research.market.reading.embedded import EMBEDDED, load_market
+from research.market.reading.fact_tables import with_facts
+from research.market.reading.from_yfinance import market_from_yfinance
+from research.market.reading.sources import market_from_file, market_from_frame
 
 __all__ = [
     "EMBEDDED",

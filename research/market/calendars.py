@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from research.arguments import is_whole, refuse, shown
-from research.errors import ConfigError
+from foundation.arguments import is_whole, refuse, shown
+from foundation.errors import ConfigError
 from research.market.session_cache import keep_sessions, kept_sessions, place_of
 
 Days = NDArray[np.datetime64]
@@ -44,6 +44,15 @@ def row_name(periods_per_year: float) -> str:
     ('day', 'week', 'month')
     """
     return min(EVERY, key=lambda every: abs(log(periods_per_year / A_YEAR[every])))
+
+
+def row_count(count: int, periods_per_year: float) -> str:
+    """A number of rows of a market, as what they are.
+
+    >>> row_count(2013, 252.0), row_count(522, 52.0)
+    ('2,013 days', '522 weeks')
+    """
+    return f"{count:,} {row_name(periods_per_year)}s"
 
 
 def rows_a_year(days: Days) -> float:
@@ -131,7 +140,7 @@ def check_schedule(every: str | int, offset: int = 0, name: str = "schedule") ->
     >>> check_schedule("friday", -1)
     >>> check_schedule("week", 5)
     Traceback (most recent call last):
-    research.errors.ConfigError: offset is 5: of every 'week' it is a whole number of sessions from -4 to 4.
+    foundation.errors.ConfigError: offset is 5: of every 'week' it is a whole number of sessions from -4 to 4.
     """
     if is_whole(every):
         most = int(every) - 1

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.market.calendars import Days, sessions
 from research.market.notes import Note, counted
-from research.market.tables import DATA
+from research.market.reading.tables import DATA
 
 CARRIED = 5  # sessions for which the last rate serves: bond holidays have no rate of their own
 BILL_DAYS, BANK_YEAR = 91, 360

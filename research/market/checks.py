@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from research.arguments import LARGEST, cut, shown
-from research.errors import DataError
+from foundation.arguments import LARGEST, cut, shown
+from foundation.errors import DataError
+from foundation.names import FIX as NAME_FIX
+from foundation.names import name_fault
+from foundation.printable import has_unseen
 from research.market.data import MarketData
 from research.market.instruments import INSTRUMENT_COLUMNS
-from research.names import FIX as NAME_FIX
-from research.names import name_fault
-from research.printable import has_unseen
 
 PANELS = ("returns", "tradable", "prices", "volumes", "dividends", "splits")  # the arrays of shape (T, n)
 SPLIT = 1e6  # units for one, or one for so many units

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from research.arrays import Array, Mask
-from research.errors import DataError
+from foundation.arrays import Array, Mask
+from foundation.errors import DataError
 from research.market.market import Market
 from research.market.notes import Note
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, frozen
 from research.market.instruments import exit_rows
 from research.market.notes import Note
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.market.instruments import OFFER, checked_instruments
 from research.market.market import Market
 from research.market.notes import Day, Note

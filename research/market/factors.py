@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from research.arrays import Array, frozen
-from research.errors import DataError
+from foundation.arrays import Array, frozen
+from foundation.errors import DataError
 from research.market.calendars import Days
-from research.market.tables import Table, read_table, table_of
+from research.market.reading.tables import Table, read_table, table_of
 
 LARGEST = 1.0  # of a return: a larger one is in per cent
 

@@ -3,7 +3,7 @@
 A fact that does not change is a further column of `Market.instruments`. One that changes is an array of `Market.facts`:
 what was last stated on or before each session. So the date of a row is the day on which its value was published, not
 the day that it is about: an annual report of December belongs to the day in March on which it came out. How tables
-become facts says `research.market.fact_tables`.
+become facts says `research.market.reading.fact_tables`.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from research.arguments import LARGEST, shown
-from research.errors import DataError
+from foundation.arguments import LARGEST, shown
+from foundation.errors import DataError
+from foundation.names import FIX as NAME_FIX
+from foundation.names import name_fault
+from foundation.printable import has_unseen
 from research.market.instruments import INSTRUMENT_COLUMNS
-from research.names import FIX as NAME_FIX
-from research.names import name_fault
-from research.printable import has_unseen
 
 FIXED = ("asset_class", "sector", "currency", "lot", "trading")  # columns of every market that are facts too
 Fact = NDArray[Any]  # numbers, NaN where nothing is known, or words, "" where nothing is known

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.arguments import LARGEST, shown
-from research.arrays import Array
-from research.errors import DataError
-from research.printable import has_unseen
+from foundation.arguments import LARGEST, shown
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.printable import has_unseen
 
 Days = NDArray[np.datetime64]
 

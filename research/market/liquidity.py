@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from research.arguments import shown
-from research.arrays import Array
-from research.errors import ConfigError, DataError
+from foundation.arguments import shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
 from research.market.market import Market
 
 Method = Literal["corwin_schultz", "abdi_ranaldo"]

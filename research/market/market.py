@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.arguments import shown
-from research.arrays import Array, Mask, frozen
-from research.errors import ConfigError, DataError
+from foundation.arguments import shown
+from foundation.arrays import Array, Mask, frozen
+from foundation.errors import ConfigError, DataError
 from research.market.calendars import scheduled
 from research.market.checks import PANELS, check_labels, check_shapes, check_values
 from research.market.data import MarketData

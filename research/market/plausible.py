@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.arrays import Array, Mask
+from foundation.arrays import Array, Mask
 from research.market.market import Market
 
 FAR = 0.4  # a split gone wrong is -50 % or +100 %

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from research.files import write_whole
+from foundation.files import write_whole
 
 Days = NDArray[np.datetime64]
 LAYOUT = 2  # of the file and of what it holds: count on when either changes

@@ -6,8 +6,8 @@ A dividend and a quote are per unit of their own day, so after that day's split:
 
 import numpy as np
 
-from research.arrays import Array
-from research.errors import DataError
+from foundation.arrays import Array
+from foundation.errors import DataError
 from research.market.data import MarketData
 
 

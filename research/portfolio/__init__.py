@@ -1,13 +1,13 @@
 """One desk's file: holdings, cash, strategic target, ranges, costs, limits and candidate policies."""
 
-from research.portfolio.allocations import ALLOCATIONS
+from research.portfolio.holdings.tax_lots import TaxLot, TaxLots, TaxRules
+from research.portfolio.keys.allocations import ALLOCATIONS
+from research.portfolio.keys.orders import NO_LIMITS, OrderLimits
+from research.portfolio.keys.policies import RULES, policy_settings
+from research.portfolio.keys.ticket import TicketTerms
+from research.portfolio.keys.weight_limits import WeightLimit
 from research.portfolio.load import load_portfolio
-from research.portfolio.orders import NO_LIMITS, OrderLimits
-from research.portfolio.policies import RULES, policy_settings
 from research.portfolio.portfolio import Limits, Portfolio
-from research.portfolio.tax_lots import TaxLot, TaxLots, TaxRules
-from research.portfolio.ticket import TicketTerms
-from research.portfolio.weight_limits import WeightLimit
 
 __all__ = [
     "ALLOCATIONS",

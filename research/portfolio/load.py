@@ -8,39 +8,39 @@ from typing import Any
 
 import numpy as np
 
+from foundation.arguments import MOST_PENALTY
 from research.allocation import FixedWeights
-from research.arguments import MOST_PENALTY
 from research.market import Market
-from research.portfolio.allocations import check_names
-from research.portfolio.benchmark import read_benchmark
-from research.portfolio.booking import read_dividends, read_execution
-from research.portfolio.costs import read_costs
-from research.portfolio.dates import read_last_trade, read_periods_per_year, read_test_start
-from research.portfolio.document import Document, read_document
-from research.portfolio.factors import factors_in
-from research.portfolio.facts import with_line_facts
-from research.portfolio.faults import Faults, read_all
-from research.portfolio.flows import read_flows
-from research.portfolio.forecasts import read_forecasts
-from research.portfolio.held import read_held
-from research.portfolio.limits import read_limits
-from research.portfolio.lines import Line, check_restrictions, desk_market, read_line, strategic_of
-from research.portfolio.market import read_assets, read_market
-from research.portfolio.nav_history import read_nav_history
-from research.portfolio.orders import read_order_limits
-from research.portfolio.policies import fields_of_regimes, read_policy
-from research.portfolio.policy_keys import (
+from research.portfolio.file.dates import read_last_trade, read_periods_per_year, read_test_start
+from research.portfolio.file.document import Document, read_document
+from research.portfolio.file.faults import Faults, read_all
+from research.portfolio.file.policy_keys import (
     check_payers,
     policy_in_force,
     policy_names,
     target_may_change,
     usual_reference,
 )
+from research.portfolio.file.portfolio_settings import settings_of
+from research.portfolio.holdings.held import read_held
+from research.portfolio.holdings.lines import Line, check_restrictions, desk_market, read_line, strategic_of
+from research.portfolio.holdings.nav_history import read_nav_history
+from research.portfolio.holdings.tax_file import read_tax_lots
+from research.portfolio.keys.allocations import check_names
+from research.portfolio.keys.benchmark import read_benchmark
+from research.portfolio.keys.booking import read_dividends, read_execution
+from research.portfolio.keys.costs import read_costs
+from research.portfolio.keys.factors import factors_in
+from research.portfolio.keys.facts import with_line_facts
+from research.portfolio.keys.flows import read_flows
+from research.portfolio.keys.forecasts import read_forecasts
+from research.portfolio.keys.limits import read_limits
+from research.portfolio.keys.market import read_assets, read_market
+from research.portfolio.keys.orders import read_order_limits
+from research.portfolio.keys.policies import fields_of_regimes, read_policy
+from research.portfolio.keys.stress import read_stress
+from research.portfolio.keys.ticket import read_ticket
 from research.portfolio.portfolio import MATERIALITY, Portfolio
-from research.portfolio.portfolio_settings import settings_of
-from research.portfolio.stress import read_stress
-from research.portfolio.tax_file import read_tax_lots
-from research.portfolio.ticket import read_ticket
 from research.risk.measures import BPS, TRACKING_PENALTY
 
 ROOT = Path(__file__).parents[2]  # the workbench's folder

@@ -7,27 +7,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import refuse
+from foundation.arrays import Array, Mask, frozen
+from foundation.errors import ConfigError
+from foundation.names import check_name, same_names
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
-from research.arguments import refuse
-from research.arrays import Array, Mask, frozen
-from research.errors import ConfigError
 from research.market import Market
 from research.market.factors import FactorReturns
-from research.names import check_name, same_names
-from research.portfolio.benchmark import NamedBenchmark
-from research.portfolio.currencies import Currencies
-from research.portfolio.exposures import Split, group_exposures
-from research.portfolio.forecasts import StatedForecasts
-from research.portfolio.household import Account
-from research.portfolio.nav_history import NavHistory
-from research.portfolio.orders import OrderLimits
-from research.portfolio.prices import Prices, last_closes, trade_day
-from research.portfolio.rates import Rates
-from research.portfolio.stress import Stress
-from research.portfolio.tax_lots import TaxLots
-from research.portfolio.ticket import TicketTerms
+from research.portfolio.holdings.currencies import Currencies
+from research.portfolio.holdings.exposures import Split, group_exposures
+from research.portfolio.holdings.household import Account
+from research.portfolio.holdings.nav_history import NavHistory
+from research.portfolio.holdings.prices import Prices, last_closes, trade_day
+from research.portfolio.holdings.rates import Rates
+from research.portfolio.holdings.tax_lots import TaxLots
+from research.portfolio.keys.benchmark import NamedBenchmark
+from research.portfolio.keys.forecasts import StatedForecasts
+from research.portfolio.keys.orders import OrderLimits
+from research.portfolio.keys.stress import Stress
+from research.portfolio.keys.ticket import TicketTerms
 
 MATERIALITY = 1.0  # bp of NAV a year
 

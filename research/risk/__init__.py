@@ -1,7 +1,7 @@
 """Risk figures of return series and curves, the loss J that compares policies, and simulated markets."""
 
-from research.risk.concentration import concentration, diversification_ratio, effective_lines
 from research.risk.curves import CURVE_MEASURES, curve_measures
+from research.risk.decomposition.concentration import concentration, diversification_ratio, effective_lines
 from research.risk.distribution import (
     cornish_fisher_cvar,
     cornish_fisher_var,
@@ -41,11 +41,11 @@ from research.risk.measures import (
     var,
     volatility,
 )
-from research.risk.models import GBM, Garch, MertonJumps, Model, RegimeSwitching, StochasticVolatility
 from research.risk.relative import alpha, beta, down_capture, information_ratio, up_capture
-from research.risk.resampling import StationaryBootstrap
 from research.risk.rolling import rolling_sharpe, rolling_tracking_error, rolling_volatility
-from research.risk.simulated import batches, simulated_market
+from research.risk.simulation.models import GBM, Garch, MertonJumps, Model, RegimeSwitching, StochasticVolatility
+from research.risk.simulation.resampling import StationaryBootstrap
+from research.risk.simulation.simulated import batches, simulated_market
 from research.risk.utility import certainty_equivalent, scaled_to_volatility
 
 __all__ = [

@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arguments import shown
-from research.arrays import Array
-from research.compiled import compiled, inlined
-from research.compiled.simd import WIDTH, Number, fill, load, maximum, minimum, store, where
-from research.errors import ConfigError, DataError
+from foundation.arguments import shown
+from foundation.arrays import Array
+from foundation.compiled import compiled, inlined
+from foundation.compiled.simd import WIDTH, Number, fill, load, maximum, minimum, store, where
+from foundation.errors import ConfigError, DataError
+from foundation.tolerances import SERIES
 from research.risk.measures import DAYS_PER_YEAR
 from research.risk.series import per_year
-from research.tolerances import SERIES
 
 CURVE_MEASURES = (
     "growth", "volatility", "sharpe", "sortino", "max_drawdown", "calmar", "ulcer", "longest_drawdown", "skewness",

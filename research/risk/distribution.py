@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from research.arguments import shown
-from research.arrays import Array
-from research.errors import ConfigError, DataError
+from foundation.arguments import shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
+from foundation.tolerances import SERIES
 from research.risk.drawdowns import cdar
 from research.risk.measures import cvar, nav_path, var
 from research.risk.series import excess_returns, one_series
-from research.tolerances import SERIES
 
 LEVELS = (0.95, 0.99)
 FARTHEST = -3.72  # standard normal quantile of one in 10,000: from there on a Cornish–Fisher quantile has to rise

@@ -9,11 +9,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Array
-from research.errors import DataError
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.tolerances import SERIES
 from research.risk.measures import Drawdown, cvar, drawdown, growth, max_drawdown
 from research.risk.series import nav_rows, one_series
-from research.tolerances import SERIES
 
 
 def calmar(nav: ArrayLike, span_days: float) -> float:

@@ -12,9 +12,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from research.arguments import shown
-from research.arrays import Array
-from research.errors import ConfigError, DataError
+from foundation.arguments import shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
+from foundation.tolerances import SERIES
 from research.risk.series import (
     compounding,
     excess_returns,
@@ -25,7 +26,6 @@ from research.risk.series import (
     tail_losses,
     two_series,
 )
-from research.tolerances import SERIES
 
 DAYS_PER_YEAR = 365.25  # of growth rates: calendar days, so that weekly and daily records of one history agree
 BPS = 1e4

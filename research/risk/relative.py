@@ -9,10 +9,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arrays import Array
-from research.errors import DataError
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.tolerances import SERIES
 from research.risk.series import compounding, excess_returns, per_year, two_series
-from research.tolerances import SERIES
 
 
 def beta(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike) -> float:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
-from research.arguments import shown
-from research.arrays import Array
-from research.errors import ConfigError, DataError
+from foundation.arguments import shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
+from foundation.tolerances import SERIES
 from research.risk.series import excess_returns, one_series, per_year
-from research.tolerances import SERIES
 
 
 def rolling_volatility(returns: ArrayLike, window: int, periods_per_year: float) -> Array:

@@ -4,12 +4,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
-from research.arguments import shown
-from research.arrays import Array
-from research.errors import ConfigError, DataError
-from research.risk.factors import rolling_betas
+from foundation.arguments import shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
+from foundation.tolerances import SERIES
+from research.risk.decomposition.factors import rolling_betas
 from research.risk.series import excess_returns
-from research.tolerances import SERIES
 
 
 def rolling_beta(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike, window: int) -> Array:

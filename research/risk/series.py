@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from research.arguments import shown
-from research.arrays import Array
-from research.errors import ConfigError, DataError
+from foundation.arguments import shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
 
 
 def one_series(values: ArrayLike, name: str, at_least: int) -> Array:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.arguments import check_positive, is_number, refuse
-from research.arrays import Array
-from research.errors import DataError
+from foundation.arguments import check_positive, is_number, refuse
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.tolerances import SERIES
 from research.risk.measures import DAYS_PER_YEAR, nav_path, volatility
-from research.tolerances import SERIES
 
 RISK_AVERSION = 3.0  # relative, of power utility, where nothing else is said: of those that investors show, 1 to 5
 MOST_AVERSION = 100.0

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from research.arguments import check_real, shown
-from research.errors import ConfigError
+from foundation.arguments import check_real, shown
+from foundation.errors import ConfigError
 from research.rules.standard_rule import said
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from research.arrays import Array, Mask
-from research.compiled import inlined, linked
-from research.compiled.simd import Number, maximum
-from research.tolerances import TARGET, TRIGGER, WEIGHT
+from foundation.arrays import Array, Mask
+from foundation.compiled import inlined, linked
+from foundation.compiled.simd import Number, maximum
+from foundation.tolerances import TARGET, TRIGGER, WEIGHT
 
 
 @inlined

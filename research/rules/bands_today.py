@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from foundation.arrays import Array
 from research.accounting import Costs
 from research.allocation import Allocation, target_path
-from research.arrays import Array
 from research.market import Market
 from research.rules.protocol import compiled_rule, held_by, traits
 

@@ -8,14 +8,15 @@ booking (`remake`), as the point of a plain box is found by then.
 
 import numpy as np
 
+from foundation.arrays import Array, Mask
+from foundation.compiled import inlined, linked, on_demand
+from foundation.tolerances import TRIGGER, WEIGHT, WEIGHT_SUM
 from research.accounting.box import Lines, into_box, place
-from research.arrays import Array, Mask
-from research.compiled import inlined, linked, on_demand
 from research.rules.bands import past_trigger
-from research.rules.best_point import best_point, scratch_of
 from research.rules.group_box import into_groups
-from research.rules.region import destination
-from research.rules.region import wants as region_wants
+from research.rules.optimum.best_point import best_point, scratch_of
+from research.rules.optimum.region import destination
+from research.rules.optimum.region import wants as region_wants
 from research.rules.rule_options import (
     BEST,
     BOX,
@@ -28,7 +29,6 @@ from research.rules.rule_options import (
     RuleOptions,
     Workspace,
 )
-from research.tolerances import TRIGGER, WEIGHT, WEIGHT_SUM
 
 
 @inlined

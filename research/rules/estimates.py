@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from foundation.arguments import refuse
+from foundation.arrays import Array, Rows
 from research.allocation import VolatilityTarget
-from research.arguments import refuse
-from research.arrays import Array, Rows
 from research.market.calendars import last_of
 from research.market.market import Market, Past
-from research.risk.ex_ante import covariance_of
+from research.risk.decomposition.ex_ante import covariance_of
 from research.rules.protocol import held_by, short_name, traits
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from foundation.arrays import Array, Mask
+from foundation.compiled import inlined, linked, on_demand
+from foundation.tolerances import WEIGHT_SUM
 from research.accounting.box import Lines, place
-from research.arrays import Array, Mask
-from research.compiled import inlined, linked, on_demand
 from research.rules.rule_options import LOWER, UPPER, BandArrays, RuleOptions, Workspace, sum_of
-from research.tolerances import WEIGHT_SUM
 
 
 @on_demand

@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from foundation.arguments import is_number, one_of, refuse
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 from research.allocation import Allocation
-from research.arguments import is_number, one_of, refuse
-from research.arrays import Array
-from research.errors import ConfigError
 from research.rules.band_destination import To, check_destination, goes, half_width
 from research.rules.bands import band_rows, own_sides
 from research.rules.protocol import Schedule

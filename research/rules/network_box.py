@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from research.arrays import Array, Mask
-from research.compiled import inlined, on_demand
+from foundation.arrays import Array, Mask
+from foundation.compiled import inlined, on_demand
 from research.rules.bands import ask, reason
 from research.rules.networks.actions import decode_into
 from research.rules.networks.arrays import POLICY

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.arrays import Array, Mask, frozen
+from foundation.errors import PolicyError
 from research.accounting.view import Hold, Trade, View, Why
-from research.arrays import Array, Mask, frozen
-from research.errors import PolicyError
 from research.market.market import Market, Past
 from research.rules.destinations import remake
 from research.rules.rule_options import NETWORK, NO_LINE, PLAIN, BandArrays, RuleOptions, Workspace, of_amounts

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from research.arrays import Array
+from foundation.arrays import Array
 
 
 def half_widths(target: Array, covariance: Array, cost: Array, tracking_penalty: float) -> Array:

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from foundation.arguments import check_real, refuse
+from foundation.arrays import Array, Mask
+from foundation.errors import DataError, PolicyError
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View
 from research.allocation import Allocation, TargetPath
-from research.arguments import check_real, refuse
-from research.arrays import Array, Mask
-from research.errors import DataError, PolicyError
 from research.forecast import Regimes, as_known
 from research.market.market import Market
 from research.rules.band_destination import To, Within

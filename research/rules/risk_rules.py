@@ -6,21 +6,21 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from foundation.arguments import check_positive, floats, one_of, refuse
+from foundation.arrays import Array, Mask
+from foundation.errors import PolicyError
+from foundation.tolerances import TARGET
 from research.allocation import Allocation
-from research.arguments import check_positive, floats, one_of, refuse
-from research.arrays import Array, Mask
-from research.errors import PolicyError
 from research.market.calendars import WEEKDAYS
-from research.risk.covariances import taken_apart
 from research.risk.measures import TRACKING_PENALTY
+from research.risk.simulation.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest, own_sides
 from research.rules.no_trade_region import half_widths, relative_variance
-from research.rules.one_asset import OVERSHOOT
+from research.rules.optimum.one_asset import OVERSHOOT
+from research.rules.optimum.region import Region
 from research.rules.protocol import Schedule
-from research.rules.region import Region
 from research.rules.rule_options import BEST, REGION, RuleOptions
 from research.rules.standard_rule import Bounds, Estimates, Square, StandardRule, check_window, checked, said
-from research.tolerances import TARGET
 
 CHECKS = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEKDAYS, 52)  # a year
 
@@ -262,7 +262,7 @@ class BestPoint(RiskRule):
 class OptimalRegion(StandardRule):
     """Trade into the optimal no-trade region of one or two lines beside cash, as dynamic programming gives it.
 
-    region : as `research.rules.dynamic_programming.optimal_region` gives it, for the target of the allocation.
+    region : as `research.rules.optimum.dynamic_programming.optimal_region` gives it, for the target of the allocation.
     schedule : when it is asked; the region is best where that is as often as the region's own interval.
     """
 

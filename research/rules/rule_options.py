@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.arrays import Array, Mask, Rows, frozen
-from research.compiled import inlined
-from research.rules.best_point import SCRATCH
+from foundation.arrays import Array, Mask, Rows, frozen
+from foundation.compiled import inlined
 from research.rules.networks.arrays import NO_NETWORK, NetworkBoxes, NetworkScratch
-from research.rules.region import Surfaces
+from research.rules.optimum.best_point import SCRATCH
+from research.rules.optimum.region import Surfaces
 
 NO_LINE = -2  # a decision that no single line caused
 BOX, BREACHING, TRANCHES, REGION, BEST, NETWORK = range(6)  # where a trade goes: see `destinations.set_goal`

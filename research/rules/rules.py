@@ -6,12 +6,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.arguments import check_real, refuse, shown
+from foundation.arrays import Array, Mask
+from foundation.errors import ConfigError
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, View, Why
 from research.allocation import Allocation, TargetPath
-from research.arguments import check_real, refuse, shown
-from research.arrays import Array, Mask
-from research.errors import ConfigError
 from research.market.calendars import check_schedule
 from research.market.market import Market, Past
 from research.rules.band_destination import To, Within, check_destination, goes, half_width

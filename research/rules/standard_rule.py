@@ -7,12 +7,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.arguments import is_number, is_whole, refuse
+from foundation.arrays import Array, Mask
+from foundation.errors import ConfigError
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why
 from research.allocation import Allocation, TargetPath
-from research.arguments import is_number, is_whole, refuse
-from research.arrays import Array, Mask
-from research.errors import ConfigError
 from research.market.calendars import at_least_weekly, check_schedule, scheduled
 from research.market.market import Market, Past
 from research.rules.estimates import covariance_now, covariances

@@ -8,8 +8,8 @@ was brought to the target at its last phase and has drifted since; at each phase
 import numpy as np
 from numpy.typing import NDArray
 
-from research.arguments import is_whole, refuse
-from research.arrays import Array, Mask
+from foundation.arguments import is_whole, refuse
+from foundation.arrays import Array, Mask
 from research.market.calendars import scheduled
 from research.market.market import Market, Past
 from research.rules.protocol import Schedule

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from research.arrays import Array, Mask
-from research.compiled import inlined, on_demand
+from foundation.arrays import Array, Mask
+from foundation.compiled import inlined, on_demand
+from foundation.tolerances import TRIGGER, WEIGHT
 from research.rules.bands import ask, gap_of, past_trigger, reason
 from research.rules.destinations import remember, set_goal
 from research.rules.network_box import answer_of_network
@@ -20,7 +21,6 @@ from research.rules.rule_options import (
     Workspace,
     sum_of,
 )
-from research.tolerances import TRIGGER, WEIGHT
 
 
 @on_demand

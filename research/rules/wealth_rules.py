@@ -12,11 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from foundation.arguments import is_number, is_whole, refuse
+from foundation.arrays import Array
+from foundation.errors import PolicyError
 from research.accounting.view import Hold, Trade, View, Why
 from research.allocation import Allocation
-from research.arguments import is_number, is_whole, refuse
-from research.arrays import Array
-from research.errors import PolicyError
 from research.rules.protocol import RuleTraits, Schedule
 from research.rules.rules import Threshold
 from research.rules.standard_rule import check_allocation, points, said, when

@@ -14,9 +14,9 @@ Tolerance  : 300 worlds, of another generator: variances to 15 %, their ratios t
 import numpy as np
 import pytest
 
+from foundation.arrays import Array
 from research.allocation import hrp_weights
 from research.allocation.hierarchical.least_variance import least_variance
-from research.arrays import Array
 
 WORLDS, DAYS, YEAR, REBALANCED = 300, 520, 260, 22
 

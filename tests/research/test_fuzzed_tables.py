@@ -20,18 +20,18 @@ import pandas as pd
 import pytest
 from mutated_tables import Sheet
 
-from research.errors import ConfigError, DataError
+from desk.tickets.accounts import Model, account_of
+from desk.tickets.accounts_file import AccountsFile
+from foundation.errors import ConfigError, DataError
 from research.market import Market, load_market, market_from_frame
 from research.market.plausible import far_closes
-from research.market.sources import assemble
-from research.market.tables import read_table
+from research.market.reading.sources import assemble
+from research.market.reading.tables import read_table
 from research.portfolio import load_portfolio
-from research.portfolio.document import Document
-from research.portfolio.holdings import balances_of, given_files, holding_notes
-from research.portfolio.rates import Rates, read_rates
+from research.portfolio.file.document import Document
+from research.portfolio.holdings.holdings import balances_of, given_files, holding_notes
+from research.portfolio.holdings.rates import Rates, read_rates
 from research.rules import Threshold
-from research.trading.accounts import Model, account_of
-from research.trading.accounts_file import AccountsFile
 
 ROOT = Path(__file__).parents[2]
 LINES = ("SPY", "AGG", "QQQ")

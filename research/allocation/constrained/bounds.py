@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from research.arguments import is_number, refuse
-from research.errors import ConfigError
+from foundation.arguments import is_number, refuse
+from foundation.errors import ConfigError
 
 Pairs = tuple[tuple[str, float], ...]
 Bound = float | Mapping[str, float] | Pairs  # kept as a number, or as pairs in the order of the names

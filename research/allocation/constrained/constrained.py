@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from foundation.arguments import check_positive
+from foundation.arrays import Array, Rows
+from foundation.errors import ConfigError
 from research.allocation.accuracy import ZERO
 from research.allocation.answer import Answer, Following
 from research.allocation.constrained.bounds import Bound, check_bound, frozen_bound
@@ -11,9 +14,6 @@ from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.read_only import given
 from research.allocation.constraints.records import Bounds, Constraints
 from research.allocation.estimated import EstimationSchedule, check_schedule, placed
-from research.arguments import check_positive
-from research.arrays import Array, Rows
-from research.errors import ConfigError
 from research.market import Past
 
 SHORT = (

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from foundation.arrays import Array, Rows
 from research.allocation.answer import Answer
 from research.allocation.constrained.constrained import Constrained, answer_of
 from research.allocation.constraints.builder import build
@@ -14,7 +15,6 @@ from research.allocation.constraints.limits_used import DayProgramme
 from research.allocation.constraints.market_day import known_on
 from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.roots import root_of
-from research.arrays import Array, Rows
 from research.forecast import Estimated, Forecast, Moments
 from research.forecast.predicted import seen_until
 from research.market import Past

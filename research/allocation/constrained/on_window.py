@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foundation.arrays import Array
 from research.allocation.answer import Answer
 from research.allocation.constrained.constrained import Constrained, answer_of
 from research.allocation.constraints.builder import build
@@ -13,7 +14,6 @@ from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.market_day import known_on
 from research.allocation.constraints.optimum import Optimum
 from research.allocation.estimated import check_level
-from research.arrays import Array
 from research.forecast.returns import check_window, complete_returns
 from research.market import Past
 

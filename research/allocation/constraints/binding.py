@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from foundation.arrays import Array, Mask
 from research.allocation.accuracy import LEAST_PRICE, SLACK
 from research.allocation.answer import Binding
 from research.allocation.constraints.limits import POINTS, WEIGHTS, Limit, Limits
-from research.arrays import Array, Mask
 
 
 def binding_of(

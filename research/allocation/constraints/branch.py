@@ -15,11 +15,11 @@ from math import inf
 
 import numpy as np
 
+from foundation.arrays import Array, Rows
 from research.allocation.accuracy import RELAXED_ZERO
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import HELD, Limits
 from research.allocation.constraints.programme import Solved
-from research.arrays import Array, Rows
 
 GAP = 1e-6  # of the value, or absolute below 1: nearer than this to the bound is the best
 NODES = 2_000  # relaxations after which the best so far is given

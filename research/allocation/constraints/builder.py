@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from foundation.arguments import cut
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 from research.allocation.accuracy import ZERO
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import HELD, NAV, WEIGHTS, Limit, Limits, Part, written
@@ -26,10 +29,7 @@ from research.allocation.constraints.records import (
 )  # fmt: skip
 from research.allocation.constraints.risk_limits import TAIL, risk_limit, tail, tail_mean
 from research.allocation.constraints.roots import root_of
-from research.arguments import cut
-from research.arrays import Array
-from research.errors import ConfigError
-from research.forecast.benchmark_weights import weights_present
+from research.forecast.views.benchmark_weights import weights_present
 
 SHORT, BOUGHT = "short", "bought"
 LARGEST = 2.0  # times the net or gross of the portfolio: no line is larger, whatever limits are left out

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from research.arrays import Array
+from foundation.arrays import Array
 
 TOLERANCE = 1e-10  # of the interior-point method; below it its steps are rounding
 INFEASIBLE = "infeasible"

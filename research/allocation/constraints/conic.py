@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from foundation.arrays import Array
 from research.allocation.accuracy import ACCURATE, TOLERATED
 from research.allocation.answer import NotSolvedError
 from research.allocation.constraints.cone_solvers import INFEASIBLE, Ended, by_scs, clarabel_of, ended_of, sparse_upper
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Elastic, Objective, Solved
-from research.arrays import Array
 
 CONE_SOLVERS = ("Clarabel", "SCS")
 

@@ -11,14 +11,14 @@ from math import inf, isfinite
 
 import numpy as np
 
+from foundation.arrays import Array
+from foundation.linear_programme import NODES as ALL_NODES
+from foundation.linear_programme import LinearProgramme, Point, irreducible
 from research.allocation.accuracy import GIVES
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Elastic, Objective
-from research.arrays import Array
-from research.linear_programme import NODES as ALL_NODES
-from research.linear_programme import LinearProgramme, Point, irreducible
 
 SPARE = 1e-8  # by which a stated change is more than the least, so that it suffices
 BY_TRIAL = 1e-7  # excess, over the scale of its limit, below which a cone programme counts as kept

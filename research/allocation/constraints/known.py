@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from research.arrays import Array
+from foundation.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

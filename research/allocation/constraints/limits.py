@@ -12,8 +12,8 @@ from math import inf, isfinite
 
 import numpy as np
 
+from foundation.arrays import Array, Mask
 from research.allocation.constraints.records import ALWAYS, Firmness
-from research.arrays import Array, Mask
 
 WEIGHTS, HELD = "weights", "held"  # blocks of x: what each line weighs, and whether it is held
 NAV, LINES = "of NAV", "lines"

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 from research.allocation.accuracy import KEPT, SLACK
 from research.allocation.constraints.binding import slack_of
 from research.allocation.constraints.limits import HELD, POINTS, WEIGHTS, Limit, Limits, held_in
 from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.records import Firmness
-from research.arrays import Array
-from research.errors import ConfigError
 from research.forecast import Moments
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from foundation.arguments import cut, shown
+from foundation.arrays import Array, Mask
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.records import Where
-from research.arguments import cut, shown
-from research.arrays import Array, Mask
 
 
 class Lookup:

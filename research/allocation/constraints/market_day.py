@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from foundation.arrays import Array, Rows
+from foundation.errors import ConfigError, DataError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.records import Constraints
-from research.arrays import Array, Rows
-from research.errors import ConfigError, DataError
 from research.market import Past
 
 FIXED = ("asset_class", "sector", "currency")

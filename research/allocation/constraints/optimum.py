@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from foundation.arrays import Array, Mask
 from research.allocation.accuracy import GIVES, KEPT, RELAXED_ZERO, ROUNDING, ZERO
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
@@ -17,7 +18,6 @@ from research.allocation.constraints.feasibility import Conflict, room
 from research.allocation.constraints.limits import HELD, WEIGHTS, Limit, Limits, Part, held_in
 from research.allocation.constraints.perspective import perspective
 from research.allocation.constraints.programme import Elastic, Objective, Solved
-from research.arrays import Array, Mask
 
 
 @dataclass(frozen=True, eq=False)

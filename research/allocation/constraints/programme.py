@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from research.arrays import Array
+from foundation.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from foundation.arguments import cut, is_number, is_whole, shown
+from foundation.errors import ConfigError
 from research.allocation.constraints.read_only import freeze, given, reduced
-from research.arguments import cut, is_number, is_whole, shown
-from research.errors import ConfigError
 
 Where = Mapping[str, str | tuple[str, ...]]
 

@@ -4,9 +4,9 @@ from math import inf
 
 import numpy as np
 
+from foundation.arrays import Array
 from research.allocation.constraints.limits import WEIGHTS, Limit, Part
 from research.allocation.constraints.records import ALWAYS, Firmness
-from research.arrays import Array
 
 TAIL = "tail"
 

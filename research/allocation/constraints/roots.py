@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from research.arguments import cut
-from research.arrays import Array
-from research.errors import DataError
-from research.tolerances import COVARIANCE, EIGENVALUE
+from foundation.arguments import cut
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.tolerances import COVARIANCE, EIGENVALUE
 
 
 def root_of(covariance: Array, assets: Sequence[str]) -> Array:

@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
+from foundation.arguments import is_whole, refuse
+from foundation.arrays import Array, Rows
 from research.allocation.hierarchical.tree import Tree
-from research.arguments import is_whole, refuse
-from research.arrays import Array, Rows
 
 Clusters = int | Literal["gap", "silhouette"]
 CRITERIA = ("gap", "silhouette")

@@ -14,8 +14,8 @@ All are rounded to 12 decimals, so that equal ones tie whatever the unit of retu
 
 import numpy as np
 
+from foundation.arrays import Array, Rows
 from research.allocation.hierarchical.settings import Distance
-from research.arrays import Array, Rows
 
 DECIMALS = 12
 

@@ -5,15 +5,15 @@ from functools import lru_cache
 
 import numpy as np
 
+from foundation.arrays import Array, Rows
+from foundation.errors import DataError
+from foundation.tolerances import EIGENVALUE
 from research.allocation.hierarchical.reclustering import remembered_tree
 from research.allocation.hierarchical.settings import Hierarchical
 from research.allocation.hierarchical.tree import Tree, tree_of
-from research.arrays import Array, Rows
-from research.errors import DataError
 from research.forecast.covariances import covariance
 from research.forecast.returns import complete_returns
 from research.market import Past
-from research.tolerances import EIGENVALUE
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def estimated(settings: Hierarchical, past: Past) -> Estimate:
 
 def check_inverse(owner: str, estimate: Estimate) -> None:
     """Raise DataError for a covariance without an inverse, naming the lines and how to mend it."""
-    from research.risk.covariances import least_eigenvalue
+    from research.risk.simulation.covariances import least_eigenvalue
 
     value, i, j = least_eigenvalue(estimate.cov)
     if value <= EIGENVALUE:

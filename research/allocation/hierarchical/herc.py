@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foundation.arguments import one_of
+from foundation.arrays import Array
 from research.allocation.hierarchical.clusters import Clusters, check_clusters, clusters_of
 from research.allocation.hierarchical.estimate import Estimate
 from research.allocation.hierarchical.model import Model
 from research.allocation.hierarchical.risks import parities
 from research.allocation.hierarchical.settings import RISKS, Linkage, Risk
-from research.arguments import one_of
-from research.arrays import Array
 
 
 @dataclass(frozen=True, repr=False)

@@ -19,6 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foundation.arguments import one_of
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.tolerances import COVARIANCE
 from research.allocation.hierarchical.estimate import Estimate
 from research.allocation.hierarchical.model import Model
 from research.allocation.hierarchical.risks import parities
@@ -31,10 +35,6 @@ from research.allocation.hierarchical.settings import (
     check_tree,
 )
 from research.allocation.hierarchical.tree import tree_of
-from research.arguments import one_of
-from research.arrays import Array
-from research.errors import DataError
-from research.tolerances import COVARIANCE
 
 OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances that need no returns
 

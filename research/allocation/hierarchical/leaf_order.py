@@ -7,8 +7,8 @@ too: `hierarchy.linkage(..., "single")`, `hierarchy.optimal_leaf_ordering` and `
 
 import numpy as np
 
-from research.arrays import Array, Floats, Mask, Rows
-from research.compiled import compiled, linked
+from foundation.arrays import Array, Floats, Mask, Rows
+from foundation.compiled import compiled, linked
 
 ROUNDED = 1.0 + 2.0**-20  # lengths whose ratio is larger keep their order when they are rounded to single precision
 

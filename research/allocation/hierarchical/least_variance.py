@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from foundation.arrays import Array
 from research.allocation.answer import NotSolvedError
-from research.arrays import Array
 
 TIGHT = 1e-12  # gap and feasibility, in units of the problem: as it comes, weights are good to 1e-4 only
 HELD = 1e-7  # a weight below it is zero in the solution of the solver, or very near

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from foundation.arrays import Array, Rows, frozen
 from research.allocation.answer import Answer
 from research.allocation.constrained.constrained import answer_of
 from research.allocation.constraints.builder import build
@@ -18,7 +19,6 @@ from research.allocation.hierarchical.estimate import Estimate, estimated
 from research.allocation.hierarchical.projection import nearest
 from research.allocation.hierarchical.settings import Hierarchical
 from research.allocation.hierarchical.tree import Tree
-from research.arrays import Array, Rows, frozen
 from research.market import Past
 
 NONE = Constraints()

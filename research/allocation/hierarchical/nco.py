@@ -11,12 +11,12 @@ from typing import Literal
 
 import numpy as np
 
+from foundation.arguments import one_of
+from foundation.arrays import Array
 from research.allocation.hierarchical.clusters import Clusters, check_clusters, clusters_of
 from research.allocation.hierarchical.estimate import Estimate, check_inverse
 from research.allocation.hierarchical.model import Model
 from research.allocation.hierarchical.settings import Linkage
-from research.arguments import one_of
-from research.arrays import Array
 
 Objective = Literal["minimum_variance", "inverse_variance", "equal"]
 OBJECTIVES: tuple[Objective, ...] = ("minimum_variance", "inverse_variance", "equal")

@@ -16,12 +16,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from foundation.arrays import Array, Mask, Rows
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.optimum import KEPT, Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
-from research.arrays import Array, Mask, Rows
 
 NOTHING = 1e-9  # of NAV: a weight below it is none
 UNIT = "relative distance from the weights of the tree"

@@ -15,14 +15,14 @@ from math import ceil, log
 
 import numpy as np
 
+from foundation.arrays import Array, Rows
+from foundation.tolerances import RETURNS
 from research.allocation.hierarchical.distances import DECIMALS, distances
 from research.allocation.hierarchical.settings import Hierarchical
 from research.allocation.hierarchical.tree import Tree, grown
-from research.arrays import Array, Rows
 from research.forecast.covariances import covariance
 from research.market import Past
 from research.market.calendars import last_of
-from research.tolerances import RETURNS
 
 FORGOTTEN = 1e-3  # of the weight of all distances
 

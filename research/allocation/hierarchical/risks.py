@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from foundation.arrays import Array, Rows
+from foundation.errors import DataError
 from research.allocation.hierarchical.settings import Risk
-from research.arrays import Array, Rows
-from research.errors import DataError
 
 
 def _semi_deviation(returns: Array) -> Array:

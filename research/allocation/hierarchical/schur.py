@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foundation.arguments import is_number, refuse
+from foundation.arrays import Array, Rows
 from research.allocation.hierarchical.estimate import Estimate, check_inverse
 from research.allocation.hierarchical.model import Model
 from research.allocation.hierarchical.settings import Linkage
-from research.arguments import is_number, refuse
-from research.arrays import Array, Rows
 
 STEP = 0.1  # of gamma, at most, between two variances that are compared
 NEAR = 1e-3  # of the gamma at which the variance is least

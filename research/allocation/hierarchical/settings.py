@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from foundation.arguments import check_positive, is_number, one_of, refuse
 from research.allocation.constrained.constrained import Constrained
 from research.allocation.estimated import EstimationSchedule
-from research.arguments import check_positive, is_number, one_of, refuse
 from research.forecast.covariances import COVARIANCES, CovarianceName
 from research.forecast.returns import check_window
 from research.market.calendars import EVERY

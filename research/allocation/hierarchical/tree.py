@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
+from foundation.arrays import Array, Rows
 from research.allocation.hierarchical.distances import distances
 from research.allocation.hierarchical.settings import Distance, Linkage
-from research.arrays import Array, Rows
 
 
 @dataclass(frozen=True, eq=False)

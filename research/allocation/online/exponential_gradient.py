@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from foundation.arguments import check_positive
+from foundation.arrays import Array
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.arguments import check_positive
-from research.arrays import Array
 from research.forecast.returns import complete_returns
 from research.market import Past
 

@@ -4,13 +4,13 @@ from typing import Literal
 
 import numpy as np
 
+from foundation.arrays import Array
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.optimum import Aim
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import risk_limit
-from research.arrays import Array
 
 AimName = Literal["minimum_volatility", "maximum_sharpe", "utility", "target_return", "target_risk", "robust_utility"]
 AIMS: tuple[AimName, ...] = (

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import is_whole, refuse
+from foundation.arrays import Array, frozen
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
@@ -12,8 +14,6 @@ from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.optimum import elastic_of, of_held, optimum, prices_of, tidy, weights_in
 from research.allocation.optimised.aims import maximum_return, minimum_volatility, return_limit
-from research.arguments import is_whole, refuse
-from research.arrays import Array, frozen
 
 INSIDE = 1e-7  # of the frontier's span of returns: the last point is so far below the largest return
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foundation.arrays import Array
 from research.allocation.constrained.on_forecast import root_of_moments
 from research.allocation.optimised.frontier import Frontier
 from research.allocation.optimised.mean_variance import MeanVariance
-from research.arrays import Array
 from research.market import Past
 
 WITHOUT = 3  # times as many points on the frontier without limits: most of it lies beyond the other

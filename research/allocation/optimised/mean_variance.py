@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from foundation.arguments import check_positive, is_number, one_of, refuse
+from foundation.arrays import Array
 from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.optimum import Optimum, optimum
@@ -19,8 +21,6 @@ from research.allocation.optimised.aims import (
     volatility_limit,
 )  # fmt: skip
 from research.allocation.optimised.frontier import Frontier, frontier
-from research.arguments import check_positive, is_number, one_of, refuse
-from research.arrays import Array
 from research.forecast import Moments
 from research.market import Past
 

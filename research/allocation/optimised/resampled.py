@@ -6,6 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from foundation.arguments import is_whole, refuse
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Following, NotSolvedError
 from research.allocation.constrained.constrained import short_notes
@@ -14,9 +17,6 @@ from research.allocation.constraints.optimum import Optimum, exceeded
 from research.allocation.estimated import placed
 from research.allocation.optimised.mean_variance import MeanVariance
 from research.allocation.wrapper import Wrapper
-from research.arguments import is_whole, refuse
-from research.arrays import Array
-from research.errors import ConfigError
 from research.forecast import Moments
 from research.forecast.predicted import seen_until
 from research.market import Past

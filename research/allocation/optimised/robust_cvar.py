@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foundation.arguments import check_positive, is_number, refuse
+from foundation.arrays import Array
 from research.allocation.constrained.on_window import OnWindow
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import tail, tail_mean
 from research.allocation.estimated import check_length
-from research.arguments import check_positive, is_number, refuse
-from research.arrays import Array
 
 WORST, LARGEST = "worst", "largest"
 

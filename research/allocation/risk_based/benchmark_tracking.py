@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from foundation.arguments import cut, is_number, shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
 from research.allocation.accuracy import KEPT
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.bounds import Pairs
@@ -10,11 +13,8 @@ from research.allocation.constrained.on_forecast import OnForecast, root_of_mome
 from research.allocation.constraints.limits import WEIGHTS, Limits
 from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
-from research.arguments import cut, is_number, shown
-from research.arrays import Array
-from research.errors import ConfigError, DataError
 from research.forecast import Moments
-from research.forecast.benchmark_weights import weights_present
+from research.forecast.views.benchmark_weights import weights_present
 from research.market import Past
 
 UNIT = "tracking error a year"

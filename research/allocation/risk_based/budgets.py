@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from foundation.arguments import cut, is_number, shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.records import Constraints
-from research.arguments import cut, is_number, shown
-from research.arrays import Array
-from research.errors import ConfigError
 
 Budgets = Mapping[str, float] | tuple[tuple[str, float], ...]
 

@@ -12,12 +12,12 @@ from math import inf
 
 import numpy as np
 
+from foundation.arrays import Array
 from research.allocation.accuracy import ACCURATE
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.optimum import of_held
 from research.allocation.constraints.programme import Elastic, Objective, Solved
-from research.arrays import Array
 
 ENTROPIC = "entropic"
 WIDEST = 12.0  # of ln z over the spread of losses, up or down

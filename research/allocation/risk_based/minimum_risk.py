@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from foundation.arguments import one_of
+from foundation.arrays import Array
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.on_window import OnWindow
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.optimum import Optimum, optimum
 from research.allocation.estimated import check_length
 from research.allocation.risk_based.risks import RISKS, RiskName, risk_of
-from research.arguments import one_of
-from research.arrays import Array
 
 NONE = 1e-9  # a period: less than this is no risk
 

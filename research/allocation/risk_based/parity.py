@@ -15,6 +15,8 @@ from math import inf
 
 import numpy as np
 
+from foundation.arguments import cut
+from foundation.arrays import Array, Mask
 from research.allocation.answer import NotSolvedError
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
@@ -22,8 +24,6 @@ from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.optimum import Aim, Optimum, elastic_of, optimum
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.risk_based.risks import Risk
-from research.arguments import cut
-from research.arrays import Array, Mask
 
 MEAN, SMALLEST = "geometric mean", "smallest"
 HELD = 1e-7  # of NAV: a line that cannot be larger cannot be held

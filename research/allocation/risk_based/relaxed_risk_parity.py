@@ -5,6 +5,8 @@ from math import inf
 
 import numpy as np
 
+from foundation.arguments import cut, is_number, refuse
+from foundation.arrays import Array
 from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.optimum import Aim, Optimum, optimum
@@ -12,8 +14,6 @@ from research.allocation.constraints.programme import Objective
 from research.allocation.optimised.aims import return_limit
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import largest_smallest
-from research.arguments import cut, is_number, refuse
-from research.arrays import Array
 from research.forecast import Moments
 from research.market import Past
 

@@ -12,12 +12,12 @@ from typing import Literal
 
 import numpy as np
 
+from foundation.arrays import Array
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.optimum import Aim
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.constraints.risk_limits import tail, tail_mean
 from research.allocation.risk_based.evar import ENTROPIC, entropic, entropic_bound, sharpened_evar
-from research.arrays import Array
 
 RiskName = Literal["cvar", "evar", "cdar", "max_drawdown", "semi_deviation"]
 RISKS: tuple[RiskName, ...] = ("cvar", "evar", "cdar", "max_drawdown", "semi_deviation")

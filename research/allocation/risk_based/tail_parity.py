@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from foundation.arrays import Array
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.on_window import OnWindow
 from research.allocation.constraints.limits import Limits
@@ -11,7 +12,6 @@ from research.allocation.estimated import check_length
 from research.allocation.risk_based.budgets import Budgets, check_names, frozen_budgets, refuse_few_lines, shares
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risks import risk_of
-from research.arrays import Array
 from research.market import Past
 
 

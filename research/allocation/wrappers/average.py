@@ -6,15 +6,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from foundation.arguments import is_number, refuse
+from foundation.tolerances import TARGET
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Explained, of_inner
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.fixed import EqualWeights
 from research.allocation.in_turn import part_answer
 from research.allocation.wrapper import Wrapper
-from research.arguments import is_number, refuse
 from research.market import Past
-from research.tolerances import TARGET
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from foundation.arguments import cut, is_number, refuse, shown
+from foundation.errors import ConfigError
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer
 from research.allocation.in_turn import part_answer
 from research.allocation.wrapper import Wrapper
-from research.arguments import cut, is_number, refuse, shown
-from research.errors import ConfigError
 from research.market import Past
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from foundation.arguments import check_positive, is_number, refuse
+from foundation.arrays import Array
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer
 from research.allocation.estimated import EstimationSchedule, check_schedule
 from research.allocation.in_turn import in_turn, part_answer
 from research.allocation.wrapper import Wrapper
-from research.arguments import check_positive, is_number, refuse
-from research.arrays import Array
 from research.market import Past
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.arrays import Array, Rows
+from foundation.arrays import Array, Rows
 from research.forecast.boosted.holdout import FEWEST
 
 LEVEL = 0.95  # of the one-sided test: without skill, 19 of 20 fits trust nothing

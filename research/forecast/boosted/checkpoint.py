@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from research.arguments import cut, shown
-from research.errors import DataError
-from research.files import write_whole
+from foundation.arguments import cut, shown
+from foundation.errors import DataError
+from foundation.files import write_whole
 from research.forecast.boosted.calibration import Skill
 from research.forecast.boosted.libraries import Library
 from research.forecast.boosted.model import Boosted, FittedBoosted

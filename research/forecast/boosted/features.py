@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.arrays import Array, Mask, Rows, frozen
-from research.errors import DataError
+from foundation.arrays import Array, Mask, Rows, frozen
+from foundation.errors import DataError
 from research.forecast.boosted.trailing import trailing
 from research.market import Past
 

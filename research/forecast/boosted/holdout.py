@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.arrays import Mask, Rows
+from foundation.arrays import Mask, Rows
 
 SHARE = 4  # each of the two parts held back is at most one of so many of the days
 FEWEST = 4  # blocks of days by which what was trained is judged

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from research.arrays import Array
+from foundation.arrays import Array
 
 Library = Literal["lightgbm", "xgboost"]
 LIBRARIES: tuple[Library, ...] = ("lightgbm", "xgboost")

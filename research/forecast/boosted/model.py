@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from research.arguments import check_positive, cut, did_you_mean, is_number, is_whole, one_of, refuse
-from research.arrays import Array
-from research.errors import ConfigError, DataError
+from foundation.arguments import check_positive, cut, did_you_mean, is_number, is_whole, one_of, refuse
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
 from research.forecast.boosted import libraries
 from research.forecast.boosted.calibration import Skill, measured
 from research.forecast.boosted.explained import sentence
@@ -18,10 +18,10 @@ from research.forecast.boosted.holdout import SHARE, held, split
 from research.forecast.boosted.libraries import LIBRARIES, Growth, Library
 from research.forecast.boosted.samples import Samples, deviations, samples
 from research.forecast.covariances import covariance
-from research.forecast.equilibrium import cash_over
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
+from research.forecast.views.equilibrium import cash_over
 from research.market import Past
 
 Monotone = Mapping[str, Literal[-1, 1]] | tuple[tuple[str, Literal[-1, 1]], ...]

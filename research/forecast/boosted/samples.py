@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from research.arrays import Array, Rows
-from research.errors import DataError
+from foundation.arrays import Array, Rows
+from foundation.errors import DataError
 from research.forecast.boosted.features import YEAR, Features, features
 from research.forecast.outcomes import returns_after
 from research.market import Past

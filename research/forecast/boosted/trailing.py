@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from research.arrays import Array
+from foundation.arrays import Array
 
 Combine = Callable[[Array, Array], Array]
 

@@ -9,8 +9,10 @@ import pandas as pd
 import torch
 from torch import nn
 
-from research.arrays import Array
-from research.errors import ConfigError, DataError
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
+from foundation.stored import read_stored, write_stored
+from foundation.threads import one_thread
 from research.forecast.covariances import covariance
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
@@ -21,8 +23,6 @@ from research.forecast.neural.settings import NetworkSettings
 from research.forecast.neural.training import Epochs, device_of, train
 from research.forecast.returns import complete_returns
 from research.market import Past
-from research.stored import read_stored, write_stored
-from research.threads import one_thread
 
 FORM = "network, 1"  # of the file: count on when what it holds changes
 FIX = "Train the network anew."

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from research.arrays import Array
+from foundation.arrays import Array
 from research.forecast.neural.dlinear import DLinear
 from research.forecast.neural.series import LINE, OBSERVED, SEASON, STEP, TARGET
 from research.forecast.neural.settings import NetworkSettings

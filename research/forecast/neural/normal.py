@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import ndtri
 
-from research.arrays import Array
+from foundation.arrays import Array
 
 
 def location_and_scale(quantiles: Array, levels: tuple[float, ...]) -> tuple[Array, Array]:

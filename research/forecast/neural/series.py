@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from research.arrays import Array, Mask
-from research.errors import DataError
+from foundation.arrays import Array, Mask
+from foundation.errors import DataError
 from research.forecast.neural.settings import NetworkSettings
 from research.market import Past
 from research.market.calendars import session_after, sessions

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Literal
 
-from research.arguments import check_positive, is_number, is_whole, one_of, refuse
+from foundation.arguments import check_positive, is_number, is_whole, one_of, refuse
 
 Architecture = Literal["tft", "nhits", "dlinear"]
 ARCHITECTURES: tuple[Architecture, ...] = ("tft", "nhits", "dlinear")

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from research.errors import DataError
+from foundation.errors import DataError
+from foundation.progress import bar
+from foundation.stored import Stored
 from research.forecast.neural.library import Samples, quantiles, quiet
 from research.forecast.neural.settings import NetworkSettings
-from research.progress import bar
-from research.stored import Stored
 
 CLIP = 0.1  # norm of the gradient, as in the library's own examples
 AT_ONCE = 4096  # samples that are forecast together where nothing is learned

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from research.arguments import check_positive, is_whole, one_of, refuse
-from research.arrays import Array, Rows
+from foundation.arguments import check_positive, is_whole, one_of, refuse
+from foundation.arrays import Array, Rows
 from research.forecast.model import RefitSchedule, fit_rows
 from research.forecast.regimes.protocol import OfLine, history
 from research.market import Past

@@ -11,9 +11,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from research.arguments import is_number, refuse
-from research.arrays import Array, Rows, frozen
-from research.errors import DataError
+from foundation.arguments import is_number, refuse
+from foundation.arrays import Array, Rows, frozen
+from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
 from research.forecast.regimes.markov import check_states
 from research.forecast.regimes.names import state_names

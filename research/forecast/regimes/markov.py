@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from research.arguments import day, is_number, is_whole, one_of, refuse
-from research.arrays import Array, Rows
-from research.errors import DataError
+from foundation.arguments import day, is_number, is_whole, one_of, refuse
+from foundation.arrays import Array, Rows
+from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
 from research.forecast.regimes.names import state_names, volatility_names
 from research.forecast.regimes.protocol import FEWEST, OfLine, RegimeModel, checked_returns, fitted_history, history
@@ -53,7 +53,7 @@ class MarkovRegimes(OfLine):
 
     def __post_init__(self) -> None:
         """Check the numbers, make the date a timestamp, and name the regimes."""
-        from research.risk.markov_chain import check_transition  # its room is slow to import
+        from research.risk.simulation.markov_chain import check_transition  # its room is slow to import
 
         object.__setattr__(self, "seen", day("seen of MarkovRegimes is", self.seen))
         k = len(self.means) if isinstance(self.means, tuple) else 0
@@ -77,7 +77,7 @@ class MarkovRegimes(OfLine):
     @property
     def shares(self) -> Array:
         """(k,) stationary probability of each regime, which is also that before the first return."""
-        from research.risk.markov_chain import stationary
+        from research.risk.simulation.markov_chain import stationary
 
         return stationary(np.array(self.transition))
 
@@ -105,7 +105,7 @@ class MarkovRegimes(OfLine):
         >>> law.filtered([0.0, 0.05, -0.04, 0.0])[:, 1].round(2).tolist()
         [0.06, 1.0, 1.0, 0.86]
         """
-        from research.risk.hidden_markov import filtered_probabilities
+        from research.risk.simulation.hidden_markov import filtered_probabilities
 
         values = checked_returns(self.line, np.asarray(returns))[:, None]
         deviations = np.array(self.deviations)
@@ -119,7 +119,7 @@ class MarkovRegimes(OfLine):
         Source : Kim (1994), Dynamic Linear Models with Markov-Switching, Journal of Econometrics 60, as in Hamilton
                  (1994), equation 22.4.14.
         """
-        from research.risk.hidden_markov import smoothed_probabilities
+        from research.risk.simulation.hidden_markov import smoothed_probabilities
 
         return smoothed_probabilities(self.filtered(returns), np.array(self.transition))
 
@@ -171,7 +171,7 @@ class MarkovSwitching(RegimeModel):
 
         Raises : DataError for an unknown line, for too few returns, and where the fit finds no such regimes.
         """
-        from research.risk.hidden_markov import fit_hidden_markov
+        from research.risk.simulation.hidden_markov import fit_hidden_markov
 
         returns = fitted_history(past, self.line, self.window)
         scale = float(returns.std())
@@ -198,7 +198,7 @@ def number_of_states(past: Past, line: str, most: int = 4, seed: int = 0) -> pd.
     Source : Schwarz (1978), Estimating the Dimension of a Model, Annals of Statistics 6(2). The likelihood of one state
              more is not regular at the border, so the criterion is a guide and no test.
     """
-    from research.risk.hidden_markov import fit_hidden_markov
+    from research.risk.simulation.hidden_markov import fit_hidden_markov
 
     returns = fitted_history(past, line, FEWEST)
     days, scale = len(returns), float(returns.std())

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from research.arrays import Array, Rows
+from foundation.arrays import Array, Rows
 
 VOLATILITY = {
     2: ("calm", "turbulent"),

@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from research.arguments import check_positive, is_number, is_whole, refuse
-from research.arrays import Array, Rows
+from foundation.arguments import check_positive, is_number, is_whole, refuse
+from foundation.arrays import Array, Rows
 from research.forecast.regimes.protocol import OfLine, checked_returns, fitted_history, history
 from research.market import Past
 

@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from research.arrays import Array, Rows
-from research.errors import DataError
+from foundation.arrays import Array, Rows
+from foundation.errors import DataError
 from research.forecast.model import fit_rows, last_fit
 from research.market import Past
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from research.arguments import is_number, is_whole, refuse
-from research.arrays import Array, frozen
-from research.errors import ConfigError, DataError
+from foundation.arguments import is_number, is_whole, refuse
+from foundation.arrays import Array, frozen
+from foundation.errors import ConfigError, DataError
 from research.forecast.covariances import covariance
 from research.forecast.moments import Moments
 from research.forecast.returns import check_window, complete_returns

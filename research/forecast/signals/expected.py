@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.arrays import Array, frozen
-from research.errors import DataError
+from foundation.arrays import Array, frozen
+from foundation.errors import DataError
+from foundation.tolerances import VARIATION
 from research.forecast.signals.history import History
-from research.tolerances import VARIATION
 
 PRIOR = 0.05  # deviation of the information coefficient before any data: Grinold and Kahn (1999) call 0.05 good
-HORIZONS = 4  # of the weights of an error, as in `backtests.evaluation.forecast_skill`: over fewer, outcomes overlap
+HORIZONS = 4  # of the weights of an error, as in `backtests.inference.forecast_skill`: over fewer, outcomes overlap
 FEWEST = 12  # horizons with an outcome, below which a coefficient is not estimated
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.arrays import Array, Rows
+from foundation.arrays import Array, Rows
+from foundation.tolerances import RETURNS
 from research.market import Past
-from research.tolerances import RETURNS
 
 DEVIATION = 63  # returns of the deviation that scores and outcomes are measured in
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from research.arrays import Array
+from foundation.arrays import Array
 from research.forecast.signals.expected import Expected, expected
 from research.forecast.signals.history import DEVIATION, History, running
 

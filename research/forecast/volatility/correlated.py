@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from research.arguments import check_positive, is_whole, one_of, refuse
-from research.arrays import Array, Rows
+from foundation.arguments import check_positive, is_whole, one_of, refuse
+from foundation.arrays import Array, Rows
 from research.forecast.covariances import COVARIANCES, CovarianceName, covariance
 from research.forecast.means import means_so_far
 from research.forecast.moments import Moments, repaired

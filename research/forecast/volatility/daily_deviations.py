@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from research.arrays import Array
+from foundation.arrays import Array
 from research.market import Past
 
 Measure = Literal["return", "range"]

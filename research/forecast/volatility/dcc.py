@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from research.arrays import Array, Rows, frozen
-from research.errors import DataError
+from foundation.arrays import Array, Rows, frozen
+from foundation.errors import DataError
 from research.forecast.means import means_so_far
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
@@ -53,7 +53,7 @@ class DynamicCorrelations:
 
     def fit(self, past: Past) -> "FittedDCC":
         """Variances and correlations of the lines with a complete window."""
-        from research.risk.shrinkage import shrunk_covariance
+        from research.risk.simulation.shrinkage import shrunk_covariance
 
         _, lines = complete_returns(past, self.window)
         if len(lines) < 2:

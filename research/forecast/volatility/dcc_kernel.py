@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from research.arrays import Array
-from research.compiled import compiled
+from foundation.arrays import Array
+from foundation.compiled import compiled
 
 
 @compiled

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from research.arguments import check_positive
+from foundation.arguments import check_positive
 from research.forecast.covariances import CovarianceName
 from research.forecast.moments import Moments
 from research.forecast.volatility.correlated import RISKMETRICS, check_settings, correlated, exponential_variances

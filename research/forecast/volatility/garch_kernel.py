@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from research.arrays import Array, Rows
-from research.compiled import compiled
+from foundation.arrays import Array, Rows
+from foundation.compiled import compiled
 
 
 @compiled

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.arrays import Array
-from research.errors import DataError
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.tolerances import RETURNS
 from research.forecast.volatility.correlated import listed_since
 from research.market import Past
-from research.tolerances import RETURNS
 
 FEWEST = 250  # returns of a line, below which its GARCH is not fitted
 DECAY = 0.94  # of RiskMetrics' daily variances, which are those of a GARCH without a level to come back to
@@ -93,7 +93,7 @@ def _fitted(returns: Array, name: str, leverage: bool) -> GarchLaw:
     shocks = np.ascontiguousarray(returns - mean)
     first = float(np.mean(shocks * shocks))
     if not leverage:
-        from research.risk.garch_fit import fit_garch
+        from research.risk.simulation.garch_fit import fit_garch
 
         found = fit_garch(shocks, name)
         return GarchLaw(mean, found.omega, found.alpha, 0.0, found.beta, first)

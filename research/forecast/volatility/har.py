@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from research.arguments import one_of
-from research.arrays import Array, frozen
-from research.errors import DataError
+from foundation.arguments import one_of
+from foundation.arrays import Array, frozen
+from foundation.errors import DataError
 from research.forecast.covariances import CovarianceName
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.arrays import Array, Mask, Rows
+from foundation.arrays import Array, Mask, Rows
 from research.forecast.volatility.correlated import listed_since
 from research.forecast.volatility.daily_deviations import Measure, daily_deviations
 from research.market import Past

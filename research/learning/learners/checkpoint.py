@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from research.stored import Stored
+from foundation.stored import Stored
 
 
 class Checkpoint(Stored):

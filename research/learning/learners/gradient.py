@@ -13,17 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from foundation.threads import one_thread
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.learners.torch_state import Stateful, restore, states_of
 from research.learning.parallel_seeds import Report
-from research.learning.rollouts import GRADIENT_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.torch_worlds import Days, TorchWorlds, at_target, boxes_of, observe
-from research.learning.training_days import TrainingDays
+from research.learning.worlds.rollouts import GRADIENT_LEARNS, action_function, evaluate_targets, measure_scaling
+from research.learning.worlds.torch_worlds import Days, TorchWorlds, at_target, boxes_of, observe
+from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import CALMEST, FARTHEST, LOOKBACK, FeatureScaling
 from research.rules.networks.policy_network import Network, network
-from research.threads import one_thread
 
 
 class Drawn(NamedTuple):

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from research.arrays import Floats
-from research.learning.rollouts import VALIDATION, action_function, evaluate
+from foundation.arrays import Floats
 from research.learning.settings import Learned
-from research.learning.training_days import TrainingDays
+from research.learning.worlds.rollouts import VALIDATION, action_function, evaluate
+from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import FeatureScaling
 from research.rules.networks.policy_network import Network
 

@@ -5,9 +5,9 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
 from research.learning.learners.stable_baselines import layers_of, preference_layers, set_falling_rate
-from research.learning.rewards import MINUS_LOSS
-from research.learning.rollouts import REWARD
 from research.learning.settings import Learned
+from research.learning.worlds.rewards import MINUS_LOSS
+from research.learning.worlds.rollouts import REWARD
 from research.rules.networks.policy_network import Network, network
 
 HOLDS = 2.0  # logits by which holding is likelier than trading at the start: 88 % of decisions

@@ -12,18 +12,24 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 
-from research.errors import ConfigError
-from research.learning.environment import RebalancingWorlds
+from foundation.errors import ConfigError
+from foundation.threads import one_thread
 from research.learning.learners import dqn, ppo, sac
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.learners.torch_state import Arrays, Stateful, restore, states_of
 from research.learning.parallel_seeds import Report
-from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.training_days import TrainingDays
+from research.learning.worlds.environment import RebalancingWorlds
+from research.learning.worlds.rollouts import (
+    PPO_LEARNS,
+    REPLAY_LEARNS,
+    action_function,
+    evaluate_targets,
+    measure_scaling,
+)
+from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import FeatureScaling
-from research.threads import one_thread
 
 MODULES: dict[str, ModuleType] = {"ppo": ppo, "sac": sac, "dqn": dqn}
 PIECES = 64  # of a training, in whole updates: after each it may be gone on with

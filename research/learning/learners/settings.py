@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
-from research.arguments import is_number, is_whole, refuse
-from research.errors import ConfigError
+from foundation.arguments import is_number, is_whole, refuse
+from foundation.errors import ConfigError
 
 LearnerName = Literal["ppo", "sac", "dqn", "gradient", "cross_entropy"]
 LEARNERS: tuple[str, ...] = get_args(LearnerName)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from research.arrays import Floats
+from foundation.arrays import Floats
 from research.learning.learners.settings import ReplaySettings
 from research.learning.settings import Learned
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from research.arguments import is_whole, refuse
-from research.arrays import frozen
+from foundation.arguments import is_whole, refuse
+from foundation.arrays import frozen
 from research.learning.checksummed import write_checksummed
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.universal import random_markets, training

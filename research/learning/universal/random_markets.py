@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.arrays import Array
-from research.risk.covariances import taken_apart
+from foundation.arrays import Array
+from research.risk.simulation.covariances import taken_apart
 from research.rules.networks.equivariant import Lines, lines_of
 from research.rules.no_trade_region import half_widths, relative_variance
 

@@ -12,15 +12,16 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from foundation.arguments import check_positive, refuse
+from foundation.arrays import Array, Mask, frozen
+from foundation.errors import DataError
+from foundation.tolerances import TARGET
 from research.accounting import View
 from research.allocation import Allocation
-from research.arguments import check_positive, refuse
-from research.arrays import Array, Mask, frozen
-from research.errors import DataError
 from research.learning.card_shape import UNIVERSAL as FORMAT
 from research.learning.card_shape import check_card
 from research.learning.checksummed import read_checksummed
-from research.market.tables import DATA
+from research.market.reading.tables import DATA
 from research.risk.measures import TRACKING_PENALTY
 from research.rules.bands import or_narrowest
 from research.rules.estimates import covariance_now
@@ -41,7 +42,6 @@ from research.rules.protocol import Schedule
 from research.rules.risk_rules import RiskRule, without_bands
 from research.rules.rule_options import NETWORK, RuleOptions
 from research.rules.standard_rule import Bounds, Estimates, checked
-from research.tolerances import TARGET
 
 FOLDER = DATA / "policies" / "universal"
 FIX = "Restore the folder from the repository, or make it again with `rebalance train universal`."

@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from foundation.arrays import Array, frozen
+from foundation.threads import one_thread
+from foundation.tolerances import SQUARE
 from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters
-from research.arrays import Array, frozen
-from research.learning.differentiable import Holdings
-from research.learning.torch_worlds import Days, TorchWorlds, boxes_of
 from research.learning.universal.random_markets import DRIFT, LINES, RandomMarkets, draw
+from research.learning.worlds.differentiable import Holdings
+from research.learning.worlds.torch_worlds import Days, TorchWorlds, boxes_of
 from research.rules.networks.equivariant import MOVING, STANDING, WIDEST_GAP, Equivariant, arrays_of
 from research.rules.networks.features import FARTHEST, FeatureScaling
-from research.threads import one_thread
-from research.tolerances import SQUARE
 
 HIDDEN = 32  # units of each layer
 LEARNING_RATE, STEEPEST = 4e-3, 1.0  # of Adam, falling to zero; the longest gradient

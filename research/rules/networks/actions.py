@@ -22,10 +22,10 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from research.arrays import Array, Floats, Rows
-from research.compiled import inlined, linked
+from foundation.arrays import Array, Floats, Rows
+from foundation.compiled import inlined, linked
+from foundation.tolerances import TARGET
 from research.rules.networks.features import REACH, Scales
-from research.tolerances import TARGET
 
 Action = Literal["bands", "edges", "hold_or_trade", "fraction", "gate", "exposure", "weights"]
 LEARNED: Mapping[Action, str] = {  # what a rule with such an answer has learned, in a word or two

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.arrays import Array, Floats, Rows, frozen
+from foundation.arrays import Array, Floats, Rows, frozen
 from research.rules.networks.actions import DecodedActions
 from research.rules.networks.equivariant import Equivariant, Lines
 from research.rules.networks.features import FeatureScaling, Scales

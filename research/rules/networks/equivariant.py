@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.arrays import Array, frozen
-from research.compiled import compiled, linked
+from foundation.arrays import Array, frozen
+from foundation.compiled import compiled, linked
+from foundation.tolerances import SQUARE, TARGET
 from research.rules.networks.features import FARTHEST, FeatureScaling
 from research.rules.networks.policy_network import layer, squash
-from research.tolerances import SQUARE, TARGET
 
 MOVING = (  # what changes from close to close
     "drift",  # half-widths, without its sign

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.arrays import Array, Floats
-from research.compiled import compiled, inlined, linked
+from foundation.arrays import Array, Floats
+from foundation.compiled import compiled, inlined, linked
 
 SHARED = (
     "tracking error",  # ex ante, a year

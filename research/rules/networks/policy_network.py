@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from research.arrays import Floats, frozen
-from research.compiled import compiled, linked
+from foundation.arrays import Floats, frozen
+from foundation.compiled import compiled, linked
 
 Numbers = NDArray[np.floating[Any]]  # of one kind throughout a call
 

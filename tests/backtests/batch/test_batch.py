@@ -13,9 +13,9 @@ from simulated import world
 from backtests.batch.batch import BLOCK, PreparedConfiguration, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, batch_metrics, target_path_returns
 from backtests.engine import backtest
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, TargetPath, target_path
-from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market, Past, load_market
 from research.market.delisting import delist
 from research.rules import Calendar, Never, Rule, Threshold, Within

@@ -11,10 +11,10 @@ from simulated import measured_by, world
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine import backtest
 from backtests.evaluation.scores import score
+from foundation.errors import DataError
 from research.accounting import Costs
 from research.accounting.execution import Flows
 from research.allocation import EqualWeights, FixedWeights, target_path
-from research.errors import DataError
 from research.rules import Calendar, Never, Threshold, Within
 
 POLICIES = [

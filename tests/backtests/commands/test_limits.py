@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 LIMITED = """
 import os, resource, sys, typer
-from backtests.cli.options import starting
-from backtests.commands.terminal import run_app
+from desk.cli.options import starting
+from desk.commands.terminal import run_app
 from backtests.runs.folder import code_on_disk
 app = typer.Typer()
 
@@ -47,7 +47,7 @@ def test_too_little_memory_and_too_few_threads_are_refused_in_a_sentence(kind: s
 
 SHORT = """
 import resource, sys, typer
-from backtests.commands.terminal import run_app
+from desk.commands.terminal import run_app
 app = typer.Typer()
 
 @app.command()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from backtests.comparison.comparison import Comparison, compare
-from research.errors import ConfigError
+from foundation.errors import ConfigError
 from research.market import load_market
 from research.portfolio import load_portfolio
 

@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 
 from backtests.comparison.axes import TwoAxes
-from backtests.comparison.candidates import Fitted, backtest_candidate
 from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.fitting.candidates import Fitted, backtest_candidate
 from backtests.comparison.paired import has_shown_its_limit
 from backtests.comparison.rule_grid import STRATEGIC, rule_grid
 from backtests.comparison.targets import chosen_target, compare_targets, comparing_rule
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark, losses
-from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.evidence import Difference
 from backtests.evaluation.scores import score
-from backtests.evaluation.slow_waves import confidence_set
-from backtests.evaluation.target_inference import CERTAIN
+from backtests.inference.block_draws import Resampling
+from backtests.inference.evidence import Difference
+from backtests.inference.slow_waves import confidence_set
+from backtests.inference.target_inference import CERTAIN
 from backtests.sweeps import threshold
+from foundation.errors import ConfigError
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, target_path
-from research.errors import ConfigError
 from research.learning import Training
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Threshold

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.candidates import backtest_candidate, fit
 from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.comparison.verdict import Told, cause_words, verdict_of
-from research.errors import ConfigError, PolicyError
+from foundation.errors import ConfigError, PolicyError
 from research.portfolio import load_portfolio
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"

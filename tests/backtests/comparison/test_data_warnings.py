@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from backtests.commands.report import make_backtest
-from backtests.commands.sweep import make_sweep
+from desk.commands.report import make_backtest
+from desk.commands.sweep import make_sweep
 
 PORTFOLIO = """\
 name: Halted

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from backtests.comparison import compare
-from backtests.comparison.candidates import backtest_candidate, benchmark_of
+from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of
 from backtests.comparison.paired import measured
 from backtests.comparison.recommendation import DailyTerms, question, recommend
 from backtests.comparison.simulated_tests import simulated_tests
-from backtests.wording import number
+from foundation.paper.wording import number
 from research.portfolio import load_portfolio
 from research.risk.measures import BPS
 

@@ -11,9 +11,9 @@ import pytest
 from backtests.comparison import PairedBacktests, compare
 from backtests.comparison.paired import why_not_limited
 from backtests.engine import Backtest, backtest
+from foundation.errors import ConfigError
 from research.accounting import Costs, Hold, Trade, View
 from research.allocation import FixedWeights
-from research.errors import ConfigError
 from research.market import Market, load_market
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Rule, RuleTraits, Threshold

@@ -17,7 +17,7 @@ from backtests.comparison.simulated_tests import (
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.long_run import UNTOLD
+from backtests.inference.long_run import UNTOLD
 from research.accounting import Costs
 from research.allocation import HRP, FixedWeights
 from research.market import Market

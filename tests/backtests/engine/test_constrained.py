@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from backtests.engine import backtest
-from research.errors import ConfigError
+from foundation.errors import ConfigError
 from research.portfolio import Portfolio, load_portfolio
 
 FILE = "data/portfolios/global_multi_asset.yaml"

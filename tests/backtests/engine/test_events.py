@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from backtests.engine import backtest
+from foundation.errors import DataError
 from research.accounting import Costs, Execution
 from research.accounting.costs import Tax
 from research.allocation import FixedWeights
-from research.errors import DataError
 from research.market import SHUMWAY, Market, delist, load_market
 from research.rules import Calendar, Never, Threshold
 

@@ -11,12 +11,12 @@ import pytest
 from drawn_cases import Case, case, policy_of
 from slow import NoRoot, Portfolio, play
 
-from backtests.audits.look_ahead import look_ahead
 from backtests.engine.ledger import EXIT, FLOW
 from backtests.engine.result import Backtest
+from backtests.studies.audits.look_ahead import look_ahead
+from foundation.errors import PolicyError
 from research.accounting import Flows, Policy
 from research.allocation import FixedWeights
-from research.errors import PolicyError
 
 CASES, HALTED = 240, 400  # seeds; a halt at the open beside spreads by the day is rarer
 

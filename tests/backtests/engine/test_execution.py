@@ -10,10 +10,10 @@ from simulated import world
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.costs import Impact, Tax
 from research.allocation import FixedWeights
-from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market
 from research.rules import Calendar, Never, Threshold
 

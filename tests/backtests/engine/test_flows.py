@@ -10,9 +10,9 @@ import pytest
 
 from backtests.batch.streaming_metrics import BATCH_METRICS, batch_metrics
 from backtests.engine import backtest
+from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs, Execution, Flows, Policy
 from research.allocation import FixedWeights
-from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.rules import Calendar, Never, Threshold
 

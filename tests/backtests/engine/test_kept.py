@@ -13,9 +13,9 @@ import pytest
 from backtests.engine import backtest
 from backtests.engine.kept import MOST, kept
 from backtests.engine.result import Backtest
+from foundation.arrays import Array
 from research.accounting import Costs, Execution
 from research.allocation import EqualWeights, FixedWeights, InverseVolatility
-from research.arrays import Array
 from research.market import Market, Past
 from research.rules import Calendar, Threshold
 

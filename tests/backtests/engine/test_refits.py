@@ -8,13 +8,13 @@ import yaml
 
 from backtests.comparison.comparison import compare
 from backtests.engine import backtest
-from backtests.pages.tearsheet import comparison_html
+from backtests.sheets.pages.tearsheet import comparison_html
 from backtests.sweeps import Configuration, listed
 from backtests.sweeps.setup import prepare_sweep
 from backtests.sweeps.summary import data_warnings
 from research.allocation import MeanVariance, NotSolvedError
+from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
-from research.trading import trade_list
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 

@@ -15,13 +15,13 @@ from backtests.batch.batch import PreparedConfiguration, play_batch
 from backtests.batch.streaming_metrics import batch_metrics, target_path_returns
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
+from foundation.arrays import Array
+from foundation.errors import ConfigError, PolicyError
 from research import rules
 from research.accounting import Costs, Execution, Flows, Hold, Policy, Trade, View
 from research.accounting.costs import Tax
 from research.accounting.view import check_trade, leverage_of
 from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility
-from research.arrays import Array
-from research.errors import ConfigError, PolicyError
 from research.forecast import MarkovRegimes
 from research.learning import Universal
 from research.market import Market, instruments_table, load_market
@@ -44,7 +44,7 @@ from research.rules import (
     TunedThreshold,
     Within,
 )
-from research.rules.dynamic_programming import optimal_region
+from research.rules.optimum.dynamic_programming import optimal_region
 from research.rules.protocol import long_name
 from research.rules.tranches import phases
 

@@ -12,9 +12,9 @@ from simulated import world
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import CASH, Costs, Hold, Policy, Trade, View, Why
 from research.allocation import EqualWeights, FixedWeights, InverseVolatility, TargetPath
-from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import MarkovRegimes
 from research.market import Market, delist, market_from_frame
 from research.rules import (
@@ -33,7 +33,7 @@ from research.rules import (
     TunedThreshold,
     Within,
 )
-from research.rules.dynamic_programming import optimal_region
+from research.rules.optimum.dynamic_programming import optimal_region
 
 MakeMarket = Callable[..., Market]
 ByDay = Callable[[Policy], Policy]

@@ -10,9 +10,9 @@ from simulated import world
 
 from backtests.engine import backtest
 from backtests.sweeps import Plan, Setup, sweep
+from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs, Hold, Trade, View, Why
 from research.allocation import ConstantExposure, EqualWeights, TargetPath, VolatilityTarget
-from research.errors import ConfigError, PolicyError
 from research.learning import Universal
 from research.market import Market
 from research.rules import Calendar, CompiledRule, NoTradeBands, NoTradeRegion, Threshold, TrackingError

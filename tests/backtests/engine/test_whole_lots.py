@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.candidates import backtest_candidate
+from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.engine import backtest, result, run
 from backtests.engine.result import Backtest
 from research.accounting import Costs, Execution, Flows
 from research.accounting.costs import Tax
 from research.allocation import EqualWeights, FixedWeights
 from research.market import Market
+from research.orders import trade_list
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Rule, Threshold, TrackingError
-from research.trading import trade_list
 
 MakeMarket = Callable[..., Market]
 # Backtests in whole lots spend cash to the last cent, and take the greedy search.

@@ -11,7 +11,7 @@ from backtests.comparison.comparison import Comparison
 from backtests.evaluation.comparator import RELATIVE
 from backtests.evaluation.policy_risk import PolicyRisk
 from research.portfolio import load_portfolio
-from research.portfolio.benchmark import NamedBenchmark
+from research.portfolio.keys.benchmark import NamedBenchmark
 from research.risk import beta
 from research.risk.rolling_beta import rolling_beta
 

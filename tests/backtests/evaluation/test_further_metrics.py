@@ -13,9 +13,9 @@ from backtests.evaluation.backtest_figures import FOLDED, GROUPS, backtest_table
 from backtests.evaluation.benchmark import target_returns
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score, score
+from foundation.errors import DataError
 from research.accounting import Costs, Flows
 from research.allocation import EqualWeights, FixedWeights
-from research.errors import DataError
 from research.market import Market
 from research.rules import Calendar, Never
 

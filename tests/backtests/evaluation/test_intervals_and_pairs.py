@@ -11,20 +11,20 @@ import pytest
 from backtests.comparison import PairedBacktests, compare
 from backtests.engine import backtest
 from backtests.evaluation.backtest_figures import metric_groups
-from backtests.evaluation.block_draws import Resampling, drawn_means
-from backtests.evaluation.estimates import Estimate, NotAvailable
-from backtests.evaluation.evidence import Evidence, paired_evidence
-from backtests.evaluation.intervals import DRIFTING, METHODS, interval_records
 from backtests.evaluation.metrics import METRICS, PREDICTIVE
-from backtests.evaluation.pair_words import detectable, superior, without_interval
-from backtests.evaluation.pairs import METHODS as PAIRED
-from backtests.evaluation.pairs import any_loses_less
-from backtests.evaluation.risk_inference import predicted_cvar, predicted_drawdown, risk_difference, risk_with_error
+from backtests.inference.block_draws import Resampling, drawn_means
+from backtests.inference.estimates import Estimate, NotAvailable
+from backtests.inference.evidence import Evidence, paired_evidence
+from backtests.inference.intervals import DRIFTING, METHODS, interval_records
+from backtests.inference.pair_words import detectable, superior, without_interval
+from backtests.inference.pairs import METHODS as PAIRED
+from backtests.inference.pairs import any_loses_less
+from backtests.inference.risk_inference import predicted_cvar, predicted_drawdown, risk_difference, risk_with_error
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import Market, load_market
 from research.risk import cvar, max_drawdown, nav_path
-from research.risk.models import GBM, Garch
+from research.risk.simulation.models import GBM, Garch
 from research.rules import Calendar, Never, Rule, Threshold
 
 HALVES = FixedWeights((0.5, 0.5))
@@ -153,7 +153,7 @@ def test_differences_of_a_pair_are_those_of_the_series(paired: PairedBacktests) 
 
 def test_a_difference_as_large_as_the_detectable_one_is_found_four_times_of_five() -> None:
     """200 pairs of normal days whose Sharpe ratios differ by that much: 80 %, within three standard errors."""
-    from backtests.evaluation.sharpe_inference import ledoit_wolf, memmel_error
+    from backtests.inference.sharpe_inference import ledoit_wolf, memmel_error
 
     days, rho = 1_000, 0.98
     gap = (1.959964 + 0.841621) * memmel_error(0.03, 0.03, rho, days)

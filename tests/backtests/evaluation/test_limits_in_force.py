@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from backtests.evaluation.limits_in_force import at_row, limited_part, limits_in_force
+from foundation.errors import ConfigError
 from research.allocation import ConstantExposure, EqualWeights, MeanVariance, target_path
 from research.allocation.constraints import Constraints, Most
-from research.errors import ConfigError
 from research.market import delist
 from research.portfolio import Portfolio, load_portfolio
 

@@ -13,7 +13,7 @@ from backtests.evaluation.backtest_figures import FOLDED, FURTHER, GROUPS, KEY_F
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import COMPARED, METRICS, Measured, Metric, lower_is_better
 from backtests.evaluation.scores import score
-from backtests.pages.first_screen import first_screen
+from backtests.sheets.sections.first_screen import first_screen
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.portfolio import load_portfolio

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from backtests.evaluation.periods import extremes
-from research.errors import DataError
+from foundation.errors import DataError
 
 
 def test_by_hand() -> None:

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.attribution.exposures import concentration_path, exposures
+from backtests.attribution.risk_contributions import contributions_of, return_parts
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
-from backtests.evaluation.exposures import concentration_path, exposures
-from backtests.evaluation.risk_contributions import contributions_of, return_parts
 from backtests.evaluation.worst_days import worst_days
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import Market, load_market
 from research.risk import volatility
-from research.risk.contributions import effective_bets, risk_contributions
+from research.risk.decomposition.contributions import effective_bets, risk_contributions
 from research.rules import Calendar, Never, Threshold
 
 ASSETS = ["SPY", "VEA", "AGG", "GLD"]

@@ -13,12 +13,12 @@ from backtests.comparison.comparison import Comparison, compare
 from backtests.comparison.text import comparison_text
 from backtests.engine import backtest
 from backtests.evaluation.backtest_figures import backtest_table
-from backtests.evaluation.block_draws import Resampling
-from backtests.evaluation.evidence import paired_evidence
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import score
-from backtests.evaluation.words import distinguished, finding
-from backtests.runs.formats import csv_text
+from backtests.inference.block_draws import Resampling
+from backtests.inference.evidence import paired_evidence
+from backtests.inference.words import distinguished, finding
+from foundation.paper.formats import csv_text
 from research.accounting import Costs, Flows, Hold, View
 from research.allocation import HRP, Allocation, FixedWeights
 from research.portfolio import load_portfolio

@@ -11,17 +11,17 @@ from scipy.stats import ttest_rel
 from simulated import world
 
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.scores import score
+from backtests.inference.estimates import Estimate
 from backtests.laboratory import simulate as module
 from backtests.laboratory.simulate import Laboratory, difference, estimate, play
+from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs
 from research.allocation import HRP, FixedWeights, target_path
-from research.errors import ConfigError, PolicyError
 from research.risk import GBM, StationaryBootstrap
 from research.rules import Calendar, Never, Threshold
 from research.rules.band_destination import Within
-from research.rules.one_asset import OVERSHOOT, best_half_width, reviewed, to_edge, to_target
+from research.rules.optimum.one_asset import OVERSHOOT, best_half_width, reviewed, to_edge, to_target
 
 HALF = FixedWeights((0.5, 0.3))
 RULES = {

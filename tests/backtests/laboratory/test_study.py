@@ -13,8 +13,6 @@ from browser import Elements, check_page, check_themes
 from commanded import rebalance
 from scipy.stats import ttest_rel
 
-from backtests.commands.laboratory import make_laboratory
-from backtests.figures.laboratory.region import outline
 from backtests.laboratory.simulate import play
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS, WEEKS
 from backtests.laboratory.study import (
@@ -29,12 +27,14 @@ from backtests.laboratory.study import (
     tune,
     untuned,
 )
-from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
-from research.errors import ConfigError
+from backtests.sheets.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
+from backtests.sheets.pictures.laboratory.region import outline
+from desk.commands.laboratory import make_laboratory
+from foundation.errors import ConfigError
 from research.rules import OptimalRegion
-from research.rules.dynamic_programming import optimal_region
-from research.rules.lower_bound import lower_bound
-from research.rules.region import wants
+from research.rules.optimum.dynamic_programming import optimal_region
+from research.rules.optimum.lower_bound import lower_bound
+from research.rules.optimum.region import wants
 
 PATHS = 240
 FEW = {name: MARKETS[name] for name in ("1 bp", "10 bp, ten lines")}
@@ -304,7 +304,7 @@ DRAWN = ("ladder", "frontier", "region", "laws", "markets", "three")
 
 def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fewer = partial(study, markets=FEW, invested={EVENTS: INVESTED[EVENTS]})  # the others take their time
-    monkeypatch.setattr("backtests.commands.laboratory.study", fewer)
+    monkeypatch.setattr("desk.commands.laboratory.study", fewer)
     made = make_laboratory(paths=12, reports=tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == [made.folder.name]
     before = {p: p.read_bytes() for p in made.folder.rglob("*") if p.is_file() and p.name != "manifest.json"}

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from backtests.commands.batch.run import Outcome, table_of
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
-from backtests.pages.batch import batch_html, changes_lines
 from backtests.runs.batch_changes import Changes, Moved, changes_between
+from backtests.sheets.pages.batch import batch_html, changes_lines
+from desk.commands.batch.run import Outcome, table_of
 
 
 def row(

@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster, Security
 
 from backtests.runs import cluster_access, tasks
 from backtests.runs.cluster_access import own_certificate
-from research.errors import ConfigError
+from foundation.errors import ConfigError
 
 DOC = Path(__file__).parents[3] / "docs" / "sweeps.md"
 

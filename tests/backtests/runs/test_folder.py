@@ -27,7 +27,7 @@ from backtests.runs.folder import (
     write_json,
 )
 from backtests.runs.manifest import checksum, past_runs, read_manifest, sign
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 
 STARTS, WORKERS = 10_000, 8
 

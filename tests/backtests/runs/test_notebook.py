@@ -19,8 +19,8 @@ import pytest
 
 from backtests.runs.notebook import execute
 from backtests.runs.parameters import check_given, check_parameters, declared, parameters_of, parse_parameter
-from research.errors import ConfigError, DataError
-from research.portfolio.document import TRUST
+from foundation.errors import ConfigError, DataError
+from research.portfolio.file.document import TRUST
 
 NOTEBOOKS = sorted((Path(__file__).parents[3] / "notebooks").glob("*.ipynb"))
 NOW = next(path for path in NOTEBOOKS if path.stem == "rebalance_now")

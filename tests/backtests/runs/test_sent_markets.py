@@ -14,7 +14,7 @@ from simulated import world
 
 from backtests.runs import sent_markets
 from backtests.runs.sent_markets import offered, packed, unpacked
-from research.errors import DataError
+from foundation.errors import DataError
 from research.market import Market
 
 

@@ -14,7 +14,7 @@ from distributed import LocalCluster, wait
 
 from backtests.runs import tasks
 from backtests.runs.tasks import AHEAD, as_they_finish, in_processes, in_threads
-from research.errors import ConfigError, PolicyError
+from foundation.errors import ConfigError, PolicyError
 
 MANY = 60
 HERE: dict[str, Any] = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": None}

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from backtests.commands import compile_kernels
 from backtests.comparison import compare
 from backtests.engine import backtest, run
 from backtests.runs import trial_book
@@ -27,9 +26,10 @@ from backtests.runs.trial_book import (
     read_book,
 )
 from backtests.sweeps import Axes, Choices, sweep, threshold
+from desk.commands import compile_kernels
+from foundation.errors import DataError
 from research.accounting import Costs, Hold, View, Why
 from research.allocation import FixedWeights
-from research.errors import DataError
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 

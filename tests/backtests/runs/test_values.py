@@ -8,7 +8,7 @@ import IPython.display
 import pytest
 
 from backtests.runs.values import MIME, read_values, record, values_table
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 
 
 def notebook(path: Path, outputs: list[dict[str, Any]], metadata: dict[str, Any] | None = None) -> Path:

@@ -15,7 +15,7 @@ import pytest
 from backtests.runs.folder import MANIFEST, ROOT, Run, code_version, former_of, write_json
 from backtests.runs.manifest import checksum, sign
 from backtests.runs.verify import verify
-from research.errors import DataError
+from foundation.errors import DataError
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ print(verify(folder))
 
 
 def test_a_run_is_named_after_the_code_that_began_it_and_says_that_the_code_on_disk_was_changed(tmp_path: Path) -> None:
-    for name in ("research", "backtests", "requirements.lock"):
+    for name in ("foundation", "research", "backtests", "requirements.lock"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     done = subprocess.run(

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backtests.figures.layout import free_places
-from backtests.figures.sweep.cost_tracking import cost_tracking_picture
-from backtests.figures.sweep.heat import rings, strength
-from backtests.figures.sweep.styles import family_styles
+from backtests.sheets.pictures.sweep.cost_tracking import cost_tracking_picture
+from backtests.sheets.pictures.sweep.heat import rings, strength
+from backtests.sheets.pictures.sweep.styles import family_styles
 from backtests.sweeps.analysis import (
     break_evens,
     efficient,
@@ -30,7 +29,8 @@ from backtests.sweeps.analysis import (
 )
 from backtests.sweeps.findings import Findings, facts
 from backtests.sweeps.labels import at, axis_value, families, one_portfolio, policies, today
-from research.errors import ConfigError
+from foundation.errors import ConfigError
+from foundation.paper.layout import free_places
 
 
 def row(rule: str = "threshold", loss: float = 1.0, **columns: Any) -> dict[str, Any]:

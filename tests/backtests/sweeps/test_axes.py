@@ -8,8 +8,8 @@ import pytest
 
 from backtests.sweeps import Axes, Choices, Range, sample, threshold
 from backtests.sweeps.plan import Part, Plan
+from foundation.errors import ConfigError
 from research.allocation import HRP
-from research.errors import ConfigError
 from research.rules import Calendar, Never, Threshold
 
 BANDS = tuple(k / 100 for k in range(1, 11))

@@ -24,9 +24,9 @@ from backtests.sweeps.plan import Part
 from backtests.sweeps.run_part import run_part
 from backtests.sweeps.setup import PreparedSweep, prepare_sweep
 from backtests.sweeps.store import write_chunk
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
 from research.accounting import Hold, Trade, View
-from research.arrays import Array
-from research.errors import ConfigError, DataError
 from research.rules import Threshold
 
 HERE: dict[str, Any] = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": None}

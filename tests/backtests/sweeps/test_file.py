@@ -10,8 +10,8 @@ from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR
 from backtests.sweeps import Keep
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.plan import Part
+from foundation.errors import ConfigError, DataError
 from research.allocation import HRP, EqualWeights
-from research.errors import ConfigError, DataError
 from research.rules import Calendar, Never, Threshold, Within
 
 ROOT = Path(__file__).parents[3]

@@ -8,8 +8,8 @@ import pytest
 
 from backtests.sweeps import Configuration, Plan, Strategic, listed
 from backtests.sweeps.plan import CHUNKS, Part
+from foundation.errors import ConfigError
 from research.allocation import HRP
-from research.errors import ConfigError
 from research.rules import Calendar, Never, Threshold, TunedThreshold, Within
 
 HELD = Strategic()

@@ -18,10 +18,10 @@ from backtests.sweeps.labels import policies as named_policies
 from backtests.sweeps.plan import CHUNKS, Configuration, Part
 from backtests.sweeps.run_part import backtest_one, metrics, parts_of, run_part
 from backtests.sweeps.setup import prepare_sweep
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
 from research.accounting import Costs, Execution
 from research.allocation import HRP, FixedWeights, target_path
-from research.arrays import Array
-from research.errors import ConfigError, DataError
 from research.market import Market, Past, delist
 from research.risk import growth
 from research.rules import Calendar, Never, Threshold

@@ -35,10 +35,10 @@ from backtests.sweeps.store import (
     unfinished,
     write_chunk,
 )
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
 from research.accounting import Hold, View
 from research.allocation import FixedWeights
-from research.arrays import Array
-from research.errors import ConfigError, DataError
 from research.market import Past
 from research.rules import Threshold
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.candidates import benchmark_of
-from backtests.comparison.tuning import tune
-from backtests.comparison.tuning_on_simulated import on_worlds
+from backtests.comparison.fitting.candidates import benchmark_of
+from backtests.comparison.fitting.tuning import tune
+from backtests.comparison.fitting.tuning_on_simulated import on_worlds
 from backtests.evaluation.benchmark import active_returns
 from backtests.runs import trial_book
 from backtests.runs.trial_book import book_of_batches, read_book

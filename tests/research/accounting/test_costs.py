@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import ConfigError, DataError
 from research.accounting import Costs
 from research.accounting.costs import Impact, Tax
-from research.errors import ConfigError, DataError
 from research.market import Market, instruments_table
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from simulated import world
 
+from foundation.errors import ConfigError
 from research.accounting import costs_from_function
-from research.errors import ConfigError
 
 
 def nervous(past):

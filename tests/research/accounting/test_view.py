@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import PolicyError
 from research.accounting import CASH, Costs, Trade, View, Why
 from research.accounting.view import check_trade
-from research.errors import PolicyError
 from research.market import load_market
 
 NAMES = ("SPY", "BTC 100%")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 
 import research.allocation as room
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import (
     HERC,
     HRP,
@@ -50,7 +51,6 @@ from research.allocation import (
     target_path,
 )
 from research.allocation.constraints import Bounds, Cardinality, Constraints, Group, Most
-from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Estimated, EWMAVolatility, MarkovRegimes
 from research.market import SHUMWAY, delist
 

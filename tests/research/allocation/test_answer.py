@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import PolicyError
 from research.allocation import (
     Answer,
     Binding,
@@ -21,7 +22,6 @@ from research.allocation import (
     target_path,
 )
 from research.allocation.allocation import answer_of
-from research.errors import PolicyError
 from research.forecast import Estimated, MarkovRegimes
 from research.market import delist
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import HRP, InverseVolatility, MinimumVariance, target_path
 from research.allocation.allocation import answer_of
-from research.errors import ConfigError, DataError
 
 ESTIMATED = (InverseVolatility, MinimumVariance, HRP)
 

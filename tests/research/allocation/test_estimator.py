@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression
 
+from foundation.errors import ConfigError, PolicyError
 from research.allocation import EstimatorAllocation, NotSolvedError, kept_target_path, target_path
 from research.allocation.kept_paths import settings_of
-from research.errors import ConfigError, PolicyError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # of names that will leave the library

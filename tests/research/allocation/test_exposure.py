@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import (
     ConstantExposure,
     EqualWeights,
@@ -13,7 +14,6 @@ from research.allocation import (
     VolatilityTarget,
     target_path,
 )
-from research.errors import ConfigError, DataError
 from research.forecast import EWMAVolatility
 from research.market import Market
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from foundation.errors import ConfigError
 from research.allocation import EqualWeights, FixedWeights, target_path
-from research.errors import ConfigError
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import ConfigError, PolicyError
 from research.allocation import FunctionAllocation, InverseVolatility, target_path
-from research.errors import ConfigError, PolicyError
 
 
 def inverse_volatility(returns):

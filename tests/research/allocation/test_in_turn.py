@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation import (
     HRP,
     Allocation,
@@ -26,7 +27,6 @@ from research.allocation import (
 from research.allocation.allocation import carried
 from research.allocation.constraints import Constraints, Exposure, Most
 from research.allocation.in_turn import part_answer
-from research.errors import ConfigError
 from research.forecast import Estimated, MarkovRegimes
 from research.market import Market, delist, with_facts
 

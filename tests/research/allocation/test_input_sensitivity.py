@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from simulated import world
 
+from foundation.arrays import Array
+from foundation.errors import ConfigError
 from research.allocation import HRP, EqualWeights, InverseVolatility, MeanVariance
 from research.allocation.constraints import Bounds, Constraints, Most
 from research.allocation.input_sensitivity import (
@@ -15,8 +17,6 @@ from research.allocation.input_sensitivity import (
     input_sensitivity,
     sensitivity,
 )
-from research.arrays import Array
-from research.errors import ConfigError
 from research.forecast import Estimated
 
 AVERSION = 3.0

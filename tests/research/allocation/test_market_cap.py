@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import MarketCapWeights, target_path
-from research.errors import ConfigError, DataError
 from research.market import Market, with_facts
 
 

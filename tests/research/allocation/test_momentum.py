@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation import InverseVolatility, Momentum
-from research.errors import ConfigError
 from research.market import Market
 
 RISING = [0.0, 0.02, -0.01, 0.02, -0.01]

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from simulated import world
 
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import FixedWeights, InverseVolatility, RegimeExposure
-from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import MarkovRegimes, MarkovSwitching
 from research.market import Market, Past
 

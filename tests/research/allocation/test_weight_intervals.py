@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from simulated import world
 
+from foundation.errors import ConfigError, PolicyError
 from research.allocation import HRP, EqualWeights, InverseVolatility, MeanVariance
 from research.allocation.constraints import Constraints, Most
 from research.allocation.weight_intervals import WeightIntervals, weight_intervals
-from research.errors import ConfigError, PolicyError
 from research.forecast import Estimated
 
 WINDOW = 252

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.forecast.conformal import adaptive_intervals, coverage_table
 from research.forecast.skill import covered
 

@@ -26,7 +26,7 @@ from research.forecast import (
     SignalBlend,
 )
 from research.market import Market
-from research.portfolio.allocations import FORECASTS, MODELS
+from research.portfolio.keys.allocations import FORECASTS, MODELS
 
 VIEWS = (
     InvestorView("SPY beats AGG by 4% a year", 0.6),

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from simulated import every_day
 
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import EqualWeights, MeanVariance, Resampled, VolatilityTarget
-from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Moments, Refitted, Trained
 from research.forecast.model import fit_rows
 from research.market import Market, Past, market_from_frame

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.forecast import Estimated, Forecast, Moments, repaired
 from research.forecast.covariances import ANY_LENGTH, COVARIANCES, covariance
 from research.forecast.means import MEANS, expected_returns

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm, spearmanr
 from sklearn.metrics import mean_pinball_loss
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.forecast.skill import covered, hits, negative_log_density, pinball, qlike, rank_correlations
 
 

@@ -6,8 +6,8 @@ import pytest
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.learning import Learned, PPOSettings
-from research.learning.rollouts import measure_scaling
-from research.learning.training_days import TrainingDays, training_days
+from research.learning.worlds.rollouts import measure_scaling
+from research.learning.worlds.training_days import TrainingDays, training_days
 from research.market import Market, load_market
 from research.rules.networks.features import FeatureScaling
 

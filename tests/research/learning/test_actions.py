@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from research.learning.training_days import scales
+from research.learning.worlds.training_days import scales
 from research.rules.networks.actions import ACTIONS, action_size, decode_actions
 
 TWO = scales(  # the first target leaves a fifth to cash, the second nothing, and holds one line

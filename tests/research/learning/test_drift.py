@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import ks_2samp
 
 from research.learning.drift import Observed, _observed, lengths, observation_drift, observed
-from research.learning.rollouts import closed_form
-from research.learning.training_days import History
-from research.learning.worlds import Worlds
+from research.learning.worlds.rollouts import closed_form
+from research.learning.worlds.training_days import History
+from research.learning.worlds.worlds import Worlds
 from research.rules.networks.features import SHARED
 
 

@@ -12,16 +12,16 @@ from learned import any_network, replayed
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, losses
+from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
-from research.errors import ConfigError, PolicyError
 from research.learning import LearnedPolicy, Reward
-from research.learning.environment import RebalancingEnv, RebalancingWorlds
-from research.learning.rewarded_worlds import RewardedWorlds
-from research.learning.rewards import TERMS, Moments
-from research.learning.rollouts import action_function
-from research.learning.training_days import training_days
-from research.learning.worlds import Worlds
+from research.learning.worlds.environment import RebalancingEnv, RebalancingWorlds
+from research.learning.worlds.rewarded_worlds import RewardedWorlds
+from research.learning.worlds.rewards import TERMS, Moments
+from research.learning.worlds.rollouts import action_function
+from research.learning.worlds.training_days import training_days
+from research.learning.worlds.worlds import Worlds
 from research.rules.networks.actions import ACTIONS, action_size
 from research.rules.networks.features import LOOKBACK
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from research.learning.importance import importance
-from research.learning.rollouts import action_function
+from research.learning.worlds.rollouts import action_function
 from research.rules.networks.features import SHARED
 from research.rules.networks.policy_network import network
 

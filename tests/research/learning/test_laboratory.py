@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 
-from backtests.comparison.tuning import tune
+from backtests.comparison.fitting.tuning import tune
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark, losses
 from backtests.sweeps import Setup
 from research.allocation import target_path
 from research.learning import Learned, PPOSettings, train
 from research.learning.learners.reinforcement import learn
-from research.learning.rollouts import closed_form, evaluate
-from research.learning.training_days import scales, training_days
+from research.learning.worlds.rollouts import closed_form, evaluate
+from research.learning.worlds.training_days import scales, training_days
 from research.rules import TunedThreshold
 
 STEPS, PPO = 262_144, PPOSettings(worlds=256, rollout=32, batch=2048)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from faults import alive, children
 
-from research.files import work_folder
+from foundation.files import work_folder
 from research.learning.parallel_seeds import run_seeds
 
 
@@ -51,7 +51,7 @@ def test_one_that_fails_stops_the_others():
 ENDLESS = """
 import itertools, signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
-from research.files import work_folder
+from foundation.files import work_folder
 from research.learning.parallel_seeds import run_seeds
 
 def job(seed, report):

@@ -7,9 +7,9 @@ import pytest
 from learned import made_up
 
 from backtests.engine import backtest
+from foundation.errors import PolicyError
 from research.accounting import Costs, Hold, Trade, View
 from research.allocation import FixedWeights, target_path
-from research.errors import PolicyError
 from research.market import Market, instruments_table
 from research.rules.networks.actions import decode_actions
 

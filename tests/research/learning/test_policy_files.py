@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from learned import untrained
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import EqualWeights
-from research.errors import ConfigError, DataError
 from research.learning import LearnedPolicy
 from research.learning.checksummed import CARD, arrays_of
 from research.learning.policy import read_card

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from foundation.errors import ConfigError
 from research.allocation import HRP, EqualWeights, FixedWeights
-from research.errors import ConfigError
 from research.learning import Learned, PPOSettings, Variation
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.learning.training_days import scales
+from research.learning.worlds.training_days import scales
 from research.rules.networks.actions import decode_actions
 from research.rules.networks.features import (
     FARTHEST,

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from joblib.externals.loky import ProcessPoolExecutor
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.learning import LearnedPolicy, Training, train, untrained
-from research.learning.rollouts import action_function, closed_form, evaluate_targets
-from research.learning.training_days import training_days
+from research.learning.worlds.rollouts import action_function, closed_form, evaluate_targets
+from research.learning.worlds.training_days import training_days
 from research.market import load_market
 
 PENALTY, YEAR = 5.0, 252

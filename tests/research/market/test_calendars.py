@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.errors import ConfigError
+from foundation.errors import ConfigError
 from research.market import calendars
 from research.market.calendars import EVERY, OFFSETS, WEEKDAYS, due, last_of, period, scheduled, sessions
 

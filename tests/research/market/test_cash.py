@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.errors import ConfigError
+from foundation.errors import ConfigError
 from research.market.calendars import Days, sessions
 from research.market.cash import BillRates, bill_cash, bill_return, embedded_rates
 

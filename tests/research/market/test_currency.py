@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.market import Market, delist, in_currency, market_from_frame
 
 NONE = float("nan")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.market import SHUMWAY, Market, Past, delist, instruments_table, market_from_file, market_from_frame
 from research.market.facts import FIXED
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.market import Market, market_from_frame, with_facts
 
 DAYS = pd.DatetimeIndex(["2022-12-27", "2022-12-28", "2022-12-29", "2022-12-30"])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.market import Market, delist
 from research.market.liquidity import abdi_ranaldo, corwin_schultz, dollar_volume, half_spread, volatility
 

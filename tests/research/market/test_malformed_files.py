@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.market import load_market
 
 LONGEST = 1_000  # characters of a message

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.market import Market, Note, Past, instruments_table
 from research.market.facts import FIXED
 from research.market.instruments import INSTRUMENT_COLUMNS

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.market import Market, in_currency, instruments_table, market_from_frame
 
 NONE = float("nan")

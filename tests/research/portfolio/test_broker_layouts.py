@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from research.errors import DataError
-from research.portfolio.broker_tables import NAMES, NEXT
-from research.portfolio.positions import Positions, read_positions
+from foundation.errors import DataError
+from research.portfolio.holdings.broker_tables import NAMES, NEXT
+from research.portfolio.holdings.positions import Positions, read_positions
 
 E_TRADE = """\
 Account Summary

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from foundation.errors import ConfigError
 from research.accounting import Execution, Tax
 from research.allocation import HRP, FixedWeights
-from research.errors import ConfigError
 from research.market import load_market
 from research.portfolio import load_portfolio
 from research.portfolio.load import KEYS, ROOT

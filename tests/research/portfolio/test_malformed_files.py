@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.errors import ConfigError, DataError, PolicyError
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.market import load_market
+from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio import market as market_key
+from research.portfolio.keys import market as market_key
 from research.rules import Rule
 from research.rules.protocol import UnfittedRule
-from research.trading import trade_list
 
 LONGEST = 1_000  # characters of a message
 Tree = dict[str, Any]  # keys and plain values as they are written, mappings as dictionaries

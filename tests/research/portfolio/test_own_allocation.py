@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from backtests.engine import backtest
+from foundation.errors import ConfigError
+from foundation.files import sha256_of
 from research.allocation import ConstantExposure, EqualWeights, FixedWeights, MeanVariance, target_path
-from research.errors import ConfigError
-from research.files import sha256_of
 from research.forecast import Estimated
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.allocations import allocation_key, allocation_settings
-from research.portfolio.own_class import TRUST
+from research.portfolio.file.own_class import TRUST
+from research.portfolio.keys.allocations import allocation_key, allocation_settings
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "sixty_forty.yaml"
 OWN = '''

@@ -11,11 +11,11 @@ import yaml
 from commanded import rebalance
 
 from backtests.comparison.comparison import compare
-from backtests.pages.tearsheet import comparison_html
-from research.errors import ConfigError
-from research.files import sha256_of
+from backtests.sheets.pages.tearsheet import comparison_html
+from foundation.errors import ConfigError
+from foundation.files import sha256_of
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.own_class import TRUST
+from research.portfolio.file.own_class import TRUST
 from research.rules import Calendar
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "sixty_forty.yaml"

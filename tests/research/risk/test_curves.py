@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from recorded_returns import fat_tailed
 from vectorbt.returns import nb as vectorbt
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.risk import (
     CURVE_MEASURES,
     calmar,

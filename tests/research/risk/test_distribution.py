@@ -14,7 +14,7 @@ from recorded_returns import BACON, fat_tailed
 from scipy.integrate import quad
 from vectorbt.returns import nb as vectorbt
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.risk import (
     cornish_fisher_cvar,
     cornish_fisher_var,

@@ -10,7 +10,7 @@ from recorded_returns import BACON, fat_tailed
 from vectorbt.generic import nb as records
 from vectorbt.returns import nb as vectorbt
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.risk import (
     calmar,
     cdar,

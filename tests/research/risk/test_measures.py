@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.risk import (
     Drawdown,
     calendar_months,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recorded_returns import fat_tailed
 from vectorbt.returns import nb as vectorbt
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.risk import alpha, beta, down_capture, information_ratio, up_capture
 
 RETURNS, BENCHMARK, CASH = fat_tailed()

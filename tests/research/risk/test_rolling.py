@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.risk import (
     rolling_sharpe,
     rolling_tracking_error,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from statsmodels.regression.rolling import RollingOLS
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.risk import beta
 from research.risk.rolling_beta import rolling_beta
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.risk import beta, sharpe, skewness
 from research.risk.series import one_series, two_series
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.risk import certainty_equivalent, growth, nav_path, scaled_to_volatility, volatility
 
 YEAR = 365.25

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Calendar, Threshold
 from research.rules.bands_today import bands_today
-from research.trading import trade_list
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from point_of_box import point_of_box
 
-from research.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, frozen
 from research.rules.destinations import remember, set_goal, write_box
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.rule_options import BREACHING, BY_CASH, PLAIN, PRO_RATA, Workspace

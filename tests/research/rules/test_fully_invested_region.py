@@ -9,13 +9,14 @@ from scipy.interpolate import RegularGridInterpolator
 
 from backtests.laboratory.optimal_region import region_losses
 from backtests.laboratory.simulate import Laboratory, play
+from foundation.errors import ConfigError
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.errors import ConfigError
 from research.risk import GBM
-from research.rules import OptimalRegion, Threshold, dynamic_programming
-from research.rules.dynamic_programming import optimal_region
-from research.rules.region import Region, destination, wants
+from research.rules import OptimalRegion, Threshold
+from research.rules.optimum import dynamic_programming
+from research.rules.optimum.dynamic_programming import optimal_region
+from research.rules.optimum.region import Region, destination, wants
 
 Array = np.ndarray
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foundation.tolerances import TRIGGER
 from research.rules.bands import ask, band_rows, near, reason
 from research.rules.no_trade_bands import NoTradeBands
-from research.tolerances import TRIGGER
 
 Rows = dict[str, np.ndarray]
 

@@ -8,9 +8,9 @@ import pytest
 from simulated import world
 
 from backtests.engine import backtest
+from foundation.errors import ConfigError
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.errors import ConfigError
 from research.forecast import MarkovRegimes
 from research.market import Market
 from research.rules import RegimeThreshold, Threshold, Within

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation import EqualWeights, target_path
-from research.errors import ConfigError
 from research.forecast import VolatilityPercentiles
 from research.market import Market, instruments_table
 from research.portfolio import RULES

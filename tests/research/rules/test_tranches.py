@@ -6,10 +6,10 @@ from simulated import world
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
+from foundation.arrays import Array, Mask
+from foundation.errors import ConfigError
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.arrays import Array, Mask
-from research.errors import ConfigError
 from research.market import Market
 from research.market.calendars import scheduled
 from research.rules import Calendar

@@ -7,9 +7,9 @@ import exchange_calendars as xcals
 import numpy as np
 import pytest
 
+from foundation.arrays import Array
 from research.accounting import Costs, Hold, Trade, View
 from research.allocation import FixedWeights, target_path
-from research.arrays import Array
 from research.market import Market, instruments_table
 from research.rules import (
     BestPoint,
@@ -21,10 +21,10 @@ from research.rules import (
     TrackingError,
     Within,
 )
-from research.rules.best_weights import best_weights
 from research.rules.no_trade_region import half_widths
-from research.rules.one_asset import OVERSHOOT, best_half_width
-from research.rules.region import Region, destination
+from research.rules.optimum.best_weights import best_weights
+from research.rules.optimum.one_asset import OVERSHOOT, best_half_width
+from research.rules.optimum.region import Region, destination
 from research.rules.standard_rule import StandardRule
 
 DAYS, WINDOW = 150, 60

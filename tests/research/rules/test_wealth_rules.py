@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests.engine import backtest
+from foundation.arrays import Array
+from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs, Flows, View
 from research.allocation import FixedWeights
-from research.arrays import Array
-from research.errors import ConfigError, PolicyError
 from research.market import Market, instruments_table
 from research.rules import CPPI, DrawdownFloor, StopLoss, Threshold
 from research.rules.wealth_rules import WealthRule

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.records import (
@@ -20,7 +21,6 @@ from research.allocation.constraints.records import (
     Most,
     TrackingErrorLimit,
 )
-from research.errors import ConfigError
 
 NAMES = ("SPY", "QQQ", "AGG", "GLD")
 COLUMNS = {"region": ["us", "us", "us", ""], "kind": ["stock", "stock", "bond", "gold"], "esg": [6.0, 8.0, 4.0, 2.0]}

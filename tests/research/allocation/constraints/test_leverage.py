@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import WEIGHTS
@@ -26,7 +27,6 @@ from research.allocation.constraints.roots import root_of
 from research.allocation.risk_based.budgets import shares
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risks import volatility
-from research.errors import ConfigError
 
 NAMES = ("A", "B", "C", "D")
 RNG = np.random.default_rng(21)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.limits import WEIGHTS
@@ -23,7 +24,6 @@ from research.allocation.constraints.records import (
 )
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.aims import maximum_sharpe, minimum_volatility, utility
-from research.errors import ConfigError
 from research.forecast import Moments
 
 NAMES = tuple("ABCDEF")

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation import MeanVariance
 from research.allocation.allocation import target_path
 from research.allocation.constraints.records import Bounds, Constraints, Exclusions, Exposure, Group, Liquidity
-from research.errors import ConfigError
 from research.forecast import Estimated
 from research.market import with_facts
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import HERC
-from research.errors import ConfigError, DataError
 
 SHARED = {  # measures of risk by their names here, in skfolio and in Riskfolio-Lib
     "variance": ("VARIANCE", "MV"),

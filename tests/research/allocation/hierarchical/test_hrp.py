@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import HRP, hrp_weights
 from research.allocation.hierarchical.hrp import OF_COVARIANCE
 from research.allocation.hierarchical.settings import DISTANCES, LINKAGES, ORDERS
-from research.errors import ConfigError, DataError
 
 SHARED_LINKAGES = ("single", "complete", "average", "ward")  # those that all three libraries have
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import NCO
 from research.allocation.hierarchical.least_variance import least_variance
-from research.errors import ConfigError, DataError
 
 
 def ours(frame, past_of, **setting):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foundation.errors import ConfigError
 from research.allocation import HERC, HRP, NCO, NotSolvedError, Schur
 from research.allocation.constraints import (
     Bounds,
@@ -20,7 +21,6 @@ from research.allocation.constraints import (
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.hierarchical.projection import nearest
-from research.errors import ConfigError
 
 MODELS = (HRP, HERC, NCO, Schur)
 

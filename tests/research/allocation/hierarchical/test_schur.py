@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import HRP, NCO, Schur
 from research.allocation.hierarchical.schur import schur_weights
-from research.errors import ConfigError, DataError
 
 
 def ours(frame, past_of, **setting):

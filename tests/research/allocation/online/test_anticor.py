@@ -11,10 +11,10 @@ import pytest
 from universal import tools
 from universal.algos import Anticor as Peer
 
+from foundation.errors import ConfigError
 from research.allocation import Anticor
 from research.allocation.online import anticor_weights
 from research.allocation.online.anticor import lagged_correlations, transferred
-from research.errors import ConfigError
 from research.market import Market
 
 LAG = 6

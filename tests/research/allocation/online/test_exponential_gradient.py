@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from universal.algos import EG
 
+from foundation.errors import ConfigError
 from research.allocation import ExponentialGradient
 from research.allocation.online import exponential_gradient_weights
-from research.errors import ConfigError
 from research.market import Market
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from universal.algos import UP
 
+from foundation.errors import ConfigError
 from research.allocation import UniversalPortfolio
 from research.allocation.online import universal_weights
-from research.errors import ConfigError
 from research.market import Market
 
 STEPS = np.linspace(0.0, 1.0, 21)

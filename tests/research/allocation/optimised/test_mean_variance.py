@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import MeanVariance, NotSolvedError, target_path
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
@@ -28,7 +29,6 @@ from research.allocation.optimised.aims import (
     volatility_limit,
 )
 from research.allocation.optimised.frontier import frontier
-from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Estimated, Moments
 from research.market import Past
 

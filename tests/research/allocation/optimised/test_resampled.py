@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation import MeanVariance, Resampled
 from research.allocation.constraints import conic
 from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Group
 from research.allocation.optimised.resampled import samples
-from research.errors import ConfigError
 from research.forecast import Estimated, Moments
 
 

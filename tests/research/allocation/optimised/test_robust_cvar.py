@@ -4,12 +4,12 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import RobustCVaR
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.records import Bounds, Constraints
 from research.allocation.optimised.robust_cvar import robust_cvar
-from research.errors import ConfigError, DataError
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import BenchmarkTracking, NotSolvedError
 from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Exclusions, Most
 from research.allocation.constraints.roots import root_of
-from research.errors import ConfigError, DataError
 from research.forecast import Estimated
 from research.market import with_facts
 

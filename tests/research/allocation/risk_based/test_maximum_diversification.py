@@ -14,7 +14,7 @@ from research.allocation.constraints.records import Cardinality, Constraints
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.aims import minimum_volatility
 from research.forecast import Estimated
-from research.risk.concentration import diversification_ratio
+from research.risk.decomposition.concentration import diversification_ratio
 
 
 def weights_of(market, row, **more):

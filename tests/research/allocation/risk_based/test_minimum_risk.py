@@ -5,13 +5,13 @@ import pytest
 from scipy.optimize import linprog, minimize_scalar
 from scipy.special import logsumexp, softmax
 
+from foundation.errors import ConfigError, DataError
 from research.allocation import MinimumRisk, NotSolvedError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
 from research.allocation.constraints.optimum import optimum
 from research.allocation.constraints.records import Bounds, Constraints
 from research.allocation.risk_based.risks import RISKS, risk_of
-from research.errors import ConfigError, DataError
 from research.risk.measures import cvar
 
 MOST = 0.15

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation import RelaxedRiskParity, RiskParity
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
@@ -10,7 +11,6 @@ from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.aims import return_limit
 from research.allocation.risk_based.relaxed_risk_parity import relaxed_risk_parity
-from research.errors import ConfigError
 from research.forecast import Estimated
 
 EQUAL = np.full(20, 0.05)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation import NotSolvedError, RiskParity, target_path
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.known import Known
@@ -11,7 +12,6 @@ from research.allocation.constraints.roots import root_of
 from research.allocation.risk_based.budgets import shares
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risks import volatility
-from research.errors import ConfigError
 from research.forecast import Estimated
 
 UNIT = "weight to volatility ratio"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation import (
     Allocation,
     Average,
@@ -17,7 +18,6 @@ from research.allocation import (
     Shrunk,
 )
 from research.allocation.allocation import answer_of
-from research.errors import ConfigError
 from research.forecast import Estimated
 from research.market import Market
 

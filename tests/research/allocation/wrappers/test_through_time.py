@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from foundation.errors import ConfigError
 from research.allocation import (
     Answer,
     CappedTurnover,
@@ -18,7 +19,6 @@ from research.allocation import (
     Smoothed,
     target_path,
 )
-from research.errors import ConfigError
 from research.forecast import Estimated
 from research.market import SHUMWAY, Market, delist
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from planted import planted
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.forecast import Boosted, FittedBoosted, load_boosted, save_boosted
 from research.forecast.boosted.checkpoint import _checksum
 from research.forecast.boosted.libraries import LIBRARIES

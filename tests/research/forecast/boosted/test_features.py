@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata, skew
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.forecast.boosted import features
 from research.market import Market, load_market, with_facts
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from planted import planted
 
-from research.errors import ConfigError, DataError, PolicyError
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.forecast import Boosted, Refitted, Trained
 from research.forecast.boosted.libraries import LIBRARIES, Library
 from research.forecast.covariances import covariance

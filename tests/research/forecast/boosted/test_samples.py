@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from planted import planted
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.forecast.boosted import features
 from research.forecast.boosted.samples import BLOCK, samples
 from research.market import Market

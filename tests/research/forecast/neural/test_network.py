@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from simulated import every_day
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
+from foundation.stored import read_stored, write_stored
 from research.forecast.neural import Network, fitted, training
 from research.forecast.neural.fitted import FittedNetwork, load_network
 from research.forecast.neural.series import series
 from research.market import Market, market_from_frame, with_facts
-from research.stored import read_stored, write_stored
 
 SMALL = Network(
     architecture="dlinear",

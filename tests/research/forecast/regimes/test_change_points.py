@@ -8,7 +8,7 @@ import pytest
 import ruptures
 from simulated import every_day
 
-from research.errors import ConfigError
+from foundation.errors import ConfigError
 from research.forecast import ChangePoints
 from research.market import Market
 

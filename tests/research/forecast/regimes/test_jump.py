@@ -6,7 +6,7 @@ import pytest
 from jumpmodels.jump import JumpModel as Peer
 from simulated import market_of
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.forecast import JumpModel, history
 from research.forecast.regimes.jump import fit_jumps, jump_features
 from research.market import Market

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from statsmodels.tsa.regime_switching.markov_regression import MarkovRegression
 
-from research.errors import ConfigError, DataError, PolicyError
+from foundation.errors import ConfigError, DataError, PolicyError
 from research.forecast import MarkovRegimes, MarkovSwitching, history, number_of_states
 from research.risk import RegimeSwitching, simulated_market
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from simulated import world
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.forecast import VolatilityPercentiles
 
 

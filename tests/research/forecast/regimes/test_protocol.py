@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from simulated import world
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.forecast import JumpModel, MarkovRegimes, MarkovSwitching, VolatilityPercentiles, as_known, history
 from research.forecast.regimes.protocol import Regimes
 from research.market import Market
-from research.portfolio.allocations import REGIMES
+from research.portfolio.keys.allocations import REGIMES
 from research.risk import RegimeSwitching, simulated_market
 
 TRUTH = RegimeSwitching([[0.1], [-0.2]], [[[0.01]], [[0.09]]], [[0.98, 0.02], [0.05, 0.95]], 252.0)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from simulated import every_day
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.forecast import Estimated, Moments
 from research.forecast.signals import Expected, SignalBlend, blend, history
 from research.market import Market, delist, market_from_frame

@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 from simulated import world
 
-from research.errors import DataError
+from foundation.errors import DataError
 from research.forecast.signals import MomentumSignal, ReversionSignal, history
 from research.forecast.signals.expected import HORIZONS, PRIOR, bartlett, coefficients, expected
 from research.market import Market, market_from_frame

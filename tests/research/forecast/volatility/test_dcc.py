@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 from simulated import market_of, world
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.forecast import DynamicCorrelations
 from research.forecast.volatility.dcc import fitted_dynamics, standardised
 from research.forecast.volatility.dcc_kernel import following_correlation, pair_loss

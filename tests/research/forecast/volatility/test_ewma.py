@@ -5,7 +5,7 @@ import pytest
 from simulated import world
 from skfolio.moments import EWCovariance
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.forecast import Estimated, EWMAVolatility
 
 

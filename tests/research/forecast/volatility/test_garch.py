@@ -7,7 +7,7 @@ import pytest
 from arch.univariate import GARCH, ZeroMean
 from simulated import market_of, world
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
 from research.forecast import Forecast, GarchVolatility, HARVolatility, Refitted, Trained
 from research.forecast.outcomes import variances_after
 from research.forecast.skill import qlike

@@ -7,8 +7,8 @@ import pytest
 from simulated import world
 from sklearn.linear_model import Ridge
 
-from backtests.evaluation.forecast_skill import diebold_mariano, out_of_sample_r2
-from research.errors import ConfigError, DataError
+from backtests.inference.forecast_skill import diebold_mariano, out_of_sample_r2
+from foundation.errors import ConfigError, DataError
 from research.forecast import EWMAVolatility, HARVolatility, Refitted
 from research.forecast.outcomes import variances_after
 from research.forecast.skill import qlike

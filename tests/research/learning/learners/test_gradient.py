@@ -8,14 +8,14 @@ import torch
 from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 
 from backtests.engine import backtest
-from research.errors import ConfigError
+from foundation.errors import ConfigError
 from research.learning import GradientSettings, Learned, LearnedPolicy, train
 from research.learning.learners.gradient import _drawn, _loss, _perceptron, learn
-from research.learning.rollouts import VALIDATION, closed_form, evaluate, measure_scaling
-from research.learning.torch_worlds import boxes_of, observe
-from research.learning.training_days import training_days
-from research.learning.worlds import Worlds
-from research.risk.resampling import resampled
+from research.learning.worlds.rollouts import VALIDATION, closed_form, evaluate, measure_scaling
+from research.learning.worlds.torch_worlds import boxes_of, observe
+from research.learning.worlds.training_days import training_days
+from research.learning.worlds.worlds import Worlds
+from research.risk.simulation.resampling import resampled
 from research.rules.networks.actions import decode_actions
 from research.rules.networks.features import LOOKBACK
 

@@ -14,17 +14,17 @@ import pytest
 from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from research.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError
+from foundation.threads import one_thread
 from research.learning import CrossEntropySettings, DQNSettings, GradientSettings, PPOSettings, SACSettings, train
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import WORLDS
 from research.learning.learners.settings import LEARNERS
-from research.learning.rollouts import VALIDATION, action_function, evaluate
 from research.learning.settings import Learned
 from research.learning.training import SCALAR
-from research.learning.training_days import training_days
+from research.learning.worlds.rollouts import VALIDATION, action_function, evaluate
+from research.learning.worlds.training_days import training_days
 from research.rules.networks.policy_network import Network
-from research.threads import one_thread
 
 QUICK = Learned(TARGET, learner="ppo", steps=4_096, seeds=(3,), episode=12)
 OWN = {

@@ -10,11 +10,11 @@ import pytest
 import torch
 from learned import COSTS, two_lines
 
-from backtests.cli import main
 from backtests.engine import backtest
-from backtests.learned import universal_gap as unseen
+from backtests.laboratory.learned import universal_gap as unseen
+from desk.cli import main
+from foundation.errors import ConfigError, DataError
 from research.allocation import HRP, FixedWeights
-from research.errors import ConfigError, DataError
 from research.learning import Universal
 from research.learning.checksummed import CARD, arrays_of, read_checksummed, write_checksummed
 from research.learning.universal import checkpointed_training

@@ -1,0 +1,1 @@
+"""Where returns, costs and differences came from, reconciled to the cent."""

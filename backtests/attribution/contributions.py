@@ -1,0 +1,153 @@
+"""What each line, each cost and cash contributed to the return of every day of one backtest.
+
+All contributions are amounts over the NAV of the close before, so those of a day add up to its net return. They are
+taken from units, returns and charges of the record; nothing is defined as what is left.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from backtests.engine.result import Backtest
+from foundation.arrays import Array, Rows
+from foundation.errors import DataError
+from research.accounting.cost_parameters import COLUMNS, years_of
+from research.accounting.costs import HOLDING_COSTS
+from research.market import Market
+
+COSTS = (*COLUMNS, *HOLDING_COSTS)  # every cost, in the order of `Contributions.costs`
+
+
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """What makes up the returns of D days, fraction of the NAV of the close before.
+
+    weights       : (D, n + 1) at the close before, after what was booked then; cash is the last.
+    price_returns : (D, n) of the lines, without dividends as far as they are known.
+    yields        : (D, n) dividends of the lines over the close before.
+    cash_returns  : (D,) interest.
+    execution     : (D, n) from the open to the close, of what was traded at the open.
+    costs         : (D, n + 1, costs) what was paid, 0 or more, in the order of `COSTS`; what no line causes is cash's.
+    opening       : (n,) what the opening trade cost, over the wealth before it.
+    no_income     : why dividends are not told from prices, or "".
+    """
+
+    weights: Array
+    price_returns: Array
+    yields: Array
+    cash_returns: Array
+    execution: Array
+    costs: Array
+    opening: Array
+    no_income: str = ""
+
+    @cached_property
+    def prices(self) -> Array:
+        """(D, n) from prices of what was held overnight."""
+        return self.weights[:, :-1] * self.price_returns
+
+    @cached_property
+    def income(self) -> Array:
+        """(D, n + 1) from dividends, and for cash from interest."""
+        return self.weights * np.column_stack([self.yields, self.cash_returns])
+
+    @cached_property
+    def gross(self) -> Array:
+        """(D,) returns before costs."""
+        found: Array = self.prices.sum(axis=1) + self.income.sum(axis=1) + self.execution.sum(axis=1)
+        return found
+
+    @cached_property
+    def net(self) -> Array:
+        """(D,) returns after costs."""
+        found: Array = self.gross - self.costs.sum(axis=(1, 2))
+        return found
+
+
+def contributions(backtest: Backtest) -> Contributions:
+    """Contributions of the lines, of cash and of the costs of a backtest to its daily returns."""
+    book, market, since = backtest.ledger, backtest.market, slice(backtest.first + 1, None)
+    nav = book.nav[:-1, None]
+    value = book.units[backtest.held[:-1]] * backtest.index[:-1]
+    yields, no_income = _yields(market)
+    return Contributions(
+        weights=np.column_stack([value, book.cash[:-1]]) / nav,
+        price_returns=market.returns[since] - yields[since],
+        yields=yields[since],
+        cash_returns=market.cash[since],
+        execution=_execution(backtest) / nav,
+        costs=_costs(backtest, value) / nav[..., None],
+        opening=book.opening_charges.sum(axis=0) / backtest.wealth,
+        no_income=no_income,
+    )
+
+
+def cash_name(names: Sequence[str]) -> str:
+    """The name of cash beside others, of which one may be called so.
+
+    >>> cash_name(["SPY", "cash"])
+    'cash account'
+    """
+    return "cash" if "cash" not in names else "cash account"
+
+
+def line_returns(backtest: Backtest) -> Array:
+    """(D, n + 1) total returns of the lines and of cash; a line that was delisted returns what cash does from then on.
+
+    So what the delisted line paid out is followed in cash, where it went.
+    """
+    market, first = backtest.market, backtest.first
+    found = np.column_stack([market.returns, market.cash])
+    gone = np.arange(len(found))[:, None] > market.exits
+    found[:, :-1][gone] = np.broadcast_to(market.cash[:, None], gone.shape)[gone]
+    return found[first + 1 :]
+
+
+def _yields(market: Market) -> tuple[Array, str]:
+    """(T, n) dividends over the unit's worth at the close before, fraction; and why they are not known, or ""."""
+    none = np.zeros(market.shape)
+    if market.dividends is None:
+        return none, f"market {market.name!r} has no dividends: they are part of what prices contribute"
+    try:
+        yields, income = none, market.income
+    except DataError as error:
+        return none, f"dividends are part of what prices contribute: {error}"
+    np.divide(income[1:], market.price_index[:-1], out=yields[1:], where=market.price_index[:-1] > 0.0)
+    return yields, ""
+
+
+def _done(backtest: Backtest) -> tuple[Rows, Rows]:
+    """Bookings that were made, and the day of each, from 0."""
+    done = np.flatnonzero(backtest.ledger.booked >= 0)
+    return done, backtest.ledger.booked[done] - backtest.first - 1
+
+
+def _execution(backtest: Backtest) -> Array:
+    """(D, n) what was traded at opens gained by the close, currency."""
+    book = backtest.ledger
+    gains = np.zeros((len(book.nav) - 1, book.units.shape[1]))
+    if backtest.execution.at == "open":
+        done, day = _done(backtest)
+        decided = book.part_of[done] >= 0
+        done, day = done[decided], day[decided]
+        moved = (book.units[done + 1] - book.units[done]) * (backtest.index[day + 1] - backtest.booked_at[done])
+        np.add.at(gains, day, moved)
+    return gains
+
+
+def _costs(backtest: Backtest, value: Array) -> Array:
+    """(D, n + 1, costs) what was paid, currency; `value` (D, n) of the lines at the close before."""
+    book, traded = backtest.ledger, len(COLUMNS)
+    days, n = value.shape
+    paid = np.zeros((days, n + 1, len(COSTS)))
+    done, day = _done(backtest)
+    np.add.at(paid[:, :n, :traded], day, book.charges[done].transpose(0, 2, 1))
+    paid[:, n, traded:] = book.holding_costs[1:]
+    if backtest.costs.borrow.any():
+        years = years_of(backtest.market.days[backtest.first :])[1:, None]
+        borrow = traded + HOLDING_COSTS.index("borrow")
+        paid[:, :n, borrow] = backtest.costs.borrow * np.maximum(-value, 0.0) * years
+        paid[:, n, borrow] = 0.0
+    return paid

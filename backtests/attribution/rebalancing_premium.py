@@ -1,0 +1,133 @@
+"""The rebalancing premium: how much faster a policy grew than the portfolio that it opened with and never traded.
+
+Both open with the weights w₀ of the policy's opening trade. The drifting portfolio keeps its units, reinvests dividends
+and pays nothing; its weights drift. With the log returns g = ln(1 + r) of the lines and of cash, and the weights w of
+the policy at the close before, the difference of the two growth rates before costs is, on every day and exactly,
+
+    [ln(1 + w·r) - w·g]  -  [ln(growth of the drifting portfolio) - w₀·g]  +  (w - w₀)·g
+
+- the **volatility return** is the policy's excess growth rate: what it grows faster than its lines do in the mean;
+- the **dispersion discount** is the same of the drifting portfolio and its opening weights: what it gains as its
+  winners become the larger part of it. Over a test without shorts it is never negative, and it is the relative entropy
+  of the opening weights to the weights at which the drifting portfolio ends;
+- **weight changes** are what the policy earned by holding other weights than the opening ones: little for a rule that
+  returns to one target, much for one whose target moves.
+
+Trades at the open add what they gain by the close (**execution**), and **costs** are those of trading, which the
+drifting portfolio does not have. Costs of holding would be charged to both, and are left out of both.
+Sources : Hallerbach (2014), Disentangling Rebalancing Return, for volatility return and dispersion discount;
+          Willenbrock (2011), Diversification Return, Portfolio Rebalancing, and the Commodity Return Puzzle; Bouchey,
+          Nemtchinov, Paulsen and Stein (2012), Volatility Harvesting; Pal and Wong (2013), Energy, Entropy, and
+          Arbitrage, for the identity in discrete time and the relative entropy.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from backtests.attribution.contributions import COSTS, Contributions, contributions, line_returns
+from backtests.engine.result import Backtest
+from foundation.arrays import Array, frozen
+from foundation.errors import DataError
+from research.accounting.cost_parameters import COLUMNS
+from research.risk.decomposition.excess_growth import excess_growth, log_returns
+
+TERMS = ("volatility return", "dispersion discount", "weight changes", "execution", "costs")
+COST = len(TERMS) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class RebalancingPremium:
+    """The growth of a policy over that of its drifting portfolio, in logarithms of wealth, and its terms.
+
+    name     : of the backtest.
+    dates    : (D + 1,) closes, the opening one first.
+    years    : (Y,) calendar years of the test.
+    cells    : (Y, terms) in the order of `TERMS`; what takes growth away is negative.
+    drifting : (D + 1,) what a unit of wealth became in the drifting portfolio.
+    realised : ln growth of the policy before holding costs, over that of the drifting portfolio, as its NAV has it.
+    """
+
+    name: str
+    dates: pd.DatetimeIndex
+    years: tuple[int, ...]
+    cells: Array
+    drifting: Array
+    realised: float
+
+    @property
+    def span(self) -> float:
+        """Years of 365.25 days from the opening to the last close."""
+        return float((self.dates[-1] - self.dates[0]).days) / 365.25
+
+    @property
+    def gross(self) -> float:
+        """The premium before costs of trading, ln of wealth over the test."""
+        return float(self.cells[:, :COST].sum())
+
+    @property
+    def net(self) -> float:
+        """The premium after costs of trading, ln of wealth over the test."""
+        return float(self.cells.sum())
+
+    @property
+    def residual(self) -> float:
+        """|realised - sum of the terms|: rounding."""
+        return abs(self.realised - self.net)
+
+    @property
+    def terms(self) -> pd.Series:
+        """A row a term, ln of wealth over the test."""
+        return pd.Series(self.cells.sum(axis=0), index=pd.Index(TERMS, name="term"), name=self.name)
+
+    @property
+    def by_year(self) -> pd.DataFrame:
+        """A row a year, a column a term, and the premium before and after costs."""
+        found = pd.DataFrame(self.cells, index=pd.Index(self.years, name="year"), columns=list(TERMS))
+        return found.assign(gross=self.cells[:, :COST].sum(axis=1), net=self.cells.sum(axis=1))
+
+    def __repr__(self) -> str:
+        """The terms, basis points a year."""
+        rows = 1e4 / self.span * pd.concat([self.terms, pd.Series({"net": self.net})])
+        head = f"rebalancing premium of {self.name}, log growth, bp a year"
+        return f"{head}\n{rows.to_string(float_format=lambda v: f'{v:+.2f}')}"
+
+
+def rebalancing_premium(backtest: Backtest, found: Contributions | None = None) -> RebalancingPremium:
+    """The growth of a backtest over that of the portfolio it opened with, before and after costs, and its terms.
+
+    backtest : one policy.
+    found    : its contributions, if they are at hand.
+    Raises   : DataError where a line lost everything, or the drifting portfolio did: then there is no growth rate.
+    """
+    parts = contributions(backtest) if found is None else found
+    returns, opening = line_returns(backtest), parts.weights[0]
+    grown = log_returns(returns)
+    wealth = np.vstack([np.ones(len(opening)), np.exp(np.cumsum(grown, axis=0))]) @ opening
+    if not (wealth > 0.0).all():
+        day = backtest.dates[int(np.argmin(wealth > 0.0))]
+        raise DataError(
+            f"the portfolio that {backtest.name} opens with, left to drift, has lost everything by {day:%Y-%m-%d}: "
+            "there is no rebalancing premium over it."
+        )
+    invested = (parts.weights * returns).sum(axis=1)
+    before = invested + parts.execution.sum(axis=1)
+    traded = parts.costs[..., [COSTS.index(name) for name in COLUMNS]].sum(axis=(1, 2))
+    terms = np.column_stack(
+        [
+            excess_growth(parts.weights, returns),
+            grown @ opening - np.diff(np.log(wealth)),
+            ((parts.weights - opening) * grown).sum(axis=1),
+            np.log1p(before) - np.log1p(invested),
+            np.log1p(before - traded) - np.log1p(before),
+        ]
+    )
+    years, row = np.unique(backtest.dates.year[1:], return_inverse=True)
+    cells = np.zeros((len(years), len(TERMS)))
+    np.add.at(cells, row, terms)
+    held = backtest.ledger.holding_costs[1:].sum(axis=1) / backtest.ledger.nav[:-1]
+    realised = float(np.log1p(backtest.net_returns + held).sum() - np.log(wealth[-1]))
+    return RebalancingPremium(
+        backtest.name, backtest.dates, tuple(years.tolist()), frozen(cells), frozen(wealth), realised
+    )

@@ -1,5 +1,0 @@
-"""Many runs at once: portfolio files times parameters, from the command line or from a file that says what to run."""
-
-from backtests.commands.batch.make import MadeBatch, make_batch
-
-__all__ = ["MadeBatch", "make_batch"]

@@ -1,0 +1,1 @@
+"""What a comparison describes beside its verdict: attribution, behaviour, capacity, stress."""

@@ -1,0 +1,96 @@
+"""How policies behave, in a comparison or alone: limits, start and length of holding, costs, round trips and wealth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backtests.comparison.descriptions.capacity import Capacity, capacity
+from backtests.comparison.descriptions.cost_levels import CostLevels, cost_levels
+from backtests.comparison.descriptions.policy_statement import PolicyStatement, policy_statement
+from backtests.comparison.fitting.candidates import Fitted
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark, comparator_in_test
+from backtests.evaluation.holding_windows import HoldingWindows, holding_windows
+from backtests.evaluation.round_trips import RoundTrips, round_trips
+from research.portfolio import Portfolio
+from research.rules.protocol import traits
+
+NEVER = "never"  # the family of the rule that never trades
+
+
+@dataclass(frozen=True, eq=False)
+class Behaviour:
+    """Descriptions of the policies in this test; none of them is evidence for one.
+
+    shown      : the recommended policy, or the reference where none is recommended.
+    other      : the policy that it stands beside: the reference, or one that never trades where it is the reference
+                 itself; None where there is no such policy.
+    statements : by policy, its weights against targets and ranges.
+    windows    : growth of `shown` less that of `other` by start month and length, or less that of the benchmark where
+                 `shown` is alone; None where there is neither.
+    costs      : every policy at other costs of trading; None where they were not played again.
+    trips      : by policy, its round trips.
+    capacities : of the recommended policy, over the reference and over a policy that never trades, as far as there are.
+    """
+
+    shown: str
+    other: str | None
+    statements: Mapping[str, PolicyStatement]
+    windows: HoldingWindows | None
+    costs: CostLevels | None
+    trips: Mapping[str, RoundTrips]
+    capacities: tuple[Capacity, ...]
+
+
+def behaviour_of(
+    portfolio: Portfolio,
+    benchmark: Benchmark,
+    fitted: Mapping[str, Fitted],
+    backtests: Mapping[str, Backtest],
+    reference: str,
+    recommended: str | None,
+) -> Behaviour:
+    """Describe the policies of a comparison; at other costs and wealths they are played again.
+
+    portfolio   : whose candidates they are.
+    benchmark   : by which they are measured.
+    fitted      : candidates by name, ready for a backtest.
+    backtests   : of each, in the test.
+    reference   : name of the one with which the others are compared.
+    recommended : name of the recommended one, or None.
+    """
+    policies = {name: f.policy for name, f in fitted.items()}
+    shown = recommended or reference
+    idle = [name for name, policy in policies.items() if traits(policy).family == NEVER]
+    others = [name for name in dict.fromkeys((reference, *idle)) if name != shown]
+    other = others[0] if others else None
+    return Behaviour(
+        shown=shown,
+        other=other,
+        statements={name: policy_statement(played, benchmark) for name, played in backtests.items()},
+        windows=None if other is None else holding_windows(backtests[shown], backtests[other]),
+        costs=cost_levels(portfolio, benchmark, policies, backtests, reference, recommended),
+        trips={name: round_trips(played) for name, played in backtests.items()},
+        capacities=tuple(
+            capacity(portfolio, benchmark, policies, backtests, recommended, each)
+            for each in others[:2]
+            if recommended is not None
+        ),
+    )
+
+
+def behaviour_alone(played: Backtest, benchmark: Benchmark) -> Behaviour:
+    """Describe one policy by itself, without another replay.
+
+    played    : its backtest.
+    benchmark : by which it is measured.
+    """
+    comparator = comparator_in_test(benchmark, played)
+    return Behaviour(
+        shown=played.name,
+        other=None,
+        statements={played.name: policy_statement(played, benchmark)},
+        windows=None if comparator.returns is None else holding_windows(played, comparator),
+        costs=None,
+        trips={played.name: round_trips(played)},
+        capacities=(),
+    )

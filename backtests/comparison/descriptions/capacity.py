@@ -1,0 +1,160 @@
+"""Capacity: the wealth at which the impact of its own trades takes half of what a policy gains over another."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import exp, isnan, log, nan
+
+import pandas as pd
+
+from backtests.comparison.fitting.candidates import backtest_candidate
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark, losses
+from foundation.errors import PolicyError
+from research.portfolio import Portfolio
+from research.rules import Rule
+from research.rules.protocol import held_by
+
+HALF = 0.5
+STEPS = range(1, 13)  # half powers of ten by which the file's wealth is multiplied, or divided, until half is gone
+PRECISION = 1e-3  # of the wealth that is found: a thousandth
+
+
+@dataclass(frozen=True, eq=False)
+class Capacity:
+    """What is left of the gain of one policy over another as wealth rises, or why that is not known.
+
+    policy, against : names.
+    nav   : wealth before the opening trade at which impact takes half of the gain, currency; None where `reason` is.
+    table : a row a wealth that was played, rising: nav (currency), gain and gain_without_impact (J of the other less J
+            of the policy, bp a year; NaN where the trades cannot be booked at all).
+    reason : why there is no number, as a sentence, or "".
+    """
+
+    policy: str
+    against: str
+    nav: float | None
+    table: pd.DataFrame
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Replay:
+    """Two policies that are played at any wealth, with impact and without."""
+
+    portfolio: Portfolio
+    benchmark: Benchmark
+    policies: Mapping[str, Rule]
+    backtests: Mapping[str, Backtest]
+    pair: tuple[str, str]
+
+    def row(self, nav: float) -> dict[str, float]:
+        """The gain at a wealth, with impact and without, bp a year; NaN where trades cannot be booked."""
+        return {"nav": nav, "gain": self._gain(nav, True), "gain_without_impact": self._gain(nav, False)}
+
+    def _gain(self, nav: float, impact: bool) -> float:
+        first, other = (self._loss(name, nav, impact) for name in self.pair)
+        return other - first
+
+    def _loss(self, name: str, nav: float, impact: bool) -> float:
+        policy, costs = self.policies[name], self.portfolio.costs
+        paths = {held_by(policy, self.portfolio.strategic): self.backtests[name].targets}
+        scale = nav / self.portfolio.nav
+        richer = replace(
+            self.portfolio,
+            costs=costs if impact else replace(costs, impact=None),
+            holdings=self.portfolio.holdings * scale,
+            cash=self.portfolio.cash * scale,
+        )
+        try:
+            return float(losses(backtest_candidate(richer, policy, name, paths), self.benchmark).mean())
+        except PolicyError:
+            return nan
+
+
+def capacity(
+    portfolio: Portfolio,
+    benchmark: Benchmark,
+    policies: Mapping[str, Rule],
+    backtests: Mapping[str, Backtest],
+    policy: str,
+    against: str,
+) -> Capacity:
+    """Find by replays at rising wealth where impact takes half of the gain in J of `policy` over `against`.
+
+    portfolio : whose market, test and costs are taken; its wealth is where the search begins.
+    benchmark : of J.
+    policies  : ready for a backtest, by name.
+    backtests : of each, in the test.
+    policy    : name of the one whose gain is meant.
+    against   : name of the other one: it is played at the same wealth, and pays for its own impact.
+
+    Wealth is that before the opening trade; it then grows as the policy does, while volumes are those of the market.
+    Amounts such as tickets stay, so the gain without impact is played at each wealth too.
+    """
+    if reason := _missing(portfolio):
+        return Capacity(policy, against, None, pd.DataFrame(), reason)
+    replay = _Replay(portfolio, benchmark, policies, backtests, (policy, against))
+    own = replay.row(portfolio.nav)
+    if not own["gain_without_impact"] > 0.0:
+        why = f"without impact {policy} has no lower J than {against} in this test, so there is no gain to lose."
+        return Capacity(policy, against, None, pd.DataFrame([own]), why)
+    more = _left(own) > HALF
+    rows = [own]
+    for step in STEPS:
+        rows.append(replay.row(portfolio.nav * 10.0 ** (step / 2 if more else -step / 2)))
+        if (_left(rows[-1]) > HALF) != more:
+            break
+    before, last = rows[-2:]
+    if (more and isnan(last["gain"])) or (_left(last) > HALF) == more:
+        return Capacity(policy, against, None, _table(rows), _never_half(replay, before, last, more))
+    from scipy.optimize import brentq
+
+    ends = sorted((log(before["nav"]), log(last["nav"])))
+    found = exp(brentq(lambda x: _left(replay.row(exp(x))) - HALF, *ends, xtol=PRECISION))
+    return Capacity(policy, against, found, _table([*rows, replay.row(found)]))
+
+
+def _table(rows: list[dict[str, float]]) -> pd.DataFrame:
+    return pd.DataFrame(rows).sort_values("nav", ignore_index=True)
+
+
+def _left(row: Mapping[str, float]) -> float:
+    """The share of the gain that is left: nothing where the trades cannot be booked, or there is none to lose."""
+    gain, without = row["gain"], row["gain_without_impact"]
+    return gain / without if without > 0.0 and not isnan(gain) else 0.0
+
+
+def _never_half(replay: _Replay, before: Mapping[str, float], last: Mapping[str, float], more: bool) -> str:
+    """Why no wealth was found, as a sentence. more : is more than half of the gain left where the search began?"""
+    policy, against = replay.pair
+    first, end = (f"{row['nav']:,.0f} {replay.portfolio.basis}" for row in (before, last))
+    gain = f"half of the gain of {policy} over {against}"
+    if not more and not last["gain_without_impact"] > 0.0:
+        own = f"{replay.portfolio.nav:,.0f} {replay.portfolio.basis}"
+        return (
+            f"impact takes more than {gain} at {own}, and of much less wealth its costs leave no gain even without it."
+        )
+    if not more:
+        return f"impact takes more than {gain} at {end} already."
+    if isnan(last["gain"]):
+        return (
+            f"impact takes less than {gain} up to {first}; at {end} their trades cannot be booked, because impact "
+            "would take what the lines are worth."
+        )
+    return f"impact takes less than {gain} up to {end}."
+
+
+def _missing(portfolio: Portfolio) -> str:
+    """What a capacity needs and this portfolio does not have, with how to give it; "" where nothing is missing."""
+    if portfolio.market.volumes is None:
+        return (
+            f"market {portfolio.market.name!r} has no volumes, by which impact is estimated: take a market that has "
+            "them, or give their file as “volumes” under “market”; then give “impact: 1.0” under the costs "
+            "of each asset class."
+        )
+    if portfolio.costs.impact is None:
+        return (
+            "the portfolio's file charges no market impact: give “impact: 1.0”, its coefficient, under the costs of "
+            "each asset class that has volumes."
+        )
+    return ""

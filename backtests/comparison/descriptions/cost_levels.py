@@ -1,0 +1,202 @@
+"""Policies at other costs of trading: each played again at every level, and the costs at which two change places."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.fitting.candidates import backtest_candidate
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark, losses
+from backtests.evaluation.metrics import annual_growth
+from foundation.errors import ConfigError, DataError, PolicyError
+from research.accounting import Costs
+from research.accounting.costs import BPS
+from research.portfolio import Portfolio
+from research.rules import Rule
+from research.rules.protocol import FAMILIES, compiled_rule, held_by, traits
+
+LEVELS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0)  # bp of notional a side
+FEWER = (0.0, 5.0, 20.0, 50.0)  # of a policy that decides day by day in Python: a replay takes 100 times as long
+NEAR = 1e-4  # bp of notional a side: how near the root is found
+EQUAL = 1e-3  # bp a year: what J may differ by at a break-even; where it differs by more, it jumps there
+OWN = FAMILIES[-1]  # the family of a class of the user's own
+
+Replay = Callable[[str, float], Backtest]  # a policy by its name, at a level of costs
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """A cost at which a policy and the reference change places by J, found by replays.
+
+    policy     : which is not the reference.
+    cost       : bp of notional a side.
+    difference : J of the policy less that of the reference, both played at that cost, bp a year.
+    below      : which of the two has the lower J at lower costs.
+    """
+
+    policy: str
+    cost: float
+    difference: float
+    below: str
+
+    @property
+    def jumps(self) -> bool:
+        """Does the difference pass zero by a jump, where a trade moves to another day?"""
+        return abs(self.difference) > EQUAL
+
+
+@dataclass(frozen=True, eq=False)
+class CostLevels:
+    """Policies played at several costs of trading, the same for every line.
+
+    table       : a row a policy and level: policy, cost_bps (of notional a side), loss (J, bp a year), growth (fraction
+                  a year, net), or NaN for both where the policy cannot pay that much.
+    break_evens : against the reference, by policy and cost.
+    reference   : its name.
+    searched    : the policies for which they were looked for.
+    by_day      : those that decide day by day, and were played at `FEWER` levels.
+    left_out    : those of a class of the user's own that decide day by day, and were not played: one replay of them may
+                  take as long as all others.
+    """
+
+    table: pd.DataFrame
+    break_evens: tuple[BreakEven, ...]
+    reference: str
+    searched: tuple[str, ...]
+    by_day: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def wide(self, metric: str) -> pd.DataFrame:
+        """A row a policy, a column a level, of "loss" or "growth"."""
+        rows = {name: own.set_index("cost_bps")[metric] for name, own in self.table.groupby("policy", sort=False)}
+        return pd.DataFrame(rows).T.rename_axis(index="policy")
+
+    def of(self, policy: str) -> list[BreakEven]:
+        """The break-evens of one policy, from the lowest cost on."""
+        return [each for each in self.break_evens if each.policy == policy]
+
+
+def at_level(costs: Costs, bps: float) -> Costs:
+    """The same costs with `bps` of notional a side for every line in place of commission rates and half-spreads.
+
+    Tickets, least commissions, commissions a unit, impact, tax and the costs of holding stay.
+    """
+    n = len(costs.commission)
+    return replace(costs, commission=np.full(n, bps * BPS), half_spread=np.zeros(n))
+
+
+def replayed(portfolio: Portfolio, policies: Mapping[str, Rule], backtests: Mapping[str, Backtest]) -> Replay:
+    """A function that plays a policy as it was fitted, on the paths of targets that are there, at a level of costs.
+
+    portfolio : whose market, test and other costs are taken.
+    policies  : ready for a backtest, by name.
+    backtests : of each, in the test.
+    """
+
+    def play(name: str, bps: float) -> Backtest:
+        policy = policies[name]
+        paths = {held_by(policy, portfolio.strategic): backtests[name].targets}
+        return backtest_candidate(replace(portfolio, costs=at_level(portfolio.costs, bps)), policy, name, paths)
+
+    return play
+
+
+def cost_levels(
+    portfolio: Portfolio,
+    benchmark: Benchmark,
+    policies: Mapping[str, Rule],
+    backtests: Mapping[str, Backtest],
+    reference: str,
+    recommended: str | None,
+) -> CostLevels:
+    """Play policies at each of `LEVELS`, and find where each and the reference change places by J.
+
+    portfolio   : whose market, test and other costs are taken.
+    benchmark   : of J.
+    policies    : ready for a backtest, by name: a tuned or learned one as it was fitted at the costs of the file.
+    backtests   : of each, in the test.
+    reference   : name of the one with which the others are compared.
+    recommended : name of the recommended one, or None.
+
+    Policies of a user's own class that decide day by day are left out, but the reference and the recommended one.
+    Between two levels at which the order differs the root is found by replays (Brent, 1973): for the recommended
+    policy, and for those that are played compiled, as the reference is, and hold its target. The J of another target
+    measures the distance of the targets.
+    """
+    play = replayed(portfolio, policies, backtests)
+    lots = portfolio.execution.sizing != "fractional"  # then the engine plays every policy day by day
+    own_class = [n for n, p in policies.items() if compiled_rule(p) is None and traits(p).family == OWN]
+    left_out = tuple(name for name in own_class if name not in (reference, recommended))
+    by_day = tuple(n for n, p in policies.items() if (lots or compiled_rule(p) is None) and n not in left_out)
+    rows = [
+        {"policy": name, "cost_bps": bps, **_figures(play, name, bps, benchmark)}
+        for name in policies
+        if name not in left_out
+        for bps in (FEWER if name in by_day else LEVELS)
+    ]
+    found = pd.DataFrame(rows)
+    losses_at = found.set_index(["policy", "cost_bps"])["loss"]
+
+    def difference(name: str, bps: float) -> float:
+        return _loss(play(name, bps), benchmark) - _loss(play(reference, bps), benchmark)
+
+    own = held_by(policies[reference], portfolio.strategic)
+    alike = {name for name, policy in policies.items() if held_by(policy, portfolio.strategic) == own}
+    quick = set() if reference in by_day else alike - {reference, *by_day, *left_out}
+    searched = tuple(name for name in policies if name in quick or name == recommended != reference)
+    roots = list[BreakEven]()
+    for name in searched:
+        levels = FEWER if {name, reference} & {*by_day} else LEVELS
+        known = [float(losses_at[name, bps] - losses_at[reference, bps]) for bps in levels]
+        roots += break_evens(name, reference, levels, known, partial(difference, name))
+    return CostLevels(found, tuple(roots), reference, searched, by_day, left_out)
+
+
+def break_evens(
+    policy: str,
+    reference: str,
+    levels: Sequence[float],
+    differences: Sequence[float],
+    difference: Callable[[float], float],
+) -> list[BreakEven]:
+    """The roots of a difference, one in each gap between levels at whose ends its signs differ.
+
+    policy      : its name.
+    reference   : name of the other one.
+    levels      : increasing, bp of notional a side.
+    differences : at each, J of the policy less that of the reference, bp a year; NaN where one cannot be played.
+    difference  : the same at any level.
+    """
+    from scipy.optimize import brentq
+
+    found = []
+    for (low, at_low), (high, at_high) in pairwise(zip(levels, differences, strict=True)):
+        if not at_low * at_high < 0.0:  # nor where one is not known
+            continue
+        cost = float(brentq(difference, low, high, xtol=NEAR))
+        found.append(BreakEven(policy, cost, difference(cost), policy if at_low < 0.0 else reference))
+    return found
+
+
+def _figures(play: Replay, name: str, bps: float, benchmark: Benchmark) -> dict[str, float]:
+    """J ("loss"), bp a year, and CAGR, fraction; NaN for a policy that cannot pay these costs, CAGR of a short test."""
+    none = float("nan")
+    try:
+        played = play(name, bps)
+        loss = _loss(played, benchmark)
+    except (ConfigError, DataError, PolicyError):
+        return {"loss": none, "growth": none}
+    try:
+        days = float((played.dates[-1] - played.dates[0]).days)
+        return {"loss": loss, "growth": annual_growth(played.growth_path, days)}
+    except DataError:
+        return {"loss": loss, "growth": none}
+
+
+def _loss(played: Backtest, benchmark: Benchmark) -> float:
+    """J, bp a year."""
+    return float(losses(played, benchmark).mean())

@@ -1,0 +1,354 @@
+"""What would change the recommendation: it is made again at other prices, in other markets, and on other days."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.belief import DailyTerms
+from backtests.comparison.descriptions.hindsight import best_line
+from backtests.comparison.fitting.candidates import Fitted, backtest_candidate, benchmark_of
+from backtests.comparison.recommendation import JUDGED, Question, Recommendation, question
+from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
+from backtests.evaluation.scores import score
+from foundation.arrays import Array, Mask
+from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.paper.wording import listed, number, percent
+from research.allocation import Allocation, TargetPath
+from research.portfolio import Portfolio
+from research.rules import Rule
+from research.rules.protocol import compiled_rule
+
+LEAST_LEFT = 2.0  # years of a test that begins later
+LATER = (1, 2, 3, 6, 12)  # months by which the test begins later
+LAGS = (0, 1, 2, 3, 4, 5)
+NONE = "none"  # is within the limits
+MULTIPLES = 2.0 ** np.arange(0.5, 3.5, 0.5)  # of a price: up to eight times it, and down to an eighth
+MARKETS = 2.0 ** np.arange(0.25, 1.25, 0.25)  # of the volatility: up to twice, and down to half
+HALVES, YEARS, LAG = "half of the days", "each year left out", "lag"
+FIRST_DAY, GREW_MOST = "first day of the test", "the asset that grew most"
+KINDS = {HALVES: "halves", YEARS: "years", LAG: "lags", FIRST_DAY: "first days", GREW_MOST: "assets"}  # in a sentence
+FINE = 6  # halvings between two multiples
+NAMED = 4  # cases in which the answer is another, up to which they are named
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was changed, and what was then recommended.
+
+    what    : was changed, in words.
+    answers : the recommended policy in each case, or `NONE`.
+    before  : what is recommended without the change.
+    """
+
+    what: str
+    answers: Mapping[str, str]
+    before: str
+
+    @property
+    def flips(self) -> dict[str, str]:
+        """The cases in which another policy is recommended."""
+        return {case: answer for case, answer in self.answers.items() if answer != self.before}
+
+    @property
+    def words(self) -> str:
+        """What was recommended, how often; the cases of what is another policy, where they are few."""
+        counts = Counter(self.answers.values()).most_common()
+        return ", ".join(
+            f"{name} {count}" + ("" if name == self.before else f" ({listed(self._cases(name), most=4)})")
+            for name, count in counts
+        )
+
+    def _cases(self, name: str) -> list[str]:
+        return [case for case, answer in self.answers.items() if answer == name]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Where one number of the question changes the answer.
+
+    what  : the number, in words, such as "a tracking penalty".
+    below : does the answer change below `at`, or above it?
+    at    : in the words of a reader.
+    now   : the number that the desk has, in the same words, or "" where they say it.
+    to    : the policy that is then recommended.
+    back  : where the answer is the first one again, in the same words; "" where that was not found.
+    """
+
+    what: str
+    below: bool
+    at: str
+    now: str
+    to: str
+    back: str = ""
+
+    @property
+    def words(self) -> str:
+        """Where the answer changes, and to what."""
+        to = f"{self.now and f'now {self.now}; '}then {self.to}"
+        if self.back:
+            first, last = (self.back, self.at) if self.below else (self.at, self.back)
+            return f"{self.what} from {first} to {last} ({to})"
+        return f"{self.what} {'below' if self.below else 'above'} {self.at} ({to})"
+
+
+@dataclass(frozen=True)
+class Stability:
+    """What would change the recommendation.
+
+    recommended : the policy.
+    turns       : the numbers at which the answer changes.
+    changes     : one thing at a time.
+    not_played  : candidates that decide day by day in Python, and are left out where all are played again.
+    """
+
+    recommended: str
+    turns: tuple[Turn, ...]
+    changes: tuple[Change, ...]
+    not_played: tuple[str, ...]
+
+    def table(self) -> pd.DataFrame:
+        """A row a change: how many cases, in how many the answer stays, and what is recommended."""
+        rows = [
+            {
+                "change": one.what,
+                "cases": len(one.answers),
+                "same": len(one.answers) - len(one.flips),
+                "recommended": one.words,
+            }
+            for one in self.changes
+        ]
+        return pd.DataFrame(rows, columns=["change", "cases", "same", "recommended"]).set_index("change")
+
+    @property
+    def sentence(self) -> str:
+        """What changes the answer, or that nothing tried does."""
+        if not self.turns:
+            most = number(float(MULTIPLES[-1]), 0)
+            said = (
+                f"Nothing changes the answer: neither {most} times your prices or an {most}th of them, nor twice the "
+                "volatility or half of it."
+            )
+            return f"{said} {self._tried()}".strip()
+        return f"Changes the answer: {listed([one.words for one in self.turns], 'or')}. {self._tried()}".strip()
+
+    def _tried(self) -> str:
+        """In how many cases the answer stays, and what it is in the others, which are named where they are few."""
+        cases = sum(len(one.answers) for one in self.changes)
+        if not cases:
+            return ""
+        flips = {case: answer for one in self.changes for case, answer in one.flips.items()}
+        kinds = listed([KINDS[one.what] for one in self.changes])
+        said = f"Of {cases} other {kinds} it stays in {cases - len(flips)}."
+        if not flips:
+            return said
+        if len(flips) > NAMED:
+            turned = [f"{KINDS[one.what]} {len(one.flips)} of {len(one.answers)}" for one in self.changes if one.flips]
+            return f"{said} It turns in: {', '.join(turned)}."
+        by = {to: listed([case for case, answer in flips.items() if answer == to]) for to in flips.values()}
+        return f"{said} Else it is {'; '.join(f'{to} ({where})' for to, where in by.items())}."
+
+
+def stability(
+    portfolio: Portfolio, made: Recommendation, asked: Question | None, fitted: Mapping[str, Fitted]
+) -> Stability | None:
+    """What would change a recommendation; None without a choice, or where another target was chosen.
+
+    portfolio : for which it was made.
+    made      : the recommendation.
+    asked     : what it follows from.
+    fitted    : the policies by name.
+
+    Prices, markets and days need no new backtest; what is a candidate on all days is one on some. For lags, first days
+    and assets the candidates are played again as they were fitted, and judged by the limits anew; those that decide
+    day by day in Python are left out there.
+    """
+    if made.policy is None or made.target or asked is None or sum(asked.eligible) < 2:
+        return None
+    names, dates = asked.terms.names, portfolio.market.dates[-len(asked.terms.market) :]
+    halves = np.arange(len(dates)) < len(dates) // 2
+    parts = {"first half only": halves, "second half only": ~halves}
+    years = {f"without {year}": np.asarray(dates.year != year) for year in dates.year.unique()}
+    quick = {name: fitted[name].policy for name in names if compiled_rule(fitted[name].policy) is not None}
+
+    def on(days: Mapping[str, Mask]) -> dict[str, str]:
+        enough = {case: which for case, which in days.items() if which.sum() >= 0.99 * portfolio.periods_per_year}
+        return {case: names[asked.answer(asked.losses(terms=asked.terms.on(which)))] for case, which in enough.items()}
+
+    changes = (
+        Change(HALVES, on(parts), made.policy),
+        Change(YEARS, on(years), made.policy),
+        *_played_again(portfolio, quick, asked.tests),
+    )
+    return Stability(
+        made.policy,
+        turns(asked, made.policy),
+        tuple(one for one in changes if one.answers),
+        tuple(name for name in names if name not in quick),
+    )
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """A number of the question, as multiples of a unit.
+
+    what   : the number, in words.
+    answer : the policy that is recommended at a multiple.
+    words  : the number at a multiple.
+    now    : the number that the desk has, in words, or "" where `words` say it.
+    tried  : by whether they are below it, the multiples from what the desk has on.
+    """
+
+    what: str
+    answer: Callable[[float], str]
+    words: Callable[[float], str]
+    now: str
+    tried: Mapping[bool, list[float]]
+
+
+def turns(asked: Question, policy: str) -> tuple[Turn, ...]:
+    """The nearest prices, costs and volatilities at which another policy is recommended."""
+    found = []
+    for one in (*_scales(asked), *_scales_of_work(asked)):
+        for below, multiples in one.tried.items():
+            if (turn := _turn(one.answer, policy, multiples)) is not None:
+                at, to, back = turn
+                found.append(Turn(one.what, below, one.words(at), one.now, to, one.words(back) if back else ""))
+    return tuple(found)
+
+
+def _scales(asked: Question) -> Iterator[_Scale]:
+    """The tracking penalty, costs and volatility."""
+    penalty, volatility = asked.tracking_penalty, math.sqrt(asked.terms.variance)
+
+    def at(**changed: float) -> str:
+        return asked.terms.names[asked.answer(asked.losses(**changed))]  # type: ignore[arg-type]
+
+    def words(k: float) -> str:
+        return f"{k * penalty:.2g}"
+
+    yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, words(1.0), _both(MULTIPLES))
+    yield _Scale("costs", lambda k: at(costs=k), lambda k: f"{k:.2g} times yours", "", _both(MULTIPLES))
+    if volatility > 0.0:
+        moved = (lambda k: at(volatility=k * volatility), lambda k: percent(k * volatility))
+        yield _Scale("a volatility", *moved, percent(volatility), _both(MARKETS))
+
+
+def _scales_of_work(asked: Question) -> Iterator[_Scale]:
+    """The prices of a day and of an order; from nothing on where they have none."""
+    losses = asked.losses()
+    for what, price, counts in (
+        ("a trading day", asked.day_cost, np.array([one.days for one in asked.work])),
+        ("an order", asked.order_cost, np.array([one.orders for one in asked.work])),
+    ):
+        if not counts.any():
+            continue
+        unit = price or asked.margin / float(counts.max())  # without a price, that at which work is material
+
+        def answer(k: float, price: float = price, unit: float = unit, counts: Array = counts) -> str:
+            return asked.terms.names[asked.answer(losses + (k * unit - price) * counts)]
+
+        def words(k: float, unit: float = unit) -> str:
+            return f"{k * unit:,.3g}"
+
+        rising = [0.0, *(1.0 / MULTIPLES[::-1]), 1.0, *MULTIPLES]
+        yield _Scale(what, answer, words, words(1.0) if price else "0", _both(MULTIPLES) if price else {False: rising})
+
+
+def _both(multiples: Array) -> dict[bool, list[float]]:
+    return {True: [1.0, *(1.0 / multiples)], False: [1.0, *multiples]}
+
+
+def _turn(answer: Callable[[float], str], policy: str, multiples: list[float]) -> tuple[float, str, float] | None:
+    """Where the answer is another one, which, and where it is the first one again (0.0 where it is not).
+
+    multiples : tried in turn from what the desk has; None where all give the same.
+    An answer that holds between two multiples only is passed over for the one that holds there.
+    """
+    answers = [answer(k) for k in multiples]
+    away = next((k for k, one in enumerate(answers) if one != policy), None)
+    if away is None or away == 0:
+        return None
+    back = next((k for k in range(away, len(answers)) if answers[k] == policy), None)
+    left = _between(answer, policy, multiples[away - 1], multiples[away])
+    return left, answers[away], _between(answer, policy, multiples[back], multiples[back - 1]) if back else 0.0
+
+
+def _between(answer: Callable[[float], str], policy: str, inside: float, outside: float) -> float:
+    """The number nearest to `inside` at which the answer is not `policy`."""
+    for _ in range(FINE):
+        middle = 0.5 * (inside + outside)
+        inside, outside = (middle, outside) if answer(middle) == policy else (inside, middle)
+    return outside
+
+
+# -- played again ----------------------------------------------------------------------------------------------------
+
+
+def _played_again(portfolio: Portfolio, quick: Mapping[str, Rule], tests: SimulatedTests | None) -> list[Change]:
+    """The recommendation among the quick policies: at other lags and first days, and without one asset.
+
+    Simulated tests stay as they are where the target does.
+    """
+    before = _recommended(portfolio, quick, tests) if quick else None
+    if before is None:
+        return []
+    days, first = portfolio.market.dates, portfolio.market.row(portfolio.test_start)
+    year = portfolio.periods_per_year
+    later = [first + round(k * year / 12) for k in LATER if first + k * year / 12 < len(days) - LEAST_LEFT * year]
+    cases: list[tuple[str, dict[str, Portfolio]]] = [
+        (LAG, {f"lag {lag}": replace(portfolio, lag=lag) for lag in LAGS if lag != portfolio.lag}),
+        (FIRST_DAY, {f"from {days[r]:%Y-%m-%d}": replace(portfolio, test_start=days[r]) for r in later}),
+    ]
+    best = best_line(portfolio)
+    if best is not None:
+        cases.append((GREW_MOST, {f"without {portfolio.market.assets[best]}": _without(portfolio, quick, best)}))
+    found = []
+    for what, portfolios in cases:
+        answers = {}
+        for case, other in portfolios.items():
+            moved, same = _moved(quick, portfolio, other), other.strategic == portfolio.strategic
+            answers[case] = _recommended(other, moved, tests if same else None)
+        found.append(Change(what, {case: a for case, a in answers.items() if a is not None}, before))
+    return found
+
+
+def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule], tests: SimulatedTests | None) -> str | None:
+    """What is recommended for a portfolio among fitted policies, or `NONE`; None where it cannot be played.
+
+    Tests are simulated where none are given.
+    """
+    benchmark = benchmark_of(portfolio, portfolio.market)
+    paths: dict[Allocation, TargetPath] = {portfolio.strategic: benchmark.strategic}
+    try:
+        played = {name: backtest_candidate(portfolio, policy, name, paths) for name, policy in policies.items()}
+        scores = {name: score(one, benchmark, JUDGED) for name, one in played.items()}
+    except (ConfigError, DataError, PolicyError):
+        return None
+    tests = tests or simulated_tests(played, benchmark)
+    asked, _ = question(portfolio, scores, DailyTerms.of(played, benchmark), tests, played)
+    return NONE if asked is None else asked.terms.names[asked.answer(asked.losses())]
+
+
+def _moved(policies: Mapping[str, Rule], portfolio: Portfolio, other: Portfolio) -> Mapping[str, Rule]:
+    """The policies on the strategic target of another portfolio, where that is another."""
+    if other.strategic == portfolio.strategic:
+        return policies
+    return {name: replace(cast(Any, policy), allocation=other.strategic) for name, policy in policies.items()}
+
+
+def _without(portfolio: Portfolio, policies: Mapping[str, Rule], asset: int) -> Portfolio:
+    """The same where the asset has a target of zero; the others share its weight as they share theirs, ranges too."""
+    before, target = portfolio.target, portfolio.target.copy()
+    target[asset] = 0.0
+    target *= before.sum() / target.sum()
+    strategic = replace(portfolio.strategic, weights=tuple(target.tolist()))
+    specs = {name: replace(portfolio.policies[name], allocation=strategic) for name in policies}
+    lower, upper = (ends + (target - before) for ends in (portfolio.lower, portfolio.upper))
+    return replace(
+        portfolio, strategic=strategic, lower=lower, upper=upper, policies=specs, reference=next(iter(specs))
+    )

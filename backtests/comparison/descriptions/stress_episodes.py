@@ -1,0 +1,192 @@
+"""What policies did in named episodes: in the test, or before it where they were not fitted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.fitting.candidates import backtest_candidate
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark, target_returns
+from backtests.evaluation.episodes import EpisodeFigures, episode_figures
+from foundation.arrays import Array
+from research.accounting import Policy
+from research.allocation import Allocation, TargetPath, target_path
+from research.market import Market
+from research.portfolio import Portfolio
+from research.risk.stress.episodes import Episode, Span, span_of
+from research.rules.estimates import known_from
+from research.rules.protocol import fitted_until, held_by, traits
+
+REFUSALS = (ValueError, ArithmeticError)  # the house's are ValueErrors; a rule of one's own may raise others
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """What the policies did in one episode.
+
+    episode  : its name, days and source.
+    first    : the close on which its first return is earned.
+    last     : its last close.
+    when     : "test", or "before" for an episode before the test, with backtests of its own.
+    whole    : is the whole of it covered?
+    target   : return of the strategic target in it, rebalanced daily at no cost, fraction.
+    figures  : by policy.
+    left_out : by policy, why it has none.
+    unlisted : lines with a target that were not listed at its first close; their target was spread over the others.
+    """
+
+    episode: Episode
+    first: pd.Timestamp
+    last: pd.Timestamp
+    when: Literal["test", "before"]
+    whole: bool
+    target: float
+    figures: Mapping[str, EpisodeFigures]
+    left_out: Mapping[str, str]
+    unlisted: tuple[str, ...]
+
+
+def episode_results(
+    episodes: Sequence[Episode],
+    benchmark: Benchmark,
+    backtests: Mapping[str, Backtest],
+    portfolio: Portfolio | None = None,
+    rules: Mapping[str, Policy] = MappingProxyType({}),
+) -> tuple[list[EpisodeResult], list[str]]:
+    """What policies did in episodes, and a sentence for each episode that is left out.
+
+    episodes  : in the order of their days.
+    benchmark : with the strategic target.
+    backtests : by name, of the test; one at least.
+    portfolio : by which policies are backtested before the test; None leaves such episodes out.
+    rules     : by name, the policies that can be backtested again, as they were fitted.
+
+    An episode is one of the test where the test has half of its days at least.
+    """
+    tested = next(iter(backtests.values()))
+    market = tested.market
+    target = None if portfolio is None else portfolio.target
+    found, left_out = [], []
+    for episode in episodes:
+        span, there = span_of(episode, market.days[tested.first :]), span_of(episode, market.days)
+        if there.coverage == "none":
+            left_out.append(
+                f"{episode.name} ({episode.first:%Y-%m-%d} to {episode.last:%Y-%m-%d}): the data runs from "
+                f"{market.days[0]} to {market.days[-1]}."
+            )
+            continue
+        if 2 * (span.last - span.base) >= there.last - there.base:
+            found.append(_in_test(episode, span, target, benchmark, backtests))
+            continue
+        if portfolio is None:
+            days = f"{episode.first:%Y-%m-%d} to {episode.last:%Y-%m-%d}"
+            most = "" if span.coverage == "none" else "most of its days are "
+            left_out.append(f"{episode.name} ({days}): {most}before the test.")
+            continue
+        try:
+            found.append(_before_test(episode, there, portfolio, rules))
+        except REFUSALS as error:
+            left_out.append(f"{episode.name}: {error}")
+    return found, left_out
+
+
+def _in_test(
+    episode: Episode, span: Span, target: Array | None, benchmark: Benchmark, backtests: Mapping[str, Backtest]
+) -> EpisodeResult:
+    """An episode as the backtests of the test have it.  target : as `_result` takes it."""
+    one = next(iter(backtests.values()))
+    return _result(
+        episode,
+        span,
+        one.market,
+        target,
+        one.first,
+        "test",
+        target_returns(benchmark.strategic, one.market, one.first)[span.base : span.last],
+        {name: episode_figures(played, span.base, span.last) for name, played in backtests.items()},
+        {},
+    )
+
+
+def _before_test(episode: Episode, span: Span, portfolio: Portfolio, rules: Mapping[str, Policy]) -> EpisodeResult:
+    """An episode before the test, played by the rules that were not fitted, on a market that ends with it.
+
+    Raises : DataError where the strategic target cannot be played.
+    """
+    days = portfolio.market.dates
+    market = portfolio.market.until(days[span.last])
+    then = replace(
+        portfolio,
+        market=market,
+        costs=portfolio.costs.until(len(market.dates)),
+        test_start=days[span.base + 1],
+        flows=None,
+    )
+    strategic = target_path(portfolio.strategic, market, start=span.base)
+    paths: dict[Allocation, TargetPath] = {portfolio.strategic: strategic}
+    figures, left_out = {}, {}
+    for name, rule in rules.items():
+        why = _not_before(rule, market, span.base)
+        if not why:
+            try:
+                played = backtest_candidate(then, rule, name, paths)
+                figures[name] = episode_figures(played, 0, span.last - span.base)
+            except REFUSALS as error:
+                why = str(error)
+        if why:
+            left_out[name] = why
+    returns = target_returns(strategic, market, span.base)
+    return _result(episode, span, portfolio.market, portfolio.target, 0, "before", returns, figures, left_out)
+
+
+def _not_before(rule: Policy, market: Market, row: int) -> str:
+    """Why a policy has no backtest from a row before the test, or ""."""
+    if (seen := fitted_until(rule)) is not None:
+        return f"fitted on days up to {seen:%Y-%m-%d}, which contain days of the episode"
+    window = max(traits(rule).window, getattr(held_by(rule), "window", 0))
+    late = traits(rule).window > 0 and known_from(market, traits(rule).window) > row
+    if window > row or late:
+        return f"{window} returns before the episode are needed"
+    return ""
+
+
+def _result(
+    episode: Episode,
+    span: Span,
+    market: Market,
+    target: Array | None,
+    first: int,
+    when: Literal["test", "before"],
+    returns: Array,
+    figures: Mapping[str, EpisodeFigures],
+    left_out: Mapping[str, str],
+) -> EpisodeResult:
+    """The result of one episode.
+
+    episode   : the episode.
+    span      : its rows, counted from row `first` of the market.
+    market    : of the policies.
+    target    : (n,) strategic weights as the portfolio file states them; None without a file.
+    first     : row of the market.
+    when      : it was played.
+    returns   : of the strategic target on the days of the episode, fraction.
+    figures   : by policy.
+    left_out  : by policy, why it has none.
+    """
+    base, last = first + span.base, first + span.last
+    unlisted = np.zeros(len(market.assets), dtype=bool) if target is None else (target != 0.0) & ~market.listed[base]
+    return EpisodeResult(
+        episode,
+        market.dates[base],
+        market.dates[last],
+        when,
+        span.coverage == "whole",
+        float(np.prod(1.0 + returns)) - 1.0,
+        figures,
+        left_out,
+        tuple(a for a, out in zip(market.assets, unlisted.tolist(), strict=True) if out),
+    )

@@ -1,0 +1,1 @@
+"""Fitting policies on days before a test: tuning, walk-forward, combinatorial tests."""

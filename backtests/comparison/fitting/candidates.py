@@ -1,0 +1,222 @@
+"""The candidates of a portfolio: fitted on the days before its test where they must be, then backtested through it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import pandas as pd
+
+from backtests.comparison.fitting.tuning import Tuned, uncounted_tune
+from backtests.engine.result import Backtest
+from backtests.engine.run import backtest
+from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.comparator import comparator_of
+from backtests.sweeps import Setup
+from foundation.errors import ConfigError, DataError, PolicyError
+from research.accounting import Costs, Execution, Policy
+from research.allocation import Allocation, TargetPath, kept_target_path, target_path
+from research.learning import Learned, LearnedPolicy, Training, train
+from research.learning.training import check_learner
+from research.market import Market
+from research.market.reading.tables import DATA
+from research.portfolio import Portfolio
+from research.rules import Rule, TunedThreshold
+from research.rules.protocol import held_by
+
+TRAININGS = DATA / "cache" / "trainings"  # each finished seed, under a name made from all that it depends on
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, and how much there is
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A candidate that is ready for a backtest: as in the file, tuned, or learned from several seeds."""
+
+    policy: Rule
+    tuned: Tuned | None = None
+    training: Training | None = None
+
+    @property
+    def seeds(self) -> Mapping[int, LearnedPolicy]:
+        """Learned policies by seed; none for another candidate."""
+        return {} if self.training is None else self.training.policies
+
+    @property
+    def tried(self) -> int:
+        """Number of configurations that were tried, including the chosen one."""
+        return self.tuned.card.trials if self.tuned is not None else max(len(self.seeds), 1)
+
+
+def shortened(spec: Rule | TunedThreshold | Learned, steps: int, seeds: int) -> Rule | TunedThreshold | Learned:
+    """A learned candidate with fewer steps and seeds, for a draft run; other candidates unchanged."""
+    if not isinstance(spec, Learned):
+        return spec
+    return replace(spec, steps=steps or spec.steps, seeds=spec.seeds[: seeds or len(spec.seeds)])
+
+
+def fit(
+    name: str,
+    portfolio: Portfolio,
+    progress: Progress | None = None,
+    spec: Rule | TunedThreshold | Learned | None = None,
+    retrain: bool = False,
+) -> Fitted:
+    """Tune or train a candidate if needed, on the days before the test only. What is tried is counted by the caller.
+
+    A training is kept in `TRAININGS`, and taken from there when settings, data, costs, code and seed are the same.
+
+    name      : of the candidate.
+    portfolio : whose days it is fitted on.
+    progress  : told what is being done, or None.
+    spec      : the candidate itself, if it is not the file's of that name.
+    retrain   : train anew what is kept.
+    Raises    : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
+    """
+    try:
+        return _fitted(portfolio.policies[name] if spec is None else spec, portfolio, progress, retrain)
+    except (ConfigError, DataError) as error:
+        raise type(error)(f"policies.{name} ({portfolio.file}): {error}") from error
+
+
+def _fitted(
+    spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
+) -> Fitted:
+    if isinstance(spec, TunedThreshold):
+        tuned = uncounted_tune(spec, tuning_setup(portfolio))
+        return Fitted(tuned.policy, tuned=tuned)
+    if isinstance(spec, Learned):
+        before, told = training_days(portfolio), None if progress is None else partial(progress, "training")
+        training = train(
+            spec,
+            before,
+            training_costs(portfolio, before),
+            portfolio.tracking_penalty,
+            portfolio.periods_per_year,
+            lag=portfolio.lag,
+            progress=told,
+            checkpoints=TRAININGS,
+            keep=True,
+            retrain=retrain,
+        )
+        return Fitted(training.policy, training=training)
+    return Fitted(spec)
+
+
+def tuning_setup(portfolio: Portfolio) -> Setup:
+    """Where thresholds are tuned: the desk of the file, without what tuning ignores."""
+    return replace(Setup.of(portfolio), execution=Execution(), dividends="reinvest", flows=None)
+
+
+def training_costs(portfolio: Portfolio, before: Market) -> Costs:
+    """The costs that a learned policy trains with, on the days `before` the test."""
+    return portfolio.costs.until(len(before.dates)).simplified(before, portfolio.nav)
+
+
+def check_trainable(portfolio: Portfolio, names: Sequence[str]) -> None:
+    """Refuse a learned candidate among `names` whose learner cannot learn with the portfolio's costs.
+
+    Raises : ConfigError with the candidate's name and file.
+    """
+    learned = [name for name in names if isinstance(portfolio.policies[name], Learned)]
+    costs = training_costs(portfolio, training_days(portfolio)) if learned else portfolio.costs
+    for name in learned:
+        try:
+            check_learner(portfolio.policies[name], costs)
+        except ConfigError as error:
+            raise ConfigError(f"policies.{name} ({portfolio.file}): {error}") from error
+
+
+def training_days(portfolio: Portfolio) -> Market:
+    """The market up to the last close before the test: all that fitting may see."""
+    return portfolio.market.until(portfolio.test_start - pd.Timedelta(days=1))
+
+
+def fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[str]:
+    """Warnings about settings of the test that tuning or training ignored."""
+    costs, found, fits = portfolio.costs, [], list(fitted.values())
+    learned = any(f.training is not None for f in fits)
+    if costs.left_out and learned:
+        found.append(f"Learned policies were trained without {', '.join(costs.left_out)}; the test charges them.")
+    if costs.half_spread.ndim > 1 and learned:
+        found.append("Learned policies were trained with each asset's median spread; the test charges daily spreads.")
+    for name, f in fitted.items():
+        if f.tuned is not None and f.tuned.card.moved:
+            card = f.tuned.card
+            found.append(
+                f"{name} was tuned from {card.first:%Y-%m-%d} on, when the daily costs of all assets are known; "
+                f"earlier days from {card.possible:%Y-%m-%d} on were not used."
+            )
+    beside = portfolio.beside_costs
+    if beside and (learned or any(f.tuned is not None for f in fits)):
+        found.append(f"Tuned and learned policies were fitted without {', '.join(beside)}, which the test has.")
+    return found
+
+
+def benchmark_of(portfolio: Portfolio, market: Market) -> Benchmark:
+    """The benchmark of `portfolio` on its market, or on the part of it that ends with the training days."""
+    return Benchmark(
+        target_path(portfolio.strategic, market),
+        portfolio.lower,
+        portfolio.upper,
+        portfolio.tracking_penalty,
+        portfolio.periods_per_year,
+    )
+
+
+def with_comparator(
+    portfolio: Portfolio,
+    benchmark: Benchmark,
+    played: Mapping[str, Backtest],
+    paths: dict[Allocation, TargetPath] | None = None,
+    progress: Progress | None = None,
+) -> Benchmark:
+    """The benchmark with the comparator that the portfolio's file names; a policy that was not played is played.
+
+    portfolio : with the file's `benchmark`.
+    benchmark : its target, ranges and g.
+    played    : backtests by policy, all in the test of the portfolio.
+    paths     : keeps the target paths that others can share.
+    progress  : told what is being done, or None.
+    """
+
+    def play(name: str) -> Backtest:
+        if name in played:
+            return played[name]
+        return backtest_candidate(portfolio, fit(name, portfolio, progress).policy, name, paths)
+
+    first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
+    return replace(benchmark, comparator=comparator_of(portfolio.benchmark, first, play))
+
+
+def backtest_candidate(
+    portfolio: Portfolio, policy: Policy, name: str, paths: dict[Allocation, TargetPath] | None = None
+) -> Backtest:
+    """Backtest a fitted policy in the test of `portfolio`. `paths` stores target paths that others can share.
+
+    portfolio : whose market, costs and test are taken.
+    policy    : that is ready.
+    name      : of the backtest.
+    paths     : keeps the target paths that others can share.
+    Raises    : PolicyError with the name for an allocation without a target, and as `backtest` does.
+    """
+    paths = {} if paths is None else paths
+    first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
+    held = held_by(policy, portfolio.strategic)
+    if held not in paths:
+        try:
+            paths[held] = kept_target_path(held, portfolio.market, start=first)
+        except PolicyError as error:
+            raise PolicyError(f"policy {name!r}: {error}") from error
+    return backtest(
+        portfolio.market,
+        policy,
+        portfolio.costs,
+        start=portfolio.test_start,
+        nav=portfolio.nav,
+        lag=portfolio.lag,
+        execution=portfolio.execution,
+        dividends=portfolio.dividends,
+        flows=portfolio.flows,
+        targets=paths[held],
+        periods_per_year=portfolio.periods_per_year,
+        name=name,
+    )

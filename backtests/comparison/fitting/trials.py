@@ -1,0 +1,193 @@
+"""The trials of a comparison and of a walk-forward, for the trial book: candidates, seeds and folds as they were.
+
+What a tuning tried comes with it (`backtests.comparison.fitting.tuning.Tuned.trials`).
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.fitting.candidates import Fitted, benchmark_of
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark, active_returns
+from backtests.evaluation.scores import Score
+from backtests.inference.selection import Moments, trial_clusters
+from backtests.inference.sharpe_inference import LEAST
+from backtests.runs.trial_book import Batch, TrialBook, book_of_batches
+from backtests.runs.trial_words import in_words
+from backtests.sweeps import Setup
+from backtests.sweeps.trials import trial_batch
+from foundation.arrays import Array
+from foundation.tolerances import SERIES
+from research.portfolio import Portfolio
+from research.rules import Rule
+
+Row = dict[str, Any]
+
+
+def played_trials(
+    portfolio: Portfolio,
+    benchmark: Benchmark,
+    fitted: Mapping[str, Fitted],
+    backtests: Mapping[str, Backtest],
+    scores: Mapping[str, Score],
+    seed_backtests: Mapping[str, Mapping[int, Backtest]],
+    seed_scores: Mapping[str, Mapping[int, Score]],
+) -> Batch:
+    """The trials of one test: a row a candidate, or a row a seed of a learned one; variants of one are in one cluster.
+
+    portfolio                   : as it was played.
+    benchmark                   : whose strategic target active returns are over.
+    fitted, backtests, scores   : by policy.
+    seed_backtests, seed_scores : by learned policy and seed; what is missing there was trained, and not played.
+    """
+    setup, rows = Setup.of(portfolio), list[Row]()
+    for name, one in fitted.items():
+        played, by_seed = backtests[name], seed_backtests.get(name, {})
+        if one.training is None:
+            rows.append({"kind": "candidate"} | _played(played, benchmark, scores[name]) | _rule(setup, one))
+            continue
+        for seed, policy in one.seeds.items():
+            row: Row = {"kind": "seed", "policy": _seed_text(setup, seed, policy)}
+            if seed in by_seed:
+                rows.append(row | _played(by_seed[seed], benchmark, seed_scores[name][seed]))
+            elif seed == one.training.chosen:
+                rows.append(row | _played(played, benchmark, scores[name]))
+            else:
+                rows.append(row | _when(played, played.dates[1:]))
+    for row, cluster in zip(rows, clusters([row.pop("active", None) for row in rows]), strict=True):
+        row["cluster"] = cluster
+    return trial_batch(setup, rows)
+
+
+def fold_trials(
+    portfolio: Portfolio, fits: Sequence[Fitted], starts: Sequence[pd.Timestamp], played: Backtest, losses: Array
+) -> list[Batch]:
+    """The trials of a walk-forward: a row a fold, as its policy was played there, and a row a seed that was not.
+
+    Folds are parts of one trial: all are in one cluster. The tunings of folds follow, as trials on the whole data,
+    whatever part of them a fold was fitted on.
+
+    portfolio : as it was played, from the first fold on.
+    fits      : the candidate as it was fitted for each fold.
+    starts    : the first day of each fold.
+    played    : through all folds.
+    losses    : (D,) daily terms of its J, bp a year.
+    """
+    setup, days = Setup.of(portfolio), played.dates[1:]
+    active = active_returns(played, benchmark_of(portfolio, portfolio.market))
+    rows: list[Row] = []
+    for fitted, start, stop in zip(fits, starts, [*starts[1:], None], strict=True):
+        within = slice(days.searchsorted(start), len(days) if stop is None else days.searchsorted(stop))
+        when, row = _when(played, days[within]), _rule(setup, fitted)
+        if fitted.training is not None:
+            chosen = fitted.training.chosen
+            row = {"policy": _seed_text(setup, chosen, fitted.policy)}
+            others = {seed: policy for seed, policy in fitted.seeds.items() if seed != chosen}
+            rows += [{"kind": "seed", "policy": _seed_text(setup, *one)} | when for one in others.items()]
+        judged = {"cluster": 0, "loss": float(losses[within].mean())}
+        figures = _moments(active[within], portfolio.periods_per_year)
+        rows.append({"kind": "fold"} | when | row | judged | figures)
+    data = portfolio.market.fingerprint
+    return [trial_batch(setup, rows), *(replace(one, data=data) for one in tunings_of(fits))]
+
+
+def split_trials(
+    setup: Setup, rules: Sequence[Rule], days: pd.DatetimeIndex, active: Array, losses: Array, year: float
+) -> Batch:
+    """The trials of combinatorial splits: a row a setting, as it was played in all blocks.
+
+    setup  : on which they were played.
+    rules  : the settings.
+    days   : (D,) of all blocks.
+    active : (settings, D) returns net of costs, over the strategic target.
+    losses : (settings, D) daily terms of J, bp a year.
+    year   : periods of one.
+    """
+    when = {"first": f"{days[0]:%Y-%m-%d}", "last": f"{days[-1]:%Y-%m-%d}", "days": len(days), "lag": setup.lag}
+    rows = [
+        {"kind": "tuning", "policy": text, "cost_multiple": 1.0, "cluster": cluster, "loss": float(loss.mean())}
+        | when
+        | _moments(own, year)
+        for text, cluster, own, loss in zip(
+            in_words(setup.strategic, rules), clusters(list(active)), active, losses, strict=True
+        )
+    ]
+    return trial_batch(setup, rows)
+
+
+def tunings_of(fits: Iterable[Fitted]) -> list[Batch]:
+    """What the tuned ones among candidates tried."""
+    return [fitted.tuned.trials for fitted in fits if fitted.tuned is not None]
+
+
+def own_book(candidates: Batch, fitted: Mapping[str, Fitted]) -> TrialBook:
+    """All trials of a comparison: its candidates and seeds in the test, and what its tunings tried before it."""
+    return book_of_batches([candidates, *tunings_of(fitted.values())])
+
+
+def clusters(series: Sequence[Array | None]) -> Sequence[float]:
+    """The cluster of each of N series (T,), some of which are missing or do not vary: each of these by itself, NaN."""
+    found = np.full(len(series), np.nan)
+    varied = [k for k, one in enumerate(series) if one is not None and np.ptp(one) > SERIES and len(one) >= LEAST]
+    if len(varied) > 1:
+        found[varied] = trial_clusters(np.column_stack([series[k] for k in varied]))  # type: ignore[misc]
+    return found.tolist()
+
+
+def _rule(setup: Setup, fitted: Fitted) -> Row:
+    """A candidate by its settings; a tuned one by those that were chosen, so that it is no other trial than these."""
+    rule = fitted.policy if fitted.tuned is None else fitted.tuned.card.rule
+    return {"policy": in_words(setup.strategic, [rule])[0]}
+
+
+def _played(played: Backtest, benchmark: Benchmark, score: Score) -> Row:
+    """What was played: its days, active figures and J, and the active returns themselves under `active`."""
+    active = active_returns(played, benchmark)
+    return (
+        {"active": active, "loss": score["loss"]}
+        | _when(played, played.dates[1:])
+        | _moments(active, played.periods_per_year)
+    )
+
+
+def _when(played: Backtest, days: pd.DatetimeIndex) -> Row:
+    """When and how a trial was played, of which nothing else is known yet."""
+    return {
+        "first": f"{days[0]:%Y-%m-%d}",
+        "last": f"{days[-1]:%Y-%m-%d}",
+        "days": len(days),
+        "lag": played.lag,
+        "cost_multiple": 1.0,
+    }
+
+
+def _moments(active: Array, periods_per_year: float) -> Row:
+    """Figures of active returns (T,), as far as they are defined."""
+    if len(active) < 2:
+        return {}
+    found: Row = {
+        "active_return": periods_per_year * float(active.mean()),
+        "active_volatility": math.sqrt(periods_per_year) * float(active.std(ddof=1)),
+    }
+    if len(active) >= LEAST and np.ptp(active) > SERIES:
+        moments = Moments.of(active)
+        found |= {"skewness": moments.skewness, "kurtosis": moments.kurtosis}
+    return found
+
+
+def _seed_text(setup: Setup, seed: int, policy: Any) -> str:
+    """A seed of a learned policy, by what it was trained with."""
+    card = getattr(policy, "card", {})
+    if "settings" not in card:
+        return f"{in_words(setup.strategic, [policy])[0]}, seed {seed}"
+    settings = {name: value for name, value in card["settings"].items() if name != "seeds"}
+    made = hashlib.sha256(json.dumps([settings, card.get("objective")], sort_keys=True).encode()).hexdigest()[:8]
+    held = in_words(setup.strategic, [policy.allocation])[0]
+    return f"Learned({held}, {card['settings']['learner']} #{made}), seed {seed}, trained to {policy.seen:%Y-%m-%d}"

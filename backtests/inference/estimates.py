@@ -1,0 +1,90 @@
+"""An estimate with its interval: one record for all that is estimated, and one way to print it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from math import isinf
+from typing import Self, TypeVar
+
+from foundation.errors import DataError
+from foundation.paper.wording import number
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number that was estimated, and the interval that holds the true one with a confidence.
+
+    value        : the estimate.
+    lower, upper : ends of the interval, in the unit of the estimate.
+    level        : confidence of the interval, such as 0.95.
+    error        : standard error in the same unit; NaN where the interval does not come from one.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    level: float
+    error: float = field(default=float("nan"), compare=False)
+
+    def times(self, factor: float) -> "Estimate":
+        """The same in another unit: `factor` > 0 times each number."""
+        scaled = {name: factor * getattr(self, name) for name in ("value", "lower", "upper", "error")}
+        return replace(self, **scaled)
+
+    def plus(self, constant: float) -> Self:
+        """The same of a number that is larger by a constant."""
+        return replace(self, **{name: constant + getattr(self, name) for name in ("value", "lower", "upper")})
+
+    def __str__(self) -> str:
+        """The estimate with its interval, in four significant digits."""
+        return f"{self.value:.4g} [{self.lower:.4g}, {self.upper:.4g}]"
+
+    def interval(self, digits: int = 2) -> str:
+        """The interval in words; an end that is not known is infinite, and a dash says that there is none.
+
+        >>> Estimate(1.0, 0.5, float("inf"), 0.95).interval()
+        'at least 0.50'
+        """
+        if self.lower != self.lower:
+            return number(None)
+        if isinf(self.lower) or isinf(self.upper):
+            if isinf(self.lower) and isinf(self.upper):
+                return "not known"
+            end, which = (self.lower, "at least") if isinf(self.upper) else (self.upper, "at most")
+            return f"{which} {number(end, digits)}"
+        return f"[{number(self.lower, digits)}, {number(self.upper, digits)}]"
+
+    def text(self, digits: int = 2, *, signed: bool = False) -> str:
+        """The estimate with its interval.
+
+        >>> Estimate(-1.234, -2.0, 0.5, 0.95).text()
+        '−1.23 [−2.00, 0.50]'
+        """
+        return f"{number(self.value, digits, signed=signed)} {self.interval(digits)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimateWithTest(Estimate):
+    """An estimate with a test of zero.  p : two-sided, of no difference from zero."""
+
+    p: float
+
+
+@dataclass(frozen=True)
+class NotAvailable:
+    """What could not be estimated.  reason : why, and what would be needed."""
+
+    reason: str
+
+
+def or_why_not(estimated: Callable[[], Found]) -> Found | NotAvailable:
+    """What `estimated` gives; or, where the data do not allow it (DataError), the reason.
+
+    >>> or_why_not(lambda: 1.0)
+    1.0
+    """
+    try:
+        return estimated()
+    except DataError as error:
+        return NotAvailable(str(error))

@@ -1,0 +1,371 @@
+"""How sure are we: policies compared on the same days, in pairs.
+
+Of the loss J, intervals and tests come from the slowest waves of its daily terms (`backtests.inference.slow_waves`):
+episodes of months make it, and blocks of days are too short for them. For growth and Sharpe ratio, history is drawn
+again in blocks of days (`backtests.inference.block_draws`): one set of draws for all policies, so that what they share
+cancels in their differences. A policy more or less in the comparison changes no bit of another's figures or intervals.
+Only what is said of many policies at once (Holm's p, the words) depends on how many there are.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from backtests.evaluation.metrics import COMPARED, METRICS
+from backtests.inference.block_draws import HOUSE, Resampling, drawn_means
+from backtests.inference.estimates import Estimate, EstimateWithTest
+from backtests.inference.long_run import LongRun
+from backtests.inference.paired_sharpe import PairedSharpe
+from backtests.inference.slow_waves import SlowMeans
+from foundation.arguments import shown
+from foundation.arrays import Array, frozen
+from foundation.errors import ConfigError, DataError
+from foundation.tolerances import SERIES
+from research.risk import growth, nav_path, sharpe
+from research.risk.measures import DAYS_PER_YEAR
+
+LOSS = "loss"  # the metric that slow waves judge
+LOSS_ROUNDING = METRICS[LOSS].rounding or 0.0
+Verdict = Literal["better", "worse", "not significant", "too few episodes", "not available", "reference"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference(EstimateWithTest):
+    """A policy's figure less the reference's, on the same days.
+
+    lower, upper : interval of the pair, not widened for the number of policies compared; infinite where the test holds
+                   too few episodes to know that end.
+    p            : of no difference; 1 - level or less where the interval leaves zero out.
+    p_holm       : the same, adjusted for all policies that are compared with the reference on this metric.
+    verdict      : by `p_holm` at 1 - level; "not available" where there is no test: its interval and p are NaN.
+    """
+
+    p_holm: float
+    verdict: Verdict
+
+    @property
+    def tested(self) -> float | None:
+        """`p_holm`, or None where there were too few episodes for a test."""
+        return None if self.verdict == "too few episodes" else self.p_holm
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evidence:
+    """Figures of P policies on T days and on every draw of those days; intervals and differences follow from them.
+
+    names      : P policies.
+    reference  : the one with which the others are compared.
+    estimates  : (P,) by metric of `COMPARED`, in the unit of the record.
+    losses     : J of each, with what is not known of it.
+    draws      : (reps, P) by each other metric: the same figures on each draw. A row is one draw for all policies.
+    days       : T.
+    resampling : of the days.
+    level      : of the intervals; the words are at 1 - level, after Holm.
+    ratios     : Sharpe ratios with errors of their own, which then take the place of their draws; or None.
+    long_run   : J as all history would have it, and the volatilities of the market; or None.
+    Raises     : ConfigError for an unknown reference or an impossible level.
+    """
+
+    names: tuple[str, ...]
+    reference: str
+    estimates: Mapping[str, Array]
+    losses: SlowMeans
+    draws: Mapping[str, Array]
+    days: int
+    resampling: Resampling
+    level: float = 0.95
+    ratios: PairedSharpe | None = None
+    long_run: LongRun | None = None
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only. Raises ConfigError for an unknown reference or an impossible level."""
+        if self.reference not in self.names:
+            raise ConfigError(
+                f"unknown reference policy {self.reference!r}: compared are {', '.join(self.names)}. Name one of them."
+            )
+        if not 0.5 <= self.level < 1.0:
+            raise ConfigError(
+                f"the level of an interval lies in [0.5, 1): found {shown(self.level)}. The default is 0.95."
+            )
+        for name in ("estimates", "draws"):
+            object.__setattr__(self, name, {metric: frozen(a) for metric, a in getattr(self, name).items()})
+
+    def against(self, reference: str) -> "Evidence":
+        """The same draws, compared with another policy."""
+        return replace(self, reference=reference)
+
+    def figures(self, metric: str) -> dict[str, Estimate]:
+        """By policy: its own figure and its interval, by the error of J or of a ratio, else the draws' percentiles."""
+        if metric == LOSS:
+            return {name: self.losses.figure(p, self.level) for p, name in enumerate(self.names)}
+        if metric == "sharpe" and self.ratios is not None:
+            return {name: self.ratios.interval(p, self.level) for p, name in enumerate(self.names)}
+        numbers = np.vstack([self.estimates[metric], _interval(self.draws[metric], self.level)]).T.tolist()
+        return {
+            name: Estimate(value, lower, upper, self.level)
+            for name, (value, lower, upper) in zip(self.names, numbers, strict=True)
+        }
+
+    def differences(self, metric: str) -> dict[str, Difference]:
+        """By policy other than the reference: its difference to the reference, with interval, p and word."""
+        base = self.names.index(self.reference)
+        others = [p for p in range(len(self.names)) if p != base]
+        sign = -1.0 if METRICS[metric].lower_is_better else 1.0
+        found = [self.losses.difference(p, base, self.level) for p in others] if metric == LOSS else self._drawn(metric)
+        tested = [math.nan if math.isinf(one.lower) and math.isinf(one.upper) else one.p for one in found]
+        return {
+            self.names[other]: Difference(
+                one.value,
+                one.lower,
+                one.upper,
+                one.level,
+                one.error,
+                p=one.p,
+                p_holm=adjusted if adjusted == adjusted else one.p,
+                verdict="too few episodes"
+                if _is_untold(one)
+                else verdict(adjusted, is_better=sign * one.value > 0.0, level=self.level),
+            )
+            for other, one, adjusted in zip(others, found, _adjusted(tested), strict=True)
+        }
+
+    def _drawn(self, metric: str) -> list[EstimateWithTest]:
+        """The differences to the reference by the draws, in the order of the other names."""
+        base = self.names.index(self.reference)
+        others = [p for p in range(len(self.names)) if p != base]
+        rounding = _rounding(metric)
+        estimates = _without_rounding(self.estimates[metric][others] - self.estimates[metric][base], rounding)
+        if metric == "sharpe" and self.ratios is not None:
+            p, half = self.ratios.tests(others, base, self.level)
+        else:
+            draws = _without_rounding(self.draws[metric][:, others] - self.draws[metric][:, [base]], rounding)
+            p, half = two_sided_p(draws, estimates), half_width(draws, estimates, self.level)
+        numbers = np.vstack([estimates, estimates - half, estimates + half, p]).T.tolist()
+        return [
+            EstimateWithTest(value, lower, upper, self.level, p=unadjusted)
+            for value, lower, upper, unadjusted in numbers
+        ]
+
+    def summary(self) -> pd.DataFrame:
+        """A row per metric and policy: figure and interval, then difference to the reference, p, Holm's p and word."""
+        with_itself = Difference(0.0, 0.0, 0.0, self.level, p=1.0, p_holm=1.0, verdict="reference")
+        rows = []
+        for metric in self.estimates:
+            differences = self.differences(metric) | {self.reference: with_itself}
+            for name, figure in self.figures(metric).items():
+                d = differences[name]
+                rows.append(
+                    {"metric": metric, "policy": name}
+                    | {"estimate": figure.value, "lower": figure.lower, "upper": figure.upper}
+                    | {"difference": d.value, "difference_lower": d.lower, "difference_upper": d.upper}
+                    | {"p": d.p, "p_holm": d.p_holm, "verdict": d.verdict}
+                )
+        return pd.DataFrame(rows).set_index(["metric", "policy"])
+
+    def __repr__(self) -> str:
+        return (
+            f"{len(self.names)} policies on {self.days:,} days, compared with {self.reference!r}; {self.level:.0%} "
+            f"intervals from {self.resampling.reps:,} draws in blocks of {self.resampling.block} days\n"
+            + self.summary().to_string(float_format="{:.4g}".format)
+        )
+
+
+def paired_evidence(
+    names: Sequence[str],
+    losses: ArrayLike,
+    returns: ArrayLike,
+    cash: ArrayLike,
+    *,
+    reference: str,
+    span_days: float,
+    periods_per_year: float,
+    limited: ArrayLike = True,
+    market: ArrayLike | None = None,
+    elasticity: ArrayLike = 1.0,
+    resampling: Resampling = HOUSE,
+    level: float = 0.95,
+) -> Evidence:
+    """J, growth and Sharpe ratio of P policies, net of costs, with paired evidence over the same T days.
+
+    names            : of the P policies.
+    losses           : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
+    returns          : (T, P) simple returns net of costs, fraction.
+    cash             : (T,) simple return of cash, fraction.
+    reference        : name of the policy with which the others are compared.
+    span_days        : calendar days from the close before the first return to the last. Each draw has this length too:
+                       its growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such
+                       rates.
+    periods_per_year : by which figures are annualised.
+    limited          : (P,) or one for all, whether a policy has shown the largest drift that it allows, so that its J
+                       is known from above too (`backtests.inference.slow_waves`).
+    market           : (T,) squared returns of the market, or None: J is then stated at its variance in these days, and
+                       what that explains of J is no error.
+    elasticity       : (P,) or one for all, by how many per cent J grows with a variance that is one per cent higher.
+    resampling       : of the days.
+    level            : of the intervals.
+    Raises           : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio,
+                       naming the policy; ConfigError for names, reference, level, span or periods.
+    """
+    named = _named(names)
+    # a policy is a row from here on: numpy then sums each by itself, in an order that does not depend on how many
+    daily, net = (
+        np.ascontiguousarray(_columns(a, what, named).T) for a, what in ((losses, "losses"), (returns, "returns"))
+    )
+    bill = np.asarray(cash, dtype=float)
+    if daily.shape != net.shape or bill.shape != net.shape[1:]:
+        raise DataError(
+            f"losses, returns and cash must be over the same days: found {daily.shape[1]}, {net.shape[1]} and "
+            f"{bill.shape}. Cut them to the same test."
+        )
+    estimates = {
+        LOSS: daily.mean(axis=1),
+        "growth": _by_policy(named, net, lambda r: growth(nav_path(r), span_days)),
+        "sharpe": _by_policy(named, net, lambda r: sharpe(r, bill, periods_per_year)),
+    }
+    excess = net - bill
+    centre = excess.mean(axis=1)
+    around = excess - centre[:, None]  # squared about the mean, so that nothing cancels in a draw's variance
+    drawn = drawn_means(np.vstack([np.log1p(net), around, around**2]).T, resampling)
+    logs, shift, square = np.split(drawn, 3, axis=1)
+    days = net.shape[1]
+    draws = {
+        "growth": np.expm1(logs * (days * DAYS_PER_YEAR / span_days)),
+        "sharpe": (centre + shift) / _deviation(named, square - shift**2, days) * np.sqrt(periods_per_year),
+    }
+    slow = SlowMeans.of(
+        daily.T, np.broadcast_to(limited, len(named)), LOSS_ROUNDING, market=market, elasticity=elasticity
+    )
+    return Evidence(named, reference, estimates, slow, draws, days, resampling, level)
+
+
+def half_width(draws: ArrayLike, estimates: ArrayLike, level: float) -> Array:
+    """(P,) half-width of the symmetric interval at `level`, from `draws` (reps, P) round `estimates` (P,).
+
+    The distance of the draws from the estimate approximates that of the estimate from the true value. Draws of a
+    quadratic loss are skewed, and so is the percentile interval: it excludes zero too often.
+    Source : Hall (1988), On symmetric bootstrap confidence intervals, Journal of the Royal Statistical Society B 50(1).
+
+    >>> half_width([[0.0], [1.0], [4.0]], [1.0], level=0.5).tolist()
+    [1.0]
+    """
+    return np.quantile(np.abs(np.asarray(draws, dtype=float) - np.asarray(estimates)), level, axis=0)
+
+
+def two_sided_p(draws: ArrayLike, estimates: ArrayLike) -> Array:
+    """(P,) p of no difference: how often `draws` (reps, P) lie as far from `estimates` (P,) as these lie from zero.
+
+    (1 + #(|draw - estimate| >= |estimate|)) / (reps + 1), the test that inverts the symmetric interval.
+    Source : Davison and Hinkley (1997), Bootstrap Methods and their Application, chapter 4.
+
+    >>> two_sided_p([[0.0], [1.0], [4.0]], [1.0]).tolist()
+    [0.75]
+    """
+    from_zero = np.abs(np.asarray(estimates, dtype=float))
+    as_far = np.abs(np.asarray(draws, dtype=float) - np.asarray(estimates)) >= from_zero
+    return (1.0 + as_far.sum(axis=0)) / (len(as_far) + 1.0)
+
+
+def holm(p: ArrayLike) -> Array:
+    """(m,) p-values adjusted so that, where all m hypotheses hold, any is rejected at a with probability a at most.
+
+    Source : Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    plain = np.asarray(p, dtype=float)
+    order = np.argsort(plain, kind="stable")
+    adjusted = np.empty_like(plain)
+    adjusted[order] = np.minimum(np.maximum.accumulate(plain[order] * np.arange(len(plain), 0, -1)), 1.0)
+    return adjusted
+
+
+def _by_policy(names: Sequence[str], rows: Array, measure: Callable[[Array], float]) -> Array:
+    """(P,) `measure` of each of `rows` (P, T); what it raises is raised with the policy's name."""
+    values = np.empty(len(names))
+    for p, name in enumerate(names):
+        try:
+            values[p] = measure(rows[p])
+        except DataError as error:
+            raise DataError(f"policy {name!r}: {error}") from error
+    return values
+
+
+def _deviation(names: Sequence[str], variance: Array, days: int) -> Array:
+    """(reps, P) standard deviation, ddof 1, from `variance`, ddof 0. Raises DataError where a draw does not vary."""
+    still = (variance <= SERIES**2).any(axis=0)
+    if still.any():
+        raise DataError(
+            f"policy {names[int(np.argmax(still))]!r} does not move on some draws, so that they have no Sharpe "
+            "ratio: it is in cash on nearly all days. Leave it out, or compare over a longer time."
+        )
+    return np.sqrt(variance * (days / (days - 1)))
+
+
+def _interval(draws: Array, level: float) -> Array:
+    """(2, P) percentile interval of `draws` (reps, P)."""
+    return np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
+
+
+def _adjusted(p: Sequence[float]) -> list[float]:
+    """Holm's p over the pairs that have a test; one without, whose p is NaN, stays without."""
+    adjusted = np.array(p, dtype=float)
+    tested = np.isfinite(adjusted)
+    adjusted[tested] = holm(adjusted[tested])
+    found: list[float] = adjusted.tolist()
+    return found
+
+
+def verdict(p: float, *, is_better: bool, level: float) -> Verdict:
+    """The verdict on a difference with this p-value: significant at 1 - `level`, and for the better or the worse?"""
+    if p != p:
+        return "not available"
+    if p > 1.0 - level:
+        return "not significant"
+    return "better" if is_better else "worse"
+
+
+def _is_untold(one: EstimateWithTest) -> bool:
+    """Are both ends unknown, or the only end that would tell the difference from zero?"""
+    if math.isinf(one.lower):
+        return math.isinf(one.upper) or one.value > 0.0
+    return math.isinf(one.upper) and one.value < 0.0
+
+
+def _rounding(metric: str) -> float:
+    """The largest difference that is due to rounding. Raises ConfigError for a metric that is not compared."""
+    rounding = METRICS[metric].rounding
+    if rounding is None:
+        raise ConfigError(f"policies are not compared by {metric}. Use one of {', '.join(COMPARED)}.")
+    return rounding
+
+
+def _without_rounding(differences: Array, rounding: float) -> Array:
+    return np.where(np.abs(differences) <= rounding, 0.0, differences)
+
+
+def _named(names: Sequence[str]) -> tuple[str, ...]:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ConfigError(f"policy {name!r} is compared twice (number {i + 1}). Rename one or drop it.")
+    return tuple(names)
+
+
+def _columns(values: ArrayLike, what: str, names: Sequence[str] | None = None) -> Array:
+    """`values` as (T, P) floats. Raises DataError for another shape, or the first value that is not finite."""
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 2 or array.shape[1] != (array.shape[-1] if names is None else len(names)) or not array.size:
+        wanted = "P" if names is None else len(names)
+        raise DataError(f"{what} must have shape (T, {wanted}), a column per policy: found {array.shape}. Stack them.")
+    if not np.isfinite(array).all():
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        who = f"column {column}" if names is None else repr(names[column])
+        raise DataError(
+            f"{what} of {who} in row {row} is not finite: found {array[row, column]}. Correct the backtest."
+        )
+    return array

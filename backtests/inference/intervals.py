@@ -1,0 +1,131 @@
+"""The interval of every figure of a comparison: what it is, how it was found, or why there is none.
+
+`METRICS` says of each metric whether it has an interval and what kind; here each is found, once for all policies.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.metrics import Measured, Metric, annual_growth
+from backtests.inference.estimates import Estimate, NotAvailable, or_why_not
+from backtests.inference.evidence import Evidence
+from backtests.inference.risk_inference import (
+    checked_history,
+    in_range,
+    predicted_cvar,
+    risk_with_error,
+    twice_drawn_drawdowns,
+)
+from backtests.inference.sharpe_inference import SharpeEstimate
+from backtests.inference.slow_figures import SLOW, slow_figures
+from foundation.arrays import Array, frozen
+
+Interval = Estimate | NotAvailable
+MOST_DRAWS = 2_000  # of drawdowns, whose draws are of days and cannot be added up in blocks
+METHODS: Mapping[str, str] = {  # how the interval of a metric is found
+    "loss": "three cosine waves (Müller 2014), in logarithms",
+    "growth": "stationary bootstrap, percentiles",
+    "sharpe": "Lo (2002), with autocorrelation",
+    **dict.fromkeys(SLOW, "three cosine waves (Müller 2014), in logarithms"),
+    "volatility": "three cosine waves (Müller 2014), in logarithms",
+    "cvar95": "three cosine waves (Müller 2014), in logarithms, for another history",
+    "max_drawdown": f"stationary bootstrap of a stationary bootstrap, {MOST_DRAWS:,} draws at most",
+}
+
+
+DRIFTING = ("loss", "growth", "volatility", "cvar95", "tracking_error", "tracking_error_own")  # with the weights
+ADRIFT = NotAvailable("it never traded: its weights drift away, and no interval covers")
+
+
+def intervals(
+    played: Mapping[str, Backtest], benchmark: Benchmark, evidence: Evidence, drawdowns: Array | NotAvailable
+) -> dict[str, dict[str, Interval]]:
+    """By metric of `METHODS` and by policy: the figure with its interval, in the unit of the record, or why not.
+
+    played    : backtests by name, all on the same days.
+    benchmark : what they are measured by.
+    evidence  : of the same policies.
+    drawdowns : as `drawn_drawdowns` gives them.
+    """
+    found: dict[str, dict[str, Interval]] = {metric: {} for metric in METHODS}
+    for metric in evidence.estimates:
+        found[metric] = dict(evidence.figures(metric))
+    for k, (name, one) in enumerate(played.items()):
+        ratio = None if evidence.ratios is None else evidence.ratios.own(k, evidence.level)
+        if isinstance(ratio, NotAvailable):
+            found["sharpe"][name] = ratio
+        returns, year, level = one.net_returns, one.periods_per_year, evidence.level
+        limited = bool(evidence.losses.known[k])
+        for metric, each in slow_figures(Measured(one, benchmark), limited=limited, level=level).items():
+            found[metric][name] = each
+        risk = or_why_not(partial(risk_with_error, returns, year, level=level))
+        found["volatility"][name] = risk if isinstance(risk, NotAvailable) else risk["volatility"]
+        found["cvar95"][name] = or_why_not(partial(predicted_cvar, returns, level=level))
+        found["max_drawdown"][name] = (
+            drawdowns if isinstance(drawdowns, NotAvailable) else in_range(returns, drawdowns[:, k], level)
+        )
+        if not len(one.booked):
+            for metric in DRIFTING:
+                found[metric][name] = ADRIFT
+        own = or_why_not(partial(annual_growth, one.growth_path, float((one.dates[-1] - one.dates[0]).days)))
+        if isinstance(own, NotAvailable):
+            found["growth"][name] = own
+    return found
+
+
+def drawn_drawdowns(played: Mapping[str, Backtest], evidence: Evidence) -> Array | NotAvailable:
+    """(reps, P) maximum drawdown of the policies on drawn histories, fraction, the same days for all; or why not.
+
+    played   : backtests by name, all on the same days.
+    evidence : of the same policies.
+    """
+    resampling = replace(evidence.resampling, reps=min(evidence.resampling.reps, MOST_DRAWS))
+    returns = [one.net_returns for one in played.values()]
+    return or_why_not(
+        lambda: frozen(
+            twice_drawn_drawdowns(np.column_stack([checked_history(r, resampling) for r in returns]), resampling)
+        )
+    )
+
+
+def interval_records(
+    shown: Sequence[Metric], found: Mapping[str, Mapping[str, Interval]], evidence: Evidence
+) -> dict[str, dict[str, Any]]:
+    """The same as plain values, by metric: its kind and method and the ends for each policy; or why there is none.
+
+    shown    : metrics with an interval and without.
+    found    : intervals by metric and policy.
+    evidence : of the same policies.
+    """
+    records: dict[str, dict[str, Any]] = {}
+    for metric in shown:
+        if metric.key not in found:
+            records[metric.key] = {"reason": metric.no_interval}
+            continue
+        policies = {name: _ends(each) for name, each in found[metric.key].items()}
+        records[metric.key] = {"kind": metric.interval, "method": METHODS[metric.key], "policies": policies}
+    if (later := evidence.long_run) is not None and "policies" in records.get("loss", {}):
+        there = {name: {"value": one.value} | _ends(one) for name, one in later.figures.items()}
+        records["loss"] |= {
+            "volatility": later.tested,
+            "long_run": {"volatility": later.volatility, "policies": there},
+        }
+    if evidence.ratios is not None and "sharpe" in records:
+        for k, name in enumerate(evidence.names):
+            records["sharpe"]["policies"][name]["with_autocorrelation"] = _ends(evidence.ratios.own(k, evidence.level))
+    return records
+
+
+def _ends(found: Interval) -> dict[str, Any]:
+    if isinstance(found, NotAvailable):
+        return {"lower": None, "upper": None, "level": None, "reason": found.reason}
+    ends = {"lower": found.lower, "upper": found.upper, "level": found.level}
+    if isinstance(found, SharpeEstimate):
+        return ends | {"value": found.value, "scale": found.scale, "lags": found.lags}
+    return ends

@@ -1,0 +1,119 @@
+"""Sentences about intervals and pairs: what has no interval and why, what difference could be found, what SPA says."""
+
+from collections.abc import Mapping, Sequence
+
+from backtests.evaluation.metrics import METRICS, Metric
+from backtests.inference.estimates import NotAvailable
+from backtests.inference.intervals import Interval
+from backtests.inference.pairs import POWER, Pair
+from backtests.inference.selection import SuperiorAbility
+from foundation.paper.wording import NARROW_SPACE, listed
+from research.market.calendars import row_count
+
+DETECTED = ("growth", "sharpe")  # of which the smallest difference that could be found is said
+
+
+def without_interval(shown: Sequence[Metric], found: Mapping[str, Mapping[str, Interval]]) -> list[str]:
+    """Why figures have no interval, a sentence for each reason: of metrics that have none, then of single policies.
+
+    shown : the metrics of a table.
+    found : intervals by metric and policy.
+    """
+    reasons: dict[str, list[str]] = {}
+    for metric in shown:
+        if metric.key not in found:
+            reasons.setdefault(metric.no_interval, []).append(_in_a_list(metric))
+    sentences = [f"No interval of {listed(labels)}: {reason}." for reason, labels in reasons.items()]
+    single: dict[str, dict[str, list[str]]] = {}
+    for metric in shown:
+        for name, each in found.get(metric.key, {}).items():
+            if isinstance(each, NotAvailable):
+                single.setdefault(each.reason, {}).setdefault(_in_a_list(metric), []).append(name)
+    for reason, by_label in single.items():
+        names = listed(list(dict.fromkeys(name for found_names in by_label.values() for name in found_names)), most=4)
+        sentences.append(f"No interval of {listed(list(by_label))} for {names}: {_sentence(reason)}")
+    return sentences
+
+
+def detectable(pairs: Mapping[str, Pair], chosen: str | None, periods_per_year: float) -> str:
+    """The smallest differences in CAGR and Sharpe ratio that a test as long would find; "" without pairs.
+
+    pairs  : by policy.
+    chosen : the policy of whose pair it is said; where it has none, that with the smallest detectable growth.
+    periods_per_year : of the market.
+    """
+    if not pairs:
+        return ""
+    pair = pairs[chosen] if chosen is not None and chosen in pairs else min(pairs.values(), key=_least)
+    found = {key: value for key, value in pair.detectable.items() if not isinstance(value, NotAvailable)}
+    if not found:
+        return f"No detectable difference between {pair.policy} and {pair.reference}: {_sentence(_reason(pair))}"
+    limits = [
+        f"{METRICS[key].difference.text_with_unit(found[key])} in {METRICS[key].phrase}"
+        for key in DETECTED
+        if key in found
+    ]
+    return (
+        f"With {row_count(pair.days, periods_per_year)}, a true difference between {pair.policy} and {pair.reference} "
+        f"of less than {listed(limits, 'or')} would be found with a probability of less than "
+        f"{POWER * 100:.0f}{NARROW_SPACE}% (a test of this pair alone at 5{NARROW_SPACE}%)."
+    )
+
+
+def superior(found: Mapping[str, SuperiorAbility | NotAvailable], reference: str) -> str:
+    """Hansen's test in a sentence, of each metric.
+
+    found     : by metric, "loss" and "growth".
+    reference : name of the policy that none may be better than.
+    """
+    than = {"loss": "has a lower loss J", "growth": "grows faster"}
+    words = []
+    for metric, each in found.items():
+        said = f"not available: {each.reason}" if isinstance(each, NotAvailable) else p_words(each.p)
+        words.append(f"that no policy {than[metric]} than {reference}, {said}")
+    reasons = {each.reason for each in found.values() if isinstance(each, NotAvailable)}
+    if len(reasons) == 1 and all(isinstance(each, NotAvailable) for each in found.values()):
+        return f"Hansen's SPA: {_sentence(reasons.pop())}"
+    return f"Hansen's SPA over all policies: {_sentence('; '.join(words))}"
+
+
+def p_words(p: float) -> str:
+    """A p-value in words.
+
+    >>> p_words(0.0002), p_words(0.0213)
+    ('p < 0.001', 'p 0.021')
+    """
+    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+
+
+def not_available(pairs: Mapping[str, Pair]) -> list[str]:
+    """Why differences of pairs are not available, a sentence for each reason."""
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for name, pair in pairs.items():
+        for metric, each in pair.differences.items():
+            if isinstance(each, NotAvailable):
+                reasons.setdefault(each.reason, {}).setdefault(METRICS[metric].name, []).append(name)
+    return [
+        f"No test of {listed(list(by_metric))} for "
+        f"{listed(list(dict.fromkeys(n for names in by_metric.values() for n in names)), most=4)}: {_sentence(reason)}"
+        for reason, by_metric in reasons.items()
+    ]
+
+
+def _in_a_list(metric: Metric) -> str:
+    """Its label without a comma."""
+    name, _, rest = metric.label.partition(", ")
+    return f"{name} ({rest})" if rest else name
+
+
+def _least(pair: Pair) -> float:
+    value = pair.detectable["growth"]
+    return float("inf") if isinstance(value, NotAvailable) else value
+
+
+def _reason(pair: Pair) -> str:
+    return next(value.reason for value in pair.detectable.values() if isinstance(value, NotAvailable))
+
+
+def _sentence(reason: str) -> str:
+    return reason if reason.endswith(".") else f"{reason}."

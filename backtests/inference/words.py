@@ -1,0 +1,74 @@
+"""Sentences about costs and evidence."""
+
+import numpy as np
+
+from backtests.evaluation.metrics import METRICS
+from backtests.evaluation.scores import Score
+from backtests.inference.evidence import Evidence
+from foundation.paper.wording import counted, listed, percent
+from research.accounting import Costs
+from research.accounting.costs import HOLDING_COSTS
+
+CHARGES = {  # names of costs in sentences, where they differ from the fields of `Costs`
+    "commission": "commission",
+    "half_spread": "half-spread",
+    "per_unit": "a commission per unit",
+    "minimum": "a minimum commission",
+    "ticket": "a ticket",
+    "impact": "impact",
+    "tax": "tax on realised gains",
+    "borrow": "a borrow fee on short positions",
+    "financing": "financing",
+    "cash_spread": "a spread on cash",
+    "management_fee": "a management fee",
+}
+
+
+def charged_words(costs: Costs) -> tuple[list[str], list[str]]:
+    """The names of the trading costs and of the holding costs.
+
+    >>> charged_words(Costs([1e-4], [0.0], ticket=2.0, management_fee=0.002))
+    (['commission', 'a ticket'], ['a management fee'])
+    """
+    found = costs.settings
+    words = {name: CHARGES.get(name, name.replace("_", " ")) for name in found}
+    return [words[k] for k in found if k not in HOLDING_COSTS], [words[k] for k in found if k in HOLDING_COSTS]
+
+
+def distinguished(evidence: Evidence, metric: str) -> str | None:
+    """The best policy by a metric, if all others are significantly different from it (after Holm); else None."""
+    sign = 1.0 if METRICS[metric].lower_is_better else -1.0
+    best = evidence.names[int(np.argmin(sign * evidence.estimates[metric]))]
+    words = [d.verdict for d in evidence.against(best).differences(metric).values()]
+    return best if words and all(word == "worse" for word in words) else None
+
+
+def tried_words(trials: int) -> str:
+    """How many configurations were tried.
+
+    >>> tried_words(1200)
+    '1,200 configurations were tried.'
+    """
+    return f"{trials:,} configurations were tried." if trials != 1 else "One configuration was tried."
+
+
+def grown_words(scored: Score) -> str:
+    """What a backtest grew, a year if it is as long."""
+    if "growth" in scored.undefined:
+        return percent(scored["total_return"])
+    return f"{percent(scored['growth'])} a year"
+
+
+def finding(evidence: Evidence) -> str:
+    """How many policies differ significantly from the reference in J."""
+    found, reference = evidence.differences("loss"), evidence.reference
+    if not found:
+        return f"{reference} is the only policy: there is nothing to compare it with."
+    words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
+    significant = sum(map(len, words.values()))
+    named = "; ".join(f"{word}: {listed(names)}" for word, names in words.items() if names)
+    verb = "differs" if significant == 1 or len(found) == 1 else "differ"
+    count = (
+        f"{significant or 'None'} of {counted(len(found), 'candidate')} {verb} significantly from {reference} in loss J"
+    )
+    return f"{count} (5 %, Holm-adjusted){': ' + named if named else ''}."

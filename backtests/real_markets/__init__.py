@@ -1,7 +1,0 @@
-"""What rules and learners are worth on real markets: many cases, out of sample, with intervals over all of them."""
-
-from backtests.real_markets.cases import NAMED, Case, all_cases, case
-from backtests.real_markets.run_case import Budget
-from backtests.real_markets.study import KEPT, KEPT_EXPOSURE, Study, run, study
-
-__all__ = ["KEPT", "KEPT_EXPOSURE", "NAMED", "Budget", "Case", "Study", "all_cases", "case", "run", "study"]

@@ -1,0 +1,1 @@
+"""What a notebook shows with a pointer: interactive figures."""

@@ -1,0 +1,204 @@
+"""Interactive figures for notebooks (plotly), each with an image of itself; the tearsheet draws its own pictures."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.comparison import Comparison
+from backtests.engine.result import Backtest
+from backtests.evaluation.metrics import METRICS, lower_is_better
+from backtests.runs.quick_imports import without_grammars_of_addresses
+from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sweeps.labels import AXES, CALENDARS, CONDITIONS, axis_value, policy_axes
+from foundation.paper.layout import limits, log_ticks, ticks
+from foundation.paper.styles import line_styles
+from foundation.paper.svg import LIGHT
+from foundation.paper.traces import line_of
+from foundation.paper.wording import even
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+def growth_plot(comparison: Comparison) -> "Figure":
+    """Growth of each policy relative to the reference, per cent, net of costs: what choosing it was worth.
+
+    Time-weighted: money that came or went is no growth.
+    """
+    from foundation.paper.plotly_figure import ShownFigure
+
+    figure = ShownFigure()
+    base, styles = comparison.backtests[comparison.reference].growth_path, page_styles(comparison)
+    for name, played in comparison.backtests.items():
+        grown = played.growth_path / played.growth_path[0]
+        relative = 100.0 * (grown * base[0] / base - 1.0)
+        line = line_of(styles[name])
+        figure.add_scatter(x=played.dates, y=relative, name=name, mode="lines", line=line, hovertemplate="%{y:.2f} %")
+    return dress(figure, f"Wealth against {comparison.reference}, net of costs", "close", "difference, %")
+
+
+def wealth_plot(backtests: Mapping[str, Backtest]) -> "Figure":
+    """What a unit of each policy grew to, net of costs, on a log axis: equal slopes are equal rates."""
+    from foundation.paper.plotly_figure import ShownFigure
+
+    figure = ShownFigure()
+    styles = line_styles(dict.fromkeys(backtests, False), "", None)
+    for name, played in backtests.items():
+        grown, line = played.growth_path / played.growth_path[0], line_of(styles[name])
+        figure.add_scatter(x=played.dates, y=grown, name=name, mode="lines", line=line, hovertemplate="%{y:.2f}")
+    figure.update_yaxes(type="log", tickvals=log_ticks(*_reach(figure)))
+    return dress(figure, "Growth of 1, net of costs", "close", "NAV over its start, log scale")
+
+
+def probability_plot(probabilities: pd.DataFrame, title: str) -> "Figure":
+    """A panel a column: a probability, %, on each date."""
+    from plotly.subplots import make_subplots
+
+    from foundation.paper.plotly_figure import ShownFigure
+
+    panels = {"rows": probabilities.shape[1], "subplot_titles": list(probabilities)}
+    figure: Figure = make_subplots(figure=ShownFigure(), shared_xaxes=True, **panels)
+    for row, name in enumerate(probabilities, start=1):
+        line = {"width": 1, "color": LIGHT["sky"]}
+        shown = {"y": 100.0 * probabilities[name], "fill": "tozeroy", "line": line, "showlegend": False}
+        figure.add_scatter(x=probabilities.index, name=name, hovertemplate="%{y:.0f} %", row=row, col=1, **shown)
+    return dress(figure, title, "", "%")
+
+
+def loss_plot(comparison: Comparison) -> "Figure":
+    """Cost against tracking error, a point a policy, with lines of equal J: the lower left is better."""
+    from foundation.paper.plotly_figure import ShownFigure
+
+    figure, tracking_penalty = ShownFigure(), comparison.benchmark.tracking_penalty
+    scores, styles = comparison.scores, page_styles(comparison)
+    error = np.array([s["tracking_error"] for s in scores.values()])
+    reach, dearest = np.linspace(0.0, 1.1 * error.max(), 500), max(s["cost"] for s in scores.values())
+    for level in sorted({round(s["loss"], 1) for s in scores.values()}):
+        cost = level - 1e4 * tracking_penalty / 2 * reach**2
+        kept = (cost >= 0.0) & (cost <= 1.2 * dearest)
+        figure.add_scatter(
+            x=100 * reach[kept],
+            y=cost[kept],
+            mode="lines",
+            line={"color": LIGHT["soft"], "width": 0.7, "dash": "dot"},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    for name, s in scores.items():
+        figure.add_scatter(
+            x=[100 * s["tracking_error"]],
+            y=[s["cost"]],
+            name=name,
+            mode="markers+text",
+            text=[name],
+            textposition="top center",
+            marker={"color": LIGHT[styles[name].colour], "size": 9},
+            hovertemplate=f"{name}: J {s['loss']:.2f} bp a year<extra></extra>",
+        )
+    figure.update_layout(showlegend=False)
+    error_title = "tracking error to the strategic target, % a year"
+    return dress(figure, "Cost against tracking error; dotted: equal J", error_title, "cost, bp a year")
+
+
+def parallel_plot(
+    table: pd.DataFrame, metric: str = "loss", beside: tuple[str, ...] = ("cost", "tracking_error")
+) -> "Figure":
+    """A line a configuration of a sweep through all its axes to its metric: drag along an axis to keep some of them.
+
+    table  : a row a configuration; metrics in the units of records.
+    metric : name of a column.
+    beside : further metrics, as axes before it.
+
+    Bright lines are the best by `metric`, shaded by rank, so that one bad corner does not hide the others.
+    """
+    import plotly.graph_objects as go
+
+    from foundation.paper.plotly_figure import ShownFigure
+
+    axes = [c for c in (*policy_axes(table), *CONDITIONS) if c in table and len(table[c].unique()) > 1]
+    dimensions = [axis_scale(table, axis) for axis in axes] + [metric_scale(table, m) for m in (*beside, metric)]
+    rank = table[metric].rank(pct=True, ascending=lower_is_better(metric))
+    figure = ShownFigure(
+        go.Parcoords(
+            dimensions=dimensions,
+            line={"color": 100.0 * (1.0 - rank), "colorscale": "Cividis", "cmin": 0, "cmax": 100, "showscale": True,
+                  "colorbar": {"title": {"text": f"% that have a<br>worse {METRICS[metric].name}"}}},
+            labelangle=0,
+        )
+    )  # fmt: skip
+    title = f"All configurations and their {METRICS[metric].phrase}"
+    figure.update_layout(title=title, template="plotly_white", height=490, margin={"l": 70, "r": 40, "t": 120, "b": 30})
+    return figure
+
+
+def axis_scale(table: pd.DataFrame, axis: str) -> dict[str, Any]:
+    """An axis of a sweep as plotly's dimension: its values evenly spaced and named, those without one lowest.
+
+    table : a row a configuration, its place on each axis in the axis's unit.
+    axis  : name of a column.
+
+    With more than 30 values only some are named.
+    """
+    column = table[axis].where(table[axis] != "")
+    values = sorted(column.dropna().unique(), key=list(CALENDARS).index if axis == "calendar" else None)
+    place = {value: k for k, value in enumerate(values)}
+    step = -(-len(values) // 30)
+    named = [(k, axis_value(axis, value)) for value, k in place.items() if k % step == 0]
+    none = [(-1, "none")] if column.isna().any() else []
+    codes = column.map(place).astype(float).fillna(-1.0)
+    if axis == "band":
+        named = [(k, f"{words} %") for k, words in named]
+    return {
+        "label": AXES.get(axis, axis).partition(",")[0],
+        "values": codes.tolist(),
+        "tickvals": [k for k, _ in (*none, *named)],
+        "ticktext": [words for _, words in (*none, *named)],
+    }
+
+
+def metric_scale(table: pd.DataFrame, metric: str) -> dict[str, Any]:
+    """A metric as plotly's dimension, on a log scale where all its values are positive and far apart.
+
+    table  : a row a configuration; metrics in the units of records.
+    metric : name of a column.
+    """
+    row = METRICS[metric]
+    values = row.factor * table[metric].to_numpy(dtype=float)
+    label = f"{row.name}<br>{row.unit}"
+    low, high = float(values.min()), float(values.max())
+    if not (low > 0.0 and high > 20.0 * low):
+        marks = ticks(*limits([low, high]), most=6)
+        return {"label": label, "values": values.tolist(), "tickvals": marks, "ticktext": even(marks)}
+    marks = log_ticks(low, high)
+    return {
+        "label": label,
+        "values": np.log10(values).tolist(),
+        "tickvals": np.log10(marks).tolist(),
+        "ticktext": [f"{mark:g}" for mark in marks],
+    }
+
+
+def _reach(figure: "Figure") -> tuple[float, float]:
+    values = np.concatenate([trace.y for trace in figure.data])
+    return float(values.min()), float(values.max())
+
+
+def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "Figure":
+    """The same figure with its title, the names of its axes, and the look of the house.
+
+    figure : of plotly.
+    title  : above it.
+    x      : name of the axis across.
+    y      : name of the axis up.
+    height : px.
+    """
+    with without_grammars_of_addresses():
+        from plotly.io import renderers  # noqa: F401  (which show the figure, and import jsonschema)
+    figure.update_layout(
+        title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 50}
+    )
+    figure.update_xaxes(title=x)
+    figure.update_yaxes(title=y)
+    return figure

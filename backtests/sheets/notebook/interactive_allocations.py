@@ -1,0 +1,138 @@
+"""Pictures of allocations for a notebook: their tree, correlations, weights through time, and how sure they are."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.axes import TwoAxes
+from backtests.inference.target_inference import CERTAIN, MATCHED, MEASURES
+from backtests.sheets.notebook.interactive import dress
+from backtests.sheets.notebook.interactive_views import ROW, interval_panels
+from backtests.today.target_changes import in_force
+from foundation.paper.svg import LIGHT
+from foundation.paper.wording import listed, percent
+from research.allocation import TargetPath
+from research.allocation.hierarchical.model import Hierarchy
+from research.allocation.weight_intervals import LEVEL, WeightIntervals
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+COLOURS = [
+    LIGHT[name] for name in ("sky", "orange", "green", "violet", "wine", "pink", "blue", "stone", "red", "brown")
+]
+STATED = ("sharpe", CERTAIN, MATCHED)  # measures by which targets of different risk can be compared
+PANEL = 150  # px of a panel of weights
+
+
+def dendrogram_plot(tree: Hierarchy) -> "Figure":
+    """The clustering tree, its leaves with their weight and their share of the variance, in quasi-diagonal order."""
+    from foundation.paper.plotly_figure import ShownFigure
+
+    figure, place = ShownFigure(), {name: -float(k) for k, name in enumerate(tree.assets)}
+    nodes = [(0.0, place[name]) for name in tree.leaf_names]
+    cluster = dict(zip(tree.assets, tree.cluster.tolist(), strict=True))
+    inside: list[int] = [cluster[name] for name in tree.leaf_names]  # cluster of each node, 0 above the cut
+    for left, right, height, _ in tree.linkage:
+        pair = [nodes[int(child)] for child in (left, right)]
+        of = {inside[int(child)] for child in (left, right)}
+        inside.append(of.pop() if len(of) == 1 else 0)
+        colour = COLOURS[(inside[-1] - 1) % len(COLOURS)] if inside[-1] else LIGHT["soft"]
+        x, y = [pair[0][0], height, height, pair[1][0]], [pair[0][1], pair[0][1], pair[1][1], pair[1][1]]
+        figure.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 1.6}, showlegend=False,
+                           hovertemplate="distance %{x:.2f}<extra></extra>")  # fmt: skip
+        nodes.append((float(height), (pair[0][1] + pair[1][1]) / 2.0))
+    rows = zip(tree.assets, tree.weights, tree.risk, strict=True)
+    words = [f"{name} {100.0 * weight:.0f} | {100.0 * risk:.0f}" for name, weight, risk in rows]
+    title = f"Clusters on {tree.clustered:%Y-%m-%d}; weight | share of variance, %"
+    dress(figure, title, "distance at which clusters join", "", 90 + ROW * (len(words) + 2))
+    return figure.update_yaxes(tickvals=list(place.values()), ticktext=words, showgrid=False)
+
+
+def correlation_plot(tree: Hierarchy) -> "Figure":
+    """Correlations in quasi-diagonal order: what is clustered together stands as squares on the diagonal."""
+    import plotly.graph_objects as go
+
+    from foundation.paper.plotly_figure import ShownFigure
+
+    scale = [[0.0, LIGHT["orange"]], [0.5, LIGHT["paper"]], [1.0, LIGHT["sky"]]]
+    cells = go.Heatmap(
+        z=tree.correlation, x=tree.assets, y=tree.assets, zmin=-1.0, zmax=1.0, colorscale=scale,
+        texttemplate="%{z:.2f}", hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
+    )  # fmt: skip
+    figure = dress(ShownFigure(cells), "Correlations in quasi-diagonal order", "", "", 130 + 34 * len(tree.assets))
+    return figure.update_yaxes(autorange="reversed")
+
+
+def weights_plot(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first: int) -> "Figure":
+    """A panel a target: the weight of each asset from refit to refit, % of NAV.
+
+    paths : by name, on one market.
+    dates : (T,) of the market.
+    first : row from which on they are drawn.
+    """
+    from plotly.subplots import make_subplots
+
+    from foundation.paper.plotly_figure import ShownFigure
+
+    titles = {"subplot_titles": list(paths), "vertical_spacing": 0.25 / len(paths)}
+    figure: Figure = make_subplots(figure=ShownFigure(), rows=len(paths), shared_xaxes=True, **titles)
+    for row, path in enumerate(paths.values(), start=1):
+        days = [dates[max(first, int(np.argmax(path.row == k)))] for k in np.unique(path.row[first:])]
+        table = 100.0 * in_force(path, first)
+        shown = pd.DatetimeIndex([*days, dates[-1]])
+        for k, asset in enumerate(path.assets):
+            line = {"color": COLOURS[k % len(COLOURS)], "width": 1.3, "shape": "hv"}
+            figure.add_scatter(
+                x=shown, y=np.append(table[:, k], table[-1, k]), name=asset, mode="lines", line=line, row=row, col=1,
+                legendgroup=asset, showlegend=row == 1, hovertemplate=f"{asset} %{{y:.1f}} %<extra></extra>",
+            )  # fmt: skip
+    return dress(figure, "Target weights through time", "", "% of NAV", 90 + PANEL * len(paths))
+
+
+def intervals_plot(found: Mapping[str, WeightIntervals]) -> "Figure":
+    """A panel a target: the weight of each asset, and the interval of 90 % of those from samples drawn anew."""
+    panels = {}
+    for name, one in found.items():
+        table = 100.0 * one.table()
+        panels[name] = pd.DataFrame({"value": table["weight"], "low": table["lower"], "high": table["upper"]})
+    title = "Weights, and how far the sample alone moves them"
+    return interval_panels(title, panels, f"weight, % of NAV, with {percent(LEVEL, 0)} of the draws")
+
+
+def differences_plot(axes: TwoAxes) -> "Figure":
+    """A panel a measure: each target less the strategic one under the same rule, with 95 %."""
+    panels, names = {}, _names(axes)
+    for measure in STATED:
+        rows = axes.targets.loc[[measure]].droplevel("measure").dropna(subset="difference")
+        factor = MEASURES[measure].factor
+        parts = {"value": "difference", "low": "difference_lower", "high": "difference_upper"}
+        table = pd.DataFrame({end: factor * rows[of].astype(float) for end, of in parts.items()})
+        panels[MEASURES[measure].label] = table.rename(index=names)
+    rule = "" if axes.compared is None else axes.compared.rule
+    return interval_panels(f"Targets less the strategic one, all by the rule {rule}", panels, "difference, with 95 %")
+
+
+def _names(axes: TwoAxes) -> dict[str, str]:
+    """By target, the first policy of the file that holds it: a shorter name."""
+    found: dict[str, str] = {}
+    for (_, target), policy in axes.grid.policies.items():
+        found.setdefault(target, policy)
+    return found
+
+
+def models_answer(axes: TwoAxes, changes: pd.DataFrame, intervals: Mapping[str, WeightIntervals]) -> str:
+    """What the comparison says: which targets differ, which changes most, which depends most on its sample."""
+    names, tested = _names(axes), axes.targets.loc[list(STATED)].dropna(subset="verdict").reset_index()
+    rows = zip(tested["measure"], tested["target"], tested["verdict"], strict=True)
+    said = [f"{names[of]} is {word} by {MEASURES[key].name}" for key, of, word in rows if word != "not significant"]
+    differ = listed(said) if said else "no target differs significantly from the strategic one where risk counts"
+    turned, busiest = changes["turnover"], changes["turnover"].idxmax()
+    unsure = max(intervals, key=lambda name: intervals[name].spread)
+    return (
+        f"With the rule held fixed, {differ}. The target that changes most by itself is {busiest}, by "
+        f"{percent(turned.max(), 0)} of NAV a year. Another sample of the same law moves {unsure} most, by "
+        f"{percent(intervals[unsure].spread)} of NAV on average."
+    )

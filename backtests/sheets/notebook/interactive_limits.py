@@ -1,0 +1,150 @@
+"""Pictures of limits for a notebook: their use, what room brings, frontiers, what inputs move; and the answer."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from backtests.sheets.notebook.interactive import dress
+from backtests.sheets.notebook.interactive_views import interval_panels
+from foundation.arrays import Array
+from foundation.paper.svg import LIGHT
+from foundation.paper.wording import listed, number, percent
+from research.allocation.constraints.feasibility import Conflict
+from research.allocation.constraints.limits_used import LimitsUsed
+from research.allocation.input_sensitivity import InputSensitivity
+from research.allocation.optimised.frontier import Frontier
+from research.allocation.optimised.frontier_pair import FrontierPair
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+REACH = 1.25  # times the largest volatility under limits: the frontier without them is drawn so far
+STILL = 1e-6  # of NAV: an input that moves less moves nothing
+
+
+def limits_plot(used: LimitsUsed) -> "Figure":
+    """A row a limit: the share of its bound that is used, per cent; 100 where it binds, more where it gave way."""
+    shares = {one.limit.short: 100.0 * one.share for one in used.uses if np.isfinite(one.share)}
+    rows = pd.DataFrame({"value": shares, "low": 0.0, "high": shares})
+    return interval_panels("Limits used", {"": rows}, "% of the bound; 100: it binds")
+
+
+def room_plot(used: LimitsUsed) -> "Figure":
+    """A row a limit that binds: what one more step brings, solved again, and by its price."""
+    times, unit = (1.0, used.optimum.unit) if used.optimum.unit.endswith("ratio") else (1e4, f"{used.optimum.unit}, bp")
+    rows = {}
+    for one in used.uses:
+        ends = [times * value for value in (one.brought, one.price) if np.isfinite(value)]
+        if any(ends):
+            rows[one.limit.short] = {"value": ends[0], "low": min(ends), "high": max(ends)}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    x = f"{unit}: solved again (point), and by the price (other end)"
+    return interval_panels("What one more step of each limit brings", {"": table}, x)
+
+
+def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> "Figure":
+    """Volatility and mean a year: the frontier with limits and without, the best weights, and others beside.
+
+    pair   : of one day.
+    beside : by name, other weights (n,) of the same lines.
+    """
+    from foundation.paper.plotly_figure import ShownFigure
+
+    figure, places = ShownFigure(), {"target": pair.place(pair.weights)}
+    places |= {name: pair.place(weights) for name, weights in beside.items()}
+    reach = REACH * max(*pair.limited.volatility, *(volatility for volatility, _ in places.values()))
+    for name, one, colour in (("without limits", pair.unlimited, "soft"), ("under limits", pair.limited, "sky")):
+        near = one.volatility <= reach
+        figure.add_scatter(
+            x=100.0 * one.volatility[near], y=100.0 * one.mean[near], name=name, mode="lines",
+            line={"color": LIGHT[colour], "width": 2}, text=np.array(_held_back(one))[near],
+            hovertemplate="%{x:.2f} %, %{y:.2f} %<br>%{text}",
+        )  # fmt: skip
+    for name, (volatility, mean) in places.items():
+        colour = LIGHT["orange" if name == "target" else "ink"]
+        figure.add_scatter(
+            x=[100.0 * volatility], y=[100.0 * mean], mode="markers+text", text=[name],
+            textposition="top center" if name == "target" else "bottom center",
+            marker={"color": colour, "size": 9}, showlegend=False, hovertemplate=f"{name}: %{{x:.2f}} %, %{{y:.2f}} %",
+        )  # fmt: skip
+    return dress(figure, "The frontier under limits and without", "volatility, % a year", "mean, % a year", 460)
+
+
+def _held_back(frontier: Frontier) -> list[str]:
+    """Of each point, the limits that hold it back most."""
+    return [listed([one.limit for one in binding], most=2) if binding else "nothing binds"
+            for binding in frontier.binding]  # fmt: skip
+
+
+def sensitivity_plot(found: InputSensitivity, most: int = 6) -> "Figure":
+    """Points of weight that one standard error of an input moves, a row an input, a column a line.
+
+    found : of one allocation on one day.
+    most  : inputs of each kind.
+    """
+    import plotly.graph_objects as go
+
+    from foundation.paper.plotly_figure import ShownFigure
+
+    table = found.table(most).dropna()
+    table = 100.0 * table[table["turnover"] > STILL].drop(columns="turnover")
+    table = table.loc[:, table.abs().max() > 100.0 * STILL]
+    size = float(table.abs().to_numpy().max())
+    scale = [[0.0, LIGHT["orange"]], [0.5, LIGHT["paper"]], [1.0, LIGHT["sky"]]]
+    cells = go.Heatmap(
+        z=table.to_numpy(), x=list(table), y=list(table.index), zmin=-size, zmax=size, colorscale=scale,
+        texttemplate="%{z:.1f}", hovertemplate="%{y}: %{x} %{z:+.1f} points<extra></extra>",
+    )  # fmt: skip
+    title = "What one standard error of an input moves, points of weight"
+    figure = dress(ShownFigure(cells), title, "", "", 130 + 26 * len(table))
+    return figure.update_yaxes(autorange="reversed")
+
+
+def prices_plot(table: pd.DataFrame, shadow: float, limit: str) -> "Figure":
+    """How far a limit is exceeded that has a price in place of being hard, over its shadow price.
+
+    table  : of `at_prices`.
+    shadow : price of a unit by the hard limit.
+    limit  : in few words.
+    """
+    from foundation.paper.plotly_figure import ShownFigure
+
+    figure = ShownFigure()
+    figure.add_scatter(
+        x=table.index / shadow, y=100.0 * table["outside"], mode="lines+markers", showlegend=False, name="",
+        line={"color": LIGHT["sky"], "width": 2}, hovertemplate="price %{x:.2f}: %{y:.2f} points outside",
+    )  # fmt: skip
+    return dress(figure, f"{limit} with a price", "price over the shadow price", "outside, points", 320)
+
+
+def conflict_words(conflict: Conflict) -> str:
+    """A conflict as a list: what no weights keep together, and each single change that suffices, else all of them."""
+    no_less = "\n".join(f"- {words}" for words in conflict.words)
+    changes = [mend.words for mend in conflict.mends] or [" and ".join(mend.words for mend in conflict.together)]
+    how = "Each of these alone makes weights possible:" if conflict.mends else "No single change suffices, but:"
+    exact = "" if conflict.exact else "\n\nVolatility and tracking error are not linear: this was found by trial."
+    mends = "\n".join(f"- {words}" for words in changes)
+    return f"No weights keep these together, and each part of them can be kept:\n\n{no_less}\n\n{how}\n\n{mends}{exact}"
+
+
+def limits_answer(used: LimitsUsed, pair: FrontierPair, sensitivity: InputSensitivity) -> str:
+    """What the limits do, in words: what binds, what they cost, where room is worth most, which input matters most."""
+    binds = [one for one in used.uses if one.price > 0.0]
+    if not binds:
+        return "No limit holds the weights back: without limits they are the same."
+    brought = max(used.uses, key=lambda one: one.brought)
+    size = (
+        number(brought.brought, 3) if used.optimum.unit.endswith("ratio") else f"{number(1e4 * brought.brought, 0)} bp"
+    )
+    surest = int(np.nanargmax(sensitivity.turnover))
+    given = "" if np.isnan(pair.given_up) else (
+        f" At its volatility, the mean would be {percent(pair.given_up)} a year higher without limits, by a forecast "
+        "that is itself uncertain."
+    )  # fmt: skip
+    return (
+        f"{listed([one.limit.short for one in binds])} bind.{given} One more step brings most at "
+        f"*{brought.limit.short}*: {size} of the {used.optimum.unit}, solved again. The estimate that matters most is "
+        f"the {sensitivity.inputs[surest]}: one standard error moves {percent(sensitivity.turnover[surest])} of NAV."
+    )

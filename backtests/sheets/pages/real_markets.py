@@ -1,0 +1,137 @@
+"""The sheet of a study of real markets: every rule relative to each comparator, case by case, and what else differs.
+
+The same study gives the same bytes. Words, tables and pictures are those of `real_markets.findings` and its pictures.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from backtests.sheets.parts import Block, Folded, Part, Words, pictures_in, table
+from backtests.sheets.pictures.real_markets import frontier_picture, ratio_picture
+from backtests.sheets.render import render
+from backtests.studies.real_markets.findings import (
+    BETTER_CALENDAR,
+    CHOSEN,
+    REPORTED,
+    beside,
+    exposure,
+    representative_rows,
+    sentences,
+    summary,
+)
+from backtests.studies.real_markets.study import Study
+from foundation.errors import DataError
+from foundation.files import write_whole
+from foundation.paper.files import write_pictures
+from foundation.paper.picture import Picture
+from foundation.paper.render import Running
+from foundation.paper.wording import number
+
+SHEET = "study.html"  # file
+FIRST = ("gradient", "closed form", "universal")  # whose cases are shown, as far as the study has them; others folded
+RELATIVE = (
+    "J of each rule over that of a comparator: the geometric mean over cases with its 95 % interval, and the verdict "
+    "after Holm"
+)
+FURTHER = (
+    "Each rule less the better calendar, in the mean of the cases, with 95 % intervals; * is significant after Holm"
+)
+EXPOSED = "Sharpe ratio and drawdown of the learned exposure less those of a benchmark of the same mean exposure"
+
+
+def study_sheet(study: Study) -> Block:
+    """Every block of the sheet."""
+    size, *found = sentences(study)
+    rows = representative_rows(study)
+    ruled = not rows.empty
+    sections = [
+        ("results", "Which rule is better?", _or_why(lambda: [_results(study)]) if ruled else []),
+        ("cases", "Case by case", _or_why(lambda: _cases(study, rows)) if CHOSEN in set(rows["rule"]) else []),
+        ("frontier", "Tracking error against cost", _or_why(lambda: [frontier_picture(study)]) if ruled else []),
+        (
+            "further",
+            "Other metrics",
+            _or_why(lambda: [_further(study)]) if BETTER_CALENDAR in set(rows["rule"]) else [],
+        ),
+        ("exposure", "Exposure", _exposure(study)),
+    ]
+    return {
+        "lead": found[0] if found else size,
+        "size": size,
+        "findings": found,
+        "sections": [
+            {"key": k, "name": title, "title": title, "parts": parts} for k, title, parts in sections if parts
+        ],
+    }
+
+
+def study_html(sheet: Block) -> str:
+    """The whole page, one file without any URL."""
+    return render("study.html.j2", Running("The study on real markets"), sheet=sheet)
+
+
+def write_study_sheet(folder: Path, study: Study) -> Path:
+    """Write study.html, and each picture as figures/<name>.csv, .png and .svg, into a folder, which exists."""
+    sheet = study_sheet(study)
+    write_pictures(folder, study_pictures(sheet))
+    write_whole(folder / SHEET, study_html(sheet))
+    return folder / SHEET
+
+
+def study_pictures(sheet: Block) -> list[Picture]:
+    """Every picture of a sheet, in order."""
+    return [each for section in sheet["sections"] for each in pictures_in(section["parts"])]
+
+
+def _or_why(parts: Callable[[], Sequence[Part]]) -> list[Part]:
+    """Parts; or, where the study has too few cases or costs for them, the reason."""
+    try:
+        return list(parts())
+    except DataError as error:
+        return [Words(str(error))]
+
+
+def _results(study: Study) -> Block:
+    found = summary(study)
+    return _framed(RELATIVE, found.assign(cases=[f"{count:.0f}" for count in found["cases"]]))
+
+
+def _cases(study: Study, rows: pd.DataFrame) -> list[Part]:
+    """A picture a rule: its J over that of the thresholds that a user would pick, in each case."""
+    there = [rule for rule in REPORTED if rule in set(rows["rule"])]
+    shown = [rule for rule in FIRST if rule in there]
+    others = [rule for rule in there if rule not in shown]
+    drawn = {rule: ratio_picture(study, rule, over=CHOSEN) for rule in (*shown, *others)}
+    folded = [Folded("The other rules, case by case", [drawn[rule] for rule in others])] if others else []
+    return [*(drawn[rule] for rule in shown), *folded]
+
+
+def _further(study: Study) -> Block:
+    return _framed(FURTHER, beside(study))
+
+
+def _exposure(study: Study) -> list[Part]:
+    found = exposure(study)
+    if found.empty:
+        return []
+    heads = ("less that of", "measure", "difference", "95 % interval", "p after Holm", "verdict")
+    rows = [
+        [
+            row["over"],
+            row["measure"].replace("_", " "),
+            number(row["difference"], signed=True),
+            f"{number(row['lower'])} to {number(row['upper'])}",
+            number(row["p_holm"], 3),
+            row["verdict"],
+        ]
+        for row in found.to_dict("records")
+    ]
+    return [table(EXPOSED, heads, rows, texts=[1, 5])]
+
+
+def _framed(caption: str, frame: pd.DataFrame) -> Block:
+    """A frame of words by rule as a table."""
+    rows = [[str(rule), *map(str, cells)] for rule, *cells in frame.itertuples()]
+    return table(caption, ["rule", *map(str, frame.columns)], rows, texts=range(1, len(frame.columns) + 1))

@@ -1,0 +1,355 @@
+"""The risk sheet of today's holdings: one page without any URL, its numbers as JSON, a CSV behind each picture."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtests.evaluation.metrics import Column
+from backtests.inference.estimates import NotAvailable
+from backtests.sheets.parts import Block, Part, Words, by_name, figures_table, pictures_in, table
+from backtests.sheets.pictures.risk_contributions import risk_shares_picture
+from backtests.sheets.render import render
+from backtests.sheets.sections.from_today import future_numbers, future_parts
+from backtests.sheets.sections.holdings_stress import holdings_stress_numbers, holdings_stress_parts
+from backtests.today.from_today import FromToday, drawdown_limits, drawdown_name
+from backtests.today.holdings_risk import HoldingsRisk
+from foundation.files import write_whole
+from foundation.paper.files import picture_records, write_pictures
+from foundation.paper.formats import csv_text, plain_json
+from foundation.paper.picture import Picture
+from foundation.paper.render import Running
+from foundation.paper.styles import LineStyle
+from foundation.paper.wording import age_words, class_words, counted, listed, number, percent
+from research.market.notes import warnings_in
+
+SHEET, NUMBERS, DRIFT = "risk.html", "risk.json", "drift.csv"
+SCHEMA = 1  # of risk.json: docs/schemas/risk-1.json
+STYLE = LineStyle("sky", width=1.5)
+LINES = (
+    Column("asset_class", "class", ""),
+    Column("weight", "weight", "%", 100.0),
+    Column("target", "target", "%", 100.0),
+    Column("gap", "gap", "points", 100.0),
+    Column("outside_range", "outside its range", "points", 100.0),
+    Column("outside_band", "outside the band", "points", 100.0),
+    Column("contribution", "contribution to volatility", "points a year", 100.0),
+    Column("active_contribution", "contribution to tracking error", "points a year", 100.0, 3),
+)
+GROUPS = (
+    Column("weight", "weight", "%", 100.0),
+    Column("target", "target", "%", 100.0),
+    Column("gap", "gap", "points", 100.0),
+    Column("risk_share", "share of volatility", "%", 100.0, 1),
+    Column("active_share", "share of tracking error", "%", 100.0, 1),
+)
+UNDEFINED = {  # by name of a figure that is not defined, its words; the others are losses
+    "contributions": "contributions to volatility",
+    "active": "contributions to tracking error",
+    "beta": "beta to the strategic target",
+    "lines": "effective number of lines",
+    "bets": "effective number of uncorrelated lines",
+}
+
+
+def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -> None:
+    """Write risk.html, risk.json, drift.csv, and for each picture figures/<name>.csv, .png and .svg.
+
+    folder : which exists.
+    risk   : of the holdings.
+    run    : what identifies the run, in words by name.
+    """
+    sheet = risk_sheet(risk, run)
+    write_pictures(folder, pictures(sheet))
+    write_whole(folder / DRIFT, csv_text(risk.drift()))
+    numbers = risk_numbers(risk, run, pictures(sheet))
+    write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    paper = Running(
+        f"{risk.portfolio.name}: risk of today's holdings", f"closes of {numbers['date']}", run.get("Run", "")
+    )
+    write_whole(folder / SHEET, render("risk.html.j2", paper, sheet=sheet))
+
+
+def pictures(sheet: Block) -> list[Picture]:
+    """Every picture of a sheet, in order."""
+    return [each for section in sheet["sections"] for each in pictures_in(section["parts"])]
+
+
+def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
+    """Every block of the sheet; arguments of `write_risk_sheet`."""
+    portfolio = risk.portfolio
+    sections = [
+        ("drift", "Drift", "Lines: drift and contributions to risk", _lines(risk)),
+        ("exposure", "Exposure", "Exposure by class and currency", _exposure(risk)),
+        ("losses", "Losses", f"What may be lost in {' and in '.join(dict.fromkeys(risk.horizons))}", _losses(risk)),
+        ("stress", "Stress", "Stress", holdings_stress_parts(portfolio, risk.stress)),
+        ("from_today", "From today", "A year from today", future_parts(risk.future, STYLE)),
+    ]
+    facts = {
+        **run,
+        "Holdings": f"closes of {portfolio.date:%Y-%m-%d}, last traded {portfolio.last_trade:%Y-%m-%d}",
+        "Ex ante": f"covariance of the last {risk.window:,} returns",
+        "Losses": f"{_sample(risk)}, with returns of all lines",
+    }
+    reasons = {"Drift": drift_words(risk), "Where risk comes from": source_words(risk)}
+    return {
+        "title": portfolio.name,
+        "subtitle": (
+            f"{number(portfolio.nav, 0)} {portfolio.basis} in {counted(len(portfolio.market.assets), 'line')} and cash "
+            f"at the closes of {portfolio.date:%Y-%m-%d}"
+        ),
+        "verdict": loss_words(risk),
+        "reasons": [{"name": name, "words": words} for name, words in reasons.items() if words],
+        "colour": STYLE.colour,
+        "columns": [{"name": "today's holdings"}],
+        "headline": _headline(risk),
+        "warnings": risk_warnings(risk),
+        "age": age_words(portfolio.date),
+        "sections": [
+            {"key": key, "name": name, "title": title, "parts": parts} for key, name, title, parts in sections if parts
+        ],
+        "facts": [{"name": name, "words": words} for name, words in facts.items()],
+    }
+
+
+def risk_text(risk: HoldingsRisk) -> str:
+    """The sheet in a few lines, for a terminal."""
+    portfolio, wide = risk.portfolio, max(map(len, risk.portfolio.market.assets))
+    lines = [
+        f"Risk of {portfolio.name!r}: {portfolio.nav:,.2f} {portfolio.basis} at {portfolio.date:%Y-%m-%d}",
+        loss_words(risk),
+        drift_words(risk),
+        source_words(risk),
+        "",
+        f"{'asset':<{wide}}  weight  target    gap  outside  share of volatility (%)",
+    ]
+    for row in risk.drift().to_dict("records"):
+        share = row["contribution"] / risk.volatility if len(risk.contributions) else float("nan")
+        cells = (row["weight"], row["target"], row["gap"], row["outside_range"])
+        said = "  ".join(f"{number(100.0 * value):>{width}}" for value, width in zip(cells, (6, 6, 5, 7), strict=True))
+        lines.append(f"{row['asset']:<{wide}}  {said}  {number(100.0 * share, 1):>19}")
+    lines += [] if isinstance(risk.future, NotAvailable) else ["", future_words(risk.future)]
+    warned = [f"Warning: {said}" for said in risk_warnings(risk)]
+    return "\n".join([*lines, *([""] if warned else []), *warned])
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+def loss_words(risk: HoldingsRisk) -> str:
+    """What may be lost in a day, or whatever a row of the market is, in one sentence."""
+    one = next(
+        (x for x in risk.losses if (x.horizon, x.method, x.level) == (risk.horizons[0], "historical", 0.95)), None
+    )
+    if one is None:
+        return f"The volatility of these holdings is {percent(risk.volatility)} a year."
+    worth = f"{number(one.var * risk.portfolio.nav, 0)} {risk.portfolio.basis}"
+    return (
+        f"In one {risk.row} of twenty since {risk.sample[0]:%Y-%m-%d} these holdings would have lost "
+        f"{percent(one.var, 2)} ({worth}) or more, {percent(one.cvar, 2)} on average of such {risk.row}s. Their "
+        f"volatility is {percent(risk.volatility)} a year, by the last {counted(risk.window, risk.row)}."
+    )
+
+
+def future_words(found: FromToday) -> str:
+    """What may become of the holdings within a year, in one sentence."""
+    shown, figures = found.shown, found.shown.figures
+    low = figures["percentile_5"]
+    limit = drawdown_limits(found.limit)[0]
+    names = ("loss_month", "loss_year", drawdown_name(limit))
+    month, year, fall = (percent(figures[name].value) for name in names)
+    return (
+        f"In {shown.paths:,} futures of a year ({shown.law}), {shown.policy}: a loss after 30 days in {month}, after "
+        f"the year in {year}; a drawdown of {100 * limit:g} % in {fall}"
+        + (f"; 5th percentile {percent(low.value, signed=True)}." if low.known else ".")
+    )
+
+
+def drift_words(risk: HoldingsRisk) -> str:
+    """Which lines are outside their ranges, and past the bands of the active policy, and by how much."""
+    drift, said = risk.drift(), []
+    for column, where in (("outside_range", "its range"), ("outside_band", f"the band of {risk.policy}")):
+        there = drift[drift[column].notna()]
+        if there.empty:
+            continue
+        out = there[there[column] != 0.0].sort_values(column, key=abs, ascending=False)
+        if out.empty:
+            said.append(f"No line is outside {where}.")
+        else:
+            each = [
+                f"{row.asset} by {number(100 * getattr(row, column), signed=True)} points" for row in out.itertuples()
+            ]
+            said.append(f"Outside {where}: {listed(each, most=5)}.")
+    widest = drift.iloc[int(drift["gap"].abs().argmax())]
+    said.append(
+        f"Furthest from its target is {widest['asset']}, {number(100 * widest['gap'], signed=True)} points; ex-ante "
+        f"tracking error to the strategic target {percent(risk.tracking_error, 2)} a year."
+    )
+    return " ".join(said)
+
+
+def source_words(risk: HoldingsRisk) -> str:
+    """Which lines the risk comes from, and over how many it is spread."""
+    if not len(risk.contributions):
+        return ""
+    shares = risk.contributions / risk.contributions.sum()
+    first = [int(k) for k in shares.argsort()[::-1][:3]]
+    each = [f"{risk.portfolio.market.assets[k]} ({percent(float(shares[k]), 0)})" for k in first]
+    spread = []
+    if risk.lines == risk.lines:
+        spread.append(f"the weights are as concentrated as those of {number(risk.lines, 1)} equal lines")
+    if risk.bets == risk.bets:
+        spread.append(f"the risk is as concentrated as that of {number(risk.bets, 1)} uncorrelated lines of equal risk")
+    said = listed(spread) if spread else ""
+    largest = f"The largest shares of the volatility are those of {listed(each)}."
+    return f"{largest} {said[0].upper()}{said[1:]}." if said else largest
+
+
+def risk_warnings(risk: HoldingsRisk) -> list[str]:
+    """What a reader must judge: notes of the data in the sample, of the policies, and figures that are not defined."""
+    market = risk.portfolio.market
+    found = list(warnings_in(market.notes, *risk.sample))
+    return [
+        *map(str, found),
+        *risk.notes,
+        *(f"No {UNDEFINED.get(name, f'loss ({name})')}: {why}" for name, why in risk.undefined.items()),
+    ]
+
+
+# -- blocks ----------------------------------------------------------------------------------------------------------
+
+
+def _headline(risk: HoldingsRisk) -> list[dict[str, str]]:
+    by_key = {(x.horizon, x.method, x.level): x for x in risk.losses}
+    short, long = risk.horizons
+    one, most = by_key.get((short, "historical", 0.95)), by_key.get((long, "historical", 0.95))
+    since = f"since {risk.sample[0]:%Y}"
+    shown = [
+        ("Volatility", f"% a year, by the last {counted(risk.window, risk.row)}", number(100 * risk.volatility, 1)),
+        ("Tracking error", "% a year, ex ante", number(100 * risk.tracking_error)),
+        (f"VaR 95 %, {short}", f"% of NAV, {since}", number(None if one is None else 100 * one.var)),
+        (f"CVaR 95 %, {long}", f"% of NAV, {since}", number(None if most is None else 100 * most.cvar)),
+        ("Beta", "to the strategic target", number(risk.beta)),
+    ]
+    return [
+        {"label": label, "unit": unit, "words": words, "interval": "", "kind": "", "beside": ""}
+        for label, unit, words in shown
+    ]
+
+
+def _lines(risk: HoldingsRisk) -> list[Part]:
+    drift = risk.drift()
+    columns = [c for c in LINES if c.key not in drift or c.key == "asset_class" or drift[c.key].notna().any()]
+    heads: list[str | tuple[str, str]] = ["asset", *(c.label if not c.unit else (c.label, c.unit) for c in columns)]
+    rows = [[str(row["asset"]), *(_line_cell(c, row) for c in columns)] for row in drift.to_dict("records")]
+    if len(risk.contributions):
+        sums = {"weight": risk.portfolio.weights.sum(), "target": risk.portfolio.target.sum()}
+        sums |= {"contribution": risk.volatility, "active_contribution": risk.tracking_error}
+        rows.append(["sum", *(c.text(float(sums[c.key])) if c.key in sums else "" for c in columns)])
+    caption = (
+        "Weights at the last close. Contributions are Euler's, by the covariance of the last year: they sum to the "
+        "volatility and to the tracking error, and one below zero is that of a hedge"
+    )
+    drawn = [risk_shares_picture(drift, risk.volatility)] if len(risk.contributions) else []
+    return [*drawn, table(caption, heads, rows, texts=[1])]
+
+
+def _line_cell(column: Column, row: Mapping[Any, Any]) -> str:
+    return class_words(row[column.key]) if column.key == "asset_class" else column.cell(_known(row))
+
+
+def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A record whose missing figures are None."""
+    return {str(k): None if isinstance(v, float) and v != v else v for k, v in row.items()}
+
+
+def _exposure(risk: HoldingsRisk) -> list[Part]:
+    parts = list[Part]()
+    by = (("class", "asset_class", None, class_words), ("currency", "currency", risk.portfolio.basis, str))
+    for name, key, cash, words in by:
+        records = {words(k): _known(v) for k, v in by_name(risk.exposures(key, cash), "group").items()}
+        parts.append(figures_table(f"By {name}", name, GROUPS, records))
+    if funds := [asset for asset, split in risk.portfolio.splits.items() if "asset_class" in split]:
+        parts.append(Words(f"{', '.join(funds)}: split over classes as the file says, with their risk in proportion."))
+    return parts
+
+
+def _losses(risk: HoldingsRisk) -> list[Part]:
+    nav, basis = risk.portfolio.nav, risk.portfolio.basis
+    rows = [
+        [
+            x.horizon, x.method, percent(x.level, 0), number(100 * x.var), number(x.var * nav, 0), number(100 * x.cvar),
+            number(x.cvar * nav, 0),
+        ]
+        for x in risk.losses
+    ]  # fmt: skip
+    heads: list[str | tuple[str, str]] = [
+        "horizon",
+        "method",
+        "level",
+        ("VaR", "% of NAV"),
+        ("VaR", basis),
+        ("CVaR", "% of NAV"),
+        ("CVaR", basis),
+    ]
+    caption = "Value at risk, and the mean loss beyond it (CVaR); a loss is positive"
+    month = "" if len(set(risk.horizons)) < 2 else "; a month is held without a trade, and months overlap"
+    words = (
+        f"What the weights of today would have returned in the {_sample(risk)}, each {risk.row} anew{month}. Gaussian: "
+        "the normal law with mean and deviation of the same returns. These figures describe the sample: nothing of "
+        "them is a forecast."
+    )
+    return [table(caption, heads, rows, texts=[1, 2]), Words(words)]
+
+
+def _sample(risk: HoldingsRisk) -> str:
+    """The rows of losses: which, and what they are."""
+    return f"{risk.row}s from {risk.sample[0]:%Y-%m-%d} to {risk.sample[1]:%Y-%m-%d}"
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Picture]) -> dict[str, Any]:
+    """Every number of the sheet as plain JSON values, in the units of records: fractions, currency.
+
+    risk  : of the holdings.
+    run   : what identifies the run, in words by name.
+    drawn : the sheet's pictures.
+    """
+    portfolio = risk.portfolio
+    content = {
+        "schema": SCHEMA,
+        "run": dict(run),
+        "portfolio": portfolio.name,
+        "date": f"{portfolio.date:%Y-%m-%d}",
+        "nav": portfolio.nav,
+        "basis": portfolio.basis,
+        "cash": portfolio.cash,
+        "sample": {"first": f"{risk.sample[0]:%Y-%m-%d}", "last": f"{risk.sample[1]:%Y-%m-%d}"},
+        "window": risk.window,
+        "volatility": risk.volatility,
+        "tracking_error": risk.tracking_error,
+        "beta": risk.beta,
+        "effective_lines": risk.lines,
+        "effective_bets": risk.bets,
+        "losses": [asdict(one) for one in risk.losses],
+        "lines": _records(risk.drift()),
+        "classes": _records(risk.exposures("asset_class")),
+        "currencies": _records(risk.exposures("currency", risk.portfolio.basis)),
+        "policy": risk.policy,
+        "stress": holdings_stress_numbers(portfolio, risk.stress),
+        "from_today": future_numbers(risk.future),
+        "undefined": dict(risk.undefined),
+        "warnings": risk_warnings(risk),
+        "pictures": picture_records(drawn),
+    }
+    numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
+    return numbers
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in record.items()} for record in frame.to_dict("records")]

@@ -1,0 +1,401 @@
+"""The sheet of one policy by itself: the same blocks as a comparison's, as a page, as numbers, and in a notebook."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from backtests.attribution.exposures import Exposure, exposure_of
+from backtests.comparison.descriptions.behaviour import Behaviour, behaviour_alone
+from backtests.comparison.descriptions.stress import StressTests, stress_tests, stress_without_portfolio
+from backtests.comparison.paired import PairedBacktests, evidence_between, measured
+from backtests.comparison.simulated_tests import elasticities, simulated_tests
+from backtests.comparison.verdict import rule_words
+from backtests.engine.result import Backtest
+from backtests.evaluation.backtest_figures import comparison_figures, metric_groups
+from backtests.evaluation.benchmark import Benchmark, comparator_in_test
+from backtests.evaluation.comparator import NONE, Comparator, dated_comparator
+from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
+from backtests.evaluation.worst_days import worst_days
+from backtests.inference.block_draws import Resampling
+from backtests.inference.estimates import NotAvailable
+from backtests.inference.intervals import interval_records
+from backtests.inference.words import charged_words, grown_words
+from backtests.runs.origin import Origin, identity, identity_numbers
+from backtests.sheets.parts import Block, Filled, Folded, Part, Words, by_name, figures_table, pictures_in, table
+from backtests.sheets.pictures.comparison.costs import cost_table
+from backtests.sheets.pictures.comparison.timeline import growth_beside_picture, trading_picture
+from backtests.sheets.pictures.comparison.weights import weights_picture
+from backtests.sheets.pictures.comparison.years import year_table, years_picture
+from backtests.sheets.render import render
+from backtests.sheets.sections.behaviour import policy_behaviour_numbers, policy_behaviour_parts
+from backtests.sheets.sections.conventions import settings_text
+from backtests.sheets.sections.exposure import policy_exposure_numbers, policy_exposure_parts, worst_days_table
+from backtests.sheets.sections.first_screen import FOLDED_WORDS, paired_screen
+from backtests.sheets.sections.from_today import future_numbers, future_parts
+from backtests.sheets.sections.played import COST_COLUMNS, WEIGHTS_WORDS
+from backtests.sheets.sections.risk import policy_risk_numbers, policy_risk_parts
+from backtests.sheets.sections.stress import policy_stress_numbers, policy_stress_parts
+from backtests.today.from_today import FromToday, from_today_or_why_not
+from backtests.today.risk_paths import PATHS
+from foundation.files import write_whole
+from foundation.paper.files import picture_records, write_pictures
+from foundation.paper.formats import plain_json
+from foundation.paper.picture import Picture
+from foundation.paper.render import Running
+from foundation.paper.styles import LineStyle
+from foundation.paper.wording import counted, listed, number, percent
+from research.market.calendars import row_count, row_name
+from research.portfolio import Portfolio
+from research.risk.measures import TRACKING_PENALTY
+from research.rules import Rule
+from research.rules.protocol import long_name
+
+PAGE, NUMBERS = "sheet.html", "sheet.json"  # files
+SCHEMA = 1  # of sheet.json: docs/schemas/sheet-1.json
+STYLE = LineStyle("ink", width=1.5)  # of the policy, as of a comparison's reference
+LAST = 60  # orders that are listed
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SingleSheet:
+    """The sheet of one backtest.
+
+    paired    : the backtest alone, with its score and its intervals.
+    title     : of the page: the portfolio, or the policy.
+    warnings  : what a reader must judge.
+    settings  : plain JSON values; empty for a backtest without a file.
+    portfolio : of the file, or None.
+    """
+
+    paired: PairedBacktests
+    title: str
+    warnings: Sequence[str]
+    settings: Mapping[str, Any]
+    portfolio: Portfolio | None = None
+
+    @property
+    def played(self) -> Backtest:
+        """The backtest."""
+        return self.paired.backtests[self.paired.reference]
+
+    @cached_property
+    def risk(self) -> PolicyRisk:
+        """What could have been lost, and when."""
+        return policy_risk(self.played, self.paired.benchmark)
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        """What was held, and where risk came from."""
+        return exposure_of(self.paired.reference, self.played, self.paired.benchmark.periods_per_year)
+
+    @cached_property
+    def stress(self) -> StressTests:
+        """What it did in episodes of stress, and would do after shocks and at higher costs."""
+        played, benchmark = self.played, self.paired.benchmark
+        if self.portfolio is None:
+            return stress_without_portfolio(played, benchmark)
+        name = self.paired.reference
+        return stress_tests(self.portfolio, benchmark, {name: played.policy}, self.paired.backtests, name)
+
+    @cached_property
+    def behaviour(self) -> Behaviour:
+        """How it keeps to its ranges, its start and length of holding, and its round trips."""
+        return behaviour_alone(self.played, self.paired.benchmark)
+
+    @cached_property
+    def from_today(self) -> FromToday | NotAvailable:
+        """What may become of today's holdings under this policy."""
+        if self.portfolio is None:
+            return NotAvailable("a year from today begins with the holdings of a portfolio file.")
+        return from_today_or_why_not(self.portfolio, {self.paired.reference: self.played.policy}, paths=PATHS)
+
+    @cached_property
+    def content(self) -> Block:
+        """Every block of the page."""
+        screen, comparator = paired_screen(self.paired), comparator_in_test(self.paired.benchmark, self.played)
+        sections = [
+            {"key": key, "name": title, "title": title, "parts": parts} for key, title, parts in self._sections()
+        ]
+        return screen | {
+            "title": self.title,
+            "subtitle": f"{self.paired.reference}: {_tested(self.played)}",
+            "growth": growth_beside_picture(self.played, STYLE, comparator),
+            "lead": self._lead(),
+            "columns": [column | {"mark": ""} for column in screen["columns"]],
+            "warnings": list(self.warnings),
+            "table_caption": self._table_caption(),
+            "bold_rule": f"The interval stands below each figure. {FOLDED_WORDS}",
+            "sections": [section for section in sections if section["parts"]],
+            "facts": self._facts(),
+        }
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """Every picture of the page, in order."""
+        return [
+            self.content["growth"],
+            *(each for section in self.content["sections"] for each in pictures_in(section["parts"])),
+        ]
+
+    def against(self, benchmark: pd.Series | Backtest | None) -> "SingleSheet":
+        """The same sheet with another benchmark of beta and its like, of growth and of starts and lengths of holding.
+
+        No figure that is not relative to the benchmark changes.
+
+        benchmark : returns by day, fraction; another backtest on the same days; or None for no benchmark.
+        Raises    : DataError for a series that has not one return on each day of the test, naming the first that it
+                    lacks.
+        """
+        if benchmark is None:
+            comparator = Comparator(NONE, None)
+        elif isinstance(benchmark, Backtest):
+            returns = pd.Series(benchmark.net_returns, benchmark.dates[1:], name=f"the backtest {benchmark.name}")
+            comparator = dated_comparator(returns, self.played)
+        else:
+            comparator = dated_comparator(benchmark, self.played)
+        measured_by = replace(self.paired.benchmark, comparator=comparator)
+        return _sheet(self.played, measured_by, self.title, self.warnings, self.settings, self.portfolio)
+
+    def write(self, folder: str | Path, run: Origin | None = None) -> Path:
+        """Write sheet.html, sheet.json, and each picture as figures/<name>.csv, .png and .svg, into a folder.
+
+        folder : of the sheet; it is made if it is not there.
+        run    : what identifies it, if it belongs to a run.
+        """
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        write_pictures(place, self.pictures)
+        numbers = self.numbers(run)
+        write_whole(place / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+        write_whole(place / PAGE, self.page(run))
+        return place / PAGE
+
+    def page(self, run: Origin | None = None) -> str:
+        """The whole page, one file without any URL."""
+        said = [{"name": name, "words": words} for name, words in identity(run).items()]
+        content = self.content | {"facts": [*self.content["facts"], *said]}
+        day, name = f"{self.played.dates[-1]:%Y-%m-%d}", "" if run is None else run.name
+        policy = self.paired.reference
+        title = f"Backtest of {policy}" if self.title == policy else f"{self.title}: backtest of {policy}"
+        paper = Running(title, f"closes of {day}", name)
+        return render("single_sheet.html.j2", paper, sheet=content)
+
+    def _repr_html_(self) -> str:
+        """The page as a block that brings its own style."""
+        return render("single_cell.html.j2", sheet=self.content)
+
+    def __repr__(self) -> str:
+        """One line."""
+        return f"Sheet of {self.paired.reference}: {self._lead()} `sheet.write(folder)` writes it as a page."
+
+    # -- words -------------------------------------------------------------------------------------------------------
+
+    def _lead(self) -> str:
+        """The policy in one sentence, and what came of it."""
+        score, played = self.paired.scores[self.paired.reference], self.played
+        days = counted(int((played.turnover > 0.0).sum()), "day")
+        traded = f"traded on {days}, for {number(score['cost'])} bp a year" if len(played.booked) else "never traded"
+        does = (
+            long_name(played.policy)
+            if self.portfolio is None
+            else rule_words(cast(Rule, played.policy), self.portfolio)
+        )
+        return (
+            f"{played.name}: {does}. In this test it grew {grown_words(score)} net of costs, "
+            f"fell {percent(-score['max_drawdown'])} at the most from a peak, and {traded}."
+        )
+
+    def _table_caption(self) -> str:
+        to = "its own target" if self.portfolio is None else "the strategic target"
+        return f"Net of costs unless labelled gross; loss J and tracking error to {to}."
+
+    def _facts(self) -> list[Block]:
+        played = self.played
+        market = played.market
+        traded, held = charged_words(played.costs)
+        later = {0: "at the same close", 1: "at the next close"}.get(played.lag, f"{played.lag} sessions later")
+        facts = {
+            "Universe": f"{counted(len(market.assets), 'asset')}: {listed(market.assets, most=12)}",
+            "Test": f"{_tested(played)}, {row_count(len(played.net_returns), played.periods_per_year)}",
+            "Costs and execution": f"{listed([*traded, *held]) if traded or held else 'no costs'}; decided at a close, "
+            f"executed {later}",
+            "Benchmark": self.paired.benchmark.compared_with,
+            "Accounting": self.paired.accounting,
+        }
+        return [{"name": name, "words": words} for name, words in facts.items()]
+
+    # -- sections ----------------------------------------------------------------------------------------------------
+
+    def _sections(self) -> list[tuple[str, str, list[Part]]]:
+        benchmark, name = self.paired.benchmark, self.paired.reference
+        ranges = (benchmark.lower, benchmark.upper) if benchmark.has_ranges else (None, None)
+        weights, row = weights_picture(self.played, STYLE, *ranges), row_name(benchmark.periods_per_year)
+        return [
+            ("weights", "Weights", [Words(WEIGHTS_WORDS, "intro"), weights]),
+            ("risk", "Risk", [*policy_risk_parts(name, self.risk, STYLE), *self._worst_days()]),
+            ("exposure", "Exposure", policy_exposure_parts(self.exposure, STYLE)),
+            ("years", "Years", self._years()),
+            ("costs", "Costs", self._costs()),
+            ("stress", "Stress", policy_stress_parts(name, self.stress, self.portfolio, STYLE, row)),
+            ("behaviour", "Behaviour", policy_behaviour_parts(self.behaviour, STYLE, self._basis())),
+            ("from_today", "A year from today", self._from_today()),
+            ("trades", "Trades", self._trades()),
+            ("conventions", "Conventions", self._conventions()),
+        ]
+
+    def _worst_days(self) -> list[Part]:
+        found, name = worst_days(self.paired.backtests, self.paired.reference), self.paired.reference
+        words = f"The {counted(len(found), 'worst day')}, and what was traded"
+        return [Folded(words, [worst_days_table(found, [name])])] if found else []
+
+    def _years(self) -> list[Part]:
+        return [years_picture(year_table(self.paired.backtests), {self.paired.reference: STYLE}, self.paired.reference)]
+
+    def _costs(self) -> list[Part]:
+        cost = cost_table(self.paired.backtests, self.paired.scores, self.paired.benchmark.periods_per_year)
+        columns = [row for row in COST_COLUMNS if row.key in cost]
+        caption = "Each cost component, and the tracking penalty of the loss"
+        name, year = self.paired.reference, self.paired.benchmark.periods_per_year
+        drawn = trading_picture(self.paired.backtests, {name: STYLE}, name, year)
+        return [drawn, figures_table(caption, "policy", columns, by_name(cost, "policy"))]
+
+    def _basis(self) -> str:
+        return "currency" if self.portfolio is None else self.portfolio.basis
+
+    def _from_today(self) -> list[Part]:
+        return [] if self.portfolio is None else future_parts(self.from_today, STYLE)
+
+    def _trades(self) -> list[Part]:
+        orders = self.played.trades()
+        if not len(orders):
+            return [Words("No orders after the initial investment.")]
+        days, last = orders["booked"].nunique(), orders["booked"].max()
+        text = (
+            f"{len(orders):,} {'order' if len(orders) == 1 else 'orders'} on {counted(days, 'day')}, the last on "
+            f"{last:%Y-%m-%d}. "
+            "Notional is currency; weights are before and after the day's bookings."
+        )
+        heads: list[str | tuple[str, str]] = ["booked", "line", "side", "notional"]
+        heads += [("before", "% of NAV"), ("after", "% of NAV"), "reason"]
+        rows = [
+            [
+                f"{order['booked']:%Y-%m-%d}",
+                order["asset"],
+                order["side"],
+                number(order["notional"], 0),
+                *(number(100.0 * order[column]) for column in ("weight_before", "weight_after")),
+                order["reason"],
+            ]
+            for order in orders.iloc[::-1][:LAST].to_dict("records")
+        ]
+        newest = f"The newest {LAST} orders" if len(orders) > LAST else f"All {counted(len(orders), 'order')}"
+        return [Words(text), Folded(newest, [table("Orders, the newest first", heads, rows, texts=[1, 2, 6])])]
+
+    def _conventions(self) -> list[Part]:
+        benchmark = self.paired.benchmark
+        terms = {
+            "year": f"{benchmark.periods_per_year:g}",
+            "tracking_penalty": f"{benchmark.tracking_penalty:g}",
+            "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
+            "target": "its own target" if self.portfolio is None else "the strategic target",
+            "benchmark": benchmark.compared_with,
+            "level": percent(self.paired.evidence.level, 0),
+        }
+        settings = Filled("settings.html.j2", settings_text(self.settings))
+        folded = [Folded("All settings of this run", [settings])] if self.settings else []
+        return [Filled("single_terms.html.j2", terms), *folded]
+
+    # -- numbers -----------------------------------------------------------------------------------------------------
+
+    def numbers(self, run: Origin | None = None) -> dict[str, Any]:
+        """Every number and sentence of the sheet as plain JSON values, in the units of the records.
+
+        run : what identifies it, if it belongs to a run.
+        """
+        paired, played, name = self.paired, self.played, self.paired.reference
+        shown = [metric for metrics in metric_groups(paired.benchmark).values() for metric in metrics]
+        cost = cost_table(paired.backtests, paired.scores, paired.benchmark.periods_per_year)
+        content = {
+            "schema": SCHEMA,
+            "run": identity_numbers(run),
+            "portfolio": None if self.portfolio is None else self.portfolio.name,
+            "policy": name,
+            "rule": long_name(played.policy),
+            "lines": list(played.market.assets),
+            "test": {
+                "first": f"{played.dates[1]:%Y-%m-%d}",
+                "last": f"{played.dates[-1]:%Y-%m-%d}",
+                "days": len(played.net_returns),
+            },
+            "benchmark": paired.benchmark.compared_with,
+            "accounting": paired.accounting,
+            "figures": comparison_figures(paired.scores, paired.backtests)[name],
+            "not_available": dict(paired.scores[name].undefined),
+            "intervals": interval_records(shown, paired.intervals, paired.evidence),
+            "years": {str(year): float(value) for year, value in year_table(paired.backtests)[name].items()},
+            "costs": cost.to_dict("records")[0],
+            "risk": policy_risk_numbers(self.risk),
+            "exposure": policy_exposure_numbers(self.exposure),
+            "worst_days": [
+                {"day": f"{day:%Y-%m-%d}", **asdict(on[name])} for day, on in worst_days(paired.backtests, name).items()
+            ],
+            "stress": policy_stress_numbers(self.stress, played.market),
+            "behaviour": policy_behaviour_numbers(self.behaviour),
+            "from_today": future_numbers(self.from_today),
+            "orders": len(played.trades()),
+            "warnings": list(self.warnings),
+            "settings": dict(self.settings),
+            "pictures": picture_records(self.pictures),
+        }
+        found: dict[str, Any] = plain_json(content, missing_as_null=True)
+        return found
+
+
+def sheet_of(played: Backtest) -> SingleSheet:
+    """The sheet of a backtest by itself, measured by its own target. Raises DataError for one too short to measure."""
+    return _sheet(played, Benchmark.of(played, TRACKING_PENALTY), played.name, played.warnings, {}, None)
+
+
+def candidate_sheet(
+    portfolio: Portfolio,
+    played: Backtest,
+    benchmark: Benchmark,
+    warnings: Sequence[str],
+    settings: Mapping[str, Any],
+) -> SingleSheet:
+    """The sheet of one candidate of a portfolio, measured by its strategic target and ranges.
+
+    portfolio : of the file.
+    played    : the candidate's backtest.
+    benchmark : of the portfolio, with its comparator.
+    warnings  : what a reader must judge.
+    settings  : those really used.
+    """
+    return _sheet(played, benchmark, portfolio.name, warnings, settings, portfolio)
+
+
+def _sheet(
+    played: Backtest,
+    benchmark: Benchmark,
+    title: str,
+    warnings: Sequence[str],
+    settings: Mapping[str, Any],
+    portfolio: Portfolio | None,
+) -> SingleSheet:
+    alone = {played.name: played}
+    scores = measured(alone, benchmark)
+    losses = [one.losses for one in scores.values()]
+    own = elasticities([played.name], simulated_tests(alone, benchmark), benchmark.tracking_penalty)
+    evidence = evidence_between(alone, losses, played.name, Resampling(), benchmark=benchmark, elasticity=own)
+    paired = PairedBacktests(benchmark, played.name, alone, scores, evidence)
+    said = list(dict.fromkeys([*warnings, *paired.weak_test]))
+    return SingleSheet(paired, title, said, settings, portfolio)
+
+
+def _tested(played: Backtest) -> str:
+    return f"{played.dates[1]:%Y-%m-%d} to {played.dates[-1]:%Y-%m-%d}, net of costs"

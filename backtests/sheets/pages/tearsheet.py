@@ -1,0 +1,216 @@
+"""The tearsheet: one page without any URL, its numbers as JSON, each figure as files; and its blocks for notebooks.
+
+The same comparison gives the same bytes. Nothing is fetched and nothing runs: a page of text, tables and drawings.
+"""
+
+import json
+from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+from backtests.comparison import Comparison, PairedBacktests
+from backtests.comparison.fitting.tuning import Tuned, thresholds_tried
+from backtests.engine.result import Backtest
+from backtests.evaluation.backtest_figures import (
+    backtest_figures,
+    backtest_title,
+    comparison_figures,
+    metric_groups,
+    not_available,
+)
+from backtests.inference.estimates import NotAvailable
+from backtests.inference.intervals import interval_records
+from backtests.inference.selection import SuperiorAbility
+from backtests.inference.words import distinguished
+from backtests.runs.folder import MAIL, NUMBERS
+from backtests.runs.origin import Origin, identity, identity_numbers
+from backtests.sheets.parts import Block, pictures_in, table
+from backtests.sheets.pictures.comparison.timeline import growth_picture, trading_picture
+from backtests.sheets.pictures.comparison.weights import weights_picture
+from backtests.sheets.render import render
+from backtests.sheets.sections.conventions import facts_of
+from backtests.sheets.sections.first_screen import first_screen, paired_screen
+from backtests.sheets.sections.played import WEIGHTS_WORDS, trailing_numbers
+from backtests.sheets.sections.sections import SECTIONS
+from backtests.sheets.sections.summary import summary_markdown
+from foundation.errors import DataError
+from foundation.files import write_whole
+from foundation.paper.files import picture_records, write_pictures
+from foundation.paper.formats import plain_json
+from foundation.paper.picture import HALF, Picture
+from foundation.paper.render import Running
+from foundation.paper.styles import LineStyle
+from research.orders import TradeList
+from research.rules import Threshold
+
+SCHEMA = 2  # of tearsheet.json: docs/schemas/tearsheet-2.json
+ALONE = LineStyle("sky", width=1.5)  # a policy by itself
+
+
+def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
+    """Write tearsheet.html, tearsheet.json, summary.md, and for each picture figures/<name>.csv, .png and .svg.
+
+    folder     : which exists.
+    comparison : the policies.
+    trades     : of today, or None.
+    run        : what identifies the run.
+    """
+    sheet = whole_sheet(comparison, trades, run)
+    write_pictures(folder, pictures(sheet))
+    write_words(folder, sheet, comparison, trades, run)
+
+
+def write_words(folder: Path, sheet: Block, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
+    """Write tearsheet.html, tearsheet.json and summary.md of a whole sheet; other arguments of `write_tearsheet`."""
+    numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
+    write_whole(folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", _running(comparison, run), sheet=sheet))
+    write_whole(folder / MAIL, summary_markdown(sheet))
+
+
+def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -> Block:
+    """Every block of a tearsheet; arguments of `write_tearsheet`."""
+    with ThreadPoolExecutor(1) as beside:  # futures are played by compiled code: meanwhile the rest is drawn
+        beside.submit(lambda: comparison.from_today)  # its section waits for it: `cached_property` computes it once
+        first = first_screen(comparison)
+        made = [(section, section.parts(comparison)) for section in SECTIONS]
+    sections = [{"key": s.key, "name": s.name, "title": s.title, "parts": parts} for s, parts in made if parts]
+    return first | {
+        "facts": facts_of(comparison, identity(run)),
+        "trades": trades,
+        "sections": sections,
+    }
+
+
+def pictures(sheet: Block) -> list[Picture]:
+    """Every picture of a sheet, in order."""
+    first = [*([sheet["decision"]] if sheet["decision"] else []), sheet["growth"]]
+    return [*first, *(each for section in sheet["sections"] for each in pictures_in(section["parts"]))]
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """Verdict, growth, table, differences and warnings as a block of HTML that brings its own style."""
+    return render("comparison.html.j2", sheet=first_screen(comparison), searched=comparison.searched)
+
+
+def paired_html(paired: PairedBacktests) -> str:
+    """What differs, growth, table, differences and warnings as a block of HTML that brings its own style."""
+    return render("comparison.html.j2", sheet=paired_screen(paired, HALF), searched=paired.searched)
+
+
+def backtest_html(played: Backtest) -> str:
+    """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
+    alone = ({played.name: ALONE}, played.name, played.periods_per_year)
+    return render(
+        "backtest.html.j2",
+        title=backtest_title(played),
+        pictures=[draw({played.name: played}, *alone) for draw in (growth_picture, trading_picture)],
+        weights=weights_picture(played, ALONE),
+        weights_words=WEIGHTS_WORDS,
+        figures=_alone(played),
+        accounting=played.reconcile().verdict,
+    )
+
+
+def _alone(played: Backtest) -> Block:
+    """The figures of a backtest that belongs to no comparison; why there are none, where they are not defined."""
+    try:
+        shown, figures, scored = backtest_figures(played, folded=False)
+    except DataError as error:  # too short, or its wealth is gone: it shows itself all the same
+        return table(f"No metrics: {error}", [], [])
+    rows = [[row.label, row.cell(figures), row.unit] for row in shown]
+    caption = " ".join(["Net of costs unless labelled gross.", *not_available({played.name: scored}, shown)])
+    return table(caption.removesuffix("."), ["figure", "value", "unit"], rows, texts=[2])
+
+
+def _running(comparison: Comparison, run: Origin) -> Running:
+    """What every printed page of a sheet says."""
+    day = f"{comparison.portfolio.date:%Y-%m-%d}"
+    return Running(f"{comparison.portfolio.name}: rebalancing policy comparison", f"closes of {day}", run.name)
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def sheet_numbers(
+    comparison: Comparison, trades: TradeList | None, run: Origin, drawn: list[Picture]
+) -> dict[str, Any]:
+    """Every number and sentence of a sheet as plain JSON values, in the units of the records that they come from.
+
+    comparison : the policies.
+    trades     : of today, or None.
+    run        : what identifies the run.
+    drawn      : the sheet's pictures.
+    """
+    evidence, dates = comparison.evidence, comparison.backtests[comparison.reference].dates
+    shown = [metric for metrics in metric_groups(comparison.benchmark).values() for metric in metrics]
+    content = {
+        "schema": SCHEMA,
+        "run": identity_numbers(run),
+        "portfolio": comparison.portfolio.name,
+        "lines": list(comparison.portfolio.market.assets),
+        "test": {"first": f"{dates[1]:%Y-%m-%d}", "last": f"{dates[-1]:%Y-%m-%d}", "days": len(dates) - 1},
+        "reference": comparison.reference,
+        "recommendation": _recommendation_numbers(comparison),
+        "trials": comparison.trials,
+        "accounting": comparison.accounting,
+        "look_ahead": comparison.look_ahead,
+        "figures": comparison_figures(comparison.scores, comparison.backtests),
+        "not_available": {name: dict(s.undefined) for name, s in comparison.scores.items() if s.undefined},
+        "trailing_returns": trailing_numbers(comparison),
+        "intervals": interval_records(shown, comparison.intervals, evidence),
+        "evidence": _evidence_numbers(comparison),
+        "pairs": [pair.record() for pair in comparison.pairs.values()],
+        "superior_ability": {metric: _ability(each) for metric, each in comparison.superior_ability.items()},
+        "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},
+        **{section.key: section.numbers(comparison) for section in SECTIONS if section.numbers is not None},
+        "seeds": comparison.seeds().to_dict("records"),
+        "tuned": {n: _tuned_numbers(f.tuned) for n, f in comparison.fitted.items() if f.tuned is not None},
+        "trades": None if trades is None else _trade_numbers(trades),
+        "warnings": comparison.warnings,
+        "settings": comparison.settings,
+        "pictures": picture_records(drawn),
+    }
+    numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
+    return numbers
+
+
+def _evidence_numbers(comparison: Comparison) -> list[dict[Hashable, Any]]:
+    """Of figures and differences, a row a metric and policy; a figure that a score lacks is in none of them."""
+    table = comparison.evidence.summary()
+    missing = [metric in comparison.scores[name].undefined for metric, name in table.index]
+    table.loc[missing, ["estimate", "lower", "upper"]] = float("nan")
+    return table.reset_index().to_dict("records")
+
+
+def _recommendation_numbers(comparison: Comparison) -> dict[str, Any]:
+    made = comparison.recommendation
+    return asdict(made) | {"verdict": asdict(comparison.verdict), "best": made.best, "as_good": made.as_good}
+
+
+def _tuned_numbers(tuned: Tuned) -> dict[str, Any]:
+    policy, card = cast(Threshold, tuned.policy), tuned.card
+    return {
+        "band": policy.band,
+        "destination": policy.destination,
+        "first": f"{card.first:%Y-%m-%d}",
+        "last": f"{card.seen:%Y-%m-%d}",
+        "tried": thresholds_tried(tuned).drop(columns="chosen").to_dict("records"),
+    }
+
+
+def _ability(found: SuperiorAbility | NotAvailable) -> dict[str, Any]:
+    if isinstance(found, NotAvailable):
+        return {"p": None, "lower": None, "upper": None, "reason": found.reason}
+    return {"p": found.p, "lower": found.lower, "upper": found.upper}
+
+
+def _trade_numbers(trades: TradeList) -> dict[str, Any]:
+    tables = {"orders": trades.orders, "held": trades.held, "would_trade": trades.would_trade}
+    return {
+        "headline": trades.headline,
+        "facts": trades.facts,
+        **{name: frame.to_dict("records") for name, frame in tables.items()},
+    }

@@ -1,0 +1,193 @@
+"""The card of the universal policy as a page: its training, and its gap to the optimum in unseen markets.
+
+The same network gives the same bytes. Nothing is fetched and nothing runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.laboratory.learned.results import SHEET, write_results
+from backtests.laboratory.learned.universal_gap import CLOSED, KINDS, gap, kind_of, median, simulated_markets
+from backtests.laboratory.simulated_market import BASE_CASE
+from backtests.laboratory.universal import lines_in
+from backtests.sheets.pages.card_words import ANSWERS, TERMS
+from backtests.sheets.parts import Block, table
+from backtests.sheets.pictures.policy.learning import updates_picture
+from backtests.sheets.pictures.policy.region import region_picture
+from backtests.sheets.render import render
+from backtests.sheets.sections.conventions import settings_text
+from foundation.arrays import Array
+from foundation.files import write_whole
+from foundation.paper.picture import Picture
+from foundation.paper.render import Running
+from foundation.paper.wording import listed, number, percent
+from foundation.progress import bar
+from foundation.threads import one_thread
+from research.learning.universal.rule import Trained, load
+from research.rules.networks.equivariant import answers
+from research.rules.networks.features import REACH
+
+MARKETS, PATHS = 40, 100  # that it is judged in
+DIGITS = 4  # of its gap that are kept: another processor may give other last bits
+SECTIONS = {
+    "learning": "Training",
+    "doing": "Decisions",
+    "saw": "Training data",
+    "conventions": "Definitions",
+    "settings": "Settings",
+}
+MEANT = {name: TERMS[name] for name in ("Loss J", "Closed form", "Checksummed")} | {
+    "Optimum": "The optimal policy for weekly normal returns by dynamic programming, for one or two assets and cash "
+    "and for two or three without, with proportional costs. It also knows expected returns; the network and the "
+    "closed form know risk and cost.",
+    "Unseen": "Volatility 8 to 60 % a year, correlation −0.5 to 0.9, 1 to 50 bp a side for each asset, g 1 to 20, "
+    "drawn at random; all policies of a market run on the same paths.",
+}
+
+
+def write_universal_card(folder: Path) -> Path:
+    """Judge the network in a folder: `results.json` beside it, and its page; gives its path. Raises as `load` does."""
+    path, policy = folder / SHEET, load(folder)
+    found = judged(policy)
+    middle = median(found["universal"])
+    above = {"gap": middle.value, "lower": middle.lower, "upper": middle.upper, "worst": found["universal"].max()}
+    above = {name: round(float(share), DIGITS) for name, share in above.items()} | {"markets": len(found)}
+    write_results(folder, {"optimum": {"seeds": {str(policy.card["seed"]): above}}})
+    write_whole(path, universal_html(folder.name, policy, found))
+    return path
+
+
+def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
+    """The whole page.
+
+    name   : of the policy.
+    policy : with its card.
+    found  : a row a case; columns and units as `judged` gives them.
+    """
+    card = policy.card
+    return render(
+        "policy.html.j2",
+        Running(f"{name}: model card"),
+        name=name,
+        facts=[{"name": k, "words": v} for k, v in _facts(card).items()],
+        sections=[{"id": key, "name": words} for key, words in SECTIONS.items()],
+        lead=f"{name} computes {ANSWERS['bands']} for any portfolio. It was trained on random markets.",
+        findings=[_words(found)],
+        sheet={"warnings": []},
+        learning=[updates_picture(card["curve"], card["seed"])],
+        doing=[],
+        region=worked_region(policy),
+        seeds=None,
+        figures=None,
+        gaps=_gaps(found),
+        lines=_met(card["settings"]),
+        seen=None,
+        terms=MEANT,
+        settings=settings_text(
+            {key: card[key] for key in ("settings", "seed", "updates", "saw", "format", "versions")}
+        ),
+    )
+
+
+def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.DataFrame:
+    """A row a market that it never met: its `kind`, `paths`, and gap to the optimum, see `universal_gap.gap`."""
+    with one_thread():
+        rows = []
+        with bar(markets, "judging", "markets") as done:
+            for k, market in enumerate(simulated_markets(markets)):
+                rows.append({"kind": kind_of(market), "paths": paths, **gap(market, policy, paths, k)})
+                done.update()
+    return pd.DataFrame(rows)
+
+
+def worked_region(policy: Trained) -> Picture:
+    """Where it holds in the worked market of the laboratory, over where holding is best."""
+    lines = lines_in(BASE_CASE)
+
+    def outside(gaps: Array) -> Array:
+        action = np.empty(gaps.shape)
+        answers(policy.net, policy.standard, lines, lines.target + gaps, action)
+        found: Array = (np.abs(gaps) - REACH**action * lines.half_width).max(axis=1)
+        return found
+
+    text = f"The laboratory's market: two assets and cash, {1e4 * BASE_CASE.costs[0]:g} bp a side, weekly decisions."
+    return region_picture(("the first asset", "the second asset"), lines.half_width, outside, BASE_CASE.region(), text)
+
+
+def _facts(card: Mapping[str, Any]) -> dict[str, str]:
+    least, most = (f(card["settings"]["markets"]["lines"]) for f in (min, max))
+    return {
+        "Holds": f"any target of {least} to {most} assets, with or without cash",
+        "Answers": ANSWERS["bands"],
+        "Learned": f"{card['updates']:,} updates, each with new random markets; seed {card['seed']}",
+        "Saw": card["saw"]["markets"],
+        "Made with": listed([f"{library} {version}" for library, version in card["versions"].items()]),
+    }
+
+
+def _words(found: pd.DataFrame) -> str:
+    above = median(found["universal"])
+    return (
+        f"In {len(found)} unseen markets of one to three assets, with and without cash, on {found['paths'][0]:,} paths "
+        f"each, J is {percent(above.value)} above the optimum in the median "
+        f"[{percent(above.lower)}, {percent(above.upper)}] and {percent(found['universal'].max())} at worst; the "
+        f"closed-form bands, at which training started, are {percent(found[CLOSED].median())} and "
+        f"{percent(found[CLOSED].max())} above."
+    )
+
+
+def _gaps(found: pd.DataFrame) -> Block:
+    groups = {kind: found[found["kind"] == kind] for kind in KINDS} | {"all": found}
+    rows = [
+        [words, str(len(part)), _median(part["universal"]), _most(part["universal"]), _median(part[CLOSED]),
+         _most(part[CLOSED])]
+        for words, part in groups.items() if len(part)
+    ]  # fmt: skip
+    error = number(100.0 * found["error"].median(), 1)
+    caption = (
+        f"J above the optimum's in unseen markets, with the 95 % interval of the median over markets; "
+        f"{found['paths'][0]:,} paths of ten years each; median standard error of one market's gap: {error} points"
+    )
+    heads: list[str | tuple[str, str]] = [
+        "markets of", "markets", ("universal, median", "%"), ("worst", "%"), ("closed form, median", "%"),
+        ("worst", "%"),
+    ]  # fmt: skip
+    return table(caption, heads, rows, chosen="all")
+
+
+def _median(values: pd.Series) -> str:
+    return median(values).times(100.0).text(1)
+
+
+def _most(values: pd.Series) -> str:
+    return number(100.0 * values.max(), 1)
+
+
+def _met(settings: Mapping[str, Any]) -> Block:
+    """What the random markets of its training were like."""
+    markets = settings["markets"]
+    ranges: dict[str, Sequence[float]] = {
+        "lines": markets["lines"],
+        "drift of a gap between decisions, half-widths": markets["drift_between_decisions_over_half_width"],
+        "half-width over target": markets["half_width_over_target"],
+        "cost per side, bp": [1e4 * x for x in markets["cost_a_side"]],
+        "the dearest asset's cost over the cheapest's, at most": [
+            1.0,
+            round(float(np.exp(2.0 * markets["cost_of_lines_either_way_in_logs"]))),
+        ],
+        "decisions per simulated path": settings["decisions_of_a_world"],
+    }
+    rows = [[words, f"{min(values):g}", f"{max(values):g}"] for words, values in ranges.items()]
+    shares = [
+        f"{percent(markets[key], 0)} {words}"
+        for key, words in (
+            ("share_without_cash", "hold no cash"),
+            ("share_with_hedges", "have hedging assets"),
+            ("share_with_fat_tails", "have fat tails"),
+        )
+    ]
+    return table(f"Random markets of the training; {listed(shares)}", ["property", "minimum", "maximum"], rows)

@@ -1,0 +1,139 @@
+"""Weights before and after a trade list, beside target and range of each line."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE
+from foundation.paper.picture import NARROW, Format, Picture, picture
+from foundation.paper.styles import fitted_name
+from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.wording import listed, number
+from foundation.tolerances import COUNTED, TRIGGER
+from research.orders.before_after import CASH, BeforeAfter
+from research.orders.reasons import SHOWN
+
+MOST = 40  # rows of a picture; all are in its CSV
+ROW = 26.0  # px of one row
+RANGE = 9.0  # px: height of a range
+SHORT = 7.0  # px: a move that is shorter has no arrow
+BOUGHT, SOLD, STAYED = "sky", "orange", "ink"
+
+
+def before_after_picture(found: BeforeAfter) -> Picture:
+    """A row a line and one of cash, in the order of the file: range, target, weight before and weight after."""
+    shown = before_after_frame(found)
+    rows: list[dict[Any, Any]] = shown.to_dict("records")
+    lines = [row for row in rows if row["asset"] != CASH]
+    moved = [row for row in sorted(lines, key=lambda row: -abs(row["moved"])) if abs(row["moved"]) > COUNTED]
+    words = [
+        f"{row['asset']} from {number(100 * row['before'], 1)} to {number(100 * row['after'], 1)}\u202f%"
+        for row in moved[:3]
+    ]
+    caption = f"The largest changes are those of {listed(words)}." if words else "No weight changes."
+    outside = [row["asset"] for row in lines if _is_outside(row["after"], row["lower"], row["upper"])]
+    said = f"{listed(outside, most=5)} {'is' if len(outside) == 1 else 'are'}" if outside else "No line is"
+    caption += f" {said} outside the stated range after the trade."
+    caption += f" The {MOST} largest changes are drawn." if len(shown) > MOST else ""
+    alt = "Weight before, after and target, %: " + "; ".join(
+        f"{row['asset']} {', '.join(number(100 * row[name], 1) for name in ('before', 'after', 'target'))}"
+        for row in rows
+    )
+    kept = shown["moved"].abs().rank(ascending=False, method="first") <= MOST
+    drawn = shown[kept].reset_index(drop=True)
+    return picture("before_after", "Before and after", caption, f"{alt}.", shown, lambda f: _draw(f, drawn))
+
+
+def before_after_frame(found: BeforeAfter) -> pd.DataFrame:
+    """A row a line, and one of cash: weights before, after the exact step and after the orders, target and range.
+
+    before, exact, after, target, lower, upper : fraction of NAV; cash has no range. moved : after less before.
+    """
+    states = {name: np.append(state.weights, 1.0 - state.weights.sum()) for name, state in found.states.items()}
+    portfolio, none = found.portfolio, [np.nan]
+    return pd.DataFrame(
+        {
+            "asset": [*portfolio.market.assets, CASH],
+            **states,
+            "target": np.append(found.target, round(1.0 - float(found.target.sum()), 12) + 0.0),
+            "lower": np.append(portfolio.lower, none),
+            "upper": np.append(portfolio.upper, none),
+            "moved": states["after"] - states["before"],
+        }
+    )
+
+
+def _draw(f: Format, shown: pd.DataFrame) -> Canvas:
+    points = {name: 100.0 * shown[name].to_numpy() for name in ("before", "after", "target", "lower", "upper")}
+    every = np.concatenate([*points.values(), [0.0]])
+    across = Axis.over(every[~np.isnan(every)].tolist(), margin=0.02)
+    height, names = ROW * len(shown), 100.0 if f.css == NARROW.css else NAMES
+    canvas = Canvas(f.width, TITLE + KEY_ROW + height + AXIS, f"before-after-{f.css}")
+    right = 16.0 if f.css == NARROW.css else 66.0
+    panel = Panel(canvas, names, TITLE + KEY_ROW, f.width - names - right, height, across, Axis(float(len(shown)), 0.0))
+    canvas.text(names, 12.0, "Weight", bold=True)
+    _key(canvas, names, TITLE + 4.0, narrow=f.css == NARROW.css)
+    panel.x_grid(panel.x.ticks(8 if f.is_wide else 4))
+    panel.x_title("% of net asset value")
+    ranged = np.flatnonzero(~np.isnan(points["lower"]))
+    panel.axes.barh(
+        ranged + 0.5,
+        (points["upper"] - points["lower"])[ranged],
+        left=points["lower"][ranged],
+        height=RANGE / ROW,
+        color=TOKENS["rule"],
+        linewidth=0.0,
+        zorder=1.0,
+    )
+    for k, asset in enumerate(shown["asset"]):
+        y = panel.top + ROW * (k + 0.5)
+        before, after, target = (panel.x_at(float(points[name][k])) for name in ("before", "after", "target"))
+        outside = _is_outside(shown["after"][k], shown["lower"][k], shown["upper"][k])
+        canvas.text(names - 8.0, y, fitted_name(str(asset), names - 12.0), align="right")
+        _move(canvas, y, before, after, target, _colour(float(shown["moved"][k])))
+        if outside:
+            canvas.point(after, y, colour="red", size=13.0, face="none", ring=1.4)
+        if right > 50.0:
+            moved = float(shown["moved"][k])
+            words = number(100.0 * moved, signed=True) if abs(moved) >= SHOWN else "–"
+            canvas.text(f.width - 2.0, y, words, colour="soft", align="right")
+    if right > 50.0:
+        canvas.text(f.width - 2.0, TITLE + 4.0, "points", colour="soft", align="right")
+    return canvas
+
+
+def _move(canvas: Canvas, y: float, before: float, after: float, target: float, colour: str) -> None:
+    """The move of one line: target, an arrow from the weight before, and the weight after."""
+    canvas.line([target, target], [y - RANGE, y + RANGE], colour="ink", width=1.5)
+    way = np.sign(after - before)
+    if abs(after - before) > SHORT:
+        canvas.line([before + 3.5 * way, after], [y, y], colour=colour, width=1.8)
+    canvas.point(before, y, colour=colour, size=7.0, face="paper", ring=1.5)
+    canvas.point(after, y, colour=colour, size=7.5, ring=0.0)
+
+
+def _key(canvas: Canvas, x: float, y: float, *, narrow: bool) -> None:
+    """What the marks mean, in one row."""
+    place = x + 5.0
+    for colour, face, words in ((STAYED, "paper", "before"), (BOUGHT, "", "bought"), (SOLD, "", "sold")):
+        canvas.point(place, y, colour=colour, size=7.0, face=face, ring=1.5 if face else 0.0)
+        canvas.text(place + 9.0, y, words, colour="soft")
+        place += 16.0 + (6.6 if narrow else 9.0) * len(words)
+    canvas.line([place, place], [y - 6.0, y + 6.0], colour="ink", width=1.5)
+    canvas.text(place + 8.0, y, "target", colour="soft")
+    place += 56.0 if narrow else 66.0
+    canvas.line([place - 4.0, place + 14.0], [y, y], colour="rule", width=RANGE)
+    canvas.text(place + 20.0, y, "range", colour="soft")
+    if not narrow:
+        canvas.point(place + 76.0, y, colour="red", size=12.0, face="none", ring=1.4)
+        canvas.text(place + 88.0, y, "outside its range after", colour="soft")
+
+
+def _colour(moved: float) -> str:
+    return STAYED if abs(moved) <= COUNTED else BOUGHT if moved > 0.0 else SOLD
+
+
+def _is_outside(weight: float, lower: float, upper: float) -> bool:
+    return weight < lower - TRIGGER or weight > upper + TRIGGER

@@ -1,0 +1,75 @@
+"""Picture of the advertised claims: the gain of each with its interval, in panels of one unit each."""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from backtests.studies.real_markets.advertised import FAILS, HOLDS, OPEN, Outcome
+from backtests.studies.real_markets.claim_gains import gain_text
+from foundation.paper.charts.interval_rows import Row, interval_rows
+from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.layout import NUMBERS, ROW, TITLE
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.styles import LineStyle
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import number
+
+TITLES = {"%": "Gain, %", "Sharpe": "Gain of the Sharpe ratio", "points": "Gain, percentage points"}
+COLOURS = {HOLDS: "green", FAILS: "orange", OPEN: "soft"}
+STYLES = {word: LineStyle(colour, width=1.8) for word, colour in COLOURS.items()}
+NAMES = {True: 210.0, False: 168.0}  # px: room for names, of a wide picture and of a narrow one
+DOUBLED = 100.0  # %: a loss beyond it is off the scale
+EDGE, TICK = 8.0, 7.0  # px: at the right, and half the height of the stroke at what matters
+
+
+def claims_picture(found: Sequence[Outcome]) -> Picture:
+    """The gain of each claim with its interval, and a stroke at the least gain that matters."""
+    data = pd.DataFrame(
+        [
+            (one.claim.short, one.claim.unit, gain.value, gain.lower, gain.upper, one.claim.least, one.verdict)
+            for one in found
+            for gain in [one.measured.gain]
+        ],
+        columns=["claim", "unit", "gain", "lower", "upper", "matters_from", "verdict"],
+    )
+    held, failed, open_ = (int((data["verdict"] == word).sum()) for word in COLOURS)
+    caption = (
+        "Each row is a claim: its gain out of sample with its 95 % interval, positive where the claim is right; the "
+        f"dark stroke is the least gain that matters. Green: holds ({held}); orange: does not hold ({failed}); grey, "
+        f"open: cannot be told ({open_})."
+    )
+    alt = "; ".join(f"{one.claim.short} {gain_text(one.measured.gain, one.claim.unit)}, {one.verdict}" for one in found)
+    return picture("claims", "What was advertised, and what was measured", caption, alt, data, lambda f: _draw(f, data))
+
+
+def _draw(f: Format, data: pd.DataFrame) -> Canvas:
+    """A panel a unit, one below the other."""
+    panels = [(unit, data[data["unit"] == unit]) for unit in TITLES if (data["unit"] == unit).any()]
+    names = NAMES[f.is_wide]
+    canvas = Canvas(f.width, sum(TITLE + ROW * len(rows) + NUMBERS for _, rows in panels), f"claims-{f.css}")
+    top = TITLE
+    for unit, rows in panels:
+        drawn = _rows(rows)
+        shown = [v for row in drawn if not row.beyond for v in (row.lower, row.estimate, row.upper)]
+        axis = Axis.over([*filter(math.isfinite, shown), *rows["matters_from"], 0.0])
+        panel = Panel(canvas, names, top, f.width - names - EDGE, ROW * len(drawn), axis)
+        panel.title(TITLES[unit])
+        panel.x_grid(axis.ticks())
+        interval_rows(panel, drawn, zero=True)
+        for k, least in enumerate(rows["matters_from"]):
+            y = top + ROW * (k + 0.5)
+            canvas.line([panel.x_at(least)] * 2, [y - TICK, y + TICK], colour="ink", width=1.4)
+        top += ROW * len(drawn) + NUMBERS + TITLE
+    return canvas
+
+
+def _rows(rows: pd.DataFrame) -> list[Row]:
+    """A row a claim; one that more than doubles what it was to lower has words at the edge of the panel."""
+    drawn = []
+    for r in rows.to_dict("records"):
+        words = f"{number(r['gain'], 0)} %" if r["unit"] == "%" and r["gain"] < -DOUBLED else ""
+        style = STYLES[r["verdict"]]
+        row = Row(r["claim"], r["gain"], r["lower"], r["upper"], style, filled=r["verdict"] != OPEN, beyond=words)
+        drawn.append(row)
+    return drawn

@@ -1,0 +1,121 @@
+"""What each line adds to the risk of one policy, beside its weight: bars in rows."""
+
+import pandas as pd
+
+from backtests.attribution.risk_contributions import CASH, REST, RiskContributions
+from foundation.paper.charts.interval_rows import heights, row_names
+from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.layout import AXIS, NAMES, ROW, TITLE, limits
+from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.styles import LETTER
+from foundation.paper.svg import SMALL, Canvas
+from foundation.paper.wording import NARROW_SPACE, listed, percent
+
+MARKS = {  # of a column: words, mark of matplotlib, colour, filled?
+    "weight": ("weight", "|", "ink", True),
+    "ex_ante": ("ex ante", "o", "sky", True),
+    "realised": ("realised", "D", "orange", False),
+}
+MOST = 20  # rows; the smallest contributions beyond are only in the CSV
+
+
+def risk_contributions_picture(name: str, found: RiskContributions) -> Picture | None:
+    """The picture; None where neither contribution is defined.
+
+    name  : of the policy.
+    found : its contributions.
+    """
+    if len({"ex_ante", "realised"} & set(found.undefined)) == 2:
+        return None
+    rows = {line: row for line, row in found.by_line().items() if line in found.lines or _counts(row)}
+    data = pd.DataFrame(
+        [
+            {"line": line, "class": cls, **row}
+            for (line, row), cls in zip(found.by_line().items(), (*found.classes, CASH, REST), strict=True)
+        ]
+    )
+    largest = sorted(rows, key=lambda line: -max(abs(rows[line][c] or 0.0) for c in ("ex_ante", "realised")))[:MOST]
+    shown = {line: row for line, row in rows.items() if line in largest}
+    return picture(
+        "contributions",
+        f"Contributions to risk: {name}",
+        _caption(name, found, len(rows) - len(shown)),
+        _alt(shown),
+        data,
+        lambda f: _draw(f, shown, [c for c in MARKS if c not in found.undefined]),
+        HALF,
+    )
+
+
+def _counts(row: dict[str, float | None]) -> bool:
+    return any(abs(value or 0.0) >= 0.0005 for value in row.values())
+
+
+def _caption(name: str, found: RiskContributions, hidden: int) -> str:
+    text = []
+    if "ex_ante" not in found.undefined:
+        top = int(found.ex_ante.argmax())
+        text.append(
+            f"Ex ante: the weights of {name} at the last close have a volatility of {percent(found.volatility)} a year "
+            f"by the covariance of the last {found.window} returns; {found.lines[top]} contributes "
+            f"{percent(float(found.ex_ante[top]) / found.volatility, 0)} of it with a weight of "
+            f"{percent(float(found.weights[top]), 0)}."
+        )
+    if "realised" not in found.undefined:
+        text.append(f"Realised: shares of the volatility of the test, {percent(found.realised_volatility)} a year.")
+    hedges = [
+        line
+        for line, part in zip(found.lines, found.ex_ante, strict=False)
+        if part < 0.0 and "ex_ante" not in found.undefined
+    ]
+    if hedges:
+        text.append(f"Below zero, and so a hedge of the others: {listed(hedges, most=6)}.")
+    if hidden:
+        text.append(f"{hidden} smaller contributions are only in the CSV.")
+    return " ".join([*text, "Both are descriptions: the one of this estimate, the other of this test."])
+
+
+def _alt(shown: dict[str, dict[str, float | None]]) -> str:
+    each = [
+        f"{line}: " + ", ".join(f"{MARKS[c][0]} {percent(row[c])}" for c in MARKS if row[c] is not None)
+        for line, row in shown.items()
+    ]
+    return f"Weight of each line, and its shares of volatility. {'; '.join(each)}."
+
+
+def _draw(f: Format, shown: dict[str, dict[str, float | None]], columns: list[str]) -> Canvas:
+    values = [value for row in shown.values() for c in columns if (value := row[c]) is not None]
+    low, high = limits([*values, 0.0], 0.08)
+    canvas = Canvas(f.width, TITLE + ROW * len(shown) + AXIS, f"contributions-{f.css}")
+    left = NAMES if f.is_wide else 96.0
+    panel = Panel(canvas, left, TITLE, f.width - left - 24.0, ROW * len(shown), Axis(low, high))
+    panel.title("Share")
+    marks = panel.x.ticks(7 if f.is_wide else 4)
+    panel.x_grid(marks, [f"{100.0 * m:g}{NARROW_SPACE}%" for m in marks], zero="ink")
+    panel.x_title("of NAV, and of volatility: each sums to 100 %")
+    row_names(panel, [(line, False) for line in shown])
+    for row, y in zip(shown.values(), heights(panel, len(shown)), strict=True):
+        places = [panel.x_at(v) for c in columns if (v := row[c]) is not None]
+        canvas.line([min(places), max(places)], [y, y], colour="rule", width=1.0, behind=True)
+        for column in columns:
+            if (value := row[column]) is not None:
+                _, mark, colour, filled = MARKS[column]
+                face = "" if filled else "paper"
+                canvas.point(
+                    panel.x_at(value), y, colour=colour, size=9.0 if mark == "|" else 7.0, face=face, mark=mark
+                )
+    _key(canvas, f, columns)
+    return canvas
+
+
+def _key(canvas: Canvas, f: Format, columns: list[str]) -> None:
+    """What each mark is, above the panel at the right."""
+    x = f.width - 24.0
+    for column in reversed(columns):
+        words, mark, colour, filled = MARKS[column]
+        canvas.text(x, TITLE - 12.0, words, align="right", colour="soft")
+        x -= LETTER * SMALL * len(words) + 9.0
+        canvas.point(
+            x, TITLE - 12.0, colour=colour, size=9.0 if mark == "|" else 7.0, face="" if filled else "paper", mark=mark
+        )
+        x -= 16.0

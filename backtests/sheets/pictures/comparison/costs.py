@@ -1,0 +1,161 @@
+"""Costs of trading by component, and cost against tracking error."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.result import Backtest
+from backtests.evaluation.scores import Score
+from foundation.paper.charts.curves import End, end_labels
+from foundation.paper.charts.interval_rows import bars, heights, row_names
+from foundation.paper.charts.panel import Axis, Panel, heading
+from foundation.paper.charts.plane import BP, equal_loss, tracking_loss
+from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE, far, limits, ticks
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.styles import LineStyle
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import NARROW_SPACE, listed, number, percent
+from research.accounting.cost_parameters import COLUMNS
+from research.accounting.costs import HOLDING_COSTS, USUAL
+
+HIGH = 250.0  # px: of the plane
+SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's colour
+
+
+def cost_table(played: Mapping[str, Backtest], scores: Mapping[str, Score], periods_per_year: float) -> pd.DataFrame:
+    """A row a policy: each cost and their sum, and what tracking adds to make J, bp a year; the opening trade's, bp.
+
+    Commission and half-spread always; of the other costs those that a policy paid. Tracking error is a fraction a year.
+    """
+    rows = []
+    for name, b in played.items():
+        a_year = BP * b.cost_rates * (periods_per_year / len(b.net_returns))
+        s = scores[name]
+        rows.append(
+            {"policy": name, **a_year.to_dict(), "cost": s["cost"]}
+            | {"opening_cost": s["opening_cost"], "tracking_error": s["tracking_error"]}
+            | {"tracking_loss": s["loss"] - s["cost"], "loss": s["loss"]}
+        )
+    table = pd.DataFrame(rows)
+    unpaid = [c for c in (*COLUMNS, *HOLDING_COSTS) if c not in USUAL and not table[c].any()]
+    return table.drop(columns=unpaid)
+
+
+def costs_picture(
+    table: pd.DataFrame, styles: Mapping[str, LineStyle], tracking_penalty: float, limit: float | None
+) -> Picture:
+    """Bars of cost a year, and every policy between cost and tracking error, with lines of equal J.
+
+    table            : a row a policy; columns and units as `cost_table` gives them.
+    styles           : line style of each policy.
+    tracking_penalty : price of squared tracking error in J.
+    limit            : of tracking error, fraction a year, or None.
+    """
+    return picture(
+        "costs",
+        "Costs and tracking error",
+        _caption(table, tracking_penalty),
+        _alt(table),
+        table,
+        lambda f: _draw(f, table, styles, tracking_penalty, limit),
+    )
+
+
+def _caption(table: pd.DataFrame, tracking_penalty: float) -> str:
+    records = table.to_dict("records")
+    traded = sorted((r for r in records if r["cost"] > 0.0), key=lambda r: r["cost"])
+    if not traded:
+        return "No trades after the initial investment."
+    least, most, best = traded[0], traded[-1], min(records, key=lambda r: r["loss"])
+    sentences = [
+        f"Only {most['policy']} traded: {number(most['cost'])} bp a year."
+        if least is most
+        else f"Of the policies that trade, {least['policy']} paid least, {number(least['cost'])} bp a year, and "
+        f"{most['policy']} most, {number(most['cost'])}.",
+        f"Lowest loss J: {best['policy']}, {number(best['cost'])} bp of cost plus a tracking penalty of "
+        f"{number(best['tracking_loss'])} bp for a tracking error of {percent(best['tracking_error'], 2)} "
+        f"(g = {tracking_penalty:g}).",
+    ]
+    gone = [str(n) for n, out in zip(table["policy"], far(table["tracking_error"]), strict=True) if out]
+    if gone:
+        sentences.append(f"Tracking error off scale: {listed(gone)}.")
+    return " ".join(sentences)
+
+
+def _alt(table: pd.DataFrame) -> str:
+    each = [
+        f"{r['policy']}: commission {number(r['commission'])} and half-spread {number(r['half_spread'])} bp a year, "
+        f"tracking error {percent(r['tracking_error'], 2)}, J {number(r['loss'])}"
+        for r in table.to_dict("records")
+    ]
+    return f"Cost of each policy, and its tracking error to the strategic target. {'; '.join(each)}."
+
+
+def _draw(
+    f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], tracking_penalty: float, limit: float | None
+) -> Canvas:
+    rows = ROW * len(table)
+    if f.is_wide:
+        canvas = Canvas(f.width, TITLE + max(HIGH, rows) + NUMBERS, "costs-wide")
+        first, second = (NAMES, TITLE, 230.0), (480.0, TITLE, f.width - 480.0 - NAMES)
+    else:
+        canvas = Canvas(f.width, TITLE + rows + NUMBERS + TITLE + HIGH + NUMBERS, "costs-narrow")
+        first = (NAMES, TITLE, f.width - NAMES - 44.0)
+        second = (f.left, TITLE + rows + NUMBERS + TITLE, f.width - f.left - NAMES)
+    _bars(Panel(canvas, *first, rows, Axis(0.0, 1.02 * float(table["cost"].max()) or 1.0)), table, styles)
+    near = table[~far(table["tracking_error"])]
+    furthest = float(near["tracking_error"].max())
+    limit = limit if limit is not None and limit < 1.6 * furthest else 0.0
+    across = Axis(0.0, 1.06 * max(furthest, limit) or 0.01)
+    up = Axis(0.0, limits([*near["cost"], 0.0], margin=0.10)[1])
+    _plane(Panel(canvas, *second, HIGH, across, up), near, styles, tracking_penalty, limit)
+    return canvas
+
+
+def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
+    """A bar a policy: commission, half-spread in a lighter shade, any other cost in the lightest, then their sum."""
+    others = any(column in table for column in (*COLUMNS, *HOLDING_COSTS) if column not in USUAL)
+    words = "bp a year; dark to light: commission, half-spread" + (", other" if others else "")
+    heading(panel.canvas, 0.0, panel.top - 12.0, "Cost", words)
+    pieces = []
+    for r in table.to_dict("records"):
+        paid = {column: r[column] for column in USUAL}
+        paid |= {"other": r["cost"] - sum(paid.values())} if others else {}
+        colour, starts = styles[r["policy"]].colour, [0.0, *np.cumsum(list(paid.values()))[:-1]]
+        pieces.append([(start, paid[c], colour, SHADES[c]) for start, c in zip(starts, paid, strict=True)])
+    bars(panel, pieces)
+    row_names(panel, [(name, styles[name].bold) for name in table["policy"]])
+    for r, y in zip(table.to_dict("records"), heights(panel, len(table)), strict=True):
+        panel.canvas.text(panel.x_at(r["cost"]) + 6.0, y, number(r["cost"]), bold=styles[r["policy"]].bold)
+    panel.x_line(0.0, "ink", 0.8)
+
+
+def _plane(
+    panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle], tracking_penalty: float, limit: float
+) -> None:
+    """Cost over tracking error; along a grey line J is the same, and lower is better.
+
+    limit : of tracking error, fraction a year; 0 where it is none, or too far away to be drawn.
+    """
+    canvas, right, above = panel.canvas, panel.x.high, panel.y.high
+    panel.title("Cost", "bp a year (y) vs tracking error (x); dotted: equal J")
+    panel.y_grid(panel.y.ticks())
+    marks = ticks(0.0, 100.0 * right, most=6)
+    panel.x_grid([mark / 100.0 for mark in marks], [f"{m:g}{NARROW_SPACE}%" for m in marks], lines=False)
+    wide = np.linspace(0.0, right, 80)
+    parabola = tracking_loss(wide, tracking_penalty)
+    for level in ticks(0.0, above + float(parabola[-1]), most=7)[1:]:
+        equal_loss(panel, wide, level - parabola)
+        if level < 0.9 * parabola[-1]:
+            foot = panel.left + panel.width * float(np.sqrt(level / parabola[-1]))
+            canvas.text(foot - 6.0, panel.bottom - 8.0, f"J {level:g}", colour="soft", align="right")
+    if limit:
+        panel.x_line(limit, "ink", 0.8, (0, (4.0, 2.0)))
+        canvas.text(panel.x_at(limit) - 4.0, panel.top + 7.0, "limit", colour="soft", align="right")
+    ends = []
+    for r in table.to_dict("records"):
+        style, x, y = styles[r["policy"]], panel.x_at(r["tracking_error"]), panel.y_at(r["cost"])
+        canvas.point(x, y, colour=style.colour, size=9.0 if style.bold else 6.5, face=style.face)
+        ends.append(End(r["policy"], y, style, x=x))
+    end_labels(panel, ends, panel.right + NAMES)

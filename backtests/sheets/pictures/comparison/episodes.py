@@ -1,0 +1,198 @@
+"""Episodes of stress: what one policy lost in each, and how much more or less the others lost than the reference."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.descriptions.stress_episodes import EpisodeResult
+from foundation.paper.charts.interval_rows import BAR, heights, row_names
+from foundation.paper.charts.panel import THIN, Axis, Panel, heading
+from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE, far
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.styles import LineStyle, fitted_name
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import number, percent
+
+SLOT = 30.0  # px: height of an episode's row
+LABELS = 178.0  # px: room for the names of episodes on a wide page
+BETWEEN = 30.0  # px between the two panels of a wide page
+KEYS = {True: 5, False: 2}  # names in a row of the key, on a wide page and a narrow one
+DIGITS = 40.0  # px: room for a figure beside a bar
+
+
+def episode_table(episodes: Sequence[EpisodeResult]) -> pd.DataFrame:
+    """A row an episode and policy that has figures in it.
+
+    Columns : episode, opening_close (from which the first return is earned), last, when ("test" or "before"), whole,
+              policy, total_return (net of costs), max_drawdown, turnover (one-way), orders, cost, target_return (of the
+              strategic target, costless); fractions, not annualised.
+    """
+    rows = [
+        {
+            "episode": one.episode.name,
+            "opening_close": one.first,
+            "last": one.last,
+            "when": one.when,
+            "whole": one.whole,
+            "policy": name,
+            "total_return": figures.total_return,
+            "max_drawdown": figures.max_drawdown,
+            "turnover": figures.turnover,
+            "orders": figures.orders,
+            "cost": figures.cost,
+            "target_return": one.target,
+        }
+        for one in episodes
+        for name, figures in one.figures.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def episodes_picture(
+    episodes: Sequence[EpisodeResult], styles: Mapping[str, LineStyle], shown: str, reference: str
+) -> Picture | None:
+    """Bars of what one policy returned in each episode, and points for the differences of the others to the reference.
+
+    episodes  : in order.
+    styles    : line style of each policy.
+    shown     : the policy whose returns are bars.
+    reference : the policy to which differences are taken.
+    Returns   : None where no episode has figures of the policy shown.
+    """
+    table = episode_table(episodes)
+    if not len(table) or not (table["policy"] == shown).any():
+        return None
+    names = [one.episode.name for one in episodes if one.figures]
+    wide = table.pivot_table("total_return", "episode", "policy").reindex(names)
+    wide = wide[[name for name in styles if name in wide]]
+    gaps = wide.drop(columns=reference, errors="ignore")
+    gaps = gaps.sub(wide[reference], axis=0) if reference in wide else gaps.iloc[:, :0]
+    return picture(
+        "episodes",
+        "Episodes of stress",
+        _caption(wide[shown], gaps, shown, reference),
+        _alt(wide),
+        table,
+        lambda f: _draw(f, wide[shown], gaps, styles, shown, reference),
+    )
+
+
+def _caption(returns: pd.Series, gaps: pd.DataFrame, shown: str, reference: str) -> str:
+    worst = returns.idxmin()
+    text = f"Largest loss of {shown}: {percent(float(returns.min()))} in {worst}."
+    near = gaps.loc[:, ~far(gaps.abs().max())] if gaps.shape[1] else gaps
+    if near.empty or near.isna().all(axis=None):
+        return text
+    row, column = divmod(int(np.nanargmax(near.abs().to_numpy())), near.shape[1])
+    most = 100.0 * float(near.to_numpy()[row, column])
+    side = "above" if most > 0.0 else "below"
+    return (
+        f"{text} Largest difference to {reference} within the scale: {near.columns[column]}, {number(abs(most))} pp "
+        f"{side} it in {near.index[row]}. Within an episode points stand in the order of the key."
+    )
+
+
+def _alt(table: pd.DataFrame) -> str:
+    each = [
+        f"{episode}: " + ", ".join(f"{name} {percent(value)}" for name, value in row.dropna().items())
+        for episode, row in table.iterrows()
+    ]
+    return f"Return of each policy in each episode, net of costs. {'; '.join(each)}."
+
+
+def _draw(
+    f: Format,
+    returns: pd.Series,
+    gaps: pd.DataFrame,
+    styles: Mapping[str, LineStyle],
+    shown: str,
+    reference: str,
+) -> Canvas:
+    """Draw the two panels beside one another, or one below the other on a narrow page.
+
+    f         : the page's format.
+    returns   : of the policy shown, by episode, fraction; NaN where it has none.
+    gaps      : of the others to the reference, a row an episode, a column a policy.
+    styles    : line style of each policy.
+    shown     : name of the policy of the bars.
+    reference : name of the reference.
+    """
+    count, names = len(returns), [str(name) for name in returns.index]
+    others = [str(name) for name in gaps]
+    key = KEY_ROW * -(-len(others) // KEYS[f.is_wide]) if others else 0.0
+    high = SLOT * count
+    left = LABELS if f.is_wide else NAMES
+    if f.is_wide:
+        canvas = Canvas(f.width, TITLE + high + AXIS + key, f"episodes-{f.css}")
+        room = f.width - left - BETWEEN - 12.0
+        first = (left, TITLE, 0.42 * room if others else room)
+        second = (left + 0.42 * room + BETWEEN, TITLE, 0.58 * room)
+    else:
+        below = TITLE + high + AXIS if others else 0.0
+        canvas = Canvas(f.width, TITLE + high + AXIS + below + key, f"episodes-{f.css}")
+        first = (left, TITLE, f.width - left - 12.0)
+        second = (left, 2.0 * TITLE + high + AXIS, f.width - left - 12.0)
+    across = 100.0 * returns.dropna()
+    axis = Axis.over([*across, 0.0], margin=(DIGITS + 6.0) / first[2])
+    panel = Panel(canvas, *first, high, axis)
+    _bars(panel, names, returns, styles[shown])
+    heading(canvas, 0.0, panel.top - 12.0, "Episode")
+    panel.title(f"Return of {shown}", "net of costs")
+    if others:
+        gone = far(gaps.abs().max())
+        near = 100.0 * gaps.loc[:, ~gone].to_numpy().ravel()
+        panel = Panel(canvas, *second, high, Axis.over([*near[near == near], 0.0], margin=0.08))
+        if not f.is_wide:
+            row_names(panel, [(name, False) for name in names])
+        panel.title(f"Excess return vs {reference}", "arrows: off scale" if gone.any() else "")
+        _points(panel, 100.0 * gaps, styles)
+        _key(canvas, f, others, styles, panel.bottom + AXIS)
+    return canvas
+
+
+def _bars(panel: Panel, names: Sequence[str], returns: pd.Series, style: LineStyle) -> None:
+    """A bar an episode from zero, with its figure; an episode without one says so."""
+    panel.x_grid(panel.x.ticks(4))
+    values, canvas, zero = [100.0 * float(value) for value in returns], panel.canvas, panel.x_at(0.0)
+    row_names(panel, [(name, False) for name in names])
+    for value, y in zip(values, heights(panel, len(values)), strict=True):
+        if value != value:
+            canvas.text(zero - 6.0, y, "no backtest", align="right", colour="soft")
+        else:
+            x, align, away = panel.x_at(value), "right" if value < 0.0 else "left", -5.0 if value < 0.0 else 5.0
+            canvas.line([zero, x], [y, y], colour=style.colour, width=BAR * SLOT)
+            canvas.text(x + away, y, number(value, 1), align=align)
+    panel.x_line(0.0, "ink", 0.8)
+    panel.x_title("return, %, not annualised")
+
+
+def _points(panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
+    """A point an episode and policy, in points of return; one that is too far for the scale is an arrow at its edge."""
+    canvas = panel.canvas
+    panel.x_grid(panel.x.ticks(5), zero="ink")
+    middles = heights(panel, len(gaps))
+    for k in range(1, len(gaps)):
+        y = panel.top + panel.height * k / len(gaps)
+        canvas.line([panel.left, panel.right], [y, y], colour="rule", width=THIN, behind=True)
+    for column, name in enumerate(gaps):
+        style, aside = styles[str(name)], 0.8 * SLOT * ((column + 0.5) / gaps.shape[1] - 0.5)
+        for middle, value in zip(middles, gaps[name], strict=True):
+            if value == value:
+                mark, inward = (
+                    (">", -5.0) if value > panel.x.high else ("<", 5.0) if value < panel.x.low else ("o", 0.0)
+                )
+                x = panel.x_at(panel.x.held(value)) + inward
+                size = 6.4 if style.bold else 5.0
+                canvas.point(x, middle + aside, colour=style.colour, size=size, face=style.face, mark=mark, ring=1.1)
+    panel.x_title("percentage points of return")
+
+
+def _key(canvas: Canvas, f: Format, names: Sequence[str], styles: Mapping[str, LineStyle], top: float) -> None:
+    """The mark of each policy with its name, below the panels."""
+    across = KEYS[f.is_wide]
+    slot = f.width / across
+    for k, name in enumerate(names):
+        style, x, y = styles[name], 8.0 + slot * (k % across), top + KEY_ROW * (k // across + 0.5) - 4.0
+        canvas.point(x, y, colour=style.colour, size=6.0, face=style.face, ring=1.1)
+        canvas.text(x + 10.0, y, fitted_name(name, slot - 24.0), bold=style.bold)

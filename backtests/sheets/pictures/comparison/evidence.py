@@ -1,0 +1,109 @@
+"""Differences to the reference on the same days: a mark and an interval for each policy and metric."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from backtests.evaluation.metrics import METRICS, Column
+from backtests.inference.evidence import Difference, Evidence
+from foundation.paper.charts.interval_rows import Row, interval_rows
+from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE, far
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.styles import LineStyle
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import listed, number
+
+SHOWN = {key: METRICS[key].difference for key in ("loss", "growth", "sharpe")}
+GAP = 26.0  # px between panels
+
+
+def differences_picture(evidence: Evidence, styles: Mapping[str, LineStyle]) -> Picture:
+    """Differences to the reference with their intervals; a filled marker is significant, an open one is not."""
+    found = {metric: evidence.differences(metric) for metric in SHOWN}
+    table = evidence.summary().reset_index()
+    table.insert(1, "unit", [METRICS[metric].record_unit for metric in table["metric"]])
+    return picture(
+        "differences",
+        f"Differences to {evidence.reference}",
+        _caption(found["loss"], evidence.reference),
+        _alt(found, evidence.reference, evidence.level),
+        table,
+        lambda f: _draw(f, found, styles),
+    )
+
+
+def _caption(found: Mapping[str, Difference], reference: str) -> str:
+    words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
+    if not any(words.values()):
+        return f"Loss J: none of {len(found)} differs significantly from {reference}. Open marker: not significant."
+    sentences = [f"{listed(names)} significantly {word}" for word, names in words.items() if names]
+    rest = len(found) - sum(map(len, words.values()))
+    tail = f"; {rest} of {len(found)} not significantly different from {reference}" if rest else ""
+    return f"Loss J: {'; '.join(sentences)}{tail}. Filled marker: significant; open: not."
+
+
+def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: float) -> str:
+    each = []
+    for metric, by_policy in found.items():
+        shown = SHOWN[metric]
+        rows = [
+            f"{name} {shown.text(d.value, signed=True)} ({_ends(d, shown)}), {_verdict(d)}"
+            for name, d in by_policy.items()
+        ]
+        each.append(f"{', '.join(filter(None, [shown.label, shown.unit]))}: {'; '.join(rows)}")
+    return f"Difference vs {reference}, with {level:.0%} intervals. {'. '.join(each)}."
+
+
+def _ends(d: Difference, shown: Column) -> str:
+    """The interval in words."""
+    if math.isnan(d.lower):
+        return "no interval"
+    if math.isinf(d.lower) or math.isinf(d.upper):
+        return d.times(shown.factor).interval(shown.digits)
+    return f"{shown.text(d.lower)} to {shown.text(d.upper)}"
+
+
+def _verdict(d: Difference) -> str:
+    """The verdict in a picture, where there is room for two words."""
+    return d.verdict if d.verdict in ("better", "worse", "not available") else "not significant"
+
+
+def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapping[str, LineStyle]) -> Canvas:
+    """Panels beside one another where there is room, else below."""
+    names, count = list(found["loss"]), len(found)
+    pitch = TITLE + ROW * len(names) + NUMBERS
+    if f.is_wide:
+        width = (f.width - NAMES - GAP * (count - 1) - 8.0) / count
+        places = [(NAMES + k * (width + GAP), TITLE) for k in range(count)]
+        canvas = Canvas(f.width, pitch, "differences-wide")
+    else:
+        width = f.width - NAMES - 8.0
+        places = [(NAMES, TITLE + k * pitch) for k in range(count)]
+        canvas = Canvas(f.width, count * pitch, "differences-narrow")
+    for (metric, by_policy), (x, top) in zip(found.items(), places, strict=True):
+        shown, rows = SHOWN[metric], _rows(metric, by_policy, styles)
+        near = [v for row in rows if not row.beyond for v in (row.lower, row.estimate, row.upper)]
+        axis = Axis.over([*filter(math.isfinite, near), 0.0])
+        panel = Panel(canvas, x, top, width, ROW * len(rows), axis)
+        better = "lower is better" if METRICS[metric].lower_is_better else "higher is better"
+        panel.title(shown.label, ", ".join(filter(None, [shown.unit, better])))
+        panel.x_grid(panel.x.ticks())
+        interval_rows(panel, rows, zero=True, names=x == NAMES)
+    return canvas
+
+
+def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:
+    """A row a policy; of one too far away for the scale the words stand at its edge."""
+    shown = SHOWN[metric]
+    found = {name: replace(d, lower=d.value, upper=d.value) if math.isnan(d.lower) else d for name, d in found.items()}
+    ends = [[abs(v) for v in (d.lower, d.value, d.upper) if math.isfinite(v)] for d in found.values()]
+    gone = far([shown.factor * max(each) for each in ends])
+    rows = []
+    for (name, d), out in zip(found.items(), gone, strict=True):
+        lower, estimate, upper = (shown.factor * v for v in (d.lower, d.value, d.upper))
+        digits = shown.digits if abs(estimate) < 100.0 else 0
+        words = f"{number(estimate, digits, signed=True)}, {_verdict(d)}" if out else ""
+        style = replace(styles[name], width=2.4 if styles[name].bold else 1.6)
+        rows.append(Row(name, estimate, lower, upper, style, filled=d.verdict in ("better", "worse"), beyond=words))
+    return rows

@@ -1,0 +1,45 @@
+"""What a forecast expects of each line today, with the interval that it claims, beside the mean so far."""
+
+import pandas as pd
+
+from foundation.paper.charts.interval_rows import Row, interval_rows, rows_panel
+from foundation.paper.charts.panel import Axis
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.styles import LineStyle
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import listed, percent
+
+NAME = "forecasts_today"
+NUMBERS = ["expected", "lower", "upper", "mean so far"]
+
+
+def forecasts_picture(table: pd.DataFrame, model: str, horizon: str) -> Picture:
+    """A row a line: the expected return with its interval, and the mean so far as a stroke.
+
+    table   : of the champion, see `backtests.studies.forecasts.today.ForecastsToday.table`.
+    model   : its name.
+    horizon : in words, such as "21 days".
+    """
+    data = table[NUMBERS].rename_axis("line").reset_index()
+    said = [f"{line} {percent(mean, 2)}" for line, mean in zip(data["line"], data["expected"], strict=True)]
+    caption = (
+        f"Expected return of the next {horizon} by {model}, with the interval that should hold 90 % of outcomes. The "
+        "stroke is the mean so far: what is expected by who forecasts nothing. Intervals are of outcomes, not of means."
+    )
+    alt = f"Expected return of the next {horizon}: {listed(said)}."
+    return picture(NAME, f"What {model} expects", caption, alt, data, lambda f: _draw(f, data))
+
+
+def _draw(f: Format, data: pd.DataFrame) -> Canvas:
+    across = Axis.over([0.0, *(100.0 * data["lower"]), *(100.0 * data["upper"])], margin=0.02)
+    panel = rows_panel(f, NAME, len(data), across)
+    panel.title("Expected return", "%")
+    panel.x_grid(across.ticks(5), zero="soft")
+    style = LineStyle("sky", width=2.0)
+    rows = []
+    for line, one in data.set_index("line").astype(float).iterrows():
+        mean, lower, upper, so_far = (100.0 * one[name] for name in NUMBERS)
+        figure = percent(one["expected"], 1)
+        rows.append(Row(str(line), mean, lower, upper, style, figure=figure, values=(so_far,)))
+    interval_rows(panel, rows)
+    return panel.canvas

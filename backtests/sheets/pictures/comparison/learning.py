@@ -1,0 +1,230 @@
+"""Pictures of fitted policies: the seeds of a learned one, their training curves, and all thresholds tried."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.fitting.tuning import Tuned, thresholds_tried
+from backtests.sheets.pictures.policy.learning import steps_grid
+from foundation.paper.charts.curves import Curve, End, curves, end_labels
+from foundation.paper.charts.panel import Axis, one_panel
+from foundation.paper.layout import FAR
+from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.styles import LineStyle
+from foundation.paper.svg import HUES, Canvas
+from foundation.paper.wording import counted, even, median_words, number
+from research.learning import Training
+
+HIGH = 190.0  # px
+
+
+def seeds_picture(
+    name: str,
+    key: str,
+    table: pd.DataFrame,
+    training: Training,
+    marks: Mapping[str, float],
+    styles: Mapping[str, LineStyle],
+) -> Picture:
+    """A point a seed: J out of sample over J on training worlds; the one that stands for them all is heavy.
+
+    name     : of the learned policy.
+    key      : name of its file.
+    table    : a row a seed: seed, loss_training and loss (bp a year), stands.
+    training : how it was trained.
+    marks    : J out of sample of the policies that they must be held against, bp a year.
+    styles   : line style of each policy.
+    """
+    data = table[["seed", "loss_training", "loss", "stands"]].reset_index(drop=True)
+    closed = f"The closed-form bands, where training starts, have {number(training.closed_form)} on the training paths."
+    return picture(
+        key,
+        f"{name}: {counted(len(table), 'seed')}",
+        f"{_seeds_caption(name, data, marks)} {closed}",
+        _seeds_alt(data),
+        data,
+        lambda f: _draw_seeds(f, key, data, marks, styles, styles[name]),
+        HALF,
+    )
+
+
+def _seeds_caption(name: str, data: pd.DataFrame, marks: Mapping[str, float]) -> str:
+    stands = data[data["stands"]].iloc[0]
+    sentences = [f"Seed {stands['seed']} represents {name}: out-of-sample loss J {number(stands['loss'])} bp a year."]
+    if len(data) > 1:
+        sentences = [
+            f"Out-of-sample loss J of the seeds: {number(data['loss'].min())} to {number(data['loss'].max())} bp a "
+            f"year. Seed {stands['seed']}, with {median_words(len(data))} on simulated training paths, represents "
+            f"{name}: {number(stands['loss'])}."
+        ]
+    for other, level in marks.items():
+        sentences.append(f"{int((data['loss'] < level).sum())} of {len(data)} beat {other} ({number(level)}).")
+    return " ".join(sentences)
+
+
+def _seeds_alt(data: pd.DataFrame) -> str:
+    each = [
+        f"seed {r['seed']}{' (selected)' if r['stands'] else ''}: {number(r['loss_training'])} on training paths, "
+        f"{number(r['loss'])} out of sample"
+        for r in data.to_dict("records")
+    ]
+    return f"Loss J, bp a year. {'; '.join(each)}."
+
+
+def _draw_seeds(
+    f: Format,
+    key: str,
+    data: pd.DataFrame,
+    marks: Mapping[str, float],
+    styles: Mapping[str, LineStyle],
+    style: LineStyle,
+) -> Canvas:
+    near = {other: level for other, level in marks.items() if _within(level, data["loss"])}
+    across = Axis.over(data["loss_training"].tolist(), margin=0.15)
+    panel = one_panel(f, key, HIGH, across, Axis.over([*data["loss"], *near.values()], margin=0.12))
+    panel.title("Loss J out of sample", "bp a year (y) vs loss on training paths (x)")
+    panel.y_grid(panel.y.ticks())
+    panel.x_grid(across.ticks(4), lines=False)
+    ends = []
+    for r in data.to_dict("records"):
+        x, y, stands = panel.x_at(r["loss_training"]), panel.y_at(r["loss"]), bool(r["stands"])
+        size = 9.0 if stands else 6.5
+        panel.canvas.point(x, y, colour=style.colour, size=size, face="" if stands else "paper")
+        ends.append(End(f"seed {r['seed']}", y, replace(style, bold=bool(stands)), number(r["loss"]), x))
+    for other, level in marks.items():
+        y, own = panel.y_at(level), styles[other]
+        if other in near:
+            panel.y_line(level, own.colour, 1.4, own.dash)
+        arrow = "" if other in near else "↑" if level > data["loss"].max() else "↓"
+        ends.append(End(other, y, replace(own, bold=False), number(level) + arrow, panel.right))
+    end_labels(panel, ends, f.width, values=True)
+    return panel.canvas
+
+
+def _within(level: float, values: pd.Series) -> bool:
+    """Is a level so near to values that it does not flatten them on one scale?"""
+    return abs(level - float(values.median())) <= FAR * max(float(np.ptp(values.to_numpy())), 1e-9)
+
+
+# -- learning --------------------------------------------------------------------------------------------------------
+
+
+def learning_picture(name: str, key: str, training: Training, style: LineStyle) -> Picture | None:
+    """J along the training of each seed, by their cards; None where they have no curve.
+
+    name     : of the learned policy.
+    key      : name of its file.
+    training : of its seeds.
+    style    : of its curves.
+    """
+    rows = [
+        {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == training.chosen}
+        for seed, policy in training.policies.items()
+        for point in policy.card.get("curve", ())
+    ]
+    if not rows:
+        return None
+    data = pd.DataFrame(rows)
+    first, last = (data.groupby("seed")["loss"].agg(end) for end in ("first", "last"))
+    caption = (
+        f"Over {data['steps'].max():,} steps the loss J falls from {number(first.mean())} to {number(last.mean())} bp "
+        f"a year (mean of {counted(len(first), 'seed')})."
+        if last.mean() < first.mean()
+        else f"After {data['steps'].max():,} steps the loss J is no lower than at the start: {number(last.mean())} "
+        f"against {number(first.mean())} bp a year (mean of {counted(len(first), 'seed')})."
+    )
+    each = [f"seed {seed} from {number(a)} to {number(b)}" for seed, a, b in zip(first.index, first, last, strict=True)]
+    return picture(
+        key,
+        f"{name}: training",
+        caption,
+        f"Loss J on simulated paths that no seed is trained on, by training step. {'; '.join(each)}.",
+        data,
+        lambda f: _draw_curves(f, key, data, style),
+        HALF,
+    )
+
+
+def _draw_curves(f: Format, key: str, data: pd.DataFrame, style: LineStyle) -> Canvas:
+    across = Axis(0.0, max(float(data["steps"].max()), 1.0))
+    panel = one_panel(f, key, HIGH, across, Axis.over(data["loss"].tolist()))
+    panel.title("Loss J on validation paths", "bp a year; x: thousand steps")
+    panel.y_grid(panel.y.ticks())
+    steps_grid(panel, 1e3)
+    shown = [
+        Curve(
+            f"seed {seed}",
+            rows["steps"].to_numpy(),
+            rows["loss"].to_numpy(),
+            LineStyle(style.colour, width=2.2 if stands else 0.9, bold=bool(stands)),
+            number(rows["loss"].iloc[-1]),
+        )
+        for (seed, stands), rows in data.groupby(["seed", "stands"])
+    ]
+    curves(panel, shown, f.width, values=True)
+    return panel.canvas
+
+
+# -- tuning ----------------------------------------------------------------------------------------------------------
+
+
+def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
+    """J on the training days of every threshold that was tried: a curve a destination, over the band.
+
+    key : name of its files.
+    """
+    data, card = thresholds_tried(tuned), tuned.card
+    best = data[data["chosen"]].iloc[0]
+    band, aim = number(100 * best["band"]), _aim(best["destination"], best["band"])
+    caption = (
+        f"{len(data)} thresholds were tried on the days from {card.first:%Y-%m-%d} to {card.seen:%Y-%m-%d}. Lowest "
+        f"loss J: a band of {band} pp, traded to {aim}, {number(best['loss'])} bp a year (ringed). The others are up "
+        f"to {number(data['loss'].max() - best['loss'])} bp higher."
+    )
+    each = [
+        f"band {number(100 * r['band'])} pp to {_aim(r['destination'], r['band'])}: {number(r['loss'])}"
+        for r in data.to_dict("records")
+    ]
+    return picture(
+        key,
+        f"{name}: {counted(len(data), 'threshold')} tried",
+        caption,
+        f"Loss J on the training days, bp a year. {'; '.join(each)}.",
+        data,
+        lambda f: _draw_tuning(f, key, data),
+        HALF,
+    )
+
+
+def _share(destination: float, band: float) -> float:
+    """Of the band, what a trade leaves."""
+    return round(destination / band, 6) if band else 0.0
+
+
+def _aim(destination: float, band: float) -> str:
+    share = _share(destination, band)
+    return {0.0: "target", 1.0: "the edge"}.get(share, f"within {number(100 * destination)} pp")
+
+
+def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
+    low, high = 100.0 * max(data["band"].min(), 1e-4), 100.0 * max(data["band"].max(), 2e-4)
+    kind = "log" if (data["loss"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
+    across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["loss"].tolist(), kind=kind)
+    panel = one_panel(f, key, HIGH, across, up)
+    panel.title("Loss J on the training days", "bp a year; x: band, pp")
+    panel.y_grid(up.ticks(), even(up.ticks()))
+    panel.x_grid(Axis(low, high, "log").ticks(), lines=False)
+    shares = pd.Series([_share(d, b) for d, b in zip(data["destination"], data["band"], strict=True)])
+    shown = []
+    for k, share in enumerate(sorted(set(shares))):
+        rows = data[(shares == share).to_numpy()].sort_values("band")
+        words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"to {share:g} × the band")
+        style, band = LineStyle(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
+        shown.append(Curve(words, band, rows["loss"].to_numpy(), style, points=3.5))
+    curves(panel, shown, f.width)
+    best = data[data["chosen"]].iloc[0]
+    at = panel.x_at(max(100.0 * best["band"], low))
+    panel.canvas.point(at, panel.y_at(best["loss"]), colour="ink", size=13.0, face="none")
+    return panel.canvas

@@ -1,0 +1,368 @@
+"""What each policy went through: growth and drawdown in one picture, turnover and cumulative cost in another."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.result import Backtest
+from backtests.evaluation.comparator import Comparator
+from foundation.paper.charts.curves import Curve, curves
+from foundation.paper.charts.panel import Axis, Panel, day_numbers
+from foundation.paper.layout import NUMBERS, TITLE, Array, far, thinned
+from foundation.paper.picture import WIDE, Format, Picture, picture
+from foundation.paper.styles import DASHED, LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
+from foundation.paper.svg import SMALL, Canvas
+from foundation.paper.wording import NARROW_SPACE, even, listed, number, percent
+from research.risk import drawdown
+
+BENCHMARK = LineStyle("soft", DASHED[0], 1.3)
+CLOSE = 0.06  # of wealth: curves that end nearer than this look like one on the growth panel
+TALL, LOW = 190.0, 84.0  # of the growth panel; the lowest that another panel may be
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """What one policy went through on D test days, by close, the opening one first.
+
+    growth          : (D + 1,) ratio to 1 at the opening, time-weighted: money that came or went is none.
+    relative        : (D + 1,) growth over the reference's, less 1, fraction.
+    drawdown        : (D + 1,) of growth, fraction.
+    turnover        : (D + 1,) one-way, of that day, fraction.
+    cost            : (D + 1,) cumulative, bp.
+    turnover_a_year : one-way, fraction.
+    """
+
+    growth: Array
+    relative: Array
+    drawdown: Array
+    turnover: Array
+    cost: Array
+    turnover_a_year: float
+
+
+def growth_picture(
+    played: Mapping[str, Backtest],
+    styles: Mapping[str, LineStyle],
+    reference: str,
+    periods_per_year: float,
+    wide_as: Format = WIDE,
+) -> Picture:
+    """The picture that opens a sheet; with one policy, without the panel relative to the reference.
+
+    played           : backtests by policy.
+    styles           : line style of each policy.
+    reference        : name of the policy to which the others are compared.
+    periods_per_year : by which turnover is annualised.
+    wide_as          : the wide format.
+    """
+    return _growth_picture(played, _all(played, reference, periods_per_year), styles, reference, wide_as)
+
+
+def growth_beside_picture(played: Backtest, style: LineStyle, comparator: Comparator) -> Picture:
+    """The same of one policy beside its benchmark, to which it is compared.
+
+    played     : its backtest.
+    style      : its line style.
+    comparator : the benchmark; it may have no returns, and is then left out.
+    """
+    alone, styles = {played.name: played}, {played.name: style, comparator.name: BENCHMARK}
+    if comparator.returns is None:
+        return growth_picture(alone, styles, played.name, played.periods_per_year)
+    base = comparator.growth_path
+    nothing = np.zeros(len(base))
+    paths = {
+        played.name: _paths(played, base, played.periods_per_year),
+        comparator.name: Paths(base, nothing, drawdown(base), nothing, nothing, 0.0),
+    }
+    return _growth_picture(alone, paths, styles, comparator.name)
+
+
+def _growth_picture(
+    played: Mapping[str, Backtest],
+    paths: Mapping[str, Paths],
+    styles: Mapping[str, LineStyle],
+    reference: str,
+    wide_as: Format = WIDE,
+) -> Picture:
+    """The picture of growth.
+
+    played    : backtests by policy.
+    paths     : of each policy, and of a benchmark where it is the reference.
+    styles    : line style of each path.
+    reference : name of the path to which the others are compared.
+    wide_as   : the wide format.
+    """
+    dates = next(iter(played.values())).dates
+    flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
+    said = [_ends_words(paths, reference)] if len(paths) > 1 else [_alone_words(reference, paths[reference])]
+    columns = {
+        "growth": [p.growth for p in paths.values()],
+        **({"relative_to_reference": [p.relative for p in paths.values()]} if len(paths) > 1 else {}),
+        "drawdown": [p.drawdown for p in paths.values()],
+    }
+    each = [
+        f"{name}: grew to {number(p.growth[-1])}, maximum drawdown {percent(p.drawdown.min())}"
+        for name, p in paths.items()
+    ]
+    return picture(
+        "growth",
+        "Growth and drawdown",
+        " ".join(said) + flowed * any(b.flows.any() for b in played.values()),
+        f"{_daily(dates)}, starting at 1. {'; '.join(each)}.",
+        _table(columns, list(paths), dates),
+        lambda f: _draw_growth(f, paths, styles, reference, dates),
+        wide_as,
+    )
+
+
+def trading_picture(
+    played: Mapping[str, Backtest], styles: Mapping[str, LineStyle], reference: str, periods_per_year: float
+) -> Picture:
+    """Turnover and cumulative cost, day by day; arguments of `growth_picture`."""
+    paths, dates = _all(played, reference, periods_per_year), played[reference].dates
+    columns = {
+        "turnover": [p.turnover for p in paths.values()],
+        "cumulative_cost_bp": [p.cost for p in paths.values()],
+    }
+    each = [
+        f"{name}: turnover {percent(p.turnover_a_year)} a year, total cost {number(p.cost[-1], 1)} bp"
+        for name, p in paths.items()
+    ]
+    return picture(
+        "trading",
+        "Turnover and cumulative cost",
+        _trading_words(paths, reference),
+        f"{_daily(dates)}. {'; '.join(each)}.",
+        _table(columns, list(paths), dates),
+        lambda f: _draw_trading(f, paths, styles, dates),
+    )
+
+
+def _all(played: Mapping[str, Backtest], reference: str, periods_per_year: float) -> dict[str, Paths]:
+    base = played[reference].growth_path
+    return {name: _paths(b, base / base[0], periods_per_year) for name, b in played.items()}
+
+
+def _daily(dates: pd.DatetimeIndex) -> str:
+    return f"Daily from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}"
+
+
+def _paths(played: Backtest, base: Array, periods_per_year: float) -> Paths:
+    grown = played.growth_path / played.growth_path[0]
+    turnover = np.concatenate([[0.0], played.turnover])
+    cost = 1e4 * np.concatenate([[0.0], np.cumsum(played.cost_rate)])
+    a_year = float(turnover.sum()) * periods_per_year / len(played.turnover)
+    return Paths(grown, grown / base - 1.0, drawdown(grown), turnover, cost, a_year)
+
+
+def _table(columns: Mapping[str, Sequence[Array]], names: Sequence[str], dates: pd.DatetimeIndex) -> pd.DataFrame:
+    """A row a policy and day. columns : of each, (D + 1,) a policy."""
+    labels = {
+        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(names)),
+        "policy": np.repeat(np.array(names, dtype=object), len(dates)),
+    }
+    return pd.DataFrame(labels | {column: np.concatenate(values) for column, values in columns.items()})
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+def _ends_words(paths: Mapping[str, Paths], reference: str) -> str:
+    """Where the others end beside the reference."""
+    others = {name: p for name, p in paths.items() if name != reference}
+    apart = far([np.abs(p.relative).max() for p in others.values()])
+    near = {name: float(p.relative[-1]) for (name, p), gone in zip(others.items(), apart, strict=True) if not gone}
+    low, high = (pick(near, key=near.__getitem__) for pick in (min, max))
+    digits = _digits(near.values())
+    count = f"All {len(near)}" if len(near) == len(others) else f"{len(near)} of {len(others)}"
+    sentences = [
+        f"{count} end between {_beside(near[low], digits)} ({low}) and {_beside(near[high], digits)} ({high}) "
+        f"{reference}'s final wealth{'' if max(map(abs, near.values())) > CLOSE else '; see the second panel'}."
+    ]
+    if len(near) == 1:
+        sentences = [f"{low} ends {_beside(near[low], digits)} {reference}'s final wealth."]
+    gone = [f"{name} ({percent(p.relative[-1], 0, signed=True)})" for name, p in others.items() if name not in near]
+    if gone:
+        sentences.append(f"Off the scale of the second panel: {listed(gone)}.")
+    return " ".join(sentences)
+
+
+def _alone_words(name: str, path: Paths) -> str:
+    return (
+        f"{name} grew to {number(path.growth[-1])} times its opening; maximum drawdown {percent(path.drawdown.min())}."
+    )
+
+
+def _trading_words(paths: Mapping[str, Paths], reference: str) -> str:
+    base = paths[reference]
+    turnover, paid = percent(base.turnover_a_year), number(base.cost[-1], 1)
+    sentences = [f"{reference}: turnover {turnover} a year (one-way), total cost {paid} bp."]
+    traded = {name: p for name, p in paths.items() if 0.0 < p.turnover_a_year < base.turnover_a_year}
+    if traded:
+        least = min(traded, key=lambda name: traded[name].turnover_a_year)
+        sentences.append(
+            f"Lowest turnover of the policies that trade: {least}, {percent(traded[least].turnover_a_year)} a year, "
+            f"total cost {number(traded[least].cost[-1], 1)} bp."
+        )
+    return " ".join(sentences)
+
+
+def _beside(relative: float, digits: int) -> str:
+    return f"{percent(abs(relative), digits)} {'above' if relative > 0.0 else 'below'}"
+
+
+def _digits(relative: Iterable[float]) -> int:
+    """Decimals of a percentage that small differences need."""
+    most = max(map(abs, relative))
+    return 1 if most >= 0.01 else 2 if most >= 0.001 else 3
+
+
+# -- drawing ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """What one panel of curves shows.
+
+    name    : of the panel.
+    unit    : of the panel, in words.
+    curves  : by policy, (D + 1,) in the panel's unit.
+    figures : by policy, what is written beside its name.
+    axis    : up.
+    far     : policies too far away to be drawn; they are only named.
+    """
+
+    name: str
+    unit: str
+    curves: Mapping[str, Array]
+    figures: Mapping[str, str]
+    axis: Axis
+    far: frozenset[str] = frozenset()
+
+
+def _draw_growth(
+    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str, dates: pd.DatetimeIndex
+) -> Canvas:
+    shown = _series(f, paths, reference)
+    rows = LABEL_GAP * len(paths) + 4.0
+    heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
+    panels = _panels(f, heights, dates, "growth")
+    for series, panel in zip(shown, panels, strict=True):
+        _curve_panel(f, panel, series, styles, dates)
+    return panels[0].canvas
+
+
+def _draw_trading(
+    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
+) -> Canvas:
+    rows = LABEL_GAP * len(paths) + 4.0
+    first, second = _panels(f, [rows, max(rows, LOW)], dates, "trading")
+    _turnover(f, first, paths, styles, day_numbers(dates))
+    _curve_panel(f, second, _paid(paths), styles, dates)
+    return first.canvas
+
+
+def _panels(f: Format, heights: Sequence[float], dates: pd.DatetimeIndex, name: str) -> list[Panel]:
+    """Panels above one another on one axis of years."""
+    canvas = Canvas(f.width, sum(heights) + TITLE * len(heights) + NUMBERS, f"{name}-{f.css}")
+    days, top, found = day_numbers(dates), TITLE, []
+    across = Axis(days[0], days[-1])
+    for height in heights:
+        found.append(Panel(canvas, f.left, top, f.plot, height, across))
+        top += height + TITLE
+    Panel(canvas, f.left, TITLE, f.plot, top - TITLE - TITLE, across).years(dates)
+    return found
+
+
+def _curve_panel(
+    f: Format, at: Panel, series: Series, styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
+) -> None:
+    panel = replace(at, y=series.axis)
+    panel.title(series.name, series.unit)
+    panel.y_grid(panel.y.ticks(), even(panel.y.ticks()))
+    drawn = _curves(series, styles, day_numbers(dates), int(f.plot / 1.6))
+    curves(panel, drawn, f.width, values=f.is_wide)
+
+
+def _curves(series: Series, styles: Mapping[str, LineStyle], days: Array, buckets: int) -> list[Curve]:
+    found = []
+    for name, values in series.curves.items():
+        rows = thinned(values, buckets)
+        curve = Curve(name, days[rows], values[rows], styles[name], series.figures[name], drawn=name not in series.far)
+        found.append(curve)
+    return found
+
+
+def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Series]:
+    """Growth, growth relative to the reference where there is another policy, and drawdown."""
+    grown = {name: p.growth for name, p in paths.items()}
+    fallen = {name: 100.0 * p.drawdown for name, p in paths.items()}
+    deepest = "; label: maximum drawdown" if f.is_wide else ""
+    return [
+        Series(
+            "Growth of 1",
+            "net of costs (log scale)",
+            grown,
+            {name: f"×{number(p.growth[-1])}" for name, p in paths.items()},
+            Axis.over(_ends(grown), kind="log"),
+        ),
+        *([_relative(paths, reference)] if len(paths) > 1 else []),
+        Series(
+            "Drawdown",
+            f"% below the last peak{deepest}",
+            fallen,
+            {name: percent(p.drawdown.min()) for name, p in paths.items()},
+            Axis.over(_ends(fallen)),
+        ),
+    ]
+
+
+def _paid(paths: Mapping[str, Paths]) -> Series:
+    paid = {name: p.cost for name, p in paths.items()}
+    figures = {name: f"{number(p.cost[-1], 1)} bp" for name, p in paths.items()}
+    return Series("Cumulative cost", "bp of NAV", paid, figures, Axis.over(_ends(paid)))
+
+
+def _ends(values: Mapping[str, Array]) -> list[float]:
+    return [float(end(v)) for v in values.values() for end in (np.min, np.max)]
+
+
+def _relative(paths: Mapping[str, Paths], reference: str) -> Series:
+    """Growth over the reference's, on an axis for those near to it; an arrow says where the others have gone."""
+    gone = dict(zip(paths, far([np.abs(p.relative).max() for p in paths.values()]), strict=True))
+    values = {name: 100.0 * p.relative for name, p in paths.items()}
+    near = {name: v for name, v in values.items() if not gone[name]}
+    figures, digits = {}, _digits(float(paths[name].relative[-1]) for name in near)
+    for name, p in paths.items():
+        last = float(p.relative[-1])
+        arrow = f"{NARROW_SPACE}{'↑' if last > 0.0 else '↓'}" if gone[name] else ""
+        figures[name] = percent(last, 0 if gone[name] else digits, signed=True) + arrow
+    hidden = frozenset(name for name in paths if gone[name])
+    return Series(f"Wealth relative to {reference}", "%", values, figures, Axis.over(_ends(near)), hidden)
+
+
+def _turnover(
+    f: Format, panel: Panel, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], days: Array
+) -> None:
+    """A row a policy: a stroke for each day on which it traded, as high as the square root of its turnover."""
+    canvas, right = panel.canvas, panel.right
+    unit = (
+        "one-way; one bar per trading day (square-root scale); label: annual turnover"
+        if f.is_wide
+        else "one bar per trading day"
+    )
+    panel.title("Turnover", unit)
+    highest = max(p.turnover.max() for p in paths.values()) or 1.0
+    for row, (name, p) in enumerate(paths.items()):
+        style, foot = styles[name], panel.top + (row + 1) * LABEL_GAP
+        traded = np.flatnonzero(p.turnover > 0.0)
+        strokes = np.maximum(np.sqrt(p.turnover[traded] / highest) * (LABEL_GAP - 2.0), 1.5)
+        canvas.line([panel.left, right], [foot, foot], colour="rule", width=0.5, behind=True)
+        canvas.strokes(panel.across(days[traded]), foot, foot - strokes, colour=style.colour)
+        y, figure = foot - LABEL_GAP / 2.0, percent(p.turnover_a_year)
+        room = f.width - right - LEAD - (LETTER * SMALL * len(figure) + 4.0) * f.is_wide
+        canvas.text(right + LEAD, y, fitted_name(name, room), bold=style.bold)
+        if f.is_wide:
+            canvas.text(f.width, y, figure, align="right", colour="ink" if style.bold else "soft", bold=style.bold)

@@ -1,0 +1,126 @@
+"""Calendar years: what the reference returned, and how much more or less each policy did."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.result import Backtest
+from foundation.paper.charts.curves import End, end_labels
+from foundation.paper.charts.panel import THIN, Axis, Panel
+from foundation.paper.layout import NUMBERS, TITLE, far
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.styles import LABEL_GAP, LineStyle
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import number, percent
+from research.risk import calendar_years
+
+HIGH = 110.0  # px: of a panel
+
+
+def year_table(played: Mapping[str, Backtest]) -> pd.DataFrame:
+    """Net return of each calendar year, fraction: a row a year, a column a policy. The ends may be parts of years."""
+    days = next(iter(played.values())).dates[1:].to_numpy().astype("datetime64[D]")
+    found = {name: calendar_years(days, b.net_returns) for name, b in played.items()}
+    years = next(iter(found.values()))[0]
+    return pd.DataFrame({name: values for name, (_, values) in found.items()}, index=pd.Index(years, name="year"))
+
+
+def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], reference: str) -> Picture:
+    """Columns for the reference, and points for the others' differences to it.
+
+    table     : a row a year, a column a policy; units as `year_table` gives them.
+    styles    : line style of each policy.
+    reference : name of a policy.
+    """
+    return picture(
+        "years",
+        "Calendar years",
+        _caption(table, reference),
+        _alt(table),
+        table.reset_index(),
+        lambda f: _draw(f, table, styles, reference),
+    )
+
+
+def _gaps(table: pd.DataFrame, reference: str) -> pd.DataFrame:
+    return table.drop(columns=reference).sub(table[reference], axis=0)
+
+
+def _caption(table: pd.DataFrame, reference: str) -> str:
+    base, gaps = table[reference], _gaps(table, reference)
+    best, worst = int(base.to_numpy().argmax()), int(base.to_numpy().argmin())
+    text = " and ".join(
+        f"{percent(base.iloc[row], signed=True)} in {base.index[row]}" for row in dict.fromkeys((best, worst))
+    )
+    text = f"{reference}'s best and worst year: {text}." if best != worst else f"{reference}: {text}."
+    near = gaps.loc[:, ~far(gaps.abs().max())]
+    if near.empty:
+        return text
+    row, column = divmod(int(near.abs().to_numpy().argmax()), near.shape[1])
+    most = float(near.to_numpy()[row, column])
+    side = "above" if most > 0.0 else "below"
+    return (
+        f"{text} Largest difference within the scale: {near.columns[column]}, {number(100.0 * abs(most))} pp {side} it "
+        f"in {near.index[row]}."
+    )
+
+
+def _alt(table: pd.DataFrame) -> str:
+    each = [f"{name} " + ", ".join(f"{year} {percent(v)}" for year, v in table[name].items()) for name in table]
+    return f"Net return of each calendar year. {'; '.join(each)}."
+
+
+def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], reference: str) -> Canvas:
+    others, count = table.shape[1] - 1, len(table)
+    lower = max(HIGH + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
+    canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS, f"years-{f.css}")
+    across = Axis(-0.5, count - 0.5)  # a year is a row of the table
+    base = 100.0 * table[reference].to_numpy()
+    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over([*base, 0.0], margin=0.16))
+    panel.title(reference, "% a year, net of costs")
+    _columns(panel, base)
+    if others:
+        gaps = 100.0 * _gaps(table, reference)
+        gone = far(gaps.abs().max())
+        up = Axis.over([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
+        panel = Panel(canvas, f.left, TITLE + HIGH + TITLE, f.plot, lower, across, up)
+        panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if gone.any() else "pp")
+        _points(f, panel, gaps, styles)
+    slot = f.plot / count
+    short = slot < 34.0
+    shown = range(0, count, math.ceil((22.0 if short else 34.0) / slot))
+    words = [f"’{year % 100:02d}" if short else str(year) for year in table.index]
+    panel.x_grid(shown, [words[k] for k in shown], lines=False)
+    return canvas
+
+
+def _columns(panel: Panel, values: np.ndarray) -> None:
+    """A column a year from zero, with its figure."""
+    canvas, slot, zero = panel.canvas, panel.width / len(values), panel.y_at(0.0)
+    for k, value in enumerate(values):
+        x, y = panel.x_at(k), panel.y_at(value)
+        canvas.line([x, x], [zero, y], colour="soft", width=min(0.5 * slot, 34.0))
+        if slot > 22.0:
+            words = number(value, 1 if slot > 34.0 else 0)
+            canvas.text(x, y - 8.0 if value >= 0.0 else y + 8.0, words, align="center")
+    panel.y_line(0.0, "ink", 0.8)
+
+
+def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
+    """A point a policy and year, in points of return; one that is too far for the scale is an arrow at its edge."""
+    canvas = panel.canvas
+    panel.y_grid(panel.y.ticks())
+    panel.y_line(0.0, "ink", 0.8, behind=True)
+    for k in range(1, len(gaps)):
+        panel.x_line(k - 0.5, "rule", THIN, behind=True)
+    for column, name in enumerate(gaps):
+        style, aside = styles[str(name)], 0.82 * ((column + 0.5) / gaps.shape[1] - 0.5)
+        size = (6.0 if style.bold else 4.6) * (1.0 if f.is_wide else 0.8)
+        for k, value in enumerate(gaps[name]):
+            mark, inward = ("^", 4.0) if value > panel.y.high else ("v", -4.0) if value < panel.y.low else ("o", 0.0)
+            y = panel.y_at(value) + inward
+            canvas.point(panel.x_at(k + aside), y, colour=style.colour, size=size, face=style.face, mark=mark, ring=1.0)
+    ends = [End(str(name), panel.y_at(float(v.iloc[-1])), styles[str(name)]) for name, v in gaps.items()]
+    end_labels(panel, ends, f.width)

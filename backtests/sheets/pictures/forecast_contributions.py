@@ -1,0 +1,109 @@
+"""What each feature adds to the forecast of each line today: a row of points a feature, a point a line."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from foundation.arrays import Array
+from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.layout import AXIS, TITLE
+from foundation.paper.picture import NARROW, Format, Picture, picture
+from foundation.paper.styles import fitted_name
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import listed, number
+
+MOST = 12  # features drawn, those that add most; all are in the picture's CSV
+BAND, DOT, STEP = 26.0, 6.5, 5.0  # px: of a row, of a point, between points that would lie on one another
+NAMES, NARROW_NAMES = 178.0, 150.0  # px
+MARKS = {"low": ("sky", "v"), "middle": ("stone", "o"), "high": ("orange", "^")}  # by where a line's feature stands
+
+
+def contributions_picture(
+    lines: Sequence[str], features: Sequence[str], shares: Array, numbers: Array, horizon: int
+) -> Picture:
+    """Contributions to a forecast, the features that add most first.
+
+    lines    : k names.
+    features : f names.
+    shares   : (k, f) what each feature adds to the expected return of each line, fraction over the horizon.
+    numbers  : (k, f) the features; a third of the lines of a row are low, a third high; NaN where one is not known.
+    horizon  : sessions.
+    """
+    size = np.abs(shares).mean(axis=0)
+    order = np.argsort(-size, kind="stable")
+    places = pd.DataFrame(numbers, columns=list(features)).rank(pct=True)
+    data = pd.DataFrame(
+        {
+            "feature": np.repeat([features[k] for k in order], len(lines)),
+            "line": np.tile(list(lines), len(features)),
+            "contribution_points": 100.0 * shares[:, order].T.ravel(),
+            "number": numbers[:, order].T.ravel(),
+            "place": places.to_numpy()[:, order].T.ravel(),
+        }
+    )
+    title = "What the forecast comes from"
+    if not size.any():
+        said = "No feature distinguishes the lines: the forecast is the same for all."
+        return picture("forecast_contributions", title, said, said, data, lambda f: _draw(f, data, horizon))
+    used = [k for k in order if size[k] > 0.0]
+    words = listed([f"{features[k]} ({number(100.0 * size[k])})" for k in used[:3]])
+    line, feature = divmod(int(np.abs(shares).argmax()), len(features))
+    largest = f"{features[feature]} for {lines[line]}, {number(100.0 * shares[line, feature], signed=True)}"
+    caption = (
+        f"{words} contribute most, in percentage points of the return over {horizon} sessions, as a mean over lines; "
+        f"the largest single contribution is that of {largest}."
+    )
+    caption += f" The {MOST} largest features of {len(used)} are drawn." if len(used) > MOST else ""
+    alt = "Mean contribution, points: " + "; ".join(f"{features[k]} {number(100.0 * size[k])}" for k in used) + "."
+    return picture("forecast_contributions", title, caption, alt, data, lambda f: _draw(f, data, horizon))
+
+
+def swarm(x: Array, width: float, step: float, room: float) -> Array:
+    """(k,) how far points move up or down so that no two lie on one another, as long as there is room.
+
+    x     : (k,) px.
+    width : of a point, px.
+    step  : from one level to the next, px.
+    room  : most that a point moves, px.
+
+    >>> swarm(np.array([0.0, 1.0, 2.0, 50.0]), 5.0, 4.0, 8.0).tolist()
+    [0.0, 4.0, -4.0, 0.0]
+    """
+    levels = [0.0]
+    while abs(levels[-1]) + step <= room or levels[-1] > 0.0:
+        levels.append(-levels[-1] if levels[-1] > 0.0 else -levels[-1] + step)
+    reached, found = [-np.inf] * len(levels), np.zeros(len(x))
+    for k in np.argsort(x, kind="stable"):
+        level = next((i for i, end in enumerate(reached) if x[k] - end >= width), int(np.argmin(reached)))
+        reached[level], found[k] = float(x[k]), levels[level]
+    return found
+
+
+def _draw(f: Format, data: pd.DataFrame, horizon: int) -> Canvas:
+    groups = list(data.groupby("feature", sort=False))[:MOST]
+    drawn = pd.concat([group for _, group in groups])["contribution_points"]
+    height, names = BAND * len(groups), NARROW_NAMES if f.css == NARROW.css else NAMES
+    canvas = Canvas(f.width, TITLE + height + AXIS, f"forecast-contributions-{f.css}")
+    across = Axis.over([*drawn, -0.01, 0.01], margin=0.04)
+    panel = Panel(canvas, names, TITLE, f.width - names - 16.0, height, across, Axis(float(len(groups)), 0.0))
+    panel.title("Contribution", "▼ low, ● middle, ▲ high feature" if f.is_wide else "▼ low, ▲ high feature")
+    panel.x_grid(panel.x.ticks(7 if f.is_wide else 4))
+    panel.x_title(f"points of return over {horizon} sessions" if f.is_wide else f"points, {horizon} sessions")
+    for row, (name, group) in enumerate(groups):
+        y = panel.top + BAND * (row + 0.5)
+        canvas.text(names - 8.0, y, fitted_name(str(name), names - 12.0), align="right")
+        x = panel.across(group["contribution_points"].to_numpy())
+        moved = swarm(x, DOT, STEP, BAND / 2.0 - DOT / 2.0)
+        for at, up, place in zip(x, moved, group["place"], strict=True):
+            _point(canvas, float(at), y + float(up), float(place))
+    return canvas
+
+
+def _point(canvas: Canvas, x: float, y: float, place: float) -> None:
+    """A line: by the third in which its feature stands among the lines, a ring where that is not known."""
+    if np.isnan(place):
+        canvas.point(x, y, colour="stone", size=DOT, face="paper")
+        return
+    colour, mark = MARKS["low" if place <= 1.0 / 3.0 else "high" if place > 2.0 / 3.0 else "middle"]
+    canvas.point(x, y, colour=colour, size=DOT, mark=mark, ring=0.0)

@@ -1,0 +1,97 @@
+"""Training curves: the loss of each seed by training step, and the range over all seeds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from foundation.paper.charts.curves import Curve, curves, end_labels, end_of
+from foundation.paper.charts.panel import Axis, Panel, one_panel
+from foundation.paper.layout import ticks
+from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.styles import LineStyle
+from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.wording import counted, number
+
+HIGH, RIGHT = 210.0, 112.0  # px: of the panel, and for the label at its right
+
+
+def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Picture | None:
+    """J in training worlds over the steps learned, by seed; None where no card has a curve.
+
+    stands : the seed that stands for all.
+    """
+    rows = [
+        {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == stands}
+        for seed, card in cards.items()
+        for point in card.get("curve", ())
+    ]
+    if not rows:
+        return None
+    data = pd.DataFrame(rows)
+    ends = data.groupby("seed")["loss"].last()
+    caption = (
+        f"Loss J of {counted(len(ends), 'seed')} on validation paths, on which no seed is trained and by which none is "
+        f"selected; final values {number(ends.min(), 3)} to {number(ends.max(), 3)} bp a year. Shaded: range over "
+        f"seeds; heavy line: the selected seed, {stands}."
+        if len(ends) > 1
+        else "Loss J on validation paths, on which the policy is neither trained nor judged; final value "
+        f"{number(ends.iloc[0], 3)} bp a year."
+    )
+    each = "; ".join(f"seed {seed} ends at {number(value, 3)}" for seed, value in ends.items())
+    of = ("Loss J on validation paths", "bp a year; x: thousand steps")
+    return picture(
+        "learning",
+        "Training curve",
+        caption,
+        f"Loss J, bp a year. {each}.",
+        data,
+        lambda f: _draw(f, data, of, 1e3),
+        HALF,
+    )
+
+
+def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
+    """Loss of the universal policy in each update, divided by the loss that the closed form expects there."""
+    data = pd.DataFrame(curve).rename(columns={"updates": "steps"}).assign(seed=seed, stands=True)
+    last = number(data["loss"].iloc[-1], 3)
+    caption = (
+        "Loss J in random markets over the closed form's expected loss, averaged over neighbouring updates. Each "
+        f"update uses new markets, hence the noise. Final value {last}."
+    )
+    of = ("Loss J over expected loss", "x: updates")
+    return picture(
+        "learning", "Training curve", caption, f"Final value {last}.", data, lambda f: _draw(f, data, of, 1.0), HALF
+    )
+
+
+def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Canvas:
+    across = Axis(0.0, max(float(data["steps"].max()), 1.0))
+    panel = one_panel(f, "learning", HIGH, across, Axis.over(data["loss"].tolist()), right=RIGHT)
+    panel.title(*of)
+    panel.y_grid(panel.y.ticks())
+    steps_grid(panel, unit)
+    by_step = data.groupby("steps")["loss"].agg(["min", "max"])
+    if not data["stands"].all():
+        panel.axes.fill_between(
+            by_step.index, by_step["min"], by_step["max"], color=TOKENS["sky"], alpha=0.22, linewidth=0.0
+        )
+    shown = [
+        Curve(
+            f"seed {seed}",
+            rows["steps"].to_numpy(),
+            rows["loss"].to_numpy(),
+            LineStyle("sky", width=2.2 if stands else 0.8, bold=bool(stands)),
+            number(rows["loss"].iloc[-1], 3),
+        )
+        for (seed, stands), rows in data.groupby(["seed", "stands"], sort=False)
+    ]
+    curves(panel, shown)
+    end_labels(panel, [end_of(panel, curve) for curve in shown if curve.style.bold], f.width, values=True)
+    return panel.canvas
+
+
+def steps_grid(panel: Panel, unit: float) -> None:
+    """Numbers of steps below a panel, in units of so many."""
+    marks = ticks(0.0, panel.x.high / unit, most=4)
+    panel.x_grid([unit * mark for mark in marks], [number(mark, 0) for mark in marks], lines=False)

@@ -1,0 +1,74 @@
+"""Width of no-trade bands by drift and volatility regime: a heat map."""
+
+import numpy as np
+import pandas as pd
+
+from backtests.laboratory.learned.partial_dependence import held_lines, own_width_multiples
+from foundation.arrays import Array
+from foundation.paper.charts.heat_map import HeatMap, heat_map
+from foundation.paper.charts.panel import heading
+from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import number
+from research.learning import LearnedPolicy
+from research.rules.networks.features import REACH, SHARED
+
+DRIFTS = np.array([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0])  # half-widths
+REGIMES = np.array([0.5, 0.71, 1.0, 1.41, 2.0])  # times the volatility in the long run, where training's are unknown
+PARTS = (0.05, 0.25, 0.50, 0.75, 0.95)  # of what training saw
+
+
+def regimes_picture(policy: LearnedPolicy) -> Picture:
+    """Width of a line's own box over its drift, by regime: the geometric mean over the lines of the last target."""
+    regimes = _regimes(policy)
+    cells = np.array(
+        [
+            np.exp(
+                np.mean(
+                    [np.log(own_width_multiples(policy, i, DRIFTS, float(np.log(r)))) for i in held_lines(policy)],
+                    axis=0,
+                )
+            )
+            for r in regimes
+        ]
+    )
+    rows = [
+        {"volatility": float(r), "drift": float(d), "width": float(cells[j, k])}
+        for j, r in enumerate(regimes)
+        for k, d in enumerate(DRIFTS)
+    ]
+    calm, wild = (float(np.exp(np.log(cells[k]).mean())) for k in (0, -1))
+    caption = (
+        f"Half-width of a holding's no-trade band over the closed form's, when only that holding has drifted: on "
+        f"average {number(calm)} in the calmest market and {number(wild)} in the most volatile. Rows: volatility of "
+        "the last weeks over long-run volatility, from the 5 % to the 95 % quantile of training."
+    )
+    alt = "; ".join(f"volatility x{r['volatility']:g}, drift {r['drift']:g}: {number(r['width'])}" for r in rows)
+    return picture(
+        "regimes", "Band width by regime", caption, alt, pd.DataFrame(rows), lambda f: _draw(f, cells, regimes), HALF
+    )
+
+
+def _regimes(policy: LearnedPolicy) -> Array:
+    """Volatilities to show, over that of the long run: as training saw them, by the policy's card."""
+    known = policy.card.get("features", [{}] * len(SHARED))[SHARED.index("volatility regime")]
+    if "values" not in known:
+        return REGIMES
+    return np.exp([known["values"][int(np.searchsorted(known["shares"], part))] for part in PARTS])
+
+
+def _draw(f: Format, cells: Array, regimes: Array) -> Canvas:
+    """Orange where boxes are wider than the closed form's, blue where they are narrower; the wildest market on top."""
+    shown = HeatMap(
+        words=[[number(value) for value in row] for row in cells[::-1]],
+        shades=np.minimum(np.abs(np.log(cells[::-1])) / np.log(REACH), 1.0),
+        across=[number(drift, 0) for drift in DRIFTS],
+        down=[f"× {number(regime)}" for regime in regimes[::-1]],
+        axes=("drift, half-widths", "volatility"),
+        width=f.width,
+        hues=[["orange" if value > 1.0 else "sky" for value in row] for row in cells[::-1]],
+    )
+    canvas = Canvas(f.width, shown.height, f"regimes-{f.css}")
+    heading(canvas, 0.0, 14.0, "Half-width of the band", "× the closed form's")
+    heat_map(canvas, shown)
+    return canvas

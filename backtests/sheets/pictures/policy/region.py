@@ -1,0 +1,66 @@
+"""The no-trade region of a learned policy of two assets, beside the optimal one."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from backtests.sheets.pictures.laboratory.region import POINTS, draw_region, draw_target, gap_panel, outline
+from foundation.arrays import Array, Mask
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.wording import percent
+from research.rules.optimum.region import Region
+
+FINE, AIR = 161, 1.25  # gaps a line; the picture's reach over the optimal region's
+KEY = {"learned": ("wine", 2.2), "optimal": ("sky", 1.6), "closed form": ("soft", 1.0)}
+
+
+def region_picture(
+    lines: Sequence[str], half_width: Array, outside: Callable[[Array], Array], region: Region, said: str
+) -> Picture:
+    """The edge of the learned region of no trade, of the optimal one, and of the closed form's box.
+
+    lines      : what the two are called.
+    half_width : (2,) the closed form's, fraction of NAV.
+    outside    : of gaps (m, 2), how far the worst line is outside its learned box (m,); below zero nothing is traded.
+    region     : the optimal one.
+    said       : what the caption says of the boxes.
+    """
+    around = outline(region)
+    reach = AIR * float(np.abs(around).max())
+    gaps = np.linspace(-reach, reach, FINE)
+    first, second = np.meshgrid(gaps, gaps)
+    past = outside(np.column_stack([first.ravel(), second.ravel()])).reshape(first.shape)
+    known = _inside(region, first, second)
+    mine = past <= 0.0
+    common = float((mine & known).sum() / max((mine | known).sum(), 1))
+    caption = (
+        f"No trade inside the edge. The learned and the optimal region overlap in {percent(common, 0)} of their joint "
+        f"area. {said}"
+    )
+    data = pd.DataFrame({"first": first.ravel(), "second": second.ravel(), "outside": past.ravel()})
+    data["optimal"] = known.ravel()
+    return picture(
+        "region", "The no-trade region", caption, f"Overlap: {percent(common, 0)}.", data,
+        lambda f: _draw(f, lines, half_width, around, gaps, past),
+    )  # fmt: skip
+
+
+def _inside(region: Region, first: Array, second: Array) -> Mask:
+    """Which gaps the optimal region holds."""
+    a = [np.interp(second, region.axes[1], edge[0]) for edge in (region.lower, region.upper)]
+    b = [np.interp(first, region.axes[0], edge[1]) for edge in (region.lower, region.upper)]
+    found: Mask = (a[0] <= first) & (first <= a[1]) & (b[0] <= second) & (second <= b[1])
+    return found
+
+
+def _draw(f: Format, lines: Sequence[str], half_width: Array, around: Array, gaps: Array, past: Array) -> Canvas:
+    panel = gap_panel(f, "region", POINTS * float(gaps[-1]), 460.0, lines, KEY)
+    draw_region(panel, POINTS * around)
+    a, b = POINTS * half_width
+    panel.curve([-a, a, a, -a, -a], [-b, -b, b, b, -b], *KEY["closed form"])
+    ground = POINTS * gaps
+    panel.axes.contour(ground, ground, past, levels=[0.0], colors=[TOKENS["wine"]], linewidths=KEY["learned"][1])
+    draw_target(panel)
+    return panel.canvas

@@ -1,0 +1,63 @@
+"""Trade size against drift, asset by asset, for the policy and for the closed form."""
+
+import numpy as np
+import pandas as pd
+
+from backtests.laboratory.learned.partial_dependence import held_lines, trade_sizes
+from foundation.paper.charts.curves import Curve, curves
+from foundation.paper.charts.panel import Axis, one_panel
+from foundation.paper.layout import AXIS
+from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.styles import LineStyle
+from foundation.paper.svg import HUES, Canvas
+from foundation.paper.wording import listed, number
+from research.learning import LearnedPolicy
+
+HIGH, FARTHEST = 250.0, 3.0  # px, half-widths
+CLOSED = "closed form"
+
+
+def trades_picture(policy: LearnedPolicy) -> Picture:
+    """What is traded over how far a line drifted by its own return, both in the closed form's half-widths."""
+    drifts = np.linspace(-FARTHEST, FARTHEST, 161)
+    lines = held_lines(policy)[: len(HUES)]
+    data = pd.DataFrame({"drift": drifts, CLOSED: np.maximum(np.abs(drifts) - 1.0, 0.0) * -np.sign(drifts)})
+    for line in lines:
+        data[policy.assets[line]] = trade_sizes(policy, line, drifts)
+    first = {name: _edges(data, name) for name in data.columns[2:]}
+    widths = [f"{name} {number(up, 1)} above and {number(down, 1)} below" for name, (down, up) in first.items()]
+    more = (
+        f" Shown: the {len(lines)} largest of {len(held_lines(policy))} holdings."
+        if len(held_lines(policy)) > len(lines)
+        else ""
+    )
+    caption = (
+        f"A holding is not traded until it drifts out of its no-trade band, and is then traded back to the edge. Band "
+        f"edges, in closed-form half-widths: {listed(widths)}; closed form 1.0. Other features are at their training "
+        f"means.{more}"
+    )
+    return picture(
+        "trades", "Trade size against drift", caption, f"Half-widths: {listed(widths)}.", data,
+        lambda f: _draw(f, data), HALF,
+    )  # fmt: skip
+
+
+def _edges(data: pd.DataFrame, name: str) -> tuple[float, float]:
+    """How far below and above target a line is left alone; the ends of the picture where it is never traded."""
+    drift, idle = data["drift"], data[name] == 0.0
+    down, up = data.loc[~idle & (drift < 0.0), "drift"], data.loc[~idle & (drift > 0.0), "drift"]
+    return -float(down.max() if len(down) else drift.min()), float(up.min() if len(up) else drift.max())
+
+
+def _draw(f: Format, data: pd.DataFrame) -> Canvas:
+    drift, names = data["drift"].to_numpy(), list(data.columns[1:])
+    styles = [LineStyle("ink", (0, (1.3, 1.5)), 1.5), *(LineStyle(hue, width=1.5) for hue in HUES)]
+    across, up = Axis(-FARTHEST, FARTHEST), Axis.over(data[names].to_numpy().ravel().tolist())
+    panel = one_panel(f, "trades", HIGH, across, up, below=AXIS)
+    panel.title("Trade", "half-widths (y) vs drift (x)")
+    panel.y_grid(up.ticks())
+    panel.x_grid(across.ticks(), lines=False)
+    panel.x_title("drift, half-widths")
+    shown = [Curve(name, drift, data[name].to_numpy(), style) for name, style in zip(names, styles, strict=False)]
+    curves(panel, shown, f.width)
+    return panel.canvas

@@ -1,0 +1,264 @@
+"""Policies by level of cost, and by execution lag: how they rank as costs grow and as orders are executed later."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from backtests.evaluation.metrics import METRICS, lower_is_better
+from backtests.sheets.pictures.sweep.styles import with_long_labels
+from backtests.sweeps.analysis import break_evens, leaders, ranks
+from backtests.sweeps.labels import axis_value
+from foundation.paper.charts.curves import Curve, curves, marks
+from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.layout import AXIS, ROW, TITLE, far, log_ticks
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.styles import LABEL_GAP, LineStyle
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import listed, number
+
+HIGH = 190.0  # px: of the curves
+AIR = 0.02  # of the levels' span, at either end
+ZERO = 0.94  # of a panel's height, from above: where nothing stands behind the best
+POINT, RANKED = 4.5, 6.0  # px: size of a level's mark on a curve, and on a line of ranks
+
+
+# -- costs -----------------------------------------------------------------------------------------------------------
+
+
+def cost_ladder_picture(
+    ladder: pd.DataFrame,
+    styles: Mapping[str, LineStyle],
+    metric: str = "loss",
+    by_start: Sequence[pd.DataFrame] = (),
+    conditions: str = "",
+    name: str = "cost_ladder",
+    best: pd.Series | None = None,
+) -> Picture:
+    """How far each policy is behind the best of all at each cost level, and its rank among those drawn.
+
+    ladder     : a row a cost multiple, a column a policy, in the metric's unit, as `sweeps.analysis.ladder` gives it.
+    styles     : of each policy.
+    metric     : name of the metric.
+    by_start   : the same ladder at each start, rows, columns and unit alike, which gives the range of a
+                 break-even cost.
+    conditions : in words.
+    name       : of its file.
+    best       : a row a cost multiple: the best value of all policies, drawn or not, in the metric's unit; by default
+                 of those drawn.
+    """
+    best = _best(ladder, metric) if best is None else best
+    return picture(
+        name,
+        "Ranking by level of cost",
+        _cost_caption(ladder, metric, by_start, conditions),
+        _alt(ladder, metric, "cost_multiple"),
+        _long(ladder, metric).assign(behind=_behind(ladder, metric, best).melt(value_name="behind")["behind"]),
+        lambda f: _draw_costs(with_long_labels(f), ladder, styles, metric, name, best),
+    )
+
+
+def _long(ladder: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """A row a policy and level."""
+    long = ladder.melt(ignore_index=False, var_name="policy", value_name=metric).reset_index()
+    rank = ranks(ladder, metric).melt(value_name="rank")["rank"]
+    return long.assign(rank=rank.to_numpy())
+
+
+def _alt(ladder: pd.DataFrame, metric: str, along: str) -> str:
+    each = [
+        f"{name}: "
+        + ", ".join(f"{METRICS[metric].text(v)} at {axis_value(along, level)}" for level, v in values.items())
+        for name, values in ladder.items()
+    ]
+    return f"{METRICS[metric].label}, {METRICS[metric].unit}. {'; '.join(each)}."
+
+
+def _cost_caption(ladder: pd.DataFrame, metric: str, by_start: Sequence[pd.DataFrame], conditions: str) -> str:
+    spans, low, high = leaders(ladder, metric), float(ladder.index[0]), float(ladder.index[-1])
+    if len(spans) == 1:
+        sentences = [f"Of those drawn, {spans['policy'].iloc[0]} is best from {low:g} to {high:g} × today's costs."]
+    else:
+        each = [f"{policy} to ×{number(last)}" for policy, last in zip(spans["policy"], spans["last"], strict=True)]
+        each[-1] = f"{spans['policy'].iloc[-1]} from there to ×{high:g}"
+        sentences = [f"Best of those drawn: {listed(each)}. Ring: break-even cost, interpolated between levels."]
+        sentences += _break_evens_by_start(spans, by_start)
+    if conditions:
+        sentences.append(f"At {conditions}.")
+    return " ".join(sentences)
+
+
+def _break_evens_by_start(spans: pd.DataFrame, by_start: Sequence[pd.DataFrame]) -> list[str]:
+    """The range of each break-even cost over start dates."""
+    sentences = []
+    for one, other in zip(spans["policy"].iloc[:-1], spans["policy"].iloc[1:], strict=True):
+        both = [b for b in by_start if one in b and other in b]
+        found = [points[0] for b in both if (points := break_evens(b, one, other))]
+        if len(both) > 1:
+            where = f", between ×{number(min(found))} and ×{number(max(found))}" if found else ""
+            sentences.append(f"{other} becomes better than {one} at {len(found)} of {len(both)} starts{where}.")
+    return sentences
+
+
+def _draw_costs(
+    f: Format, ladder: pd.DataFrame, styles: Mapping[str, LineStyle], metric: str, name: str, best: pd.Series
+) -> Canvas:
+    count, row, behind = ladder.shape[1], METRICS[metric], _behind(ladder, metric, best)
+    second = TITLE + HIGH + 14.0 + TITLE
+    canvas = Canvas(f.width, second + ROW * count + AXIS, f"{name}-{f.css}")
+    near = behind.loc[:, ~far(behind.max())]
+    most = float(near.to_numpy().max()) or 1.0
+    across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
+    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, up)
+    worse = "above the lowest" if lower_is_better(metric) else "below the highest"
+    panel.title(f"{row.label.partition(',')[0]} {worse}", f"{row.unit} (square-root scale)")
+    panel.y_grid([0.0, *log_ticks(most / 40.0, most, most=4)])
+    _behind_curves(f, panel, behind, styles, row.digits)
+    for policy, _, last in leaders(ladder, metric).itertuples(index=False):
+        if last < ladder.index[-1]:
+            x = panel.x_at(float(np.interp(last, ladder.index, range(len(ladder)))))
+            y = panel.y_at(float(np.interp(last, ladder.index, behind[policy])))
+            canvas.point(x, y, colour=styles[policy].colour, face="paper", size=9.0, ring=1.8)
+            canvas.text(x, y - 14.0, f"×{number(last)}", align="center", bold=True)
+    ranked = Panel(canvas, f.left, second, f.plot, ROW * count, across, Axis(count + 0.5, 0.5))
+    ranked.title("Rank", "1 is the best" if count > 1 else "")
+    rank = ranks(ladder, metric)
+    shown = [
+        Curve(str(n), np.arange(len(v), dtype=float), v.to_numpy(dtype=float), _ranked(styles[str(n)]), points=RANKED)
+        for n, v in rank.items()
+    ]
+    for k in range(1, count + 1):
+        canvas.text(f.left - 6.0, ranked.y_at(k), str(k), colour="soft", align="right")
+    curves(ranked, shown, f.width)
+    _name_levels(ranked, [axis_value("cost_multiple", v) for v in ladder.index], "cost, × today's")
+    return canvas
+
+
+def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mapping[str, LineStyle], digits: int) -> None:
+    """A curve a policy, straight between levels on a linear axis, with a mark at each level.
+
+    By square root small leads can be seen beside large ones.
+    """
+    x = np.arange(len(behind), dtype=float)
+    fine = np.unique(np.concatenate([np.linspace(x[0], x[-1], 200), x]))
+    shown = []
+    for name, line in behind.items():
+        style, last = styles[str(name)], float(line.iloc[-1])
+        marks(panel, Curve(str(name), x, line.to_numpy(), style, points=POINT))
+        value = _end(last, digits) + ("↑" if last > panel.y.high else "")
+        shown.append(Curve(str(name), fine, np.interp(fine, x, line), style, value))
+    curves(panel, shown, f.width, values=f.is_wide)
+
+
+def _levels(ladder: pd.DataFrame) -> Axis:
+    """An axis of evenly spaced levels, 0, 1, …, one a row, with some air."""
+    most = max(len(ladder) - 1.0, 1.0)
+    return Axis(-most * AIR, most * (1.0 + AIR))
+
+
+def _name_levels(panel: Panel, words: Sequence[str], name: str) -> None:
+    """Names of the levels below a panel, as many as there is room for, and what they are."""
+    step = int(np.ceil(46.0 * len(words) / panel.width))
+    panel.x_grid(range(0, len(words), step), words[::step], lines=False)
+    panel.x_title(name)
+
+
+def _end(value: float, digits: int) -> str:
+    return number(value, digits if abs(value) < 100.0 else 0)
+
+
+def _ranked(style: LineStyle) -> LineStyle:
+    """A style as a line of ranks has it: somewhat wider."""
+    return replace(style, width=style.width + 0.6)
+
+
+def _best(ladder: pd.DataFrame, metric: str) -> pd.Series:
+    return ladder.min(axis=1) if lower_is_better(metric) else ladder.max(axis=1)
+
+
+def _behind(ladder: pd.DataFrame, metric: str, best: pd.Series) -> pd.DataFrame:
+    """How far each policy is from the best of all at each level, in the unit of display; never negative."""
+    sign = METRICS[metric].factor * (1.0 if lower_is_better(metric) else -1.0)
+    return sign * ladder.sub(best, axis=0)
+
+
+# -- lags ------------------------------------------------------------------------------------------------------------
+
+
+def lag_ladder_picture(
+    ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], conditions: str = "", name: str = "lag_ladder"
+) -> Picture:
+    """How metrics of each policy move as its orders are booked later.
+
+    ladders    : by metric, in its unit: a row a lag in sessions, a column a policy.
+    styles     : of each policy.
+    conditions : in words.
+    name       : of its file.
+    """
+    return picture(
+        name,
+        "Effect of execution lag",
+        _lag_caption(ladders, conditions),
+        " ".join(_alt(values, metric, "lag") for metric, values in ladders.items()),
+        _lag_data(ladders),
+        lambda f: _draw_lags(with_long_labels(f), ladders, styles, name),
+    )
+
+
+def _lag_data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    each = [v.melt(ignore_index=False, var_name="policy", value_name=m).reset_index() for m, v in ladders.items()]
+    return each[0].assign(**{metric: frame[metric].to_numpy() for metric, frame in zip(ladders, each, strict=True)})
+
+
+def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
+    lead, order = next(iter(ladders.items()))
+    start, end = max(1, int(order.index[0])), int(order.index[-1])
+    if start not in order.index:
+        start = int(order.index[0])
+    moves = []
+    for metric, values in ladders.items():
+        moved = values.loc[end].to_numpy() - values.loc[start].to_numpy()
+        k = int(np.argmax(np.where(far(moved), -1.0, np.abs(moved))))
+        unit = METRICS[metric].unit.replace("% a year", "pp a year")
+        by = METRICS[metric].text(float(moved[k]), signed=True)
+        moves.append(f"{_short(metric)}, {values.columns[k]} by {by} {unit}")
+    rank = ranks(order, lead)
+    same = bool((rank == rank.iloc[0]).to_numpy().all())
+    sentences = [
+        f"Largest changes from a lag of {start} to {end}: {listed(moves)}.",
+        f"The ranking in {_short(lead)} {'is the same at every lag' if same else 'changes with the lag'}.",
+    ]
+    if "growth" in ladders:
+        sentences.append("Changes in growth depend on which days were hit.")
+    if 0 in order.index:
+        sentences.append("A lag of 0 executes at the close of the decision, which no desk can do.")
+    if conditions:
+        sentences.append(f"At {conditions}.")
+    return " ".join(sentences)
+
+
+def _short(metric: str) -> str:
+    return METRICS[metric].phrase
+
+
+def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], name: str) -> Canvas:
+    first = next(iter(ladders.values()))
+    count, high = len(ladders), max(110.0, LABEL_GAP * first.shape[1] + 10.0)
+    canvas = Canvas(f.width, count * (TITLE + high) + AXIS, f"{name}-{f.css}")
+    for k, (metric, values) in enumerate(ladders.items()):
+        row, shown = METRICS[metric], METRICS[metric].factor * values
+        gone = far((shown - float(shown.iloc[0].median())).abs().max())
+        up = Axis.over(shown.loc[:, ~gone].to_numpy().ravel().tolist())
+        panel = Panel(canvas, f.left, TITLE + k * (TITLE + high), f.plot, high, _levels(first), up)
+        panel.title(row.label if f.is_wide else row.label.partition(",")[0], row.unit)
+        panel.y_grid(up.ticks(4))
+        found = []
+        for (policy, line), out in zip(shown.items(), gone, strict=True):
+            last, x = float(line.iloc[-1]), np.arange(len(line), dtype=float)
+            value = _end(last, row.digits) + ("↑" if last > up.high else "↓" if last < up.low else "")
+            style = styles[str(policy)]
+            found.append(Curve(str(policy), x, line.to_numpy(), style, value, points=POINT, drawn=not out))
+        curves(panel, found, f.width, values=f.is_wide)
+    _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to execution")
+    return canvas

@@ -1,0 +1,145 @@
+"""What a sheet says of its conventions, and the settings of its run as a desk would write them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from backtests.inference.words import CHARGES, charged_words
+from backtests.sheets.parts import Block, Filled, Folded, Part, table
+from backtests.sheets.sections.policy_styles import page_styles
+from foundation.paper.wording import counted, listed, number, percent
+from research.accounting import Costs
+from research.accounting.costs import USUAL
+from research.risk.measures import BPS
+from research.risk.utility import RISK_AVERSION
+from research.rules.protocol import long_name, traits
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
+    from research.portfolio import Portfolio
+
+PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
+SETTING = 112  # letters of a setting on one line
+
+
+def conventions_parts(comparison: "Comparison") -> list[Part]:
+    """The candidates, what each measure means, and the settings, folded."""
+    settings = Filled("settings.html.j2", settings_text(comparison.settings))
+    return [
+        _candidates(comparison),
+        Filled("conventions.html.j2", _terms(comparison)),
+        Folded("All settings of this run", [settings]),
+    ]
+
+
+def _cost_words(costs: Costs) -> str:
+    """The costs of a file, and how they are expressed."""
+    traded, held = charged_words(costs)
+    text = f"Per side of a trade, divided by NAV before it: {listed(traded)}." if traded else "No trading costs."
+    return f"{text} For holding, divided by NAV at the close before: {listed(held)}." if held else text
+
+
+def _tax_words(portfolio: "Portfolio") -> str:
+    """What backtests leave out of the tax of the file, where it has more than they charge."""
+    if portfolio.tax_lots is None:
+        return ""
+    return (
+        " Tax is at one rate from the first day of the test on: the tax lots, terms, gain budget and wash sales of the "
+        "file apply to trade lists only."
+    )
+
+
+def _terms(comparison: "Comparison") -> dict[str, str | bool]:
+    """Numbers in the words of `conventions.html.j2`."""
+    benchmark, evidence, limits = comparison.benchmark, comparison.evidence, comparison.portfolio.limits
+    return {
+        "year": f"{benchmark.periods_per_year:g}",
+        "tracking_penalty": f"{benchmark.tracking_penalty:g}",
+        "margin": number(comparison.recommendation.margin, 1),
+        "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
+        "limit": "" if limits.tracking_error is None else percent(limits.tracking_error),
+        "outside": percent(limits.max_days_outside, 0),
+        "days": f"{evidence.days:,}",
+        "draws": f"{evidence.resampling.reps:,}",
+        "block": f"{evidence.resampling.block}",
+        "level": percent(evidence.level, 0),
+        "cost": _cost_words(comparison.portfolio.costs) + _tax_words(comparison.portfolio),
+        "flows": any(played.flows.any() for played in comparison.backtests.values()),
+        "axes": "" if comparison.axes is None else f"{RISK_AVERSION:g}",
+        "benchmark": benchmark.compared_with,
+        "notes": " ".join(comparison.notes),
+    }
+
+
+def settings_text(settings: Mapping[str, Any], indent: int = 0) -> str:
+    """Settings as a desk would write them: a line a key, what fits on a line in braces.
+
+    >>> print(settings_text({"tracking_penalty": 5.0, "lines": {"SPY": {"range": [0.2, 0.3]}}, "policy": None}))
+    tracking_penalty: 5
+    lines: {SPY: {range: [0.2, 0.3]}}
+    policy: none
+    """
+    lines = []
+    for name, value in settings.items():
+        line = f"{' ' * indent}{name}: {_on_a_line(value)}"
+        if isinstance(value, Mapping) and len(line) > SETTING:
+            line = f"{' ' * indent}{name}:\n{settings_text(value, indent + 2)}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _on_a_line(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_on_a_line(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_on_a_line, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+# -- the candidates, and what this run is ----------------------------------------------------------------------------
+
+
+def _candidates(comparison: "Comparison") -> Block:
+    portfolio, broken = comparison.portfolio, comparison.recommendation.broken
+    rows = [
+        [
+            name,
+            traits(portfolio.policies[name]).family,
+            long_name(f.policy, portfolio.strategic),
+            str(f.tried),
+            listed(broken[name]) if name in broken else "within limits",
+        ]
+        for name, f in comparison.fitted.items()
+    ]
+    return table(
+        "Candidates by complexity class",
+        ["policy", "class", "rule", "configurations tried", "limits"],
+        rows,
+        texts=[1, 2, 4],
+        styles=page_styles(comparison),
+        chosen=comparison.recommendation.policy,
+    )
+
+
+def facts_of(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
+    """What was compared, on which days and at which costs, and how it was checked.
+
+    run : name and words of what identifies the run.
+    """
+    portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
+    assets, total = portfolio.market.assets, BPS * portfolio.costs.total
+    low, high = (f"{round(float(v), 2):g}" for v in (total.min(), total.max()))
+    later = {0: "at the same close", 1: "at the next close"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
+    rates = low if low == high else f"{low} to {high}"
+    others = [words for kind in charged_words(portfolio.costs) for words in kind if words not in PROPORTIONAL]
+    besides = f", plus {listed(others)}" if others else ""
+    facts = {
+        "Universe": f"{counted(len(assets), 'asset')}: {listed(assets, most=12)}; in {portfolio.basis}",
+        "Test": f"{len(dates) - 1:,} days; everything fitted uses only earlier days",
+        "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, executed {later}",
+        "Accounting": comparison.accounting,
+        "Look-ahead audit": comparison.look_ahead,
+        **run,
+    }
+    return [{"name": name, "words": words} for name, words in facts.items()]

@@ -1,0 +1,195 @@
+"""The sections of a sheet on what was held and where risk came from, and on what was done on the worst days."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.attribution.exposures import Exposure
+from backtests.attribution.risk_contributions import CASH, REST, RiskContributions
+from backtests.evaluation.worst_days import OnDay
+from backtests.sheets.parts import Beside, Block, Folded, Part, Words, table
+from backtests.sheets.pictures.comparison.concentration import concentration_picture
+from backtests.sheets.pictures.comparison.contributions import risk_contributions_picture
+from backtests.sheets.pictures.comparison.exposure import exposure_picture
+from backtests.sheets.sections.policy_styles import page_styles
+from foundation.arrays import Array
+from foundation.paper.styles import LineStyle
+from foundation.paper.wording import class_words, counted, listed, number, percent
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
+
+CONTRIBUTIONS = (
+    "Weights at the last close and Euler contributions to volatility, which sum to it. Ex ante: of these weights, by "
+    "the covariance of the last year. Realised: of the weights as they were on each day of the test, net of costs"
+)
+HEADS = ("line", "class", ("weight", "% of NAV"), ("ex ante", "% of volatility"), ("realised", "% of volatility"))
+WORST = "Return of the day, net of costs, and what was traded: one-way turnover of that close, or of the next one"
+
+
+def exposure_parts(comparison: "Comparison") -> list[Part]:
+    """Exposure, contributions to risk and concentration of the recommended policy, or of the reference."""
+    found = comparison.exposure
+    return policy_exposure_parts(found, page_styles(comparison)[found.policy])
+
+
+def exposure_numbers(comparison: "Comparison") -> dict[str, Any]:
+    """The same as plain values."""
+    return policy_exposure_numbers(comparison.exposure)
+
+
+def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
+    """The same of one policy by itself. style : of its line."""
+    areas = [
+        exposure_picture(found.policy, frame, by)
+        for by, frame in (("class", found.classes), ("currency", found.currencies))
+        if len(_groups(frame)) > 1
+    ]
+    risk = risk_contributions_picture(found.policy, found.contributions)
+    drawn = [picture for picture in (*areas, risk) if picture is not None]
+    spread = concentration_picture(found.policy, found.concentration, style)
+    folded = (
+        []
+        if spread is None
+        else [Folded("Effective numbers of lines and of bets through the test", [Beside([spread])])]
+    )
+    return [
+        *map(Words, _one_group(found)),
+        *([Beside(drawn)] if drawn else []),
+        *map(Words, _reasons(found.contributions)),
+        *_tables(found.contributions),
+        *folded,
+    ]
+
+
+def _groups(frame: pd.DataFrame) -> list[str]:
+    return [str(name) for name in frame if name not in (CASH, "cash account")]
+
+
+def _one_group(found: Exposure) -> list[str]:
+    """A sentence for what has one group alone, and so no picture."""
+    said = []
+    for words, frame in (("of the class", found.classes), ("in", found.currencies)):
+        if len(groups := _groups(frame)) == 1:
+            said.append(f"All lines are {words} {class_words(groups[0])}.")
+    return said
+
+
+def _reasons(found: RiskContributions) -> list[str]:
+    words = {"ex_ante": "Ex-ante contributions", "realised": "Realised contributions"}
+    return [f"{words[kind]} to risk are not available: {why}" for kind, why in found.undefined.items()]
+
+
+def _tables(found: RiskContributions) -> list[Part]:
+    """The contributions by class and by line; by line alone where these are the same, or all lines are of one class."""
+    if len(found.undefined) == 2:
+        return []
+    classes = (*found.classes, CASH, REST)
+    lines = [[name, class_words(cls) if cls not in (CASH, REST) else "", *_cells(row)]
+             for (name, row), cls in zip(found.by_line().items(), classes, strict=True)]  # fmt: skip
+    by_line = table(CONTRIBUTIONS, HEADS, lines, texts=[1])
+    if len(set(found.classes)) == 1:
+        return [Folded(f"Contributions by line: {counted(len(found.lines), 'line')}", [by_line])]
+    groups = [[class_words(name), *_cells(row)] for name, row in found.by_class().items()]
+    if len(groups) == len(lines):
+        return [Folded("Contributions by line, each a class of its own", [by_line])]
+    by_class = table(CONTRIBUTIONS, ("class", *HEADS[2:]), groups)
+    same = table("The same by line", HEADS, lines, texts=[1])  # tables of a page have different names
+    return [Folded(f"Contributions by class and by line: {counted(len(found.lines), 'line')}", [by_class, same])]
+
+
+def _cells(row: Mapping[str, float | None]) -> list[str]:
+    """Weight and both contributions, in per cent."""
+    found = (row[column] for column in ("weight", "ex_ante", "realised"))
+    return [number(None if value is None else 100.0 * value, 1) for value in found]
+
+
+# -- the worst days --------------------------------------------------------------------------------------------------
+
+
+def worst_days_parts(comparison: "Comparison") -> list[Part]:
+    """What each policy did on the worst days of the reference; nothing where the reference never lost."""
+    found = comparison.worst_days
+    if not found:
+        return []
+    names = list(comparison.backtests)
+    day, on = next(iter(found.items()))
+    least, most = (pick(names, key=lambda name: on[name].value) for pick in (max, min))
+    traded = {name: sum(bool(row[name].turnover or row[name].next) for row in found.values()) for name in names}
+    busy = [f"{name} on {count}" for name, count in traded.items() if count]
+    text = (
+        f"The worst day of {comparison.reference} was {day:%Y-%m-%d}, {percent(on[comparison.reference].value, 2)}; "
+        f"{least} lost least, {percent(on[least].value, 2)}, and {most} most, {percent(on[most].value, 2)}. "
+        f"Traded at the close of one of these {counted(len(found), 'day')}, or at the next: "
+        f"{listed(busy, most=8) if busy else 'none of the policies'}."
+    )
+    return [
+        Words(text),
+        Folded(f"The {counted(len(found), 'worst day')}, policy by policy", [worst_days_table(found, names)]),
+    ]
+
+
+def worst_days_table(found: Mapping[pd.Timestamp, Mapping[str, OnDay]], names: Sequence[str]) -> Block:
+    """A row a day, a column a policy.
+
+    found : as `backtests.evaluation.worst_days` gives it.
+    names : of the columns.
+    """
+    rows = [[f"{day:%Y-%m-%d}", *(_did(on[name]) for name in names)] for day, on in found.items()]
+    return table(WORST, ("day", *names), rows)
+
+
+def _did(on: OnDay) -> str:
+    words = percent(on.value, 2)
+    if on.turnover:
+        words += f", traded {percent(on.turnover)}"
+    if on.next:
+        words += f", next day {percent(on.next)}"
+    return words
+
+
+def worst_days_numbers(comparison: "Comparison") -> list[dict[str, Any]]:
+    """The same as plain values."""
+    return [
+        {"day": f"{day:%Y-%m-%d}", "policies": {name: asdict(one) for name, one in on.items()}}
+        for day, on in comparison.worst_days.items()
+    ]
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def policy_exposure_numbers(found: Exposure) -> dict[str, Any]:
+    """Exposure, concentration and contributions of one policy as plain values."""
+    parts, spread = found.contributions, found.concentration
+    return {
+        "policy": found.policy,
+        "classes": {str(name): _path(found.classes[name].to_numpy()) for name in found.classes},
+        "currencies": {str(name): _path(found.currencies[name].to_numpy()) for name in found.currencies},
+        "effective_lines": _path(spread.lines),
+        "effective_bets": _path(spread.bets),
+        "contributions": {
+            "window": parts.window,
+            "volatility": None if "ex_ante" in parts.undefined else parts.volatility,
+            "realised_volatility": None if "realised" in parts.undefined else parts.realised_volatility,
+            "lines": parts.by_line(),
+            "classes": parts.by_class(),
+            "undefined": dict(parts.undefined),
+        },
+    }
+
+
+def _path(values: Array) -> dict[str, float] | None:
+    """Mean, ends and latest of a path (k,) without what is not known; None where nothing is."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return None
+    return {
+        "mean": float(known.mean()),
+        "lowest": float(known.min()),
+        "highest": float(known.max()),
+        "latest": float(known[-1]),
+    }

@@ -1,0 +1,311 @@
+"""The first screen of a comparison's sheet, and its table of figures: what a notebook's cell shows too."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from backtests.evaluation.backtest_figures import (
+    FLOWS,
+    FOLDED,
+    HEADLINE_FIGURES,
+    WEALTH,
+    comparison_figures,
+    defined,
+    drawdown_dates,
+    metric_groups,
+    not_available,
+)
+from backtests.evaluation.metrics import CURRENCY, METRICS, PREDICTIVE, Metric
+from backtests.inference.estimates import NotAvailable
+from backtests.inference.evidence import LOSS
+from backtests.inference.pair_words import without_interval
+from backtests.inference.words import distinguished
+from backtests.sheets.parts import Block, Part, table
+from backtests.sheets.pictures.comparison.decision import decision_picture
+from backtests.sheets.pictures.comparison.timeline import growth_picture
+from backtests.sheets.sections.differences import differences_parts, paired_parts
+from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.terms import term_of
+from foundation.paper.picture import HALF, WIDE, Format
+from foundation.paper.styles import LineStyle, line_styles
+from foundation.paper.wording import age_words, amount, counted, listed, number, percent
+from research.allocation import Allocation
+from research.rules.protocol import held_by, long_name
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison, PairedBacktests
+
+BOLD_RULE = (
+    "Bold: the best policy of a row when it differs significantly from every other (Holm-adjusted over all others, "
+    "5 %); loss J, CAGR and Sharpe ratio are tested, no other row has a bold figure. The interval stands below each "
+    "figure."
+)
+FOLDED_WORDS = "The further figures describe this sample and have no interval."
+ELIGIBLE = "term-recommendation"
+QUESTIONS = {
+    "gain": "What it gains",
+    "changes": "What would change that",
+    "growth": "Growth",
+    "others": "What else would do",
+    "left": "Not candidates",
+}
+_SCREENS: WeakKeyDictionary["Comparison", Block] = WeakKeyDictionary()  # whose pictures take a second to draw
+
+
+def first_screen(comparison: "Comparison") -> Block:
+    """Title, verdict, figures, growth, table and warnings: what a notebook's cell shows too, made once for both."""
+    if comparison not in _SCREENS:
+        _SCREENS[comparison] = _first_screen(comparison)
+    return _SCREENS[comparison]
+
+
+def _first_screen(comparison: "Comparison") -> Block:
+    styles, made, said = page_styles(comparison), comparison.recommendation, comparison.verdict
+    desk = comparison.portfolio
+    screen = _screen(comparison, styles, made.policy, desk.strategic, HALF, desk.basis)
+    reasons = {words: text for key, words in QUESTIONS.items() if (text := getattr(said, key))}
+    return screen | {
+        "title": comparison.portfolio.name,
+        "subtitle": f"{counted(len(comparison.scores), 'policy', 'policies')}, {_tested(comparison)}",
+        "age": age_words(comparison.portfolio.date),
+        "heading": said.heading,
+        "verdict": said.do,
+        "figures": table("The decision in figures", said.heads, said.rows, texts=[0]) if said.rows else None,
+        "decision": decision_picture(made, styles, desk.basis),
+        "reasons": [{"name": name, "words": words} for name, words in reasons.items()],
+        "colour": styles[made.policy].colour if made.policy else "soft",
+        "groups": [*screen["groups"], _eligibility(comparison, screen["columns"])],
+        "table_caption": "Out of sample, net of costs unless labelled gross.",
+        "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in made.broken.items()),
+        "differences": differences_parts(comparison),
+    }
+
+
+def shown_differences(comparison: "Comparison") -> list[Part]:
+    """The parts on differences, which the notebook's cell and the sheet share."""
+    parts: list[Part] = first_screen(comparison)["differences"]
+    return parts
+
+
+def paired_screen(paired: "PairedBacktests", growth_as: Format = WIDE) -> Block:
+    """The same of backtests without a portfolio: nothing is recommended.
+
+    growth_as : the format of growth on a wide page.
+    """
+    base = paired.backtests[paired.reference]
+    other = {name: held_by(b.policy) != held_by(base.policy) for name, b in paired.backtests.items()}
+    styles = line_styles(other, paired.reference, None)
+    return _screen(paired, styles, None, held_by(base.policy), growth_as) | {
+        "title": counted(len(paired.scores), "backtest"),
+        "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_tested(paired)}",
+        "age": "",
+        "verdict": paired.answer(),
+        "reasons": [],
+        "broken": "",
+        "colour": "soft",
+        "table_caption": (
+            f"Net of costs unless labelled gross; loss J and tracking error to the target of {paired.reference}."
+        ),
+        "differences": paired_parts(paired, styles, None),
+    }
+
+
+def _tested(paired: "PairedBacktests") -> str:
+    dates = paired.backtests[paired.reference].dates
+    return f"{dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, net of costs"
+
+
+def _screen(
+    paired: "PairedBacktests",
+    styles: Mapping[str, LineStyle],
+    chosen: str | None,
+    target: Allocation | None,
+    growth_as: Format,
+    currency: str = CURRENCY,
+) -> Block:
+    """What a comparison shows with a portfolio and without: five figures, growth, table and warnings.
+
+    chosen    : the recommended policy, or None.
+    target    : what is held where a policy's name does not say it.
+    growth_as : the format of growth on a wide page.
+    currency  : of amounts.
+    """
+    names = _in_order(paired, chosen)
+    groups, metrics = _groups(paired, names, currency), metric_groups(paired.benchmark)
+    shown = [each for group, found in metrics.items() if group not in FOLDED for each in found]
+    missing = " ".join(without_interval(shown, paired.intervals))
+    return {
+        "reference": paired.reference,
+        "headline": _headline(paired, names),
+        "growth": growth_picture(
+            paired.backtests, styles, paired.reference, paired.benchmark.periods_per_year, growth_as
+        ),
+        "columns": _columns(paired, names, styles, chosen, target),
+        "groups": [group for group in groups if group["name"] not in FOLDED],
+        "folded": [group for group in groups if group["name"] in FOLDED],
+        "not_available": _not_available(paired, folded=False),
+        "folded_not_available": _not_available(paired, folded=True),
+        "interval_words": f"with {percent(paired.evidence.level, 0)} intervals",
+        "bold_rule": f"{BOLD_RULE} {missing} {FOLDED_WORDS}",
+        "warnings": paired.warnings,
+    }
+
+
+def _in_order(paired: "PairedBacktests", chosen: str | None) -> list[str]:
+    """The policies as columns: the recommended one, the reference, then the others."""
+    return list(dict.fromkeys([*([chosen] if chosen else []), paired.reference, *paired.backtests]))
+
+
+def _headline(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
+    """The five figures of the first policy, each with its interval and with that of the second."""
+    first, *others = names
+    figures = comparison_figures(paired.scores, paired.backtests)
+    found = []
+    for metric in defined(HEADLINE_FIGURES, paired.scores):
+        interval = _interval(paired, metric, first)
+        beside = paired.reference if first != paired.reference else next(iter(others), None)
+        found.append(
+            {
+                "label": metric.label,
+                "unit": metric.unit,
+                "words": metric.cell(figures[first]),
+                "interval": interval,
+                "kind": _kind(paired, metric),
+                "beside": "" if beside is None else f"{beside}: {metric.cell(figures[beside])}",
+            }
+        )
+    return found
+
+
+def _columns(
+    paired: "PairedBacktests",
+    names: Sequence[str],
+    styles: Mapping[str, LineStyle],
+    chosen: str | None,
+    target: Allocation | None,
+) -> list[Block]:
+    marks = {paired.reference: "reference"} | ({chosen: "recommended"} if chosen else {})
+    if chosen == paired.reference:
+        marks[chosen] = "reference, recommended"
+    return [
+        {
+            "name": name,
+            "rule": long_name(paired.backtests[name].policy, target),
+            "look": styles[name],
+            "mark": marks.get(name, ""),
+            "chosen": name == chosen,
+        }
+        for name in names
+    ]
+
+
+def _groups(paired: "PairedBacktests", names: Sequence[str], currency: str) -> list[Block]:
+    """The rows of the table, in groups."""
+    without = {row.key: float("nan") for row in FLOWS}
+    found = comparison_figures(paired.scores, paired.backtests)
+    figures = {name: without | found[name] for name in names}
+    flows = FLOWS if any(played.flows.any() for played in paired.backtests.values()) else ()
+    return [
+        {
+            "name": name,
+            "rows": [
+                row
+                for each in (*metrics, *flows * (name == WEALTH))
+                for row in [
+                    _row(paired, each, figures, currency),
+                    *(_long_run(paired, names) if each.key == LOSS else []),
+                ]
+            ],
+        }
+        for name, metrics in metric_groups(paired.benchmark).items()
+    ]
+
+
+def _not_available(paired: "PairedBacktests", *, folded: bool) -> list[str]:
+    """Why figures of the table, or of its folded groups, are missing."""
+    groups = metric_groups(paired.benchmark)
+    return not_available(paired.scores, [m for name in groups if (name in FOLDED) == folded for m in groups[name]])
+
+
+def _eligibility(comparison: "Comparison", columns: Sequence[Block]) -> Block:
+    """The rows of the table about who may be recommended."""
+    made, names = comparison.recommendation, [column["name"] for column in columns]
+    kept: list[Block] = [{"words": "no" if n in made.broken else "yes", "below": [], "best": False} for n in names]
+    unit, found = f"{comparison.portfolio.basis} a year", [made.candidates.get(n) for n in names]
+    lost: list[Block] = [{"words": number(one.loss if one else None, 0), "below": [], "best": False} for one in found]
+    gains: list[Block] = [
+        {
+            "words": number(one.gain.value if one else None, 0, signed=True),
+            "below": [one.gain.interval(0)] if one else [],
+        }
+        | {"best": False}
+        for one in found
+    ]
+    sure: list[Block] = [{"words": number(one.better if one else None), "below": [], "best": False} for one in found]
+    rows = [
+        {"label": "Keeps target and limits", "unit": "", "term": ELIGIBLE, "cells": kept},
+        {"label": "Expected loss at your prices", "unit": unit, "term": ELIGIBLE, "cells": lost},
+        {"label": f"Expected gain on {made.now}", "unit": unit, "term": ELIGIBLE, "cells": gains},
+        {"label": "Probability of a gain", "unit": "", "term": ELIGIBLE, "cells": sure},
+    ]
+    return {"name": "Decision", "rows": rows}
+
+
+def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mapping[str, Any]], currency: str) -> Block:
+    compared = metric.key in paired.evidence.estimates
+    best = distinguished(paired.evidence, metric.key) if compared else None
+    cells = []
+    for name, by_key in figures.items():
+        below = _below(paired, metric, name)
+        if metric.key == "max_drawdown":
+            below += drawdown_dates(by_key).replace(" to", ",to").split(",")
+        cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
+    kind = _kind(paired, metric)
+    if metric.key == "final_balance":
+        opened = dict.fromkeys(amount(played.wealth) for played in paired.backtests.values())
+        kind = f"from {listed(list(opened), 'or')}, less the initial investment cost"
+    unit = currency if metric.unit == CURRENCY else metric.unit
+    return {"label": metric.label, "unit": unit, "kind": kind, "term": term_of(metric.key), "cells": cells}
+
+
+def _kind(paired: "PairedBacktests", metric: Metric) -> str:
+    """What the intervals of a metric are, where they are no plain confidence intervals."""
+    later = paired.evidence.long_run
+    if metric.key == LOSS and later is not None:
+        return later.at_test
+    return metric.interval if metric.interval == PREDICTIVE else ""
+
+
+def _long_run(paired: "PairedBacktests", names: Sequence[str]) -> list[Block]:
+    """The row of J in the long run."""
+    later, metric = paired.evidence.long_run, METRICS[LOSS]
+    if later is None:
+        return []
+    found = [later.figures.get(name) for name in names]
+    cells = [
+        {
+            "words": metric.text(one.value) if one else "–",
+            "below": [one.interval(metric.digits)] if one else [],
+            "best": False,
+        }
+        for one in found
+    ]
+    row = {"label": f"{metric.label} in the long run", "unit": metric.unit, "kind": later.at_history}
+    return [row | {"term": term_of(LOSS), "cells": cells}]
+
+
+def _below(paired: "PairedBacktests", metric: Metric, name: str) -> list[str]:
+    """The lines below a figure: its interval; of a Sharpe ratio, also what it is with its autocorrelation."""
+    lines = [found] if (found := _interval(paired, metric, name)) else []
+    if lines and metric.key == "sharpe" and paired.evidence.ratios is not None:
+        own = paired.evidence.ratios.own(list(paired.backtests).index(name), paired.evidence.level)
+        lines += [] if isinstance(own, NotAvailable) else [f"η(q): {number(own.value, metric.digits)}"]
+    return lines
+
+
+def _interval(paired: "PairedBacktests", metric: Metric, name: str) -> str:
+    """The interval of a figure in its unit; "" where it has none."""
+    found = paired.intervals.get(metric.key, {}).get(name)
+    if found is None or isinstance(found, NotAvailable):
+        return ""
+    return found.times(metric.factor).interval(metric.digits)

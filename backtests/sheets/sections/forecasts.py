@@ -1,0 +1,126 @@
+"""The section of a sheet on forecasts: what they expect, what skill they have shown, and which one is in use."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.sheets.parts import Folded, Part, Words, table
+from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
+from backtests.studies.forecasts.champion import Challenge
+from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
+from foundation.errors import DataError
+from foundation.paper.wording import number, percent
+from research.portfolio import Portfolio
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
+
+HEADS = (
+    "line",
+    ("expected", "%"),
+    ("lower", "%"),
+    ("upper", "%"),
+    "months",
+    ("hits", "%"),
+    "R² returns",
+    "R² variance",
+)
+WORDS = (
+    "Forecasts asked at each month end of the past alone, beside what came. R² of returns is over the mean so far, R² "
+    "of variance over the variance of the horizon that ended, both out of sample; above 0 the forecast was better."
+)
+
+
+def forecasts_parts(comparison: "Comparison") -> list[Part]:
+    """A picture and a table of the forecast in use, the measures of all; nothing where the file states no forecasts."""
+    if not comparison.portfolio.forecasts.models:
+        return []
+    try:
+        found = _today(comparison.portfolio)
+    except DataError as error:  # too short a history for each of them
+        return [Words(said, "") for said in str(error).splitlines()]
+    champion = found.champion
+    parts: list[Part] = [Words(WORDS, "intro")]
+    parts.append(forecasts_picture(found.table(champion), champion, found.ahead))
+    parts.append(table(f"{champion} on {found.market.dates[-1]:%Y-%m-%d}", HEADS, _rows(found.table(champion))))
+    parts.append(_measures(found))
+    parts.append(Words(found.decision, ""))
+    parts += [Words(f"{name}: no forecast. {why}") for name, why in found.failed.items()]
+    others = [name for name in found.entries if name != champion]
+    folded = [table(name, HEADS, _rows(found.table(name))) for name in others]
+    return [*parts, Folded("What the challengers expect", folded)] if folded else parts
+
+
+def forecasts_numbers(comparison: "Comparison") -> dict[str, Any] | None:
+    """The same as plain values; None where the file states no forecasts, or none gives one."""
+    if not comparison.portfolio.forecasts.models:
+        return None
+    try:
+        found = _today(comparison.portfolio)
+    except DataError:
+        return None
+    decision = found.challenge
+    return {
+        "date": f"{found.market.dates[-1]:%Y-%m-%d}",
+        "horizon": found.horizon,
+        "champion": found.champion,
+        "winner": decision.winner if isinstance(decision, Challenge) else None,
+        "models": [
+            {"name": name, "lines": _records(found.table(name)), "skill": _skill(found, name)} for name in found.entries
+        ],
+        "failed": [{"name": name, "why": str(why)} for name, why in found.failed.items()],
+    }
+
+
+@lru_cache(maxsize=1)
+def _today(portfolio: Portfolio) -> ForecastsToday:
+    return forecasts_today(portfolio)
+
+
+def _rows(lines: pd.DataFrame) -> list[list[str]]:
+    return [
+        [
+            str(line),
+            number(100.0 * row["expected"], signed=True),
+            *(number(100.0 * row[end], 1) for end in ("lower", "upper")),
+            f"{row['dates']:.0f}",
+            number(100.0 * row["hit rate"], 0),
+            *(number(row[f"R² of {of}"]) for of in ("returns", "log variance")),
+        ]
+        for line, row in lines.iterrows()
+    ]
+
+
+def _measures(found: ForecastsToday) -> Part:
+    """A row a measure, a column a forecast: its value and interval."""
+    names = [name for name in found.entries if not isinstance(found.skills[name], DataError)]
+    if not names:
+        return Words("The skill of no forecast is known yet: too few of their outcomes are.")
+    by_name = {name: found.by_measure(name) for name in names}
+    rows = [
+        [measure, *(by_name[name][measure].text() if measure in by_name[name] else "–" for name in names)]
+        for measure in dict.fromkeys(measure for one in by_name.values() for measure in one)
+    ]
+    level = percent(next(iter(by_name[names[0]].values())).level, 0)
+    return table(f"Skill shown at month ends, with intervals of {level}", ["measure", *names], rows)
+
+
+def _skill(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
+    return [
+        {"measure": measure, **{key: _plain(getattr(e, key)) for key in ("value", "lower", "upper", "p")}}
+        for measure, e in found.by_measure(name).items()
+    ]
+
+
+def _records(lines: pd.DataFrame) -> list[dict[str, Any]]:
+    keys = {"hit rate": "hit_rate", "R² of returns": "r2_returns", "R² of log variance": "r2_log_variance"}
+    kept = lines[["expected", "lower", "upper", "dates", *keys]].rename(columns=keys)
+    return [
+        {"line": str(line)} | {str(key): _plain(value) for key, value in row.items()} for line, row in kept.iterrows()
+    ]
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,16 @@
+"""What each policy of a comparison looks like, in every picture and table of its sheet."""
+
+from typing import TYPE_CHECKING
+
+from foundation.paper.styles import LineStyle, line_styles
+from research.rules.protocol import held_by
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
+
+
+def page_styles(comparison: "Comparison") -> dict[str, LineStyle]:
+    """The line style of each policy, by name."""
+    strategic = comparison.portfolio.strategic
+    other = {name: held_by(f.policy, strategic) != strategic for name, f in comparison.fitted.items()}
+    return line_styles(other, comparison.reference, comparison.recommendation.policy)

@@ -1,0 +1,63 @@
+"""The sections of a comparison's sheet, in order, below its first screen: a new section is a module and a row here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from backtests.comparison import Comparison
+from backtests.sheets.parts import Part
+from backtests.sheets.sections.attribution import attribution_numbers, attribution_parts
+from backtests.sheets.sections.axes import axes_numbers, axes_parts
+from backtests.sheets.sections.behaviour import behaviour_numbers, behaviour_parts
+from backtests.sheets.sections.conventions import conventions_parts
+from backtests.sheets.sections.exposure import exposure_numbers, exposure_parts, worst_days_numbers, worst_days_parts
+from backtests.sheets.sections.first_screen import shown_differences
+from backtests.sheets.sections.fitting import fitting_parts
+from backtests.sheets.sections.forecasts import forecasts_numbers, forecasts_parts
+from backtests.sheets.sections.from_today import from_today_numbers, from_today_parts
+from backtests.sheets.sections.limits import limits_numbers, limits_parts
+from backtests.sheets.sections.played import costs_numbers, costs_parts, weights_parts, years_numbers, years_parts
+from backtests.sheets.sections.risk import risk_numbers, risk_parts
+from backtests.sheets.sections.selection import selection_numbers, selection_parts
+from backtests.sheets.sections.stability import stability_numbers, stability_parts
+from backtests.sheets.sections.stress import stress_numbers, stress_parts
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the sheet.
+
+    key     : of its address on the page, and of its numbers in tearsheet.json.
+    name    : in the contents of the page.
+    title   : above it.
+    parts   : what it shows of a comparison, in order; nothing where it has nothing to say, and is left out.
+    numbers : the same as plain values, in the units of records; None where another section has them.
+    """
+
+    key: str
+    name: str
+    title: str
+    parts: Callable[[Comparison], list[Part]]
+    numbers: Callable[[Comparison], Any] | None = None
+
+
+SECTIONS = (
+    Section("stability", "Does it hold?", "Does the recommendation hold?", stability_parts, stability_numbers),
+    Section("differences", "Differences", "Differences to the reference", shown_differences),
+    Section("axes", "Rule and target", "Which rule, which target", axes_parts, axes_numbers),
+    Section("weights", "Weights", "Weights", weights_parts),
+    Section("limits", "Limits", "Targets under limits", limits_parts, limits_numbers),
+    Section("forecasts", "Forecasts", "Forecasts and their skill", forecasts_parts, forecasts_numbers),
+    Section("years", "Years", "Trailing and calendar-year returns", years_parts, years_numbers),
+    Section("costs", "Costs", "Costs", costs_parts, costs_numbers),
+    Section("attribution", "Attribution", "Attribution", attribution_parts, attribution_numbers),
+    Section("risk", "Risk", "Risk", risk_parts, risk_numbers),
+    Section("exposure", "Exposure", "Exposure and contributions to risk", exposure_parts, exposure_numbers),
+    Section("worst_days", "Worst days", "The worst days of the reference", worst_days_parts, worst_days_numbers),
+    Section("stress", "Stress", "Stress", stress_parts, stress_numbers),
+    Section("behaviour", "Behaviour", "Behaviour", behaviour_parts, behaviour_numbers),
+    Section("from_today", "From today", "A year from today", from_today_parts, from_today_numbers),
+    Section("fitting", "Fitting", "How candidates were fitted", fitting_parts),
+    Section("selection", "Selection", "Selection", selection_parts, selection_numbers),
+    Section("conventions", "Conventions", "Candidates and conventions", conventions_parts),
+)

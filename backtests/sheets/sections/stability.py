@@ -1,0 +1,37 @@
+"""The section of a sheet that says whether the recommendation holds."""
+
+from typing import TYPE_CHECKING, Any
+
+from backtests.sheets.parts import Part, table
+from foundation.paper.wording import listed
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
+
+HEADS = ("change", "cases", "same answer", "recommendation")
+
+
+def stability_parts(comparison: "Comparison") -> list[Part]:
+    """A row a change: what was changed, cases, how many give the same answer, what is recommended."""
+    found = comparison.stability
+    if found is None:
+        return []
+    caption = (
+        "The recommendation, made again after one change at a time; fitted policies are not fitted again. For other "
+        "lags and first days the simulated tests are those of the file's own."
+    )
+    if found.not_played:
+        left_out = listed(found.not_played)
+        verb = "decides day by day and is" if len(found.not_played) == 1 else "decide day by day and are"
+        caption += f" {left_out} {verb} left out where lag, first day or assets change."
+    rows = [
+        [str(change), f"{cases:,}", f"{same:,}", str(recommended)]
+        for change, cases, same, recommended in found.table().itertuples()
+    ]
+    return [table(caption, HEADS, rows, texts=[3])]
+
+
+def stability_numbers(comparison: "Comparison") -> list[dict[Any, Any]]:
+    """The same as plain values."""
+    found = comparison.stability
+    return [] if found is None else found.table().reset_index().to_dict("records")

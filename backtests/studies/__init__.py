@@ -1,0 +1,1 @@
+"""Studies over many cases: audits for look-ahead, forecasts, real markets."""

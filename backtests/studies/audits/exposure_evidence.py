@@ -1,0 +1,86 @@
+"""Policies that go to cash, beside the portfolio always invested and benchmarks of equal exposure, with intervals."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of
+from backtests.comparison.paired import evidence_between
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import losses
+from backtests.inference.block_draws import Resampling
+from backtests.inference.evidence import Difference, Evidence
+from backtests.studies.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, exposure_table
+from foundation.paper.wording import number
+from research.allocation import Allocation
+from research.allocation.estimated import EstimationSchedule
+from research.market import Market
+from research.portfolio import Portfolio
+from research.rules import Calendar
+
+WHOLE = "always invested"
+HOLD = "\N{NO-BREAK SPACE}"  # a table's cell stays on its line
+
+
+def played_with_benchmarks(
+    portfolio: Portfolio,
+    policies: Mapping[str, Callable[[Market], Calendar]],
+    schedule: EstimationSchedule,
+    draws: int,
+    short: Callable[[str], str] = str,
+) -> tuple[dict[str, Backtest], Evidence]:
+    """The portfolio's strategic target always invested, each policy with its benchmarks, and their paired differences.
+
+    portfolio : with market, costs and strategic target.
+    policies  : by name, a function from a market to the policy.
+    schedule  : when all trade.
+    draws     : of the bootstrap.
+    short     : of a policy's name, as its benchmarks are called after it.
+    """
+    market, held = portfolio.market, portfolio.strategic
+
+    def rule(allocation: Allocation) -> Calendar:
+        return Calendar(allocation, schedule)
+
+    played = {WHOLE: backtest_candidate(portfolio, rule(held), WHOLE)}
+    for name, make in policies.items():
+        played[name] = backtest_candidate(portfolio, make(market), name)
+        found, how = benchmarks(played[name], held, rule), short(name)
+        played |= {f"constant, as {how}": found[CONSTANT], f"volatility, as {how}": found[VOLATILITY]}
+    benchmark = benchmark_of(portfolio, market)
+    lost = [losses(one, benchmark) for one in played.values()]
+    return played, evidence_between(played, lost, WHOLE, Resampling(reps=draws))
+
+
+def evidence_table(backtests: Mapping[str, Backtest], evidence: Evidence) -> pd.DataFrame:
+    """A row a policy, as text.
+
+    Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
+    """
+    figures = exposure_table(backtests[WHOLE], {k: v for k, v in backtests.items() if k != WHOLE})
+    columns = {
+        "exposure %": [number(100.0 * value, 1) for value in figures["exposure"]],
+        "growth %": [number(100.0 * value) for value in figures["growth"]],
+        "volatility %": [number(100.0 * value) for value in figures["volatility"]],
+        "drawdown %": [number(100.0 * value, 1) for value in figures["max_drawdown"]],
+        "cost bp": [number(value, 1) for value in figures["cost_bps"]],
+        "Sharpe": [number(value) for value in figures["sharpe"]],
+    }
+    differences = pd.DataFrame({name: cells(d) for name, d in evidence.differences("sharpe").items()}).T
+    return pd.DataFrame(columns, index=figures.index).join(differences).fillna("")
+
+
+def cells(difference: Difference) -> dict[str, str]:
+    """A difference as text: its value, its interval and its p-values."""
+    estimate, *ends = (number(x, signed=True) for x in (difference.value, difference.lower, difference.upper))
+    chances = {"p": number(difference.p, 4), "p, Holm": number(difference.p_holm, 4)}
+    return {"difference": estimate, "95 % interval": f"{ends[0]}{HOLD}to{HOLD}{ends[1]}", **chances}
+
+
+def in_words(difference: Difference) -> str:
+    """A difference with its interval and its p-value, in one phrase; without them where there is no test."""
+    found = cells(difference)
+    if np.isnan(difference.lower):
+        return f"{found['difference']}, without an interval ({difference.verdict})"
+    return f"{found['difference']}, 95 % interval {found['95 % interval']}, p {found['p']}"

@@ -1,0 +1,73 @@
+"""The look-ahead test of a portfolio's policies as they are used: fitted, with its execution, dividends and flows."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from backtests.studies.audits.futures import CUT, Future, future
+from backtests.studies.audits.look_ahead import DAYS, PASSED, LookAhead, look_ahead
+from foundation.errors import ConfigError
+from foundation.paper.wording import listed
+from research.accounting import Policy
+from research.market import Market
+from research.portfolio import Portfolio
+from research.rules.protocol import compiled_rule
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
+
+ON_SHEET = 3  # decision days: few enough for a second, enough to find a daily peek with a probability of 0.99
+SESSIONS = 500  # of the test, for a policy that is not played compiled
+
+
+def audit_policy(
+    portfolio: Portfolio, make: Callable[[Market], Policy], days: int = DAYS, sessions: int | None = None
+) -> LookAhead:
+    """The look-ahead test of a policy in the test of a portfolio.
+
+    portfolio : whose market, costs, execution, dividends, flows and test are taken.
+    make      : makes the policy, with its allocation, from a market. What was tuned or trained is given as it is: it
+                has seen no day of the test.
+    days      : the most decision days to check.
+    sessions  : of the test, from its first day on; None for all.
+    Raises    : as `look_ahead` does.
+    """
+    known = Future(portfolio.market, portfolio.costs, portfolio.flows)
+    last = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1)) + (sessions or len(portfolio.market.dates))
+    if last < len(portfolio.market.dates):
+        known = future(*known, last, CUT)
+    return look_ahead(
+        make,
+        known.market,
+        known.costs,
+        portfolio.test_start,
+        days=days,
+        lag=portfolio.lag,
+        nav=portfolio.nav,
+        execution=portfolio.execution,
+        dividends=portfolio.dividends,
+        flows=known.flows,
+        periods_per_year=portfolio.periods_per_year,
+    )
+
+
+def sheet_line(comparison: "Comparison") -> str:
+    """One line: the look-ahead test of the recommended policy, or of the reference, on few days; where to find more."""
+    recommended = comparison.recommendation.policy
+    name = recommended or comparison.reference
+    policy, who = comparison.fitted[name].policy, name if recommended else f"{name}, the reference"
+    tested = len(comparison.backtests[name].net_returns)
+    sessions = None if compiled_rule(policy) is not None or tested <= SESSIONS else SESSIONS
+    try:
+        found = audit_policy(comparison.portfolio, lambda _: policy, ON_SHEET, sessions)
+    except ConfigError as error:  # of a test that is too short for it
+        return f"not available for {who}: {error}"
+    where = "" if sessions is None else f" of the first {sessions} test days"
+    asked = listed([f"{day:%Y-%m-%d}" for day in found.table.index])
+    checked = (
+        f", on {found.checked}{where} ({asked}); finds {found.peek} with probability {found.probability}, and one on "
+        "other days alone not at all"
+    )
+    every = f"rebalance audit FILE --days {found.days}"
+    return f"{who}: {found.result}{checked * (found.result == PASSED)}. For all days and policies: {every}"

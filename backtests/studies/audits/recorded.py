@@ -1,0 +1,216 @@
+"""A policy played to the end of a market, with all that was known, asked for and booked up to each day."""
+
+import copy
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.result import Backtest
+from backtests.engine.run import backtest
+from backtests.studies.audits.futures import Future
+from backtests.studies.audits.reading import watched
+from foundation.arrays import Rows
+from research.accounting import Hold, Policy, Trade, View
+from research.allocation import Allocation
+from research.rules.protocol import (
+    FittedRule,
+    RuleTraits,
+    Schedule,
+    compiled_rule,
+    fitted_until,
+    held_by,
+    short_name,
+    traits,
+)
+
+ROUNDING = 1e-8  # of a number, at least 1: smaller differences are none
+Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each of them belongs to, and the values
+
+
+@dataclass(frozen=True)
+class _Recorder(RuleTraits):
+    """A policy that decides day by day, with every answer: its market row, its reason, and the box of a trade; and with
+    what it read from elsewhere.
+
+    After row `last` it is not asked: what it decides then, or that it fails, is no fact of the days before.
+    """
+
+    policy: Policy
+    allocation: Allocation | None
+    last: int
+    rows: list[int] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    boxes: list[np.ndarray] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+
+    @property
+    def turnover_cap(self) -> float | None:
+        return traits(self.policy).turnover_cap
+
+    @property
+    def desk_schedule(self) -> Schedule | None:
+        return traits(self.policy).desk_schedule
+
+    def decide(self, view: View) -> Hold | Trade:
+        if view.past.t > self.last:
+            return Hold()
+        with watched() as read:
+            answer = self.policy.decide(view)
+        self.read.extend(words for words in read if words not in self.read)
+        if isinstance(answer, Hold | Trade):  # the engine refuses anything else
+            box = np.full(2 * len(view.weights) + 3, np.nan)
+            if isinstance(answer, Trade):
+                edges = [answer.cash_lower, answer.cash_upper, answer.fraction]
+                box = np.concatenate([answer.lower, answer.upper, edges])
+            self.rows.append(view.past.t)
+            self.reasons.append(repr(answer.why))
+            self.boxes.append(box)
+        return answer
+
+
+class _FittedRecorder(_Recorder, FittedRule):
+    """The same of a rule that was tuned or trained, so that its training days are not tested."""
+
+    @property
+    def fitted_until(self) -> pd.Timestamp | None:  # type: ignore[override]
+        return fitted_until(self.policy)
+
+
+@dataclass(frozen=True)
+class Played:
+    """A policy played on a market.
+
+    result  : its backtest.
+    answers : all that it asked for.
+    days    : (D,) market rows on which it was asked, or its target was made.
+    read    : what it read from elsewhere while it decided, in words, each once.
+    """
+
+    result: Backtest
+    answers: Facts
+    days: Rows
+    read: tuple[str, ...] = ()
+
+    @classmethod
+    def on(cls, future: Future, policy: Policy, terms: Mapping[str, Any], last: int | None = None) -> "Played":
+        """Play a copy of the policy: one that remembers its days begins afresh each time.
+
+        future : market, costs and flows.
+        policy : as it was made.
+        terms  : of the backtest.
+        last   : market row after which it is not asked; without one it always is.
+        Raises : all that playing it raises.
+        """
+        with warnings.catch_warnings():
+            if last is not None:
+                warnings.simplefilter("ignore")  # of values that are drawn
+            return cls._on(future, _afresh(policy), dict(terms, flows=future.flows), last)
+
+    @classmethod
+    def _on(cls, future: Future, policy: Policy, terms: dict[str, Any], last: int | None) -> "Played":
+        market, costs = future.market, future.costs
+        rule, end = compiled_rule(policy), len(market.dates)
+        if rule is None:
+            kind = _Recorder if fitted_until(policy) is None else _FittedRecorder
+            recorder = kind(policy, held_by(policy), end if last is None else last)
+            result = backtest(market, recorder, costs, name=short_name(policy), **terms)
+            rows = np.array(recorder.rows, dtype=np.int64)
+            boxes = np.array(recorder.boxes).reshape(len(rows), 2 * len(market.assets) + 3)
+            answers: Facts = {"answer": (rows, boxes), "reason": (rows, np.array(recorder.reasons))}
+            return cls(result, answers, np.union1d(rows, result.targets.seen), tuple(recorder.read))
+        result = backtest(market, policy, costs, **terms)
+        bands = rule.no_trade_bands(market, result.targets, costs)
+        days = np.arange(result.first + 1, end)
+        asked, row, *bounds = bands.arrays
+        rates = bands.options.rates
+        answers = {f"box {k} of the bands": (days, box[row[days]]) for k, box in enumerate(bounds)}
+        answers["days on which the rule is asked"] = (days, asked[days])
+        answers["rates of the bands"] = (days, rates[days]) if len(rates) > 1 else (days[: len(rates)], rates)
+        return cls(result, answers, np.union1d(days[asked[days]], result.targets.seen))
+
+    @property
+    def roots(self) -> Rows:
+        """(d,) the first row of the ledger of each decision to trade: it may be booked in parts, some of them later."""
+        part_of = self.result.ledger.part_of
+        return np.flatnonzero(part_of == np.arange(len(part_of)))
+
+    @property
+    def decided(self) -> Rows:
+        """(d,) the market rows on which it decided to trade."""
+        return self.result.ledger.asked[self.roots]
+
+    def until(self, t: int) -> Facts:
+        """Everything that was known, asked for or booked up to the close of row t: causes before their effects."""
+        result, book = self.result, self.result.ledger
+        days = np.arange(result.first, t + 1)
+        decided, done = self.roots[book.asked[self.roots] <= t], (book.booked >= 0) & (book.booked <= t)
+        facts: Facts = {"target": (days, result.targets.rows[result.targets.row[days]])}
+        facts |= {name: (rows[rows <= t], values[rows <= t]) for name, (rows, values) in self.answers.items()}
+        for name in ("asked", "line", "size", "allowed"):
+            facts[f"{name} of the decision"] = (book.asked[decided], getattr(book, name)[decided])
+        of_trade = {name: getattr(book, name) for name in ("booked", "trades", "charges", "nav_before")}
+        of_trade |= {"units": book.units[1:], "cash_units": book.cash_units[1:]}
+        facts |= {name: (book.booked[done], values[done]) for name, values in of_trade.items()}
+        closes = {"nav": book.nav, "weights": result.weights.to_numpy()}
+        return facts | {name: (days, values[: len(days)]) for name, values in closes.items()}
+
+
+def difference(one: Played, two: Played, t: int) -> str:
+    """What differs first between two backtests, up to row t: field, line, day and size; "" for nothing.
+
+    Numbers that differ by rounding alone (`ROUNDING`) are the same: a filter over the whole history rounds otherwise
+    where later days are others.
+    """
+    ours, theirs = one.until(t), two.until(t)
+    if ours.keys() != theirs.keys():
+        return "the kind of the policy"
+    found = {name: apart for name in ours if (apart := _first_apart(ours[name], theirs[name])) is not None}
+    if not found:
+        return ""
+    name = min(found, key=lambda name: found[name][0])
+    row, at, sizes = found[name]
+    assets = one.result.market.assets
+    line = f" of {assets[at]}" if at is not None and sizes and _is_by_line(ours[name][1], len(assets)) else ""
+    size = f": {sizes[0]:.9g}, and {sizes[1]:.9g} with other later data" if sizes else ""
+    return f"{name}{line}, {one.result.market.dates[row]:%Y-%m-%d}{size}"
+
+
+def _is_by_line(values: np.ndarray, lines: int) -> bool:
+    return values.ndim == 2 and values.shape[1] == lines
+
+
+Apart = tuple[int, int | None, tuple[float, float] | None]  # market row, column, and both numbers, where it has them
+
+
+def _first_apart(one: tuple[Rows, np.ndarray], two: tuple[Rows, np.ndarray]) -> Apart | None:
+    """The first value that differs or that only one of them has; None where all are the same."""
+    (rows, mine), (others, theirs) = one, two
+    both = min(len(rows), len(others))
+    a, b = mine[:both], theirs[:both]
+    differs = (a != b) & ~((a != a) & (b != b))  # a missing number, or date, is the same as a missing one
+    if a.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):  # of what is infinite in both
+            differs &= ~(np.abs(a - b) <= ROUNDING * np.maximum(1.0, np.abs(a)))
+    apart = (rows[:both] != others[:both]) | differs.any(axis=tuple(range(1, differs.ndim)))
+    if apart.any():
+        k = int(np.argmax(apart))
+        row, same_row = int(min(rows[k], others[k])), rows[k] == others[k]
+        if a.dtype.kind != "f" or not same_row:
+            return row, None, None
+        column = int(np.argmax(differs[k])) if a.ndim == 2 else None
+        numbers = (a[k], b[k]) if column is None else (a[k, column], b[k, column])
+        return row, column, (float(np.ravel(numbers[0])[0]), float(np.ravel(numbers[1])[0]))
+    longer = rows if len(rows) > len(others) else others
+    return (int(longer[both]), None, None) if len(longer) > both else None
+
+
+def _afresh(policy: Policy) -> Policy:
+    """A copy that shares nothing with the policy; the policy itself, where it cannot be copied."""
+    try:
+        return copy.deepcopy(policy)
+    except Exception:  # an open file, a lock: it is played as it is
+        return policy

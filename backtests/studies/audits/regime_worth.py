@@ -1,0 +1,90 @@
+"""What models of regimes are worth: exposure by each of them, as known on the day, net of cost, with intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from backtests.engine.result import Backtest
+from backtests.inference.evidence import Difference, Evidence
+from backtests.studies.audits.exposure_evidence import WHOLE, evidence_table, in_words, played_with_benchmarks
+from foundation.paper.wording import listed
+from research.allocation import RegimeExposure
+from research.allocation.estimated import EstimationSchedule
+from research.forecast import Regimes, as_known
+from research.portfolio import Portfolio
+from research.rules import Calendar
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RegimeWorth:
+    """The value of a portfolio with exposure by the regimes of several models, on the same days, net of costs.
+
+    portfolio : with market, costs and strategic target.
+    exposures : by name of the model, the portfolio's target with exposure by its regimes.
+    backtests : by name: the portfolio always invested, each exposure, and after each its benchmarks of equal exposure.
+    evidence  : their paired differences to the portfolio always invested.
+    """
+
+    portfolio: Portfolio
+    exposures: Mapping[str, RegimeExposure]
+    backtests: Mapping[str, Backtest]
+    evidence: Evidence
+
+    @property
+    def known(self) -> pd.DataFrame:
+        """(D, m) probability of the most turbulent regime by each of m models, as known on each day of the test."""
+        market = self.portfolio.market
+        today = market.past(len(market.dates) - 1)
+        found = {name: as_known(one.regimes, today).iloc[:, -1] for name, one in self.exposures.items()}
+        return pd.DataFrame(found).loc[self.backtests[WHOLE].dates[1:]]
+
+    @property
+    def differences(self) -> dict[str, Difference]:
+        """By policy, its Sharpe ratio less that of the portfolio always invested."""
+        return self.evidence.differences("sharpe")
+
+    def table(self) -> pd.DataFrame:
+        """A row a policy, as text: exposure, growth, risk and cost a year, and the difference of its Sharpe ratio."""
+        return evidence_table(self.backtests, self.evidence)
+
+    def answer(self) -> str:
+        """What each exposure changed, in words, with the limitations."""
+        of, (first, last) = self.differences, self.backtests[WHOLE].dates[[1, -1]]
+        sure = [name for name in self.exposures if of[name].lower > 0.0 or of[name].upper < 0.0]
+        worth = "; ".join(f"{name}: {in_words(of[name])}" for name in self.exposures)
+        return (
+            f"**Exposure by regimes as known on the day changes the Sharpe ratio of {self.portfolio.name} as follows. "
+            f"{worth}.** {excluding(sure)}. Limitations: one portfolio, the regimes of one asset, settings of the "
+            f"papers and no others, one test from {first:%Y-%m-%d} to {last:%Y-%m-%d}, with wide intervals."
+        )
+
+
+def regime_worth(
+    portfolio: Portfolio, regimes: Mapping[str, Regimes], schedule: EstimationSchedule = "week", draws: int = 10_000
+) -> RegimeWorth:
+    """Compare `portfolio` always invested with exposures by the regimes of several models.
+
+    portfolio : with market, costs and strategic target.
+    regimes   : by name; of each the most turbulent regime holds cash.
+    schedule  : when targets are made and traded.
+    draws     : of the bootstrap.
+    Raises    : as `RegimeExposure`, `backtest` and `evidence_between` do.
+    """
+    exposures = {name: RegimeExposure(portfolio.strategic, one, schedule) for name, one in regimes.items()}
+    policies = {name: (lambda _, held=held: Calendar(held, schedule)) for name, held in exposures.items()}
+    return RegimeWorth(portfolio, exposures, *played_with_benchmarks(portfolio, policies, schedule, draws))
+
+
+def excluding(names: Sequence[str]) -> str:
+    """Whose intervals exclude zero, in words.
+
+    >>> excluding([]), excluding(["jump model"])
+    ('No interval excludes zero', 'The interval of jump model excludes zero')
+    >>> excluding(["Markov", "jump model"])
+    'The intervals of Markov and jump model exclude zero'
+    """
+    if not names:
+        return "No interval excludes zero"
+    one = len(names) == 1
+    return f"The interval{'' if one else 's'} of {listed(names)} exclude{'s' if one else ''} zero"

@@ -1,0 +1,7 @@
+"""What rules and learners are worth on real markets: many cases, out of sample, with intervals over all of them."""
+
+from backtests.studies.real_markets.cases import NAMED, Case, all_cases, case
+from backtests.studies.real_markets.run_case import Budget
+from backtests.studies.real_markets.study import KEPT, KEPT_EXPOSURE, Study, run, study
+
+__all__ = ["KEPT", "KEPT_EXPOSURE", "NAMED", "Budget", "Case", "Study", "all_cases", "case", "run", "study"]

@@ -1,0 +1,283 @@
+"""The gain of an advertised claim: from the results of the kept studies, its mean over cases with its interval.
+
+A gain is positive where the claim is right. It is a mean over cases, or over seeds in the simulated market, with the
+interval of `clustered_mean`.
+
+A calendar lets weights drift between its days, and its worst drift may be still to come. Its J and its tracking error
+are known from below only (`backtests.inference.slow_waves`), and so is a gain over them: the interval then has no
+upper end.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from backtests.inference.estimates import Estimate
+from backtests.laboratory.learned.known_optimum import shipped
+from backtests.studies.audits.matched_exposure import VOLATILITY
+from backtests.studies.audits.smoothed_regimes import FILTERED, SMOOTHED, SmoothedRegimeCheck
+from backtests.studies.real_markets.cases import COST
+from backtests.studies.real_markets.findings import clustered_mean, exposure_rows, representative_rows
+from backtests.studies.real_markets.run_case import BETTER_CALENDAR, EXPOSURE, MULTIPLES, UNTRAINED
+from backtests.studies.real_markets.study import KEPT, KEPT_EXPOSURE, Study
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.paper.wording import counted, number
+
+Unit = Literal["%", "Sharpe", "points"]  # per cent of the other's figure; a Sharpe ratio; points of NAV
+DIGITS = {"%": 1, "Sharpe": 3, "points": 2}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was measured and kept.
+
+    markets  : the study of real markets.
+    exposure : the study of learned exposure; its cases are among those of `markets`.
+    optimum  : learners in the market whose optimum is known, a row a learner and seed.
+    regimes  : one portfolio with exposure by regimes; without it the claim about regimes is left out.
+    """
+
+    markets: Study
+    exposure: Study
+    optimum: pd.DataFrame
+    regimes: SmoothedRegimeCheck | None = None
+
+    @classmethod
+    def kept(cls, regimes: SmoothedRegimeCheck | None = None) -> "Results":
+        """The studies that come with the workbench."""
+        return cls(Study.load(KEPT), Study.load(KEPT_EXPOSURE), shipped("plain"), regimes)
+
+    def rows(self, multiple: float = 1.0) -> pd.DataFrame:
+        """A row a case and rule, of both studies at the usual costs; at a multiple of them, of real markets alone."""
+        rows = representative_rows(self.markets, multiple)
+        return pd.concat([rows, exposure_rows(self.exposure)], ignore_index=True) if multiple == 1.0 else rows
+
+
+class Measured(NamedTuple):
+    """The gain of a claim.
+
+    gain    : in the unit of the claim, with its interval.
+    p       : two-sided, of a gain of 0 (of the allowed loss, where a claim is of no worse than so much).
+    reached : number of cases whose gain is at least what matters.
+    cases   : their number.
+    where   : the markets in words.
+    seeds   : trained for each case; 0 where nothing is trained.
+    beside  : what a reader should know beside the gain, in words, or "".
+    """
+
+    gain: Estimate
+    p: float
+    reached: int
+    cases: int
+    where: str
+    seeds: int
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class AdvertisedClaim:
+    """One claim.
+
+    words   : what is claimed, as a sentence.
+    short   : the same in a few words, for a picture.
+    source  : who claims it: authors, year, title, and where it appeared.
+    how     : what is measured here, in words.
+    unit    : of the gain.
+    least   : the smallest gain that matters, in that unit; below 0 where the claim is of no worse than so much.
+    measure : gives the gain from the results, None where they lack it.
+    change  : what would change the answer.
+    """
+
+    words: str
+    short: str
+    source: str
+    how: str
+    unit: Unit
+    least: float
+    measure: Callable[["AdvertisedClaim", Results], Measured | None]
+    change: str
+
+
+# -- how a gain is measured ------------------------------------------------------------------------------------------
+
+
+def lower(
+    rule: str, over: str, *measures: str, at_least: bool = False, multiple: float = 1.0
+) -> Callable[..., Measured]:
+    """The gain of a rule whose figures are to be lower: per cent by which they are below those of another rule.
+
+    rule     : for which it is claimed.
+    over     : beside which.
+    measures : columns of the study; of several their product, averaged in logs.
+    at_least : for a figure of `over` that is known from below only.
+    multiple : of the costs, at which both are tuned and played.
+    """
+
+    def measure(claim: AdvertisedClaim, results: Results) -> Measured:
+        pairs = _pairs(results, rule, over, multiple)
+        logs = sum(np.log(pairs[f"{name} of other"] / pairs[name]) for name in measures)
+        found = _clustered(claim, np.asarray(logs), pairs["window"], _seeds(results, rule))
+        return found._replace(gain=replace(found.gain, upper=math.inf)) if at_least else found
+
+    return measure
+
+
+def higher(rule: str, over: str, name: str) -> Callable[..., Measured]:
+    """The gain of a rule whose figure is to be higher: its mean less that of another rule.
+
+    rule : for which it is claimed.
+    over : beside which.
+    name : column of the study; of a drawdown, which is below zero, higher is smaller.
+    """
+
+    def measure(claim: AdvertisedClaim, results: Results) -> Measured:
+        pairs = _pairs(results, rule, over)
+        factor = 100.0 if claim.unit == "points" else 1.0
+        gains = factor * (pairs[name] - pairs[f"{name} of other"])
+        return _clustered(claim, gains, pairs["window"], _seeds(results, rule))
+
+    return measure
+
+
+def with_tracking_error(rule: str, over: str, measure: Callable[..., Measured]) -> Callable[..., Measured]:
+    """The gain over a calendar, with by how much the rule's tracking error is below the calendar's beside it."""
+    lower_error = lower(rule, over, "tracking_error", at_least=True)
+    return _beside(measure, {"tracking error lower by": lower_error})
+
+
+def with_untrained(measure: Callable[..., Measured]) -> Callable[..., Measured]:
+    """The gain, with that of the untrained bands over the better calendar beside it."""
+    return _beside(measure, {"bands without training": lower(UNTRAINED, BETTER_CALENDAR, "loss", at_least=True)})
+
+
+def with_volatility_target(measure: Callable[..., Measured]) -> Callable[..., Measured]:
+    """The gain, with that over a volatility target of the same mean exposure beside it."""
+    return _beside(measure, {"over a volatility target": higher(EXPOSURE, VOLATILITY, "sharpe")})
+
+
+def at_other_costs(rule: str, over: str) -> Callable[..., Measured]:
+    """The gain of J at the usual costs, with those at the other costs of the study beside it."""
+    others = {f"at {multiple * COST:g} bp a side": multiple for multiple in MULTIPLES if multiple != 1.0}
+    return _beside(
+        lower(rule, over, "loss"),
+        {words: lower(rule, over, "loss", multiple=multiple) for words, multiple in others.items()},
+    )
+
+
+def _beside(measure: Callable[..., Measured], others: Mapping[str, Callable[..., Measured]]) -> Callable[..., Measured]:
+    """A gain with others of the same unit beside it, by what they are in words."""
+
+    def all_of_them(claim: AdvertisedClaim, results: Results) -> Measured:
+        said = [f"{words}: {gain_text(one(claim, results).gain, claim.unit)}" for words, one in others.items()]
+        return measure(claim, results)._replace(beside="; ".join(said))
+
+    return all_of_them
+
+
+def best_seed(rule: str) -> Callable[..., Measured]:
+    """The gain of the seed with the lowest J in training over the mean of all seeds: of J, in the test."""
+
+    def measure(claim: AdvertisedClaim, results: Results) -> Measured:
+        table = results.markets.table
+        own = table[(table["rule"] == rule) & (table["cost_multiple"] == 1.0)]
+        best = own.loc[own.groupby("case")["loss_training"].idxmin()].set_index("case")
+        mean = np.log(own["loss"]).groupby(own["case"]).mean()
+        return _clustered(claim, mean.loc[best.index] - np.log(best["loss"]), best["window"], own["seed"].nunique())
+
+    return measure
+
+
+def beside_closed_form(learner: str, other: str) -> Callable[..., Measured]:
+    """The gain of a learner over the closed form's bands where the optimum is known: of J, each seed a case.
+
+    other : a learner whose gain stands beside it.
+    """
+
+    def one(name: str, claim: AdvertisedClaim, results: Results) -> Measured:
+        table = results.optimum
+        own, plain = (table[table["learner"] == who]["loss"].to_numpy() for who in (name, "closed form"))
+        return _clustered(claim, np.log(plain[0] / own), np.arange(len(own)), len(own))
+
+    def measure(claim: AdvertisedClaim, results: Results) -> Measured:
+        found, second = one(learner, claim, results), one(other, claim, results).gain
+        where, beside = (
+            f"1 simulated market, {counted(found.cases, 'seed')}",
+            f"{other}: {gain_text(second, claim.unit)}",
+        )
+        return found._replace(where=where, beside=beside)
+
+    return measure
+
+
+def regimes(claim: AdvertisedClaim, results: Results) -> Measured | None:
+    """The gain of the Sharpe ratio by filtered regimes; what smoothed regimes would add stands beside it."""
+    check = results.regimes
+    if check is None:
+        return None
+    known, future = check.differences[FILTERED], check.differences[SMOOTHED]
+    gain = Estimate(known.value, known.lower, known.upper, known.level)
+    ahead = check.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
+    said = {"smoothed over the future": future, "by look-ahead alone": ahead}
+    beside = "; ".join(f"{words}: {gain_text(value, claim.unit)}" for words, value in said.items())
+    where = f"1 portfolio ({check.portfolio.name}), {check.backtests[FILTERED].dates[1].year} on"
+    return Measured(gain, known.p, int(known.value >= claim.least), 1, where, 0, beside)
+
+
+def _pairs(results: Results, rule: str, over: str, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a case that has both rules: the rule's columns, and the other's with " of other"."""
+    rows = results.rows(multiple)
+    own, other = (rows[rows["rule"] == name].set_index("case") for name in (rule, over))
+    pairs = own.join(other, how="inner", rsuffix=" of other")
+    if pairs.empty:
+        raise DataError(f"no case of the study has both {rule!r} and {over!r}. Run a study that has them.")
+    return pairs
+
+
+def _seeds(results: Results, rule: str) -> int:
+    """Of a rule, in each case; the universal policy is one network for all of them."""
+    if rule == "universal":
+        return 1
+    tables = [study.table for study in (results.markets, results.exposure)]
+    return max(int(table[table["rule"] == rule]["seed"].nunique()) for table in tables)
+
+
+def _clustered(claim: AdvertisedClaim, values: ArrayLike, clusters: ArrayLike, seeds: int) -> Measured:
+    """The mean of gains, in the unit of the claim; those in per cent are given as logarithms of the other over own."""
+    gains = np.asarray(values, dtype=float)
+    mean, allowed = clustered_mean(gains, clusters), min(0.0, claim.least)
+    if claim.unit == "%":
+        shown, allowed = _percent(gains), -math.log1p(-allowed / 100.0)
+        ends = _percent(np.array([mean.value, mean.lower, mean.upper]))
+    else:
+        shown, ends = gains, np.array([mean.value, mean.lower, mean.upper])
+    value, low, high = (float(end) for end in ends)
+    where = f"{counted(mean.cases, 'case')}, {counted(mean.windows, 'window')}"
+    p = clustered_mean(gains - allowed, clusters).p
+    return Measured(
+        Estimate(value, low, high, mean.level), p, int((shown >= claim.least).sum()), mean.cases, where, seeds
+    )
+
+
+def _percent(logs: Array) -> Array:
+    """Per cent that one's own figure is below the other's, from the logarithm of the other over own."""
+    found: Array = -100.0 * np.expm1(-logs)
+    return found
+
+
+# -- in words ---------------------------------------------------------------------------------------------------------
+
+
+def number_text(value: float, unit: Unit) -> str:
+    """A gain with its unit."""
+    return number(value, DIGITS[unit], signed=True) + ("" if unit == "Sharpe" else f" {unit}")
+
+
+def gain_text(gain: Estimate, unit: Unit) -> str:
+    """A gain with its unit and its interval."""
+    return f"{number_text(gain.value, unit)} {gain.interval(DIGITS[unit])}"

@@ -1,0 +1,1 @@
+"""Today's holdings: their risk, their stress, and their simulated futures."""

@@ -1,0 +1,431 @@
+"""Playing policies through simulated futures, from today's holdings, by the accounting of a backtest.
+
+A future begins one close before the last one, with the units that are held today: so a rule is asked at the last close
+already, as a trade list asks it, and a calendar rule that missed a session since the last trade is due there. Rules
+whose bands follow from dates and fixed weights have the same bands on every future, which are made once. A rule that
+estimates is played on many futures with its estimates of the last close, and on single ones as it is: on a market of
+its own, with the past that it estimates from.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numba import typeof
+from numpy.typing import NDArray
+
+from backtests.engine.compiled_loop import play
+from backtests.engine.inputs import EngineInputs
+from backtests.engine.kept import bands_of
+from backtests.engine.ledger import Ledger
+from backtests.engine.loop_inputs import LoopInputs
+from backtests.engine.python_loop import play_daily
+from backtests.engine.quiet_days import DAYS
+from foundation.arguments import refuse
+from foundation.arrays import Array, Mask, frozen
+from foundation.compiled import compiled
+from foundation.errors import DataError
+from research.accounting import Costs, Execution, Policy
+from research.allocation import EqualWeights, FixedWeights, TargetPath, target_path
+from research.market import Market
+from research.market.calendars import due, last_of, row_name, sessions
+from research.market.facts import extended
+from research.portfolio import Portfolio
+from research.risk.simulation.simulated import staying
+from research.rules.protocol import CompiledRule, compiled_rule, held_by, short_name, traits
+from research.rules.rule_options import BandArrays, RuleOptions, Workspace
+
+YEAR, MONTH = 365, 30  # calendar days ahead: of the longer horizon, and of the shorter
+RECENT = 21  # rows whose mean return of cash and mean volume go on
+FEATURES = 300  # rows of the past that a policy without a window of its own may see
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """Today's holdings, and the accounting by which they are played on; what it leaves out is in `left_out`."""
+
+    portfolio: Portfolio
+
+    def __post_init__(self) -> None:
+        """Refuse holdings that cannot be played on. Raises DataError, ConfigError."""
+        market, held = self.portfolio.market, self.portfolio.holdings != 0.0
+        if len(market.dates) < 2:
+            raise DataError(f"market {market.name!r} has one close: a future begins one close before the last.")
+        if not self.portfolio.nav > 0.0:
+            refuse(f"the net asset value of {self.portfolio.file} is", self.portfolio.nav, "it is above zero.")
+        gone = held & ~market.listed[-1]
+        if gone.any():
+            raise DataError(
+                f"{market.assets[int(np.argmax(gone))]} is held and not listed at the last close, {market.days[-1]}: "
+                "no future of it can be simulated. Correct the holdings."
+            )
+
+    @cached_property
+    def dates(self) -> pd.DatetimeIndex:
+        """(D + 1,) the last close, and the rows to come within a year of it: those that the exchange calendar knows."""
+        market, today = self.portfolio.market, self.portfolio.market.days[-1]
+        known = sessions(today + 1, today + YEAR, market.calendar)
+        every = row_name(self.portfolio.periods_per_year)
+        if every != "day":
+            known = known[last_of(known, every, market.calendar)]
+        return pd.DatetimeIndex(np.concatenate([[today], known])).as_unit("us")
+
+    @property
+    def days(self) -> int:
+        """D, the rows to come."""
+        return len(self.dates) - 1
+
+    @property
+    def month(self) -> int:
+        """The row of `dates` that is the last within 30 days, or the first to come where none is: of monthly rows."""
+        return max(int(self.dates.searchsorted(self.dates[0] + pd.Timedelta(days=MONTH), side="right")) - 1, 1)
+
+    @cached_property
+    def cash_growth(self) -> float:
+        """1 + return of cash of each row to come: the mean of the last 21 rows."""
+        return 1.0 + float(self.portfolio.market.cash[-RECENT:].mean())
+
+    @cached_property
+    def execution(self) -> Execution:
+        """The execution of the file as far as simulated markets have what it needs: at the close, without volumes."""
+        given = self.portfolio.execution
+        return Execution(minimum_trade=given.minimum_trade, days=given.days)
+
+    @cached_property
+    def costs(self) -> Costs:
+        """The costs of the file without tax; where they depend on volumes, quotes or the day, at constant rates."""
+        costs = self.portfolio.costs
+        return costs.simplified(self.portfolio.market, 1.0) if costs.needs_market else replace(costs, tax=None)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the file has and a simulated future does not, by name."""
+        portfolio, costs = self.portfolio, self.portfolio.costs
+        found = {
+            "whole lots": portfolio.execution.sizing == "units",
+            "orders at the open": portfolio.execution.at == "open",
+            "limits of participation": portfolio.execution.participation is not None,
+            "dividends paid in cash": portfolio.dividends == "cash",
+            "money that comes and goes": portfolio.flows is not None,
+            "tax on gains": costs.tax is not None,
+            "market impact": costs.impact is not None,
+            "commission per unit": bool(costs.per_unit.any()),
+            "spreads that depend on the day": costs.half_spread.ndim > 1,
+            "costs of holding": bool(costs.needs_market and costs.holding_costs.some),
+        }
+        return tuple(name for name, there in found.items() if there)
+
+    def market(self, growths: Array, past: int = 1) -> Market:
+        """One future as a market: `past` rows before the last close, that close, and the rows to come.
+
+        growths : (D, n) 1 + simple return of each line on each row to come.
+        past    : number of rows.
+        """
+        market, n = self.portfolio.market, growths.shape[1]
+        first = len(market.dates) - 1 - past
+        returns, tradable = market.returns[first:].copy(), market.tradable[first:].copy()
+        returns[0], tradable[0] = 0.0, market.listed[first]
+        later, known = np.cumprod(growths, axis=0), extended(market.facts, len(growths))
+        return Market(
+            dates=pd.DatetimeIndex(np.concatenate([market.dates[first:], self.dates[1:]])),
+            assets=market.assets,
+            returns=np.vstack([returns, growths - 1.0]),
+            tradable=np.vstack([tradable, np.ones((len(growths), n), dtype=bool)]),
+            cash=np.concatenate([[0.0], market.cash[first + 1 :], np.full(len(growths), self.cash_growth - 1.0)]),
+            instruments=self.instruments,
+            prices=np.vstack([market.prices[first:], market.prices[-1] * later]),
+            volumes=self._volumes(first),
+            facts=None if known is None else {name: fact[first:] for name, fact in known.items()},
+            calendar=market.calendar,
+            name=f"a future of {market.name}",
+        )
+
+    def _volumes(self, first: int) -> Array | None:
+        """Units a row from row `first` of the past on: those to come are the mean of the last 21 rows; None without."""
+        volumes = self.portfolio.market.volumes
+        if volumes is None:
+            return None
+        return np.vstack([volumes[first:], np.tile(volumes[-RECENT:].mean(axis=0), (self.days, 1))])
+
+    @cached_property
+    def instruments(self) -> pd.DataFrame:
+        """Of every future: none is delisted."""
+        return staying(self.portfolio.market.instruments)
+
+    @cached_property
+    def skeleton(self) -> Market:
+        """A future whose dates and lines are those of all futures, and so are bands on it; its prices do not matter."""
+        return self.market(self.repeated)
+
+    @property
+    def repeated(self) -> Array:
+        """(D, n) growths of the last rows of the past again."""
+        rows = 1 + np.arange(-self.days, 0) % (len(self.portfolio.market.dates) - 1)
+        return 1.0 + np.asarray(self.portfolio.market.returns[rows])
+
+    @cached_property
+    def closes(self) -> Array:
+        """(2, n) worth of a unit at the two last closes, 1 at the first."""
+        return np.vstack([np.ones(len(self.portfolio.market.assets)), 1.0 + self.portfolio.market.returns[-1]])
+
+    @cached_property
+    def cash_closes(self) -> Array:
+        """(D + 2,) worth of a unit of cash at the two last closes and the rows to come, 1 at the first."""
+        start = np.cumprod([1.0, 1.0 + float(self.portfolio.market.cash[-1])])
+        return frozen(np.append(start, start[1] * self.cash_growth ** np.arange(1, self.days + 1)))
+
+
+@dataclass(frozen=True, eq=False)
+class PlayedPaths:
+    """What one policy did on P futures, from the last close on.
+
+    nav      : (P, D + 1) wealth at each close, the last one of the data first, currency, net of costs.
+    cost     : (P, D + 1) what trading at that close cost, over wealth before it.
+    holding  : (P, D + 1) what holding cost since the close before, over wealth there.
+    turnover : (P, D + 1) one-way, over wealth before the trade.
+    """
+
+    nav: Array
+    cost: Array
+    holding: Array
+    turnover: Array
+
+
+def is_played_at_once(policy: Policy) -> bool:
+    """Can a policy be played through many futures by bands that they share: by its own, or by those of the last close?
+
+    A rule of a user's own may look at prices, tranches drift with them, and some policies decide day by day.
+    """
+    rule, allocation = compiled_rule(policy), held_by(policy)
+    shipped = any(k.__module__.startswith("research.rules.") for k in type(policy).__mro__[:2])
+    known = type(allocation).__module__.startswith("research.allocation.")
+    return rule is not None and shipped and known and traits(policy).tranches == 1
+
+
+def estimates(policy: Policy) -> bool:
+    """Does a policy estimate anew on the way, so that its bands or targets depend on the prices to come?"""
+    return traits(policy).window > 0 or type(held_by(policy)) not in (FixedWeights, EqualWeights)
+
+
+@dataclass(frozen=True, eq=False)
+class SharedBands:
+    """A policy, its target and its bands on the rows from the close before the last on: the same in all futures.
+
+    A policy that estimates has its target and bands of the last close all the time.
+    """
+
+    policy: Policy
+    targets: TargetPath
+    bands: BandArrays
+    options: RuleOptions
+
+    @classmethod
+    def of(cls, opening: Opening, policy: Policy) -> "SharedBands":
+        """Of a policy that can be played at once."""
+        rule, past = compiled_rule(policy), _past(opening, policy)
+        assert rule is not None
+        market = opening.skeleton if past == 1 else opening.market(opening.repeated, past)
+        first = past - 1
+        targets = target_path(held_by(policy, opening.portfolio.strategic), market, start=first)
+        bands = bands_of(rule, market, targets, first, opening.costs)
+        row, asked = bands.row[first:].copy(), bands.asked[first:]
+        if estimates(policy):
+            targets = replace(
+                targets, rows=targets.at(past)[None], row=np.zeros(len(row), dtype=np.int64), seen=np.zeros(1, np.int64)
+            )
+            row[:] = row[1]
+        asked = _asked(opening, rule, asked, opening.skeleton, 1)
+        return cls(policy, targets, bands.compiled._replace(asked=asked, row=frozen(row)), bands.options)
+
+
+def shared_bands(opening: Opening, policies: Mapping[str, Policy]) -> dict[str, SharedBands]:
+    """What `play_futures` takes, by name, of policies of which `is_played_at_once` is true; the others are left out."""
+    return {name: SharedBands.of(opening, one) for name, one in policies.items() if is_played_at_once(one)}
+
+
+def play_futures(opening: Opening, policies: Mapping[str, SharedBands], growths: Array) -> dict[str, PlayedPaths]:
+    """Play policies by bands that all futures share, from today's holdings through each of P futures.
+
+    opening  : today's holdings.
+    policies : by name.
+    growths  : (P, D, n) 1 + simple return of each line on each row to come.
+    Raises   : PolicyError, with the date, for a future in which a policy cannot go on.
+    """
+    paths, days, n = growths.shape
+    closes = np.empty((paths, days + 2, n))
+    closes[:, :2], closes[:, 2:] = opening.closes, growths
+    np.cumprod(closes[:, 1:], axis=1, out=closes[:, 1:])
+    tiles = _tiles(closes, opening.cash_closes)
+    return {name: _play_all(opening, shared, closes, tiles) for name, shared in policies.items()}
+
+
+def play_future(opening: Opening, policy: Policy, growths: Array, name: str = "") -> PlayedPaths:
+    """Play any policy, from today's holdings, through one future, on a market with the past that it estimates from.
+
+    opening : today's holdings.
+    policy  : what decides.
+    growths : (D, n) 1 + simple return of each line on each row to come.
+    name    : of the policy, in messages.
+    Raises  : PolicyError, with the date, where the policy cannot go on.
+    """
+    past = _past(opening, policy)
+    market = opening.market(growths, past)
+    first = past - 1
+    targets = target_path(held_by(policy, opening.portfolio.strategic), market, start=first)
+    inputs = _inputs(opening, policy, market, targets, first, name)
+    ledger, units, cash_units = _opened(opening, inputs)
+    rule = compiled_rule(policy)
+    if rule is None:
+        play_daily(inputs, cash_units, ledger, None)
+        count = int(np.flatnonzero(ledger.booked > 0)[-1]) + 1 if (ledger.booked > 0).any() else 0
+    else:
+        bands = bands_of(rule, market, targets, first, opening.costs)
+        arrays = bands.compiled._replace(asked=_asked(opening, rule, bands.asked, market, first + 1))
+        given = _given(inputs, arrays, bands.options, ledger)
+        count, stopped = play(given, inputs.first, units, cash_units)
+        if stopped >= 0:
+            raise inputs.refused(stopped, float(ledger.nav[stopped - inputs.first]))
+    cost, turnover = np.zeros((2, len(ledger.nav)))
+    _tally(ledger.booked, ledger.trades, ledger.charges, ledger.nav_before, count, inputs.first, cost, turnover)
+    holding = _holding(ledger)
+    return PlayedPaths(*(row[None, 1:].copy() for row in (ledger.nav, cost, holding, turnover)))
+
+
+def _past(opening: Opening, policy: Policy) -> int:
+    """Rows before the last close that a policy needs to estimate on each row from it on."""
+    allocation = held_by(policy)
+    window = max(traits(policy).window, 0 if allocation is None else allocation.window)
+    if compiled_rule(policy) is None or traits(policy).family == "learned":
+        window += FEATURES
+    return min(2 * window + 63, len(opening.portfolio.market.dates) - 1) if window else 1
+
+
+def _inputs(
+    opening: Opening, policy: Policy, market: Market, targets: TargetPath, first: int, name: str
+) -> EngineInputs:
+    """What is played on a market that holds the future, opened at its row `first`."""
+    leverage = max(1.0, float(np.abs(targets.rows).sum(axis=1).max()))
+    return EngineInputs.of(
+        market, policy, targets, opening.costs, first, opening.portfolio.lag, opening.execution, "reinvest", None,
+        name or short_name(policy), leverage,
+    )  # fmt: skip
+
+
+def _opened(opening: Opening, inputs: EngineInputs) -> tuple[Ledger, Array, float]:
+    """A ledger at today's holdings with their units (n,), and units of cash."""
+    portfolio, first, market = opening.portfolio, inputs.first, inputs.market
+    ledger = Ledger.empty(len(market.dates) - first, len(market.assets), inputs.extra_bookings)
+    ledger.booked[:] = -1
+    units = portfolio.holdings / market.index[first + 1]
+    cash_units = portfolio.cash / float(market.cash_index[first + 1])
+    ledger.units[0], ledger.cash_units[0] = units, cash_units
+    ledger.cash[0] = cash_units * market.cash_index[first]
+    ledger.nav[0] = units @ market.index[first] + ledger.cash[0]
+    return ledger, units, cash_units
+
+
+def _given(inputs: EngineInputs, bands: BandArrays, options: RuleOptions, ledger: Ledger) -> LoopInputs:
+    """What the compiled loop takes."""
+    n = len(inputs.market.assets)
+    workspace, bounds = Workspace.of(n, options), np.empty((2, n + 1))
+    return LoopInputs(inputs.sessions, bands, options, inputs.desk, inputs.scratch, workspace, bounds, ledger)
+
+
+def _asked(opening: Opening, rule: CompiledRule, asked: Mask, market: Market, today: int) -> Mask:
+    """(T,) when a rule is asked: at the last close, row `today`, if it missed a session since the last trade."""
+    schedule, found = rule.desk_schedule, asked.copy()
+    if schedule is not None:
+        last_trade, day = np.datetime64(opening.portfolio.last_trade, "D"), market.days[today]
+        found[today] = any(due(last_trade, day, schedule, market.calendar, offset) for offset in rule.desk_offsets)
+    return frozen(found)
+
+
+def _play_all(opening: Opening, shared: SharedBands, closes: Array, tiles: Array) -> PlayedPaths:
+    """Play one policy through all futures: prices change from one to the next, and nothing else does.
+
+    closes : (P, D + 2, n) worth of a unit.
+    tiles  : (P, tiles, n + 1, DAYS) the same with cash, as `quiet_days.tiles_of` lays them out.
+    """
+    paths, rows, n = closes.shape
+    inputs = _inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
+    ledger, _, _ = _opened(opening, inputs)
+    here, laid = np.empty_like(closes[0]), np.empty_like(tiles[0])  # the future that is played, read-only to the loop
+    now = inputs.sessions._replace(closes=_shown(here), tiles=_shown(laid), cash_index=opening.cash_closes)
+    given = _given(inputs, shared.bands, shared.options, ledger)._replace(sessions=now)
+    out = PlayedPaths(np.empty((paths, rows)), *np.zeros((3, paths, rows)))
+    units, held = np.empty(n), opening.portfolio.holdings / opening.closes[1]
+    cash_units = float(opening.portfolio.cash / opening.cash_closes[1])
+    booked = ledger.booked, ledger.trades, ledger.charges, ledger.nav_before
+    one, count_up = (
+        _typed(play, given, 0, units, cash_units),
+        _typed(_tally, *booked, 0, 0, out.cost[0], out.turnover[0]),
+    )
+    for p in range(paths):
+        here[:], laid[:], units[:] = closes[p], tiles[p], held
+        count, stopped = one(given, 0, units, cash_units)
+        if stopped >= 0:
+            raise inputs.refused(stopped, float(ledger.nav[stopped]))
+        out.nav[p] = ledger.nav
+        count_up(*booked, count, 0, out.cost[p], out.turnover[p])
+        if inputs.desk.holding_costs.some:
+            out.holding[p] = _holding(ledger)
+    return PlayedPaths(*(values[:, 1:] for values in (out.nav, out.cost, out.holding, out.turnover)))
+
+
+def _typed(kernel: Any, *given: Any) -> Callable[..., Any]:
+    """The machine code of a kernel for arguments of these types: asking for them takes longer than a year does."""
+    return getattr(kernel, "dispatcher", kernel).compile(tuple(map(typeof, given)))  # type: ignore[no-any-return]
+
+
+def _shown(values: Array) -> Array:
+    """A read-only view of an array that is written to."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def _holding(ledger: Ledger) -> Array:
+    """(D + 2,) what holding cost, over wealth at the close before."""
+    return np.append(0.0, ledger.holding_costs[1:].sum(axis=1) / ledger.nav[:-1])
+
+
+def _tiles(closes: Array, cash: Array) -> Array:
+    """(P, tiles, n + 1, DAYS) of worth of a unit (P, T, n), cash (T,) last; see `quiet_days.tiles_of`."""
+    paths, rows, n = closes.shape
+    count = -(-rows // DAYS)
+    out = np.empty((paths, count * DAYS, n + 1))
+    out[:, :rows, :n], out[:, :rows, n] = closes, cash
+    out[:, rows:] = out[:, rows - 1 : rows]
+    return np.ascontiguousarray(out.reshape(paths, count, DAYS, n + 1).transpose(0, 1, 3, 2))
+
+
+@compiled
+def _tally(
+    booked: NDArray[np.int64], trades: Array, charges: Array, before: Array, count: int, first: int, cost: Array,
+    turnover: Array,
+) -> None:  # fmt: skip
+    """Add what each booking cost and traded to its row.
+
+    booked   : (k,) market row of each booking, -1 where the data ended first.
+    trades   : (k, n) currency, buys positive.
+    charges  : (k, columns, n) currency.
+    before   : (k,) wealth before the trade, currency.
+    count    : number of bookings.
+    first    : market row of the opening.
+    cost     : (D + 1,) fraction of wealth; written.
+    turnover : (D + 1,) one-way, fraction of wealth; written.
+    """
+    for j in range(count):
+        if booked[j] < 0:
+            continue
+        paid, bought, sold, t = 0.0, 0.0, 0.0, booked[j] - first
+        for i in range(trades.shape[1]):
+            bought += max(trades[j, i], 0.0)
+            sold += max(-trades[j, i], 0.0)
+            for c in range(charges.shape[1]):
+                paid += charges[j, c, i]
+        cost[t] += paid / before[j]
+        turnover[t] += max(bought, sold) / before[j]

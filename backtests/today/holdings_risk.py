@@ -1,0 +1,242 @@
+"""The risk of today's holdings: what they are exposed to, what they may lose, where that comes from, and their drift.
+
+Two samples, both of rows on which all lines have returns. Volatility, tracking error, beta and contributions are ex
+ante: by the covariance of the last year, as rules estimate it. Losses at a level are by the whole sample: what the
+weights of today would have returned on its rows: days, or weeks or months where those are the rows of the market.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from backtests.attribution.contributions import cash_name
+from backtests.inference.estimates import NotAvailable
+from backtests.today.from_today import FromToday, from_today_or_why_not
+from backtests.today.holdings_stress import HoldingsStress, holdings_stress
+from backtests.today.risk_paths import PATHS
+from foundation.arrays import Array
+from foundation.errors import DataError
+from research.accounting import Policy
+from research.market.calendars import row_name
+from research.portfolio import Portfolio
+from research.risk import cvar, effective_lines, gaussian_cvar, gaussian_var, var
+from research.risk.decomposition.contributions import effective_bets, risk_contributions
+from research.risk.decomposition.ex_ante import WITHIN_A_MONTH, ExAnte
+from research.rules import Never
+from research.rules.bands_today import bands_today
+
+LEVELS = (0.95, 0.99)
+METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What may be lost at a level, positive, fraction of NAV.
+
+    horizon : one row of the market, such as "one day"; or "one month".
+    method  : "historical" or "Gaussian".
+    level   : such as 0.95.
+    """
+
+    horizon: str
+    method: str
+    level: float
+    var: float
+    cvar: float
+
+
+@dataclass(frozen=True, eq=False)
+class HoldingsRisk:
+    """Today's holdings, n lines, and their risk.
+
+    portfolio     : the holdings.
+    ex_ante       : the samples that they are measured by.
+    losses        : by horizon, method and level.
+    contributions : (n,) Euler's, to the volatility of the holdings, fraction a year; they sum to it.
+    active        : (n,) to the tracking error to the strategic target; they sum to it.
+    beta          : of the holdings to the strategic target, by the covariance.
+    lines         : effective number of lines.
+    bets          : effective number of uncorrelated lines.
+    bands         : (2, n) weights past which the active policy trades a line today, NaN where it has no such band.
+    policy        : name of the active policy that `bands` are of, or "".
+    stress        : episodes, shocks and correlations.
+    future        : policies played on from today; or why they are not.
+    undefined     : by name of a figure, why there is none; it is NaN, or empty.
+    notes         : what a reader must know of how it was made.
+    """
+
+    portfolio: Portfolio
+    ex_ante: ExAnte
+    losses: tuple[Loss, ...]
+    contributions: Array
+    active: Array
+    beta: float
+    lines: float
+    bets: float
+    bands: Array
+    policy: str
+    stress: HoldingsStress
+    future: FromToday | NotAvailable
+    undefined: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def window(self) -> int:
+        """Returns of the covariance, the last ones: a year, or all that all lines have."""
+        return self.ex_ante.window
+
+    @property
+    def covariance(self) -> Array:
+        """(n, n) a year."""
+        return self.ex_ante.covariance
+
+    @property
+    def sample(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """First and last date of the returns of losses."""
+        return self.ex_ante.dates[0], self.ex_ante.dates[-1]
+
+    @property
+    def row(self) -> str:
+        """What a row of the market is: "day", "week" and so on."""
+        return row_name(self.portfolio.periods_per_year)
+
+    @property
+    def horizons(self) -> tuple[str, str]:
+        """The shortest and the longest of losses, which are one where a row is a month or longer."""
+        return f"one {self.row}", "one month" if self.row in WITHIN_A_MONTH else f"one {self.row}"
+
+    @property
+    def volatility(self) -> float:
+        """Ex ante, fraction a year."""
+        return self.ex_ante.volatility(self.portfolio.weights)
+
+    @property
+    def tracking_error(self) -> float:
+        """Ex ante, to the strategic target, fraction a year."""
+        return self.ex_ante.volatility(self.portfolio.weights - self.portfolio.target)
+
+    def exposures(self, by: str, cash: str | None = None) -> pd.DataFrame:
+        """A row a group: weight, target, gap, and shares of volatility and of tracking error.
+
+        A fund that is split over classes or sectors counts in each as far as the file says, its risk like its value.
+        by   : "asset_class", "sector" or "currency".
+        cash : the group that cash is in, such as the portfolio's currency; by default one of its own.
+        """
+        groups = self.portfolio.exposures(by)
+        held, target = self.portfolio.weights, self.portfolio.target
+        columns = {"weight": held, "target": target, "gap": held - target}
+        columns |= {"risk_share": _shares(self.contributions, held), "active_share": _shares(self.active, held)}
+        made = pd.DataFrame(
+            {name: [sum((of * values).tolist()) for of in groups.values()] for name, values in columns.items()},
+            index=list(groups),
+        )
+        rest = np.round(1.0 - np.array([held.sum(), target.sum()]), 12) + 0.0
+        group, account = cash or cash_name(list(groups)), np.array([rest[0], rest[1], rest[0] - rest[1], 0.0, 0.0])
+        made.loc[group] = account + (made.loc[group].to_numpy() if group in made.index else 0.0)
+        return made.rename_axis("group").reset_index()
+
+    def drift(self) -> pd.DataFrame:
+        """A row a line: weight, target, gap, range, band of the active policy, and how far it is outside of both.
+
+        outside_range, outside_band : fraction of NAV, below zero under it, 0 within; NaN where there is none.
+        """
+        p, w = self.portfolio, self.portfolio.weights
+        return pd.DataFrame(
+            {
+                "asset": list(p.market.assets),
+                "asset_class": list(p.market.asset_class),
+                "weight": w,
+                "target": p.target,
+                "gap": w - p.target,
+                "lower": p.lower,
+                "upper": p.upper,
+                "outside_range": _outside(w, p.lower, p.upper),
+                "band_lower": self.bands[0],
+                "band_upper": self.bands[1],
+                "outside_band": _outside(w, *self.bands),
+                "contribution": self.contributions if len(self.contributions) else np.nan,
+                "active_contribution": self.active if len(self.active) else np.nan,
+            }
+        )
+
+
+def holdings_risk(
+    portfolio: Portfolio, policies: Mapping[str, Policy], *, paths: int = PATHS, notes: Sequence[str] = ()
+) -> HoldingsRisk:
+    """The risk of a portfolio's holdings at its last close.
+
+    portfolio : the file.
+    policies  : ready to decide, by name, played on from today; the first is shown, and without any the holdings are
+                held.
+    paths     : futures of the first law; of each other one a quarter of them.
+    notes     : what a reader must know of the policies.
+    Raises    : DataError for fewer than 252 returns of all lines, and for a line that has left; ConfigError as
+                `from_today` does.
+    """
+    ex_ante = ExAnte.of(portfolio.market, portfolio.periods_per_year)
+    w, target, covariance = portfolio.weights, portfolio.target, ex_ante.covariance
+    undefined: dict[str, str] = {}
+    own = {"contributions": w, "active": w - target}
+    found = {name: _euler(name, weights, covariance, undefined) for name, weights in own.items()}
+    policy = portfolio.policy or ""
+    bands = bands_today(policies.get(policy), portfolio.market, portfolio.costs, portfolio.strategic)
+    played = policies or {"as held": Never(portfolio.strategic)}
+    return HoldingsRisk(
+        portfolio,
+        ex_ante,
+        _losses(ex_ante, w, undefined),
+        found["contributions"],
+        found["active"],
+        _or_nan("beta", lambda: ex_ante.beta(w, target), undefined),
+        _or_nan("lines", lambda: effective_lines(w), undefined),
+        _or_nan("bets", lambda: effective_bets(w, covariance), undefined),
+        bands,
+        policy if policy in policies else "",
+        holdings_stress(portfolio),
+        from_today_or_why_not(portfolio, played, paths=paths),
+        undefined,
+        tuple(notes),
+    )
+
+
+def _euler(name: str, weights: Array, covariance: Array, undefined: dict[str, str]) -> Array:
+    try:
+        return risk_contributions(weights, covariance)
+    except DataError as error:
+        undefined[name] = str(error)
+        return np.zeros(0)
+
+
+def _or_nan(name: str, figure: Callable[[], float], undefined: dict[str, str]) -> float:
+    try:
+        return figure()
+    except DataError as error:
+        undefined[name] = str(error)
+        return float("nan")
+
+
+def _losses(ex_ante: ExAnte, weights: Array, undefined: dict[str, str]) -> tuple[Loss, ...]:
+    """Losses of the weights (n,) of today over the rows of the sample, and over all its months, which overlap."""
+    found = []
+    for horizon in ex_ante.horizons:
+        values = ex_ante.returned(weights, horizon)
+        for method, (at_risk, beyond) in METHODS.items():
+            for level in LEVELS:
+                try:
+                    found.append(Loss(horizon, method, level, at_risk(values, level), beyond(values, level)))
+                except DataError as error:
+                    undefined[f"{horizon}, {method}, {level:g}"] = str(error)
+    return tuple(found)
+
+
+def _outside(weights: Array, lower: Array, upper: Array) -> Array:
+    """(n,) how far weights are above `upper`, or below `lower` (negative); 0 within, NaN without any."""
+    with np.errstate(invalid="ignore"):
+        return np.where(weights > upper, weights - upper, np.where(weights < lower, weights - lower, 0.0 * lower))
+
+
+def _shares(parts: Array, like: Array) -> Array:
+    """(n,) parts over their sum; NaN where there are none."""
+    return parts / parts.sum() if len(parts) else np.full(len(like), np.nan)

@@ -1,0 +1,256 @@
+"""What the allocations of a portfolio's policies hold on a date and why, beside what is held and beside controls.
+
+    found = targets_today(portfolio, as_of="2022-12-29")
+    found.table("hrp_monthly")
+
+A target is the one in force at the close: that of the last day of its schedule, with the reasons of that day. All
+weights are measured by one covariance, of the date itself, so that their risks can be compared.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from backtests.views import view
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError, PolicyError
+from research.allocation import (
+    Allocation,
+    Answer,
+    EqualWeights,
+    MinimumVariance,
+    RiskParity,
+    TargetPath,
+    target_path,
+)
+from research.allocation.allocation import carried
+from research.allocation.answer import Following
+from research.allocation.hierarchical.model import Hierarchy, Model
+from research.allocation.input_sensitivity import InputSensitivity, input_sensitivity
+from research.allocation.nested import each_of
+from research.allocation.target_risk import TargetRisk, target_risk
+from research.forecast import Estimated, Forecast, Moments
+from research.market import Market
+from research.portfolio import Portfolio
+from research.rules.protocol import allocation_name, held_by
+
+CONTROLS: Mapping[str, Allocation] = {
+    "1/N": EqualWeights(),
+    "minimum variance": MinimumVariance(),
+    "risk parity": RiskParity(),
+}
+YARDSTICK = Estimated()  # of risk: the Ledoit-Wolf covariance of the last year of days
+
+
+@dataclass(frozen=True, eq=False)
+class TargetToday:
+    """The target of one allocation that is in force at a close.
+
+    name       : of the allocation, in words.
+    allocation : that gave it.
+    policies   : names of those that hold it; () for a control.
+    answer     : weights and their reasons, of the day on which they were computed.
+    risk       : of the weights, by the covariance of the date of the whole; None where it has none.
+    sensitivity : of the weights to each input of the estimate; None where it is not asked for, and where none is made.
+    trees      : of each hierarchical allocation that it is, scales or combines, by its name, on the day of the answer.
+    """
+
+    name: str
+    allocation: Allocation
+    policies: tuple[str, ...]
+    answer: Answer
+    risk: TargetRisk | None
+    trees: Mapping[str, Hierarchy] = field(default_factory=dict)
+    sensitivity: InputSensitivity | None = None
+
+    @property
+    def tree(self) -> Hierarchy | None:
+        """The outermost tree; None for none."""
+        return next(iter(self.trees.values()), None)
+
+    @property
+    def weights(self) -> Array:
+        """(n,) fraction of NAV; cash is the rest."""
+        return self.answer.weights
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TargetsToday:
+    """The targets in force at one close, the distinct allocations of a portfolio's policies first.
+
+    portfolio : whose policies they are.
+    date      : of the close.
+    targets   : of each distinct allocation, in the order of the policies.
+    strategic : of the file.
+    held      : risk of the weights held at the last close of the portfolio; None where it has none.
+    controls  : by name, targets that need no opinion; without those that the market's history does not allow.
+    notes     : what a reader must know, in sentences.
+    """
+
+    portfolio: Portfolio
+    date: pd.Timestamp
+    targets: tuple[TargetToday, ...]
+    strategic: TargetToday
+    held: TargetRisk | None
+    controls: Mapping[str, TargetToday]
+    notes: tuple[str, ...] = ()
+
+    def of(self, policy: str) -> TargetToday:
+        """The target that a policy of the file holds. Raises ConfigError for a name that is none of them."""
+        self.portfolio.check_policy(policy)
+        allocation = held_by(self.portfolio.policies[policy], self.portfolio.strategic)
+        return next(target for target in self.targets if target.allocation == allocation)
+
+    def table(self, target: TargetToday) -> pd.DataFrame:
+        """A row a line, and cash: weights held, strategic, of the target and of each control, and shares of risk.
+
+        target  : one of `targets`.
+        Columns : held, strategic, target: fraction of NAV; risk: share of the target's variance; then each control,
+                  fraction of NAV. NaN where it is not known.
+        """
+        beside = {name: control.weights for name, control in self.controls.items()}
+        weights = {"held": self.portfolio.weights, "strategic": self.strategic.weights, "target": target.weights}
+        columns = {name: np.append(w, 1.0 - w.sum()) for name, w in (weights | beside).items()}
+        none = np.full(len(target.weights), np.nan)
+        risk = np.append(none if target.risk is None else target.risk.share, np.nan)
+        index = pd.Index([*self.portfolio.market.assets, "cash"], name="line")
+        table = pd.DataFrame(columns, index=index)
+        table.insert(3, "risk", risk)
+        return table
+
+    def risks(self, target: TargetToday) -> dict[str, TargetRisk | None]:
+        """The risk of each column of weights of `table`, by its name."""
+        shown = {"strategic": self.strategic, "target": target, **self.controls}
+        return {"held": self.held} | {name: one.risk for name, one in shown.items()}
+
+    def side_by_side(self) -> pd.DataFrame:
+        """A row a line, cash and three figures; a column for what is held, the strategic target, and each other target.
+
+        A target is called by the first policy that holds it; controls that are no target follow. Weights are fractions
+        of NAV; "volatility" is a year's; "torsion bets" is their effective number; "to trade" is the one-way turnover
+        from what is held, fraction of NAV.
+        """
+        others = [one for one in self.targets if one.allocation != self.portfolio.strategic]
+        shown = {"strategic": self.strategic} | {one.policies[0]: one for one in others}
+        known = [one.allocation for one in others]
+        shown |= {name: one for name, one in self.controls.items() if one.allocation not in known}
+        weights = {"held": self.portfolio.weights} | {name: one.weights for name, one in shown.items()}
+        risks = {"held": self.held} | {name: one.risk for name, one in shown.items()}
+        index = [*self.portfolio.market.assets, "cash", "volatility", "torsion bets", "to trade"]
+        columns = {
+            name: [*w, 1.0 - w.sum(), *self._figures(risks[name]), self.to_trade(w)] for name, w in weights.items()
+        }
+        return pd.DataFrame(columns, index=pd.Index(index, name="line"))
+
+    def _figures(self, risk: TargetRisk | None) -> tuple[float, float]:
+        """Volatility a year and torsion bets; NaN where they are not known."""
+        year = float(self.portfolio.periods_per_year) ** 0.5
+        return (np.nan, np.nan) if risk is None else (year * risk.volatility, risk.bets)
+
+    def to_trade(self, weights: Array) -> float:
+        """One-way turnover from the weights held to others (n,), fraction of NAV."""
+        gap = weights - self.portfolio.weights
+        return max(float(gap[gap > 0.0].sum()), float(-gap[gap < 0.0].sum()))
+
+    def __repr__(self) -> str:
+        """As text: a section for each allocation."""
+        return str(view(self, "text"))
+
+    def _repr_html_(self) -> str:
+        """The same as a block of HTML."""
+        return str(view(self, "html"))
+
+
+def targets_today(
+    portfolio: Portfolio, as_of: str | None = None, policies: Sequence[str] | None = None, sensitivity: bool = False
+) -> TargetsToday:
+    """The targets of a portfolio's policies in force at the last close, or at the last one up to a date.
+
+    portfolio : with its policies; those that must be tuned or trained hold what they are tuned or trained for.
+    as_of     : YYYY-MM-DD; None for the last close.
+    policies  : names of those to explain; None for all.
+    sensitivity : of each target that is estimated from a window to its inputs too? It asks each of them again, twice
+                for each mean, volatility and correlation.
+    Raises    : ConfigError for an unknown policy and for what is no date; DataError for a date before the market, and
+                what the allocations raise; PolicyError for one that has no solution yet.
+    """
+    names = list(portfolio.policies if policies is None else policies)
+    for name in names:
+        portfolio.check_policy(name)
+    market = portfolio.market.until(as_of or portfolio.date)
+    moments, notes = _moments(market, YARDSTICK)
+    distinct: list[tuple[Allocation, list[str]]] = []
+    for name in names:
+        allocation = held_by(portfolio.policies[name], portfolio.strategic)
+        holders = next((holders for known, holders in distinct if known == allocation), None)
+        if holders is None:
+            distinct.append((allocation, [name]))
+        else:
+            holders.append(name)
+    targets = tuple(target_today(allocation, market, moments, holders) for allocation, holders in distinct)
+    if sensitivity:
+        targets = tuple(replace(one, sensitivity=_sensitivity(one, market)) for one in targets)
+    controls = {}
+    for name, allocation in CONTROLS.items():
+        try:
+            controls[name] = target_today(allocation, market, moments)
+        except (DataError, PolicyError) as error:
+            notes.append(f"The control {name} is not shown: {error}")
+    strategic = target_today(portfolio.strategic, market, moments)
+    held = None if moments is None else target_risk(portfolio.weights, market.assets, moments)
+    unknown = {asset for one in (held, *(t.risk for t in targets)) if one is not None for asset in one.unknown}
+    if unknown:
+        named = ", ".join(asset for asset in market.assets if asset in unknown)
+        notes.append(f"Shares of risk leave out what has fewer than {YARDSTICK.window} returns: {named}.")
+    return TargetsToday(portfolio, market.dates[-1], targets, strategic, held, controls, tuple(notes))
+
+
+def target_today(
+    allocation: Allocation, market: Market, moments: Moments | None = None, policies: list[str] | None = None
+) -> TargetToday:
+    """The target of an allocation that is in force at the last close of a market.
+
+    allocation : what to hold.
+    market     : up to the date.
+    moments    : by which its risk is measured; None for not at all.
+    policies   : names of those that hold it.
+    Raises     : as `target_path` does.
+    """
+    last = len(market.dates) - 1
+    path: TargetPath = target_path(allocation, market, start=last)
+    answer = path.answer_at(last)
+    risk = None if moments is None else target_risk(answer.weights, market.assets, moments)
+    models = () if answer.fallback else (one for one in each_of(allocation) if isinstance(one, Model))
+    row = market.row(answer.seen)
+    trees = {allocation_name(one): one.hierarchy(market.past(row), _before(one, market, row)) for one in models}
+    return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, trees)
+
+
+def _sensitivity(target: TargetToday, market: Market) -> InputSensitivity | None:
+    """How far each input of an estimate moves the weights on the day on which they were computed."""
+    if target.allocation.window < 2 or target.answer.fallback:
+        return None
+    row = market.row(target.answer.seen)
+    seen = market.until(f"{target.answer.seen:%Y-%m-%d}")
+    return input_sensitivity(target.allocation, seen, previous=_before(target.allocation, market, row))
+
+
+def _before(allocation: Allocation, market: Market, row: int) -> Array | None:
+    """(n,) the target before that of a row, for an allocation that follows it; None for others, and for the first."""
+    if not (isinstance(allocation, Following) and allocation.follows):
+        return None
+    with suppress(ConfigError, DataError, PolicyError):
+        before = target_path(allocation, market.until(f"{market.dates[row - 1]:%Y-%m-%d}"), start=row - 1)
+        return carried(before.rows[-1], market.past(row))
+    return None
+
+
+def _moments(market: Market, forecast: Forecast) -> tuple[Moments | None, list[str]]:
+    """The moments of the last close, or None and why there are none."""
+    try:
+        return forecast.predict(market.past(len(market.dates) - 1)), []
+    except DataError as error:
+        return None, [f"Shares of risk are not known: {error}"]

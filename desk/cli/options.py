@@ -1,0 +1,75 @@
+"""What commands share: arguments and options, and how a command starts and stops."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.commands.limits import check_limits
+from desk.commands.terminal import INTERRUPTED, end
+from foundation.errors import ConfigError
+from foundation.progress import bar
+
+
+def _address(given: str | None) -> str | None:
+    """The address of a cluster, as given. Raises ConfigError for an empty one, as of a variable that is not set."""
+    if given == "":
+        raise ConfigError("--cluster is empty: give the address of a scheduler, or leave the option out.")
+    return given
+
+
+File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
+Reports = Annotated[
+    Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
+]
+Retrain = Annotated[
+    bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")
+]
+TrustCode = Annotated[
+    bool | None,  # None: as the environment says
+    typer.Option("--trust-code", help="Let FILE name rules by import path, module:Class: their code runs."),
+]
+FinishedRun = Annotated[Path, typer.Argument(help="Folder or name of a run, or the beginning of its name.")]
+
+
+def run_in(reports: Path | None, run: Path) -> Path:
+    """A run that is named within a folder of runs; as it is named where no folder is."""
+    return run if reports is None else reports / run
+
+
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of a Dask scheduler, such as tls://127.0.0.1:8786.", callback=_address, show_default=False
+    ),
+]
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """While modules are imported: a line, if this takes long, and no search for garbage, which would find next to none.
+
+    What is imported stays: later searches leave it out, and are rare, since drawing makes many objects and few cycles.
+    Raises : ConfigError where the system lets the process have too little to import them.
+    """
+    check_limits()
+    gc.disable()
+    try:
+        with bar(None, "starting"):
+            yield
+    finally:
+        gc.freeze()
+        gc.set_threshold(50_000)
+        gc.enable()
+
+
+@contextmanager
+def kept(what: str) -> Iterator[None]:
+    """After an interruption, say that finished work is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        end(f"Interrupted; finished {what} are kept, and the same command resumes.", INTERRUPTED)

@@ -1,0 +1,256 @@
+"""The trade lists of all accounts of a file, solved in processes and written in the order of the file."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from backtests.runs.tasks import check_workers, in_processes
+from desk.commands.trades import policy_now, replaced_files, today_of
+from desk.tickets.account_rows import (
+    ACCOUNT_COLUMNS,
+    FAILED,
+    ORDER_COLUMNS,
+    account_columns,
+    account_row,
+    order_columns,
+    order_rows,
+)
+from desk.tickets.accounts import Model, account_of
+from desk.tickets.accounts_file import MODEL, AccountsFile, Row
+from desk.tickets.destination import check_destination
+from foundation.arguments import cut, day, refuse
+from foundation.errors import ConfigError, DataError
+from foundation.files import replacing_together, writing
+from foundation.paper.cells import cell_text
+from foundation.progress import bar
+from foundation.table_files import is_below
+from research.market.notes import counted
+from research.portfolio import load_portfolio
+
+TASK = 16  # accounts that a process is given at a time
+MODELS = 32  # that a process keeps
+YAML = (".yaml", ".yml")
+SHOWN = 5  # failures on the terminal; the file has all of them
+WORDS = {"trade": "trade", "hold": "hold", "no order": "want a trade of which no order can be sent", FAILED: "failed"}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What became of the accounts of a file: how many failed, and what the terminal shows."""
+
+    failed: int
+    text: str
+
+
+class Part(NamedTuple):
+    """The lists of a few accounts.
+
+    orders, accounts : rows of both files, as CSV.
+    statuses         : how many have each.
+    errors           : how many fail for each reason.
+    notes            : what a reader must know of the data of their models, in sentences.
+    """
+
+    orders: str
+    accounts: str
+    statuses: Counter[str]
+    errors: Counter[str]
+    notes: tuple[str, ...] = ()
+
+
+def list_accounts(
+    file: Path,
+    out: Path | None,
+    *,
+    exact: bool = False,
+    workers: int = 1,
+    reports: Path | None = None,
+    as_of: str | None = None,
+    stale_ok: bool = False,
+    fx: str | None = None,
+    trust_code: bool | None = None,
+) -> Listed:
+    """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
+
+    Rows are read, solved and written a few at a time, in the order of the file. Both files hold the same bytes whatever
+    the number of processes. An account that fails has its sentence in its row;
+    prices that are too old refuse all accounts of their model, with one sentence.
+    file       : of the accounts (`desk.tickets.accounts`).
+    out        : CSV file to write.
+    exact      : are the lots of each account proven the best? If not, they are those of the greedy search.
+    workers    : processes of this machine.
+    reports    : folder of the runs, or None for the usual one.
+    as_of      : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of each model's exchange,
+                 None counts none.
+    stale_ok   : list accounts, marked, where prices are too old for orders.
+    fx         : exchange rates of today for all models (`replaced_files`).
+    trust_code : may the models' files name rules by import path? As `load_portfolio` takes it.
+    Raises     : ConfigError or DataError for a file that cannot be read, for a day or rates that are none, and for a
+                 place where the lists cannot be written: nothing is written then.
+    """
+    check_workers(workers)
+    if out is None or out.suffix.lower() != ".csv":
+        found = "" if out is None else str(out)
+        refuse("out is", found, "give the path of a CSV file for the orders of all accounts, such as orders.csv.")
+    orders = _destination(out, ORDER_COLUMNS[: ORDER_COLUMNS.index("notional")])
+    accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
+    with bar(None, "reading accounts"):
+        asked = AccountsFile.read(file)
+    statuses, errors, notes = Counter[str](), Counter[str](), dict.fromkeys(asked.notes)
+    if as_of:
+        day("as_of is", as_of)
+    overrides = replaced_files(fx=fx)
+    solve = _Solver(asked, exact, reports, as_of, datetime.now(UTC), stale_ok, overrides, trust_code)
+    with (
+        bar(asked.count, "listing", "accounts") as progress,
+        replacing_together((accounts, orders)) as (to_accounts, to_orders),  # the orders are the last to be seen
+    ):
+        for part in _parts(solve, workers):
+            with writing(orders):
+                to_orders.write(part.orders.encode())
+            with writing(accounts):
+                to_accounts.write(part.accounts.encode())
+            statuses += part.statuses
+            notes |= dict.fromkeys(part.notes)
+            for sentence, count in part.errors.items():
+                if sentence in errors or len(errors) < SHOWN:
+                    errors[sentence] += count
+            progress.update(part.statuses.total())
+    return Listed(statuses[FAILED], _text(asked, statuses, errors, list(notes), orders, accounts))
+
+
+def accounts_path(orders: Path) -> Path:
+    """Where a row an account is written: beside the orders.
+
+    >>> accounts_path(Path("out/orders.csv")).name
+    'orders.accounts.csv'
+    """
+    return orders.with_suffix(f".accounts{orders.suffix}")
+
+
+def _destination(path: Path, columns: Sequence[str]) -> Path:
+    """The path, if no more than an earlier file that begins with these columns is replaced there."""
+    header = ",".join(columns).encode()
+    return check_destination("out", path, is_ours=lambda opened: opened.read(len(header)) == header)
+
+
+def _parts(solve: "_Solver", workers: int) -> Iterator[Part]:
+    """The headers of both files, then the lists of all accounts, in the order of the file."""
+    yield Part(_csv([order_columns(solve.file)]), _csv([account_columns(solve.file)]), Counter(), Counter())
+    rows = _few(solve.file.rows())
+    if min(workers, solve.file.count // TASK) > 1:
+        yield from (part for _, part in in_processes(solve, rows, workers, in_order=True))
+    else:
+        yield from map(solve, rows)
+
+
+def _few(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """The rows, a task at a time."""
+    while few := list(islice(rows, TASK)):
+        yield few
+
+
+class _Solver:
+    """Solves rows of a file, and keeps the models that it read: a process has one of its own."""
+
+    def __init__(
+        self,
+        file: AccountsFile,
+        exact: bool,
+        reports: Path | None,
+        as_of: str | None,
+        now: datetime,
+        stale_ok: bool,
+        overrides: Mapping[str, Any],
+        trust_code: bool | None,
+    ) -> None:
+        self.file, self.exact, self.reports = file, exact, reports
+        self.as_of, self.now, self.stale_ok = as_of, now, stale_ok
+        self.overrides, self.trust_code = overrides, trust_code
+        self.models: dict[str, Model | ConfigError] = {}
+
+    def __call__(self, rows: Iterable[Row]) -> Part:
+        """The lists of a few accounts."""
+        orders, accounts, notes = list[list[Any]](), list[list[Any]](), dict[str, None]()
+        for row in rows:
+            try:
+                model, portfolio = account_of(self.file, row, self.model)
+                notes |= dict.fromkeys(f"{self._cell(row)}: {note}" for note in model.notes)
+                trades = model.trades(portfolio, greedy=not self.exact)
+                listed, kept = order_rows(self.file, row, trades), account_row(self.file, row, trades)
+            except Exception as error:  # whatever it is, it must not stop the other accounts
+                listed, kept = [], account_row(self.file, row, self.why(row, error))
+            orders += listed
+            accounts.append(kept)
+        statuses = Counter(row[ACCOUNT_COLUMNS.index("status")] for row in accounts)
+        errors = Counter(row[-1] for row in accounts if row[-1])
+        return Part(_csv(orders), _csv(accounts), statuses, errors, tuple(notes))
+
+    def _cell(self, row: Row) -> str:
+        """The model of a row, as the file of the accounts names it."""
+        return row[1][self.file.columns.index(MODEL)]
+
+    def why(self, row: Row, error: Exception) -> str:
+        """Why an account has no list, in a sentence; what is wrong with the data of a model names the model."""
+        if isinstance(error, DataError):
+            return f"{self._cell(row)}: {error}"
+        return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+
+    def model(self, cell: str) -> Model:
+        """The model of a cell, whose path is relative to the file of the accounts."""
+        if cell not in self.models:
+            if len(self.models) == MODELS:
+                del self.models[next(iter(self.models))]
+            self.models[cell] = self._read(cell)
+        found = self.models[cell]
+        if isinstance(found, ConfigError):
+            raise found
+        return found
+
+    def _read(self, cell: str) -> Model | ConfigError:
+        folder = self.file.path.parent
+        path = folder / cell
+        if not is_below(path, folder, Path.cwd()) or path.suffix not in YAML:
+            return ConfigError(
+                f"a model is a portfolio file, .yaml, below {folder} or the current folder, and {cut(cell)} is none"
+            )
+        if not path.is_file():
+            return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
+        try:
+            portfolio = load_portfolio(path, self.overrides, trust_code=self.trust_code)
+            found = policy_now(portfolio, reports=self.reports)
+            today = today_of(self.as_of, portfolio.market.calendar, self.now)
+            return Model.of(portfolio, *found, as_of=today, stale_ok=self.stale_ok)
+        except (ValueError, OSError) as error:
+            return ConfigError(str(error))
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as CSV; a cell that a spreadsheet would run as a formula gets a quote."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([map(cell_text, row) for row in rows])
+    return buffer.getvalue()
+
+
+def _text(
+    file: AccountsFile,
+    statuses: Counter[str],
+    errors: Counter[str],
+    notes: Sequence[str],
+    orders: Path,
+    accounts: Path,
+) -> str:
+    """How many accounts trade, hold or failed, the first failures, notes on the data, and where the files are."""
+    counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in WORDS.items() if statuses[status])
+    told = [f"{sentence} ({count:,} accounts)" if count > 1 else sentence for sentence, count in errors.items()]
+    if rest := statuses[FAILED] - errors.total():
+        told.append(f"{rest:,} more failed: see {accounts}.")
+    more = [f"{counted(len(notes) - SHOWN, 'more note')} on the data of models."] if len(notes) > SHOWN else []
+    told += [*notes[:SHOWN], *more]
+    return "\n".join([f"{file.count:,} accounts: {counts}.", *told, f"Written to {orders} and {accounts}."])

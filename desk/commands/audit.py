@@ -1,0 +1,130 @@
+"""The look-ahead test of the policies of a portfolio file, and their controls, as text."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from backtests.comparison.fitting.candidates import check_trainable, fit
+from backtests.runs.tasks import check_workers, in_processes
+from backtests.studies.audits.controls import Controls, controls
+from backtests.studies.audits.futures import FUTURES
+from backtests.studies.audits.look_ahead import DAYS, PASSED, LookAhead
+from backtests.studies.audits.portfolio_audit import audit_policy
+from foundation.errors import ConfigError
+from foundation.paper.text_tables import text_table, wrapped
+from foundation.progress import bar
+from research.market import Market
+from research.portfolio import Portfolio, load_portfolio
+from research.rules import Rule
+
+HEAD = ["policy", "look-ahead test", "days checked", "decisions", "power"]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """The audits of a file: by policy, the controls where they were asked for, and what the terminal shows of them."""
+
+    audits: dict[str, LookAhead]
+    text: str
+    controls: Controls | None = None
+
+    @property
+    def found(self) -> bool:
+        """Does any policy look ahead, or earn in a martingale world what nobody can?"""
+        gains = self.controls is not None and not self.controls.passed
+        return gains or any(audit.found for audit in self.audits.values())
+
+
+def make_audit(
+    file: Path,
+    policy: str | None = None,
+    days: int = DAYS,
+    workers: int = 1,
+    with_controls: bool = False,
+    trust_code: bool | None = None,
+) -> Audited:
+    """Audit the policies of a portfolio file; what must be tuned or trained is fitted first, on days before the test.
+
+    file    : of the portfolio.
+    policy  : name of one of its policies; None for all.
+    days    : the most decision days of each policy to check.
+    workers : processes of this machine, one policy each.
+    with_controls : make the controls of the same policies besides.
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    Raises  : ConfigError for a policy that is not in the file, and for `days` or `workers` below 1; ConfigError and
+              DataError as `load_portfolio` and `fit` do; PolicyError for a policy that cannot be played.
+    """
+    check_workers(workers)
+    if days < 1:
+        raise ConfigError(f"days is {days}: give a whole number of 1 or more.")
+    with bar(None, "reading prices"):
+        portfolio = load_portfolio(file, trust_code=trust_code)
+    if policy is not None:
+        portfolio.check_policy(policy)
+    names = list(portfolio.policies) if policy is None else [policy]
+    check_trainable(portfolio, names)
+    with bar(len(names), "auditing") as progress:
+        ready = {}
+        for name in names:
+            progress.stage(f"fitting {name}", 0, len(names))
+            ready[name] = fit(name, portfolio, progress.stage).policy
+        progress.stage("auditing", 0, len(names))
+        if min(workers, len(names)) > 1:
+            done = in_processes(partial(_audit_of, file, days, portfolio.trust_code), names, min(workers, len(names)))
+        else:
+            done = ((name, audit_policy(portfolio, partial(_as_fitted, ready[name]), days)) for name in names)
+        found = {}
+        for count, (name, audit) in enumerate(done, 1):
+            found[name] = audit
+            progress.stage(f"auditing: {name} is done", count, len(names))
+    audits = {name: found[name] for name in names}
+    text, made = audit_text(portfolio, audits), None
+    if with_controls:
+        made = controls(portfolio, only=names)
+        text = f"{text}\n\n{made}"
+    return Audited(audits, text, made)
+
+
+def _audit_of(file: Path, days: int, trust_code: bool, name: str) -> LookAhead:
+    """The audit of one policy in a process of its own, to which the class of an own rule cannot be sent.
+
+    It reads the file itself, and takes what was trained from where it is kept.
+    """
+    portfolio = load_portfolio(file, trust_code=trust_code)
+    return audit_policy(portfolio, partial(_as_fitted, fit(name, portfolio).policy), days)
+
+
+def _as_fitted(policy: Rule, _: Market) -> Rule:
+    """The policy, on whatever market."""
+    return policy
+
+
+def audit_text(portfolio: Portfolio, audits: dict[str, LookAhead]) -> str:
+    """The audits as a table, with the verdicts that need words.
+
+    portfolio : whose policies they are.
+    audits    : by policy.
+    """
+    rows = [
+        [
+            name,
+            audit.result,
+            f"{len(audit.table):,} of {audit.days:,}",
+            f"{int(audit.table['decisions'].iloc[-1]):,}",
+            audit.probability if audit.result == PASSED else "",
+        ]
+        for name, audit in audits.items()
+    ]
+    whole = all(audit.whole for audit in audits.values() if audit.result == PASSED)
+    kinds = "one kind of decision day (a weekday, the start or end of a month, the end of a quarter)"
+    said = [f"{name}: {audit.verdict}" for name, audit in audits.items() if audit.result != PASSED]
+    notes = [
+        f"Days checked: decision days on which {len(FUTURES)} other markets are tried, one that ends there and two "
+        "that continue with other data; all that was decided and booked by then must be the same. Decisions: those to "
+        "trade by the last of these days.",
+        "Power: the least probability of finding a policy that reads the next day on "
+        f"{kinds if whole else 'every decision day'}, and that decides otherwise in one of two futures. What a policy "
+        "reads from elsewhere than its market is not found.",
+    ]
+    title = f"{portfolio.name}: look-ahead audit, {portfolio.test_start:%Y-%m-%d} to {portfolio.date:%Y-%m-%d}"
+    return "\n\n".join([title, text_table([HEAD, *rows], left=2), *map(wrapped, [*said, *notes])])

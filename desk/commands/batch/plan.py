@@ -1,0 +1,141 @@
+"""What a batch is to run: portfolio files times parameters, checked before any kernel starts."""
+
+import hashlib
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT
+from backtests.runs.parameters import Plain
+from desk.commands.notebook_run import PORTFOLIO, check_reads_portfolio
+from desk.commands.report import asked_parameters
+from foundation.errors import ConfigError
+
+MOST = 10_000  # runs of a batch
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a batch.
+
+    file    : of the portfolio.
+    given   : parameters of the notebook as name=value.
+    label   : how the page calls the portfolio: the name of its file, with folders where two files have one name.
+    missing : why there is no such file, where the one who asked for it knows more than its path; or "".
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    """
+
+    file: Path
+    given: tuple[str, ...]
+    label: str = field(default="", compare=False)
+    missing: str = field(default="", compare=False)
+    trust_code: bool | None = field(default=None, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Of its failure's page, where the run has no name since its portfolio cannot be read."""
+        made_from = json.dumps([str(self.file), self.given])
+        return f"{_plain(self.file.stem)}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"
+
+    @property
+    def portfolio(self) -> str:
+        """How the page calls the portfolio."""
+        return self.label or self.file.stem
+
+    @property
+    def parameters(self) -> str:
+        """All that are given, on one line."""
+        return ", ".join(self.given)
+
+
+def _plain(stem: str) -> str:
+    """The name of a file, of which a pattern such as desks/*.yaml is none, as part of a name."""
+    return re.sub(r"[*?\[\]/\\\x00]", "_", stem)
+
+
+def jobs(
+    files: Sequence[Path],
+    given: Sequence[str],
+    grid: Sequence[str],
+    notebook: Path,
+    missing: Mapping[Path, str] | None = None,
+) -> list[Job]:
+    """Every file with every combination of the grid, each once, in the order of the files.
+
+    files    : of portfolios.
+    given    : parameters of all runs, as name=value.
+    grid     : parameters that vary, as name=v1,v2.
+    notebook : whose parameters they are.
+    missing  : by file that is not there, a sentence that says where it was looked for.
+    Raises   : ConfigError for parameters that the notebook does not take, one that is given twice, and too many runs.
+    """
+    check_reads_portfolio(notebook)
+    return crossed(files, given, [axis(text) for text in grid], notebook, missing or {})
+
+
+def crossed(
+    files: Sequence[Path],
+    given: Sequence[str],
+    axes: Sequence[Sequence[str]],
+    notebook: Path,
+    missing: Mapping[Path, str],
+) -> list[Job]:
+    """As `jobs`, from lists of values.
+
+    axes : for each parameter that varies its values, as name=value.
+    """
+    names = [text.partition("=")[0] for text in [*given, *(values[0] for values in axes)]]
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise ConfigError(f"parameter {name} is given {times} times: give it once, by -p or by --grid.")
+    count = len(files) * math.prod(map(len, axes))
+    if count > MOST:
+        raise ConfigError(f"the batch has {count:,} runs, and may have at most {MOST:,}. Give fewer files or values.")
+    for text in {text: None for text in [*given, *(value for values in axes for value in values)]}:
+        parameters(notebook, [text])  # each alone: together they are as many as the runs
+    chosen = [(*given, *point) for point in product(*axes)]
+    once = {file.resolve(): file for file in reversed(files)}
+    distinct = [file for file in dict.fromkeys(files) if once[file.resolve()] == file]
+    labels = _labels(distinct)
+    found = [Job(file, each, missing=missing.get(file, "")) for file in distinct for each in chosen]
+    return [replace(job, label=labels[job.file]) for job in dict.fromkeys(found)]
+
+
+def axis(text: str) -> list[str]:
+    """name=v1,v2 as name=v1 and name=v2; commas within brackets belong to a value."""
+    name, _, values = text.partition("=")
+    return list(dict.fromkeys(f"{name}={value}" for value in re.split(r",(?![^\[]*\])", values)))
+
+
+def parameters(notebook: Path, given: Sequence[str]) -> dict[str, Plain]:
+    """The parameters of a run, as its notebook takes them. Raises ConfigError as `asked_parameters` does."""
+    return asked_parameters(notebook, given, SET_BY_REPORT if notebook == COMPARING else (PORTFOLIO,))
+
+
+def _labels(files: Sequence[Path]) -> dict[Path, str]:
+    """A name for each file: its own without the ending, and as many folders before it as tell it from the others.
+
+    >>> list(_labels([Path("a/desk.yaml"), Path("b/desk.yaml"), Path("mine.yaml")]).values())
+    ['a/desk', 'b/desk', 'mine']
+    """
+    parts = {file: (*file.resolve().parts[1:-1], file.stem) for file in files}
+    labels, deep = dict[Path, str](), 1
+    while len(labels) < len(parts):
+        tails = {file: part[-deep:] for file, part in parts.items() if file not in labels}
+        times = Counter(tails.values())
+        labels |= {file: "/".join(tail) for file, tail in tails.items() if times[tail] == 1 or tail == parts[file]}
+        deep += 1
+    return {file: labels[file] for file in files}
+
+
+def notebook_named(name: str, subject: str = "--notebook is") -> Path:
+    """The notebook of the workbench with this name. Raises ConfigError where there is none."""
+    known = {path.stem: path for path in sorted(COMPARING.parent.glob("*.ipynb"))}
+    if name not in known:
+        raise ConfigError(f"{subject} {name!r}: give one of {', '.join(known)}.")
+    return known[name]

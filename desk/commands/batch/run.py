@@ -1,0 +1,242 @@
+"""One run of a batch: made, found, or failed, and what its row of the table says."""
+
+import json
+import math
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
+from backtests.runs.folder import NUMBERS, RESULTS, SUMMARY
+from backtests.runs.manifest import read_manifest
+from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell
+from backtests.runs.verify import verify
+from backtests.sheets.pages.batch import POINTS
+from desk.commands.batch.plan import Job, parameters
+from desk.commands.notebook_run import ask_notebook, made_notebook
+from desk.commands.report import ask_report, made_report
+from desk.commands.terminal import of_files
+from foundation.arrays import Array
+from foundation.environment import set_within
+from foundation.errors import ConfigError, DataError, PolicyError
+from research.risk.measures import BPS
+
+FAILURES = "failures"
+TRIES = 2  # of a run whose kernel or worker died
+SHEET = "tearsheet.html"
+BOUNDS = ("lower", "upper")  # of an interval
+LISTS = ("parameters", "drawdowns")  # columns with several values a row
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: a row of the batch's table.
+
+    portfolio : how the page calls it.
+    parameters : what was given, as name=value.
+    run       : name of its folder beside the batch's, or of the page of its failure.
+    status    : "made", "found" where a whole run was there before, "unchanged" where the previous batch had the same
+                run, or "failed".
+    policy    : that is recommended, or "".
+    verdict   : in a sentence; of another notebook than the comparing one, its answer; of a failure, its reason.
+    growth, sharpe, max_drawdown, tracking_error, cost : of the recommended policy, or of the reference where there is
+                none, in the units of tearsheet.json; NaN where there is none.
+    intervals : by "growth_lower", "growth_upper" and so on, the bounds of these figures that the sheet has.
+    warnings  : of the sheet, one a line.
+    trades    : of the last day, in one line.
+    orders    : their number; −1 where it is not known.
+    turnover  : of these orders, one-way, fraction of NAV; NaN where it is not known.
+    drawdowns : (POINTS,) deepest drawdown within each part of the test, for a small picture; () where there is none.
+    now       : what the desk does now, or the candidate of least work; "" where there is none.
+    gain      : the expected gain of the recommended policy on that, bp of NAV a year; NaN where there is none.
+    page      : path from the batch's folder, to be opened.
+    seconds   : that it took.
+    failure   : content of the page of a failure.
+    """
+
+    portfolio: str
+    parameters: tuple[str, ...]
+    run: str
+    status: str
+    policy: str = ""
+    verdict: str = ""
+    growth: float = math.nan
+    sharpe: float = math.nan
+    max_drawdown: float = math.nan
+    tracking_error: float = math.nan
+    cost: float = math.nan
+    intervals: Mapping[str, float] = field(default_factory=dict)
+    warnings: str = ""
+    trades: str = ""
+    orders: int = -1
+    turnover: float = math.nan
+    drawdowns: tuple[float, ...] = ()
+    now: str = ""
+    gain: float = math.nan
+    page: str = ""
+    seconds: float = 0.0
+    failure: str = ""
+
+
+def table_of(rows: list[Outcome]) -> pd.DataFrame:
+    """A row a run, with the columns of `Outcome`, intervals flat, and without the pages of failures."""
+    bounds = {f"{figure}_{bound}": math.nan for figure in HEADLINE_FIGURES for bound in BOUNDS}
+    flat = [asdict(row) for row in rows]
+    for row in flat:
+        row |= {name: list(row[name]) for name in LISTS}
+        del row["failure"]
+        row |= bounds | row.pop("intervals")
+    return pd.DataFrame(flat)
+
+
+def row_of(row: Mapping[str, Any], status: str) -> Outcome:
+    """A row of an earlier table, under another status."""
+    bounds = {f"{figure}_{bound}": float(row[f"{figure}_{bound}"]) for figure in HEADLINE_FIGURES for bound in BOUNDS}
+    own = {name: row[name] for name in Outcome.__dataclass_fields__ if name not in ("failure", "intervals")}
+    return Outcome(**{**own, **{name: tuple(row[name]) for name in LISTS}, "status": status, "intervals": bounds})
+
+
+def name_of(job: Job, notebook: Path) -> str:
+    """The name of the run that a job will be. Raises ConfigError and DataError as `ask_report` does."""
+    return _ask(job, notebook, Path())[0]
+
+
+def _ask(job: Job, notebook: Path, reports: Path, retrain: bool = False) -> tuple[str, Any]:
+    """The name of the run that a job will be, and what makes it."""
+    if job.missing:
+        raise ConfigError(job.missing)
+    if notebook == COMPARING:
+        report = ask_report(job.file, job.given, reports, job.trust_code)
+        return report.final.name, partial(made_report, report, retrain)
+    given = parameters(notebook, job.given)
+    asked = ask_notebook(notebook, job.file, given, job.trust_code)
+    return asked[1].name, partial(made_notebook, notebook, asked, given, reports)
+
+
+def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcome:
+    """Make the run of a job, or find it, in a worker; a failure is an outcome too.
+
+    job      : file and parameters.
+    notebook : to execute.
+    reports  : folder of the runs.
+    retrain  : train learned policies anew.
+    """
+    with set_within("TQDM_DISABLE", "1"):  # the batch tells how far it is
+        return _outcome(job, notebook, reports, retrain)
+
+
+def _outcome(job: Job, notebook: Path, reports: Path, retrain: bool) -> Outcome:
+    began, name = time.monotonic(), job.name
+    for left in reversed(range(TRIES)):
+        try:
+            name, make = _ask(job, notebook, reports, retrain)
+            found = None if retrain else found_run(job, reports / name, notebook)
+            if found is not None:
+                return found
+            make()
+            return _whole(job, reports / name, notebook, "made", began)
+        except DeadKernel as error:
+            if not left:
+                return failed(job, name, error, began)
+        except Exception as error:  # whatever it is, it must not cost the other runs
+            return failed(job, name, error, began)
+    raise AssertionError("a run is made, found or failed")
+
+
+def found_run(job: Job, final: Path, notebook: Path) -> Outcome | None:
+    """The row of a run that is there, with every file as it was made; None where it is not."""
+    if not final.exists():
+        return None
+    try:
+        if verify(final).changed:
+            return None
+        return _whole(job, final, notebook, "found", time.monotonic())
+    except DataError:
+        return None
+
+
+def _whole(job: Job, final: Path, notebook: Path, status: str, began: float) -> Outcome:
+    facts = _facts(final, notebook)
+    seconds = time.monotonic() - began
+    return Outcome(job.portfolio, job.given, final.name, status, seconds=seconds, **facts)
+
+
+def _facts(final: Path, notebook: Path) -> dict[str, Any]:
+    """What a row says of a whole run, from its files."""
+    read_manifest(final)
+    if notebook != COMPARING:
+        text = (final / SUMMARY).read_text(encoding="utf-8").strip()
+        return {"verdict": text, "page": f"../{final.name}/{notebook.name}"}
+    sheet = json.loads((final / NUMBERS).read_text(encoding="utf-8"))
+    made = sheet["recommendation"]
+    policy = made["policy"]
+    shown = policy or sheet["reference"]
+    figures = sheet["figures"][shown]
+    return {
+        "policy": policy or "",
+        "now": made["now"] or "",
+        "gain": made["candidates"][policy]["gain"]["value"] / made["nav"] * BPS if policy else math.nan,
+        "verdict": made["verdict"]["do"],
+        **{name: _number(figures[name]) for name in HEADLINE_FIGURES},
+        "intervals": {
+            f"{name}_{bound}": _number(sheet["intervals"][name].get("policies", {}).get(shown, {}).get(bound))
+            for name in HEADLINE_FIGURES
+            for bound in BOUNDS
+        },
+        "warnings": "\n".join(sheet["warnings"]),
+        "trades": sheet["trades"]["headline"],
+        "orders": len(sheet["trades"]["orders"]),
+        "turnover": _number(sheet["trades"]["facts"]["turnover"]),
+        "drawdowns": drawdowns(_nav(final / RESULTS, shown)),
+        "page": f"../{final.name}/{SHEET}",
+    }
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _nav(results: Path, policy: str) -> Array:
+    """(T,) NAV of a policy at each close."""
+    table = pq.read_table(results, columns=["nav"], filters=[("policy", "==", policy)])
+    return np.asarray(table["nav"])
+
+
+def drawdowns(nav: Array) -> tuple[float, ...]:
+    """The deepest drawdown within each of `POINTS` equal parts of a test, to a tenth of a per cent.
+
+    nav : (T,) at each close.
+
+    >>> drawdowns(np.array([1.0, 2.0, 1.0, 3.0]))
+    (0.0, 0.0, -0.5, 0.0)
+    """
+    fall = nav / np.maximum.accumulate(nav) - 1.0
+    parts = np.array_split(fall, min(POINTS, len(fall)))
+    return tuple(round(float(part.min()), 3) + 0.0 for part in parts)
+
+
+def failed(job: Job, run: str, error: Exception, began: float) -> Outcome:
+    """A failure as an outcome: the last cell with its traceback, or a sentence, or for our own mistake where it was.
+
+    job   : that failed.
+    run   : name of its run where it is known, else of the job.
+    error : why.
+    began : when, on the monotonic clock.
+    """
+    said = of_files(error) if isinstance(error, OSError) else str(error) or type(error).__name__
+    parts = [f"{job.portfolio}  {job.parameters}".strip(), said]
+    if isinstance(error, FailedCell):
+        parts += [f"The cell:\n\n{error.source}", error.traceback]
+    elif not isinstance(error, ConfigError | DataError | PolicyError | OSError):
+        said = f"{type(error).__name__}: {said}"
+        parts.append("".join(traceback.format_exception(error)))
+    plain = Outcome(job.portfolio, job.given, run, "failed", verdict=said, page=f"{FAILURES}/{run}.txt")
+    return replace(plain, failure="\n\n".join(parts) + "\n", seconds=time.monotonic() - began)

@@ -1,0 +1,166 @@
+"""Which workers make the runs of a batch: processes of this machine, or a Dask cluster, with the same bytes."""
+
+import os
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from backtests.runs.folder import ROOT, staged
+from backtests.runs.tasks import (
+    as_they_finish,
+    check_worker,
+    cluster,
+    code_here,
+    in_processes,
+    is_gone,
+    threads_of,
+)
+from backtests.runs.verify import verify
+from desk.commands.batch.plan import Job, notebook_named
+from desk.commands.batch.run import TRIES, Outcome, failed, found_run, outcome
+from foundation.errors import ConfigError, DataError
+from foundation.files import work_folder, write_whole, writing
+
+DIED = "the process that ran it died (was it killed, or out of memory?). Run it again."
+Files = Mapping[str, bytes]  # of a run, by the path from its folder
+
+
+def run_all(work: Callable[[Job], Outcome], asked: Sequence[Job], workers: int) -> Iterator[tuple[Job, Outcome]]:
+    """Jobs with their outcomes as they finish, in processes.
+
+    work    : gives the outcome of a job, and raises nothing.
+    asked   : the jobs.
+    workers : processes. Where one dies, what it may have been running is begun again once, and then has failed.
+    """
+    left, deaths = list(asked), Counter[Job]()
+    while left:
+        try:
+            for job, became in in_processes(work, left, workers):
+                left = [each for each in left if each != job]
+                yield job, became
+        except ConfigError:  # a worker died; the jobs themselves raise nothing
+            running = left[:workers]  # they are begun in this order
+            deaths.update(running)
+            for job in running:
+                if deaths[job] == TRIES:
+                    left.remove(job)
+                    yield job, failed(job, job.name, DataError(DIED), time.monotonic())
+
+
+# -- a cluster -------------------------------------------------------------------------------------------------------
+
+
+def on_cluster(
+    names: Mapping[Job, str], notebook: Path, reports: Path, retrain: bool, address: str
+) -> Iterator[tuple[Job, Outcome]]:
+    """Jobs with their outcomes as they finish, by the workers of a Dask cluster, which send back whole runs.
+
+    names    : of the runs, by job.
+    notebook : to execute; workers execute their own copy of it, of the same code.
+    reports  : folder of the runs.
+    retrain  : train learned policies anew.
+    address  : of the scheduler.
+    Raises   : ConfigError where no cluster answers, its workers have several threads, or it goes away.
+    """
+    left = []
+    for job, name in names.items():
+        found = None if retrain else found_run(job, reports / name, notebook)
+        if found is None:
+            left.append(job)
+        else:
+            yield job, found
+    if left:
+        make = partial(make_there, code_here(), notebook.stem, retrain)
+        for job, (became, files) in _answers(make, left, address):
+            yield job, _received(job, reports / names[job], became, files)
+
+
+def _answers(
+    make: Callable[[Job], tuple[Outcome, Files]], asked: Sequence[Job], address: str
+) -> Iterator[tuple[Job, tuple[Outcome, Files]]]:
+    """Jobs with what workers make of them; one that kills each worker which begins it has failed, and no other."""
+    from distributed import KilledWorker
+
+    left = list(asked)
+    with cluster(address) as client:
+        if any(threads != 1 for threads in client.nthreads().values()):
+            raise ConfigError(
+                f"the workers at {address} have several threads, and each can execute one notebook. Start workers of "
+                f"one thread each: rebalance cluster {address}"
+            )
+        while left:
+            keys = dict[str, Job]()
+
+            def submit(job: Job, keys: dict[str, Job] = keys) -> Future[tuple[Outcome, Files]]:
+                future: Future[tuple[Outcome, Files]] = client.submit(make, _sent(job), pure=False)
+                keys[future.key] = job  # type: ignore[attr-defined]
+                return future
+
+            try:
+                for job, answer in as_they_finish(submit, list(left), threads_of(client), lambda: is_gone(client)):
+                    left.remove(job)
+                    yield job, answer
+            except KilledWorker as error:
+                job = keys[str(error.task)]
+                left.remove(job)
+                yield job, (failed(job, job.name, DataError(DIED), time.monotonic()), {})
+
+
+def _sent(job: Job) -> Job:
+    """The job with the path of its file from the workbench's folder, where it is in there: workers have their own."""
+    file = Path(os.path.abspath(job.file)) if job.file.exists() else ROOT / job.file
+    return replace(job, file=file.relative_to(ROOT) if file.is_relative_to(ROOT) else file)
+
+
+def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, job: Job) -> tuple[Outcome, Files]:
+    """Make a run on a worker of a cluster, in a folder that is deleted afterwards: its outcome and all its files.
+
+    wanted   : code and libraries of whoever asked; others are refused.
+    notebook : name of the one that is executed.
+    retrain  : train learned policies anew.
+    job      : file, from the workbench's folder where it is in there, and parameters.
+    """
+    began = time.monotonic()
+    try:
+        check_worker(wanted)
+        if not (ROOT / job.file).is_file():
+            raise ConfigError(
+                f"no file {ROOT / job.file} on {socket.gethostname()}, where a worker was to read it. Put it there, or "
+                "into a folder that all machines share."
+            )
+        here = replace(job, file=ROOT / job.file)
+        with work_folder() as folder:
+            became = outcome(here, notebook=notebook_named(notebook), reports=folder, retrain=retrain)
+            made = folder / became.run
+            paths = [path for path in sorted(made.rglob("*")) if path.is_file()] if became.status == "made" else []
+            return became, {path.relative_to(made).as_posix(): path.read_bytes() for path in paths}
+    except Exception as error:  # whatever it is, it must not cost the other runs
+        return failed(job, job.name, error, began), {}
+
+
+def _received(job: Job, final: Path, became: Outcome, files: Files) -> Outcome:
+    """Put a run that a worker sent into its place, whole or not at all, and give its row."""
+    began = time.monotonic() - became.seconds
+    if became.status == "failed":
+        page = str(Path(became.page).with_stem(final.name))
+        return replace(became, portfolio=job.portfolio, parameters=job.given, run=final.name, page=page)
+    try:
+        if became.run != final.name:
+            raise DataError(
+                f"a worker made {became.run}, and {final.name} was asked for: {job.file} or its data are not the same "
+                "there. Give all machines the same files."
+            )
+        with writing(final), staged(final) as folder:
+            for name, content in files.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                write_whole(folder / name, content)
+            if changed := verify(folder).changed:
+                raise DataError(f"{final.name} did not arrive as it was made: {changed[0]} Run it again.")
+    except Exception as error:  # a full disk, say
+        return failed(job, final.name, error, began)
+    return replace(became, portfolio=job.portfolio)

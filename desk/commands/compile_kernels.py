@@ -1,0 +1,196 @@
+"""Compiling ahead of use: each job does a little of what a command does, so that its kernels are compiled and kept.
+
+The jobs go through the doors that users go through, on an embedded portfolio: the types that kernels are compiled for
+are those of the real thing by construction. Kernels that are kept already are only loaded.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtests.runs.folder import ROOT, write_json
+from backtests.runs.trial_book import PLACE
+from foundation.compiled.content import content
+from foundation.compiled.store import KernelStore, folders, processor
+from foundation.errors import ConfigError
+from foundation.files import work_folder
+from foundation.progress import TOLD_IN, bar
+from research.portfolio import Portfolio, load_portfolio
+
+PORTFOLIO = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
+FORECASTS = PORTFOLIO.with_name("forecasts.yaml")
+NOTE = "compiled.json"  # beside the folder of kept code: what the jobs used
+MODULE = "desk.commands.compile_kernels"
+TEST_START = pd.Timestamp("2022-01-03")  # a short test
+
+
+def backtests_and_trades() -> None:
+    """Every rule of a portfolio file played, in fractions and in whole units, and a trade list."""
+    from backtests.comparison.fitting.candidates import backtest_candidate
+    from research.accounting import Execution
+    from research.learning import Learned
+    from research.orders import trade_list
+    from research.rules import TunedThreshold
+
+    portfolio = _short()
+    ready = {k: v for k, v in portfolio.policies.items() if not isinstance(v, TunedThreshold | Learned)}
+    for name, policy in ready.items():
+        backtest_candidate(portfolio, policy, name)
+    name = "threshold_edge"
+    trade_list(portfolio, ready[name], name=name)
+    backtest_candidate(replace(portfolio, execution=Execution(sizing="units")), ready[name], name)
+
+
+def costs_and_events() -> None:
+    """What the embedded portfolio lacks: every cost, cash flows, dividends in cash, an exit, and rules of all kinds."""
+    from backtests.engine.run import backtest
+    from research.accounting import Costs, Execution, Flows
+    from research.accounting.costs import Tax
+    from research.allocation import EqualWeights
+    from research.market import load_market
+    from research.rules import CPPI, BestPoint, Calendar, GroupThreshold, Rule, Threshold
+
+    market, target = load_market("etf_dividends"), EqualWeights()
+    costs = replace(Costs.bps(len(market.assets), commission=1), tax=Tax(0.2), management_fee=0.01)
+    flows = Flows({market.dates[-300]: 1e4, market.dates[-200]: -1e4})
+    rules: list[Rule] = [
+        Threshold(target, 0.02, lines="breaching"),
+        GroupThreshold(target, "asset_class", 0.02, "edge"),
+        BestPoint(target),
+        Calendar(target, "month", tranches=3),
+        CPPI(target, band=0.0),  # which decides day by day
+    ]
+    given: dict[str, Any] = {"nav": 1e6, "start": market.dates[-500], "lag": 2}
+    for rule in rules:
+        backtest(market, rule, costs, flows=flows, dividends="cash", **given)
+    backtest(market, rules[0], costs, execution=Execution(sizing="units"), **given)
+    gone = load_market("stocks_with_exit")
+    backtest(
+        gone, Threshold(target), Costs.bps(len(gone.assets), commission=1), start=gone.dates[min(gone.exits) - 250]
+    )
+
+
+def comparison() -> None:
+    """A report's own work: a tuned and a learned policy fitted, played, judged and paired, and the tearsheet."""
+    from backtests.comparison import compare
+    from backtests.sheets.pages.tearsheet import whole_sheet
+    from desk.commands.made import run_for
+
+    only = ["quarterly", "tuned", "rl", "hrp_monthly"]
+    portfolio = _short()
+    found = compare(portfolio, only=only, rl_steps=1, rl_seeds=1, draws=100, progress=lambda *_: None)
+    whole_sheet(found, None, run_for("report", portfolio, found.settings))
+
+
+def forecasts() -> None:
+    """The allocations of the embedded portfolio with forecasts, asked once."""
+    portfolio = load_portfolio(FORECASTS)
+    past = portfolio.market.past(len(portfolio.market.dates) - 1)
+    for policy in portfolio.policies.values():
+        policy.allocation.target(past)
+
+
+JOBS: dict[str, Callable[[], None]] = {
+    job.__name__: job for job in (backtests_and_trades, costs_and_events, comparison, forecasts)
+}
+
+
+def compile_kernels() -> bool:
+    """Do all jobs, each in a process of its own, and show how far they are; gives False where nothing was to be done.
+
+    Raises : ConfigError, with what a job said, where one failed.
+    """
+    note = folders()[0][0].parent / NOTE
+    with bar(None, "looking for compiled code"):
+        if _is_whole(note):
+            return False
+    with work_folder() as folder, bar(None, "compiling for this machine, once") as progress:
+        running = {name: _started(name, folder) for name in JOBS}
+        try:
+            while any(job.poll() is None for job in running.values()):
+                far = [one for name in JOBS if (one := _compiling(folder / name))]
+                if far:
+                    names, done, of = zip(*far, strict=True)
+                    progress.stage(f"compiling for this machine, once: {', '.join(names)}", sum(done), sum(of))
+                time.sleep(0.2)
+        finally:
+            for job in running.values():
+                job.kill()
+        for name, job in running.items():
+            if job.wait() != 0:
+                text = (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+                raise ConfigError(f"kernels of {name.replace('_', ' ')} could not be compiled: {text}")
+        done_by = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in JOBS]
+    kernels = {kernel: made for one in done_by for kernel, made in one["kernels"].items()}
+    files = sorted({file for one in done_by for file in one["files"]})
+    note.parent.mkdir(parents=True, exist_ok=True)
+    write_json(note, {"processor": processor(), "kernels": kernels, "files": files})
+    return True
+
+
+def do(job: str, folder: Path) -> None:
+    """Do one job in this process; note which kernels it used, what they are made from, and the files of their code."""
+    JOBS[job]()
+    found = {name: kernel for name in KernelStore.used if (kernel := _kernel(name)) is not None}
+    files = sorted(set().union(*(KernelStore.used[name] for name in found)))
+    write_json(folder / f"{job}.json", {"kernels": {k: content(v) for k, v in found.items()}, "files": files})
+
+
+def _is_whole(note: Path) -> bool:
+    """Is all that was compiled at last still there, and still what its kernels are made from?"""
+    try:
+        noted = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if not {"processor", "kernels", "files"} <= noted.keys():
+        return False
+    here = {path.name for folder in folders()[0][:1] if folder.exists() for path in folder.iterdir()}
+    if noted["processor"] != processor() or not here.issuperset(noted["files"]):
+        return False
+    return all((kernel := _kernel(name)) and content(kernel) == made for name, made in noted["kernels"].items())
+
+
+def _kernel(name: str) -> Any:
+    """The kernel of this name; None where there is none, or no more."""
+    module, _, function = name.rpartition(".")
+    try:
+        return getattr(import_module(module), function, None)
+    except ImportError:
+        return None
+
+
+def _started(name: str, folder: Path) -> subprocess.Popen[bytes]:
+    """A process that does one job, and tells in a file how far it is."""
+    nobodys = str(folder / "trials")  # what a job tries is no search
+    environment = {**os.environ, TOLD_IN: str(folder / name), PLACE: nobodys}
+    with (folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", MODULE, name, str(folder)], env=environment, stdout=log, stderr=log
+        )
+
+
+def _compiling(told: Path) -> tuple[str, int, int] | None:
+    """The kernel that a job compiles, how many that it calls are done, and of how many; None while it does no such."""
+    try:
+        doing, done, of = json.loads(told.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    verb, _, name = doing.partition(" ")
+    return (name, done, of) if verb == "compiling" else None
+
+
+def _short() -> Portfolio:
+    return replace(load_portfolio(PORTFOLIO), test_start=TEST_START)
+
+
+if __name__ == "__main__":
+    do(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,51 @@
+"""The figures that a notebook records for programs: `backtests.runs.values.record(**headline(...))`.
+
+A trade list is asked for every day, so that its notebook imports nothing of a comparison from here.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
+    from backtests.sweeps.findings import Findings
+    from research.orders import TradeList
+
+
+def headline(comparison: "Comparison", trades: "TradeList") -> dict[str, Any]:
+    """What a comparison comes to, in the units of `tearsheet.json`.
+
+    comparison : of the policies.
+    trades     : of its recommendation, today.
+    Returns    : recommended, "" where no policy is; reference; growth (of a test shorter than a year total_return),
+                 sharpe, max_drawdown, tracking_error and cost of the recommended policy, or of the reference where
+                 there is none; and what `trades_headline` gives.
+    """
+    from backtests.evaluation.backtest_figures import HEADLINE_FIGURES, defined
+
+    recommended = comparison.recommendation.policy or ""
+    score = comparison.scores[recommended or comparison.reference]
+    figures = {metric.key: score[metric.key] for metric in defined(HEADLINE_FIGURES, {recommended: score})}
+    return {"recommended": recommended, "reference": comparison.reference, **figures, **trades_headline(trades)}
+
+
+def trades_headline(trades: "TradeList") -> dict[str, Any]:
+    """What is traded today.
+
+    Returns : trades, a sentence; orders, their number; turnover, one-way, fraction of NAV; policy, that decided; last,
+              the day of the prices, YYYY-MM-DD.
+    """
+    return {
+        "trades": trades.headline,
+        "orders": len(trades.orders),
+        "turnover": float(trades.sized.turnover),
+        "policy": trades.policy,
+        "last": f"{trades.portfolio.date:%Y-%m-%d}",
+    }
+
+
+def sweep_headline(findings: "Findings") -> dict[str, Any]:
+    """What a sweep comes to: best, the policy with the lowest J under the portfolio's own conditions, and its loss."""
+    if not findings.common:
+        return {"best": ""}
+    first = findings.best.iloc[0]
+    return {"best": str(first["policy"]), "loss": float(first[findings.metric])}

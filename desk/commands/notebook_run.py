@@ -1,0 +1,68 @@
+"""A run of any notebook that reads a portfolio file: the executed notebook, and the answer with which it ends."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, Run, staged, write_json
+from backtests.runs.manifest import sign
+from backtests.runs.notebook import execute
+from backtests.runs.parameters import Plain, parameters_of
+from backtests.runs.values import answer_in
+from desk.commands.made import Made, file_fact, run_for
+from foundation.errors import ConfigError
+from foundation.files import write_whole, writing
+from foundation.paper.formats import plain_json
+from foundation.printable import printable
+from research.portfolio import Portfolio, load_portfolio
+
+PORTFOLIO = "portfolio"  # the parameter that the command sets
+
+
+def check_reads_portfolio(notebook: Path) -> None:
+    """Raise ConfigError for a notebook that has no portfolio among its parameters."""
+    if PORTFOLIO not in parameters_of(notebook):
+        raise ConfigError(f"{notebook.name} has no parameter {PORTFOLIO}: name a notebook that reads a portfolio file.")
+
+
+def ask_notebook(
+    notebook: Path, file: Path, given: Mapping[str, Plain], trust_code: bool | None = None
+) -> tuple[Portfolio, Run]:
+    """The portfolio that a notebook will read, and the run that it will be.
+
+    notebook   : path of it.
+    file       : of the portfolio.
+    given      : its other parameters, checked.
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    Raises     : ConfigError as `load_portfolio` and `check_reads_portfolio` do.
+    """
+    check_reads_portfolio(notebook)
+    portfolio = load_portfolio(file, trust_code=trust_code)
+    chosen = {name: value for name, value in (parameters_of(notebook) | dict(given)).items() if name != PORTFOLIO}
+    settings = {"notebook": notebook.stem, "parameters": chosen, "portfolio": portfolio.settings}
+    return portfolio, run_for("notebook", portfolio, plain_json(settings))
+
+
+def made_notebook(
+    notebook: Path, asked: tuple[Portfolio, Run], given: Mapping[str, Plain], reports: Path | None = None
+) -> Made:
+    """A run of a notebook that was asked for, made.
+
+    notebook : path of it.
+    asked    : as `ask_notebook` gives it.
+    given    : its other parameters.
+    reports  : folder of the runs, or None for the usual one.
+    Raises   : DataError as `execute` does.
+    """
+    (portfolio, run), started = asked, datetime.now(UTC)
+    final = (reports or REPORTS) / run.name
+    with writing(final), staged(final) as folder:
+        where = os.path.relpath(portfolio.file, notebook.parent)
+        execute(notebook, folder / notebook.name, {**given, PORTFOLIO: where}, trust_code=portfolio.trust_code)
+        text = answer_in(json.loads((folder / notebook.name).read_text(encoding="utf-8")))
+        write_whole(folder / SUMMARY, printable(f"{text}\n"))
+        write_json(folder / MANIFEST, run.manifest(**plain_json({"file": file_fact(portfolio)})))
+        sign(folder, started)
+    return Made(final, f"{text}\n\n{final}")

@@ -1,0 +1,381 @@
+"""The main job: a comparison, its tearsheet and its trade list, written into the folder of a run."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.comparison import Comparison, backtest_warnings, check_settings
+from backtests.comparison.fitting.candidates import (
+    Fitted,
+    backtest_candidate,
+    benchmark_of,
+    fit,
+    with_comparator,
+)
+from backtests.comparison.fitting.trials import played_trials, tunings_of
+from backtests.comparison.paired import loss_intervals
+from backtests.engine.result import Backtest
+from backtests.evaluation.backtest_figures import backtest_text
+from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.scores import Score, score
+from backtests.laboratory.learned.results import SHEET, results_of, write_results
+from backtests.runs.folder import (
+    FIGURES,
+    MAIL,
+    MANIFEST,
+    MARKET,
+    NUMBERS,
+    REPORTS,
+    RESULTS,
+    SUMMARY,
+    Run,
+    check_whole,
+    partial_of,
+    staged,
+    write_json,
+)
+from backtests.runs.manifest import sign
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
+from backtests.runs.parameters import Plain, check_parameters, parse_parameter
+from backtests.runs.report_settings import FULL, settings_of
+from backtests.runs.trial_book import count_trials
+from backtests.sheets.pages.policy_card import write_card
+from backtests.sheets.pages.single_sheet import candidate_sheet
+from backtests.sheets.pages.tearsheet import write_tearsheet
+from desk.commands.made import Made, age_text, file_fact, run_for
+from desk.commands.trades import TRADES, TRADES_JSON
+from desk.tickets.formats import write_trades
+from foundation.errors import ConfigError, DataError
+from foundation.files import write_whole, writing
+from foundation.paper.formats import csv_text, plain_json
+from foundation.paper.text_tables import warnings_text
+from foundation.paper.wording import counted
+from foundation.printable import printable
+from foundation.progress import bar
+from research.accounting import Hold, View, Why
+from research.allocation import Allocation
+from research.market import Market
+from research.orders import TradeList, trade_list
+from research.portfolio import load_portfolio
+from research.rules import Rule, Threshold
+
+PROGRESS = ".progress"
+FILES = {
+    COMPARING.name: "the executed notebook",
+    "tearsheet.html": "the tearsheet",
+    NUMBERS: "its numbers",
+    MAIL: "its summary",
+    TRADES: "the trade list",
+    TRADES_JSON: "the trade list",
+    RESULTS: "daily results",
+    MARKET: "the returns that it was made from",
+    MANIFEST: "settings, data, code and versions",
+    SUMMARY: "the text of the terminal",
+}
+
+
+@dataclass(frozen=True)
+class NoneRecommended:
+    """Replaces a policy if none is recommended: it holds, and gives the reason."""
+
+    allocation: Allocation
+
+    def decide(self, view: View) -> Hold:
+        """Hold, always."""
+        return Hold(Why("no policy is recommended"))
+
+
+def trades_of(comparison: Comparison, run: str = "") -> TradeList:
+    """Today's trade list of the recommended policy; where none is recommended, a list that holds and says why."""
+    name, portfolio = comparison.recommendation.policy, comparison.portfolio
+    policy: Rule = comparison.recommended or NoneRecommended(portfolio.strategic)
+    return trade_list(portfolio, policy, name=name or "none recommended", run=run_name(run))
+
+
+def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
+    """Write a comparison and its trades into the folder of `run`; with "" nothing is written.
+
+    run : path of the run's folder. Gives a sentence that says what was done.
+    Raises : DataError when the comparison was made with other settings than the run was started for.
+    """
+    if not run:
+        return "Nothing was written: `run` is empty."
+    record = run_for("report", comparison.portfolio, comparison.settings)
+    folder = partial_of(Path(run))
+    if record.name != Path(run).name:
+        raise DataError(
+            f"the notebook made {record.name}, but the run was started as {Path(run).name}: settings, data or code "
+            "changed in between. Start the run again."
+        )
+    with writing(folder), bar(None, "drawing the tearsheet") as progress:
+        write_tearsheet(folder, comparison, trades, record)
+        progress.stage("writing results")
+        _write_results(comparison, trades, record, folder)
+    return f"Written into {Path(run).name}."
+
+
+def _write_results(comparison: Comparison, trades: TradeList, record: Run, folder: Path) -> None:
+    """Everything but the tearsheet, the manifest last."""
+    write_whole(folder / SUMMARY, printable(f"{comparison!r}\n\n{trades!r}\n"))
+    write_trades(trades, folder / TRADES)
+    write_trades(trades, folder / TRADES_JSON)
+    write_whole(folder / RESULTS, results(comparison.backtests).to_parquet(index=False))
+    write_whole(folder / MARKET, returns(comparison.portfolio.market).to_parquet(index=False))
+    marks = {
+        name: comparison.scores[name]["loss"]
+        for name, f in comparison.fitted.items()
+        if name == comparison.reference or f.tuned is not None
+    }
+    played, scores = comparison.seed_backtests, comparison.seed_scores
+    save_learned(comparison.fitted, played, scores, comparison.benchmark, marks, folder, record.name)
+    facts = {
+        "recommendation": plain_json(asdict(comparison.recommendation), missing_as_null=True),
+        "trials": comparison.trials,
+        "file": file_fact(comparison.portfolio),
+        **fits(comparison.fitted),
+    }
+    write_json(folder / MANIFEST, record.manifest(**plain_json(facts)))
+
+
+def save_learned(
+    fitted: Mapping[str, Fitted],
+    backtests: Mapping[str, Mapping[int, Backtest]],
+    scores: Mapping[str, Mapping[int, Score]],
+    benchmark: Benchmark,
+    marks: Mapping[str, float],
+    folder: Path,
+    run: str,
+) -> None:
+    """Save the learned policies under `policies/<name>/`: every seed whole, what the test found of them, their page.
+
+    fitted    : candidates by name.
+    backtests : by policy and seed.
+    scores    : by policy and seed.
+    benchmark : by which they are measured.
+    marks     : J of other policies on the same days, bp a year.
+    folder    : of the run.
+    run       : its name.
+    """
+    for name, f in fitted.items():
+        if f.training is not None:
+            own = folder / "policies" / name
+            f.training.save(own)
+            played = backtests[name]
+            losses = loss_intervals(played, benchmark)
+            write_results(own, plain_json(results_of(f.training, played, scores[name], losses, marks, run)))
+            write_card(own)
+
+
+def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
+    """What fitting found, for a manifest: each fitted candidate's own settings, and the seeds of learned ones."""
+    tuned = {name: f.tuned for name, f in fitted.items() if f.tuned is not None}
+    learned = {name: f.training for name, f in fitted.items() if f.training is not None}
+    return {
+        "fitted": {
+            name: {
+                "band": cast(Threshold, t.policy).band,
+                "within": cast(Threshold, t.policy).destination,
+                "from": f"{t.card.first:%Y-%m-%d}",
+                "seen": f"{t.card.seen:%Y-%m-%d}",
+            }
+            for name, t in tuned.items()
+        }
+        | {name: {"seed": t.chosen} for name, t in learned.items()},
+        "seeds": {name: list(t.policies) for name, t in learned.items()},
+        "reused": reused_seeds(fitted),
+        "cards": {name: f"policies/{name}/{SHEET}" for name in learned},
+    }
+
+
+def reused_seeds(fitted: Mapping[str, Fitted]) -> dict[str, int]:
+    """By learned candidate, the number of its seeds that were taken from an earlier training, where there are any."""
+    return {name: f.training.reused for name, f in fitted.items() if f.training is not None and f.training.reused}
+
+
+def run_name(run: str) -> str:
+    """The name of the run whose folder is `run`."""
+    return Path(run).name if run else ""
+
+
+def returns(market: Market) -> pd.DataFrame:
+    """A row a day: date, and the return of each line and of cash since the close before, in single precision."""
+    found = {"date": market.dates} | {
+        f"return_{name}": each.astype(np.float32)
+        for name, each in zip([*market.assets, "cash"], [*market.returns.T, market.cash], strict=True)
+    }
+    return pd.DataFrame(found)
+
+
+def results(backtests: Mapping[str, Backtest]) -> pd.DataFrame:
+    """A row a policy and close: nav, returns, cost, turnover, and the weight of each line and of cash."""
+    parts = []
+    for name, b in backtests.items():
+        daily = {
+            "net_return": b.net_returns,
+            "gross_return": b.gross_returns,
+            "cost": b.cost_rate,
+            "turnover": b.turnover,
+        }
+        frame = pd.DataFrame({"policy": name, "date": b.dates, "nav": b.ledger.nav})
+        for column, values in daily.items():
+            frame[column] = np.concatenate([[0.0], values])
+        weights = b.weights.add_prefix("weight_").reset_index(drop=True)
+        parts.append(pd.concat([frame, weights, b.cash_weight.rename("weight_cash").reset_index(drop=True)], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class AskedReport:
+    """A report before it is made.
+
+    final      : folder that it will have.
+    parameters : of the comparing notebook.
+    trust_code : may its portfolio file name rules by import path?
+    """
+
+    final: Path
+    parameters: Mapping[str, Plain]
+    trust_code: bool = False
+
+
+def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Sequence[str]) -> dict[str, Plain]:
+    """What is given to a notebook as name=value, checked.
+
+    Raises : ConfigError as `parse_parameter` and `check_parameters` do, and for a parameter that the command sets.
+    """
+    asked = dict(parse_parameter(notebook, text) for text in given)
+    for name in set_by_command:
+        if name in asked:
+            raise ConfigError(
+                f"parameter {name} is set by the command itself: give the file as its argument, and --retrain to train "
+                "anew."
+            )
+    check_parameters(notebook, asked)
+    return asked
+
+
+def ask_report(
+    file: Path, given: Sequence[str] = (), reports: Path | None = None, trust_code: bool | None = None
+) -> AskedReport:
+    """What a report of a portfolio file is made from, before a kernel starts; arguments and errors of `make_report`."""
+    parameters = {**FULL, **asked_parameters(COMPARING, given, SET_BY_REPORT)}
+    benchmark = str(parameters.get("benchmark", ""))
+    portfolio = load_portfolio(file, {"benchmark": benchmark} if benchmark else {}, trust_code=trust_code)
+    knobs = {name: cast(int, parameters[name]) for name in FULL}
+    reference = str(parameters.get("reference", "")) or portfolio.reference
+    check_settings(portfolio, list(portfolio.policies), reference, **knobs)
+    run = run_for("report", portfolio, settings_of(portfolio, reference, **knobs))
+    final = (reports or REPORTS) / run.name
+    where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
+    paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
+    parameters = {**knobs, "reference": reference, "benchmark": benchmark, **paths}
+    return AskedReport(final, parameters, portfolio.trust_code)
+
+
+def make_report(
+    file: Path,
+    given: Sequence[str] = (),
+    reports: Path | None = None,
+    retrain: bool = False,
+    trust_code: bool | None = None,
+) -> Made:
+    """Have papermill execute the comparing notebook for a portfolio file, into a run of its own.
+
+    file       : of the portfolio.
+    given      : parameters of the notebook as name=value.
+    reports    : folder of the runs, or None for the usual one.
+    retrain    : train learned policies anew, even if the same training is kept.
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    Raises     : ConfigError for a parameter that the command sets itself, and as `check_parameters` and
+                 `check_settings` do; ConfigError and DataError as `load_portfolio` and `execute` do.
+    """
+    return made_report(ask_report(file, given, reports, trust_code), retrain)
+
+
+def made_report(asked: AskedReport, retrain: bool = False) -> Made:
+    """A report that was asked for, made. Raises DataError as `execute` does."""
+    final, started = asked.final, datetime.now(UTC)
+    with writing(final), staged(final) as folder:
+        chosen = {**asked.parameters, "retrain": retrain}
+        execute(COMPARING, folder / COMPARING.name, chosen, folder / PROGRESS, asked.trust_code)
+        (folder / PROGRESS).unlink(missing_ok=True)
+        check_whole(folder, FILES)
+        sign(folder, started)
+        text = (folder / SUMMARY).read_text(encoding="utf-8")
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    said = _reused_text(manifest["reused"]) + age_text(
+        date.fromisoformat(manifest["last_day"]), started.date(), "the trades are those"
+    )
+    return Made(final, f"{text}{said}\n{final}")
+
+
+def _reused_text(reused: Mapping[str, int]) -> str:
+    """One line for each learned policy that was not trained again. reused : number of seeds kept, by policy."""
+    kept = [
+        f"{name}: {counted(seeds, 'seed')} of an earlier training with the same settings, data and code; --retrain "
+        "trains anew."
+        for name, seeds in reused.items()
+    ]
+    return "".join(f"\n{line}" for line in kept) + "\n" * bool(kept)
+
+
+def make_backtest(
+    file: Path,
+    policy: str,
+    reports: Path | None = None,
+    retrain: bool = False,
+    sheet: bool = False,
+    trust_code: bool | None = None,
+) -> Made:
+    """Play one policy of a portfolio file through its test, into a run of its own.
+
+    file       : of the portfolio.
+    policy     : name of one of its policies.
+    reports    : folder of the runs, or None for the usual one.
+    retrain    : train a learned policy anew, even if the same training is kept.
+    sheet      : write its own tearsheet too; that run has a name of its own.
+    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    Raises     : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and
+                 `fit` do.
+    """
+    with bar(None, "reading prices"):
+        portfolio = load_portfolio(file, trust_code=trust_code)
+    portfolio.check_policy(policy)
+    started = datetime.now(UTC)
+    settings = {"portfolio": portfolio.settings, "policy": policy, **({"sheet": True} if sheet else {})}
+    run = run_for("backtest", portfolio, settings)
+    final = (reports or REPORTS) / run.name
+    with writing(final), staged(final) as folder, bar(None, f"fitting {policy}") as progress:
+        fitted = fit(policy, portfolio, progress.stage, retrain=retrain)
+        progress.stage(f"backtesting {policy}", 0, 0)
+        played = backtest_candidate(portfolio, fitted.policy, policy)
+        progress.stage("writing results")
+        benchmark = with_comparator(portfolio, benchmark_of(portfolio, portfolio.market), {policy: played})
+        scored = score(played, benchmark)
+        tried = played_trials(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
+        count_trials([tried, *tunings_of([fitted])], run.name)
+        write_whole(folder / RESULTS, results({policy: played}).to_parquet(index=False))
+        write_whole(folder / MARKET, returns(portfolio.market).to_parquet(index=False))
+        write_whole(folder / "booked.csv", csv_text(played.trades()))
+        write_json(folder / FIGURES, plain_json(scored.figures(played.dates)))
+        if fitted.training is not None:
+            seed = fitted.training.chosen
+            by_seed = {policy: {seed: played}}, {policy: {seed: scored}}
+            save_learned({policy: fitted}, *by_seed, benchmark, {}, folder, run.name)
+        facts = {"trials": fitted.tried, "file": file_fact(portfolio), **fits({policy: fitted})}
+        write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
+        warnings = backtest_warnings(portfolio, {policy: fitted}, {policy: played})
+        text = f"{backtest_text(played, scored)}{warnings_text(warnings)}\n"
+        if sheet:
+            progress.stage("drawing the sheet")
+            candidate_sheet(portfolio, played, benchmark, warnings, settings).write(folder, run)
+        write_whole(folder / SUMMARY, printable(text))
+        sign(folder, started)
+    return Made(final, f"{text}{_reused_text(reused_seeds({policy: fitted}))}\n{final}")

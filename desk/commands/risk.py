@@ -1,0 +1,84 @@
+"""The risk sheet of a portfolio file's holdings, in a folder of its own, made whole or not at all."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backtests.runs.folder import MANIFEST, REPORTS, SUMMARY, staged, write_json
+from backtests.runs.manifest import sign
+from backtests.runs.origin import identity
+from backtests.sheets.pages.risk_sheet import risk_text, write_risk_sheet
+from backtests.today.holdings_risk import holdings_risk
+from backtests.today.risk_paths import PATHS
+from desk.commands.made import Made, age_text, file_fact, run_for
+from desk.commands.trades import newest_run, refit
+from foundation.files import write_whole, writing
+from foundation.paper.formats import plain_json
+from foundation.printable import printable
+from foundation.progress import bar
+from research.accounting import Policy
+from research.learning import Learned
+from research.portfolio import Portfolio, load_portfolio
+from research.rules import Never, TunedThreshold
+from research.rules.protocol import traits
+
+
+def make_risk(
+    file: Path,
+    reports: Path | None = None,
+    paths: int = PATHS,
+    fitted_among: Path | None = None,
+    trust_code: bool | None = None,
+) -> Made:
+    """Measure the risk of a portfolio's holdings at its last close, and write the sheet into a run of its own.
+
+    file         : of the portfolio.
+    reports      : folder of the runs, or None for the usual one.
+    paths        : futures of the first law; of each other one a quarter of them.
+    fitted_among : folder of the runs of which one has fitted the active policy, or None for `reports`.
+    trust_code   : may the file name rules by import path? As `load_portfolio` takes it.
+    Raises       : ConfigError and DataError as `load_portfolio` and `holdings_risk` do.
+    """
+    started = datetime.now(UTC)
+    with bar(None, "reading prices") as progress:
+        portfolio = load_portfolio(file, trust_code=trust_code)
+        policies, notes, fitted = ready_policies(portfolio, fitted_among or reports or REPORTS)
+        settings = {"portfolio": portfolio.settings, "paths": paths, "fitted": fitted}
+        run = run_for("risk", portfolio, settings)
+        final = (reports or REPORTS) / run.name
+        with writing(final), staged(final) as folder:
+            progress.stage("measuring risk")
+            risk = holdings_risk(portfolio, policies, paths=paths, notes=notes)
+            progress.stage("drawing the sheet")
+            write_risk_sheet(folder, risk, identity(run))
+            text = risk_text(risk)
+            write_whole(folder / SUMMARY, printable(f"{text}\n"))
+            write_json(folder / MANIFEST, run.manifest(**plain_json({"file": file_fact(portfolio)})))
+            sign(folder, started)
+    age = age_text(portfolio.date.date(), started.date(), "this is the risk")
+    return Made(final, f"{text}\n{age}\n{final}")
+
+
+def ready_policies(portfolio: Portfolio, reports: Path) -> tuple[dict[str, Policy], list[str], str]:
+    """Holding and the active policy, by name; what a reader must know of them; and the run that fitted the policy.
+
+    Holding comes first: the sheet is about the risk of what is held today.
+
+    A tuned or learned policy is taken as the newest full report of the same file and data fitted it; without one it is
+    left out.
+    """
+    found: dict[str, Policy] = {}
+    notes, run, name = [], "", portfolio.policy
+    if name is not None:
+        spec = portfolio.policies[name]
+        if not isinstance(spec, TunedThreshold | Learned):
+            found[name] = spec
+        elif (newest := newest_run(portfolio, reports)) is not None and name in newest[1]["fitted"]:
+            run = newest[0].name
+            found[name] = refit(spec, newest[1]["fitted"][name], newest[0] / "policies" / name)
+        else:
+            notes.append(
+                f"The active policy {name} must be fitted first, and there is no completed full run of the same file "
+                f"and data: it is not played on from today. Run: rebalance report {portfolio.file}"
+            )
+    never = next((n for n, spec in portfolio.policies.items() if traits(spec).family == "never"), "as held")
+    return {never: Never(portfolio.strategic)} | found, notes, run

@@ -1,0 +1,137 @@
+"""The sweep of a file as a run of its own: resumable while it lasts, one whole folder when it is done."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from backtests.comparison.paired import loss_intervals
+from backtests.evaluation.benchmark import Benchmark
+from backtests.runs.folder import MANIFEST, REPORTS, RESULTS, SUMMARY, Run, staged, write_json
+from backtests.runs.manifest import sign
+from backtests.runs.origin import identity
+from backtests.runs.tasks import check_workers
+from backtests.runs.trial_book import count_trials
+from backtests.sheets.pages.sweep import SweepSheet, sweep_sheet
+from backtests.sweeps.file import read_sweep
+from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of
+from backtests.sweeps.run_part import backtest_one, parts_of
+from backtests.sweeps.setup import PreparedSweep
+from backtests.sweeps.store import discard, join, unfinished
+from backtests.sweeps.summary import own_conditions, sweep_text
+from backtests.sweeps.table import Keep, kept, paths
+from backtests.sweeps.trials import FIGURES, sweep_trials
+from desk.commands.made import Made
+from foundation.files import write_whole, writing
+from foundation.paper.formats import plain_json
+from foundation.printable import printable
+from foundation.progress import bar
+
+PATHS = "paths.parquet"
+COUNTED = 500_000  # configurations of a file of the trial book
+DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole table into memory
+
+
+def make_sweep(
+    file: Path, *, workers: int = 1, cluster: str = "", reports: Path | None = None, fresh: bool = False
+) -> Made:
+    """Sweep what a file describes, into a run of its own; one that was killed goes on where it was.
+
+    file    : that describes the sweep.
+    workers : threads or processes of this machine.
+    cluster : address of a Dask scheduler instead, or "".
+    reports : folder of the runs, or None for the usual one.
+    fresh   : start over, even if the same file has an unfinished sweep.
+    Raises  : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other
+              settings, data or code: nothing is mixed.
+    """
+    check_workers(workers)
+    started, home = datetime.now(UTC), reports or REPORTS
+    with bar(None, "reading prices") as progress:
+        asked = read_sweep(file)
+        progress.stage("preparing the sweep")
+        prepared = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
+    last = max(setup.market.dates[-1] for setup in prepared.setups.values())
+    settings = plain_json(settings_of(prepared, asked.settings))
+    run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(prepared))
+    chunks = unfinished_of(file, home)
+    with writing(home), unfinished(chunks, run, prepared.fingerprints(), fresh) as done:
+        before = sum(part.stop - part.first for part in done)
+        run_into(chunks, prepared, done, workers, cluster, progress=True)
+        final = home / run.name
+        with staged(final) as folder, bar(None, "writing results and their page"):
+            join(chunks, parts_of(prepared), folder / RESULTS)
+            text = publish(prepared, asked.keep, run, folder)
+            sign(folder, started)
+        results = pq.ParquetFile(final / RESULTS, pre_buffer=False)
+        for some in results.iter_batches(COUNTED, columns=["configuration", *FIGURES]):
+            count_trials(sweep_trials(prepared, some.to_pandas()), run.name)
+        discard(chunks)
+    again = f"{before:,} of them were already finished, and did not run again.\n\n" if before else ""
+    return Made(final, f"{text}\n\n{again}{final}")
+
+
+def unfinished_of(file: Path, reports: Path) -> Path:
+    """The hidden folder in which a file's unfinished sweep is kept: beside the runs, and no part of one."""
+    return reports / f".{Path(file).stem}.unfinished"
+
+
+def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
+    """Write paths, summary and manifest beside the results, then the sheet; gives the summary.
+
+    prepared : the sweep.
+    keep     : of which configurations full paths are kept.
+    run      : what the sweep was made from.
+    folder   : of the run, with its results.
+
+    Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. What was
+    played stays whole where no sheet can be drawn of it: the summary then ends with the reason.
+    """
+    results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
+    tables = (batch.to_pandas() for batch in results.iter_batches())
+    text = sweep_text(prepared, tables, intervals=partial(_intervals, prepared))
+    write_whole(folder / SUMMARY, printable(text) + "\n")
+    numbers = kept(prepared, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
+    if numbers:
+        write_whole(folder / PATHS, paths(prepared, numbers).to_parquet(index=False))
+    facts: dict[str, Any] = {
+        "trials": len(prepared.plan),
+        "target_paths": prepared.shared,
+        "data": prepared.fingerprints(),
+        "kept": list(numbers),
+    }
+    write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
+    why = f"it has {len(prepared.plan):,} configurations, and a page can show at most {DRAWN:,}"
+    if len(prepared.plan) <= DRAWN:
+        try:
+            _sheet(prepared, run, pd.read_parquet(folder / RESULTS)).write(folder)
+            return text
+        except Exception as error:  # whatever it is, it must not cost the hours that were played
+            why = f"it could not be drawn ({type(error).__name__}: {error}); all other files are complete"
+    return f"{text}\n\nThis sweep has no page: {why}."
+
+
+def _intervals(prepared: PreparedSweep, portfolio: str, numbers: Sequence[int]) -> dict[int, str]:
+    """By number of some configurations on one test, J's interval as a comparison gives it, in words."""
+    setup, played = prepared.setups[portfolio], {number: backtest_one(prepared, number) for number in numbers}
+    one = next(iter(played.values()))
+    benchmark = replace(Benchmark.of(one, setup.tracking_penalty), strategic=setup.strategic_from(one.first))
+    return {number: found.interval(2) for number, found in loss_intervals(played, benchmark).items()}
+
+
+def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> SweepSheet:
+    """The sheet of a sweep. J has lines of equal value where all setups price tracking error alike."""
+    prices = {setup.tracking_penalty for setup in prepared.setups.values()}
+    own = {name: own_conditions(setup) for name, setup in prepared.setups.items()}
+    return sweep_sheet(
+        table,
+        title=run.portfolio,
+        tracking_penalty=prices.pop() if len(prices) == 1 else None,
+        run=identity(run),
+        own=own,
+    )

@@ -1,0 +1,103 @@
+"""How a command speaks and ends: its output, its warnings, and each error of its input as a sentence."""
+
+import io
+import os
+import sys
+import warnings
+from typing import NoReturn, TextIO
+
+import typer
+
+from desk.commands.limits import SMALLER, limit_reached
+from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.files import FULL
+from foundation.printable import print_anywhere, printable
+
+INTERRUPTED = 130  # exit status
+
+
+def print_text(text: str) -> None:
+    """Print to stdout; no control character of a name or a path reaches the terminal."""
+    print(printable(text), flush=True)
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """As `warnings.showwarning`: what the workbench says of its input as a sentence, anything else with its place."""
+    from backtests.runs.manifest import BrokenRun, CodeChanged
+
+    plain = category in (BrokenRun, CodeChanged)
+    said = str(message) if plain else warnings.formatwarning(message, category, filename, lineno)
+    print(printable(said.rstrip("\n")), file=sys.stderr, flush=True)
+
+
+def end(sentence: str, status: int = 2) -> NoReturn:
+    """Print why the command ends to stderr, in red on a terminal, and end with this exit status."""
+    text = printable(sentence)
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    print(typer.style(text, fg=typer.colors.RED) if colour else text, file=sys.stderr, flush=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+    sys.exit(status)
+
+
+def _drop_output() -> None:
+    """Give up what stdout still holds, which cannot be written: Python would try again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What typer says of a word that it does not know, with the usage of the command where there is one."""
+    said, show = io.StringIO(), getattr(error, "show", None)
+    if show is not None:  # with the usage, and where to find help
+        show(file=said)
+    return said.getvalue().rstrip("\n") or f"Error: {error.format_message()}"
+
+
+def of_files(error: OSError) -> str:
+    """What the system refused, of which path, and how to fix it."""
+    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    fix = (
+        "Free space there, or write to another place."
+        if error.errno in FULL
+        else "Give a path that can be read or written."
+    )
+    return f"{error.strerror or error}{where}. {fix}"
+
+
+def run_app(app: typer.Typer) -> NoReturn:
+    """Run a command line. Errors of the input are printed as a sentence, without a traceback."""
+    sys.stdout, sys.stderr = (stream or io.StringIO() for stream in (sys.stdout, sys.stderr))  # None: was closed
+    print_anywhere(sys.stdout)
+    print_anywhere(sys.stderr)
+    warnings.showwarning = _warn
+    try:
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:  # a word that is no command, option or value of one
+        end(_usage(error), error.exit_code)
+    except (ConfigError, DataError, PolicyError) as error:
+        end(str(error))
+    except BrokenPipeError:  # whoever read the output has gone: nobody is left to tell
+        _drop_output()
+        sys.exit(1)
+    except OverflowError as error:
+        end(f"A number is too large to be computed with ({error}). {SMALLER}")
+    except KeyboardInterrupt:
+        end("Interrupted; nothing unfinished was kept.", INTERRUPTED)
+    except Exception as error:
+        sentence = limit_reached(error) or (of_files(error) if isinstance(error, OSError) else "")
+        if not sentence:
+            raise
+        end(sentence)
+    if status == INTERRUPTED:
+        end("Interrupted; nothing unfinished was kept.", status)
+    sys.exit(status)

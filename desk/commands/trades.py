@@ -1,0 +1,283 @@
+"""Today's trade list of a portfolio file: by its policy in force, or by what its newest report recommends.
+
+A list is asked for every day, so that what a report needs besides is imported where a report is looked for.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from pydantic import BaseModel, Field, ValidationError
+
+from backtests.runs.folder import MANIFEST, REPORTS
+from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
+from backtests.runs.report_settings import FULL, settings_of
+from desk.tickets.destination import check_destination
+from desk.tickets.formats import format_of
+from desk.tickets.ticket import make_ticket
+from foundation.arguments import day, first_fault, is_number, refuse
+from foundation.errors import ConfigError
+from foundation.files import replacing_together, writing
+from foundation.paper.formats import plain_json
+from foundation.table_files import plain_number
+from research.learning import Learned, LearnedPolicy
+from research.market.calendars import day_at
+from research.orders import Request, TradeList, trade_list
+from research.orders.request import PLAIN
+from research.portfolio import Portfolio
+from research.portfolio.holdings.holdings import NOT_HELD
+from research.portfolio.holdings.prices import OK
+from research.portfolio.holdings.rates import TODAY
+from research.portfolio.load import ROOT
+from research.rules import Rule, Threshold, TunedThreshold, Within
+
+TRADES, TRADES_JSON = "trades.csv", "trades.json"  # of a run
+
+
+def trades_now(
+    portfolio: Portfolio,
+    policy: str = "",
+    reports: Path | None = None,
+    request: Request = PLAIN,
+    as_of: str | None = None,
+    stale_ok: bool = False,
+) -> TradeList:
+    """Today's trade list of a portfolio.
+
+    policy   : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    reports  : folder of the runs, or None for the usual one.
+    request  : what is asked for besides.
+    as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of the exchange, None counts
+               none.
+    stale_ok : make the list, marked, where prices are too old for orders.
+    Raises   : ConfigError as `policy_now` and `trade_list` do; DataError for prices later than today, or too old.
+    """
+    ready, name, run = policy_now(portfolio, policy, reports)
+    if not policy and portfolio.policy:
+        portfolio = replace(portfolio, notes=(*portfolio.notes, *_other_advice(portfolio, reports)))
+    today = today_of(as_of, portfolio.market.calendar)
+    return trade_list(portfolio, ready, name=name, run=run, request=request, as_of=today, stale_ok=stale_ok)
+
+
+def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]:
+    """A sentence where the newest full report recommends another policy than that of today, by which the list is made.
+
+    The shipped files name one, and a desk may go on with it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BrokenRun)  # no run is needed here
+        found = newest_run(portfolio, reports or REPORTS)
+    advised = None if found is None else found[1]["recommendation"]["policy"]
+    if found is None or advised in (None, portfolio.policy):
+        return ()
+    return (
+        f"The orders follow {portfolio.policy}, the policy of today in {portfolio.file}. Report {found[0].name} "
+        f"recommends {advised}: for its orders add --policy {advised}, or write it into the file.",
+    )
+
+
+def today_of(as_of: str | None, calendar: str, now: datetime | None = None) -> pd.Timestamp | None:
+    """The day to which ages are counted: as given (YYYY-MM-DD), that of the exchange for "", none for None.
+
+    calendar : of the exchange, in whose time zone the day is counted, whatever that of the machine.
+    now      : the instant; None takes the clock's.
+    Raises   : ConfigError for what is no date, and for a day beyond the calendar's reach.
+    """
+    if as_of is None:
+        return None
+    return day("as_of is", as_of) if as_of else pd.Timestamp(day_at(now or datetime.now(UTC), calendar))
+
+
+def request_of(
+    deploy: float = 0.0, withdraw: float = 0.0, side: str = "", to_target: bool = False, account: str = ""
+) -> Request:
+    """What is asked for, from the options of the command line and the parameters of the notebook.
+
+    deploy    : currency that comes in.
+    withdraw  : currency that goes out.
+    side      : "buy" or "sell" for these orders only, "" for both.
+    to_target : trade to target whatever the policy's rule decides.
+    account   : of the portfolio, to which money comes or which it leaves.
+    Raises    : ConfigError for amounts that are none or below zero, for another side, and for what excludes each
+    other.
+    """
+    for name, amount in {"deploy": deploy, "withdraw": withdraw}.items():
+        if not (is_number(amount) and amount >= 0.0):
+            refuse(f"{name} is", amount, "give an amount of money, at least 0.")
+    if deploy and withdraw:
+        raise ConfigError(f"deploy is {deploy:,.2f} and withdraw is {withdraw:,.2f}: give the difference as one.")
+    if side == "buy" and withdraw:
+        raise ConfigError("a withdrawal may need sales, and only buys are asked for: leave one of the two out.")
+    if side == "sell" and deploy:
+        raise ConfigError("a deposit may need purchases, and only sells are asked for: leave one of the two out.")
+    return Request(deploy - withdraw, side, to_target, account)
+
+
+def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> tuple[Rule, str, str]:
+    """The policy that decides today, its name, and the id of the run that recommends or fitted it, or "".
+
+    policy : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    Raises : ConfigError for an unknown name, and when no policy or no fit of it is at hand, naming the command that
+    makes one.
+    """
+    file, name, found = portfolio.file, policy or portfolio.policy, None
+    if not name or isinstance(portfolio.policies.get(name), TunedThreshold | Learned):
+        found = newest_run(portfolio, reports or REPORTS)
+        name = name or (found and found[1]["recommendation"]["policy"])
+    if name is None:
+        why = "its newest run recommends none" if found else "there is no completed full run of the same file and data"
+        raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
+    portfolio.check_policy(name)
+    spec, run = portfolio.policies[name], found[0].name if found else ""
+    if not isinstance(spec, TunedThreshold | Learned):
+        return spec, name, run
+    if found is None or name not in found[1]["fitted"]:
+        raise ConfigError(
+            f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
+            f"rebalance report {file}"
+        )
+    return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name), name, run
+
+
+def replaced_files(
+    positions: str | Path | None = None,
+    prices: str | Path | None = None,
+    fx: str | None = None,
+    prices_ok: str = "",
+    not_held: str = "",
+) -> dict[str, Any]:
+    """The overrides by which a portfolio file takes these for its own; "" and None leave its own.
+
+    Paths are from the current folder, or else from the workbench's.
+    positions : file of a broker.
+    prices    : file of prices.
+    fx        : exchange rates of today, a file of rates or pairs such as "EURUSD=1.0664,GBPUSD=1.2103".
+    prices_ok : lines such as "SPY,AGG" whose prices or values are right although they are far from others.
+    not_held  : lines that are in no row of the positions because they are not held.
+    Raises    : ConfigError for what is no pair with a rate, and for a pair that is there twice.
+
+    >>> replaced_files(fx="EURUSD=1.0664,GBPUSD=1.2103")
+    {'fx_today': {'EURUSD': 1.0664, 'GBPUSD': 1.2103}}
+    """
+    pairs = _pairs(fx) if fx and "=" in fx and not Path(fx).exists() else None
+    given = {"positions.file": positions, "prices": prices, TODAY: None if pairs else fx}
+    files = {key: str(_found(path)) for key, path in given.items() if path}
+    named = {OK: prices_ok, f"positions.{NOT_HELD}": not_held}
+    lines = {key: [asset.strip() for asset in text.split(",")] for key, text in named.items() if text}
+    return files | ({TODAY: pairs} if pairs else {}) | lines
+
+
+def _pairs(fx: str) -> dict[str, float]:
+    """By pair of currencies, its rate."""
+    found: dict[str, float] = {}
+    for given in fx.split(","):
+        pair, _, rate = map(str.strip, given.partition("="))
+        if (value := plain_number(rate)) is None:
+            refuse("fx is", fx, "write pairs with their rates, EURUSD=1.0664,GBPUSD=1.2103, or the path of a file.")
+        if pair in found:
+            raise ConfigError(f"fx has {pair} twice: found {found[pair]:.10g} and {value:.10g}. Keep one of the two.")
+        found[pair] = value
+    return found
+
+
+def _found(path: str | Path) -> Path:
+    own = ROOT / path
+    return own if own.is_file() and not Path(path).exists() else Path(path).absolute()
+
+
+def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
+
+    Its reference, benchmark, ticket and confirmed prices may be others: what is recommended does not depend on them.
+
+    A warning names each run that cannot be read.
+    """
+    full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL)), past_runs(reports)
+    broken, newest = list(found.broken), None
+    for folder, manifest in found.whole:
+        same = _deciding(manifest["settings"]) == _deciding(full)
+        if same and manifest["fingerprint"] == portfolio.market.fingerprint:
+            try:
+                newest = folder, _Facts.model_validate(manifest).model_dump()
+                break
+            except ValidationError as error:
+                broken.append(f"{folder / MANIFEST} has no facts of a report: {first_fault(error)}. {AGAIN}")
+    for why in broken:
+        warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
+    return newest
+
+
+def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a report without what it compares with, how orders are sent, and which prices are confirmed."""
+    found = settings.get("portfolio")
+    others = ("reference", "benchmark", "ticket", OK)
+    portfolio = (
+        {name: value for name, value in found.items() if name not in others} if isinstance(found, dict) else found
+    )
+    return {**settings, "reference": "", "portfolio": portfolio}
+
+
+class _Recommended(BaseModel, strict=True):
+    policy: str | None
+
+
+class _Tuned(BaseModel, strict=True):
+    band: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    within: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    seen: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class _Learned(BaseModel, strict=True):
+    seed: int
+
+
+class _Facts(BaseModel, strict=True):
+    """What trades take from the manifest of a report: the policy that it recommends, and what it fitted."""
+
+    recommendation: _Recommended
+    fitted: dict[str, _Tuned | _Learned]
+
+
+def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path) -> Rule:
+    """A fitted policy as a run left it."""
+    if isinstance(spec, TunedThreshold):
+        from backtests.comparison.fitting.tuning import with_last_day
+
+        to, seen = Within(found["within"]), pd.Timestamp(found["seen"])
+        return with_last_day(Threshold(spec.allocation, found["band"], to), seen)
+    return LearnedPolicy.load(folder / f"seed-{found['seed']}")
+
+
+def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = None) -> str:
+    """Write a trade list to each path, in the format of its ending. Gives a sentence that says what was done.
+
+    Lists that are written to the same names at once follow each other, each with all its files.
+    out     : paths; "" writes nothing. Where a path or a format is refused, no file is written.
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError as `check_out` does, and for an order that a format cannot carry.
+    """
+    given = [path for path in out if path]
+    if not given:
+        return "Nothing was written: `out` is empty."
+    paths, ticket = check_out(given, reports), make_ticket(trades)
+    contents = [format_of("out", path).write(ticket) for path in paths]
+    with replacing_together(paths) as files:
+        for path, file, content in zip(paths, files, contents, strict=True):
+            with writing(path):
+                file.write(content)
+    return f"Written to {', '.join(given)}."
+
+
+def check_out(out: Iterable[str], reports: Path | None = None) -> list[Path]:
+    """The paths, to each of which a trade list can be written.
+
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError for an ending of no format, for what is neither new nor an earlier list, and for the list of
+              a run.
+    """
+    kept = [path for name in (TRADES, TRADES_JSON) for path in (reports or REPORTS).glob(f"*/{name}")]
+    return [check_destination("out", path, kept) for path in out]

@@ -1,0 +1,1 @@
+"""Tickets that a person signs and a broker takes, from trade lists of one account or many."""

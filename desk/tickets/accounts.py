@@ -1,0 +1,230 @@
+"""Trade lists of many accounts on a few models: each row of a CSV file is an account with its own holdings.
+
+What the accounts of a model share is prepared once: market, target, policy and costs.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from desk.tickets.accounts_file import ACCOUNT, CASH, LAST_TRADE, MODEL, AccountsFile, Row, RowFaults
+from foundation.arguments import LARGEST, cut, did_you_mean
+from research.accounting import Policy
+from research.allocation import TargetPath, target_path
+from research.market.notes import warnings_in
+from research.orders.lots.position import Position, order_limits
+from research.orders.today import trade_list
+from research.orders.trade_list import TradeList
+from research.portfolio import Portfolio
+from research.portfolio.holdings.currencies import Balances, currencies_of
+from research.portfolio.holdings.nav_history import NavHistory
+from research.portfolio.holdings.rates import Rates
+from research.portfolio.load import LEAST_NAV
+from research.rules.protocol import held_by
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A portfolio with the policy that decides for its accounts, and what they share.
+
+    portfolio : whose holdings, cash and last trade an account replaces; its tax lots are not those of an account.
+    policy    : that decides.
+    name      : of the policy.
+    run       : id of the run that recommends it, or "".
+    targets   : the path of its targets.
+    position  : of the portfolio, with the costs and limits of the orders.
+    as_of     : today, against which the age of each price is counted; None counts none.
+    stale_ok  : list accounts, marked, where prices are too old for orders.
+    notes     : what a reader must know of its data, in sentences.
+    """
+
+    portfolio: Portfolio
+    policy: Policy
+    name: str
+    run: str
+    targets: TargetPath
+    position: Position
+    as_of: pd.Timestamp | None = None
+    stale_ok: bool = False
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        portfolio: Portfolio,
+        policy: Policy,
+        name: str,
+        run: str = "",
+        *,
+        as_of: pd.Timestamp | None = None,
+        stale_ok: bool = False,
+    ) -> "Model":
+        """Prepare a portfolio, whose tax lots and gain budget are those of its own holdings and of no account.
+
+        Raises : ConfigError, DataError and PolicyError as `trade_list` does.
+        """
+        market = portfolio.market
+        targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
+        position = replace(Position.of(portfolio), debt=0.0)
+        shared = replace(portfolio, tax_lots=None, notes=(), accounts=(), nav_history=NavHistory())
+        notes = (*warnings_in(market.notes, portfolio.test_start), *portfolio.notes)
+        return cls(shared, policy, name, run, targets, position, as_of, stale_ok, notes)
+
+    @property
+    def rates(self) -> Rates:
+        """The exchange rates at which cash is valued, whether the portfolio itself needs them or not."""
+        return self.portfolio.rates or Rates(self.portfolio.basis, {}, {})
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """The currencies of its lines besides the basis."""
+        return tuple(sorted({*self.portfolio.quoted_in} - {self.portfolio.basis}))
+
+    def account(self, units: Any, cash: float | Balances, last_trade: pd.Timestamp | None = None) -> Portfolio:
+        """The portfolio of an account.
+
+        units      : (n,) held; zero for a line without a quote.
+        cash       : in the basis, or by currency, each with a rate.
+        last_trade : date, or None for that of the model.
+        """
+        of, quoted, rates = self.portfolio, self.position.quoted, self.rates
+        balances = cash if isinstance(cash, Mapping) else {of.basis: cash}
+        lines = (of.market, True, of.prices.per_unit)
+        if of.currencies is not None:
+            lines = (of.currencies.quoted, of.currencies.converted, of.currencies.prices)
+        return replace(
+            of,
+            holdings=np.where(quoted, units * self.position.prices, 0.0),
+            shares=np.where(quoted, units, np.nan),
+            cash=rates.value(balances),
+            currencies=currencies_of(*lines, rates, balances),
+            last_trade=self.portfolio.last_trade if last_trade is None else last_trade,
+            tax_lots=None,
+        )
+
+    def trades(self, account: Portfolio, greedy: bool = True) -> TradeList:
+        """The trade list of an account.
+
+        account : as `account` made it.
+        greedy  : are whole lots those of the greedy search?
+        Raises  : as `trade_list` does; a DataError is of the model, and the same for all its accounts.
+        """
+        units = np.where(np.isnan(account.shares), 0.0, account.shares)
+        position = replace(self.position, units=units, cash=float(np.rint(account.cash * 100.0)) / 100.0)
+        position = replace(position, limits=order_limits(account, position.nav))
+        return trade_list(
+            account,
+            self.policy,
+            self.name,
+            run=self.run,
+            targets=self.targets,
+            position=position,
+            greedy=greedy,
+            as_of=self.as_of,
+            stale_ok=self.stale_ok,
+        )
+
+
+# -- one account -----------------------------------------------------------------------------------------------------
+
+
+def account_of(file: AccountsFile, row: Row, model_of: Callable[[str], Model]) -> tuple[Model, Portfolio]:
+    """The model and the portfolio of a row.
+
+    model_of : gives the model of a cell; raises ConfigError, DataError or PolicyError for one that cannot be read.
+    Raises   : ConfigError that names every mistake of the row, each with file, row, column, value and mend.
+    """
+    number, cells = row
+    faults = RowFaults(file.path, number, file)
+    if len(cells) != len(file.columns):
+        faults.add("", "another number of cells than the header has columns", len(cells),
+                   f"Give {len(file.columns)}, empty ones included.")  # fmt: skip
+        faults.end()
+    by_column = dict(zip(file.columns, cells, strict=True))
+    name = by_column[ACCOUNT]
+    if not name:
+        faults.add(ACCOUNT, "no name", name, "Name the account.")
+    elif name in file.repeated:
+        also = ", ".join(map(str, file.repeated[name]))
+        faults.add(ACCOUNT, f"an account with more than one row ({cut(also)})", name, "Keep one row an account.")
+    cash = _cash(file, by_column, faults)
+    day = faults.day(LAST_TRADE, by_column.get(LAST_TRADE, ""))
+    held = {column: faults.number(column, by_column[column]) for column in file.assets if by_column[column]}
+    try:
+        model = model_of(by_column[MODEL])
+    except ValueError as error:
+        faults.add(MODEL, f"no model to follow, {error}", by_column[MODEL], "Correct the path, or the portfolio file.")
+        faults.end()
+    units = _units(model, held, by_column, faults)
+    balances = _balances(model, file, cash, by_column, faults)
+    last = model.portfolio.date
+    if day is not None and day > last:
+        faults.add(LAST_TRADE, "lies after the last close of the market", by_column[LAST_TRADE],
+                   f"Give a day that is not after {last:%Y-%m-%d}.")  # fmt: skip
+    faults.end()
+    portfolio = model.account(units, balances, day)
+    if portfolio.nav < LEAST_NAV:
+        stated = [by_column[column] for column in (CASH, *file.cash_columns.values()) if column in by_column]
+        faults.add(CASH, "neither units nor cash are held", ", ".join(stated), "State what the account holds.")
+        faults.end()
+    return model, portfolio
+
+
+def _cash(file: AccountsFile, by_column: Mapping[str, str], faults: RowFaults) -> dict[str, float]:
+    """Cash by the column that gives it. Where columns of other currencies may cover it, it may be below zero."""
+    by_currency = {c: by_column[c] for c in file.cash_columns.values() if by_column[c]}
+    found = {column: faults.number(column, cell, signed=True) for column, cell in by_currency.items()}
+    if CASH in by_column and (by_column[CASH] or not file.cash_columns):
+        found[CASH] = faults.number(CASH, by_column[CASH], signed=bool(file.cash_columns))
+    return found
+
+
+def _balances(
+    model: Model, file: AccountsFile, cash: Mapping[str, float], by_column: Mapping[str, str], faults: RowFaults
+) -> dict[str, float]:
+    """Cash by currency, that of the basis first, from that by column."""
+    rates, name, columns = model.rates, by_column[MODEL], file.cash_columns
+    for currency in model.foreign:
+        if currency not in columns:
+            fix = "Add the column; a cell without cash stays empty."
+            what = f"no column for cash in {currency}, in which lines of model {name} are quoted"
+            faults.add(f"{CASH}_{currency}", what, None, fix)
+    if CASH in cash and (own := columns.get(rates.basis)) in cash:
+        what = f"cash in {rates.basis}, the basis of model {name}, beside that of the column {CASH}"
+        faults.add(str(own), what, by_column[str(own)], "Leave one of the two cells empty.")
+    found = {rates.basis: cash.get(CASH, 0.0)}
+    for currency, column in columns.items():
+        amount = cash.get(column, 0.0)
+        if amount and currency != rates.basis and currency not in rates.today:
+            direct, inverse = currency + rates.basis, rates.basis + currency
+            fix = f"Give it in the portfolio file, `fx: {{{direct}: …}}`, or as `--fx {direct}=…`."
+            faults.add(column, f"model {name} has no rate {direct} (or {inverse})", by_column[column], fix)
+        elif amount:
+            found[currency] = amount
+    if (total := 0.0 if faults.found else rates.value(found)) < 0.0:
+        faults.add(CASH, "negative cash of all currencies", round(total, 2), "Pay the debt, or correct its cells.")
+    return found
+
+
+def _units(model: Model, held: Mapping[str, float], by_column: Mapping[str, str], faults: RowFaults) -> Any:
+    """(n,) units of the model's lines, from those that are held by column."""
+    assets = model.portfolio.market.assets
+    for column in (column for column, units in held.items() if units and column not in assets):
+        fix = f"Leave the cell empty, or choose a model that has the asset. {did_you_mean(column, assets)}"
+        faults.add(column, f"an asset that model {by_column[MODEL]} does not have", by_column[column], fix)
+    units = np.array([held.get(asset, 0.0) for asset in assets])
+    for asset, amount, price, quoted in zip(assets, units, model.position.prices, model.position.quoted, strict=True):
+        if asset not in by_column:
+            fix = "Add the column; a cell without units stays empty."
+            faults.add(asset, f"no column for an asset of model {by_column[MODEL]}", None, fix)
+        elif amount and not quoted:
+            faults.add(
+                asset, "no quote at the last close", by_column[asset], "Leave the cell empty, and list it apart."
+            )
+        elif not amount * price <= LARGEST:
+            faults.add(asset, f"worth {amount * price:g} at the last quote", by_column[asset],
+                       f"Give units that are worth at most {LARGEST:g}.")  # fmt: skip
+    return units

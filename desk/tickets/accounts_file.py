@@ -1,0 +1,154 @@
+"""A CSV file of accounts: its columns, its rows, and what is wrong in a row, told at once.
+
+A file has the columns `account`, `model` (path of a portfolio file), `cash` in the basis of the model, or one for each
+currency such as `cash_EUR`, or both; perhaps `last_trade`; and one for each asset with the units held.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+
+from foundation.arguments import LARGEST
+from foundation.errors import ConfigError
+from foundation.table_files import TableText, decimal_signs, fault, iso_day, may_be_thousands, plain_number, read_text
+
+ACCOUNT, MODEL, CASH, LAST_TRADE = NAMED = ("account", "model", "cash", "last_trade")
+NEEDED = NAMED[:3]
+OF_CURRENCY = re.compile(f"{CASH}_([A-Z]{{3}})")  # the name of a column of cash in a currency
+MOST_BYTES = 300_000_000  # of a file
+PLAIN_NUMBER = "Write a plain number, such as 1250.40."
+Cells = tuple[str, ...]
+Row = tuple[int, Cells]  # its number in the file, where the header is row 1, and its cells
+
+
+@dataclass(frozen=True)
+class AccountsFile:
+    """The columns of a file of accounts.
+
+    path     : of the file.
+    columns  : of its header.
+    count    : number of accounts.
+    repeated : the rows of each account that has more than one.
+    notes    : what a reader must know of it, in sentences.
+    """
+
+    path: Path
+    columns: Cells
+    count: int
+    repeated: Mapping[str, tuple[int, ...]]
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path) -> "AccountsFile":
+        """Read a file once, for its header and the names of its accounts.
+
+        Raises : DataError for a file that is no CSV in UTF-8; ConfigError for one without rows, for a column that is
+                 missing, without a name, or there twice.
+        """
+        found: dict[str, list[int]] = {}
+        text = read_text(path, MOST_BYTES)
+        rows = _rows(text)
+        _, columns = next(rows, (1, ()))
+        _check_columns(path, columns)
+        place, count = columns.index(ACCOUNT), 0
+        for number, cells in rows:
+            count += 1
+            if place < len(cells) and cells[place]:
+                found.setdefault(cells[place], []).append(number)
+        if count == 0:
+            raise ConfigError(f"{path} has a header and no accounts: add one row an account.")
+        repeated = {name: tuple(rows) for name, rows in found.items() if len(rows) > 1}
+        return cls(path, columns, count, repeated, text.notes)
+
+    @cached_property
+    def cash_columns(self) -> dict[str, str]:
+        """By currency, the name of its column of cash; empty for a file with cash in the basis alone."""
+        found = {column: OF_CURRENCY.fullmatch(column) for column in self.columns}
+        return {match[1]: column for column, match in found.items() if match}
+
+    @property
+    def assets(self) -> Cells:
+        """The columns of units."""
+        return tuple(c for c in self.columns if c not in NAMED and c not in self.cash_columns.values())
+
+    def rows(self) -> Iterator[Row]:
+        """Its accounts one after the other, in the order of the file."""
+        yield from islice(_rows(read_text(self.path, MOST_BYTES)), 1, None)
+
+    @cached_property
+    def has_decimal_points(self) -> bool:
+        """Does a number of the file prove that a point stands before decimals?"""
+        columns = [k for k, name in enumerate(self.columns) if name not in (ACCOUNT, MODEL, LAST_TRADE)]
+        given = (cells[k] for _, cells in self.rows() for k in columns if k < len(cells) and "." in cells[k])
+        return any(decimal_signs([cell])[0] == {"."} for cell in given)
+
+
+# -- parts ---------------------------------------------------------------------------------------------------------
+
+
+class RowFaults:
+    """What is wrong in a row, told at once; the file of an account tells how its numbers are written."""
+
+    def __init__(self, path: Path, row: int, file: AccountsFile | None = None) -> None:
+        self.path, self.row, self.file, self.found = path, row, file, list[str]()
+
+    def add(self, column: str, what: str, value: object, fix: str) -> None:
+        """One mistake: its column, what is wrong, the value found, how to mend it."""
+        self.found.append(fault(self.path.name, self.row, column, what, value, fix))
+
+    def end(self) -> None:
+        """Raise ConfigError where there is a mistake."""
+        if self.found:
+            raise ConfigError(" ".join(self.found))
+
+    def number(self, column: str, cell: str, *, signed: bool = False) -> float:
+        """A number that is not negative but where it may be; zero where there is a mistake."""
+        value = plain_number(cell)
+        if value is None:
+            self.add(column, "not a number", cell, PLAIN_NUMBER)
+        elif value < 0.0 and not signed:
+            what = "negative cash" if column == CASH else "negative units: accounts hold nothing short"
+            self.add(column, what, cell, "Give a number that is at least 0.")
+        elif may_be_thousands(cell) and (column.startswith(CASH) or not (self.file and self.file.has_decimal_points)):
+            what = "a thousand with a point, or a number with three decimals"
+            self.add(column, what, cell, f"Write {cell.replace('.', '')} or {cell}0.")
+        elif abs(value) > LARGEST:
+            self.add(column, "out of bounds", cell, f"Give a number that is at most {LARGEST:g}.")
+        else:
+            return value
+        return 0.0
+
+    def day(self, column: str, cell: str) -> pd.Timestamp | None:
+        """A date written YYYY-MM-DD; None for an empty cell, and where there is a mistake."""
+        day = iso_day(cell)
+        if cell and day is None:
+            self.add(column, "not a date", cell, "Write it as YYYY-MM-DD.")
+        return None if day is None else pd.Timestamp(day)
+
+
+def _check_columns(path: Path, columns: Cells) -> None:
+    faults = RowFaults(path, 1)
+    by_currency = any(OF_CURRENCY.fullmatch(name) for name in columns)
+    for name in NEEDED:
+        if name not in columns and not (name == CASH and by_currency):
+            faults.add(name, "missing column", ", ".join(columns), f"Begin the header with {', '.join(NEEDED)}.")
+    for place, name in enumerate(columns):
+        if not name:
+            faults.add("", f"column {place + 1} has no name", name, "Name it after its asset, or remove it.")
+        elif name in columns[:place]:
+            faults.add(name, "two columns of one name", name, "Keep one of them.")
+        elif name.startswith(f"{CASH}_") and not OF_CURRENCY.fullmatch(name):
+            faults.add(name, "no currency", name, f"Write its code of three capital letters, such as {CASH}_EUR.")
+    faults.end()
+
+
+def _rows(text: TableText) -> Iterator[Row]:
+    """The rows that are not empty; spaces round a cell do not count. Raises DataError for quotes that do not fit."""
+    for number, cells in text.rows():
+        if any(stripped := tuple(map(str.strip, cells))):
+            yield number, stripped

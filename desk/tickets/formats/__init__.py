@@ -1,0 +1,59 @@
+"""The files of a ticket: one table from endings to formats, and one module a format."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from desk.tickets.formats import alpaca, fix, ib_basket, oms, order_csv, order_parquet, printed, ticket_json, workbook
+from desk.tickets.ticket import Ticket, make_ticket
+from foundation.errors import ConfigError
+from foundation.files import write_whole
+from research.orders import TradeList
+
+
+class Format(NamedTuple):
+    """A format of a ticket.
+
+    write   : gives the bytes of a file; raises ConfigError for an order that the format cannot carry.
+    is_ours : does an open file hold a ticket in this format, which another may replace?
+    """
+
+    write: Callable[[Ticket], bytes]
+    is_ours: Callable[[BinaryIO], bool]
+
+
+FORMATS = {
+    ".csv": Format(order_csv.write, order_csv.is_ours),
+    ".json": Format(ticket_json.write, ticket_json.is_ours),
+    ".parquet": Format(order_parquet.write, order_parquet.is_ours),
+    ".xlsx": Format(workbook.write, workbook.is_ours),
+    ".html": Format(printed.write, printed.is_ours),
+    ".fix": Format(fix.write, fix.is_ours),
+    ".ib.csv": Format(ib_basket.write, ib_basket.is_ours),
+    ".oms.csv": Format(oms.write, oms.is_ours),
+    ".alpaca.json": Format(alpaca.write, alpaca.is_ours),
+}
+
+
+def format_of(subject: str, path: str | Path) -> Format:
+    """The format that the ending of a file's name says, the longest of `FORMATS` that fits.
+
+    subject : the parameter, which begins the sentence of an error.
+    Raises  : ConfigError for another ending.
+    """
+    name = f".{Path(path).name.lower()}"
+    fitting = [ending for ending in FORMATS if name.endswith(ending)]
+    if not fitting:
+        raise ConfigError(
+            f"{subject} is {str(path)!r}, whose ending is that of no format: use {', '.join(FORMATS)}, such as "
+            "trades.csv."
+        )
+    return FORMATS[max(fitting, key=len)]
+
+
+def write_trades(trades: TradeList, path: str | Path) -> Path:
+    """Write the ticket of a trade list in the format of the path's ending, whole or not at all; gives the path.
+
+    Raises : ConfigError for an ending of no format, and for an order that the format cannot carry.
+    """
+    return write_whole(path, format_of("path", path).write(make_ticket(trades)))

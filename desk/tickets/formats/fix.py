@@ -1,0 +1,98 @@
+"""The orders as one FIX 4.4 message NewOrderList (35=E), ready for a FIX engine.
+
+The engine sets the header of its session: SenderCompID (49), TargetCompID (56), MsgSeqNum (34) and SendingTime (52)
+stand for those here. Times are midnight UTC of the close, since the same ticket has to give the same bytes.
+Source: FIX 4.4 Specification with Errata, Volume 4, New Order - List.
+"""
+
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from desk.tickets.exchange_orders import ExchangeOrder
+from desk.tickets.formats.carried import account_fault, check_carried, symbol_fault
+from desk.tickets.ticket import Order, Ticket
+from foundation.paper.cells import number_text
+
+SOH = "\x01"
+BEGIN, SENDER, TARGET = "FIX.4.4", "REBALANCE", "BROKER"
+SIDES = {"buy": "1", "sell": "2"}
+TYPES = {"market": "1", "market_on_close": "1", "limit": "2"}  # at the close is a time in force since FIX 4.3
+DAY, AT_THE_CLOSE = "0", "7"
+CURRENCY, FOREIGN_EXCHANGE = "4", "FOR"  # of Product; of SecurityType
+NO_BIDDING = "3"  # of BidType
+Fields = list[tuple[int, str]]
+
+
+def write(ticket: Ticket) -> bytes:
+    """One message, or nothing for a ticket without orders. Raises ConfigError for an order that FIX cannot carry."""
+    check_carried(ticket, "FIX", _faults)
+    if not ticket.orders and not ticket.fx:
+        return b""
+    time = f"{ticket.as_of.replace('-', '')}-00:00:00"
+    count = str(len(ticket.orders) + len(ticket.fx))
+    body: Fields = [(35, "E"), (49, SENDER), (56, TARGET), (34, "1"), (52, time)]
+    body += [(66, ticket.list_id), (394, NO_BIDDING), (68, count), (73, count)]
+    for order in ticket.orders:
+        body += _order(order, time)
+    for each in ticket.fx:
+        body += _exchange(each, time)
+    return _message(body)
+
+
+def is_ours(file: BinaryIO) -> bool:
+    """Does a file hold such a message?"""
+    parts = file.read(64).split(SOH.encode())
+    return parts[:1] == [f"8={BEGIN}".encode()] and parts[2:5] == [b"35=E", b"49=REBALANCE", b"56=BROKER"]
+
+
+def _order(order: Order, time: str) -> Fields:
+    """An entry of ListOrdGrp, in the order of its fields in the specification."""
+    at_close = order.order_type == "market_on_close"
+    entry: Iterable[tuple[int, str | None]] = (
+        (11, order.client_order_id),
+        (67, str(order.priority)),
+        (1, order.account or None),
+        (64, order.settlement_date.replace("-", "")),
+        (55, order.symbol),
+        (54, SIDES[order.side]),
+        (60, time),
+        (38, None if order.quantity is None else number_text(order.quantity)),
+        (40, TYPES[order.order_type]),
+        (44, None if order.limit_price is None else number_text(order.limit_price)),
+        (15, order.currency),
+        (59, AT_THE_CLOSE if at_close else DAY),
+    )
+    return [(tag, value) for tag, value in entry if value is not None]
+
+
+def _exchange(each: ExchangeOrder, time: str) -> Fields:
+    """A spot exchange of currencies; Side (54) and OrderQty (38) are of Currency (15), either one of the pair."""
+    entry: Iterable[tuple[int, str | None]] = (
+        (11, each.client_order_id),
+        (67, str(each.priority)),
+        (1, each.account or None),
+        (64, each.settlement_date.replace("-", "")),
+        (55, f"{each.pair[:3]}/{each.pair[3:]}"),
+        (460, CURRENCY),
+        (167, FOREIGN_EXCHANGE),
+        (54, SIDES[each.side]),
+        (60, time),
+        (38, number_text(each.amount)),
+        (40, TYPES["market"]),
+        (15, each.currency),
+        (59, DAY),
+    )
+    return [(tag, value) for tag, value in entry if value is not None]
+
+
+def _message(body: Fields) -> bytes:
+    """The fields between BeginString, BodyLength and CheckSum."""
+    text = "".join(f"{tag}={value}{SOH}" for tag, value in body)
+    whole = f"8={BEGIN}{SOH}9={len(text.encode())}{SOH}{text}".encode()
+    return whole + f"10={sum(whole) % 256:03d}{SOH}".encode()
+
+
+def _faults(order: Order) -> Iterable[str]:
+    form = "printable ASCII characters only"
+    yield from symbol_fault(order, form, order.symbol.isascii())
+    yield from account_fault(order, form, order.account.isascii())

@@ -1,0 +1,96 @@
+"""The orders as a generic CSV for an order management system: a row an allocation, that of an order to its account.
+
+What several accounts trade of a line on one side is one order, in as many rows as there are accounts.
+"""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from desk.tickets.exchange_orders import ExchangeOrder
+from desk.tickets.formats.carried import account_fault, check_carried, symbol_fault
+from desk.tickets.formats.order_csv import csv_bytes
+from desk.tickets.order_ids import ID, ID_DIGITS
+from desk.tickets.ticket import Order, Ticket
+from foundation.errors import ConfigError
+from foundation.paper.cells import cell_text, no_formula, number_text
+from research.portfolio.holdings.household import decimal_sum
+
+COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "Currency", "OrderQuantity",
+           "OrderType", "TimeInForce", "LimitPrice", "SettlementDate", "AllocationAccount",
+           "AllocationQuantity")  # fmt: skip
+TYPES = {"market": "MARKET", "market_on_close": "MARKET_ON_CLOSE", "limit": "LIMIT"}
+HEADER = csv_bytes(COLUMNS, ())
+FIRST = re.compile(rf"{ID},[0-9a-f]{{16}},.*\n")
+
+
+def write(ticket: Ticket) -> bytes:
+    """A row an allocation, and then one an exchange of currencies, whose symbol is its pair.
+
+    Raises : ConfigError for an order that an allocation cannot carry.
+    """
+    check_carried(ticket, "an OMS allocation", _faults)
+    if any(not each.account for each in ticket.fx):
+        raise ConfigError("An OMS allocation needs an account for exchanges too: add `account:` under `ticket`.")
+    blocks = defaultdict(list)
+    for order in ticket.orders:
+        blocks[order.side, order.symbol].append(order)
+    orders = (_row(order, block, ticket) for block in blocks.values() for order in block)
+    return csv_bytes(COLUMNS, (*orders, *(_exchange(each, ticket) for each in ticket.fx)))
+
+
+def is_ours(file: BinaryIO) -> bool:
+    """Does a file hold such allocations?"""
+    if file.readline() != HEADER:
+        return False
+    first = file.readline().decode(errors="replace")
+    return not first or FIRST.fullmatch(first) is not None
+
+
+def _row(order: Order, block: list[Order], ticket: Ticket) -> tuple[str, ...]:
+    """The allocation of a block to the account of one of its orders. block : all orders of the line on one side."""
+    return (
+        _block_id(block),
+        ticket.list_id,
+        str(block[0].priority),
+        order.price_date,
+        cell_text(ticket.portfolio),
+        order.side.upper(),
+        order.symbol,
+        order.currency,
+        number_text(decimal_sum(each.quantity or 0.0 for each in block)),
+        TYPES[order.order_type],
+        order.time_in_force,
+        "" if order.limit_price is None else number_text(order.limit_price),
+        order.settlement_date,
+        order.account,
+        number_text(order.quantity or 0.0),
+    )
+
+
+def _exchange(each: ExchangeOrder, ticket: Ticket) -> tuple[str, ...]:
+    """An exchange that is allocated to its account; its side and its quantity are of its currency."""
+    amount = number_text(each.amount)
+    return (each.client_order_id, ticket.list_id, str(each.priority), ticket.as_of, cell_text(ticket.portfolio),
+            each.side.upper(), each.pair, each.currency, amount, TYPES["market"], "DAY", "", each.settlement_date,
+            each.account,
+            amount)  # fmt: skip
+
+
+def _block_id(block: list[Order]) -> str:
+    """The id of an order, or from those of several its date and the beginning of the sha256 over all of them."""
+    first = block[0].client_order_id
+    if len(block) == 1:
+        return first
+    digest = hashlib.sha256("\n".join(sorted(order.client_order_id for order in block)).encode()).hexdigest()
+    return f"{first.partition('-')[0]}-{digest[:ID_DIGITS]}"
+
+
+def _faults(order: Order) -> Iterable[str]:
+    form = "no sign at its beginning that makes a spreadsheet run it"
+    yield from symbol_fault(order, form, no_formula(order.symbol) == order.symbol)
+    yield from account_fault(order, form, no_formula(order.account) == order.account)
+    if not order.account:
+        yield "it has no account to be allocated to. Add `account:` under `ticket`."

@@ -1,0 +1,72 @@
+"""Ids of orders, from what they say: an order that is sent twice has one, so that a broker refuses the second."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from research.portfolio import TicketTerms
+from research.portfolio.keys.ticket import LIMIT, MARKET
+
+DIGITS = 15  # significant, of a price or a quantity: what a spreadsheet keeps
+ID_DIGITS = 20  # of a hash: 80 bits an order
+ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; brokers take 32
+
+
+def sent_of(
+    terms: TicketTerms, side: str, asset: str, units: float, price: float, notional: float, currency: str, account: str
+) -> dict[str, Any]:
+    """What is sent of an order, by name; `client_order_id_of` makes its id of it.
+
+    units, price : NaN for a line without a quote, which trades in an amount of currency.
+    """
+    quoted = not math.isnan(price)
+    order_type = terms.order_type if quoted or terms.order_type != LIMIT else MARKET  # of an amount there is no limit
+    return {
+        "side": side,
+        "symbol": terms.symbol(asset),
+        "quantity": number(units),
+        "order_type": order_type,
+        "time_in_force": terms.time_in_force,
+        "limit_price": terms.limit_price(float(price), currency, buys=side == "buy") if quoted else None,
+        "notional": notional,
+        "currency": currency,
+        "account": account,
+    }
+
+
+def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_of: str, terms: TicketTerms) -> str:
+    """The day of its prices, and the beginning of a hash of what is sent: the same content has the same id.
+
+    The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
+    held : before the order: with a second deposit at one close, the same order is another one.
+    """
+    content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
+    content |= {
+        "held": number(held),
+        "portfolio": portfolio,
+        "as_of": as_of,
+        **terms.venue(sent["symbol"]),
+    }
+    digest = hashlib.sha256(canonical_json(plain(content)).encode()).hexdigest()
+    return f"{as_of.replace('-', '')}-{digest[:ID_DIGITS]}"
+
+
+def canonical_json(document: Mapping[str, Any]) -> str:
+    """A document as one line of JSON with sorted keys and no blanks: equal documents have equal text."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """A value in JSON types, its whole numbers without a decimal point."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def number(value: float) -> float | None:
+    """A price or a quantity to 15 significant digits, or None for NaN."""
+    return None if math.isnan(value) else float(f"{value:.{DIGITS}g}")

@@ -1,0 +1,374 @@
+"""A trade list as a record to approve and send: its orders, each with an id, and a hash of all that it says.
+
+Ids and hash come from content alone. An order that is sent twice has one id, so that a broker refuses the second; a
+ticket of which anything was changed has another hash than the one that was approved.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from numbers import Real
+from typing import Any
+
+import pandas as pd
+
+from desk.tickets.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
+from desk.tickets.order_ids import canonical_json, client_order_id_of, number, plain, sent_of
+from foundation.errors import ConfigError
+from research.accounting.costs import CHARGED
+from research.orders.cash_by_currency import CashByCurrency, Local
+from research.orders.content import DISCLAIMER, Content
+from research.orders.lots.sizing import Orders
+from research.orders.settlement import settlement_date
+from research.orders.trade_list import TradeList
+from research.portfolio import Portfolio, TicketTerms
+from research.portfolio.holdings.prices import newest_day
+from research.portfolio.holdings.rates import shown_rate
+
+SCHEMA = 1  # version of docs/schemas/ticket-1.json
+DECIMALS = 10  # of a weight, fraction of NAV
+LIST_DIGITS = 16  # of a hash: 64 bits a list
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order, and what it does to its line.
+
+    priority        : from 1, sells first; cash suffices for buys once the sells are filled.
+    side            : buy or sell.
+    asset, symbol   : the name of the line, and the broker's.
+    quantity, lot   : units of the order, and the least number of them; None for a line without a quote, which trades
+                      in an amount of currency.
+    order_type      : market, market_on_close or limit.
+    time_in_force   : DAY.
+    limit_price     : currency per unit, of a limit order.
+    price           : the close that it was sized at, currency per unit, or None.
+    price_date      : of that close.
+    notional        : currency, at that close.
+    commission, half_spread, ticket, impact, cost : currency, expected; `cost` is their sum.
+    currency        : of all amounts, and of the price: that of the line.
+    account         : that trades, or "".
+    settlement_date : when money and units change hands, if the order fills on the expected day of trade.
+    shares_before, shares_after : units held; None without a quote.
+    weight_before, weight_target, weight_after : fraction of NAV.
+    reason          : where the order brings its line, and from where.
+    client_order_id : from the content of the order.
+    """
+
+    priority: int
+    side: str
+    asset: str
+    symbol: str
+    quantity: float | None
+    lot: float | None
+    order_type: str
+    time_in_force: str
+    limit_price: float | None
+    price: float | None
+    price_date: str
+    notional: float
+    commission: float
+    half_spread: float
+    ticket: float
+    impact: float
+    cost: float
+    currency: str
+    account: str
+    settlement_date: str
+    shares_before: float | None
+    shares_after: float | None
+    weight_before: float
+    weight_target: float
+    weight_after: float
+    reason: str
+    client_order_id: str
+
+
+@dataclass(frozen=True)
+class RatedOrder(Order):
+    """An order in a portfolio of several currencies.
+
+    rate           : what one unit of its currency is worth in the basis.
+    notional_basis : in the basis.
+    """
+
+    rate: float
+    notional_basis: float
+
+
+@dataclass(frozen=True)
+class HeldLine:
+    """A line that no order moves. shares, price : None without a quote. value : currency. weights : fraction of NAV."""
+
+    asset: str
+    symbol: str
+    shares: float | None
+    price: float | None
+    price_date: str
+    value: float
+    weight: float
+    weight_target: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class HypotheticalOrder:
+    """What a list that holds would trade to target today. It has no id, since it is not to be sent."""
+
+    side: str
+    asset: str
+    quantity: float | None
+    price: float | None
+    notional: float
+    cost: float
+    weight_before: float
+    weight_target: float
+    weight_after: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A trade list that can be approved and sent.
+
+    portfolio, file, policy, run, data : what it was made from; `data` is the fingerprint of the market.
+    as_of       : the day of its newest price.
+    last_close  : of the market, at which the policy decides.
+    currency    : of all amounts but those of orders, which have their own.
+    account     : that trades, or "".
+    exchange, sec_type : for Interactive Brokers; `exchanges` and `sec_types` by asset, where they are others.
+    holds       : is there nothing to send because the policy holds?
+    headline    : the list in one line.
+    reason      : of the policy's decision.
+    left_out    : what it does not count.
+    totals      : NAV, cash, sells, buys and costs by name, currency; turnover, fraction of NAV.
+    orders      : in the order in which they are to be sent.
+    held        : lines that no order moves.
+    would_trade : when it holds, the trade to target today.
+    outside     : a sentence for each line outside its range after the orders.
+    before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`).
+    tax_lots    : that the orders sell, as rows of `TradeList.tax`.
+    harvest     : losses that could be realised after them, as rows of `TradeList.harvest`.
+    binding     : the limits that keep orders from the policy's own step, each with its lines.
+    notes       : sentences on prices and holdings.
+    accounts    : that share the orders, as rows of `TradeList.accounts`; () where the portfolio has one.
+    fx          : money to exchange.
+    cash        : by currency, as rows of `TradeList.cash`; () where the portfolio has one currency.
+    """
+
+    portfolio: str
+    file: str
+    policy: str
+    run: str
+    data: str
+    as_of: str
+    last_close: str
+    currency: str
+    account: str
+    exchange: str
+    sec_type: str
+    holds: bool
+    headline: str
+    reason: str
+    left_out: str
+    totals: Mapping[str, float]
+    orders: tuple[Order, ...]
+    held: tuple[HeldLine, ...]
+    would_trade: tuple[HypotheticalOrder, ...]
+    outside: tuple[str, ...]
+    before_after: Mapping[str, Any]
+    tax_lots: tuple[Mapping[str, Any], ...] = ()
+    harvest: tuple[Mapping[str, Any], ...] = ()
+    binding: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    accounts: tuple[Mapping[str, Any], ...] = ()
+    exchanges: Mapping[str, str] = field(default_factory=dict)
+    sec_types: Mapping[str, str] = field(default_factory=dict)
+    fx: tuple[ExchangeOrder, ...] = ()
+    cash: tuple[Mapping[str, Any], ...] = ()
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 over all that the ticket says, hex: of `canonical_json(ticket.document)`."""
+        return hashlib.sha256(canonical_json(self.document).encode()).hexdigest()
+
+    @property
+    def list_id(self) -> str:
+        """The beginning of the hash, by which files and messages name the list."""
+        return self.hash[:LIST_DIGITS]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All that the ticket says but its hash, in plain JSON types: whole numbers have no decimal point."""
+        parts = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
+        rare = {"exchanges", "sec_types"} | (set() if self.cash else {"fx", "cash"})
+        parts = {name: part for name, part in parts.items() if part or name not in rare}
+        whole: dict[str, Any] = plain(parts)
+        return whole
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its orders."""
+        return tuple(f.name for f in fields(RatedOrder if self.cash else Order))
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Its orders and then its exchanges, each with all columns; an exchange has neither price, lot nor weights."""
+        exchanges = (dict.fromkeys(self.columns) | exchange_row(each) for each in self.fx)
+        return [*map(asdict, self.orders), *exchanges]
+
+
+def make_ticket(trades: TradeList) -> Ticket:
+    """A trade list as a record to approve and send.
+
+    Raises : ConfigError for a buy whose limit price rounds to zero.
+    """
+    portfolio, content, money = trades.portfolio, trades.content, trades.money
+    facts, terms = content.facts, portfolio.ticket
+    orders = tuple(_orders(portfolio, trades.sized, content, money))
+    _check_limits(orders)
+    return Ticket(
+        **content.provenance,
+        currency=portfolio.basis,
+        account=terms.account,
+        exchange=terms.exchange,
+        sec_type=terms.sec_type,
+        exchanges=dict(terms.exchanges),
+        sec_types=dict(terms.sec_types),
+        holds=bool(facts["holds"]),
+        headline=content.headline,
+        reason=str(facts["reason"]),
+        left_out=str(facts["left_out"]),
+        totals={name: round(float(value), DECIMALS) for name, value in facts.items() if isinstance(value, float)},
+        orders=orders,
+        held=tuple(_held_line(row, terms) for row in _rows(content.tables["held"])),
+        would_trade=tuple(_hypothetical(row) for row in _rows(content.tables["would_trade"])),
+        outside=tuple(content.outside),
+        before_after=content.before_after.record(),
+        tax_lots=tuple(_records(content, "tax_lots")),
+        harvest=tuple(_records(content, "harvest")),
+        binding=tuple(content.binding),
+        notes=tuple(content.notes),
+        accounts=tuple(_records(content, "accounts")),
+        fx=() if money is None else tuple(exchange_orders(portfolio, money, len(content.tables["orders"]))),
+        cash=tuple(_records(content, "cash")),
+    )
+
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashByCurrency | None) -> Iterator[Order]:
+    terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
+    places = {each.name: a for a, each in enumerate(portfolio.accounts)}
+    for priority, row in enumerate(_rows(content.tables["orders"]), start=1):
+        i, price = lines[row["asset"]], number(row["price"])
+        a = places[row["account"]] if places else 0
+        (held, kept), account = sized.held(a, i), portfolio.accounts[a].number if places else terms.account
+        amounts, rated = _amounts(row, None if money is None else money.local(a, i))
+        currency = portfolio.quoted_in[i] if money is not None else portfolio.basis
+        sent = sent_of(
+            terms, row["side"], row["asset"], row["units"], row["price"], amounts["notional"], currency, account
+        )
+        yield (Order if money is None else RatedOrder)(
+            priority=priority,
+            asset=row["asset"],
+            lot=None if price is None else number(sized.position.lots[i]),
+            settlement_date=str(settlement_date(portfolio, terms.days(row["asset"]))),
+            price=price,
+            price_date=row["price_date"],
+            commission=amounts["commission"],
+            half_spread=amounts["half_spread"],
+            ticket=amounts["ticket"],
+            impact=amounts["impact"],
+            cost=amounts["cost"],
+            shares_before=None if price is None else number(held),
+            shares_after=None if price is None else number(kept),
+            weight_before=_weight(row["weight_before"]),
+            weight_target=_weight(row["target"]),
+            weight_after=_weight(row["weight_after"]),
+            reason=row["reason"],
+            client_order_id=client_order_id_of(
+                sent, held, portfolio.name, str(newest_day(portfolio.market, portfolio.prices)), terms
+            ),
+            **sent,
+            **rated,
+        )
+
+
+def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, float], dict[str, Any]]:
+    """The amounts of an order in the currency of its line; and, where there are several, what a `RatedOrder` adds."""
+    if local is None:
+        return {name: float(row[name]) for name in ("notional", *CHARGED, "cost")}, {}
+    amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost}
+    rated = {"rate": shown_rate(row["rate"]), "notional_basis": float(row["notional"])}
+    return {name: float(amount) for name, amount in amounts.items()}, rated
+
+
+def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:
+    return HeldLine(
+        asset=row["asset"],
+        symbol=terms.symbol(row["asset"]),
+        shares=number(row["units"]),
+        price=number(row["price"] * row.get("rate", 1.0)),
+        price_date=row["price_date"],
+        value=round(float(row["value"]), 2),
+        weight=_weight(row["weight"]),
+        weight_target=_weight(row["target"]),
+        reason=row["reason"],
+    )
+
+
+def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
+    return HypotheticalOrder(
+        side=row["side"],
+        asset=row["asset"],
+        quantity=number(row["units"]),
+        price=number(row["price"] * row.get("rate", 1.0)),
+        notional=float(row["notional"]),
+        cost=float(row["cost"]),
+        weight_before=_weight(row["weight_before"]),
+        weight_target=_weight(row["target"]),
+        weight_after=_weight(row["weight_after"]),
+        reason=row["reason"],
+    )
+
+
+def _records(content: Content, name: str) -> Iterator[dict[str, Any]]:
+    """The rows of a table, none where the list has no such table."""
+    rows: list[Any] = content.tables[name].to_dict("records") if name in content.tables else []
+    for row in rows:
+        found = {key: number(value) if isinstance(value, float) else value for key, value in row.items()}
+        yield found | ({"rate": shown_rate(row["rate"])} if "rate" in row else {})
+
+
+def _check_limits(orders: Sequence[Order]) -> None:
+    """Raise ConfigError for limit prices that a whole tick makes useless: buys at zero, sales above the close."""
+    past = [
+        f"{each.asset} at {each.price:g}, {each.side} at {each.limit_price:g}"
+        for each in orders
+        if each.limit_price is not None
+        and each.price is not None
+        and (each.limit_price == 0.0 if each.side == "buy" else each.limit_price > each.price)
+    ]
+    if past:
+        raise ConfigError(
+            "ticket.order_type: a limit price is rounded to a whole tick, so that a buy would be limited to zero and a "
+            f"sale to more than the close: found {'; '.join(past)}. Use `order_type: market`, or leave such lines out."
+        )
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
+
+
+def _cell(value: Any) -> str | float | None:
+    """A cell of a table as text, a number to 15 significant digits, or None."""
+    if isinstance(value, Real):
+        return number(float(value))
+    return None if value is None or value is pd.NaT else str(value)
+
+
+def _weight(value: float) -> float:
+    return round(float(value), DECIMALS) + 0.0

@@ -1,0 +1,1 @@
+"""No finance, and all packages stand on it: files, arguments, arrays, tolerances, compiled kernels, progress."""

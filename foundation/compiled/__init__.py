@@ -1,0 +1,63 @@
+"""How kernels are compiled.
+
+Compiled code is kept (`foundation.compiled.store`) by a hash over what it was made from
+(`foundation.compiled.content`): numba's own cache does not notice that a *callee in another file* was edited, and goes
+on with the old machine code. What is not kept yet is compiled when it is first called, and says so
+(`foundation.compiled.notice`). How kernels call each other is in `foundation.compiled.calls`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import numba
+
+from foundation.compiled.calls import Linked, OnDemand, refer
+from foundation.compiled.notice import announce
+from foundation.compiled.store import KernelStore
+
+__all__ = ["compiled", "inlined", "inlined_copy", "linked", "on_demand", "refer"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FASTMATH = {"nnan", "nsz"}  # no `reassoc`, `contract` or `arcp`: however a kernel is inlined, it gives the same bits
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
+# Counting references to the arrays of a call costs as much as a trade does; a kernel that counts none cannot allocate.
+LEAN: dict[str, Any] = OPTIONS | {"_nrt": False}
+
+announce()
+
+
+def compiled(function: F) -> F:
+    """`numba.njit` as every kernel of the house uses it: kept on disk, free of the GIL, lazily typed."""
+    return cast(F, _kept(function, OPTIONS))
+
+
+def linked(function: F) -> F:
+    """`compiled`, for kernels that allocate nothing and set no slice (numba refuses what does); linked into callers.
+
+    What it gives are numbers: it counts no references, so a `compiled` caller would free an array that it gave twice.
+    """
+    return cast(F, Linked(function, partial(_kept, options=LEAN)))
+
+
+def inlined(function: F) -> F:
+    """`linked`, and always inlined into kernels that call it: for what happens on every day, not only on some."""
+    return cast(F, Linked(function, partial(_kept, options=LEAN | {"forceinline": True})))
+
+
+def on_demand(function: F) -> F:
+    """`linked`, and compiled by itself when it is first called: for what many kernels call, or some on few days."""
+    return cast(F, OnDemand(function, partial(_kept, options=LEAN)))
+
+
+def inlined_copy(kernel: F) -> F:
+    """A kernel inlined into the one that calls this: where handing arrays over would take half of the time."""
+    return inlined(kernel.py_func)  # type: ignore[attr-defined, no-any-return]
+
+
+def _kept(function: F, options: dict[str, Any], **more: Any) -> Any:
+    """A dispatcher of numba's whose code is kept. No kernel is called as a C function, so none is wrapped as one."""
+    kernel: Any = cast(Any, numba.njit)(function, **(options | {"no_cfunc_wrapper": True} | more))
+    kernel._cache = KernelStore(kernel)  # what numba's `cache=True` sets, with its own
+    return kernel

@@ -1,0 +1,245 @@
+"""Where compiled code is kept: a file for each kernel and the types that it was called with, named by its content.
+
+The name holds the hash of what the code was made from (`content`), the types, the processor, and the versions of
+Python, numba and LLVM, but no path and no time. So a moved or copied folder goes on with what it has, an edit that
+changes no kernel compiles nothing, and nobody needs an index: a file is written beside its place and renamed, so that
+one which is there is whole, however many processes write and wherever they are killed.
+
+Kept code runs when it is read. So it is read only from a folder in which nobody else may write, and only if its digest
+is right, which is keyed by a file in the folder that nobody else may read. All other code is compiled anew.
+"""
+
+import hmac
+import os
+import pickle
+import shutil
+import stat
+import sys
+import time
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, ClassVar
+
+import llvmlite
+import numba
+from numba.core import sigutils
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
+from numba.core.serialize import dumps
+
+from foundation.compiled.content import EditedSince, content, name_of, signature_text
+from foundation.compiled.turn import Turn
+from foundation.files import write_private, written_alone
+
+TURN = Turn()
+ROOT = Path(__file__).parents[2]
+FORM = 2  # of a kept file: a digest, then the code
+VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, FORM)
+DAY = 86_400.0  # seconds
+UNUSED = 28 * DAY  # after which kept code is deleted
+MOST = 1 << 30  # bytes of kept code in a folder
+KEY, SIZE = ".key", 32  # name of the file of a folder's key; bytes of a key and of a digest
+UNREADABLE = (EOFError, ValueError, LookupError, AttributeError, ImportError, TypeError, pickle.UnpicklingError)
+
+
+def folders() -> tuple[list[Path], list[Path]]:
+    """Where code may be kept, and where besides it is looked for.
+
+    It is kept in the checkout, so that it moves along with the folder, and in the user's cache directory, where other
+    checkouts find it. What `make` starts has its cache directory in the checkout, and keeps nothing outside. Where
+    the user has set NUMBA_CACHE_DIR, it is kept and looked for there only.
+    """
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        return [Path(chosen) / "kernels"], []
+    below = Path("rebalance-workbench") / "kernels"
+    named, home = Path(os.environ.get("XDG_CACHE_HOME", "")), Path(os.path.expanduser("~/.cache"))
+    users = named if named.is_absolute() else home
+    kept = [ROOT / "data" / "cache" / "kernels"]
+    if users.is_absolute() and not users.is_relative_to(ROOT):  # there may be no home
+        kept.append(users / below)
+    return kept, [home / below] if home.is_absolute() and home != users else []
+
+
+class KernelStore(_Cache):  # type: ignore[misc]
+    """The kept code of one kernel, as numba asks for it.
+
+    used : names of the files of which this process had code, by the name of their kernel.
+    """
+
+    used: ClassVar[dict[str, set[str]]] = {}
+
+    def __init__(self, kernel: Dispatcher) -> None:
+        self.kernel = kernel
+
+    @property
+    def cache_path(self) -> str:
+        """The first folder where code may be kept."""
+        return str(folders()[0][0])
+
+    def enable(self) -> None:
+        """Nothing to do: code is kept wherever a folder can be written to."""
+
+    disable = flush = enable
+
+    def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
+        """The code for these types; None where none is kept, or what is kept cannot be read."""
+        target_context.refresh()
+        try:
+            name = self._name(sig, target_context.codegen())
+        except EditedSince:
+            return None
+        found = self._find(name, target_context)
+        if found is None and TURN.take(self._lock(name), self.kernel.py_func.__name__):
+            found = self._find(name, target_context)
+        if found is not None:
+            TURN.give_back(self._lock(name))
+        return found
+
+    def _find(self, name: str, target_context: Any) -> CompileResult | None:
+        kept, looked = folders()
+        for folder in (*kept, *looked):
+            try:
+                code = opened((folder / name).read_bytes(), folder, name)
+                found = None if code is None else CompileResult._rebuild(target_context, *pickle.loads(code))
+            except OSError:
+                continue
+            except UNREADABLE:  # such as after a power cut
+                with suppress(OSError):
+                    (folder / name).unlink()
+                continue
+            if code is None:
+                continue
+            keep(kept, name, code)
+            self._note(name)
+            return found
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep code for these types, unless it holds addresses, which another process cannot use."""
+        try:
+            name = self._name(sig, data.codegen)
+        except EditedSince:
+            TURN.give_back()
+            return
+        if not data.library.has_dynamic_globals:
+            keep(folders()[0], name, dumps(data._reduce()))
+            self._note(name)
+        TURN.give_back(self._lock(name))
+
+    @staticmethod
+    def _lock(name: str) -> Path:
+        return folders()[0][0] / f".{name}.lock"
+
+    def _note(self, name: str) -> None:
+        self.used.setdefault(name_of(self.kernel.py_func), set()).add(name)
+
+    def _name(self, sig: Any, codegen: Any) -> str:
+        arguments, _ = sigutils.normalize_signature(sig)
+        parts = content(self.kernel), signature_text(arguments), codegen.magic_tuple(), VERSIONS
+        function = self.kernel.py_func
+        return f"{function.__module__}.{function.__qualname__}-{sha256(repr(parts).encode()).hexdigest()[:32]}"
+
+
+def processor() -> str:
+    """The processor that code is compiled for, and the versions of what compiles it."""
+    return repr((cpu_target.target_context.codegen().magic_tuple(), VERSIONS))
+
+
+def opened(sealed: bytes, folder: Path, name: str) -> bytes | None:
+    """The code in a kept file; None where others may have changed it, or its digest is wrong.
+
+    Raises : OSError where the folder or its key cannot be read.
+    """
+    digest, code = sealed[:SIZE], sealed[SIZE:]
+    key = _key(folder) if written_alone(folder, _owner()) else None
+    return code if key is not None and hmac.compare_digest(digest, _digest(key, name, code)) else None
+
+
+def keep(where: list[Path], name: str, code: bytes) -> None:
+    """Write code into each folder that lacks it, and note where it is there that it was used; what cannot be is not.
+
+    What is there with a wrong digest is written over.
+    """
+    for folder in where:
+        path = folder / name
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_uid == os.geteuid():
+                folder.chmod(0o700)
+            if not written_alone(folder, _owner()):
+                continue
+            if path.exists() and opened(path.read_bytes(), folder, name) is not None:
+                if time.time() - path.stat().st_mtime > DAY:
+                    os.utime(path)
+                continue
+            key = _key(folder) or _new_key(folder)
+            write_private(path, _digest(key, name, code) + code)
+        except OSError:
+            continue
+
+
+def _digest(key: bytes, name: str, code: bytes) -> bytes:
+    """Of code that is kept under a name."""
+    return hmac.digest(key, name.encode() + b"\0" + code, "sha256")
+
+
+def _key(folder: Path) -> bytes | None:
+    """The key of a folder; None where there is none that nobody else may read."""
+    path = folder / KEY
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    about = path.stat()
+    alone = about.st_uid in (os.geteuid(), _owner()) and not about.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    return key if alone and len(key) == SIZE else None
+
+
+def _new_key(folder: Path) -> bytes:
+    """Make a key for a folder that has none; of processes that do so at once, one makes it."""
+    draft = folder / f".key.{token_hex(16)}"
+    if _key(folder) is None:  # others may have read the one that is there
+        (folder / KEY).unlink(missing_ok=True)
+    write_private(draft, os.urandom(SIZE))
+    try:
+        os.link(draft, folder / KEY)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        draft.replace(folder / KEY)
+    finally:
+        draft.unlink(missing_ok=True)
+    return (folder / KEY).read_bytes()
+
+
+def _owner() -> int:
+    """To whom this code belongs: who runs it trusts that user."""
+    return Path(__file__).stat().st_uid
+
+
+def prune(where: list[Path], most: int = MOST) -> None:
+    """Delete code that was not used for four weeks, and the longest unused where there are more than `most` bytes.
+
+    Drafts that a killed process left, and folders that earlier versions kept code in, go by their age likewise.
+    """
+    for folder in where:
+        try:
+            found = [(path, path.stat()) for path in folder.iterdir()]
+        except OSError:  # there is none, or another process is at it
+            continue
+        size = 0
+        for path, facts in sorted(found, key=lambda one: -one[1].st_mtime):
+            if path.name == KEY:
+                continue
+            size += facts.st_size
+            if size <= most and time.time() - facts.st_mtime <= UNUSED:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()

@@ -1,0 +1,1 @@
+"""Words, tables, pictures and pages: how anything is shown, whatever it is."""

@@ -1,0 +1,104 @@
+"""Curves in a panel, each with its name where it ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from foundation.paper.charts.panel import Panel
+from foundation.paper.layout import Array, spread
+from foundation.paper.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
+from foundation.paper.svg import SMALL
+
+FINE = 0.6  # px: width of a leader line from a point within a panel
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One curve.
+
+    name   : written where it ends.
+    x      : (k,) values on the panel's axis across, in its unit.
+    y      : (k,) values on the panel's axis up, in its unit.
+    style  : its colour, dash and width.
+    value  : the figure beside the name, or "".
+    points : diameter of a mark at each (x, y), px; 0 for none.
+    drawn  : False for one too far away for the axis: it is only named.
+    """
+
+    name: str
+    x: Array
+    y: Array
+    style: LineStyle
+    value: str = ""
+    points: float = 0.0
+    drawn: bool = True
+
+
+def curves(panel: Panel, found: Sequence[Curve], right: float | None = None, *, values: bool = False) -> None:
+    """Draw curves, the widest on top, and name each at the right of the panel.
+
+    panel  : to draw on.
+    found  : in the order of their labels.
+    right  : right edge of the labels, px; by default nothing is named.
+    values : write each curve's value at that edge too.
+    """
+    for curve in sorted(found, key=lambda curve: curve.style.width):
+        if curve.drawn:
+            panel.curve(curve.x, curve.y, curve.style.colour, curve.style.width, curve.style.dash)
+            marks(panel, curve)
+    if right is not None:
+        end_labels(panel, [end_of(panel, curve) for curve in found], right, values=values)
+
+
+def marks(panel: Panel, curve: Curve) -> None:
+    """A mark at each point of a curve that is within the panel."""
+    if curve.points:
+        for x, y in zip(curve.x, curve.y, strict=True):
+            if y == panel.y.held(y):
+                panel.canvas.point(
+                    panel.x_at(x), panel.y_at(y), colour=curve.style.colour, size=curve.points, face=curve.style.face
+                )
+
+
+class End(NamedTuple):
+    """What a label at the right of a panel names.
+
+    name, value : written.
+    y : height of the end, px.
+    style : colour of the leader line; the label is bold where it is.
+    x : where the leader line starts, px, for a point within the panel; by default at the panel's right edge.
+    """
+
+    name: str
+    y: float
+    style: LineStyle
+    value: str = ""
+    x: float | None = None
+
+
+def end_of(panel: Panel, curve: Curve) -> End:
+    """The end of a curve that runs to the right edge of its panel."""
+    return End(curve.name, panel.y_at(float(curve.y[-1])), curve.style, curve.value)
+
+
+def end_labels(panel: Panel, ends: Sequence[End], right: float, *, values: bool = False) -> None:
+    """Names at the right of a panel, none over another, each with a leader line of its colour.
+
+    panel  : to draw on.
+    ends   : what is named, and where.
+    right  : right edge of the labels, px.
+    values : write each value at that edge.
+    """
+    canvas, edge, first = panel.canvas, panel.right, panel.right + LEAD
+    places = spread([end.y for end in ends], LABEL_GAP, panel.top + 5.0, panel.bottom - 5.0)
+    taken = 4.0 + LETTER * SMALL * max(len(end.value) for end in ends) if values else 0.0
+    for end, place in zip(ends, places, strict=True):
+        style, bend = end.style, [first - 7.0, first - 3.0]
+        y = [end.y, end.y, place, place]
+        if end.x is None:
+            canvas.line([edge + 2.0, edge + 5.0, *bend], y, colour=style.colour, dash=style.dash, width=style.width)
+        else:
+            canvas.line([end.x, edge + 2.0, *bend], y, colour=style.colour, width=FINE)
+        canvas.text(first, place, fitted_name(end.name, right - first - taken), bold=style.bold)
+        if values:
+            canvas.text(right, place, end.value, align="right", colour="ink" if style.bold else "soft", bold=style.bold)

@@ -1,0 +1,133 @@
+"""Rows with intervals: a row an estimate, its name at the left, its interval and mark in a panel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.layout import NAMES, NUMBERS, ROW, TITLE
+from foundation.paper.picture import Format
+from foundation.paper.styles import LineStyle, fitted_name
+from foundation.paper.svg import TOKENS, Canvas
+
+MARK, RING = 7.5, 1.6  # px: diameter of a mark, and width of its edge
+BROAD, STROKE = 6.0, 5.0  # px: width of an inner interval; half the height of a value's stroke
+BAR = 0.62  # of a row: height of a bar
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row. All numbers are values of the panel's x axis.
+
+    name : at the left; bold where its style is.
+    estimate, lower, upper : the mark, and the ends of its interval, which reaches the edge where one is infinite; none
+        is drawn where both are.
+    style : colour, dash and width of the interval.
+    filled : False for an open mark.
+    figure : written at the right edge of the picture, or "".
+    beyond : written at the edge of the panel where the estimate is off the axis, in place of the interval; else "".
+    inner : ends of a broad interval within, or None.
+    values : single values, a stroke each.
+    """
+
+    name: str
+    estimate: float
+    lower: float
+    upper: float
+    style: LineStyle
+    filled: bool = True
+    figure: str = ""
+    beyond: str = ""
+    inner: tuple[float, float] | None = None
+    values: Sequence[float] = ()
+
+
+def rows_panel(
+    f: Format, name: str, count: int, x: Axis, *, names: float = NAMES, right: float = 48.0, below: float = NUMBERS
+) -> Panel:
+    """A picture of some rows.
+
+    f     : the page's format.
+    name  : of the picture.
+    count : number of rows.
+    x     : the axis of the rows.
+    names : room for names at the left, px.
+    right : room for figures at the right, px.
+    below : room below the rows, px.
+    """
+    canvas = Canvas(f.width, TITLE + ROW * count + below, f"{name}-{f.css}")
+    return Panel(canvas, names, TITLE, f.width - names - right, ROW * count, x)
+
+
+def interval_rows(
+    panel: Panel,
+    rows: Sequence[Row],
+    *,
+    marks: bool = True,
+    mark: str = "",
+    zero: bool = False,
+    names: bool = True,
+) -> None:
+    """The intervals of `rows`, with their names at the left.
+
+    panel : to draw on.
+    rows  : from the top of the panel to its bottom.
+    marks : False for intervals alone.
+    mark  : colour of the marks; by default that of each row's style.
+    zero  : draw a line at zero through the rows that are on the axis.
+    names : False where another panel beside this one names the rows.
+    """
+    if names:
+        row_names(panel, [(row.name, row.style.bold) for row in rows])
+    canvas, half = panel.canvas, panel.height / len(rows) / 2.0
+    for row, y in zip(rows, heights(panel, len(rows)), strict=True):
+        style = row.style
+        if row.figure:
+            canvas.text(canvas.width, y, row.figure, align="right", bold=style.bold)
+        if row.beyond:
+            _beyond(panel, row, y)
+            continue
+        if zero:
+            canvas.line([panel.x_at(0.0)] * 2, [y - half, y + half], colour="ink", width=0.9, behind=True)
+        if row.lower < row.upper and (isfinite(row.lower) or isfinite(row.upper)):
+            ends = panel.across([max(row.lower, panel.x.low), min(row.upper, panel.x.high)])
+            canvas.line(ends, [y, y], colour=style.colour, width=style.width, dash=style.dash)
+        for value in row.values:
+            canvas.line([panel.x_at(value)] * 2, [y - STROKE, y + STROKE], colour=style.colour, width=1.6)
+        if row.inner is not None:
+            canvas.line(panel.across(row.inner), [y, y], colour=style.colour, width=BROAD)
+        if marks:
+            face = "" if row.filled else "paper"
+            canvas.point(panel.x_at(row.estimate), y, colour=mark or style.colour, size=MARK, face=face, ring=RING)
+
+
+def _beyond(panel: Panel, row: Row, y: float) -> None:
+    """The words of an estimate that is off the axis, beside an arrow at the edge where it is."""
+    right = row.estimate > panel.x.high
+    side, edge, inward = ("right", panel.right, -10.0) if right else ("left", panel.left, 10.0)
+    panel.canvas.text(edge + inward, y, row.beyond, align=side, colour="soft")
+    panel.canvas.text(edge, y, "▸" if right else "◂", align=side, colour=row.style.colour)
+
+
+def row_names(panel: Panel, names: Sequence[tuple[str, bool]]) -> None:
+    """Names of rows at the left of their panel, each with whether it is bold."""
+    edge = panel.left - 10.0
+    for (name, bold), y in zip(names, heights(panel, len(names)), strict=True):
+        panel.canvas.text(edge, y, fitted_name(name, edge), align="right", bold=bold)
+
+
+def bars(panel: Panel, rows: Sequence[Sequence[tuple[float, float, str, float]]]) -> None:
+    """A bar a row, of pieces that end where the next one starts.
+
+    rows : of each its pieces: start, length, colour and strength up to 1.
+    """
+    share = (panel.y.high - panel.y.low) / len(rows)
+    for k, pieces in enumerate(rows):
+        y = panel.y.high - (k + 0.5) * share
+        for start, length, colour, strength in pieces:
+            panel.axes.barh(y, length, -BAR * share, left=start, color=TOKENS[colour], alpha=strength, linewidth=0.0)
+
+
+def heights(panel: Panel, count: int) -> list[float]:
+    """Where the middles of `count` rows stand, px."""
+    return [panel.top + panel.height * (k + 0.5) / count for k in range(count)]

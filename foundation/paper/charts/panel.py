@@ -1,0 +1,287 @@
+"""A panel: a rectangle of a picture with an axis across and one up, its gridlines, their numbers and its titles."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from foundation.paper.layout import NUMBERS, TITLE, Array, limits, log_ticks, ticks, time_ticks
+from foundation.paper.picture import Format
+from foundation.paper.svg import THEN, TOKENS, Canvas
+from foundation.paper.wording import even
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+THIN = 0.7  # px: width of a gridline
+KINDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {  # from a value to its place, and back
+    "linear": (lambda v: v, lambda v: v),
+    "log": (np.log, np.exp),
+    "root": (lambda v: np.sign(v) * np.sqrt(np.abs(v)), lambda v: np.sign(v) * v * v),
+}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The values along one side of a panel.
+
+    low, high : values at its two ends: at the left and right, or at the bottom and top.
+    kind : "linear", "log" (both ends positive), or "root": by square root.
+    """
+
+    low: float
+    high: float
+    kind: str = "linear"
+
+    @staticmethod
+    def over(values: Sequence[float], margin: float = 0.06, kind: str = "linear") -> "Axis":
+        """An axis that holds `values`, with a margin at both ends, as a fraction of their span."""
+        to, back = KINDS[kind]
+        low, high = limits([float(to(v)) for v in values], margin)
+        return Axis(float(back(low)), float(back(high)), kind)
+
+    def scaled(self, values: ArrayLike) -> Array:
+        """Values (k,) on the axis's own scale: their logarithms, their roots, or themselves."""
+        found: Array = KINDS[self.kind][0](np.asarray(values, dtype=float))
+        return found
+
+    def fraction(self, values: ArrayLike) -> Array:
+        """How far along the axis `values` (k,) stand: 0 at `low`, 1 at `high`."""
+        low, high = self.scaled([self.low, self.high])
+        found: Array = (self.scaled(values) - low) / (high - low)
+        return found
+
+    def held(self, value: float) -> float:
+        """The value, or the end of the axis that it is beyond."""
+        low, high = sorted((self.low, self.high))
+        return min(max(value, low), high)
+
+    def ticks(self, most: int | None = None) -> list[float]:
+        """Round numbers along the axis, `most` at most: by default 5, or 6 on a log axis."""
+        find, count = (log_ticks, 6) if self.kind == "log" else (ticks, 5)
+        return find(self.low, self.high, most or count)
+
+    def numbers(self, marks: Sequence[float]) -> list[str]:
+        """The text of each tick."""
+        return even(marks) if self.kind == "linear" else [f"{mark:g}" for mark in marks]
+
+
+NOTHING = Axis(0.0, 1.0)  # where a panel has no values across, or none up
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A rectangle of a picture. All places are px from the upper left corner of the picture.
+
+    canvas : of the picture.
+    left, top, width, height : px.
+    x, y : its axes.
+    """
+
+    canvas: Canvas
+    left: float
+    top: float
+    width: float
+    height: float
+    x: Axis = NOTHING
+    y: Axis = NOTHING
+
+    @property
+    def right(self) -> float:
+        """Its right edge, px."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Its lower edge, px."""
+        return self.top + self.height
+
+    @cached_property
+    def axes(self) -> "Axes":
+        """Axes of matplotlib on the scales of `x` and `y`: what they draw is cut at the edges of the panel."""
+        axes = self.canvas.axes(self.left, self.top, self.width, self.height)
+        axes.set_xlim(*self.x.scaled([self.x.low, self.x.high]))
+        axes.set_ylim(*self.y.scaled([self.y.low, self.y.high]))
+        return axes
+
+    # places
+
+    def across(self, values: ArrayLike) -> Array:
+        """Where values of `x` (k,) stand, px."""
+        found: Array = self.left + self.width * self.x.fraction(values)
+        return found
+
+    def up(self, values: ArrayLike) -> Array:
+        """Where values of `y` (k,) stand, px."""
+        found: Array = self.bottom - self.height * self.y.fraction(values)
+        return found
+
+    def x_at(self, value: float) -> float:
+        """Where a value of `x` stands, px."""
+        return float(self.across(value))
+
+    def y_at(self, value: float) -> float:
+        """Where a value of `y` stands, px; beyond the axis, at the edge of the panel."""
+        return float(self.up(self.y.held(value)))
+
+    # what stands around it
+
+    def title(self, words: str, unit: str = "") -> None:
+        """Name and unit, above the panel."""
+        heading(self.canvas, self.left, self.top - 12.0, words, unit)
+
+    def x_title(self, words: str) -> None:
+        """What the x axis is, below its numbers."""
+        middle = self.left + self.width / 2.0
+        self.canvas.text(middle, self.bottom + 30.0, words, colour="soft", align="center")
+
+    def x_grid(
+        self,
+        marks: Sequence[float],
+        words: Sequence[str] | None = None,
+        *,
+        lines: bool = True,
+        zero: str = "rule",
+    ) -> None:
+        """Gridlines from top to bottom with their numbers below.
+
+        marks : values of `x`.
+        words : their texts; by default the numbers.
+        lines : False for numbers alone.
+        zero : colour of the line at zero.
+        """
+        for mark, text in zip(marks, words or self.x.numbers(marks), strict=True):
+            x = self.x_at(mark)
+            if lines:
+                colour = zero if mark == 0.0 else "rule"
+                self.x_line(mark, colour, THIN, behind=True)
+            self.canvas.text(x, self.bottom + 12.0, text, colour="soft", align="center")
+
+    def y_grid(self, marks: Sequence[float], words: Sequence[str] | None = None) -> None:
+        """Gridlines from left to right with their numbers at the left.
+
+        marks : values of `y`.
+        words : their texts; by default the numbers.
+        """
+        for mark, text in zip(marks, words or self.y.numbers(marks), strict=True):
+            y = self.y_at(mark)
+            self.y_line(mark, "rule", THIN, behind=True)
+            self.canvas.text(self.left - 6.0, y, text, colour="soft", align="right")
+
+    def years(
+        self, dates: pd.DatetimeIndex, *, most: int | None = None, beyond: float = 0.0, words: bool = True
+    ) -> None:
+        """Gridlines at the beginnings of years (of months where the time is short), with their words below.
+
+        dates  : (T,) of the panel; its `x` axis counts days since 1970.
+        most   : gridlines at most; by default one in 50 px.
+        beyond : px by which the lines go past the lower edge.
+        words  : False for lines alone.
+        """
+        days, bottom = dates.to_numpy().astype("datetime64[D]"), self.bottom + beyond
+        for day, text in time_ticks(days[0], days[-1], most=int(self.width / 50.0) if most is None else most):
+            x = self.x_at(day)
+            self.canvas.line([x, x], [self.top, bottom], colour="rule", width=THIN, behind=True)
+            if words:
+                self.canvas.text(x, bottom + 12.0, text, colour="soft", align="center")
+
+    # what stands in it
+
+    def curve(self, x: ArrayLike, y: ArrayLike, colour: str, width: float, dash: object = "-") -> None:
+        """A line through points, cut at the edges of the panel.
+
+        x      : (k,) values on the axis across, in its unit.
+        y      : (k,) values on the axis up, in its unit.
+        colour : name of a token.
+        width  : of the line, px.
+        dash   : of matplotlib.
+        """
+        self.axes.plot(
+            self.x.scaled(x),
+            self.y.scaled(y),
+            color=TOKENS[colour],
+            linewidth=width,
+            linestyle=dash,
+            solid_joinstyle="round",
+        )
+
+    def y_line(self, value: float, colour: str, width: float, dash: object = "-", *, behind: bool = False) -> None:
+        """A line across the panel at a value of `y`.
+
+        value  : on the axis up, in its unit.
+        colour : name of a token.
+        width  : of the line, px.
+        dash   : of matplotlib.
+        behind : draw it behind the rest.
+        """
+        y = self.y_at(value)
+        self.canvas.line([self.left, self.right], [y, y], colour=colour, width=width, dash=dash, behind=behind)
+
+    def x_line(self, value: float, colour: str, width: float, dash: object = "-", *, behind: bool = False) -> None:
+        """A line up the panel at a value of `x`.
+
+        value  : on the axis across, in its unit.
+        colour : name of a token.
+        width  : of the line, px.
+        dash   : of matplotlib.
+        behind : draw it behind the rest.
+        """
+        x = self.x_at(value)
+        self.canvas.line([x, x], [self.top, self.bottom], colour=colour, width=width, dash=dash, behind=behind)
+
+    def band(self, low: float, high: float, colour: str, strength: float = 1.0) -> None:
+        """The ground between two values of `y`, across the panel.
+
+        low      : on the axis up, in its unit.
+        high     : on the axis up, in its unit.
+        colour   : name of a token.
+        strength : of the colour, up to 1.
+        """
+        alpha = {"alpha": strength} if strength < 1.0 else {}
+        self.axes.axhspan(*self.y.scaled([low, high]), facecolor=TOKENS[colour], linewidth=0.0, zorder=-3.0, **alpha)
+
+
+def one_panel(
+    f: Format,
+    name: str,
+    height: float,
+    x: Axis,
+    y: Axis = NOTHING,
+    *,
+    right: float | None = None,
+    below: float = NUMBERS,
+) -> Panel:
+    """A picture of one panel.
+
+    f      : the page's format.
+    name   : of the picture.
+    height : of the panel, px.
+    x      : its axis across.
+    y      : its axis up.
+    right  : room at its right, px; by default that for the labels of curves.
+    below  : room below it, px.
+    """
+    canvas = Canvas(f.width, TITLE + height + below, f"{name}-{f.css}")
+    width = f.plot if right is None else f.width - f.left - right
+    return Panel(canvas, f.left, TITLE, width, height, x, y)
+
+
+def heading(canvas: Canvas, x: float, y: float, words: str, unit: str = "") -> None:
+    """Name and unit of a panel, above it.
+
+    canvas : to write on.
+    x      : left edge of the words, px.
+    y      : middle of their height, px.
+    words  : the name.
+    unit   : in words.
+    """
+    canvas.text(x, y, f"{words.replace(THEN, ' ')}{THEN}{unit}", colour="soft")
+
+
+def day_numbers(dates: pd.DatetimeIndex) -> Array:
+    """(T,) days since 1970 of dates (T,)."""
+    return dates.to_numpy().astype("datetime64[D]").astype(float)

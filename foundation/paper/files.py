@@ -1,0 +1,250 @@
+"""A picture as a file that stands alone, in the colours of a light page: SVG, and PNG for a mail or a slide.
+
+Both are made from the picture of the page, so that they show the same. PNG needs no browser: matplotlib draws the
+elements that `foundation.paper.svg` writes, and no others, in the font that comes with it. The same picture gives the
+same bytes with the same libraries.
+"""
+
+import re
+import warnings
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+import numpy as np
+
+from foundation.files import write_whole
+from foundation.paper.formats import csv_text
+from foundation.paper.picture import Picture
+from foundation.paper.svg import LIGHT
+
+if TYPE_CHECKING:
+    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.path import Path as Line
+    from matplotlib.transforms import Bbox, Transform
+
+FORMS = ("csv", "png", "svg")  # in which each picture is written
+PICTURES = "figures"  # folder of them, in that of a run
+DOTS = 2.0  # of a PNG in a pixel of the page: sharp on any screen
+MARGIN, HEAD = 20.0, 52.0  # px: round a picture, and above it with its title
+TITLE = 16.0  # size of the title, px
+LETTERS = 0.9  # of the size of type: letters of matplotlib's font are that much wider than those of a page
+FONTS = "'Liberation Sans','Helvetica Neue',Arial,sans-serif"
+VARIABLE = re.compile(r"var\(--(\w+)\)")
+STEP = re.compile(r"([MLCQz])([^MLCQz]*)")
+PLAIN = {"fill": LIGHT["ink"], "stroke": "none", "stroke-width": "1", "font-size": "12px"}  # where a style says nothing
+
+Styles = dict[str, str]
+DRAWING = Lock()  # held while a PNG is drawn, not while it is compressed: warnings' filters are those of the process
+
+
+def write_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
+    """Write <name>.csv, .png and .svg of each picture into the folder `figures` of a run or a sheet, which exists."""
+    (folder / PICTURES).mkdir(exist_ok=True)
+    place, made = folder / PICTURES, [(picture, svg_file(picture)) for picture in pictures]  # drawn in this thread
+    with ThreadPoolExecutor(2) as pool:  # half of the time is compression, beside which the next one is drawn
+        pngs = pool.map(lambda one: png_file(one[0]), made)
+        for (picture, svg), png in zip(made, pngs, strict=True):
+            write_whole(place / f"{picture.name}.csv", csv_text(picture.data))
+            write_whole(place / f"{picture.name}.png", png)
+            write_whole(place / f"{picture.name}.svg", svg)
+
+
+def picture_records(pictures: Iterable[Picture]) -> dict[str, dict[str, str]]:
+    """What a sheet's JSON says of its pictures, by name: words, and where `write_pictures` puts each file."""
+    return {
+        p.name: {"title": p.title, "caption": p.caption, "alt": p.alt}
+        | {form: f"{PICTURES}/{p.name}.{form}" for form in FORMS}
+        for p in pictures
+    }
+
+
+def svg_file(picture: Picture) -> str:
+    """The wide picture with its title as an SVG file."""
+    width, height = _size(picture.wide)
+    box = f"{-MARGIN:g} {-HEAD:g} {width + 2 * MARGIN:g} {height + HEAD + MARGIN:g}"
+    inner = _light(picture.wide).partition(">")[2]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{width + 2 * MARGIN:g}" role="img" '
+        f'font-family="{FONTS}" fill="{LIGHT["ink"]}"><title>{escape(picture.title)}</title>'
+        f"<desc>{escape(picture.alt)}</desc>"
+        f'<rect x="{-MARGIN:g}" y="{-HEAD:g}" width="100%" height="100%" fill="{LIGHT["paper"]}"/>'
+        f'<text y="{-HEAD / 2:g}" font-size="{TITLE:g}" font-weight="bold">{escape(picture.title)}</text>{inner}\n'
+    )
+
+
+def png_file(picture: Picture) -> bytes:
+    """The wide picture with its title as a PNG file, twice as large as on a page."""
+    from matplotlib.backends.backend_agg import RendererAgg
+    from PIL import Image
+
+    root = ElementTree.fromstring(_light(picture.wide))
+    width, height = _size(picture.wide)
+    size = (round(DOTS * (width + 2.0 * MARGIN)), round(DOTS * (height + HEAD + MARGIN)))
+    renderer = RendererAgg(*size, 72.0 * DOTS)
+    painter = Painter(renderer, root)
+    with DRAWING, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # of names: a box stands in its place
+        painter.paper()
+        painter.words(0.0, -HEAD / 2.0, [(picture.title, {"font-size": f"{TITLE}px", "font-weight": "bold"})], {})
+        for element in root:
+            painter.draw(element)
+    file, dots = BytesIO(), np.ascontiguousarray(np.asarray(renderer.buffer_rgba())[:, :, :3])
+    Image.fromarray(dots).save(file, "png", compress_level=3)  # 6 takes half as long again
+    return file.getvalue()
+
+
+class Painter:
+    """Draws elements of a page's picture. renderer : of the whole picture. root : <svg> element with all of them."""
+
+    def __init__(self, renderer: "RendererAgg", root: ElementTree.Element) -> None:
+        from matplotlib.transforms import Affine2D
+
+        self.renderer = renderer
+        self.shapes = {e.attrib["id"]: e for e in root.iter("path") if "id" in e.attrib}
+        self.clips = {e.attrib["id"]: self._box(e[0]) for e in root.iter("clipPath")}
+        self.place: Affine2D = Affine2D().translate(MARGIN, HEAD).scale(DOTS, -DOTS).translate(0.0, renderer.height)
+
+    def paper(self) -> None:
+        """Fill everything with the colour of the page."""
+        from matplotlib.path import Path as Line
+        from matplotlib.transforms import Affine2D
+
+        whole = Affine2D().scale(self.renderer.width, self.renderer.height)
+        self._path(Line.unit_rectangle(), whole, {"fill": LIGHT["paper"]}, "")
+
+    def draw(self, element: ElementTree.Element) -> None:
+        """Draw one element, and those in it. Raises KeyError for a kind that pictures do not have."""
+        kinds = {"path": self._shape, "use": self._mark, "text": self._text, "defs": self._nothing, "g": self._group}
+        kinds[element.tag](element)
+
+    def _nothing(self, element: ElementTree.Element) -> None:
+        """What is only drawn where it is used."""
+
+    def _group(self, element: ElementTree.Element) -> None:
+        for child in element:
+            child.attrib.setdefault("clip-path", element.get("clip-path", ""))
+            child.attrib["style"] = f"{element.get('style', '')};{child.get('style', '')}"
+            self.draw(child)
+
+    def _shape(self, element: ElementTree.Element) -> None:
+        self._path(_line(element.attrib["d"]), self.place, _styles(element), element.get("clip-path", ""))
+
+    def _mark(self, element: ElementTree.Element) -> None:
+        from matplotlib.transforms import Affine2D
+
+        shape = self.shapes[element.attrib["href"].removeprefix("#")]
+        moved = Affine2D().translate(float(element.get("x", "0")), float(element.get("y", "0"))) + self.place
+        styles = _styles(element) | _styles(shape)
+        self._path(_line(shape.attrib["d"]), moved, styles, element.get("clip-path", ""))
+
+    def _text(self, element: ElementTree.Element) -> None:
+        own = _styles(element)
+        runs = [(element.text or "", own)] if element.text else []
+        for span in element:
+            runs += [(span.text or "", own | _styles(span)), *([(span.tail, own)] if span.tail else [])]
+        self.words(float(element.attrib["x"]), float(element.attrib["y"]), runs, own)
+
+    def words(self, x: float, y: float, runs: list[tuple[str, Styles]], own: Styles) -> None:
+        """Words on one line.
+
+        x    : where they are aligned, px from the left.
+        y    : of their foot, px from the top.
+        runs : words and their styles, one after the other.
+        own  : styles of all, which say how they are aligned.
+        """
+        back = {"end": 1.0, "middle": 0.5}.get(own.get("text-anchor", ""), 0.0)
+        at, foot = DOTS * (x + MARGIN), DOTS * (y + HEAD)
+        if back:
+            at -= back * sum(self._width(words, styles) for words, styles in runs)
+        for k, (words, styles) in enumerate(runs):
+            gc = self.renderer.new_gc()
+            gc.set_foreground(styles.get("fill", PLAIN["fill"]))
+            self.renderer.draw_text(gc, at, foot, words, _font(styles), 0.0)
+            gc.restore()
+            at += self._width(words, styles) if k + 1 < len(runs) else 0.0
+
+    def _width(self, words: str, styles: Styles) -> float:
+        """Of words, dots."""
+        return float(self.renderer.get_text_width_height_descent(words, _font(styles), False)[0])
+
+    def _path(self, path: "Line", place: "Transform", styles: Styles, clip: str) -> None:
+        styles = PLAIN | styles
+        gc = self.renderer.new_gc()
+        if clip:
+            gc.set_clip_rectangle(self.clips[clip.removeprefix("url(#").removesuffix(")")])
+        opacity, fill = float(styles.get("opacity", "1")), styles["fill"]
+        gc.set_linewidth(float(styles["stroke-width"]) if styles["stroke"] != "none" else 0.0)
+        gc.set_foreground(_rgba(styles["stroke"], opacity * float(styles.get("stroke-opacity", "1"))), isRGBA=True)
+        gc.set_joinstyle(styles.get("stroke-linejoin", "miter"))  # type: ignore[arg-type]
+        gc.set_capstyle({"square": "projecting"}.get(cap := styles.get("stroke-linecap", "butt"), cap))  # type: ignore[arg-type]
+        if "stroke-dasharray" in styles:
+            gc.set_dashes(0.0, [float(part) for part in styles["stroke-dasharray"].split(",")])
+        face = None if fill == "none" else _rgba(fill, opacity * float(styles.get("fill-opacity", "1")))
+        gc.set_antialiased(True)
+        self.renderer.draw_path(gc, path, place, face)
+        gc.restore()
+
+    def _box(self, rectangle: ElementTree.Element) -> "Bbox":
+        """A rectangle of a picture in dots of the renderer, from its lower left corner."""
+        from matplotlib.transforms import Bbox
+
+        x, y, width, height = (float(rectangle.attrib[name]) for name in ("x", "y", "width", "height"))
+        top = self.renderer.height - DOTS * (y + HEAD)
+        return Bbox.from_bounds(DOTS * (x + MARGIN), top - DOTS * height, DOTS * width, DOTS * height)
+
+
+def _size(svg: str) -> tuple[float, float]:
+    """Width and height of a page's picture, px."""
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    assert found is not None, "pictures have a viewBox"
+    return float(found[1]), float(found[2])
+
+
+def _light(svg: str) -> str:
+    """A picture in the colours of a light page instead of their names."""
+    return VARIABLE.sub(lambda found: LIGHT[found[1]], svg)
+
+
+def _styles(element: ElementTree.Element) -> Styles:
+    parts = (part.partition(":") for part in element.get("style", "").split(";") if part)
+    return {name.strip(): value.strip() for name, _, value in parts}
+
+
+def _rgba(colour: str, opacity: float) -> tuple[float, float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    return (*to_rgb("black" if colour == "none" else colour), opacity)
+
+
+@cache
+def _font_of(size: float, heavy: bool) -> "FontProperties":
+    from matplotlib.font_manager import FontProperties
+
+    return FontProperties(family="DejaVu Sans", size=LETTERS * size, weight="bold" if heavy else "normal")
+
+
+def _font(styles: Styles) -> "FontProperties":
+    size = float((PLAIN | styles)["font-size"].removesuffix("px"))
+    return _font_of(size, styles.get("font-weight") in ("bold", "700"))
+
+
+def _line(d: str) -> "Line":
+    """A path of matplotlib from the attribute `d` of one of SVG."""
+    from matplotlib.path import Path as Line
+
+    codes = {"M": Line.MOVETO, "L": Line.LINETO, "Q": Line.CURVE3, "C": Line.CURVE4, "z": Line.CLOSEPOLY}
+    points: list[Any] = []
+    kinds: list[Any] = []
+    for kind, numbers in STEP.findall(d):
+        found = np.fromstring(numbers, sep=" ").reshape(-1, 2) if numbers else np.zeros((1, 2))
+        points.append(found)
+        kinds += [codes[kind]] * len(found)
+    return Line(np.concatenate(points), kinds)

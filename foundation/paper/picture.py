@@ -1,0 +1,98 @@
+"""What a picture is: drawn twice, for a wide page and for a phone, with its caption, its words and its numbers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+
+from foundation.paper.svg import Canvas
+
+
+@dataclass(frozen=True)
+class Format:
+    """A width to draw for. css : class of the <svg>.  left, right : room for scales and for labels, px."""
+
+    css: str
+    width: float
+    left: float
+    right: float
+
+    @property
+    def plot(self) -> float:
+        """Width of a panel between scale and labels."""
+        return self.width - self.left - self.right
+
+    @property
+    def is_wide(self) -> bool:
+        """Is there room for figures beside names?"""
+        return self.css == "wide"
+
+
+WIDE, NARROW = Format("wide", 940.0, 44.0, 212.0), Format("narrow", 400.0, 34.0, 142.0)
+HALF = Format("wide", 520.0, 44.0, 170.0)  # for two pictures beside one another
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A figure of the sheet. Its drawings are made when they are first asked for: many want only its words or numbers.
+
+    name    : of its file.
+    title   : above it.
+    caption : what to notice, from the data.
+    alt     : what a reader who cannot see it is told.
+    data    : the numbers behind it, with the rows, columns and units of its CSV.
+    drawn   : gives the <svg> element in a format.
+    wide_as : the wide format.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    data: pd.DataFrame = field(repr=False)
+    drawn: Callable[[Format], str] = field(repr=False)
+    wide_as: Format = WIDE
+
+    @cached_property
+    def wide(self) -> str:
+        """<svg> element for wide pages."""
+        return self.drawn(self.wide_as)
+
+    @cached_property
+    def narrow(self) -> str:
+        """<svg> element for narrow ones."""
+        return self.drawn(NARROW)
+
+    @property
+    def width(self) -> float:
+        """Of the wide one, px."""
+        return self.wide_as.width
+
+    def _repr_html_(self) -> str:
+        """The picture as a notebook shows it."""
+        from foundation.paper.render import HERE, fill  # jinja takes time to import
+
+        return fill(HERE, "picture.html.j2", picture=self)
+
+
+def picture(
+    name: str,
+    title: str,
+    caption: str,
+    alt: str,
+    data: pd.DataFrame,
+    draw: Callable[[Format], Canvas],
+    wide_as: Format = WIDE,
+) -> Picture:
+    """A figure that is drawn in both formats.
+
+    name    : of its file.
+    title   : above it.
+    caption : what to notice.
+    alt     : what a reader who cannot see it is told.
+    data    : the numbers behind it, with the rows, columns and units of its CSV.
+    draw    : draws it in a format.
+    wide_as : the wide format.
+    """
+    return Picture(name, title, caption, alt, data, lambda f: draw(f).svg(f.css, f"{title}. {alt}"), wide_as)

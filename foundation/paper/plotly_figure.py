@@ -1,0 +1,32 @@
+"""Plotly figures that are also seen where no script runs. Importing it imports plotly: import it where one is made."""
+
+import base64
+from typing import Any
+
+import plotly.graph_objects as go
+
+from foundation.paper.files import png_file
+from foundation.paper.traces import traces_picture
+
+
+class ShownFigure(go.Figure):  # type: ignore[misc]
+    """A figure of plotly that a notebook keeps twice: for JupyterLab, and as an image for everything else.
+
+    JupyterLab shows the interactive figure. A notebook that was converted to HTML or sent by mail has no script that
+    could draw it: there the image is seen, with its alternative text.
+    """
+
+    _ipython_display_ = None  # a notebook takes `_repr_mimebundle_`; plotly's own would leave out the image
+
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None, **options: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The figure as plotly's renderers give it, with its image and its words; and what is known of the image."""
+        seen = traces_picture(self)
+        words, image = f"{seen.title}. {seen.alt}", base64.b64encode(png_file(seen)).decode("ascii")
+        interactive: dict[str, Any] = super()._repr_mimebundle_(include, exclude, **options)
+        known = {"image/png": {"alt": words, "width": round(seen.width)}}
+        return {**interactive, "image/png": image, "text/plain": words}, known
+
+    def _repr_html_(self) -> None:
+        """Nothing, where plotly would name a script on the network."""

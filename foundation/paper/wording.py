@@ -1,0 +1,112 @@
+"""Numbers and lists as text, for captions, alternative texts and tables."""
+
+from collections.abc import Sequence
+from datetime import date
+
+MINUS = "−"
+ABBREVIATIONS = ("us", "uk", "eu", "em", "fx", "ig", "hy", "reit", "tips", "etf")  # in names of classes and sectors
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+SURELY = 0.99  # a probability, from which on no more digits are shown
+
+
+def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
+    """A number with a true minus, thousands separators, no negative zero; a dash for a missing value.
+
+    >>> number(-0.001, 1), number(1234.5, 1), number(-3.14159), number(2.5, 1, signed=True), number(None)
+    ('0.0', '1,234.5', '−3.14', '+2.5', '–')
+    """
+    if value is None or value != value:
+        return "–"
+    text = f"{round(value, digits) + 0.0:{'+' if signed else ''},.{digits}f}"
+    if not float(text.replace(",", "")):
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def probability(value: float) -> str:
+    """A probability; near its ends to no more digits than anybody can know.
+
+    >>> probability(0.874), probability(0.9999), probability(0.0)
+    ('0.87', 'more than 0.99', 'less than 0.01')
+    """
+    if value >= SURELY:
+        return f"more than {SURELY}"
+    return f"less than {round(1.0 - SURELY, 2)}" if value <= 1.0 - SURELY else number(value)
+
+
+def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> str:
+    """A fraction in per cent.
+
+    >>> percent(-0.1234)
+    '−12.3\\u202f%'
+    """
+    return number(None if value is None else value * 100.0, digits, signed=signed) + f"{NARROW_SPACE}%"
+
+
+def amount(value: float | None, *, signed: bool = False) -> str:
+    """An amount of currency: whole from 1,000 on, else with two decimals, as of a wealth of 1 at the start.
+
+    >>> amount(24_847_922.4), amount(10.606)
+    ('24,847,922', '10.61')
+    """
+    return number(value, 0 if value is not None and abs(value) >= 1_000.0 else 2, signed=signed)
+
+
+def even(values: Sequence[float]) -> list[str]:
+    """Tick labels with equal decimals, as many as the finest of them needs.
+
+    >>> even([-0.5, 0.0, 1.0]), even([2.0, 10.0])
+    (['−0.5', '0.0', '1.0'], ['2', '10'])
+    """
+    digits = max((len(f"{value:.8f}".rstrip("0").partition(".")[2]) for value in values), default=0)
+    return [number(value, digits) for value in values]
+
+
+def listed(items: Sequence[str], last: str = "and", most: int | None = None) -> str:
+    """Names as a phrase.
+
+    >>> listed(["a", "b", "c"]), listed(["a"]), listed(["a", "b", "c", "d"], most=2)
+    ('a, b and c', 'a', 'a, b and 2 more')
+    """
+    shown = list(items)
+    if most is not None and len(shown) > most:
+        shown = [*shown[:most], f"{len(shown) - most} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}"
+
+
+def class_words(key: str) -> str:
+    """An asset class or a sector as a sheet shows it; files and records keep the key.
+
+    >>> class_words("us_equity"), class_words("real_estate"), class_words("Health Care")
+    ('US equity', 'real estate', 'Health Care')
+    """
+    return " ".join(word.upper() if word in ABBREVIATIONS else word for word in key.split("_"))
+
+
+def median_words(seeds: int) -> str:
+    """Which J represents this number of seeds.
+
+    >>> median_words(5), median_words(2)
+    ('the median J', 'the lower J of the two in the middle')
+    """
+    return "the median J" if seeds % 2 else "the lower J of the two in the middle"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun.
+
+    >>> counted(1, "trade"), counted(2, "policy", "policies"), counted(0, "asset")
+    ('1 trade', '2 policies', 'no assets')
+    """
+    return f"{count or 'no'} {noun if count == 1 else plural or noun + 's'}"
+
+
+def age_words(last: date) -> str:
+    """Of which day everything is that a page says of today: runs say the same whenever they are made again.
+
+    last : day of the last closes.
+    """
+    return (
+        f"Prices end with the closes of {last:%Y-%m-%d}: holdings, trades and figures of “today” are of that day. "
+        "Later than its next session, make them again with newer prices."
+    )

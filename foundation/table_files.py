@@ -1,0 +1,254 @@
+"""Tables in files: one place opens them, refuses what no table has, reads numbers and dates, and quotes what it found.
+
+The reader knows what columns mean; here are only text, lines and cells. Files come from others: nothing in them is
+guessed without a note, and a message quotes no more of them than a short piece.
+"""
+
+import codecs
+import csv
+import gzip
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from foundation.arguments import cut, shown
+from foundation.errors import DataError
+from foundation.printable import has_unseen
+
+MOST_BYTES, MOST_OF_FRAMES = 10_000_000, 1_000_000_000  # of a table read cell by cell; of one that pandas reads
+DELIMITERS = (",", ";", "\t", "|")
+QUOTED = 60  # characters of a file that a message quotes
+LAYOUT = frozenset("\t\r\n")  # the characters without a sign that a table may have
+FOREIGN = (b"PK\x03\x04", b"%PDF", b"\xd0\xcf\x11\xe0")  # how workbooks and PDFs begin
+EMPTY = frozenset(("", "-", "--", "---", "–", "—", "n/a", "na", "#n/a", "null", "none"))  # what says that there is none
+BLANKS = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")  # some separate thousands
+FORMULA = re.compile(r'="(.*)"')  # how a spreadsheet is told that a cell is text, as by an apostrophe before it
+UNIT = re.compile(r"US\$|[$€£¥₹]|\b[A-Z]{3}\b")  # beside a number
+DIGITS = r"(?:[1-9][0-9]{0,2}(?P<group>[%s '’])[0-9]{3}(?:(?P=group)[0-9]{3})*|[0-9]+)"
+STYLES = {
+    ".": re.compile(rf"(?:{DIGITS % ','}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"),
+    ",": re.compile(rf"(?:{DIGITS % '.'}(?:,[0-9]*)?|,[0-9]+)(?:[eE][+-]?[0-9]+)?"),
+}  # of numbers, by the sign before their decimals
+PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")  # such as 1.000: a thousand, or one with three decimals
+DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+Row = tuple[int, list[str]]  # the line at which it begins, from 1, and its cells
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The bytes of a file, unpacked where its name ends in .gz.
+
+    most   : bytes that it may have, unpacked.
+    Raises : DataError for a file that is missing, cannot be read, is empty, or has more bytes.
+    """
+    try:
+        with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as opened:
+            raw = bytes(opened.read(most + 1))
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # a path with NUL is a ValueError
+        reason = cut(getattr(error, "strerror", None) or str(error)).lower()
+        raise DataError(
+            f"{cut(str(path))} cannot be read ({reason}). Give the path of a table, as seen from {Path.cwd()}."
+        ) from error
+    if not raw:
+        raise DataError(f"{path.name} is empty. Export it anew.")
+    if len(raw) > most:
+        raise DataError(f"{path.name} has more than {most / 1e6:,g} MB. Leave out the rows that are not needed.")
+    return raw
+
+
+@dataclass(frozen=True)
+class TableText:
+    """The name and the text of a table, and what a reader must know of it, in sentences."""
+
+    name: str
+    text: str
+    notes: tuple[str, ...]
+
+    def rows(self, delimiter: str = ",") -> Iterator[Row]:
+        """Its rows one after the other. Raises DataError for quotes that do not fit."""
+        reader = csv.reader(self.text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+        begins = 1
+        try:
+            for cells in reader:
+                yield begins, cells
+                begins = reader.line_num + 1
+        except csv.Error as error:
+            what = f"no CSV file with {delimiter!r} between its cells: {error}, in the row that begins at line {begins}"
+            raise DataError(f"{self.name} is {what}. Correct its quotes, or export it anew.") from error
+
+
+def read_text(path: Path, most: int = MOST_BYTES, *, guess: bool = False) -> TableText:
+    """The text of a table in UTF-8, with or without its mark, or UTF-16.
+
+    most   : bytes that its file may have.
+    guess  : take text in neither for Windows-1252, and note it.
+    Raises : DataError as `read_bytes` does, for a workbook, a PDF, another encoding, and for control characters, marks
+             of direction and others that are not printed, with their line.
+    """
+    raw, notes, text = read_bytes(path, most), list[str](), ""
+    if raw.startswith(FOREIGN):
+        raise DataError(f"{path.name} is a workbook or a PDF. Export it as CSV.")
+    try:
+        text = raw.decode(_encoding(raw)).lstrip("\ufeff")
+    except UnicodeDecodeError as error:
+        with suppress(UnicodeDecodeError):
+            text = raw.decode("cp1252") if guess else ""
+        if not text:
+            known = "UTF-8, UTF-16 or Windows-1252" if guess else "UTF-8"
+            raise DataError(f"{path.name} is no text in {known}. Export it as CSV in UTF-8.") from error
+        notes.append(f"{path.name} is not in UTF-8: it is read as Windows-1252.")
+    if not text.strip():
+        raise DataError(f"{path.name} is empty. Export it anew.")
+    if odd := {c for c in set(text) - LAYOUT if has_unseen(c)}:
+        at = min(map(text.index, odd))
+        raise DataError(
+            f"{path.name}, line {text.count(chr(10), 0, at) + 1}: a control character or another one that is not "
+            f"printed: found {text[at]!r}. Export the file anew, or remove it."
+        )
+    if text[-1] not in "\r\n":
+        notes.append(f"{path.name} does not end with a line break: compare its last row, which may be cut off.")
+    return TableText(path.name, text, tuple(notes))
+
+
+def _encoding(raw: bytes) -> str:
+    """UTF-16 by its mark, or by a NUL in every other byte; else UTF-8."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if raw.count(b"\0") > len(raw) // 4:
+        return "utf-16-le" if raw[1:2] == b"\0" else "utf-16-be"
+    return "utf-8"
+
+
+def is_below(path: Path, *roots: Path) -> bool:
+    """Does a path lie in one of these folders, wherever its links lead? Paths that others write are asked this."""
+    try:
+        return any(path.resolve().is_relative_to(root.resolve()) for root in roots)
+    except (OSError, ValueError, RuntimeError):  # NUL, or links in a circle
+        return False
+
+
+# -- cells -----------------------------------------------------------------------------------------------------------
+
+
+def quoted(value: object) -> str:
+    """A value of a file as a message quotes it: a short piece of it, on one line."""
+    return cut(shown(value), QUOTED)
+
+
+def fault(file: str, row: int, column: str, what: str, found: object, fix: str) -> str:
+    """What is wrong with a cell, in a sentence with its place, the value found, and how to mend it.
+
+    column : its name, or "" for the whole row.
+    """
+    place = f", column {cut(column, QUOTED)!r}" if column else ""
+    return f"{file}, row {row}{place}: {what}: found {quoted(found)}. {fix}"
+
+
+def cell_text(cell: str) -> str:
+    """A cell without what surrounds its text, and "" where it says that there is nothing.
+
+    >>> cell_text("  n/a "), cell_text('="00123"'), cell_text("'-12"), cell_text("SPY")
+    ('', '00123', '-12', 'SPY')
+    """
+    text = " ".join(cell.translate(BLANKS).split())
+    if written := FORMULA.fullmatch(text):
+        text = written[1].strip()
+    text = text.removeprefix("'")
+    return "" if text.casefold() in EMPTY else text
+
+
+def iso_day(text: str) -> np.datetime64 | None:
+    """The day that a text names as YYYY-MM-DD, else None."""
+    try:
+        return np.datetime64(date.fromisoformat(text), "D") if DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def plain_number(text: str) -> float | None:
+    """The number in a text without separators, with a point before its decimals; None where it is none.
+
+    >>> plain_number("-1.5e3"), plain_number("1_000"), plain_number("nan")
+    (-1500.0, None, None)
+    """
+    return float(text) if PLAIN.fullmatch(text) else None
+
+
+class Number(NamedTuple):
+    """A number, and the sign or code of a unit, such as a currency, that stands beside it, "" where none does."""
+
+    value: float
+    unit: str
+
+
+def number(text: str, decimal: str = ".") -> Number | None:
+    """The number in a cell, None where it is empty.
+
+    It may have separators of thousands, a unit, and parentheses or a minus on either side where it is negative.
+    text    : of the cell.
+    decimal : the sign before its decimals, "." or ",".
+    Raises  : ValueError for what is no number, and for separators of thousands that are not three digits apart.
+
+    >>> number("($1,234.50)"), number("-12,5 EUR", ","), number("--")
+    (Number(value=-1234.5, unit='$'), Number(value=-12.5, unit='EUR'), None)
+    """
+    if not (text := cell_text(text)):
+        return None
+    negative, unit, digits = _parts(text)
+    if not STYLES[decimal].fullmatch(digits):
+        raise ValueError(text)
+    value = float(re.sub(rf"[^0-9{decimal}eE+-]", "", digits).replace(decimal, "."))
+    return Number(-value if negative else value, unit)
+
+
+def may_be_thousands(text: str, decimal: str = ".") -> bool:
+    """May its sign before three decimals separate thousands?
+
+    >>> may_be_thousands("1.000"), may_be_thousands("1,000"), may_be_thousands("1.00")
+    (True, False, False)
+    """
+    digits = _parts(cell_text(text))[2]
+    return decimal in digits and THOUSANDS.fullmatch(digits) is not None
+
+
+def decimal_signs(texts: Iterable[str]) -> tuple[set[str], str]:
+    """The decimal signs that numbers prove, and the first number that can be read with either, "" where none can.
+
+    >>> decimal_signs(["1,234.50", "12"]), decimal_signs(["0,234"]), decimal_signs(["1,234"])
+    (({'.'}, ''), ({','}, ''), (set(), '1,234'))
+    """
+    proved, either = set(), ""
+    for text in map(cell_text, texts):
+        digits = _parts(text)[2]
+        fits = {decimal for decimal, style in STYLES.items() if style.fullmatch(digits)}
+        if len(fits) == 1:
+            proved |= fits
+        elif len(fits) == 2 and re.search("[.,]", digits):
+            either = either or text
+    return proved, either
+
+
+def _parts(text: str) -> tuple[bool, str, str]:
+    """Is it negative, its unit, and its digits with their separators?"""
+    found = UNIT.search(text)
+    unit = found[0] if found else ""
+    rest = UNIT.sub("", text, count=1).replace("−", "-").strip()
+    negative = False
+    if rest.startswith("(") and rest.endswith(")"):
+        negative, rest = True, rest[1:-1].strip()
+    elif rest.endswith("-"):
+        negative, rest = True, rest[:-1].strip()
+    elif rest[:1] in ("-", "+"):
+        negative, rest = rest[0] == "-", rest[1:].strip()
+    return negative, unit, rest

@@ -1,0 +1,47 @@
+"""One torch thread, and random generators that are restored afterwards: what makes training repeat to the bit."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+
+import numpy as np
+
+from foundation.errors import ConfigError
+
+BUSY = RLock()  # held while someone learns: what he draws from, all threads of a process share
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Use one torch thread and no checks of distributions; afterwards restore these settings and every generator.
+
+    Raises : ConfigError while another thread of this process trains: both would draw from the same generators.
+    """
+    if not BUSY.acquire(blocking=False):
+        raise ConfigError(
+            "another thread of this process is training, and both would draw from the same random generators: use "
+            "processes, or workers of one thread each."
+        )
+    try:
+        yield from _alone()
+    finally:
+        BUSY.release()
+
+
+def _alone() -> Iterator[None]:
+    import torch  # over a second: not where nobody learns
+
+    threads, python = torch.get_num_threads(), random.getstate()
+    numpy = np.random.get_state()  # noqa: NPY002  (stable-baselines3 shuffles with numpy's global generator)
+    checks = torch.distributions.Distribution._validate_args
+    torch.set_num_threads(1)
+    torch.distributions.Distribution.set_default_validate_args(False)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(checks)
+        torch.set_num_threads(threads)
+        np.random.set_state(numpy)  # noqa: NPY002
+        random.setstate(python)

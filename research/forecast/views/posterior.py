@@ -1,0 +1,78 @@
+"""Prior, views and posterior side by side: what a model of views answers on a day, with how sure each number is."""
+
+from dataclasses import dataclass, fields
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foundation.arrays import Array, frozen
+from research.forecast.moments import Moments
+from research.forecast.views.view_rows import ViewRows
+
+LEVEL = 0.9  # of intervals
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """What m views made of a prior, all over a year.
+
+    prior       : mean and covariance of k lines without views.
+    prior_doubt : (k, k) covariance of the error of the prior mean.
+    rows        : the m views.
+    doubt       : (m,) standard deviation of the error of each view, fraction; 0 for a certain one, infinite for one
+                  that moves nothing.
+    moments     : mean and covariance of the k lines with the views.
+    mean_doubt  : (k, k) covariance of the error of that mean.
+    """
+
+    prior: Moments
+    prior_doubt: Array
+    rows: ViewRows
+    doubt: Array
+    moments: Moments
+    mean_doubt: Array
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for name in ("prior_doubt", "doubt", "mean_doubt"):
+            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
+        return Posterior, tuple(getattr(self, f.name) for f in fields(self))
+
+    def lines(self, level: float = LEVEL) -> pd.DataFrame:
+        """A row a line: prior and posterior mean, fraction a year, each with the bounds of its interval.
+
+        level : probability that a normal error leaves the mean inside its interval.
+        """
+        prior = _with_bounds("prior", self.prior.mean, _deviation(self.prior_doubt), level)
+        posterior = _with_bounds("posterior", self.moments.mean, _deviation(self.mean_doubt), level)
+        return pd.DataFrame({**prior, **posterior}, index=pd.Index(self.prior.assets, name="line"))
+
+    def views(self, level: float = LEVEL) -> pd.DataFrame:
+        """A row a view: what prior, view and posterior expect of what it is about, fraction a year, with bounds.
+
+        level : as in `lines`.
+        """
+        picks = self.rows.picks
+        said = {
+            "prior": (picks @ self.prior.mean, _deviation(picks @ self.prior_doubt @ picks.T)),
+            "view": (self.rows.expected, self.doubt),
+            "posterior": (picks @ self.moments.mean, _deviation(picks @ self.mean_doubt @ picks.T)),
+        }
+        columns = {key: cell for name, pair in said.items() for key, cell in _with_bounds(name, *pair, level).items()}
+        index = pd.Index([view.view for view in self.rows.views], name="view")
+        return pd.DataFrame(columns, index=index)
+
+
+def _with_bounds(name: str, mean: Array, deviation: Array, level: float) -> dict[str, Array]:
+    reach = NormalDist().inv_cdf((1.0 + level) / 2.0) * deviation
+    return {name: mean, f"{name} low": mean - reach, f"{name} high": mean + reach}
+
+
+def _deviation(covariance: Array) -> Array:
+    """(k,) standard deviations of a covariance (k, k), whose variances may be negative by rounding."""
+    return np.sqrt(np.maximum(np.diag(covariance), 0.0))

@@ -1,0 +1,1 @@
+"""Simulated worlds in which rules are trained, with the self-financing step of backtests."""

@@ -1,0 +1,207 @@
+"""The self-financing step in torch: compiled kernels decide, and torch repeats their arithmetic with gradients.
+
+The kernels decide for each asset whether it is held, moved to a bound or to its target, or placed with others, and the
+sign of its trade. Given that, the step is smooth, and torch differentiates it: values are those of the accounting, and
+gradients are exact except on the kinks. torch is imported here: import this module only where it is used.
+
+Costs are proportional, every asset can trade, and a box holds its target, so that it can always be met.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from foundation.arrays import Array
+from foundation.compiled import compiled
+from foundation.tolerances import WEIGHT_SUM
+from research.accounting.box import into_box
+from research.accounting.cost_parameters import CostParameters, Lots, Scratch
+from research.accounting.self_financing import REFUSED, Booking, self_financing_step
+from research.learning.worlds.worlds import no_root
+
+STAYS, LOWER, UPPER, TARGET, LEVEL = range(5)  # where a line is put: left alone, at a bound, at target, among others
+
+
+class Holdings(NamedTuple):
+    """W portfolios at a close: lines (W, n) and cash (W,), currency."""
+
+    lines: Tensor
+    cash: Tensor
+
+    @property
+    def nav(self) -> Tensor:
+        """(W,) currency."""
+        return self.lines.sum(dim=1) + self.cash
+
+    def earn(self, returns: Tensor, cash: Tensor) -> "Holdings":
+        """The same units a day later, after simple returns (W, n) of the assets and (W,) of cash, fraction."""
+        return Holdings(self.lines * (1.0 + returns), self.cash * (1.0 + cash))
+
+
+class Boxes(NamedTuple):
+    """The boxes of W portfolios.
+
+    lower      : (W, n) lower bounds of weights, fraction of NAV.
+    upper      : (W, n) upper bounds of weights, fraction of NAV.
+    cash_lower : (W,) lower bound of cash, fraction of NAV.
+    cash_upper : (W,) upper bound of cash, fraction of NAV.
+    """
+
+    lower: Tensor
+    upper: Tensor
+    cash_lower: Tensor
+    cash_upper: Tensor
+
+
+def step(held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParameters) -> tuple[Holdings, Tensor]:
+    """Trade every portfolio into its box, and pay the costs.
+
+    held    : lines (W, n) and cash (W,), currency.
+    boxes   : bounds, fraction of NAV.
+    target  : (W, n) fraction of NAV.
+    cost_parameters  : proportional costs; row w for portfolio w, or a single row for all.
+    Returns : the holdings after it, and (W,) cost over NAV.
+    Raises  : PolicyError for a trade whose costs exceed the value of the assets traded.
+    Source  : `research.accounting.box.into_box` and `research.accounting.self_financing`, line by line.
+    """
+    side, sign, binding, pace = _sides(held, boxes, target, cost_parameters)
+    rates = torch.from_numpy(np.broadcast_to(cost_parameters.total, sign.shape).copy())
+    nav = held.nav
+    weights = held.lines / nav[:, None]
+    asked = _point(weights, boxes, torch.from_numpy(np.ascontiguousarray(target)), side, binding, pace)
+    moves = side != STAYS
+    paid = rates * sign
+    kept = torch.where(moves, 0.0, held.lines)
+    share = 1.0 - torch.where(moves, 0.0, weights).sum(dim=1)
+    # kept + share x s + sum of rate x sign x (asked x s - held) = NAV, linear in s where no sign changes
+    slope = share + torch.where(moves, paid * asked, 0.0).sum(dim=1)
+    rest = nav - kept.sum(dim=1) + torch.where(moves, paid * held.lines, 0.0).sum(dim=1)
+    some = moves.any(dim=1)
+    scale = torch.where(some, rest, 1.0) / torch.where(some, slope, 1.0)
+    after = torch.where(moves, asked * scale[:, None], held.lines)
+    trades = after - held.lines
+    cost = (paid * trades).sum(dim=1)
+    return Holdings(after, held.cash - trades.sum(dim=1) - cost), cost / nav
+
+
+def _point(weights: Tensor, boxes: Boxes, target: Tensor, side: Tensor, binding: Tensor, pace: Tensor) -> Tensor:
+    """(W, n) the point of the box, given what `_sides` says of it."""
+    level = side == LEVEL
+    asked = torch.where(side == LOWER, boxes.lower, torch.where(side == UPPER, boxes.upper, weights))
+    asked = torch.where((side == TARGET) | level, target, asked)
+    cash = torch.where(binding == 1, boxes.cash_upper, boxes.cash_lower)
+    paces = torch.where(level, pace, 0.0)  # lines of a level are off their targets by one multiple of their paces
+    total = paces.sum(dim=1)
+    multiple = (1.0 - cash - asked.sum(dim=1)) / torch.where(total > 0.0, total, 1.0)
+    return asked + multiple[:, None] * paces
+
+
+def _sides(
+    held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParameters
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where each line stands and the sign of its trade (W, n), at which bound cash is (W,), and the paces (W, n)."""
+    lines, cash = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in held)
+    lower, upper, least, most = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in boxes)
+    n = lines.shape[1]
+    numbers = np.empty((2, *lines.shape))
+    stand = _Stand(np.empty(lines.shape, dtype=np.int64), numbers[0], np.empty(len(lines), dtype=np.int64), numbers[1])
+    workspace = _Workspace(
+        Lots.empty(n, 0), Scratch.of(n), np.empty(n), np.empty((5, n)), np.ones((1, n)), np.ones(n, dtype=np.bool_)
+    )
+    wrong = _decide(lines, cash, lower, upper, least, most, target, cost_parameters, workspace, stand)
+    if wrong >= 0:
+        raise no_root(wrong)
+    side, sign, binding, pace = map(torch.from_numpy, stand)
+    return side, sign, binding, pace
+
+
+class _Workspace(NamedTuple):
+    """Scratch of one trade of n lines; `ones` (1, n) are the prices of what is counted in currency."""
+
+    lots: Lots
+    scratch: Scratch
+    trades: Array
+    charges: Array
+    ones: Array
+    tradable: NDArray[np.bool_]
+
+
+class _Stand(NamedTuple):
+    """Where the lines of W portfolios stand.
+
+    side    : (W, n) where each line is put.
+    sign    : (W, n) of its trade.
+    binding : (W,) the bound at which cash is, 0 or 1, or -1.
+    pace    : (W, n) how far each line moves with the level of `place`.
+    """
+
+    side: NDArray[np.int64]
+    sign: Array
+    binding: NDArray[np.int64]
+    pace: Array
+
+
+@compiled
+def _decide(
+    lines: Array,
+    cash: Array,
+    lower: Array,
+    upper: Array,
+    cash_lower: Array,
+    cash_upper: Array,
+    target: Array,
+    cost_parameters: CostParameters,
+    workspace: _Workspace,
+    stand: _Stand,
+) -> int:
+    """Book every portfolio, and write where each line stands; gives one whose costs have no root, or -1."""
+    n, scratch, trades = lines.shape[1], workspace.scratch, workspace.trades
+    no_limits = np.empty((0, n))
+    weights, asked = scratch.weights, scratch.asked
+    for w in range(len(lines)):
+        nav = cash[w]
+        for i in range(n):
+            nav += lines[w, i]
+        clamped = 1.0
+        for i in range(n):
+            weights[i] = lines[w, i] / nav
+            clamped -= min(max(weights[i], lower[w, i]), upper[w, i])
+        stand.binding[w] = 1 if clamped > cash_upper[w] else 0 if clamped < cash_lower[w] else -1
+        row = min(w, len(cost_parameters.total) - 1)
+        into_box(
+            weights, workspace.tradable, lower[w], upper[w], target[w], cash_lower[w], cash_upper[w],
+            cost_parameters.total[row], scratch.movable, asked,
+        )  # fmt: skip
+        for i in range(n):
+            past = (asked[i] - target[w, i]) * (1.0 if stand.binding[w] == 1 else -1.0)
+            stand.side[w, i] = _side(weights[i], asked[i], lower[w, i], upper[w, i], past)
+            rate = cost_parameters.total[row, i]
+            stand.pace[w, i] = rate if past < 0.0 < rate else 1.0
+        units = lines[w].copy()
+        booking = Booking(
+            units, workspace.ones, 0, nav, weights, asked, scratch.capped, no_limits, 0, scratch.one_way,
+            cost_parameters, row, 0, workspace.lots,
+        )  # fmt: skip
+        status, _, _ = self_financing_step(booking, cash[w], 1.0, scratch.gains, trades, workspace.charges)
+        if status == REFUSED:
+            return w
+        for i in range(n):
+            stand.sign[w, i] = np.sign(trades[i])
+    return -1
+
+
+@compiled
+def _side(weight: float, asked: float, lower: float, upper: float, past: float) -> int:
+    """Where the point of the box puts a line.  past : how far past its target, fraction of NAV."""
+    if asked == weight:
+        return STAYS
+    if abs(asked - lower) <= WEIGHT_SUM:
+        return LOWER
+    if abs(asked - upper) <= WEIGHT_SUM:
+        return UPPER
+    if past == 0.0:
+        return TARGET
+    return LEVEL

@@ -1,0 +1,1 @@
+"""Reading a market from files and frames, with its facts checked."""

@@ -1,0 +1,380 @@
+"""From tables of prices to a `Market`: what is listed or halted, what it returned, and what a reader must know."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foundation.arguments import LARGEST, SMALLEST
+from foundation.arrays import Array, Mask
+from foundation.errors import ConfigError, DataError
+from research.market.calendars import Days, row_name, rows_a_year, sessions
+from research.market.cash import bill_cash
+from research.market.delisting import exit_note
+from research.market.instruments import exit_rows, instruments_table
+from research.market.market import Market
+from research.market.notes import Note, counted
+from research.market.reading.tables import Table, read_table, table_of
+
+Missing = Literal["error", "halt"]
+CashSource = Literal["bill"] | pd.Series | NDArray[np.float64] | None
+EXTREME = 0.4  # a move of one session past which a reader should look: a split gone wrong is -50 % or +100 %
+AGREES = 1e-4  # between a return and its quotes, dividends and splits: vendors' adjusted prices are rounded to 5.5e-5
+
+
+def market_from_frame(
+    prices: pd.DataFrame,
+    *,
+    quotes: pd.DataFrame | None = None,
+    volumes: pd.DataFrame | None = None,
+    bars: Mapping[str, pd.DataFrame] | None = None,
+    dividends: pd.DataFrame | None = None,
+    splits: pd.DataFrame | None = None,
+    cash: CashSource = None,
+    instruments: pd.DataFrame | None = None,
+    calendar: str = "XNYS",
+    missing: Missing = "error",
+    name: str = "frame",
+) -> Market:
+    """A market from a wide table of prices: dates down, assets across, empty before an asset is listed.
+
+    All tables are (T, n) on the dates of `prices`.
+
+    prices : (T, n) total-return (dividend-adjusted) prices, currency per unit, from which the returns are taken; raw
+             ones leave dividends out.
+    quotes : (T, n) prices as quoted, currency per unit, for lots and tickets; an asset without a column has none. It
+             may be `prices` itself.
+    volumes : (T, n) units a day.
+    bars : "open", "high", "low", each (T, n) like `quotes`, currency per unit.
+    dividends : (T, n) currency per unit as quoted on the ex-date, so after that day's split; empty where none.
+    splits : (T, n) units after for one unit before, on the day from which quotes are per unit after; empty where none.
+             Quotes that are adjusted for splits come without them, and with dividends adjusted alike. A return that
+             differs from split × (quote + dividend) / previous quote - 1 by more than 1e-4 gives a warning.
+    cash : "bill" for the embedded three-month US bill; simple returns since the previous session, as a Series on these
+           dates or (T,); None for zero, which is noted as a warning.
+    instruments : by asset, any of the columns of `Market.instruments`; what is left out gets its neutral value. One
+                  with `delisted` and `delisting_return` leaves on that date, and has no price from it on.
+    calendar : the exchange calendar whose sessions the dates are; "24/7" for markets that never close.
+    missing : what an empty price after listing means. "error" refuses it. "halt" takes it for a halt, marked at the
+              last price: the asset cannot trade, returns zero, and earns the whole gap on the day it trades again. An
+              asset that left the market stays halted until the instruments say that it is delisted.
+    name : what a report calls the market.
+    Raises  : DataError naming source, row, column, date, value and fix; ConfigError for an unknown calendar or option.
+
+    >>> days = pd.DatetimeIndex(["2022-12-28", "2022-12-29", "2022-12-30"])
+    >>> prices = pd.DataFrame({"OLD": [100.0, 101.0, 100.0], "NEW": [np.nan, 50.0, 51.0]}, index=days)
+    >>> market = market_from_frame(prices)
+    >>> market.returns.round(4).tolist(), market.tradable[:, 1].tolist()
+    ([[0.0, 0.0], [0.01, 0.0], [-0.0099, 0.02]], [False, True, True])
+    """
+    return assemble(
+        table_of(prices, name),
+        quotes=None if quotes is None else table_of(quotes, f"{name} (quotes)"),
+        volumes=None if volumes is None else table_of(volumes, f"{name} (volumes)"),
+        bars={bar: table_of(table, f"{name} ({bar})") for bar, table in (bars or {}).items()},
+        dividends=None if dividends is None else table_of(dividends, f"{name} (dividends)"),
+        splits=None if splits is None else table_of(splits, f"{name} (splits)"),
+        cash=cash,
+        instruments=instruments,
+        calendar=calendar,
+        missing=missing,
+        name=name,
+    )
+
+
+def market_from_file(
+    path: str | Path,
+    *,
+    quotes: str | Path | None = None,
+    volumes: str | Path | None = None,
+    dividends: str | Path | None = None,
+    splits: str | Path | None = None,
+    cash: CashSource = None,
+    instruments: pd.DataFrame | None = None,
+    calendar: str = "XNYS",
+    missing: Missing = "error",
+    currency: str = "USD",
+    name: str | None = None,
+) -> Market:
+    """A market from wide CSV or Parquet files: dates in the first column, one column an asset.
+
+    path        : file of the prices.
+    quotes      : file of the same form and dates; it may be `path` itself.
+    volumes     : file of the same form and dates, units a day.
+    dividends   : file of the same form and dates, currency per unit.
+    splits      : file of the same form and dates, units after for one unit before.
+    cash        : as in `market_from_frame`.
+    instruments : (n, ·) table by asset, as in `market_from_frame`.
+    calendar    : as in `market_from_frame`.
+    missing     : as in `market_from_frame`.
+    currency    : of its lines, three capital letters, where the instruments do not say another.
+    name        : what a report calls the market; by default the file's name.
+    Raises      : as `market_from_frame`.
+    """
+    if not re.fullmatch("[A-Z]{3}", currency):
+        raise ConfigError(f"currency is {currency!r}: write its code of three capital letters, such as EUR.")
+    foreign = currency != "USD" and isinstance(cash, str) and cash == "bill"
+    text = f"Cash earns the three-month US bill, although prices are in {currency}: give cash returns of its own."
+    return assemble(
+        read_table(path),
+        quotes=None if quotes is None else read_table(quotes),
+        volumes=None if volumes is None else read_table(volumes),
+        dividends=None if dividends is None else read_table(dividends),
+        splits=None if splits is None else read_table(splits),
+        cash=cash,
+        instruments=instruments,
+        calendar=calendar,
+        missing=missing,
+        currency=currency,
+        notes=(Note(text, warning=True),) if foreign else (),
+        name=Path(path).name.partition(".")[0] if name is None else name,
+    )
+
+
+def assemble(
+    prices: Table,
+    *,
+    quotes: Table | None = None,
+    volumes: Table | None = None,
+    bars: Mapping[str, Table] | None = None,
+    dividends: Table | None = None,
+    splits: Table | None = None,
+    cash: CashSource = None,
+    instruments: pd.DataFrame | None = None,
+    calendar: str = "XNYS",
+    missing: Missing = "error",
+    currency: str = "USD",
+    name: str = "",
+    notes: tuple[Note, ...] = (),
+    scheduled: bool = False,
+) -> Market:
+    """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and three more.
+
+    instruments : (n, ·) table by asset, or None.
+    currency    : of the lines, where the instruments do not say another.
+    notes       : about the data, before those found here.
+    scheduled   : the dates are known to be sessions of the calendar, which spares embedded data this check.
+    Raises      : as `market_from_frame`.
+    """
+    if volumes is not None:
+        volumes.refuse(volumes.cells < 0.0, "impossible volume", "A volume is zero or above: correct the source.")
+    for table in (prices, quotes, *(bars or {}).values()):
+        if table is not None:
+            table.refuse(table.cells <= 0.0, "impossible price", "A price is above zero: correct the source.")
+            fix = f"A price is {SMALLEST:g} to {LARGEST:g}: correct the source."
+            table.refuse((table.cells < SMALLEST) | (table.cells > LARGEST), "impossible price", fix)
+    for table in (volumes, dividends, splits):
+        if table is not None:
+            table.refuse(table.cells > LARGEST, "too large a number", f"Give at most {LARGEST:g}: correct the source.")
+    if dividends is not None:
+        dividends.refuse(
+            dividends.cells < 0.0, "impossible dividend", "A dividend is zero or above: correct the source."
+        )
+    if splits is not None:
+        splits.refuse(splits.cells <= 0.0, "impossible split factor", "It is above zero, 1 or empty where none.")
+    lines = _instruments(prices, quotes, instruments, currency)
+    exits = exit_rows(lines, prices.days)
+    tradable, gaps = _tradable(prices, missing, exits)
+    returns = _returns(prices.cells, tradable, bool(gaps))
+    earned, cash_notes = _cash(cash, prices.days, calendar)
+    tables = [table for table in (prices, quotes, volumes, dividends, splits) if table is not None]
+    of_files = tuple(
+        Note(text, warning=True) for text in dict.fromkeys(text for table in tables for text in table.notes)
+    )
+    notes = (*notes, *of_files, *cash_notes, *gaps, *_extreme_moves(prices, returns))
+    if not scheduled:
+        notes += _off_schedule(prices, calendar)
+    for i in np.flatnonzero(exits < len(returns)).tolist():
+        returns[exits[i], i] = lines["delisting_return"].iloc[i]
+        last = int(np.flatnonzero(tradable[:, i])[-1])
+        notes += (exit_note(prices.names[i], prices.days[last], prices.days[exits[i]], returns[exits[i], i]),)
+    market = Market(
+        dates=pd.DatetimeIndex(prices.days.astype("datetime64[us]"), name="date"),
+        assets=prices.names,
+        returns=_own(returns),
+        tradable=_own(tradable),
+        cash=earned,
+        instruments=lines,
+        prices=_own(_beside(prices, quotes)),
+        volumes=None if volumes is None else _beside(prices, volumes),
+        dividends=None if dividends is None else np.nan_to_num(_beside(prices, dividends), nan=0.0),
+        splits=None if splits is None else np.nan_to_num(_beside(prices, splits), nan=1.0),
+        bars={bar: _beside(prices, values) for bar, values in bars.items()} if bars else None,
+        calendar=calendar,
+        name=name,
+        notes=notes,
+    )
+    return replace(market, notes=(*notes, *differing)) if (differing := _differing(market)) else market
+
+
+def _own(values: np.ndarray) -> np.ndarray:
+    """The array made read-only as it is, so that a market need not copy it: nobody else may hold it."""
+    values.flags.writeable = False
+    return values
+
+
+def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None, currency: str) -> pd.DataFrame:
+    """The house's table of instruments: what is given, and neutral values for the rest."""
+    quoted = () if quotes is None else quotes.names
+    quotes_of = {name: "quotes: as given" if name in quoted else "no quotes" for name in prices.names}
+    adjustment = [f"returns: as given; {quotes_of[name]}" for name in prices.names]
+    if given is None:
+        return instruments_table(prices.names, adjustment=adjustment, currency=currency)
+    if sorted(map(str, given.index)) != sorted(prices.names):
+        odd = [name for name in (*prices.names, *given.index) if [*given.index, *prices.names].count(name) != 2]
+        raise DataError(
+            f"the instruments do not have one row for each asset of {prices.source}, {', '.join(prices.names)}: found "
+            f"{', '.join(map(str, given.index))}. Correct {odd[0]!r}."
+        )
+    rows = given.loc[list(prices.names)]
+    neutral = {"adjustment": adjustment, "currency": currency}
+    return instruments_table(prices.names, **(neutral | {c: rows[c].tolist() for c in rows.columns}))
+
+
+def _tradable(prices: Table, missing: Missing, exits: NDArray[np.int64]) -> tuple[Mask, tuple[Note, ...]]:
+    """(T, n) a price is there; and a note an asset on gaps that are halts.
+
+    Raises : DataError for other gaps between listing and exit, and for a price from the exit on.
+    """
+    if missing not in ("error", "halt"):
+        raise ConfigError(f"unknown treatment of missing prices: found missing={missing!r}. Use 'error' or 'halt'.")
+    quoted = ~np.isnan(prices.cells)
+    if not quoted.any(axis=0).all():
+        empty = prices.names[int(np.argmin(quoted.any(axis=0)))]
+        raise DataError(f"{empty} has no price at all in {prices.source}. Remove its column or correct the source.")
+    gone = np.arange(len(quoted))[:, None] >= exits
+    fix = "A line that is delisted has none: correct the source, or `delisted` in the instruments."
+    prices.refuse(gone & quoted, "price of a line that is delisted", fix)
+    gaps = (np.arange(len(quoted))[:, None] > np.argmax(quoted, axis=0)) & ~quoted & ~gone
+    if missing == "error":
+        fix = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."
+        prices.refuse(gaps, "price missing", fix)
+    return quoted, tuple(_halt(prices, i, gaps[:, i]) for i in np.flatnonzero(gaps.any(axis=0)).tolist())
+
+
+def _halt(prices: Table, i: int, gaps: NDArray[np.bool_]) -> Note:
+    days = prices.days[gaps]
+    end = ", to the end of the data" if gaps[-1] else ""
+    text = (
+        f"{prices.names[i]} has no price on {counted(len(days), 'session')}, {days[0]} to {days[-1]}{end}: taken for a "
+        "halt, marked at the last price."
+    )
+    return Note(text, [prices.names[i]], days[0], days[-1], warning=True)
+
+
+def _returns(prices: Array, tradable: Mask, halts: bool) -> Array:
+    """(T, n) simple returns since the last price; zero up to and on the day of listing, and while there is no price.
+
+    prices   : (T, n) currency per unit, NaN where there is none.
+    tradable : (T, n) whether there is one.
+    halts    : is there none on some day between listing and exit?
+    """
+    marked = prices
+    if halts:
+        rows = np.where(tradable, np.arange(len(prices))[:, None], 0)
+        marked = np.take_along_axis(prices, np.maximum.accumulate(rows, axis=0), axis=0)
+    returns = np.zeros(prices.shape)
+    with np.errstate(over="ignore"):  # a return that is not finite is refused by the market
+        np.divide(marked[1:], marked[:-1], out=returns[1:])
+        returns[1:] -= 1.0
+    returns[np.isnan(returns)] = 0.0
+    return returns
+
+
+def _beside(prices: Table, other: Table | None) -> Array:
+    """(T, n) another table in the columns of the prices, NaN where it has none; its dates must be the same."""
+    if other is None:
+        return np.full(prices.cells.shape, np.nan)
+    strange = [n for n in other.names if n not in prices.names]
+    if strange:
+        raise DataError(
+            f"{other.source} has a column that {prices.source} lacks: found {strange[0]!r}. Remove or rename it."
+        )
+    if not np.array_equal(other.days, prices.days):
+        day = np.setxor1d(other.days, prices.days)[0]
+        has, lacks = (other, prices) if day in other.days else (prices, other)
+        raise DataError(f"{has.source} has a row that {lacks.source} lacks: found {day}. Give both the same dates.")
+    return other.wide(prices.names)
+
+
+def _cash(cash: CashSource, days: Days, calendar: str) -> tuple[Array, tuple[Note, ...]]:
+    """(T,) simple return of cash since the previous session, and what to know of it."""
+    if cash is None:
+        text = "Cash earns nothing: no rate was given (cash='bill' takes the three-month US bill)."
+        return np.zeros(len(days)), (Note(text, warning=True),)
+    if isinstance(cash, str):
+        if cash != "bill":
+            raise ConfigError(
+                f"unknown source of cash returns: found cash={cash!r}. Use 'bill', a Series, an array or None."
+            )
+        return bill_cash(days, calendar)
+    if isinstance(cash, pd.Series):
+        series = table_of(cash.to_frame("cash"), "cash returns")
+        if not np.array_equal(series.days, days):
+            raise DataError(
+                f"cash returns are not on the {len(days)} dates of the prices: found {len(series.days)}, "
+                f"{series.days[0]} to {series.days[-1]}. Reindex them."
+            )
+        return series.cells[:, 0], ()
+    return np.asarray(cash, dtype=float), ()
+
+
+def _extreme_moves(prices: Table, returns: Array) -> tuple[Note, ...]:
+    """A warning an asset whose price moved past `EXTREME` in one session: shown, never repaired."""
+    notes = []
+    for i in np.flatnonzero(((returns > EXTREME) | (returns < -EXTREME)).any(axis=0)):
+        days = prices.days[np.abs(returns[:, i]) > EXTREME]
+        widest = int(np.argmax(np.abs(returns[:, i])))
+        text = (
+            f"{prices.names[i]} moved by more than {EXTREME:.0%} on {counted(len(days), 'session')}, most on "
+            f"{prices.days[widest]} ({returns[widest, i]:+.1%}): look for a split or a wrong price."
+        )
+        notes.append(Note(text, [prices.names[i]], days[0], days[-1], warning=True))
+    return tuple(notes)
+
+
+def _differing(market: Market) -> tuple[Note, ...]:
+    """A warning an asset whose returns are not those of its quotes, dividends and splits, where these are given."""
+    if market.dividends is None and market.splits is None:
+        return ()
+    income = 0.0 if market.dividends is None else market.dividends[1:]
+    factor = 1.0 if market.splits is None else market.splits[1:]
+    traded = market.tradable[1:] & market.tradable[:-1]
+    implied = factor * (market.prices[1:] + income) / market.prices[:-1] - 1.0
+    apart = np.where(traded & ~np.isnan(implied), market.returns[1:] - implied, 0.0)
+    notes = []
+    for i in np.flatnonzero((np.abs(apart) > AGREES).any(axis=0)).tolist():
+        days, worst = market.days[1:][np.abs(apart[:, i]) > AGREES], int(np.argmax(np.abs(apart[:, i])))
+        text = (
+            f"{market.assets[i]} returned other than its quotes, dividends and splits say on "
+            f"{counted(len(days), 'session')}, most on {market.days[worst + 1]} ({apart[worst, i]:+.2%}): look for a "
+            "dividend or a split that is missing, doubled, dated otherwise or not adjusted alike."
+        )
+        notes.append(Note(text, [market.assets[i]], days[0], days[-1], warning=True))
+    return tuple(notes)
+
+
+def _off_schedule(prices: Table, calendar: str) -> tuple[Note, ...]:
+    """Refuse a date that is no session of the calendar; note the sessions that have no row."""
+    schedule = sessions(prices.days[0], prices.days[-1], calendar)
+    given, held = prices.days.astype("int64"), schedule.astype("int64")  # numpy looks numbers up, and hashes dates
+    odd = np.flatnonzero(~np.isin(given, held))
+    if len(odd):
+        raise DataError(
+            f"not a session of the exchange calendar {calendar!r}: found {prices.days[odd[0]]} "
+            f"({prices.row(int(odd[0]))}), one of {len(odd):,}. Remove or redate such rows, or name their calendar, "
+            "such as calendar='24/7'."
+        )
+    absent = schedule[~np.isin(held, given)]
+    if not len(absent) or row_name(rows_a_year(prices.days)) != "day":
+        return ()
+    text = (
+        f"{len(absent):,} of {len(schedule):,} sessions of the exchange calendar {calendar!r} have no row, the first "
+        f"{absent[0]}: a rule that is due on one of them is asked on the next row."
+    )
+    return (Note(text, first=absent[0], last=absent[-1], warning=True),)

@@ -1,0 +1,7 @@
+"""From a decision to a trade list: whole lots, cash that stays above zero, and files that can be sent."""
+
+from research.orders.request import Request
+from research.orders.today import trade_list
+from research.orders.trade_list import TradeList
+
+__all__ = ["Request", "TradeList", "trade_list"]

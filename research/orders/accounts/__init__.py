@@ -1,0 +1,1 @@
+"""Orders of one list divided over several accounts."""

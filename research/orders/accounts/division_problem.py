@@ -1,0 +1,139 @@
+"""What is divided over accounts: the orders of a list, who holds what, and what a division comes to and breaks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from foundation.arrays import Array, Mask
+from foundation.tolerances import LOT
+from research.accounting.cost_parameters import IMPACT
+from research.orders.lots.lot_problem import FINE
+from research.orders.lots.order_limits import MINIMUM, MOST, TURNOVER, VOLUME, broken_by
+from research.orders.lots.position import Position
+
+SAME = 1e-9  # of a limit: HiGHS keeps its rows to 1e-7 of a unit of money
+CASH = "cash of the accounts"
+LIMITS = (CASH, MINIMUM, MOST, TURNOVER, VOLUME)
+
+
+@dataclass(frozen=True, eq=False)
+class DivisionProblem:
+    """Orders of a list, and the accounts that share them.
+
+    position : of all accounts, before the orders.
+    orders   : (n,) signed units of the list, buys positive.
+    held     : (A, n) units of each account; they sum to those of the position.
+    cash     : (A,) currency; it sums to that of the position.
+    floors   : (A,) cash that stays in each account, currency.
+    prefers  : (A, n) lines that each account takes before the others.
+    swappable : (n,) lines of which one account may sell what another buys.
+    swap_from : (A,) accounts that may sell in a swap.
+    taxes    : (A, n) of each account and line (units, tax per unit) of its lots in the order of sale; () where they are
+               not known, and for accounts that are not taxed.
+    """
+
+    position: Position
+    orders: Array
+    held: Array
+    cash: Array
+    floors: Array
+    prefers: Mask
+    swappable: Mask
+    swap_from: Mask
+    taxes: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = ()
+
+    # -- what a division comes to ------------------------------------------------------------------------------------
+
+    def charges(self, parts: Array) -> Array:
+        """(A, columns, n) currency of each cost of each order, in whole cents."""
+        rounded: Array = np.rint(100.0 * self.exact_charges(np.abs(self.notional(parts)))) / 100.0
+        return rounded
+
+    def exact_charges(self, sizes: Array) -> Array:
+        """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents.
+
+        The impact of a line's orders is that of their sum, since they meet one market; each bears its share.
+        """
+        charges, whole = np.array([self.position.exact_charges(of) for of in sizes]), sizes.sum(axis=0)
+        share = np.divide(sizes, whole, out=np.zeros_like(sizes), where=whole > 0.0)
+        if len(sizes) > 1:
+            charges[:, IMPACT] = share * self.position.exact_charges(whole)[IMPACT]
+        return charges
+
+    def notional(self, parts: Array) -> Array:
+        """(A, n) signed currency, buys positive, in whole cents."""
+        amounts: Array = np.rint(100.0 * parts * self.position.prices) / 100.0
+        return amounts
+
+    def cash_after(self, parts: Array) -> Array:
+        """(A,) cash after the orders and their costs, currency, in whole cents."""
+        cents = np.rint(100.0 * self.notional(parts)).sum(axis=1)
+        cents += np.rint(100.0 * self.charges(parts)).sum(axis=(1, 2))
+        left: Array = (np.rint(100.0 * self.cash) - cents) / 100.0
+        return left
+
+    def short(self, parts: Array) -> Array:
+        """(A,) what cash lacks, currency: to stay at its floor, and at least zero after the adverse move.
+
+        Where settlement dates differ, on the day on which it lacks most; see `Position.short_on`.
+        """
+        position, lacking = self.position, np.full(len(self.cash), -np.inf)
+        for day in (*position.early, np.inf):
+            settled = parts if position.settles is None else np.where(position.settles <= day, parts, 0.0)
+            sizes = np.abs(self.notional(settled)).sum(axis=1) + self.charges(settled).sum(axis=(1, 2))
+            moved = position.limits.adverse_move * sizes
+            floors, debt = (self.floors, 0.0) if np.isinf(day) else self.early_cash
+            lacking = np.maximum(lacking, np.maximum(floors, moved - debt) - self.cash_after(settled))
+        return lacking
+
+    @property
+    def early_cash(self) -> tuple[Array, Array]:
+        """(A,) cash that stays until the last orders have settled, and (A,) what was owed before, currency."""
+        held = np.rint(100.0 * self.cash) / 100.0
+        return np.minimum(self.floors, held), np.maximum(-held, 0.0)
+
+    def left(self, parts: Array) -> Array:
+        """(n,) signed units of the list that are not sent."""
+        lots = self.position.lots
+        found = self.orders - parts.sum(axis=0)
+        return np.where(np.abs(found) < LOT * lots, 0.0, found)
+
+    def swapped(self, parts: Array) -> Array:
+        """(n,) units that one account sells and another buys."""
+        bought, sold = np.maximum(parts, 0.0).sum(axis=0), np.maximum(-parts, 0.0).sum(axis=0)
+        found: Array = np.minimum(bought, sold)
+        return found
+
+    def unsent_and_costs(self, parts: Array) -> float:
+        """What of the list is not sent, and the costs of what is, currency."""
+        return float(np.abs(self.left(parts)) @ self.position.prices + self.charges(parts).sum())
+
+    @cached_property
+    def fine(self) -> Mask:
+        """(n,) lines that are divided at will; they need no swaps."""
+        found: Mask = self.position.lots * self.position.prices <= FINE * self.position.nav
+        return found
+
+    @cached_property
+    def wrong(self) -> Mask:
+        """(A, n) lines that another account prefers, and this one does not."""
+        return ~self.prefers & self.prefers.any(axis=0)
+
+    def facts(self, a: int, lines: Sequence[int]) -> tuple[Any, ...]:
+        """What account `a` is, as far as it matters for these lines: accounts with the same facts are equal."""
+        flags = (self.cash[a], self.floors[a], self.swap_from[a])
+        lots = tuple(self.taxes[a][i] for i in lines) if self.taxes else ()
+        return (*flags, *self.held[a][lines], *self.prefers[a][lines], lots)
+
+    def broken(self, parts: Array) -> tuple[str, ...]:
+        """What orders (A, n) of the accounts do not keep, by name."""
+        found = {
+            "units": bool((self.held + parts < -LOT * self.position.lots).any()),
+            "direction": bool((np.sign(parts.sum(axis=0).round(12)) * np.sign(self.orders) < 0.0).any()),
+            CASH: bool((self.short(parts) > 0.0).any()),
+        }
+        found |= broken_by(self.position, parts, self.position.most_units, SAME)
+        return tuple(name for name, is_broken in found.items() if is_broken)

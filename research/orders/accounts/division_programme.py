@@ -1,0 +1,390 @@
+"""The mixed-integer linear programme by which orders are divided over accounts: its columns, its rows and its aims."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from foundation.arrays import Array, Mask
+from foundation.tolerances import COUNTED, LOT
+from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
+from research.orders.accounts.division_problem import CASH, DivisionProblem
+from research.orders.lots.lot_problem import clean
+from research.orders.lots.order_limits import MINIMUM, MOST, TURNOVER, VOLUME
+from research.orders.lots.order_programme import BUNDLE, UNIT, Programme
+from research.orders.lots.position import CENT
+
+TIE = 0.05  # money in units, 0.05 bp of NAV: by how much an aim may be above its least, and move for those after it
+NODES = 50  # of a programme: at most some tenths of a second
+EXACT_MOVES = 20  # up to so many, all moves are searched
+MOVED = 1e-9  # of a move: less is none
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a programme is asked. full : all of the list. swaps : may there be some? without : a limit that it drops."""
+
+    full: bool = True
+    swaps: bool = False
+    without: str = ""
+
+
+@dataclass(eq=False)
+class DivisionProgramme:
+    """Columns and rows; money in `UNIT`s of NAV.
+
+    A move is an account, a line and a direction; each has four columns: lots, the odd lot, whether it is sent, and its
+    commission. A line of the list has one more, its lots that are not sent, and a taxed lot two.
+    """
+
+    problem: DivisionProblem
+    mode: Mode
+    moves: list[tuple[int, int, int]]  # account, line, 1 to buy or -1 to sell
+    step: Array  # (n,) units of a column's lot
+    lower: list[float] = field(default_factory=list)
+    upper: list[float] = field(default_factory=list)
+    whole: list[bool] = field(default_factory=list)
+    rows: list[tuple[dict[int, float], float]] = field(default_factory=list)  # coefficients, and their least
+    gaps: dict[int, int] = field(default_factory=dict)
+    taxed: list[tuple[int, float]] = field(default_factory=list)  # column, tax of one
+
+    @classmethod
+    def of(cls, problem: DivisionProblem, mode: Mode) -> "DivisionProgramme":
+        """The programme of a problem."""
+        position, n = problem.position, len(problem.orders)
+        fine = problem.fine
+        step = np.where(fine, BUNDLE * position.nav / position.prices, position.lots)
+        lines = [i for i in range(n) if problem.orders[i] or (mode.swaps and problem.swappable[i] and not fine[i])]
+        # An order that no permutation of lines or accounts changes: by what they are, and not by where they stand.
+        lines.sort(key=lambda i: (position.assets[i] if position.assets else "", i))
+        accounts = sorted(range(len(problem.cash)), key=lambda a: problem.facts(a, lines))
+        moves = [(a, i, way) for i in lines for a in accounts for way in (1, -1) if cls._may(problem, mode, a, i, way)]
+        made = cls(problem, mode, moves, step)
+        made._columns(fine)
+        made._line_rows(lines)
+        made._account_rows(accounts)
+        made._limit_rows(lines)
+        made._tax_rows()
+        return made
+
+    @staticmethod
+    def _may(problem: DivisionProblem, mode: Mode, a: int, i: int, way: int) -> bool:
+        """May an account trade a line in this direction?"""
+        if way < 0 and problem.held[a, i] <= 0.0:
+            return False
+        if problem.orders[i] * way > 0.0:
+            return True
+        if not mode.swaps or not problem.swappable[i] or problem.fine[i]:
+            return False
+        # What is bought of a line that the list sells, any account may have sold.
+        return bool(problem.swap_from[a] if way < 0 else problem.orders[i] == 0.0 or problem.swap_from.all())
+
+    # -- columns -----------------------------------------------------------------------------------------------------
+
+    def _add(self, upper: float, whole: bool = False) -> int:
+        self.lower.append(0.0)
+        self.upper.append(upper)
+        self.whole.append(whole)
+        return len(self.upper) - 1
+
+    def _columns(self, fine: Mask) -> None:
+        problem, prices = self.problem, self.problem.position.prices
+        sells = {(a, i): min(self._most(a, i, -1), float(problem.held[a, i])) for a, i, way in self.moves if way < 0}
+        raised = [
+            sum(units * prices[i] for (of, i), units in sells.items() if of == a) for a in range(len(problem.cash))
+        ]
+        for a, i, way in self.moves:
+            held, step, ordered = float(problem.held[a, i]), float(self.step[i]), problem.orders[i] * way > 0.0
+            most = sells[a, i] if way < 0 else self._most(a, i, 1)
+            if way > 0 and self.mode.without != CASH:  # no more than cash and all that the account may sell can pay
+                most = min(most, max(float(problem.cash[a]) + raised[a], 0.0) / float(prices[i]))
+            top = most / step if fine[i] else np.floor(most / step + LOT)
+            odd = held - top * step if way < 0 and ordered and not fine[i] and most == held else 0.0
+            odd = odd if odd > LOT * step else 0.0
+            self._add(float(top), not fine[i])
+            self._add(1.0 if odd else 0.0, bool(odd))
+            self._add(1.0, True)
+            self._add(np.inf)
+        for i in dict.fromkeys(i for _, i, _ in self.moves):
+            self.gaps[i] = self._add(0.0 if self.mode.full else abs(float(problem.orders[i])) / float(self.step[i]))
+
+    def _most(self, a: int, i: int, way: int) -> float:
+        """The most units of a move, besides what the account holds and can pay."""
+        ordered = max(float(self.problem.orders[i]) * way, 0.0)
+        others = float(self.problem.held[:, i].sum() - (self.problem.held[a, i] if way > 0 else 0.0))
+        return ordered + (others if self.mode.swaps else 0.0)
+
+    def _odd(self, m: int) -> float:
+        """Units of the odd lot of move `m`."""
+        a, i, _ = self.moves[m]
+        whole = self.upper[4 * m] * float(self.step[i])
+        return float(self.problem.held[a, i]) - whole if self.upper[4 * m + 1] else 0.0
+
+    def _units(self, m: int, by: float) -> dict[int, float]:
+        """The units of a move, times `by`, as coefficients."""
+        return {4 * m: by * float(self.step[self.moves[m][1]]), 4 * m + 1: by * self._odd(m)}
+
+    def _value(self, m: int, by: float) -> dict[int, float]:
+        """The value of a move in money, times `by`."""
+        return self._units(m, by * float(self.problem.position.prices[self.moves[m][1]]) / self.money)
+
+    @property
+    def money(self) -> float:
+        """Currency in a unit of money."""
+        return UNIT * self.problem.position.nav
+
+    def _cost(self, m: int, by: float) -> dict[int, float]:
+        """The cost of a move in money, times `by`; impact at the chord of the largest order, which is no less."""
+        parameters, i = self.problem.position.cost_parameters, self.moves[m][1]
+        day = self.problem.position.day
+        rate = float(parameters.rates[min(day, len(parameters.rates) - 1), HALF_SPREAD, i]) + self._impact(i)
+        return _sum(
+            self._value(m, by * rate), {4 * m + 2: by * float(parameters.ticket[i]) / self.money, 4 * m + 3: by}
+        )
+
+    def _impact(self, i: int) -> float:
+        position = self.problem.position
+        units = float(abs(self.problem.orders[i]))
+        if self.mode.swaps:
+            units += 2.0 * float(position.units[i])
+        size = np.zeros(len(position.units))
+        size[i] = units * position.prices[i]
+        return float(position.exact_charges(size)[IMPACT, i]) / size[i] if size[i] else 0.0
+
+    # -- rows --------------------------------------------------------------------------------------------------------
+
+    def _at_least(self, row: dict[int, float], least: float) -> None:
+        self.rows.append((row, least))
+
+    def _line_rows(self, lines: Sequence[int]) -> None:
+        """What is sent of each line, with what is not, is the order of the list."""
+        problem, position, parameters = self.problem, self.problem.position, self.problem.position.cost_parameters
+        least = COUNTED * position.nav * (1.0 + LOT) if self.mode.without == MINIMUM else position.least
+        rates = parameters.rates[min(position.day, len(parameters.rates) - 1), COMMISSION]
+        for m, (_, i, _) in enumerate(self.moves):
+            top = self.upper[4 * m]
+            self._at_least({4 * m + 2: top, 4 * m: -1.0}, 0.0)
+            if self.upper[4 * m + 1]:
+                self._at_least({4 * m + 2: 1.0, 4 * m + 1: -1.0}, 0.0)
+                self._at_least({4 * m: 1.0, 4 * m + 1: -top}, 0.0)
+            self._at_least(_sum(self._value(m, 1.0), {4 * m + 2: -least / self.money}), 0.0)
+            self._at_least(_sum(self._value(m, -float(rates[i])), {4 * m + 3: 1.0}), 0.0)
+            if parameters.minimum[i] > 0.0:
+                self._at_least({4 * m + 3: 1.0, 4 * m + 2: -float(parameters.minimum[i]) / self.money}, 0.0)
+        for i in lines:
+            if i not in self.gaps:
+                continue
+            side = 1.0 if problem.orders[i] >= 0.0 else -1.0
+            step = float(self.step[i])
+            sent = (self._units(m, side * self.moves[m][2] / step) for m in self._of_line(i))
+            row = _sum({self.gaps[i]: 1.0}, *sent)
+            wanted = abs(float(problem.orders[i])) / step
+            self._at_least(row, wanted - LOT)
+            self._at_least(_times(row, -1.0), -wanted - LOT)
+            for m in self._of_line(i):  # no account buys and sells one line
+                for other in self._of_line(i):
+                    if m < other and self.moves[m][0] == self.moves[other][0]:
+                        self._at_least({4 * m + 2: -1.0, 4 * other + 2: -1.0}, -1.0)
+
+    def _account_rows(self, accounts: Sequence[int]) -> None:
+        """Cash of each account at its floor, and at least zero after the adverse move."""
+        if self.mode.without == CASH:
+            return
+        problem, move = self.problem, self.problem.position.limits.adverse_move
+        for a in accounts:
+            own = [m for m, (account, _, _) in enumerate(self.moves) if account == a]
+            for day in (*problem.position.early, np.inf):
+                settled = [m for m in own if self._settles(m) <= day]
+                paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in settled)
+                row = _sum(*paid, {4 * m + 2: -self._cents(self.moves[m][1]) / self.money for m in settled})
+                moved = _sum(*(part for m in settled for part in (self._value(m, -move), self._cost(m, -move))))
+                floors, debt = (problem.floors, 0.0 * problem.cash) if np.isinf(day) else problem.early_cash
+                self._at_least(row, (floors[a] - problem.cash[a]) / self.money)
+                self._at_least(_sum(row, moved), (-debt[a] - problem.cash[a]) / self.money)
+
+    def _cents(self, i: int) -> float:
+        """The most that rounding takes of an order of line `i`, currency: half a cent of each broken amount."""
+        position, parameters = self.problem.position, self.problem.position.cost_parameters
+        rates = parameters.rates[min(position.day, len(parameters.rates) - 1), :, i]
+        amounts = np.array([position.lots[i] * position.prices[i], parameters.ticket[i], parameters.minimum[i]])
+        broken = np.abs(100.0 * amounts - np.rint(100.0 * amounts)) > LOT
+        count = broken[0] + (rates > 0.0).sum() + broken[1] + (broken[2] and rates[0] == 0.0) + (self._impact(i) > 0.0)
+        return 0.5 * CENT * float(count) + (float(amounts[0]) if self.problem.fine[i] else 0.0)
+
+    def _settles(self, m: int) -> float:
+        """Sessions from move `m` to its settlement, 0 where all have as many."""
+        settles = self.problem.position.settles
+        return 0.0 if settles is None else float(settles[self.moves[m][1]])
+
+    def _limit_rows(self, lines: Sequence[int]) -> None:
+        """Number of orders, turnover and volume, of all accounts together."""
+        position, limits = self.problem.position, self.problem.position.limits
+        if limits.most is not None and self.mode.without != MOST:
+            self._at_least({4 * m + 2: -1.0 for m in range(len(self.moves))}, -float(limits.most))
+        if not self.mode.swaps:  # the list keeps the others, and its orders in all accounts are no more
+            return
+        if limits.turnover is not None and self.mode.without != TURNOVER:
+            for side in (1, -1):
+                traded = (self._value(m, -1.0) for m, (_, _, way) in enumerate(self.moves) if way == side)
+                self._at_least(_sum(*traded), -limits.turnover / UNIT)
+        most = np.broadcast_to(position.most_units, len(self.step))
+        for i in lines:
+            if np.isfinite(most[i]) and self.mode.without != VOLUME:
+                step = float(self.step[i])
+                traded = (self._units(m, -1.0 / step) for m in self._of_line(i))
+                self._at_least(_sum(*traded), -float(most[i]) / step)
+
+    def _tax_rows(self) -> None:
+        """What a taxable account sells of a line is taken from its lots, one sold completely before the next."""
+        for m, (a, i, way) in enumerate(self.moves):
+            lots = self.problem.taxes[a][i] if self.problem.taxes and way < 0 else ()
+            if all(tax == 0.0 for _, tax in lots):
+                continue
+            step, taken, last = float(self.step[i]), dict[int, float](), None
+            for units, tax in lots:
+                share, begun = self._add(1.0), self._add(1.0, True)
+                self._at_least({begun: 1.0, share: -1.0}, 0.0)
+                if last is not None:
+                    self._at_least({last: 1.0, begun: -1.0}, 0.0)
+                taken[share], last = units / step, share
+                self.taxed.append((share, units * tax / self.money))
+            row = _sum(taken, self._units(m, -1.0 / step))
+            self._at_least(row, -LOT)
+            self._at_least(_times(row, -1.0), -LOT)
+
+    def _of_line(self, i: int) -> list[int]:
+        return [m for m, (_, line, _) in enumerate(self.moves) if line == i]
+
+    # -- aims --------------------------------------------------------------------------------------------------------
+
+    @property
+    def nothing(self) -> Array:
+        """No aim: any division."""
+        return np.zeros(len(self.upper))
+
+    @cached_property
+    def aims(self) -> list[tuple[Array, float]]:
+        """What is to be least, one aim after the other: weights of the columns, and the gap that is enough.
+
+        Aims that no division changes are not among them.
+        """
+        found = [] if self.mode.full else [self._left_and_costs()]
+        found += [self._swaps()] if self.mode.swaps else []
+        wrong = _sum(*(self._value(m, float(way)) for m, (a, i, way) in enumerate(self.moves)
+                       if self.problem.wrong[a, i]))  # fmt: skip
+        tickets = {4 * m + 2: 1.0 for m in range(len(self.moves))}
+        others = ((wrong, TIE), (tickets, 1.0 - LOT), (dict(self.taxed), TIE))
+        return [*((aim, TIE) for aim in found), *((self._vector(aim), enough) for aim, enough in others if aim)]
+
+    def _left_and_costs(self) -> Array:
+        prices = self.problem.position.prices
+        left = {column: float(self.step[i] * prices[i]) / self.money for i, column in self.gaps.items()}
+        return self._vector(_sum(left, *(self._cost(m, 1.0) for m in range(len(self.moves)))))
+
+    def _swaps(self) -> Array:
+        """What trades against the list, and all purchases of lines that it does not trade."""
+        orders = self.problem.orders
+        against = (
+            m for m, (_, i, way) in enumerate(self.moves) if orders[i] * way < 0.0 or (not orders[i] and way > 0)
+        )
+        return self._vector(_sum(*(self._value(m, 1.0) for m in against)))
+
+    def _vector(self, aim: dict[int, float]) -> Array:
+        vector = np.zeros(len(self.upper))
+        for column, value in aim.items():
+            vector[column] = value
+        return vector
+
+    # -- solutions ---------------------------------------------------------------------------------------------------
+
+    def least(
+        self, aim: Array, enough: float, limits: Sequence[tuple[Array, float]], start: Array | None = None
+    ) -> tuple[Array, bool] | None:
+        """The columns with the least of an aim, within the limits of those before it, and whether that is proven.
+
+        In parts of lots the best division has few moves. They mostly suffice for whole lots, and its aim is the bound.
+        Other moves are searched where there are not many, or where nothing is found otherwise.
+        aim    : weights of the columns.
+        enough : the gap that is none.
+        limits : rows, and what they are at least.
+        start  : columns that keep all limits, or None.
+        """
+        if not self.moves:
+            return np.zeros(len(self.upper)), True
+        of = self._programme(aim, limits)
+        divided = replace(of, whole=np.zeros(len(self.upper))).solve()
+        if divided.x is None:
+            return None
+        few, sent = of.upper.copy(), slice(2, 4 * len(self.moves), 4)
+        few[sent] *= divided.x[sent] > MOVED
+        best, bound = start, divided.bound
+        for all_moves in (False, True):
+            near = best is not None and bool(aim @ best - bound <= enough)
+            if near or (all_moves and best is not None and len(self.moves) > EXACT_MOVES):
+                break
+            wider = of if all_moves else replace(of, upper=few)
+            solved = wider.solve(nodes=NODES, spare=enough, start=best if all_moves else None)
+            if solved.x is not None and (best is None or aim @ solved.x < aim @ best):
+                best = np.where(self.whole, np.rint(solved.x), solved.x)
+            if solved.x is not None and all_moves:
+                bound = max(bound, solved.bound)
+        return None if best is None else (best, bool(aim @ best - bound <= enough))
+
+    def _programme(self, aim: Array, limits: Sequence[tuple[Array, float]]) -> Programme:
+        """The programme of an aim."""
+        from scipy import sparse
+
+        rows = sparse.vstack([self._matrix, *(sparse.csr_array(row[None]) for row, _ in limits)]).tocsr()
+        at_least = np.array([least for _, least in (*self.rows, *limits)])
+        return Programme(aim, rows, at_least, np.array(self.lower), np.array(self.upper), np.array(self.whole))
+
+    @cached_property
+    def _matrix(self) -> Any:
+        """The rows, sparse."""
+        from scipy import sparse
+
+        entries = [(k, column, value) for k, (row, _) in enumerate(self.rows) for column, value in row.items()]
+        at, columns, values = zip(*entries, strict=True)
+        return sparse.csr_array((values, (at, columns)), shape=(len(self.rows), len(self.upper)))
+
+    def parts(self, x: Array) -> Array:
+        """(A, n) signed units in whole lots, but for odd lots, that sum to what is sent of the list to the last lot."""
+        problem, lots = self.problem, self.problem.position.lots
+        parts = np.zeros(problem.held.shape)
+        for m, (a, i, way) in enumerate(self.moves):
+            if x[4 * m + 2] < 0.5:
+                continue
+            left = float(problem.held[a, i]) - float(x[4 * m] * self.step[i])
+            to_the_last = way < 0 and not self.whole[4 * m] and left <= LOT * self.step[i]
+            all_of_it = to_the_last or x[4 * m + 1] > 0.5
+            steps = x[4 * m] * self.step[i] / lots[i]
+            whole = np.rint(steps) if self.whole[4 * m] else np.floor(steps + LOT)
+            parts[a, i] += way * float(problem.held[a, i] if all_of_it else clean(whole * lots[i], lots[i]))
+        for line in np.flatnonzero(problem.fine & (problem.orders != 0.0)) if self.mode.full else ():
+            self._settle(parts, int(line))
+        return parts
+
+    def _settle(self, parts: Array, i: int) -> None:
+        """Give what rounding left of a line that is divided at will to the accounts that trade most of it."""
+        problem, lot = self.problem, self.problem.position.lots[i]
+        for a in sorted(range(len(parts)), key=lambda a: -abs(parts[a, i])):
+            rest = float(problem.orders[i] - parts[:, i].sum())
+            if abs(rest) < 0.5 * lot or parts[a, i] == 0.0:
+                break
+            moved = max(parts[a, i] + rest, -float(problem.held[a, i]))
+            parts[a, i] = moved if moved == -problem.held[a, i] else clean(np.array(moved), lot)
+
+
+def _sum(*rows: dict[int, float]) -> dict[int, float]:
+    """The sum of rows of coefficients."""
+    total: dict[int, float] = {}
+    for row in rows:
+        for column, value in row.items():
+            total[column] = total.get(column, 0.0) + value
+    return total
+
+
+def _times(row: dict[int, float], by: float) -> dict[int, float]:
+    return {column: by * value for column, value in row.items()}

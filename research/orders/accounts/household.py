@@ -1,0 +1,347 @@
+"""The list of a portfolio with several accounts: the orders of each of them, and what they do to it.
+
+The list itself is made over the sums of the accounts; how it is divided says `research.orders.accounts.division`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from foundation.arrays import Array, Mask, frozen
+from foundation.errors import ConfigError, PolicyError
+from foundation.tolerances import LOT
+from research.orders.accounts.division import Division, divide
+from research.orders.accounts.division_problem import DivisionProblem
+from research.orders.lots.lot_problem import FINE
+from research.orders.lots.position import Position
+from research.orders.lots.sizing import Orders
+from research.orders.request import Request
+from research.orders.tax.tax_lots import AccountOrders, LotSale, in_order, wash_sale_locks
+from research.portfolio import Portfolio, TaxLot
+from research.portfolio.holdings.household import Account, decimal_sum
+
+ACCOUNTS = ("account", "number", "kind", "orders", "nav_before", "cash_before", "sells", "buys", "cost", "cash_after",
+            "nav_after")  # fmt: skip
+SPARE = 1e-4  # of NAV: the most that a list leaves for its division
+SWAP = "swap between accounts, which moves cash to where the list needs it"
+
+
+@dataclass(frozen=True, eq=False)
+class Divided(Orders):
+    """Orders of a list as its accounts send them; amounts are the sums over the accounts.
+
+    units    : (n,) signed units of all accounts together: of a swap, the accounts sell as much as they buy.
+    listed   : the orders before they were divided.
+    accounts : that share them, with the money that comes or goes in their cash.
+    problem  : what the division had to keep.
+    division : the orders of each account.
+    """
+
+    listed: Orders | None = None
+    accounts: tuple[Account, ...] = ()
+    problem: DivisionProblem | None = None
+    division: Division | None = None
+
+    @property
+    def parts(self) -> Array:
+        """(A, n) signed units of each account."""
+        assert self.division is not None
+        return self.division.parts
+
+    @cached_property
+    def each_notional(self) -> Array:
+        """(A, n) signed currency, buys positive, in whole cents."""
+        return self._problem.notional(self.parts)
+
+    @cached_property
+    def each_charges(self) -> Array:
+        """(A, columns, n) currency, in whole cents."""
+        return self._problem.charges(self.parts)
+
+    def exact_charges(self, sizes: Array) -> Array:
+        """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents."""
+        return self._problem.exact_charges(sizes)
+
+    @cached_property
+    def each_cash(self) -> Array:
+        """(A,) cash after the orders and their costs, currency."""
+        return self._problem.cash_after(self.parts)
+
+    @cached_property
+    def notional(self) -> Array:
+        """(n,) signed currency, buys positive, in whole cents."""
+        return _total(self.each_notional)
+
+    @cached_property
+    def charges(self) -> Array:
+        """(columns, n) currency, in whole cents."""
+        return _total(self.each_charges)
+
+    @cached_property
+    def cash(self) -> float:
+        """Cash after the orders and their costs, currency."""
+        return float(_total(self.each_cash))
+
+    @property
+    def buys(self) -> float:
+        """Notional of all buys, currency."""
+        return float(self.each_notional[self.parts > 0.0].sum())
+
+    @property
+    def sells(self) -> float:
+        """Notional of all sells, currency."""
+        return float(np.abs(self.each_notional[self.parts < 0.0]).sum())
+
+    @property
+    def _problem(self) -> DivisionProblem:
+        assert self.problem is not None
+        return self.problem
+
+    # -- what a list says of it --------------------------------------------------------------------------------------
+
+    @cached_property
+    def left(self) -> Array:
+        """(n,) signed units of the list that no account sends."""
+        return self._problem.left(self.parts)
+
+    @cached_property
+    def swapped(self) -> Array:
+        """(n,) units that one account sells and another buys."""
+        return self._problem.swapped(self.parts)
+
+    @property
+    def moved(self) -> Mask:
+        """(n,) lines that an account trades."""
+        found: Mask = (self.parts != 0.0).any(axis=0)
+        return found
+
+    @property
+    def by_account(self) -> tuple[AccountOrders, ...]:
+        """The orders of each account."""
+        return tuple(
+            AccountOrders(account.name, account.taxable, held, units)
+            for account, held, units in zip(self.accounts, self._problem.held, self.parts, strict=True)
+        )
+
+    def said_of(self, i: int, a: int | None = None) -> str:
+        """What the division did to line `i` and its order in account `a`, in words; "" where nothing is to be said."""
+        left, swapped = abs(float(self.left[i])), float(self.swapped[i])
+        words = [f"{left:,.10g} units of the list are not sent ({self.division.why})"] if left and self.division else []
+        if swapped and a is not None:
+            words.append(f"{swapped:,.10g} units are a {SWAP}")
+        return "; ".join(words)
+
+    def held(self, a: int, i: int) -> tuple[float, float]:
+        """Units of line `i` in account `a` before and after its order."""
+        before = float(self._problem.held[a, i])
+        return before, decimal_sum((before, float(self.parts[a, i])))
+
+    def is_swap(self, a: int, i: int) -> bool:
+        """Is the order of account `a` in line `i` nothing but a swap?"""
+        return bool(self.parts[a, i] * self._problem.orders[i] <= 0.0)
+
+    def rows(self) -> list[tuple[int, int]]:
+        """(account, line) of each order: sells first, the largest first."""
+        found = [(int(a), int(i)) for a, i in np.argwhere(self.parts)]
+        return sorted(found, key=lambda at: (self.parts[at] > 0.0, -abs(self.each_notional[at]), at[1], at[0]))
+
+    def table(self) -> dict[str, list[Any]]:
+        """The columns `ACCOUNTS`, a row an account: amounts in currency."""
+        problem, prices = self._problem, self.position.prices
+        before, after = problem.held @ prices, (problem.held + self.parts) @ prices
+        costs = _total(np.moveaxis(self.each_charges, 0, -1).reshape(-1, len(self.accounts)))
+        columns: dict[str, list[Any]] = {
+            "account": [account.name for account in self.accounts],
+            "number": [account.number for account in self.accounts],
+            "kind": ["taxable" if account.taxable else "sheltered" for account in self.accounts],
+            "orders": [int(count) for count in (self.parts != 0.0).sum(axis=1)],
+            "nav_before": _listed(before + problem.cash),
+            "cash_before": _listed(problem.cash),
+            "sells": _listed(np.maximum(-self.each_notional, 0.0).sum(axis=1)),
+            "buys": _listed(np.maximum(self.each_notional, 0.0).sum(axis=1)),
+            "cost": _listed(costs),
+            "cash_after": _listed(self.each_cash),
+            "nav_after": _listed(after + self.each_cash),
+        }
+        return {name: columns[name] for name in ACCOUNTS}
+
+    def after_orders(self) -> tuple[Account, ...]:
+        """The accounts after their orders."""
+        found = []
+        for a, account in enumerate(self.accounts):
+            units = np.array([self.held(a, i)[1] for i in range(len(self.units))])
+            rounding = (units < 0.0) & (units > -LOT * self.position.lots)
+            left = np.where(rounding, 0.0, units)
+            found.append(replace(account, units=left, cash=float(self.each_cash[a])))
+        return tuple(found)
+
+
+def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
+    """The orders as the accounts of a portfolio send them; themselves where it has no accounts.
+
+    listed  : over the sums of the accounts.
+    Raises  : PolicyError where no orders keep the limits of the accounts; ConfigError for money that comes or goes
+              without its account, or to an account that the portfolio does not have.
+    """
+    if not portfolio.accounts:
+        return listed
+    accounts = accounts_with_flow(portfolio.accounts, request)
+    problem = division_problem(portfolio, accounts, listed, request)
+    one = len(accounts) == 1
+    found = Division(listed.units[None].copy()) if one else divide(problem)
+    if found is None:
+        raise PolicyError(_none_found(portfolio, problem, request))
+    units = listed.units if not problem.left(found.parts).any() else _sums(found.parts)
+    same = {f.name: getattr(listed, f.name) for f in fields(Orders) if f.name != "units"}
+    made = Divided(**same, units=units, listed=listed, accounts=accounts, problem=problem, division=found)
+    _check_weights(listed, made)
+    return made
+
+
+def to_divide(position: Position, accounts: int) -> float:
+    """Cash that a list over several accounts leaves besides all that must stay, currency: the smallest lot an account.
+
+    No account pays for another. Were all cash spent, the orders of each would have to use its own to the last cent, and
+    hardly any division does. It is at most `SPARE` of NAV, and none for one account or without cash before the orders.
+    """
+    if accounts < 2:
+        return 0.0
+    lots = (position.lots * position.prices)[
+        position.tradable & (position.lots * position.prices > FINE * position.nav)
+    ]
+    spare = min(accounts * float(lots.min(initial=np.inf)), SPARE * position.nav)
+    return round(max(min(spare, position.cash), 0.0), 2)
+
+
+def division_problem(
+    portfolio: Portfolio, accounts: tuple[Account, ...], listed: Orders, request: Request
+) -> DivisionProblem:
+    """What has to be divided over accounts, whose cash has the money that comes or goes in it.
+
+    An account keeps its share of the reserve by its wealth, or the cash that it has where that is less. Where tax lots
+    are known, no taxable account sells in a swap, which could realise gains that nobody asked for, or make a wash
+    sale; where only one side is asked for, there are no swaps.
+    """
+    position, assets = listed.position, portfolio.market.assets
+    held = np.array([account.units for account in accounts])
+    cash = np.array([account.cash for account in accounts])
+    reserves = position.limits.reserve * (held @ position.prices + cash)
+    if portfolio.currencies is not None:
+        reserves = np.maximum(reserves, portfolio.currencies.rounding_bound)
+    swaps = position.quoted & position.tradable & position.buyable & position.sellable & (request.way == 0.0)
+    locked = wash_sale_locks(portfolio)
+    return DivisionProblem(
+        position=position,
+        orders=listed.units,
+        held=frozen(held),
+        cash=frozen(cash),
+        floors=frozen(np.maximum(np.minimum(reserves, cash), 0.0)),
+        prefers=np.array([account.prefers for account in accounts]),
+        swappable=swaps & np.array([asset not in locked for asset in assets]),
+        swap_from=np.array([portfolio.tax_lots is None or not account.taxable for account in accounts]),
+        taxes=_taxes(portfolio, position, accounts),
+    )
+
+
+def accounts_with_flow(accounts: tuple[Account, ...], request: Request) -> tuple[Account, ...]:
+    """The accounts with the money that comes or goes; what a withdrawal leaves below zero, sells must bring.
+
+    The account of the money is one of them: see `check_account`.
+    """
+    if not accounts or request.flow == 0.0:
+        return accounts
+    paid = request.account or accounts[0].name
+    return tuple(
+        replace(each, cash=decimal_sum((each.cash, request.flow))) if each.name == paid else each for each in accounts
+    )
+
+
+def check_account(portfolio: Portfolio, request: Request) -> None:
+    """Raise ConfigError for money of an unknown account, and of none where there are several."""
+    names = [account.name for account in portfolio.accounts]
+    if request.account and not names:
+        raise ConfigError(
+            f"account of the money is {request.account!r}, and {portfolio.file} states no `accounts`. State them, or "
+            "leave the account out."
+        )
+    if request.account and request.account not in names:
+        raise ConfigError(f"account of the money is {request.account!r}: the portfolio has {', '.join(names)}.")
+    if request.flow != 0.0 and not request.account and len(names) > 1:
+        raise ConfigError(
+            f"money comes or goes, {request.flow:,.2f}, and the portfolio has {len(names)} accounts: name the one, "
+            f"as account (--account): {' or '.join(names)}."
+        )
+
+
+def _taxes(
+    portfolio: Portfolio, position: Position, accounts: Sequence[Account]
+) -> tuple[tuple[tuple[tuple[float, float], ...], ...], ...]:
+    """Of each account and line (units, tax per unit) of its lots in the order of sale; () for a sheltered account."""
+    tax = portfolio.tax_lots
+    if tax is None:
+        return ()
+    rules, day = tax.rules, portfolio.trade_day
+
+    def of_lots(lots: Sequence[TaxLot], price: float) -> tuple[tuple[float, float], ...]:
+        ordered = in_order(lots, price, day, rules)
+        return tuple((lot.units, LotSale.of(lot, 1.0, price, day, rules).tax(rules)) for lot in ordered)
+
+    return tuple(
+        tuple(
+            of_lots([lot for lot in lots if lot.account == account.name], price)
+            for lots, price in zip(tax.lots, position.prices.tolist(), strict=True)
+        )
+        for account in accounts
+    )
+
+
+def _check_weights(listed: Orders, made: Divided) -> None:
+    """Raise PolicyError where orders that are not sent leave a binding limit of weights broken."""
+    if not made.left.any():
+        return
+    broken = [
+        limit.name
+        for limit in listed.position.limits.weights
+        if limit.binds and limit.outside(made.after.weights) > max(limit.outside(listed.after.weights), 1e-6)
+    ]
+    if broken:
+        assert made.division is not None
+        raise PolicyError(
+            f"the list keeps {', '.join(broken)}, and the accounts cannot send all of it ({made.division.why}). Move "
+            "cash or units between the accounts, or widen the limit."
+        )
+
+
+def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request) -> str:
+    below = [
+        f"{account.name} ({cash:,.2f})"
+        for account, cash in zip(portfolio.accounts, problem.cash, strict=True)
+        if cash < 0
+    ]
+    if below:
+        return (
+            f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} leaves {', '.join(below)} below zero, and "
+            "neither its sells nor swaps with other accounts raise that. Withdraw less, or from another account."
+        )
+    return (
+        "the search found no division of the orders over the accounts: make fewer lines trade, or list the accounts in "
+        "files of their own."
+    )
+
+
+def _sums(parts: Array) -> Array:
+    """(n,) units of all accounts (A, n), as decimals add up."""
+    return np.array([decimal_sum(of_line) for of_line in parts.T])
+
+
+def _total(amounts: Array) -> Array:
+    """The sum over the first axis of amounts in whole cents, without rounding noise."""
+    total: Array = np.rint(100.0 * np.asarray(amounts)).sum(axis=0) / 100.0
+    return total
+
+
+def _listed(amounts: Array) -> list[float]:
+    return [round(float(amount), 2) + 0.0 for amount in amounts]

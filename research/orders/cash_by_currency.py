@@ -1,0 +1,294 @@
+"""What the orders of a list do to cash in each currency, and the exchanges that they need.
+
+An order changes the cash of its line's currency by its notional and its costs, each in whole cents of that currency.
+The costs are those of that notional, and rounded once: those in the basis are exact amounts too, rounded to its cents.
+What a currency then lacks is bought for the basis. A surplus stays, unless the basis itself lacks cash: then
+surpluses are sold, the largest first, until it does not. Costs of exchanging belong to the costs of the lines.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from foundation.arrays import Array
+from research.accounting.costs import CHARGED
+from research.orders.lots.sizing import Orders
+from research.orders.request import Request
+from research.portfolio import Portfolio
+from research.portfolio.holdings.currencies import Currencies
+from research.portfolio.holdings.rates import decimal, rounded, smallest
+
+ZERO = Decimal()
+FX_COLUMNS = ("account", "pair", "side", "currency", "amount", "rate", "basis_amount", "reason")
+CASH_COLUMNS = ("account", "currency", "rate", "before", "flow", "sells", "buys", "cost", "fx", "after",
+                "after_in_basis")  # fmt: skip
+
+
+class Exchange(NamedTuple):
+    """Money of a foreign currency that an account buys or sells for the basis.
+
+    account      : its name, or "".
+    pair         : the foreign currency and the basis as the market names them, such as EURUSD and USDJPY.
+    side         : buy or sell, of the foreign currency.
+    currency     : foreign.
+    amount       : of it, above zero.
+    rate         : of the pair: what one unit of its first currency is worth in its second.
+    basis_amount : that is paid or received, in the basis.
+    reason       : in words.
+    """
+
+    account: str
+    pair: str
+    side: str
+    currency: str
+    amount: Decimal
+    rate: float
+    basis_amount: Decimal
+    reason: str
+
+
+class Balance(NamedTuple):
+    """Cash of an account in one currency before and after a list; `after_in_basis` is in the basis.
+
+    before + flow + sells - buys - cost + fx = after
+    """
+
+    account: str
+    currency: str
+    rate: float
+    before: Decimal
+    flow: Decimal
+    sells: Decimal
+    buys: Decimal
+    cost: Decimal
+    fx: Decimal
+    after: Decimal
+    after_in_basis: Decimal
+
+
+class Local(NamedTuple):
+    """An order in the currency of its line.
+
+    notional : signed, buys positive.
+    charges  : by name of the cost.
+    """
+
+    currency: str
+    notional: Decimal
+    charges: Mapping[str, Decimal]
+
+    @property
+    def cost(self) -> Decimal:
+        """The sum of the charges."""
+        return sum(self.charges.values(), ZERO)
+
+
+@dataclass(frozen=True, eq=False)
+class CashByCurrency:
+    """The orders of a list in the currencies of their lines, and the cash of its accounts in each.
+
+    portfolio : before the orders, with currencies.
+    sized     : the orders.
+    request   : what was asked for besides; its money comes and goes in the basis.
+    """
+
+    portfolio: Portfolio
+    sized: Orders
+    request: Request
+
+    def local(self, a: int, i: int) -> Local:
+        """The order of account `a` in line `i`, in the currency of the line."""
+        currency = self._currencies.lines[i]
+        charges = (self.sized.each_charges if currency == self._currencies.basis else self._exact_charges)[a, :, i]
+        of = zip(CHARGED, charges, strict=False)
+        return Local(currency, self._notional(a, i), {name: self._in_local(i, amount) for name, amount in of})
+
+    @cached_property
+    def balances(self) -> tuple[Balance, ...]:
+        """A row for each account and currency, that of the basis first."""
+        return tuple(balance for _, rows in self._settled for balance in rows)
+
+    @cached_property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """What each account buys of other currencies, and what it sells."""
+        return tuple(exchange for exchanges, _ in self._settled for exchange in exchanges)
+
+    @property
+    def cash(self) -> Decimal:
+        """Cash of all accounts and currencies after the list, in the basis."""
+        return sum((row.after_in_basis for row in self.balances), ZERO)
+
+    @property
+    def rounding(self) -> Decimal:
+        """By how much that is above the cash of the orders in the basis: each amount is rounded to its own cent."""
+        return self.cash - rounded(self._currencies.basis, decimal(self.sized.cash))
+
+    def after(self, a: int = 0) -> dict[str, float]:
+        """By currency, the cash of account `a` after the list."""
+        return {row.currency: float(row.after) for row in self._settled[a][1]}
+
+    def after_all(self) -> dict[str, float]:
+        """By currency, the cash of all accounts after the list."""
+        found: dict[str, Decimal] = {}
+        for row in self.balances:
+            found[row.currency] = found.get(row.currency, ZERO) + row.after
+        return {currency: float(amount) for currency, amount in found.items()}
+
+    def paid(self, portfolio: Portfolio) -> Portfolio:
+        """A portfolio whose cash is that after the list, in each currency."""
+        currencies = replace(self._currencies, cash=self.after_all())
+        accounts = tuple(
+            replace(each, balances=self.after(a), cash=currencies.rates.value(self.after(a)))
+            for a, each in enumerate(portfolio.accounts)
+        )
+        return replace(portfolio, cash=float(self.cash), currencies=currencies, accounts=accounts)
+
+    # -- tables ------------------------------------------------------------------------------------------------------
+
+    @property
+    def fx_columns(self) -> dict[str, list[Any]]:
+        """`FX_COLUMNS`, a row an exchange; without the account where the portfolio has none."""
+        return self._columns(FX_COLUMNS, self.exchanges)
+
+    @property
+    def cash_columns(self) -> dict[str, list[Any]]:
+        """`CASH_COLUMNS`, a row for each account and currency; without the account where the portfolio has none."""
+        return self._columns(CASH_COLUMNS, self.balances)
+
+    def _columns(self, names: Sequence[str], rows: Sequence[Any]) -> dict[str, list[Any]]:
+        hidden = (() if self.portfolio.accounts else ("account",)) + (() if self.request.flow else ("flow",))
+        shown = [name for name in names if name not in hidden]
+        return {name: [_plain(getattr(row, name)) for row in rows] for name in shown}
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _currencies(self) -> Currencies:
+        assert self.portfolio.currencies is not None
+        return self.portfolio.currencies
+
+    def _notional(self, a: int, i: int) -> Decimal:
+        """Signed, in the currency of the line: of its own price, where it has one and is not in the basis."""
+        currency, price = self._currencies.lines[i], float(self._currencies.prices[i])
+        if currency == self._currencies.basis or np.isnan(price):
+            return self._in_local(i, self.sized.each_notional[a, i])
+        return rounded(currency, decimal(self.sized.parts[a, i]) * decimal(price))
+
+    def _in_local(self, i: int, amount: float) -> Decimal:
+        """An amount of the basis in the currency of line `i`."""
+        currency = self._currencies.lines[i]
+        return rounded(currency, decimal(amount) / decimal(self._currencies.rates.rate(currency)))
+
+    @cached_property
+    def _exact_charges(self) -> Array:
+        """(A, columns, n) in the basis, unrounded: the costs of what the orders come to in their own currencies."""
+        sizes, rates = np.zeros(self.sized.parts.shape), self._currencies.of_lines
+        for a, i in np.argwhere(self.sized.parts):
+            sizes[a, i] = float(abs(self._notional(a, i)) * decimal(rates[i]))
+        return self.sized.exact_charges(sizes)
+
+    def _moved(self, a: int) -> Iterator[int]:
+        return (int(i) for i in np.flatnonzero(self.sized.parts[a]))
+
+    @cached_property
+    def _settled(self) -> list[tuple[tuple[Exchange, ...], tuple[Balance, ...]]]:
+        accounts, basis = self.portfolio.accounts, self._currencies.basis
+        if not accounts:
+            return [self._of_account(0, "", self._currencies.cash, self.request.flow)]
+        paid = self.request.account or accounts[0].name
+        return [
+            self._of_account(
+                a, each.name, each.balances or {basis: each.cash}, self.request.flow if each.name == paid else 0.0
+            )
+            for a, each in enumerate(accounts)
+        ]
+
+    def _of_account(
+        self, a: int, name: str, cash: Mapping[str, float], flow: float
+    ) -> tuple[tuple[Exchange, ...], tuple[Balance, ...]]:
+        rates, known = self._currencies.rates, tuple(self._currencies.cash)
+        basis = rates.basis
+        moved = dict.fromkeys(known, (ZERO, ZERO, ZERO))  # sells, buys, costs
+        for i in self._moved(a):
+            local, (sells, buys, cost) = self.local(a, i), moved[self._currencies.lines[i]]
+            sells, buys = sells + max(-local.notional, ZERO), buys + max(local.notional, ZERO)
+            moved[local.currency] = (sells, buys, cost + local.cost)
+        before = {c: rounded(c, decimal(cash.get(c, 0.0))) for c in known}
+        came = {c: rounded(c, decimal(flow)) if c == basis else ZERO for c in known}
+        left = {c: before[c] + came[c] + moved[c][0] - moved[c][1] - moved[c][2] for c in known}
+        bought = exchanged(left, {c: decimal(rates.rate(c)) for c in known}, basis)
+        fx = {c: amount for c, (amount, _) in bought.items()}
+        fx[basis] = -sum((value for _, value in bought.values()), ZERO)
+        rows = []
+        for c in known:
+            after = left[c] + fx.get(c, ZERO)
+            rows.append(Balance(name, c, rates.rate(c), before[c], came[c], *moved[c], fx.get(c, ZERO), after,
+                                rates.in_basis(c, after)))  # fmt: skip
+        made = [
+            Exchange(name, pair, "buy" if amount > 0 else "sell", c, abs(amount), rate, abs(value),
+                     f"{(c if amount > 0 else basis)} cash would be {short(left, bought, c, basis):,.2f} without it")
+            for c, (amount, value) in bought.items()
+            for pair, rate in [rates.quote(c)]
+        ]  # fmt: skip
+        return tuple(made), tuple(rows)
+
+
+def exchanged(
+    left: Mapping[str, Decimal], rates: Mapping[str, Decimal], basis: str
+) -> dict[str, tuple[Decimal, Decimal]]:
+    """By foreign currency, what is bought of it (below zero: sold), and that amount in the basis.
+
+    What lacks is bought. Where the basis then lacks cash, surpluses are sold, the largest in the basis first, each only
+    as far as the basis needs it.
+    left  : cash by currency before any exchange.
+    rates : what one unit of each is worth in the basis.
+
+    >>> D = Decimal
+    >>> exchanged({"USD": D("100.00"), "EUR": D("-350.00"), "GBP": D("900.00")}, {"EUR": D("1.065"), "GBP": D("1.2")},
+    ...           "USD")
+    {'EUR': (Decimal('350.00'), Decimal('372.75')), 'GBP': (Decimal('-227.30'), Decimal('-272.76'))}
+    """
+    found = {
+        c: (-amount, rounded(basis, -amount * rates[c])) for c, amount in left.items() if c != basis and amount < 0
+    }
+    lacking = sum((value for _, value in found.values()), ZERO) - left[basis]
+    surpluses = sorted(
+        ((c, amount) for c, amount in left.items() if c != basis and amount > 0),
+        key=lambda each: (-each[1] * rates[each[0]], rates[each[0]], each[0]),
+    )
+    for c, amount in surpluses:
+        if lacking <= 0:
+            break
+        needed = (lacking / rates[c]).quantize(smallest(c), ROUND_CEILING)
+        sold = min(needed, amount)
+        found[c] = (-sold, -rounded(basis, sold * rates[c]))
+        lacking += found[c][1]
+    return found
+
+
+def exchange_words(money: CashByCurrency) -> str:
+    """The exchanges of a list as the end of its headline, "" where there are none."""
+    totals: dict[tuple[str, str], Decimal] = {}
+    for each in money.exchanges:
+        key = (each.side, each.currency)
+        totals[key] = totals.get(key, ZERO) + each.amount
+    words = ", ".join(f"{side} {amount:,} {currency}" for (side, currency), amount in totals.items())
+    return f" FX: {words}." if words else ""
+
+
+def short(
+    left: Mapping[str, Decimal], bought: Mapping[str, tuple[Decimal, Decimal]], currency: str, basis: str
+) -> Decimal:
+    """The cash that is below zero without one exchange: that of its currency, or, where it is sold, of the basis."""
+    amount, value = bought[currency]
+    if amount > 0:
+        return left[currency]
+    return left[basis] - sum((each for _, each in bought.values()), ZERO) + value
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value

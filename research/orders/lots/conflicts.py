@@ -1,0 +1,274 @@
+"""Limits that no orders keep together: an irreducible set of them, and the least change of one that lets a list be.
+
+Feasibility is that of the programme by which the lots are found (`order_programme`): whole and odd lots, tickets, least
+commissions, and impact by its tangents, here with every line free to be bought or sold. Linear programmes first leave
+the few that conflict even where orders may be of any size (`conflict_filter`). The set is found by halves
+(Junker 2004, QuickXplain: preferred explanations and relaxations for over-constrained problems): what remains
+conflicts, and no part of it does. A least weight is of NAV after rates and tickets, as for the lots: a least commission
+or an impact does not help to reach it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from foundation.arrays import Array
+from foundation.tolerances import COUNTED, LOT
+from research.orders.lots.conflict_filter import Bound, ConflictFilter
+from research.orders.lots.lot_problem import FINE
+from research.orders.lots.order_limits import MINIMUM, Change, OrderLimit, limits_of, line_limits
+from research.orders.lots.order_programme import COLUMNS, UNIT, OrderColumns, nearly, programme
+from research.orders.lots.position import Position
+from research.orders.lots.relaxations import relaxations
+
+SPARE = 1e-8  # of NAV: by which a stated change is more than the least, so that it suffices when it is written down
+WHOLE_LOTS = "whole lots"
+MOST_TRADED = 2.0  # of NAV and of the largest line: no order is larger
+NODES = 20_000  # that the search may take, counting each programme as one: some seconds
+EACH = 1_000  # of a programme
+MOST_STEPS = 1_000  # of what is written down, by which a change is made larger until it suffices
+LEAST = 5e-5  # of NAV: by how much a change may be more than the least; it is told in whole basis points
+ROUNDS = 5  # of tangents at the sizes found
+SHOWN = 8  # names in a message
+SAME = 1e-9  # of NAV: by how much the impact of orders may be above its tangents
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Limits that no orders keep together.
+
+    names    : of an irreducible set of them.
+    mends    : changes, each of which alone lets a list keep all other limits; none where no single one does.
+    complete : is the set irreducible? If not, the search was stopped, and some of the names may not be needed.
+    searched : are the changes the least, to half a basis point of NAV, and all? If not, the search was stopped.
+    """
+
+    names: tuple[str, ...]
+    mends: tuple[str, ...]
+    complete: bool = True
+    searched: bool = True
+
+    @property
+    def words(self) -> str:
+        """The conflict in a sentence, and what would mend it."""
+        names = "; ".join(self.names[-SHOWN:])
+        if len(self.names) > SHOWN:
+            names += f"; and {len(self.names) - SHOWN} others"
+        if not self.complete:
+            names += " (some of them may be kept: the search was stopped)"
+        if self.mends:
+            return (
+                f"no orders keep these limits together: {names}. To make a list possible, {', or '.join(self.mends)}."
+            )
+        rest = "None of those that can be relaxed suffices alone." if self.searched else "Relax one of them or more."
+        return f"no orders keep these limits together: {names}. {rest}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Stated:
+    """A limit of any kind, named.
+
+    limit        : over several lines, or None.
+    line         : that `bought` and `sold` limit, units.
+    kind         : of a limit that a `Relaxation` may relax, else "".
+    least        : notional of an order, currency.
+    whole        : are orders in whole lots?
+    """
+
+    name: str
+    limit: OrderLimit | None = None
+    line: int = 0
+    bought: float = np.inf
+    sold: float = np.inf
+    kind: str = ""
+    least: float = 0.0
+    whole: bool = False
+
+
+def conflict(position: Position, floor: float, nodes: int = NODES) -> Conflict | None:
+    """An irreducible set of limits that no orders from a position keep together; None where it is not proven that none
+    keep all.
+
+    position : with its limits.
+    floor    : cash that stays, currency.
+    nodes    : that the search may take. A limit whose part is not known by then stays in the set.
+    """
+    stated = _stated(position, floor)
+    search, divided = _Search(position, [nodes]), _Divided(position, stated)
+    few = divided.conflicting
+    if not few and not search.infeasible(stated):
+        return None
+    kept, mends = search.needed(few or stated, []), list[str]()
+    complete = not search.late
+    for one in kept:
+        if one.limit is None or one.limit.mend is None or not divided.may_mend(one):
+            continue
+        if (least := search.relaxation(stated, one)) is not None:
+            mends.append(search.sufficient(partial(one.limit.mend, least + SPARE)))
+    mends += _line_mends(position, floor, kept, search)
+    return Conflict(tuple(one.name for one in kept), tuple(filter(None, mends)), complete, complete and not search.late)
+
+
+def _line_mends(position: Position, floor: float, kept: Sequence[_Stated], search: "_Search") -> Iterator[str]:
+    """What relaxes a limit of the conflict that is not over several lines, where it suffices."""
+
+    def feasible(other: Position) -> bool:
+        return search.gives_a_list(Change("", other, floor))
+
+    for change in relaxations(position, LEAST):
+        if any(one.kind == change.kind and change.line in (None, one.line) for one in kept):
+            value = change.least(feasible)
+            if value is not None:
+                yield change.words(value)
+
+
+def _stated(position: Position, floor: float) -> list[_Stated]:
+    """All limits; those that come first are dropped first, and so are rarer in a conflict."""
+    found = [
+        _Stated(limit.name(asset, i), None, i, float(limit.bought[i]), float(limit.sold[i]), limit.kind)
+        for i, asset in enumerate(position.assets)
+        for limit in line_limits(position)
+        if np.isfinite(min(limit.bought[i], limit.sold[i]))
+    ]
+    found.append(_Stated(WHOLE_LOTS, whole=True))
+    if position.minimum > 0.0:
+        found.append(_Stated(f"the minimum trade of {position.minimum:,.2f}", kind=MINIMUM, least=position.minimum))
+    return [
+        *found,
+        *(_Stated(limit.name, limit, kind=limit.kind) for limit in limits_of(position, floor) if limit.binds),
+    ]
+
+
+class _Divided:
+    """What is in conflict even where orders may be of any size, which is found much faster."""
+
+    def __init__(self, position: Position, stated: Sequence[_Stated]) -> None:
+        self._rows = [one for one in stated if one.limit is not None]
+        self._lines = [one for one in stated if np.isfinite(min(one.bought, one.sold))]
+        bounds = [
+            Bound(one.line, *(units * float(position.prices[one.line]) for units in (one.bought, one.sold)))
+            for one in self._lines
+        ]
+        limits = [one.limit for one in self._rows if one.limit is not None]
+        self._filter = ConflictFilter(_columns(position, ()), limits, bounds)
+        self._all = [*range(len(limits), len(limits) + len(bounds)), *range(len(limits))]  # in the order of `stated`
+
+    @property
+    def conflicting(self) -> list[_Stated]:
+        """An irreducible conflict among them, [] where there is none."""
+        return [(*self._rows, *self._lines)[place] for place in self._filter.conflicting(self._all)]
+
+    def may_mend(self, one: _Stated) -> bool:
+        """Could a list be, if one limit over several lines were relaxed?"""
+        return not self._filter.conflict([place for place in self._all if place != self._rows.index(one)])
+
+
+@dataclass
+class _Search:
+    """Whether orders of a position keep limits, and whether an answer came after the search was stopped.
+
+    left : nodes that it may still take, of this search and those of other positions.
+    """
+
+    position: Position
+    left: list[int]
+    late: bool = False
+
+    def infeasible(self, stated: Sequence[_Stated]) -> bool:
+        """Is it proven that no orders keep these limits?"""
+        return self._solved(stated)[1]
+
+    def feasible(self, stated: Sequence[_Stated]) -> bool:
+        """Are some orders known that keep these limits?"""
+        return self._solved(stated)[0] is not None
+
+    def needed(self, candidates: Sequence[_Stated], kept: Sequence[_Stated]) -> list[_Stated]:
+        """Of candidates that conflict with those that are kept, the last that do, none of which can be left out."""
+        if len(candidates) == 1:
+            return list(candidates)
+        half = len(candidates) // 2
+        first, second = candidates[:half], candidates[half:]
+        of_first = [] if self.infeasible([*kept, *second]) else self.needed(first, [*kept, *second])
+        if of_first and self.infeasible([*kept, *of_first]):
+            return of_first
+        return [*of_first, *self.needed(second, [*kept, *of_first])]
+
+    def relaxation(self, stated: Sequence[_Stated], one: _Stated) -> float | None:
+        """The least relaxation of one limit over several lines with which some orders keep all; None where none do.
+
+        It is the least to `LEAST`, or to a whole order.
+        """
+        assert one.limit is not None
+        soft = replace(one, limit=replace(one.limit, price=1.0))
+        return self._solved([soft if other is one else other for other in stated])[0]
+
+    def sufficient(self, change: Callable[[int], Change | None]) -> str:
+        """How to relax a limit so that some orders are known that keep all, with the value that is written down; "" for
+        none.
+
+        A least relaxation may be of NAV before costs, and what is written down is rounded: it is solved again, with as
+        few steps more as suffice.
+        """
+        short, steps, found = -1, 0, change(0)
+        while found is not None and not self.gives_a_list(found):
+            short, steps = steps, 2 * steps + 1
+            found = change(steps) if steps < MOST_STEPS else None
+        while found is not None and steps - short > 1:
+            middle = (short + steps) // 2
+            fewer = change(middle)
+            if fewer is not None and self.gives_a_list(fewer):
+                steps, found = middle, fewer
+            else:
+                short = middle
+        return "" if found is None else found.words
+
+    def gives_a_list(self, change: Change) -> bool:
+        """Are some orders known that keep all limits with a change?"""
+        other = replace(self, position=change.position)
+        known = other.feasible(_stated(change.position, change.floor))
+        self.late |= other.late
+        return known
+
+    def _solved(self, stated: Sequence[_Stated]) -> tuple[float | None, bool]:
+        """What orders are past limits with a price, None where none were found; and is it proven that there are none?
+
+        A tangent is added at each size that was found, until the impact is that of the orders.
+        """
+        if self.left[0] <= 0:
+            self.late = True
+            return None, False
+        orders = _columns(self.position, stated)
+        limits, sizes, past = [one.limit for one in stated if one.limit is not None], list[Array](), None
+        spare = 1.0 - LOT if any(limit.counts and not limit.binds for limit in limits) else LEAST / UNIT
+        for _ in range(ROUNDS):
+            none = np.zeros((COLUMNS, len(orders.rows)))
+            found = nearly(programme(orders, limits, none, sizes=sizes), orders, EACH, spare)
+            self.left[0] -= 1 + found.nodes
+            self.late |= not found.proven and not found.infeasible
+            if found.x is None:
+                return None, found.infeasible
+            soft = [limit for limit in limits if not limit.binds]
+            past = float(found.x[-1]) * (1.0 if soft[0].counts else UNIT) if soft else 0.0
+            sizes.append(orders.sizes(found.x))
+            if orders.understated(found.x) <= SAME:
+                break
+        return past, False
+
+
+def _columns(position: Position, stated: Sequence[_Stated]) -> OrderColumns:
+    """Orders of every line in both directions, as far as some of the limits let them go."""
+    n, nav, price, held = len(position.units), position.nav, position.prices, np.maximum(position.units, 0.0)
+    whole, least = any(one.whole for one in stated), max((one.least for one in stated), default=0.0)
+    bought = MOST_TRADED * max(nav, float((held * price).max(initial=0.0))) / price
+    sold = held.copy()
+    for one in stated:
+        bought[one.line], sold[one.line] = min(bought[one.line], one.bought), min(sold[one.line], one.sold)
+    rows, units = np.tile(np.arange(n), 2), np.concatenate([bought, sold])
+    lots = units / position.lots[rows]
+    in_lots = np.full(2 * n, whole) & (position.lots * price > FINE * nav)[rows]
+    full = np.where(in_lots, np.floor(lots + LOT), lots)
+    left = np.where((np.arange(2 * n) >= n) & (sold >= held)[rows], lots - full, 0.0)
+    odd = np.where(left > LOT, left * position.lots[rows], 0.0)
+    return OrderColumns.of(position, rows, np.repeat([1.0, -1.0], n), full, odd, in_lots, max(least, COUNTED * nav))

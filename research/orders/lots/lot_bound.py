@@ -1,0 +1,186 @@
+"""A bound below which no orders of a `LotProblem` can come: each line by itself, with a price for each limit.
+
+With the limits at their prices in place of the limits themselves, each line takes the lots that lose least alone. No
+lots that keep the limits lose less than the sum of that, less the limits at their prices (Geoffrion 1974, Lagrangean
+relaxation for integer programming; Fisher 1981). The prices are those at which this is nearly largest. Cash's distance
+from its point is what two limits are exceeded by, one each way, whose prices are at most its weight.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from foundation.arrays import Array, Rows
+from foundation.compiled import linked
+from foundation.tolerances import LOT, WEIGHT
+from research.accounting.self_financing import charge_order
+from research.orders.lots.lot_problem import LotProblem, cash_distance
+from research.orders.lots.lot_search import FIRST, LOT_VALUE, PRICE, STEPS, WHOLE, Terms, _each, _sendable, _units
+from research.orders.lots.order_limits import BOUGHT, COST, SENT, SOLD, limits_of
+from research.orders.lots.position import CENT
+
+SWEEPS = 3  # over the limits, each priced best given the others
+HALVINGS = 30  # of the range of a price
+DEAREST = 1e4  # price of a limit that binds
+SETTLED = 1e-6  # a change of a price that is none
+ROUNDING = 2.5 * CENT  # of an order: what the cents of its amount and costs may give to a limit
+
+
+class Relaxed(NamedTuple):
+    """A `LotProblem` without limits of weights, with a price for each of its limits.
+
+    terms  : the problem.
+    lines  : (m,) lines that may trade, in an order that does not depend on that of the portfolio.
+    rows   : (L, 4, n) what limits count of bought, sold, sent and costs.
+    most   : (L,) of each limit, and what rounding may give to one that binds.
+    dearest : (L,) its largest price: inf for one that binds.
+    still  : what lines that stay lose, fraction of NAV.
+    prices : (L,) of the limits, from which the search for better ones begins; written. The last is of cash above its
+             point.
+    price  : (4,) of what a line counts in them; written.
+    """
+
+    terms: Terms
+    lines: Rows
+    rows: Array
+    most: Array
+    dearest: Array
+    still: float
+    prices: Array
+    price: Array
+
+    @classmethod
+    def of(cls, problem: LotProblem) -> "Relaxed":
+        """The problem in arrays."""
+        position, able = problem.position, np.flatnonzero(problem.steps > 0.0)
+        keys = (problem.way, problem.lot, problem.goal, position.units)
+        lines = able[np.lexsort([key[able] for key in keys])]
+        limits = [*limits_of(position, problem.floor, -ROUNDING * len(lines)), cash_distance(problem)]
+        most = np.concatenate([limit.most + (WEIGHT if limit.binds else 0.0) for limit in limits])
+        return cls(
+            terms=Terms.of(problem),
+            lines=lines,
+            rows=np.concatenate([limit.rows for limit in limits]),
+            most=most,
+            dearest=np.concatenate([np.full(len(limit.most), limit.price) for limit in limits]),
+            still=float(np.delete(problem.each(np.zeros(len(problem.way))), lines).sum()),
+            prices=np.zeros(len(most)),
+            price=np.zeros(4),
+        )
+
+
+@linked
+def _loss(of: Relaxed, i: int, steps: float) -> float:
+    """What so many steps of line i lose, with what they count in limits at its `price`, fraction of NAV."""
+    terms, price, units = of.terms, of.price, _units(of.terms, i, steps)
+    if units == 0.0 or not _sendable(terms, i, units):
+        return _each(terms, i, 0.0) if units == 0.0 else np.inf
+    traded = units * terms.lines[PRICE, i]
+    paid = price[BOUGHT] * max(traded, 0.0) + price[SOLD] * max(-traded, 0.0) + price[COST] * _cost(terms, i, traded)
+    return _each(terms, i, units) + paid / terms.nav + price[SENT]
+
+
+@linked
+def _cost(terms: Terms, i: int, traded: float) -> float:
+    """What an order of line i costs, currency."""
+    cost = 0.0
+    charge_order(terms.costs, terms.r, terms.q, i, abs(traded), terms.scratch)
+    for k in range(FIRST):
+        cost += terms.scratch[k, i]
+    return cost
+
+
+@linked
+def _use(of: Relaxed, j: int, i: int, steps: float) -> float:
+    """What so many steps of line i count in limit j."""
+    terms, rows = of.terms, of.rows
+    traded = _units(terms, i, steps) * terms.lines[PRICE, i]
+    if traded == 0.0:
+        return 0.0
+    used = rows[j, BOUGHT, i] * max(traded, 0.0) + rows[j, SOLD, i] * max(-traded, 0.0)
+    return (used + rows[j, COST, i] * _cost(terms, i, traded)) / terms.nav + rows[j, SENT, i]
+
+
+@linked
+def _least(of: Relaxed, i: int) -> tuple[float, float]:
+    """The steps of line i that lose least at the prices of the limits, and what they lose; writes its `price`."""
+    lines = of.terms.lines
+    for k in range(len(of.price)):
+        of.price[k] = 0.0
+        for j in range(len(of.prices)):
+            of.price[k] += of.prices[j] * of.rows[j, k, i]
+    whole, best, lost = _whole(of, i), 0.0, _loss(of, i, 0.0)
+    for steps in (whole, lines[STEPS, i]):
+        here = _loss(of, i, steps)
+        if here < lost:
+            best, lost = steps, here
+    return best, lost
+
+
+@linked
+def _whole(of: Relaxed, i: int) -> float:
+    """The steps that lose least between the smallest order of line i and all its whole lots, where loss is convex."""
+    low = _first(of, i)
+    high = max(of.terms.lines[WHOLE, i], low)
+    while low < high:
+        middle = np.floor(0.5 * (low + high))
+        if _loss(of, i, middle + 1.0) < _loss(of, i, middle):
+            low = middle + 1.0
+        else:
+            high = middle
+    return low
+
+
+@linked
+def _first(of: Relaxed, i: int) -> float:
+    """The steps of the smallest order of line i."""
+    lines = of.terms.lines
+    return min(max(np.ceil(of.terms.least / lines[LOT_VALUE, i] - LOT), 1.0), lines[STEPS, i])
+
+
+@linked
+def _over(of: Relaxed, j: int) -> float:
+    """By how much the lots that are best at the prices of the limits are past limit j."""
+    over = -of.most[j]
+    for i in of.lines:
+        over += _use(of, j, i, _least(of, i)[0])
+    return over
+
+
+@linked
+def bound_of(of: Relaxed) -> float:
+    """The bound at the prices of the limits, fraction of NAV."""
+    found = of.still
+    for j in range(len(of.prices)):
+        found -= of.prices[j] * of.most[j]
+    for i in of.lines:
+        found += _least(of, i)[1]
+    return found
+
+
+@linked
+def price_limits(of: Relaxed) -> None:
+    """Write the prices of the limits at which the bound is nearly largest: of each in turn, given the others."""
+    prices = of.prices
+    for _ in range(SWEEPS):
+        moved = False
+        for j in range(len(prices)):
+            was, low, high = prices[j], 0.0, 1.0
+            prices[j] = 0.0
+            if _over(of, j) > 0.0:
+                dearest = min(of.dearest[j], DEAREST)
+                high = min(high, dearest)
+                prices[j] = high
+                while high < dearest and _over(of, j) > 0.0:
+                    low, high = high, min(4.0 * high, dearest)
+                    prices[j] = high
+                for _ in range(HALVINGS):
+                    prices[j] = 0.5 * (low + high)
+                    if _over(of, j) > 0.0:
+                        low = prices[j]
+                    else:
+                        high = prices[j]
+                prices[j] = high
+            moved = moved or abs(prices[j] - was) > SETTLED
+        if not moved:
+            return

@@ -1,0 +1,223 @@
+"""Which whole lots come nearest to the exact step: the objective, and what orders must keep.
+
+The objective is the distance of all assets and of cash from where the exact step brings them, plus what the orders
+cost, over NAV. Cash is what the orders leave, so its distance is the absolute sum of the assets' signed distances;
+costs are counted once, and not as missing cash again. It weighs `CASH_WEIGHT` of an asset's: of two orders that are
+equally far, the one that brings assets nearer is taken. But for cash, the objective is a sum over assets; lots, cash
+and the limits of the orders tie them together. PyPortfolioOpt's linear programme for whole lots adds the cash that is
+left to the assets' distances in the same way (Martin 2021, PyPortfolioOpt: portfolio optimization in Python).
+
+Where cash does not suffice for all buys, each asset has a share of it: its way to its point reduced by one factor for
+all, and distances are those from the shares. What is past an asset's share, and not past its point, weighs
+`PAST_SHARE`. With u what assets lack of their shares and v what they have past them, u − v is left in cash, and all
+lose u + 0.8 v + 0.9 (u − v) = 1.9 u − 0.1 v: the lots come near the shares first, and the cash that they leave buys
+more of what was cut. In parts of lots each asset takes its share.
+
+As an option, the ex-ante tracking error to the exact step's point takes the place of the distances: a tracking error of
+1 bp a year weighs as much as 1 bp of NAV paid. It is not squared, as it is in J, because J's choice between costs and
+tracking error was made by the rule, and its point must not be undone: near the point a square is flatter than any cost,
+so that every order would stop short of it, and be asked for again. A norm rises at the same rate up to the point.
+"""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from foundation.arrays import Array, Mask
+from foundation.tolerances import LOT, TRIGGER, WEIGHT
+from research.orders.lots.order_limits import OrderLimit, broken_by, sendable
+from research.orders.lots.position import MOST_LOTS, Position
+from research.portfolio import WeightLimit
+
+CASH = "cash"  # the name of its limit, and of its distance
+CASH_WEIGHT = 0.9  # a currency unit between cash and its point weighs as much as so many between an asset and its own
+OUTSIDE = 200.0  # a currency unit outside a line's box weighs as much as so many between its point and the line
+FINE = 1e-7  # of NAV: a line whose lot is worth less is divided at will
+PAST_SHARE = (
+    0.8  # a currency unit past a line's share of the cash, up to its point, weighs as much as so many before it
+)
+COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
+
+
+@dataclass(frozen=True, eq=False)
+class LotProblem:
+    """Orders in whole lots from a position toward the point of the exact step.
+
+    position : before the orders.
+    goal     : (n,) value that each line should have after them, currency.
+    way      : (n,) 1 for a line that may be bought, -1 for one that may be sold, 0 for one that stays.
+    lower    : (n,) least value of each line's box, currency, or -inf.
+    upper    : (n,) largest value of each line's box, currency, or inf.
+    floor    : cash that stays, currency.
+    most     : (n,) the most units of each order.
+    further  : fraction of NAV by which a buy may go past the first lot beyond its point.
+    unpaid   : (n,) distance of each line's share of the cash from its point, currency; zero where cash suffices.
+    """
+
+    position: Position
+    goal: Array
+    way: Array
+    lower: Array
+    upper: Array
+    floor: float
+    most: Array
+    further: float = COSTS_APART
+    unpaid: Array = field(default_factory=lambda: np.array(0.0))
+
+    # -- what a line can do ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def lot(self) -> Array:
+        """(n,) value of a lot, currency."""
+        return self.position.lots * self.position.prices
+
+    @cached_property
+    def value(self) -> Array:
+        """(n,) value held, currency."""
+        return self.position.units * self.position.prices
+
+    @cached_property
+    def net(self) -> float:
+        """What the step to the lines' shares buys less what it sells, currency: then cash is at its point.
+
+        Lines that stay, and what is past the most units of an order, are not part of it.
+        """
+        most = self.most * self.position.prices
+        moved = np.clip(self.goal - self.unpaid - self.value, -most, most)
+        return float(moved[self.way != 0.0].sum())
+
+    @cached_property
+    def fine(self) -> Mask:
+        """(n,) lines that are divided at will."""
+        return self.lot <= FINE * self.position.nav
+
+    @cached_property
+    def whole(self) -> Array:
+        """(n,) most whole lots of each order: no buy or short sale goes further than the first lot past its point.
+
+        With limits of weights it may go `further`.
+        """
+        position = self.position
+        further = self.further * position.nav / self.lot if position.limits.weights else 0.0
+        wanted = np.ceil(np.maximum(self.goal - self.value, 0.0) / self.lot + further - LOT) + 1.0
+        held = np.floor(position.units / position.lots + LOT)
+        short = np.ceil((self.value - self.goal) / self.lot - LOT) + 1.0
+        sold = np.where(self.goal < 0.0, short, held)
+        room = np.floor(np.minimum(self.most / position.lots, MOST_LOTS) + LOT)
+        lots: Array = np.maximum(np.minimum(np.where(self.way > 0.0, wanted, sold), room), 0.0)
+        return np.where(self.way == 0.0, 0.0, lots)
+
+    @cached_property
+    def odd(self) -> Array:
+        """(n,) units that no lot divides of a line to be sold completely: they are sold after its last lot."""
+        position = self.position
+        left = position.units - np.floor(position.units / position.lots + LOT) * position.lots
+        leaves = (self.way < 0.0) & (np.abs(self.goal) <= WEIGHT * position.nav) & (position.units <= self.most)
+        return np.where(leaves & (left > LOT * position.lots), left, 0.0)
+
+    @cached_property
+    def steps(self) -> Array:
+        """(n,) most steps of each order: its whole lots, and one more that sells the odd lot."""
+        return self.whole + (self.odd > 0.0)
+
+    def units(self, steps: Array) -> Array:
+        """(n,) signed units of so many steps (n,), without rounding noise."""
+        lots = clean(self.way * np.minimum(steps, self.whole) * self.position.lots, self.position.lots)
+        return np.where((self.odd > 0.0) & (steps > self.whole), -self.position.units, lots)
+
+    # -- what orders are worth -------------------------------------------------------------------------------------
+
+    def each(self, units: Array) -> Array:
+        """(n,) of each line: its `away`, its cost, and what is outside its box, fraction of NAV."""
+        traded = units * self.position.prices
+        after = self.value + traded
+        outside = np.maximum(np.maximum(self.lower - after, after - self.upper), 0.0)
+        cost = self.position.exact_charges(np.abs(traded)).sum(axis=0)
+        losses: Array = (self.away(after) + OUTSIDE * outside + cost) / self.position.nav
+        return losses
+
+    def away(self, after: Array) -> Array:
+        """(n,) distances of values (n,) from the lines' shares of the cash; see `distances`."""
+        return distances(after, self.goal, self.unpaid)
+
+    @property
+    def shared(self) -> "LotProblem":
+        """The problem whose points are the lines' shares of the cash."""
+        return replace(self, goal=self.goal - self.unpaid, unpaid=np.array(0.0))
+
+    def objective(self, units: Array) -> float:
+        """The sum of `each`, cash's distance, and the price of what is outside soft limits of weights, fraction of NAV.
+
+        Where the position has a covariance, the tracking error to the point stands for the distances.
+        """
+        if self.position.covariance is None:
+            return float(self.each(units).sum()) + self.of_cash(units) + self.priced(units)
+        away = self.away(self.value + units * self.position.prices) / self.position.nav
+        return self.tracking_error(units) + float((self.each(units) - away).sum()) + self.priced(units)
+
+    def of_cash(self, units: Array) -> float:
+        """What cash's distance from its point weighs, fraction of NAV."""
+        return CASH_WEIGHT * abs(float(units @ self.position.prices) - self.net) / self.position.nav
+
+    def tracking_error(self, units: Array) -> float:
+        """sqrt(d'Σd), fraction a year, of the lines' distances d from their points, fraction of NAV; cash has no risk.
+
+        For a position with a covariance.
+        """
+        covariance = self.position.covariance
+        assert covariance is not None
+        away = (self.value + units * self.position.prices - self.goal) / self.position.nav
+        return float(np.sqrt(max(float(away @ covariance @ away), 0.0)))
+
+    def priced(self, units: Array) -> float:
+        """What is outside soft limits of weights times their prices, fraction of NAV."""
+        return sum(limit.price * past for limit, past in self._outside(units) if not limit.binds)
+
+    def _outside(self, units: Array) -> list[tuple[WeightLimit, float]]:
+        """Each limit of weights, and how far outside of it orders end, fraction of NAV after them."""
+        if not self.position.limits.weights:
+            return []
+        traded = units * self.position.prices
+        nav = self.position.nav - float(self.position.exact_charges(np.abs(traded)).sum())
+        weights = (self.value + traded) / nav
+        return [(limit, limit.outside(weights)) for limit in self.position.limits.weights]
+
+    # -- what orders must keep -------------------------------------------------------------------------------------
+
+    def sendable(self, units: Array) -> Mask:
+        """(n,) orders that are large enough to be sent, and lines without an order."""
+        return sendable(self.position, units, WEIGHT)
+
+    def short(self, units: Array) -> float:
+        """What cash lacks, currency; see `Position.short`."""
+        return self.position.short(units, self.floor)
+
+    def broken(self, units: Array) -> tuple[str, ...]:
+        """Names of the limits that orders break: cash, those of `broken_by`, and those of weights."""
+        found = {CASH: self.short(units) > 0.0} | broken_by(self.position, units[None], self.most, WEIGHT)
+        found |= {limit.name: past > TRIGGER for limit, past in self._outside(units) if limit.binds}
+        return tuple(name for name, broken in found.items() if broken)
+
+
+def distances(after: Array, goal: Array, unpaid: Array) -> Array:
+    """(n,) distances of values from the lines' shares of the cash; past them they count `PAST_SHARE` up to the goal.
+
+    unpaid : (n,) distance of each share from its point.
+    """
+    past = after - goal + unpaid
+    found: Array = np.abs(past) - (1.0 - PAST_SHARE) * np.minimum(np.maximum(past, 0.0), unpaid)
+    return found
+
+
+def cash_distance(problem: LotProblem) -> OrderLimit:
+    """Cash's distance from its point: what orders buy more than they sell, both ways, at the price of `CASH_WEIGHT`."""
+    n, net = len(problem.way), problem.net / problem.position.nav
+    rows = np.repeat(np.array([[1.0, -1.0, 0.0, 0.0], [-1.0, 1.0, 0.0, 0.0]])[:, :, None], n, axis=2)
+    return OrderLimit(CASH, rows, np.array([net, -net]), CASH_WEIGHT)
+
+
+def clean(units: Array, lots: Array) -> Array:
+    """Units rounded to whole lots, without rounding noise: 0.3, not 0.30000000000000004."""
+    count = np.rint(units / lots)
+    return np.where(lots < 1.0, count / (1.0 / lots), count * lots)

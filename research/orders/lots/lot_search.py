@@ -1,0 +1,510 @@
+"""A greedy search for the lots of a `LotProblem`, compiled: for backtests, many accounts and as the solver's start.
+
+Each line takes the lots that are best for it alone. Where these break a limit, orders are dropped and reduced until
+they do not. Then single lines take lots more or less, as long as one such change improves the objective, the best
+first.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from foundation.arrays import Array
+from foundation.compiled import linked
+from foundation.tolerances import LOT, WEIGHT
+from research.accounting.cost_parameters import COLUMNS, CostParameters
+from research.accounting.self_financing import charge_order
+from research.orders.lots.lot_problem import CASH_WEIGHT, OUTSIDE, PAST_SHARE, LotProblem
+
+NO_GAIN = 1e-15  # of NAV: what rounding of the objective may show as one
+ROUNDS = 20  # of mending, and a line of improving: each changes what is left, and a few are the usual number
+SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where a line is divided at will
+
+(HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, UNPAID, WAY, LOWER, UPPER, WHOLE, ODD, STEPS, MOST, FINE,
+ SETTLES) = range(16)  # fmt: skip
+NONE, TOGETHER, ALONE = range(3)  # what the search found
+FIRST = len(COLUMNS)  # rows of scratch: the charges of an order, then these
+OTHER, FREED, KEY = range(FIRST, FIRST + 3)
+
+
+class Terms(NamedTuple):
+    """A `LotProblem` as the kernels take it.
+
+    lines     : (16, n) what is known of each line: units held, price, lots and their value, and so on.
+    costs     : of orders.
+    r         : row of their daily rates.
+    q         : row of their daily impact.
+    nav       : currency.
+    net       : what the step to the lines' shares buys less what it sells, currency.
+    cents     : cash, in whole cents.
+    debt      : cash that was below zero before, currency.
+    floor     : cash that stays, currency.
+    adverse   : the move under which cash stays above zero, fraction of prices.
+    least     : notional of the smallest order that is sent, currency.
+    most      : number of orders.
+    turnover  : the most of it, one-way, fraction of NAV.
+    early     : (D,) days before the last on which some of the orders settle, in sessions; see `Position.early`.
+    scratch   : (8, n) room for the arithmetic.
+    """
+
+    lines: Array
+    costs: CostParameters
+    r: int
+    q: int
+    nav: float
+    net: float
+    cents: float
+    debt: float
+    floor: float
+    adverse: float
+    least: float
+    most: int
+    turnover: float
+    early: Array
+    scratch: Array
+
+    @classmethod
+    def of(cls, problem: LotProblem) -> "Terms":
+        """The problem in arrays."""
+        position, limits = problem.position, problem.position.limits
+        costs, n = position.cost_parameters, len(position.units)
+        settles = np.zeros(n) if position.settles is None else position.settles
+        lines = (position.units, position.prices, position.lots, problem.lot, problem.value, problem.goal,
+                 np.broadcast_to(problem.unpaid, n), problem.way, problem.lower, problem.upper, problem.whole,
+                 problem.odd, problem.steps, problem.most, problem.fine, settles)  # fmt: skip
+        return cls(
+            lines=np.array(lines, dtype=float),
+            costs=costs,
+            r=min(position.day, len(costs.rates) - 1),
+            q=min(position.day, len(costs.impact) - 1),
+            nav=position.nav,
+            net=problem.net,
+            cents=float(np.rint(position.cash * 100.0)),
+            debt=float(position.debt),
+            floor=float(problem.floor),
+            adverse=float(limits.adverse_move),
+            least=float(position.least),
+            most=n if limits.most is None else limits.most,
+            turnover=np.inf if limits.turnover is None else float(limits.turnover),
+            early=np.array(position.early),
+            scratch=np.zeros((FIRST + 3, n)),
+        )
+
+
+def alone(problem: LotProblem) -> Array:
+    """(n,) signed units that are best for each line by itself: nothing, or the whole lots next to its share."""
+    units = np.zeros(len(problem.way))
+    best_alone(Terms.of(problem), units)
+    return units
+
+
+def search(problem: LotProblem) -> tuple[Array | None, bool]:
+    """(n,) signed units that keep every limit but those of weights, or None where even no orders keep them; and whether
+    they are the best for each line alone and bring cash to its point, so that nothing is better."""
+    units = np.zeros(len(problem.way))
+    found = best_lots(Terms.of(problem), units, False)
+    return (None if found == NONE else units), found == ALONE
+
+
+def spend(problem: LotProblem, units: Array) -> Array:
+    """(n,) signed units with more lots of the lines that share the cash, as long as one improves them and cash is left.
+
+    units : (n,) that keep every limit.
+    """
+    more = units.copy()
+    best_lots(Terms.of(problem), more, True)
+    return units if problem.broken(more) else more
+
+
+# -- of one line -----------------------------------------------------------------------------------------------------
+
+
+@linked
+def _each(terms: Terms, i: int, units: float) -> float:
+    """The objective of an order of line i, fraction of NAV; see `LotProblem.each`."""
+    lines, charges = terms.lines, terms.scratch
+    traded = units * lines[PRICE, i]
+    after = lines[VALUE, i] + traded
+    outside = max(max(lines[LOWER, i] - after, after - lines[UPPER, i]), 0.0)
+    cost = 0.0
+    if traded != 0.0:
+        charge_order(terms.costs, terms.r, terms.q, i, abs(traded), charges)
+        for k in range(FIRST):
+            cost += charges[k, i]
+    past = after - lines[GOAL, i] + lines[UNPAID, i]
+    away = abs(past) - (1.0 - PAST_SHARE) * min(max(past, 0.0), lines[UNPAID, i])
+    return (away + OUTSIDE * outside + cost) / terms.nav
+
+
+@linked
+def _objective(terms: Terms, units: Array) -> float:
+    """The objective of signed units (n,) but for soft limits, fraction of NAV; see `LotProblem.objective`."""
+    lost, net = 0.0, 0.0
+    for i in range(len(units)):
+        lost += _each(terms, i, units[i])
+        net += units[i] * terms.lines[PRICE, i]
+    return lost + _of_cash(terms, net)
+
+
+@linked
+def _of_cash(terms: Terms, net: float) -> float:
+    """What cash's distance weighs where orders buy so much more than they sell, fraction of NAV."""
+    return CASH_WEIGHT * abs(net - terms.net) / terms.nav
+
+
+@linked
+def _units(terms: Terms, i: int, steps: float) -> float:
+    """Signed units of so many steps of line i; see `LotProblem.units`."""
+    lines = terms.lines
+    if lines[ODD, i] > 0.0 and steps > lines[WHOLE, i]:
+        return -lines[HELD, i]
+    lots = lines[LOTS, i]
+    count = np.rint(lines[WAY, i] * min(steps, lines[WHOLE, i]) * lots / lots)
+    return count / (1.0 / lots) if lots < 1.0 else count * lots
+
+
+@linked
+def _steps(terms: Terms, i: int, units: float) -> float:
+    """The steps of signed units of line i: what `_units` takes."""
+    lines = terms.lines
+    if lines[ODD, i] > 0.0 and units <= -lines[HELD, i]:
+        return lines[STEPS, i]
+    return np.rint(abs(units) / lines[LOTS, i])
+
+
+@linked
+def _sendable(terms: Terms, i: int, units: float) -> bool:
+    """Is the order of line i large enough to be sent, or none?"""
+    return units == 0.0 or abs(units) * terms.lines[PRICE, i] >= terms.least * (1.0 - WEIGHT)
+
+
+@linked
+def _wanted(terms: Terms, i: int, unpaid: float) -> float:
+    """Lots from line i to its point, but for so much of it, currency."""
+    lines = terms.lines
+    return max(lines[WAY, i] * (lines[GOAL, i] - unpaid - lines[VALUE, i]), 0.0) / lines[LOT_VALUE, i]
+
+
+@linked
+def best_alone(terms: Terms, units: Array) -> None:
+    """Write the units (n,) that are best for each line by itself."""
+    for i in range(len(units)):
+        wanted, least = (
+            _wanted(terms, i, terms.lines[UNPAID, i]),
+            np.ceil(terms.least / terms.lines[LOT_VALUE, i] - LOT),
+        )
+        units[i], loss = 0.0, _each(terms, i, 0.0)
+        for lots in (np.floor(wanted + LOT), np.ceil(wanted - LOT), least):
+            tried = _units(terms, i, min(lots, terms.lines[STEPS, i]))
+            if _sendable(terms, i, tried):
+                here = _each(terms, i, tried)
+                if here < loss - NO_GAIN:
+                    units[i], loss = tried, here
+
+
+# -- of all lines ----------------------------------------------------------------------------------------------------
+
+
+@linked
+def _short_on(terms: Terms, units: Array, day: float) -> float:
+    """What cash lacks on a day after orders of signed units (n,), currency; see `Position.short_on`."""
+    traded, sizes, charged, charges = 0.0, 0.0, 0.0, terms.scratch
+    for i in range(len(units)):
+        cents = np.rint(units[i] * terms.lines[PRICE, i] * 100.0)
+        if cents != 0.0 and terms.lines[SETTLES, i] <= day:
+            traded += cents
+            sizes += abs(cents)
+            charge_order(terms.costs, terms.r, terms.q, i, abs(cents) / 100.0, charges)
+            for k in range(FIRST):
+                charged += np.rint(charges[k, i] * 100.0)
+    held, left = terms.cents / 100.0, (terms.cents - traded - charged) / 100.0
+    floor, debt = (terms.floor, terms.debt) if np.isinf(day) else (min(terms.floor, held), max(terms.debt, -held))
+    return max(floor, terms.adverse * (sizes + charged) / 100.0 - debt) - left
+
+
+@linked
+def _short_first(terms: Terms, units: Array) -> tuple[float, float]:
+    """What cash lacks after orders (n,) on the day on which it lacks most, currency, and the day."""
+    most, on = _short_on(terms, units, np.inf), np.inf
+    for day in terms.early:
+        short = _short_on(terms, units, day)
+        if short > most:
+            most, on = short, day
+    return most, on
+
+
+@linked
+def _short(terms: Terms, units: Array) -> float:
+    """What cash lacks after orders of signed units (n,), currency; see `Position.short`."""
+    return _short_first(terms, units)[0]
+
+
+@linked
+def _spare(terms: Terms, units: Array, i: int) -> float:
+    """The cash that an order of line i may use from its settlement on, currency."""
+    short = _short_on(terms, units, np.inf)
+    for day in terms.early:
+        if day >= terms.lines[SETTLES, i]:
+            short = max(short, _short_on(terms, units, day))
+    return max(-short, 0.0)
+
+
+@linked
+def _turnover(terms: Terms, units: Array) -> float:
+    """One-way, fraction of NAV."""
+    bought, sold = 0.0, 0.0
+    for i in range(len(units)):
+        traded = units[i] * terms.lines[PRICE, i]
+        bought += max(traded, 0.0)
+        sold -= min(traded, 0.0)
+    return max(bought, sold) / terms.nav
+
+
+@linked
+def _broken(terms: Terms, units: Array) -> bool:
+    """Do the orders break a limit? See `LotProblem.broken`."""
+    lines, count = terms.lines, 0
+    for i in range(len(units)):
+        count += units[i] != 0.0
+        volume = lines[MOST, i] * (1.0 + WEIGHT) + LOT * lines[LOTS, i]
+        if abs(units[i]) > volume or not _sendable(terms, i, units[i]):
+            return True
+    if count > terms.most or _turnover(terms, units) > terms.turnover + WEIGHT:
+        return True
+    return _short(terms, units) > 0.0
+
+
+@linked
+def best_lots(terms: Terms, units: Array, known: bool) -> int:
+    """Write the units (n,) that are best for each line by itself, or else within all limits; see `search`.
+
+    known : do the units keep all limits already? Then they are spent on; see `spend`.
+    """
+    if known:
+        _improve(terms, units, True)
+        return TOGETHER
+    best_alone(terms, units)
+    if not _broken(terms, units):
+        net = 0.0
+        for i in range(len(units)):
+            net += units[i] * terms.lines[PRICE, i]
+        if _of_cash(terms, net) <= NO_GAIN:
+            return ALONE
+    return TOGETHER if best_together(terms, units) else NONE
+
+
+@linked
+def best_together(terms: Terms, units: Array) -> bool:
+    """Bring orders (n,) that break a limit within all, and improve them; gives False where no orders keep them."""
+    _send_fewer(terms, units)
+    turnover = _turnover(terms, units)
+    if turnover > terms.turnover:
+        _reduce(terms, units, terms.turnover / turnover, False, np.inf)
+    _pay(terms, units)
+    if _broken(terms, units):
+        for i in range(len(units)):
+            units[i] = 0.0
+        if _broken(terms, units):
+            return False
+    _improve(terms, units, False)
+    return True
+
+
+@linked
+def _send_fewer(terms: Terms, units: Array) -> None:
+    """Only as many orders as may be sent, those that gain most."""
+    count, kept, gains = 0, terms.scratch[OTHER], terms.scratch[KEY]
+    for i in range(len(units)):
+        count += units[i] != 0.0
+        gains[i] = _each(terms, i, 0.0) - _each(terms, i, units[i])
+        kept[i] = 0.0
+    if count <= terms.most:
+        return
+    for _ in range(terms.most):
+        kept[_largest(gains, kept)] = 1.0
+    for i in range(len(units)):
+        units[i] *= kept[i]
+
+
+@linked
+def _largest(keys: Array, taken: Array) -> int:
+    """The first of the largest keys (n,) of what is not taken (n,) yet; -1 where all is."""
+    found = -1
+    for i in range(len(keys)):
+        if taken[i] == 0.0 and (found < 0 or keys[i] > keys[found]):
+            found = i
+    return found
+
+
+@linked
+def _reduce(terms: Terms, units: Array, part: float, buys_only: bool, day: float) -> None:
+    """Multiply orders that settle by a day by a fraction, in whole lots; those that become too small are not sent."""
+    for i in range(len(units)):
+        if terms.lines[SETTLES, i] > day:
+            continue
+        steps = _steps(terms, i, units[i])
+        if units[i] > 0.0 or (units[i] < 0.0 and not buys_only):
+            steps = np.floor(steps * part)
+        smaller = _units(terms, i, steps)
+        units[i] = smaller if _sendable(terms, i, smaller) else 0.0
+
+
+@linked
+def _pay(terms: Terms, units: Array) -> None:
+    """Bring orders to what cash can pay: less of buys or more of sells, what loses least per currency first.
+
+    Where the cash lacks more than a few lots, all buys are reduced in proportion first.
+    """
+    lines, bought, few = terms.lines, 0.0, 0.0
+    short, day = _short_first(terms, units)
+    for i in range(len(units)):
+        if units[i] > 0.0 and lines[SETTLES, i] <= day:
+            bought += units[i] * lines[PRICE, i]
+            few += 2.0 * lines[LOT_VALUE, i]
+    if short > few and bought > 0.0:
+        _reduce(terms, units, max(1.0 - (short - few) / bought, 0.0), True, day)
+        short, day = _short_first(terms, units)
+    other, freed, keys = terms.scratch[OTHER], terms.scratch[FREED], terms.scratch[KEY]
+    for _ in range(ROUNDS):
+        if short <= 0.0:
+            return
+        lots = _lots_each(terms, units, short, day)
+        for i in range(len(units)):
+            buys, steps = lines[WAY, i] > 0.0, _steps(terms, i, units[i])
+            step = np.ceil(short / lines[LOT_VALUE, i])
+            if lines[FINE, i] == 0.0:  # what is past its share at once: no other line loses less
+                past = steps - np.floor(_wanted(terms, i, lines[UNPAID, i])) if lines[UNPAID, i] > 0.0 else 1.0
+                step = max(min(step, max(past, lots)), 1.0)
+            steps = steps - step if buys else steps + step
+            other[i] = _units(terms, i, min(max(steps, 0.0), lines[STEPS, i]))
+            if not _sendable(terms, i, other[i]):
+                other[i] = 0.0 if buys else units[i]
+            freed[i] = (units[i] - other[i]) * lines[PRICE, i] if lines[SETTLES, i] <= day else 0.0
+            loss = _each(terms, i, other[i]) - _each(terms, i, units[i])
+            keys[i] = -loss / min(freed[i], short) if freed[i] > 0.0 else 0.0
+            freed[i] = max(freed[i], 0.0)
+        total = _take(units, other, freed, keys, short)
+        if total == 0.0:
+            return
+        short, day = _short_first(terms, units)
+
+
+@linked
+def _lots_each(terms: Terms, units: Array, short: float, day: float) -> float:
+    """So many lots of each line that may change by a lot without freeing more than cash lacks free it together.
+
+    Otherwise a lot that frees far more would be given up, where many small ones lose less.
+    """
+    lines, freed = terms.lines, 0.0
+    for i in range(len(units)):
+        steps, lot = _steps(terms, i, units[i]), lines[LOT_VALUE, i]
+        able = steps > 0.0 if lines[WAY, i] > 0.0 else steps < lines[STEPS, i]
+        freed += lot if able and lot <= short and lines[SETTLES, i] <= day else 0.0
+    return np.ceil(short / freed) if freed > 0.0 else 1.0
+
+
+@linked
+def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -> float:
+    """Change orders (n,) to others (n,), the largest key first, until they free what cash lacks; gives what they free.
+
+    freed : (n,) cash by each, currency; written: zero where it is taken.
+    """
+    total = 0.0
+    while total < short:
+        found = -1
+        for i in range(len(units)):
+            if freed[i] > 0.0 and (found < 0 or keys[i] > keys[found]):
+                found = i
+        if found < 0:
+            break
+        total += freed[found]
+        units[found], freed[found] = other[found], 0.0
+    return total
+
+
+@linked
+def _improve(terms: Terms, units: Array, shared: bool) -> None:
+    """Change the lots of one line at a time, as long as that improves the objective and keeps every limit; the best
+    for what it trades first.
+
+    shared : only more lots of lines that share the cash?
+    """
+    other, keys, taken = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
+    for _ in range(ROUNDS * len(units)):
+        net, spare = 0.0, max(-_short(terms, units), 0.0)
+        for i in range(len(units)):
+            net += units[i] * terms.lines[PRICE, i]
+        for i in range(len(units)):
+            own = _spare(terms, units, i) if len(terms.early) > 0 else spare
+            other[i] = _more(terms, units, i, own, net)
+            keys[i] = _gain(terms, units[i], other[i], i, own, net)
+            if shared and terms.lines[UNPAID, i] == 0.0:
+                keys[i] = 0.0
+            elif not shared and units[i] != 0.0:
+                fewer = _fewer(terms, units, i, net)
+                gain = _gain(terms, units[i], fewer, i, own, net)
+                if gain > keys[i]:
+                    other[i], keys[i] = fewer, gain
+            taken[i] = 0.0 if keys[i] > 0.0 else 1.0
+        if not _change(terms, units, net):
+            return
+
+
+@linked
+def _change(terms: Terms, units: Array, net: float) -> bool:
+    """Make the change with the largest key that keeps every limit, or one lot of it; gives whether there is one."""
+    other, keys, taken = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
+    found = _largest(keys, taken)
+    while found >= 0:
+        before, steps = units[found], _steps(terms, found, units[found])
+        one = _units(terms, found, steps + np.sign(_steps(terms, found, other[found]) - steps))
+        units[found] = other[found]
+        if not _broken(terms, units):
+            return True
+        units[found] = one
+        if one != other[found] and _gain(terms, before, one, found, np.inf, net) > 0.0 and not _broken(terms, units):
+            return True
+        units[found], taken[found] = before, 1.0
+        found = _largest(keys, taken)
+    return False
+
+
+@linked
+def _gain(terms: Terms, units: float, other: float, i: int, spare: float, net: float) -> float:
+    """What other units of line i improve the objective by, over what they trade; 0 where they may not be sent.
+
+    spare : cash that they may use, currency.
+    net   : what all orders buy less what they sell, currency.
+    """
+    used = (other - units) * terms.lines[PRICE, i]
+    if used == 0.0 or used > spare or not _sendable(terms, i, other):
+        return 0.0
+    gain = _each(terms, i, units) - _each(terms, i, other) + _of_cash(terms, net) - _of_cash(terms, net + used)
+    return gain / abs(used) if gain > NO_GAIN else 0.0
+
+
+@linked
+def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float:
+    """The units of line i with a lot more, or with as many as bring it to its share, or cash to its point."""
+    lines, steps = terms.lines, _steps(terms, i, units[i])
+    lot, share, goal = lines[LOT_VALUE, i], *_ends(terms, i)
+    most = goal if lines[WAY, i] < 0.0 else min(goal, steps + np.floor(spare / SPENT_PER_VALUE / lot))
+    to = min(share if steps < share else steps + np.floor(lines[WAY, i] * (terms.net - net) / lot), most)
+    sent = np.ceil(terms.least / lot - LOT)
+    return _units(terms, i, min(max(max(to, steps + 1.0), sent), lines[STEPS, i]))
+
+
+@linked
+def _fewer(terms: Terms, units: Array, i: int, net: float) -> float:
+    """The units of line i with a lot less, or with as many less as bring cash to its point, but not below its share."""
+    lines, steps = terms.lines, _steps(terms, i, units[i])
+    share, _ = _ends(terms, i)
+    to = max(steps - np.floor(lines[WAY, i] * (net - terms.net) / lines[LOT_VALUE, i]), share)
+    fewer = _units(terms, i, max(min(to, steps - 1.0), 0.0))
+    return fewer if _sendable(terms, i, fewer) else 0.0
+
+
+@linked
+def _ends(terms: Terms, i: int) -> tuple[float, float]:
+    """The whole lots of line i up to its share, and up to its point."""
+    return np.floor(_wanted(terms, i, terms.lines[UNPAID, i]) + LOT), np.floor(_wanted(terms, i, 0.0) + LOT)

@@ -1,0 +1,226 @@
+"""The limits of orders, each stated once: in words, as rows over what orders come to, and how it may be relaxed.
+
+The best lots (`lot_solver`), the nearest point (`limited_point`) and the limits that conflict (`conflicts`) are
+programmes over these rows. What single lines may do stands apart: it bounds columns, and needs no rows. Orders as they
+are sent, of one account or of several, are held against the same limits by `broken_by`; the compiled search
+(`lot_search`) is tested to agree with it. What cash lacks is stated by `Position.short`, to the cent.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from math import ceil, inf, isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from foundation.arrays import Array, Mask
+from foundation.tolerances import LOT
+from research.orders.lots.position import CENT, Position
+from research.portfolio import WeightLimit
+
+HALTED, SIDE, NO_BUYS, NO_SELLS, OF_VOLUME, OF_GAINS = "halted", "side", "no buys", "no sells", "volume", "gains"
+BOUGHT, SOLD, SENT, COST = range(4)  # what rows count of each line: values and costs, fractions of NAV; orders, 0 or 1
+MOVE = "adverse move"
+MINIMUM, MOST, TURNOVER, VOLUME = "minimum trade", "limit of orders", "turnover limit", "volume limit"
+ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
+
+
+class Change(NamedTuple):
+    """A limit that is relaxed.
+
+    words    : what to do, with the value.
+    position : with that value.
+    floor    : cash that stays with it, currency.
+    """
+
+    words: str
+    position: Position
+    floor: float
+
+
+@dataclass(frozen=True, eq=False)
+class OrderLimit:
+    """A limit over all lines: the sum of rows[j] · (bought, sold, sent, cost) is at most most[j].
+
+    name  : in words.
+    rows  : (k, 4, n) coefficients.
+    most  : (k,) fraction of NAV, or orders.
+    price : of a unit by which it is exceeded, inf for a limit that binds.
+    kind  : of a limit that has no `mend` and may be relaxed otherwise, see `relaxations`.
+    mend  : gives how to relax it by so much, and so many steps of what is written down besides; None where nobody can
+            by so much. None where it cannot be relaxed at all.
+    """
+
+    name: str
+    rows: Array
+    most: Array
+    price: float = inf
+    mend: Callable[[float, int], Change | None] | None = None
+    kind: str = ""
+
+    @property
+    def binds(self) -> bool:
+        """May it not be exceeded at any price?"""
+        return not isfinite(self.price)
+
+    @property
+    def counts(self) -> bool:
+        """Does it count orders, and no money?"""
+        return not self.rows[:, [BOUGHT, SOLD, COST]].any()
+
+
+@dataclass(frozen=True, eq=False)
+class LineLimit:
+    """What single lines may do.
+
+    kind   : what it comes from.
+    words  : of a line's name and its largest number of units.
+    bought : (n,) most units, inf where it does not limit the line.
+    sold   : (n,) likewise.
+    """
+
+    kind: str
+    words: str
+    bought: Array
+    sold: Array
+
+    def name(self, asset: str, i: int) -> str:
+        """Of line `i`, in words."""
+        return self.words.format(asset, max(*(most for most in (self.bought[i], self.sold[i]) if isfinite(most)), 0.0))
+
+
+def limits_of(position: Position, floor: float, spare: float = 0.0) -> list[OrderLimit]:
+    """All limits over several lines.
+
+    floor : cash that stays, currency.
+    spare : cash that stays besides, also after an adverse move, currency.
+    """
+    return [*_of_number(position, floor), *cash_limits(position, floor, spare), *weight_limits(position, floor)]
+
+
+def line_limits(position: Position) -> list[LineLimit]:
+    """All limits of single lines."""
+    n = len(position.units)
+    none, can = np.full(n, inf), np.broadcast_to(position.tradable, n)
+    halted, volume, gains = (np.where(can, inf, 0.0), *(np.broadcast_to(most, n) for most in
+                             (position.most_units, position.most_sold)))  # fmt: skip
+    no_buys, no_sells = (np.where((position.way * way < 0.0) & can, 0.0, inf) for way in (1.0, -1.0))
+    return [
+        LineLimit(SIDE, "{} may not be bought, where only sells are sent", no_buys, none),
+        LineLimit(SIDE, "{} may not be sold, where only buys are sent", none, no_sells),
+        LineLimit(HALTED, "{} cannot trade", halted, halted),
+        LineLimit(NO_BUYS, "{} may not be bought", np.where(position.buyable | ~can, inf, 0.0), none),
+        LineLimit(NO_SELLS, "{} may not be sold", none, np.where(position.sellable | ~can, inf, 0.0)),
+        LineLimit(OF_VOLUME, "the volume limit of {}, {:,.8g} units", volume, volume),
+        LineLimit(OF_GAINS, "the gain budget of {}, {:,.8g} units", none, gains),
+    ]
+
+
+def room(position: Position) -> tuple[Array, Array]:
+    """(n,) most units that each line may buy, and that it may sell; inf where nothing limits them."""
+    found = line_limits(position)
+    return np.min([limit.bought for limit in found], axis=0), np.min([limit.sold for limit in found], axis=0)
+
+
+def sendable(position: Position, units: Array, slack: float) -> Mask:
+    """Orders of signed units (..., n) that are large enough to be sent, and lines without one; see `broken_by`."""
+    found: Mask = np.abs(units) * position.prices >= position.least * (1.0 - slack)
+    return found | (units == 0.0)
+
+
+def broken_by(position: Position, parts: Array, most: Array, slack: float) -> dict[str, bool]:
+    """By name, whether orders break a limit besides those of cash and of weights.
+
+    parts : (A, n) signed units of each account's orders.
+    most  : (n,) the most units of a line's orders.
+    slack : fraction of a limit by which orders may be past it, for what a solver rounds.
+    """
+    limits = position.limits
+    return {
+        MINIMUM: not bool(sendable(position, parts, slack).all()),
+        MOST: limits.most is not None and int((parts != 0.0).sum()) > limits.most,
+        TURNOVER: limits.turnover is not None and position.turnover(parts) > limits.turnover + slack,
+        VOLUME: bool((np.abs(parts).sum(axis=0) > most * (1.0 + slack) + LOT * position.lots).any()),
+    }
+
+
+def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterator[OrderLimit]:
+    """What stays at these prices and after an adverse move, on each day on which orders settle; see `limits_of`."""
+    nav, move, days = position.nav, position.limits.adverse_move, (*position.early, inf)
+    for day in days:
+        early = isfinite(day)
+        least = min(floor, position.cash) if early else floor
+        debt = max(position.debt, -position.cash) if early else position.debt
+        settled = 1.0 if position.settles is None else 1.0 * (position.settles <= day)
+        when = f" where orders settle after {day:g} session{'s' if day != 1.0 else ''}" if early else ""
+        if move > 0.0 or floor < -position.debt:
+            rows = settled * _rows(position, [1.0 + move, move - 1.0, 0.0, 1.0 + move])
+            most = (position.cash + debt - spare) / nav
+            yield OrderLimit(f"cash that covers an adverse move of {move:.2%}{when}", rows, np.array([most]), kind=MOVE)
+        mend = None if early else partial(_lowered, position, floor)
+        rows, most = settled * _rows(position, [1.0, -1.0, 0.0, 1.0]), (position.cash - least - spare) / nav
+        yield OrderLimit(f"cash of at least {least:,.2f}{when}", rows, np.array([most]), mend=mend)
+
+
+def weight_limits(position: Position, floor: float) -> Iterator[OrderLimit]:
+    """Limits of weights, of NAV after costs; see `limits_of`."""
+    for limit in position.limits.weights:
+        of, weight = np.array(limit.exposures), limit.weight(position.weights)
+        none = np.zeros(len(of))
+        rows = [[of, -of, none, none + limit.upper], [-of, of, none, none - limit.lower]]
+        most = [limit.upper - weight, weight - limit.lower]
+        name = f"{limit.words}, now at {weight:.2%}"
+        yield OrderLimit(name, np.array(rows), np.array(most), limit.price, partial(_widened, position, floor, limit))
+
+
+def _of_number(position: Position, floor: float) -> Iterator[OrderLimit]:
+    """The number of orders, and their turnover."""
+    limits = position.limits
+    if (most := limits.most) is not None:
+        rows, mend = _rows(position, [0.0, 0.0, 1.0, 0.0]), partial(_more_orders, position, floor)
+        yield OrderLimit(f"at most {most} orders", rows, np.array([float(most)]), mend=mend)
+    if (turnover := limits.turnover) is not None:
+        rows, mend = _rows(position, [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]), partial(_raised, position, floor)
+        yield OrderLimit(f"turnover of at most {turnover:.2%}", rows, np.full(2, turnover), mend=mend)
+
+
+def _rows(position: Position, *coefficients: list[float]) -> Array:
+    """(k, 4, n) rows with the same coefficients for all lines."""
+    return np.repeat(np.array(coefficients)[:, :, None], len(position.units), axis=2)
+
+
+def _more_orders(position: Position, least: float, more: float, steps: int) -> Change:
+    most = position.limits.most
+    assert most is not None
+    allowed = ceil(most + more - LOT) + steps
+    return Change(f"allow {allowed} orders", _with(position, most=allowed), least)
+
+
+def _raised(position: Position, least: float, more: float, steps: int) -> Change:
+    turnover = position.limits.turnover
+    assert turnover is not None
+    raised = _rounded_up(turnover + more, steps)
+    return Change(f"raise the turnover limit to {raised:.2%}", _with(position, turnover=raised), least)
+
+
+def _lowered(position: Position, least: float, more: float, steps: int) -> Change | None:
+    """Nobody may take cash that is not there, except for a debt that was there before."""
+    left = (float(np.floor((least - more * position.nav) / CENT + CENT)) - steps) * CENT
+    return Change(f"let cash fall to {left:,.2f}", position, left) if left >= -position.debt - CENT else None
+
+
+def _widened(position: Position, least: float, limit: WeightLimit, more: float, steps: int) -> Change:
+    by = _rounded_up(more, steps)
+    wider = replace(limit, lower=limit.lower - by, upper=limit.upper + by)
+    weights = tuple(wider if other is limit else other for other in position.limits.weights)
+    return Change(f"widen the {limit.name} by {by:.2%} of NAV", _with(position, weights=weights), least)
+
+
+def _with(position: Position, **limits: Any) -> Position:
+    return replace(position, limits=replace(position.limits, **limits))
+
+
+def _rounded_up(fraction: float, steps: int) -> float:
+    """A fraction to a basis point that is not below it, and not zero; with so many basis points more."""
+    return (max(ceil(fraction * 1e4 - ROUNDED), 1) + steps) / 1e4

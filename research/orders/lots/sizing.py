@@ -1,0 +1,483 @@
+"""From a box to orders: the accounting's self-financing step, in the whole lots that come nearest to it.
+
+Lots must not make a desk trade twice. So the rule is asked again with the position after its orders, and what it still
+wants is added, until no more order can be sent: after these orders the list is empty.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import NamedTuple
+
+import numpy as np
+
+from foundation.arrays import Array, Mask, frozen
+from foundation.errors import PolicyError
+from foundation.tolerances import COUNTED, LOT
+from research.accounting import Trade
+from research.accounting.cost_parameters import COLUMNS, Lots, Scratch
+from research.accounting.kernel import REFUSED, Box, Pace, Quotes, Record, book
+from research.orders.lots.conflicts import conflict
+from research.orders.lots.limited_point import limited_point
+from research.orders.lots.lot_problem import LotProblem, clean
+from research.orders.lots.lot_solver import SolvedLots, solve_lots
+from research.orders.lots.position import CENT, Position, counts
+from research.orders.tax.tax_lots import AccountOrders
+
+TURNS = 100  # times that a rule is asked at most; two are the usual number
+
+
+@dataclass(frozen=True, eq=False)
+class Orders:
+    """Orders from a position; costs and the cash after them are exact to the cent.
+
+    position : what is held before.
+    units    : (n,) signed units to trade, buys positive.
+    wished   : (n,) signed units of the exact step within limits of weights, before cash or turnover reduces it.
+    point    : (n,) weights after the exact step of the policy, fraction of NAV.
+    goal     : (n,) weights that keep the limits of weights, nearest to it, fraction of NAV.
+    solved   : the lots that come nearest to it, or None where nothing was asked or can be sent.
+    asked    : whose lots were looked for, or None where nothing was asked.
+    """
+
+    position: Position
+    units: Array
+    wished: Array
+    point: Array
+    goal: Array
+    solved: SolvedLots | None = None
+    asked: LotProblem | None = None
+
+    @cached_property
+    def rounded(self) -> Array:
+        """(n,) signed units of the exact step in the nearest whole lots, before any limit."""
+        lots = self.position.lots
+        return clean(np.sign(self.wished) * np.floor(np.abs(self.wished) / lots + 0.5) * lots, lots)
+
+    @cached_property
+    def notional(self) -> Array:
+        """(n,) signed currency, buys positive, in whole cents."""
+        return self.position.notional(self.units)
+
+    @cached_property
+    def charges(self) -> Array:
+        """(columns, n) currency, in whole cents."""
+        return self.position.charges(self.units)
+
+    # -- of the accounts that send them: here one ------------------------------------------------------------------
+
+    @property
+    def parts(self) -> Array:
+        """(A, n) signed units of each account."""
+        return self.units[None]
+
+    @property
+    def each_notional(self) -> Array:
+        """(A, n) signed currency, buys positive, in whole cents."""
+        return self.notional[None]
+
+    @property
+    def each_charges(self) -> Array:
+        """(A, columns, n) currency, in whole cents."""
+        return self.charges[None]
+
+    def exact_charges(self, sizes: Array) -> Array:
+        """(A, columns, n) currency of orders of these sizes (A, n), currency, before they are rounded to cents."""
+        return self.position.exact_charges(sizes[0])[None]
+
+    def held(self, a: int, i: int) -> tuple[float, float]:
+        """Units of line `i` in account `a` before and after its order."""
+        return float(self.position.units[i]), float(self.after.units[i])
+
+    # -- what they come to -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def slack(self) -> float:
+        """The distance from a bound at which the costs of the exact step may leave a line, fraction of NAV."""
+        return COUNTED + float(self.position.charges(self.wished).sum()) / self.position.nav
+
+    @cached_property
+    def cash(self) -> float:
+        """Cash after the orders and their costs, currency."""
+        return self.position.cash_after(self.units)
+
+    @property
+    def nav_after(self) -> float:
+        """NAV after the orders, currency: that before in whole cents, less their costs."""
+        return round(self.position.nav, 2) - float(self.charges.sum())
+
+    @cached_property
+    def after(self) -> Position:
+        """The position after the orders.
+
+        A line that was sold completely holds exactly zero units, whatever the rounding.
+        """
+        before, left = self.position.units, self.position.units + self.units
+        rounding = (before >= 0.0) & (left < 0.0) & (left > -LOT * self.position.lots)
+        return replace(self.position, units=np.where(rounding, 0.0, left), cash=self.cash)
+
+    @property
+    def by_account(self) -> tuple[AccountOrders, ...]:
+        """The orders of each account; of one that is taxed and has no name, where the portfolio has no accounts."""
+        return (AccountOrders("", True, self.position.units, self.units),)
+
+    @property
+    def moved(self) -> Mask:
+        """(n,) lines that an order trades."""
+        found: Mask = self.units != 0.0
+        return found
+
+    def limit(self, i: int) -> str:
+        """What keeps the order of line `i` below the exact step: a limit in words, or "" where it is only its lots."""
+        position, limits = self.position, self.position.limits
+        lot = position.lots[i] * position.prices[i] / position.nav
+        buys = bool(self.wished[i] > 0.0)
+        if abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_units, self.units.shape)[i]:
+            return "volume limit"
+        if (
+            not buys
+            and abs(self.units[i]) + position.lots[i] > np.broadcast_to(position.most_sold, self.units.shape)[i]
+        ):
+            return "gain budget"
+        if limits.most is not None and self.units[i] == 0.0 and int((self.units != 0.0).sum()) >= limits.most:
+            return f"limit of {limits.most} orders"
+        if limits.turnover is not None and (self.buys if buys else self.sells) / position.nav + lot > limits.turnover:
+            return "turnover limit"
+        return "cash limit" if buys and (self._has_its_share(i) or self._unpaid_on(i)) else ""
+
+    def _has_its_share(self, i: int) -> bool:
+        """Is cash too little for line `i` to come to its point, and is what the line holds its share of the cash?"""
+        if self.asked is None or not self.asked.unpaid.any() or self.asked.unpaid[i] <= 0.0:
+            return False
+        share = self.asked.shared.goal[i] - COUNTED * self.position.nav
+        return bool((self.position.units[i] + self.units[i]) * self.position.prices[i] >= share)
+
+    def unsettled(self, i: int) -> float | None:
+        """Sessions until cash pays for more of line `i`, where it does once all orders have settled, and not before.
+
+        None where it pays at once, or never.
+        """
+        settles, days = self.position.settles, self._unpaid_on(i)
+        if settles is None or not days or np.inf in days:
+            return None
+        return float(settles[settles > max(days)].min())
+
+    def _unpaid_on(self, i: int) -> list[float]:
+        """The days on which cash above what must stay does not pay for another lot of line `i`, or its least order."""
+        if self.asked is None:
+            return []
+        position, more, lot = self.asked.position, self.units.copy(), self.position.lots[i]
+        least = COUNTED * position.nav / position.prices[i]
+        more[i] = max(more[i] + max(lot, least), np.ceil(position.least / position.prices[i] / lot - LOT) * lot)
+        floor = self.asked.floor
+        return [day for day in (*position.early, np.inf) if position.short_on(more, floor, day) > 0.0]
+
+    @property
+    def buys(self) -> float:
+        """Notional of all buys, currency."""
+        return float(self.notional[self.units > 0.0].sum())
+
+    @property
+    def sells(self) -> float:
+        """Notional of all sells, currency."""
+        return float(np.abs(self.notional[self.units < 0.0]).sum())
+
+    @property
+    def turnover(self) -> float:
+        """One-way: the larger of buys and sells over NAV before the trade."""
+        return max(self.buys, self.sells) / self.position.nav
+
+
+Ask = Callable[[Position, bool], Trade | None]
+
+
+def once(trade: Trade) -> Ask:
+    """Asks for this trade, and then for no more."""
+    return lambda _, again: None if again else trade
+
+
+def size(
+    position: Position,
+    ask: Ask,
+    target: Array,
+    policy: str,
+    *,
+    way: float = 0.0,
+    kept: float = 0.0,
+    greedy: bool = False,
+) -> Orders:
+    """The orders, in whole lots, for the box of a rule.
+
+    The exact step says where each line should be; where its cash would not suffice for the reserve, each buy has a
+    share of what there is, in proportion. The lots are those that come nearest (`research.orders.lots.lot_problem`):
+    what the shares leave in cash buys more. No order is against the direction of the step, and where the lines that are
+    due cannot be traded, none is sent.
+    position : before the orders.
+    ask      : gives what the rule wants of a position, None to hold; the flag is true after the first call at this
+               close.
+    target   : (n,) in force, fraction of NAV.
+    policy   : its name, for messages.
+    way      : 1.0 for the buys of the exact step only, -1.0 for its sells, 0.0 for both.
+    kept     : currency that stays, where that is more than the reserve.
+    greedy   : are the lots those of the greedy search, as in backtests?
+    Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
+    """
+    none, position = np.zeros(len(target)), replace(position, way=way)
+    orders, turns = Orders(position, none, none, position.weights, position.weights), list[_Turn]()
+    for turn in range(TURNS):
+        state = orders.after if turn > 0 else position
+        trade = ask(state, turn > 0)
+        if trade is None:
+            break
+        exact, nav = _exact(state, trade, target, policy)
+        exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
+        turns.append(_Turn(orders.units, state, float(np.abs(exact - state.units) @ state.prices)))
+        if circle := _circle(turns):
+            return replace(orders, units=min(circle, key=lambda each: each.away).units)
+        floor_of = partial(_floor, position, state, kept)
+        limited = partial(_limited, state, target, policy, floor_of)
+        point, exact = exact * state.prices / nav, limited(exact, exact)
+        if turn == 0:
+            orders = Orders(position, none, exact - state.units, point, exact * state.prices / nav)
+        capped = _capped(state, exact, limited(exact, state.units))
+        floor = floor_of(capped)
+        paid = limited(capped, _paid(state, capped, floor))
+        due = _due(state, trade)
+        problem = _problem(state, capped, paid, nav, trade, due, floor, orders.units)
+        solved = solve_lots(problem, greedy)
+        if solved is None and floor > state.cash:  # sells in whole lots may not raise all that the exact ones do
+            problem = replace(problem, floor=state.cash)
+            solved = solve_lots(problem, greedy)
+        if solved is None and turn == 0 and position.limits.weights:
+            solved = solve_lots(replace(problem, further=1.0), greedy)  # as fewer orders than the point has may need
+            if solved is None:
+                raise _conflict(state, floor, policy)
+        sent = none if solved is None else solved.units
+        orders = replace(orders, asked=problem) if turn == 0 else orders
+        # Where none of the lines that are due can be traded, the others would pay for nothing.
+        if not sent.any() or (
+            (paid != state.units)[due].any() and not sent[due].any() and not _waits(problem, due, greedy)
+        ):
+            break
+        total = clean(orders.units + sent, position.lots)
+        whole = np.where(orders.units == 0.0, sent, total)  # an odd lot goes in one order, which is no whole lots
+        if turn > 0 and replace(problem, position=position, most=position.most(whole)).broken(whole):
+            break
+        orders = replace(orders, units=whole, solved=solved if turn == 0 else orders.solved)
+    return orders
+
+
+def _waits(problem: LotProblem, due: Mask, greedy: bool) -> bool:
+    """Are lines (n,) that are due not traded only since what pays for them settles later?"""
+    if problem.position.settles is None:
+        return False
+    at_once = solve_lots(replace(problem, position=replace(problem.position, settles=None)), greedy)
+    return at_once is not None and bool(at_once.units[due].any())
+
+
+class _Turn(NamedTuple):
+    """What a turn begins with.
+
+    units : (n,) signed units of the orders so far.
+    state : after them.
+    away  : what the exact step would trade from there, currency.
+    """
+
+    units: Array
+    state: Position
+    away: float
+
+
+def _circle(turns: list[_Turn]) -> list[_Turn]:
+    """The turns since the holdings of the last one were held before; none where they were not.
+
+    Each lot of a line may be further from its point than a rule allows: one turn buys it, and the next sells it.
+    """
+    last = turns[-1].state
+    for turn, before in enumerate(turns[:-1]):
+        if np.array_equal(clean(before.state.units, last.lots), clean(last.units, last.lots)):
+            return turns[turn:-1]
+    return []
+
+
+def _floor(position: Position, state: Position, kept: float, exact: Array) -> float:
+    """Cash that must stay, currency: the reserve, or `kept`; or, where sells cannot reach it, all that they raise."""
+    wanted = max(position.limits.reserve * position.nav, kept)
+    if position.cash < -position.debt:  # a withdrawal is owed, an earlier debt is not
+        return wanted - position.debt
+    if state.cash >= wanted:
+        return wanted
+    sold = np.minimum(exact - state.units, 0.0)
+    if state.short(sold, wanted) <= 0.0:
+        return wanted
+    return max(state.cash, min(wanted, state.cash_after(sold)))
+
+
+def _capped(position: Position, exact: Array, needed: Array) -> Array:
+    """(n,) units after the exact step within shares of volume and the gain budget, reduced by one factor to turnover.
+
+    needed : (n,) units that keep the limits of weights with the least trade, from which the factor begins.
+    """
+    least = -np.minimum(position.most_units, position.most_sold)
+    moved = np.minimum(np.maximum(exact - position.units, least), position.most_units)
+    first = needed - position.units
+    if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
+        from scipy.optimize import brentq
+
+        most, of = position.limits.turnover, lambda part: first + part * (moved - first)
+        over = position.turnover(first) >= most
+        moved = of(0.0 if over else float(brentq(lambda part: position.turnover(of(part)) - most, 0.0, 1.0)))
+    units: Array = position.units + moved
+    return units
+
+
+def _paid(position: Position, capped: Array, floor: float) -> Array:
+    """(n,) units with the buys of a step reduced by one factor to what cash can pay.
+
+    Where settlement dates differ, the buys that settle first are reduced first, to what cash can pay by then. Where all
+    sells of the step do not pay a withdrawal, they are extended (`_raised`).
+    """
+    moved = capped - position.units
+    for day in (*position.early, np.inf):
+        settled = np.ones(len(moved), dtype=bool) if position.settles is None else position.settles <= day
+        moved = _payable(position, moved, np.where(settled, np.maximum(moved, 0.0), 0.0), floor, day)
+    units: Array = position.units + moved
+    return _raised(position, units, floor) if position.cash < -position.debt else units
+
+
+def _raised(position: Position, units: Array, floor: float) -> Array:
+    """(n,) units with the sells of a step extended by one share of what it leaves of their lines, to pay a withdrawal.
+
+    A step sells down to the targets; a withdrawal is paid, and the reserve stays, even if the sells fill worse. All
+    lines then keep the proportions of the step, in whatever order they stand.
+    """
+    moved = units - position.units
+    left = np.where((moved < 0.0) & position.may(moved), np.maximum(units, 0.0), 0.0)
+    room = np.maximum(position.most(np.full(len(units), -1.0)) + moved, 0.0)
+
+    def less(part: float) -> Array:
+        raised: Array = units - np.minimum(part * left, room)
+        return raised
+
+    def short(part: float) -> float:
+        return position.short_on(less(part) - position.units, floor, np.inf)
+
+    if short(0.0) <= len(units) * CENT or short(1.0) > 0.0:
+        return units
+    from scipy.optimize import brentq
+
+    return less(float(brentq(short, 0.0, 1.0)))
+
+
+def within_cash(position: Position, buys: Array) -> Array:
+    """(n,) the units of these buys (n,) that cash can pay, in whole lots, as `size` shares cash among them.
+
+    position : before the buys, its limits those of cash alone.
+    """
+    floor, none = min(position.cash, len(buys) * CENT), np.zeros(len(buys))
+    share = _payable(position, buys, buys, floor, np.inf)
+    goal, unpaid = (position.units + buys) * position.prices, (buys - share) * position.prices
+    problem = LotProblem(position, goal, np.sign(buys), none - np.inf, none + np.inf, floor, buys, unpaid=unpaid)
+    solved = solve_lots(problem, greedy=True)
+    return none if solved is None else solved.units
+
+
+def _payable(position: Position, moved: Array, buys: Array, floor: float, day: float) -> Array:
+    """(n,) signed units with `buys` of them (n,) reduced by one factor to what cash can pay on a day."""
+
+    def short(part: float) -> float:
+        return position.short_on(moved - (1.0 - part) * buys, floor, day)
+
+    if short(1.0) <= len(moved) * CENT or not buys.any():
+        return moved
+    from scipy.optimize import brentq
+
+    part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
+    return moved - (1.0 - part) * buys
+
+
+def _limited(
+    position: Position,
+    target: Array,
+    policy: str,
+    floor_of: Callable[[Array], float],
+    step: Array,
+    units: Array,
+) -> Array:
+    """(n,) units of the point that keeps the limits of weights, nearest to that of units (n,).
+
+    floor_of : gives the cash that must stay, currency, of units (n,) after a step; asked of `step`.
+    Raises   : PolicyError where no point keeps them.
+    """
+    if not position.limits.weights:
+        return units
+    floor = floor_of(step)
+    weights = units * position.prices / position.nav
+    point = limited_point(position, weights, target, floor / position.nav)
+    if point is None:
+        raise _conflict(position, floor, policy)
+    return np.where(point == weights, units, point * position.nav / position.prices)
+
+
+def _conflict(position: Position, floor: float, policy: str) -> PolicyError:
+    """What to raise where no orders keep the limits of weights."""
+    found = conflict(position, floor)
+    why = found.words if found else "no orders that keep all limits were found: relax one of them."
+    return PolicyError(f"the trade of policy {policy!r} cannot be made: {why}")
+
+
+def _problem(
+    state: Position, capped: Array, paid: Array, nav: float, trade: Trade, due: Mask, floor: float, before: Array
+) -> LotProblem:
+    """Lots from `state` toward a point, inside the box where it is one.
+
+    Lines that are due come within a lot of their points first: whatever else the limits leave is for the others. Where
+    no lots leave any cash, the point is what cash can pay.
+    capped : (n,) units of the step before cash reduces it, the point of what is bought.
+    paid   : (n,) units that cash can pay, each line's share.
+    nav    : after the exact step, currency.
+    due    : (n,) lines for which the rule trades.
+    before : (n,) signed units of the orders so far, which may be taken back and not turned.
+    """
+    exact = np.where(paid >= state.units, np.maximum(capped, paid), paid)
+    goal, share, wished = exact * state.prices, paid * state.prices, exact - state.units
+    may = state.may(wished)
+    way = np.where(counts(np.abs(wished) * state.prices, state.nav) & may, np.sign(wished), 0.0)
+    boxed, near = trade.lower < trade.upper, np.minimum(state.lots, 0.5 * np.abs(wished)) * state.prices
+    lower = np.where(boxed, np.minimum(trade.lower * nav, share), np.where(due, share - near, -np.inf))
+    upper = np.where(boxed, np.maximum(trade.upper * nav, goal), np.where(due, goal + near, np.inf))
+    back = way * before < 0.0
+    most = np.where(back, np.abs(before), np.maximum(state.most(way) - np.abs(before), 0.0))
+    problem = LotProblem(state, goal, way, lower, upper, floor, most, unpaid=goal - share)
+    moves, most_orders = way != 0.0, state.limits.most
+    all_sent = most_orders is None or int(moves.sum()) <= most_orders
+    return problem.shared if all_sent and problem.fine[moves].all() else problem
+
+
+def _due(state: Position, trade: Trade) -> Mask:
+    """(n,) lines for which the rule trades: those outside a box, and the one that it names as past its limit."""
+    due = (state.weights < trade.lower - COUNTED) | (state.weights > trade.upper + COUNTED)
+    due &= trade.lower < trade.upper
+    if trade.why.allowed != 0.0 and trade.why.line in range(len(due)):  # below zero for a line under target
+        due[trade.why.line] = True
+    return due
+
+
+def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, float]:
+    """Units (n,) and NAV after the self-financing step into the box, before rounding."""
+    n = len(position.units)
+    units = position.units.copy()
+    lower, upper, aim = np.array((trade.lower, trade.upper, target), dtype=float)[:, None]
+    prices, tradable = frozen(position.prices[None]), frozen(position.tradable[None])
+    box = Box(lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
+    pace, lots = Pace(np.empty((0, n)), position.day, 1.0), Lots.empty(n, 0)
+    record = Record(np.empty((1, n)), np.empty((1, len(COLUMNS), n)), 0)
+    quotes = Quotes(prices, 0, 1.0, tradable)
+    charged = (position.cost_parameters, lots, Scratch.of(n), record)
+    status, nav, _, _, _ = book(units, position.cash, position.nav, quotes, box, pace, *charged)
+    if status == REFUSED:
+        raise PolicyError(
+            f"the trade of policy {policy!r} cannot be paid for: its costs would take more than the lines that trade "
+            "are worth. Lower the costs in the portfolio file."
+        )
+    return units, nav

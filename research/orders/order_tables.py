@@ -1,0 +1,151 @@
+"""The rows of a trade list's tables: each order with its price, cost and reason, and each line that is held, with its.
+
+Columns are given by name, from which many lists are written: pandas tables would take longer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foundation.arrays import Array
+from research.accounting.costs import CHARGED
+from research.orders.accounts.household import SWAP, Divided
+from research.orders.before_after import BeforeAfter
+from research.orders.cash_by_currency import CashByCurrency
+from research.orders.lots.sizing import Orders
+from research.orders.price_age import PriceAges, price_ages
+from research.orders.reasons import Reasons
+from research.orders.request import PLAIN
+from research.portfolio import Portfolio
+from research.portfolio.holdings.prices import bases
+
+PRICED = ("price", "price_date", "price_age", "price_basis")
+ORDERS = ("side", "asset", "units", *PRICED, "notional", *CHARGED, "cost", "weight_before",
+          "weight_after", "target", "gap", "reason")  # fmt: skip
+OF_CURRENCY = ("currency", "rate", "amount")  # of a line; an order in a currency has an amount of it
+RATED = (*ORDERS[: ORDERS.index("notional")], *OF_CURRENCY, *ORDERS[ORDERS.index("notional") :])
+HELD = ("asset", "units", *PRICED, "value", "weight", "target", "gap", "reason")
+Columns = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class OrderTables:
+    """What the tables of a list say of any orders of a portfolio, those that are sent and those that would be.
+
+    portfolio : before the orders.
+    target    : (n,) in force, fraction of NAV.
+    wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
+    limit     : what keeps a trade from the whole of it (`research.orders.reasons`).
+    holds     : does the policy hold?
+    ages      : of the prices today, or None, where they are counted to the last close.
+    """
+
+    portfolio: Portfolio
+    target: Array
+    wanted: tuple[Array, Array]
+    limit: tuple[str, str]
+    holds: bool
+    ages: PriceAges | None
+
+    def orders(self, sized: Orders) -> Columns:
+        """`ORDERS`, a row an order, sells first, the largest first; after a column of accounts where there are some."""
+        if isinstance(sized, Divided):
+            return self._divided(sized)
+        moved = np.flatnonzero(sized.units)
+        moved = moved[np.lexsort((-np.abs(sized.notional[moved]), sized.units[moved] > 0.0))]
+        reasons = self.reasons(sized)
+        columns = self._of_lines(sized, moved) | {
+            "side": np.where(sized.units[moved] > 0.0, "buy", "sell").astype(object),
+            "units": np.where(sized.position.quoted, np.abs(sized.units), np.nan)[moved],
+            "notional": np.abs(sized.notional)[moved],
+            **{column: sized.charges[k, moved] for k, column in enumerate(CHARGED)},
+            "cost": sized.charges[:, moved].sum(axis=0).round(2),
+            "weight_before": sized.position.weights[moved],
+            "weight_after": sized.after.weights[moved],
+            "reason": [reasons.of_order(int(i)) for i in moved],
+        }
+        return self._ordered(sized, columns, [(0, int(i)) for i in moved], ORDERS)
+
+    def _divided(self, sized: Divided) -> Columns:
+        """Weights are those of the line in all accounts."""
+        rows = sized.rows()
+        who, moved = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+        units, charges = sized.parts[who, moved], sized.each_charges[who, :, moved]
+        reasons = self.reasons(sized)
+        columns = self._of_lines(sized, moved) | {
+            "account": np.array([account.name for account in sized.accounts], dtype=object)[who],
+            "side": np.where(units > 0.0, "buy", "sell").astype(object),
+            "units": np.where(sized.position.quoted[moved], np.abs(units), np.nan),
+            "notional": np.abs(sized.each_notional[who, moved]),
+            **{column: charges[:, k] for k, column in enumerate(CHARGED)},
+            "cost": charges.sum(axis=1).round(2),
+            "weight_before": sized.position.weights[moved],
+            "weight_after": sized.after.weights[moved],
+            "reason": [
+                SWAP if sized.is_swap(a, i) else f"{reasons.of_order(i)}{_of_division(sized, i, a)}" for a, i in rows
+            ],
+        }
+        return self._ordered(sized, columns, rows, ("account", *ORDERS))
+
+    def held(self, sized: Orders) -> Columns:
+        """`HELD`, a row for each line that no order moves."""
+        position, reasons = sized.position, self.reasons(sized)
+        kept = np.flatnonzero(~sized.moved)
+        columns = self._of_lines(sized, kept) | {
+            "units": np.where(position.quoted, position.units, np.nan)[kept],
+            "value": (position.units * position.prices)[kept],
+            "weight": position.weights[kept],
+            "reason": [_of_division(sized, int(i)).removeprefix("; ") or reasons.of_held(int(i)) for i in kept],
+        }
+        return self._ordered(sized, columns, [], HELD)
+
+    def outside(self, sized: Orders) -> list[str]:
+        """A sentence for each line that is outside its range after the orders, the furthest first, with the reason."""
+        found = BeforeAfter(self.portfolio, self.target, sized).outside("after")
+        reasons, assets = self.reasons(sized), self.portfolio.market.assets
+        said = [(line.sentence, assets.index(line.asset)) for line in found]
+        return [f"{sentence}: {reasons.of_outside(i)}{_of_division(sized, i)}" for sentence, i in said]
+
+    def reasons(self, sized: Orders) -> Reasons:
+        """Of the lines; where accounts divide the orders, of those before the division."""
+        whole = sized.listed if isinstance(sized, Divided) and sized.listed is not None else sized
+        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
+
+    def _ordered(
+        self, sized: Orders, columns: Columns, orders: Sequence[tuple[int, int]], names: Sequence[str]
+    ) -> Columns:
+        """These columns; where there are several currencies, with those of the lines, and of orders (account, line)."""
+        if self.portfolio.currencies is None:
+            return {name: columns[name] for name in names}
+        at = names.index("price_basis") + 1
+        money = CashByCurrency(self.portfolio, sized, PLAIN)
+        if orders:
+            columns["amount"] = [float(abs(money.local(a, i).notional)) for a, i in orders]
+        more = [name for name in OF_CURRENCY if name in columns]
+        return {name: columns[name] for name in (*names[:at], *more, *names[at:])}
+
+    def _of_lines(self, sized: Orders, rows: NDArray[np.int64]) -> Columns:
+        """What every table says of these lines."""
+        prices, currencies = self.portfolio.prices, self.portfolio.currencies
+        columns: Columns = {
+            "asset": np.array(self.portfolio.market.assets, dtype=object)[rows],
+            "price": np.where(sized.position.quoted, sized.position.prices, np.nan)[rows],
+            "price_date": ["" if np.isnat(day) else str(day) for day in prices.days[rows]],
+            "price_age": (self.ages or price_ages(self.portfolio)).sessions[rows],
+            "price_basis": np.array(bases(self.portfolio.market, prices), dtype=object)[rows],
+            "target": self.target[rows],
+            "gap": (sized.position.weights - self.target)[rows],
+        }
+        if currencies is None:
+            return columns
+        quoted = {"price": currencies.prices[rows], "currency": np.array(currencies.lines, dtype=object)[rows]}
+        return columns | quoted | {"rate": currencies.of_lines[rows]}
+
+
+def _of_division(sized: Orders, i: int, a: int | None = None) -> str:
+    """What the division over accounts did to line `i`, as the end of a sentence."""
+    said = sized.said_of(i, a) if isinstance(sized, Divided) else ""
+    return f"; {said}" if said else ""

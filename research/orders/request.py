@@ -1,0 +1,92 @@
+"""What a desk asks of a trade list besides the policy's decision: money in or out, one side only, or all to target."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from foundation.arguments import refuse
+from foundation.arrays import Array
+from foundation.errors import ConfigError
+from research.accounting import Trade, Why
+from research.market import Market
+from research.orders.lots.position import Position
+
+SIDES = {"": 0.0, "buy": 1.0, "sell": -1.0}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a trade list is asked for.
+
+    flow      : currency that comes in before the orders, or goes out after them (below zero). It is not in the cash of
+                the file.
+    side      : "buy" or "sell" sends only these orders; "" both.
+    to_target : trade to target whatever the policy's rule decides.
+    account   : of the portfolio, whose cash the flow comes to or leaves; "" where it has one account.
+    Raises    : ConfigError for a side of another name, and for a flow that is no amount.
+
+    A flow buys what is under target, or sells what is over it, and nothing else where the policy then holds; where it
+    would trade, the list is its trade, with the flow in it.
+    """
+
+    flow: float = 0.0
+    side: str = ""
+    to_target: bool = False
+    account: str = ""
+
+    def __post_init__(self) -> None:
+        """Check side and flow."""
+        if self.side not in SIDES:
+            refuse("side of a trade list is", self.side, 'give "buy", "sell" or "" for both.')
+        if not np.isfinite(self.flow):
+            refuse("flow of a trade list is", self.flow, "give currency: above zero comes in, below zero goes out.")
+
+    @property
+    def way(self) -> float:
+        """1.0 where only buys are sent, -1.0 where only sells are, 0.0 where both are."""
+        return SIDES[self.side]
+
+    def words(self, basis: str) -> str:
+        """The flow as a sentence, with a blank after it; "" without one."""
+        if self.flow == 0.0:
+            return ""
+        where = f" {'to' if self.flow > 0.0 else 'from'} {self.account}" if self.account else ""
+        return f"{'Deposit' if self.flow > 0.0 else 'Withdrawal'} of {abs(self.flow):,.2f} {basis}{where}. "
+
+
+PLAIN = Request()
+
+
+def with_flow(position: Position, request: Request) -> Position:
+    """The position whose orders the flow pays for, or that pay for it.
+
+    Raises : ConfigError for a withdrawal of all wealth or more.
+    """
+    if request.flow <= -position.nav:
+        worth = f"holdings and cash are worth {position.nav:,.2f}"
+        raise ConfigError(f"withdrawal is {-request.flow:,.2f}: {worth}: withdraw less.")
+    return position.with_cash(request.flow)
+
+
+def flow_trade(position: Position, target: Array, market: Market, flow: float, kept: float = 0.0) -> Trade:
+    """The trade that invests a flow, or raises it: only buys of what is under target, or only sells of what is over it.
+
+    It trades at most the flow, and stops where cash is at its target and covers the reserve and the adverse move. As
+    backtests do with `Flows(use="rebalance")`, see `backtests.engine.account_events`.
+    position : with the flow in its cash.
+    target   : (n,) in force, fraction of NAV.
+    market   : says which lines may be bought and sold.
+    flow     : currency.
+    kept     : currency that a withdrawal leaves in cash, where that is more than the reserve.
+    """
+    weights, words, deposit = position.weights, np.array(market.trading), flow > 0.0
+    may = position.tradable & ~np.isin(words, ("sell_only" if deposit else "buy_only", "locked"))
+    moves = may & ((target > weights) if deposit else (target < weights))
+    lower = np.where(moves, np.minimum(weights, target), -np.inf)
+    upper = np.where(moves, np.maximum(weights, target), np.inf)
+    part, room = flow / position.nav, float((upper - lower)[moves].sum())
+    stays = max(position.limits.reserve, position.limits.adverse_move * abs(part), kept / position.nav)
+    aim, cash = 1.0 - float(target.sum()) + (0.0 if deposit else stays), position.cash_weight
+    goal = max(aim, cash - min(room, part)) if deposit else min(aim, cash + min(room, stays - part))
+    goal = cash if (goal - cash) * flow >= 0.0 else goal
+    return Trade(lower, upper, Why("flow"), cash_lower=goal, cash_upper=goal)

@@ -1,0 +1,1 @@
+"""Tax lots sold, wash sales, and budgets of gains."""

@@ -1,0 +1,377 @@
+"""What to send as of the last close: each order with its price, cost and reason; what is held, and why."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foundation.arrays import Array
+from research.accounting import Policy, Why
+from research.accounting.costs import BPS, CHARGED
+from research.market.calendars import next_scheduled
+from research.market.notes import warnings_in
+from research.orders import page
+from research.orders.accounts.household import Divided, accounts_with_flow
+from research.orders.before_after import BeforeAfter
+from research.orders.cash_by_currency import CashByCurrency, exchange_words
+from research.orders.content import STALE, Content
+from research.orders.decision import BEGUN
+from research.orders.lots.position import CENT
+from research.orders.lots.sizing import Orders
+from research.orders.order_tables import OrderTables
+from research.orders.price_age import PriceAges, age_notes, frozen_quotes, priced
+from research.orders.rate_age import RateAges, rate_notes
+from research.orders.request import PLAIN, Request
+from research.orders.tax.tax_lots import TradedLots, after_sales, trade_lots
+from research.orders.tax.tax_tables import harvest_table, not_known, tax_facts, tax_notes, tax_table
+from research.portfolio import Portfolio
+from research.portfolio.keys.orders import TRACKING_ERROR
+from research.rules.protocol import short_name, traits
+
+FLOW_REASONS = {
+    True: "the deposit buys what is under target, after which the policy holds",
+    False: "the withdrawal is raised by selling what is over target, after which the policy holds",
+}
+
+
+CASH_REASONS = {
+    True: "the deposit stays in cash, and the policy holds",
+    False: "cash pays the withdrawal, and the policy holds",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class TradeList:
+    """What a policy asks of a portfolio at its last close, as orders that can be sent.
+
+    portfolio : the portfolio.
+    policy    : name of the policy.
+    run       : id of the run that recommends it, or "".
+    target    : (n,) in force, fraction of NAV.
+    decides   : the policy itself.
+    why       : the reason of its decision.
+    holds     : the decision is to hold, and `sized` is empty.
+    sized     : the orders.
+    would     : when it holds, the orders of trading to target today; else None.
+    wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
+    limit     : what keeps a trade from the whole of it (`research.orders.reasons`).
+    request   : what was asked for besides the policy's decision.
+    ages      : of the prices on the day on which the list is asked for, or None where no day was given; in the tables
+                they are then counted to the last close.
+    rate_ages : likewise, of the exchange rates.
+    """
+
+    portfolio: Portfolio
+    policy: str
+    run: str
+    target: Array
+    decides: Policy
+    why: Why
+    holds: bool
+    sized: Orders
+    would: Orders | None
+    wanted: tuple[Array, Array]
+    limit: tuple[str, str]
+    request: Request = PLAIN
+    ages: PriceAges | None = None
+    rate_ages: RateAges | None = None
+
+    # -- facts -------------------------------------------------------------------------------------------------------
+
+    @property
+    def reason(self) -> str:
+        """Why the policy trades or holds, in words."""
+        if self.why.trigger == "flow":
+            reasons = FLOW_REASONS if self.sized.units.any() else CASH_REASONS
+            return reasons[self.request.flow > 0.0]
+        said = self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
+        if self.request.to_target and self.why.trigger == "calendar":  # which is no matter of the policy's reviews
+            gap = said.removeprefix("review due; ")
+            return BEGUN.sentence(()) if self.why.line is None else f"a trade to target is asked for; {gap}"
+        return f"{said}{self._next_review}" if self.holds and self.why == Why("calendar") else said
+
+    @property
+    def _next_review(self) -> str:
+        """When the next review is, as the rest of a sentence; "" where the exchange calendar does not reach so far."""
+        promised, market = traits(self.decides), self.portfolio.market
+        if promised.desk_schedule is None:
+            return ""
+        last = market.days[-1] if self.ages is None else max(market.days[-1], np.datetime64(self.ages.today, "D"))
+        days = [
+            next_scheduled(last, promised.desk_schedule, market.calendar, offset) for offset in promised.desk_offsets
+        ]
+        known = [day for day in days if day is not None]
+        return f"; the next is on {min(known)}" if known else ""
+
+    @property
+    def empty(self) -> bool:
+        """Is there nothing to send?"""
+        return not self.sized.moved.any() and not (self.money and self.money.exchanges)
+
+    @property
+    def stale(self) -> bool:
+        """Is a price or an exchange rate older than the file allows for orders?"""
+        old_prices = self.ages is not None and bool(self.ages.too_old.any())
+        return old_prices or (self.rate_ages is not None and bool(self.rate_ages.too_old))
+
+    @property
+    def headline(self) -> str:
+        """The list in one line; one with stale prices is marked."""
+        return f"{STALE}{self._headline}" if self.stale else self._headline
+
+    @property
+    def _headline(self) -> str:
+        money = self.request.words(self.portfolio.basis)
+        fx = "" if self.money is None else exchange_words(self.money)
+        if not self.sized.moved.any():
+            unsent = "; no order can be sent" if self.sized.wished.any() else ""
+            return f"{money}No trade: {self.reason}{unsent}.{fx}"
+        sides = [
+            f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'].unique())}"
+            for side in ("sell", "buy")
+        ]
+        named = "; ".join(side for side in sides if not side.endswith(" "))
+        count = "1 order" if len(self.orders) == 1 else f"{len(self.orders)} orders"
+        traded = f"{self.sized.buys + self.sized.sells:,.2f} {self.portfolio.basis} in {count}"
+        return (
+            f"{money}{named[0].upper()}{named[1:]}: {traded}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
+            f"{self.turnover:.2%}.{fx}"
+        )
+
+    @property
+    def turnover(self) -> float:
+        """One-way: the larger of buys and sells, over the larger of NAV with and without the flow."""
+        nav = self.sized.position.nav
+        return self.sized.turnover * nav / max(nav, nav - self.request.flow)
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Portfolio, file, policy, run and data of the list; `as_of` is the day of its newest price."""
+        return {
+            "portfolio": self.portfolio.name,
+            "file": Path(self.portfolio.file).name,
+            "policy": self.policy,
+            "run": self.run,
+            "data": self.portfolio.market.fingerprint,
+            "as_of": f"{self.portfolio.priced_on:%Y-%m-%d}",
+            "last_close": f"{self.portfolio.date:%Y-%m-%d}",
+        }
+
+    @property
+    def facts(self) -> dict[str, str | float | bool]:
+        """The list in figures: decision, reason, wealth and cash before and after, costs, turnover; what it ignores."""
+        sized = self.sized
+        amounts = {
+            "nav_before": sized.position.nav - self.request.flow,
+            "nav_after": sized.nav_after,
+            "cash_before": sized.position.cash - self.request.flow,
+            "flow": self.request.flow,
+            "sells": sized.sells,
+            "buys": sized.buys,
+            **{column: float(sized.charges[k].sum()) for k, column in enumerate(CHARGED)},
+            "cash_after": sized.cash,
+        }
+        return {
+            "holds": self.holds,
+            "reason": self.reason,
+            "basis": self.portfolio.basis,
+            "today": "" if self.ages is None else f"{self.ages.today:%Y-%m-%d}",
+            "stale": self.stale,
+            **{name: round(float(amount), 2) for name, amount in amounts.items()},
+            "turnover": self.turnover,
+            **({} if self.money is None else {"rounding": float(self.money.rounding)}),
+            **(tax_facts(self.portfolio, self.tax) if self._has_lots else {}),
+            "left_out": ", ".join(self.left_out),
+        }
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the file has and the list ignores: tax, where purchase prices are not known, and cash flows."""
+        flows = () if self.portfolio.flows is None else ("cash flows",)
+        return (*not_known(self.portfolio, self.sized.by_account, self._traded), *flows)
+
+    @cached_property
+    def before_after(self) -> BeforeAfter:
+        """The portfolio before and after the orders; where the policy holds, of a trade to target today."""
+        return BeforeAfter(self.portfolio, self.target, self.sized if self.would is None else self.would)
+
+    @property
+    def outside(self) -> list[str]:
+        """A sentence for each line that is outside its range after the orders, the furthest first, with the reason."""
+        return self._rows.outside(self.sized)
+
+    @property
+    def binding(self) -> tuple[str, ...]:
+        """The limits that keep the orders from the policy's own step, each with its lines: "cash limit (AGG)"."""
+        return self._rows.reasons(self.sized).binding
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of prices, data, lots and holdings: ages, how lots were found, what files say."""
+        portfolio = self.portfolio
+        of_age = () if self.ages is None else age_notes(portfolio, self.ages)
+        of_rates = rate_notes(portfolio, self.rate_ages)
+        missed = self._rows.reasons(self.sized).missed
+        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *self._taxed)
+        of_data = warnings_in(portfolio.market.notes, portfolio.test_start)
+        return (*found, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
+
+    @property
+    def _reserve(self) -> tuple[str, ...]:
+        """That cash stays below the reserve, where sells could not reach it."""
+        share, position = self.sized.position.limits.reserve, self.sized.position
+        reserve, cash, basis = share * position.nav, self.sized.cash, self.portfolio.basis
+        if cash >= reserve - CENT:
+            return ()
+        when, of_nav = " after the orders" if self.sized.moved.any() else "", f"{share / BPS:.2f} bp of NAV"
+        return (f"Cash{when} is {cash:,.2f} {basis}, below the reserve of {reserve:,.2f} {basis} ({of_nav}).",)
+
+    @property
+    def _taxed(self) -> tuple[str, ...]:
+        """For which day tax is reckoned, and which substitutes are not named."""
+        return tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
+
+    @property
+    def _lots(self) -> tuple[str, ...]:
+        """How near the orders are to the best whole lots."""
+        solved = self.sized.solved
+        by = " by tracking error" if self.portfolio.orders.objective == TRACKING_ERROR else ""
+        return () if solved is None else (f"Whole lots{by}: {solved.words}.",)
+
+    def after(self) -> Portfolio:
+        """The portfolio after the orders at these prices and costs, and the flow; its last trade is today's."""
+        after = self._after_orders()
+        return after if self.money is None else self.money.paid(after)
+
+    def _after_orders(self) -> Portfolio:
+        if not self.sized.moved.any():
+            flow, accounts = self.request.flow, accounts_with_flow(self.portfolio.accounts, self.request)
+            cash = self.portfolio.cash + flow
+            return replace(self.portfolio, cash=cash, accounts=accounts) if flow else self.portfolio
+        held = self.sized.after
+        return replace(
+            self.portfolio,
+            holdings=held.units * held.prices,
+            shares=np.where(np.isnan(self.portfolio.shares), np.nan, held.units),
+            cash=held.cash,
+            last_trade=self.portfolio.date,
+            accounts=self.sized.after_orders() if isinstance(self.sized, Divided) else (),
+            tax_lots=None
+            if (tax := self.portfolio.tax_lots) is None
+            else after_sales(tax, self._traded, self.portfolio.market.assets, self.portfolio.trade_day),
+        )
+
+    # -- tables ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """A row an order, sells first, the largest first: units, price, notional, costs, weights, gap, reason.
+
+        Weights, target and gap are fractions of NAV, amounts currency. Units and price are NaN without a quote. The
+        reason is that of the line; that of the portfolio is `reason`.
+        """
+        return pd.DataFrame(self.order_columns)
+
+    @cached_property
+    def held(self) -> pd.DataFrame:
+        """A row for each line that no order moves: units, value, weight, target, gap, and why it stays."""
+        return pd.DataFrame(self._rows.held(self.sized))
+
+    @cached_property
+    def would_trade(self) -> pd.DataFrame:
+        """The orders of trading to target today, when the rule holds; without rows when it trades."""
+        if self.would is None:
+            return self.orders.iloc[:0]
+        return pd.DataFrame(self._rows.orders(self.would))
+
+    @cached_property
+    def tax(self) -> pd.DataFrame:
+        """A row for each sale and tax lot (`research.orders.tax.tax_tables`); without rows where no lots are known."""
+        return tax_table(self.portfolio, self._traded)
+
+    @cached_property
+    def harvest(self) -> pd.DataFrame:
+        """A row for each tax lot whose loss could be realised after the orders; the list does not trade it."""
+        return harvest_table(self._after_orders(), self.sized.position.prices)
+
+    @cached_property
+    def money(self) -> CashByCurrency | None:
+        """The orders in the currencies of their lines, and cash by currency; None where all is in the basis."""
+        return None if self.portfolio.currencies is None else CashByCurrency(self.portfolio, self.sized, self.request)
+
+    @cached_property
+    def fx(self) -> pd.DataFrame:
+        """A row for each currency to buy or sell (`cash_by_currency.FX_COLUMNS`); without rows where none is."""
+        return pd.DataFrame({} if self.money is None else self.money.fx_columns)
+
+    @cached_property
+    def cash(self) -> pd.DataFrame:
+        """A row for each currency (`cash_by_currency.CASH_COLUMNS`); without rows where all is in the basis."""
+        return pd.DataFrame({} if self.money is None else self.money.cash_columns)
+
+    @property
+    def _has_lots(self) -> bool:
+        return self.portfolio.tax_lots is not None and any(self.portfolio.tax_lots.lots)
+
+    @cached_property
+    def _traded(self) -> TradedLots:
+        sized, position, tax = self.sized, self.sized.position, self.portfolio.tax_lots
+        if tax is None:
+            return TradedLots(((),) * len(position.units), ((),) * len(position.units))
+        return trade_lots(tax, sized.by_account, position.prices, self.portfolio.trade_day)
+
+    @cached_property
+    def accounts(self) -> pd.DataFrame:
+        """A row for each account: orders, NAV and cash before and after them; without rows where there are none."""
+        return pd.DataFrame(self.sized.table() if isinstance(self.sized, Divided) else {})
+
+    @property
+    def order_columns(self) -> dict[str, Any]:
+        """The columns of `orders` by name, from which many lists are written: their tables would take longer."""
+        return self._rows.orders(self.sized)
+
+    @property
+    def _rows(self) -> OrderTables:
+        return OrderTables(self.portfolio, self.target, self.wanted, self.limit, self.holds, self.ages)
+
+    # -- pages -------------------------------------------------------------------------------------------------------
+
+    def html(self) -> str:
+        """The list as a block of HTML with semantic classes and no style of its own: as the tearsheet holds it."""
+        return page.html(self.content)
+
+    def order_cells(self) -> tuple[list[tuple[str, str]], list[list[str]]]:
+        """Heads of the orders as (words, unit), and the cells of each order; empty where nothing is traded."""
+        return page.order_cells(self.content) if len(self.orders) else ([], [])
+
+    @property
+    def content(self) -> Content:
+        """The parts that its ticket and its pages show."""
+        tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
+        if self._has_lots:
+            tables |= {"tax_lots": self.tax, "harvest": self.harvest}
+        if self.portfolio.accounts:
+            tables["accounts"] = self.accounts
+        if self.money is not None:
+            tables |= {"fx": self.fx, "cash": self.cash}
+        return Content(
+            self.headline,
+            self.provenance,
+            self.facts,
+            tables,
+            self.outside,
+            self.before_after,
+            self.notes,
+            self.binding,
+        )
+
+    def _repr_html_(self) -> str:
+        """The same block with a style of its own."""
+        return page.cell(self.content)
+
+    def __repr__(self) -> str:
+        """The list as text."""
+        return page.text(self.content)

@@ -1,0 +1,1 @@
+"""A portfolio file as it is written: its document, keys, defaults, and all its mistakes."""

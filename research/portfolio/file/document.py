@@ -1,0 +1,270 @@
+"""A settings file with overrides merged in, and typed access to its values; each value is checked."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+
+from foundation.arguments import FIRST_DAY, LARGEST, LAST_DAY, SMALLEST, did_you_mean, shown
+from foundation.errors import ConfigError
+from foundation.names import FIX as NAME_FIX
+from foundation.names import name_fault
+from foundation.printable import has_unseen
+from foundation.table_files import iso_day
+from research.portfolio.file.faults import Faults
+from research.portfolio.file.strict_yaml import KeyPath, Lines, dotted, read_yaml
+
+TRUST = "REBALANCE_TRUST_CODE"  # environment variable: "1" where every file may name classes by import path
+GIVEN = 0  # the "line" of a value that did not come from the file
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """The content of a file, and the line of each key.
+
+    file       : as given.
+    tree       : nested dictionaries and lists.
+    lines      : path of a key -> line, from 1, or `GIVEN`.
+    trust_code : may it name classes by import path, whose code then runs?
+    """
+
+    file: str
+    tree: dict[str, Any]
+    lines: Lines
+    trust_code: bool = False
+
+    # -- refusals ----------------------------------------------------------------------------------------------------
+
+    def refuse(self, path: KeyPath, what: str, found: object, fix: str) -> NoReturn:
+        """Raise ConfigError for a value.
+
+        path  : its key.
+        what  : is wrong.
+        found : the value.
+        fix   : how to fix it.
+        """
+        raise ConfigError(f"{dotted(path)}: {what} ({self.place(path)}): found {shown(found)}. {fix}")
+
+    def place(self, path: KeyPath) -> str:
+        """The file, and the line of a key or of the nearest key above it, in words."""
+        line = next((self.lines[path[:k]] for k in range(len(path), 0, -1) if path[:k] in self.lines), None)
+        if line is None:
+            return self.file
+        return f"given beside {self.file}" if line == GIVEN else f"{self.file}, line {line}"
+
+    def check_name(self, path: KeyPath, name: object) -> None:
+        """Raise ConfigError for what cannot be a name (`foundation.names.name_fault`)."""
+        if fault := name_fault(name):
+            self.refuse(path, f"no name: it {fault}", name, NAME_FIX)
+
+    def check_keys(self, path: KeyPath, known: tuple[str, ...]) -> None:
+        """Raise ConfigError for each unknown key below `path`, and suggest the nearest known one."""
+        faults = Faults()
+        for key in self.mapping(*path):
+            if key not in known:
+                with faults:
+                    self.refuse((*path, key), "unknown key", key, did_you_mean(key, known))
+        faults.end()
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def has(self, *path: str) -> bool:
+        """Is there a value at this path?"""
+        return self.value(*path, default=None) is not None
+
+    def value(self, *path: str, default: Any = ...) -> Any:
+        """The value at a path, or the default; a number in it is a place in a list, from 0.
+
+        Raises : ConfigError when there is neither.
+        """
+        found: Any = self.tree
+        for depth, key in enumerate(path):
+            if isinstance(found, list) and key.isdigit() and int(key) < len(found):
+                found = found[int(key)]
+                continue
+            if not isinstance(found, dict):
+                self.refuse(path[:depth], "not a mapping", found, f"Write `{key}:` below it.")
+            if found.get(key) is None:
+                if default is ...:
+                    self.refuse(path, "missing", None, f"Add `{path[-1]}:`.")
+                return default
+            found = found[key]
+        return found
+
+    def mapping(self, *path: str) -> dict[str, Any]:
+        """A mapping with at least one key. Raises ConfigError for anything else."""
+        found = self.value(*path)
+        if not isinstance(found, dict) or not found:
+            self.refuse(path, "not a mapping", found, "Write one key a line below it.")
+        return found
+
+    def items(self, *path: str) -> list[Any]:
+        """A list with at least one item. Raises ConfigError for anything else."""
+        found = self.value(*path)
+        if not isinstance(found, list) or not found:
+            self.refuse(path, "not a list", found, "Write its items one a line, each after a dash.")
+        return found
+
+    def text(self, *path: str, default: str | None = None) -> str:
+        """Text that is not empty. Raises ConfigError for anything else."""
+        found = self.value(*path, default=default or ...)
+        if not isinstance(found, str) or not found.strip():
+            self.refuse(path, "not text", found, "Write a word, in quotes where it looks like a number.")
+        return found
+
+    def name(self, *path: str, default: str | None = None) -> str:
+        """Text that can be a name. Raises ConfigError for anything else."""
+        found = self.text(*path, default=default)
+        self.check_name(path, found)
+        return found
+
+    def names(self, *path: str) -> tuple[str, ...]:
+        """The keys of a mapping, all of which can be names. Raises ConfigError for anything else."""
+        found = tuple(self.mapping(*path))
+        for name in found:
+            self.check_name((*path, name), name)
+        return found
+
+    def number(
+        self, *path: str, at_least: float = -np.inf, at_most: float = np.inf, default: float | None = None
+    ) -> float:
+        """A number within its bounds. Raises ConfigError for anything else."""
+        found = self.value(*path, default=... if default is None else default)
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            self.refuse(path, "not a number", found, "Write a plain number, such as 0.25 or 1_000.")
+        if not at_least <= found <= at_most:
+            bounds = f"at least {at_least:g}" + (f" and at most {at_most:g}" if np.isfinite(at_most) else "")
+            self.refuse(path, "out of bounds", found, f"Give a number that is {bounds}.")
+        return float(found)
+
+    def whole(self, *path: str, at_least: int, default: int) -> int:
+        """A whole number. Raises ConfigError for anything else, and for one below `at_least`."""
+        found = self.value(*path, default=default)
+        if isinstance(found, bool) or not isinstance(found, int) or found < at_least:
+            self.refuse(path, "not a whole number in bounds", found, f"Give one that is at least {at_least}.")
+        return found
+
+    def flag(self, *path: str, default: bool) -> bool:
+        """True or false. Raises ConfigError for anything else."""
+        found = self.value(*path, default=default)
+        if not isinstance(found, bool):
+            self.refuse(path, "not true or false", found, "Write true or false.")
+        return found
+
+    def day(self, *path: str) -> pd.Timestamp:
+        """A date written YYYY-MM-DD."""
+        return self.as_day(path, self.value(*path))
+
+    def as_day(self, path: KeyPath, found: object) -> pd.Timestamp:
+        """A value or a key at a path as a date. Raises ConfigError for what is no date."""
+        text = f"{found:%Y-%m-%d}" if isinstance(found, date) else found
+        stated = iso_day(text) if isinstance(text, str) else None
+        if stated is None:
+            self.refuse(path, "not a date", found, "Write it as YYYY-MM-DD.")
+        day = pd.Timestamp(stated)
+        if not FIRST_DAY <= day <= LAST_DAY:
+            years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
+            self.refuse(path, "out of bounds", text, f"Give a date in the years {years}.")
+        return day
+
+
+def read_document(
+    file: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    known: tuple[str, ...] = (),
+    bare: tuple[str, ...] = (),
+    *,
+    trust_code: bool | None = None,
+) -> Document:
+    """The file as a document, with `overrides` merged into it.
+
+    file       : path; the runs that are made from it are named after it.
+    overrides  : nested, or with dotted keys ("policies.rl.steps"). Mappings are merged key by key, anything else
+                 replaces what stands there, and None removes it.
+    known      : its keys, all of which may stand at its top; () for any.
+    bare       : keys below which an entry may be empty, which says that it has no settings.
+    trust_code : may it name classes by import path? None: where the environment says so (`TRUST`).
+    Raises     : ConfigError as `read_yaml` does; for a file whose name is none (`foundation.names.name_fault`), an
+                 unknown key, an override below something that is not a mapping, an empty value, text with control
+                 characters, and a number that is not finite, too large or too small.
+    """
+    file = str(file)
+    if fault := name_fault(Path(file).stem):
+        raise ConfigError(f"{shown(file)}: the file cannot be called so, since runs are: it {fault}. {NAME_FIX}")
+    document = Document(file, *read_yaml(file), trusts_code(trust_code))
+    for key, value in (overrides or {}).items():
+        _merge(document, document.tree, (), key, value)
+    if known:
+        document.check_keys((), known)
+    _check(document, (), document.tree, bare)
+    return document
+
+
+def trusts_code(asked: bool | None) -> bool:
+    """May a file name classes by import path: as asked, or, for None, as the environment says?"""
+    return os.environ.get(TRUST) == "1" if asked is None else asked
+
+
+def _check(document: Document, path: KeyPath, found: Any, bare: tuple[str, ...]) -> None:
+    """Raise ConfigError for a value that no key takes; a mapping and a list are checked with all that they hold."""
+    if isinstance(found, dict):
+        for key, value in found.items():
+            if not isinstance(key, str) or has_unseen(key):
+                document.refuse((*path, str(key)), "not a plain key", key, "Write a plain name.")
+            if value is None and not (len(path) == 1 and path[0] in bare):
+                comma = "A comma ends a value: write 7460 or 7_460, not 7,460."
+                fix = comma if key.isdigit() else "Write a value, or leave the key out."
+                document.refuse((*path, key), "says nothing", None, fix)
+            _check(document, (*path, key), value, bare)
+    elif isinstance(found, list | tuple):
+        for item in found:
+            if item is None:
+                document.refuse(path, "a value is empty", found, "Write a value, or leave it out.")
+            _check(document, path, item, bare)
+    else:
+        _check_plain(document, path, found)
+
+
+def _check_plain(document: Document, path: KeyPath, found: Any) -> None:
+    """Raise ConfigError for text with control characters, a number without sense, and a value of another kind."""
+    if isinstance(found, str):
+        if has_unseen(found):
+            document.refuse(path, "has characters that are not printed", found, "Write it without them, on one line.")
+    elif isinstance(found, float | int):  # True and False are whole numbers
+        if not (found == 0 or SMALLEST <= abs(found) <= LARGEST):
+            fix = f"Give 0, or a number of {SMALLEST:g} to {LARGEST:g}."
+            document.refuse(path, "not a number in bounds", found, fix)
+    elif found is not None and not isinstance(found, date):
+        fix = "Give text, a number, True, False, a list or a mapping."
+        document.refuse(path, f"a {type(found).__name__} is not read", found, fix)
+
+
+def _merge(document: Document, into: dict[str, Any], path: KeyPath, key: str, value: Any) -> None:
+    """Merge one override at `key` below `path`; a dotted key that is not itself a name there descends."""
+    head, dot, rest = key.partition(".")
+    if dot and key not in into:
+        key, value = head, {rest: value}
+    here = (*path, key)
+    if value is None:
+        into.pop(key, None)
+    elif isinstance(value, Mapping):
+        if into.get(key) is None:
+            into[key] = {}
+            document.lines[here] = GIVEN
+        if not isinstance(into[key], dict):
+            document.refuse(
+                here, "a key is given below a value that is not a mapping", into[key], "Give the whole value."
+            )
+        for inner, item in value.items():
+            _merge(document, into[key], here, str(inner), item)
+    else:
+        document.lines[here] = GIVEN
+        if isinstance(value, float) and not math.isfinite(value):
+            document.refuse(here, "not a finite number", value, "Give a plain number.")
+        into[key] = list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,53 @@
+"""Which policies a portfolio file has, which is in force and which is the reference, and what they may change."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from foundation.arguments import did_you_mean
+from foundation.names import same_names
+from research.portfolio.file.document import Document
+from research.portfolio.portfolio import Portfolio
+from research.rules import Calendar, Threshold
+
+TARGETS = ("strategic", "may_change")  # what a recommendation may hold
+
+
+def policy_names(document: Document) -> tuple[str, ...]:
+    """The names of the policies; a run has a folder for each that was trained."""
+    names = document.names("policies")
+    if (same := same_names(names)) is not None:
+        what = f"some file systems take it for {same[0]!r}, so both would be written into one folder"
+        document.refuse(("policies", same[1]), what, same[1], "Rename one of the two.")
+    return names
+
+
+def policy_in_force(document: Document, key: str) -> str | None:
+    """The policy that a key names, or None without the key."""
+    if not document.has(key):
+        return None
+    policy, known = document.text(key), document.mapping("policies")
+    if policy not in known:
+        document.refuse((key,), "not among the policies", policy, did_you_mean(policy, known))
+    return policy
+
+
+def usual_reference(policies: Mapping[str, Any]) -> str:
+    """The first calendar, else the first policy."""
+    return next((name for name, policy in policies.items() if isinstance(policy, Calendar)), next(iter(policies)))
+
+
+def target_may_change(document: Document) -> bool:
+    """May the recommendation hold another target than the strategic one? Not unless the file says so."""
+    found = document.text("target", default=TARGETS[0])
+    if found not in TARGETS:
+        fix = f"Use {' or '.join(TARGETS)}; the weights stand below `lines`, and that of cash is `target_cash`."
+        document.refuse(("target",), "says neither that the target stays nor that it may change", found, fix)
+    return found == TARGETS[1]
+
+
+def check_payers(document: Document, portfolio: Portfolio) -> None:
+    """Raise ConfigError for a policy whose funding line the portfolio does not have."""
+    payers = ("pro_rata", "cash", *portfolio.market.assets)
+    for name, policy in portfolio.policies.items():
+        if isinstance(policy, Threshold) and (payer := policy.payer) not in payers:
+            document.refuse(("policies", name, "payer"), "no line of the portfolio", payer, did_you_mean(payer, payers))

@@ -1,0 +1,425 @@
+"""The tables in a CSV file of a broker: its encoding, its delimiter, and the headers that stand somewhere in it.
+
+Header names are those of the exports of Schwab, Fidelity, Vanguard, E*TRADE, J.P. Morgan, Interactive Brokers,
+Questrade, Hargreaves Lansdown, DEGIRO and comdirect, and the usual words.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import zip_longest
+from pathlib import Path
+from statistics import mode
+from typing import NamedTuple, NoReturn
+
+from foundation.arguments import cut
+from foundation.errors import DataError
+from foundation.table_files import (
+    DELIMITERS,
+    QUOTED,
+    Number,
+    Row,
+    cell_text,
+    decimal_signs,
+    fault,
+    number,
+    quoted,
+    read_text,
+)
+
+NAMES = {
+    "asset": ("symbol", "ticker", "ticker symbol", "trading symbol", "symbol/cusip", "asset", "equity symbol",
+              "financial instrument", "symbol/isin", "symbool/isin"),
+    "units": ("quantity", "qty", "qty (quantity)", "shares", "units", "position", "number of shares", "no. of shares",
+              "qty #", "units held", "aantal", "anzahl", "stück", "stück/nom."),
+    "value": ("market value", "mkt val (market value)", "mkt val", "marketvalue", "current value", "total value",
+              "value", "positionvalue", "position value", "marktwert", "kurswert", "wert", "waarde"),
+    "price": ("price", "last price", "share price", "close price", "closing price", "mark price", "markprice",
+              "current price", "unit price", "market price", "closing", "slotkoers", "schlusskurs", "akt. kurs",
+              "aktuell"),
+    "fx_rate": ("fxratetobase", "fx rate to base", "fx rate"),
+    "currency": ("currency", "currencyprimary", "currency code", "ccy", "base ccy", "währung", "whg."),
+    "detail": ("datadiscriminator", "levelofdetail"),
+    "date": ("date", "price date", "as of date"),
+}  # fmt: skip
+NEXT = {
+    "asset": ("code", "isin", "wkn"),
+    "units": ("amount",),
+    "value": ("local value", "lokale waarde"),
+    "price": ("last",),
+    "account": ("account number", "account", "account id", "clientaccountid", "account #", "fund account number",
+                "account name"),
+    "description": ("description", "investment name", "security description", "security name", "fund name", "name",
+                    "equity description", "stock", "product", "produkt", "bezeichnung"),
+}  # fmt: skip
+# names that stand for a field where a header has none of those above, the first of them that it has
+AMOUNT, SYMBOL_ISIN = "amount", "symbol/isin"  # an amount is one of units beside this name, which DEGIRO uses
+MONEY = ("value", "price")  # fields whose header may state a currency, as in "Value $", "Wert in EUR", "Price (pence)"
+STATED = re.compile(r"(.+?) (?:in )?\(?([$€£]|[a-z]{3}|pence|base)\)?")
+SIGNS = {
+    "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD"),
+    "US$": ("USD",),
+    "€": ("EUR",),
+    "£": ("GBP",),
+    "¥": ("JPY", "CNY"),
+    "₹": ("INR",),
+}  # the currencies that each may stand for
+CURRENCIES = frozenset((
+    "AUD", "BRL", "CAD", "CHF", "CNH", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "JPY", "KRW",
+    "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "TRY", "USD", "ZAR",
+))  # fmt: skip
+PENCE = "PENCE"  # hundredths of a pound
+AT_CLOSE = re.compile("[CH](?=[0-9])")  # before a price of Trader Workstation, of a close or a halt
+OF_TRADES = frozenset(
+    ("trade date", "run date", "settlement date", "date/time", "action", "transaction type", "buy/sell")
+)  # a table with one of these columns is of transactions
+STATEMENT = "Open Positions", "Long Open Positions"  # sections of a statement of Interactive Brokers
+CASH_REPORT, ENDING = "Cash Report", "Ending Cash"
+TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
+
+
+def may_be(unit: str, currency: str) -> bool:
+    """May an amount with this sign or code beside it be of this currency?"""
+    return not unit or currency in SIGNS.get(unit, (unit,))
+
+
+class Column(NamedTuple):
+    """A column of a header: its number, from 0, its name as written, and the currency that the name states or ""."""
+
+    number: int
+    label: str
+    currency: str
+
+
+Columns = dict[str, Column]  # by field
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a header must have and may have, names of fields that were declared, and the currency of the portfolio."""
+
+    required: Sequence[str]
+    others: Sequence[str]
+    declared: Mapping[str, str]
+    basis: str
+
+    @cached_property
+    def known(self) -> dict[str, tuple[str, int]]:
+        """By name, the field for which it stands, and its rank: the lowest that a header has counts."""
+        found: dict[str, tuple[str, int]] = {}
+        for field in (*self.required, *self.others):
+            if field not in self.declared:
+                found |= dict.fromkeys(NAMES.get(field, ()), (field, 0))
+                found |= {name: (field, rank) for rank, name in enumerate(NEXT.get(field, ()), 1)}
+        return found | {cell_text(name).casefold(): (field, 0) for field, name in self.declared.items()}
+
+    def column(self, number: int, name: str) -> tuple[str, int, Column] | None:
+        """The field and the rank of a column with this name, None where it is no field."""
+        label = name.casefold()
+        if label in self.known:
+            return *self.known[label], Column(number, name, "")
+        label, unit = stated.groups() if (stated := STATED.fullmatch(label)) else ("", "")
+        currency = {"pence": PENCE, "base": self.basis, "£": "GBP", "€": "EUR"}.get(unit, unit.upper())
+        field, rank = self.known.get(label, ("", 0))
+        if field not in MONEY or currency not in {"$", PENCE, self.basis, *CURRENCIES}:
+            return None
+        return field, rank + len(NAMES), Column(number, name, currency)
+
+    def is_header(self, found: Collection[str]) -> bool:
+        """Has a row with these fields all that are needed? A description stands for an asset that is not declared."""
+        lacking = {*self.required, *self.declared} - set(found)
+        return not lacking or (lacking == {"asset"} and "asset" not in self.declared and "description" in found)
+
+
+@dataclass(frozen=True)
+class BrokerTable:
+    """A header and the rows below it.
+
+    source  : name of the file.
+    header  : line of the header.
+    columns : by field.
+    names   : of each column that the header names, "" where it has none.
+    title   : the text of the nearest row above with one cell.
+    rows    : below it that are not empty.
+    """
+
+    source: str
+    header: int
+    columns: Columns
+    names: tuple[str, ...]
+    title: str
+    rows: tuple[Row, ...]
+
+    def fault(self, row: Row, field: str, what: str, fix: str, found: object = None) -> str:
+        """What is wrong with a field in a row, in a sentence.  found : in place of the text of its cell."""
+        label = self.columns[field].label if field in self.columns else ""
+        return fault(self.source, row[0], label, what, self.cell(row[1], field) if found is None else found, fix)
+
+    @cached_property
+    def _length(self) -> int:
+        """The number of cells that a row may have: that of most rows, where the header names fewer columns."""
+        return max(len(self.names), mode([len(cells) for _, cells in self.rows if len(_texts(cells)) > 1] or [0]))
+
+    def shift(self, cells: Sequence[str], fields: Collection[str]) -> str:
+        """Why numbers of these fields may stand in other columns than they should, or "".
+
+        A row has a cell more, or ends too early. An empty cell more is nothing where the last column is one of the
+        fields: it would hold what is shifted.
+        """
+        last, width = max(self.columns[f].number for f in fields if f in self.columns), len(self.names)
+        if (len(cells) > self._length and last < width - 1) or any(cells[width:]) or len(cells) <= last:
+            return f"the row has another number of cells than the header of row {self.header}"
+        return ""
+
+    def cell(self, cells: Sequence[str], field: str) -> str:
+        """The text of a field in a row, "" where the table or the row does not have it.
+
+        A column without a name after one of money belongs to it: a currency stands in one, and the amount in the other.
+        """
+        at = self.columns[field].number if field in self.columns else len(cells)
+        more = field in MONEY and self.names[at + 1 : at + 2] == ("",)
+        return f"{_at(cells, at)} {_at(cells, at + 1)}".strip() if more else _at(cells, at)
+
+    def number(self, cells: Sequence[str], field: str, decimal: str, of: str = "") -> Number | None:
+        """The number of a field, with the currency that its cell or its header states; None where there is none.
+
+        of     : currency; a number below a header that states another one is none.
+        Raises : ValueError, with the text, for what is no number.
+        """
+        text = self.cell(cells, field)
+        read = number(AT_CLOSE.sub("", text) if field == "price" else text, decimal)
+        if read is None or read.unit or not (stated := self.columns[field].currency):
+            return read
+        read = Number(read.value / 100.0, "GBP") if stated == PENCE else Number(read.value, stated)
+        return None if of and not may_be(read.unit, of) else read
+
+
+@dataclass(frozen=True)
+class BrokerFile:
+    """What a file holds.
+
+    tables    : in its order.
+    delimiter : between its cells.
+    cash      : outside of tables, line, currency and amount of each; a currency that is none is that of the portfolio.
+    notes     : what was left aside, in sentences.
+    """
+
+    tables: tuple[BrokerTable, ...]
+    delimiter: str
+    cash: tuple[tuple[int, str, str], ...]
+    notes: tuple[str, ...]
+
+    def decimal(self, fields: Sequence[str]) -> tuple[str, str]:
+        """The decimal sign that numbers of these fields prove, and what a reader must know of it.
+
+        Raises : DataError where they prove none and could be read with either.
+        """
+        rows = [(table, cells) for table in self.tables for _, cells in table.rows]
+        proved, either = decimal_signs(table.cell(cells, field) for table, cells in rows for field in fields)
+        source, hint = self.tables[0].source, 'Declare `decimal: "."` or `decimal: ","`'
+        if proved or not either:
+            return (proved.pop() if len(proved) == 1 else "."), ""
+        if self.delimiter == ",":
+            return ".", f"{source}: numbers such as {either!r} are read with a decimal point. {hint} to say so."
+        raise DataError(f"{source}: numbers may have a decimal point or a decimal comma: found {either!r}. {hint}.")
+
+
+def read_broker_file(
+    path: Path,
+    required: Sequence[str],
+    others: Sequence[str],
+    declared: Mapping[str, str] | None = None,
+    basis: str = "",
+) -> BrokerFile:
+    """The tables of a file whose headers have the required fields.
+
+    path     : of the file.
+    required : fields that a header must have, such as asset and units.
+    others   : fields that it may have.
+    declared : by field, the header's name; fields that are not declared are recognised.
+    basis    : currency of the portfolio, which a header calls the base.
+    Raises   : DataError for a file that cannot be read, that has no such table, and whose headers are ambiguous.
+    """
+    text = read_text(path, guess=True)
+    wanted = Wanted(required, others, declared or {}, basis)
+    found: dict[str, list[BrokerTable]] = {}
+    rows_by: dict[str, list[Row]] = {}
+    broken: DataError | None = None
+    for delimiter in DELIMITERS:
+        try:
+            rows = [(line, list(map(cell_text, cells))) for line, cells in text.rows(delimiter)]
+        except DataError as error:
+            broken = broken or error
+            continue
+        rows_by[delimiter] = rows
+        if tables := list(_tables(path.name, _of_statement(rows), wanted)):
+            found[delimiter] = tables
+    if not found:
+        _refuse(path, rows_by, wanted, broken)
+    delimiter = max(found, key=lambda d: max(len(table.columns) for table in found[d]))
+    tables, rows = found[delimiter], rows_by[delimiter]
+    notes = (*text.notes, *_asides(path.name, rows))
+    return BrokerFile(tuple(tables), delimiter, tuple(_cash_outside(rows, tables)), notes)
+
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _at(cells: Sequence[str], number: int) -> str:
+    return cells[number] if number < len(cells) else ""
+
+
+def _texts(cells: Sequence[str]) -> list[str]:
+    """The cells that hold something."""
+    return [cell for cell in cells if cell]
+
+
+def _of_statement(rows: list[Row]) -> list[Row]:
+    """Of a statement with a section in the first column, the rows of its open positions; else all rows."""
+    if not _is_statement(rows):
+        return rows
+    return [(n, c) for n, c in rows if len(c) > 1 and c[0] in STATEMENT and c[1] in ("Header", "Data")]
+
+
+def _is_statement(rows: list[Row]) -> bool:
+    return any(len(c) > 1 and c[0] in STATEMENT and c[1] == "Header" for _, c in rows)
+
+
+def _cash_outside(rows: list[Row], tables: Sequence[BrokerTable]) -> Iterator[tuple[int, str, str]]:
+    """Line, currency and amount of the cash at the end of a statement, and of a total of cash above the tables."""
+    header: list[str] = []
+    for line, cells in rows:
+        if line < tables[0].header and cells[:1] and cells[0].casefold() == TOTAL_CASH:
+            yield line, tables[0].columns["value"].currency if "value" in tables[0].columns else "", _at(cells, 1)
+        if cells[:2] == [CASH_REPORT, "Header"]:
+            header = cells
+        elif cells[:1] == [CASH_REPORT] and len(cells) >= len(header):
+            row = dict(zip(header, cells, strict=False))
+            if row.get("Currency Summary") == ENDING and {"Currency", "Total"} <= set(row):
+                yield line, row["Currency"], row["Total"]
+
+
+def _asides(source: str, rows: list[Row]) -> Iterator[str]:
+    """Sentences on what belongs to none of the tables."""
+    if _is_statement(rows):
+        others = dict.fromkeys(c[0] for _, c in rows if len(c) > 1 and c[1] == "Header")
+        if names := [name for name in others if name not in (*STATEMENT, CASH_REPORT)]:
+            yield f"{source}: sections other than positions and cash are ignored: {cut(', '.join(names))}."
+    elif trades := next((line for line, cells in rows if _is_of_trades(cells, ())), 0):
+        yield f"{source}, row {trades}: a table of transactions begins here and is ignored."
+
+
+# -- headers ---------------------------------------------------------------------------------------------------------
+
+
+def _tables(source: str, rows: list[Row], wanted: Wanted) -> Iterator[BrokerTable]:
+    """Each header with the rows up to the next one. What follows a header of transactions is left aside."""
+    heads: list[tuple[int, int, Columns | None]] = []  # row, rows of the header, its fields
+    i = 0
+    while i < len(rows):
+        tall, fields = _header_at(source, rows, i, wanted)
+        if fields is not None or _is_of_trades(rows[i][1], wanted.declared.values()):
+            heads.append((i, tall, fields))
+            i += tall
+        else:
+            i += 1
+    for k, (start, tall, fields) in enumerate(heads):
+        if fields is None:
+            continue
+        end = heads[k + 1][0] if k + 1 < len(heads) else len(rows)
+        above = rows[heads[k - 1][0] if k else 0 : start]
+        title = next((texts[0] for _, cells in reversed(above) if len(texts := _texts(cells)) == 1), "")
+        body = tuple((line, cells) for line, cells in rows[start + tall : end] if any(cells))
+        head = zip_longest(*(cells for _, cells in rows[start : start + tall]), fillvalue="")
+        names = [" ".join(_texts(column)) for column in head]
+        while names and not names[-1]:
+            names.pop()
+        yield BrokerTable(source, rows[start + tall - 1][0], fields, tuple(names), title, body)
+
+
+def _header_at(source: str, rows: list[Row], i: int, wanted: Wanted) -> tuple[int, Columns | None]:
+    """How many rows the header at row `i` has, and its fields; None where there is none.
+
+    Names may be split over two rows, as in "Market" over "Value": then both together name the columns.
+    """
+    line, cells = rows[i]
+    if _is_of_trades(cells, wanted.declared.values()):
+        return 1, None
+    alone = _fields(source, line, [[cell] for cell in cells], wanted)
+    below = rows[i + 1][1] if i + 1 < len(rows) else []
+    if len(_texts(below)) < 2 or any(c.isdigit() for cell in below for c in cell):
+        return 1, alone
+    pairs = [[f"{a} {b}", b, a] if a and b else [a or b] for a, b in zip_longest(cells, below, fillvalue="")]
+    both = _fields(source, line, pairs, wanted)
+    next_one = _fields(source, rows[i + 1][0], [[cell] for cell in below], wanted)
+    if both is not None and len(both) > max(len(alone or ()), len(next_one or ())):
+        return 2, both
+    return 1, alone
+
+
+def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) -> Columns | None:
+    """By field, its columns, or None where a required or a declared one is missing.
+
+    columns : names that each column may go by, the best first.
+    Raises  : DataError where two columns may be the same field.
+    """
+    hits: dict[str, list[tuple[int, Column]]] = {}
+    for j, names in enumerate(columns):
+        if (hit := next(filter(None, (wanted.column(j, name) for name in names)), None)) is not None:
+            hits.setdefault(hit[0], []).append(hit[1:])
+    if not wanted.is_header(hits):
+        return None
+    found: Columns = {}
+    for field, ranked in hits.items():
+        lowest = min(rank for rank, _ in ranked)
+        first, *others = [column for rank, column in ranked if rank == lowest]
+        if others and field in NAMES:
+            raise DataError(
+                f"{source}, row {line}: two columns may hold the {field}: found {quoted(first.label)} and "
+                f"{quoted(others[0].label)}. Declare one of them, columns: {{{field}: {cut(first.label, QUOTED)}}}; "
+                "columns of one name must be renamed."
+            )
+        found[field] = first
+    units, asset = (found[f].label.casefold() if f in found else "" for f in ("units", "asset"))
+    return None if units == AMOUNT and asset != SYMBOL_ISIN and "units" not in wanted.declared else found
+
+
+def _is_of_trades(cells: Sequence[str], declared: Iterable[str]) -> bool:
+    """Is it the header of a table of transactions, and none of the declared names among its own?"""
+    labels = {cell.casefold() for cell in cells}
+    of_asset = {*NAMES["asset"], *NEXT["description"]}
+    return bool(labels & OF_TRADES) and bool(labels & of_asset) and not labels & {name.casefold() for name in declared}
+
+
+def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken: DataError | None) -> NoReturn:
+    """Say why no table was found: what the file has instead, and what to declare."""
+    widths = {d: max((len(_texts(cells)) for _, cells in rows), default=0) for d, rows in rows_by.items()}
+    rows = rows_by[max(widths, key=lambda d: widths[d])] if widths else []
+    if broken and max(widths.values(), default=0) < 2:
+        raise broken
+    for line, cells in rows:
+        if _is_of_trades(cells, wanted.declared.values()):
+            raise DataError(
+                f"{path.name}, row {line}: a list of transactions, not of holdings: found {_listed(cells)}. Export the "
+                "positions."
+            )
+    line, cells = max(
+        rows, key=lambda row: (sum(map(bool, map(partial(wanted.column, 0), row[1]))), len(_texts(row[1])))
+    )
+    labels = [cell.casefold() for cell in cells]
+    lacking = [name for name in wanted.declared.values() if cell_text(name).casefold() not in labels]
+    if lacking:
+        what = f"no row has the declared {'column' if len(lacking) == 1 else 'columns'} {', '.join(map(repr, lacking))}"
+    else:
+        what = f"no row names a column of {' and one of '.join(f for f in wanted.required if f not in wanted.declared)}"
+    example = ", ".join(f"{field}: …" for field in wanted.required)
+    raise DataError(
+        f"{path.name}: {what}: found {_listed(cells)} in row {line}. Declare what the header calls them, columns: "
+        f"{{{example}}}, or export the positions as CSV."
+    )
+
+
+def _listed(cells: Sequence[str]) -> str:
+    """The beginning of a row, as a message quotes it."""
+    return cut(", ".join(map(quoted, _texts(cells))), 2 * QUOTED)

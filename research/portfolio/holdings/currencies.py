@@ -1,0 +1,204 @@
+"""A portfolio whose lines or cash are in other currencies than its basis: what is quoted in which, and at which rates.
+
+All sizes of orders are found in the basis. What is quoted and held in a currency stands here as it is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from foundation.arguments import LARGEST
+from foundation.arrays import Array, frozen
+from foundation.errors import ConfigError, DataError
+from research.market import EMBEDDED, Market
+from research.market.currency import FX, in_currency
+from research.portfolio.file.document import Document
+from research.portfolio.file.faults import Faults
+from research.portfolio.file.strict_yaml import KeyPath
+from research.portfolio.holdings.rates import CODE, Rates, smallest
+
+Balances = Mapping[str, float]  # cash by currency
+
+
+@dataclass(frozen=True, eq=False)
+class Currencies:
+    """The currencies of a portfolio, where there is one besides its basis.
+
+    rates     : of today, by foreign currency.
+    lines     : (n,) currency in which each line is quoted.
+    prices    : (n,) of a unit of each line in that currency, NaN without a price.
+    cash      : by currency, that of the basis first; of accounts, the sums.
+    quoted    : the market of the lines as it is quoted.
+    converted : is the history of the portfolio's market in the basis? If not, it is as quoted.
+    """
+
+    rates: Rates
+    lines: tuple[str, ...]
+    prices: Array
+    cash: Balances
+    quoted: Market = field(repr=False)
+    converted: bool
+
+    @property
+    def basis(self) -> str:
+        """The currency in which the portfolio is valued."""
+        return self.rates.basis
+
+    @property
+    def of_lines(self) -> Array:
+        """(n,) what one unit of the currency of each line is worth in the basis."""
+        return np.array([self.rates.rate(currency) for currency in self.lines])
+
+    @property
+    def rounding_bound(self) -> float:
+        """The most that orders of all lines, their costs and exchanges may lose by rounding, in the basis.
+
+        A notional and four costs a line are rounded to its currency's cents, and to those of the basis.
+        """
+        parts = {c: max(float(smallest(c)) * self.rates.rate(c), float(smallest(self.basis))) for c in self.cash}
+        return 5.0 * sum(parts[currency] for currency in self.lines) + 2.0 * sum(parts.values())
+
+    def at_today(self, market: Market) -> Market:
+        """The market of the lines with its quotes in the basis: where its history is not converted, at today's rates.
+
+        Returns stay as they are.
+        """
+        if self.converted:
+            return market
+        return replace(
+            market,
+            prices=market.prices * self.of_lines,
+            bars=None if market.bars is None else {name: bar * self.of_lines for name, bar in market.bars.items()},
+            dividends=None if market.dividends is None else market.dividends * self.of_lines,
+            instruments=market.instruments.assign(currency=self.basis),
+        )
+
+
+# -- from a file -----------------------------------------------------------------------------------------------------
+
+
+class Need(NamedTuple):
+    """What needs a rate: a key of the file, what stands there in words, and its currency."""
+
+    path: KeyPath
+    what: str
+    currency: str
+
+
+def read_balances(document: Document, path: KeyPath, basis: str) -> dict[str, float]:
+    """Cash by currency: a number is of the basis, and a mapping names currencies, one of which may be below zero.
+
+    Raises : ConfigError for a number below zero, and for what is no currency or no amount.
+    """
+    if not isinstance(document.value(*path), dict):
+        return {basis: document.number(*path, at_least=0.0, at_most=LARGEST)}
+    found = {}
+    for name in document.mapping(*path):
+        if not CODE.fullmatch(name):
+            document.refuse((*path, name), "no currency", name, "Write its code of three capital letters, such as EUR.")
+        found[name] = document.number(*path, name, at_least=-LARGEST, at_most=LARGEST)
+    return {basis: found.pop(basis, 0.0)} | found
+
+
+def in_line_currencies(document: Document, market: Market, basis: str) -> Market:
+    """The market with the currencies that lines of the file state, `currency: EUR`.
+
+    Raises : ConfigError for what is no currency, and for one that differs from that of an embedded market.
+    """
+    own = {asset: document.text("lines", asset, "currency") for asset, line in document.mapping("lines").items()
+           if isinstance(line, dict) and "currency" in line}  # fmt: skip
+    for asset, currency in own.items():
+        path, known = ("lines", asset, "currency"), market.currency[market.assets.index(asset)]
+        if not CODE.fullmatch(currency):
+            document.refuse(path, "no currency", currency, "Write its code of three capital letters, such as EUR.")
+        source = document.text("market", *(("file",) if isinstance(document.value("market"), dict) else ()))
+        if currency != known and source in EMBEDDED:
+            what = f"{asset} of market {market.name!r} is quoted in {known}"
+            document.refuse(path, what, currency, "Leave `currency` out; lines of a market from a file may have one.")
+    if not own:
+        return market
+    currencies = [own.get(asset, known) for asset, known in zip(market.assets, market.currency, strict=True)]
+    return replace(market, instruments=market.instruments.assign(currency=currencies))
+
+
+def check_rates(document: Document, rates: Rates, market: Market, needs: Iterable[Need]) -> None:
+    """Raise ConfigError for each thing that needs a rate and has none, all of them at once."""
+    faults = Faults()
+    for path, what, currency in needs:
+        if currency == rates.basis or currency in rates.today:
+            continue
+        with faults:
+            direct, inverse = currency + rates.basis, rates.basis + currency
+            found = ", ".join(sorted(rate.pair for rate in rates.today.values())) or None
+            said = f"{what} in {currency}, and there is no rate {direct} (or {inverse}) for {market.days[-1]}"
+            fix = f"Give it, `fx: {{{direct}: …}}`, or a file of rates, `fx: rates.csv`; rates are not chained."
+            document.refuse(path, said, found, fix)
+    faults.end()
+
+
+def check_debt(document: Document, path: KeyPath, what: str, cash: float) -> None:
+    """Raise ConfigError for cash that is below zero in all.
+
+    path : of the key that gives it.
+    what : is wrong, in words.
+    cash : of all currencies, in the basis.
+    """
+    if cash < 0.0:
+        document.refuse(path, what, round(cash, 2), "Pay the debt, or correct the rows of cash.")
+
+
+def line_needs(market: Market, assets: Sequence[str]) -> list[Need]:
+    """What lines need: the rates of their currencies."""
+    currency = dict(zip(market.assets, market.currency, strict=True))
+    return [Need(("lines", asset), f"{asset} is quoted", currency[asset]) for asset in assets]
+
+
+def cash_needs(path: KeyPath, balances: Balances) -> list[Need]:
+    """What cash needs: the rates of its currencies."""
+    return [Need(path, "there is cash", currency) for currency in balances]
+
+
+def history_in_basis(document: Document, market: Market, assets: Sequence[str], rates: Rates) -> Market | None:
+    """The market in the basis, or None where a line that is held has no history of its rate.
+
+    Lines that are neither held nor can be converted are left out.
+    Raises : ConfigError for a rate that lacks a day on which a line in its currency is listed.
+    """
+    kept = [
+        asset
+        for asset, currency, kind in zip(market.assets, market.currency, market.asset_class, strict=True)
+        if asset in assets or kind == FX or currency == rates.basis or rates.has_history(currency)
+    ]
+    if any(c != rates.basis and not rates.has_history(c) for c in market.select(assets).currency):
+        return None
+    try:
+        convertible = market if len(kept) == len(market.assets) else market.select(kept)
+        return in_currency(convertible, rates.basis, rates.history)
+    except DataError as error:
+        path = ("fx",) if document.has("fx") else ("market",)
+        fix = "Give that day too, or today's rate alone."
+        raise ConfigError(f"{path[0]} ({document.place(path)}): {error} {fix}") from error
+
+
+def currencies_of(quoted: Market, converted: bool, per_unit: Array, rates: Rates, cash: Balances) -> Currencies | None:
+    """The currencies of a portfolio, None where its lines and its cash are all in the basis.
+
+    quoted    : the market of its lines as it is quoted.
+    converted : is its history converted to the basis?
+    per_unit  : (n,) prices in the currencies of their lines, NaN without one.
+    rates     : of these currencies at least.
+    cash      : by currency.
+    """
+    foreign = {*quoted.currency, *(currency for currency, amount in cash.items() if amount)} - {rates.basis}
+    if not foreign:
+        return None
+    return Currencies(
+        rates=replace(rates, today={c: rates.today[c] for c in sorted(foreign)}, history={}),
+        lines=quoted.currency,
+        prices=frozen(np.array(per_unit)),
+        cash={c: cash.get(c, 0.0) for c in (rates.basis, *sorted(foreign))},
+        quoted=quoted,
+        converted=converted,
+    )

@@ -1,0 +1,71 @@
+"""What of each line counts in an asset class or a sector: all of it, or fractions of a fund that is split."""
+
+from collections.abc import Mapping, Sequence
+from math import fsum
+from typing import Any
+
+import numpy as np
+
+from foundation.arrays import Array
+from research.portfolio.file.document import Document
+from research.portfolio.file.strict_yaml import KeyPath
+
+BY = ("asset_class", "sector")
+TOTAL = "total"  # key of what the fractions sum to, where that is not one
+LARGEST = 10.0  # of a fraction: a fund of ten times its value
+SUM = 1e-6  # by how much fractions may miss their sum: files give six digits
+
+Split = Mapping[str, Mapping[str, float]]  # by asset class or sector: name -> fraction of the line's value
+
+
+def read_exposures(document: Document, path: KeyPath) -> Split:
+    """What a line says of `exposures`: {equity: 0.6, bonds: 0.4} of asset classes, or {sector: {…}} of sectors; or both
+    as {asset_class: {…}, sector: {…}}. A leveraged fund says `total`: {equity: 0.9, bonds: 0.6, total: 1.5}.
+
+    path   : of the line.
+    Raises : ConfigError for a name or number that is wrong, and for fractions that do not sum to one or their total.
+    """
+    path = (*path, "exposures")
+    if not document.has(*path):
+        return {}
+    stated = document.mapping(*path)
+    if not set(stated) & set(BY):
+        return {BY[0]: _fractions(document, path)}
+    document.check_keys(path, BY)
+    return {by: _fractions(document, (*path, by)) for by in stated}
+
+
+def exposure_settings(split: Split) -> dict[str, Any]:
+    """A split as its line states it, with its total where that is not one."""
+    sums = {by: fsum(parts.values()) for by, parts in split.items()}
+    return {by: dict(parts) | ({TOTAL: sums[by]} if abs(sums[by] - 1.0) > SUM else {}) for by, parts in split.items()}
+
+
+def group_exposures(
+    assets: Sequence[str], own: Sequence[str], splits: Mapping[str, Split], by: str
+) -> dict[str, Array]:
+    """By group, (n,) what counts in it of each line, fraction of its value; in the order of their first line.
+
+    assets : n names.
+    own    : (n,) the group of each line that is not split.
+    splits : by line, of those that are split.
+    by     : "asset_class" or "sector", by which they may be; nothing is split by another column.
+    """
+    found: dict[str, Array] = {}
+    for i, (asset, name) in enumerate(zip(assets, own, strict=True)):
+        for group, part in splits.get(asset, {}).get(by, {name: 1.0}).items():
+            found.setdefault(group, np.zeros(len(own)))[i] = part
+    return found
+
+
+def _fractions(document: Document, path: KeyPath) -> dict[str, float]:
+    names = [name for name in document.names(*path) if name != TOTAL]
+    found = {name: document.number(*path, name, at_least=-LARGEST, at_most=LARGEST) for name in names}
+    if not names:
+        what = "split over nothing"
+        document.refuse(path, what, document.mapping(*path), "Name what the line counts in, such as {equity: 0.6, …}.")
+    total = document.number(*path, TOTAL, at_least=-LARGEST, at_most=LARGEST, default=1.0)
+    if abs(fsum(found.values()) - total) > SUM:
+        what = f"fractions that sum to {fsum(found.values()):.6g}, not to {total:g}"
+        document.refuse(path, what, found, f"Mend them, or say their sum with `{TOTAL}:` beside them.")
+    return found

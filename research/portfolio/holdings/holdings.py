@@ -1,0 +1,264 @@
+"""Holdings of a portfolio file that stand in files of their own: a broker's positions, and prices."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from foundation.arguments import LARGEST, did_you_mean
+from foundation.errors import ConfigError, DataError, all_mistakes
+from research.market import Market
+from research.portfolio.file.document import Document
+from research.portfolio.file.faults import Faults
+from research.portfolio.file.strict_yaml import KeyPath
+from research.portfolio.holdings.currencies import read_balances
+from research.portfolio.holdings.positions import (
+    CASH,
+    DECLARED,
+    IGNORE,
+    HeldRow,
+    Positions,
+    odd_lots,
+    read_positions,
+)
+from research.portfolio.holdings.prices import FAR, OK, Prices, far_last_closes, read_prices, right_all_the_same
+from research.portfolio.holdings.rates import PAIR, Rates
+
+NOT_HELD = "not_held"  # key of the lines that a file of positions need not have
+KEYS = ("file", "columns", "symbols", "decimal", NOT_HELD)
+NEAR = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
+APART = 0.1  # by which a value of a broker may differ from that at the list's price before a note says so
+
+
+def given_files(document: Document, quoted: Market, basis: str) -> tuple[Positions | None, Prices | None]:
+    """The positions and the prices that stand in files of their own, None for what does not.
+
+    quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
+    basis  : of the portfolio.
+    Raises : ConfigError for a key or value that is wrong, for the mistakes of both files, for a last close that is far
+             from where it should be, and for holdings whose value in the file is far from that at the list's price;
+             all of them at once.
+    """
+    faults, right = Faults(), right_names(document, quoted.assets)
+    positions, prices = None, None
+    with faults:
+        _check_closes(document, quoted, right)
+    with faults:
+        positions = given_positions(document, quoted, basis)
+    with faults:
+        prices = given_prices(document, quoted, right)
+    with faults:
+        if positions is not None:
+            _check_worth(document, quoted, positions, prices, right)
+    faults.end()
+    return positions, prices
+
+
+def right_names(document: Document, assets: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines and pairs of currencies that `prices_ok` names. Raises ConfigError for what is neither."""
+    return _names(document, (OK,), assets, pairs=True)
+
+
+def _names(document: Document, path: KeyPath, assets: tuple[str, ...], *, pairs: bool = False) -> tuple[str, ...]:
+    """The lines that a key names, or pairs of currencies. Raises ConfigError for what is none."""
+    found = document.items(*path) if document.has(*path) else []
+    for name in found:
+        if name not in assets and not (pairs and PAIR.fullmatch(str(name))):
+            what = "not a line of the portfolio, nor a pair of currencies" if pairs else "not a line of the portfolio"
+            document.refuse(path, what, name, did_you_mean(str(name), assets))
+    return tuple(found)
+
+
+def _check_closes(document: Document, quoted: Market, right: Collection[str]) -> None:
+    """Raise ConfigError for last closes that are far from where they should be, all of them at once."""
+    if far := {asset: told for asset, told in far_last_closes(quoted).items() if asset not in right}:
+        told = all_mistakes("the market", [f"{words}. Look for a split or a wrong price." for words in far.values()])
+        raise ConfigError(f"market ({document.place(('market',))}): {told}\n{right_all_the_same(list(far))}")
+
+
+def given_positions(document: Document, quoted: Market, basis: str) -> Positions | None:
+    """The positions that `positions` names, {file: …, columns: {asset: Symbol, …}, symbols: {BRKB: BRK.B}}, or None.
+
+    A line that the file does not have is taken for one that is not held only where `not_held` says so.
+
+    quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
+    basis  : of the portfolio.
+    Raises : ConfigError for a key or value that is wrong, for the mistakes of the file, all of them at once, and for
+             lines that it does not have.
+    """
+    if not document.has("positions"):
+        return None
+    document.check_keys(("positions",), KEYS)
+    columns, symbols = _texts(document, "columns"), _texts(document, "symbols")
+    for name in columns:
+        if name not in DECLARED:
+            document.refuse(("positions", "columns", name), "no field of positions", name, did_you_mean(name, DECLARED))
+    assets = quoted.assets
+    known = (*assets, CASH, IGNORE)
+    for symbol, meant in symbols.items():
+        if meant not in known:
+            what = f"neither a line of the portfolio nor {CASH} or {IGNORE}"
+            document.refuse(("positions", "symbols", symbol), what, meant, did_you_mean(meant, known))
+    decimal = document.text("positions", "decimal") if document.has("positions", "decimal") else ""
+    if decimal not in ("", ".", ","):
+        document.refuse(("positions", "decimal"), "no decimal sign", decimal, "Write '.' or ','.")
+    absent = _names(document, ("positions", NOT_HELD), assets)
+    path = ("positions", "file")
+    where = Path(document.file).parent / document.text(*path)
+    try:
+        currencies = dict(zip(assets, quoted.currency, strict=True))
+        more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": decimal}
+        found = read_positions(where, assets, basis, currencies=currencies, **more)
+    except DataError as error:
+        raise ConfigError(f"positions ({document.place(path)}): {error}") from error
+    if lacking := [asset for asset in assets if asset not in found.units and asset not in absent]:
+        named = ", ".join(lacking)
+        raise ConfigError(
+            f"positions ({document.place(path)}): {found.file} has no row of {named}: found {len(found.held)} of "
+            f"{len(assets)} lines. A part of the export may be missing. Where they are not held, say so: `--not-held "
+            f"{','.join(lacking)}`, or `positions: {{{NOT_HELD}: [{named}]}}` in the portfolio file."
+        )
+    return found
+
+
+def given_prices(document: Document, quoted: Market, right: Collection[str]) -> Prices | None:
+    """The prices of the file that `prices` names, from the folder of the portfolio file, or None.
+
+    quoted : market of the lines of the portfolio, in the currencies in which they are quoted.
+    right  : lines whose prices are right although they are far from their last closes.
+    Raises : ConfigError for the mistakes of the file, all of them at once.
+    """
+    if not document.has("prices"):
+        return None
+    where = Path(document.file).parent / document.text("prices")
+    try:
+        return read_prices(where, quoted, right)
+    except DataError as error:
+        raise ConfigError(f"prices ({document.place(('prices',))}): {error}") from error
+
+
+def _apart(positions: Positions, quoted: Market, prices: Prices | None, most: float) -> Iterator[tuple[HeldRow, float]]:
+    """The rows whose value differs by more than `most` of it from that at the price of the list, and that price."""
+    per_unit = dict(zip(quoted.assets, quoted.prices[-1] if prices is None else prices.per_unit, strict=True))
+    for held in positions.held:
+        price = float(per_unit[held.asset])
+        if held.value is not None and abs(held.units * price - held.value) > most * abs(held.value):  # NaN is not
+            yield held, price
+
+
+def _check_worth(
+    document: Document, quoted: Market, positions: Positions, prices: Prices | None, right: Collection[str]
+) -> None:
+    """Raise ConfigError for rows whose value is far from that at the price of the list, all of them at once."""
+    far = [(held, price) for held, price in _apart(positions, quoted, prices, FAR) if held.asset not in right]
+    if far:
+        told = [
+            f"{positions.file}, row {held.row}: {held.units:,.10g} units of {held.asset} are worth "
+            f"{held.units * price:,.2f} at the price of this list, {price:,.7g}, and the file says {held.value:,.2f}. "
+            "Look for a wrong number of units (which sign stands before decimals?), a split or a wrong price."
+            for held, price in far
+        ]
+        same = right_all_the_same([held.asset for held, _ in far])
+        raise ConfigError(
+            f"positions ({document.place(('positions', 'file'))}): {all_mistakes(positions.file, told)}\n{same}"
+        )
+
+
+def held_by(
+    document: Document, positions: Positions, asset: str, price: float, rate: float = 1.0
+) -> tuple[float, float]:
+    """(units, value) of a line by its positions; units are NaN for a line without a price.
+
+    price  : in the basis.
+    rate   : what one unit of the currency of the line is worth in it.
+    Raises : ConfigError for a line that has neither a price nor a value in the file.
+    """
+    units, path = positions.units.get(asset, 0.0), ("positions", "file")
+    if np.isnan(price) and units:
+        if asset not in positions.values:
+            what = f"{asset} has no quote, and {positions.file} has no value of it"
+            document.refuse(path, what, units, "Declare the column of values, or give a price file, `prices`.")
+        return np.nan, positions.values[asset] * rate
+    if np.isnan(price):
+        return np.nan, 0.0
+    if units * price > LARGEST:
+        what = f"{asset} is worth {units * price:g} at its price of {price:g}"
+        document.refuse(path, what, units, f"Give units that are worth at most {LARGEST:g}.")
+    return units, units * price
+
+
+def balances_of(document: Document, positions: Positions | None, basis: str) -> tuple[KeyPath, dict[str, float]]:
+    """Cash by currency, by the positions or else by `cash`, and the key that says so.
+
+    Raises : ConfigError where neither says it.
+    """
+    found = None if positions is None else positions.balances
+    if found is not None:
+        return ("positions", "file"), {basis: found.get(basis, 0.0)} | found
+    if positions is not None and not document.has("cash"):
+        what = f"{positions.file} has no row of cash"
+        document.refuse(("cash",), what, None, "Add `cash:` to the portfolio file, 0 where there is none.")
+    return ("cash",), read_balances(document, ("cash",), basis)
+
+
+def holding_notes(
+    document: Document, market: Market, positions: Positions | None, prices: Prices | None, rates: Rates
+) -> tuple[str, ...]:
+    """What a reader must know of holdings and prices that come from files.
+
+    market : of the lines, with the lots of the portfolio, in the currencies in which they are quoted.
+    prices : likewise.
+    """
+    right = right_names(document, market.assets)
+    taken = [told for asset, told in far_last_closes(market).items() if asset in right]
+    notes = tuple(f"{told[0].upper()}{told[1:]}; it is taken, as `{OK}` says." for told in taken)
+    notes += () if prices is None else prices.notes
+    if positions is None:
+        return notes
+    of_positions = list(positions.notes)
+    if lacking := [asset for asset in market.assets if asset not in positions.units]:
+        of_positions.append(f"{positions.file} does not hold {', '.join(lacking)}: zero units are taken.")
+    if positions.balances is None:
+        of_positions.append(f"{positions.file} has no row of cash: that of the portfolio file is taken.")
+    if len(positions.accounts) > 1 and not document.has("accounts"):
+        by = document.value("ticket", "account", default=None) if document.has("ticket") else None
+        named = f"every order names {by}, as `ticket` says" if by else "no order names one"
+        of_positions.append(
+            f"{positions.file} has {len(positions.accounts)} accounts, {', '.join(positions.accounts)}, and {named}: "
+            "state `accounts:` for orders of each."
+        )
+    quoted = ~np.isnan(market.prices[-1] if prices is None else prices.per_unit)
+    of_positions += [
+        f"{positions.file}, row {held.row}: {held.asset} is worth {held.value:,.2f} there, and "
+        f"{held.units * price:,.2f} at the price of this list: check its units and its price."
+        for held, price in _apart(positions, market, prices, APART)
+    ]
+    of_line = dict(zip(market.assets, market.currency, strict=True))
+    of_positions += list(_odd_rates(positions, of_line, rates))
+    lots = {asset: float(lot) for asset, lot, known in zip(market.assets, market.lots, quoted, strict=True) if known}
+    units = {asset: held for asset, held in positions.units.items() if asset in lots}
+    return (*of_positions, *odd_lots(units, lots), *notes)
+
+
+def _odd_rates(positions: Positions, currencies: Mapping[str, str], rates: Rates) -> Iterator[str]:
+    """A sentence for each currency whose rate in the file is far from that of the list."""
+    told: set[str] = set()
+    for held in positions.held:
+        currency = currencies[held.asset]
+        if held.fx_rate is None or currency == rates.basis or currency in told:
+            continue
+        taken = rates.today[currency]
+        if abs(held.fx_rate / taken.value - 1.0) > NEAR:
+            told.add(currency)
+            yield (
+                f"{positions.file}, row {held.row}: one {currency} is {held.fx_rate:,.7g} there, and "
+                f"{taken.value:,.7g} {rates.basis} by {taken.pair} of this list: check the rates."
+            )
+
+
+def _texts(document: Document, key: str) -> dict[str, Any]:
+    """A mapping of texts below `positions`, empty without the key."""
+    if not document.has("positions", key):
+        return {}
+    return {name: document.text("positions", key, name) for name in document.mapping("positions", key)}

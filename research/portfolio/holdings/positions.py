@@ -1,0 +1,451 @@
+"""Holdings and cash from a broker's CSV file of positions; nothing in it is guessed or left out without a note."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from foundation.arguments import LARGEST, did_you_mean
+from foundation.errors import DataError, all_mistakes
+from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
+from research.portfolio.holdings.broker_tables import (
+    CURRENCIES,
+    SIGNS,
+    BrokerFile,
+    BrokerTable,
+    may_be,
+    read_broker_file,
+)
+
+REQUIRED, OTHERS = ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "description", "detail")
+DECLARED = (*REQUIRED, *OTHERS[:-1])  # fields whose column can be declared
+NUMBERS = ("units", "value", "price")  # in the units or the currency of their row
+CASH, IGNORE = "cash", "ignore"  # what `symbols` may say besides a line
+PENDING = "pending activity"  # of Fidelity
+CASH_NAMES = frozenset((
+    "cash", "cash & cash investments", "cash and cash investments", "cash balance", "settlement fund", "core",
+    "fcash", "spaxx", "fdrxx", "fzfxx", "vmfxx", "qacds", "qderq", "us dollar", PENDING,
+))  # fmt: skip
+CASH_FUND = "cash & cash fund"  # with which the cash of DEGIRO begins
+CORE = "**"  # with which Fidelity marks the fund that holds an account's cash
+US_DOLLAR = {"US DOLLAR": "USD"}  # of J.P. Morgan
+TOTAL = re.compile(
+    r"\W*(?:(?:grand|sub|account|positions?|portfolio)[ -]?)?totals?(?: (?:account |market )?value)?\W*"
+    r"|(?:zwischen)?summe|gesamt(?:wert|summe)?|depot(?:-?gesamt)?wert|totaal"
+)
+PART = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}")  # the day of a lot, which E*TRADE has for its symbol
+AGREE = 0.02  # by which a value may differ from units times price before a note says so
+
+
+@dataclass(frozen=True)
+class HeldRow:
+    """One row of a file that is a holding.
+
+    asset   : line of the portfolio.
+    account : as the file names it, "" where it names none.
+    units   : zero or above.
+    value   : in the currency of the line, or None where the file has none.
+    price   : likewise, per unit, or None.
+    row     : line of the file, from 1.
+    fx_rate : by the file, what one unit of that currency is worth in the basis, or None.
+    """
+
+    asset: str
+    account: str
+    units: float
+    value: float | None
+    price: float | None
+    row: int
+    fx_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class CashLine:
+    """One row of a file that is cash: its symbol, its account, amount and currency, and line of the file."""
+
+    symbol: str
+    account: str
+    amount: float
+    currency: str
+    row: int
+
+
+@dataclass(frozen=True)
+class Positions:
+    """What a broker's file says is held.
+
+    file  : its name.
+    held  : rows of lines of the portfolio, those of zero units too.
+    cash  : rows of cash.
+    notes : what was added, taken for cash, or left aside, in sentences.
+    """
+
+    file: str
+    held: tuple[HeldRow, ...]
+    cash: tuple[CashLine, ...]
+    notes: tuple[str, ...] = field(repr=False)
+
+    @property
+    def units(self) -> dict[str, float]:
+        """By line, the units of all accounts; a line without a row is not in it."""
+        units: dict[str, float] = {}
+        for row in self.held:
+            units[row.asset] = units.get(row.asset, 0.0) + row.units
+        return units
+
+    @property
+    def values(self) -> dict[str, float]:
+        """By line whose rows all have a value, their sum, in the currency of the line."""
+        without = {row.asset for row in self.held if row.value is None}
+        values: dict[str, float] = {}
+        for row in self.held:
+            if row.value is not None and row.asset not in without:
+                values[row.asset] = values.get(row.asset, 0.0) + row.value
+        return values
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Names of the accounts in the order of the file."""
+        named = [row.account for row in self.held] + [row.account for row in self.cash]
+        return tuple(dict.fromkeys(name for name in named if name))
+
+    @property
+    def balances(self) -> dict[str, float] | None:
+        """By currency, the cash of all accounts, or None where the file has no row of cash."""
+        found: dict[str, float] = {}
+        for row in self.cash:
+            found[row.currency] = found.get(row.currency, 0.0) + row.amount
+        return found or None
+
+
+def read_positions(
+    path: str | Path,
+    assets: Sequence[str],
+    basis: str = "USD",
+    *,
+    currencies: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    symbols: Mapping[str, str] | None = None,
+    decimal: str = "",
+) -> Positions:
+    """The holdings and the cash in a broker's CSV file of positions.
+
+    The header is found wherever it stands; titles, totals and disclaimers around the rows are no positions. Rows of
+    one line in several accounts are added.
+    path    : of the file, in UTF-8, UTF-16 or Windows-1252, with commas, semicolons, tabs or bars between its cells.
+    assets  : lines of the portfolio.
+    basis   : currency of the portfolio.
+    currencies : by line, that of its price and value; without it that of the portfolio.
+    columns : by field (`DECLARED`), the header's name of its column; other fields are recognised by their names.
+    symbols : by the broker's symbol (or description, where a row has no symbol), the line that it is, "cash" or
+              "ignore".
+    decimal : sign before decimals, "." or ","; "" takes what the numbers prove, and "." where the delimiter is a comma.
+    Raises  : DataError for a file that cannot be read or is not one of positions, and for rows that are wrong: unknown
+              assets, negative units, what is no number, another currency than that of the line, two rows of one
+              holding in one account; all
+              of them in one message, each with file, row, column, value and how to mend it.
+    """
+    path = Path(path)
+    found = read_broker_file(path, REQUIRED, OTHERS, columns, basis)
+    reader = _Reader(found, currencies or dict.fromkeys(assets, basis), basis, dict(symbols or {}), decimal)
+    reader.read()
+    if reader.mistakes:
+        raise DataError(all_mistakes(path.name, reader.mistakes))
+    if not reader.cash and not any(row.units or row.value for row in reader.held):
+        raise DataError(
+            f"{path.name} holds neither units of {', '.join(assets)} nor cash: the export may have been cut "
+            "short. Export it again, or state an empty portfolio by a row of cash."
+        )
+    return Positions(path.name, tuple(reader.held), tuple(reader.cash), tuple(reader.notes))
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row that may be a holding or cash, with its numbers read."""
+
+    table: BrokerTable
+    row: Row
+    symbol: str
+    account: str
+    units: Number | None
+    value: Number | None
+    price: Number | None
+    fx_rate: Number | None
+
+    @property
+    def numbers(self) -> tuple[float | None, float | None, float | None]:
+        """Its units, value and price."""
+        units, value, price = (None if each is None else each.value for each in (self.units, self.value, self.price))
+        return units, value, price
+
+    @property
+    def is_empty(self) -> bool:
+        """Are there neither units nor value?"""
+        return not any(self.numbers[:2])
+
+    @property
+    def place(self) -> str:
+        """Where it stands, in words."""
+        return f"{self.table.source}, row {self.row[0]}"
+
+
+class _Mistake(ValueError):
+    """What is wrong with a row: its field, what, how to mend it, and the value found."""
+
+
+class _Reader:
+    """Goes through the rows once, and collects holdings, cash, notes and mistakes."""
+
+    def __init__(
+        self, found: BrokerFile, assets: Mapping[str, str], basis: str, symbols: dict[str, str], decimal: str
+    ) -> None:
+        self.found, self.assets, self.basis, self.symbols = found, assets, basis, symbols  # assets with currencies
+        self.held: list[HeldRow] = []
+        self.cash: list[CashLine] = []
+        self.mistakes: list[str] = []
+        self.decimal, note = (decimal, "") if decimal else found.decimal(NUMBERS)
+        self.declared, self.notes = bool(decimal), [*found.notes, *([note] if note else [])]
+        self._seen: dict[tuple[str, str], int] = {}
+
+    def read(self) -> None:
+        """Read every row of every table."""
+        titles = {table.title for table in self.found.tables}
+        of_accounts = len(titles) == len(self.found.tables) > 1 and "" not in titles
+        for table in self.found.tables:
+            details = {table.cell(cells, "detail").casefold() for _, cells in table.rows}
+            for row in table.rows:
+                if "summary" in details and table.cell(row[1], "detail").casefold() not in ("summary", ""):
+                    what = "a part of the row above"
+                else:
+                    what = self._aside(table, row[1])
+                if what:
+                    self.notes.append(f"{table.source}, row {row[0]} is no position: {what}.")
+                else:
+                    try:
+                        self._take(self._read(table, row, table.title if of_accounts else ""))
+                    except _Mistake as mistake:
+                        self.mistakes.append(table.fault(row, *mistake.args))
+        if not self.cash:
+            self._cash_outside()
+        for asset in dict.fromkeys(row.asset for row in self.held):
+            accounts = [row.account for row in self.held if row.asset == asset and row.units]
+            if len(accounts) > 1:
+                named = ", ".join(accounts)
+                self.notes.append(f"{asset} is held in {len(accounts)} accounts, {named}: its units are added.")
+
+    # -- one row -----------------------------------------------------------------------------------------------------
+
+    def _aside(self, table: BrokerTable, cells: list[str]) -> str:
+        """What the row is where it is left aside, a total, or a text around the table, else ""."""
+        texts, symbol = [cell for cell in cells if cell], _symbol(table, cells)
+        if self.symbols.get(symbol) == IGNORE:
+            worth = table.cell(cells, "value")
+            return f"{symbol} is left aside, as `symbols` says{f', worth {worth}' if worth else ''}"
+        if symbol in self.symbols or symbol in self.assets:
+            return ""
+        if any(TOTAL.fullmatch(word.casefold()) for word in (texts[0], symbol)):
+            return f"a total, {quoted(texts[0])}"
+        if PART.fullmatch(symbol):
+            return "a part of the row above"
+        if len(texts) == 1 and not any(table.cell(cells, name) for name in NUMBERS):
+            return f"text, {quoted(texts[0])}"
+        return ""
+
+    def _read(self, table: BrokerTable, row: Row, title: str) -> _Row:
+        """The row with its numbers. Raises _Mistake for what is none."""
+        numbers: dict[str, Number | None] = {}
+        symbol = _symbol(table, row[1])
+        currency = self.assets.get(self.symbols.get(symbol, symbol), "")
+        if shifted := table.shift(row[1], NUMBERS):
+            raise _Mistake("", shifted, "Put numbers with separators of thousands into quotes.", len(row[1]))
+        for name in (*NUMBERS, "fx_rate"):
+            try:
+                found = numbers[name] = table.number(row[1], name, self.decimal, currency)
+            except ValueError as error:
+                fix = f"Write a plain number, with {self.decimal!r} before its decimals."
+                raise _Mistake(name, f"not a number for {symbol}", fix, str(error)) from error
+            if found is not None and abs(found.value) > LARGEST:
+                raise _Mistake(name, f"too large a number for {symbol}", f"Give at most {LARGEST:g}.", found.value)
+        return _Row(table, row, symbol, table.cell(row[1], "account") or title, **numbers)
+
+    def _take(self, row: _Row) -> None:
+        """Take the row for what it is: a holding, cash, or nothing. Raises _Mistake for what cannot be one."""
+        target = self.symbols.get(row.symbol, row.symbol)
+        is_line, is_cash = target in self.assets, target not in self.assets and self._is_cash(target)
+        currency = self.assets[target] if is_line else self._currency_of_cash(row)
+        if not is_line and (row.is_empty if is_cash else row.units is None and row.value is None):
+            self._check_unread(row)
+        if is_cash and row.units is None and row.value is None:
+            fix = f"Give it, 0 where there is none, or ignore the row, symbols: {{{row.symbol!r}: {IGNORE}}}."
+            raise _Mistake("value", f"no amount of {row.symbol}", fix, "")
+        if row.is_empty and not (is_line and row.units is None):
+            if is_cash:
+                self.cash.append(CashLine(row.symbol, row.account, 0.0, currency, row.row[0]))
+            if is_line:
+                self.held.append(HeldRow(target, row.account, 0.0, None, None, row.row[0]))
+            self.notes.append(f"{row.place}: {row.symbol or 'a row without a symbol'} has neither units nor value.")
+        elif is_line:
+            self._check_currency(row, currency)
+            self._check_first(row, target)
+            self._holding(row, target)
+        elif is_cash:
+            self._check_cash(row, currency)
+            self._check_first(row, f"cash {row.symbol} {currency}")
+            self._cash_row(row, currency)
+        elif row.symbol:
+            fix = f"Add it to `lines`, or say what it is, symbols: {{{row.symbol}: …}}: a line, {CASH} or {IGNORE}. "
+            fix += did_you_mean(row.symbol, self.assets)
+            raise _Mistake("asset", "not a line of the portfolio", fix, row.symbol)
+        else:
+            raise _Mistake("asset", "a row without a symbol", "Give it one, or remove the row.")
+
+    def _holding(self, row: _Row, asset: str) -> None:
+        units, value, price = row.numbers
+        if units is None:
+            raise _Mistake("units", f"no units of {row.symbol}", "Give its units, 0 where none is held.", "")
+        if units < 0.0:
+            fix = f"A portfolio holds no short positions: correct the row, or leave it aside, symbols: {{…: {IGNORE}}}."
+            raise _Mistake("units", f"negative units of {row.symbol}", fix, units)
+        if value is not None and price and not _agree(units * price, value):
+            self.notes.append(
+                f"{row.place}: the value of {row.symbol} is {value:,.2f}, and units times price are "
+                f"{units * price:,.2f}: its units are taken as they are."
+            )
+        fx_rate = None if row.fx_rate is None else row.fx_rate.value
+        self.held.append(HeldRow(asset, row.account, units, value, price, row.row[0], fx_rate))
+
+    def _cash_row(self, row: _Row, currency: str) -> None:
+        worth = self._money(row, currency)
+        money = f"{worth:,.2f}" if currency == self.basis else f"{worth:,.2f} {currency}"
+        if currency != self.basis and row.value is not None and not _agree(worth, row.value.value):
+            self.notes.append(
+                f"{row.place}: the value of {row.symbol} is {row.value.value:,.2f}, and its units are worth {money}: "
+                "they are taken."
+            )
+        self.cash.append(CashLine(row.symbol, row.account, worth, currency, row.row[0]))
+        later = ", which settles later," if row.symbol.casefold() == PENDING else ""
+        self.notes.append(f"{row.place}: {row.symbol} of {money}{later} is taken for cash.")
+
+    def _money(self, row: _Row, currency: str) -> float:
+        """The amount of a row of cash in its currency.
+
+        A value may be in the basis. In another currency units of the currency itself count, or units times price.
+        """
+        (units, value, price), foreign = row.numbers, currency != self.basis
+        if foreign and units and row.symbol.upper() == currency:
+            return units
+        if foreign or value is not None:
+            self._check_currency(row, currency)
+        worth = (units or 0.0) * (1.0 if price is None else price)
+        if value is None or (foreign and units and price):
+            return worth
+        if units and not _agree(worth, value):
+            fix = "Give its price, or leave out the one that is not its amount."
+            what = f"the units of {row.symbol} are {units:,.2f} and its value is another: one of them is its {currency}"
+            raise _Mistake("value", what, fix, value)
+        return value
+
+    def _cash_outside(self) -> None:
+        """The cash that stands outside of the tables of positions."""
+        source, rows = self.found.tables[0].source, self.found.cash
+        for line, stated, text in [row for row in rows if row[1] in CURRENCIES] or rows:
+            currency, amount = stated if stated in CURRENCIES else self.basis, self._amount(text)
+            if amount is None:
+                self.mistakes.append(fault(source, line, "", "no amount of cash", text, "Give a number."))
+            elif amount or currency == self.basis:
+                self.cash.append(CashLine(currency, "", amount, currency, line))
+                told = f"ending cash of {amount:,.2f} {stated or currency} is taken for cash"
+                self.notes.append(f"{source}, row {line}: {told}.")
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def _is_cash(self, symbol: str) -> bool:
+        named = symbol == CASH or symbol.casefold() in CASH_NAMES or symbol.casefold().startswith(CASH_FUND)
+        return named or symbol.endswith(CORE) or symbol.upper() in (self.basis, *CURRENCIES)
+
+    def _currency_of_cash(self, row: _Row) -> str:
+        """That of its symbol or its column, or the only one that the sign of its value stands for; else the basis."""
+        code = row.symbol.upper()
+        code = code[-4:-1] if code.casefold().startswith(CASH_FUND) else US_DOLLAR.get(code, code)
+        if code in CURRENCIES:
+            return code
+        value = row.value or row.units
+        signs = () if value is None or may_be(value.unit, self.basis) else SIGNS.get(value.unit, (value.unit,))
+        return row.table.cell(row.row[1], "currency").upper() or (signs[0] if len(signs) == 1 else self.basis)
+
+    def _amount(self, cell: str) -> float | None:
+        """The number in a cell, None where there is none."""
+        with suppress(ValueError):
+            return None if (found := number(cell, self.decimal)) is None else found.value
+        return None
+
+    def _check_unread(self, row: _Row) -> None:
+        """Raise _Mistake where a row has a number in a column that is not read; a zero is none."""
+        read = {column.number for column in row.table.columns.values()}
+        cells = enumerate(zip(row.table.names, row.row[1], strict=False))
+        for name, cell in (pair for k, pair in cells if k not in read and self._amount(pair[1])):
+            what = f"{row.symbol or 'a row without a symbol'} has a number in a column that is not read, {quoted(name)}"
+            fix = f"Declare it, columns: {{value: {name!r}}}, or ignore the row, symbols: {{{row.symbol!r}: {IGNORE}}}."
+            raise _Mistake("", what, fix, cell)
+
+    def _check_cash(self, row: _Row, currency: str) -> None:
+        """Raise _Mistake where a row of cash may be a security of this name, or its amount a thousand.
+
+        Cash of the basis has a price of 1, but where `symbols` says that it is cash. The sign of decimals may stand
+        between thousands, but where `decimal` is declared.
+        """
+        price = row.numbers[2]
+        if price not in (None, 0.0, 1.0) and currency == self.basis and row.symbol not in self.symbols:
+            what = f"{row.symbol} is a name of cash, and cash has a price of 1: it may be a security"
+            fix = f"Say what it is: symbols: {{{row.symbol}: {CASH}}}, the name of a line, or {IGNORE}."
+            raise _Mistake("price", what, fix, price)
+        for name in ("units", "value") if not self.declared else ():
+            if may_be_thousands(row.table.cell(row.row[1], name), self.decimal):
+                what = f"{row.symbol} has three decimals, or the sign of decimals between thousands"
+                raise _Mistake(name, what, f"Declare `decimal: {self.decimal!r}`, or its own.")
+
+    def _check_currency(self, row: _Row, currency: str) -> None:
+        """Raise _Mistake for a row in another currency."""
+        of = "of the portfolio" if currency == self.basis else "of its line"
+        what, fix = f"{row.symbol} is not in the currency {of}", f"Give it in {currency}: a row is not converted."
+        if row.table.cell(row.row[1], "currency").upper() not in ("", currency):
+            raise _Mistake("currency", what, fix)
+        for name, given in zip(NUMBERS, (row.units, row.value, row.price), strict=True):
+            if given is not None and not may_be(given.unit, currency):
+                raise _Mistake(name, what, fix, given.unit)
+
+    def _check_first(self, row: _Row, asset: str) -> None:
+        """Raise _Mistake for a second row of a line and account."""
+        first = self._seen.setdefault((asset, row.account), row.row[0])
+        if first != row.row[0]:
+            where = f" of account {row.account}" if row.account else ""
+            fix = "Merge the two rows, or declare the column of accounts, columns: {account: …}."
+            raise _Mistake("asset", f"a second row for one holding{where}, after row {first}", fix, row.symbol)
+
+
+def _agree(amount: float, value: float) -> bool:
+    """Is an amount the value that a file states, but for its rounding and the age of its price?"""
+    return abs(amount - value) <= AGREE * abs(value)
+
+
+def _symbol(table: BrokerTable, cells: list[str]) -> str:
+    """The broker's symbol of a row, or its description where it has none."""
+    return table.cell(cells, "asset") or table.cell(cells, "description")
+
+
+def odd_lots(units: Mapping[str, float], lots: Mapping[str, float]) -> Iterator[str]:
+    """A note for each holding that is no whole number of lots.
+
+    units : by line.
+    lots  : by line, the least number of units in a trade.
+    """
+    for asset, held in units.items():
+        lot = lots[asset]
+        odd = held - lot * round(held / lot)
+        if abs(odd) > 1e-9 * max(lot, held):
+            odd = odd if odd > 0.0 else odd + lot
+            yield (
+                f"{asset}: {held:,.10g} units are no whole number of lots of {lot:g}: the odd {odd:,.6g} are only sold "
+                "where the whole line is."
+            )

@@ -1,0 +1,224 @@
+"""The price of each line at which holdings are valued and orders sized: its last close, or that of a price file."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foundation.arguments import LARGEST, SMALLEST
+from foundation.arrays import Array, frozen
+from foundation.errors import DataError, all_mistakes
+from foundation.table_files import Number, Row, iso_day
+from research.market import Market
+from research.market.calendars import session_after
+from research.market.notes import counted
+from research.market.plausible import FAR, far_closes
+from research.portfolio.holdings.broker_tables import BrokerTable, may_be, read_broker_file
+
+CLOSE, GIVEN = "market close", "price file"
+REQUIRED, OTHERS = ("asset", "price"), ("date", "currency")
+OK = "prices_ok"  # key of the lines and rates whose numbers are right although they are far from others
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """A price for each of n lines.
+
+    assets   : n names.
+    per_unit : (n,) currency of the portfolio per unit (of a file's, that of the line), NaN for a line without one.
+    days     : (n,) the day of each, NaT where it is not known.
+    sources  : (n,) "market close" or "price file", "" where there is no price.
+    notes    : what a reader must know of them, in sentences.
+    """
+
+    assets: tuple[str, ...]
+    per_unit: Array
+    days: NDArray[np.datetime64]
+    sources: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        object.__setattr__(self, "per_unit", frozen(self.per_unit))
+        object.__setattr__(self, "days", frozen(self.days))
+
+    def of(self, asset: str) -> float:
+        """The price of a line, currency per unit, NaN where it has none."""
+        return float(self.per_unit[self.assets.index(asset)])
+
+
+def last_closes(market: Market) -> Prices:
+    """The quoted closes of a market's last session; the day of a line without one is its last session with a return."""
+    values = market.prices[-1]
+    traded = len(market.days) - 1 - np.argmax(market.tradable[::-1], axis=0)
+    days = np.where(np.isnan(values), market.days[traded], market.days[-1])
+    return Prices(market.assets, values, days, tuple("" if np.isnan(value) else CLOSE for value in values))
+
+
+def newest_day(market: Market, prices: Prices | None) -> np.datetime64:
+    """The day of the newest price: the last close, or a later one of a price file.
+
+    prices : None for the last closes.
+    """
+    days = market.days[-1:] if prices is None else prices.days
+    return max([market.days[-1], *days[~np.isnat(days)]])
+
+
+def trade_day(market: Market, prices: Prices | None, today: pd.Timestamp | None = None) -> pd.Timestamp:
+    """The session on which orders are expected to trade: the first after their newest price, and not before today.
+
+    prices : None for the last closes.
+    today  : on which they are made, or None where it is not known.
+    Raises : ConfigError for a day beyond the calendar's reach.
+    """
+    priced = newest_day(market, prices)
+    if today is not None:
+        priced = max(priced, np.datetime64(today, "D") - np.timedelta64(1, "D"))
+    return pd.Timestamp(session_after(priced, 1, market.calendar))
+
+
+def bases(market: Market, prices: Prices) -> tuple[str, ...]:
+    """(n,) where each price comes from, and how the market says that its quotes are adjusted.
+
+    >>> from research.market import load_market
+    >>> market = load_market("multi_asset_daily").select(["SPY", "COM"])
+    >>> bases(market, last_closes(market))
+    ('market close (adjusted for splits, not dividends)', '')
+    """
+    said = [str(words).partition("quotes: ")[2] for words in market.instruments["adjustment"]]
+    words = [f"adjusted for {word}" if word.startswith("splits") else word for word in said]
+    return tuple(
+        f"{source} ({word})" if source == CLOSE and word else source
+        for source, word in zip(prices.sources, words, strict=True)
+    )
+
+
+def with_prices(market: Market, prices: Prices) -> Market:
+    """The market with these prices for the quotes of its last session; its returns stay."""
+    return replace(market, prices=np.vstack([market.prices[:-1], prices.per_unit]))
+
+
+def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -> Prices:
+    """The prices of a file for the lines of a market; lines that it does not have keep their last closes.
+
+    path   : CSV with a column of assets and one of prices, and, if it likes, of dates (YYYY-MM-DD) and currencies.
+    market : of the lines, in the currencies in which they are quoted.
+    right  : lines whose prices are right although they are more than `FAR` from their last closes.
+    Raises : DataError for a file that cannot be read, and for rows that are wrong: two of one line, what is no price
+             above zero, a price far from the last close, no date, or another currency; all of them in one message.
+    """
+    path = Path(path)
+    found = read_broker_file(path, REQUIRED, OTHERS)
+    decimal, note = found.decimal(("price",))
+    mistakes, notes = list[str](), [*found.notes, *([note] if note else [])]
+    values, days = np.array(market.prices[-1]), np.array(last_closes(market).days)
+    rows: dict[str, int] = {}
+    far: list[str] = []
+    others = 0
+    for table, row in ((of, row) for of in found.tables for row in of.rows):
+        line, cells = row
+        asset = table.cell(cells, "asset")
+        if asset not in market.assets:
+            others += 1
+            continue
+        i = market.assets.index(asset)
+        price = _price(table, cells, decimal)
+        faults = list(_faults(table, row, price, market.currency[i], rows))
+        rows.setdefault(asset, line)
+        if faults or price is None:
+            mistakes += faults
+            continue
+        values[i] = price.value
+        if asset not in right and (gap := _far(market, i, values[i])):
+            far.append(asset)
+            fix = "Look for a split or a wrong price."
+            mistakes.append(table.fault(row, "price", f"the price of {asset} is {gap}", fix))
+        days[i] = iso_day(table.cell(cells, "date")) or np.datetime64("NaT", "D")
+    if not rows and not mistakes:
+        fix = f"Name them as the portfolio does: {', '.join(market.assets[:10])}."
+        mistakes.append(f"{path.name} has none of the lines among its {counted(others, 'row')}. {fix}")
+    if mistakes:
+        raise DataError(all_mistakes(path.name, mistakes) + (f"\n{right_all_the_same(far)}" if far else ""))
+    sources = tuple(
+        GIVEN if asset in rows else source
+        for asset, source in zip(market.assets, last_closes(market).sources, strict=True)
+    )
+    return Prices(
+        market.assets, values, days, sources, (*notes, *_notes(path.name, market, values, days, rows, others))
+    )
+
+
+def far_last_closes(market: Market) -> dict[str, str]:
+    """By line, a clause on each last close of a market that is far from where it should be."""
+    found = {}
+    for asset, gap in far_closes(market).items():
+        close = market.prices[-1, market.assets.index(asset)]
+        size = "" if np.isnan(close) else f", {close:,.7g}"
+        found[asset] = f"the last close of {asset}, of {market.days[-1]}{size}, is {gap}"
+    return found
+
+
+def right_all_the_same(assets: Sequence[str]) -> str:
+    """How a desk says that numbers of these lines or rates are right although they are far from others."""
+    lines = list(dict.fromkeys(assets))
+    return (
+        f"Where they are right all the same, say so: `--prices-ok {','.join(lines)}`, or `{OK}: [{', '.join(lines)}]` "
+        "in the portfolio file."
+    )
+
+
+def _far(market: Market, i: int, price: float) -> str:
+    """How far a price of line `i` is from its last close, in words; "" where it is near, or there is no close."""
+    close = market.prices[-1, i]
+    if not abs(price / close - 1.0) > FAR:  # NaN is not
+        return ""
+    return f"{price / close - 1.0:+.0%} from the last close, {close:,.7g}"
+
+
+def _price(table: BrokerTable, cells: list[str], decimal: str) -> Number | None:
+    """The price of a row, None where it has none that can be one."""
+    try:
+        found = table.number(cells, "price", decimal)
+    except ValueError:
+        return None
+    return found if found is not None and SMALLEST <= found.value <= LARGEST else None
+
+
+def _faults(table: BrokerTable, row: Row, price: Number | None, currency: str, rows: dict[str, int]) -> Iterator[str]:
+    """What is wrong with the row of a line, in sentences."""
+    cells, wrong = row[1], partial(table.fault, row)
+    asset = table.cell(cells, "asset")
+    if shifted := table.shift(cells, ("price",)):
+        yield wrong("price", shifted, "Put numbers into quotes.")
+        return
+    if asset in rows:
+        yield wrong("asset", f"a second price of one line, after row {rows[asset]}", "Keep one of the two.")
+    if price is None:
+        yield wrong("price", f"no price of {asset}", "Give a number above zero, or remove the row.")
+    elif not may_be(price.unit, currency):
+        yield wrong(
+            "price", f"the price of {asset} is in another currency", f"Give it in {currency}: none is converted."
+        )
+    if table.cell(cells, "currency").upper() not in ("", currency):
+        yield wrong("currency", f"the price of {asset} is in another currency", f"Give it in {currency}.")
+    if (text := table.cell(cells, "date")) and iso_day(text) is None:
+        yield wrong("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
+
+
+def _notes(
+    file: str, market: Market, values: Array, days: NDArray[np.datetime64], rows: dict[str, int], others: int
+) -> Iterator[str]:
+    if others:
+        yield f"{file}: {counted(others, 'row')} of other assets {'is' if others == 1 else 'are'} ignored."
+    if lacking := [asset for asset in market.assets if asset not in rows]:
+        yield f"{file} has no price of {', '.join(lacking)}: the last close is taken."
+    if undated := [a for a in rows if np.isnat(days[market.assets.index(a)])]:
+        yield f"{file} has no date for the price of {', '.join(undated)}: its age is not known."
+    for asset in rows:
+        i = market.assets.index(asset)
+        if gap := _far(market, i, values[i]):
+            yield f"{file}: the price of {asset}, {values[i]:,.7g}, is {gap}; it is taken, as `{OK}` says."

@@ -1,0 +1,274 @@
+"""What one unit of a foreign currency is worth in that of a portfolio: by lines of its market, or by its key `fx`.
+
+    fx: {EURUSD: 1.0650}   # US dollars per euro, today
+    fx: rates.csv          # of the last day, or of every day of the history
+    fx_today: …            # likewise, for today alone: it stands before `fx`, and leaves the history as it is
+
+Each quote is brought to one of a foreign currency in the basis when it is read, whichever way it is written.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from foundation.arguments import LARGEST, SMALLEST
+from foundation.arrays import frozen
+from foundation.errors import ConfigError, DataError
+from research.market import Market
+from research.market.currency import FX, Pair, Quoted, in_base, quoted_rates
+from research.market.plausible import far_rate
+from research.portfolio.file.document import Document
+from research.portfolio.file.faults import Faults
+from research.portfolio.holdings.broker_tables import CURRENCIES
+from research.portfolio.holdings.prices import OK, right_all_the_same
+from research.portfolio.holdings.rate_files import EXAMPLE, PAIR, read_rate_file
+
+TODAY = "fx_today"
+GIVEN = {"fx": "portfolio file", TODAY: "given today"}  # how the values that a key states are called
+DIGITS = 10  # significant, of a rate in print and in files
+CODE = re.compile("[A-Z]{3}")
+QUOTED = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "NOK", "SEK", "DKK", "HKD", "SGD", "CNH", "ZAR", "MXN",
+          "PLN", "CZK", "HUF", "TRY", "ILS", "JPY")  # fmt: skip
+DECIMALS = dict.fromkeys(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # of an amount, where not 2 (ISO 4217)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What one unit of a currency is worth today.
+
+    pair   : as it is quoted, such as EURUSD.
+    value  : in the currency of the portfolio, whichever way the pair is quoted.
+    day    : of the quote, NaT where it is not known.
+    source : "market", one of `GIVEN`, or the name of a file.
+    """
+
+    pair: str
+    value: float
+    day: np.datetime64
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """The exchange rates of a portfolio.
+
+    basis   : its currency.
+    today   : by foreign currency.
+    history : by pair of a foreign currency and the basis, the name under which it is quoted and (T,) rates on the days
+              of the market, NaN without; those of today alone are not in it.
+    notes   : by foreign currency, what a reader must know of its rate, in sentences.
+    """
+
+    basis: str
+    today: Mapping[str, Rate]
+    history: Quoted = field(repr=False)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    def rate(self, currency: str) -> float:
+        """What one unit of a currency is worth in the basis today."""
+        return 1.0 if currency == self.basis else self.today[currency].value
+
+    def quote(self, currency: str) -> tuple[str, float]:
+        """The pair of a foreign currency and the basis as the market names it, and its rate as lists state it.
+
+        The rate is what one unit of the first currency of the pair is worth in its second.
+        """
+        pair, value = market_pair(currency, self.basis), self.rate(currency)
+        return pair, shown_rate(value if pair.startswith(currency) else 1.0 / value)
+
+    def in_basis(self, currency: str, amount: float | Decimal) -> Decimal:
+        """An amount of a currency in the basis, in whole cents."""
+        return rounded(self.basis, decimal(amount) * decimal(self.rate(currency)))
+
+    def value(self, balances: Mapping[str, float]) -> float:
+        """Cash by currency in the basis: each in whole cents, and then added; the basis alone stays as it is."""
+        if not has_foreign(self.basis, balances):
+            return balances.get(self.basis, 0.0)
+        return float(sum(self.in_basis(currency, amount) for currency, amount in balances.items()))
+
+    def has_history(self, currency: str) -> bool:
+        """Is there a history of its rate?"""
+        return (currency, self.basis) in self.history
+
+
+def has_foreign(basis: str, balances: Mapping[str, float]) -> bool:
+    """Is there cash in another currency than the basis?"""
+    return any(amount != 0.0 and currency != basis for currency, amount in balances.items())
+
+
+def decimal(amount: float | Decimal) -> Decimal:
+    """An amount as it is written: 0.1 is a tenth."""
+    return amount if isinstance(amount, Decimal) else Decimal(repr(float(amount)))
+
+
+def shown_rate(rate: float) -> float:
+    """A rate as every form of a list states it.
+
+    >>> shown_rate(1.0 / 1.0664)
+    0.9377344336
+    """
+    return float(f"{rate:.{DIGITS}g}")
+
+
+def market_pair(one: str, other: str) -> str:
+    """The pair of two currencies as the market names it: in the order of `QUOTED`, and others after these, by name.
+
+    >>> market_pair("JPY", "USD"), market_pair("USD", "EUR"), market_pair("INR", "JPY")
+    ('USDJPY', 'EURUSD', 'JPYINR')
+    """
+    return "".join(sorted((one, other), key=lambda c: (QUOTED.index(c) if c in QUOTED else len(QUOTED), c)))
+
+
+def smallest(currency: str) -> Decimal:
+    """The smallest part of a currency in which amounts are counted."""
+    return Decimal(1).scaleb(-DECIMALS.get(currency, 2))
+
+
+def rounded(currency: str, amount: Decimal) -> Decimal:
+    """An amount in the smallest part of its currency: cents, or whole yen.
+
+    >>> rounded("USD", Decimal("1.005")), rounded("JPY", Decimal("350.5"))
+    (Decimal('1.00'), Decimal('350'))
+    """
+    return amount.quantize(smallest(currency), ROUND_HALF_EVEN)
+
+
+def with_named_rates(market: Market, held: tuple[str, ...]) -> Market:
+    """A market from a file, whose columns that are named by two currencies and not held are exchange rates.
+
+    held : lines of the portfolio.
+    """
+    names = {a: a[3:] for a in market.assets if a not in held and PAIR.fullmatch(a) and {a[:3], a[3:]} <= CURRENCIES}
+    if not names:
+        return market
+    classes = [FX if a in names else c for a, c in zip(market.assets, market.asset_class, strict=True)]
+    currencies = [names.get(a, c) for a, c in zip(market.assets, market.currency, strict=True)]
+    return replace(market, instruments=market.instruments.assign(asset_class=classes, currency=currencies))
+
+
+class _Source(NamedTuple):
+    """Rates of one source: its name, the key that gives it, its (D,) days, by pair (D,) rates, notes on its file."""
+
+    name: str
+    key: str
+    days: NDArray[np.datetime64]
+    quoted: Quoted
+    notes: tuple[str, ...] = ()
+
+
+def read_rates(
+    document: Document, market: Market, basis: str, priced: np.datetime64, right: Collection[str] = ()
+) -> Rates:
+    """The rates of a portfolio: its key `fx` stands before the lines of its market, and `fx_today` before both.
+
+    It does not matter which way a pair is quoted. There is no history in `fx_today`.
+
+    Today's rate is the newest one that is no later than the prices; where all are later, it is the first of them.
+    market : whose lines of asset class "fx" are rates.
+    basis  : currency of the portfolio.
+    priced : the day of the newest price.
+    right  : pairs whose rates are right although they are far from where they should be.
+    Raises : ConfigError for a pair that is none or is not of the basis, for what is no rate, for a currency that one
+             source quotes both ways, and for rates that are far from where they should be.
+    """
+    today, history, faults = {}, {}, Faults()
+    notes: dict[str, tuple[str, ...]] = {}
+    for source in _sources(document, market, basis):
+        try:
+            quoted = in_base(source.quoted, basis)
+        except DataError as error:
+            raise ConfigError(f"{source.key} ({document.place((source.key,))}): {error}") from error
+        for currency, (pair, values) in quoted.items():
+            if not (known := np.flatnonzero(~np.isnan(values))).size:
+                continue
+            days, early = source.days[known], known[~(source.days[known] > priced)]
+            row = early[-1] if early.size else known[0]
+            told: tuple[str, ...] = ()
+            with faults:
+                told = (*source.notes, *_checked(document, source, pair, priced, right))
+            if currency not in today:
+                today[currency] = Rate(pair, float(values[row]), source.days[row], source.name)
+                if days[-1] > priced:
+                    told = (*told, _later(today[currency], days[-1], priced))
+            notes[currency] = (*notes.get(currency, ()), *told)
+            if known.size > 1 and source.key != TODAY and (currency, basis) not in history:
+                on_days = pd.Series(values, index=source.days).reindex(market.days).to_numpy()
+                history[currency, basis] = (pair, frozen(on_days))
+    faults.end()
+    return Rates(basis, today, history, notes)
+
+
+def _checked(
+    document: Document, source: _Source, pair: str, priced: np.datetime64, right: Collection[str]
+) -> tuple[str, ...]:
+    """A note where the rates of a pair are far from where they should be, and are right all the same.
+
+    Raises : ConfigError where nobody says so.
+    """
+    of, into = pair[:3], pair[3:]
+    days = np.where(np.isnat(source.days), priced, source.days)
+    if not (far := far_rate(of, into, days, source.quoted[of, into][1])):
+        return ()
+    if pair in right:
+        return (f"{far[0].upper()}{far[1:]}; it is taken, as `{OK}` says.",)
+    fix = "Look for a slip of the decimal point, or a rate the other way round."
+    raise ConfigError(
+        f"{source.key} ({document.place((source.key, pair))}): {far}. {fix}\n{right_all_the_same([pair])}"
+    )
+
+
+def _sources(document: Document, market: Market, basis: str) -> Iterator[_Source]:
+    for key in (TODAY, "fx"):
+        if document.has(key):
+            yield (_mapping if isinstance(document.value(key), dict) else _file)(document, key, basis)
+    try:
+        yield _Source("market", "market", market.days, quoted_rates(market))
+    except DataError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _mapping(document: Document, key: str, basis: str) -> _Source:
+    """The values of today that a key states, whose day is not known."""
+    quoted, faults = {}, Faults()
+    for name in document.mapping(key):
+        with faults:
+            pair = _pair(document, key, name, basis)
+            quoted[pair] = (name, np.array([document.number(key, name, at_least=SMALLEST, at_most=LARGEST)]))
+    faults.end()
+    return _Source(GIVEN[key], key, np.array(["NaT"], dtype="datetime64[D]"), quoted)
+
+
+def _file(document: Document, key: str, basis: str) -> _Source:
+    """The rates of the file that a key names."""
+    file = Path(document.text(key))
+    try:
+        days, quoted, notes = read_rate_file(Path(document.file).parent / file)
+    except DataError as error:
+        raise ConfigError(f"{key} ({document.place((key,))}): {error}") from error
+    return _Source(file.name, key, days, quoted, notes)
+
+
+def _later(rate: Rate, newest: np.datetime64, priced: np.datetime64) -> str:
+    there = f"{rate.source} has rates {rate.pair} up to {newest}, later than the prices of {priced}"
+    if rate.day > priced:
+        there = f"{rate.source} has no rate {rate.pair} of {priced}, the day of the prices, or earlier"
+    return f"{there}: that of {rate.day} is taken."
+
+
+def _pair(document: Document, key: str, name: str, basis: str) -> Pair:
+    of, into = name[:3], name[3:]
+    if not PAIR.fullmatch(name) or of == into:
+        document.refuse((key, name), "no pair of currencies", name, f"Name it by two codes, {EXAMPLE}.")
+    if basis not in (of, into):
+        what = f"a pair without {basis}, the basis; no rate is made of two others"
+        document.refuse((key, name), what, name, f"Give {of}{basis} and {into}{basis}.")
+    return of, into

@@ -1,0 +1,90 @@
+"""The tax lots of a portfolio, and the rules by which its trade lists are taxed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import pandas as pd
+
+Method = Literal["average", "highest", "first", "tax_minimal"]
+
+YEAR: Final = "year"  # long-term after more than one, by the calendar
+
+
+@dataclass(frozen=True)
+class TaxLot:
+    """Units of a line that were bought together.
+
+    date  : of the purchase.
+    units : that are left of it.
+    price : paid, currency per unit.
+    account : that holds them, "" where the portfolio has no accounts.
+    """
+
+    date: pd.Timestamp
+    units: float
+    price: float
+    account: str = ""
+
+
+@dataclass(frozen=True)
+class TaxRules:
+    """How the sales of a trade list are taxed, and what limits them.
+
+    rate           : fraction of a long-term gain.
+    short_rate     : fraction of a short-term gain.
+    lots           : which lots are sold first (`research.orders.tax.tax_lots.in_order`).
+    long_after     : "year", or days; a lot that was held for longer is long-term.
+    gain_budget    : most net gains that may be realised in a year, currency, or None.
+    realised       : net gains of this year so far, currency.
+    wash_sale_days : before and after a sale at a loss, within which a purchase disallows the loss; 0 for none.
+    substitutes    : line -> what may be bought in its place after a sale at a loss.
+    harvest        : least loss of a line that is worth realising, currency, or None.
+    """
+
+    rate: float
+    short_rate: float
+    lots: Method = "average"
+    long_after: int | Literal["year"] = YEAR
+    gain_budget: float | None = None
+    realised: float = 0.0
+    wash_sale_days: int = 0
+    substitutes: Mapping[str, str] = field(default_factory=dict)
+    harvest: float | None = None
+
+    def is_long(self, bought: pd.Timestamp, sold: pd.Timestamp) -> bool:
+        """Is what was bought on one day long-term on another?
+
+        A year begins on the day after the purchase, and the next one on the same date a year later; that of 29 February
+        is 1 March.
+        Source : 26 USC 1222; IRS Publication 550, Holding Period.
+
+        >>> rules = TaxRules(rate=0.2, short_rate=0.37)
+        >>> [rules.is_long(pd.Timestamp("2019-06-03"), pd.Timestamp(day)) for day in ("2020-06-03", "2020-06-04")]
+        [False, True]
+        """
+        if isinstance(self.long_after, int):
+            return (sold - bought).days > self.long_after
+        begun = bought + pd.Timedelta(days=1)
+        return sold >= pd.Timestamp(begun.year + 1, begun.month, 1) + pd.Timedelta(days=begun.day - 1)
+
+
+@dataclass(frozen=True)
+class TaxLots:
+    """The lots of a portfolio, and the rules by which they are sold.
+
+    rules        : of tax.
+    lots         : (n,) those of each line in taxable accounts; () where the file has none.
+    sold_at_loss : line -> day of its last sale at a loss, in any account.
+    sheltered    : (n,) those of each line in sheltered accounts, by which a loss can be a wash sale; by default none.
+    """
+
+    rules: TaxRules
+    lots: tuple[tuple[TaxLot, ...], ...]
+    sold_at_loss: Mapping[str, pd.Timestamp] = field(default_factory=dict)
+    sheltered: tuple[tuple[TaxLot, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Give each line its lots in sheltered accounts."""
+        if not self.sheltered:
+            object.__setattr__(self, "sheltered", ((),) * len(self.lots))

@@ -1,0 +1,1 @@
+"""The keys of a portfolio file, each read into its record."""

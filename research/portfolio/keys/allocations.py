@@ -1,0 +1,304 @@
+"""The tables from kinds in a portfolio file to allocations, forecasts, models and regimes; each may hold others.
+
+    allocation: {kind: volatility_target, volatility: 0.1, of: {kind: hrp, window: 252}}
+
+What an allocation scales or combines stands below `of`, one mapping or a list of them; without it, the strategic
+target. A kind with a colon is a class of the user's own, see `own_class`; one of skfolio names an optimiser of that
+library, see `estimators`.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+from foundation.errors import ConfigError, DataError
+from foundation.names import import_path
+from research.allocation import (
+    HERC,
+    HRP,
+    NCO,
+    Allocation,
+    Anticor,
+    Average,
+    BenchmarkTracking,
+    CappedTurnover,
+    ConstantExposure,
+    EqualWeights,
+    EstimatorAllocation,
+    ExponentialGradient,
+    FixedWeights,
+    InverseVolatility,
+    MarketCapWeights,
+    MaximumDiversification,
+    MeanVariance,
+    MinimumRisk,
+    MinimumVariance,
+    Momentum,
+    RegimeExposure,
+    RelaxedRiskParity,
+    Resampled,
+    Reserve,
+    RiskParity,
+    RobustCVaR,
+    Schur,
+    Shrunk,
+    Smoothed,
+    TailParity,
+    UniversalPortfolio,
+    VolatilityTarget,
+)
+from research.allocation.estimator_words import LIBRARY, says_all
+from research.forecast import (
+    Benchmark,
+    BlackLitterman,
+    Boosted,
+    DynamicCorrelations,
+    EntropyPooling,
+    Estimated,
+    EWMAVolatility,
+    Forecast,
+    ForecastViews,
+    GarchVolatility,
+    HARVolatility,
+    JumpModel,
+    MarketCap,
+    MarkovRegimes,
+    MarkovSwitching,
+    Model,
+    Network,
+    OpinionPooling,
+    Refitted,
+    Regimes,
+    SignalBlend,
+    VolatilityPercentiles,
+)
+from research.market import Past
+from research.portfolio.file.document import Document
+from research.portfolio.file.own_class import check_code, code_of, is_estimator, own_allocation
+from research.portfolio.file.settings import adapters, build, named, nested, plain
+from research.portfolio.file.strict_yaml import KeyPath, dotted
+from research.portfolio.keys.estimators import read_estimator_allocation, skfolio_optimiser
+
+ALLOCATIONS: dict[str, type] = {
+    "strategic": FixedWeights,
+    "equal": EqualWeights,
+    "inverse_volatility": InverseVolatility,
+    "market_cap": MarketCapWeights,
+    "momentum": Momentum,
+    "universal_portfolio": UniversalPortfolio,
+    "exponential_gradient": ExponentialGradient,
+    "anticor": Anticor,
+    "minimum_variance": MinimumVariance,
+    "hrp": HRP,
+    "herc": HERC,
+    "nco": NCO,
+    "schur": Schur,
+    "mean_variance": MeanVariance,
+    "resampled": Resampled,
+    "robust_cvar": RobustCVaR,
+    "minimum_risk": MinimumRisk,
+    "risk_parity": RiskParity,
+    "relaxed_risk_parity": RelaxedRiskParity,
+    "tail_parity": TailParity,
+    "maximum_diversification": MaximumDiversification,
+    "benchmark_tracking": BenchmarkTracking,
+    "exposure": ConstantExposure,
+    "volatility_target": VolatilityTarget,
+    "regime_exposure": RegimeExposure,
+    "reserve": Reserve,
+    "average": Average,
+    "shrunk": Shrunk,
+    "smoothed": Smoothed,
+    "capped_turnover": CappedTurnover,
+}
+FORECASTS: dict[str, type] = {
+    "estimated": Estimated,
+    "market_cap": MarketCap,
+    "benchmark": Benchmark,
+    "black_litterman": BlackLitterman,
+    "entropy_pooling": EntropyPooling,
+    "opinion_pooling": OpinionPooling,
+    "forecast_views": ForecastViews,
+    "refitted": Refitted,
+    "signals": SignalBlend,
+    "ewma": EWMAVolatility,
+}
+MODELS: dict[str, type] = {  # what `refitted` fits; a model named as a forecast is refitted too
+    "boosted": Boosted,
+    "dcc": DynamicCorrelations,
+    "garch": GarchVolatility,
+    "har": HARVolatility,
+    "network": Network,
+}
+REGIMES: dict[str, type] = {
+    "fitted": MarkovRegimes,
+    "markov": MarkovSwitching,
+    "jump": JumpModel,
+    "volatility": VolatilityPercentiles,
+}
+OF = "of"  # key of what an allocation scales or combines
+HELD = {"allocation": OF, "allocations": OF}  # fields that it stands for
+
+
+def read_allocation(
+    document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any]
+) -> Allocation:
+    """The allocation at `path`, {kind: ..., ...}; the strategic target where the file has none there.
+
+    document  : the portfolio file.
+    path      : key of the allocation.
+    strategic : the file's target.
+    shared    : settings of the whole file, for allocations that have them and state no other.
+    Raises    : ConfigError for an unknown kind or setting, and for a value that the class does not take.
+    """
+    if not document.has(*path):
+        return strategic
+    kind = document.text(*path, "kind")
+    if kind.startswith(f"{LIBRARY}."):
+        return read_estimator_allocation(document, path, skfolio_optimiser(document, (*path, "kind")))
+    own = ":" in kind
+    cls = (
+        own_allocation(document, (*path, "kind")) if own else ALLOCATIONS[named(document, (*path, "kind"), ALLOCATIONS)]
+    )
+    if own:
+        check_code(document, (*path, "code"), cls)
+        if is_estimator(cls):
+            return read_estimator_allocation(document, path, cls)
+    held: dict[str, Any] = {"weights": strategic.weights} if cls is FixedWeights else {}
+    for name, declared in nested(cls).items():
+        below = (*path, HELD.get(name, name))
+        if declared is Forecast:
+            held |= {name: read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
+        elif declared is Regimes:
+            held[name] = read_regimes(document, below)
+        elif declared is Allocation:
+            held[name] = read_allocation(document, below, strategic, shared)
+        else:
+            many = range(len(document.items(*below)))
+            held[name] = tuple(read_allocation(document, (*below, str(k)), strategic, shared) for k in many)
+    held |= _shared(cls, shared, {*document.mapping(*path), *held})
+    beside = ("kind", *(("code",) if own else ()), *dict.fromkeys(HELD.get(name, name) for name in nested(cls)))
+    allocation: Allocation = build(document, path, cls, held, beside)
+    return allocation
+
+
+def allocation_settings(allocation: Any) -> dict[str, Any]:
+    """An allocation as a portfolio file would write it, every default filled in but those of no value, in JSON types.
+
+    >>> allocation_settings(ConstantExposure(EqualWeights(), 0.6))
+    {'kind': 'exposure', 'exposure': 0.6, 'of': {'kind': 'equal', 'unlisted': 'pro_rata'}}
+    """
+    if isinstance(allocation, EstimatorAllocation):
+        of_own = {} if says_all(allocation.words) else {"code": code_of(type(allocation.estimator))}
+        return allocation.words | of_own
+    cls: type = type(allocation)
+    kind = _NAMES.get(cls)
+    own = {} if kind else {"kind": import_path(cls), "code": code_of(cls)}
+    parts = {HELD.get(name, name): getattr(allocation, name) for name in nested(cls)}
+    held = {name: _held_settings(part) for name, part in parts.items() if part is not None}
+    without = (*nested(cls), *(("weights",) if cls is FixedWeights else ()))
+    return {"kind": kind, **own, **plain(allocation, without), **held}
+
+
+def allocation_key(allocation: object) -> str | None:
+    """The name by which a portfolio file calls an allocation; None for one that no file can name, or that holds one."""
+    if isinstance(allocation, EstimatorAllocation):
+        return str(allocation.words["kind"]) if says_all(allocation.words) else None
+    name = _NAMES.get(type(allocation))
+    if name is None or any(allocation_key(one) is None for one in parts_of(allocation)):
+        return None
+    return name
+
+
+def parts_of(allocation: Any) -> tuple[Any, ...]:
+    """The allocations that an allocation of the tables scales or combines."""
+    found: list[Any] = []
+    cls: type = type(allocation)
+    for name, declared in nested(cls).items():
+        value = getattr(allocation, name)
+        if declared not in (Forecast, Regimes):
+            found += value if isinstance(value, tuple) else [value]
+    return tuple(found)
+
+
+def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> None:
+    """Raise ConfigError, with its place, for a view or a benchmark below `path` about what the market does not have.
+
+    held : the allocation or the forecast at `path`.
+    past : up to the last close.
+    """
+    cls: type = type(held)
+    for name in nested(cls) if is_dataclass(cls) else ():
+        below, value = (*path, HELD.get(name, name)), getattr(held, name)
+        parts = {(*below, str(k)): one for k, one in enumerate(value)} if isinstance(value, tuple) else {below: value}
+        for at, part in parts.items():
+            check_names(document, at, part, past)
+    if (cls in _NAMES or cls is EstimatorAllocation) and hasattr(held, "check"):
+        try:
+            held.check(past)
+        except (ConfigError, DataError) as error:
+            raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
+
+
+_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS, REGIMES) for name, cls in table.items()}
+
+
+def read_forecast(
+    document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any], models: bool = False
+) -> Any:
+    """The forecast, or the model, at `path`: {kind: ..., ...}, or the word of a kind alone.
+
+    A forecast that names no kind is estimated, and one that names a model is that model, refitted. The weights of a
+    benchmark are the strategic target where it states none.
+    """
+    alone, table = isinstance(document.value(*path), str), MODELS if models else FORECASTS | MODELS
+    kind = (*path, "kind")
+    unnamed = not (alone or models or document.has(*kind))
+    cls = table["estimated" if unnamed else named(document, path if alone else kind, table)]
+    refitted = cls in MODELS.values() and not models
+    declared = nested(cls)
+    needed = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
+    below = {n: (*path, n) for n in declared if n in needed or (not alone and document.has(*path, n))}
+    held: dict[str, Any] = {
+        name: read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
+    }
+    if cls is Benchmark and (alone or not document.has(*path, "weights")):
+        held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
+    stated = () if alone else document.mapping(*path)
+    held |= _shared(cls, shared, {*stated, *held})
+    beside = ("kind", *declared, *(adapters(Refitted) if refitted else ()))
+    found = _of_a_word(document, path, cls, held) if alone else build(document, path, cls, held, beside)
+    if not refitted:
+        return found
+    return Refitted(found) if alone else build(document, path, Refitted, {"model": found}, ("kind", *adapters(cls)))
+
+
+def _of_a_word(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any]) -> Any:
+    """What the word of a kind alone stands for: its defaults, which a setting of the file may not suit."""
+    try:
+        return cls(**held)
+    except ConfigError as error:
+        raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
+
+
+def read_regimes(document: Document, path: KeyPath) -> Regimes:
+    """The regimes at `path`, {kind: ..., line: ..., ...}; fitted before where it names no kind.
+
+    document : the portfolio file.
+    path     : key of the regimes.
+    Raises   : ConfigError for an unknown kind or setting, and for a value that the class does not take.
+    """
+    kind = (*path, "kind")
+    cls = REGIMES[named(document, kind, REGIMES) if document.has(*kind) else "fitted"]
+    regimes: Regimes = build(document, path, cls, {}, beside=("kind",))
+    return regimes
+
+
+def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:
+    """Settings of the whole file that a class has, but for those that are stated."""
+    unset = {f.name for f in fields(cls)} - set(stated)
+    return {name: value for name, value in shared.items() if name in unset}
+
+
+def _held_settings(held: Any) -> Any:
+    return [allocation_settings(one) for one in held] if isinstance(held, tuple) else allocation_settings(held)

@@ -1,0 +1,51 @@
+"""The factors of a portfolio file: returns from a file of its own, on the days of the test."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from foundation.errors import ConfigError, DataError
+from research.market import Market
+from research.market.factors import FactorReturns, read_factors
+from research.portfolio.file.document import Document
+
+KEYS = ("file", "fingerprint")
+
+
+def factors_in(
+    document: Document, market: Market, test_start: pd.Timestamp, periods_per_year: int
+) -> FactorReturns | None:
+    """The factors under `factors`, a path from the portfolio's own folder, or {file: ..., fingerprint: ...}; or None.
+
+    document         : the portfolio file.
+    market           : whose days the factors are needed on.
+    test_start       : first day of the test.
+    periods_per_year : days that are needed at least.
+    Raises           : ConfigError for a file that cannot be read, has another fingerprint than stated, or does not fit
+                       the days of the test, with file, column and date.
+    """
+    if not document.has("factors"):
+        return None
+    path: tuple[str, ...] = ("factors",)
+    if isinstance(document.value("factors"), dict):
+        document.check_keys(path, KEYS)
+        path = ("factors", "file")
+    written = document.text(*path)
+    try:
+        factors = read_factors(Path(document.file).parent / written)
+        factors.on(market.days[market.dates >= test_start], max(periods_per_year, len(factors.names) + 2))
+    except DataError as error:
+        raise ConfigError(f"factors ({document.place(path)}): {error}") from error
+    if len(path) > 1 and document.has("factors", "fingerprint"):
+        stated = document.text("factors", "fingerprint")
+        if stated != factors.fingerprint:
+            what = f"{written} has changed: its content has another fingerprint, {factors.fingerprint}"
+            document.refuse(("factors", "fingerprint"), what, stated, "Give the file as it was, or leave this key out.")
+    return factors
+
+
+def factor_settings(document: Document, factors: FactorReturns) -> dict[str, Any]:
+    """The key `factors` with all that a run depends on."""
+    given = document.value("factors")
+    return {"file": given["file"] if isinstance(given, dict) else given, "fingerprint": factors.fingerprint}

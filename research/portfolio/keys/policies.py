@@ -1,0 +1,116 @@
+"""The one table from names in a portfolio file to rules; allocations, which they hold, have one in `allocations`."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from types import MappingProxyType
+from typing import Any
+
+from foundation.arguments import MOST_PENALTY
+from foundation.names import import_path
+from research.allocation import FixedWeights
+from research.forecast import Regimes
+from research.learning import Learned, Universal
+from research.portfolio.file.document import Document
+from research.portfolio.file.own_class import check_code, code_of, own_rule
+from research.portfolio.file.settings import build, named, nested, plain
+from research.portfolio.file.strict_yaml import KeyPath
+from research.portfolio.keys.allocations import allocation_settings, read_allocation, read_regimes
+from research.rules import (
+    CPPI,
+    BestPoint,
+    Calendar,
+    CostBenefit,
+    DrawdownFloor,
+    GroupThreshold,
+    Never,
+    NoTradeRegion,
+    RegimeThreshold,
+    StopLoss,
+    Threshold,
+    TrackingError,
+    TunedThreshold,
+)
+
+RULES: dict[str, type] = {
+    "never": Never,
+    "calendar": Calendar,
+    "threshold": Threshold,
+    "group_threshold": GroupThreshold,
+    "regime_threshold": RegimeThreshold,
+    "tracking_error": TrackingError,
+    "cost_benefit": CostBenefit,
+    "no_trade_region": NoTradeRegion,
+    "best_point": BestPoint,
+    "cppi": CPPI,
+    "drawdown_floor": DrawdownFloor,
+    "stop_loss": StopLoss,
+    "tuned": TunedThreshold,
+    "learned": Learned,
+    "universal": Universal,
+}
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def read_policy(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any] = NOTHING) -> Any:
+    """The rule at `path`, {rule: ..., allocation: {kind: ..., ...}, ...}, with its allocation.
+
+    A rule with a colon in its name is a class of the user's own, see `own_class`.
+
+    document  : the portfolio file.
+    path      : key of the rule.
+    strategic : the file's target, for a rule without an allocation of its own.
+    shared    : settings of the whole file, for rules that have them and state no other.
+    Raises    : ConfigError for an unknown rule, kind or setting, and for a value that the class does not take.
+    """
+    own = ":" in document.text(*path, "rule")
+    rule = own_rule(document, (*path, "rule")) if own else RULES[named(document, (*path, "rule"), RULES)]
+    if own:
+        check_code(document, (*path, "code"), rule)
+    _refuse_points(document, path)
+    if document.has(*path, "tracking_penalty"):
+        document.number(*path, "tracking_penalty", at_most=MOST_PENALTY)
+    allocation = read_allocation(document, (*path, "allocation"), strategic, shared)
+    unset = {f.name for f in fields(rule)} - set(document.mapping(*path))
+    held = {"allocation": allocation} | {name: value for name, value in shared.items() if name in unset}
+    held |= {name: read_regimes(document, (*path, name)) for name in fields_of_regimes(rule)}
+    beside = ("rule", "allocation", *fields_of_regimes(rule), *(("code",) if own else ()))
+    return build(document, path, rule, held, beside)
+
+
+def _refuse_points(document: Document, path: KeyPath) -> None:
+    """Refuse a band above 1: it was written in points, and would never be touched."""
+    of_target = document.value(*path, "kind", default="absolute") in ("relative", "volatility")
+    for key in () if of_target else ("band", "bands", "turbulent_band"):
+        given = document.value(*path, key) if document.has(*path, key) else 0.0
+        bands = [band for band in (given if isinstance(given, list) else [given]) if isinstance(band, int | float)]
+        if max(bands, default=0.0) > 1.0:
+            document.refuse((*path, key), "a band is a fraction of NAV", given, "Two percentage points are 0.02.")
+
+
+def policy_settings(policy: Any) -> dict[str, Any]:
+    """A policy as a portfolio file would write it, every default filled in but those of no value, in plain JSON types.
+
+    >>> from research.allocation import EqualWeights
+    >>> policy_settings(Never(EqualWeights()))
+    {'rule': 'never', 'allocation': {'kind': 'equal', 'unlisted': 'pro_rata'}}
+    """
+    rule = rule_key(policy)
+    own = {} if rule else {"rule": import_path(type(policy)), "code": code_of(type(policy))}
+    regimes = fields_of_regimes(type(policy))
+    return {
+        "rule": rule,
+        **own,
+        **plain(policy, without=("allocation", *regimes)),
+        **{name: allocation_settings(getattr(policy, name)) for name in regimes},
+        "allocation": allocation_settings(policy.allocation),
+    }
+
+
+def fields_of_regimes(rule: type) -> tuple[str, ...]:
+    """The fields of a rule that hold regimes."""
+    return tuple(name for name, declared in nested(rule).items() if declared is Regimes) if is_dataclass(rule) else ()
+
+
+def rule_key(policy: object) -> str | None:
+    """The name by which a portfolio file calls the class of a rule; None for a class that no file can name."""
+    return {cls: name for name, cls in RULES.items()}.get(type(policy))

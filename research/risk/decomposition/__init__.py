@@ -1,0 +1,1 @@
+"""Whose risk it is: contributions of assets, classes and factors."""

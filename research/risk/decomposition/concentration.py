@@ -1,0 +1,58 @@
+"""How a portfolio is spread over its lines: by weight, and by what risk its spreading takes away."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.tolerances import COUNTED
+from research.risk.series import one_series
+
+
+def concentration(weights: ArrayLike) -> float:
+    """Herfindahl–Hirschman index of a portfolio: the sum of squared shares, 1/n for n equal lines and 1 for one line.
+
+    weights : (n,) fraction of NAV, cash left out. A share is the size of a weight over the sum of all sizes.
+    Raises  : DataError for a portfolio that holds cash alone.
+    Source  : Hirschman (1964), The Paternity of an Index.
+
+    >>> round(concentration([0.4, 0.4, 0.0]), 12)
+    0.5
+    """
+    sizes = np.abs(one_series(weights, "weights", at_least=1))
+    held = float(sizes.sum())
+    if held <= COUNTED:
+        raise DataError("the concentration is not defined: the portfolio holds cash alone.")
+    return float(np.sum((sizes / held) ** 2))
+
+
+def effective_lines(weights: ArrayLike) -> float:
+    """1 over `concentration`: how many equal lines are spread as `weights` (n,) are. Raises as it does.
+
+    Source : Hannah and Kay (1977), Concentration in Modern Industry: the numbers equivalent.
+
+    >>> round(effective_lines([0.25] * 4), 12)
+    4.0
+    """
+    return 1.0 / concentration(weights)
+
+
+def diversification_ratio(weights: ArrayLike, covariance: Array) -> float:
+    """Weighted mean of the volatilities of the lines over the volatility of the portfolio: 1 for one line.
+
+    weights    : (n,) fraction of NAV, cash left out.
+    covariance : (n, n) of the lines' returns.
+    Raises     : DataError for a portfolio without risk.
+    Source     : Choueifaty and Coignard (2008), Toward Maximum Diversification, equation 1; sizes of weights where some
+                 are negative.
+
+    >>> round(diversification_ratio([0.5, 0.5], np.diag([0.04, 0.04])), 12) == round(2**0.5, 12)
+    True
+    """
+    w = one_series(weights, "weights", at_least=1)
+    variance = float(w @ covariance @ w)
+    if variance <= COUNTED**2 * float(np.trace(covariance)) or variance <= 0.0:
+        raise DataError("the diversification ratio is not defined: the portfolio has no risk.")
+    return float(np.abs(w) @ np.sqrt(np.diag(covariance))) / math.sqrt(variance)

@@ -1,0 +1,131 @@
+"""The risk of weights as of one close: by the covariance of their lines, and by what they would have returned.
+
+Two samples, both of rows on which all lines have returns. Volatility, tracking error and beta are ex ante: by the
+covariance of the last year, as rules estimate it. Losses are by the whole sample, at the weights of today.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from foundation.arrays import Array
+from foundation.errors import DataError
+from research.market import Market
+from research.market.calendars import row_name
+from research.market.market import Past
+from research.risk.simulation.future_laws import sample
+
+WITHIN_A_MONTH = ("day", "week")  # rows of which a month has several
+CASH_ROWS = 21  # last ones, whose mean return of cash is that of the sample
+
+
+def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
+    """(n, n) sample covariance a year of the last `window` returns; zeros for a line that lacks one of them."""
+    lines = np.flatnonzero(past.complete(window))
+    found = np.zeros((len(past.assets), len(past.assets)))
+    if len(lines):
+        returns = np.ascontiguousarray(past.returns[past.t - window + 1 :, lines])
+        found[np.ix_(lines, lines)] = np.atleast_2d(np.cov(returns, rowvar=False)) * periods_per_year
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class ExAnte:
+    """What the risk of any weights of a market's n lines is measured by, at its last close.
+
+    market           : of the lines.
+    periods_per_year : of its rows.
+    dates            : of the sample: rows on which all lines have returns.
+    returns          : (T, n) simple, of the sample.
+    """
+
+    market: Market
+    periods_per_year: float
+    dates: pd.DatetimeIndex
+    returns: Array
+
+    @classmethod
+    def of(cls, market: Market, periods_per_year: float) -> "ExAnte":
+        """The samples of a market up to its last close. Raises DataError as `sample` does."""
+        return cls(market, periods_per_year, *sample(market))
+
+    @property
+    def row(self) -> str:
+        """What a row of the market is: "day", "week" and so on."""
+        return row_name(self.periods_per_year)
+
+    @property
+    def window(self) -> int:
+        """Returns of the covariance, the last ones: a year, or all of the sample where it is shorter."""
+        return min(max(round(self.periods_per_year), 2), len(self.returns))
+
+    # -- ex ante ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def covariance(self) -> Array:
+        """(n, n) a year."""
+        past = self.market.past(len(self.market.dates) - 1)
+        return covariance_of(past, self.window, self.periods_per_year)
+
+    def volatility(self, weights: Array) -> float:
+        """sqrt(w'Σw), fraction a year, of weights (n,); of active weights it is the tracking error.
+
+        weights : (n,) fraction of NAV, cash left out.
+        """
+        return math.sqrt(max(float(weights @ self.covariance @ weights), 0.0))
+
+    def beta(self, weights: Array, target: Array) -> float:
+        """w'Σb / b'Σb, of weights (n,) to those of a target (n,), fraction of NAV, cash left out.
+
+        Raises : DataError for a target without risk.
+        """
+        variance = float(target @ self.covariance @ target)
+        if not variance > 0.0:
+            raise DataError("the strategic target has no risk.")
+        return float(weights @ self.covariance @ target) / variance
+
+    def beta_to_series(self, weights: Array, returns: Array) -> float:
+        """The same to a return series on the dates of the market, over the rows of the covariance.
+
+        weights : (n,) fraction of NAV, cash left out.
+        returns : (T,) on all rows of the market, fraction, NaN where it is not known.
+        Raises  : DataError for a series that is not known on one of the rows, or does not vary.
+        """
+        known = returns[-self.window :]
+        if np.isnan(known).any():
+            missing = self.market.dates[-self.window :][np.isnan(known)][0]
+            raise DataError(f"the benchmark has no return on {missing:%Y-%m-%d}.")
+        apart = known - known.mean()
+        if not float(apart @ apart) > 0.0:
+            raise DataError("the benchmark does not vary.")
+        return float(apart @ (self.market.returns[-self.window :] @ weights)) / float(apart @ apart)
+
+    # -- losses ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def horizons(self) -> Mapping[str, tuple[int, Array]]:
+        """By name of a horizon: the rows that it spans, and (T', n) what each line returned over them.
+
+        One row, and a month where it has several rows: a month is held without a trade, and months overlap.
+        """
+        month = max(round(self.periods_per_year / 12.0), 1)
+        found = {f"one {self.row}": (1, self.returns)}
+        if self.row in WITHIN_A_MONTH:
+            growth = np.vstack([np.ones(self.returns.shape[1]), np.cumprod(1.0 + self.returns, axis=0)])
+            found["one month"] = (month, growth[month:] / growth[:-month] - 1.0)
+        return found
+
+    def returned(self, weights: Array, horizon: str) -> Array:
+        """(T',) what the weights would have returned over each horizon of the sample, fraction.
+
+        weights : (n,) fraction of NAV; cash is the rest, and earns its mean return of the last 21 rows.
+        horizon : one of `horizons`.
+        """
+        rows, returns = self.horizons[horizon]
+        cash = (1.0 - weights.sum()) * float(self.market.cash[-CASH_ROWS:].mean())
+        found: Array = returns @ weights + rows * cash
+        return found

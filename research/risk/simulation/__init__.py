@@ -1,0 +1,1 @@
+"""Simulated returns: models with known moments, bootstraps, and markets made of them."""

@@ -1,0 +1,194 @@
+"""Laws of the returns to come, fitted to the past of a market up to its last close, and drawn from that close on.
+
+Three laws that err in different ways: the stationary bootstrap repeats days that happened; two normal regimes keep calm
+and turbulent spells, and start from what today is likely to be; filtered historical simulation starts from the
+volatility of today. In the long run each keeps the mean log return of its sample. Paths come in blocks of `BLOCK`, and
+a block has its own random numbers: the same seed gives the same bits, whichever blocks are drawn and in whatever order.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from foundation.arrays import Array
+from foundation.errors import DataError
+from research.market import Market
+from research.risk.simulation.garch_fit import fit_garch
+from research.risk.simulation.hidden_markov import HiddenMarkov, fit_hidden_markov
+from research.risk.simulation.resampling import StationaryBootstrap, common_rows
+
+BLOCK = 500  # paths that are drawn together
+FEWEST = 252  # returns, below which nothing is fitted
+MEAN_BLOCK = 20.0  # days, of the bootstrap: the same as of the intervals of a comparison
+
+
+class FutureLaw(Protocol):
+    """A law of the returns to come."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    def growths(self, block: int, days: int, seed: int) -> Array:
+        """(BLOCK, days, n) 1 + simple return of each line on each day to come.
+
+        block : number of the block of paths, from 0.
+        days  : sessions of each path.
+        seed  : of the random numbers.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class BootstrappedFuture:
+    """Days of the past again, in blocks of random length; the draws are those of `StationaryBootstrap`."""
+
+    bootstrap: StationaryBootstrap
+    name: str = field(default="stationary bootstrap", init=False)
+
+    def growths(self, block: int, days: int, seed: int) -> Array:
+        """(BLOCK, days, n), as `FutureLaw` says."""
+        return self.bootstrap.growths(BLOCK, days, seed, block * BLOCK)
+
+
+@dataclass(frozen=True, eq=False)
+class RegimeFuture:
+    """Normal log returns in a calm and in a turbulent regime, from the regimes' probabilities at the last close.
+
+    Source : Hamilton (1994), Time Series Analysis, chapter 22.
+    """
+
+    regimes: HiddenMarkov
+    name: str = field(default="two regimes", init=False)
+
+    def growths(self, block: int, days: int, seed: int) -> Array:
+        """(BLOCK, days, n), as `FutureLaw` says."""
+        rng, law = _stream(seed, block, 1), self.regimes
+        uniforms, n = rng.random((days + 1, BLOCK)), law.means.shape[1]
+        turbulent = np.empty((days, BLOCK), dtype=bool)
+        state = uniforms[0] < law.today[1]
+        for t in range(days):
+            state = uniforms[t + 1] < law.transition[state.astype(np.int64), 1]
+            turbulent[t] = state
+        normals, which = rng.standard_normal((BLOCK * days, n)), turbulent.T.ravel()
+        calm, wild = law.roots
+        log = law.means[0] + normals @ calm
+        log[which] = law.means[1] + normals[which] @ wild
+        return np.exp(log, out=log).reshape(BLOCK, days, n)
+
+
+@dataclass(frozen=True, eq=False)
+class FilteredFuture:
+    """Filtered historical simulation: past shocks in units of their volatility then, at the volatilities to come.
+
+    All lines take the shocks of the same past day, so that they stay together; days are drawn independently, and each
+    line's variance goes on by its own GARCH(1,1) from that of the first day to come, and never past the largest of the
+    past: shocks that are no normals would else drive some paths to variances without bound, and means with them.
+
+    mean      : (n,) of a day's log return.
+    omega     : (n,) constant of the variance of a day.
+    alpha     : (n,) weight of yesterday's squared shock.
+    beta      : (n,) weight of yesterday's variance.
+    variance  : (n,) of the first day to come.
+    largest   : (n,) of any day of the past or of the first to come.
+    shocks    : (T, n) past shocks over their volatility, with mean 0 and variance 1.
+    Source    : Barone-Adesi, Giannopoulos and Vosper (1999), VaR without correlations for portfolios of derivative
+                securities, Journal of Futures Markets 19.
+    """
+
+    mean: Array
+    omega: Array
+    alpha: Array
+    beta: Array
+    variance: Array
+    largest: Array
+    shocks: Array
+    name: str = field(default="filtered historical", init=False)
+
+    def growths(self, block: int, days: int, seed: int) -> Array:
+        """(BLOCK, days, n), as `FutureLaw` says."""
+        rows = _stream(seed, block, 2).integers(len(self.shocks), size=(days, BLOCK))
+        log = np.empty((BLOCK, days, len(self.mean)))
+        variance = np.broadcast_to(self.variance, (BLOCK, len(self.mean)))
+        for t in range(days):
+            shock = np.sqrt(variance) * self.shocks[rows[t]]
+            log[:, t] = self.mean + shock
+            variance = np.minimum(self.omega + self.alpha * shock * shock + self.beta * variance, self.largest)
+        return np.exp(log, out=log)
+
+
+def future_laws(market: Market) -> tuple[dict[str, FutureLaw], dict[str, str]]:
+    """The laws by name, the stationary bootstrap first, and by name of a law that cannot be fitted: why not.
+
+    They are fitted to the days on which all lines have returns; the bootstrap needs no more than these.
+    market : its last row is today.
+    Raises : DataError for fewer than 252 such days up to the last close.
+    """
+    log_returns = np.log1p(sample(market)[1])
+    laws: dict[str, FutureLaw] = {BootstrappedFuture.name: BootstrappedFuture(StationaryBootstrap(market, MEAN_BLOCK))}
+    refused = {}
+    for name, fitted in ((RegimeFuture.name, fit_regimes), (FilteredFuture.name, fit_filtered)):
+        try:
+            laws[name] = fitted(log_returns, market.assets)
+        except DataError as error:
+            refused[name] = str(error)
+    return laws, refused
+
+
+def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
+    """(T,) dates and (T, n) simple returns of the days on which all lines have returns, the last close among them.
+
+    Raises : DataError for fewer than 252, and where a line has left by the last close.
+    """
+    first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
+    gone = [asset for asset, there in zip(market.assets, market.listed[-1], strict=True) if not there]
+    if gone:
+        raise DataError(
+            f"{gone[0]} is not listed at the last close of market {market.name!r}, {market.days[-1]}: no future of it "
+            "can be simulated. Leave it out of the file."
+        )
+    if stop - first < FEWEST:
+        raise DataError(
+            f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its lines, and figures of "
+            f"risk and futures need {FEWEST}. Leave out the line that was listed last, or take more history."
+        )
+    returns = market.returns[first:stop]
+    if (returns <= -1.0).any():
+        t, i = np.argwhere(returns <= -1.0)[0]
+        raise DataError(
+            f"{market.assets[i]} lost everything on {market.days[first + t]}: its log return is not finite, and no law "
+            "can be fitted to it. Leave it out of the file."
+        )
+    return market.dates[first:stop], returns
+
+
+def fit_regimes(log_returns: Array, assets: tuple[str, ...]) -> RegimeFuture:
+    """Two regimes; arguments and errors of `fit_hidden_markov`."""
+    return RegimeFuture(fit_hidden_markov(log_returns, assets))
+
+
+def fit_filtered(log_returns: Array, assets: tuple[str, ...]) -> FilteredFuture:
+    """Filtered historical simulation with a GARCH(1,1) of each line, by maximum likelihood.
+
+    log_returns : (T, n) of each day.
+    assets      : n names.
+    Raises      : DataError as `fit_garch` does.
+    """
+    mean = log_returns.mean(axis=0)
+    apart = log_returns - mean
+    fits = [fit_garch(np.ascontiguousarray(apart[:, i]), asset) for i, asset in enumerate(assets)]
+    variances = np.column_stack([fit.variance for fit in fits])
+    shocks = apart / np.sqrt(variances)
+    shocks = (shocks - shocks.mean(axis=0)) / shocks.std(axis=0)
+    omega, alpha, beta, following = (
+        np.array([getattr(fit, name) for fit in fits]) for name in ("omega", "alpha", "beta", "following")
+    )
+    largest = np.maximum(variances.max(axis=0), following)
+    return FilteredFuture(mean, omega, alpha, beta, following, largest, shocks)
+
+
+def _stream(seed: int, block: int, law: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(law, block)))

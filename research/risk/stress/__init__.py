@@ -1,0 +1,1 @@
+"""Stress: named episodes of the past and hypothetical shocks."""

@@ -1,0 +1,111 @@
+"""A covariance whose correlations move toward one, as in a crisis, and what that does to a portfolio's risk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from foundation.arguments import is_number, shown
+from foundation.arrays import Array
+from foundation.errors import ConfigError, DataError
+from research.risk.decomposition.concentration import diversification_ratio
+from research.risk.simulation.covariances import taken_apart
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to correlations of one
+LEVELS = (0.95, 0.99)  # of VaR
+
+
+@dataclass(frozen=True)
+class StressedRisk:
+    """Risk of a portfolio ex ante, with its correlations moved.
+
+    share           : of the way to the stressed correlations, 0 to 1.
+    correlation     : mean of the correlations between lines that are held, weighted by the product of their weights and
+                      volatilities; NaN for one line.
+    volatility      : a year, fraction.
+    var95, var99    : loss of one period at each level, Gaussian with mean zero, fraction; a loss is positive.
+    diversification : weighted mean of the lines' volatilities over the portfolio's; 1 where nothing is diversified.
+    """
+
+    share: float
+    correlation: float
+    volatility: float
+    var95: float
+    var99: float
+    diversification: float
+
+
+def moved_correlations(covariance: Array, share: float, toward: Array | None = None) -> Array:
+    """(n, n) the covariance with every correlation moved by a share of the way to stressed ones; volatilities stay.
+
+    covariance : (n, n).
+    share      : of the way, 0 to 1.
+    toward     : (n, n) stressed correlations; all one where nothing is given.
+    Raises     : ConfigError for a share outside 0 to 1, and for stressed correlations that are none: of another size,
+                 not symmetric, not 1 on the diagonal, or not positive semi-definite.
+
+    (1 - share)·R + share·S is positive semi-definite where R and S are, and 11' is.
+
+    >>> moved_correlations(np.array([[0.04, 0.0], [0.0, 0.01]]), 0.5).round(12).tolist()
+    [[0.04, 0.01], [0.01, 0.01]]
+    """
+    if not (is_number(share) and 0.0 <= share <= 1.0):
+        raise ConfigError(f"share of the way to stressed correlations is {shown(share)}: give a number from 0 to 1.")
+    deviation = np.sqrt(np.diag(covariance))
+    stressed = np.ones(covariance.shape) if toward is None else _checked(toward, len(covariance))
+    found: Array = (1.0 - share) * covariance + share * stressed * np.outer(deviation, deviation)
+    np.fill_diagonal(found, np.diag(covariance))
+    return found
+
+
+def stressed_risk(
+    weights: Array,
+    covariance: Array,
+    periods_per_year: float,
+    shares: Sequence[float] = SHARES,
+    toward: Array | None = None,
+) -> list[StressedRisk]:
+    """The risk of a portfolio with its correlations moved by each share of the way to stressed ones.
+
+    weights          : (n,) fraction of NAV; cash is the rest and has no risk.
+    covariance       : (n, n) a period.
+    periods_per_year : by which volatility is annualised.
+    shares           : of the way; 0 for the risk as it is.
+    toward           : (n, n) stressed correlations; all one where nothing is given.
+    Raises           : DataError for a portfolio without risk; ConfigError as `moved_correlations` does.
+    """
+    return [_risk(weights, moved_correlations(covariance, k, toward), periods_per_year, k) for k in shares]
+
+
+def _risk(weights: Array, covariance: Array, periods_per_year: float, share: float) -> StressedRisk:
+    variance = float(weights @ covariance @ weights)
+    if variance <= 0.0:
+        raise DataError(
+            "correlations of a portfolio without risk cannot be stressed: it holds cash alone, or lines that cancel."
+        )
+    from scipy.special import ndtri
+
+    own = (weights * np.sqrt(np.diag(covariance))) ** 2
+    sizes = np.sqrt(own)
+    pairs = float(sizes.sum() ** 2 - own.sum())
+    volatility = float(np.sqrt(variance))
+    return StressedRisk(
+        share=float(share),
+        correlation=(variance - float(own.sum())) / pairs if pairs > 0.0 else float("nan"),
+        volatility=volatility * float(np.sqrt(periods_per_year)),
+        var95=volatility * float(ndtri(LEVELS[0])),
+        var99=volatility * float(ndtri(LEVELS[1])),
+        diversification=diversification_ratio(weights, covariance),
+    )
+
+
+def _checked(toward: Array, n: int) -> Array:
+    """Stressed correlations (n, n). Raises ConfigError for what is none."""
+    found = np.asarray(toward, dtype=float)
+    if found.shape != (n, n) or not np.isfinite(found).all():
+        raise ConfigError(f"stressed correlations have shape {found.shape}: give ({n}, {n}) finite numbers.")
+    if (off := np.diag(found) != 1.0).any():
+        i = int(np.argmax(off))
+        raise ConfigError(f"the stressed correlation of line {i} with itself is {found[i, i]:g}: it is 1.")
+    taken_apart(found, "matrix of stressed correlations")
+    return found

@@ -1,0 +1,279 @@
+"""Hypothetical shocks: some lines move by stated returns, and the others by what the covariance makes of that.
+
+Functions of weights, a covariance and shocks; they need no policy and no backtest, so that they serve the holdings of
+a desk as well as the last weights of a backtest:
+
+    covariance = recent_covariance(past, window)
+    moved = propagated(shock, past.assets, past.asset_class, covariance)
+    effect = shock_effect(weights, moved)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from foundation.arguments import is_number, shown
+from foundation.arrays import Array, Mask, frozen
+from foundation.errors import ConfigError, DataError
+from foundation.tolerances import COUNTED, VARIATION
+from research.market.market import Past
+from research.risk.simulation.shrinkage import shrunk_covariance
+
+LEAST_RETURN, MOST_RETURN = -0.99, 10.0  # of a shock: no line loses all that it is worth
+WINDOW_YEARS = 2  # of returns, from which a shock is propagated: recent, and long enough for some thirty lines
+LEAST_RETURNS = 60  # below which no covariance is estimated
+
+
+@dataclass(frozen=True)
+class Shock:
+    """Returns that some lines are stated to have, by line or asset class.
+
+    name   : in tables.
+    moves  : simple return by line or asset class, fraction: {"us_equity": -0.2}. A line's own name goes before its
+             class, and every line of a class has the return of the class.
+    Raises : ConfigError for a return out of bounds, and for no move at all.
+    """
+
+    name: str
+    moves: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        """Check the moves."""
+        if not self.moves:
+            raise ConfigError(f"shock {self.name!r} moves nothing: name a line or an asset class, and its return.")
+        for what, move in self.moves.items():
+            if not (is_number(move) and LEAST_RETURN <= move <= MOST_RETURN):
+                raise ConfigError(
+                    f"shock {self.name!r} moves {what} by {shown(move)}: give a fraction from {LEAST_RETURN:g} to "
+                    f"{MOST_RETURN:g}, such as -0.2 for a fall of 20 %."
+                )
+
+    def left_out(self, assets: Sequence[str], asset_class: Sequence[str]) -> str:
+        """A sentence that says what of it moves none of these lines, or ""."""
+        missing = self.unknown(assets, asset_class)
+        if len(missing) == len(self.moves):
+            return f"{self.name}: the portfolio has no {' and no '.join(missing)}."
+        return f"{self.name}: without {' and '.join(missing)}, which the portfolio does not have." if missing else ""
+
+    def unknown(self, assets: Sequence[str], asset_class: Sequence[str]) -> list[str]:
+        """What it moves and these lines and their classes do not have."""
+        return [what for what in self.moves if what not in assets and what not in asset_class]
+
+    def stated(self, assets: Sequence[str], asset_class: Sequence[str]) -> Array:
+        """(n,) the stated return of each line, NaN for a line that it does not name, fraction."""
+        return np.array(
+            [self.moves.get(a, self.moves.get(c, np.nan)) for a, c in zip(assets, asset_class, strict=True)],
+            dtype=float,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """The returns of n lines under a shock.
+
+    name       : of the shock.
+    returns    : (n,) simple return of each line, fraction.
+    stated     : (n,) is it stated by the shock, and not propagated?
+    unknown    : (n,) lines that have too short a history to be moved by others: they return 0.
+    bounded    : (n,) lines that the propagation would have moved past `LEAST_RETURN`, and that stop there. A rise has
+                 no bound: a line that is held short may lose more than it is worth.
+    covariance : (n, n) by which it was propagated, a period.
+    """
+
+    name: str
+    returns: Array
+    stated: Mask
+    unknown: Mask
+    bounded: Mask
+    covariance: Array
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for name in ("returns", "stated", "unknown", "bounded"):
+            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name))))
+
+
+@dataclass(frozen=True, eq=False)
+class ShockEffect:
+    """What a shock does to a portfolio, before anything is traded.
+
+    moved     : the returns of the lines.
+    lines     : (n,) gain or loss of each line, fraction of NAV before the shock.
+    total     : of the portfolio, fraction of NAV; cash does not move.
+    weights   : (n,) after the shock, without trading, fraction of NAV; NaN where the shock takes all NAV or more.
+    explained : share of the portfolio's variance that the shocked lines explain, 0 to 1; NaN without variance, and
+                where a line is held whose own is not known. Where it is small, the loss by the other lines is little
+                more than a guess.
+    """
+
+    moved: Moved
+    lines: Array
+    total: float
+    weights: Array
+    explained: float
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for name in ("lines", "weights"):
+            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=float)))
+
+    @property
+    def name(self) -> str:
+        """Of the shock."""
+        return self.moved.name
+
+    def by_class(self, asset_class: Sequence[str]) -> dict[str, float]:
+        """Gain or loss of each asset class, fraction of NAV, in the order of the lines."""
+        found = dict.fromkeys(asset_class, 0.0)
+        for name, gain in zip(asset_class, self.lines.tolist(), strict=True):
+            found[name] += gain
+        return found
+
+
+def recent_covariance(past: Past, window: int) -> tuple[Array, Mask]:
+    """The shrunk covariance of the last returns, and the lines that it knows.
+
+    past   : the market up to today.
+    window : number of returns; fewer where the market is shorter.
+    Returns : (n, n) covariance a period, zeros for a line without a complete window; and (n,) lines that have one.
+    Raises  : DataError where no line has `LEAST_RETURNS` returns.
+    """
+    window = min(window, past.t)
+    known = past.complete(window) if window >= LEAST_RETURNS else np.zeros(len(past.assets), dtype=bool)
+    if not known.any():
+        raise DataError(
+            f"no line has {max(window, LEAST_RETURNS)} returns on {past.date:%Y-%m-%d}, so no shock can be propagated. "
+            "Give the market a longer history."
+        )
+    found = np.zeros((len(past.assets),) * 2)
+    found[np.ix_(known, known)] = shrunk_covariance(past.returns[past.t - window + 1 :, known])
+    return found, known
+
+
+def covariance_of_held(weights: Array, past: Past, window: int) -> Array:
+    """(n, n) `recent_covariance`, where it knows every line that is held: one that it does not know has no variance.
+
+    weights : (n,) fraction of NAV.
+    past    : the market up to today.
+    window  : number of returns; fewer where the market is shorter.
+    Raises  : DataError as `recent_covariance` does, and for a line that is held and has fewer returns.
+    """
+    covariance, known = recent_covariance(past, window)
+    young = np.flatnonzero((np.abs(weights) > COUNTED) & ~known)
+    if len(young):
+        raise DataError(
+            f"{past.assets[young[0]]} is held and has fewer than {min(window, past.t)} returns on "
+            f"{past.date:%Y-%m-%d}: without its variance the risk would be too small. Give it a longer history."
+        )
+    return covariance
+
+
+def conditional_mean(covariance: Array, values: Array) -> Array:
+    """The expected values of all lines where some are given, under a normal law with means of zero.
+
+    covariance : (n, n).
+    values     : (n,) of the given lines, NaN for the others.
+    Returns    : (n,) given values as they are; Σ₂₁ Σ₁₁⁻¹ values₁ for the others. A given line without variance says
+                 nothing about others.
+    Raises     : ConfigError for given lines whose covariance is singular: they cannot move apart.
+    Source     : Kupiec (1998), Stress Testing in a Value at Risk Framework; Meucci (2005), Risk and Asset Allocation,
+                 equation 2.165.
+
+    >>> conditional_mean(np.array([[0.04, 0.01], [0.01, 0.01]]), np.array([-0.2, np.nan])).round(12).tolist()
+    [-0.2, -0.05]
+    """
+    given = ~np.isnan(values)
+    found = np.where(given, values, 0.0)
+    informs = given & (np.diag(covariance) > 0.0)
+    if informs.any() and not given.all():
+        others = np.flatnonzero(~given)
+        found[others] = covariance[np.ix_(others, informs)] @ _solved(covariance, informs, values[informs])
+    return found
+
+
+def propagated(
+    shock: Shock,
+    assets: Sequence[str],
+    asset_class: Sequence[str],
+    covariance: Array,
+    known: Mask,
+) -> Moved:
+    """The returns of all lines under a shock.
+
+    shock       : its moves.
+    assets      : n names.
+    asset_class : n names.
+    covariance  : (n, n) a period, as `recent_covariance` gives it.
+    known       : (n,) lines that the covariance knows.
+    Raises      : ConfigError for a shock that moves none of these lines.
+    """
+    stated = shock.stated(assets, asset_class)
+    given = ~np.isnan(stated)
+    if not given.any():
+        raise ConfigError(
+            f"shock {shock.name!r} moves {', '.join(shock.moves)}, and the portfolio has none of them: name a line "
+            f"({', '.join(assets)}) or a class ({', '.join(dict.fromkeys(asset_class))})."
+        )
+    moved = conditional_mean(covariance, stated)
+    low = ~given & (moved < LEAST_RETURN)
+    return Moved(shock.name, np.where(low, LEAST_RETURN, moved), given, ~given & ~known, low, covariance)
+
+
+def shock_effect(weights: Array, moved: Moved) -> ShockEffect:
+    """What the returns of a shock do to a portfolio of these weights (n,), fraction of NAV; cash is the rest."""
+    lines = weights * moved.returns
+    total = float(lines.sum())
+    left = 1.0 + total if total > -1.0 else float("nan")
+    whole = not (moved.unknown & (np.abs(weights) > COUNTED)).any()
+    return ShockEffect(
+        moved,
+        lines,
+        total,
+        weights * (1.0 + moved.returns) / left,
+        _explained(weights, moved.covariance, moved.stated) if whole else float("nan"),
+    )
+
+
+def shock_effects(
+    weights: Array, past: Past, shocks: Sequence[Shock], window: int
+) -> tuple[list[ShockEffect], list[str]]:
+    """The effects of several shocks on one portfolio, and a sentence for each that moves lines which it does not have.
+
+    weights : (n,) fraction of NAV.
+    past    : the market up to today.
+    shocks  : in order.
+    window  : returns of the covariance.
+    Raises  : as `recent_covariance` and `conditional_mean` do.
+    """
+    covariance, known = recent_covariance(past, window)
+    found = []
+    for shock in shocks:
+        if not np.isnan(shock.stated(past.assets, past.asset_class)).all():
+            moved = propagated(shock, past.assets, past.asset_class, covariance, known)
+            found.append(shock_effect(weights, moved))
+    left_out = [shock.left_out(past.assets, past.asset_class) for shock in shocks]
+    return found, [sentence for sentence in left_out if sentence]
+
+
+def _solved(covariance: Array, lines: Mask, values: Array) -> Array:
+    """Σ₁₁⁻¹ values (k,) or (k, m), by correlations. Raises ConfigError where these are singular."""
+    deviation = np.sqrt(np.diag(covariance)[lines])
+    correlation = covariance[np.ix_(lines, lines)] / np.outer(deviation, deviation)
+    if np.linalg.eigvalsh(correlation)[0] < VARIATION:
+        raise ConfigError(
+            "the covariance of the shocked lines is singular: two of them move as one, so they cannot have returns of "
+            "their own. Shock one of them, or give a longer history."
+        )
+    scaled = (values.T / deviation).T
+    found: Array = (np.linalg.solve(correlation, scaled).T / deviation).T
+    return found
+
+
+def _explained(weights: Array, covariance: Array, stated: Mask) -> float:
+    """Share of the variance of a portfolio that its projection on the stated lines has."""
+    variance, informs = float(weights @ covariance @ weights), stated & (np.diag(covariance) > 0.0)
+    if variance <= 0.0 or not informs.any():
+        return float("nan")
+    joint = covariance[informs] @ weights
+    return min(float(joint @ _solved(covariance, informs, joint)) / variance, 1.0)

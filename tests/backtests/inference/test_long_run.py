@@ -1,0 +1,64 @@
+"""The loss J in the long run: the closed form where J is a power of the variance, and the error of that power."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from backtests.inference.long_run import Elasticity, LongRun, long_run
+from backtests.inference.slow_waves import WAVES, SlowMeans
+
+DAYS, HALF = 500, 2_000
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[float, LongRun]:
+    """By error of the elasticities, of policies with the powers 0, 1/2 and 1, after days four times as volatile."""
+    generator = np.random.default_rng(0)
+    daily = 1.0 + 0.1 * generator.standard_normal((DAYS, 3))
+    losses = SlowMeans.of(daily, [True, True, False])
+    history = np.repeat([0.16, 0.04], HALF)  # the test is of the calmer half
+    power = np.array([0.0, 0.5, 1.0])
+    return {
+        error: long_run(("none", "half", "one"), losses, Elasticity(power, np.full(3, error)), history, DAYS, 0.95)
+        for error in (0.0, 0.3)
+    }
+
+
+def test_the_mean_power_of_the_windows_takes_the_place_of_that_of_the_test(found: dict[float, LongRun]) -> None:
+    calm, wild = HALF - DAYS + 1, HALF - DAYS + 1
+    mixed = np.arange(1, DAYS) / DAYS  # part of a window that is calm
+    ratios = np.concatenate([np.ones(calm), np.full(wild, 4.0), mixed + 4.0 * (1.0 - mixed)])
+    late = found[0.0]
+    assert late.tested == pytest.approx(0.2)
+    assert late.volatility == pytest.approx(math.sqrt(0.04 * ratios.mean()))
+    assert late.figures["none"].value == pytest.approx(1.0, abs=0.02)
+    for name, power in (("half", 0.5), ("one", 1.0)):
+        assert late.figures[name].value == pytest.approx((ratios**power).mean(), rel=0.02), name
+    assert (late.at_test, late.at_history) == ("at 20.0\u202f% volatility", "at 31.6\u202f% volatility")
+
+
+def test_what_the_power_errs_widens_the_interval_with_the_distance(found: dict[float, LongRun]) -> None:
+    sure, unsure = found[0.0].figures, found[0.3].figures
+    assert unsure["none"] == sure["none"]
+    for name in ("half", "one"):
+        assert unsure[name].value == sure[name].value
+        assert unsure[name].lower < sure[name].lower
+    assert sure["none"].upper / sure["none"].value < sure["half"].upper / sure["half"].value
+    for one in (sure["half"], unsure["half"]):  # log J errs by the error over J, as Student's t says
+        reach = t(WAVES).ppf(0.975) * one.error / one.value
+        assert one.upper == pytest.approx(one.value * math.exp(reach))
+    assert sure["one"].upper == math.inf  # a policy that has not shown its limit
+    # the move of log J is power × that of the log of the variance, so a power that errs by 0.3 moves it by this
+    daily = 1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 3))
+    moved = math.log(sure["half"].value / daily[:, 1].mean()) / 0.5
+    wide, narrow = (math.log(each["half"].upper / each["half"].value) for each in (unsure, sure))
+    assert wide**2 - narrow**2 == pytest.approx((t.ppf(0.975, 3) * 0.3 * moved) ** 2, rel=1e-3)
+
+
+def test_a_market_that_stood_still_is_moved_nowhere() -> None:
+    losses = SlowMeans.of(1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 1)), [True])
+    still = long_run(("one",), losses, Elasticity(np.ones(1), np.zeros(1)), np.zeros(HALF), DAYS, 0.95)
+    assert (still.tested, still.volatility) == (0.0, 0.0)
+    assert still.figures["one"].value == pytest.approx(1.0, abs=0.02)

@@ -1,0 +1,540 @@
+"""The tearsheet: the same bytes, no address, every number the comparison's, every name escaped, a page that fits."""
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import Elements, browse, check_page, check_themes
+from written import words_written
+
+from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.fitting.candidates import Fitted, backtest_candidate
+from backtests.evaluation.backtest_figures import FOLDED, metric_groups
+from backtests.evaluation.scores import score
+from backtests.runs.folder import Run
+from backtests.sheets.pages.tearsheet import backtest_html, comparison_html, write_tearsheet
+from desk.commands.report import trades_of
+from foundation.paper.files import FORMS
+from foundation.paper.wording import amount, number
+from research.learning import Training
+from research.portfolio import Portfolio, load_portfolio
+from research.risk import calendar_years
+from research.rules import Threshold, Within
+
+NAMES = ["never", "monthly", "quarterly", "threshold", "tuned", "hrp_threshold"]
+ORIGIN = Run("report", "global", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
+HOSTILE = (
+    "<script>alert(1)<script>",
+    "=cmd()",
+    '"><img src=x onerror=alert(1)>',
+    "<svg onload=alert(1)>",
+)  # names without a slash
+
+
+@dataclass(frozen=True)
+class Carded(Threshold):
+    """A rule that stands in for one that was learned, with a card."""
+
+    card: ClassVar[dict[str, object]] = {"curve": [{"steps": 1000 * k, "loss": 3.0 - 0.1 * k} for k in range(6)]}
+
+
+def learned(comparison: Comparison, name: str) -> Comparison:
+    """The comparison with policy `name` as if it had been learned from three seeds: training would take its time."""
+    portfolio, strategic = comparison.portfolio, comparison.portfolio.strategic
+    policies = {seed: Carded(strategic, 0.015 + 0.005 * seed, Within(0.01)) for seed in (1, 2, 3)}
+    training = Training(policies, {1: 3.1, 2: 2.9, 3: 2.7}, closed_form=3.3, never=1259.0)
+    played = {seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}") for seed, policy in policies.items()}
+    return replace(
+        comparison,
+        fitted={**comparison.fitted, name: Fitted(training.policy, training=training)},
+        backtests={**comparison.backtests, name: played[training.chosen]},
+        scores={**comparison.scores, name: score(played[training.chosen], comparison.benchmark)},
+        seed_backtests={name: played},
+        seed_scores={name: {seed: score(b, comparison.benchmark) for seed, b in played.items()}},
+    )
+
+
+def made(folder: Path, comparison: Comparison) -> Path:
+    folder.mkdir()
+    write_tearsheet(folder, comparison, trades_of(comparison), ORIGIN)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def portfolio() -> Portfolio:
+    return load_portfolio("data/portfolios/global_multi_asset.yaml")
+
+
+@pytest.fixture(scope="module")
+def comparison(portfolio) -> Comparison:
+    return learned(compare(portfolio, only=NAMES, draws=300), "threshold")
+
+
+@pytest.fixture(scope="module")
+def folder(comparison, tmp_path_factory) -> Path:
+    return made(tmp_path_factory.mktemp("sheet") / "run", comparison)
+
+
+@pytest.fixture(scope="module")
+def page(folder) -> str:
+    return (folder / "tearsheet.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory) -> Path:
+    """A sheet whose portfolio, policies and lines are named to do harm."""
+    desk = load_portfolio("data/portfolios/sixty_forty.yaml")
+    rules = {name: desk.policies["threshold"] for name in HOSTILE}
+    lines = desk.market.instruments.set_axis(pd.Index(["<b>bold<b>", "@SUM(A1)"], name="asset"))
+    desk = replace(
+        desk,
+        name=HOSTILE[0],
+        market=replace(desk.market, assets=tuple(lines.index), instruments=lines),
+        policies={"quarterly": desk.policies["quarterly"], **rules},
+    )
+    return made(tmp_path_factory.mktemp("hostile") / "run", compare(desk, draws=100))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Path:
+    """A sheet of two policies, without trades."""
+    folder = tmp_path_factory.mktemp("plain")
+    small(folder)
+    return folder
+
+
+def csv(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(folder / "figures" / f"{name}.csv")
+
+
+def svgs(page: str) -> list[str]:
+    return re.findall(r"<svg .*?</svg>", page, flags=re.DOTALL)
+
+
+# one file, the same bytes
+
+
+def test_written_again_it_has_the_same_bytes(folder, comparison, tmp_path) -> None:
+    again = made(tmp_path / "again", comparison)
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    assert all((folder / name).read_bytes() == (again / name).read_bytes() for name in files)
+
+
+def test_another_process_writes_the_same_bytes(plain, tmp_path) -> None:
+    (tmp_path / "there").mkdir()
+    shared = str(Path(__file__).parents[3])  # where `browser` is
+    script = (
+        f"import runpy, sys; sys.path.append({shared!r}); "
+        f"runpy.run_path({__file__!r})['small']({str(tmp_path / 'there')!r})"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "1"}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
+    assert (tmp_path / "there" / "tearsheet.html").read_bytes() == (plain / "tearsheet.html").read_bytes()
+
+
+def small(folder: Path | str) -> None:
+    """A sheet of two policies."""
+    comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=["quarterly", "threshold"], draws=100)
+    words_written(comparison, None, ORIGIN, Path(folder))
+
+
+def test_it_is_small_and_holds_no_address_and_no_script(page) -> None:
+    assert len(page.encode()) < 3_000_000
+    assert "http" not in page
+    assert "://" not in page
+    assert "<script" not in page
+    assert "<link" not in page
+    assert "@import" not in page
+    assert not re.search(r"url\((?!#)", page)
+    assert not re.search(r"(?:href|src)=\"(?!#)", page)
+
+
+def test_elements_are_closed_in_order_and_identifiers_are_one_of_a_kind(page) -> None:
+    elements = Elements(page)
+    assert not elements.crossed
+    assert not elements.open
+    ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = [a["href"][1:] for tag, a in elements.found if tag == "a"]
+    assert targets
+    assert set(targets) <= set(ids)
+
+
+# who reads it
+
+
+def test_every_figure_is_told_in_words_and_has_its_numbers(page, folder) -> None:
+    figures = re.findall(r"<figure id=\"figure-(\w+)\".*?</figure>", page, flags=re.DOTALL)
+    numbers = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))
+    assert figures == list(numbers["pictures"])
+    forms = {f"{name}.{form}" for name in figures for form in ("csv", "png", "svg")}
+    assert forms == {path.name for path in (folder / "figures").iterdir()}
+    assert {f"figures/{name}" for name in forms} == {p[f] for p in numbers["pictures"].values() for f in FORMS}
+    assert len(svgs(page)) == 2 * len(figures)
+    for svg in svgs(page):
+        assert 'role="img"' in svg
+        (told,) = re.findall(r'aria-label="([^"]*)"', svg)
+        assert len(re.findall(r"\d", told)) > 10
+    assert all(len(picture["caption"]) > 30 for picture in numbers["pictures"].values())
+
+
+def test_headings_descend_one_by_one_and_tables_name_their_cells(page) -> None:
+    elements = Elements(page).found
+    levels = [int(tag[1]) for tag, _ in elements if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in pairwise(levels))
+    assert all("scope" in attributes for tag, attributes in elements if tag == "th")
+    assert elements[0] == ("html", {"lang": "en"})
+    scrolling = [a for _, a in elements if a.get("class") == "scroll"]
+    assert scrolling
+    assert all(a["tabindex"] == "0" and a["role"] == "region" and a["aria-label"] for a in scrolling)
+
+
+def test_what_comes_first_stands_first(page, comparison) -> None:
+    said = [html.escape(words, quote=False).replace("'", "&#39;") for words in comparison.verdict.sentences()]
+    order = [
+        f"<h1>{comparison.portfolio.name}</h1>",
+        '<nav aria-label="Contents">',
+        *said,
+        'class="five"',
+        'id="figure-growth"',
+        "Trades at the closes of 2022-12-29",
+        "No warnings." if not comparison.warnings else comparison.warnings[0][:20],
+        'class="comparison"',
+        'id="trades"',
+        'id="differences"',
+        'id="weights"',
+        'id="years"',
+        'id="costs"',
+        'id="fitting"',
+        'id="conventions"',
+        'class="settings"',
+        ORIGIN.name,
+    ]
+    places = [page.partition("</head>")[2].find(words) for words in order]
+    assert -1 not in places, order[places.index(-1)]
+    assert places == sorted(places)
+
+
+# every number is the comparison's
+
+
+def test_the_numbers_behind_growth_are_those_of_the_backtests(folder, comparison) -> None:
+    data, traded = csv(folder, "growth"), csv(folder, "trading")
+    base = comparison.backtests["quarterly"].nav.to_numpy()
+    for name, played in comparison.backtests.items():
+        own = data[data["policy"] == name]
+        nav = played.nav.to_numpy()
+        assert own["date"].tolist() == [f"{day:%Y-%m-%d}" for day in played.dates]
+        assert own["growth"].to_numpy() == pytest.approx(nav / nav[0], rel=1e-10)
+        assert own["relative_to_reference"].to_numpy() == pytest.approx(
+            nav / nav[0] / (base / base[0]) - 1.0, abs=1e-10
+        )
+        assert own["drawdown"].min() == pytest.approx(comparison.scores[name].drawdown.depth, rel=1e-10)
+        years, own = len(played.net_returns) / 252.0, traded[traded["policy"] == name]
+        assert own["turnover"].sum() / years == pytest.approx(comparison.scores[name]["turnover"], rel=1e-9)
+        assert own["cumulative_cost_bp"].iloc[-1] / years == pytest.approx(comparison.scores[name]["cost"], rel=1e-9)
+
+
+def test_the_numbers_behind_differences_are_the_evidence(folder, comparison) -> None:
+    data = csv(folder, "differences").set_index(["metric", "policy"])
+    expected = comparison.evidence.summary()
+    assert data.index.tolist() == expected.index.tolist()
+    for column in ("estimate", "difference", "difference_lower", "difference_upper", "p_holm"):
+        assert data[column].to_numpy() == pytest.approx(expected[column].to_numpy(), rel=1e-10, abs=1e-12)
+    assert data["verdict"].tolist() == expected["verdict"].tolist()
+
+
+def test_the_numbers_behind_the_other_figures_are_the_comparisons(folder, comparison) -> None:
+    years = csv(folder, "years").set_index("year")
+    for name, played in comparison.backtests.items():
+        found, values = calendar_years(played.dates[1:].to_numpy(), played.net_returns)
+        assert years.index.tolist() == found.tolist()
+        assert years[name].to_numpy() == pytest.approx(values, rel=1e-10)
+    costs = csv(folder, "costs").set_index("policy")
+    for name, s in comparison.scores.items():
+        assert costs.loc[name, "commission"] + costs.loc[name, "half_spread"] == pytest.approx(s["cost"], rel=1e-9)
+        assert costs.loc[name, "cost"] + costs.loc[name, "tracking_loss"] == pytest.approx(s["loss"], rel=1e-10)
+    shown = comparison.backtests[comparison.recommendation.policy]
+    for line, own in csv(folder, "weights").groupby("line"):
+        assert own["weight"].to_numpy() == pytest.approx(shown.weights[line].to_numpy(), rel=1e-10)
+        booked = shown.trades()
+        assert (own["traded"].notna()).sum() == (booked["asset"] == line).sum()
+    by_seed = csv(folder, "seeds_1")
+    assert by_seed["loss"].tolist() == pytest.approx(comparison.seeds()["loss"].tolist(), rel=1e-10)
+    assert by_seed.loc[by_seed["stands"], "seed"].tolist() == [2]
+    tried = csv(folder, "tuning_1")
+    assert tried["loss"].tolist() == pytest.approx(
+        comparison.fitted["tuned"].tuned.card.tried["loss"].tolist(), rel=1e-10
+    )
+    assert tried["chosen"].sum() == 1
+    assert len(csv(folder, "learning_1")) == 18
+
+
+def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
+    text = (folder / "tearsheet.json").read_text(encoding="utf-8")
+    numbers = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    for name, s in comparison.scores.items():
+        assert numbers["figures"][name]["loss"] == s["loss"]
+        assert numbers["figures"][name]["max_drawdown"] == s.drawdown.depth
+    assert numbers["recommendation"]["policy"] == comparison.recommendation.policy
+    assert numbers["trials"] == comparison.trials
+    for name, played in comparison.backtests.items():
+        assert numbers["figures"][name]["final_balance"] == played.nav.iloc[-1]
+        assert numbers["trailing_returns"][name]["whole_test"] == pytest.approx(comparison.scores[name]["growth"])
+        assert numbers["trailing_returns"][name]["year_to_date"] == pytest.approx(numbers["years"][name]["2022"])
+    assert numbers["settings"]["draws"] == 300
+    trades = trades_of(comparison)
+    assert [order["units"] for order in numbers["trades"]["orders"]] == trades.orders["units"].tolist()
+
+
+def test_the_sheet_says_whether_the_recommended_policy_looks_ahead(page, folder, comparison) -> None:
+    assert comparison.look_ahead.startswith(f"{comparison.recommendation.policy}: passed, on ")
+    assert html.escape(comparison.look_ahead) in page
+    assert json.loads((folder / "tearsheet.json").read_text())["look_ahead"] == comparison.look_ahead
+
+
+def unlinked(page: str) -> str:
+    """A page whose heads do not link to the terms that explain them, as in a notebook, which has no terms."""
+    return re.sub(r'<a href="#term-\w+">(.*?)</a>', r"\1", page)
+
+
+def test_every_head_of_figures_links_to_its_term(page) -> None:
+    tables = re.findall(r'<table class="comparison.*?</table>', page, flags=re.DOTALL)
+    heads = [h for t in tables for h in re.findall(r'<th scope="row">(.*?)</th>', t, flags=re.DOTALL)]
+    assert len(heads) > 40
+    assert all(re.match(r'<a href="#term-\w+">', head) for head in heads)
+
+
+def shown_order(comparison: Comparison) -> list[str]:
+    """The columns: the recommended policy, the reference, the others as in the file."""
+    return list(dict.fromkeys([comparison.recommendation.policy, comparison.reference, *comparison.scores]))
+
+
+def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> None:
+    (table,) = re.findall(r'<table class="comparison".*?</table>', page, flags=re.DOTALL)
+    rows = re.findall(r'<tr><th scope="row">Rebalancing loss J, .*?</tr>', unlinked(table), flags=re.DOTALL)
+    tested, late = (re.findall(r"<td class=\"[^\"]*\">([^<]*)<small>([^<]*)</small></td>", row) for row in rows)
+    known, long_run = comparison.evidence.figures("loss"), comparison.evidence.long_run
+    order = [name for name in shown_order(comparison) if name != "never"]  # of what drifts away nothing is known
+    assert tested == [(number(comparison.scores[name]["loss"]), known[name].interval()) for name in order]
+    assert any(below.startswith("at least") for _, below in tested)
+    assert late == [(number(long_run.figures[name].value), long_run.figures[name].interval()) for name in order]
+    assert long_run.at_test in rows[0]
+    assert long_run.at_history in rows[1]
+
+
+def test_the_final_balance_stands_in_currency_with_what_it_began_with(page, comparison) -> None:
+    (row,) = re.findall(r'<tr><th scope="row">Final balance.*?</tr>', unlinked(page), flags=re.DOTALL)
+    opened = f"{comparison.portfolio.nav:,.0f}"
+    assert f'<small class="nowrap">USD</small><small>; from {opened}, less the initial investment cost</small>' in row
+    order = shown_order(comparison)
+    assert re.findall(r">([\d,]+)</td>", row) == [f"{comparison.backtests[n].nav.iloc[-1]:,.0f}" for n in order]
+
+
+def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, folder, comparison) -> None:
+    (folded,) = re.findall(r"<details>\s*<summary>Further.*?</details>", unlinked(page), flags=re.DOTALL)
+    assert "<summary>Further figures: shape and tails, against the benchmark, spread over lines</summary>" in folded
+    groups = metric_groups(comparison.benchmark)
+    shown = [metric for name in FOLDED for metric in groups[name]]
+    rows = re.findall(r'<tr><th scope="row">(.*?) <small.*?</tr>', folded, flags=re.DOTALL)
+    assert rows == [metric.label for metric in shown]
+    for metric in shown:
+        (row,) = re.findall(rf'<tr><th scope="row">{re.escape(metric.label)} <small.*?</tr>', folded, flags=re.DOTALL)
+        values = [comparison.scores[name].values.get(metric.key) for name in shown_order(comparison)]
+        assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == [metric.text(value) for value in values]
+    numbers = json.loads((folder / "tearsheet.json").read_text())
+    assert numbers["not_available"] == {n: dict(s.undefined) for n, s in comparison.scores.items() if s.undefined}
+    assert numbers["not_available"]["never"]["recovery"] == "the maximum drawdown has not recovered by the last day."
+    assert numbers["figures"]["never"]["recovery"] is None
+    assert "Recovery from maximum drawdown not available for any of them: the maximum drawdown has not" in folded
+    assert ">nan<" not in page.lower()
+
+
+def test_bold_is_what_can_be_told_apart_from_every_other(page, comparison) -> None:
+    bold = json.loads(json.dumps({m: _best(comparison, m) for m in ("loss", "growth", "sharpe")}))
+    (table,) = re.findall(r'<table class="comparison".*?</table>', page, flags=re.DOTALL)
+    assert len(re.findall(r'<td class="best', table)) == sum(name is not None for name in bold.values())
+
+
+def _best(comparison: Comparison, metric: str) -> str | None:
+    estimates = comparison.evidence.estimates[metric]
+    best = comparison.evidence.names[int(np.argmin(estimates) if metric == "loss" else np.argmax(estimates))]
+    words = {d.verdict for d in comparison.evidence.against(best).differences(metric).values()}
+    return best if words == {"worse"} else None
+
+
+# names that mean harm
+
+
+def test_names_do_no_harm_on_the_page(hostile) -> None:
+    text = (hostile / "tearsheet.html").read_text(encoding="utf-8")
+    tags = {tag for tag, _ in Elements(text).found}
+    assert not {"script", "img"} & tags
+    assert not any(name.startswith("on") for _, attributes in Elements(text).found for name in attributes)
+    assert "&lt;script&gt;alert(1)&lt;script&gt;" in text
+    assert not Elements(text).crossed
+
+
+def test_names_do_no_harm_in_a_spreadsheet(hostile) -> None:
+    for path in (hostile / "figures").glob("*.csv"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            for cell in line.split(","):
+                assert not cell.lstrip('"').startswith(("=", "@", "+"))
+    assert set(csv(hostile, "growth")["policy"]) >= {"'=cmd()", HOSTILE[0]}
+    assert set(csv(hostile, "weights")["line"]) == {"'@SUM(A1)", "<b>bold<b>"}
+
+
+# comparisons of other kinds
+
+
+def test_without_a_recommendation_the_sheet_says_why(portfolio, tmp_path) -> None:
+    strict = replace(portfolio, limits=replace(portfolio.limits, tracking_error=1e-5))
+    found = compare(strict, only=["quarterly", "monthly", "never"], draws=100)
+    sheet = words_written(found, trades_of(found), ORIGIN, tmp_path)
+    text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
+    assert "No policy is recommended" in text
+    assert "exceeds the limit of 0.00%" in text
+    assert "Weights and drift: quarterly" in text
+    assert ">recommended<" not in text
+
+
+def test_a_policy_alone_has_nothing_to_be_compared_with(portfolio, tmp_path) -> None:
+    sheet = made(tmp_path / "one", compare(portfolio, only=["quarterly"], draws=100))
+    text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
+    assert "there is nothing to compare it with" in text
+    assert 'id="differences"' not in text
+    assert not (sheet / "figures" / "differences.csv").exists()
+
+
+def not_annualised(found: Comparison, sheet: Path, text: str) -> None:
+    """The growth of part of a year stands as what it is; that its differences are rates a year is said."""
+    name = found.recommendation.policy
+    nav = found.backtests[name].nav
+    grown = f"{100.0 * (nav.iloc[-1] / nav.iloc[0] - 1.0):.2f}"
+    assert re.search(rf"<dt>Total return <small>%</small></dt><dd><b>{grown}</b>", text)
+    assert f"| Total return (%) | {grown} |" in (sheet / "summary.md").read_text(encoding="utf-8")
+    assert re.search(rf"\n{name} .* {grown} ", repr(found))
+    assert "CAGR not available for any of them: a test of " in text
+    assert "differences in CAGR, costs and loss are rates a year, not what was earned or paid" in text
+    numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))
+    assert numbers["figures"][name]["growth"] is numbers["intervals"]["growth"]["policies"][name]["lower"] is None
+    of_growth = [row for row in numbers["evidence"] if row["metric"] == "growth"]
+    assert len(of_growth) == 2
+    assert all(row["estimate"] is row["lower"] is row["upper"] is None for row in of_growth)
+    assert numbers["trailing_returns"][name]["whole_test"] == numbers["figures"][name]["total_return"]
+    assert "year_to_date" not in numbers["trailing_returns"][name]
+    assert not re.search(r"it grew [\d.]+.% a year", text)
+
+
+def test_a_test_of_some_months_is_drawn_and_warned_of(portfolio, tmp_path) -> None:
+    short = replace(portfolio, test_start=pd.Timestamp("2022-10-03"))
+    found = compare(short, only=["quarterly", "monthly"], draws=100)
+    sheet = words_written(found, trades_of(found), ORIGIN, tmp_path)
+    text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
+    assert "less than three years" in text
+    not_annualised(found, sheet, text)
+    assert "No warnings" not in text
+    assert ">Nov</text>" in text
+
+
+def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> None:
+    flows = {"every": "month", "amount": 10_000}
+    keys = {"tax": {"rate": 0.2}, "holding": {"management_fee_bps": 20}, "flows": flows, "costs.bonds.ticket": 2}
+    compared = compare(
+        load_portfolio("data/portfolios/global_multi_asset.yaml", keys), only=["quarterly", "never"], draws=100
+    )
+    sheet = words_written(compared, trades_of(compared), ORIGIN, tmp_path)
+    text = html.unescape((sheet / "tearsheet.html").read_text(encoding="utf-8"))
+    assert "bp of notional a side, plus a ticket, tax on realised gains and a management fee; decided" in text
+    assert "divided by NAV before it: commission, half-spread, a ticket and tax on realised gains. For holding," in text
+    played, figures = compared.backtests["quarterly"], json.loads((sheet / "tearsheet.json").read_text())["figures"]
+    assert figures["quarterly"]["money_weighted"] == played.money_weighted
+    assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
+    for words in ("Money-weighted return", "Net cash flows", amount(played.flows.sum())):
+        assert words in text
+
+
+def test_a_sheet_of_plain_costs_and_no_flows_names_no_others(page) -> None:
+    assert "bp of notional a side; decided at a close" in page
+    assert "divided by NAV before it: commission and half-spread. The initial" in page
+    assert "money-weighted" not in page.lower()
+
+
+def test_the_sheet_shows_the_trade_list_as_it_shows_itself(page, comparison) -> None:
+    trades = trades_of(comparison)
+    assert trades.html().strip() in page
+    assert page.count('<section class="trade-list">') == 1
+
+
+def test_without_trades_there_is_no_trade_list(plain) -> None:
+    text = (plain / "tearsheet.html").read_text(encoding="utf-8")
+    assert 'id="trades"' not in text
+    assert not Elements(text).crossed
+
+
+# blocks for notebooks
+
+
+def test_a_comparison_shows_itself_with_the_blocks_of_the_sheet(comparison, page) -> None:
+    block = comparison_html(comparison)
+    assert comparison._repr_html_() == block
+    assert "http" not in block
+    assert not Elements(block).crossed
+    for pattern in (r'<figure id="figure-growth".*?</figure>', r'<table class="comparison".*?</table>'):
+        assert re.search(pattern, block, re.DOTALL)[0] == re.search(pattern, unlinked(page), re.DOTALL)[0]
+    assert "#term-" not in block
+
+
+def test_a_style_of_a_block_touches_nothing_outside_it(comparison) -> None:
+    (style,) = re.findall(r"<style>(.*?)</style>", comparison_html(comparison), flags=re.DOTALL)
+    style = re.sub(r"/\*.*?\*/|@page \{.*?\}", "", style, flags=re.DOTALL)
+    selectors = [
+        s for rule in re.findall(r"([^{}]+)\{", style) for s in rule.split(",") if not rule.strip().startswith("@")
+    ]
+    assert len(selectors) > 50
+    assert all(".sheet" in s for s in selectors)
+
+
+def test_a_backtest_shows_itself(comparison) -> None:
+    played = comparison.backtests["tuned"]
+    block = backtest_html(played)
+    assert played._repr_html_() == block
+    assert number(100.0 * comparison.scores["tuned"]["growth"]) in block
+    assert re.findall(r'<figure id="figure-(\w+)"', block) == ["growth", "trading", "weights"]
+    assert not Elements(block).crossed
+
+
+# a real browser
+
+
+@pytest.fixture(params=["main", "hostile"])
+def sheet(request, folder, hostile) -> str:
+    return ({"main": folder, "hostile": hostile}[request.param] / "tearsheet.html").read_text(encoding="utf-8")
+
+
+def test_a_browser_shows_it_at_every_width_and_no_label_covers_another(sheet, tmp_path) -> None:
+    check_page(sheet, tmp_path)
+
+
+def test_it_follows_the_theme_of_the_reader(page, tmp_path) -> None:
+    check_themes(page, tmp_path)
+
+
+def test_it_prints_on_a_few_pages(folder, tmp_path) -> None:
+    pdf = tmp_path / "sheet.pdf"
+    browse(tmp_path, f"--print-to-pdf={pdf}", (folder / "tearsheet.html").as_uri())
+    pages = len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))
+    assert 4 <= pages <= 20  # of four policies and two targets, with what was found about each

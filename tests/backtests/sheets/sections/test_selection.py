@@ -1,0 +1,119 @@
+"""The section of a sheet on selection: words, table and numbers."""
+
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from written import words_written
+
+from backtests.comparison import Comparison, compare
+from backtests.comparison.selection import ActiveSharpe
+from backtests.runs.folder import Run
+from backtests.runs.trial_book import read_book
+from backtests.sheets.parts import Block, Folded, Words
+from backtests.sheets.sections.selection import selection_numbers, selection_parts
+from backtests.sweeps import Plan, Strategic, sweep
+from research.portfolio import load_portfolio
+from research.rules import Threshold
+
+NAMES = ["never", "quarterly", "threshold"]
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=NAMES, draws=100)
+
+
+def written(comparison: Comparison, folder: Path) -> Path:
+    run = Run("report", "desk", "2022-12-29", {}, "f" * 64, "c0de")
+    return words_written(comparison, None, run, folder)
+
+
+@pytest.fixture(scope="module")
+def sheet(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(comparison, tmp_path_factory.mktemp("sheet"))
+
+
+def with_policy(comparison: Comparison, one: ActiveSharpe) -> Comparison:
+    """A comparison whose first policy has these figures."""
+    found = comparison.selection
+    changed = replace(comparison)
+    changed.__dict__["selection"] = replace(found, policies={**found.policies, NAMES[0]: one})
+    return changed
+
+
+def words(comparison: Comparison) -> list[str]:
+    """The paragraphs of the section."""
+    return [part.text for part in selection_parts(comparison) if isinstance(part, Words)]
+
+
+def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
+    """The rows of its table."""
+    folded = selection_parts(comparison)[-1]
+    assert isinstance(folded, Folded)
+    (table,) = folded.parts
+    return cast(Block, table)["rows"]
+
+
+def test_the_section_says_what_was_tried_and_what_luck_reaches(comparison: Comparison) -> None:
+    tried, overfitted, counted = words(comparison)
+    found = comparison.selection
+    assert tried == (
+        f"This comparison tried 3 configurations, {found.effective} where variants count once. The best of so many "
+        f"worthless ones would be expected to reach an active Sharpe ratio of {found.noise:.2f} by luck alone."
+    )
+    assert overfitted.startswith(f"Probability of overfitting (PBO): {100 * found.overfitting:.0f}\u202f%.")
+    assert "rebalance trials sixty_forty deflates by all" in counted
+
+
+def test_each_policy_has_a_row(comparison: Comparison) -> None:
+    rows = {row["cells"][0]: row["cells"][1:] for row in rows_of(comparison)}
+    never, found = rows["never"], comparison.selection.policies["never"]
+    assert never == [
+        f"{found.ratio:.2f}",
+        f"{found.probability:.3f}",
+        f"{found.deflated:.3f}",
+        f"{found.track_record:.1f}",
+    ]
+    assert rows["quarterly"][3] == "none: not above zero"
+
+
+def test_what_is_not_defined_says_why(comparison: Comparison) -> None:
+    without = with_policy(comparison, ActiveSharpe(why_not="its active returns do not vary"))
+    assert rows_of(without)[0]["cells"] == ["never", *["not available"] * 4, "its active returns do not vary"]
+    alone = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=["quarterly"], draws=100)
+    tried, overfitted, _ = words(alone)
+    assert (
+        tried
+        == "This comparison tried 1 configuration: nothing was chosen among several, so there is no deflated ratio."
+    )
+    assert overfitted.endswith(
+        "not available, since fewer than two policies with different active returns were compared."
+    )
+    assert rows_of(alone)[0]["cells"][3] == "not available"
+
+
+def test_the_page_stays_the_same_when_more_is_tried(sheet: Path, comparison: Comparison, tmp_path: Path) -> None:
+    before = len(read_book().trials)
+    sweep(comparison.portfolio, Plan([Threshold(Strategic(), 0.0123)]), progress=False)
+    assert len(read_book().trials) == before + 1
+    after = written(compare(comparison.portfolio, only=NAMES, draws=100), tmp_path)
+    for name in ("tearsheet.html", "tearsheet.json"):
+        assert (sheet / name).read_bytes() == (after / name).read_bytes()
+
+
+def test_the_numbers_of_the_sheet_are_those_of_the_comparison(sheet: Path, comparison: Comparison) -> None:
+    numbers = json.loads((sheet / "tearsheet.json").read_text(encoding="utf-8"))["selection"]
+    assert numbers == selection_numbers(comparison)
+    assert numbers["policies"]["never"]["ratio"] == comparison.selection.policies["never"].ratio
+    assert math.isinf(comparison.selection.policies["quarterly"].track_record or 0.0)
+    assert numbers["policies"]["quarterly"]["track_record"] is None
+    page = (sheet / "tearsheet.html").read_text(encoding="utf-8")
+    section = re.search(r'<section id="selection">.*?</section>', page, flags=re.DOTALL)
+    assert section is not None
+    assert '<a href="#selection">Selection</a>' in page
+    assert "nan" not in section[0].lower().replace("finan", "")

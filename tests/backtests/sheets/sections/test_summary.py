@@ -1,0 +1,146 @@
+"""The summary in Markdown: valid tables, the words of the sheet and no others, and names that stay names."""
+
+import json
+import re
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import mistune
+import pandas as pd
+import pytest
+from written import words_written
+
+from backtests.comparison import compare
+from backtests.runs.folder import MAIL, Run
+from backtests.sheets.pages.tearsheet import whole_sheet
+from backtests.sheets.sections.summary import grid, plain, summary_markdown
+from desk.commands.report import trades_of
+from research.portfolio import load_portfolio
+
+ORIGIN = Run("report", "sixty_forty", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
+HOSTILE = (
+    "a|b",
+    "*bold*",
+    "<script>alert(1)<script>",
+    "[x](harm)",
+    "# top",
+    "1. one",
+    "_u_",
+    "&lt;",
+    "~~gone~~",
+    "`c`",
+)
+
+
+def read(markdown: str) -> str:
+    """Markdown as HTML, by a reader that knows the tables of GitHub."""
+    found = mistune.create_markdown(plugins=["table", "strikethrough"])(markdown)
+    assert isinstance(found, str)
+    return found
+
+
+def text_of(fragment: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", fragment)).split())
+
+
+def tables(page: str) -> list[list[list[str]]]:
+    """Every table as rows of cells, the head first."""
+    return [
+        [
+            [text_of(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)]
+            for row in table.split("</tr>")
+        ]
+        for table in re.findall(r"<table>(.*?)</table>", page, re.S)
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), draws=100)
+    place = tmp_path_factory.mktemp("sheet")
+    words_written(comparison, trades_of(comparison), ORIGIN, place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return read((folder / MAIL).read_text(encoding="utf-8"))
+
+
+def test_every_table_is_one_with_as_many_cells_in_each_row(folder, page) -> None:
+    found = tables(page)
+    written = (folder / MAIL).read_text(encoding="utf-8")
+    assert len(found) == sum(line.startswith("| ---") for line in written.splitlines())
+    for rows in found:
+        assert len({len(row) for row in rows if row}) == 1, rows
+        assert "|" not in " ".join(cell for row in rows for cell in row)
+
+
+def test_it_says_the_sentences_of_the_sheet_and_no_others(folder, page) -> None:
+    sheet = text_of((folder / "tearsheet.html").read_text(encoding="utf-8"))
+    for sentence in re.findall(r"<(?:p|li)>(.*?)</(?:p|li)>", page, re.S):
+        for part in re.split(r"</strong>:?", sentence):
+            assert text_of(part) in sheet, part
+    for rows in tables(page)[-1:]:
+        for row in rows[1:]:
+            assert all(cell in sheet for cell in row)
+
+
+def test_it_has_verdict_figures_policies_trades_and_warnings(folder, page) -> None:
+    numbers = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))
+    assert numbers["recommendation"]["verdict"]["do"] in text_of(page)
+    for warning in numbers["warnings"]:
+        assert warning in text_of(page)
+    assert numbers["trades"]["headline"] in text_of(page)
+    five, *_, policies = tables(page)
+    assert len([row for row in five if row]) == 6
+    assert [row[0] for row in policies[1:] if row] == list(dict.fromkeys(
+        [numbers["recommendation"]["policy"], numbers["reference"], *numbers["figures"]]
+    ))  # fmt: skip
+    heads = re.findall(r"<h2>(.*?)</h2>", page)
+    assert heads[-2:] == ["Warnings", "This run"]
+
+
+def test_orders_of_the_day_are_in_a_table() -> None:
+    comparison = compare(
+        load_portfolio("data/portfolios/global_multi_asset.yaml"), only=["never", "quarterly", "threshold"], draws=100
+    )
+    listed = trades_of(comparison)
+    assert len(listed.orders), "this test needs orders"
+    found = tables(read(summary_markdown(whole_sheet(comparison, listed, ORIGIN))))[1]
+    assert [row[0] for row in found[1:] if row] == listed.orders["asset"].tolist()
+    assert [float(row[4].replace(",", "")) for row in found[1:] if row] == pytest.approx(
+        listed.orders["notional"], abs=0.005
+    )
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_stays_a_name(name: str) -> None:
+    assert text_of(read(f"{plain(name)}\n")) == name
+    assert "<script" not in read(plain(name))
+    assert "<a " not in read(plain(name))
+    rows = tables(read(grid(["policy", "value"], [[name, "1"]])))[0]
+    assert rows[1] == [name, "1"]
+
+
+def test_hostile_names_of_policies_and_lines_stay_names() -> None:
+    desk = load_portfolio("data/portfolios/sixty_forty.yaml")
+    lines = desk.market.instruments.set_axis(pd.Index(["<b>", "=a|b"], name="asset"))
+    desk = replace(
+        desk,
+        name=HOSTILE[2],
+        market=replace(desk.market, assets=tuple(lines.index), instruments=lines),
+        policies={"quarterly": desk.policies["quarterly"], **dict.fromkeys(HOSTILE, desk.policies["threshold"])},
+    )
+    comparison = compare(desk, draws=100)
+    page = read(summary_markdown(whole_sheet(comparison, trades_of(comparison), ORIGIN)))
+    assert "<script" not in page
+    assert "<a " not in page
+    assert {row[0] for row in tables(page)[-1][1:] if row} == {"quarterly", *HOSTILE}
+
+
+def test_the_same_sheet_gives_the_same_bytes(folder) -> None:
+    comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), draws=100)
+    again = summary_markdown(whole_sheet(comparison, trades_of(comparison), ORIGIN))
+    assert again == (folder / MAIL).read_text(encoding="utf-8")

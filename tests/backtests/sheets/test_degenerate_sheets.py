@@ -1,0 +1,139 @@
+"""Comparisons of which little can be said: text, page and numbers say why, and none shows a NaN."""
+
+import html
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from written import written
+
+from backtests.comparison import PairedBacktests, compare
+from backtests.comparison.comparison import Comparison
+from backtests.engine import Backtest, backtest
+from foundation.errors import ConfigError, DataError, PolicyError
+from research.accounting import Costs
+from research.allocation import FixedWeights
+from research.market import Market, load_market
+from research.portfolio import Portfolio, load_portfolio
+from research.rules import Calendar, Never, Rule
+
+HALVES = FixedWeights((0.5, 0.5))
+
+
+@pytest.fixture(scope="module")
+def portfolio() -> Portfolio:
+    return load_portfolio("data/portfolios/sixty_forty.yaml")
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return load_market("us_etf_ohlcv").select(["SPY", "AGG"])
+
+
+def play(market: Market, rule: Rule, **settings: object) -> Backtest:
+    return backtest(market, rule, Costs.bps(2, commission=1), **({"start": "2016-01-04"} | settings))  # type: ignore[arg-type]
+
+
+def shown(found: PairedBacktests, folder: Path) -> str:
+    """Text, page and numbers of a comparison, without styles and addresses of drawings."""
+    pages = [repr(found), found._repr_html_()]
+    if isinstance(found, Comparison):
+        written(found, folder)
+        pages += [
+            (folder / name).read_text(encoding="utf-8") for name in ("summary.md", "tearsheet.html", "tearsheet.json")
+        ]
+        json.loads(pages[-1], parse_constant=lambda word: pytest.fail(f"{word} in tearsheet.json"))
+        for path in (folder / "figures").glob("*.csv"):  # where the end of an interval may be infinite
+            pages.append(re.sub(r"(?<=,)-?inf(?=,)", "", path.read_text(encoding="utf-8")))
+    return html.unescape(re.sub(r"<style.*?</style>", "", "\n".join(pages), flags=re.DOTALL))
+
+
+def check_no_nan(text: str) -> None:
+    assert re.findall(r"(?i).{30}(?<![a-z])(?:nan|inf)(?![a-z]).{30}", text) == []
+
+
+def quick(portfolio: Portfolio, *names: str) -> Comparison:
+    return compare(portfolio, only=list(names) or None, draws=300)
+
+
+def few_days(portfolio: Portfolio) -> Comparison:
+    """Two policies that first differ a few days before the end of the test."""
+    cut = portfolio.market.until("2013-01-10")
+    rules = {"never": portfolio.policies["never"], "yearly": portfolio.policies["yearly"]}
+    return compare(replace(portfolio, market=cut, policies=rules, reference="never", policy=None), draws=300)
+
+
+def identical(portfolio: Portfolio) -> Comparison:
+    rules = {name: portfolio.policies["quarterly"] for name in ("quarterly", "again")}
+    return compare(replace(portfolio, policies=rules, policy=None), draws=300)
+
+
+def two_of_three(portfolio: Portfolio) -> Comparison:
+    rules = {"again": portfolio.policies["quarterly"]}
+    return compare(replace(portfolio, policies={**portfolio.policies, **rules}), only=["quarterly", "again", "never"],
+                   draws=300)  # fmt: skip
+
+
+def some_months(portfolio: Portfolio) -> Comparison:
+    return quick(replace(portfolio, test_start=pd.Timestamp("2022-09-01")), "quarterly", "yearly")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (identical, ["both have the same returns", "Hansen's SPA: no policy differs from quarterly"]),
+        (two_of_three, ["a true difference between", "again 0.00 [0.00, 0.00] 1.000 not significant"]),
+        (lambda portfolio: quick(portfolio, "quarterly"), ["there is nothing to compare it with"]),
+        (some_months, ["83 observations are too few, 250 are needed"]),
+        (few_days, ["not available", "draws have a series or a difference that does not vary"]),
+    ],
+    ids=["identical", "two identical of three", "one", "some months", "a few days"],
+)
+def test_no_sheet_shows_a_nan(
+    portfolio: Portfolio, tmp_path: Path, make: Callable[[Portfolio], Comparison], says: list[str]
+) -> None:
+    text = shown(make(portfolio), tmp_path)
+    check_no_nan(text)
+    for words in says:
+        assert words in " ".join(text.split())
+
+
+def test_a_policy_alone_has_no_table_of_differences(portfolio: Portfolio) -> None:
+    text = repr(quick(portfolio, "quarterly"))
+    assert "1 policy from" in text
+    assert "Difference in" not in text
+    assert "Hansen" not in text
+
+
+def test_a_policy_that_only_holds_cash_is_refused_by_name(market: Market) -> None:
+    idle = play(market, Calendar(FixedWeights((0.0, 0.0)), "month"))
+    with pytest.raises(DataError, match=r"policy 'idle'.*the Sharpe ratio is not defined"):
+        compare({"held": play(market, Never(HALVES)), "idle": idle}, draws=300)
+
+
+def test_too_few_days_are_refused_with_how_many_are_needed(market: Market) -> None:
+    played = {name: play(market, rule, start="2023-01-10") for name, rule in
+              {"held": Never(HALVES), "monthly": Calendar(HALVES, "month")}.items()}  # fmt: skip
+    with pytest.raises(DataError, match=r"33 days are too few.* two blocks at least are needed, 40 days"):
+        compare(played, draws=300)
+
+
+def test_missing_returns_and_lost_wealth_are_refused_before_anything_is_played(market: Market) -> None:
+    for value, says in ((np.nan, "return missing for SPY on 2018-06-01"), (-1.0, "impossible return for SPY")):
+        returns = market.returns.copy()
+        returns[market.row("2018-06-01"), 0] = value
+        with pytest.raises(DataError, match=says):
+            play(replace(market, returns=returns), Never(HALVES))
+    with pytest.raises(PolicyError, match="past the leverage limit"):
+        play(market, Never(FixedWeights((20.0, -19.0))))
+
+
+def test_other_days_are_refused_with_how_to_cut_them(market: Market) -> None:
+    late, early = play(market, Never(HALVES)), play(market.until("2022-12-30"), Never(HALVES))
+    with pytest.raises(ConfigError, match=r"none is cut here: play both .* such as market\.until\(\"2022-12-30\"\)"):
+        compare({"late": late, "early": early})

@@ -1,0 +1,67 @@
+"""The cases are stated, out of sample, and of lines that were there all the time."""
+
+import pandas as pd
+import pytest
+
+from backtests.studies.real_markets import NAMED, Case, all_cases, case
+from backtests.studies.real_markets.cases import BEFORE, FUNDS, STOCKS, YEARS, eligible
+from foundation.errors import ConfigError
+
+CASES = all_cases()
+
+
+def test_there_are_72_cases_at_least_each_of_its_own_name() -> None:
+    assert len({one.name for one in CASES}) == len(CASES) == 6 * 10 + 4 * 3 + 1
+    assert {one.window for one in CASES} == set(range(1995, 2025, 3))
+    sizes = {len(one.weights) for one in CASES}
+    assert (min(sizes), max(sizes)) == (2, 19)
+
+
+def test_the_draw_is_the_one_that_was_written_down() -> None:
+    """Names were drawn before anything was played: another draw is another study."""
+    assert [name for name, _ in case("stocks-4-1995").weights] == ["GE", "PFE", "AMD", "XOM"]
+    assert [name for name, _ in case("stocks-2-2022").weights] == ["PFE", "BAC"]
+    assert [name for name, _ in case("stocks-6-2013").weights] == ["SBUX", "UAA", "SHLD", "JPM", "XOM", "MA"]
+
+
+@pytest.mark.parametrize("one", CASES, ids=lambda one: one.name)
+def test_training_ends_before_a_test_whose_lines_are_there_throughout(one: Case) -> None:
+    market = one.market
+    assert market.assets == tuple(name for name, _ in one.weights)
+    first, end = market.dates.searchsorted(one.start), len(market.dates)
+    five_years = market.dates.searchsorted(one.start - pd.DateOffset(years=BEFORE))
+    assert market.listed[five_years].all()
+    assert market.tradable[five_years + 1 :].all()
+    assert (market.dates[first - 1], market.dates[first]) < (one.start, market.dates[-1])
+    assert 2.8 < (market.dates[-1] - one.start).days / 365.25 < YEARS
+    assert 725 < end - first < 760
+
+
+def test_targets_are_equal_or_fall_and_some_hold_cash() -> None:
+    equal, falling = dict(case("stocks-10a-2007").weights), dict(case("stocks-10b-2007").weights)
+    assert list(equal.values()) == pytest.approx([0.1] * 10)
+    assert list(falling.values()) == pytest.approx([0.9 * k / 55 for k in range(10, 0, -1)])
+    assert sum(dict(case("stocks-4-2007").weights).values()) == pytest.approx(0.8)
+    assert sum(FUNDS["4"].values()) == pytest.approx(0.9)
+    for name, fund in FUNDS.items():
+        assert sum(fund.values()) == pytest.approx(0.9 if name == "4" else 1.0)
+
+
+def test_a_line_that_came_late_or_left_is_not_eligible() -> None:
+    assert "SHLD" in eligible("stocks", 2013)
+    assert "SHLD" not in eligible("stocks", 2016)  # it left in 2018
+    assert "META" not in eligible("stocks", 2016)  # listed in May 2012
+    assert "META" in eligible("stocks", 2019)
+    assert "BTC" not in eligible("funds", 2016)
+    assert "BTC" in eligible("funds", 2019)  # since April 2013
+    assert len(STOCKS) == 6
+
+
+def test_the_named_cases_are_cases_of_different_windows_and_sizes() -> None:
+    assert len({case(name).window for name in NAMED}) == 5
+    assert {len(case(name).weights) for name in NAMED} == {2, 4, 9, 10, 18}
+
+
+def test_an_unknown_case_is_refused_with_its_neighbours() -> None:
+    with pytest.raises(ConfigError, match=r"no case .* 'funds-2-2014'. Use one such as funds-2-2013, funds-2-2016"):
+        case("funds-2-2014")

@@ -1,0 +1,182 @@
+"""Targets in force with their reasons: weights are those of the classes, risk is that of one covariance."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.covariance import LedoitWolf
+
+from backtests.today.targets_today import TargetsToday, target_today, targets_today
+from foundation.errors import ConfigError, DataError
+from research.allocation import (
+    HERC,
+    HRP,
+    Average,
+    ConstantExposure,
+    EqualWeights,
+    MeanVariance,
+    MinimumVariance,
+    RiskParity,
+    Shrunk,
+)
+from research.allocation.constraints import Constraints, Most
+from research.allocation.input_sensitivity import input_sensitivity
+from research.portfolio import Portfolio, load_portfolio
+from research.rules import Never
+from research.rules.protocol import allocation_name
+
+FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
+DAY = "2016-06-15"  # in the middle of a month
+
+
+@pytest.fixture(scope="module")
+def portfolio() -> Portfolio:
+    return load_portfolio(FILE)
+
+
+@pytest.fixture(scope="module")
+def found(portfolio: Portfolio) -> TargetsToday:
+    return targets_today(portfolio, DAY)
+
+
+def test_each_distinct_allocation_is_there_once(found: TargetsToday, portfolio: Portfolio) -> None:
+    assert [target.policies[-2:] for target in found.targets] == [("universal", "rl"), ("hrp_monthly", "hrp_threshold")]
+    assert found.of("hrp_threshold") is found.targets[1]
+    assert targets_today(portfolio, DAY, ["hrp_monthly"]).targets[0].policies == ("hrp_monthly",)
+
+
+def test_targets_are_those_that_the_classes_give_on_their_last_day(found: TargetsToday, portfolio: Portfolio) -> None:
+    market = portfolio.market
+    refit = market.past(market.row("2016-05-31"))
+    assert found.date == market.dates[market.row(DAY)]
+    classes = {"1/N": EqualWeights(), "minimum variance": MinimumVariance(), "risk parity": RiskParity()}
+    for name, allocation in classes.items():
+        assert found.controls[name].weights.tolist() == allocation.target(refit).tolist(), name
+    hrp = found.of("hrp_monthly")
+    assert hrp.answer.seen == refit.date
+    assert hrp.weights.tolist() == HRP(window=252).target(refit).tolist()
+    assert found.strategic.weights == pytest.approx(portfolio.target)
+
+
+def test_risk_is_by_the_covariance_of_scikit_learn(found: TargetsToday, portfolio: Portfolio) -> None:
+    t = portfolio.market.row(DAY)
+    cov = LedoitWolf().fit(portfolio.market.returns[t - 251 : t + 1]).covariance_
+    for target in (*found.targets, *found.controls.values()):
+        w, risk = target.weights, target.risk
+        assert risk is not None
+        assert risk.volatility == pytest.approx(np.sqrt(w @ cov @ w), rel=1e-9)
+        assert risk.share == pytest.approx(w * (cov @ w) / (w @ cov @ w), abs=1e-9)
+        assert risk.share.sum() == pytest.approx(1.0, abs=1e-12)
+        assert 1.0 <= risk.bets <= len(w)
+
+
+def test_the_tree_of_a_hierarchical_target_is_kept(found: TargetsToday) -> None:
+    hrp = found.of("hrp_monthly")
+    assert hrp.tree is not None
+    assert dict(zip(hrp.tree.assets, hrp.tree.weights, strict=True)) == pytest.approx(
+        dict(zip(found.portfolio.market.assets, hrp.weights, strict=True))
+    )
+    assert found.of("monthly").tree is None
+
+
+def test_the_trees_of_what_is_scaled_and_combined_are_kept_by_name(portfolio: Portfolio) -> None:
+    market, hrp, herc = portfolio.market.until(DAY), HRP(window=252), HERC(window=252)
+    scaled = target_today(ConstantExposure(hrp, 0.5), market)
+    alone = target_today(hrp, market)
+    assert alone.tree is not None
+    assert scaled.tree is not None
+    assert scaled.tree.weights.tolist() == alone.tree.weights.tolist()
+    assert scaled.weights == pytest.approx(0.5 * alone.weights)
+    both = target_today(Shrunk(Average((hrp, herc)), 0.2), market)
+    assert list(both.trees) == [allocation_name(hrp), allocation_name(herc)]
+    assert both.tree is both.trees[allocation_name(hrp)]
+
+
+def test_table_has_what_is_held_beside_it_and_every_column_sums_to_one(found: TargetsToday) -> None:
+    table = found.table(found.of("hrp_monthly"))
+    assert list(table)[:4] == ["held", "strategic", "target", "risk"]
+    assert table.sum().to_numpy() == pytest.approx(np.ones(table.shape[1]), abs=1e-9)
+    assert table.loc["SPY", "held"] == found.portfolio.weights[0]
+
+
+def test_side_by_side_has_each_target_once(found: TargetsToday) -> None:
+    table = found.side_by_side()
+    assert list(table) == ["held", "strategic", "hrp_monthly", "1/N", "minimum variance", "risk parity"]
+    assert table.iloc[:-3].sum().to_numpy() == pytest.approx(np.ones(6))
+    risk = found.of("hrp_monthly").risk
+    assert risk is not None
+    assert table.loc["volatility", "hrp_monthly"] == pytest.approx(risk.volatility * 252**0.5)
+    assert table.loc["torsion bets", "hrp_monthly"] == risk.bets
+    assert table.loc["to trade", "held"] == 0.0
+
+
+def test_turnover_is_the_larger_of_buys_and_sells(found: TargetsToday) -> None:
+    held = found.portfolio.weights
+    to_cash = np.zeros(len(held))
+    assert found.to_trade(to_cash) == pytest.approx(held.sum())
+    assert found.to_trade(held) == 0.0
+
+
+def test_sensitivity_is_of_the_day_on_which_the_target_was_computed(portfolio: Portfolio) -> None:
+    asked = targets_today(portfolio, DAY, ["never", "hrp_monthly"], sensitivity=True)
+    assert asked.of("never").sensitivity is None  # nothing is estimated
+    found, target = asked.of("hrp_monthly").sensitivity, asked.of("hrp_monthly")
+    assert found is not None
+    assert np.array_equal(found.weights, target.weights)
+    wanted = input_sensitivity(target.allocation, portfolio.market.until(f"{target.answer.seen:%Y-%m-%d}"))
+    assert np.array_equal(found.moved, wanted.moved)
+
+
+def test_clusters_have_the_weights_of_a_target_that_follows_the_one_before(portfolio: Portfolio) -> None:
+    capped = HRP(window=126, constraints=Constraints(turnover=Most(most=0.02)))
+    target = targets_today(replace(portfolio, policies={"capped": Never(capped)}), DAY).of("capped")
+    assert target.tree is not None
+    by_line = dict(zip(portfolio.market.assets, target.weights.tolist(), strict=True))
+    assert target.tree.by_line()["weight"].to_dict() == pytest.approx({n: by_line[n] for n in target.tree.assets})
+
+
+def test_sensitivity_of_what_follows_its_target_before_starts_from_that_target(portfolio: Portfolio) -> None:
+    capped = MeanVariance(schedule="year", constraints=Constraints(turnover=Most(most=0.02)))
+    found = targets_today(replace(portfolio, policies={"capped": Never(capped)}), DAY, sensitivity=True).of("capped")
+    assert found.sensitivity is not None
+    assert found.sensitivity.weights == pytest.approx(found.weights, abs=1e-9)
+
+
+def test_a_later_day_changes_nothing(found: TargetsToday, portfolio: Portfolio) -> None:
+    """What is known then is all that is used: the whole market gives the same as one that ends there."""
+    hrp = found.of("hrp_monthly")
+    again = target_today(HRP(window=252), portfolio.market.until(DAY))
+    assert again.weights.tolist() == hrp.weights.tolist()
+    assert again.risk is None
+
+
+def test_a_limit_that_binds_is_there_with_the_slope_of_the_objective(portfolio: Portfolio) -> None:
+    market, step = portfolio.market.until(DAY), 1e-4
+    bounded, wider = (target_today(MeanVariance(upper={"AGG": 0.4 + room}), market) for room in (0.0, step))
+    binds = {one.limit: one.price for one in bounded.answer.binding}
+    slope = (bounded.answer.value - wider.answer.value) / step
+    assert binds["AGG is at most 40.00% of NAV"] == pytest.approx(slope, rel=1e-2)
+
+
+def test_a_short_history_leaves_out_controls_and_risk_and_says_so(portfolio: Portfolio) -> None:
+    early = f"{portfolio.market.dates[100]:%Y-%m-%d}"
+    found = targets_today(portfolio, early, ["monthly"])
+    assert list(found.controls) == ["1/N"]
+    assert found.held is None
+    assert [note.partition(":")[0] for note in found.notes] == [
+        "Shares of risk are not known",
+        "The control minimum variance is not shown",
+        "The control risk parity is not shown",
+    ]
+    with pytest.raises(DataError, match="too short for HRP"):
+        targets_today(portfolio, early, ["hrp_monthly"])
+
+
+def test_unknown_policies_and_dates_are_refused(portfolio: Portfolio) -> None:
+    with pytest.raises(ConfigError, match="policy 'hrp' is not in"):
+        targets_today(portfolio, policies=["hrp"])
+    with pytest.raises(ConfigError, match="not a date: found '2016-13-01'"):
+        targets_today(portfolio, "2016-13-01")
+    with pytest.raises(DataError, match="no session on or before 1990-01-01"):
+        targets_today(portfolio, "1990-01-01")

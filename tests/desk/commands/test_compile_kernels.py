@@ -1,0 +1,96 @@
+"""What set-up compiles is what the first commands need: they find it, and compile nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commanded import TRADES
+
+from desk.commands import compile_kernels as made
+from foundation.compiled.store import folders
+from foundation.errors import ConfigError
+
+ROOT = Path(__file__).parents[3]
+FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
+ALL = "import sys, desk.cli\nsys.argv = ['rebalance', *{words}]\nbacktests.cli.main()"
+REPORT = """
+from desk.commands.made import run_for
+from backtests.comparison import compare
+from backtests.sheets.pages.tearsheet import whole_sheet
+from research.portfolio import load_portfolio
+
+portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
+found = compare(portfolio, draws=100)
+whole_sheet(found, None, run_for("report", portfolio, found.settings))
+"""
+OTHERS = """
+from dataclasses import replace
+import numpy as np
+from backtests.batch.batch import PreparedConfiguration, play_batch
+from backtests.engine.run import backtest
+from research.accounting import Costs, Execution, Flows
+from research.accounting.costs import Impact, Tax
+from research.allocation import EqualWeights, target_path
+from research.market import load_market
+from research.rules import CPPI, CostBenefit, DrawdownFloor, Threshold, TrackingError
+
+market, equal = load_market("us_etf_ohlcv").select(["SPY", "AGG", "GLD"]), EqualWeights()
+plain, start = Costs.bps(3, commission=1), market.dates[-400]
+dear = replace(plain, ticket=np.ones(3), impact=Impact(0.5), tax=Tax(0.1, "highest"), financing=0.02)
+rules = [Threshold(equal, 0.01, fraction=0.5), Threshold(equal, 0.01, lines="breaching", turnover_cap=0.01),
+         TrackingError(equal, 0.005), CostBenefit(equal), DrawdownFloor(equal)]
+for rule in rules:
+    for costs in (plain, dear):
+        for execution in (Execution("open"), Execution(days=3, participation=0.01), Execution(sizing="units")):
+            backtest(market, rule, costs, nav=1_000_000, start=start, execution=execution, periods_per_year=252)
+    out = Flows({market.dates[-200]: -1e4}, "cash")
+    backtest(market, rule, plain, nav=1e6, lag=0, start=start, flows=out)
+paid, four = load_market("etf_dividends"), Costs.bps(4)
+for rule in (Threshold(equal, 0.01), CPPI(equal)):
+    backtest(paid, rule, four, start=paid.dates[-400], dividends="cash")
+    backtest(paid, rule, four, start=paid.dates[-400])
+path = target_path(equal, market)
+prepared = [PreparedConfiguration(Threshold(equal, 0.01).no_trade_bands(market, path), path, plain)]
+for penalty, year in ((5, 252), (5.0, 252.0)):
+    play_batch(market, prepared, path, penalty, year)
+"""
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    shown = {name: value for name, value in os.environ.items() if name not in ("TQDM_DISABLE", "REBALANCE_PROGRESS")}
+    return subprocess.run(
+        [sys.executable, "-c", script], env=shown, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+
+def rebalance(*words: str) -> subprocess.CompletedProcess[str]:
+    return run(ALL.format(words=words))
+
+
+def test_a_backtest_and_a_trade_list_compile_nothing_after_set_up(tmp_path: Path) -> None:
+    """On another portfolio than the one that set-up plays."""
+    rebalance("compile")
+    assert "nothing to do" in rebalance("compile").stdout
+    compiled = json.loads((folders()[0][0].parent / made.NOTE).read_text(encoding="utf-8"))["kernels"]
+    for kernel in ("risk_inference._draw_twice", "sharpe_inference._draw_studentised"):  # of a report's intervals
+        assert f"backtests.inference.{kernel}" in compiled
+    for words in ([*TRADES, str(FILE)], ["backtest", str(FILE), "--policy", "threshold"]):
+        done = rebalance(*words, "--reports", str(tmp_path))
+        assert "compiling" not in done.stderr.lower()
+
+
+@pytest.mark.parametrize("script", [REPORT, OTHERS], ids=["a report", "other costs, events and rules"])
+def test_nothing_else_is_compiled_after_set_up(script: str) -> None:
+    """Whichever features come together: arrays of one kind, and floats, whatever a user gives."""
+    rebalance("compile")
+    assert "compiling" not in run(script).stderr.lower()
+
+
+def test_a_job_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(made, "NOTE", "missing.json")
+    monkeypatch.setattr(made, "JOBS", {"missing": lambda: None})
+    with pytest.raises(ConfigError, match=r"(?s)kernels of missing could not be compiled.*KeyError: 'missing'"):
+        made.compile_kernels()

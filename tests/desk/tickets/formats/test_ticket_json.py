@@ -1,0 +1,69 @@
+"""The ticket as JSON: as its published schema says, with all that it holds and a hash that anyone can compute."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drawn_lists import drawn_list
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from desk.tickets.formats import ticket_json
+from desk.tickets.ticket import SCHEMA, Ticket, make_ticket
+
+FILE = Path(__file__).parents[4] / "docs" / "schemas" / f"ticket-{SCHEMA}.json"
+VALIDATOR = Draft202012Validator(json.loads(FILE.read_text(encoding="utf-8")))
+
+
+def check(ticket: Ticket) -> None:
+    found = json.loads(ticket_json.write(ticket))
+    VALIDATOR.validate(found)
+    assert set(found) == set(VALIDATOR.schema["required"])  # type: ignore[index]
+    for name in ("orders", "held", "would_trade"):
+        assert found[name] == [asdict(row) for row in getattr(ticket, name)]
+    stated = found.pop("hash")
+    text = json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert stated == ticket.hash == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_real_list_is_read_back(real: Ticket) -> None:
+    check(real)
+
+
+@given(data=st.data())
+def test_any_list_is_read_back(desk: Any, data: Any) -> None:
+    check(make_ticket(drawn_list(data, desk)))
+
+
+def test_a_list_that_holds_says_what_a_trade_to_target_would_be(real: Ticket) -> None:
+    found = json.loads(ticket_json.write(real))
+    assert bool(found["would_trade"]) == found["holds"] == (not found["orders"])
+
+
+def older(found: dict[str, Any]) -> None:
+    found["schema"] = SCHEMA - 1
+
+
+def worded(found: dict[str, Any]) -> None:
+    found["orders"][0]["quantity"] = "133"
+
+
+def renamed(found: dict[str, Any]) -> None:
+    found["orders"][0]["units"] = found["orders"][0].pop("quantity")
+
+
+def empty(found: dict[str, Any]) -> None:
+    found["orders"][0]["quantity"] = 0
+
+
+@pytest.mark.parametrize("spoil", [older, worded, renamed, empty], ids=lambda f: f.__name__)
+def test_what_is_wrong_is_found(limited: Ticket, spoil: Callable[[dict[str, Any]], None]) -> None:
+    found = deepcopy(json.loads(ticket_json.write(limited)))
+    spoil(found)
+    assert not VALIDATOR.is_valid(found)

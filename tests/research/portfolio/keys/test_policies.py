@@ -1,0 +1,515 @@
+"""Names in a file and the classes behind them: every one can be written, read, and written again."""
+
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.errors import ConfigError
+from research.allocation import (
+    HERC,
+    HRP,
+    NCO,
+    Anticor,
+    Average,
+    BenchmarkTracking,
+    CappedTurnover,
+    ConstantExposure,
+    EqualWeights,
+    ExponentialGradient,
+    FixedWeights,
+    InverseVolatility,
+    MarketCapWeights,
+    MaximumDiversification,
+    MeanVariance,
+    MinimumRisk,
+    MinimumVariance,
+    Momentum,
+    RegimeExposure,
+    RelaxedRiskParity,
+    Resampled,
+    Reserve,
+    RiskParity,
+    RobustCVaR,
+    Schur,
+    Shrunk,
+    Smoothed,
+    TailParity,
+    UniversalPortfolio,
+    VolatilityTarget,
+)
+from research.allocation.constraints import Cardinality, Constraints, Group, Most
+from research.forecast import (
+    Estimated,
+    HARVolatility,
+    JumpModel,
+    MarkovRegimes,
+    MarkovSwitching,
+    Refitted,
+    VolatilityPercentiles,
+)
+from research.learning import GradientSettings, Learned, PPOSettings, Universal
+from research.portfolio import load_portfolio
+from research.portfolio.file.document import read_document
+from research.portfolio.keys.allocations import ALLOCATIONS
+from research.portfolio.keys.policies import RULES, policy_settings, read_policy
+from research.rules import (
+    CPPI,
+    BestPoint,
+    Calendar,
+    CostBenefit,
+    DrawdownFloor,
+    GroupThreshold,
+    Never,
+    NoTradeRegion,
+    RegimeThreshold,
+    StopLoss,
+    Threshold,
+    TrackingError,
+    TunedThreshold,
+    Within,
+)
+
+STRATEGIC = FixedWeights((0.6, 0.4))
+
+EXAMPLES = {
+    "{rule: never}": Never(STRATEGIC),
+    "{rule: calendar, schedule: month, fraction: 0.5}": Calendar(STRATEGIC, "month", fraction=0.5),
+    "{rule: threshold, band: 0.03, to: edge}": Threshold(STRATEGIC, 0.03, "edge"),
+    "{rule: threshold, to: {half_width: 0.0175}}": Threshold(STRATEGIC, 0.02, Within(0.0175)),
+    "{rule: calendar, schedule: 10, offset: -1, cooldown: 3}": Calendar(STRATEGIC, 10, offset=-1, cooldown=3),
+    "{rule: threshold, band: 0.25, kind: relative, cap: 0.05, schedule: friday, review_schedule: quarter}": Threshold(
+        STRATEGIC, 0.25, schedule="friday", kind="relative", cap=0.05, review_schedule="quarter"
+    ),
+    "{rule: threshold, kind: volatility, returns: 63, lines: breaching, payer: SPY, turnover_cap: 0.1}": (
+        Threshold(STRATEGIC, kind="volatility", returns=63, lines="breaching", payer="SPY", turnover_cap=0.1)
+    ),
+    "{rule: regime_threshold, band: 0.02, turbulent_band: 0.05, to: edge, regimes: {kind: markov, line: SPY}}": (
+        RegimeThreshold(STRATEGIC, MarkovSwitching("SPY"), 0.02, 0.05, "edge")
+    ),
+    "{rule: group_threshold, by: sector, band: 0.03, to: {half_width: 0.01}, lines: 0.02}": GroupThreshold(
+        STRATEGIC, "sector", 0.03, Within(0.01), lines=0.02
+    ),
+    "{rule: tracking_error, limit: 0.02, returns: 63, fraction: 0.5}": TrackingError(
+        STRATEGIC, 0.02, returns=63, fraction=0.5
+    ),
+    "{rule: cost_benefit, tracking_penalty: 3, horizon: 0.5, schedule: week}": CostBenefit(
+        STRATEGIC, 3.0, 0.5, schedule="week"
+    ),
+    "{rule: no_trade_region, to: target, narrowed: false}": NoTradeRegion(STRATEGIC, to="target", narrowed=False),
+    "{rule: best_point, horizon: 1, schedule: 21, returns: 126}": BestPoint(
+        STRATEGIC, horizon=1.0, schedule=21, returns=126
+    ),
+    "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
+    "{rule: learned, steps: 9, seeds: [7], learner: ppo, ppo: {epochs: 3}}": Learned(
+        STRATEGIC, 9, (7,), learner="ppo", ppo=PPOSettings(epochs=3)
+    ),
+    "{rule: learned, steps: 9, seeds: [7], learner: gradient, gradient: {worlds: 3}}": Learned(
+        STRATEGIC, 9, (7,), learner="gradient", gradient=GradientSettings(worlds=3)
+    ),
+    "{rule: universal, tracking_penalty: 3, schedule: month, returns: 126}": Universal(
+        STRATEGIC, 3.0, schedule="month", returns=126
+    ),
+    "{rule: cppi, floor: 0.9, multiplier: 3, band: 0.01}": CPPI(STRATEGIC, 0.01, floor=0.9, multiplier=3.0),
+    "{rule: drawdown_floor, limit: 0.15, schedule: week}": DrawdownFloor(STRATEGIC, schedule="week", limit=0.15),
+    "{rule: stop_loss, limit: 0.15, wait: 63}": StopLoss(STRATEGIC, limit=0.15, wait=63),
+    "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
+    "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
+    "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),
+    "{rule: never, allocation: {kind: minimum_variance, schedule: year}}": Never(MinimumVariance(schedule="year")),
+    "{rule: never, allocation: {kind: hrp, linkage: ward, order: pypfopt}}": Never(
+        HRP(linkage="ward", order="pypfopt")
+    ),
+    "{rule: never, allocation: {kind: herc, risk: cvar, clusters: 4, recluster: quarter, memory: 0.5}}": Never(
+        HERC(risk="cvar", clusters=4, recluster="quarter", memory=0.5)
+    ),
+    "{rule: never, allocation: {kind: nco, clusters: silhouette, covariance: oas, lower: 0.02, upper: {SPY: 0.5}, "
+    "constraints: {groups: {bonds: {where: {asset_class: bond}, least: 0.1, most: 0.4}}}}}": Never(
+        NCO(
+            clusters="silhouette",
+            covariance="oas",
+            lower=0.02,
+            upper={"SPY": 0.5},
+            constraints=Constraints(groups={"bonds": Group(where={"asset_class": "bond"}, least=0.1, most=0.4)}),
+        )
+    ),
+    "{rule: never, allocation: {kind: schur, gamma: 0.3, distance: rank}}": Never(Schur(gamma=0.3, distance="rank")),
+    "{rule: never, allocation: {kind: exposure, exposure: 0.6}}": Never(ConstantExposure(STRATEGIC, 0.6)),
+    "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
+    "of: {kind: hrp, window: 126}}}}": Never(VolatilityTarget(ConstantExposure(HRP(126), 0.9), 0.1)),
+    "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, forecast: {kind: har, schedule: month}"
+    "}}": Never(VolatilityTarget(STRATEGIC, 0.1, forecast=Refitted(HARVolatility(), "month"))),
+    "{rule: never, allocation: {kind: mean_variance}}": Never(MeanVariance()),
+    "{rule: never, allocation: {kind: universal_portfolio, points: 100, seed: 7}}": Never(
+        UniversalPortfolio(points=100, seed=7)
+    ),
+    "{rule: never, allocation: {kind: exponential_gradient, rate: 0.5}}": Never(ExponentialGradient(0.5)),
+    "{rule: never, allocation: {kind: anticor, lookback: 15, schedule: week}}": Never(Anticor(15, schedule="week")),
+    "{rule: never, allocation: {kind: market_cap, fact: cap}}": Never(MarketCapWeights("cap")),
+    "{rule: never, allocation: {kind: momentum, skip: 21, weights: inverse_volatility}}": Never(
+        Momentum(skip=21, weights="inverse_volatility")
+    ),
+    "{rule: never, allocation: {kind: average, weights: [0.3, 0.7], of: [{kind: hrp, window: 126}, {kind: shrunk, "
+    "share: 0.4, of: {kind: minimum_variance}}]}}": Never(
+        Average((HRP(126), Shrunk(MinimumVariance(), 0.4)), (0.3, 0.7))
+    ),
+    "{rule: never, allocation: {kind: regime_exposure, schedule: month, regimes: {line: SPY, means: [0.001, -0.001], "
+    "deviations: [0.007, 0.02], transition: [[0.99, 0.01], [0.05, 0.95]], seen: 2012-12-31}, "
+    "of: {kind: equal}}}": Never(
+        RegimeExposure(
+            EqualWeights(),
+            MarkovRegimes("SPY", (0.001, -0.001), (0.007, 0.02), ((0.99, 0.01), (0.05, 0.95)), date(2012, 12, 31)),
+            "month",
+        )
+    ),
+    "{rule: never, allocation: {kind: regime_exposure, exposures: [1, 0.5, 0.2], regimes: {kind: markov, states: 3, "
+    "line: SPY, schedule: quarter}}}": Never(
+        RegimeExposure(STRATEGIC, MarkovSwitching("SPY", 3, "quarter"), exposures=(1.0, 0.5, 0.2))
+    ),
+    "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: jump, line: SPY, penalty: 30}}}": Never(
+        RegimeExposure(STRATEGIC, JumpModel("SPY", penalty=30.0))
+    ),
+    "{rule: never, allocation: {kind: regime_exposure, exposures: [1, 1, 0.5, 0], regimes: {kind: volatility, "
+    "line: SPY, half_life: 10, levels: [0.4, 0.7, 0.9]}}}": Never(
+        RegimeExposure(STRATEGIC, VolatilityPercentiles("SPY", 10.0, (0.4, 0.7, 0.9)), exposures=(1.0, 1.0, 0.5, 0.0))
+    ),
+    "{rule: never, allocation: {kind: shrunk}}": Never(Shrunk(STRATEGIC)),
+    "{rule: never, allocation: {kind: reserve, line: USDC, fraction: 0.1, of: {kind: equal}}}": Never(
+        Reserve(EqualWeights(), "USDC", 0.1)
+    ),
+    "{rule: never, allocation: {kind: smoothed, half_life: 6, of: {kind: hrp, window: 126}}}": Never(
+        Smoothed(HRP(126), 6.0)
+    ),
+    "{rule: never, allocation: {kind: capped_turnover, most: 0.05, of: {kind: smoothed, of: {kind: equal}}}}": Never(
+        CappedTurnover(Smoothed(EqualWeights()), 0.05)
+    ),
+    "{rule: never, allocation: {kind: mean_variance, lower: 0.05, upper: {SPY: 0.5, AGG: 1}, "
+    "forecast: {covariance: oas, window: 126}}}": Never(
+        MeanVariance(forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0})
+    ),
+    "{rule: never, allocation: {kind: resampled, draws: 20, of: {kind: mean_variance, objective: target_return, "
+    "goal: 0.05, constraints: {turnover: {most: 0.1, gives_way: 1}, groups: {us: {where: {region: us}, "
+    "most: 0.4}}}}}}": Never(
+        Resampled(
+            MeanVariance(
+                "target_return",
+                goal=0.05,
+                constraints=Constraints(
+                    turnover=Most(most=0.1, gives_way=1), groups={"us": Group(where={"region": "us"}, most=0.4)}
+                ),
+            ),
+            draws=20,
+        )
+    ),
+    "{rule: never, allocation: {kind: robust_cvar, radius: 0.001, level: 0.9}}": Never(
+        RobustCVaR(radius=0.001, level=0.9)
+    ),
+    "{rule: never, allocation: {kind: minimum_risk, risk: cdar, level: 0.9, upper: {SPY: 0.5}}}": Never(
+        MinimumRisk("cdar", level=0.9, upper={"SPY": 0.5})
+    ),
+    "{rule: never, allocation: {kind: risk_parity, budgets: {SPY: 0.4, AGG: 0.6}, forecast: {covariance: oas}}}": Never(
+        RiskParity(forecast=Estimated(covariance="oas"), budgets={"SPY": 0.4, "AGG": 0.6})
+    ),
+    "{rule: never, allocation: {kind: relaxed_risk_parity, goal: 0.06, penalty: 5}}": Never(
+        RelaxedRiskParity(0.06, 5.0)
+    ),
+    "{rule: never, allocation: {kind: tail_parity, budgets: {SPY: 0.5}, window: 504, level: 0.9}}": Never(
+        TailParity(window=504, level=0.9, budgets={"SPY": 0.5})
+    ),
+    "{rule: never, allocation: {kind: maximum_diversification, upper: 0.4}}": Never(MaximumDiversification(upper=0.4)),
+    "{rule: never, allocation: {kind: benchmark_tracking, benchmark: {SPY: 0.6, AGG: 0.4}, constraints: {cardinality: "
+    "{most: 3}}}}": Never(
+        BenchmarkTracking({"SPY": 0.6, "AGG": 0.4}, constraints=Constraints(cardinality=Cardinality(most=3)))
+    ),
+    "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": Never(BenchmarkTracking(column="cap")),
+}
+
+MANY = Path(__file__).parents[4] / "data" / "portfolios" / "global_multi_asset.yaml"
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Any:
+    def policy(written: str) -> Any:
+        path = tmp_path / "file.yaml"
+        path.write_text(f"policies:\n  mine: {written}\n")
+        return read_policy(read_document(path), ("policies", "mine"), STRATEGIC)
+
+    return policy
+
+
+@pytest.mark.parametrize("written", EXAMPLES)
+def test_written_policy_is_the_object(read: Any, written: str) -> None:
+    assert read(written) == EXAMPLES[written]
+
+
+@pytest.mark.parametrize("policy", EXAMPLES.values(), ids=list(EXAMPLES))
+def test_settings_of_a_policy_are_plain_complete_and_read_back(policy: Any, tmp_path: Path) -> None:
+    settings = policy_settings(policy)
+    assert set(settings) == {"rule", *(f.name for f in fields(policy) if getattr(policy, f.name) is not None)}
+    document = read_document(_empty(tmp_path), {"policies.mine": settings})
+    assert read_policy(document, ("policies", "mine"), STRATEGIC) == policy
+
+
+def test_every_name_has_an_example() -> None:
+    assert {type(policy) for policy in EXAMPLES.values()} == set(RULES.values())
+    assert {type(policy.allocation) for policy in EXAMPLES.values()} == set(ALLOCATIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{schedule: month}", r"policies\.mine\.rule: missing \(.*line 2\): found None\. Add `rule:`"),
+        (
+            "{rule: calender}",
+            r"policies\.mine\.rule: unknown rule \(.*\): found 'calender'\. Did you mean 'calendar'\?",
+        ),
+        ("calendar", r"policies\.mine: not a mapping \(.*line 2\): found 'calendar'"),
+        (
+            "{rule: calendar, schedul: month}",
+            r"mine\.schedul: unknown key \(.*\): found 'schedul'\. Did you mean 'schedule'\?",
+        ),
+        ("{rule: never, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation"),
+        (
+            "{rule: calendar, schedule: monthly}",
+            r"mine\.schedule: not one of its words .*found 'monthly'\. Use 'day', 'week', ",
+        ),
+        ("{rule: threshold, band: wide}", r"mine\.band: not a number \(.*\): found 'wide'\. Write a plain number"),
+        ("{rule: threshold, band: true}", r"mine\.band: not a number \(.*\): found True"),
+        ("{rule: threshold, band: '0.02'}", r"mine\.band: not a number \(.*\): found '0\.02'"),
+        ("{rule: threshold, band: 3%}", r"mine\.band: not a number \(.*line 2\): found '3%'\. Write a plain number"),
+        (
+            "{rule: threshold, band: -0.02}",
+            r"policies\.mine \(.*line 2\): band of Threshold is -0\.02: a half-width is at least 0",
+        ),
+        (
+            "{rule: never, allocation: {kind: exposure, exposure: 0.5, of: {kind: hrpp}}}",
+            r"mine\.allocation\.of\.kind: unknown kind \(.*line 2\): found 'hrpp'\. Did you mean 'hrp'\?",
+        ),
+        (
+            "{rule: never, allocation: {kind: exposure, exposure: 0.5, allocation: {kind: hrp}}}",
+            r"mine\.allocation\.allocation: unknown key .*Use kind, of, exposure",
+        ),
+        ("{rule: never, allocation: {kind: exposure}}", r"mine\.allocation\.exposure: missing"),
+        (
+            "{rule: never, allocation: {kind: volatility_target, volatility: 0, of: {kind: equal}}}",
+            r"mine\.allocation \(.*line 2\): volatility of VolatilityTarget is 0",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, upper: {SPY: big}}}",
+            r"mine\.allocation\.upper\.SPY: not a number \(.*line 2\): found 'big'",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, upper: 30}}",
+            r"mine\.allocation \(.*\): upper of MeanVariance is 30.*: give a fraction of NAV",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, forecast: {covariance: ledoit}}}",
+            r"mine\.allocation\.forecast\.covariance: not one of its words .*'ledoit'",
+        ),
+        (
+            "{rule: never, allocation: {kind: mean_variance, forecast: {kind: guess}}}",
+            r"mine\.allocation\.forecast\.kind: unknown kind .*'guess'\. Use estimated",
+        ),
+        (
+            "{rule: never, allocation: {kind: regime_exposure, regimes: {line: SPY, means: [0, 0], deviations: [1, 2], "
+            "transition: [[0.9, 0.1], [0.1, 0.9]], seen: soon}}}",
+            r"mine\.allocation\.regimes\.seen: not a date \(.*found 'soon'\. Write it as YYYY-MM-DD",
+        ),
+        (
+            "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: markow, line: SPY}}}",
+            r"mine\.allocation\.regimes\.kind: unknown kind .*'markow'\. Did you mean 'markov'",
+        ),
+        (
+            "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: jump, line: SPY, states: 1}}}",
+            r"mine\.allocation\.regimes .*states of JumpModel is 1: give a whole number from 2 to 6",
+        ),
+        ("{rule: never, allocation: {kind: regime_exposure}}", r"mine\.allocation\.regimes: missing"),
+        (
+            "{rule: threshold, to: middle}",
+            r"mine\.to: not one of its words .*found 'middle'\. Use 'target' or 'edge', or write a ",
+        ),
+        (
+            "{rule: threshold, to: 0.5}",
+            r"mine\.to: .*found 0\.5\. Use 'target' or 'edge', or .* \{half_width: 0\.01\}\.$",
+        ),
+        ("{rule: threshold, to: {half_width: wide}}", r"mine\.to\.half_width: not a number .*found 'wide'"),
+        ("{rule: threshold, to: {half_widht: 0.01}}", r"mine\.to\.half_widht: unknown key .*Did you mean 'half_width'"),
+        ("{rule: threshold, to: {}}", r"mine\.to\.half_width: missing \(.*found \{\}\. Add it"),
+        (
+            "{rule: threshold, to: {half_width: 0.01, x: 1}}",
+            r"mine\.to\.x: unknown key \(.*line 2\): found 1\. Use half_width",
+        ),
+        (
+            "{rule: threshold, to: {half_width: 0.5}}",
+            r"policies\.mine \(.*\): to of Threshold is .*: destination 0\.5 lies outside the band",
+        ),
+        ("{rule: never, allocation: {window: 5}}", r"mine\.allocation\.kind: missing .*Add `kind:`"),
+        (
+            "{rule: never, allocation: {kind: hpr}}",
+            r"allocation\.kind: unknown kind .*found 'hpr'\. Did you mean 'hrp'\?",
+        ),
+        (
+            "{rule: never, allocation: {kind: hrp, window: 252.5}}",
+            r"allocation\.window: not a whole number .*found 252\.5\. Write one",
+        ),
+        (
+            "{rule: never, allocation: {kind: herc, clusters: elbow}}",
+            r"allocation\.clusters: not one of its words .*found 'elbow'\. Use 'gap' or 'silhouette', or write a whole",
+        ),
+        (
+            "{rule: never, allocation: {kind: herc, constraints: {groups: {us: {where: {region: US}}}}}}",
+            r"allocation\.constraints\.groups\.us: it has neither `least` nor `most`: give one of them",
+        ),
+        ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
+        ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),
+        ("{rule: learned, seeds: [1, 1]}", r"policies\.mine \(.*line 2\): seeds of Learned are \(1, 1\)"),
+        (
+            "{rule: learned, learner: ppo, ppo: {words: 3}}",
+            r"mine\.ppo\.words: unknown key .*Did you mean 'worlds'",
+        ),
+        (
+            "{rule: learned, allocation: {kind: hrp}}",
+            r"policies\.mine \(.*\): Learned ",
+        ),
+        (
+            "{rule: tuned, bands: []}",
+            r"policies\.mine \(.*line 2\): bands of TunedThreshold is \(\): give a tuple of at",
+        ),
+        ("{rule: tuned, to: []}", r"policies\.mine \(.*line 2\): to of TunedThreshold is \(\)"),
+        ("{rule: tuned, bands: [0.01, -0.02]}", r"policies\.mine \(.*line 2\): .* try band -0\.02 .*at least 0"),
+        (
+            "{rule: tuned, bands: [0.01], to: [2.0]}",
+            r"mine \(.*line 2\): .* with to 2\.0 of it: to of Threshold is .*: destination 0\.02 lies",
+        ),
+        ("{rule: tuned, bands: [0.01, wide]}", r"mine\.bands\.1: not a number .*found 'wide'"),
+        (
+            "{rule: calendar, schedule: 2.5}",
+            r"mine\.schedule: not one of its words .*found 2\.5\. .*or write a whole number, such as 10",
+        ),
+        (
+            "{rule: calendar, schedule: 0}",
+            r"policies\.mine \(.*line 2\): Calendar: schedule is 0: a number of sessions is 1 to",
+        ),
+        ("{rule: calendar, offset: 99}", r"policies\.mine \(.*line 2\): Calendar: offset is 99: of every 'quarter'"),
+        (
+            "{rule: threshold, review_schedule: never}",
+            r"mine\.review_schedule: not one of its words .*found 'never'\. Use 'day'",
+        ),
+        ("{rule: threshold, cooldown: -1}", r"mine \(.*line 2\): cooldown of Threshold is -1: give a whole number"),
+        (
+            "{rule: threshold, turnover_cap: 0}",
+            r"mine \(.*line 2\): turnover_cap of Threshold is 0\.0: give a fraction",
+        ),
+        ("{rule: threshold, turnover_cap: 5%}", r"mine\.turnover_cap: not a number \(.*\): found '5%'"),
+        ("{rule: threshold, kind: percent}", r"mine\.kind: not one of its words .*'percent'\. Use 'absolute', 'rel"),
+        ("{rule: threshold, payer: cash}", r"mine \(.*\): payer of Threshold is 'cash' where all lines move"),
+        ("{rule: threshold, cap: 0.05}", r"mine \(.*\): cap of Threshold is 0\.05 of an absolute band"),
+        (
+            "{rule: group_threshold, by: country}",
+            r"mine\.by: not one of its words .*'country'\. Use 'asset_class' or 's",
+        ),
+        ("{rule: group_threshold, band: 5}", r"mine\.band: a band is a fraction of NAV .*found 5\."),
+        (
+            "{rule: group_threshold, lines: -0.02}",
+            r"mine \(.*line 2\): lines of GroupThreshold is -0\.02: a half-width",
+        ),
+        (
+            "{rule: group_threshold, band: 0.0150, to: {half_width: 0.0175}}",
+            r"mine \(.*\): to of GroupThreshold is Within\(half_width=0\.0175\): destination 0\.0175 lies",
+        ),
+        (
+            "{rule: tracking_error, limit: 0}",
+            r"mine \(.*line 2\): limit of TrackingError is 0\.0: give a finite number",
+        ),
+        (
+            "{rule: tracking_error, returns: 1}",
+            r"mine \(.*line 2\): returns of TrackingError is 1: give a whole number",
+        ),
+        ("{rule: cost_benefit, horizon: -1}", r"mine \(.*line 2\): horizon of CostBenefit is -1\.0: give a finite"),
+        (
+            "{rule: no_trade_region, schedule: fortnight}",
+            r"mine\.schedule: not one of its words .*found 'fortnight'\. Use 'day'",
+        ),
+        (
+            "{rule: best_point, tracking_penalty: 0}",
+            r"mine \(.*line 2\): tracking_penalty of BestPoint is 0\.0: give a finite number above 0",
+        ),
+        (
+            "{rule: best_point, band: 0.02}",
+            r"mine\.band: unknown key .*Use rule, allocation, fraction, .*, tracking_penalty, horizon",
+        ),
+        (
+            "{rule: learned, learner: ppo, ppo: {worlds: -1}}",
+            r"mine\.ppo: worlds of PPOSettings is -1: give a whole number",
+        ),
+        ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
+    ],
+)
+def test_wrong_policy_is_refused_at_its_key(read: Any, written: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read(written)
+
+
+def test_setting_without_a_default_must_be_given(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Cautious:
+        allocation: Any
+        patience: int
+
+    monkeypatch.setitem(RULES, "cautious", Cautious)
+    assert read("{rule: cautious, patience: 3}") == Cautious(STRATEGIC, 3)
+    with pytest.raises(
+        ConfigError, match=r"policies\.mine\.patience: missing \(.*line 2\): found None\. Add `patience:`"
+    ):
+        read("{rule: cautious}")
+
+
+def _empty(tmp_path: Path) -> Path:
+    path = tmp_path / "file.yaml"
+    path.write_text("name: x\n")
+    return path
+
+
+@pytest.mark.parametrize("written", ["{rule: threshold, band: 3}", "{rule: tuned, bands: [0.01, 2]}"])
+def test_a_band_written_in_points_is_refused(read: Any, written: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"policies\.mine\.bands?: a band is a fraction of NAV .*Two percentage points are 0\.02"
+    ):
+        read(written)
+
+
+@pytest.mark.parametrize(
+    ("policy", "place"),
+    [
+        ({"rule": "regime_threshold", "regimes": {"kind": "markov", "line": "SPX"}}, "policies.mine.regimes"),
+        (
+            {"rule": "never", "allocation": {"kind": "regime_exposure", "regimes": {"kind": "jump", "line": "SPX"}}},
+            "policies.mine.allocation.regimes",
+        ),
+    ],
+)
+def test_regimes_of_a_line_that_the_market_does_not_have_are_refused_with_their_place(
+    policy: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^{place} .*unknown line 'SPX': the market has SPY"):
+        load_portfolio("data/portfolios/global_multi_asset.yaml", {"policies.mine": policy})
+
+
+def test_mistakes_of_all_policies_are_told_at_once() -> None:
+    wrong: dict[str, Any] = {
+        "one": {"rule": "never", "allocation": {"kind": "mean_variance", "objectiv": "utility", "upper": "much"}},
+        "two": {"rule": "never", "allocation": {"kind": "risk_parity", "constraints": {"every_line": {"leas": 0.2}}}},
+        "three": {"rule": "never", "allocation": {"kind": "risk_parity", "budgets": {"SPX": 0.3}}},
+    }
+    with pytest.raises(ConfigError) as error:
+        load_portfolio(
+            "data/portfolios/global_multi_asset.yaml", {f"policies.{name}": policy for name, policy in wrong.items()}
+        )
+    said = str(error.value).splitlines()
+    assert len(said) == 4
+    assert said[0].startswith("policies.one.allocation.objectiv: unknown key")
+    assert said[1].startswith("policies.one.allocation.upper: not a number")
+    assert "Did you mean 'least'? Use price, gives_way, least, most." in said[2]
+    assert "budgets of RiskParity: unknown line 'SPX'" in said[3]

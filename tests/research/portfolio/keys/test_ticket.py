@@ -1,0 +1,106 @@
+"""`ticket` of a portfolio file: what orders say besides side and quantity; each error with line, key, value and fix."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foundation.errors import ConfigError
+from research.portfolio import TicketTerms, load_portfolio
+
+BEFORE = "test_start"
+WHOLE = """{order_type: limit, collar_bps: 50, time_in_force: DAY, account: DU12, symbols: {SPY: SPY.P},
+  exchange: SMART/ARCA, sec_type: FUND, settlement_days: 2, settlement_days_by_line: {AGG: 3}}
+"""
+
+
+def with_ticket(write: Any, ticket: str) -> Path:
+    path: Path = write(BEFORE, f"ticket: {ticket}\n{BEFORE}")
+    return path
+
+
+def test_a_file_without_a_ticket_sends_market_orders_for_the_day(write: Any) -> None:
+    got = load_portfolio(write())
+    assert got.ticket == TicketTerms("market", "DAY", None, "", {}, "SMART", "STK", 1)
+    assert "ticket" not in got.settings
+
+
+def test_every_key_is_read(write: Any) -> None:
+    got = load_portfolio(with_ticket(write, WHOLE)).ticket
+    assert got == TicketTerms("limit", "DAY", 50.0, "DU12", {"SPY": "SPY.P"}, "SMART/ARCA", "FUND", 2, {"AGG": 3})
+    assert (got.days("SPY"), got.days("AGG")) == (2, 3)
+    assert (got.symbol("SPY"), got.symbol("AGG")) == ("SPY.P", "AGG")
+
+
+@pytest.mark.parametrize("ticket", [WHOLE, "{order_type: market_on_close}", "{account: DU12}"])
+def test_settings_give_the_same_ticket_again(write: Any, tmp_path: Path, ticket: str) -> None:
+    first = load_portfolio(with_ticket(write, ticket))
+    path = tmp_path / "again.yaml"
+    path.write_text(yaml.safe_dump(first.settings, sort_keys=False))
+    again = load_portfolio(path)
+    assert again.settings == first.settings
+    assert again.ticket == first.ticket
+
+
+@pytest.mark.parametrize(
+    ("ticket", "said"),
+    [
+        ("{order: limit}", r"ticket\.order: unknown key \(.*line 16\): found 'order'\. Did you mean"),
+        ("{order_type: moc}", r"ticket\.order_type: unknown \(.*line 16\): found 'moc'\. .*Use market, "),
+        ("{order_type: limit}", r"ticket\.order_type: a limit order needs a collar .*found 'limit'\. Add"),
+        ("{collar_bps: 50}", r"ticket\.collar_bps: an order type of market has no limit price .*found 50\.0"),
+        ("{order_type: limit, collar_bps: -1}", r"ticket\.collar_bps: out of bounds .*found -1\. Give a"),
+        ("{time_in_force: GTC}", r"ticket\.time_in_force: unknown .*found 'GTC'\. Use DAY\."),
+        ("{account: 1234}", r"ticket\.account: not text .*found 1234\. Write a word, in quotes"),
+        ("{sec_types: {AGG: OPT}}", r"ticket\.sec_types\.AGG: unknown .*found 'OPT'"),
+        ("{exchanges: {XYZ: PAXOS}}", r"ticket\.exchanges\.XYZ: no line of the portfolio"),
+        ("{sec_type: OPT}", r"ticket\.sec_type: unknown .*found 'OPT'\. .*Use STK, FUND, CASH, CRYPTO\."),
+        ("{settlement_days: 1.5}", r"ticket\.settlement_days: not a whole number .*found 1\.5\. Give one that"),
+        ("{settlement_days_by_line: {QQQ: 2}}", r"by_line\.QQQ: no line of the portfolio .*found 'QQQ'\. "),
+        ("{settlement_days_by_line: {SPY: 90}}", r"by_line\.SPY: too many sessions .*found 90\. Give at most 20"),
+        ("{settlement_days: 90}", r"ticket\.settlement_days: too many sessions .*found 90\. Give at most 20"),
+        ("{symbols: {SPX: A}}", r"ticket\.symbols\.SPX: no line of the portfolio .*found 'SPX'\. Did you mean 'SPY'\?"),
+        ("{symbols: {SPY: AGG}}", r"ticket\.symbols\.SPY: AGG has the same symbol .*found 'AGG'\. Give each line"),
+        ("{symbols: {SPY: X, AGG: X}}", r"ticket\.symbols\.SPY: AGG has the same symbol .*found 'X'"),
+        ("{symbols: {SPY: }}", r"ticket\.symbols\.SPY: says nothing .*found None"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_refused(write: Any, ticket: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_portfolio(with_ticket(write, ticket))
+
+
+def test_a_limit_price_is_the_close_with_the_collar_rounded_toward_the_close() -> None:
+    terms = TicketTerms("limit", collar_bps=50.0)
+    prices = [terms.limit_price(97.45, "USD", buys=buys) for buys in (True, False)]
+    assert prices == [97.93, 96.97]  # 97.937, 96.963
+    assert [terms.limit_price(100.0, "USD", buys=buys) for buys in (True, False)] == [100.5, 99.5]
+    assert TicketTerms().limit_price(97.45, "USD", buys=True) is None
+
+
+@pytest.mark.parametrize(
+    ("close", "currency", "buy", "sell"),
+    [
+        (2_001.0, "JPY", 2_011.0, 1_991.0),  # 2,011.005 and 1,990.995, in whole yen
+        (0.842, "GBP", 0.8462, 0.8378),  # 0.84621 and 0.83779, in hundredths of a penny
+        (12.345, "KWD", 12.406, 12.284),  # 12.406725 and 12.283275, in thousandths of a dinar
+    ],
+)
+def test_a_limit_price_is_in_the_ticks_of_its_currency(close: float, currency: str, buy: float, sell: float) -> None:
+    terms = TicketTerms("limit", collar_bps=50.0)
+    assert [terms.limit_price(close, currency, buys=buys) for buys in (True, False)] == [buy, sell]
+
+
+@given(close=st.floats(0.005, 1e6), collar=st.floats(0.0, 5_000.0), buys=st.booleans())
+def test_a_limit_price_is_in_whole_ticks_and_within_the_collar(close: float, collar: float, buys: bool) -> None:
+    price = TicketTerms("limit", collar_bps=collar).limit_price(close, "USD", buys=buys)
+    assert price is not None
+    exact, way = Decimal(repr(price)), 1 if buys else -1
+    bound = Decimal(repr(close)) * (1 + way * Decimal(repr(collar)) / 10_000)
+    tick = Decimal("0.01") if bound >= 1 else Decimal("0.0001")
+    assert exact == exact.quantize(tick)
+    assert 0 <= way * (bound - exact) < tick

@@ -1,0 +1,188 @@
+"""The bound from below: against known optima, computed and played, and on drawn returns; a law or two."""
+
+import numpy as np
+import pytest
+
+from backtests.laboratory.optimal_region import region_losses
+from backtests.laboratory.simulate import Laboratory, play
+from foundation.errors import ConfigError
+from research.accounting import Costs
+from research.allocation import FixedWeights
+from research.risk import GBM
+from research.rules import Threshold
+from research.rules.optimum.dynamic_programming import optimal_region
+from research.rules.optimum.lower_bound import lower_bound
+
+Array = np.ndarray
+BP, WEEK = 1e-4, 1 / 52
+Market = tuple[Array, Array, Array, Array, float, float]  # as `lower_bound` takes them
+
+
+def drawn(seed: int, whole: bool) -> Market:
+    """Two lines beside cash, or three without: volatility 8 to 60 %, cost 1 to 50 bp, tracking penalty 1 to 20."""
+    rng, n = np.random.default_rng(seed), 3 if whole else 2
+    volatility = np.exp(rng.uniform(np.log(0.08), np.log(0.6), n))
+    loadings = rng.normal(size=(n, n + 2))
+    correlation = loadings @ loadings.T
+    correlation /= np.sqrt(np.outer(np.diag(correlation), np.diag(correlation)))
+    covariance = (0.8 * correlation + 0.2 * np.eye(n)) * np.outer(volatility, volatility)
+    target, cost = rng.dirichlet(np.full(3, 3.0))[:n], np.exp(rng.uniform(np.log(1e-4), np.log(5e-3), n))
+    return target, 0.25 * volatility, covariance, cost, float(np.exp(rng.uniform(0.0, np.log(20.0)))), WEEK
+
+
+def equal(n: int, cost: float = 10 * BP) -> Market:
+    """Fully invested in equal parts: volatility 20 %, correlation 0.3."""
+    covariance = 0.04 * (0.3 + 0.7 * np.eye(n))
+    return np.full(n, 1.0 / n), np.full(n, 0.05), covariance, np.full(n, cost), 5.0, WEEK
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_where_lines_are_correlated_it_is_below_the_known_optimum(whole: bool) -> None:
+    gaps = []
+    for seed in range(8):
+        market = drawn(seed, whole)
+        gaps.append(lower_bound(*market).value / optimal_region(*market).value - 1.0)
+    assert max(gaps) < 0.0
+    assert np.median(gaps) > (-0.2 if whole else -0.1)
+
+
+@pytest.mark.parametrize(("bps", "below"), [(1.0, 0.012), (10.0, 0.023), (50.0, 0.032), (100.0, 0.035)])
+def test_where_they_are_not_it_is_below_it_too_and_near(bps: float, below: float) -> None:
+    """To leading order the bound is above the optimum here: squared gaps, which grow with cost, are what that omits."""
+    market = np.full(2, 0.4), np.zeros(2), 0.15**2 * np.eye(2), np.full(2, bps * BP), 5.0, WEEK
+    bound, optimum = lower_bound(*market), optimal_region(*market).value
+    assert bound.losses.sum() > optimum
+    assert -below < bound.value / optimum - 1.0 < 0.0
+
+
+def test_strong_drifts_do_not_lift_it_above_the_optimum() -> None:
+    """Drifts of up to two volatilities a year: the losses of the lines come to 2 % more than the optimum."""
+    rng, above = np.random.default_rng(0), []
+    for _ in range(3):
+        volatility, correlation = np.exp(rng.uniform(np.log(0.05), np.log(0.6), 2)), rng.uniform(-0.3, 0.3)
+        covariance = np.outer(volatility, volatility) * [[1.0, correlation], [correlation, 1.0]]
+        market = (rng.dirichlet(np.full(3, 2.0))[:2], rng.uniform(-2.0, 2.0, 2) * volatility, covariance,
+                  np.exp(rng.uniform(np.log(1e-4), np.log(1e-2), 2)), np.exp(rng.uniform(0.0, 3.0)), WEEK)  # fmt: skip
+        bound, optimum = lower_bound(*market), optimal_region(*market).value
+        above.append([bound.value / optimum - 1.0, bound.losses.sum() / optimum - 1.0])
+    assert max(above)[0] < 0.0
+    assert np.median(above, axis=0)[0] > -0.1
+
+
+def test_no_held_portfolio_is_charged_less_on_drawn_returns() -> None:
+    """The inequality itself, with joint lognormal returns of all lines instead of each line's quadrature."""
+    target, mean, covariance, cost, penalty, interval = drawn(5, whole=True)
+    bound, n = lower_bound(target, mean, covariance, cost, penalty, interval), len(target)
+    rng = np.random.default_rng(3)
+    shocks = rng.normal(size=(200_000, n))
+    shocks = np.concatenate([shocks, -shocks]) @ np.linalg.cholesky(covariance * interval).T
+    growth = np.exp((mean - 0.5 * np.diag(covariance)) * interval + shocks)
+    others = [np.delete(target, i) / (1.0 - target[i]) for i in range(n)]
+    regions = []
+    for i in range(n):
+        rest = np.delete(np.eye(n), i, axis=0).T @ others[i]
+        beside = np.eye(n)[i] - rest
+        drift = mean[i] - 0.5 * covariance[i, i] - rest @ mean + 0.5 * rest @ covariance @ rest
+        apart = float(beside @ covariance @ beside)
+        regions.append(
+            optimal_region(
+                target[i : i + 1], [drift + 0.5 * apart], [[apart]], cost[i : i + 1],
+                penalty * bound.variance[i] / apart, interval,
+            )
+        )  # fmt: skip
+        assert regions[i].value == pytest.approx(bound.losses[i], rel=1e-6)
+
+    def value(gaps: Array) -> Array:
+        inside = [np.clip(gaps[:, i], *region.axes[0][[0, -1]]) for i, region in enumerate(regions)]
+        return sum(
+            np.interp(inside[i], region.axes[0], region.values) + cost[i] * np.abs(gaps[:, i] - inside[i])
+            for i, region in enumerate(regions)
+        )
+
+    for _ in range(40):
+        gaps = 0.25 * target * rng.uniform(-1.0, 1.0, n)
+        gaps -= target * gaps.sum()
+        worth = (target + gaps) * growth
+        after = value(worth / worth.sum(axis=1, keepdims=True) - target)
+        error = 4.0 * after.std() / np.sqrt(len(after)) / interval
+        charged = 0.5 * penalty * gaps @ covariance @ gaps + (after.mean() - value(gaps[None])[0]) / interval
+        assert charged + error > bound.value
+        assert error < 0.2 * bound.value
+
+
+@pytest.mark.parametrize("ticket", [0.0, 1 * BP])
+def test_it_is_below_what_the_optimum_loses_on_ten_thousand_paths(ticket: float) -> None:
+    market = equal(3)
+    region = optimal_region(*market, ticket=ticket)
+    laboratory = Laboratory(
+        GBM(market[1], market[2], 52), tuple(market[0].tolist()), Costs(market[3], np.zeros(3)), 5.0, 10_000, 52 * 8,
+        seed=2, warm_up=156, periods_per_year=52,
+    )  # fmt: skip
+    losses = region_losses(laboratory, region) * BP
+    error = losses.std(ddof=1) / np.sqrt(len(losses))
+    assert lower_bound(*market, ticket=ticket).value < losses.mean() - 1.96 * error
+
+
+def test_small_lines_that_are_not_correlated_lose_nothing_by_being_alone() -> None:
+    market = np.array([0.03, 0.03]), np.zeros(2), np.diag([0.04, 0.09]), np.array([5.0, 20.0]) * BP, 5.0, WEEK
+    assert lower_bound(*market).value == pytest.approx(optimal_region(*market).value, rel=2e-4)
+
+
+def test_two_fully_invested_lines_are_bounded_by_all_that_they_lose() -> None:
+    """Two gaps of one size: half the tracking each, and its own cost each, come to all tracking at both costs."""
+    market = equal(2)
+    assert lower_bound(*market).value == pytest.approx(optimal_region(*market).value, rel=0.01)
+
+
+def test_how_often_a_line_is_watched_hardly_matters_where_it_drifts_slowly() -> None:
+    """Watched ten times a day it drifts 1.5 % of its half-width."""
+    problem = [0.3], [0.0], [[0.15**2]], [0.005], 5.0
+    bound = lower_bound(*problem, 1 / 2520).value  # one per cent apart by processor: where its programme comes to rest
+    for optimum in (optimal_region(*problem, 1 / 2520).value, optimal_region(*problem, WEEK).value):
+        assert 0.95 * optimum < bound < 1.01 * optimum  # the optimum is a programme's too, to one per cent
+
+
+def test_the_order_of_the_lines_changes_nothing() -> None:
+    target, mean, covariance, cost, penalty, interval = drawn(3, whole=True)
+    order = np.array([2, 0, 1])
+    turned = lower_bound(target[order], mean[order], covariance[np.ix_(order, order)], cost[order], penalty, interval)
+    assert turned.value == pytest.approx(lower_bound(*drawn(3, whole=True)).value, rel=1e-5)
+
+
+@pytest.mark.parametrize(("ticket", "found"), [(0.0, 1e-6), (BP, 2e-3)])
+def test_charges_times_four_make_four_times_the_bound(ticket: float, found: float) -> None:
+    """With a ticket the search ends in one of many low places."""
+    target, mean, covariance, cost, penalty, interval = drawn(4, whole=True)
+    there = lower_bound(target, mean, covariance, cost, penalty, interval, ticket=ticket)
+    fourfold = lower_bound(target, mean, covariance, 4 * cost, 4 * penalty, interval, ticket=4 * ticket)
+    np.testing.assert_allclose(fourfold.losses, 4.0 * there.losses, rtol=1e-4)
+    assert fourfold.value == pytest.approx(4.0 * there.value, rel=found)
+
+
+def test_ten_lines_are_bounded_within_a_tenth_of_a_plain_band() -> None:
+    market = equal(10)
+    holding = FixedWeights(tuple(market[0].tolist()))
+    laboratory = Laboratory(
+        GBM(market[1], market[2], 52), holding.weights, Costs(market[3], np.zeros(10)), 5.0, 200, 52 * 13, seed=1,
+        warm_up=156, periods_per_year=52,
+    )  # fmt: skip
+    losses = play(laboratory, Threshold(holding, 0.014, "edge")).loss * BP
+    assert 1.0 < losses.mean() / lower_bound(*market).value < 1.1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"covariance": np.full((2, 2), 0.04)}, r"covariance of lower_bound is .* give one that is not singular"),
+        ({"covariance": np.array([[0.04, 0.03], [0.0, 0.04]])}, "covariance of lower_bound"),
+        ({"target": [0.8, 0.8]}, r"target of lower_bound is \[0.8, 0.8\]: weights sum to one, or to less"),
+        ({"mean": [0.0]}, r"mean of lower_bound has shape \(1,\): give \(2,\)"),
+        ({"cost": [0.0, 0.0]}, r"cost of lower_bound is \[0.0, 0.0\]: give a fraction of the notional above 0"),
+        ({"ticket": -1.0}, "ticket is -1.0: give a fraction of NAV"),
+        ({"interval": float("nan")}, "interval is nan"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(given: dict[str, object], message: str) -> None:
+    problem = {"target": [0.4, 0.3], "mean": [0.0, 0.0], "covariance": 0.04 * np.eye(2), "cost": [BP, BP]}
+    with pytest.raises(ConfigError, match=message):
+        lower_bound(**(problem | {"tracking_penalty": 5.0, "interval": WEEK} | given))
