@@ -16,7 +16,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: advisories arithmetics licences mutants help report test coverage check lab setup lock bench browser docs format clean
+.PHONY: advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench browser docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -27,6 +27,9 @@ report: setup  ## play every policy of the example portfolio and write its repor
 
 test: check  ## run every check: form, walls, types, tests, notebooks
 	$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder --nbval-lax $(COVERAGE) $(TESTS)
+
+quick: setup  ## run the tests of what was edited since the last commit
+	$(BIN)/python .ci/quick.py
 
 coverage: COVERAGE = --cov --cov-report=term
 coverage: test  ## the same, and print the coverage of branches, which takes twice as long

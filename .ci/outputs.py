@@ -2,10 +2,10 @@
 
     python .ci/outputs.py FOLDER
 
-FOLDER gets a file for each command and shipped portfolio file, with all that it printed and a line for each file that it
-wrote: tables, JSON and text as they are, pictures by their hash. It also gets what each of hundreds of broken portfolio
-files and broken tables is told. What must differ is masked: names of runs, commits of code, times, paths of modules and
-of the folder itself. Compare two such folders with `diff -r`.
+FOLDER gets a file for each command and shipped portfolio file, with all that it printed and a line for each file that
+it wrote: tables, JSON and text as they are, pictures by their hash. It also gets what each of hundreds of broken
+portfolio files and broken tables is told. What must differ is masked: names of runs and hashes that hold them, commits
+of code, times, paths of modules and of the folder itself. Compare two such folders with `diff -r`.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -45,7 +45,10 @@ MASKS = (
     (re.compile(r"\b[\d,]+ days ago"), "N days ago"),
     (re.compile(r'"code": "[^"]*"'), '"code": CODE'),
     (re.compile(r"\bcode [0-9a-f]{12}(?:\+[0-9a-f]+)?"), "code CODE"),
-    (re.compile(r'("[^"]+\.(?:html|json|ipynb|md|txt)"|"sha256"): "[0-9a-f]{64}"'), r"\1: HASH"),  # of a run's name, too
+    (
+        re.compile(r'("[^"]+\.(?:html|json|ipynb|md|txt)"|"sha256"): "[0-9a-f]{64}"'),
+        r"\1: HASH",
+    ),  # of a run's name, too
 )
 
 
@@ -82,7 +85,8 @@ def written(folder: Path) -> Iterator[str]:
         if path.suffix in (".csv", ".md", ".txt", ".fix", ".yaml"):
             yield f"=== {name}\n{masked(path.read_text(encoding='utf-8'), folder)}"
         elif path.suffix == ".json":
-            yield f"=== {name}\n{masked(json.dumps(json.loads(path.read_text()), indent=1, ensure_ascii=False), folder)}"
+            text = json.dumps(json.loads(path.read_text()), indent=1, ensure_ascii=False)
+            yield f"=== {name}\n{masked(text, folder)}"
         elif path.suffix == ".html":
             yield f"=== {name}\n{_words(masked(path.read_text(encoding='utf-8'), folder))}"
         elif path.suffix == ".parquet":
@@ -133,10 +137,7 @@ def commands(work: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
 
 def _endings() -> list[str]:
     """The endings of files that a trade list can be written to."""
-    for module in ("research.trading.formats", "desk.tickets.formats"):
-        with suppress(ModuleNotFoundError):
-            return list(importlib.import_module(module).FORMATS)
-    return []
+    return list(importlib.import_module("desk.tickets.formats").FORMATS)
 
 
 def compared(file: Path) -> str:
