@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from research.arrays import Array
 
+from foundation.arrays import Array
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation
 from research.market import Past

@@ -15,7 +15,7 @@ from foundation.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
-ALL = "import sys, desk.cli\nsys.argv = ['rebalance', *{words}]\nbacktests.cli.main()"
+ALL = "import sys, desk.cli\nsys.argv = ['rebalance', *{words}]\ndesk.cli.main()"
 REPORT = """
 from desk.commands.made import run_for
 from backtests.comparison import compare
