@@ -1,4 +1,4 @@
-"""What a section of a sheet is made of: words, tables, pictures, what is folded, and what stands side by side."""
+"""The parts of a section of a sheet: words, tables, pictures, folded details, and blocks side by side."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -82,11 +82,11 @@ def table(
 ) -> Block:
     """A plain table: heads with units, rows of words.
 
-    caption : above it.
+    caption : caption above the table.
     heads   : words of each column, or (words, unit).
     rows    : cells of each row.
     texts   : numbers of the columns set left.
-    styles  : of the policies in column 0.
+    styles  : line styles of the policies in column 0.
     chosen  : the row to mark, by its column 0.
     """
     titled = [head if isinstance(head, tuple) else (head, "") for head in heads]
@@ -112,11 +112,11 @@ def figures_table(
 ) -> Block:
     """A table of figures: a row a record, by its name in column 0; a column a `Column`.
 
-    caption : above it.
-    head    : of column 0.
-    columns : of figures.
+    caption : caption above the table.
+    head    : head of column 0.
+    columns : columns of figures.
     records : figures by name, in the units of records.
-    styles  : of the policies in column 0.
+    styles  : line styles of the policies in column 0.
     chosen  : the row to mark, by its column 0.
     terms   : whether the page has the terms that heads of figures link to.
     """

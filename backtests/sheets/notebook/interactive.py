@@ -40,7 +40,7 @@ def growth_plot(comparison: Comparison) -> "Figure":
 
 
 def wealth_plot(backtests: Mapping[str, Backtest]) -> "Figure":
-    """What a unit of each policy grew to, net of costs, on a log axis: equal slopes are equal rates."""
+    """The growth of 1 under each policy, net of costs, on a log axis: equal slopes are equal rates."""
     from foundation.paper.plotly_figure import ShownFigure
 
     figure = ShownFigure()
@@ -188,7 +188,7 @@ def _reach(figure: "Figure") -> tuple[float, float]:
 def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "Figure":
     """The same figure with its title, the names of its axes, and the look of the house.
 
-    figure : of plotly.
+    figure : plotly figure.
     title  : above it.
     x      : name of the axis across.
     y      : name of the axis up.

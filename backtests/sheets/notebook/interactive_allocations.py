@@ -124,7 +124,7 @@ def _names(axes: TwoAxes) -> dict[str, str]:
 
 
 def models_answer(axes: TwoAxes, changes: pd.DataFrame, intervals: Mapping[str, WeightIntervals]) -> str:
-    """What the comparison says: which targets differ, which changes most, which depends most on its sample."""
+    """The comparison in words: targets that differ, the one that changes most, the most sample-dependent one."""
     names, tested = _names(axes), axes.targets.loc[list(STATED)].dropna(subset="verdict").reset_index()
     rows = zip(tested["measure"], tested["target"], tested["verdict"], strict=True)
     said = [f"{names[of]} is {word} by {MEASURES[key].name}" for key, of, word in rows if word != "not significant"]

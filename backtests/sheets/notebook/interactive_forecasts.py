@@ -30,7 +30,7 @@ def expected_plot(found: ForecastsToday) -> "Figure":
 
 
 def outcomes_plot(path: ForecastPath, line: str, name: str) -> "Figure":
-    """What a forecast expected of a line at each month end, with its 90 % interval, and what came, per cent.
+    """A forecast of an asset at each month end, with its 90 % interval, and the outcome, per cent.
 
     Raises : ConfigError for a line that the market does not have.
     """
@@ -87,9 +87,9 @@ def decay_plot(tables: Mapping[str, pd.DataFrame]) -> "Figure":
 
 
 def answer(found: ForecastsToday, made: Worth, name: str) -> str:
-    """What the forecasts have shown, and what one of them is worth, in words.
+    """The skill that the forecasts have shown, and the worth of one of them, in words.
 
-    made : with and without the forecast of that name.
+    made : worth of the forecast of that name: results with it and without it.
     """
     shown = {one: found.by_measure(one) for one in found.skills}
     shown = {one: known for one, known in shown.items() if known}

@@ -49,7 +49,7 @@ def moves_plot(effects: ViewEffects) -> "Figure":
 
 
 def views_answer(effects: ViewEffects) -> str:
-    """What the views did, in words: the line and the view that moved most, and how sure the means are."""
+    """The effect of the views in words: the line and the view that moved most, and how sure the means are."""
     moves, moved = effects.weight_moves, effects.weights - effects.prior_weights
     turned = one_way(moves)
     if not turned.any():

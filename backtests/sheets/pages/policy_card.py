@@ -252,7 +252,7 @@ def _lines(card: Mapping[str, Any]) -> Block:
 
 
 def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
-    """What it saw in training and how far the test is from it."""
+    """The features that the policy saw in training, and the distance of the test from them; None if not recorded."""
     if "lengths" not in card.get("observed", {}):
         return None
     drifts = {d["feature"]: Drift(**d) for d in results.get("drift", ())}

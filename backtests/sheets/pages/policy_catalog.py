@@ -61,7 +61,7 @@ def _grouped(rows: list[list[str]], groups: list[Path]) -> str:
 
 
 def holds_words(card: Mapping[str, Any]) -> str:
-    """What a policy holds: its lines with their weights, as few words as that takes."""
+    """The holdings of a policy, its assets with their weights, in as few words as possible."""
     targets = card.get("targets")
     if not targets:
         return listed(card.get("assets", ("any lines",)), most=12)

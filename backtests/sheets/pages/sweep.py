@@ -80,10 +80,10 @@ SECTIONS = {
 class SweepSheet:
     """The sheet of a sweep.
 
-    title   : of the page.
-    facts   : name and words of each.
+    title   : title of the page.
+    facts   : blocks of facts, each with name and words.
     parts   : blocks of each portfolio.
-    running : what stands on every sheet of paper.
+    running : text repeated on every printed page.
     """
 
     title: str
@@ -104,7 +104,7 @@ class SweepSheet:
     def write(self, folder: Path) -> None:
         """Write sweep.html, and each picture as figures/<name>.csv, .png and .svg; nothing where that fails.
 
-        folder : which exists.
+        folder : an existing folder.
         """
         page = self.page
         try:
@@ -126,9 +126,9 @@ def sweep_sheet(
     """The sheet of a sweep: its headline, its warnings, its pictures and the table of its best, by portfolio.
 
     table            : a row a configuration, as a sweep writes it; metrics in the units of records.
-    title            : of the page.
+    title            : title of the page.
     tracking_penalty : price of squared tracking error in J, for lines of equal J, where all portfolios share it.
-    run              : what identifies the run, in words by name.
+    run              : identity of the run: words by name.
     own              : by portfolio, its own lag and start, at which its policies are compared where they were played
                        there.
     Raises           : ConfigError for a table without rows, without the columns of a sweep, or with a figure that is
@@ -148,7 +148,7 @@ def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, M
     """The findings of a sweep without its figures, as a block of HTML with its own style.
 
     table  : a row a configuration, as a sweep writes it; metrics in the units of records.
-    title  : of the block.
+    title  : title of the block.
     own    : by portfolio, its own lag and start.
     Raises : ConfigError for a table that cannot be drawn.
     """
@@ -206,7 +206,7 @@ class NoPicture:
     why: str
 
     def __str__(self) -> str:
-        """Why there is none, in a sentence."""
+        """A sentence that says why there is no such picture."""
         return f"No {PICTURES[self.name]}: {self.why}."
 
     __repr__ = __str__
@@ -226,7 +226,7 @@ class Pictures(dict[str, Picture]):
         self.why = dict(why)
 
     def __missing__(self, name: str) -> Any:
-        """Why there is no such picture. Raises KeyError for a name that no picture has."""
+        """The reason why a picture is missing. Raises KeyError for a name that no picture has."""
         if name not in self.why:
             raise KeyError(name)
         return NoPicture(name, self.why[name])
@@ -276,7 +276,7 @@ def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pict
 
 
 def _why(found: Findings, name: str) -> str:
-    """Why a picture is not there."""
+    """The reason why a picture is missing."""
     if name == "frontier":
         return "fewer than two policies have both a cost and a tracking error"
     if name not in LADDERS:
