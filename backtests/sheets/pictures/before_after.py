@@ -115,7 +115,7 @@ def _move(canvas: Canvas, y: float, before: float, after: float, target: float, 
 
 
 def _key(canvas: Canvas, x: float, y: float, *, narrow: bool) -> None:
-    """What the marks mean, in one row."""
+    """Draw the key of the marks in one row."""
     place = x + 5.0
     for colour, face, words in ((STAYED, "paper", "before"), (BOUGHT, "", "bought"), (SOLD, "", "sold")):
         canvas.point(place, y, colour=colour, size=7.0, face=face, ring=1.5 if face else 0.0)

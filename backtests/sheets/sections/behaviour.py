@@ -270,7 +270,7 @@ def _costs_table(costs: CostLevels, metric: str, styles: Mapping[str, LineStyle]
 
 
 def _notes(found: Behaviour) -> list[str]:
-    """What a reader must know of the pictures."""
+    """Notes on the pictures: the cost levels, and comparisons that are missing."""
     notes = [] if found.costs is None else [_costs_words(found.costs)]
     if found.windows is None:
         beside = "second policy beside" if found.costs is not None else "benchmark of"
@@ -281,7 +281,7 @@ def _notes(found: Behaviour) -> list[str]:
 
 
 def _costs_words(costs: CostLevels) -> str:
-    """How policies are played at other costs, and which are not."""
+    """A note on backtests at other costs: how policies are played, and which are left out."""
     words = (
         "Each point is a new backtest with this cost in place of commissions and half-spreads; other costs stay. Tuned "
         "and learned rules are played as they were fitted at the file's costs; a rule that reads costs sees those."

@@ -1,4 +1,4 @@
-"""What a sheet says of its conventions, and the settings of its run as a desk would write them."""
+"""The conventions of a sheet, and the settings of its run as a desk would write them."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ def _cost_words(costs: Costs) -> str:
 
 
 def _tax_words(portfolio: "Portfolio") -> str:
-    """What backtests leave out of the tax of the file, where it has more than they charge."""
+    """A sentence on the tax of the file that backtests leave out; "" if the file has no tax lots."""
     if portfolio.tax_lots is None:
         return ""
     return (
@@ -123,9 +123,9 @@ def _candidates(comparison: "Comparison") -> Block:
 
 
 def facts_of(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
-    """What was compared, on which days and at which costs, and how it was checked.
+    """The facts of a comparison: its universe, days, costs and execution, and its checks.
 
-    run : name and words of what identifies the run.
+    run : identity of the run: words by name.
     """
     portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
     assets, total = portfolio.market.assets, BPS * portfolio.costs.total

@@ -34,10 +34,10 @@ def differences_parts(comparison: "Comparison") -> list[Part]:
 
 
 def paired_parts(paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None) -> list[Part]:
-    """The same of any paired backtests.
+    """The section on differences, for any paired backtests.
 
     paired : the comparison.
-    styles : of each policy.
+    styles : line style of each policy.
     chosen : the recommended policy, or None.
     """
     if not paired.pairs:

@@ -111,7 +111,7 @@ def _cells(row: Mapping[str, float | None]) -> list[str]:
 
 
 def worst_days_parts(comparison: "Comparison") -> list[Part]:
-    """What each policy did on the worst days of the reference; nothing where the reference never lost."""
+    """The returns and trades of each policy on the worst days of the reference; empty if it never lost."""
     found = comparison.worst_days
     if not found:
         return []
@@ -135,8 +135,8 @@ def worst_days_parts(comparison: "Comparison") -> list[Part]:
 def worst_days_table(found: Mapping[pd.Timestamp, Mapping[str, OnDay]], names: Sequence[str]) -> Block:
     """A row a day, a column a policy.
 
-    found : as `backtests.evaluation.worst_days` gives it.
-    names : of the columns.
+    found : result of `backtests.evaluation.worst_days`.
+    names : names of the columns.
     """
     rows = [[f"{day:%Y-%m-%d}", *(_did(on[name]) for name in names)] for day, on in found.items()]
     return table(WORST, ("day", *names), rows)

@@ -134,7 +134,7 @@ def _extremes(name: str, one: PolicyRisk, styles: Mapping[str, LineStyle], chose
 
 
 def _notes(risk: Mapping[str, PolicyRisk]) -> list[str]:
-    """Why something is not shown."""
+    """Sentences that say why drawdowns or rolling measures are not shown."""
     never = [name for name, one in risk.items() if not one.drawdowns]
     notes = [f"{listed(never)} never fell below an earlier close: no drawdown."] if never else []
     first = next(iter(risk.values()))

@@ -112,8 +112,8 @@ def _draw(
     """Draw the two panels beside one another, or one below the other on a narrow page.
 
     f         : the page's format.
-    returns   : of the policy shown, by episode, fraction; NaN where it has none.
-    gaps      : of the others to the reference, a row an episode, a column a policy.
+    returns   : return of the policy shown in each episode, fraction; NaN where it has none.
+    gaps      : differences of the others to the reference, a row an episode, a column a policy.
     styles    : line style of each policy.
     shown     : name of the policy of the bars.
     reference : name of the reference.

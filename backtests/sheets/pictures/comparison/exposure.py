@@ -1,4 +1,4 @@
-"""What one policy held through its test: areas of its classes, or currencies, upon one another."""
+"""The holdings of one policy through its test: stacked areas of its classes, or currencies."""
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,9 @@ GREY = "soft"  # of the areas
 def exposure_picture(name: str, weights: pd.DataFrame, by: str) -> Picture | None:
     """The picture; None where there is one group alone.
 
-    name    : of the policy.
+    name    : name of the policy.
     weights : (D + 1, k) weight of each group at each close, fraction of NAV.
-    by      : what the groups are, as "class" or "currency".
+    by      : kind of the groups, such as "class" or "currency".
     """
     if weights.shape[1] < 2:
         return None

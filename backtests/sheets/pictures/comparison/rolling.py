@@ -20,9 +20,9 @@ HIGH = 80.0  # px: of a panel
 
 @dataclass(frozen=True)
 class Measure:
-    """What one panel shows.
+    """The metric of one panel.
 
-    name, unit : its heading.  narrow : unit on a phone.  factor : of records to it.  base : value of its dark line.
+    name, unit : its heading.  narrow : unit on a phone.  factor : from records to unit.  base : value of its dark line.
     """
 
     name: str

@@ -30,11 +30,11 @@ def cost_tracking_picture(
     """Gap over cost on log scales, in per cent and bp a year, of the policies with one target; others are named.
 
     table            : a row a policy; columns and units as `sweeps.analysis.frontier` gives them.
-    styles           : by family.
+    styles           : line style of each family.
     tracking_penalty : price of squared tracking error, for lines of equal J, which only the gap to the strategic target
                        has; no curve joins policies that were drawn at random.
-    conditions       : in words.
-    name             : of its file.
+    conditions       : conditions of the test, in words.
+    name             : name of its file.
     """
     shown = table[table["drawn"]]
     drawn = shown[(shown["cost"] > 0.0) & (shown["gap"] > 0.0)]

@@ -154,7 +154,7 @@ def strength(cells: Array, lower: bool) -> Array:
 
 
 def _by_ratio(least: float, most: float) -> bool:
-    """Is the colour scale logarithmic?"""
+    """True if the colour scale is logarithmic."""
     return least > 0.0 and most > WIDE_RATIO * least
 
 
