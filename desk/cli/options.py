@@ -1,4 +1,4 @@
-"""What commands share: arguments and options, and how a command starts and stops."""
+"""The arguments and options that commands share, and their start and stop."""
 
 import gc
 from collections.abc import Iterator

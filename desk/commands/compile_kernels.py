@@ -51,7 +51,7 @@ def backtests_and_trades() -> None:
 
 
 def costs_and_events() -> None:
-    """What the embedded portfolio lacks: every cost, cash flows, dividends in cash, an exit, and rules of all kinds."""
+    """Backtest what the embedded portfolio lacks: every cost, flows, cash dividends, an exit, rules of all kinds."""
     from backtests.engine.run import backtest
     from research.accounting import Costs, Execution, Flows
     from research.accounting.costs import Tax
@@ -146,7 +146,7 @@ def do(job: str, folder: Path) -> None:
 
 
 def _is_whole(note: Path) -> bool:
-    """Is all that was compiled at last still there, and still what its kernels are made from?"""
+    """True if all code of the last compilation is still there, and its kernels have not changed since."""
     try:
         noted = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):

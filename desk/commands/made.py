@@ -1,4 +1,4 @@
-"""What a command that makes a run needs of every run: its name, where its file is, and what the terminal shows."""
+"""The facts of every run that a command makes: its name, the path of its file, and the text for the terminal."""
 
 import os
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run
 
 
 def file_fact(portfolio: Portfolio) -> str:
-    """Where the portfolio file is, from the workbench's folder, for the manifest of a run that is made again."""
+    """The path of the portfolio file from the workbench's folder, for the manifest of a run that is made again."""
     return Path(os.path.relpath(portfolio.file, ROOT)).as_posix()
 
 

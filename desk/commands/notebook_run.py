@@ -32,10 +32,10 @@ def ask_notebook(
 ) -> tuple[Portfolio, Run]:
     """The portfolio that a notebook will read, and the run that it will be.
 
-    notebook   : path of it.
-    file       : of the portfolio.
+    notebook   : path of the notebook.
+    file       : portfolio file.
     given      : its other parameters, checked.
-    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError as `load_portfolio` and `check_reads_portfolio` do.
     """
     check_reads_portfolio(notebook)

@@ -50,7 +50,7 @@ SHEETS = ("tearsheet.html", "sheet.html", "risk.html", "sweep.html", "laboratory
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which runs are wanted, and in which order.
+    """The conditions on the runs wanted, and their order.
 
     kind      : only runs of this kind; "" takes all.
     portfolio : only runs of this portfolio; "" takes all.
@@ -78,16 +78,16 @@ class Wanted:
 
     @property
     def all(self) -> bool:
-        """Are all runs wanted?"""
+        """True if no condition leaves out a run."""
         return not (self.kind or self.portfolio or self.since or self.where)
 
 
 def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tuple[pd.DataFrame, list[str]]:
-    """The finished runs of a folder, a row a run, the newest first; and why others cannot be used.
+    """The finished runs of a folder, a row a run, the newest first; and the reasons why others cannot be used.
 
     The figures are those of the policy that was recommended or backtested, in the units of records, and its note.
     reports : folder of the runs, or None for the usual one.
-    wanted  : which runs; by default all.
+    wanted  : conditions on the runs; by default all.
     Raises  : ConfigError for a folder that is none, and for an unknown condition.
     """
     wanted = wanted or Wanted()
@@ -206,7 +206,7 @@ def note_run(run: Path, text: str) -> str:
 
 
 def show_text(run: Path) -> str:
-    """What a run printed when it was made, and where its sheet is; from its files alone.
+    """The text that a run printed when it was made, and the path of its sheet; from its files alone.
 
     run    : its folder.
     Raises : DataError where it is no finished run, or was made before runs kept their text.
@@ -226,7 +226,7 @@ def show_text(run: Path) -> str:
 
 
 def differences_text(found: RunDifferences) -> str:
-    """What differs between two runs: what they were made from first, then figures, then the first day of wealth."""
+    """The differences between two runs: their inputs first, then figures, then the first day of wealth."""
     if not (found.files or any(found.made_from.values())):
         return f"Same bytes in all {_count(found)}: {found.one['run']}."
     blocks = [f"{found.one['run']} and {found.other['run']}"]
@@ -332,12 +332,12 @@ def _made_again(
 ) -> Made:
     """A run of the same kind with the same settings.
 
-    run        : folder of the one that is there.
-    manifest   : its own.
-    file       : of the portfolio.
+    run        : folder of the existing run.
+    manifest   : manifest of the existing run.
+    file       : portfolio file.
     reports    : folder of the new run.
-    retrain    : train learned policies anew; those of a risk sheet are taken from the reports beside it.
-    trust_code : may the file name rules by import path?
+    retrain    : true to train learned policies anew; those of a risk sheet are taken from the reports beside it.
+    trust_code : true if the file may name rules by import path.
     """
     settings = manifest["settings"]
     if manifest["kind"] == "risk":
@@ -389,5 +389,5 @@ def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path, t
 
 
 def diff_text(one: Path, other: Path) -> str:
-    """What differs between two runs, as text. one, other : their folders. Raises DataError for what is no run."""
+    """The differences between two runs as text. one, other : their folders. Raises DataError for what is no run."""
     return differences_text(run_differences(one, other))

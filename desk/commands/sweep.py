@@ -40,13 +40,13 @@ DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole 
 def make_sweep(
     file: Path, *, workers: int = 1, cluster: str = "", reports: Path | None = None, fresh: bool = False
 ) -> Made:
-    """Sweep what a file describes, into a run of its own; one that was killed goes on where it was.
+    """Make the sweep that a file describes, as a run of its own; an interrupted one resumes.
 
-    file    : that describes the sweep.
-    workers : threads or processes of this machine.
+    file    : file that describes the sweep.
+    workers : number of threads or processes of this machine.
     cluster : address of a Dask scheduler instead, or "".
     reports : folder of the runs, or None for the usual one.
-    fresh   : start over, even if the same file has an unfinished sweep.
+    fresh   : true to start over, even if the same file has an unfinished sweep.
     Raises  : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other
               settings, data or code: nothing is mixed.
     """
@@ -85,9 +85,9 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     """Write paths, summary and manifest beside the results, then the sheet; gives the summary.
 
     prepared : the sweep.
-    keep     : of which configurations full paths are kept.
-    run      : what the sweep was made from.
-    folder   : of the run, with its results.
+    keep     : configurations whose full paths are kept.
+    run      : settings, data and code of the sweep.
+    folder   : folder of the run, with its results.
 
     Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. What was
     played stays whole where no sheet can be drawn of it: the summary then ends with the reason.

@@ -1,4 +1,4 @@
-"""How a command speaks and ends: its output, its warnings, and each error of its input as a sentence."""
+"""The output of a command on the terminal, its warnings, and each error of its input as a sentence."""
 
 import io
 import os
@@ -55,7 +55,7 @@ def _drop_output() -> None:
 
 
 def _usage(error: typer.TyperException) -> str:
-    """What typer says of a word that it does not know, with the usage of the command where there is one."""
+    """Typer's message on a word that it does not know, with the usage of the command if there is one."""
     said, show = io.StringIO(), getattr(error, "show", None)
     if show is not None:  # with the usage, and where to find help
         show(file=said)
@@ -63,7 +63,7 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def of_files(error: OSError) -> str:
-    """What the system refused, of which path, and how to fix it."""
+    """A sentence on an error of the system: the refusal, the path, and the fix."""
     where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
     fix = (
         "Free space there, or write to another place."

@@ -83,7 +83,7 @@ def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]
 def today_of(as_of: str | None, calendar: str, now: datetime | None = None) -> pd.Timestamp | None:
     """The day to which ages are counted: as given (YYYY-MM-DD), that of the exchange for "", none for None.
 
-    calendar : of the exchange, in whose time zone the day is counted, whatever that of the machine.
+    calendar : calendar of the exchange; the day is counted in its time zone, not in that of the machine.
     now      : the instant; None takes the clock's.
     Raises   : ConfigError for what is no date, and for a day beyond the calendar's reach.
     """
@@ -95,13 +95,13 @@ def today_of(as_of: str | None, calendar: str, now: datetime | None = None) -> p
 def request_of(
     deploy: float = 0.0, withdraw: float = 0.0, side: str = "", to_target: bool = False, account: str = ""
 ) -> Request:
-    """What is asked for, from the options of the command line and the parameters of the notebook.
+    """The request for a trade list, from the options of the command line and the parameters of the notebook.
 
-    deploy    : currency that comes in.
-    withdraw  : currency that goes out.
+    deploy    : contribution, currency.
+    withdraw  : withdrawal, currency.
     side      : "buy" or "sell" for these orders only, "" for both.
-    to_target : trade to target whatever the policy's rule decides.
-    account   : of the portfolio, to which money comes or which it leaves.
+    to_target : true to trade to target whatever the policy's rule decides.
+    account   : account of the portfolio that money comes to or leaves.
     Raises    : ConfigError for amounts that are none or below zero, for another side, and for what excludes each
     other.
     """
@@ -236,7 +236,7 @@ class _Learned(BaseModel, strict=True):
 
 
 class _Facts(BaseModel, strict=True):
-    """What trades take from the manifest of a report: the policy that it recommends, and what it fitted."""
+    """The facts that trades need from the manifest of a report: the recommended policy, and the fitted ones."""
 
     recommendation: _Recommended
     fitted: dict[str, _Tuned | _Learned]

@@ -66,7 +66,7 @@ def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any
 
 
 def _exchange_rows(portfolio: Portfolio, money: CashByCurrency, names: Sequence[str]) -> Iterator[list[Any]]:
-    """What an account exchanges, in the columns of its orders: units are of the currency, notional is of the basis."""
+    """An account's currency exchanges in the columns of its orders: units in the currency, notional in the basis."""
     for each in exchange_orders(portfolio, money, 0):
         same = {name: getattr(each, name) for name in ("side", "currency", "rate", "amount", "reason")}
         found = same | {"asset": each.pair, "units": each.amount, "notional": each.basis_amount}

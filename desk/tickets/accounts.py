@@ -30,15 +30,15 @@ from research.rules.protocol import held_by
 class Model:
     """A portfolio with the policy that decides for its accounts, and what they share.
 
-    portfolio : whose holdings, cash and last trade an account replaces; its tax lots are not those of an account.
-    policy    : that decides.
-    name      : of the policy.
+    portfolio : portfolio; an account replaces its holdings, cash and last trade, and does not have its tax lots.
+    policy    : policy that decides.
+    name      : name of the policy.
     run       : id of the run that recommends it, or "".
     targets   : the path of its targets.
-    position  : of the portfolio, with the costs and limits of the orders.
+    position  : position of the portfolio, with the costs and limits of the orders.
     as_of     : today, against which the age of each price is counted; None counts none.
-    stale_ok  : list accounts, marked, where prices are too old for orders.
-    notes     : what a reader must know of its data, in sentences.
+    stale_ok  : true to list accounts, marked, whose prices are too old for orders.
+    notes     : notes on its data, in sentences.
     """
 
     portfolio: Portfolio

@@ -30,11 +30,11 @@ Row = tuple[int, Cells]  # its number in the file, where the header is row 1, an
 class AccountsFile:
     """The columns of a file of accounts.
 
-    path     : of the file.
-    columns  : of its header.
+    path     : path of the file.
+    columns  : columns of its header.
     count    : number of accounts.
     repeated : the rows of each account that has more than one.
-    notes    : what a reader must know of it, in sentences.
+    notes    : notes on the file, in sentences.
     """
 
     path: Path
@@ -82,7 +82,7 @@ class AccountsFile:
 
     @cached_property
     def has_decimal_points(self) -> bool:
-        """Does a number of the file prove that a point stands before decimals?"""
+        """True if a number of the file proves that its decimal sign is a point."""
         columns = [k for k, name in enumerate(self.columns) if name not in (ACCOUNT, MODEL, LAST_TRADE)]
         given = (cells[k] for _, cells in self.rows() for k in columns if k < len(cells) and "." in cells[k])
         return any(decimal_signs([cell])[0] == {"."} for cell in given)
@@ -92,7 +92,7 @@ class AccountsFile:
 
 
 class RowFaults:
-    """What is wrong in a row, told at once; the file of an account tells how its numbers are written."""
+    """All faults of a row, raised together; the file of an account gives the format of its numbers."""
 
     def __init__(self, path: Path, row: int, file: AccountsFile | None = None) -> None:
         self.path, self.row, self.file, self.found = path, row, file, list[str]()

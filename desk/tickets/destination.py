@@ -1,4 +1,4 @@
-"""Where a trade list may be written: to a new file, or over an earlier list that belongs to no run."""
+"""Permitted destinations of a trade list: a new file, or an earlier list that belongs to no run."""
 
 import stat
 from collections.abc import Callable, Iterable

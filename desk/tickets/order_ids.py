@@ -17,7 +17,7 @@ ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; broker
 def sent_of(
     terms: TicketTerms, side: str, asset: str, units: float, price: float, notional: float, currency: str, account: str
 ) -> dict[str, Any]:
-    """What is sent of an order, by name; `client_order_id_of` makes its id of it.
+    """The fields of an order that are sent, by name; `client_order_id_of` makes its id from them.
 
     units, price : NaN for a line without a quote, which trades in an amount of currency.
     """

@@ -27,7 +27,7 @@ MOMENTS = ("before", "after")
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """Where a portfolio stands at its last close.
+    """The state of a portfolio at its last close.
 
     listed : the trade list of the policy.
     """

@@ -59,18 +59,18 @@ def make_batch(
 ) -> MadeBatch:
     """Make a run of each portfolio file with each combination of parameters, and a page and a table over them.
 
-    files      : of portfolios; or one file that says all that follows, down to `cluster`.
+    files      : portfolio files; or one file that says all that follows, down to `cluster`.
     given      : parameters of all runs, as name=value.
     grid       : parameters that vary, as name=v1,v2.
-    notebook   : name of the one that is executed, or None for the comparing one.
-    name       : of the batch's folder beside its runs, or None for "batch"; an earlier batch of the name is replaced.
-    workers    : processes, each of which executes one notebook at a time; None for one.
+    notebook   : name of the notebook to execute, or None for the comparing one.
+    name       : name of the batch's folder beside its runs, or None for "batch"; it replaces an earlier batch.
+    workers    : number of processes, each of which executes one notebook at a time; None for one.
     cluster    : address of a Dask scheduler whose workers make the runs instead, or "".
     reports    : folder of the runs, or None for the usual one.
-    retrain    : train learned policies anew, and make again what is there.
-    if_changed : leave alone what has the data, settings and code of the previous batch, unread; where that is all,
-                 write nothing.
-    trust_code : may the files name rules by import path? As `load_portfolio` takes it.
+    retrain    : true to train learned policies anew, and to make existing runs again.
+    if_changed : true to leave alone, unread, the runs with the data, settings and code of the previous batch; if
+                 all runs have them, nothing is written.
+    trust_code : true if the files may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError, before any run, for what is wrong with the parameters, the name or the number of workers,
                  and where no run can start; and as `on_cluster` does.
     """
@@ -193,10 +193,10 @@ def write_batch(
 ) -> Changes | None:
     """Write the table, the page and the failures of a batch into a folder; gives what changed since the previous one.
 
-    folder   : of the batch, empty.
-    name     : of the batch.
-    notebook : name of the one that was executed.
-    rows     : of the table.
+    folder   : empty folder of the batch.
+    name     : name of the batch.
+    notebook : name of the executed notebook.
+    rows     : rows of the table.
     before   : table of the previous batch, or None.
     """
     table = table_of(list(rows))
@@ -212,7 +212,7 @@ def write_batch(
 
 
 def _text(rows: Sequence[Outcome], changes: Changes | None, final: Path) -> str:
-    """What the terminal shows: how many runs were made, found and failed, and why; and what changed."""
+    """The text for the terminal: numbers of runs made, found and failed, reasons of failures, and changes."""
     count: Mapping[str, int] = Counter(row.status for row in rows)
     shown = [status for status in STATUSES if status != "unchanged" or count[status]]
     lines = [f"{counted(len(rows), 'run')}: {', '.join(f'{count[status]} {status}' for status in shown)}."]

@@ -1,4 +1,4 @@
-"""Which workers make the runs of a batch: processes of this machine, or a Dask cluster, with the same bytes."""
+"""The workers that make the runs of a batch: processes of this machine or a Dask cluster, with the same bytes."""
 
 import os
 import socket
@@ -60,11 +60,11 @@ def on_cluster(
 ) -> Iterator[tuple[Job, Outcome]]:
     """Jobs with their outcomes as they finish, by the workers of a Dask cluster, which send back whole runs.
 
-    names    : of the runs, by job.
-    notebook : to execute; workers execute their own copy of it, of the same code.
+    names    : name of each run, by job.
+    notebook : notebook to execute; workers execute their own copy of it, of the same code.
     reports  : folder of the runs.
-    retrain  : train learned policies anew.
-    address  : of the scheduler.
+    retrain  : true to train learned policies anew.
+    address  : address of the scheduler.
     Raises   : ConfigError where no cluster answers, its workers have several threads, or it goes away.
     """
     left = []

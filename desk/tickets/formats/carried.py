@@ -1,4 +1,4 @@
-"""What a broker's format can carry: quantities of named securities; what it cannot is refused, with a way out."""
+"""The orders that a broker's format can carry, quantities of named securities; others are refused, with a fix."""
 
 from collections.abc import Callable, Iterable
 
@@ -40,7 +40,7 @@ def sec_type(order: Order, ticket: Ticket) -> str:
 
 
 def is_coin(order: Order, ticket: Ticket) -> bool:
-    """Does the portfolio file say that the order is in a coin?"""
+    """True if the portfolio file says that the order is in a coin."""
     return sec_type(order, ticket) == COIN
 
 

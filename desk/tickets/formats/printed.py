@@ -70,7 +70,7 @@ def preview(ticket: Ticket) -> str:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such a page?"""
+    """True if a file holds such a page."""
     return MARK in file.read(512)
 
 

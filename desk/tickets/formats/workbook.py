@@ -44,7 +44,7 @@ def write(ticket: Ticket) -> bytes:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such a workbook?"""
+    """True if a file holds such a workbook."""
     try:
         with zipfile.ZipFile(file) as parts:
             return MARK in parts.read("docProps/core.xml")
