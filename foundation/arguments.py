@@ -57,7 +57,7 @@ def cut(text: str, most: int = SHOWN) -> str:
 
 
 def first_fault(error: "ValidationError") -> str:
-    """Where the first of pydantic's findings stands, and what it is."""
+    """The place and the message of the first of pydantic's findings."""
     first = error.errors(include_url=False)[0]
     where = cut(".".join(map(str, first["loc"])))
     what = cut(first["msg"].removeprefix("Value error, "))

@@ -12,10 +12,10 @@ NEGATIVE = re.compile(r"(?<![\w.)\]])-(?=\d)")  # the hyphen before a number, af
 class Column(NamedTuple):
     """A column of a table.
 
-    title : of the column.
-    unit  : below the title, or "".
+    title : title of the column.
+    unit  : unit below the title, or "".
     cells : text of each row.
-    words : is it set left, as words are?
+    words : true if the column is set left, as words are.
     """
 
     title: str

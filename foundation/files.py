@@ -139,8 +139,8 @@ def write_with_record(record: Path, text: str, name: str, checksum: str, data: b
 
     The record decides which data are read, so that a reader finds the earlier pair or this one, and never half of each.
     record   : path of the record, in a folder that is created if missing.
-    text     : of the record.
-    name     : of the data file, without the checksum.
+    text     : text of the record.
+    name     : name of the data file, without the checksum.
     checksum : hex, at least 8 digits.
     data     : bytes of the data file.
     """
@@ -158,8 +158,8 @@ def read_with_record(record: Path, name: str, checksum: Callable[[bytes], str]) 
     """The bytes of a record, and path and bytes of its data; read again where both are replaced meanwhile.
 
     record   : path of the record.
-    name     : of the data file, without the checksum.
-    checksum : finds the checksum, hex, in the bytes of a record.
+    name     : name of the data file, without the checksum.
+    checksum : function that finds the checksum, hex, in the bytes of a record.
     Raises   : OSError where one of the two cannot be read, and what `checksum` and `data_name` raise.
     """
     text = record.read_bytes()
@@ -272,7 +272,7 @@ def _open_lock(path: Path) -> int:
 
 
 def _is_at(path: Path, file: int) -> bool:
-    """Is the open file still the one at this path?"""
+    """True if the open file is still the one at this path."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(file))
     except FileNotFoundError:

@@ -26,7 +26,7 @@ def in_order(
               carries no names, such as an array, a list, or a Series without an index of its own.
     assets  : n names.
     error   : the class of what is raised.
-    where   : of the values, named in the error, such as "on 2022-12-29".
+    where   : place of the values, named in the error, such as "on 2022-12-29".
     Raises  : for a name that is missing, unknown or given twice.
 
     >>> in_order("weights are", pd.Series({"AGG": 0.4, "SPY": 0.6}), ("SPY", "AGG")).tolist()

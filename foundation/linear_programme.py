@@ -23,10 +23,10 @@ NEARLY_WHOLE = 1e-9  # how far from a whole number a whole number may be
 class Point:
     """The best point of a programme.
 
-    x     : (n,).
-    cost  : of it.
-    duals : (k,) what one more unit of each row's bound would add to the cost; zeros where some of x are whole numbers.
-    proven : is it the best, or the best of the nodes that were searched?
+    x     : (n,) the point.
+    cost  : cost of the point.
+    duals : (k,) change of cost for one more unit of each row's bound; zeros where some of x are whole numbers.
+    proven : true if it is the best, false if it is the best of the nodes that were searched.
     """
 
     x: Array
@@ -77,10 +77,10 @@ class LinearProgramme:
     def minimise(self, cost: Array, least: Array, most: Array, nodes: int = NODES) -> Point | None:
         """The best point, or None where no point keeps all rows and bounds.
 
-        cost  : (n,).
-        least : (n,) bounds of this time.
-        most  : (n,).
-        nodes : of a search for whole numbers, after which the best point so far is given.
+        cost  : (n,) cost of one unit of each variable.
+        least : (n,) lower bounds, of this call.
+        most  : (n,) upper bounds, of this call.
+        nodes : number of nodes of a search for whole numbers, after which the best point so far is given.
         Raises : PolicyError where HiGHS gives neither.
         """
         self._highs.changeColsCost(self.n, self._columns, _array(cost))

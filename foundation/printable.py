@@ -32,7 +32,7 @@ SIGNS = {
 
 
 def has_unseen(text: str) -> bool:
-    """Does a text have characters that are not printed: line breaks, control, escape and format characters?"""
+    """True if a text has characters that are not printed: line breaks, control, escape and format characters."""
     return not text.isprintable() and any(unicodedata.category(c) in UNSEEN and c not in JOINERS for c in text)
 
 

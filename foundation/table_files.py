@@ -147,9 +147,9 @@ def quoted(value: object) -> str:
 
 
 def fault(file: str, row: int, column: str, what: str, found: object, fix: str) -> str:
-    """What is wrong with a cell, in a sentence with its place, the value found, and how to mend it.
+    """The fault of a cell in a sentence, with its place, the value found, and the fix.
 
-    column : its name, or "" for the whole row.
+    column : name of the column, or "" for the whole row.
     """
     place = f", column {cut(column, QUOTED)!r}" if column else ""
     return f"{file}, row {row}{place}: {what}: found {quoted(found)}. {fix}"
@@ -196,7 +196,7 @@ def number(text: str, decimal: str = ".") -> Number | None:
     """The number in a cell, None where it is empty.
 
     It may have separators of thousands, a unit, and parentheses or a minus on either side where it is negative.
-    text    : of the cell.
+    text    : text of the cell.
     decimal : the sign before its decimals, "." or ",".
     Raises  : ValueError for what is no number, and for separators of thousands that are not three digits apart.
 
@@ -213,7 +213,7 @@ def number(text: str, decimal: str = ".") -> Number | None:
 
 
 def may_be_thousands(text: str, decimal: str = ".") -> bool:
-    """May its sign before three decimals separate thousands?
+    """True if the decimal sign of a cell, before three digits, may separate thousands instead.
 
     >>> may_be_thousands("1.000"), may_be_thousands("1,000"), may_be_thousands("1.00")
     (True, False, False)
@@ -240,7 +240,7 @@ def decimal_signs(texts: Iterable[str]) -> tuple[set[str], str]:
 
 
 def _parts(text: str) -> tuple[bool, str, str]:
-    """Is it negative, its unit, and its digits with their separators?"""
+    """The parts of a number: true if it is negative, its unit, and its digits with their separators."""
     found = UNIT.search(text)
     unit = found[0] if found else ""
     rest = UNIT.sub("", text, count=1).replace("−", "-").strip()

@@ -1,4 +1,4 @@
-"""How kernels are compiled.
+"""Compilation of kernels.
 
 Compiled code is kept (`foundation.compiled.store`) by a hash over what it was made from
 (`foundation.compiled.content`): numba's own cache does not notice that a *callee in another file* was edited, and goes

@@ -1,4 +1,4 @@
-"""How compiled kernels call each other: their code copied into the caller, or kept by itself and compiled on demand.
+"""Calls between compiled kernels: code is copied into the caller, or kept by itself and compiled on demand.
 
 numba compiles a function to run from Python, and copies what came out into every kernel that calls it, where it is
 compiled anew. Two forms of a kernel avoid most of that work.
@@ -84,11 +84,11 @@ class Linked:
 
     @cached_property
     def dispatcher(self) -> Any:
-        """What Python calls."""
+        """The dispatcher that Python calls."""
         return self._make(self.py_func)
 
     def __call__(self, *given: Any) -> Any:
-        """What the kernel gives."""
+        """The result of the kernel."""
         return self.dispatcher(*given)
 
 
@@ -96,7 +96,7 @@ class Linked:
 
 
 class Reference(types.Type):
-    """Where a named tuple lies. Its fields are read like those of the tuple itself."""
+    """The address of a named tuple. Its fields are read like those of the tuple itself."""
 
     def __init__(self, record: Any) -> None:
         """Refer to named tuples of one type."""
@@ -121,7 +121,7 @@ def refer(typing: Any, record: Any) -> Any:
 
 
 def _laid_down(builder: Any, value: Any) -> Any:
-    """Where a value lies, after it has been laid down."""
+    """The address of a value, after it is stored on the stack."""
     place = cgutils.alloca_once(builder, value.type)
     _lay_down(builder, value, place)
     return place
@@ -169,7 +169,7 @@ class OnDemand:
 
     @cached_property
     def dispatcher(self) -> Any:
-        """What Python calls: it calls the kernel as others do, so that there is one code for all."""
+        """The dispatcher that Python calls: it calls the kernel as others do, so that there is one code for all."""
         kernel = self
 
         def call(*given):  # type: ignore[no-untyped-def]
@@ -179,7 +179,7 @@ class OnDemand:
         return self._make(call)
 
     def __call__(self, *given: Any) -> Any:
-        """What the kernel gives."""
+        """The result of the kernel."""
         return self.dispatcher(*given)
 
     @cached_property
@@ -188,7 +188,7 @@ class OnDemand:
         return _numba_type(get_type_hints(self.py_func)["return"])
 
     def address(self, given: tuple[types.Type, ...]) -> int:
-        """Where the code for arguments of these types lies, compiled if need be."""
+        """The address of the code for arguments of these types, compiled if need be."""
         self.called.compile(given)
         made: Any = self.called.overloads[given]
         if made.signature.return_type != self.returned:

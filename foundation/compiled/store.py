@@ -1,4 +1,4 @@
-"""Where compiled code is kept: a file for each kernel and the types that it was called with, named by its content.
+"""The store of compiled code: a file for each kernel and the types it was called with, named by its content.
 
 The name holds the hash of what the code was made from (`content`), the types, the processor, and the versions of
 Python, numba and LLVM, but no path and no time. So a moved or copied folder goes on with what it has, an edit that
@@ -47,7 +47,7 @@ UNREADABLE = (EOFError, ValueError, LookupError, AttributeError, ImportError, Ty
 
 
 def folders() -> tuple[list[Path], list[Path]]:
-    """Where code may be kept, and where besides it is looked for.
+    """The folders in which code may be kept, and further folders in which it is looked for.
 
     It is kept in the checkout, so that it moves along with the folder, and in the user's cache directory, where other
     checkouts find it. What `make` starts has its cache directory in the checkout, and keeps nothing outside. Where

@@ -117,7 +117,7 @@ def free_places(
 
 
 def _meets(box: Box, others: Array) -> bool:
-    """Does a box meet one of the others (m, 4)?"""
+    """True if a box meets one of the others (m, 4)."""
     x, y = (box[0] < others[:, 2]) & (others[:, 0] < box[2]), (box[1] < others[:, 3]) & (others[:, 1] < box[3])
     return bool((x & y).any())
 

@@ -13,11 +13,11 @@ PLAIN = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as i
 
 @dataclass(frozen=True)
 class Running:
-    """What stands on every sheet of paper besides the page number; "" for nothing.
+    """The text on every printed page besides the page number; "" for nothing.
 
-    title : above, at the left.
-    date  : above, at the right.
-    run   : below, at the left.
+    title : text above, at the left.
+    date  : text above, at the right.
+    run   : text below, at the left.
     """
 
     title: str

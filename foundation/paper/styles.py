@@ -22,12 +22,12 @@ LETTER = 0.56  # of the size of type: mean width of a letter of a system font
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How a policy is drawn.
+    """The line style of a policy.
 
     colour : a colour of the page.
-    dash : of matplotlib.
-    width : px.
-    bold : whether its name is bold: where it is recommended.
+    dash : line style of matplotlib.
+    width : width of the line, px.
+    bold : true if its name is bold: where it is recommended.
     """
 
     colour: str
@@ -37,7 +37,7 @@ class LineStyle:
 
     @property
     def face(self) -> str:
-        """What fills its points: nothing but paper where its line is broken, its own colour else."""
+        """The fill of its points: paper if its line is broken, else its own colour."""
         return "" if self.dash == "-" else "paper"
 
     @property

@@ -106,13 +106,13 @@ class Canvas:
     ) -> None:
         """Words on the canvas.
 
-        x      : where they are aligned, px from the left.
+        x      : place that they are aligned to, px from the left.
         y      : middle of their height, px from the top.
         words  : the text.
         colour : name of a token.
-        size   : of the letters, px.
+        size   : size of the letters, px.
         align  : "left", "center" or "right" of x.
-        bold   : in heavy letters.
+        bold   : true for heavy letters.
         """
         found = _words_on_a_line()(
             x,
@@ -134,9 +134,9 @@ class Canvas:
         x      : (k,) px from the left.
         y      : (k,) px from the top.
         colour : name of a token.
-        width  : px.
-        dash   : of matplotlib.
-        behind : draw it behind the rest.
+        width  : width of the line, px.
+        dash   : line style of matplotlib.
+        behind : true to draw it behind the rest.
         """
         self.figure.add_artist(
             _line(x, self.height - np.asarray(y, dtype=float), colour, width, dash, -1.0 if behind else 2.0)
@@ -164,7 +164,7 @@ class Canvas:
         colour : name of a token.
         size   : diameter, px.
         face   : name of the token that fills it, or "none"; by default its own colour.
-        mark   : of matplotlib.
+        mark   : marker of matplotlib.
         ring   : width of its edge, px.
         """
         artist = _line([x], [self.height - y], colour, 0.0, "none", 3.0)

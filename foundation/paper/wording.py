@@ -84,7 +84,7 @@ def class_words(key: str) -> str:
 
 
 def median_words(seeds: int) -> str:
-    """Which J represents this number of seeds.
+    """The J that represents this number of seeds, in words.
 
     >>> median_words(5), median_words(2)
     ('the median J', 'the lower J of the two in the middle')

@@ -61,12 +61,12 @@ def marks(panel: Panel, curve: Curve) -> None:
 
 
 class End(NamedTuple):
-    """What a label at the right of a panel names.
+    """The end of a curve, named by a label at the right of a panel.
 
-    name, value : written.
+    name, value : words of the label.
     y : height of the end, px.
     style : colour of the leader line; the label is bold where it is.
-    x : where the leader line starts, px, for a point within the panel; by default at the panel's right edge.
+    x : start of the leader line, px, for a point within the panel; by default at the panel's right edge.
     """
 
     name: str

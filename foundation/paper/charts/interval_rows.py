@@ -48,7 +48,7 @@ def rows_panel(
     """A picture of some rows.
 
     f     : the page's format.
-    name  : of the picture.
+    name  : name of the picture.
     count : number of rows.
     x     : the axis of the rows.
     names : room for names at the left, px.
@@ -119,7 +119,7 @@ def row_names(panel: Panel, names: Sequence[tuple[str, bool]]) -> None:
 def bars(panel: Panel, rows: Sequence[Sequence[tuple[float, float, str, float]]]) -> None:
     """A bar a row, of pieces that end where the next one starts.
 
-    rows : of each its pieces: start, length, colour and strength up to 1.
+    rows : pieces of each row: start, length, colour and strength up to 1.
     """
     share = (panel.y.high - panel.y.low) / len(rows)
     for k, pieces in enumerate(rows):
@@ -129,5 +129,5 @@ def bars(panel: Panel, rows: Sequence[Sequence[tuple[float, float, str, float]]]
 
 
 def heights(panel: Panel, count: int) -> list[float]:
-    """Where the middles of `count` rows stand, px."""
+    """The middles of `count` rows, px."""
     return [panel.top + panel.height * (k + 0.5) / count for k in range(count)]
