@@ -65,7 +65,7 @@ def first_fault(error: "ValidationError") -> str:
 
 
 def is_number(value: object) -> bool:
-    """Is it a finite number? True and False are none, nor is text that looks like one.
+    """True for a finite number. True and False are no numbers, nor is text that looks like one.
 
     >>> [is_number(value) for value in (1, 0.5, True, "1", float("nan"))]
     [True, True, False, False, False]
@@ -79,7 +79,7 @@ def is_number(value: object) -> bool:
 
 
 def is_whole(value: object) -> bool:
-    """Is it a whole number, such as 3? 3.0 is none."""
+    """True for a whole number, such as 3; 3.0 is none."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 

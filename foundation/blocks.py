@@ -38,8 +38,8 @@ def html_table(css: str, caption: str, columns: Sequence[Column]) -> str:
     """The table as HTML with its caption, in a region that scrolls where it is too wide.
 
     css     : class of the table.
-    caption : above it, and name of the region.
-    columns : the first one names the rows.
+    caption : caption above the table, and name of the region.
+    columns : columns; the first one names the rows.
     """
     kinds = [' class="words"' if column.words else "" for column in columns]
     heads = []

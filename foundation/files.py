@@ -210,7 +210,7 @@ def sha256_of(path: Path) -> str:
 def locked(path: Path, *, wait: bool) -> Iterator[bool]:
     """Hold the lock that a file stands for; the file goes with the lock, which goes with its process.
 
-    wait : for another process that holds it; else give False where one does.
+    wait : true to wait for another process that holds it; false to give False where one does.
     """
     while True:
         file = _open_lock(path)
@@ -238,7 +238,7 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
 def work_folder() -> Iterator[Path]:
     """A folder for this user alone, in the system's folder for such, that goes with the block.
 
-    What killed processes left there goes first: their locks ended with them.
+    It first deletes the folders of killed processes: their locks ended with them.
     """
     place = Path(tempfile.gettempdir())
     for path in place.glob(f"{WORK}*"):
@@ -280,7 +280,7 @@ def _is_at(path: Path, file: int) -> bool:
 
 
 def written_alone(folder: Path, *owners: int) -> bool:
-    """Does a folder belong to this user, or one of these, and may nobody else write in it? OSError where none is there.
+    """True for a folder of this user, or one of these, in which nobody else may write. OSError where none is there.
 
     What is read from it by pickle, or run, is asked about first.
     """

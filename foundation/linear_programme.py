@@ -38,12 +38,12 @@ class Point:
 class LinearProgramme:
     """Minimise cost · x over least <= x <= most with matrix · x >= at_least, some of x whole; each time anew.
 
-    matrix   : (k, n), sparse or not.
-    at_least : (k,).
-    least    : (n,), -inf for none.
-    most     : (n,), inf for none.
-    whole    : (n,) which are whole numbers.
-    feasible : how far a row or a bound may be missed, in its own unit.
+    matrix   : (k, n) coefficients of the rows, sparse or not.
+    at_least : (k,) lower bounds of the rows.
+    least    : (n,) lower bounds, -inf for none.
+    most     : (n,) upper bounds, inf for none.
+    whole    : (n,) true for whole numbers.
+    feasible : largest violation of a row or a bound, in its own unit.
     Each solution starts from the last one's basis.
     """
 
@@ -126,8 +126,8 @@ def highs_model(cost: Array, rows: Any, at_least: Array, least: Array, most: Arr
 def irreducible(items: Sequence[Item], conflict: Callable[[Sequence[Item]], bool]) -> tuple[Item, ...]:
     """Items in conflict of which no part is: each is left out in turn, for good where the others still conflict.
 
-    items    : in conflict together; the first are left out first, and so are rarer in what remains.
-    conflict : are these in conflict? What conflicts still does with more items.
+    items    : items in conflict together; the first are left out first, and so are rarer in what remains.
+    conflict : function that is true for items in conflict. They are still in conflict with more items.
     Source   : Chinneck, Dravnieks (1991), Locating minimal infeasible constraint sets in linear programs.
 
     >>> irreducible([1, 2, 3, 4], lambda kept: sum(kept) > 5)

@@ -52,7 +52,7 @@ def print_anywhere(stream: TextIO) -> None:
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
-    """As codecs ask for it: signs that stand for those that could not be encoded, and where to go on."""
+    """An error handler of codecs: signs for those that could not be encoded, and the place to go on."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]

@@ -131,7 +131,7 @@ def _encoding(raw: bytes) -> str:
 
 
 def is_below(path: Path, *roots: Path) -> bool:
-    """Does a path lie in one of these folders, wherever its links lead? Paths that others write are asked this."""
+    """True if a path lies in one of these folders, wherever its links lead. Use it for paths that others write."""
     try:
         return any(path.resolve().is_relative_to(root.resolve()) for root in roots)
     except (OSError, ValueError, RuntimeError):  # NUL, or links in a circle

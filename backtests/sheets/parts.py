@@ -30,8 +30,8 @@ class Words:
 class Folded:
     """Parts that a reader opens; closed at first, and left out on paper.
 
-    summary : what is inside, in a few words.
-    parts   : in order.
+    summary : content in a few words.
+    parts   : parts in order.
     """
 
     summary: str
@@ -49,8 +49,8 @@ class Beside:
 class Filled:
     """A template of its own.
 
-    template : its file.
-    content  : what it calls `content`.
+    template : file of the template.
+    content  : value that the template calls `content`.
     """
 
     template: str
@@ -118,7 +118,7 @@ def figures_table(
     records : figures by name, in the units of records.
     styles  : line styles of the policies in column 0.
     chosen  : the row to mark, by its column 0.
-    terms   : whether the page has the terms that heads of figures link to.
+    terms   : true if the page has the terms that heads of figures link to.
     """
     heads: list[str | tuple[str, str]] = [head, *((column.label, column.unit) for column in columns)]
     rows = [[name, *(column.cell(figures) for column in columns)] for name, figures in records.items()]

@@ -68,7 +68,7 @@ def starting() -> Iterator[None]:
 
 @contextmanager
 def kept(what: str) -> Iterator[None]:
-    """After an interruption, say that finished work is kept."""
+    """Say, after an interruption, that finished work is kept."""
     try:
         yield
     except KeyboardInterrupt:

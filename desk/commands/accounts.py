@@ -52,9 +52,9 @@ class Part(NamedTuple):
     """The lists of a few accounts.
 
     orders, accounts : rows of both files, as CSV.
-    statuses         : how many have each.
-    errors           : how many fail for each reason.
-    notes            : what a reader must know of the data of their models, in sentences.
+    statuses         : number of accounts with each status.
+    errors           : number of accounts that fail for each reason.
+    notes            : notes on the data of their models, in sentences.
     """
 
     orders: str

@@ -105,7 +105,7 @@ JOBS: dict[str, Callable[[], None]] = {
 
 
 def compile_kernels() -> bool:
-    """Do all jobs, each in a process of its own, and show how far they are; gives False where nothing was to be done.
+    """Do all jobs, each in a process of its own, and show their progress; gives False where nothing was to be done.
 
     Raises : ConfigError, with what a job said, where one failed.
     """
@@ -138,7 +138,7 @@ def compile_kernels() -> bool:
 
 
 def do(job: str, folder: Path) -> None:
-    """Do one job in this process; note which kernels it used, what they are made from, and the files of their code."""
+    """Do one job in this process; note the kernels that it used, the hashes of their content, and their files."""
     JOBS[job]()
     found = {name: kernel for name in KernelStore.used if (kernel := _kernel(name)) is not None}
     files = sorted(set().union(*(KernelStore.used[name] for name in found)))

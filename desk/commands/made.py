@@ -36,7 +36,7 @@ def age_text(last: date, today: date, what: str) -> str:
 
     last  : day of the last close.
     today : day of the run.
-    what  : is of that day, such as "the trades are those".
+    what  : subject and verb of "… of that day", such as "the trades are those".
     """
     days = (today - last).days
     return f"\nPrices end on {last}, {days:,} days ago: {what} of that day.\n" if days > WEEKEND else ""

@@ -177,7 +177,7 @@ def runs_text(reports: Path | None = None, wanted: Wanted | None = None, as_json
 
 
 def run_notes(reports: Path) -> dict[str, str]:
-    """By run, what was noted of it."""
+    """The note on each run, by the run's name."""
     path = reports / NOTES
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
@@ -188,7 +188,7 @@ def run_notes(reports: Path) -> dict[str, str]:
 def note_run(run: Path, text: str) -> str:
     """Note something of a run, beside it: its own files stay as they are. An empty text takes the note away.
 
-    run    : its folder.
+    run    : folder of the run.
     text   : one line.
     Raises : DataError for what is no finished run; ConfigError for a text of more than one line.
     """
@@ -208,7 +208,7 @@ def note_run(run: Path, text: str) -> str:
 def show_text(run: Path) -> str:
     """The text that a run printed when it was made, and the path of its sheet; from its files alone.
 
-    run    : its folder.
+    run    : folder of the run.
     Raises : DataError where it is no finished run, or was made before runs kept their text.
     """
     found = verify(run)
@@ -287,8 +287,8 @@ def _wealth_text(found: RunDifferences) -> str:
 class Replayed:
     """A run that was made again.
 
-    same : are all its files the same, byte by byte?
-    text : the verdict, with what differs.
+    same : true if all its files are the same, byte by byte.
+    text : the verdict, with the differences.
     """
 
     same: bool
@@ -299,10 +299,10 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False, trust_cod
     """Make a run again, from the same file with the same settings, and compare it with what is there.
 
     run        : folder of a report, a backtest or a risk sheet.
-    file       : its portfolio file, where it is not where it was.
-    retrain    : train learned policies anew too; else an earlier training with the same settings, data and code is
-                 taken.
-    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    file       : its portfolio file, if it has been moved.
+    retrain    : true to train learned policies anew too; else an earlier training with the same settings, data and code
+                 is taken.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : DataError where there is no such run or its files were changed; ConfigError for a run of another kind,
                  for a file that is missing, and for one with other settings than the run's.
     """

@@ -195,7 +195,7 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
 
 
 def reused_seeds(fitted: Mapping[str, Fitted]) -> dict[str, int]:
-    """By learned candidate, the number of its seeds that were taken from an earlier training, where there are any."""
+    """The number of seeds that each learned candidate took from an earlier training, for those that took any."""
     return {name: f.training.reused for name, f in fitted.items() if f.training is not None and f.training.reused}
 
 

@@ -117,7 +117,7 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
 
 
 def _intervals(prepared: PreparedSweep, portfolio: str, numbers: Sequence[int]) -> dict[int, str]:
-    """By number of some configurations on one test, J's interval as a comparison gives it, in words."""
+    """The intervals of J, as a comparison gives them, of some configurations on one test: words by number."""
     setup, played = prepared.setups[portfolio], {number: backtest_one(prepared, number) for number in numbers}
     one = next(iter(played.values()))
     benchmark = replace(Benchmark.of(one, setup.tracking_penalty), strategic=setup.strategic_from(one.first))

@@ -29,7 +29,7 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """As `warnings.showwarning`: what the workbench says of its input as a sentence, anything else with its place."""
+    """Stand in for `warnings.showwarning`: print the workbench's warnings as sentences, others with their place."""
     from backtests.runs.manifest import BrokenRun, CodeChanged
 
     plain = category in (BrokenRun, CodeChanged)

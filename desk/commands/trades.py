@@ -50,10 +50,10 @@ def trades_now(
 
     policy   : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
     reports  : folder of the runs, or None for the usual one.
-    request  : what is asked for besides.
+    request  : further request, such as a deposit or one side only.
     as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of the exchange, None counts
                none.
-    stale_ok : make the list, marked, where prices are too old for orders.
+    stale_ok : true to make the list, marked, where prices are too old for orders.
     Raises   : ConfigError as `policy_now` and `trade_list` do; DataError for prices later than today, or too old.
     """
     ready, name, run = policy_now(portfolio, policy, reports)
@@ -172,7 +172,7 @@ def replaced_files(
 
 
 def _pairs(fx: str) -> dict[str, float]:
-    """By pair of currencies, its rate."""
+    """The rate of each pair of currencies."""
     found: dict[str, float] = {}
     for given in fx.split(","):
         pair, _, rate = map(str.strip, given.partition("="))

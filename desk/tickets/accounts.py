@@ -86,8 +86,8 @@ class Model:
     def account(self, units: Any, cash: float | Balances, last_trade: pd.Timestamp | None = None) -> Portfolio:
         """The portfolio of an account.
 
-        units      : (n,) held; zero for a line without a quote.
-        cash       : in the basis, or by currency, each with a rate.
+        units      : (n,) units held; zero for a line without a quote.
+        cash       : cash in the basis, or by currency, each with a rate.
         last_trade : date, or None for that of the model.
         """
         of, quoted, rates = self.portfolio, self.position.quoted, self.rates
@@ -108,9 +108,9 @@ class Model:
     def trades(self, account: Portfolio, greedy: bool = True) -> TradeList:
         """The trade list of an account.
 
-        account : as `account` made it.
-        greedy  : are whole lots those of the greedy search?
-        Raises  : as `trade_list` does; a DataError is of the model, and the same for all its accounts.
+        account : result of `account`.
+        greedy  : true for whole lots of the greedy search.
+        Raises  : errors of `trade_list`; a DataError is of the model, and the same for all its accounts.
         """
         units = np.where(np.isnan(account.shares), 0.0, account.shares)
         position = replace(self.position, units=units, cash=float(np.rint(account.cash * 100.0)) / 100.0)

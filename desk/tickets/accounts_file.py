@@ -67,7 +67,7 @@ class AccountsFile:
 
     @cached_property
     def cash_columns(self) -> dict[str, str]:
-        """By currency, the name of its column of cash; empty for a file with cash in the basis alone."""
+        """The name of the column of cash of each currency; empty for a file with cash in the basis alone."""
         found = {column: OF_CURRENCY.fullmatch(column) for column in self.columns}
         return {match[1]: column for column, match in found.items() if match}
 
@@ -98,7 +98,7 @@ class RowFaults:
         self.path, self.row, self.file, self.found = path, row, file, list[str]()
 
     def add(self, column: str, what: str, value: object, fix: str) -> None:
-        """One mistake: its column, what is wrong, the value found, how to mend it."""
+        """Add one fault: its column, what is wrong, the value found, how to mend it."""
         self.found.append(fault(self.path.name, self.row, column, what, value, fix))
 
     def end(self) -> None:

@@ -40,7 +40,7 @@ def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_
     """The day of its prices, and the beginning of a hash of what is sent: the same content has the same id.
 
     The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
-    held : before the order: with a second deposit at one close, the same order is another one.
+    held : holding before the order: with a second deposit at one close, the same order is another one.
     """
     content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
     content |= {

@@ -35,7 +35,7 @@ LIST_DIGITS = 16  # of a hash: 64 bits a list
 class Order:
     """One order, and its effect on its line.
 
-    priority        : from 1, sells first; cash suffices for buys once the sells are filled.
+    priority        : place in the sequence from 1, sells first; cash suffices for buys once the sells are filled.
     side            : buy or sell.
     asset, symbol   : the name of the line, and the broker's.
     quantity, lot   : units of the order, and the least number of them; None for a line without a quote, which trades
@@ -46,12 +46,12 @@ class Order:
     price           : the close that it was sized at, currency per unit, or None.
     price_date      : day of that close.
     notional        : value at that close, currency.
-    commission, half_spread, ticket, impact, cost : currency, expected; `cost` is their sum.
+    commission, half_spread, ticket, impact, cost : expected costs, currency; `cost` is their sum.
     currency        : currency of all amounts and of the price: that of the line.
     account         : account that trades, or "".
     settlement_date : day on which money and units change hands, if the order fills on the expected day of trade.
     shares_before, shares_after : units held; None without a quote.
-    weight_before, weight_target, weight_after : fraction of NAV.
+    weight_before, weight_target, weight_after : weights, fraction of NAV.
     reason          : destination of the line by the order, and its start, in words.
     client_order_id : id made from the content of the order.
     """
@@ -89,8 +89,8 @@ class Order:
 class RatedOrder(Order):
     """An order in a portfolio of several currencies.
 
-    rate           : what one unit of its currency is worth in the basis.
-    notional_basis : in the basis.
+    rate           : value of one unit of its currency in the basis.
+    notional_basis : notional in the basis.
     """
 
     rate: float
@@ -137,7 +137,7 @@ class Ticket:
     last_close  : last close of the market, at which the policy decides.
     currency    : currency of all amounts but those of orders, which have their own.
     account     : account that trades, or "".
-    exchange, sec_type : for Interactive Brokers; `exchanges` and `sec_types` by asset, where they are others.
+    exchange, sec_type : terms of Interactive Brokers; `exchanges` and `sec_types` by asset, where they are others.
     holds       : true if there is nothing to send because the policy holds.
     headline    : the list in one line.
     reason      : reason of the policy's decision.
@@ -145,7 +145,7 @@ class Ticket:
     totals      : NAV, cash, sells, buys and costs by name, currency; turnover, fraction of NAV.
     orders      : orders in the sequence in which to send them.
     held        : lines that no order moves.
-    would_trade : when it holds, the trade to target today.
+    would_trade : the trade to target today, if the policy holds.
     outside     : a sentence for each line outside its range after the orders.
     before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`).
     tax_lots    : tax lots that the orders sell, as rows of `TradeList.tax`.

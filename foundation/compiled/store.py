@@ -81,7 +81,7 @@ class KernelStore(_Cache):  # type: ignore[misc]
         return str(folders()[0][0])
 
     def enable(self) -> None:
-        """Nothing to do: code is kept wherever a folder can be written to."""
+        """Do nothing: code is kept wherever a folder can be written to."""
 
     disable = flush = enable
 
@@ -183,7 +183,7 @@ def keep(where: list[Path], name: str, code: bytes) -> None:
 
 
 def _digest(key: bytes, name: str, code: bytes) -> bytes:
-    """Of code that is kept under a name."""
+    """The digest of code that is kept under a name."""
     return hmac.digest(key, name.encode() + b"\0" + code, "sha256")
 
 
@@ -217,7 +217,7 @@ def _new_key(folder: Path) -> bytes:
 
 
 def _owner() -> int:
-    """To whom this code belongs: who runs it trusts that user."""
+    """The user that owns this code: whoever runs it trusts that user."""
     return Path(__file__).stat().st_uid
 
 

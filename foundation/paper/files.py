@@ -172,7 +172,7 @@ class Painter:
             at += self._width(words, styles) if k + 1 < len(runs) else 0.0
 
     def _width(self, words: str, styles: Styles) -> float:
-        """Of words, dots."""
+        """The width of words, dots."""
         return float(self.renderer.get_text_width_height_descent(words, _font(styles), False)[0])
 
     def _path(self, path: "Line", place: "Transform", styles: Styles, clip: str) -> None:

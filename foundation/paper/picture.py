@@ -39,7 +39,7 @@ class Picture:
 
     name    : name of its file.
     title   : title above it.
-    caption : what to notice, from the data.
+    caption : sentence on what to notice, from the data.
     alt     : alternative text, for a reader who cannot see it.
     data    : the numbers behind it, with the rows, columns and units of its CSV.
     drawn   : function that gives the <svg> element in a format.
@@ -66,7 +66,7 @@ class Picture:
 
     @property
     def width(self) -> float:
-        """Of the wide one, px."""
+        """The width of the wide drawing, px."""
         return self.wide_as.width
 
     def _repr_html_(self) -> str:
@@ -89,7 +89,7 @@ def picture(
 
     name    : name of its file.
     title   : title above it.
-    caption : what to notice.
+    caption : sentence on what to notice.
     alt     : alternative text, for a reader who cannot see it.
     data    : the numbers behind it, with the rows, columns and units of its CSV.
     draw    : function that draws it in a format.

@@ -29,4 +29,4 @@ class ShownFigure(go.Figure):  # type: ignore[misc]
         return {**interactive, "image/png": image, "text/plain": words}, known
 
     def _repr_html_(self) -> None:
-        """Nothing, where plotly would name a script on the network."""
+        """Give nothing, where plotly would name a script on the network."""

@@ -45,7 +45,7 @@ def css_string(text: str) -> str:
 def fill(package: str, template: str, running: Running | None = None, **content: Any) -> str:
     """A template of a package, or of this one, with the style of all pages and `content`.
 
-    running : what each printed page says, for a whole page.
+    running : text on each printed page, for a whole page.
     """
     from markupsafe import Markup
 

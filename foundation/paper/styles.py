@@ -52,7 +52,7 @@ def line_styles(other_target: Mapping[str, bool], reference: str, recommended: s
     Colour-blind readers distinguish the hues. After ten policies the hues are used again with another dash, so that 30
     policies and the reference have different styles.
 
-    other_target : by policy, whether it holds another target than the strategic one: then it is dashed.
+    other_target : true for each policy that holds another target than the strategic one: then it is dashed.
     reference : name of the reference.
     recommended : name of the recommended policy, or None.
     """

@@ -82,10 +82,10 @@ class Canvas:
     def axes(self, left: float, top: float, width: float, height: float) -> "Axes":
         """A panel without frame or ticks.
 
-        left   : px from the left of the canvas.
-        top    : px from its top.
-        width  : px.
-        height : px.
+        left   : left edge, px from the left of the canvas.
+        top    : upper edge, px from the top of the canvas.
+        width  : width, px.
+        height : height, px.
         """
         box = (left / self.width, 1.0 - (top + height) / self.height, width / self.width, height / self.height)
         axes: Axes = self.figure.add_axes(box, facecolor="none")
@@ -145,9 +145,9 @@ class Canvas:
     def strokes(self, x: ArrayLike, foot: float, head: ArrayLike, *, colour: str) -> None:
         """Upright strokes.
 
-        x      : (k,) px from the left.
-        foot   : where all begin, px from the top.
-        head   : (k,) or one number that all share, where they end, px from the top.
+        x      : (k,) places, px from the left.
+        foot   : lower end of all, px from the top.
+        head   : (k,) upper ends, or one number that all share, px from the top.
         colour : name of a token.
         """
         at = np.asarray(x, dtype=float)
@@ -159,8 +159,8 @@ class Canvas:
     ) -> None:
         """A mark of matplotlib.
 
-        x      : px from the left.
-        y      : px from the top.
+        x      : middle, px from the left.
+        y      : middle, px from the top.
         colour : name of a token.
         size   : diameter, px.
         face   : name of the token that fills it, or "none"; by default its own colour.

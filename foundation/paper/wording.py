@@ -102,7 +102,7 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 
 
 def age_words(last: date) -> str:
-    """Of which day everything is that a page says of today: runs say the same whenever they are made again.
+    """The day of everything that a page says of today, in words: runs say the same whenever they are made again.
 
     last : day of the last closes.
     """

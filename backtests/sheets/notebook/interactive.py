@@ -189,10 +189,10 @@ def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "F
     """The same figure with its title, the names of its axes, and the look of the house.
 
     figure : plotly figure.
-    title  : above it.
+    title  : title above it.
     x      : name of the axis across.
     y      : name of the axis up.
-    height : px.
+    height : height, px.
     """
     with without_grammars_of_addresses():
         from plotly.io import renderers  # noqa: F401  (which show the figure, and import jsonschema)

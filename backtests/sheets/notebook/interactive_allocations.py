@@ -69,9 +69,9 @@ def correlation_plot(tree: Hierarchy) -> "Figure":
 def weights_plot(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first: int) -> "Figure":
     """A panel a target: the weight of each asset from refit to refit, % of NAV.
 
-    paths : by name, on one market.
-    dates : (T,) of the market.
-    first : row from which on they are drawn.
+    paths : paths of targets by name, on one market.
+    dates : (T,) dates of the market.
+    first : first row that is drawn.
     """
     from plotly.subplots import make_subplots
 
@@ -116,7 +116,7 @@ def differences_plot(axes: TwoAxes) -> "Figure":
 
 
 def _names(axes: TwoAxes) -> dict[str, str]:
-    """By target, the first policy of the file that holds it: a shorter name."""
+    """The first policy of the file that holds each target, by target: a shorter name."""
     found: dict[str, str] = {}
     for (_, target), policy in axes.grid.policies.items():
         found.setdefault(target, policy)

@@ -77,7 +77,7 @@ def coverage_plot(by_year: pd.DataFrame) -> "Figure":
 def decay_plot(tables: Mapping[str, pd.DataFrame]) -> "Figure":
     """A panel a forecast: the rank IC of its month-end forecasts with returns over several horizons, with intervals.
 
-    tables : by name, of `backtests.studies.forecasts.skill.decay`.
+    tables : results of `backtests.studies.forecasts.skill.decay` by name.
     """
     panels = {}
     for name, table in tables.items():

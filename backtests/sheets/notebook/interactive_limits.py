@@ -48,7 +48,7 @@ def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> "Figure":
     """Volatility and mean a year: the frontier with limits and without, the best weights, and others beside.
 
     pair   : frontiers of one day.
-    beside : by name, other weights (n,) of the same assets.
+    beside : other weights (n,) of the same assets, by name.
     """
     from foundation.paper.plotly_figure import ShownFigure
 
@@ -73,7 +73,7 @@ def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> "Figure":
 
 
 def _held_back(frontier: Frontier) -> list[str]:
-    """Of each point, the limits that hold it back most."""
+    """The limits that hold back each point most, in words."""
     return [listed([one.limit for one in binding], most=2) if binding else "nothing binds"
             for binding in frontier.binding]  # fmt: skip
 

@@ -21,7 +21,7 @@ def regimes_plot(market: Market, line: str, panels: Mapping[str, pd.DataFrame], 
     """The growth of a line, log axis, and below it a panel a table: probabilities of the states, %, in layers.
 
     market : market that holds the line.
-    panels : by title, (D, k) probability of each state on dates, columns by name, the calmest first. All have the dates
+    panels : (D, k) probability of each state on dates, by title; columns by name, the calmest first. All have the dates
              of the first.
     """
     from plotly.subplots import make_subplots

@@ -76,9 +76,9 @@ def _row(of: pd.Series, name: str) -> dict[str, float]:
 def interval_panels(title: str, panels: Mapping[str, pd.DataFrame], x: str) -> "Figure":
     """Panels below one another: a point a row, and a bar from its low to its high end.
 
-    title  : above all of them.
-    panels : by title; a row a name, of which what follows a comma gives the colour; columns value, low and high.
-    x      : what is drawn, with its unit.
+    title  : title above all of them.
+    panels : tables by title; a row a name, whose words after a comma give the colour; columns value, low and high.
+    x      : title of the horizontal axis, with its unit.
     """
     from plotly.subplots import make_subplots
 

@@ -120,7 +120,7 @@ def policy_html(name: str, found: SavedPolicies) -> str:
 
 
 def policy_pictures(found: SavedPolicies, policy: LearnedPolicy) -> dict[str, Picture]:
-    """Those that can be drawn: learning, importance, trades, regimes, region, seeds."""
+    """The pictures that can be drawn: learning, importance, trades, regimes, region, seeds."""
     card = found.cards[found.representative]
     worlds = card.get("observed", {}).get("importance_worlds", 0)
     drawn = {

@@ -60,7 +60,7 @@ def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -
 
     folder : an existing folder.
     risk   : risk of the holdings.
-    run    : what identifies the run, in words by name.
+    run    : identity of the run: words by name.
     """
     sheet = risk_sheet(risk, run)
     write_pictures(folder, pictures(sheet))
@@ -317,7 +317,7 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Pic
     """Every number of the sheet as plain JSON values, in the units of records: fractions, currency.
 
     risk  : risk of the holdings.
-    run   : what identifies the run, in words by name.
+    run   : identity of the run: words by name.
     drawn : the sheet's pictures.
     """
     portfolio = risk.portfolio

@@ -315,7 +315,7 @@ class SingleSheet:
     def numbers(self, run: Origin | None = None) -> dict[str, Any]:
         """Every number and sentence of the sheet as plain JSON values, in the units of the records.
 
-        run : what identifies it, if it belongs to a run.
+        run : identity of the run, if the sheet belongs to one.
         """
         paired, played, name = self.paired, self.played, self.paired.reference
         shown = [metric for metrics in metric_groups(paired.benchmark).values() for metric in metrics]

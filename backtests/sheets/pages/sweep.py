@@ -129,8 +129,8 @@ def sweep_sheet(
     title            : title of the page.
     tracking_penalty : price of squared tracking error in J, for lines of equal J, where all portfolios share it.
     run              : identity of the run: words by name.
-    own              : by portfolio, its own lag and start, at which its policies are compared where they were played
-                       there.
+    own              : lag and start of each portfolio, by name, at which its policies are compared where they were
+                       played there.
     Raises           : ConfigError for a table without rows, without the columns of a sweep, or with a figure that is
                        not finite.
     """
@@ -149,7 +149,7 @@ def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, M
 
     table  : a row a configuration, as a sweep writes it; metrics in the units of records.
     title  : title of the block.
-    own    : by portfolio, its own lag and start.
+    own    : lag and start of each portfolio, by name.
     Raises : ConfigError for a table that cannot be drawn.
     """
     table = in_order(table)
@@ -218,7 +218,7 @@ class NoPicture:
 class Pictures(dict[str, Picture]):
     """The figures of a sweep by name; in place of a missing figure, the reason.
 
-    why : by name, of those that are missing.
+    why : reasons by name, for the figures that are missing.
     """
 
     def __init__(self, drawn: Mapping[str, Picture], why: Mapping[str, str]) -> None:

@@ -55,7 +55,7 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     folder     : an existing folder.
     comparison : the policies.
     trades     : today's trades, or None.
-    run        : what identifies the run.
+    run        : identity of the run.
     """
     sheet = whole_sheet(comparison, trades, run)
     write_pictures(folder, pictures(sheet))
@@ -141,7 +141,7 @@ def sheet_numbers(
 
     comparison : the policies.
     trades     : today's trades, or None.
-    run        : what identifies the run.
+    run        : identity of the run.
     drawn      : the sheet's pictures.
     """
     evidence, dates = comparison.evidence, comparison.backtests[comparison.reference].dates
@@ -178,7 +178,7 @@ def sheet_numbers(
 
 
 def _evidence_numbers(comparison: Comparison) -> list[dict[Hashable, Any]]:
-    """Of figures and differences, a row a metric and policy; a figure that a score lacks is in none of them."""
+    """A row for each metric and policy, of figures and differences; NaN for a figure that a score lacks."""
     table = comparison.evidence.summary()
     missing = [metric in comparison.scores[name].undefined for metric, name in table.index]
     table.loc[missing, ["estimate", "lower", "upper"]] = float("nan")

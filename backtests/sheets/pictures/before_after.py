@@ -49,7 +49,7 @@ def before_after_picture(found: BeforeAfter) -> Picture:
 def before_after_frame(found: BeforeAfter) -> pd.DataFrame:
     """A row a line, and one of cash: weights before, after the exact step and after the orders, target and range.
 
-    before, exact, after, target, lower, upper : fraction of NAV; cash has no range. moved : after less before.
+    before, exact, after, target, lower, upper : weights, fraction of NAV; cash has no range. moved : after less before.
     """
     states = {name: np.append(state.weights, 1.0 - state.weights.sum()) for name, state in found.states.items()}
     portfolio, none = found.portfolio, [np.nan]

@@ -26,7 +26,7 @@ def contributions_picture(
 
     lines    : k names.
     features : f names.
-    shares   : (k, f) what each feature adds to the expected return of each line, fraction over the horizon.
+    shares   : (k, f) contribution of each feature to the expected return of each line, fraction over the horizon.
     numbers  : (k, f) the features; a third of the lines of a row are low, a third high; NaN where one is not known.
     horizon  : sessions.
     """

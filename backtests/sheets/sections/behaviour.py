@@ -40,11 +40,11 @@ def behaviour_parts(comparison: "Comparison") -> list[Part]:
 
 
 def policy_behaviour_parts(found: Behaviour, style: LineStyle, basis: str) -> list[Part]:
-    """The same of one policy by itself.
+    """The parts of the section for one policy by itself.
 
-    found : its behaviour.
-    style : its line style.
-    basis : currency.
+    found : behaviour of the policy.
+    style : line style of the policy.
+    basis : base currency.
     """
     return [Words(DESCRIBES, "intro"), *_parts(found, {found.shown: style}, None, basis)]
 
@@ -372,7 +372,7 @@ def _capacity_words(one: Capacity, basis: str) -> str:
 
 
 def _rounded(nav: float) -> float:
-    """To three digits: as many as the search finds."""
+    """The NAV to three digits: as many as the search finds."""
     return float(f"{nav:.3g}")
 
 

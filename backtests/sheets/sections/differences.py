@@ -59,7 +59,7 @@ def paired_parts(paired: "PairedBacktests", styles: Mapping[str, LineStyle], cho
 
 
 def _from_below(paired: "PairedBacktests") -> str:
-    """Of which policies the loss is known from below only, and why; "" where there are none."""
+    """A sentence on the policies whose loss has only a lower bound, with the reasons; "" where there are none."""
     reasons: dict[str, list[str]] = {}
     for name, played in paired.backtests.items():
         if reason := why_not_limited(played):

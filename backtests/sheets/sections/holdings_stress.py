@@ -23,7 +23,7 @@ def holdings_stress_parts(portfolio: Portfolio, found: HoldingsStress) -> list[P
     """Words and tables of the section.
 
     portfolio : the desk's file.
-    found     : its stress tests.
+    found     : stress tests of its holdings.
     """
     left_out = [Words(f"Left out: {' '.join(found.left_out)}")] if found.left_out else []
     row = row_name(portfolio.periods_per_year)

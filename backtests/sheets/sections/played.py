@@ -65,7 +65,7 @@ def years_parts(comparison: "Comparison") -> list[Part]:
 
 
 def trailing_numbers(comparison: "Comparison") -> dict[str, dict[str, float]]:
-    """By policy, its trailing returns, fraction."""
+    """The trailing returns of each policy, by name, fraction."""
     return {name: trailing_returns(b.dates.to_numpy(), b.growth_path) for name, b in comparison.backtests.items()}
 
 

@@ -52,7 +52,7 @@ def policy_stress_parts(
     """The parts of the section for one policy by itself.
 
     name      : name of the policy.
-    found     : its stress tests.
+    found     : stress tests of the policy.
     portfolio : portfolio of its file, or None; shocks need one.
     style     : line style of the policy.
     row       : period of a row of the market, such as "day".

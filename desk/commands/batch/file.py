@@ -32,7 +32,7 @@ class Plan:
 
     name     : name of its folder beside its runs.
     notebook : notebook that is executed.
-    jobs     : its runs.
+    jobs     : jobs of the batch, one a run.
     workers  : number of processes of this machine.
     cluster  : address of a Dask scheduler instead, or "".
     """

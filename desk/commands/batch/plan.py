@@ -38,7 +38,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Of its failure's page, where the run has no name since its portfolio cannot be read."""
+        """The name of its failure's page, where the run has no name since its portfolio cannot be read."""
         made_from = json.dumps([str(self.file), self.given])
         return f"{_plain(self.file.stem)}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"
 
@@ -71,7 +71,7 @@ def jobs(
     given    : parameters of all runs, as name=value.
     grid     : parameters that vary, as name=v1,v2.
     notebook : notebook that takes the parameters.
-    missing  : by file that is not there, a sentence that says where it was looked for.
+    missing  : for each missing file, a sentence that says where it was looked for.
     Raises   : ConfigError for parameters that the notebook does not take, one that is given twice, and too many runs.
     """
     check_reads_portfolio(notebook)
@@ -85,9 +85,9 @@ def crossed(
     notebook: Path,
     missing: Mapping[Path, str],
 ) -> list[Job]:
-    """As `jobs`, from lists of values.
+    """The jobs of `jobs`, from lists of values.
 
-    axes : for each parameter that varies its values, as name=value.
+    axes : values of each parameter that varies, as name=value.
     """
     names = [text.partition("=")[0] for text in [*given, *(values[0] for values in axes)]]
     for name, times in Counter(names).items():

@@ -50,7 +50,7 @@ class Outcome:
                 reason.
     growth, sharpe, max_drawdown, tracking_error, cost : figures of the recommended policy, or of the reference if there
                 is none, in the units of tearsheet.json; NaN where there is none.
-    intervals : by "growth_lower", "growth_upper" and so on, the bounds of these figures that the sheet has.
+    intervals : bounds of these figures that the sheet has, by "growth_lower", "growth_upper" and so on.
     warnings  : warnings of the sheet, one a line.
     trades    : trades of the last day, in one line.
     orders    : number of orders; −1 where it is not known.
@@ -126,9 +126,9 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
     """Make the run of a job, or find it, in a worker; a failure is an outcome too.
 
     job      : file and parameters.
-    notebook : to execute.
+    notebook : notebook to execute.
     reports  : folder of the runs.
-    retrain  : train learned policies anew.
+    retrain  : true to train learned policies anew.
     """
     with set_within("TQDM_DISABLE", "1"):  # the batch tells how far it is
         return _outcome(job, notebook, reports, retrain)

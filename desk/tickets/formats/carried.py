@@ -13,7 +13,7 @@ def check_carried(ticket: Ticket, target: str, faults: Faults) -> None:
     """Raise ConfigError that names every order which a format cannot carry, why, and what to do.
 
     target : the format, in words.
-    faults : what is wrong with an order for this format besides what is wrong for all.
+    faults : faults of an order for this format, besides those for all formats.
     """
     found = [
         f"{target} cannot carry the order to {order.side} {order.asset}: {fault}"

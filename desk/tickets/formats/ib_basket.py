@@ -35,7 +35,7 @@ def write(ticket: Ticket) -> bytes:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such a basket? Baskets of others have other tags."""
+    """True if a file holds such a basket. Baskets of others have other tags."""
     if file.readline() != HEADER:
         return False
     first = file.readline().decode(errors="replace")

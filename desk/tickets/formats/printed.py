@@ -95,7 +95,7 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
 
 
 def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
-    """Before, change and after of NAV, holdings and cash, and money that comes or goes, currency."""
+    """NAV, holdings and cash before and after, with their changes, and a deposit or withdrawal, currency."""
     totals = ticket.totals
     nav, cash = ((totals[f"{name}_before"], totals[f"{name}_after"]) for name in ("nav", "cash"))
     invested = (round(nav[0] - cash[0], 2), round(nav[1] - cash[1], 2))

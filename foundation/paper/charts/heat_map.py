@@ -37,7 +37,7 @@ class HeatMap:
     width  : width of the picture, px.
     ringed : row and column of each cell to ring.
     hues   : colour of each cell, a list a row; by default all have one.
-    turned : whether rows and columns have been exchanged.
+    turned : true if rows and columns have been exchanged.
     marked : numbers of the columns whose texts are written, as many as there is room for; by default of all.
     top    : upper edge of the cells, px.
     least  : least height of a cell, px.
@@ -84,7 +84,7 @@ class HeatMap:
 
     @property
     def height(self) -> float:
-        """Of the picture, px."""
+        """The height of the picture, px."""
         return self.bottom + AXIS + (0.0 if self.numbers else LEGEND)
 
     def fitted(self) -> "HeatMap":

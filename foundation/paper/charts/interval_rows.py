@@ -19,13 +19,13 @@ BAR = 0.62  # of a row: height of a bar
 class Row:
     """One row. All numbers are values of the panel's x axis.
 
-    name : at the left; bold where its style is.
+    name : name at the left; bold where its style is.
     estimate, lower, upper : the mark, and the ends of its interval, which reaches the edge where one is infinite; none
         is drawn where both are.
     style : colour, dash and width of the interval.
     filled : False for an open mark.
-    figure : written at the right edge of the picture, or "".
-    beyond : written at the edge of the panel where the estimate is off the axis, in place of the interval; else "".
+    figure : text at the right edge of the picture, or "".
+    beyond : text at the edge of the panel where the estimate is off the axis, in place of the interval; else "".
     inner : ends of a broad interval within, or None.
     values : single values, a stroke each.
     """
@@ -70,11 +70,11 @@ def interval_rows(
 ) -> None:
     """The intervals of `rows`, with their names at the left.
 
-    panel : to draw on.
-    rows  : from the top of the panel to its bottom.
+    panel : panel to draw on.
+    rows  : rows from the top of the panel to its bottom.
     marks : False for intervals alone.
     mark  : colour of the marks; by default that of each row's style.
-    zero  : draw a line at zero through the rows that are on the axis.
+    zero  : true to draw a line at zero through the rows that are on the axis.
     names : False where another panel beside this one names the rows.
     """
     if names:

@@ -78,8 +78,8 @@ class Panel:
     """A rectangle of a picture. All places are px from the upper left corner of the picture.
 
     canvas : canvas of the picture.
-    left, top, width, height : px.
-    x, y : its axes.
+    left, top, width, height : place and size, px.
+    x, y : axes of the panel.
     """
 
     canvas: Canvas
@@ -150,7 +150,7 @@ class Panel:
         """Gridlines from top to bottom with their numbers below.
 
         marks : values of `x`.
-        words : their texts; by default the numbers.
+        words : texts of the marks; by default the numbers.
         lines : False for numbers alone.
         zero : colour of the line at zero.
         """
@@ -165,7 +165,7 @@ class Panel:
         """Gridlines from left to right with their numbers at the left.
 
         marks : values of `y`.
-        words : their texts; by default the numbers.
+        words : texts of the marks; by default the numbers.
         """
         for mark, text in zip(marks, words or self.y.numbers(marks), strict=True):
             y = self.y_at(mark)
@@ -177,9 +177,9 @@ class Panel:
     ) -> None:
         """Gridlines at the beginnings of years (of months where the time is short), with their words below.
 
-        dates  : (T,) of the panel; its `x` axis counts days since 1970.
-        most   : gridlines at most; by default one in 50 px.
-        beyond : px by which the lines go past the lower edge.
+        dates  : (T,) dates of the panel; its `x` axis counts days since 1970.
+        most   : largest number of gridlines; by default one in 50 px.
+        beyond : length of the lines past the lower edge, px.
         words  : False for lines alone.
         """
         days, bottom = dates.to_numpy().astype("datetime64[D]"), self.bottom + beyond
@@ -273,11 +273,11 @@ def one_panel(
 def heading(canvas: Canvas, x: float, y: float, words: str, unit: str = "") -> None:
     """Name and unit of a panel, above it.
 
-    canvas : to write on.
+    canvas : canvas to write on.
     x      : left edge of the words, px.
     y      : middle of their height, px.
     words  : the name.
-    unit   : in words.
+    unit   : unit in words.
     """
     canvas.text(x, y, f"{words.replace(THEN, ' ')}{THEN}{unit}", colour="soft")
 

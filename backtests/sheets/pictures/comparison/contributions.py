@@ -23,7 +23,7 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
     """The picture; None where neither contribution is defined.
 
     name  : name of the policy.
-    found : its contributions.
+    found : risk contributions of the policy.
     """
     if len({"ex_ante", "realised"} & set(found.undefined)) == 2:
         return None

@@ -23,7 +23,7 @@ TINY = 1e-9  # of a bar: how far beyond its end a return may lie by rounding
 def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle]) -> Picture | None:
     """The picture; None where all returns of the policy are equal, so that there is no distribution.
 
-    risk   : by policy, the one that is shown first.
+    risk   : risk by policy, the one shown at the front.
     styles : line style of each policy.
     """
     name, one = next(iter(risk.items()))

@@ -52,9 +52,9 @@ def episode_table(episodes: Sequence[EpisodeResult]) -> pd.DataFrame:
 def episodes_picture(
     episodes: Sequence[EpisodeResult], styles: Mapping[str, LineStyle], shown: str, reference: str
 ) -> Picture | None:
-    """Bars of what one policy returned in each episode, and points for the differences of the others to the reference.
+    """Bars of one policy's return in each episode, and points for the differences of the others to the reference.
 
-    episodes  : in order.
+    episodes  : results of the episodes, in order.
     styles    : line style of each policy.
     shown     : the policy whose returns are bars.
     reference : the policy to which differences are taken.

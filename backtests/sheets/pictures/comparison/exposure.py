@@ -85,10 +85,10 @@ def weight_axis(weights: pd.DataFrame) -> Axis:
 def stacked(panel: Panel, weights: pd.DataFrame, right: float, *, values: bool = False) -> None:
     """Areas of weights upon one another, in greys, each named at the right of the panel.
 
-    panel   : to draw on, with days across and `weight_axis` up.
-    weights : (k, m) by day and name, fraction of NAV.
+    panel   : panel to draw on, with days across and `weight_axis` up.
+    weights : (k, m) weights by day and name, fraction of NAV.
     right   : right edge of the labels, px.
-    values  : write each last weight at that edge.
+    values  : true to write each last weight at that edge.
     """
     shares = 100.0 * weights.to_numpy()
     tops = np.cumsum(shares, axis=1)

@@ -26,7 +26,7 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
     """Volatility and mean a year of both frontiers, of the target, and of other weights.
 
     pair   : frontiers of one day.
-    beside : by name, other weights (n,) of the same assets.
+    beside : other weights (n,) of the same assets, by name.
     name   : name of its file.
     policy : policy that holds the target.
     """
@@ -58,7 +58,7 @@ def frontiers_table(pair: FrontierPair, points: Mapping[str, tuple[float, float]
     """A row for each point drawn: its curve or name, volatility and mean a year, fraction.
 
     pair   : frontiers of one day.
-    points : by name, volatility and mean of weights.
+    points : volatility and mean of weights, by name.
     """
     reach = REACH * max(*pair.limited.volatility, *(volatility for volatility, _ in points.values()))
     frontiers = {"without limits": pair.unlimited, "under limits": pair.limited}

@@ -199,7 +199,7 @@ def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
 
 
 def _share(destination: float, band: float) -> float:
-    """Of the band, what a trade leaves."""
+    """The part of the band that a trade leaves."""
     return round(destination / band, 6) if band else 0.0
 
 

@@ -48,9 +48,9 @@ MEASURES = {
 
 
 def rolling_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle]) -> Picture | None:
-    """The picture of what is defined; None where the test is shorter than a year.
+    """The picture of the measures that are defined; None where the test is shorter than a year.
 
-    risk   : by policy, the one that is shown first.
+    risk   : risk by policy, the one shown at the front.
     styles : line style of each policy.
     """
     kept = {m: {n: r.rolling[m] for n, r in risk.items() if m in r.rolling} for m in MEASURES}

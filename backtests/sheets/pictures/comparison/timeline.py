@@ -61,10 +61,10 @@ def growth_picture(
 
 
 def growth_beside_picture(played: Backtest, style: LineStyle, comparator: Comparator) -> Picture:
-    """The same of one policy beside its benchmark, to which it is compared.
+    """The picture of growth for one policy beside its benchmark, to which it is compared.
 
-    played     : its backtest.
-    style      : its line style.
+    played     : backtest of the policy.
+    style      : line style of the policy.
     comparator : the benchmark; it may have no returns, and is then left out.
     """
     alone, styles = {played.name: played}, {played.name: style, comparator.name: BENCHMARK}
@@ -228,8 +228,8 @@ class Series:
 
     name    : name of the panel.
     unit    : unit of the panel, in words.
-    curves  : by policy, (D + 1,) in the panel's unit.
-    figures : by policy, the figure written beside its name.
+    curves  : (D + 1,) curve of each policy, by name, in the panel's unit.
+    figures : figure written beside the name of each policy, by name.
     axis    : vertical axis.
     far     : policies too far away to be drawn; they are only named.
     """

@@ -29,10 +29,10 @@ class Line:
     before : (D + 1,) weight before the trades of that day, points of NAV; equal to `weight` where there were none.
     target : (D + 1,) target weight, points of NAV.
     lower  : (D + 1,) lower end of the band that triggers, points of NAV, or NaN where the rule has none.
-    upper  : (D + 1,) its upper end, points of NAV, or NaN.
+    upper  : (D + 1,) upper end of that band, points of NAV, or NaN.
     bought : (b,) rows of its purchases.
     sold   : (s,) rows of its sales.
-    ranged : its range in the file, points of NAV, or None.
+    ranged : range of the line in the file, points of NAV, or None.
     """
 
     name: str

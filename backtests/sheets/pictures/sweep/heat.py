@@ -134,13 +134,13 @@ def _ends(cells: Array) -> tuple[float, float]:
 
 
 def strength(cells: Array, lower: bool) -> Array:
-    """(y, x) how strong each cell's colour is, from 0, the worst, to 1, the best; NaN where there is no cell.
+    """(y, x) strength of each cell's colour, from 0, the worst, to 1, the best; NaN where there is no cell.
 
     cells : (y, x) a metric in its unit, NaN where there is none.
-    lower : is the lower number the better one?
+    lower : true if the lower number is the better one.
 
-    By difference; by ratio where all are positive and the largest is far from the smallest: else one bad corner would
-    make the others look alike.
+    The scale is linear; it is logarithmic where all are positive and the largest is far from the smallest: else one
+    bad corner would make the others look alike.
 
     >>> strength(np.array([[1.0, 2.0, 3.0]]), lower=True).tolist()
     [[1.0, 0.5, 0.0]]

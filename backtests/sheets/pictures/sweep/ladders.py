@@ -191,7 +191,7 @@ def lag_ladder_picture(
 ) -> Picture:
     """Metrics of each policy by execution lag.
 
-    ladders    : by metric, in its unit: a row a lag in sessions, a column a policy.
+    ladders    : table of each metric, in its unit: a row a lag in sessions, a column a policy.
     styles     : line style of each policy.
     conditions : conditions of the test, in words.
     name       : name of its file.
