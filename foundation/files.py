@@ -1,7 +1,7 @@
 """Files that are there whole or not at all: written beside their name, synced to the disk, then renamed.
 
-Whoever reads a file finds what stood there before or what was written, whenever the writer is killed. What a killed
-writer left beside a file is deleted by the next one.
+Whoever reads a file finds the earlier content or the new one, whenever the writer is killed. Drafts that a killed
+writer left beside a file are deleted by the next one.
 """
 
 import errno
@@ -26,7 +26,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a pl
 def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
     """Write text, in UTF-8, or bytes, and give the path; a file that is replaced keeps its mode.
 
-    Raises : OSError, which names `path`, where it cannot be written; what stood there then still does.
+    Raises : OSError, which names `path`, where it cannot be written; the earlier content then stays.
     """
     try:
         with replacing(path) as opened:
@@ -101,7 +101,7 @@ def _begin_draft(path: Path) -> tuple[int, Path]:
 
 
 def delete_drafts(folder: Path) -> None:
-    """Delete what killed writers left in a folder: drafts that nobody holds."""
+    """Delete the drafts that killed writers left in a folder, and that nobody holds."""
     for found in os.listdir(folder):
         if DRAFT.fullmatch(found):
             with suppress(OSError), open(folder / found, "rb") as draft:  # its writer, or another user, keeps it
@@ -123,7 +123,7 @@ def writing(path: Path) -> Iterator[None]:
 def data_name(name: str, checksum: str) -> str:
     """The name of a data file with the beginning of the checksum that its record states.
 
-    Raises : ValueError for what is no checksum.
+    Raises : ValueError for text that is no checksum.
 
     >>> data_name("policy.safetensors", "0f3a91c2ffd0")
     'policy-0f3a91c2.safetensors'
@@ -160,7 +160,7 @@ def read_with_record(record: Path, name: str, checksum: Callable[[bytes], str]) 
     record   : path of the record.
     name     : name of the data file, without the checksum.
     checksum : function that finds the checksum, hex, in the bytes of a record.
-    Raises   : OSError where one of the two cannot be read, and what `checksum` and `data_name` raise.
+    Raises   : OSError where one of the two cannot be read, and the errors of `checksum` and `data_name`.
     """
     text = record.read_bytes()
     while True:
@@ -174,7 +174,7 @@ def read_with_record(record: Path, name: str, checksum: Callable[[bytes], str]) 
 
 
 def delete(path: Path) -> None:
-    """Delete a file, if it is there, and what killed writers left beside it."""
+    """Delete a file, if it is there, and drafts that killed writers left beside it."""
     path.unlink(missing_ok=True)
     delete_drafts(path.parent)
 
@@ -282,7 +282,7 @@ def _is_at(path: Path, file: int) -> bool:
 def written_alone(folder: Path, *owners: int) -> bool:
     """True for a folder of this user, or one of these, in which nobody else may write. OSError where none is there.
 
-    What is read from it by pickle, or run, is asked about first.
+    Use it before data of the folder are unpickled, or code is run.
     """
     about = folder.stat()
     return about.st_uid in (os.geteuid(), *owners) and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -57,7 +57,7 @@ def same_names(names: Iterable[str]) -> tuple[str, str] | None:
 
 
 def check_name(subject: str, name: object) -> None:
-    """Refuse what cannot be a name (`name_fault`). Raises ConfigError."""
+    """Refuse a value that cannot be a name (`name_fault`). Raises ConfigError."""
     if fault := name_fault(name):
         refuse(subject, name, f"it {fault}. {FIX}")
 

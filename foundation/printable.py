@@ -46,7 +46,7 @@ def printable(text: str) -> str:
 
 
 def print_anywhere(stream: TextIO) -> None:
-    """Have a stream write what its encoding lacks in ASCII signs, where it would raise UnicodeEncodeError."""
+    """Make a stream write ASCII signs for characters that its encoding lacks, instead of a UnicodeEncodeError."""
     if hasattr(stream, "reconfigure"):  # what replaces a stream in a notebook or a test has no encoding of its own
         stream.reconfigure(errors=ASCII)
 

@@ -1,7 +1,7 @@
 """Results on disk under a name made from all that they depend on, the code itself included: computed once, read again.
 
 Arrays are safetensors and the rest is JSON in their header: reading a file runs no code from it. A file is written
-whole, and holds the checksum of what it says.
+whole, and holds the checksum of its content.
 """
 
 import hashlib

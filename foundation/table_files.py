@@ -1,4 +1,4 @@
-"""Tables in files: one place opens them, refuses what no table has, reads numbers and dates, and quotes what it found.
+"""Tables in files: one place opens them, refuses what no table has, reads numbers and dates, and quotes cells.
 
 The reader knows what columns mean; here are only text, lines and cells. Files come from others: nothing in them is
 guessed without a note, and a message quotes no more of them than a short piece.
@@ -69,7 +69,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
 @dataclass(frozen=True)
 class TableText:
-    """The name and the text of a table, and what a reader must know of it, in sentences."""
+    """The name and the text of a table, and notes on it, in sentences."""
 
     name: str
     text: str
@@ -156,7 +156,7 @@ def fault(file: str, row: int, column: str, what: str, found: object, fix: str) 
 
 
 def cell_text(cell: str) -> str:
-    """A cell without what surrounds its text, and "" where it says that there is nothing.
+    """The text of a cell without surrounding signs, and "" for words such as n/a.
 
     >>> cell_text("  n/a "), cell_text('="00123"'), cell_text("'-12"), cell_text("SPY")
     ('', '00123', '-12', 'SPY')
@@ -186,7 +186,7 @@ def plain_number(text: str) -> float | None:
 
 
 class Number(NamedTuple):
-    """A number, and the sign or code of a unit, such as a currency, that stands beside it, "" where none does."""
+    """A number, and the sign or code of its unit, such as a currency, or ""."""
 
     value: float
     unit: str
@@ -198,7 +198,7 @@ def number(text: str, decimal: str = ".") -> Number | None:
     It may have separators of thousands, a unit, and parentheses or a minus on either side where it is negative.
     text    : text of the cell.
     decimal : the sign before its decimals, "." or ",".
-    Raises  : ValueError for what is no number, and for separators of thousands that are not three digits apart.
+    Raises  : ValueError for text that is no number, and for separators of thousands that are not three digits apart.
 
     >>> number("($1,234.50)"), number("-12,5 EUR", ","), number("--")
     (Number(value=-1234.5, unit='$'), Number(value=-12.5, unit='EUR'), None)

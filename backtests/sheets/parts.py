@@ -129,5 +129,5 @@ def figures_table(
 
 
 def by_name(frame: pd.DataFrame, column: str) -> dict[str, dict[str, Any]]:
-    """The rows of a frame as records, by what stands in `column`."""
+    """The rows of a frame as records, by the value in `column`."""
     return {str(record[column]): {str(k): v for k, v in record.items()} for record in frame.to_dict("records")}

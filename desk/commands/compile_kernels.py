@@ -34,7 +34,7 @@ TEST_START = pd.Timestamp("2022-01-03")  # a short test
 
 
 def backtests_and_trades() -> None:
-    """Every rule of a portfolio file played, in fractions and in whole units, and a trade list."""
+    """Backtest every rule of a portfolio file, in fractions and in whole units, and make a trade list."""
     from backtests.comparison.fitting.candidates import backtest_candidate
     from research.accounting import Execution
     from research.learning import Learned
@@ -80,7 +80,7 @@ def costs_and_events() -> None:
 
 
 def comparison() -> None:
-    """A report's own work: a tuned and a learned policy fitted, played, judged and paired, and the tearsheet."""
+    """Do a report's own work: fit, backtest, score and pair a tuned and a learned policy; make the tearsheet."""
     from backtests.comparison import compare
     from backtests.sheets.pages.tearsheet import whole_sheet
     from desk.commands.made import run_for
@@ -107,7 +107,7 @@ JOBS: dict[str, Callable[[], None]] = {
 def compile_kernels() -> bool:
     """Do all jobs, each in a process of its own, and show their progress; gives False where nothing was to be done.
 
-    Raises : ConfigError, with what a job said, where one failed.
+    Raises : ConfigError, with the output of the job, if one failed.
     """
     note = folders()[0][0].parent / NOTE
     with bar(None, "looking for compiled code"):

@@ -15,7 +15,7 @@ WEEKEND = 5  # days: older prices are not of the last session
 
 @dataclass(frozen=True)
 class Made:
-    """A run that was made: where, and what the terminal shows of it."""
+    """A run that was made: its folder, and the text for the terminal."""
 
     folder: Path
     text: str
@@ -32,7 +32,7 @@ def file_fact(portfolio: Portfolio) -> str:
 
 
 def age_text(last: date, today: date, what: str) -> str:
-    """A line where prices are older than a long weekend.
+    """A line on prices that are older than a long weekend, else "".
 
     last  : day of the last close.
     today : day of the run.

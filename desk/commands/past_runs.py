@@ -1,4 +1,4 @@
-"""Runs that were made: a list of them, what one shows, what differs between two, and whether one can be made again."""
+"""Past runs: a list of them, the text of one, the differences between two, and a replay of one."""
 
 import json
 import operator
@@ -68,7 +68,7 @@ class Wanted:
     where: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be asked. Raises ConfigError."""
+        """Refuse conditions that do not exist. Raises ConfigError."""
         if self.kind:
             one_of("kind is", self.kind, KINDS)
         column, falls = self.sort.removeprefix("-"), "-" if self.sort.startswith("-") else ""

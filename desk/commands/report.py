@@ -102,7 +102,7 @@ def trades_of(comparison: Comparison, run: str = "") -> TradeList:
 def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
     """Write a comparison and its trades into the folder of `run`; with "" nothing is written.
 
-    run : path of the run's folder. Gives a sentence that says what was done.
+    run : path of the run's folder. Gives a sentence that says what was written.
     Raises : DataError when the comparison was made with other settings than the run was started for.
     """
     if not run:
@@ -153,7 +153,7 @@ def save_learned(
     folder: Path,
     run: str,
 ) -> None:
-    """Save the learned policies under `policies/<name>/`: every seed whole, what the test found of them, their page.
+    """Save the learned policies under `policies/<name>/`: every seed, its results in the test, and their page.
 
     fitted    : candidates by name.
     backtests : backtests by policy and seed.

@@ -59,7 +59,7 @@ def make_risk(
 
 
 def ready_policies(portfolio: Portfolio, reports: Path) -> tuple[dict[str, Policy], list[str], str]:
-    """Holding and the active policy, by name; what a reader must know of them; and the run that fitted the policy.
+    """Holding and the active policy, by name; notes on them; and the run that fitted the policy.
 
     Holding comes first: the sheet is about the risk of what is held today.
 

@@ -89,8 +89,8 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     run      : settings, data and code of the sweep.
     folder   : folder of the run, with its results.
 
-    Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. What was
-    played stays whole where no sheet can be drawn of it: the summary then ends with the reason.
+    Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. The
+    results stay complete if no sheet can be drawn from them: the summary then ends with the reason.
     """
     results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
     tables = (batch.to_pandas() for batch in results.iter_batches())

@@ -50,7 +50,7 @@ def end(sentence: str, status: int = 2) -> NoReturn:
 
 
 def _drop_output() -> None:
-    """Give up what stdout still holds, which cannot be written: Python would try again when it ends."""
+    """Discard the text that stdout still holds and cannot write: Python would try again when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -28,7 +28,7 @@ from research.rules.protocol import held_by
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A portfolio with the policy that decides for its accounts, and what they share.
+    """A portfolio with the policy that decides for its accounts, and the data that they share.
 
     portfolio : portfolio; an account replaces its holdings, cash and last trade, and does not have its tax lots.
     policy    : policy that decides.
@@ -135,7 +135,7 @@ def account_of(file: AccountsFile, row: Row, model_of: Callable[[str], Model]) -
     """The model and the portfolio of a row.
 
     model_of : gives the model of a cell; raises ConfigError, DataError or PolicyError for one that cannot be read.
-    Raises   : ConfigError that names every mistake of the row, each with file, row, column, value and mend.
+    Raises   : ConfigError that names every mistake of the row, each with file, row, column, value and fix.
     """
     number, cells = row
     faults = RowFaults(file.path, number, file)
@@ -185,7 +185,7 @@ def _cash(file: AccountsFile, by_column: Mapping[str, str], faults: RowFaults) -
 def _balances(
     model: Model, file: AccountsFile, cash: Mapping[str, float], by_column: Mapping[str, str], faults: RowFaults
 ) -> dict[str, float]:
-    """Cash by currency, that of the basis first, from that by column."""
+    """Cash by currency, the basis first, from the cash by column."""
     rates, name, columns = model.rates, by_column[MODEL], file.cash_columns
     for currency in model.foreign:
         if currency not in columns:
@@ -210,7 +210,7 @@ def _balances(
 
 
 def _units(model: Model, held: Mapping[str, float], by_column: Mapping[str, str], faults: RowFaults) -> Any:
-    """(n,) units of the model's lines, from those that are held by column."""
+    """(n,) units of the model's lines, from the units held by column."""
     assets = model.portfolio.market.assets
     for column in (column for column, units in held.items() if units and column not in assets):
         fix = f"Leave the cell empty, or choose a model that has the asset. {did_you_mean(column, assets)}"

@@ -1,4 +1,4 @@
-"""A CSV file of accounts: its columns, its rows, and what is wrong in a row, told at once.
+"""A CSV file of accounts: its columns, its rows, and all faults of a row, raised together.
 
 A file has the columns `account`, `model` (path of a portfolio file), `cash` in the basis of the model, or one for each
 currency such as `cash_EUR`, or both; perhaps `last_trade`; and one for each asset with the units held.

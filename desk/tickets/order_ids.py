@@ -1,4 +1,4 @@
-"""Ids of orders, from what they say: an order that is sent twice has one, so that a broker refuses the second."""
+"""Ids of orders, from their content: an order that is sent twice has one id, so that a broker refuses the second."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def sent_of(
 
 
 def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_of: str, terms: TicketTerms) -> str:
-    """The day of its prices, and the beginning of a hash of what is sent: the same content has the same id.
+    """The id of an order: the day of its prices, and the start of a hash of its content; the same content, the same id.
 
     The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
     held : holding before the order: with a second deposit at one close, the same order is another one.

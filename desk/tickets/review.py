@@ -1,4 +1,4 @@
-"""A review of a portfolio without orders: drift, ranges, how far each line is from a trade, and what would trade today.
+"""A review of a portfolio without orders: drift, ranges, distance of each line from a trade, and trades due today.
 
 The same trade list is behind it; nothing of a review is to be sent.
 """
@@ -69,7 +69,7 @@ class Review:
 
     @property
     def due(self) -> pd.DataFrame:
-        """The orders that the policy asks for today, or, when it holds, those of a trade to target."""
+        """The orders that the policy asks for today, or, when it holds, the orders of a trade to target."""
         return self.listed.would_trade if self.listed.holds else self.listed.orders
 
     @property

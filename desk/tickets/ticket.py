@@ -298,7 +298,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
 
 
 def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, float], dict[str, Any]]:
-    """The amounts of an order in the currency of its line; and, where there are several, what a `RatedOrder` adds."""
+    """The amounts of an order in the currency of its line; and the fields of a `RatedOrder` if there are several."""
     if local is None:
         return {name: float(row[name]) for name in ("notional", *CHARGED, "cost")}, {}
     amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost}

@@ -33,11 +33,11 @@ OWN = {path: path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.p
 
 
 class EditedSince(Exception):
-    """A module whose text counts was edited after this process began: what is loaded can no longer be read."""
+    """A module whose text counts was edited after this process began: the loaded text can no longer be read."""
 
 
 class Described(NamedTuple):
-    """One thing that is read. text : says what it is, and changes with it.  read : what it reads itself."""
+    """One object that is read. text : its description, which changes with it.  read : objects that it reads itself."""
 
     text: str
     read: tuple[Any, ...] = ()
@@ -74,7 +74,7 @@ def _reached(kernel: Dispatcher | Linked | OnDemand) -> Iterator[Described]:
 
 
 def _described(value: Any) -> Described:
-    """A kernel, an intrinsic, a function or a module. Values are read anew: constants can be set from outside."""
+    """The description of a kernel, intrinsic, function or module. Values are read each time: constants can change."""
     value = value.copied if isinstance(value, Linked) else value
     if isinstance(value, Dispatcher):
         options = sorted((name, _plain(option)) for name, option in value.targetoptions.items())
@@ -92,7 +92,7 @@ def _described(value: Any) -> Described:
 
 
 def _function(function: FunctionType) -> Described:
-    """The instructions of a function, and what its names stand for."""
+    """The instructions of a function, and the values of its names."""
     values: dict[str, Any] = dict(zip(function.__code__.co_freevars, _cells(function), strict=True))
     for name in _global_names(function.__code__):
         if name in function.__globals__:  # else it is built in

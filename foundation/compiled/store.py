@@ -86,7 +86,7 @@ class KernelStore(_Cache):  # type: ignore[misc]
     disable = flush = enable
 
     def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
-        """The code for these types; None where none is kept, or what is kept cannot be read."""
+        """The code for these types; None where none is kept, or where it cannot be read."""
         target_context.refresh()
         try:
             name = self._name(sig, target_context.codegen())
@@ -145,7 +145,7 @@ class KernelStore(_Cache):  # type: ignore[misc]
 
 
 def processor() -> str:
-    """The processor that code is compiled for, and the versions of what compiles it."""
+    """The processor that code is compiled for, and the versions of its compilers."""
     return repr((cpu_target.target_context.codegen().magic_tuple(), VERSIONS))
 
 
@@ -160,9 +160,9 @@ def opened(sealed: bytes, folder: Path, name: str) -> bytes | None:
 
 
 def keep(where: list[Path], name: str, code: bytes) -> None:
-    """Write code into each folder that lacks it, and note where it is there that it was used; what cannot be is not.
+    """Write code into each folder that lacks it, and note its use in the others; errors of writing are ignored.
 
-    What is there with a wrong digest is written over.
+    Code with a wrong digest is written over.
     """
     for folder in where:
         path = folder / name

@@ -242,7 +242,7 @@ def _line(x: Any, y: Any, colour: str, width: float, dash: Any, order: float) ->
 
 
 def _element(node: ElementTree.Element) -> str:
-    """An element without what a page does not need: metadata, style sheets, groups that say nothing, long numbers."""
+    """An element without parts that a page does not need: metadata, style sheets, needless groups, long numbers."""
     tag = node.tag.rpartition("}")[2]
     if tag in ("metadata", "style"):
         return ""

@@ -40,7 +40,7 @@ def _cut(name: str, longest: int) -> str:
 
 
 def wrapped(line: str) -> str:
-    """A sentence on lines that fit; a line that fits, such as a table's row, as it is."""
+    """A sentence wrapped into lines that fit; a line that fits, such as a table's row, is left as it is."""
     return line if len(line) <= WIDTH else textwrap.fill(line, WIDTH)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def growth_plot(comparison: Comparison) -> "Figure":
-    """Growth of each policy relative to the reference, per cent, net of costs: what choosing it was worth.
+    """Growth of each policy relative to the reference, per cent, net of costs: the value of choosing it.
 
     Time-weighted: money that came or went is no growth.
     """

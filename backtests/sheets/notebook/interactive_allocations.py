@@ -52,7 +52,7 @@ def dendrogram_plot(tree: Hierarchy) -> "Figure":
 
 
 def correlation_plot(tree: Hierarchy) -> "Figure":
-    """Correlations in quasi-diagonal order: what is clustered together stands as squares on the diagonal."""
+    """Correlations in quasi-diagonal order: clusters are squares on the diagonal."""
     import plotly.graph_objects as go
 
     from foundation.paper.plotly_figure import ShownFigure
@@ -93,7 +93,7 @@ def weights_plot(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first
 
 
 def intervals_plot(found: Mapping[str, WeightIntervals]) -> "Figure":
-    """A panel a target: the weight of each asset, and the interval of 90 % of those from samples drawn anew."""
+    """A panel a target: the weight of each asset, and its interval of 90 % over new samples."""
     panels = {}
     for name, one in found.items():
         table = 100.0 * one.table()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def expected_plot(found: ForecastsToday) -> "Figure":
-    """A panel a forecast: what it expects of each line over the horizon, per cent, with its 90 % interval."""
+    """A panel a forecast: expected return of each line over the horizon, per cent, with its 90 % interval."""
     panels = {
         name: (100.0 * found.table(name)[["expected", "lower", "upper"]]).set_axis(["value", "low", "high"], axis=1)
         for name in found.entries
@@ -61,7 +61,7 @@ def coverage_by_year(path: ForecastPath) -> pd.DataFrame:
 
 
 def coverage_plot(by_year: pd.DataFrame) -> "Figure":
-    """The shares of `coverage_by_year`, per cent, beside what they should be."""
+    """The shares of `coverage_by_year`, per cent, beside the nominal ones."""
     from foundation.paper.plotly_figure import ShownFigure
 
     figure = ShownFigure()

@@ -1,4 +1,4 @@
-"""Pictures of limits for a notebook: their use, what room brings, frontiers, what inputs move; and the answer."""
+"""Pictures of limits for a notebook: use, value of slack, frontiers, sensitivity to inputs; and the answer."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ def limits_plot(used: LimitsUsed) -> "Figure":
 
 
 def room_plot(used: LimitsUsed) -> "Figure":
-    """A row a limit that binds: what one more step brings, solved again, and by its price."""
+    """A row a limit that binds: the gain from one more step, solved again, and by its price."""
     times, unit = (1.0, used.optimum.unit) if used.optimum.unit.endswith("ratio") else (1e4, f"{used.optimum.unit}, bp")
     rows = {}
     for one in used.uses:
@@ -120,7 +120,7 @@ def prices_plot(table: pd.DataFrame, shadow: float, limit: str) -> "Figure":
 
 
 def conflict_words(conflict: Conflict) -> str:
-    """A conflict as a list: what no weights keep together, and each single change that suffices, else all of them."""
+    """A conflict as a list: limits that no weights satisfy together, and each single sufficient change, else all."""
     no_less = "\n".join(f"- {words}" for words in conflict.words)
     changes = [mend.words for mend in conflict.mends] or [" and ".join(mend.words for mend in conflict.together)]
     how = "Each of these alone makes weights possible:" if conflict.mends else "No single change suffices, but:"

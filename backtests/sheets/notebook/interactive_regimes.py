@@ -42,7 +42,7 @@ def regimes_plot(market: Market, line: str, panels: Mapping[str, pd.DataFrame], 
 
 
 def states_plot(table: pd.DataFrame) -> "Figure":
-    """BIC of each number of states less the least one, which stands at zero: the number to take.
+    """BIC of each number of states less the least one, which is at zero: the number to take.
 
     table : result of `number_of_states`.
     """

@@ -1,4 +1,4 @@
-"""Pictures of views for a notebook: prior, views and posterior with intervals, and what each view moved; the answer."""
+"""Pictures of views for a notebook: prior, views and posterior with intervals, the effect of each view; the answer."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ def posterior_plot(posterior: Posterior) -> "Figure":
 
 
 def views_plot(posterior: Posterior) -> "Figure":
-    """A panel a view: what prior, view and posterior expect of what it is about, per cent a year, with 90 %."""
+    """A panel a view: its expected return by prior, view and posterior, per cent a year, with 90 % intervals."""
     panels = {
         str(view): pd.DataFrame.from_dict({name: _row(of, name) for name in COLOURS}, orient="index")
         for view, of in posterior.views().iterrows()

@@ -258,7 +258,7 @@ def laboratory_text(study: Study) -> str:
 
 
 def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
-    """The whole page. run : what identifies the run, in words by name."""
+    """The whole page. run : identity of the run: words by name."""
     market, lab = study.market, study.laboratory
     facts = {
         "Market": f"two assets with normal returns: volatility {listed([percent(v, 0) for v in market.volatility])}, "

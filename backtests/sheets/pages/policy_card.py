@@ -1,4 +1,4 @@
-"""The card of a learned policy as a page: one file without any URL, made from its sealed cards and what was measured.
+"""The card of a learned policy as a page: one file without any URL, made from its sealed cards and the measurements.
 
 The same policies and results give the same bytes. Nothing is fetched and nothing runs.
 """
@@ -69,7 +69,7 @@ SECTIONS = {
 
 
 def write_card(folder: str | Path) -> Path:
-    """Measure what is not yet known of the policies in a folder, and write their page into it; gives its path.
+    """Make missing measurements of the policies in a folder, and write their page into it; gives its path.
 
     The card of the universal policy is made from its network alone.
     Raises : DataError when there are none, or when one is not as it was saved.

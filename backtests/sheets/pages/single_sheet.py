@@ -196,7 +196,7 @@ class SingleSheet:
     # -- words -------------------------------------------------------------------------------------------------------
 
     def _lead(self) -> str:
-        """The policy in one sentence, and what came of it."""
+        """The policy in one sentence, and its result."""
         score, played = self.paired.scores[self.paired.reference], self.played
         days = counted(int((played.turnover > 0.0).sum()), "day")
         traded = f"traded on {days}, for {number(score['cost'])} bp a year" if len(played.booked) else "never traded"

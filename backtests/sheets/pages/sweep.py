@@ -239,7 +239,7 @@ def sweep_pictures(
 
     table            : a row a configuration, as a sweep writes it; metrics in the units of records.
     tracking_penalty : price of squared tracking error in J, for lines of equal J.
-    key              : put behind the names of the pictures, where a page has those of several portfolios.
+    key              : suffix of the names of the pictures, if a page has those of several portfolios.
     own              : lag and start of the portfolio itself (`Findings`).
 
     map_1, map_2, … : J over two parameters. Then frontier, cost_ladder, lag_ladder and start_fan; or sample, in place
@@ -288,7 +288,7 @@ def _why(found: Findings, name: str) -> str:
 def _maps(found: Findings, key: str) -> dict[str, Picture]:
     """J over pairs of parameters of which the sweep has at least two values, and not too many.
 
-    What the two do not fix is held where the best of their rows has it, and averaged over starts.
+    Other parameters are held at their values in the best of the rows, and J is averaged over starts.
     """
     drawn: dict[str, Picture] = {}
     here = {c: v for c, v in found.now.items() if c != "start"}

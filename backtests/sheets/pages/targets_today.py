@@ -63,7 +63,7 @@ def _head(found: TargetsToday, target: TargetToday) -> str:
 
 
 def _columns(found: TargetsToday, target: TargetToday) -> list[Column]:
-    """The table of one target: lines and cash, then what describes each column of weights as a whole."""
+    """The table of one target: lines and cash, then the properties of each column of weights as a whole."""
     table, risks = found.table(target), found.risks(target)
     if np.array_equal(target.weights, found.strategic.weights):
         table = table.drop(columns="strategic")
@@ -123,7 +123,7 @@ def _value(answer: Answer) -> str:
 
 
 def _binds(one: Binding, objective: str) -> str:
-    """A limit that binds, with its price, and what room would bring."""
+    """A limit that binds, with its price, and the value of more slack."""
     brings = one.brings or f"one point of room improves the {objective} by {0.01 * one.price:.2g}"
     return f"{one.limit}, price {one.price:.3g} ({brings})"
 

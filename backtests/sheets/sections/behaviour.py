@@ -219,7 +219,7 @@ def _statements_table(
 
 
 def _linked(made: Block, words: str) -> Block:
-    """The table with links to what days outside are, from the heads that have these words."""
+    """The table with links from the heads with these words to the term that explains days outside."""
     for head in made["heads"]:
         if words in (head["words"], head["unit"]):
             head["term"] = term_of("days_outside")
@@ -390,12 +390,12 @@ def _capacity_table(one: Capacity, basis: str) -> Block:
 
 
 def behaviour_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The same as plain values, of all policies."""
+    """The numbers of the section as plain values, of all policies."""
     return policy_behaviour_numbers(comparison.behaviour)
 
 
 def policy_behaviour_numbers(found: Behaviour) -> dict[str, Any]:
-    """The same of any policies."""
+    """The numbers of the section as plain values, of any policies."""
     windows, costs = found.windows, found.costs
     return {
         "policy": found.shown,

@@ -22,7 +22,7 @@ SETTING = 112  # letters of a setting on one line
 
 
 def conventions_parts(comparison: "Comparison") -> list[Part]:
-    """The candidates, what each measure means, and the settings, folded."""
+    """The candidates, the meaning of each measure, and the settings, folded."""
     settings = Filled("settings.html.j2", settings_text(comparison.settings))
     return [
         _candidates(comparison),
@@ -71,7 +71,7 @@ def _terms(comparison: "Comparison") -> dict[str, str | bool]:
 
 
 def settings_text(settings: Mapping[str, Any], indent: int = 0) -> str:
-    """Settings as a desk would write them: a line a key, what fits on a line in braces.
+    """Settings as a desk would write them: a line a key; values that fit on one line are in braces.
 
     >>> print(settings_text({"tracking_penalty": 5.0, "lines": {"SPY": {"range": [0.2, 0.3]}}, "policy": None}))
     tracking_penalty: 5

@@ -1,4 +1,4 @@
-"""The section of a sheet on differences: each policy beside the reference, what a test could find, and each pair."""
+"""The section of a sheet on differences: each policy beside the reference, the power of a test, and each pair."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

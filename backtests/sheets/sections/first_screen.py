@@ -88,7 +88,7 @@ def shown_differences(comparison: "Comparison") -> list[Part]:
 
 
 def paired_screen(paired: "PairedBacktests", growth_as: Format = WIDE) -> Block:
-    """The same of backtests without a portfolio: nothing is recommended.
+    """The first screen of backtests without a portfolio: nothing is recommended.
 
     growth_as : the format of growth on a wide page.
     """

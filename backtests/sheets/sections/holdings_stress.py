@@ -33,7 +33,7 @@ def holdings_stress_parts(portfolio: Portfolio, found: HoldingsStress) -> list[P
 
 
 def holdings_stress_numbers(portfolio: Portfolio, found: HoldingsStress) -> dict[str, Any]:
-    """The same as plain values."""
+    """The numbers of the section as plain values."""
     assets, classes = portfolio.market.assets, portfolio.market.asset_class
     return {
         "window": found.window,

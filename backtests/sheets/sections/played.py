@@ -1,4 +1,4 @@
-"""The sections of a sheet on what was held, earned and paid: weights, calendar years and costs."""
+"""The sections of a sheet on holdings, returns and costs: weights, calendar years and costs."""
 
 from typing import TYPE_CHECKING, Any
 

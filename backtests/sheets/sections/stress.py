@@ -107,12 +107,12 @@ def _intro(found: StressTests) -> str:
 
 
 def stress_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The same as plain values."""
+    """The numbers of the section as plain values."""
     return policy_stress_numbers(comparison.stress, comparison.portfolio.market)
 
 
 def policy_stress_numbers(found: StressTests, market: Market) -> dict[str, Any]:
-    """The same of any stress tests.  market : of the policies."""
+    """The numbers of any stress tests as plain values.  market : market of the policies."""
     return {
         "episodes": [_episode_numbers(one) for one in found.episodes],
         "shocks": [_shock_numbers(one, market.assets, market.asset_class) for one in found.shocks],
@@ -141,7 +141,7 @@ def _episode_parts(
     styles: Mapping[str, LineStyle],
     chosen: str | None,
 ) -> list[Part]:
-    """The returns of every policy in every episode, the other figures folded, and what a reader must know of them."""
+    """The returns of every policy in every episode, the other figures folded, and notes on them."""
     if not episodes:
         return []
 

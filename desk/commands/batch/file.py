@@ -1,4 +1,4 @@
-"""A file that says what a batch runs, such as nightly.yaml, for a machine that starts it every night."""
+"""A file that describes a batch, such as nightly.yaml, for a machine that starts it every night."""
 
 import glob
 import re
@@ -155,7 +155,7 @@ def _files(file: Path, stated: Sequence[str]) -> tuple[list[Path], dict[Path, st
 
 
 def _matching(place: Path, stated: str) -> list[Path]:
-    """The files that a path or a pattern means, seen from a folder, in order; none that says what a batch runs."""
+    """The files that match a path or a pattern from a folder, in order, without those that describe a batch."""
     if "\0" in stated:
         return []
     if (place / stated).is_file():
@@ -183,7 +183,7 @@ def _is_there(file: Path) -> bool:
 
 
 def _at(file: Path, lines: Lines, key: tuple[str, ...]) -> str:
-    """The file, and the line of a key where it stands there."""
+    """The file, and the line of a key if the file has it."""
     return f"{file}, line {lines[key]}" if key in lines else str(file)
 
 

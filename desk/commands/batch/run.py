@@ -1,4 +1,4 @@
-"""One run of a batch: made, found, or failed, and what its row of the table says."""
+"""One run of a batch: made, found, or failed, and its row of the table."""
 
 import json
 import math
@@ -111,7 +111,7 @@ def name_of(job: Job, notebook: Path) -> str:
 
 
 def _ask(job: Job, notebook: Path, reports: Path, retrain: bool = False) -> tuple[str, Any]:
-    """The name of the run that a job will be, and what makes it."""
+    """The name of the run that a job will be, and the input that makes it."""
     if job.missing:
         raise ConfigError(job.missing)
     if notebook == COMPARING:

@@ -45,7 +45,7 @@ def is_coin(order: Order, ticket: Ticket) -> bool:
 
 
 def symbol_fault(order: Order, form: str, fits: bool) -> Iterable[str]:
-    """A sentence for a symbol that does not fit. form : what a symbol has, in words."""
+    """A sentence for a symbol that does not fit. form : the valid form of a symbol, in words."""
     if not fits:
         yield (
             f"its symbol is {order.symbol!r}, and a symbol has {form}. Give the broker's symbol under `ticket`: "
@@ -54,7 +54,7 @@ def symbol_fault(order: Order, form: str, fits: bool) -> Iterable[str]:
 
 
 def account_fault(order: Order, form: str, fits: bool) -> Iterable[str]:
-    """A sentence for an account that does not fit. form : what an account has, in words."""
+    """A sentence for an account that does not fit. form : the valid form of an account, in words."""
     if not fits:
         yield f"its account is {order.account!r}, and an account has {form}. Correct `account` under `ticket`."
 

@@ -162,7 +162,7 @@ def _kind(order: Order) -> str:
 
 
 def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]]]:
-    """(asset, weight, target) of the lines that are held, by reason."""
+    """The lines that are held, as (asset, weight, target), by reason."""
     found: dict[str, list[tuple[str, str, str]]] = {}
     for line in lines:
         found.setdefault(line.reason, []).append((line.asset, _percent(line.weight), _percent(line.weight_target)))

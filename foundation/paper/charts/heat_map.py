@@ -133,7 +133,7 @@ def _ring(canvas: Canvas, x: float, y: float, width: float, height: float) -> No
 
 
 def _names(canvas: Canvas, shown: HeatMap) -> None:
-    """Values of the two parameters, as many as there is room for, and what runs across."""
+    """Values of the two parameters, as many as there is room for, and the name of the horizontal one."""
     marked = shown.marked or range(len(shown.across))
     apart = shown.cell * (min(np.diff(marked)) if len(marked) > 1 else 1)
     step = int(np.ceil((LETTER * SMALL * max(len(shown.across[k]) for k in marked) + 6.0) / apart))

@@ -23,7 +23,7 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
     """The picture; None where neither contribution is defined.
 
     name  : name of the policy.
-    found : risk contributions of the policy.
+    found : risk contributions of the policy's assets.
     """
     if len({"ex_ante", "realised"} & set(found.undefined)) == 2:
         return None

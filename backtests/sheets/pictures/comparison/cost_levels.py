@@ -63,7 +63,7 @@ def break_even_words(found: CostLevels, policy: str) -> str:
 
 
 def root_words(root: BreakEven) -> str:
-    """A break-even cost, and what is known of it."""
+    """A break-even cost in words, marked if J jumps there."""
     cost = number(root.cost, 1)
     return f"{cost} (by a jump of J)" if root.jumps else cost
 

@@ -24,7 +24,7 @@ SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's
 
 
 def cost_table(played: Mapping[str, Backtest], scores: Mapping[str, Score], periods_per_year: float) -> pd.DataFrame:
-    """A row a policy: each cost and their sum, and what tracking adds to make J, bp a year; the opening trade's, bp.
+    """A row a policy: each cost, their sum, the tracking part of J, bp a year; the cost of the opening trade, bp.
 
     Commission and half-spread always; of the other costs those that a policy paid. Tracking error is a fraction a year.
     """

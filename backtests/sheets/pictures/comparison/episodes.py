@@ -1,4 +1,4 @@
-"""Episodes of stress: what one policy lost in each, and how much more or less the others lost than the reference."""
+"""Episodes of stress: the loss of one policy in each, and the differences of the others to the reference."""
 
 from collections.abc import Mapping, Sequence
 

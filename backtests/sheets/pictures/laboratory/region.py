@@ -165,7 +165,7 @@ def draw_target(panel: Panel) -> None:
 
 
 def _path(panel: Panel, sample: pd.DataFrame) -> None:
-    """Weeks as thin lines, from what was booked to what it drifted to; trades as heavy ones, with their ends."""
+    """Weeks as thin lines, from the gap as booked to the gap as drifted; trades as heavy ones, with their ends."""
     drifted, after = (
         POINTS * sample[list(c)].to_numpy() for c in (("first", "second"), ("first_after", "second_after"))
     )

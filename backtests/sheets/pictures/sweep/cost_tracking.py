@@ -173,7 +173,7 @@ def _keyed(drawn: pd.DataFrame) -> list[str]:
 
 
 def _equal_losses(panel: Panel, tracking_penalty: float) -> list[Box]:
-    """Lines along which cost and what tracking adds make the same J; gives the boxes of their names."""
+    """Lines along which cost and the tracking component give the same J; gives the boxes of their names."""
     (cheap, dear), (near, wide) = (panel.x.low, panel.x.high), (panel.y.low, panel.y.high)
     least, most = (float(c + tracking_loss(e / 100.0, tracking_penalty)) for c, e in ((cheap, near), (dear, wide)))
     taken: list[Box] = []

@@ -192,7 +192,7 @@ def _draw(f: Format, found: Grid, name: str) -> Canvas:
 
 
 def _scale(found: Grid) -> tuple[Array, tuple[str, str]]:
-    """Strengths of colour from the least to the most, and what the two ends are."""
+    """Strengths of colour from the least to the most, and the texts of the two ends."""
     (least, most), lower = _ends(found.means.to_numpy()), lower_is_better(found.metric)
     values = (np.geomspace if _by_ratio(least, most) else np.linspace)(least, most, STEPS)
     ends = (METRICS[found.metric].text(least), METRICS[found.metric].text(most))

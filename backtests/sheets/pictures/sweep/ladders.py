@@ -158,7 +158,7 @@ def _levels(ladder: pd.DataFrame) -> Axis:
 
 
 def _name_levels(panel: Panel, words: Sequence[str], name: str) -> None:
-    """Names of the levels below a panel, as many as there is room for, and what they are."""
+    """Names of the levels below a panel, as many as there is room for, and their title."""
     step = int(np.ceil(46.0 * len(words) / panel.width))
     panel.x_grid(range(0, len(words), step), words[::step], lines=False)
     panel.x_title(name)
