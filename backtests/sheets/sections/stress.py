@@ -73,7 +73,7 @@ def _parts(
 
     found     : the stress tests.
     portfolio : portfolio of the policies, or None if there are no shocks.
-    names     : names of the policies, the one shown first at the front.
+    names     : names of the policies; the first one is the one shown.
     styles    : line style of each policy.
     chosen    : the recommended policy, or None.
     reference : the policy to which differences are taken.

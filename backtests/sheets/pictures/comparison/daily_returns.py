@@ -23,7 +23,7 @@ TINY = 1e-9  # of a bar: how far beyond its end a return may lie by rounding
 def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle]) -> Picture | None:
     """The picture; None where all returns of the policy are equal, so that there is no distribution.
 
-    risk   : risk by policy, the one shown at the front.
+    risk   : risk by policy; the first one is the one shown.
     styles : line style of each policy.
     """
     name, one = next(iter(risk.items()))

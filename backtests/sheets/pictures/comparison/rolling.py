@@ -50,7 +50,7 @@ MEASURES = {
 def rolling_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle]) -> Picture | None:
     """The picture of the measures that are defined; None where the test is shorter than a year.
 
-    risk   : risk by policy, the one shown at the front.
+    risk   : risk by policy; the caption describes the first one.
     styles : line style of each policy.
     """
     kept = {m: {n: r.rolling[m] for n, r in risk.items() if m in r.rolling} for m in MEASURES}

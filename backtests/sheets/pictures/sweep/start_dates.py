@@ -26,7 +26,7 @@ def start_dates_picture(
 ) -> Picture:
     """Metrics over the first day of the test: a curve a policy, the fan of the heavy one filled, and all their spreads.
 
-    ladders    : table of each metric, in its unit: a row a first day, a column a policy, that of the fan at the front.
+    ladders    : table of each metric, in its unit: a row a first day, a column a policy; the first one has the fan.
     styles     : line style of each policy.
     conditions : conditions of the test, in words.
     name       : name of its file.
