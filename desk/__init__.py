@@ -1,1 +1,1 @@
-"""What has a clock, a network, a secret or a person's approval: tickets, commands, and the command line."""
+"""All that needs a clock, a network, a secret or a person's approval: tickets, commands, the command line."""

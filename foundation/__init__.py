@@ -1,1 +1,1 @@
-"""No finance, and all packages stand on it: files, arguments, arrays, tolerances, compiled kernels, progress."""
+"""Code without finance that all packages use: files, arguments, arrays, tolerances, compiled kernels, progress."""

@@ -28,7 +28,7 @@ FIRST_DAY, LAST_DAY = pd.Timestamp("1800-01-01"), pd.Timestamp("2199-12-31")  # 
 
 
 def refuse(subject: str, value: object, fix: str) -> NoReturn:
-    """Raise ConfigError: the parameter, the value found, and how to fix it."""
+    """Raise ConfigError with the parameter, the value found, and the fix."""
     raise ConfigError(f"{subject} {shown(value)}: {fix}")
 
 
@@ -47,7 +47,7 @@ def shown(value: object) -> str:
 
 
 def cut(text: str, most: int = SHOWN) -> str:
-    """A text on one line, what is not printed of it escaped, cut at `most` characters.
+    """A text on one line, with escapes for characters that are not printed, cut at `most` characters.
 
     >>> cut("a  b\\x1b[31m"), cut("abcdef", 5)
     ('a b\\\\x1b[31m', 'ab...')
@@ -57,7 +57,7 @@ def cut(text: str, most: int = SHOWN) -> str:
 
 
 def first_fault(error: "ValidationError") -> str:
-    """Where the first of pydantic's findings stands, and what it is."""
+    """The place and the message of the first of pydantic's findings."""
     first = error.errors(include_url=False)[0]
     where = cut(".".join(map(str, first["loc"])))
     what = cut(first["msg"].removeprefix("Value error, "))
@@ -65,7 +65,7 @@ def first_fault(error: "ValidationError") -> str:
 
 
 def is_number(value: object) -> bool:
-    """Is it a finite number? True and False are none, nor is text that looks like one.
+    """True for a finite number. True and False are no numbers, nor is text that looks like one.
 
     >>> [is_number(value) for value in (1, 0.5, True, "1", float("nan"))]
     [True, True, False, False, False]
@@ -79,25 +79,25 @@ def is_number(value: object) -> bool:
 
 
 def is_whole(value: object) -> bool:
-    """Is it a whole number, such as 3? 3.0 is none."""
+    """True for a whole number, such as 3; 3.0 is none."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_positive(**given: object) -> None:
-    """Refuse what is no finite number above 0. Raises ConfigError."""
+    """Refuse a value that is no finite number above 0. Raises ConfigError."""
     for name, value in given.items():
         if not (is_number(value) and value > 0):  # type: ignore[operator]
             refuse(f"{name} is", value, "give a finite number above 0.")
 
 
 def check_real(name: str, value: object) -> None:
-    """Refuse what is no plain number; NaN and infinity are. Raises ConfigError."""
+    """Refuse a value that is no plain number; NaN and infinity are plain. Raises ConfigError."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         refuse(f"{name} is", value, "give a plain number, such as 0.02.")
 
 
 def floats(subject: str, value: object, fix: str) -> NDArray[np.float64]:
-    """Numbers as an array of any shape, NaN and infinity among them. Raises ConfigError for what is none."""
+    """Numbers as an array of any shape, NaN and infinity allowed. Raises ConfigError for other values."""
     if isinstance(value, np.ndarray) and value.dtype == np.float64 and value.size:
         return value
     found: NDArray[Any] = np.asarray(value) if hasattr(value, "__array__") else np.asarray(value, dtype=object)
@@ -111,7 +111,7 @@ def floats(subject: str, value: object, fix: str) -> NDArray[np.float64]:
 
 
 def one_of(subject: str, value: object, known: Collection[str]) -> None:
-    """Refuse what is not one of the `known` words. Raises ConfigError."""
+    """Refuse a value that is not one of the `known` words. Raises ConfigError."""
     if not isinstance(value, str) or value not in known:
         refuse(subject, value, f"use one of {', '.join(known)}.")
 
@@ -124,7 +124,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def day(subject: str, value: object) -> pd.Timestamp:
-    """A date without time or zone, from text (YYYY-MM-DD), a date or a timestamp. Raises ConfigError for what is none.
+    """A date without time or zone, from text (YYYY-MM-DD), a date or a timestamp. Raises ConfigError otherwise.
 
     >>> day("start is", "2020-01-02")
     Timestamp('2020-01-02 00:00:00')

@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]  # numbers in the precision of networks
 def frozen(array: np.ndarray) -> np.ndarray:
     """The array, C-ordered and read-only: itself, or a copy where someone could still write to it.
 
-    array : of any shape, in any unit.
+    array : array of any shape, in any unit.
     """
     owner: object = array
     while isinstance(owner, np.ndarray) and not owner.flags.writeable:

@@ -12,10 +12,10 @@ NEGATIVE = re.compile(r"(?<![\w.)\]])-(?=\d)")  # the hyphen before a number, af
 class Column(NamedTuple):
     """A column of a table.
 
-    title : of the column.
-    unit  : below the title, or "".
+    title : title of the column.
+    unit  : unit below the title, or "".
     cells : text of each row.
-    words : is it set left, as words are?
+    words : true if the column is set left, as words are.
     """
 
     title: str
@@ -38,8 +38,8 @@ def html_table(css: str, caption: str, columns: Sequence[Column]) -> str:
     """The table as HTML with its caption, in a region that scrolls where it is too wide.
 
     css     : class of the table.
-    caption : above it, and name of the region.
-    columns : the first one names the rows.
+    caption : caption above the table, and name of the region.
+    columns : columns; the first one names the rows.
     """
     kinds = [' class="words"' if column.words else "" for column in columns]
     heads = []

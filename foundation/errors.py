@@ -6,15 +6,15 @@ MOST_TOLD = 30  # mistakes of one file
 
 
 class DataError(ValueError):
-    """What came in is wrong: a file, a date, a price, a name."""
+    """An input is wrong: a file, a date, a price, a name."""
 
 
 class ConfigError(ValueError):
-    """What was asked is wrong: a setting, a key, a parameter."""
+    """A request is wrong: a setting, a key, a parameter."""
 
 
 class PolicyError(ValueError):
-    """What a policy returned cannot be booked: weights that are not finite, of the wrong length, past a limit."""
+    """The answer of a policy cannot be booked: weights that are not finite, of the wrong length, past a limit."""
 
 
 def all_mistakes(file: str, mistakes: Sequence[str]) -> str:

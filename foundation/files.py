@@ -1,7 +1,7 @@
 """Files that are there whole or not at all: written beside their name, synced to the disk, then renamed.
 
-Whoever reads a file finds what stood there before or what was written, whenever the writer is killed. What a killed
-writer left beside a file is deleted by the next one.
+Whoever reads a file finds the earlier content or the new one, whenever the writer is killed. Drafts that a killed
+writer left beside a file are deleted by the next one.
 """
 
 import errno
@@ -26,7 +26,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a pl
 def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
     """Write text, in UTF-8, or bytes, and give the path; a file that is replaced keeps its mode.
 
-    Raises : OSError, which names `path`, where it cannot be written; what stood there then still does.
+    Raises : OSError, which names `path`, where it cannot be written; the earlier content then stays.
     """
     try:
         with replacing(path) as opened:
@@ -101,7 +101,7 @@ def _begin_draft(path: Path) -> tuple[int, Path]:
 
 
 def delete_drafts(folder: Path) -> None:
-    """Delete what killed writers left in a folder: drafts that nobody holds."""
+    """Delete the drafts that killed writers left in a folder, and that nobody holds."""
     for found in os.listdir(folder):
         if DRAFT.fullmatch(found):
             with suppress(OSError), open(folder / found, "rb") as draft:  # its writer, or another user, keeps it
@@ -123,7 +123,7 @@ def writing(path: Path) -> Iterator[None]:
 def data_name(name: str, checksum: str) -> str:
     """The name of a data file with the beginning of the checksum that its record states.
 
-    Raises : ValueError for what is no checksum.
+    Raises : ValueError for text that is no checksum.
 
     >>> data_name("policy.safetensors", "0f3a91c2ffd0")
     'policy-0f3a91c2.safetensors'
@@ -139,8 +139,8 @@ def write_with_record(record: Path, text: str, name: str, checksum: str, data: b
 
     The record decides which data are read, so that a reader finds the earlier pair or this one, and never half of each.
     record   : path of the record, in a folder that is created if missing.
-    text     : of the record.
-    name     : of the data file, without the checksum.
+    text     : text of the record.
+    name     : name of the data file, without the checksum.
     checksum : hex, at least 8 digits.
     data     : bytes of the data file.
     """
@@ -158,9 +158,9 @@ def read_with_record(record: Path, name: str, checksum: Callable[[bytes], str]) 
     """The bytes of a record, and path and bytes of its data; read again where both are replaced meanwhile.
 
     record   : path of the record.
-    name     : of the data file, without the checksum.
-    checksum : finds the checksum, hex, in the bytes of a record.
-    Raises   : OSError where one of the two cannot be read, and what `checksum` and `data_name` raise.
+    name     : name of the data file, without the checksum.
+    checksum : function that finds the checksum, hex, in the bytes of a record.
+    Raises   : OSError where one of the two cannot be read, and the errors of `checksum` and `data_name`.
     """
     text = record.read_bytes()
     while True:
@@ -174,7 +174,7 @@ def read_with_record(record: Path, name: str, checksum: Callable[[bytes], str]) 
 
 
 def delete(path: Path) -> None:
-    """Delete a file, if it is there, and what killed writers left beside it."""
+    """Delete a file, if it is there, and drafts that killed writers left beside it."""
     path.unlink(missing_ok=True)
     delete_drafts(path.parent)
 
@@ -210,7 +210,7 @@ def sha256_of(path: Path) -> str:
 def locked(path: Path, *, wait: bool) -> Iterator[bool]:
     """Hold the lock that a file stands for; the file goes with the lock, which goes with its process.
 
-    wait : for another process that holds it; else give False where one does.
+    wait : true to wait for another process that holds it; false to give False where one does.
     """
     while True:
         file = _open_lock(path)
@@ -238,7 +238,7 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
 def work_folder() -> Iterator[Path]:
     """A folder for this user alone, in the system's folder for such, that goes with the block.
 
-    What killed processes left there goes first: their locks ended with them.
+    It first deletes the folders of killed processes: their locks ended with them.
     """
     place = Path(tempfile.gettempdir())
     for path in place.glob(f"{WORK}*"):
@@ -272,7 +272,7 @@ def _open_lock(path: Path) -> int:
 
 
 def _is_at(path: Path, file: int) -> bool:
-    """Is the open file still the one at this path?"""
+    """True if the open file is still the one at this path."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(file))
     except FileNotFoundError:
@@ -280,9 +280,9 @@ def _is_at(path: Path, file: int) -> bool:
 
 
 def written_alone(folder: Path, *owners: int) -> bool:
-    """Does a folder belong to this user, or one of these, and may nobody else write in it? OSError where none is there.
+    """True for a folder of this user, or one of these, in which nobody else may write. OSError where none is there.
 
-    What is read from it by pickle, or run, is asked about first.
+    Use it before data of the folder are unpickled, or code is run.
     """
     about = folder.stat()
     return about.st_uid in (os.geteuid(), *owners) and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -21,13 +21,13 @@ def in_order(
 ) -> Any:
     """Values that carry names, in the order of `assets`; values without names as they are.
 
-    subject : what the values are, and its verb, such as "start_weights are": the beginning of an error.
+    subject : name of the values, and its verb, such as "start_weights are": the beginning of an error.
     values  : a Series, the columns of a frame or a mapping, one value for each asset, by name in any order; or whatever
               carries no names, such as an array, a list, or a Series without an index of its own.
     assets  : n names.
-    error   : the class of what is raised.
-    where   : of the values, named in the error, such as "on 2022-12-29".
-    Raises  : for a name that is missing, unknown or given twice.
+    error   : class of the error.
+    where   : place of the values, named in the error, such as "on 2022-12-29".
+    Raises  : `error` for a name that is missing, unknown or given twice.
 
     >>> in_order("weights are", pd.Series({"AGG": 0.4, "SPY": 0.6}), ("SPY", "AGG")).tolist()
     [0.6, 0.4]

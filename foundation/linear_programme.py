@@ -23,10 +23,10 @@ NEARLY_WHOLE = 1e-9  # how far from a whole number a whole number may be
 class Point:
     """The best point of a programme.
 
-    x     : (n,).
-    cost  : of it.
-    duals : (k,) what one more unit of each row's bound would add to the cost; zeros where some of x are whole numbers.
-    proven : is it the best, or the best of the nodes that were searched?
+    x     : (n,) the point.
+    cost  : cost of the point.
+    duals : (k,) change of cost for one more unit of each row's bound; zeros where some of x are whole numbers.
+    proven : true if it is the best, false if it is the best of the nodes that were searched.
     """
 
     x: Array
@@ -38,12 +38,12 @@ class Point:
 class LinearProgramme:
     """Minimise cost · x over least <= x <= most with matrix · x >= at_least, some of x whole; each time anew.
 
-    matrix   : (k, n), sparse or not.
-    at_least : (k,).
-    least    : (n,), -inf for none.
-    most     : (n,), inf for none.
-    whole    : (n,) which are whole numbers.
-    feasible : how far a row or a bound may be missed, in its own unit.
+    matrix   : (k, n) coefficients of the rows, sparse or not.
+    at_least : (k,) lower bounds of the rows.
+    least    : (n,) lower bounds, -inf for none.
+    most     : (n,) upper bounds, inf for none.
+    whole    : (n,) true for whole numbers.
+    feasible : largest violation of a row or a bound, in its own unit.
     Each solution starts from the last one's basis.
     """
 
@@ -77,10 +77,10 @@ class LinearProgramme:
     def minimise(self, cost: Array, least: Array, most: Array, nodes: int = NODES) -> Point | None:
         """The best point, or None where no point keeps all rows and bounds.
 
-        cost  : (n,).
-        least : (n,) bounds of this time.
-        most  : (n,).
-        nodes : of a search for whole numbers, after which the best point so far is given.
+        cost  : (n,) cost of one unit of each variable.
+        least : (n,) lower bounds, of this call.
+        most  : (n,) upper bounds, of this call.
+        nodes : number of nodes of a search for whole numbers, after which the best point so far is given.
         Raises : PolicyError where HiGHS gives neither.
         """
         self._highs.changeColsCost(self.n, self._columns, _array(cost))
@@ -126,8 +126,8 @@ def highs_model(cost: Array, rows: Any, at_least: Array, least: Array, most: Arr
 def irreducible(items: Sequence[Item], conflict: Callable[[Sequence[Item]], bool]) -> tuple[Item, ...]:
     """Items in conflict of which no part is: each is left out in turn, for good where the others still conflict.
 
-    items    : in conflict together; the first are left out first, and so are rarer in what remains.
-    conflict : are these in conflict? What conflicts still does with more items.
+    items    : items in conflict together; the first are left out first, and so are rarer in what remains.
+    conflict : function that is true for items in conflict. They are still in conflict with more items.
     Source   : Chinneck, Dravnieks (1991), Locating minimal infeasible constraint sets in linear programs.
 
     >>> irreducible([1, 2, 3, 4], lambda kept: sum(kept) > 5)

@@ -1,6 +1,6 @@
-"""What can be a name: of a policy, a portfolio, an asset, a class, or a file after which runs are named.
+"""Valid names of policies, portfolios, assets, classes, and of files after which runs are named.
 
-And the name by which a file calls a class that is not one of the workbench.
+Also the name by which a file calls a class that is not one of the workbench.
 """
 
 import unicodedata
@@ -17,7 +17,7 @@ FIX = (
 
 
 def name_fault(name: object) -> str:
-    """What keeps a value from being a name of a policy, an asset, a class, or a file; "" where nothing does.
+    """The fault that keeps a value from being a name of a policy, an asset, a class, or a file; "" if there is none.
 
     Folders and files are named after some of these, and pages, tables and terminals show them.
 
@@ -57,7 +57,7 @@ def same_names(names: Iterable[str]) -> tuple[str, str] | None:
 
 
 def check_name(subject: str, name: object) -> None:
-    """Refuse what cannot be a name (`name_fault`). Raises ConfigError."""
+    """Refuse a value that cannot be a name (`name_fault`). Raises ConfigError."""
     if fault := name_fault(name):
         refuse(subject, name, f"it {fault}. {FIX}")
 

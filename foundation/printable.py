@@ -32,7 +32,7 @@ SIGNS = {
 
 
 def has_unseen(text: str) -> bool:
-    """Does a text have characters that are not printed: line breaks, control, escape and format characters?"""
+    """True if a text has characters that are not printed: line breaks, control, escape and format characters."""
     return not text.isprintable() and any(unicodedata.category(c) in UNSEEN and c not in JOINERS for c in text)
 
 
@@ -46,13 +46,13 @@ def printable(text: str) -> str:
 
 
 def print_anywhere(stream: TextIO) -> None:
-    """Have a stream write what its encoding lacks in ASCII signs, where it would raise UnicodeEncodeError."""
+    """Make a stream write ASCII signs for characters that its encoding lacks, instead of a UnicodeEncodeError."""
     if hasattr(stream, "reconfigure"):  # what replaces a stream in a notebook or a test has no encoding of its own
         stream.reconfigure(errors=ASCII)
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
-    """As codecs ask for it: signs that stand for those that could not be encoded, and where to go on."""
+    """An error handler of codecs: signs for those that could not be encoded, and the place to go on."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]

@@ -1,11 +1,11 @@
-"""How far a long job is: a bar on a terminal and in a notebook, plain lines in a log file.
+"""Progress of a long job: a bar on a terminal and in a notebook, plain lines in a log file.
 
     with bar(900, "sweep", "configurations") as told:
         told.update(64)
         told.stage("judging")      # "12:03:10 judging (48 %)" in a log file
 
-Nothing is shown of what takes less than two seconds. TQDM_DISABLE=1 silences all. Where `TOLD_IN` names a file, how far
-the job is goes there instead, for another process to show: a notebook that a command executes is told of in this way.
+Nothing is shown of a job that takes less than two seconds. TQDM_DISABLE=1 silences all. Where `TOLD_IN` names a file,
+progress is written there instead, for another process to show: so a command shows that of a notebook it executes.
 """
 
 import json
@@ -29,10 +29,10 @@ STAGES, UNKNOWN = "{desc:<32} {bar} {percentage:3.0f}% [{elapsed}]", "{desc} [{e
 
 
 class bar:  # used as a function
-    """How far a job is, from the `with` in which it is done.
+    """Progress of the job inside a `with` block.
 
-    total  : how much there is to do; None where nobody knows.  unit : of what, in the plural; "" shows a percentage.
-    done   : how much was done before.  shown : False shows nothing.
+    total  : amount of work; None if unknown.  unit : unit of the amount, in the plural; "" shows a percentage.
+    done   : amount done before.  shown : False shows nothing.
     """
 
     def __init__(self, total: int | None, doing: str, unit: str = "", *, done: int = 0, shown: bool = True) -> None:
@@ -40,12 +40,12 @@ class bar:  # used as a function
         self.display: _Display = _display() if shown else _Silent()
 
     def update(self, n: int = 1) -> None:
-        """So much more is done."""
+        """Add `n` to the amount done."""
         self.n += n
         self.display.changed(self)
 
     def stage(self, doing: str, n: int | None = None, total: int | None = None) -> None:
-        """What is done now, and how far that is, with a total of 0 where nobody knows; what is not given stays."""
+        """Set the present step, and its progress if given; a total of 0 is unknown, and values not given stay."""
         self.doing = printable(doing)
         self.n, self.total = self.n if n is None else n, self.total if total is None else total
         self.display.changed(self)
@@ -58,7 +58,7 @@ class bar:  # used as a function
         self.display.end(self)
 
     def __str__(self) -> str:
-        """What a line in a log file says."""
+        """The text of a line in a log file."""
         share = f"{100 * self.n // self.total} %" if self.total else ""
         if not self.unit:
             return f"{self.doing} ({share})" if share else self.doing
@@ -73,7 +73,7 @@ def say(sentence: str) -> None:
 
 
 def _display() -> "_Display":
-    """Where progress is shown in this process."""
+    """The display of progress in this process."""
     if path := os.environ.get(TOLD_IN):
         return _Elsewhere(Path(path))
     if os.environ.get("TQDM_DISABLE", "0") not in ("", "0"):
@@ -84,14 +84,14 @@ def _display() -> "_Display":
 
 
 def in_notebook() -> bool:
-    """Is this the kernel of a notebook?"""
+    """True in the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
     return shell is not None and "IPKernelApp" in shell.config
 
 
 class _Display:
-    """Where a job is shown, or is not."""
+    """A display that shows a job, or does not."""
 
     def begin(self, job: bar) -> None: ...
 

@@ -1,7 +1,7 @@
 """Results on disk under a name made from all that they depend on, the code itself included: computed once, read again.
 
 Arrays are safetensors and the rest is JSON in their header: reading a file runs no code from it. A file is written
-whole, and holds the checksum of what it says.
+whole, and holds the checksum of its content.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ class Stored:
     def __init__(self, folder: str | Path, depends_on: Any, part: str = "") -> None:
         """A file in `folder`, which is created with the first save.
 
-        folder     : where the file is.
+        folder     : folder of the file.
         depends_on : JSON values on which the result depends, beside the code.
-        part       : what distinguishes files that depend on the same, such as "seed 7"; "" for nothing.
+        part       : mark that distinguishes files that depend on the same, such as "seed 7"; "" for none.
         """
         key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode() + sources_digest()).hexdigest()
         self.key = f"{key}, {part}" if part else key
@@ -74,7 +74,7 @@ def write_stored(path: Path, arrays: Mapping[str, np.ndarray], record: Mapping[s
 def read_stored(path: Path, kind: str, form: str, fix: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays of a file, of any shape and unit, and its record.
 
-    kind   : what messages call the file.
+    kind   : name of the file in messages.
     form   : the "format" that its record must state.
     fix    : sentence that ends each message and tells the reader what to do.
     Raises : DataError for a file that is missing, damaged or of another format.

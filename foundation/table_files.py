@@ -1,4 +1,4 @@
-"""Tables in files: one place opens them, refuses what no table has, reads numbers and dates, and quotes what it found.
+"""Tables in files: one place opens them, refuses what no table has, reads numbers and dates, and quotes cells.
 
 The reader knows what columns mean; here are only text, lines and cells. Files come from others: nothing in them is
 guessed without a note, and a message quotes no more of them than a short piece.
@@ -69,7 +69,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
 @dataclass(frozen=True)
 class TableText:
-    """The name and the text of a table, and what a reader must know of it, in sentences."""
+    """The name and the text of a table, and notes on it, in sentences."""
 
     name: str
     text: str
@@ -131,7 +131,7 @@ def _encoding(raw: bytes) -> str:
 
 
 def is_below(path: Path, *roots: Path) -> bool:
-    """Does a path lie in one of these folders, wherever its links lead? Paths that others write are asked this."""
+    """True if a path lies in one of these folders, wherever its links lead. Use it for paths that others write."""
     try:
         return any(path.resolve().is_relative_to(root.resolve()) for root in roots)
     except (OSError, ValueError, RuntimeError):  # NUL, or links in a circle
@@ -147,16 +147,16 @@ def quoted(value: object) -> str:
 
 
 def fault(file: str, row: int, column: str, what: str, found: object, fix: str) -> str:
-    """What is wrong with a cell, in a sentence with its place, the value found, and how to mend it.
+    """The fault of a cell in a sentence, with its place, the value found, and the fix.
 
-    column : its name, or "" for the whole row.
+    column : name of the column, or "" for the whole row.
     """
     place = f", column {cut(column, QUOTED)!r}" if column else ""
     return f"{file}, row {row}{place}: {what}: found {quoted(found)}. {fix}"
 
 
 def cell_text(cell: str) -> str:
-    """A cell without what surrounds its text, and "" where it says that there is nothing.
+    """The text of a cell without surrounding signs, and "" for words such as n/a.
 
     >>> cell_text("  n/a "), cell_text('="00123"'), cell_text("'-12"), cell_text("SPY")
     ('', '00123', '-12', 'SPY')
@@ -186,7 +186,7 @@ def plain_number(text: str) -> float | None:
 
 
 class Number(NamedTuple):
-    """A number, and the sign or code of a unit, such as a currency, that stands beside it, "" where none does."""
+    """A number, and the sign or code of its unit, such as a currency, or ""."""
 
     value: float
     unit: str
@@ -196,9 +196,9 @@ def number(text: str, decimal: str = ".") -> Number | None:
     """The number in a cell, None where it is empty.
 
     It may have separators of thousands, a unit, and parentheses or a minus on either side where it is negative.
-    text    : of the cell.
+    text    : text of the cell.
     decimal : the sign before its decimals, "." or ",".
-    Raises  : ValueError for what is no number, and for separators of thousands that are not three digits apart.
+    Raises  : ValueError for text that is no number, and for separators of thousands that are not three digits apart.
 
     >>> number("($1,234.50)"), number("-12,5 EUR", ","), number("--")
     (Number(value=-1234.5, unit='$'), Number(value=-12.5, unit='EUR'), None)
@@ -213,7 +213,7 @@ def number(text: str, decimal: str = ".") -> Number | None:
 
 
 def may_be_thousands(text: str, decimal: str = ".") -> bool:
-    """May its sign before three decimals separate thousands?
+    """True if the decimal sign of a cell, before three digits, may separate thousands instead.
 
     >>> may_be_thousands("1.000"), may_be_thousands("1,000"), may_be_thousands("1.00")
     (True, False, False)
@@ -240,7 +240,7 @@ def decimal_signs(texts: Iterable[str]) -> tuple[set[str], str]:
 
 
 def _parts(text: str) -> tuple[bool, str, str]:
-    """Is it negative, its unit, and its digits with their separators?"""
+    """The parts of a number: true if it is negative, its unit, and its digits with their separators."""
     found = UNIT.search(text)
     unit = found[0] if found else ""
     rest = UNIT.sub("", text, count=1).replace("−", "-").strip()

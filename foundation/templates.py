@@ -1,4 +1,4 @@
-"""The templates of pages: what fills them is escaped, and a name that nothing fills is an error."""
+"""The templates of pages: their values are escaped, and a name without a value is an error."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 @cache
 def templates(*packages: str) -> "Environment":
-    """The templates in the folders `templates` of packages; of two with one name, that of the first."""
+    """The templates in the folders `templates` of packages; of two with one name, the first is taken."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     return Environment(

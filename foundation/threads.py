@@ -1,4 +1,4 @@
-"""One torch thread, and random generators that are restored afterwards: what makes training repeat to the bit."""
+"""One torch thread, and random generators that are restored afterwards: so training repeats to the bit."""
 
 import random
 from collections.abc import Iterator

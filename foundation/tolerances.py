@@ -1,4 +1,4 @@
-"""How near is equal: what decides whether a line trades, counts, or is refused, with its unit and why it is as large.
+"""Tolerances that decide whether a line trades, counts, or is refused, with their units and reasons.
 
 The tolerances of one solver, one data source or one drawing stand beside it.
 

@@ -1,1 +1,1 @@
-"""What is read in a browser or in a notebook: tearsheets, sweep and laboratory pages, policy cards."""
+"""Pages for a browser or a notebook: tearsheets, sweep and laboratory pages, policy cards."""

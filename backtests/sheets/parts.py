@@ -1,4 +1,4 @@
-"""What a section of a sheet is made of: words, tables, pictures, what is folded, and what stands side by side."""
+"""The parts of a section of a sheet: words, tables, pictures, folded details, and blocks side by side."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ class Words:
 class Folded:
     """Parts that a reader opens; closed at first, and left out on paper.
 
-    summary : what is inside, in a few words.
-    parts   : in order.
+    summary : content in a few words.
+    parts   : parts in order.
     """
 
     summary: str
@@ -49,8 +49,8 @@ class Beside:
 class Filled:
     """A template of its own.
 
-    template : its file.
-    content  : what it calls `content`.
+    template : file of the template.
+    content  : value that the template calls `content`.
     """
 
     template: str
@@ -82,11 +82,11 @@ def table(
 ) -> Block:
     """A plain table: heads with units, rows of words.
 
-    caption : above it.
+    caption : caption above the table.
     heads   : words of each column, or (words, unit).
     rows    : cells of each row.
     texts   : numbers of the columns set left.
-    styles  : of the policies in column 0.
+    styles  : line styles of the policies in column 0.
     chosen  : the row to mark, by its column 0.
     """
     titled = [head if isinstance(head, tuple) else (head, "") for head in heads]
@@ -112,13 +112,13 @@ def figures_table(
 ) -> Block:
     """A table of figures: a row a record, by its name in column 0; a column a `Column`.
 
-    caption : above it.
-    head    : of column 0.
-    columns : of figures.
+    caption : caption above the table.
+    head    : head of column 0.
+    columns : columns of figures.
     records : figures by name, in the units of records.
-    styles  : of the policies in column 0.
+    styles  : line styles of the policies in column 0.
     chosen  : the row to mark, by its column 0.
-    terms   : whether the page has the terms that heads of figures link to.
+    terms   : true if the page has the terms that heads of figures link to.
     """
     heads: list[str | tuple[str, str]] = [head, *((column.label, column.unit) for column in columns)]
     rows = [[name, *(column.cell(figures) for column in columns)] for name, figures in records.items()]
@@ -129,5 +129,5 @@ def figures_table(
 
 
 def by_name(frame: pd.DataFrame, column: str) -> dict[str, dict[str, Any]]:
-    """The rows of a frame as records, by what stands in `column`."""
+    """The rows of a frame as records, by the value in `column`."""
     return {str(record[column]): {str(k): v for k, v in record.items()} for record in frame.to_dict("records")}

@@ -1,4 +1,4 @@
-"""Where on a sheet a figure is explained: the heads of its tables link to the terms of its conventions."""
+"""Links from the heads of a sheet's tables to the terms of its conventions, which explain each figure."""
 
 from backtests.evaluation.metrics import COST_PARTS
 

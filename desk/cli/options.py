@@ -1,4 +1,4 @@
-"""What commands share: arguments and options, and how a command starts and stops."""
+"""The arguments and options that commands share, and their start and stop."""
 
 import gc
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def starting() -> Iterator[None]:
 
 @contextmanager
 def kept(what: str) -> Iterator[None]:
-    """After an interruption, say that finished work is kept."""
+    """Say, after an interruption, that finished work is kept."""
     try:
         yield
     except KeyboardInterrupt:

@@ -42,7 +42,7 @@ WORDS = {"trade": "trade", "hold": "hold", "no order": "want a trade of which no
 
 @dataclass(frozen=True)
 class Listed:
-    """What became of the accounts of a file: how many failed, and what the terminal shows."""
+    """The outcome for the accounts of a file: the number of failures, and the text for the terminal."""
 
     failed: int
     text: str
@@ -52,9 +52,9 @@ class Part(NamedTuple):
     """The lists of a few accounts.
 
     orders, accounts : rows of both files, as CSV.
-    statuses         : how many have each.
-    errors           : how many fail for each reason.
-    notes            : what a reader must know of the data of their models, in sentences.
+    statuses         : number of accounts with each status.
+    errors           : number of accounts that fail for each reason.
+    notes            : notes on the data of their models, in sentences.
     """
 
     orders: str
@@ -81,16 +81,16 @@ def list_accounts(
     Rows are read, solved and written a few at a time, in the order of the file. Both files hold the same bytes whatever
     the number of processes. An account that fails has its sentence in its row;
     prices that are too old refuse all accounts of their model, with one sentence.
-    file       : of the accounts (`desk.tickets.accounts`).
+    file       : file of the accounts (`desk.tickets.accounts`).
     out        : CSV file to write.
-    exact      : are the lots of each account proven the best? If not, they are those of the greedy search.
-    workers    : processes of this machine.
+    exact      : true for lots of each account that are proven the best, false for those of the greedy search.
+    workers    : number of processes of this machine.
     reports    : folder of the runs, or None for the usual one.
     as_of      : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of each model's exchange,
                  None counts none.
-    stale_ok   : list accounts, marked, where prices are too old for orders.
+    stale_ok   : true to list accounts, marked, whose prices are too old for orders.
     fx         : exchange rates of today for all models (`replaced_files`).
-    trust_code : may the models' files name rules by import path? As `load_portfolio` takes it.
+    trust_code : true if the models' files may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError or DataError for a file that cannot be read, for a day or rates that are none, and for a
                  place where the lists cannot be written: nothing is written then.
     """
@@ -126,7 +126,7 @@ def list_accounts(
 
 
 def accounts_path(orders: Path) -> Path:
-    """Where a row an account is written: beside the orders.
+    """The path of the file with a row an account: beside the orders.
 
     >>> accounts_path(Path("out/orders.csv")).name
     'orders.accounts.csv'
@@ -197,7 +197,7 @@ class _Solver:
         return row[1][self.file.columns.index(MODEL)]
 
     def why(self, row: Row, error: Exception) -> str:
-        """Why an account has no list, in a sentence; what is wrong with the data of a model names the model."""
+        """A sentence that says why an account has no list; an error of a model's data names the model."""
         if isinstance(error, DataError):
             return f"{self._cell(row)}: {error}"
         return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
@@ -246,7 +246,7 @@ def _text(
     orders: Path,
     accounts: Path,
 ) -> str:
-    """How many accounts trade, hold or failed, the first failures, notes on the data, and where the files are."""
+    """The numbers of accounts that trade, hold or failed, the first failures, notes on the data, and the paths."""
     counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in WORDS.items() if statuses[status])
     told = [f"{sentence} ({count:,} accounts)" if count > 1 else sentence for sentence, count in errors.items()]
     if rest := statuses[FAILED] - errors.total():

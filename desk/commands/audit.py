@@ -22,7 +22,7 @@ HEAD = ["policy", "look-ahead test", "days checked", "decisions", "power"]
 
 @dataclass(frozen=True)
 class Audited:
-    """The audits of a file: by policy, the controls where they were asked for, and what the terminal shows of them."""
+    """The audits of a file by policy, the controls if they were requested, and the text for the terminal."""
 
     audits: dict[str, LookAhead]
     text: str
@@ -30,7 +30,7 @@ class Audited:
 
     @property
     def found(self) -> bool:
-        """Does any policy look ahead, or earn in a martingale world what nobody can?"""
+        """True if any policy looks ahead, or earns in a martingale world what nobody can."""
         gains = self.controls is not None and not self.controls.passed
         return gains or any(audit.found for audit in self.audits.values())
 
@@ -43,16 +43,16 @@ def make_audit(
     with_controls: bool = False,
     trust_code: bool | None = None,
 ) -> Audited:
-    """Audit the policies of a portfolio file; what must be tuned or trained is fitted first, on days before the test.
+    """Audit the policies of a portfolio file; tuned and learned ones are fitted first, on days before the test.
 
-    file    : of the portfolio.
+    file    : portfolio file.
     policy  : name of one of its policies; None for all.
-    days    : the most decision days of each policy to check.
-    workers : processes of this machine, one policy each.
-    with_controls : make the controls of the same policies besides.
-    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    days    : largest number of decision days to check for each policy.
+    workers : number of processes of this machine, one policy each.
+    with_controls : true to make the controls of the same policies too.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises  : ConfigError for a policy that is not in the file, and for `days` or `workers` below 1; ConfigError and
-              DataError as `load_portfolio` and `fit` do; PolicyError for a policy that cannot be played.
+              DataError as `load_portfolio` and `fit` do; PolicyError for a policy that cannot be backtested.
     """
     check_workers(workers)
     if days < 1:
@@ -88,7 +88,7 @@ def make_audit(
 def _audit_of(file: Path, days: int, trust_code: bool, name: str) -> LookAhead:
     """The audit of one policy in a process of its own, to which the class of an own rule cannot be sent.
 
-    It reads the file itself, and takes what was trained from where it is kept.
+    It reads the file itself, and takes trained policies from where they are kept.
     """
     portfolio = load_portfolio(file, trust_code=trust_code)
     return audit_policy(portfolio, partial(_as_fitted, fit(name, portfolio).policy), days)
@@ -102,8 +102,8 @@ def _as_fitted(policy: Rule, _: Market) -> Rule:
 def audit_text(portfolio: Portfolio, audits: dict[str, LookAhead]) -> str:
     """The audits as a table, with the verdicts that need words.
 
-    portfolio : whose policies they are.
-    audits    : by policy.
+    portfolio : portfolio that holds the policies.
+    audits    : audit of each policy.
     """
     rows = [
         [

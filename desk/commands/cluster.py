@@ -29,8 +29,8 @@ def serve(host: str, port: int, workers: int | None) -> None:
     """Compile, start a scheduler and workers on this machine, say how to use them, and stay until a signal.
 
     host    : address on which they listen; any but 127.0.0.1 needs certificates of Dask's settings.
-    port    : of the scheduler; 0 takes a free one.
-    workers : processes of one thread, or None for one a core; 0 starts the scheduler alone.
+    port    : port of the scheduler; 0 takes a free one.
+    workers : number of processes of one thread, or None for one a core; 0 starts the scheduler alone.
     Raises  : ConfigError for an address without a certificate, and where the port is taken.
     """
     import dask
@@ -98,7 +98,7 @@ def join(address: str, host: str, workers: int | None) -> NoReturn:
 
 
 def _count(workers: int | None) -> int:
-    """How many workers to start."""
+    """The number of workers to start."""
     if workers is None:
         return len(os.sched_getaffinity(0))
     if workers:

@@ -34,7 +34,7 @@ TEST_START = pd.Timestamp("2022-01-03")  # a short test
 
 
 def backtests_and_trades() -> None:
-    """Every rule of a portfolio file played, in fractions and in whole units, and a trade list."""
+    """Backtest every rule of a portfolio file, in fractions and in whole units, and make a trade list."""
     from backtests.comparison.fitting.candidates import backtest_candidate
     from research.accounting import Execution
     from research.learning import Learned
@@ -51,7 +51,7 @@ def backtests_and_trades() -> None:
 
 
 def costs_and_events() -> None:
-    """What the embedded portfolio lacks: every cost, cash flows, dividends in cash, an exit, and rules of all kinds."""
+    """Backtest what the embedded portfolio lacks: every cost, flows, cash dividends, an exit, rules of all kinds."""
     from backtests.engine.run import backtest
     from research.accounting import Costs, Execution, Flows
     from research.accounting.costs import Tax
@@ -80,7 +80,7 @@ def costs_and_events() -> None:
 
 
 def comparison() -> None:
-    """A report's own work: a tuned and a learned policy fitted, played, judged and paired, and the tearsheet."""
+    """Do a report's own work: fit, backtest, score and pair a tuned and a learned policy; make the tearsheet."""
     from backtests.comparison import compare
     from backtests.sheets.pages.tearsheet import whole_sheet
     from desk.commands.made import run_for
@@ -105,9 +105,9 @@ JOBS: dict[str, Callable[[], None]] = {
 
 
 def compile_kernels() -> bool:
-    """Do all jobs, each in a process of its own, and show how far they are; gives False where nothing was to be done.
+    """Do all jobs, each in a process of its own, and show their progress; gives False where nothing was to be done.
 
-    Raises : ConfigError, with what a job said, where one failed.
+    Raises : ConfigError, with the output of the job, if one failed.
     """
     note = folders()[0][0].parent / NOTE
     with bar(None, "looking for compiled code"):
@@ -138,7 +138,7 @@ def compile_kernels() -> bool:
 
 
 def do(job: str, folder: Path) -> None:
-    """Do one job in this process; note which kernels it used, what they are made from, and the files of their code."""
+    """Do one job in this process; note the kernels that it used, the hashes of their content, and their files."""
     JOBS[job]()
     found = {name: kernel for name in KernelStore.used if (kernel := _kernel(name)) is not None}
     files = sorted(set().union(*(KernelStore.used[name] for name in found)))
@@ -146,7 +146,7 @@ def do(job: str, folder: Path) -> None:
 
 
 def _is_whole(note: Path) -> bool:
-    """Is all that was compiled at last still there, and still what its kernels are made from?"""
+    """True if all code of the last compilation is still there, and its kernels have not changed since."""
     try:
         noted = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def headline(comparison: "Comparison", trades: "TradeList") -> dict[str, Any]:
-    """What a comparison comes to, in the units of `tearsheet.json`.
+    """The main figures of a comparison, in the units of `tearsheet.json`.
 
-    comparison : of the policies.
-    trades     : of its recommendation, today.
+    comparison : comparison of the policies.
+    trades     : today's trades of its recommendation.
     Returns    : recommended, "" where no policy is; reference; growth (of a test shorter than a year total_return),
                  sharpe, max_drawdown, tracking_error and cost of the recommended policy, or of the reference where
                  there is none; and what `trades_headline` gives.
@@ -29,7 +29,7 @@ def headline(comparison: "Comparison", trades: "TradeList") -> dict[str, Any]:
 
 
 def trades_headline(trades: "TradeList") -> dict[str, Any]:
-    """What is traded today.
+    """The main figures of today's trades.
 
     Returns : trades, a sentence; orders, their number; turnover, one-way, fraction of NAV; policy, that decided; last,
               the day of the prices, YYYY-MM-DD.
@@ -44,7 +44,7 @@ def trades_headline(trades: "TradeList") -> dict[str, Any]:
 
 
 def sweep_headline(findings: "Findings") -> dict[str, Any]:
-    """What a sweep comes to: best, the policy with the lowest J under the portfolio's own conditions, and its loss."""
+    """The result of a sweep: best, the policy with the lowest J under the portfolio's own conditions, and its loss."""
     if not findings.common:
         return {"best": ""}
     first = findings.best.iloc[0]

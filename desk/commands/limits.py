@@ -1,7 +1,7 @@
 """Limits of the system on a command: its address space, and the threads and processes of its user.
 
 Libraries answer too little of either with whatever comes: a missing library, a damaged file, an interruption, an abort.
-So both are asked for before a library is loaded, and an error that comes from them later is told as what it is.
+So both are checked before a library is loaded, and a later error that comes from them is reported as such.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""What a command that makes a run needs of every run: its name, where its file is, and what the terminal shows."""
+"""The facts of every run that a command makes: its name, the path of its file, and the text for the terminal."""
 
 import os
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ WEEKEND = 5  # days: older prices are not of the last session
 
 @dataclass(frozen=True)
 class Made:
-    """A run that was made: where, and what the terminal shows of it."""
+    """A run that was made: its folder, and the text for the terminal."""
 
     folder: Path
     text: str
@@ -27,16 +27,16 @@ def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run
 
 
 def file_fact(portfolio: Portfolio) -> str:
-    """Where the portfolio file is, from the workbench's folder, for the manifest of a run that is made again."""
+    """The path of the portfolio file from the workbench's folder, for the manifest of a run that is made again."""
     return Path(os.path.relpath(portfolio.file, ROOT)).as_posix()
 
 
 def age_text(last: date, today: date, what: str) -> str:
-    """A line where prices are older than a long weekend.
+    """A line on prices that are older than a long weekend, else "".
 
     last  : day of the last close.
     today : day of the run.
-    what  : is of that day, such as "the trades are those".
+    what  : subject and verb of "… of that day", such as "the trades are those".
     """
     days = (today - last).days
     return f"\nPrices end on {last}, {days:,} days ago: {what} of that day.\n" if days > WEEKEND else ""

@@ -32,10 +32,10 @@ def ask_notebook(
 ) -> tuple[Portfolio, Run]:
     """The portfolio that a notebook will read, and the run that it will be.
 
-    notebook   : path of it.
-    file       : of the portfolio.
-    given      : its other parameters, checked.
-    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    notebook   : path of the notebook.
+    file       : portfolio file.
+    given      : other parameters of the notebook, checked.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError as `load_portfolio` and `check_reads_portfolio` do.
     """
     check_reads_portfolio(notebook)
@@ -50,9 +50,9 @@ def made_notebook(
 ) -> Made:
     """A run of a notebook that was asked for, made.
 
-    notebook : path of it.
-    asked    : as `ask_notebook` gives it.
-    given    : its other parameters.
+    notebook : path of the notebook.
+    asked    : result of `ask_notebook`.
+    given    : other parameters of the notebook.
     reports  : folder of the runs, or None for the usual one.
     Raises   : DataError as `execute` does.
     """

@@ -1,4 +1,4 @@
-"""Runs that were made: a list of them, what one shows, what differs between two, and whether one can be made again."""
+"""Past runs: a list of them, the text of one, the differences between two, and a replay of one."""
 
 import json
 import operator
@@ -50,7 +50,7 @@ SHEETS = ("tearsheet.html", "sheet.html", "risk.html", "sweep.html", "laboratory
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which runs are wanted, and in which order.
+    """The conditions on the runs wanted, and their order.
 
     kind      : only runs of this kind; "" takes all.
     portfolio : only runs of this portfolio; "" takes all.
@@ -68,7 +68,7 @@ class Wanted:
     where: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be asked. Raises ConfigError."""
+        """Refuse conditions that do not exist. Raises ConfigError."""
         if self.kind:
             one_of("kind is", self.kind, KINDS)
         column, falls = self.sort.removeprefix("-"), "-" if self.sort.startswith("-") else ""
@@ -78,16 +78,16 @@ class Wanted:
 
     @property
     def all(self) -> bool:
-        """Are all runs wanted?"""
+        """True if no condition leaves out a run."""
         return not (self.kind or self.portfolio or self.since or self.where)
 
 
 def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tuple[pd.DataFrame, list[str]]:
-    """The finished runs of a folder, a row a run, the newest first; and why others cannot be used.
+    """The finished runs of a folder, a row a run, the newest first; and the reasons why others cannot be used.
 
     The figures are those of the policy that was recommended or backtested, in the units of records, and its note.
     reports : folder of the runs, or None for the usual one.
-    wanted  : which runs; by default all.
+    wanted  : conditions on the runs; by default all.
     Raises  : ConfigError for a folder that is none, and for an unknown condition.
     """
     wanted = wanted or Wanted()
@@ -177,7 +177,7 @@ def runs_text(reports: Path | None = None, wanted: Wanted | None = None, as_json
 
 
 def run_notes(reports: Path) -> dict[str, str]:
-    """By run, what was noted of it."""
+    """The note on each run, by the run's name."""
     path = reports / NOTES
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
@@ -188,7 +188,7 @@ def run_notes(reports: Path) -> dict[str, str]:
 def note_run(run: Path, text: str) -> str:
     """Note something of a run, beside it: its own files stay as they are. An empty text takes the note away.
 
-    run    : its folder.
+    run    : folder of the run.
     text   : one line.
     Raises : DataError for what is no finished run; ConfigError for a text of more than one line.
     """
@@ -206,9 +206,9 @@ def note_run(run: Path, text: str) -> str:
 
 
 def show_text(run: Path) -> str:
-    """What a run printed when it was made, and where its sheet is; from its files alone.
+    """The text that a run printed when it was made, and the path of its sheet; from its files alone.
 
-    run    : its folder.
+    run    : folder of the run.
     Raises : DataError where it is no finished run, or was made before runs kept their text.
     """
     found = verify(run)
@@ -226,7 +226,7 @@ def show_text(run: Path) -> str:
 
 
 def differences_text(found: RunDifferences) -> str:
-    """What differs between two runs: what they were made from first, then figures, then the first day of wealth."""
+    """The differences between two runs: their inputs first, then figures, then the first day of wealth."""
     if not (found.files or any(found.made_from.values())):
         return f"Same bytes in all {_count(found)}: {found.one['run']}."
     blocks = [f"{found.one['run']} and {found.other['run']}"]
@@ -287,8 +287,8 @@ def _wealth_text(found: RunDifferences) -> str:
 class Replayed:
     """A run that was made again.
 
-    same : are all its files the same, byte by byte?
-    text : the verdict, with what differs.
+    same : true if all its files are the same, byte by byte.
+    text : the verdict, with the differences.
     """
 
     same: bool
@@ -299,10 +299,10 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False, trust_cod
     """Make a run again, from the same file with the same settings, and compare it with what is there.
 
     run        : folder of a report, a backtest or a risk sheet.
-    file       : its portfolio file, where it is not where it was.
-    retrain    : train learned policies anew too; else an earlier training with the same settings, data and code is
-                 taken.
-    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    file       : its portfolio file, if it has been moved.
+    retrain    : true to train learned policies anew too; else an earlier training with the same settings, data and code
+                 is taken.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : DataError where there is no such run or its files were changed; ConfigError for a run of another kind,
                  for a file that is missing, and for one with other settings than the run's.
     """
@@ -332,12 +332,12 @@ def _made_again(
 ) -> Made:
     """A run of the same kind with the same settings.
 
-    run        : folder of the one that is there.
-    manifest   : its own.
-    file       : of the portfolio.
+    run        : folder of the existing run.
+    manifest   : manifest of the existing run.
+    file       : portfolio file.
     reports    : folder of the new run.
-    retrain    : train learned policies anew; those of a risk sheet are taken from the reports beside it.
-    trust_code : may the file name rules by import path?
+    retrain    : true to train learned policies anew; those of a risk sheet are taken from the reports beside it.
+    trust_code : true if the file may name rules by import path.
     """
     settings = manifest["settings"]
     if manifest["kind"] == "risk":
@@ -389,5 +389,5 @@ def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path, t
 
 
 def diff_text(one: Path, other: Path) -> str:
-    """What differs between two runs, as text. one, other : their folders. Raises DataError for what is no run."""
+    """The differences between two runs as text. one, other : their folders. Raises DataError for what is no run."""
     return differences_text(run_differences(one, other))

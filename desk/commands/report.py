@@ -102,7 +102,7 @@ def trades_of(comparison: Comparison, run: str = "") -> TradeList:
 def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
     """Write a comparison and its trades into the folder of `run`; with "" nothing is written.
 
-    run : path of the run's folder. Gives a sentence that says what was done.
+    run : path of the run's folder. Gives a sentence that says what was written.
     Raises : DataError when the comparison was made with other settings than the run was started for.
     """
     if not run:
@@ -153,15 +153,15 @@ def save_learned(
     folder: Path,
     run: str,
 ) -> None:
-    """Save the learned policies under `policies/<name>/`: every seed whole, what the test found of them, their page.
+    """Save the learned policies under `policies/<name>/`: every seed, its results in the test, and their page.
 
     fitted    : candidates by name.
-    backtests : by policy and seed.
-    scores    : by policy and seed.
-    benchmark : by which they are measured.
+    backtests : backtests by policy and seed.
+    scores    : scores by policy and seed.
+    benchmark : benchmark that measures them.
     marks     : J of other policies on the same days, bp a year.
-    folder    : of the run.
-    run       : its name.
+    folder    : folder of the run.
+    run       : name of the run.
     """
     for name, f in fitted.items():
         if f.training is not None:
@@ -174,7 +174,7 @@ def save_learned(
 
 
 def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
-    """What fitting found, for a manifest: each fitted candidate's own settings, and the seeds of learned ones."""
+    """The results of fitting, for a manifest: settings of each fitted candidate, and the seeds of learned ones."""
     tuned = {name: f.tuned for name, f in fitted.items() if f.tuned is not None}
     learned = {name: f.training for name, f in fitted.items() if f.training is not None}
     return {
@@ -195,7 +195,7 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
 
 
 def reused_seeds(fitted: Mapping[str, Fitted]) -> dict[str, int]:
-    """By learned candidate, the number of its seeds that were taken from an earlier training, where there are any."""
+    """The number of seeds that each learned candidate took from an earlier training, for those that took any."""
     return {name: f.training.reused for name, f in fitted.items() if f.training is not None and f.training.reused}
 
 
@@ -236,8 +236,8 @@ class AskedReport:
     """A report before it is made.
 
     final      : folder that it will have.
-    parameters : of the comparing notebook.
-    trust_code : may its portfolio file name rules by import path?
+    parameters : parameters of the comparing notebook.
+    trust_code : true if its portfolio file may name rules by import path.
     """
 
     final: Path
@@ -246,7 +246,7 @@ class AskedReport:
 
 
 def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Sequence[str]) -> dict[str, Plain]:
-    """What is given to a notebook as name=value, checked.
+    """The parameters given to a notebook as name=value, checked.
 
     Raises : ConfigError as `parse_parameter` and `check_parameters` do, and for a parameter that the command sets.
     """
@@ -264,7 +264,7 @@ def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Seque
 def ask_report(
     file: Path, given: Sequence[str] = (), reports: Path | None = None, trust_code: bool | None = None
 ) -> AskedReport:
-    """What a report of a portfolio file is made from, before a kernel starts; arguments and errors of `make_report`."""
+    """The inputs of a report of a portfolio file, before a kernel starts; arguments and errors of `make_report`."""
     parameters = {**FULL, **asked_parameters(COMPARING, given, SET_BY_REPORT)}
     benchmark = str(parameters.get("benchmark", ""))
     portfolio = load_portfolio(file, {"benchmark": benchmark} if benchmark else {}, trust_code=trust_code)
@@ -288,11 +288,11 @@ def make_report(
 ) -> Made:
     """Have papermill execute the comparing notebook for a portfolio file, into a run of its own.
 
-    file       : of the portfolio.
+    file       : portfolio file.
     given      : parameters of the notebook as name=value.
     reports    : folder of the runs, or None for the usual one.
-    retrain    : train learned policies anew, even if the same training is kept.
-    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    retrain    : true to train learned policies anew, even if the same training is kept.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError for a parameter that the command sets itself, and as `check_parameters` and
                  `check_settings` do; ConfigError and DataError as `load_portfolio` and `execute` do.
     """
@@ -336,12 +336,12 @@ def make_backtest(
 ) -> Made:
     """Play one policy of a portfolio file through its test, into a run of its own.
 
-    file       : of the portfolio.
+    file       : portfolio file.
     policy     : name of one of its policies.
     reports    : folder of the runs, or None for the usual one.
-    retrain    : train a learned policy anew, even if the same training is kept.
-    sheet      : write its own tearsheet too; that run has a name of its own.
-    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    retrain    : true to train a learned policy anew, even if the same training is kept.
+    sheet      : true to write its own tearsheet too; that run has a name of its own.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and
                  `fit` do.
     """

@@ -31,11 +31,11 @@ def make_risk(
 ) -> Made:
     """Measure the risk of a portfolio's holdings at its last close, and write the sheet into a run of its own.
 
-    file         : of the portfolio.
+    file         : portfolio file.
     reports      : folder of the runs, or None for the usual one.
-    paths        : futures of the first law; of each other one a quarter of them.
-    fitted_among : folder of the runs of which one has fitted the active policy, or None for `reports`.
-    trust_code   : may the file name rules by import path? As `load_portfolio` takes it.
+    paths        : number of futures of the first law; each other law has a quarter of them.
+    fitted_among : folder of runs, one of which fitted the active policy, or None for `reports`.
+    trust_code   : true if the file may name rules by import path, as for `load_portfolio`.
     Raises       : ConfigError and DataError as `load_portfolio` and `holdings_risk` do.
     """
     started = datetime.now(UTC)
@@ -59,7 +59,7 @@ def make_risk(
 
 
 def ready_policies(portfolio: Portfolio, reports: Path) -> tuple[dict[str, Policy], list[str], str]:
-    """Holding and the active policy, by name; what a reader must know of them; and the run that fitted the policy.
+    """Holding and the active policy, by name; notes on them; and the run that fitted the policy.
 
     Holding comes first: the sheet is about the risk of what is held today.
 

@@ -40,13 +40,13 @@ DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole 
 def make_sweep(
     file: Path, *, workers: int = 1, cluster: str = "", reports: Path | None = None, fresh: bool = False
 ) -> Made:
-    """Sweep what a file describes, into a run of its own; one that was killed goes on where it was.
+    """Make the sweep that a file describes, as a run of its own; an interrupted one resumes.
 
-    file    : that describes the sweep.
-    workers : threads or processes of this machine.
+    file    : file that describes the sweep.
+    workers : number of threads or processes of this machine.
     cluster : address of a Dask scheduler instead, or "".
     reports : folder of the runs, or None for the usual one.
-    fresh   : start over, even if the same file has an unfinished sweep.
+    fresh   : true to start over, even if the same file has an unfinished sweep.
     Raises  : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other
               settings, data or code: nothing is mixed.
     """
@@ -85,12 +85,12 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     """Write paths, summary and manifest beside the results, then the sheet; gives the summary.
 
     prepared : the sweep.
-    keep     : of which configurations full paths are kept.
-    run      : what the sweep was made from.
-    folder   : of the run, with its results.
+    keep     : configurations whose full paths are kept.
+    run      : settings, data and code of the sweep.
+    folder   : folder of the run, with its results.
 
-    Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. What was
-    played stays whole where no sheet can be drawn of it: the summary then ends with the reason.
+    Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. The
+    results stay complete if no sheet can be drawn from them: the summary then ends with the reason.
     """
     results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
     tables = (batch.to_pandas() for batch in results.iter_batches())
@@ -117,7 +117,7 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
 
 
 def _intervals(prepared: PreparedSweep, portfolio: str, numbers: Sequence[int]) -> dict[int, str]:
-    """By number of some configurations on one test, J's interval as a comparison gives it, in words."""
+    """The intervals of J, as a comparison gives them, of some configurations on one test: words by number."""
     setup, played = prepared.setups[portfolio], {number: backtest_one(prepared, number) for number in numbers}
     one = next(iter(played.values()))
     benchmark = replace(Benchmark.of(one, setup.tracking_penalty), strategic=setup.strategic_from(one.first))

@@ -1,4 +1,4 @@
-"""How a command speaks and ends: its output, its warnings, and each error of its input as a sentence."""
+"""The output of a command on the terminal, its warnings, and each error of its input as a sentence."""
 
 import io
 import os
@@ -29,7 +29,7 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """As `warnings.showwarning`: what the workbench says of its input as a sentence, anything else with its place."""
+    """Stand in for `warnings.showwarning`: print the workbench's warnings as sentences, others with their place."""
     from backtests.runs.manifest import BrokenRun, CodeChanged
 
     plain = category in (BrokenRun, CodeChanged)
@@ -50,12 +50,12 @@ def end(sentence: str, status: int = 2) -> NoReturn:
 
 
 def _drop_output() -> None:
-    """Give up what stdout still holds, which cannot be written: Python would try again when it ends."""
+    """Discard the text that stdout still holds and cannot write: Python would try again when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: typer.TyperException) -> str:
-    """What typer says of a word that it does not know, with the usage of the command where there is one."""
+    """Typer's message on a word that it does not know, with the usage of the command if there is one."""
     said, show = io.StringIO(), getattr(error, "show", None)
     if show is not None:  # with the usage, and where to find help
         show(file=said)
@@ -63,7 +63,7 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def of_files(error: OSError) -> str:
-    """What the system refused, of which path, and how to fix it."""
+    """A sentence on an error of the system: the refusal, the path, and the fix."""
     where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
     fix = (
         "Free space there, or write to another place."

@@ -1,6 +1,6 @@
-"""Today's trade list of a portfolio file: by its policy in force, or by what its newest report recommends.
+"""Today's trade list of a portfolio file: by its active policy, or by the policy that its newest report recommends.
 
-A list is asked for every day, so that what a report needs besides is imported where a report is looked for.
+Users ask for a list every day, so that further imports of a report are made only where a report is looked for.
 """
 
 import warnings
@@ -48,12 +48,12 @@ def trades_now(
 ) -> TradeList:
     """Today's trade list of a portfolio.
 
-    policy   : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    policy   : name of a candidate; "" takes the active one of the file, else that recommended by its newest full run.
     reports  : folder of the runs, or None for the usual one.
-    request  : what is asked for besides.
+    request  : further request, such as a deposit or one side only.
     as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of the exchange, None counts
                none.
-    stale_ok : make the list, marked, where prices are too old for orders.
+    stale_ok : true to make the list, marked, where prices are too old for orders.
     Raises   : ConfigError as `policy_now` and `trade_list` do; DataError for prices later than today, or too old.
     """
     ready, name, run = policy_now(portfolio, policy, reports)
@@ -83,9 +83,9 @@ def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]
 def today_of(as_of: str | None, calendar: str, now: datetime | None = None) -> pd.Timestamp | None:
     """The day to which ages are counted: as given (YYYY-MM-DD), that of the exchange for "", none for None.
 
-    calendar : of the exchange, in whose time zone the day is counted, whatever that of the machine.
+    calendar : calendar of the exchange; the day is counted in its time zone, not in that of the machine.
     now      : the instant; None takes the clock's.
-    Raises   : ConfigError for what is no date, and for a day beyond the calendar's reach.
+    Raises   : ConfigError for a value that is no date, and for a day beyond the calendar's reach.
     """
     if as_of is None:
         return None
@@ -95,15 +95,15 @@ def today_of(as_of: str | None, calendar: str, now: datetime | None = None) -> p
 def request_of(
     deploy: float = 0.0, withdraw: float = 0.0, side: str = "", to_target: bool = False, account: str = ""
 ) -> Request:
-    """What is asked for, from the options of the command line and the parameters of the notebook.
+    """The request for a trade list, from the options of the command line and the parameters of the notebook.
 
-    deploy    : currency that comes in.
-    withdraw  : currency that goes out.
+    deploy    : contribution, currency.
+    withdraw  : withdrawal, currency.
     side      : "buy" or "sell" for these orders only, "" for both.
-    to_target : trade to target whatever the policy's rule decides.
-    account   : of the portfolio, to which money comes or which it leaves.
-    Raises    : ConfigError for amounts that are none or below zero, for another side, and for what excludes each
-    other.
+    to_target : true to trade to target whatever the policy's rule decides.
+    account   : account of the portfolio that money comes to or leaves.
+    Raises    : ConfigError for values that are no amounts or below zero, for another side, and for options that exclude
+                each other.
     """
     for name, amount in {"deploy": deploy, "withdraw": withdraw}.items():
         if not (is_number(amount) and amount >= 0.0):
@@ -120,7 +120,7 @@ def request_of(
 def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> tuple[Rule, str, str]:
     """The policy that decides today, its name, and the id of the run that recommends or fitted it, or "".
 
-    policy : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    policy : name of a candidate; "" takes the active one of the file, else that recommended by its newest full run.
     Raises : ConfigError for an unknown name, and when no policy or no fit of it is at hand, naming the command that
     makes one.
     """
@@ -158,7 +158,7 @@ def replaced_files(
     fx        : exchange rates of today, a file of rates or pairs such as "EURUSD=1.0664,GBPUSD=1.2103".
     prices_ok : lines such as "SPY,AGG" whose prices or values are right although they are far from others.
     not_held  : lines that are in no row of the positions because they are not held.
-    Raises    : ConfigError for what is no pair with a rate, and for a pair that is there twice.
+    Raises    : ConfigError for text that is no pair with a rate, and for a pair that is there twice.
 
     >>> replaced_files(fx="EURUSD=1.0664,GBPUSD=1.2103")
     {'fx_today': {'EURUSD': 1.0664, 'GBPUSD': 1.2103}}
@@ -172,7 +172,7 @@ def replaced_files(
 
 
 def _pairs(fx: str) -> dict[str, float]:
-    """By pair of currencies, its rate."""
+    """The rate of each pair of currencies."""
     found: dict[str, float] = {}
     for given in fx.split(","):
         pair, _, rate = map(str.strip, given.partition("="))
@@ -192,7 +192,7 @@ def _found(path: str | Path) -> Path:
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
-    Its reference, benchmark, ticket and confirmed prices may be others: what is recommended does not depend on them.
+    Its reference, benchmark, ticket and confirmed prices may differ: the recommendation does not depend on them.
 
     A warning names each run that cannot be read.
     """
@@ -212,7 +212,7 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 
 
 def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a report without what it compares with, how orders are sent, and which prices are confirmed."""
+    """The settings of a report without its reference and benchmark, the ticket, and confirmed prices."""
     found = settings.get("portfolio")
     others = ("reference", "benchmark", "ticket", OK)
     portfolio = (
@@ -236,7 +236,7 @@ class _Learned(BaseModel, strict=True):
 
 
 class _Facts(BaseModel, strict=True):
-    """What trades take from the manifest of a report: the policy that it recommends, and what it fitted."""
+    """The facts that trades need from the manifest of a report: the recommended policy, and the fitted ones."""
 
     recommendation: _Recommended
     fitted: dict[str, _Tuned | _Learned]
@@ -253,7 +253,7 @@ def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path
 
 
 def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = None) -> str:
-    """Write a trade list to each path, in the format of its ending. Gives a sentence that says what was done.
+    """Write a trade list to each path, in the format of its ending. Gives a sentence that says what was written.
 
     Lists that are written to the same names at once follow each other, each with all its files.
     out     : paths; "" writes nothing. Where a path or a format is refused, no file is written.
@@ -276,8 +276,8 @@ def check_out(out: Iterable[str], reports: Path | None = None) -> list[Path]:
     """The paths, to each of which a trade list can be written.
 
     reports : folder of the runs, or None for the usual one.
-    Raises  : ConfigError for an ending of no format, for what is neither new nor an earlier list, and for the list of
-              a run.
+    Raises  : ConfigError for an ending of no format, for a file that is neither new nor an earlier list, and for the
+              list of a run.
     """
     kept = [path for name in (TRADES, TRADES_JSON) for path in (reports or REPORTS).glob(f"*/{name}")]
     return [check_destination("out", path, kept) for path in out]

@@ -40,7 +40,7 @@ def account_columns(file: AccountsFile) -> tuple[str, ...]:
 
 
 def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any]]:
-    """The orders of an account in `order_columns`, as in its own trade list, and after them what it exchanges.
+    """The orders of an account in `order_columns`, as in its own trade list, and after them its exchanges.
 
     The account is in the content of an id.
     """
@@ -66,7 +66,7 @@ def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any
 
 
 def _exchange_rows(portfolio: Portfolio, money: CashByCurrency, names: Sequence[str]) -> Iterator[list[Any]]:
-    """What an account exchanges, in the columns of its orders: units are of the currency, notional is of the basis."""
+    """An account's currency exchanges in the columns of its orders: units in the currency, notional in the basis."""
     for each in exchange_orders(portfolio, money, 0):
         same = {name: getattr(each, name) for name in ("side", "currency", "rate", "amount", "reason")}
         found = same | {"asset": each.pair, "units": each.amount, "notional": each.basis_amount}
@@ -102,7 +102,7 @@ def account_row(file: AccountsFile, row: Row, trades: TradeList | str) -> list[A
 
 
 def _cash_after(file: AccountsFile, trades: TradeList) -> list[float]:
-    """Cash after the orders in the basis; of a file with cash by currency, then that of the basis and of each."""
+    """Cash after the orders in the basis; for a file with cash by currency, also the cash in each currency."""
     money, basis = trades.money, trades.portfolio.basis
     if not file.cash_columns:
         return [trades.sized.cash]

@@ -28,17 +28,17 @@ from research.rules.protocol import held_by
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A portfolio with the policy that decides for its accounts, and what they share.
+    """A portfolio with the policy that decides for its accounts, and the data that they share.
 
-    portfolio : whose holdings, cash and last trade an account replaces; its tax lots are not those of an account.
-    policy    : that decides.
-    name      : of the policy.
+    portfolio : portfolio; an account replaces its holdings, cash and last trade, and does not have its tax lots.
+    policy    : policy that decides.
+    name      : name of the policy.
     run       : id of the run that recommends it, or "".
     targets   : the path of its targets.
-    position  : of the portfolio, with the costs and limits of the orders.
+    position  : position of the portfolio, with the costs and limits of the orders.
     as_of     : today, against which the age of each price is counted; None counts none.
-    stale_ok  : list accounts, marked, where prices are too old for orders.
-    notes     : what a reader must know of its data, in sentences.
+    stale_ok  : true to list accounts, marked, whose prices are too old for orders.
+    notes     : notes on its data, in sentences.
     """
 
     portfolio: Portfolio
@@ -86,8 +86,8 @@ class Model:
     def account(self, units: Any, cash: float | Balances, last_trade: pd.Timestamp | None = None) -> Portfolio:
         """The portfolio of an account.
 
-        units      : (n,) held; zero for a line without a quote.
-        cash       : in the basis, or by currency, each with a rate.
+        units      : (n,) units held; zero for a line without a quote.
+        cash       : cash in the basis, or by currency, each with a rate.
         last_trade : date, or None for that of the model.
         """
         of, quoted, rates = self.portfolio, self.position.quoted, self.rates
@@ -108,9 +108,9 @@ class Model:
     def trades(self, account: Portfolio, greedy: bool = True) -> TradeList:
         """The trade list of an account.
 
-        account : as `account` made it.
-        greedy  : are whole lots those of the greedy search?
-        Raises  : as `trade_list` does; a DataError is of the model, and the same for all its accounts.
+        account : result of `account`.
+        greedy  : true for whole lots of the greedy search.
+        Raises  : errors of `trade_list`; a DataError is of the model, and the same for all its accounts.
         """
         units = np.where(np.isnan(account.shares), 0.0, account.shares)
         position = replace(self.position, units=units, cash=float(np.rint(account.cash * 100.0)) / 100.0)
@@ -135,7 +135,7 @@ def account_of(file: AccountsFile, row: Row, model_of: Callable[[str], Model]) -
     """The model and the portfolio of a row.
 
     model_of : gives the model of a cell; raises ConfigError, DataError or PolicyError for one that cannot be read.
-    Raises   : ConfigError that names every mistake of the row, each with file, row, column, value and mend.
+    Raises   : ConfigError that names every mistake of the row, each with file, row, column, value and fix.
     """
     number, cells = row
     faults = RowFaults(file.path, number, file)
@@ -185,7 +185,7 @@ def _cash(file: AccountsFile, by_column: Mapping[str, str], faults: RowFaults) -
 def _balances(
     model: Model, file: AccountsFile, cash: Mapping[str, float], by_column: Mapping[str, str], faults: RowFaults
 ) -> dict[str, float]:
-    """Cash by currency, that of the basis first, from that by column."""
+    """Cash by currency, the basis first, from the cash by column."""
     rates, name, columns = model.rates, by_column[MODEL], file.cash_columns
     for currency in model.foreign:
         if currency not in columns:
@@ -210,7 +210,7 @@ def _balances(
 
 
 def _units(model: Model, held: Mapping[str, float], by_column: Mapping[str, str], faults: RowFaults) -> Any:
-    """(n,) units of the model's lines, from those that are held by column."""
+    """(n,) units of the model's lines, from the units held by column."""
     assets = model.portfolio.market.assets
     for column in (column for column, units in held.items() if units and column not in assets):
         fix = f"Leave the cell empty, or choose a model that has the asset. {did_you_mean(column, assets)}"

@@ -1,4 +1,4 @@
-"""A CSV file of accounts: its columns, its rows, and what is wrong in a row, told at once.
+"""A CSV file of accounts: its columns, its rows, and all faults of a row, raised together.
 
 A file has the columns `account`, `model` (path of a portfolio file), `cash` in the basis of the model, or one for each
 currency such as `cash_EUR`, or both; perhaps `last_trade`; and one for each asset with the units held.
@@ -30,11 +30,11 @@ Row = tuple[int, Cells]  # its number in the file, where the header is row 1, an
 class AccountsFile:
     """The columns of a file of accounts.
 
-    path     : of the file.
-    columns  : of its header.
+    path     : path of the file.
+    columns  : columns of its header.
     count    : number of accounts.
     repeated : the rows of each account that has more than one.
-    notes    : what a reader must know of it, in sentences.
+    notes    : notes on the file, in sentences.
     """
 
     path: Path
@@ -67,7 +67,7 @@ class AccountsFile:
 
     @cached_property
     def cash_columns(self) -> dict[str, str]:
-        """By currency, the name of its column of cash; empty for a file with cash in the basis alone."""
+        """The name of the column of cash of each currency; empty for a file with cash in the basis alone."""
         found = {column: OF_CURRENCY.fullmatch(column) for column in self.columns}
         return {match[1]: column for column, match in found.items() if match}
 
@@ -82,7 +82,7 @@ class AccountsFile:
 
     @cached_property
     def has_decimal_points(self) -> bool:
-        """Does a number of the file prove that a point stands before decimals?"""
+        """True if a number of the file proves that its decimal sign is a point."""
         columns = [k for k, name in enumerate(self.columns) if name not in (ACCOUNT, MODEL, LAST_TRADE)]
         given = (cells[k] for _, cells in self.rows() for k in columns if k < len(cells) and "." in cells[k])
         return any(decimal_signs([cell])[0] == {"."} for cell in given)
@@ -92,13 +92,13 @@ class AccountsFile:
 
 
 class RowFaults:
-    """What is wrong in a row, told at once; the file of an account tells how its numbers are written."""
+    """All faults of a row, raised together; the file of an account gives the format of its numbers."""
 
     def __init__(self, path: Path, row: int, file: AccountsFile | None = None) -> None:
         self.path, self.row, self.file, self.found = path, row, file, list[str]()
 
     def add(self, column: str, what: str, value: object, fix: str) -> None:
-        """One mistake: its column, what is wrong, the value found, how to mend it."""
+        """Add one fault: its column, what is wrong, the value found, how to mend it."""
         self.found.append(fault(self.path.name, self.row, column, what, value, fix))
 
     def end(self) -> None:

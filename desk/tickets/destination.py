@@ -1,4 +1,4 @@
-"""Where a trade list may be written: to a new file, or over an earlier list that belongs to no run."""
+"""Permitted destinations of a trade list: a new file, or an earlier list that belongs to no run."""
 
 import stat
 from collections.abc import Callable, Iterable
@@ -26,10 +26,10 @@ def check_destination(
     """The path, if a list can be written there without harm to anything but an earlier one of the same format.
 
     subject : the parameter, which begins the sentence of an error.
-    path    : where to write; its folder exists.
+    path    : path to write to; its folder exists.
     kept    : lists that must stay as they are; asked for only where the path exists. Hard links to them and other
               spellings of their paths are found too.
-    is_ours : does an open file hold an earlier list? By default as the format of the ending says.
+    is_ours : test that an open file holds an earlier list; by default that of the format of the ending.
     Raises  : ConfigError for an empty path, an ending of no format, a folder that does not exist, for whatever exists
               and is no plain file (a folder, a link, a device, a pipe, a socket), for a file that is no trade list, and
               for one that is kept.

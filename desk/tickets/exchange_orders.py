@@ -15,18 +15,18 @@ from research.portfolio.holdings.prices import newest_day
 class ExchangeOrder:
     """Money of a foreign currency to buy or sell for the basis of the portfolio, beside the orders.
 
-    priority     : after those of the orders.
+    priority     : place in the sequence, after the orders.
     side         : buy or sell, of `currency`.
     pair         : the foreign currency and the basis as the market names them, such as EURUSD and USDJPY.
-    currency     : foreign.
-    amount       : of it.
-    rate         : of the pair: what one unit of its first currency is worth in its second.
-    basis_amount : that is paid or received, in the basis, at that rate.
-    account      : that trades, or "".
-    settlement_date : by which the money must be there: of what is bought, the first settlement of the buys that it pays
-                   for; of what is sold, the last of the sells that bring it; without such orders, as all orders.
-    reason       : which cash lacks it.
-    client_order_id : from the content of the order.
+    currency     : the foreign currency.
+    amount       : amount of the foreign currency.
+    rate         : rate of the pair: the value of one unit of its first currency in its second.
+    basis_amount : amount paid or received in the basis, at that rate.
+    account      : account that trades, or "".
+    settlement_date : day by which the money must be there: if bought, the first settlement of the buys that it pays
+                   for; if sold, the last of the sells that bring it; without such orders, as all orders.
+    reason       : cash that would be short without the exchange, in words.
+    client_order_id : id made from the content of the order.
     """
 
     priority: int
@@ -43,7 +43,7 @@ class ExchangeOrder:
 
 
 def exchange_orders(portfolio: Portfolio, money: CashByCurrency, before: int) -> Iterator[ExchangeOrder]:
-    """What is exchanged, after so many orders."""
+    """The exchange orders of a portfolio, with priorities that follow those of `before` orders."""
     terms, day = portfolio.ticket, str(newest_day(portfolio.market, portfolio.prices))
     numbers = {account.name: account.number for account in portfolio.accounts}
     places = {account.name: a for a, account in enumerate(portfolio.accounts)}

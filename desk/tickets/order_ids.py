@@ -1,4 +1,4 @@
-"""Ids of orders, from what they say: an order that is sent twice has one, so that a broker refuses the second."""
+"""Ids of orders, from their content: an order that is sent twice has one id, so that a broker refuses the second."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ ID = r"\d{8}-[0-9a-f]{20}"  # how an id of an order looks: 29 characters; broker
 def sent_of(
     terms: TicketTerms, side: str, asset: str, units: float, price: float, notional: float, currency: str, account: str
 ) -> dict[str, Any]:
-    """What is sent of an order, by name; `client_order_id_of` makes its id of it.
+    """The fields of an order that are sent, by name; `client_order_id_of` makes its id from them.
 
     units, price : NaN for a line without a quote, which trades in an amount of currency.
     """
@@ -37,10 +37,10 @@ def sent_of(
 
 
 def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_of: str, terms: TicketTerms) -> str:
-    """The day of its prices, and the beginning of a hash of what is sent: the same content has the same id.
+    """The id of an order: the day of its prices, and the start of a hash of its content; the same content, the same id.
 
     The notional follows from quantity and close, but for a line without a quote, where it is what is sent.
-    held : before the order: with a second deposit at one close, the same order is another one.
+    held : holding before the order: with a second deposit at one close, the same order is another one.
     """
     content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
     content |= {

@@ -1,4 +1,4 @@
-"""A review of a portfolio without orders: drift, ranges, how far each line is from a trade, and what would trade today.
+"""A review of a portfolio without orders: drift, ranges, distance of each line from a trade, and trades due today.
 
 The same trade list is behind it; nothing of a review is to be sent.
 """
@@ -27,7 +27,7 @@ MOMENTS = ("before", "after")
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """Where a portfolio stands at its last close.
+    """The state of a portfolio at its last close.
 
     listed : the trade list of the policy.
     """
@@ -38,7 +38,7 @@ class Review:
     def lines(self) -> pd.DataFrame:
         """A row a line and one of cash: weight, target, gap, range, and the weights past which the policy trades it.
 
-        weight, target, gap, lower, upper : fraction of NAV; the last two are the range of the file.
+        weight, target, gap, lower, upper : weights, fraction of NAV; the last two are the range of the file.
         outside_range : distance from the range, fraction of NAV, below zero under it, 0 within; NaN for cash.
         trades_below, trades_above : weights past which the policy trades the line today, fraction of NAV; NaN where it
                         has no band.
@@ -69,12 +69,12 @@ class Review:
 
     @property
     def due(self) -> pd.DataFrame:
-        """The orders that the policy asks for today, or, when it holds, those of a trade to target."""
+        """The orders that the policy asks for today, or, when it holds, the orders of a trade to target."""
         return self.listed.would_trade if self.listed.holds else self.listed.orders
 
     @property
     def headline(self) -> str:
-        """Whether the policy would trade today, and why."""
+        """A sentence that says whether the policy would trade today, and why."""
         what = "Holds" if self.listed.holds else "Would trade"
         sendable = "" if self.listed.holds or len(self.listed.orders) else "; no order can be sent"
         return f"{what} today: {self.listed.reason}{sendable}."
@@ -88,7 +88,7 @@ class Review:
 
     @property
     def _tables(self) -> dict[str, tuple[str, list[Column]]]:
-        """By css class: caption and columns of each table."""
+        """The caption and the columns of each table, by css class."""
         listed, found, prices = self.listed, self.listed.before_after, self.listed.content.prices
         name = "would_trade" if listed.holds else "orders"
         what = "A trade to target today" if listed.holds else "The trade that is due today"

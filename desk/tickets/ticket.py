@@ -33,27 +33,27 @@ LIST_DIGITS = 16  # of a hash: 64 bits a list
 
 @dataclass(frozen=True)
 class Order:
-    """One order, and what it does to its line.
+    """One order, and its effect on its line.
 
-    priority        : from 1, sells first; cash suffices for buys once the sells are filled.
+    priority        : place in the sequence from 1, sells first; cash suffices for buys once the sells are filled.
     side            : buy or sell.
     asset, symbol   : the name of the line, and the broker's.
     quantity, lot   : units of the order, and the least number of them; None for a line without a quote, which trades
                       in an amount of currency.
     order_type      : market, market_on_close or limit.
     time_in_force   : DAY.
-    limit_price     : currency per unit, of a limit order.
+    limit_price     : limit of a limit order, currency per unit.
     price           : the close that it was sized at, currency per unit, or None.
-    price_date      : of that close.
-    notional        : currency, at that close.
-    commission, half_spread, ticket, impact, cost : currency, expected; `cost` is their sum.
-    currency        : of all amounts, and of the price: that of the line.
-    account         : that trades, or "".
-    settlement_date : when money and units change hands, if the order fills on the expected day of trade.
+    price_date      : day of that close.
+    notional        : value at that close, currency.
+    commission, half_spread, ticket, impact, cost : expected costs, currency; `cost` is their sum.
+    currency        : currency of all amounts and of the price: that of the line.
+    account         : account that trades, or "".
+    settlement_date : day on which money and units change hands, if the order fills on the expected day of trade.
     shares_before, shares_after : units held; None without a quote.
-    weight_before, weight_target, weight_after : fraction of NAV.
-    reason          : where the order brings its line, and from where.
-    client_order_id : from the content of the order.
+    weight_before, weight_target, weight_after : weights, fraction of NAV.
+    reason          : destination of the line by the order, and its start, in words.
+    client_order_id : id made from the content of the order.
     """
 
     priority: int
@@ -89,8 +89,8 @@ class Order:
 class RatedOrder(Order):
     """An order in a portfolio of several currencies.
 
-    rate           : what one unit of its currency is worth in the basis.
-    notional_basis : in the basis.
+    rate           : value of one unit of its currency in the basis.
+    notional_basis : notional in the basis.
     """
 
     rate: float
@@ -114,7 +114,7 @@ class HeldLine:
 
 @dataclass(frozen=True)
 class HypotheticalOrder:
-    """What a list that holds would trade to target today. It has no id, since it is not to be sent."""
+    """An order to target today that a list that holds does not send. It has no id."""
 
     side: str
     asset: str
@@ -132,29 +132,29 @@ class HypotheticalOrder:
 class Ticket:
     """A trade list that can be approved and sent.
 
-    portfolio, file, policy, run, data : what it was made from; `data` is the fingerprint of the market.
+    portfolio, file, policy, run, data : inputs of the list; `data` is the fingerprint of the market.
     as_of       : the day of its newest price.
-    last_close  : of the market, at which the policy decides.
-    currency    : of all amounts but those of orders, which have their own.
-    account     : that trades, or "".
-    exchange, sec_type : for Interactive Brokers; `exchanges` and `sec_types` by asset, where they are others.
-    holds       : is there nothing to send because the policy holds?
+    last_close  : last close of the market, at which the policy decides.
+    currency    : currency of all amounts but those of orders, which have their own.
+    account     : account that trades, or "".
+    exchange, sec_type : terms of Interactive Brokers; `exchanges` and `sec_types` by asset, where they are others.
+    holds       : true if there is nothing to send because the policy holds.
     headline    : the list in one line.
-    reason      : of the policy's decision.
-    left_out    : what it does not count.
+    reason      : reason of the policy's decision.
+    left_out    : facts of the file that the list does not count, such as cash flows.
     totals      : NAV, cash, sells, buys and costs by name, currency; turnover, fraction of NAV.
-    orders      : in the order in which they are to be sent.
+    orders      : orders in the sequence in which to send them.
     held        : lines that no order moves.
-    would_trade : when it holds, the trade to target today.
+    would_trade : the trade to target today, if the policy holds.
     outside     : a sentence for each line outside its range after the orders.
     before_after : the portfolio before, after the exact step and after the orders (`BeforeAfter.record`).
-    tax_lots    : that the orders sell, as rows of `TradeList.tax`.
+    tax_lots    : tax lots that the orders sell, as rows of `TradeList.tax`.
     harvest     : losses that could be realised after them, as rows of `TradeList.harvest`.
     binding     : the limits that keep orders from the policy's own step, each with its lines.
     notes       : sentences on prices and holdings.
-    accounts    : that share the orders, as rows of `TradeList.accounts`; () where the portfolio has one.
+    accounts    : accounts that share the orders, as rows of `TradeList.accounts`; () where the portfolio has one.
     fx          : money to exchange.
-    cash        : by currency, as rows of `TradeList.cash`; () where the portfolio has one currency.
+    cash        : cash by currency, as rows of `TradeList.cash`; () where the portfolio has one currency.
     """
 
     portfolio: str
@@ -190,7 +190,7 @@ class Ticket:
 
     @cached_property
     def hash(self) -> str:
-        """sha256 over all that the ticket says, hex: of `canonical_json(ticket.document)`."""
+        """The sha256 of `canonical_json(ticket.document)`, which holds all that the ticket says, hex."""
         return hashlib.sha256(canonical_json(self.document).encode()).hexdigest()
 
     @property
@@ -298,7 +298,7 @@ def _orders(portfolio: Portfolio, sized: Orders, content: Content, money: CashBy
 
 
 def _amounts(row: Mapping[str, Any], local: Local | None) -> tuple[dict[str, float], dict[str, Any]]:
-    """The amounts of an order in the currency of its line; and, where there are several, what a `RatedOrder` adds."""
+    """The amounts of an order in the currency of its line; and the fields of a `RatedOrder` if there are several."""
     if local is None:
         return {name: float(row[name]) for name in ("notional", *CHARGED, "cost")}, {}
     amounts = {"notional": abs(local.notional), **local.charges, "cost": local.cost}

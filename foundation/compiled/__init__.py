@@ -1,8 +1,8 @@
-"""How kernels are compiled.
+"""Compilation of kernels.
 
-Compiled code is kept (`foundation.compiled.store`) by a hash over what it was made from
+Compiled code is kept (`foundation.compiled.store`) by a hash over its inputs
 (`foundation.compiled.content`): numba's own cache does not notice that a *callee in another file* was edited, and goes
-on with the old machine code. What is not kept yet is compiled when it is first called, and says so
+on with the old machine code. Code that is not kept yet is compiled when it is first called, with a notice
 (`foundation.compiled.notice`). How kernels call each other is in `foundation.compiled.calls`.
 """
 
@@ -34,20 +34,20 @@ def compiled(function: F) -> F:
 
 
 def linked(function: F) -> F:
-    """`compiled`, for kernels that allocate nothing and set no slice (numba refuses what does); linked into callers.
+    """`compiled`, for kernels that allocate nothing and set no slice (numba refuses others); linked into callers.
 
-    What it gives are numbers: it counts no references, so a `compiled` caller would free an array that it gave twice.
+    It gives numbers only: it counts no references, so a `compiled` caller would free an array that it gave twice.
     """
     return cast(F, Linked(function, partial(_kept, options=LEAN)))
 
 
 def inlined(function: F) -> F:
-    """`linked`, and always inlined into kernels that call it: for what happens on every day, not only on some."""
+    """`linked`, and always inlined into kernels that call it: for work of every day, not only of some days."""
     return cast(F, Linked(function, partial(_kept, options=LEAN | {"forceinline": True})))
 
 
 def on_demand(function: F) -> F:
-    """`linked`, and compiled by itself when it is first called: for what many kernels call, or some on few days."""
+    """`linked`, and compiled by itself when first called: for code that many kernels call, or some on few days."""
     return cast(F, OnDemand(function, partial(_kept, options=LEAN)))
 
 
@@ -57,7 +57,7 @@ def inlined_copy(kernel: F) -> F:
 
 
 def _kept(function: F, options: dict[str, Any], **more: Any) -> Any:
-    """A dispatcher of numba's whose code is kept. No kernel is called as a C function, so none is wrapped as one."""
+    """A dispatcher of numba with kept code. No kernel is called as a C function, so none is wrapped as one."""
     kernel: Any = cast(Any, numba.njit)(function, **(options | {"no_cfunc_wrapper": True} | more))
     kernel._cache = KernelStore(kernel)  # what numba's `cache=True` sets, with its own
     return kernel

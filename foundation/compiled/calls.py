@@ -1,4 +1,4 @@
-"""How compiled kernels call each other: their code copied into the caller, or kept by itself and compiled on demand.
+"""Calls between compiled kernels: code is copied into the caller, or kept by itself and compiled on demand.
 
 numba compiles a function to run from Python, and copies what came out into every kernel that calls it, where it is
 compiled anew. Two forms of a kernel avoid most of that work.
@@ -43,7 +43,7 @@ RESOLVE = "rebalance_resolve"  # the name by which compiled code finds `_resolve
 
 
 class _Library(JITCodeLibrary):
-    """Code that is only copied into that of others."""
+    """Code that is only copied into the code of others."""
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
@@ -84,11 +84,11 @@ class Linked:
 
     @cached_property
     def dispatcher(self) -> Any:
-        """What Python calls."""
+        """The dispatcher that Python calls."""
         return self._make(self.py_func)
 
     def __call__(self, *given: Any) -> Any:
-        """What the kernel gives."""
+        """The result of the kernel."""
         return self.dispatcher(*given)
 
 
@@ -96,7 +96,7 @@ class Linked:
 
 
 class Reference(types.Type):
-    """Where a named tuple lies. Its fields are read like those of the tuple itself."""
+    """The address of a named tuple. Its fields are read like those of the tuple itself."""
 
     def __init__(self, record: Any) -> None:
         """Refer to named tuples of one type."""
@@ -121,7 +121,7 @@ def refer(typing: Any, record: Any) -> Any:
 
 
 def _laid_down(builder: Any, value: Any) -> Any:
-    """Where a value lies, after it has been laid down."""
+    """The address of a value, after it is stored on the stack."""
     place = cgutils.alloca_once(builder, value.type)
     _lay_down(builder, value, place)
     return place
@@ -161,7 +161,7 @@ class OnDemand:
     """A kernel that other kernels call at its address, and Python like any function."""
 
     def __init__(self, function: Function, make: Callable[..., Any]) -> None:
-        """Compile a function by a decorator of numba's, `make`; its annotations say what numbers it takes and gives."""
+        """Compile a function by a decorator of numba's, `make`; its annotations state its arguments and result."""
         self.py_func, self._make = function, make
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
         self.called = make(function, **BARE)
@@ -169,7 +169,7 @@ class OnDemand:
 
     @cached_property
     def dispatcher(self) -> Any:
-        """What Python calls: it calls the kernel as others do, so that there is one code for all."""
+        """The dispatcher that Python calls: it calls the kernel as others do, so that there is one code for all."""
         kernel = self
 
         def call(*given):  # type: ignore[no-untyped-def]
@@ -179,16 +179,16 @@ class OnDemand:
         return self._make(call)
 
     def __call__(self, *given: Any) -> Any:
-        """What the kernel gives."""
+        """The result of the kernel."""
         return self.dispatcher(*given)
 
     @cached_property
     def returned(self) -> types.Type:
-        """The type of what the kernel gives."""
+        """The type of the kernel's result."""
         return _numba_type(get_type_hints(self.py_func)["return"])
 
     def address(self, given: tuple[types.Type, ...]) -> int:
-        """Where the code for arguments of these types lies, compiled if need be."""
+        """The address of the code for arguments of these types, compiled if need be."""
         self.called.compile(given)
         made: Any = self.called.overloads[given]
         if made.signature.return_type != self.returned:
@@ -197,7 +197,7 @@ class OnDemand:
 
 
 def _numba_type(hint: Any) -> types.Type:
-    """The type of what is annotated: numbers, None, and tuples of them."""
+    """The numba type of an annotation: numbers, None, and tuples of them."""
     if get_origin(hint) is tuple:
         return types.Tuple([_numba_type(part) for part in get_args(hint)])
     return PLAIN[hint]
@@ -228,7 +228,7 @@ def _handed_over(builder: Any, kinds: Any, values: Any) -> tuple[tuple[Any, ...]
 
 
 def _call_of(kernel: OnDemand) -> types.Function:
-    """The type of the kernel for the compiler: what a call of it gives, and how it is made."""
+    """The type of the kernel for the compiler: the result of a call, and the code of the call."""
     hints = list(get_type_hints(kernel.py_func).values())[:-1]
 
     class Call(AbstractTemplate):
@@ -258,7 +258,7 @@ def _call_of(kernel: OnDemand) -> types.Function:
 
 
 def _address(builder: Any, asked: bytes) -> Any:
-    """The address of what is asked for, kept at the call site; null where it could not be compiled."""
+    """The address of the kernel asked for, kept at the call site; null where it could not be compiled."""
     module = builder.module
     place = cgutils.add_global_variable(module, BYTES, module.get_unique_name("on_demand"))
     place.linkage, place.initializer = "internal", ir.Constant(BYTES, None)

@@ -1,4 +1,4 @@
-"""What the compiled code of a kernel is made from, as one hash: the key under which it is kept.
+"""One hash over the inputs of a kernel's compiled code: the key under which the code is kept.
 
 It holds what the compiler reads, and nothing else: the instructions of the kernel and of every kernel that it calls, in
 whatever file they are, their options, and the values of the constants that they read. Line numbers, comments,
@@ -33,11 +33,11 @@ OWN = {path: path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.p
 
 
 class EditedSince(Exception):
-    """A module whose text counts was edited after this process began: what is loaded can no longer be read."""
+    """A module whose text counts was edited after this process began: the loaded text can no longer be read."""
 
 
 class Described(NamedTuple):
-    """One thing that is read. text : says what it is, and changes with it.  read : what it reads itself."""
+    """One object that is read. text : its description, which changes with it.  read : objects that it reads itself."""
 
     text: str
     read: tuple[Any, ...] = ()
@@ -74,7 +74,7 @@ def _reached(kernel: Dispatcher | Linked | OnDemand) -> Iterator[Described]:
 
 
 def _described(value: Any) -> Described:
-    """A kernel, an intrinsic, a function or a module. Values are read anew: constants can be set from outside."""
+    """The description of a kernel, intrinsic, function or module. Values are read each time: constants can change."""
     value = value.copied if isinstance(value, Linked) else value
     if isinstance(value, Dispatcher):
         options = sorted((name, _plain(option)) for name, option in value.targetoptions.items())
@@ -92,7 +92,7 @@ def _described(value: Any) -> Described:
 
 
 def _function(function: FunctionType) -> Described:
-    """The instructions of a function, and what its names stand for."""
+    """The instructions of a function, and the values of its names."""
     values: dict[str, Any] = dict(zip(function.__code__.co_freevars, _cells(function), strict=True))
     for name in _global_names(function.__code__):
         if name in function.__globals__:  # else it is built in
@@ -104,7 +104,7 @@ def _function(function: FunctionType) -> Described:
 
 
 def _named(value: Any, reader: FunctionType, read: list[Any]) -> str:
-    """What a name stands for, in short; what has to be read further is added to `read`."""
+    """A short text of the value of a name; values that must be read further are added to `read`."""
     if isinstance(value, PLAIN):
         return _plain(value)
     if isinstance(value, tuple):
@@ -125,7 +125,7 @@ def _named(value: Any, reader: FunctionType, read: list[Any]) -> str:
 
 @cache
 def _instructions(code: CodeType) -> str:
-    """What a function does, without its docstring and the lines that it stands on; with `python -OO` the same."""
+    """The instructions of a function without its docstring and line numbers; with `python -OO` the same."""
     said, before = list[Any](), -1
     for operation, number in _operations(code):
         if operation in hasconst:  # by their places, of which a docstring takes one
@@ -172,7 +172,7 @@ def name_of(value: Any) -> str:
 
 
 def _of_others(value: Any) -> bool:
-    """Is this a module, function or class of a library, which is known by its version?"""
+    """True for a module, function or class of a library, which is known by its version."""
     name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
     return isinstance(name, str) and name.partition(".")[0] in OTHERS
 

@@ -1,4 +1,4 @@
-"""Where compiled code is kept: a file for each kernel and the types that it was called with, named by its content.
+"""The store of compiled code: a file for each kernel and the types it was called with, named by its content.
 
 The name holds the hash of what the code was made from (`content`), the types, the processor, and the versions of
 Python, numba and LLVM, but no path and no time. So a moved or copied folder goes on with what it has, an edit that
@@ -47,7 +47,7 @@ UNREADABLE = (EOFError, ValueError, LookupError, AttributeError, ImportError, Ty
 
 
 def folders() -> tuple[list[Path], list[Path]]:
-    """Where code may be kept, and where besides it is looked for.
+    """The folders in which code may be kept, and further folders in which it is looked for.
 
     It is kept in the checkout, so that it moves along with the folder, and in the user's cache directory, where other
     checkouts find it. What `make` starts has its cache directory in the checkout, and keeps nothing outside. Where
@@ -81,12 +81,12 @@ class KernelStore(_Cache):  # type: ignore[misc]
         return str(folders()[0][0])
 
     def enable(self) -> None:
-        """Nothing to do: code is kept wherever a folder can be written to."""
+        """Do nothing: code is kept wherever a folder can be written to."""
 
     disable = flush = enable
 
     def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
-        """The code for these types; None where none is kept, or what is kept cannot be read."""
+        """The code for these types; None where none is kept, or where it cannot be read."""
         target_context.refresh()
         try:
             name = self._name(sig, target_context.codegen())
@@ -145,7 +145,7 @@ class KernelStore(_Cache):  # type: ignore[misc]
 
 
 def processor() -> str:
-    """The processor that code is compiled for, and the versions of what compiles it."""
+    """The processor that code is compiled for, and the versions of its compilers."""
     return repr((cpu_target.target_context.codegen().magic_tuple(), VERSIONS))
 
 
@@ -160,9 +160,9 @@ def opened(sealed: bytes, folder: Path, name: str) -> bytes | None:
 
 
 def keep(where: list[Path], name: str, code: bytes) -> None:
-    """Write code into each folder that lacks it, and note where it is there that it was used; what cannot be is not.
+    """Write code into each folder that lacks it, and note its use in the others; errors of writing are ignored.
 
-    What is there with a wrong digest is written over.
+    Code with a wrong digest is written over.
     """
     for folder in where:
         path = folder / name
@@ -183,7 +183,7 @@ def keep(where: list[Path], name: str, code: bytes) -> None:
 
 
 def _digest(key: bytes, name: str, code: bytes) -> bytes:
-    """Of code that is kept under a name."""
+    """The digest of code that is kept under a name."""
     return hmac.digest(key, name.encode() + b"\0" + code, "sha256")
 
 
@@ -217,7 +217,7 @@ def _new_key(folder: Path) -> bytes:
 
 
 def _owner() -> int:
-    """To whom this code belongs: who runs it trusts that user."""
+    """The user that owns this code: whoever runs it trusts that user."""
     return Path(__file__).stat().st_uid
 
 

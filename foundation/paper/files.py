@@ -58,7 +58,7 @@ def write_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
 
 
 def picture_records(pictures: Iterable[Picture]) -> dict[str, dict[str, str]]:
-    """What a sheet's JSON says of its pictures, by name: words, and where `write_pictures` puts each file."""
+    """The entries of pictures in a sheet's JSON, by name: words, and the path that `write_pictures` gives each file."""
     return {
         p.name: {"title": p.title, "caption": p.caption, "alt": p.alt}
         | {form: f"{PICTURES}/{p.name}.{form}" for form in FORMS}
@@ -126,7 +126,7 @@ class Painter:
         kinds[element.tag](element)
 
     def _nothing(self, element: ElementTree.Element) -> None:
-        """What is only drawn where it is used."""
+        """Draw nothing: the element is only drawn where it is used."""
 
     def _group(self, element: ElementTree.Element) -> None:
         for child in element:
@@ -155,10 +155,10 @@ class Painter:
     def words(self, x: float, y: float, runs: list[tuple[str, Styles]], own: Styles) -> None:
         """Words on one line.
 
-        x    : where they are aligned, px from the left.
-        y    : of their foot, px from the top.
+        x    : place that they are aligned to, px from the left.
+        y    : foot of the words, px from the top.
         runs : words and their styles, one after the other.
-        own  : styles of all, which say how they are aligned.
+        own  : styles of all words, with their alignment.
         """
         back = {"end": 1.0, "middle": 0.5}.get(own.get("text-anchor", ""), 0.0)
         at, foot = DOTS * (x + MARGIN), DOTS * (y + HEAD)
@@ -172,7 +172,7 @@ class Painter:
             at += self._width(words, styles) if k + 1 < len(runs) else 0.0
 
     def _width(self, words: str, styles: Styles) -> float:
-        """Of words, dots."""
+        """The width of words, dots."""
         return float(self.renderer.get_text_width_height_descent(words, _font(styles), False)[0])
 
     def _path(self, path: "Line", place: "Transform", styles: Styles, clip: str) -> None:

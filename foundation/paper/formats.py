@@ -12,7 +12,7 @@ from foundation.paper.cells import no_formula
 def plain_json(value: Any, *, missing_as_null: bool = False) -> Any:
     """`value` as plain JSON types: numpy numbers and arrays, timestamps and tuples converted.
 
-    missing_as_null : are NaN and infinities null? Else they are left, and a writer of strict JSON refuses them.
+    missing_as_null : true to write NaN and infinities as null; else they are left, and strict JSON refuses them.
 
     >>> plain_json({"x": (1, float("nan"))}, missing_as_null=True)
     {'x': [1, None]}

@@ -90,11 +90,11 @@ def free_places(
 ) -> list[Box | None]:
     """A place beside each point for a label, where it covers no point, nothing taken and no other label; else None.
 
-    points : across and down, px; earlier ones choose first: at the right, the left, above, below.
+    points : places across and down, px; earlier ones choose first: at the right, the left, above, below.
     sizes  : width and height of each label, px.
     taken  : boxes that no label may cover, px.
     room   : box in which labels lie, px.
-    away   : from a point to its label, and half the room that a point itself takes, px.
+    away   : distance from a point to its label, and half the room that a point itself takes, px.
 
     >>> free_places([(0.0, 0.0), (9.0, 0.0)], [(6.0, 2.0), (6.0, 2.0)], [], (-20.0, -20.0, 20.0, 20.0), away=2.0)
     [(-8.0, -1.0, -2.0, 1.0), (11.0, -1.0, 17.0, 1.0)]
@@ -117,7 +117,7 @@ def free_places(
 
 
 def _meets(box: Box, others: Array) -> bool:
-    """Does a box meet one of the others (m, 4)?"""
+    """True if a box meets one of the others (m, 4)."""
     x, y = (box[0] < others[:, 2]) & (others[:, 0] < box[2]), (box[1] < others[:, 3]) & (others[:, 1] < box[3])
     return bool((x & y).any())
 

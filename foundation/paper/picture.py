@@ -1,4 +1,4 @@
-"""What a picture is: drawn twice, for a wide page and for a phone, with its caption, its words and its numbers."""
+"""A picture, drawn twice, for a wide page and for a phone, with its caption, its words and its numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Format:
 
     @property
     def is_wide(self) -> bool:
-        """Is there room for figures beside names?"""
+        """True if there is room for figures beside names."""
         return self.css == "wide"
 
 
@@ -37,12 +37,12 @@ HALF = Format("wide", 520.0, 44.0, 170.0)  # for two pictures beside one another
 class Picture:
     """A figure of the sheet. Its drawings are made when they are first asked for: many want only its words or numbers.
 
-    name    : of its file.
-    title   : above it.
-    caption : what to notice, from the data.
-    alt     : what a reader who cannot see it is told.
+    name    : name of its file.
+    title   : title above it.
+    caption : sentence on what to notice, from the data.
+    alt     : alternative text, for a reader who cannot see it.
     data    : the numbers behind it, with the rows, columns and units of its CSV.
-    drawn   : gives the <svg> element in a format.
+    drawn   : function that gives the <svg> element in a format.
     wide_as : the wide format.
     """
 
@@ -66,7 +66,7 @@ class Picture:
 
     @property
     def width(self) -> float:
-        """Of the wide one, px."""
+        """The width of the wide drawing, px."""
         return self.wide_as.width
 
     def _repr_html_(self) -> str:
@@ -87,12 +87,12 @@ def picture(
 ) -> Picture:
     """A figure that is drawn in both formats.
 
-    name    : of its file.
-    title   : above it.
-    caption : what to notice.
-    alt     : what a reader who cannot see it is told.
+    name    : name of its file.
+    title   : title above it.
+    caption : sentence on what to notice.
+    alt     : alternative text, for a reader who cannot see it.
     data    : the numbers behind it, with the rows, columns and units of its CSV.
-    draw    : draws it in a format.
+    draw    : function that draws it in a format.
     wide_as : the wide format.
     """
     return Picture(name, title, caption, alt, data, lambda f: draw(f).svg(f.css, f"{title}. {alt}"), wide_as)

@@ -21,7 +21,7 @@ class ShownFigure(go.Figure):  # type: ignore[misc]
     def _repr_mimebundle_(
         self, include: Any = None, exclude: Any = None, **options: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The figure as plotly's renderers give it, with its image and its words; and what is known of the image."""
+        """The figure as plotly's renderers give it, with its image and its words; and the metadata of the image."""
         seen = traces_picture(self)
         words, image = f"{seen.title}. {seen.alt}", base64.b64encode(png_file(seen)).decode("ascii")
         interactive: dict[str, Any] = super()._repr_mimebundle_(include, exclude, **options)
@@ -29,4 +29,4 @@ class ShownFigure(go.Figure):  # type: ignore[misc]
         return {**interactive, "image/png": image, "text/plain": words}, known
 
     def _repr_html_(self) -> None:
-        """Nothing, where plotly would name a script on the network."""
+        """Give nothing, where plotly would name a script on the network."""

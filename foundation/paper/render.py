@@ -13,11 +13,11 @@ PLAIN = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as i
 
 @dataclass(frozen=True)
 class Running:
-    """What stands on every sheet of paper besides the page number; "" for nothing.
+    """The text on every printed page besides the page number; "" for nothing.
 
-    title : above, at the left.
-    date  : above, at the right.
-    run   : below, at the left.
+    title : text above, at the left.
+    date  : text above, at the right.
+    run   : text below, at the left.
     """
 
     title: str
@@ -45,7 +45,7 @@ def css_string(text: str) -> str:
 def fill(package: str, template: str, running: Running | None = None, **content: Any) -> str:
     """A template of a package, or of this one, with the style of all pages and `content`.
 
-    running : what each printed page says, for a whole page.
+    running : text on each printed page, for a whole page.
     """
     from markupsafe import Markup
 

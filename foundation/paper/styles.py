@@ -22,12 +22,12 @@ LETTER = 0.56  # of the size of type: mean width of a letter of a system font
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How a policy is drawn.
+    """The line style of a policy.
 
     colour : a colour of the page.
-    dash : of matplotlib.
-    width : px.
-    bold : whether its name is bold: where it is recommended.
+    dash : line style of matplotlib.
+    width : width of the line, px.
+    bold : true if its name is bold: where it is recommended.
     """
 
     colour: str
@@ -37,7 +37,7 @@ class LineStyle:
 
     @property
     def face(self) -> str:
-        """What fills its points: nothing but paper where its line is broken, its own colour else."""
+        """The fill of its points: paper if its line is broken, else its own colour."""
         return "" if self.dash == "-" else "paper"
 
     @property
@@ -52,7 +52,7 @@ def line_styles(other_target: Mapping[str, bool], reference: str, recommended: s
     Colour-blind readers distinguish the hues. After ten policies the hues are used again with another dash, so that 30
     policies and the reference have different styles.
 
-    other_target : by policy, whether it holds another target than the strategic one: then it is dashed.
+    other_target : true for each policy that holds another target than the strategic one: then it is dashed.
     reference : name of the reference.
     recommended : name of the recommended policy, or None.
     """

@@ -82,10 +82,10 @@ class Canvas:
     def axes(self, left: float, top: float, width: float, height: float) -> "Axes":
         """A panel without frame or ticks.
 
-        left   : px from the left of the canvas.
-        top    : px from its top.
-        width  : px.
-        height : px.
+        left   : left edge, px from the left of the canvas.
+        top    : upper edge, px from the top of the canvas.
+        width  : width, px.
+        height : height, px.
         """
         box = (left / self.width, 1.0 - (top + height) / self.height, width / self.width, height / self.height)
         axes: Axes = self.figure.add_axes(box, facecolor="none")
@@ -106,13 +106,13 @@ class Canvas:
     ) -> None:
         """Words on the canvas.
 
-        x      : where they are aligned, px from the left.
+        x      : place that they are aligned to, px from the left.
         y      : middle of their height, px from the top.
         words  : the text.
         colour : name of a token.
-        size   : of the letters, px.
+        size   : size of the letters, px.
         align  : "left", "center" or "right" of x.
-        bold   : in heavy letters.
+        bold   : true for heavy letters.
         """
         found = _words_on_a_line()(
             x,
@@ -134,9 +134,9 @@ class Canvas:
         x      : (k,) px from the left.
         y      : (k,) px from the top.
         colour : name of a token.
-        width  : px.
-        dash   : of matplotlib.
-        behind : draw it behind the rest.
+        width  : width of the line, px.
+        dash   : line style of matplotlib.
+        behind : true to draw it behind the rest.
         """
         self.figure.add_artist(
             _line(x, self.height - np.asarray(y, dtype=float), colour, width, dash, -1.0 if behind else 2.0)
@@ -145,9 +145,9 @@ class Canvas:
     def strokes(self, x: ArrayLike, foot: float, head: ArrayLike, *, colour: str) -> None:
         """Upright strokes.
 
-        x      : (k,) px from the left.
-        foot   : where all begin, px from the top.
-        head   : (k,) or one number that all share, where they end, px from the top.
+        x      : (k,) places, px from the left.
+        foot   : lower end of all, px from the top.
+        head   : (k,) upper ends, or one number that all share, px from the top.
         colour : name of a token.
         """
         at = np.asarray(x, dtype=float)
@@ -159,12 +159,12 @@ class Canvas:
     ) -> None:
         """A mark of matplotlib.
 
-        x      : px from the left.
-        y      : px from the top.
+        x      : middle, px from the left.
+        y      : middle, px from the top.
         colour : name of a token.
         size   : diameter, px.
         face   : name of the token that fills it, or "none"; by default its own colour.
-        mark   : of matplotlib.
+        mark   : marker of matplotlib.
         ring   : width of its edge, px.
         """
         artist = _line([x], [self.height - y], colour, 0.0, "none", 3.0)
@@ -242,7 +242,7 @@ def _line(x: Any, y: Any, colour: str, width: float, dash: Any, order: float) ->
 
 
 def _element(node: ElementTree.Element) -> str:
-    """An element without what a page does not need: metadata, style sheets, groups that say nothing, long numbers."""
+    """An element without parts that a page does not need: metadata, style sheets, needless groups, long numbers."""
     tag = node.tag.rpartition("}")[2]
     if tag in ("metadata", "style"):
         return ""

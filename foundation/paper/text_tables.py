@@ -12,9 +12,9 @@ def text_table(
 ) -> str:
     """Rows of cells in aligned columns, separated by two spaces.
 
-    rows      : all with as many cells.
-    left      : so many of the first columns are set left, the others right.
-    last_left : is the last column set left too, as words are?
+    rows      : rows with one number of cells.
+    left      : number of first columns set left; the others are set right.
+    last_left : true if the last column is set left too, as words are.
     width     : names in the first column are cut where a row would be wider; None cuts nothing.
 
     >>> print(text_table([["policy", "loss"], ["monthly", "12.5"]], left=1))
@@ -40,7 +40,7 @@ def _cut(name: str, longest: int) -> str:
 
 
 def wrapped(line: str) -> str:
-    """A sentence on lines that fit; a line that fits, such as a table's row, as it is."""
+    """A sentence wrapped into lines that fit; a line that fits, such as a table's row, is left as it is."""
     return line if len(line) <= WIDTH else textwrap.fill(line, WIDTH)
 
 

@@ -62,15 +62,15 @@ def traces_picture(figure: "Figure") -> Picture:
 class Trace:
     """A trace of plotly as the page draws it.
 
-    name  : of its label, or "" where it has none.
-    axis  : of plotly, up.
+    name  : name on its label, or "" where it has none.
+    axis  : vertical axis, as plotly names it.
     x, y  : (k,) days since 1970, numbers, or places of names.
-    style : of its line.
-    lines, points : is it drawn as one, as the other?
-    words : (k,) above or below its points, or none.
-    below : do they stand below?
-    fill  : of plotly.
-    error : (k, 2) ends of error bars across, or none.
+    style : style of its line.
+    lines, points : true if it is drawn as lines, as points.
+    words : (k,) words above or below its points, or none.
+    below : true if the words stand below.
+    fill  : fill of plotly.
+    error : (k, 2) ends of horizontal error bars, or none.
     """
 
     name: str
@@ -122,7 +122,7 @@ def _trace(t: Any, rows: Sequence[str]) -> Trace:
 
 
 def _style(t: Any) -> LineStyle:
-    """How a trace is drawn; a colour that is none of the page's becomes grey."""
+    """The line style of a trace; a colour that is none of the page's becomes grey."""
     marker = t.marker.color if isinstance(t.marker.color, str) else ""
     width, dash = float(t.line.width or 1.15), str(t.line.dash or "solid")
     own = (0, tuple(float(part.removesuffix("px")) / width for part in dash.split(","))) if "px" in dash else None
@@ -130,7 +130,7 @@ def _style(t: Any) -> LineStyle:
 
 
 def _alternative(figure: "Figure", traces: Sequence[Trace]) -> str:
-    """What a figure shows and where its curves end, in words."""
+    """The content of a figure and the ends of its curves, in words."""
     layout = figure.layout
     axes = f"{layout.yaxis.title.text} by {_across(figure) or 'date'}"
     if rows := _rows(figure):
@@ -178,7 +178,7 @@ def _axis(asked: Any, values: Sequence[Array]) -> Axis:
 
 
 def _marks(axis: Axis, asked: Any) -> list[float]:
-    """Where an axis has its numbers: where the figure says so, else at round ones."""
+    """The places of the numbers on an axis: those that the figure states, else round ones."""
     if asked.tickvals is None:
         return axis.ticks()
     return [float(mark) for mark in asked.tickvals if axis.low <= mark <= axis.high]

@@ -84,7 +84,7 @@ def class_words(key: str) -> str:
 
 
 def median_words(seeds: int) -> str:
-    """Which J represents this number of seeds.
+    """The J that represents this number of seeds, in words.
 
     >>> median_words(5), median_words(2)
     ('the median J', 'the lower J of the two in the middle')
@@ -102,7 +102,7 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 
 
 def age_words(last: date) -> str:
-    """Of which day everything is that a page says of today: runs say the same whenever they are made again.
+    """The day of everything that a page says of today, in words: runs say the same whenever they are made again.
 
     last : day of the last closes.
     """

@@ -1,1 +1,1 @@
-"""What a notebook shows with a pointer: interactive figures."""
+"""Interactive figures of notebooks."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def growth_plot(comparison: Comparison) -> "Figure":
-    """Growth of each policy relative to the reference, per cent, net of costs: what choosing it was worth.
+    """Growth of each policy relative to the reference, per cent, net of costs: the value of choosing it.
 
     Time-weighted: money that came or went is no growth.
     """
@@ -40,7 +40,7 @@ def growth_plot(comparison: Comparison) -> "Figure":
 
 
 def wealth_plot(backtests: Mapping[str, Backtest]) -> "Figure":
-    """What a unit of each policy grew to, net of costs, on a log axis: equal slopes are equal rates."""
+    """The growth of 1 under each policy, net of costs, on a log axis: equal slopes are equal rates."""
     from foundation.paper.plotly_figure import ShownFigure
 
     figure = ShownFigure()
@@ -188,11 +188,11 @@ def _reach(figure: "Figure") -> tuple[float, float]:
 def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "Figure":
     """The same figure with its title, the names of its axes, and the look of the house.
 
-    figure : of plotly.
-    title  : above it.
+    figure : plotly figure.
+    title  : title above it.
     x      : name of the axis across.
     y      : name of the axis up.
-    height : px.
+    height : height, px.
     """
     with without_grammars_of_addresses():
         from plotly.io import renderers  # noqa: F401  (which show the figure, and import jsonschema)

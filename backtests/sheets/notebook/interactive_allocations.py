@@ -52,7 +52,7 @@ def dendrogram_plot(tree: Hierarchy) -> "Figure":
 
 
 def correlation_plot(tree: Hierarchy) -> "Figure":
-    """Correlations in quasi-diagonal order: what is clustered together stands as squares on the diagonal."""
+    """Correlations in quasi-diagonal order: clusters are squares on the diagonal."""
     import plotly.graph_objects as go
 
     from foundation.paper.plotly_figure import ShownFigure
@@ -69,9 +69,9 @@ def correlation_plot(tree: Hierarchy) -> "Figure":
 def weights_plot(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first: int) -> "Figure":
     """A panel a target: the weight of each asset from refit to refit, % of NAV.
 
-    paths : by name, on one market.
-    dates : (T,) of the market.
-    first : row from which on they are drawn.
+    paths : paths of targets by name, on one market.
+    dates : (T,) dates of the market.
+    first : first row that is drawn.
     """
     from plotly.subplots import make_subplots
 
@@ -93,7 +93,7 @@ def weights_plot(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first
 
 
 def intervals_plot(found: Mapping[str, WeightIntervals]) -> "Figure":
-    """A panel a target: the weight of each asset, and the interval of 90 % of those from samples drawn anew."""
+    """A panel a target: the weight of each asset, and its interval of 90 % over new samples."""
     panels = {}
     for name, one in found.items():
         table = 100.0 * one.table()
@@ -116,7 +116,7 @@ def differences_plot(axes: TwoAxes) -> "Figure":
 
 
 def _names(axes: TwoAxes) -> dict[str, str]:
-    """By target, the first policy of the file that holds it: a shorter name."""
+    """The first policy of the file that holds each target, by target: a shorter name."""
     found: dict[str, str] = {}
     for (_, target), policy in axes.grid.policies.items():
         found.setdefault(target, policy)
@@ -124,7 +124,7 @@ def _names(axes: TwoAxes) -> dict[str, str]:
 
 
 def models_answer(axes: TwoAxes, changes: pd.DataFrame, intervals: Mapping[str, WeightIntervals]) -> str:
-    """What the comparison says: which targets differ, which changes most, which depends most on its sample."""
+    """The comparison in words: targets that differ, the one that changes most, the most sample-dependent one."""
     names, tested = _names(axes), axes.targets.loc[list(STATED)].dropna(subset="verdict").reset_index()
     rows = zip(tested["measure"], tested["target"], tested["verdict"], strict=True)
     said = [f"{names[of]} is {word} by {MEASURES[key].name}" for key, of, word in rows if word != "not significant"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def expected_plot(found: ForecastsToday) -> "Figure":
-    """A panel a forecast: what it expects of each line over the horizon, per cent, with its 90 % interval."""
+    """A panel a forecast: expected return of each line over the horizon, per cent, with its 90 % interval."""
     panels = {
         name: (100.0 * found.table(name)[["expected", "lower", "upper"]]).set_axis(["value", "low", "high"], axis=1)
         for name in found.entries
@@ -30,7 +30,7 @@ def expected_plot(found: ForecastsToday) -> "Figure":
 
 
 def outcomes_plot(path: ForecastPath, line: str, name: str) -> "Figure":
-    """What a forecast expected of a line at each month end, with its 90 % interval, and what came, per cent.
+    """A forecast of an asset at each month end, with its 90 % interval, and the outcome, per cent.
 
     Raises : ConfigError for a line that the market does not have.
     """
@@ -61,7 +61,7 @@ def coverage_by_year(path: ForecastPath) -> pd.DataFrame:
 
 
 def coverage_plot(by_year: pd.DataFrame) -> "Figure":
-    """The shares of `coverage_by_year`, per cent, beside what they should be."""
+    """The shares of `coverage_by_year`, per cent, beside the nominal ones."""
     from foundation.paper.plotly_figure import ShownFigure
 
     figure = ShownFigure()
@@ -77,7 +77,7 @@ def coverage_plot(by_year: pd.DataFrame) -> "Figure":
 def decay_plot(tables: Mapping[str, pd.DataFrame]) -> "Figure":
     """A panel a forecast: the rank IC of its month-end forecasts with returns over several horizons, with intervals.
 
-    tables : by name, of `backtests.studies.forecasts.skill.decay`.
+    tables : results of `backtests.studies.forecasts.skill.decay` by name.
     """
     panels = {}
     for name, table in tables.items():
@@ -87,9 +87,9 @@ def decay_plot(tables: Mapping[str, pd.DataFrame]) -> "Figure":
 
 
 def answer(found: ForecastsToday, made: Worth, name: str) -> str:
-    """What the forecasts have shown, and what one of them is worth, in words.
+    """The skill that the forecasts have shown, and the worth of one of them, in words.
 
-    made : with and without the forecast of that name.
+    made : worth of the forecast of that name: results with it and without it.
     """
     shown = {one: found.by_measure(one) for one in found.skills}
     shown = {one: known for one, known in shown.items() if known}

@@ -14,7 +14,7 @@ BLUE, GREY, RED = LIGHT["sky"], LIGHT["soft"], LIGHT["wine"]
 
 
 def gap_plot(table: pd.DataFrame) -> "Figure":
-    """How far each seed ended above the optimum, per cent, with 95 %.
+    """The gap of each seed above the optimum, per cent, with its 95 % interval.
 
     table : a row a learner and seed; columns and units as `gaps_to_optimum` gives them.
     """

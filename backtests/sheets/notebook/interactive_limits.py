@@ -1,4 +1,4 @@
-"""Pictures of limits for a notebook: their use, what room brings, frontiers, what inputs move; and the answer."""
+"""Pictures of limits for a notebook: use, value of slack, frontiers, sensitivity to inputs; and the answer."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ def limits_plot(used: LimitsUsed) -> "Figure":
 
 
 def room_plot(used: LimitsUsed) -> "Figure":
-    """A row a limit that binds: what one more step brings, solved again, and by its price."""
+    """A row a limit that binds: the gain from one more step, solved again, and by its price."""
     times, unit = (1.0, used.optimum.unit) if used.optimum.unit.endswith("ratio") else (1e4, f"{used.optimum.unit}, bp")
     rows = {}
     for one in used.uses:
@@ -47,8 +47,8 @@ def room_plot(used: LimitsUsed) -> "Figure":
 def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> "Figure":
     """Volatility and mean a year: the frontier with limits and without, the best weights, and others beside.
 
-    pair   : of one day.
-    beside : by name, other weights (n,) of the same lines.
+    pair   : frontiers of one day.
+    beside : other weights (n,) of the same assets, by name.
     """
     from foundation.paper.plotly_figure import ShownFigure
 
@@ -73,7 +73,7 @@ def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> "Figure":
 
 
 def _held_back(frontier: Frontier) -> list[str]:
-    """Of each point, the limits that hold it back most."""
+    """The limits that hold back each point most, in words."""
     return [listed([one.limit for one in binding], most=2) if binding else "nothing binds"
             for binding in frontier.binding]  # fmt: skip
 
@@ -81,8 +81,8 @@ def _held_back(frontier: Frontier) -> list[str]:
 def sensitivity_plot(found: InputSensitivity, most: int = 6) -> "Figure":
     """Points of weight that one standard error of an input moves, a row an input, a column a line.
 
-    found : of one allocation on one day.
-    most  : inputs of each kind.
+    found : sensitivity of one allocation on one day.
+    most  : largest number of inputs of each kind.
     """
     import plotly.graph_objects as go
 
@@ -103,11 +103,11 @@ def sensitivity_plot(found: InputSensitivity, most: int = 6) -> "Figure":
 
 
 def prices_plot(table: pd.DataFrame, shadow: float, limit: str) -> "Figure":
-    """How far a limit is exceeded that has a price in place of being hard, over its shadow price.
+    """The excess over a limit that is priced instead of hard, against its price over the shadow price.
 
-    table  : of `at_prices`.
+    table  : result of `at_prices`.
     shadow : price of a unit by the hard limit.
-    limit  : in few words.
+    limit  : the limit in few words.
     """
     from foundation.paper.plotly_figure import ShownFigure
 
@@ -120,7 +120,7 @@ def prices_plot(table: pd.DataFrame, shadow: float, limit: str) -> "Figure":
 
 
 def conflict_words(conflict: Conflict) -> str:
-    """A conflict as a list: what no weights keep together, and each single change that suffices, else all of them."""
+    """A conflict as a list: limits that no weights satisfy together, and each single sufficient change, else all."""
     no_less = "\n".join(f"- {words}" for words in conflict.words)
     changes = [mend.words for mend in conflict.mends] or [" and ".join(mend.words for mend in conflict.together)]
     how = "Each of these alone makes weights possible:" if conflict.mends else "No single change suffices, but:"
@@ -130,7 +130,7 @@ def conflict_words(conflict: Conflict) -> str:
 
 
 def limits_answer(used: LimitsUsed, pair: FrontierPair, sensitivity: InputSensitivity) -> str:
-    """What the limits do, in words: what binds, what they cost, where room is worth most, which input matters most."""
+    """The effect of the limits in words: binding limits, their cost, the most valuable slack, the main input."""
     binds = [one for one in used.uses if one.price > 0.0]
     if not binds:
         return "No limit holds the weights back: without limits they are the same."

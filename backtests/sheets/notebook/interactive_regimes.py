@@ -20,8 +20,8 @@ CALM_TO_TURBULENT = ("green", "sky", "violet", "orange", "red")
 def regimes_plot(market: Market, line: str, panels: Mapping[str, pd.DataFrame], title: str) -> "Figure":
     """The growth of a line, log axis, and below it a panel a table: probabilities of the states, %, in layers.
 
-    market : of the line.
-    panels : by title, (D, k) probability of each state on dates, columns by name, the calmest first. All have the dates
+    market : market that holds the line.
+    panels : (D, k) probability of each state on dates, by title; columns by name, the calmest first. All have the dates
              of the first.
     """
     from plotly.subplots import make_subplots
@@ -42,9 +42,9 @@ def regimes_plot(market: Market, line: str, panels: Mapping[str, pd.DataFrame], 
 
 
 def states_plot(table: pd.DataFrame) -> "Figure":
-    """BIC of each number of states less the least one, which stands at zero: the number to take.
+    """BIC of each number of states less the least one, which is at zero: the number to take.
 
-    table : of `number_of_states`.
+    table : result of `number_of_states`.
     """
     over = (table["BIC"] - table["BIC"].min()).dropna()
     over.index = [f"{k} state{'s' if k > 1 else ''}" for k in over.index]

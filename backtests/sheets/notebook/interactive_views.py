@@ -1,4 +1,4 @@
-"""Pictures of views for a notebook: prior, views and posterior with intervals, and what each view moved; the answer."""
+"""Pictures of views for a notebook: prior, views and posterior with intervals, the effect of each view; the answer."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ def posterior_plot(posterior: Posterior) -> "Figure":
 
 
 def views_plot(posterior: Posterior) -> "Figure":
-    """A panel a view: what prior, view and posterior expect of what it is about, per cent a year, with 90 %."""
+    """A panel a view: its expected return by prior, view and posterior, per cent a year, with 90 % intervals."""
     panels = {
         str(view): pd.DataFrame.from_dict({name: _row(of, name) for name in COLOURS}, orient="index")
         for view, of in posterior.views().iterrows()
@@ -49,7 +49,7 @@ def moves_plot(effects: ViewEffects) -> "Figure":
 
 
 def views_answer(effects: ViewEffects) -> str:
-    """What the views did, in words: the line and the view that moved most, and how sure the means are."""
+    """The effect of the views in words: the line and the view that moved most, and how sure the means are."""
     moves, moved = effects.weight_moves, effects.weights - effects.prior_weights
     turned = one_way(moves)
     if not turned.any():
@@ -76,9 +76,9 @@ def _row(of: pd.Series, name: str) -> dict[str, float]:
 def interval_panels(title: str, panels: Mapping[str, pd.DataFrame], x: str) -> "Figure":
     """Panels below one another: a point a row, and a bar from its low to its high end.
 
-    title  : above all of them.
-    panels : by title; a row a name, of which what follows a comma gives the colour; columns value, low and high.
-    x      : what is drawn, with its unit.
+    title  : title above all of them.
+    panels : tables by title; a row a name, whose words after a comma give the colour; columns value, low and high.
+    x      : title of the horizontal axis, with its unit.
     """
     from plotly.subplots import make_subplots
 

@@ -29,10 +29,10 @@ NAMED = 10  # runs with a change of one kind above the table, which marks all
 def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes | None = None) -> str:
     """The page of a batch, in one file.
 
-    name     : of the batch.
-    notebook : name of the one that was executed.
+    name     : name of the batch.
+    notebook : name of the executed notebook.
     table    : a row a run, with the columns of `batch.parquet`.
-    changes  : since the previous batch of the name, or None where there was none.
+    changes  : changes since the previous batch of the name, or None if there was none.
     """
     shown = [METRICS[figure] for figure in HEADLINE_FIGURES if table[figure].notna().any()]
     records: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
@@ -65,7 +65,7 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
 def _row(
     row: dict[str, Any], shown: Sequence[Any], varied: Sequence[str], changes: Changes, deepest: float
 ) -> dict[str, Any]:
-    """What the page says of a run."""
+    """The values of a run for its row of the page."""
     key = key_of(row)
     before = {moved.figure: moved.before for moved in changes.moved.get(key, ())}
     given = dict(_named(row))
@@ -117,9 +117,9 @@ def _failures(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def changes_lines(changes: Changes, most: int = NAMED) -> list[str]:
-    """What changed since the previous batch, a sentence a line; one sentence where nothing did.
+    """The changes since the previous batch, a sentence a line; one sentence if there are none.
 
-    most : runs that are named of each kind of change.
+    most : largest number of runs named for each kind of change.
     """
     lines = []
     if changes.policies:
@@ -162,7 +162,7 @@ def _parameters(records: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], l
 
 
 def _trades(orders: int, turnover: float) -> str:
-    """How many orders there are today, and their turnover, per cent."""
+    """The number of orders today and their turnover, per cent."""
     return f"{orders}, {100 * turnover:.2f} %" if orders else "none"
 
 
@@ -174,8 +174,8 @@ def _sentences(found: Sequence[str]) -> list[tuple[str, int]]:
 def curve(drawdowns: Sequence[float], deepest: float) -> str:
     """Drawdowns as a path of whole pixels, points on one line left out; "" where there are none.
 
-    drawdowns : deepest within each part of the test, never positive.
-    deepest   : of all runs, which is at the bottom.
+    drawdowns : deepest drawdown within each part of the test, never positive.
+    deepest   : deepest drawdown of all runs, drawn at the bottom.
 
     >>> curve([0.0, -0.5, -1.0, -1.0], -1.0)
     'M0 0l8 12 4 0'

@@ -1,4 +1,4 @@
-"""What the cards of learned policies say alike: what a policy answers, and the terms of a card."""
+"""Words common to the cards of learned policies: the answers of a policy, and the terms of a card."""
 
 ANSWERS = {
     "bands": "a state-dependent no-trade band round the target",

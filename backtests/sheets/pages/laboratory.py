@@ -85,7 +85,7 @@ def _is_on_a_curve(name: str) -> bool:
 
 
 def _point(family: str, setting: str, chosen: Mapping[str, str]) -> str:
-    """What names a setting on its curve: a price of tracking, or a band or limit in per cent."""
+    """The label of a setting on its curve: a price of tracking, or a band or limit in per cent."""
     if family == OPTIMUM:
         return setting.replace("g = ", "g ")
     words = f"{100.0 * float(setting.split(', ')[0]):g}{NARROW_SPACE}%"
@@ -174,7 +174,7 @@ def cheap_words(study: Study) -> str:
 
 
 def invested_words(study: Study) -> str:
-    """How near the best rules are to the optimum, or to the bound, of fully invested markets."""
+    """The distance of the best rules from the optimum, or from the bound, of fully invested markets, in words."""
     told = []
     for market, rows in _by_market(study).items():
         best = min((r for name, r in rows.items() if name not in (OPTIMUM, BOUND)), key=lambda r: float(r["loss"]))
@@ -258,7 +258,7 @@ def laboratory_text(study: Study) -> str:
 
 
 def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
-    """The whole page. run : what identifies the run, in words by name."""
+    """The whole page. run : identity of the run: words by name."""
     market, lab = study.market, study.laboratory
     facts = {
         "Market": f"two assets with normal returns: volatility {listed([percent(v, 0) for v in market.volatility])}, "
@@ -292,5 +292,5 @@ def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
 
 
 def laboratory_cell(study: Study) -> str:
-    """What the page says without its pictures, as a block of HTML that brings its own style."""
+    """The page without its pictures, as a block of HTML with its own style."""
     return render("laboratory_cell.html.j2", lead=lead(study), findings=findings(study), result=result_table(study))

@@ -1,4 +1,4 @@
-"""The card of a learned policy as a page: one file without any URL, made from its sealed cards and what was measured.
+"""The card of a learned policy as a page: one file without any URL, made from its sealed cards and the measurements.
 
 The same policies and results give the same bytes. Nothing is fetched and nothing runs.
 """
@@ -69,7 +69,7 @@ SECTIONS = {
 
 
 def write_card(folder: str | Path) -> Path:
-    """Measure what is not yet known of the policies in a folder, and write their page into it; gives its path.
+    """Make missing measurements of the policies in a folder, and write their page into it; gives its path.
 
     The card of the universal policy is made from its network alone.
     Raises : DataError when there are none, or when one is not as it was saved.
@@ -120,7 +120,7 @@ def policy_html(name: str, found: SavedPolicies) -> str:
 
 
 def policy_pictures(found: SavedPolicies, policy: LearnedPolicy) -> dict[str, Picture]:
-    """Those that can be drawn: learning, importance, trades, regimes, region, seeds."""
+    """The pictures that can be drawn: learning, importance, trades, regimes, region, seeds."""
     card = found.cards[found.representative]
     worlds = card.get("observed", {}).get("importance_worlds", 0)
     drawn = {
@@ -252,7 +252,7 @@ def _lines(card: Mapping[str, Any]) -> Block:
 
 
 def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
-    """What it saw in training and how far the test is from it."""
+    """The features that the policy saw in training, and the distance of the test from them; None if not recorded."""
     if "lengths" not in card.get("observed", {}):
         return None
     drifts = {d["feature"]: Drift(**d) for d in results.get("drift", ())}

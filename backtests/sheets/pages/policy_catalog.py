@@ -1,4 +1,4 @@
-"""The learned policies that are at hand, a line each: what they hold, what they saw, and what they are worth."""
+"""The learned policies that are at hand, a line each: their holdings, their training data, and their value."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -50,7 +50,7 @@ def policies_text(folders: Iterable[Path]) -> str:
 
 
 def _grouped(rows: list[list[str]], groups: list[Path]) -> str:
-    """A table with the folder of each group of rows above them: what the command takes to write their card."""
+    """A table with the folder of each group of rows above them: the argument of the command that writes their card."""
     heads, units, *lines = text_table([HEADS, UNITS, *rows], left=5, last_left=True).splitlines()
     shown = [heads, units]
     for k, line in enumerate(lines):
@@ -61,7 +61,7 @@ def _grouped(rows: list[list[str]], groups: list[Path]) -> str:
 
 
 def holds_words(card: Mapping[str, Any]) -> str:
-    """What a policy holds: its lines with their weights, as few words as that takes."""
+    """The holdings of a policy, its assets with their weights, in as few words as possible."""
     targets = card.get("targets")
     if not targets:
         return listed(card.get("assets", ("any lines",)), most=12)
@@ -105,7 +105,7 @@ def _row(folder: Path, card: Mapping[str, Any]) -> list[str]:
 
 
 def _gap(folder: Path, card: Mapping[str, Any]) -> float | None:
-    """Above the optimum, as a card that was made has it: in the policy's own folder, or in that of all seeds."""
+    """The gap to the optimum by an existing card: in the policy's own folder, or in that of all seeds."""
     import json
 
     for place in (folder, folder.parent):

@@ -99,7 +99,7 @@ def _results(study: Study) -> Block:
 
 
 def _cases(study: Study, rows: pd.DataFrame) -> list[Part]:
-    """A picture a rule: its J over that of the thresholds that a user would pick, in each case."""
+    """A picture a rule: its J over that of the thresholds that a user would choose, in each case."""
     there = [rule for rule in REPORTED if rule in set(rows["rule"])]
     shown = [rule for rule in FIRST if rule in there]
     others = [rule for rule in there if rule not in shown]

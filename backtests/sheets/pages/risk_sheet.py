@@ -58,9 +58,9 @@ UNDEFINED = {  # by name of a figure that is not defined, its words; the others 
 def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -> None:
     """Write risk.html, risk.json, drift.csv, and for each picture figures/<name>.csv, .png and .svg.
 
-    folder : which exists.
-    risk   : of the holdings.
-    run    : what identifies the run, in words by name.
+    folder : an existing folder.
+    risk   : risk of the holdings.
+    run    : identity of the run: words by name.
     """
     sheet = risk_sheet(risk, run)
     write_pictures(folder, pictures(sheet))
@@ -140,7 +140,7 @@ def risk_text(risk: HoldingsRisk) -> str:
 
 
 def loss_words(risk: HoldingsRisk) -> str:
-    """What may be lost in a day, or whatever a row of the market is, in one sentence."""
+    """The possible loss in one day, or one row of another frequency of the market, in one sentence."""
     one = next(
         (x for x in risk.losses if (x.horizon, x.method, x.level) == (risk.horizons[0], "historical", 0.95)), None
     )
@@ -155,7 +155,7 @@ def loss_words(risk: HoldingsRisk) -> str:
 
 
 def future_words(found: FromToday) -> str:
-    """What may become of the holdings within a year, in one sentence."""
+    """The possible outcomes of the holdings within a year, in one sentence."""
     shown, figures = found.shown, found.shown.figures
     low = figures["percentile_5"]
     limit = drawdown_limits(found.limit)[0]
@@ -169,7 +169,7 @@ def future_words(found: FromToday) -> str:
 
 
 def drift_words(risk: HoldingsRisk) -> str:
-    """Which lines are outside their ranges, and past the bands of the active policy, and by how much."""
+    """The assets outside their ranges and past the bands of the active policy, with the distances, in words."""
     drift, said = risk.drift(), []
     for column, where in (("outside_range", "its range"), ("outside_band", f"the band of {risk.policy}")):
         there = drift[drift[column].notna()]
@@ -192,7 +192,7 @@ def drift_words(risk: HoldingsRisk) -> str:
 
 
 def source_words(risk: HoldingsRisk) -> str:
-    """Which lines the risk comes from, and over how many it is spread."""
+    """The assets that contribute most to the risk, and its concentration, in words."""
     if not len(risk.contributions):
         return ""
     shares = risk.contributions / risk.contributions.sum()
@@ -209,7 +209,7 @@ def source_words(risk: HoldingsRisk) -> str:
 
 
 def risk_warnings(risk: HoldingsRisk) -> list[str]:
-    """What a reader must judge: notes of the data in the sample, of the policies, and figures that are not defined."""
+    """The warnings of the sheet: notes on data in the sample and on policies, and figures that are not defined."""
     market = risk.portfolio.market
     found = list(warnings_in(market.notes, *risk.sample))
     return [
@@ -306,7 +306,7 @@ def _losses(risk: HoldingsRisk) -> list[Part]:
 
 
 def _sample(risk: HoldingsRisk) -> str:
-    """The rows of losses: which, and what they are."""
+    """The sample of the losses in words: the frequency of its rows, and its first and last date."""
     return f"{risk.row}s from {risk.sample[0]:%Y-%m-%d} to {risk.sample[1]:%Y-%m-%d}"
 
 
@@ -316,8 +316,8 @@ def _sample(risk: HoldingsRisk) -> str:
 def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Picture]) -> dict[str, Any]:
     """Every number of the sheet as plain JSON values, in the units of records: fractions, currency.
 
-    risk  : of the holdings.
-    run   : what identifies the run, in words by name.
+    risk  : risk of the holdings.
+    run   : identity of the run: words by name.
     drawn : the sheet's pictures.
     """
     portfolio = risk.portfolio

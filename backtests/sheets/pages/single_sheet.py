@@ -66,10 +66,10 @@ class SingleSheet:
     """The sheet of one backtest.
 
     paired    : the backtest alone, with its score and its intervals.
-    title     : of the page: the portfolio, or the policy.
-    warnings  : what a reader must judge.
+    title     : title of the page: the portfolio, or the policy.
+    warnings  : warnings that a reader must judge.
     settings  : plain JSON values; empty for a backtest without a file.
-    portfolio : of the file, or None.
+    portfolio : portfolio of the file, or None.
     """
 
     paired: PairedBacktests
@@ -85,17 +85,17 @@ class SingleSheet:
 
     @cached_property
     def risk(self) -> PolicyRisk:
-        """What could have been lost, and when."""
+        """The losses of the policy in its backtest, with their dates."""
         return policy_risk(self.played, self.paired.benchmark)
 
     @cached_property
     def exposure(self) -> Exposure:
-        """What was held, and where risk came from."""
+        """The holdings of the policy, and the sources of its risk."""
         return exposure_of(self.paired.reference, self.played, self.paired.benchmark.periods_per_year)
 
     @cached_property
     def stress(self) -> StressTests:
-        """What it did in episodes of stress, and would do after shocks and at higher costs."""
+        """The results of the policy in episodes of stress, after shocks and at higher costs."""
         played, benchmark = self.played, self.paired.benchmark
         if self.portfolio is None:
             return stress_without_portfolio(played, benchmark)
@@ -104,12 +104,12 @@ class SingleSheet:
 
     @cached_property
     def behaviour(self) -> Behaviour:
-        """How it keeps to its ranges, its start and length of holding, and its round trips."""
+        """The policy's use of its ranges, the effect of its start and holding period, and its round trips."""
         return behaviour_alone(self.played, self.paired.benchmark)
 
     @cached_property
     def from_today(self) -> FromToday | NotAvailable:
-        """What may become of today's holdings under this policy."""
+        """The simulated outcomes of today's holdings under this policy, or why there are none."""
         if self.portfolio is None:
             return NotAvailable("a year from today begins with the holdings of a portfolio file.")
         return from_today_or_why_not(self.portfolio, {self.paired.reference: self.played.policy}, paths=PATHS)
@@ -164,8 +164,8 @@ class SingleSheet:
     def write(self, folder: str | Path, run: Origin | None = None) -> Path:
         """Write sheet.html, sheet.json, and each picture as figures/<name>.csv, .png and .svg, into a folder.
 
-        folder : of the sheet; it is made if it is not there.
-        run    : what identifies it, if it belongs to a run.
+        folder : folder of the sheet, made if it does not exist.
+        run    : identity of the run, if the sheet belongs to one.
         """
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
@@ -196,7 +196,7 @@ class SingleSheet:
     # -- words -------------------------------------------------------------------------------------------------------
 
     def _lead(self) -> str:
-        """The policy in one sentence, and what came of it."""
+        """The policy in one sentence, and its result."""
         score, played = self.paired.scores[self.paired.reference], self.played
         days = counted(int((played.turnover > 0.0).sum()), "day")
         traded = f"traded on {days}, for {number(score['cost'])} bp a year" if len(played.booked) else "never traded"
@@ -315,7 +315,7 @@ class SingleSheet:
     def numbers(self, run: Origin | None = None) -> dict[str, Any]:
         """Every number and sentence of the sheet as plain JSON values, in the units of the records.
 
-        run : what identifies it, if it belongs to a run.
+        run : identity of the run, if the sheet belongs to one.
         """
         paired, played, name = self.paired, self.played, self.paired.reference
         shown = [metric for metrics in metric_groups(paired.benchmark).values() for metric in metrics]
@@ -370,11 +370,11 @@ def candidate_sheet(
 ) -> SingleSheet:
     """The sheet of one candidate of a portfolio, measured by its strategic target and ranges.
 
-    portfolio : of the file.
+    portfolio : portfolio of the file.
     played    : the candidate's backtest.
-    benchmark : of the portfolio, with its comparator.
-    warnings  : what a reader must judge.
-    settings  : those really used.
+    benchmark : benchmark of the portfolio, with its comparator.
+    warnings  : warnings that a reader must judge.
+    settings  : effective settings.
     """
     return _sheet(played, benchmark, portfolio.name, warnings, settings, portfolio)
 

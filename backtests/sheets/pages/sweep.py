@@ -80,10 +80,10 @@ SECTIONS = {
 class SweepSheet:
     """The sheet of a sweep.
 
-    title   : of the page.
-    facts   : name and words of each.
+    title   : title of the page.
+    facts   : blocks of facts, each with name and words.
     parts   : blocks of each portfolio.
-    running : what stands on every sheet of paper.
+    running : text repeated on every printed page.
     """
 
     title: str
@@ -104,7 +104,7 @@ class SweepSheet:
     def write(self, folder: Path) -> None:
         """Write sweep.html, and each picture as figures/<name>.csv, .png and .svg; nothing where that fails.
 
-        folder : which exists.
+        folder : an existing folder.
         """
         page = self.page
         try:
@@ -126,11 +126,11 @@ def sweep_sheet(
     """The sheet of a sweep: its headline, its warnings, its pictures and the table of its best, by portfolio.
 
     table            : a row a configuration, as a sweep writes it; metrics in the units of records.
-    title            : of the page.
+    title            : title of the page.
     tracking_penalty : price of squared tracking error in J, for lines of equal J, where all portfolios share it.
-    run              : what identifies the run, in words by name.
-    own              : by portfolio, its own lag and start, at which its policies are compared where they were played
-                       there.
+    run              : identity of the run: words by name.
+    own              : lag and start of each portfolio, by name, at which its policies are compared where they were
+                       played there.
     Raises           : ConfigError for a table without rows, without the columns of a sweep, or with a figure that is
                        not finite.
     """
@@ -148,8 +148,8 @@ def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, M
     """The findings of a sweep without its figures, as a block of HTML with its own style.
 
     table  : a row a configuration, as a sweep writes it; metrics in the units of records.
-    title  : of the block.
-    own    : by portfolio, its own lag and start.
+    title  : title of the block.
+    own    : lag and start of each portfolio, by name.
     Raises : ConfigError for a table that cannot be drawn.
     """
     table = in_order(table)
@@ -206,7 +206,7 @@ class NoPicture:
     why: str
 
     def __str__(self) -> str:
-        """Why there is none, in a sentence."""
+        """A sentence that says why there is no such picture."""
         return f"No {PICTURES[self.name]}: {self.why}."
 
     __repr__ = __str__
@@ -218,7 +218,7 @@ class NoPicture:
 class Pictures(dict[str, Picture]):
     """The figures of a sweep by name; in place of a missing figure, the reason.
 
-    why : by name, of those that are missing.
+    why : reasons by name, for the figures that are missing.
     """
 
     def __init__(self, drawn: Mapping[str, Picture], why: Mapping[str, str]) -> None:
@@ -226,7 +226,7 @@ class Pictures(dict[str, Picture]):
         self.why = dict(why)
 
     def __missing__(self, name: str) -> Any:
-        """Why there is no such picture. Raises KeyError for a name that no picture has."""
+        """The reason why a picture is missing. Raises KeyError for a name that no picture has."""
         if name not in self.why:
             raise KeyError(name)
         return NoPicture(name, self.why[name])
@@ -239,7 +239,7 @@ def sweep_pictures(
 
     table            : a row a configuration, as a sweep writes it; metrics in the units of records.
     tracking_penalty : price of squared tracking error in J, for lines of equal J.
-    key              : put behind the names of the pictures, where a page has those of several portfolios.
+    key              : suffix of the names of the pictures, if a page has those of several portfolios.
     own              : lag and start of the portfolio itself (`Findings`).
 
     map_1, map_2, … : J over two parameters. Then frontier, cost_ladder, lag_ladder and start_fan; or sample, in place
@@ -276,7 +276,7 @@ def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pict
 
 
 def _why(found: Findings, name: str) -> str:
-    """Why a picture is not there."""
+    """The reason why a picture is missing."""
     if name == "frontier":
         return "fewer than two policies have both a cost and a tracking error"
     if name not in LADDERS:
@@ -288,7 +288,7 @@ def _why(found: Findings, name: str) -> str:
 def _maps(found: Findings, key: str) -> dict[str, Picture]:
     """J over pairs of parameters of which the sweep has at least two values, and not too many.
 
-    What the two do not fix is held where the best of their rows has it, and averaged over starts.
+    Other parameters are held at their values in the best of the rows, and J is averaged over starts.
     """
     drawn: dict[str, Picture] = {}
     here = {c: v for c, v in found.now.items() if c != "start"}

@@ -46,7 +46,7 @@ def targets_html(found: TargetsToday) -> str:
 
 
 def reasons(target: TargetToday) -> tuple[str, ...]:
-    """Why the weights of a target are what they are, in sentences."""
+    """Sentences that explain the weights of a target."""
     answer = target.answer
     said = [_dated(target), *_solved(answer)]
     said += [_tree(tree, "" if name == target.name else name) for name, tree in target.trees.items()]
@@ -63,7 +63,7 @@ def _head(found: TargetsToday, target: TargetToday) -> str:
 
 
 def _columns(found: TargetsToday, target: TargetToday) -> list[Column]:
-    """The table of one target: lines and cash, then what describes each column of weights as a whole."""
+    """The table of one target: lines and cash, then the properties of each column of weights as a whole."""
     table, risks = found.table(target), found.risks(target)
     if np.array_equal(target.weights, found.strategic.weights):
         table = table.drop(columns="strategic")
@@ -94,7 +94,7 @@ def _strongest(found: InputSensitivity) -> list[Column]:
 
 
 def _dated(target: TargetToday) -> str:
-    """When the weights were computed."""
+    """A sentence on the date and the schedule of the computation of the weights."""
     if target.allocation.schedule == LISTING:
         return "Computed anew only when an asset is listed or leaves."
     often = target.allocation.schedule
@@ -103,7 +103,7 @@ def _dated(target: TargetToday) -> str:
 
 
 def _solved(answer: Answer) -> list[str]:
-    """How the weights were found, what stands in, and what binds."""
+    """Sentences on the solution: solver and status, the fallback if any, and the binding limits."""
     said = []
     if answer.fallback:
         said.append(f"No solution: the {answer.fallback} stand in, since {answer.why}.")
@@ -123,7 +123,7 @@ def _value(answer: Answer) -> str:
 
 
 def _binds(one: Binding, objective: str) -> str:
-    """A limit that binds, with its price, and what room would bring."""
+    """A limit that binds, with its price, and the value of more slack."""
     brings = one.brings or f"one point of room improves the {objective} by {0.01 * one.price:.2g}"
     return f"{one.limit}, price {one.price:.3g} ({brings})"
 
@@ -141,7 +141,7 @@ def _tree(tree: Hierarchy, of: str) -> str:
 
 
 def _notes(found: TargetsToday) -> Sequence[str]:
-    """How to read the tables."""
+    """Notes that explain how to read the tables."""
     day = f"{found.portfolio.date:%Y-%m-%d}"
     return [
         f"Weights are of NAV; held: at the last close of the file, {day}. To trade: one-way turnover from there.",

@@ -52,10 +52,10 @@ ALONE = LineStyle("sky", width=1.5)  # a policy by itself
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
     """Write tearsheet.html, tearsheet.json, summary.md, and for each picture figures/<name>.csv, .png and .svg.
 
-    folder     : which exists.
+    folder     : an existing folder.
     comparison : the policies.
-    trades     : of today, or None.
-    run        : what identifies the run.
+    trades     : today's trades, or None.
+    run        : identity of the run.
     """
     sheet = whole_sheet(comparison, trades, run)
     write_pictures(folder, pictures(sheet))
@@ -96,7 +96,7 @@ def comparison_html(comparison: Comparison) -> str:
 
 
 def paired_html(paired: PairedBacktests) -> str:
-    """What differs, growth, table, differences and warnings as a block of HTML that brings its own style."""
+    """Settings that differ, growth, table, differences and warnings as a block of HTML with its own style."""
     return render("comparison.html.j2", sheet=paired_screen(paired, HALF), searched=paired.searched)
 
 
@@ -126,7 +126,7 @@ def _alone(played: Backtest) -> Block:
 
 
 def _running(comparison: Comparison, run: Origin) -> Running:
-    """What every printed page of a sheet says."""
+    """The text of every printed page of a sheet."""
     day = f"{comparison.portfolio.date:%Y-%m-%d}"
     return Running(f"{comparison.portfolio.name}: rebalancing policy comparison", f"closes of {day}", run.name)
 
@@ -140,8 +140,8 @@ def sheet_numbers(
     """Every number and sentence of a sheet as plain JSON values, in the units of the records that they come from.
 
     comparison : the policies.
-    trades     : of today, or None.
-    run        : what identifies the run.
+    trades     : today's trades, or None.
+    run        : identity of the run.
     drawn      : the sheet's pictures.
     """
     evidence, dates = comparison.evidence, comparison.backtests[comparison.reference].dates
@@ -178,7 +178,7 @@ def sheet_numbers(
 
 
 def _evidence_numbers(comparison: Comparison) -> list[dict[Hashable, Any]]:
-    """Of figures and differences, a row a metric and policy; a figure that a score lacks is in none of them."""
+    """A row for each metric and policy, of figures and differences; NaN for a figure that a score lacks."""
     table = comparison.evidence.summary()
     missing = [metric in comparison.scores[name].undefined for metric, name in table.index]
     table.loc[missing, ["estimate", "lower", "upper"]] = float("nan")

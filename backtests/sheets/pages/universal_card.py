@@ -64,8 +64,8 @@ def write_universal_card(folder: Path) -> Path:
 def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
     """The whole page.
 
-    name   : of the policy.
-    policy : with its card.
+    name   : name of the policy.
+    policy : policy with its card.
     found  : a row a case; columns and units as `judged` gives them.
     """
     card = policy.card
@@ -105,7 +105,7 @@ def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.Da
 
 
 def worked_region(policy: Trained) -> Picture:
-    """Where it holds in the worked market of the laboratory, over where holding is best."""
+    """The region of holding in the base case of the laboratory: the policy's, over the best one."""
     lines = lines_in(BASE_CASE)
 
     def outside(gaps: Array) -> Array:
@@ -168,7 +168,7 @@ def _most(values: pd.Series) -> str:
 
 
 def _met(settings: Mapping[str, Any]) -> Block:
-    """What the random markets of its training were like."""
+    """The ranges of the random markets of the policy's training."""
     markets = settings["markets"]
     ranges: dict[str, Sequence[float]] = {
         "lines": markets["lines"],

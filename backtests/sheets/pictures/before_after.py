@@ -49,7 +49,7 @@ def before_after_picture(found: BeforeAfter) -> Picture:
 def before_after_frame(found: BeforeAfter) -> pd.DataFrame:
     """A row a line, and one of cash: weights before, after the exact step and after the orders, target and range.
 
-    before, exact, after, target, lower, upper : fraction of NAV; cash has no range. moved : after less before.
+    before, exact, after, target, lower, upper : weights, fraction of NAV; cash has no range. moved : after less before.
     """
     states = {name: np.append(state.weights, 1.0 - state.weights.sum()) for name, state in found.states.items()}
     portfolio, none = found.portfolio, [np.nan]
@@ -115,7 +115,7 @@ def _move(canvas: Canvas, y: float, before: float, after: float, target: float, 
 
 
 def _key(canvas: Canvas, x: float, y: float, *, narrow: bool) -> None:
-    """What the marks mean, in one row."""
+    """Draw the key of the marks in one row."""
     place = x + 5.0
     for colour, face, words in ((STAYED, "paper", "before"), (BOUGHT, "", "bought"), (SOLD, "", "sold")):
         canvas.point(place, y, colour=colour, size=7.0, face=face, ring=1.5 if face else 0.0)

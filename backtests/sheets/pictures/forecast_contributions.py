@@ -1,4 +1,4 @@
-"""What each feature adds to the forecast of each line today: a row of points a feature, a point a line."""
+"""The contribution of each feature to the forecast of each asset today: a row a feature, a point an asset."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def contributions_picture(
 
     lines    : k names.
     features : f names.
-    shares   : (k, f) what each feature adds to the expected return of each line, fraction over the horizon.
+    shares   : (k, f) contribution of each feature to the expected return of each line, fraction over the horizon.
     numbers  : (k, f) the features; a third of the lines of a row are low, a third high; NaN where one is not known.
     horizon  : sessions.
     """
@@ -60,12 +60,12 @@ def contributions_picture(
 
 
 def swarm(x: Array, width: float, step: float, room: float) -> Array:
-    """(k,) how far points move up or down so that no two lie on one another, as long as there is room.
+    """(k,) vertical moves of points so that no two lie on one another, as long as there is room.
 
-    x     : (k,) px.
-    width : of a point, px.
-    step  : from one level to the next, px.
-    room  : most that a point moves, px.
+    x     : (k,) horizontal places of the points, px.
+    width : width of a point, px.
+    step  : distance from one level to the next, px.
+    room  : largest move of a point, px.
 
     >>> swarm(np.array([0.0, 1.0, 2.0, 50.0]), 5.0, 4.0, 8.0).tolist()
     [0.0, 4.0, -4.0, 0.0]

@@ -1,4 +1,4 @@
-"""What a temporal fusion transformer used: its variables, and the steps of its history."""
+"""The variables that a temporal fusion transformer used, and the steps of its history."""
 
 import numpy as np
 import pandas as pd

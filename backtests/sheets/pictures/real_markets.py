@@ -94,7 +94,7 @@ def _draw_ratios(
 
 
 def frontier_picture(study: Study) -> Picture:
-    """What each rule pays against how far it strays, tuned or trained at 2, 10 and 50 bp a side.
+    """The cost of each rule against its tracking error, tuned or trained at 2, 10 and 50 bp a side.
 
     Paid is what its trades would cost at 10 bp a side, whatever they did cost: so a rule that is told that trading is
     cheap moves along its own line. Both are geometric means over the same cases for all rules (`frontier`).

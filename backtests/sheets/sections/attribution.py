@@ -1,4 +1,4 @@
-"""The section of a sheet on attribution: where the gap to the reference came from, and what rebalancing earned."""
+"""The section of a sheet on attribution: the sources of the gap to the reference, and the gain from rebalancing."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any

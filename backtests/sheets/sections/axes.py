@@ -1,4 +1,4 @@
-"""Which rule, which target: the words and cells of the two tables, and their numbers as plain values."""
+"""The two tables of rules and of targets: their words and cells, and their numbers as plain values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -136,7 +136,7 @@ def _targets(compared: ComparedTargets, grid: RuleGrid, comparison: "Comparison"
 
 
 def _because(compared: ComparedTargets, comparison: "Comparison") -> str:
-    """Why targets are compared under this rule, in words."""
+    """The reason why targets are compared under this rule, in words."""
     grid, recommended = comparison.axes.grid, comparison.recommendation.policy  # type: ignore[union-attr]
     names = {policy: rule for (rule, _), policy in grid.policies.items()}
     may_change = comparison.portfolio.target_may_change
@@ -187,7 +187,7 @@ def _interval(estimate: Estimate, column: Column) -> str:
 
 
 def _match_words(match: Match) -> list[str]:
-    """What the pair has at equal volatility, below the figure of the other target."""
+    """The values of the pair at equal volatility, shown below the figure of the other target."""
     share = match.first_invested if match.first_invested < 1.0 else match.invested
     who = "strategic" if match.first_invested < 1.0 else "this target"
     return [f"strategic {number(100.0 * match.first_value)};", f"{who} {percent(share, 0)} invested"]

@@ -40,11 +40,11 @@ def behaviour_parts(comparison: "Comparison") -> list[Part]:
 
 
 def policy_behaviour_parts(found: Behaviour, style: LineStyle, basis: str) -> list[Part]:
-    """The same of one policy by itself.
+    """The parts of the section for one policy by itself.
 
-    found : its behaviour.
-    style : its line style.
-    basis : currency.
+    found : behaviour of the policy.
+    style : line style of the policy.
+    basis : base currency.
     """
     return [Words(DESCRIBES, "intro"), *_parts(found, {found.shown: style}, None, basis)]
 
@@ -219,7 +219,7 @@ def _statements_table(
 
 
 def _linked(made: Block, words: str) -> Block:
-    """The table with links to what days outside are, from the heads that have these words."""
+    """The table with links from the heads with these words to the term that explains days outside."""
     for head in made["heads"]:
         if words in (head["words"], head["unit"]):
             head["term"] = term_of("days_outside")
@@ -270,7 +270,7 @@ def _costs_table(costs: CostLevels, metric: str, styles: Mapping[str, LineStyle]
 
 
 def _notes(found: Behaviour) -> list[str]:
-    """What a reader must know of the pictures."""
+    """Notes on the pictures: the cost levels, and comparisons that are missing."""
     notes = [] if found.costs is None else [_costs_words(found.costs)]
     if found.windows is None:
         beside = "second policy beside" if found.costs is not None else "benchmark of"
@@ -281,7 +281,7 @@ def _notes(found: Behaviour) -> list[str]:
 
 
 def _costs_words(costs: CostLevels) -> str:
-    """How policies are played at other costs, and which are not."""
+    """A note on backtests at other costs: how policies are played, and which are left out."""
     words = (
         "Each point is a new backtest with this cost in place of commissions and half-spreads; other costs stay. Tuned "
         "and learned rules are played as they were fitted at the file's costs; a rule that reads costs sees those."
@@ -372,7 +372,7 @@ def _capacity_words(one: Capacity, basis: str) -> str:
 
 
 def _rounded(nav: float) -> float:
-    """To three digits: as many as the search finds."""
+    """The NAV to three digits: as many as the search finds."""
     return float(f"{nav:.3g}")
 
 
@@ -390,12 +390,12 @@ def _capacity_table(one: Capacity, basis: str) -> Block:
 
 
 def behaviour_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The same as plain values, of all policies."""
+    """The numbers of the section as plain values, of all policies."""
     return policy_behaviour_numbers(comparison.behaviour)
 
 
 def policy_behaviour_numbers(found: Behaviour) -> dict[str, Any]:
-    """The same of any policies."""
+    """The numbers of the section as plain values, of any policies."""
     windows, costs = found.windows, found.costs
     return {
         "policy": found.shown,

@@ -1,4 +1,4 @@
-"""What a sheet says of its conventions, and the settings of its run as a desk would write them."""
+"""The conventions of a sheet, and the settings of its run as a desk would write them."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ SETTING = 112  # letters of a setting on one line
 
 
 def conventions_parts(comparison: "Comparison") -> list[Part]:
-    """The candidates, what each measure means, and the settings, folded."""
+    """The candidates, the meaning of each measure, and the settings, folded."""
     settings = Filled("settings.html.j2", settings_text(comparison.settings))
     return [
         _candidates(comparison),
@@ -39,7 +39,7 @@ def _cost_words(costs: Costs) -> str:
 
 
 def _tax_words(portfolio: "Portfolio") -> str:
-    """What backtests leave out of the tax of the file, where it has more than they charge."""
+    """A sentence on the tax of the file that backtests leave out; "" if the file has no tax lots."""
     if portfolio.tax_lots is None:
         return ""
     return (
@@ -71,7 +71,7 @@ def _terms(comparison: "Comparison") -> dict[str, str | bool]:
 
 
 def settings_text(settings: Mapping[str, Any], indent: int = 0) -> str:
-    """Settings as a desk would write them: a line a key, what fits on a line in braces.
+    """Settings as a desk would write them: a line a key; values that fit on one line are in braces.
 
     >>> print(settings_text({"tracking_penalty": 5.0, "lines": {"SPY": {"range": [0.2, 0.3]}}, "policy": None}))
     tracking_penalty: 5
@@ -123,9 +123,9 @@ def _candidates(comparison: "Comparison") -> Block:
 
 
 def facts_of(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
-    """What was compared, on which days and at which costs, and how it was checked.
+    """The facts of a comparison: its universe, days, costs and execution, and its checks.
 
-    run : name and words of what identifies the run.
+    run : identity of the run: words by name.
     """
     portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
     assets, total = portfolio.market.assets, BPS * portfolio.costs.total

@@ -1,4 +1,4 @@
-"""The section of a sheet on differences: each policy beside the reference, what a test could find, and each pair."""
+"""The section of a sheet on differences: each policy beside the reference, the power of a test, and each pair."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -34,10 +34,10 @@ def differences_parts(comparison: "Comparison") -> list[Part]:
 
 
 def paired_parts(paired: "PairedBacktests", styles: Mapping[str, LineStyle], chosen: str | None) -> list[Part]:
-    """The same of any paired backtests.
+    """The section on differences, for any paired backtests.
 
     paired : the comparison.
-    styles : of each policy.
+    styles : line style of each policy.
     chosen : the recommended policy, or None.
     """
     if not paired.pairs:
@@ -59,7 +59,7 @@ def paired_parts(paired: "PairedBacktests", styles: Mapping[str, LineStyle], cho
 
 
 def _from_below(paired: "PairedBacktests") -> str:
-    """Of which policies the loss is known from below only, and why; "" where there are none."""
+    """A sentence on the policies whose loss has only a lower bound, with the reasons; "" where there are none."""
     reasons: dict[str, list[str]] = {}
     for name, played in paired.backtests.items():
         if reason := why_not_limited(played):

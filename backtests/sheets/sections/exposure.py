@@ -1,4 +1,4 @@
-"""The sections of a sheet on what was held and where risk came from, and on what was done on the worst days."""
+"""The sections of a sheet on holdings and the sources of risk, and on the worst days."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -37,12 +37,12 @@ def exposure_parts(comparison: "Comparison") -> list[Part]:
 
 
 def exposure_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The same as plain values."""
+    """The numbers of the section as plain values."""
     return policy_exposure_numbers(comparison.exposure)
 
 
 def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
-    """The same of one policy by itself. style : of its line."""
+    """The parts of the section for one policy by itself. style : line style of the policy."""
     areas = [
         exposure_picture(found.policy, frame, by)
         for by, frame in (("class", found.classes), ("currency", found.currencies))
@@ -70,7 +70,7 @@ def _groups(frame: pd.DataFrame) -> list[str]:
 
 
 def _one_group(found: Exposure) -> list[str]:
-    """A sentence for what has one group alone, and so no picture."""
+    """A sentence for classes, or currencies, that form a single group, and so have no picture."""
     said = []
     for words, frame in (("of the class", found.classes), ("in", found.currencies)):
         if len(groups := _groups(frame)) == 1:
@@ -111,7 +111,7 @@ def _cells(row: Mapping[str, float | None]) -> list[str]:
 
 
 def worst_days_parts(comparison: "Comparison") -> list[Part]:
-    """What each policy did on the worst days of the reference; nothing where the reference never lost."""
+    """The returns and trades of each policy on the worst days of the reference; empty if it never lost."""
     found = comparison.worst_days
     if not found:
         return []
@@ -135,8 +135,8 @@ def worst_days_parts(comparison: "Comparison") -> list[Part]:
 def worst_days_table(found: Mapping[pd.Timestamp, Mapping[str, OnDay]], names: Sequence[str]) -> Block:
     """A row a day, a column a policy.
 
-    found : as `backtests.evaluation.worst_days` gives it.
-    names : of the columns.
+    found : result of `backtests.evaluation.worst_days`.
+    names : names of the columns.
     """
     rows = [[f"{day:%Y-%m-%d}", *(_did(on[name]) for name in names)] for day, on in found.items()]
     return table(WORST, ("day", *names), rows)
@@ -152,7 +152,7 @@ def _did(on: OnDay) -> str:
 
 
 def worst_days_numbers(comparison: "Comparison") -> list[dict[str, Any]]:
-    """The same as plain values."""
+    """The numbers of the section as plain values."""
     return [
         {"day": f"{day:%Y-%m-%d}", "policies": {name: asdict(one) for name, one in on.items()}}
         for day, on in comparison.worst_days.items()
@@ -183,7 +183,7 @@ def policy_exposure_numbers(found: Exposure) -> dict[str, Any]:
 
 
 def _path(values: Array) -> dict[str, float] | None:
-    """Mean, ends and latest of a path (k,) without what is not known; None where nothing is."""
+    """Mean, ends and latest of the known values of a path (k,); None where none is known."""
     known = values[~np.isnan(values)]
     if not len(known):
         return None

@@ -88,7 +88,7 @@ def shown_differences(comparison: "Comparison") -> list[Part]:
 
 
 def paired_screen(paired: "PairedBacktests", growth_as: Format = WIDE) -> Block:
-    """The same of backtests without a portfolio: nothing is recommended.
+    """The first screen of backtests without a portfolio: nothing is recommended.
 
     growth_as : the format of growth on a wide page.
     """
@@ -123,12 +123,12 @@ def _screen(
     growth_as: Format,
     currency: str = CURRENCY,
 ) -> Block:
-    """What a comparison shows with a portfolio and without: five figures, growth, table and warnings.
+    """The first screen of a comparison, with a portfolio or without: five figures, growth, table and warnings.
 
     chosen    : the recommended policy, or None.
-    target    : what is held where a policy's name does not say it.
+    target    : allocation that is held if a policy's name does not say it.
     growth_as : the format of growth on a wide page.
-    currency  : of amounts.
+    currency  : currency of amounts.
     """
     names = _in_order(paired, chosen)
     groups, metrics = _groups(paired, names, currency), metric_groups(paired.benchmark)
@@ -222,7 +222,7 @@ def _groups(paired: "PairedBacktests", names: Sequence[str], currency: str) -> l
 
 
 def _not_available(paired: "PairedBacktests", *, folded: bool) -> list[str]:
-    """Why figures of the table, or of its folded groups, are missing."""
+    """Sentences that say why figures of the table, or of its folded groups, are missing."""
     groups = metric_groups(paired.benchmark)
     return not_available(paired.scores, [m for name in groups if (name in FOLDED) == folded for m in groups[name]])
 
@@ -269,7 +269,7 @@ def _row(paired: "PairedBacktests", metric: Metric, figures: Mapping[str, Mappin
 
 
 def _kind(paired: "PairedBacktests", metric: Metric) -> str:
-    """What the intervals of a metric are, where they are no plain confidence intervals."""
+    """The kind of the intervals of a metric, in words; "" for plain confidence intervals."""
     later = paired.evidence.long_run
     if metric.key == LOSS and later is not None:
         return later.at_test

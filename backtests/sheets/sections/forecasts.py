@@ -1,4 +1,4 @@
-"""The section of a sheet on forecasts: what they expect, what skill they have shown, and which one is in use."""
+"""The section of a sheet on forecasts: their expectations, their skill so far, and the one in use."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The section of a sheet on what may become of today's holdings: a fan, the laws side by side, and the policies."""
+"""The section of a sheet on futures of today's holdings: a fan, the laws side by side, and the policies."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -143,7 +143,7 @@ def _unit(found: FromToday, name: str) -> tuple[float, str, int]:
 
 
 def _beside(found: FromToday) -> list[str]:
-    """The figures of tables in which policies stand beside one another."""
+    """The names of the figures in tables that compare policies."""
     return [name for name in found.words if name not in ALONE]
 
 

@@ -23,7 +23,7 @@ def holdings_stress_parts(portfolio: Portfolio, found: HoldingsStress) -> list[P
     """Words and tables of the section.
 
     portfolio : the desk's file.
-    found     : its stress tests.
+    found     : stress tests of its holdings.
     """
     left_out = [Words(f"Left out: {' '.join(found.left_out)}")] if found.left_out else []
     row = row_name(portfolio.periods_per_year)
@@ -33,7 +33,7 @@ def holdings_stress_parts(portfolio: Portfolio, found: HoldingsStress) -> list[P
 
 
 def holdings_stress_numbers(portfolio: Portfolio, found: HoldingsStress) -> dict[str, Any]:
-    """The same as plain values."""
+    """The numbers of the section as plain values."""
     assets, classes = portfolio.market.assets, portfolio.market.asset_class
     return {
         "window": found.window,

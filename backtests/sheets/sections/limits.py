@@ -1,4 +1,4 @@
-"""The section of a sheet on targets under limits: what they cost, how far each is used, what room brings."""
+"""The section of a sheet on targets under limits: their cost, the use of each, and the value of slack."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The sections of a sheet on what was held, earned and paid: weights, calendar years and costs."""
+"""The sections of a sheet on holdings, returns and costs: weights, calendar years and costs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,7 @@ def years_parts(comparison: "Comparison") -> list[Part]:
 
 
 def trailing_numbers(comparison: "Comparison") -> dict[str, dict[str, float]]:
-    """By policy, its trailing returns, fraction."""
+    """The trailing returns of each policy, by name, fraction."""
     return {name: trailing_returns(b.dates.to_numpy(), b.growth_path) for name, b in comparison.backtests.items()}
 
 

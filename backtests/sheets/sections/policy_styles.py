@@ -1,4 +1,4 @@
-"""What each policy of a comparison looks like, in every picture and table of its sheet."""
+"""The line style of each policy of a comparison, in every picture and table of its sheet."""
 
 from typing import TYPE_CHECKING
 

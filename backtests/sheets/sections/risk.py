@@ -45,7 +45,7 @@ def risk_parts(comparison: "Comparison") -> list[Part]:
 
 
 def policy_risk_parts(name: str, one: PolicyRisk, style: LineStyle) -> list[Part]:
-    """The same of one policy by itself."""
+    """The parts of the section for one policy by itself."""
     return _parts({name: one}, {name: style}, None)
 
 
@@ -69,7 +69,7 @@ def _parts(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle], chos
 
 
 def risk_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The same as plain values."""
+    """The numbers of the section as plain values."""
     return {name: policy_risk_numbers(one) for name, one in comparison.risk.items()}
 
 
@@ -134,7 +134,7 @@ def _extremes(name: str, one: PolicyRisk, styles: Mapping[str, LineStyle], chose
 
 
 def _notes(risk: Mapping[str, PolicyRisk]) -> list[str]:
-    """Why something is not shown."""
+    """Sentences that say why drawdowns or rolling measures are not shown."""
     never = [name for name, one in risk.items() if not one.drawdowns]
     notes = [f"{listed(never)} never fell below an earlier close: no drawdown."] if never else []
     first = next(iter(risk.values()))
@@ -162,7 +162,7 @@ def _notes(risk: Mapping[str, PolicyRisk]) -> list[str]:
 
 
 def policy_risk_numbers(one: PolicyRisk) -> dict[str, Any]:
-    """The same of one policy."""
+    """The numbers of one policy as plain values."""
     return {
         "drawdowns": [_drawdown_numbers(one, fall) for fall in one.drawdowns],
         "months": one.months.to_dict("records"),

@@ -1,4 +1,4 @@
-"""The section of a sheet on selection: how much of what was found may be the luck of the search for it."""
+"""The section of a sheet on selection bias: the part of the result that may be luck of the search."""
 
 import math
 from dataclasses import asdict

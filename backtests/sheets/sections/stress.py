@@ -49,13 +49,13 @@ def stress_parts(comparison: "Comparison") -> list[Part]:
 def policy_stress_parts(
     name: str, found: StressTests, portfolio: Portfolio | None, style: LineStyle, row: str
 ) -> list[Part]:
-    """The same of one policy by itself.
+    """The parts of the section for one policy by itself.
 
-    name      : of the policy.
-    found     : its stress tests.
-    portfolio : of its file, or None; shocks need one.
+    name      : name of the policy.
+    found     : stress tests of the policy.
+    portfolio : portfolio of its file, or None; shocks need one.
     style     : line style of the policy.
-    row       : what a row of the market is, such as "day".
+    row       : period of a row of the market, such as "day".
     """
     return _parts(found, portfolio, [name], {name: style}, None, name, row)
 
@@ -72,12 +72,12 @@ def _parts(
     """Words, tables and the picture.
 
     found     : the stress tests.
-    portfolio : of the policies, or None where there are no shocks.
-    names     : of the policies, that which is shown first.
-    styles    : line style of each.
+    portfolio : portfolio of the policies, or None if there are no shocks.
+    names     : names of the policies; the first one is the one shown.
+    styles    : line style of each policy.
     chosen    : the recommended policy, or None.
     reference : the policy to which differences are taken.
-    row       : what a row of the market is, such as "day".
+    row       : period of a row of the market, such as "day".
     """
     drawn = episodes_picture(found.episodes, styles, names[0], reference)
     return [
@@ -92,7 +92,7 @@ def _parts(
 
 
 def _intro(found: StressTests) -> str:
-    """What is shown, and what it is not."""
+    """The introduction of the section: its parts, and their limitations."""
     there = {
         "named episodes of the past": found.episodes,
         "hypothetical shocks after the last close": found.shocks,
@@ -107,12 +107,12 @@ def _intro(found: StressTests) -> str:
 
 
 def stress_numbers(comparison: "Comparison") -> dict[str, Any]:
-    """The same as plain values."""
+    """The numbers of the section as plain values."""
     return policy_stress_numbers(comparison.stress, comparison.portfolio.market)
 
 
 def policy_stress_numbers(found: StressTests, market: Market) -> dict[str, Any]:
-    """The same of any stress tests.  market : of the policies."""
+    """The numbers of any stress tests as plain values.  market : market of the policies."""
     return {
         "episodes": [_episode_numbers(one) for one in found.episodes],
         "shocks": [_shock_numbers(one, market.assets, market.asset_class) for one in found.shocks],
@@ -141,7 +141,7 @@ def _episode_parts(
     styles: Mapping[str, LineStyle],
     chosen: str | None,
 ) -> list[Part]:
-    """The returns of every policy in every episode, the other figures folded, and what a reader must know of them."""
+    """The returns of every policy in every episode, the other figures folded, and notes on them."""
     if not episodes:
         return []
 
@@ -175,7 +175,7 @@ def _episode_parts(
 
 
 def _mark(one: EpisodeResult) -> str:
-    """What the head of a column says of an episode that is not wholly in the test."""
+    """The mark in the head of a column for an episode that is not wholly in the test."""
     return f"{'' if one.when == 'test' else ', before the test'}{'' if one.whole else ', in part'}"
 
 
@@ -185,7 +185,7 @@ def _covered(one: EpisodeResult) -> str:
 
 
 def _episode_notes(episodes: Sequence[EpisodeResult]) -> list[str]:
-    """What was tested before the test, what is covered in part, who has no figures, and which lines were missing."""
+    """Notes on episodes: those before the test or covered in part, policies without figures, missing assets."""
     notes = []
     if before := [one for one in episodes if one.when == "before"]:
         notes.append(
@@ -328,7 +328,7 @@ def _shock_row(name: str, one: AfterShock, nav: float) -> list[str]:
 
 
 def _shock_notes(shocks: Sequence[ShockResult], window: int) -> list[str]:
-    """How shocks are propagated, and which policies have no figures."""
+    """Notes on shocks: their propagation, and the policies without figures."""
     notes = propagation_notes([one.moved for one in shocks], window)
     notes[0] += " A trade at the close of the shock was decided before it."
     reasons: dict[str, list[str]] = {}
@@ -339,10 +339,10 @@ def _shock_notes(shocks: Sequence[ShockResult], window: int) -> list[str]:
 
 
 def propagation_notes(moved: Sequence[Moved], window: int) -> list[str]:
-    """How shocks are propagated, and which lines are not moved, or not further.
+    """Notes on the propagation of shocks, and on the assets that are not moved, or not further.
 
     moved  : the returns of each shock, one at least.
-    window : returns of the covariance.
+    window : number of returns of the covariance.
     """
     notes = [
         "Lines that a shock does not name move by their conditional mean, given those that it names: Gaussian, by the "
@@ -395,7 +395,7 @@ def moved_numbers(moved: Moved, assets: Sequence[str]) -> dict[str, Any]:
 
 
 def effect_numbers(effect: ShockEffect, assets: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
-    """What a shock does to a portfolio, in all, by line and by asset class (n names each), fraction of NAV."""
+    """The effect of a shock on a portfolio: total, by line and by asset class (n names each), fraction of NAV."""
     return {
         "total": effect.total,
         "lines": dict(zip(assets, effect.lines.tolist(), strict=True)),
@@ -410,7 +410,7 @@ def effect_numbers(effect: ShockEffect, assets: Sequence[str], classes: Sequence
 def _liquidity_parts(
     found: StressTests, names: Sequence[str], styles: Mapping[str, LineStyle], chosen: str | None
 ) -> list[Part]:
-    """What higher trading costs would have done, in a sentence; every policy folded."""
+    """The effect of higher trading costs, in a sentence; the table of every policy is folded."""
     if not found.liquidity:
         return []
     charged = [name for name in names if name in found.liquidity]
@@ -462,9 +462,9 @@ def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: i
     """The risk of a portfolio with correlations moved toward one.
 
     breakdown : a row a share of the way; none where it is not known.
-    weights   : of whom, in words.
-    window    : returns of the covariance.
-    row       : what a row of the market is, such as "day".
+    weights   : owner of the weights, in words.
+    window    : number of returns of the covariance.
+    row       : period of a row of the market, such as "day".
     """
     if not breakdown:
         return []

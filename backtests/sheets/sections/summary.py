@@ -60,7 +60,7 @@ def bullets(items: Iterable[str]) -> str:
 def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[int] = (0,)) -> str:
     """A table of GitHub's Markdown.
 
-    heads : of the columns.
+    heads : heads of the columns.
     rows  : cells of each row.
     words : numbers of the columns set left; the others are set right.
     """

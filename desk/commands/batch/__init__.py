@@ -1,4 +1,4 @@
-"""Many runs at once: portfolio files times parameters, from the command line or from a file that says what to run."""
+"""Many runs at once: portfolio files times parameters, from the command line or from a file of its own."""
 
 from desk.commands.batch.make import MadeBatch, make_batch
 

@@ -1,4 +1,4 @@
-"""A file that says what a batch runs, such as nightly.yaml, for a machine that starts it every night."""
+"""A file that describes a batch, such as nightly.yaml, for a machine that starts it every night."""
 
 import glob
 import re
@@ -28,12 +28,12 @@ USUAL = "batch"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a batch runs, and where.
+    """The runs of a batch, and the machines that make them.
 
-    name     : of its folder beside its runs.
-    notebook : that is executed.
-    jobs     : its runs.
-    workers  : processes of this machine.
+    name     : name of its folder beside its runs.
+    notebook : notebook that is executed.
+    jobs     : jobs of the batch, one a run.
+    workers  : number of processes of this machine.
     cluster  : address of a Dask scheduler instead, or "".
     """
 
@@ -66,16 +66,16 @@ def plan_of(
     workers: int | None = None,
     cluster: str = "",
 ) -> Plan:
-    """What a batch runs, from options or from one file that says it.
+    """The plan of a batch, from options or from one file that describes it.
 
-    files    : of portfolios; or one file that says what to run.
+    files    : portfolio files; or one file that describes the batch.
     given    : parameters of all runs, as name=value.
     grid     : parameters that vary, as name=v1,v2.
-    notebook : name of the one that is executed, or None for the comparing one.
-    name     : of the batch's folder, or None for "batch".
-    workers  : processes, or None for what the file says, else one.
+    notebook : name of the notebook to execute, or None for the comparing one.
+    name     : name of the batch's folder, or None for "batch".
+    workers  : number of processes, or None for what the file says, else one.
     cluster  : address of a Dask scheduler, or "" for what the file says, else none.
-    Raises   : ConfigError for what is wrong with any of these, and for what stands in the file and is given besides.
+    Raises   : ConfigError for a fault in any of these, and for an option besides a file that describes the batch.
     """
     if workers is not None:
         check_workers(workers)
@@ -95,7 +95,7 @@ def plan_of(
 
 
 def says_what_to_run(file: Path) -> bool:
-    """Is it a file that says what a batch runs, and none of a portfolio?"""
+    """True for a file that describes a batch, and not a portfolio."""
     try:
         with open(file, "rb") as opened:
             return BEGINS.search(opened.read(LOOKED)) is not None
@@ -104,10 +104,10 @@ def says_what_to_run(file: Path) -> bool:
 
 
 def read_plan(file: Path) -> Plan:
-    """What a file says to run.
+    """The plan of a batch that a file describes.
 
-    file   : path; relative paths in it are looked for from its own folder, then from the current one, then from the
-             workbench's.
+    file   : path of the file; relative paths in it are looked for from its own folder, then from the current one, then
+             from the workbench's.
     Raises : ConfigError, naming file, line, value and fix, for an unknown key, a value of another type, a parameter
              that the notebook does not have or take, and too many runs. A portfolio that is missing is no error: its
              runs fail, and say where it was looked for.
@@ -155,7 +155,7 @@ def _files(file: Path, stated: Sequence[str]) -> tuple[list[Path], dict[Path, st
 
 
 def _matching(place: Path, stated: str) -> list[Path]:
-    """The files that a path or a pattern means, seen from a folder, in order; none that says what a batch runs."""
+    """The files that match a path or a pattern from a folder, in order, without those that describe a batch."""
     if "\0" in stated:
         return []
     if (place / stated).is_file():
@@ -169,7 +169,7 @@ def _matching(place: Path, stated: str) -> list[Path]:
 
 
 def _absent(stated: str, places: Sequence[Path]) -> str:
-    """That there is no such file, and where it was looked for."""
+    """A sentence that there is no such file, with the places where it was looked for."""
     where = " and ".join(map(str, dict.fromkeys(places))) if not Path(stated).is_absolute() else "that place alone"
     what = f"file matches {cut(stated)}" if glob.has_magic(stated) else f"file {cut(stated)}"
     return f"no {what}; it was looked for in {where}. Correct the path."
@@ -183,7 +183,7 @@ def _is_there(file: Path) -> bool:
 
 
 def _at(file: Path, lines: Lines, key: tuple[str, ...]) -> str:
-    """The file, and the line of a key where it stands there."""
+    """The file, and the line of a key if the file has it."""
     return f"{file}, line {lines[key]}" if key in lines else str(file)
 
 

@@ -1,8 +1,8 @@
 """Many reports at once: portfolio files times parameters, each a run of its own, and one page over all of them.
 
-Each worker is a process that stays, and starts a fresh kernel for each run. A run that is there, whole, is not made
-again, so that a batch that was interrupted goes on where it was. What fails is told on a page of its own, and never
-stops the rest. The page says what differs from the previous batch of the name.
+Each worker is a process that stays, and starts a fresh kernel for each run. A completed run is not made again, so
+that an interrupted batch resumes. A run that fails is reported on a page of its own, and never stops the others. The
+page names the differences from the previous batch of the name.
 """
 
 import time
@@ -36,7 +36,7 @@ SHOWN = 20  # failures, and changes of each kind, in the terminal
 
 @dataclass(frozen=True)
 class MadeBatch:
-    """A batch that was made: where, how many runs failed, and what the terminal shows of it."""
+    """A batch that was made: its folder, the number of failed runs, and the text for the terminal."""
 
     folder: Path
     failed: int
@@ -59,19 +59,19 @@ def make_batch(
 ) -> MadeBatch:
     """Make a run of each portfolio file with each combination of parameters, and a page and a table over them.
 
-    files      : of portfolios; or one file that says all that follows, down to `cluster`.
+    files      : portfolio files; or one file that says all that follows, down to `cluster`.
     given      : parameters of all runs, as name=value.
     grid       : parameters that vary, as name=v1,v2.
-    notebook   : name of the one that is executed, or None for the comparing one.
-    name       : of the batch's folder beside its runs, or None for "batch"; an earlier batch of the name is replaced.
-    workers    : processes, each of which executes one notebook at a time; None for one.
+    notebook   : name of the notebook to execute, or None for the comparing one.
+    name       : name of the batch's folder beside its runs, or None for "batch"; it replaces an earlier batch.
+    workers    : number of processes, each of which executes one notebook at a time; None for one.
     cluster    : address of a Dask scheduler whose workers make the runs instead, or "".
     reports    : folder of the runs, or None for the usual one.
-    retrain    : train learned policies anew, and make again what is there.
-    if_changed : leave alone what has the data, settings and code of the previous batch, unread; where that is all,
-                 write nothing.
-    trust_code : may the files name rules by import path? As `load_portfolio` takes it.
-    Raises     : ConfigError, before any run, for what is wrong with the parameters, the name or the number of workers,
+    retrain    : true to train learned policies anew, and to make existing runs again.
+    if_changed : true to leave alone, unread, the runs with the data, settings and code of the previous batch; if
+                 all runs have them, nothing is written.
+    trust_code : true if the files may name rules by import path, as for `load_portfolio`.
+    Raises     : ConfigError, before any run, for a fault in the parameters, the name or the number of workers,
                  and where no run can start; and as `on_cluster` does.
     """
     if retrain and if_changed:
@@ -162,7 +162,7 @@ def _unchanged(names: Mapping[Job, str], before: pd.DataFrame, home: Path) -> di
 def _told(
     became: Iterator[tuple[Job, Outcome]], total: int, done: Mapping[Job, Outcome]
 ) -> Iterator[tuple[Job, Outcome]]:
-    """The same outcomes, while a line tells how many there are, and about how much time is left."""
+    """The same outcomes, while a line shows their number and about how much time is left."""
     began, made, ended = time.monotonic(), 0, len(done)
     with bar(total, "batch", "runs", done=ended) as progress:
         for job, row in became:
@@ -178,8 +178,8 @@ def time_left(seconds: float, made: int, left: int) -> str:
     """About how long the rest of a batch takes, in words; "" where nothing was made yet or nothing is left.
 
     seconds : since its beginning.
-    made    : runs since then that were not found, which takes no time.
-    left    : runs that are not finished.
+    made    : number of runs since then that were not found, which takes no time.
+    left    : number of runs that are not finished.
 
     >>> time_left(30.0, 2, 4), time_left(60.0, 1, 100), time_left(1.0, 0, 5)
     ('60 s', '100 min', '')
@@ -191,12 +191,12 @@ def time_left(seconds: float, made: int, left: int) -> str:
 def write_batch(
     folder: Path, name: str, notebook: str, rows: Sequence[Outcome], before: pd.DataFrame | None = None
 ) -> Changes | None:
-    """Write the table, the page and the failures of a batch into a folder; gives what changed since the previous one.
+    """Write the table, the page and the failures of a batch into a folder; gives the changes since the previous one.
 
-    folder   : of the batch, empty.
-    name     : of the batch.
-    notebook : name of the one that was executed.
-    rows     : of the table.
+    folder   : empty folder of the batch.
+    name     : name of the batch.
+    notebook : name of the executed notebook.
+    rows     : rows of the table.
     before   : table of the previous batch, or None.
     """
     table = table_of(list(rows))
@@ -212,7 +212,7 @@ def write_batch(
 
 
 def _text(rows: Sequence[Outcome], changes: Changes | None, final: Path) -> str:
-    """What the terminal shows: how many runs were made, found and failed, and why; and what changed."""
+    """The text for the terminal: numbers of runs made, found and failed, reasons of failures, and changes."""
     count: Mapping[str, int] = Counter(row.status for row in rows)
     shown = [status for status in STATUSES if status != "unchanged" or count[status]]
     lines = [f"{counted(len(rows), 'run')}: {', '.join(f'{count[status]} {status}' for status in shown)}."]

@@ -1,4 +1,4 @@
-"""What a batch is to run: portfolio files times parameters, checked before any kernel starts."""
+"""The runs planned for a batch: portfolio files times parameters, checked before any kernel starts."""
 
 import hashlib
 import json
@@ -23,11 +23,11 @@ MOST = 10_000  # runs of a batch
 class Job:
     """One run of a batch.
 
-    file    : of the portfolio.
+    file    : portfolio file.
     given   : parameters of the notebook as name=value.
-    label   : how the page calls the portfolio: the name of its file, with folders where two files have one name.
-    missing : why there is no such file, where the one who asked for it knows more than its path; or "".
-    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
+    label   : name of the portfolio on the page: that of its file, with folders if two files have one name.
+    missing : reason why there is no such file, if the caller knows more than its path; or "".
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     """
 
     file: Path
@@ -38,13 +38,13 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Of its failure's page, where the run has no name since its portfolio cannot be read."""
+        """The name of its failure's page, where the run has no name since its portfolio cannot be read."""
         made_from = json.dumps([str(self.file), self.given])
         return f"{_plain(self.file.stem)}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"
 
     @property
     def portfolio(self) -> str:
-        """How the page calls the portfolio."""
+        """The name of the portfolio on the page."""
         return self.label or self.file.stem
 
     @property
@@ -67,11 +67,11 @@ def jobs(
 ) -> list[Job]:
     """Every file with every combination of the grid, each once, in the order of the files.
 
-    files    : of portfolios.
+    files    : portfolio files.
     given    : parameters of all runs, as name=value.
     grid     : parameters that vary, as name=v1,v2.
-    notebook : whose parameters they are.
-    missing  : by file that is not there, a sentence that says where it was looked for.
+    notebook : notebook that takes the parameters.
+    missing  : for each missing file, a sentence that says where it was looked for.
     Raises   : ConfigError for parameters that the notebook does not take, one that is given twice, and too many runs.
     """
     check_reads_portfolio(notebook)
@@ -85,9 +85,9 @@ def crossed(
     notebook: Path,
     missing: Mapping[Path, str],
 ) -> list[Job]:
-    """As `jobs`, from lists of values.
+    """The jobs of `jobs`, from lists of values.
 
-    axes : for each parameter that varies its values, as name=value.
+    axes : values of each parameter that varies, as name=value.
     """
     names = [text.partition("=")[0] for text in [*given, *(values[0] for values in axes)]]
     for name, times in Counter(names).items():

@@ -1,4 +1,4 @@
-"""One run of a batch: made, found, or failed, and what its row of the table says."""
+"""One run of a batch: made, found, or failed, and its row of the table."""
 
 import json
 import math
@@ -38,27 +38,28 @@ LISTS = ("parameters", "drawdowns")  # columns with several values a row
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: a row of the batch's table.
+    """The outcome of a job: a row of the batch's table.
 
-    portfolio : how the page calls it.
-    parameters : what was given, as name=value.
+    portfolio : name of the portfolio on the page.
+    parameters : parameters given, as name=value.
     run       : name of its folder beside the batch's, or of the page of its failure.
     status    : "made", "found" where a whole run was there before, "unchanged" where the previous batch had the same
                 run, or "failed".
-    policy    : that is recommended, or "".
-    verdict   : in a sentence; of another notebook than the comparing one, its answer; of a failure, its reason.
-    growth, sharpe, max_drawdown, tracking_error, cost : of the recommended policy, or of the reference where there is
-                none, in the units of tearsheet.json; NaN where there is none.
-    intervals : by "growth_lower", "growth_upper" and so on, the bounds of these figures that the sheet has.
-    warnings  : of the sheet, one a line.
-    trades    : of the last day, in one line.
-    orders    : their number; −1 where it is not known.
-    turnover  : of these orders, one-way, fraction of NAV; NaN where it is not known.
+    policy    : name of the recommended policy, or "".
+    verdict   : verdict in a sentence; for a notebook other than the comparing one, its answer; for a failure, its
+                reason.
+    growth, sharpe, max_drawdown, tracking_error, cost : figures of the recommended policy, or of the reference if there
+                is none, in the units of tearsheet.json; NaN where there is none.
+    intervals : bounds of these figures that the sheet has, by "growth_lower", "growth_upper" and so on.
+    warnings  : warnings of the sheet, one a line.
+    trades    : trades of the last day, in one line.
+    orders    : number of orders; −1 where it is not known.
+    turnover  : one-way turnover of these orders, fraction of NAV; NaN where it is not known.
     drawdowns : (POINTS,) deepest drawdown within each part of the test, for a small picture; () where there is none.
-    now       : what the desk does now, or the candidate of least work; "" where there is none.
+    now       : policy that the desk follows now, or the candidate of least work; "" where there is none.
     gain      : the expected gain of the recommended policy on that, bp of NAV a year; NaN where there is none.
-    page      : path from the batch's folder, to be opened.
-    seconds   : that it took.
+    page      : path of the page to open, from the batch's folder.
+    seconds   : duration of the job, seconds.
     failure   : content of the page of a failure.
     """
 
@@ -110,7 +111,7 @@ def name_of(job: Job, notebook: Path) -> str:
 
 
 def _ask(job: Job, notebook: Path, reports: Path, retrain: bool = False) -> tuple[str, Any]:
-    """The name of the run that a job will be, and what makes it."""
+    """The name of the run that a job will be, and the input that makes it."""
     if job.missing:
         raise ConfigError(job.missing)
     if notebook == COMPARING:
@@ -125,9 +126,9 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
     """Make the run of a job, or find it, in a worker; a failure is an outcome too.
 
     job      : file and parameters.
-    notebook : to execute.
+    notebook : notebook to execute.
     reports  : folder of the runs.
-    retrain  : train learned policies anew.
+    retrain  : true to train learned policies anew.
     """
     with set_within("TQDM_DISABLE", "1"):  # the batch tells how far it is
         return _outcome(job, notebook, reports, retrain)
@@ -170,7 +171,7 @@ def _whole(job: Job, final: Path, notebook: Path, status: str, began: float) -> 
 
 
 def _facts(final: Path, notebook: Path) -> dict[str, Any]:
-    """What a row says of a whole run, from its files."""
+    """The fields of a row for a whole run, from its files."""
     read_manifest(final)
     if notebook != COMPARING:
         text = (final / SUMMARY).read_text(encoding="utf-8").strip()
@@ -224,12 +225,12 @@ def drawdowns(nav: Array) -> tuple[float, ...]:
 
 
 def failed(job: Job, run: str, error: Exception, began: float) -> Outcome:
-    """A failure as an outcome: the last cell with its traceback, or a sentence, or for our own mistake where it was.
+    """A failure as an outcome: the last cell with its traceback, or a sentence, or for our own mistake its place.
 
-    job   : that failed.
-    run   : name of its run where it is known, else of the job.
-    error : why.
-    began : when, on the monotonic clock.
+    job   : job that failed.
+    run   : name of its run if it is known, else of the job.
+    error : error that ended it.
+    began : start of the job on the monotonic clock, seconds.
     """
     said = of_files(error) if isinstance(error, OSError) else str(error) or type(error).__name__
     parts = [f"{job.portfolio}  {job.parameters}".strip(), said]

@@ -1,4 +1,4 @@
-"""Which workers make the runs of a batch: processes of this machine, or a Dask cluster, with the same bytes."""
+"""The workers that make the runs of a batch: processes of this machine or a Dask cluster, with the same bytes."""
 
 import os
 import socket
@@ -33,9 +33,9 @@ Files = Mapping[str, bytes]  # of a run, by the path from its folder
 def run_all(work: Callable[[Job], Outcome], asked: Sequence[Job], workers: int) -> Iterator[tuple[Job, Outcome]]:
     """Jobs with their outcomes as they finish, in processes.
 
-    work    : gives the outcome of a job, and raises nothing.
+    work    : function that gives the outcome of a job, and raises nothing.
     asked   : the jobs.
-    workers : processes. Where one dies, what it may have been running is begun again once, and then has failed.
+    workers : number of processes. If one dies, the jobs that it may have been running start once more, then fail.
     """
     left, deaths = list(asked), Counter[Job]()
     while left:
@@ -60,11 +60,11 @@ def on_cluster(
 ) -> Iterator[tuple[Job, Outcome]]:
     """Jobs with their outcomes as they finish, by the workers of a Dask cluster, which send back whole runs.
 
-    names    : of the runs, by job.
-    notebook : to execute; workers execute their own copy of it, of the same code.
+    names    : name of each run, by job.
+    notebook : notebook to execute; workers execute their own copy of it, of the same code.
     reports  : folder of the runs.
-    retrain  : train learned policies anew.
-    address  : of the scheduler.
+    retrain  : true to train learned policies anew.
+    address  : address of the scheduler.
     Raises   : ConfigError where no cluster answers, its workers have several threads, or it goes away.
     """
     left = []
@@ -83,7 +83,7 @@ def on_cluster(
 def _answers(
     make: Callable[[Job], tuple[Outcome, Files]], asked: Sequence[Job], address: str
 ) -> Iterator[tuple[Job, tuple[Outcome, Files]]]:
-    """Jobs with what workers make of them; one that kills each worker which begins it has failed, and no other."""
+    """Jobs with their results from workers; only a job that kills each worker which begins it has failed."""
     from distributed import KilledWorker
 
     left = list(asked)

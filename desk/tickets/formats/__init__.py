@@ -14,8 +14,8 @@ from research.orders import TradeList
 class Format(NamedTuple):
     """A format of a ticket.
 
-    write   : gives the bytes of a file; raises ConfigError for an order that the format cannot carry.
-    is_ours : does an open file hold a ticket in this format, which another may replace?
+    write   : function that gives the bytes of a file; raises ConfigError for an order that the format cannot carry.
+    is_ours : function that is true if an open file holds a ticket in this format, which another may replace.
     """
 
     write: Callable[[Ticket], bytes]

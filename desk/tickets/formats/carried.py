@@ -1,4 +1,4 @@
-"""What a broker's format can carry: quantities of named securities; what it cannot is refused, with a way out."""
+"""The orders that a broker's format can carry, quantities of named securities; others are refused, with a fix."""
 
 from collections.abc import Callable, Iterable
 
@@ -13,7 +13,7 @@ def check_carried(ticket: Ticket, target: str, faults: Faults) -> None:
     """Raise ConfigError that names every order which a format cannot carry, why, and what to do.
 
     target : the format, in words.
-    faults : what is wrong with an order for this format besides what is wrong for all.
+    faults : faults of an order for this format, besides those for all formats.
     """
     found = [
         f"{target} cannot carry the order to {order.side} {order.asset}: {fault}"
@@ -40,12 +40,12 @@ def sec_type(order: Order, ticket: Ticket) -> str:
 
 
 def is_coin(order: Order, ticket: Ticket) -> bool:
-    """Does the portfolio file say that the order is in a coin?"""
+    """True if the portfolio file says that the order is in a coin."""
     return sec_type(order, ticket) == COIN
 
 
 def symbol_fault(order: Order, form: str, fits: bool) -> Iterable[str]:
-    """A sentence for a symbol that does not fit. form : what a symbol has, in words."""
+    """A sentence for a symbol that does not fit. form : the valid form of a symbol, in words."""
     if not fits:
         yield (
             f"its symbol is {order.symbol!r}, and a symbol has {form}. Give the broker's symbol under `ticket`: "
@@ -54,7 +54,7 @@ def symbol_fault(order: Order, form: str, fits: bool) -> Iterable[str]:
 
 
 def account_fault(order: Order, form: str, fits: bool) -> Iterable[str]:
-    """A sentence for an account that does not fit. form : what an account has, in words."""
+    """A sentence for an account that does not fit. form : the valid form of an account, in words."""
     if not fits:
         yield f"its account is {order.account!r}, and an account has {form}. Correct `account` under `ticket`."
 

@@ -40,7 +40,7 @@ def write(ticket: Ticket) -> bytes:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such a message?"""
+    """True if a file holds such a message."""
     parts = file.read(64).split(SOH.encode())
     return parts[:1] == [f"8={BEGIN}".encode()] and parts[2:5] == [b"35=E", b"49=REBALANCE", b"56=BROKER"]
 

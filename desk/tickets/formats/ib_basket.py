@@ -28,14 +28,14 @@ PLAIN = re.compile(r"[A-Za-z0-9]+(?:[ ./_\-][A-Za-z0-9]+)*")
 
 
 def write(ticket: Ticket) -> bytes:
-    """A row an order, and then one an exchange of currencies. Raises ConfigError for what a basket cannot carry."""
+    """A row an order, then one an exchange of currencies. Raises ConfigError for orders that a basket cannot carry."""
     check_carried(ticket, "an Interactive Brokers basket", partial(_faults, ticket))
     orders = (_row(order, ticket) for order in ticket.orders)
     return csv_bytes(COLUMNS, (*orders, *(_exchange(each) for each in ticket.fx)))
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such a basket? Baskets of others have other tags."""
+    """True if a file holds such a basket. Baskets of others have other tags."""
     if file.readline() != HEADER:
         return False
     first = file.readline().decode(errors="replace")

@@ -42,7 +42,7 @@ def write(ticket: Ticket) -> bytes:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such allocations?"""
+    """True if a file holds such allocations."""
     if file.readline() != HEADER:
         return False
     first = file.readline().decode(errors="replace")

@@ -19,7 +19,7 @@ def write(ticket: Ticket) -> bytes:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such a list?"""
+    """True if a file holds such a list."""
     return file.readline() in (csv_bytes(COLUMNS, ()), csv_bytes(RATED, ()))
 
 

@@ -70,7 +70,7 @@ def preview(ticket: Ticket) -> str:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such a page?"""
+    """True if a file holds such a page."""
     return MARK in file.read(512)
 
 
@@ -95,7 +95,7 @@ def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
 
 
 def _totals(ticket: Ticket) -> list[tuple[str, str, str, str]]:
-    """Before, change and after of NAV, holdings and cash, and money that comes or goes, currency."""
+    """NAV, holdings and cash before and after, with their changes, and a deposit or withdrawal, currency."""
     totals = ticket.totals
     nav, cash = ((totals[f"{name}_before"], totals[f"{name}_after"]) for name in ("nav", "cash"))
     invested = (round(nav[0] - cash[0], 2), round(nav[1] - cash[1], 2))
@@ -162,7 +162,7 @@ def _kind(order: Order) -> str:
 
 
 def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]]]:
-    """(asset, weight, target) of the lines that are held, by reason."""
+    """The lines that are held, as (asset, weight, target), by reason."""
     found: dict[str, list[tuple[str, str, str]]] = {}
     for line in lines:
         found.setdefault(line.reason, []).append((line.asset, _percent(line.weight), _percent(line.weight_target)))

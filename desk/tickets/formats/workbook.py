@@ -1,4 +1,4 @@
-"""The ticket as an Excel workbook: its orders, the lines held, and what it was made from; numbers as numbers."""
+"""The ticket as an Excel workbook: its orders, the lines held, and its inputs; numbers as numbers."""
 
 import io
 import zipfile
@@ -25,7 +25,7 @@ OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": F
 
 
 def write(ticket: Ticket) -> bytes:
-    """Sheets Orders, Held and Ticket, and those of several accounts and currencies. No text is run as a formula."""
+    """Sheets Orders, Held and Ticket, and sheets for several accounts and currencies. No text is run as a formula."""
     import xlsxwriter
 
     buffer = io.BytesIO()
@@ -44,7 +44,7 @@ def write(ticket: Ticket) -> bytes:
 
 
 def is_ours(file: BinaryIO) -> bool:
-    """Does a file hold such a workbook?"""
+    """True if a file holds such a workbook."""
     try:
         with zipfile.ZipFile(file) as parts:
             return MARK in parts.read("docProps/core.xml")

@@ -16,10 +16,10 @@ FINE = 0.6  # px: width of a leader line from a point within a panel
 class Curve:
     """One curve.
 
-    name   : written where it ends.
+    name   : name written where it ends.
     x      : (k,) values on the panel's axis across, in its unit.
     y      : (k,) values on the panel's axis up, in its unit.
-    style  : its colour, dash and width.
+    style  : colour, dash and width.
     value  : the figure beside the name, or "".
     points : diameter of a mark at each (x, y), px; 0 for none.
     drawn  : False for one too far away for the axis: it is only named.
@@ -37,10 +37,10 @@ class Curve:
 def curves(panel: Panel, found: Sequence[Curve], right: float | None = None, *, values: bool = False) -> None:
     """Draw curves, the widest on top, and name each at the right of the panel.
 
-    panel  : to draw on.
-    found  : in the order of their labels.
+    panel  : panel to draw on.
+    found  : curves in the order of their labels.
     right  : right edge of the labels, px; by default nothing is named.
-    values : write each curve's value at that edge too.
+    values : true to write each curve's value at that edge too.
     """
     for curve in sorted(found, key=lambda curve: curve.style.width):
         if curve.drawn:
@@ -61,12 +61,12 @@ def marks(panel: Panel, curve: Curve) -> None:
 
 
 class End(NamedTuple):
-    """What a label at the right of a panel names.
+    """The end of a curve, named by a label at the right of a panel.
 
-    name, value : written.
+    name, value : words of the label.
     y : height of the end, px.
     style : colour of the leader line; the label is bold where it is.
-    x : where the leader line starts, px, for a point within the panel; by default at the panel's right edge.
+    x : start of the leader line, px, for a point within the panel; by default at the panel's right edge.
     """
 
     name: str
@@ -84,10 +84,10 @@ def end_of(panel: Panel, curve: Curve) -> End:
 def end_labels(panel: Panel, ends: Sequence[End], right: float, *, values: bool = False) -> None:
     """Names at the right of a panel, none over another, each with a leader line of its colour.
 
-    panel  : to draw on.
-    ends   : what is named, and where.
+    panel  : panel to draw on.
+    ends   : ends of curves, with their names and places.
     right  : right edge of the labels, px.
-    values : write each value at that edge.
+    values : true to write each value at that edge.
     """
     canvas, edge, first = panel.canvas, panel.right, panel.right + LEAD
     places = spread([end.y for end in ends], LABEL_GAP, panel.top + 5.0, panel.bottom - 5.0)

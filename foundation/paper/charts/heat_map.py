@@ -29,18 +29,18 @@ FAINT, WORDY, STRONG = (
 class HeatMap:
     """Cells in rows from the top down and columns from left to right.
 
-    words  : of each cell, a list a row; "" where there is none.
-    shades : (rows, columns) how strong each cell's colour is, 0 to 1; NaN where there is no cell.
+    words  : words of each cell, a list a row; "" where there are none.
+    shades : (rows, columns) strength of each cell's colour, 0 to 1; NaN where there is no cell.
     across : values of the parameter that runs across, as texts.
     down   : values of the parameter that runs down, as texts.
-    axes   : what runs across and what runs down.
-    width  : of the picture, px.
+    axes   : names of the parameters that run across and down.
+    width  : width of the picture, px.
     ringed : row and column of each cell to ring.
     hues   : colour of each cell, a list a row; by default all have one.
-    turned : whether rows and columns have been exchanged.
+    turned : true if rows and columns have been exchanged.
     marked : numbers of the columns whose texts are written, as many as there is room for; by default of all.
-    top    : where the cells begin, px.
-    least  : height of a cell at the least, px.
+    top    : upper edge of the cells, px.
+    least  : least height of a cell, px.
     """
 
     words: Sequence[Sequence[str]]
@@ -73,18 +73,18 @@ class HeatMap:
 
     @property
     def numbers(self) -> bool:
-        """Do the words fit into their cells?"""
+        """True if the words fit into their cells."""
         longest = max(len(word) for row in self.words for word in row)
         return self.cell >= LETTER * SMALL * longest + 4.0 and self.high >= SMALL + 4.0
 
     @property
     def bottom(self) -> float:
-        """Where the cells end, px."""
+        """The lower edge of the cells, px."""
         return self.top + len(self.down) * self.high
 
     @property
     def height(self) -> float:
-        """Of the picture, px."""
+        """The height of the picture, px."""
         return self.bottom + AXIS + (0.0 if self.numbers else LEGEND)
 
     def fitted(self) -> "HeatMap":
@@ -133,7 +133,7 @@ def _ring(canvas: Canvas, x: float, y: float, width: float, height: float) -> No
 
 
 def _names(canvas: Canvas, shown: HeatMap) -> None:
-    """Values of the two parameters, as many as there is room for, and what runs across."""
+    """Values of the two parameters, as many as there is room for, and the name of the horizontal one."""
     marked = shown.marked or range(len(shown.across))
     apart = shown.cell * (min(np.diff(marked)) if len(marked) > 1 else 1)
     step = int(np.ceil((LETTER * SMALL * max(len(shown.across[k]) for k in marked) + 6.0) / apart))
@@ -150,13 +150,13 @@ def _names(canvas: Canvas, shown: HeatMap) -> None:
 def colour_scale(
     canvas: Canvas, shown: HeatMap, shares: Array, ends: tuple[str, str], hues: Sequence[str] = ()
 ) -> None:
-    """What the colours mean, below a map whose cells have no room for words.
+    """Draw the scale of the colours below a map whose cells have no room for words.
 
-    canvas : that the map is on.
+    canvas : canvas of the map.
     shown  : the map.
     shares : (k,) strength of the colours from left to right, 0 to 1.
     ends   : texts at the left and the right end.
-    hues   : (k,) colour of each; by default all have one.
+    hues   : (k,) colour of each step; by default all have one.
     """
     x, y, width = shown.left, shown.bottom + AXIS + 6.0, min(shown.cell * len(shown.across), 320.0)
     axes = canvas.axes(x, y, width, 10.0)

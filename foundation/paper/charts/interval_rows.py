@@ -19,13 +19,13 @@ BAR = 0.62  # of a row: height of a bar
 class Row:
     """One row. All numbers are values of the panel's x axis.
 
-    name : at the left; bold where its style is.
+    name : name at the left; bold where its style is.
     estimate, lower, upper : the mark, and the ends of its interval, which reaches the edge where one is infinite; none
         is drawn where both are.
     style : colour, dash and width of the interval.
     filled : False for an open mark.
-    figure : written at the right edge of the picture, or "".
-    beyond : written at the edge of the panel where the estimate is off the axis, in place of the interval; else "".
+    figure : text at the right edge of the picture, or "".
+    beyond : text at the edge of the panel where the estimate is off the axis, in place of the interval; else "".
     inner : ends of a broad interval within, or None.
     values : single values, a stroke each.
     """
@@ -48,7 +48,7 @@ def rows_panel(
     """A picture of some rows.
 
     f     : the page's format.
-    name  : of the picture.
+    name  : name of the picture.
     count : number of rows.
     x     : the axis of the rows.
     names : room for names at the left, px.
@@ -70,11 +70,11 @@ def interval_rows(
 ) -> None:
     """The intervals of `rows`, with their names at the left.
 
-    panel : to draw on.
-    rows  : from the top of the panel to its bottom.
+    panel : panel to draw on.
+    rows  : rows from the top of the panel to its bottom.
     marks : False for intervals alone.
     mark  : colour of the marks; by default that of each row's style.
-    zero  : draw a line at zero through the rows that are on the axis.
+    zero  : true to draw a line at zero through the rows that are on the axis.
     names : False where another panel beside this one names the rows.
     """
     if names:
@@ -119,7 +119,7 @@ def row_names(panel: Panel, names: Sequence[tuple[str, bool]]) -> None:
 def bars(panel: Panel, rows: Sequence[Sequence[tuple[float, float, str, float]]]) -> None:
     """A bar a row, of pieces that end where the next one starts.
 
-    rows : of each its pieces: start, length, colour and strength up to 1.
+    rows : pieces of each row: start, length, colour and strength up to 1.
     """
     share = (panel.y.high - panel.y.low) / len(rows)
     for k, pieces in enumerate(rows):
@@ -129,5 +129,5 @@ def bars(panel: Panel, rows: Sequence[Sequence[tuple[float, float, str, float]]]
 
 
 def heights(panel: Panel, count: int) -> list[float]:
-    """Where the middles of `count` rows stand, px."""
+    """The middles of `count` rows, px."""
     return [panel.top + panel.height * (k + 0.5) / count for k in range(count)]

@@ -50,7 +50,7 @@ class Axis:
         return found
 
     def fraction(self, values: ArrayLike) -> Array:
-        """How far along the axis `values` (k,) stand: 0 at `low`, 1 at `high`."""
+        """The places (k,) of `values` along the axis: 0 at `low`, 1 at `high`."""
         low, high = self.scaled([self.low, self.high])
         found: Array = (self.scaled(values) - low) / (high - low)
         return found
@@ -77,9 +77,9 @@ NOTHING = Axis(0.0, 1.0)  # where a panel has no values across, or none up
 class Panel:
     """A rectangle of a picture. All places are px from the upper left corner of the picture.
 
-    canvas : of the picture.
-    left, top, width, height : px.
-    x, y : its axes.
+    canvas : canvas of the picture.
+    left, top, width, height : place and size, px.
+    x, y : axes of the panel.
     """
 
     canvas: Canvas
@@ -111,21 +111,21 @@ class Panel:
     # places
 
     def across(self, values: ArrayLike) -> Array:
-        """Where values of `x` (k,) stand, px."""
+        """The places of values of `x` (k,), px."""
         found: Array = self.left + self.width * self.x.fraction(values)
         return found
 
     def up(self, values: ArrayLike) -> Array:
-        """Where values of `y` (k,) stand, px."""
+        """The places of values of `y` (k,), px."""
         found: Array = self.bottom - self.height * self.y.fraction(values)
         return found
 
     def x_at(self, value: float) -> float:
-        """Where a value of `x` stands, px."""
+        """The place of a value of `x`, px."""
         return float(self.across(value))
 
     def y_at(self, value: float) -> float:
-        """Where a value of `y` stands, px; beyond the axis, at the edge of the panel."""
+        """The place of a value of `y`, px; for a value beyond the axis, the edge of the panel."""
         return float(self.up(self.y.held(value)))
 
     # what stands around it
@@ -135,7 +135,7 @@ class Panel:
         heading(self.canvas, self.left, self.top - 12.0, words, unit)
 
     def x_title(self, words: str) -> None:
-        """What the x axis is, below its numbers."""
+        """Write the title of the x axis below its numbers."""
         middle = self.left + self.width / 2.0
         self.canvas.text(middle, self.bottom + 30.0, words, colour="soft", align="center")
 
@@ -150,7 +150,7 @@ class Panel:
         """Gridlines from top to bottom with their numbers below.
 
         marks : values of `x`.
-        words : their texts; by default the numbers.
+        words : texts of the marks; by default the numbers.
         lines : False for numbers alone.
         zero : colour of the line at zero.
         """
@@ -165,7 +165,7 @@ class Panel:
         """Gridlines from left to right with their numbers at the left.
 
         marks : values of `y`.
-        words : their texts; by default the numbers.
+        words : texts of the marks; by default the numbers.
         """
         for mark, text in zip(marks, words or self.y.numbers(marks), strict=True):
             y = self.y_at(mark)
@@ -177,9 +177,9 @@ class Panel:
     ) -> None:
         """Gridlines at the beginnings of years (of months where the time is short), with their words below.
 
-        dates  : (T,) of the panel; its `x` axis counts days since 1970.
-        most   : gridlines at most; by default one in 50 px.
-        beyond : px by which the lines go past the lower edge.
+        dates  : (T,) dates of the panel; its `x` axis counts days since 1970.
+        most   : largest number of gridlines; by default one in 50 px.
+        beyond : length of the lines past the lower edge, px.
         words  : False for lines alone.
         """
         days, bottom = dates.to_numpy().astype("datetime64[D]"), self.bottom + beyond
@@ -197,8 +197,8 @@ class Panel:
         x      : (k,) values on the axis across, in its unit.
         y      : (k,) values on the axis up, in its unit.
         colour : name of a token.
-        width  : of the line, px.
-        dash   : of matplotlib.
+        width  : width of the line, px.
+        dash   : line style of matplotlib.
         """
         self.axes.plot(
             self.x.scaled(x),
@@ -212,11 +212,11 @@ class Panel:
     def y_line(self, value: float, colour: str, width: float, dash: object = "-", *, behind: bool = False) -> None:
         """A line across the panel at a value of `y`.
 
-        value  : on the axis up, in its unit.
+        value  : value on the axis up, in its unit.
         colour : name of a token.
-        width  : of the line, px.
-        dash   : of matplotlib.
-        behind : draw it behind the rest.
+        width  : width of the line, px.
+        dash   : line style of matplotlib.
+        behind : true to draw it behind the rest.
         """
         y = self.y_at(value)
         self.canvas.line([self.left, self.right], [y, y], colour=colour, width=width, dash=dash, behind=behind)
@@ -224,11 +224,11 @@ class Panel:
     def x_line(self, value: float, colour: str, width: float, dash: object = "-", *, behind: bool = False) -> None:
         """A line up the panel at a value of `x`.
 
-        value  : on the axis across, in its unit.
+        value  : value on the axis across, in its unit.
         colour : name of a token.
-        width  : of the line, px.
-        dash   : of matplotlib.
-        behind : draw it behind the rest.
+        width  : width of the line, px.
+        dash   : line style of matplotlib.
+        behind : true to draw it behind the rest.
         """
         x = self.x_at(value)
         self.canvas.line([x, x], [self.top, self.bottom], colour=colour, width=width, dash=dash, behind=behind)
@@ -236,10 +236,10 @@ class Panel:
     def band(self, low: float, high: float, colour: str, strength: float = 1.0) -> None:
         """The ground between two values of `y`, across the panel.
 
-        low      : on the axis up, in its unit.
-        high     : on the axis up, in its unit.
+        low      : lower value on the axis up, in its unit.
+        high     : upper value on the axis up, in its unit.
         colour   : name of a token.
-        strength : of the colour, up to 1.
+        strength : strength of the colour, up to 1.
         """
         alpha = {"alpha": strength} if strength < 1.0 else {}
         self.axes.axhspan(*self.y.scaled([low, high]), facecolor=TOKENS[colour], linewidth=0.0, zorder=-3.0, **alpha)
@@ -258,10 +258,10 @@ def one_panel(
     """A picture of one panel.
 
     f      : the page's format.
-    name   : of the picture.
-    height : of the panel, px.
-    x      : its axis across.
-    y      : its axis up.
+    name   : name of the picture.
+    height : height of the panel, px.
+    x      : horizontal axis.
+    y      : vertical axis.
     right  : room at its right, px; by default that for the labels of curves.
     below  : room below it, px.
     """
@@ -273,11 +273,11 @@ def one_panel(
 def heading(canvas: Canvas, x: float, y: float, words: str, unit: str = "") -> None:
     """Name and unit of a panel, above it.
 
-    canvas : to write on.
+    canvas : canvas to write on.
     x      : left edge of the words, px.
     y      : middle of their height, px.
     words  : the name.
-    unit   : in words.
+    unit   : unit in words.
     """
     canvas.text(x, y, f"{words.replace(THEN, ' ')}{THEN}{unit}", colour="soft")
 

@@ -19,7 +19,7 @@ Place = tuple[float, float]  # px
 
 
 def tracking_loss(tracking_error: ArrayLike, tracking_penalty: float) -> Array:
-    """What tracking adds to the loss: g/2 × tracking error².
+    """The tracking component of the loss: g/2 × tracking error².
 
     tracking_error : (k,) fraction a year.
     tracking_penalty : price of squared tracking error.
@@ -52,10 +52,10 @@ def name_points(
 ) -> None:
     """Write names beside points where there is room; off the curves if that can be.
 
-    panel   : to write on.
-    points  : px; the first ones choose first.
-    words   : of each name.
-    colours : of each name.
+    panel   : panel to write on.
+    points  : places of the points, px; the first ones choose first.
+    words   : words of each name.
+    colours : colour of each name.
     marks   : all points that no name may cover, px.
     taken   : boxes that no name may cover, px.
     paths   : curves, px, across and down.

@@ -25,7 +25,7 @@ BELOW = NUMBERS + 20.0  # px: for the numbers of an axis and its title
 def attribution_picture(gap: Attribution, styles: Mapping[str, LineStyle]) -> Picture:
     """Components in bp a year of log growth, and the gap of each calendar year in bp.
 
-    gap    : of two policies.
+    gap    : attribution of the gap between two policies.
     styles : line style of each policy.
     """
     a_year = gap.by_component * (BPS / gap.span)

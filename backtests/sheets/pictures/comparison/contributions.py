@@ -1,4 +1,4 @@
-"""What each line adds to the risk of one policy, beside its weight: bars in rows."""
+"""The contribution of each asset to the risk of one policy, beside its weight: bars in rows."""
 
 import pandas as pd
 
@@ -22,8 +22,8 @@ MOST = 20  # rows; the smallest contributions beyond are only in the CSV
 def risk_contributions_picture(name: str, found: RiskContributions) -> Picture | None:
     """The picture; None where neither contribution is defined.
 
-    name  : of the policy.
-    found : its contributions.
+    name  : name of the policy.
+    found : risk contributions of the policy's assets.
     """
     if len({"ex_ante", "realised"} & set(found.undefined)) == 2:
         return None
@@ -109,7 +109,7 @@ def _draw(f: Format, shown: dict[str, dict[str, float | None]], columns: list[st
 
 
 def _key(canvas: Canvas, f: Format, columns: list[str]) -> None:
-    """What each mark is, above the panel at the right."""
+    """Draw the key of the marks above the panel, at the right."""
     x = f.width - 24.0
     for column in reversed(columns):
         words, mark, colour, filled = MARKS[column]

@@ -46,7 +46,7 @@ def _away(losses: pd.DataFrame) -> list[str]:
 
 
 def break_even_words(found: CostLevels, policy: str) -> str:
-    """Where a policy and the reference change places, as a sentence without its stop."""
+    """The break-even of a policy and the reference, as a sentence without its full stop."""
     roots = found.of(policy)
     pair = f"{policy} and {found.reference}"
     if policy not in found.searched:
@@ -63,7 +63,7 @@ def break_even_words(found: CostLevels, policy: str) -> str:
 
 
 def root_words(root: BreakEven) -> str:
-    """A break-even cost, and what is known of it."""
+    """A break-even cost in words, marked if J jumps there."""
     cost = number(root.cost, 1)
     return f"{cost} (by a jump of J)" if root.jumps else cost
 

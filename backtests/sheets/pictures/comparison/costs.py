@@ -24,7 +24,7 @@ SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's
 
 
 def cost_table(played: Mapping[str, Backtest], scores: Mapping[str, Score], periods_per_year: float) -> pd.DataFrame:
-    """A row a policy: each cost and their sum, and what tracking adds to make J, bp a year; the opening trade's, bp.
+    """A row a policy: each cost, their sum, the tracking part of J, bp a year; the cost of the opening trade, bp.
 
     Commission and half-spread always; of the other costs those that a policy paid. Tracking error is a fraction a year.
     """
@@ -50,7 +50,7 @@ def costs_picture(
     table            : a row a policy; columns and units as `cost_table` gives them.
     styles           : line style of each policy.
     tracking_penalty : price of squared tracking error in J.
-    limit            : of tracking error, fraction a year, or None.
+    limit            : limit of tracking error, fraction a year, or None.
     """
     return picture(
         "costs",
@@ -136,7 +136,7 @@ def _plane(
 ) -> None:
     """Cost over tracking error; along a grey line J is the same, and lower is better.
 
-    limit : of tracking error, fraction a year; 0 where it is none, or too far away to be drawn.
+    limit : limit of tracking error, fraction a year; 0 if there is none, or if it is too far away to be drawn.
     """
     canvas, right, above = panel.canvas, panel.x.high, panel.y.high
     panel.title("Cost", "bp a year (y) vs tracking error (x); dotted: equal J")

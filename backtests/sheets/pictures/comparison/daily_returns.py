@@ -1,4 +1,4 @@
-"""How daily returns are distributed, with the losses at 95 and 99 % marked."""
+"""The distribution of daily returns, with the losses at 95 and 99 % marked."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ TINY = 1e-9  # of a bar: how far beyond its end a return may lie by rounding
 def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle]) -> Picture | None:
     """The picture; None where all returns of the policy are equal, so that there is no distribution.
 
-    risk   : by policy, the one that is shown first.
+    risk   : risk by policy; the first one is the one shown.
     styles : line style of each policy.
     """
     name, one = next(iter(risk.items()))
@@ -45,8 +45,8 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
 def _edges(returns: Array, days: int) -> Array | None:
     """(B + 1,) ends of at most `BARS` bars of a round width, one of them zero; None where all returns are equal.
 
-    returns : (k,) of all policies, fraction.
-    days    : of one policy: twice the root of their number, and a few, is the most bars that they fill.
+    returns : (k,) returns of all policies, fraction.
+    days    : number of days of one policy; they fill at most twice its root, and a few more bars.
     """
     low, high = float(returns.min()), float(returns.max())
     if not high > low:

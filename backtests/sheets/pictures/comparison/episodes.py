@@ -1,4 +1,4 @@
-"""Episodes of stress: what one policy lost in each, and how much more or less the others lost than the reference."""
+"""Episodes of stress: the loss of one policy in each, and the differences of the others to the reference."""
 
 from collections.abc import Mapping, Sequence
 
@@ -52,9 +52,9 @@ def episode_table(episodes: Sequence[EpisodeResult]) -> pd.DataFrame:
 def episodes_picture(
     episodes: Sequence[EpisodeResult], styles: Mapping[str, LineStyle], shown: str, reference: str
 ) -> Picture | None:
-    """Bars of what one policy returned in each episode, and points for the differences of the others to the reference.
+    """Bars of one policy's return in each episode, and points for the differences of the others to the reference.
 
-    episodes  : in order.
+    episodes  : results of the episodes, in order.
     styles    : line style of each policy.
     shown     : the policy whose returns are bars.
     reference : the policy to which differences are taken.
@@ -112,8 +112,8 @@ def _draw(
     """Draw the two panels beside one another, or one below the other on a narrow page.
 
     f         : the page's format.
-    returns   : of the policy shown, by episode, fraction; NaN where it has none.
-    gaps      : of the others to the reference, a row an episode, a column a policy.
+    returns   : return of the policy shown in each episode, fraction; NaN where it has none.
+    gaps      : differences of the others to the reference, a row an episode, a column a policy.
     styles    : line style of each policy.
     shown     : name of the policy of the bars.
     reference : name of the reference.

@@ -94,7 +94,7 @@ def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapp
 
 
 def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:
-    """A row a policy; of one too far away for the scale the words stand at its edge."""
+    """A row a policy; a policy too far away for the scale has words at the edge."""
     shown = SHOWN[metric]
     found = {name: replace(d, lower=d.value, upper=d.value) if math.isnan(d.lower) else d for name, d in found.items()}
     ends = [[abs(v) for v in (d.lower, d.value, d.upper) if math.isfinite(v)] for d in found.values()]

@@ -1,4 +1,4 @@
-"""What one policy held through its test: areas of its classes, or currencies, upon one another."""
+"""The holdings of one policy through its test: stacked areas of its classes, or currencies."""
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,9 @@ GREY = "soft"  # of the areas
 def exposure_picture(name: str, weights: pd.DataFrame, by: str) -> Picture | None:
     """The picture; None where there is one group alone.
 
-    name    : of the policy.
+    name    : name of the policy.
     weights : (D + 1, k) weight of each group at each close, fraction of NAV.
-    by      : what the groups are, as "class" or "currency".
+    by      : kind of the groups, such as "class" or "currency".
     """
     if weights.shape[1] < 2:
         return None
@@ -85,10 +85,10 @@ def weight_axis(weights: pd.DataFrame) -> Axis:
 def stacked(panel: Panel, weights: pd.DataFrame, right: float, *, values: bool = False) -> None:
     """Areas of weights upon one another, in greys, each named at the right of the panel.
 
-    panel   : to draw on, with days across and `weight_axis` up.
-    weights : (k, m) by day and name, fraction of NAV.
+    panel   : panel to draw on, with days across and `weight_axis` up.
+    weights : (k, m) weights by day and name, fraction of NAV.
     right   : right edge of the labels, px.
-    values  : write each last weight at that edge.
+    values  : true to write each last weight at that edge.
     """
     shares = 100.0 * weights.to_numpy()
     tops = np.cumsum(shares, axis=1)

@@ -22,7 +22,7 @@ MOST = 6  # factors that are drawn; all are in the CSV
 def factor_betas_picture(found: Mapping[str, FactorAttribution], styles: Mapping[str, LineStyle]) -> Picture:
     """A panel a factor with a curve a policy.
 
-    found  : by policy, the one that is shown first.
+    found  : attribution by policy; the caption describes the first one.
     styles : line style of each policy.
     """
     name, one = next(iter(found.items()))

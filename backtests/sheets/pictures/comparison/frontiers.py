@@ -25,10 +25,10 @@ TARGET = "target"
 def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str, policy: str) -> Picture:
     """Volatility and mean a year of both frontiers, of the target, and of other weights.
 
-    pair   : of one day.
-    beside : by name, other weights (n,) of the same lines.
-    name   : of its file.
-    policy : that holds the target.
+    pair   : frontiers of one day.
+    beside : other weights (n,) of the same assets, by name.
+    name   : name of its file.
+    policy : policy that holds the target.
     """
     points = {TARGET: pair.place(pair.weights)} | {other: pair.place(weights) for other, weights in beside.items()}
     table = frontiers_table(pair, points)
@@ -55,10 +55,10 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
 
 
 def frontiers_table(pair: FrontierPair, points: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
-    """A row a point that is drawn: what it is of, volatility and mean a year, fraction.
+    """A row for each point drawn: its curve or name, volatility and mean a year, fraction.
 
-    pair   : of one day.
-    points : by name, volatility and mean of weights.
+    pair   : frontiers of one day.
+    points : volatility and mean of weights, by name.
     """
     reach = REACH * max(*pair.limited.volatility, *(volatility for volatility, _ in points.values()))
     frontiers = {"without limits": pair.unlimited, "under limits": pair.limited}

@@ -28,13 +28,13 @@ def seeds_picture(
     marks: Mapping[str, float],
     styles: Mapping[str, LineStyle],
 ) -> Picture:
-    """A point a seed: J out of sample over J on training worlds; the one that stands for them all is heavy.
+    """A point a seed: J out of sample over J on training worlds; the representative seed is heavy.
 
-    name     : of the learned policy.
+    name     : name of the learned policy.
     key      : name of its file.
     table    : a row a seed: seed, loss_training and loss (bp a year), stands.
-    training : how it was trained.
-    marks    : J out of sample of the policies that they must be held against, bp a year.
+    training : training of the policy.
+    marks    : J out of sample of the policies to compare the seeds with, bp a year.
     styles   : line style of each policy.
     """
     data = table[["seed", "loss_training", "loss", "stands"]].reset_index(drop=True)
@@ -104,7 +104,7 @@ def _draw_seeds(
 
 
 def _within(level: float, values: pd.Series) -> bool:
-    """Is a level so near to values that it does not flatten them on one scale?"""
+    """True if a level is near enough to values not to flatten them on one scale."""
     return abs(level - float(values.median())) <= FAR * max(float(np.ptp(values.to_numpy())), 1e-9)
 
 
@@ -114,10 +114,10 @@ def _within(level: float, values: pd.Series) -> bool:
 def learning_picture(name: str, key: str, training: Training, style: LineStyle) -> Picture | None:
     """J along the training of each seed, by their cards; None where they have no curve.
 
-    name     : of the learned policy.
+    name     : name of the learned policy.
     key      : name of its file.
-    training : of its seeds.
-    style    : of its curves.
+    training : training of its seeds.
+    style    : line style of its curves.
     """
     rows = [
         {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == training.chosen}
@@ -199,7 +199,7 @@ def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
 
 
 def _share(destination: float, band: float) -> float:
-    """Of the band, what a trade leaves."""
+    """The part of the band that a trade leaves."""
     return round(destination / band, 6) if band else 0.0
 
 

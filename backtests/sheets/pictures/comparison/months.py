@@ -19,7 +19,7 @@ MARK = "*"  # of a period that may be incomplete
 
 
 def months_picture(name: str, risk: PolicyRisk) -> Picture:
-    """The picture. name : of the policy.  risk : what is known of it."""
+    """The picture. name : name of the policy.  risk : risk of the policy."""
     cells, partial = _grid(risk)
     return picture(
         "months",

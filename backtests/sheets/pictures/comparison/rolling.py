@@ -20,9 +20,9 @@ HIGH = 80.0  # px: of a panel
 
 @dataclass(frozen=True)
 class Measure:
-    """What one panel shows.
+    """The metric of one panel.
 
-    name, unit : its heading.  narrow : unit on a phone.  factor : of records to it.  base : value of its dark line.
+    name, unit : its heading.  narrow : unit on a phone.  factor : from records to unit.  base : value of its dark line.
     """
 
     name: str
@@ -48,9 +48,9 @@ MEASURES = {
 
 
 def rolling_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineStyle]) -> Picture | None:
-    """The picture of what is defined; None where the test is shorter than a year.
+    """The picture of the measures that are defined; None where the test is shorter than a year.
 
-    risk   : by policy, the one that is shown first.
+    risk   : risk by policy; the caption describes the first one.
     styles : line style of each policy.
     """
     kept = {m: {n: r.rolling[m] for n, r in risk.items() if m in r.rolling} for m in MEASURES}

@@ -1,4 +1,4 @@
-"""What each policy went through: growth and drawdown in one picture, turnover and cumulative cost in another."""
+"""Two pictures of each policy over time: growth and drawdown; turnover and cumulative cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,14 +24,14 @@ TALL, LOW = 190.0, 84.0  # of the growth panel; the lowest that another panel ma
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """What one policy went through on D test days, by close, the opening one first.
+    """The paths of one policy through D test days, by close, the opening one first.
 
-    growth          : (D + 1,) ratio to 1 at the opening, time-weighted: money that came or went is none.
+    growth          : (D + 1,) ratio to 1 at the opening, time-weighted: without contributions and withdrawals.
     relative        : (D + 1,) growth over the reference's, less 1, fraction.
-    drawdown        : (D + 1,) of growth, fraction.
-    turnover        : (D + 1,) one-way, of that day, fraction.
-    cost            : (D + 1,) cumulative, bp.
-    turnover_a_year : one-way, fraction.
+    drawdown        : (D + 1,) drawdown of growth, fraction.
+    turnover        : (D + 1,) one-way turnover of the day, fraction.
+    cost            : (D + 1,) cumulative cost, bp.
+    turnover_a_year : one-way turnover a year, fraction.
     """
 
     growth: Array
@@ -54,17 +54,17 @@ def growth_picture(
     played           : backtests by policy.
     styles           : line style of each policy.
     reference        : name of the policy to which the others are compared.
-    periods_per_year : by which turnover is annualised.
+    periods_per_year : number of periods a year, to annualise turnover.
     wide_as          : the wide format.
     """
     return _growth_picture(played, _all(played, reference, periods_per_year), styles, reference, wide_as)
 
 
 def growth_beside_picture(played: Backtest, style: LineStyle, comparator: Comparator) -> Picture:
-    """The same of one policy beside its benchmark, to which it is compared.
+    """The picture of growth for one policy beside its benchmark, to which it is compared.
 
-    played     : its backtest.
-    style      : its line style.
+    played     : backtest of the policy.
+    style      : line style of the policy.
     comparator : the benchmark; it may have no returns, and is then left out.
     """
     alone, styles = {played.name: played}, {played.name: style, comparator.name: BENCHMARK}
@@ -89,7 +89,7 @@ def _growth_picture(
     """The picture of growth.
 
     played    : backtests by policy.
-    paths     : of each policy, and of a benchmark where it is the reference.
+    paths     : paths of each policy, and of a benchmark if it is the reference.
     styles    : line style of each path.
     reference : name of the path to which the others are compared.
     wide_as   : the wide format.
@@ -170,7 +170,7 @@ def _table(columns: Mapping[str, Sequence[Array]], names: Sequence[str], dates: 
 
 
 def _ends_words(paths: Mapping[str, Paths], reference: str) -> str:
-    """Where the others end beside the reference."""
+    """Sentences on the final wealth of the others, compared with the reference."""
     others = {name: p for name, p in paths.items() if name != reference}
     apart = far([np.abs(p.relative).max() for p in others.values()])
     near = {name: float(p.relative[-1]) for (name, p), gone in zip(others.items(), apart, strict=True) if not gone}
@@ -224,13 +224,13 @@ def _digits(relative: Iterable[float]) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """What one panel of curves shows.
+    """The curves of one panel.
 
-    name    : of the panel.
-    unit    : of the panel, in words.
-    curves  : by policy, (D + 1,) in the panel's unit.
-    figures : by policy, what is written beside its name.
-    axis    : up.
+    name    : name of the panel.
+    unit    : unit of the panel, in words.
+    curves  : (D + 1,) curve of each policy, by name, in the panel's unit.
+    figures : figure written beside the name of each policy, by name.
+    axis    : vertical axis.
     far     : policies too far away to be drawn; they are only named.
     """
 

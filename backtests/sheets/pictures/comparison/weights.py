@@ -24,15 +24,15 @@ STROKE = 6.0  # px: a purchase rises from the line below a panel, a sale hangs f
 class Line:
     """One line of a portfolio through the D days of the test.
 
-    name   : of the line.
-    weight : (D + 1,) at each close, points of NAV.
-    before : (D + 1,) its weight before what was booked that day, points of NAV; equal to `weight` where nothing was.
-    target : (D + 1,) points of NAV.
+    name   : name of the line.
+    weight : (D + 1,) weight at each close, points of NAV.
+    before : (D + 1,) weight before the trades of that day, points of NAV; equal to `weight` where there were none.
+    target : (D + 1,) target weight, points of NAV.
     lower  : (D + 1,) lower end of the band that triggers, points of NAV, or NaN where the rule has none.
-    upper  : (D + 1,) its upper end, points of NAV, or NaN.
+    upper  : (D + 1,) upper end of that band, points of NAV, or NaN.
     bought : (b,) rows of its purchases.
     sold   : (s,) rows of its sales.
-    ranged : its range in the file, points of NAV, or None.
+    ranged : range of the line in the file, points of NAV, or None.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Line:
 
     @property
     def steady(self) -> bool:
-        """Does the target hardly move?"""
+        """True if the target moves by less than one point."""
         return bool(np.ptp(self.target) < 1.0)
 
 
@@ -57,7 +57,7 @@ def weights_picture(
     """A small panel for each asset of one policy.
 
     played : the policy's backtest.
-    style  : of its line.
+    style  : line style of the policy.
     lower  : (n,) lower end of the range of each asset, fraction of NAV; None where the portfolio has none.
     upper  : (n,) upper end of the range of each asset, fraction of NAV; None where the portfolio has none.
     """
@@ -190,7 +190,7 @@ def _ends(line: Line) -> tuple[float, float]:
 
 
 def _marks(line: Line, up: Axis) -> list[float]:
-    """What the scale names: a steady target, and the ends of its range or else band that are not too near to it."""
+    """The marks of the scale: a steady target, and those ends of its range, or else band, not too near to it."""
     if not line.steady:
         return up.ticks(4)
     target, least = float(line.target[-1]), (up.high - up.low) * SMALL / HIGH
@@ -213,7 +213,7 @@ def _curves(panel: Panel, days: Array, line: Line, style: LineStyle) -> None:
 
 
 def _steps(days: Array, level: Array) -> tuple[Array, Array]:
-    """Where a level that changes seldom has its corners: days and values."""
+    """The corners of a level that changes seldom: their days and values."""
     changed = np.flatnonzero(np.diff(level) != 0.0)
     rows = np.unique(np.concatenate([[0], changed, changed + 1, [len(level) - 1]]))
     return days[rows], level[rows]

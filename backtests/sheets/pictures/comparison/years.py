@@ -1,4 +1,4 @@
-"""Calendar years: what the reference returned, and how much more or less each policy did."""
+"""Calendar years: the return of the reference, and the difference of each policy to it."""
 
 import math
 from collections.abc import Mapping

@@ -20,12 +20,12 @@ POINTS = 100.0
 
 
 def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], name: str = "region") -> Picture:
-    """Where to hold, and what a path does there.
+    """The region of no trade, and a path of weekly gaps in it.
 
-    region : of two lines, or of three that are fully invested, of which the first two are drawn.
+    region : region of two lines, or of three fully invested ones, of which the first two are drawn.
     sample : a row a week, gaps as drifted and as booked, fraction of NAV, as `laboratory.study.weekly_gaps` gives them.
-    lines  : what the two are called.
-    name   : of the file.
+    lines  : names of the two.
+    name   : name of the file.
     """
     way = _moves(sample)
     trades = int((way > MOVED).sum())
@@ -73,7 +73,7 @@ def _edges(region: Region, first: Array, second: Array) -> tuple[Array, Array, A
 
 
 def _in_pair(region: Region, first: Array, gap: float) -> Mask:
-    """(k,) is each first gap, beside a second one of `gap`, where the two are not traded with one another?"""
+    """(k,) true where a first gap, with a second one of `gap`, lies where the two are not traded for one another."""
     if len(region.sums) == 0:
         return np.ones(len(first), dtype=bool)
     low, high = (np.interp(first + gap, region.sums, edge[2]) for edge in (region.lower, region.upper))
@@ -123,12 +123,12 @@ def gap_panel(
 ) -> Panel:
     """A picture with one square of gaps and its key: at the right where the page is wide, else below.
 
-    f : of the page.
-    name : of the picture.
-    reach : of the square either way, points.
-    size : of its side on a wide page, px.
-    lines : what the two are called: the gap of the first runs across, that of the second up.
-    key : colour and width of what is drawn, by its words; a width of 0 is the target's cross.
+    f : format of the page.
+    name : name of the picture.
+    reach : largest gap of the square, either way, points.
+    size : length of its side on a wide page, px.
+    lines : names of the two: the gap of the first runs across, that of the second up.
+    key : colour and width of each mark, by its words; a width of 0 is the target's cross.
     """
     left, size = (f.left + 70.0, size) if f.is_wide else (f.left, f.width - f.left - 12.0)
     canvas = Canvas(f.width, TITLE + size + AXIS + (0.0 if f.is_wide else KEY_ROW * 2), f"{name}-{f.css}")
@@ -165,7 +165,7 @@ def draw_target(panel: Panel) -> None:
 
 
 def _path(panel: Panel, sample: pd.DataFrame) -> None:
-    """Weeks as thin lines, from what was booked to what it drifted to; trades as heavy ones, with their ends."""
+    """Weeks as thin lines, from the gap as booked to the gap as drifted; trades as heavy ones, with their ends."""
     drifted, after = (
         POINTS * sample[list(c)].to_numpy() for c in (("first", "second"), ("first_after", "second_after"))
     )

@@ -1,1 +1,1 @@
-"""Pictures of a learned policy: how it learned, what it looks at, and what it does."""
+"""Pictures of a learned policy: its training, its features, and its trades."""

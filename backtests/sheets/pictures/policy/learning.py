@@ -19,7 +19,7 @@ HIGH, RIGHT = 210.0, 112.0  # px: of the panel, and for the label at its right
 def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Picture | None:
     """J in training worlds over the steps learned, by seed; None where no card has a curve.
 
-    stands : the seed that stands for all.
+    stands : the representative seed.
     """
     rows = [
         {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == stands}

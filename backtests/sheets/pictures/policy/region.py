@@ -21,11 +21,11 @@ def region_picture(
 ) -> Picture:
     """The edge of the learned region of no trade, of the optimal one, and of the closed form's box.
 
-    lines      : what the two are called.
-    half_width : (2,) the closed form's, fraction of NAV.
-    outside    : of gaps (m, 2), how far the worst line is outside its learned box (m,); below zero nothing is traded.
-    region     : the optimal one.
-    said       : what the caption says of the boxes.
+    lines      : names of the two.
+    half_width : (2,) half-widths of the closed form, fraction of NAV.
+    outside    : maps gaps (m, 2) to the excess of the worst line over its learned box (m,); no trade below zero.
+    region     : the optimal region.
+    said       : sentence of the caption on the boxes.
     """
     around = outline(region)
     reach = AIR * float(np.abs(around).max())
@@ -48,7 +48,7 @@ def region_picture(
 
 
 def _inside(region: Region, first: Array, second: Array) -> Mask:
-    """Which gaps the optimal region holds."""
+    """A mask of the gaps inside the optimal region."""
     a = [np.interp(second, region.axes[1], edge[0]) for edge in (region.lower, region.upper)]
     b = [np.interp(first, region.axes[0], edge[1]) for edge in (region.lower, region.upper)]
     found: Mask = (a[0] <= first) & (first <= a[1]) & (b[0] <= second) & (second <= b[1])

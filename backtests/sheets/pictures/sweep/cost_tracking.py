@@ -30,11 +30,11 @@ def cost_tracking_picture(
     """Gap over cost on log scales, in per cent and bp a year, of the policies with one target; others are named.
 
     table            : a row a policy; columns and units as `sweeps.analysis.frontier` gives them.
-    styles           : by family.
+    styles           : line style of each family.
     tracking_penalty : price of squared tracking error, for lines of equal J, which only the gap to the strategic target
                        has; no curve joins policies that were drawn at random.
-    conditions       : in words.
-    name             : of its file.
+    conditions       : conditions of the test, in words.
+    name             : name of its file.
     """
     shown = table[table["drawn"]]
     drawn = shown[(shown["cost"] > 0.0) & (shown["gap"] > 0.0)]
@@ -173,7 +173,7 @@ def _keyed(drawn: pd.DataFrame) -> list[str]:
 
 
 def _equal_losses(panel: Panel, tracking_penalty: float) -> list[Box]:
-    """Lines along which cost and what tracking adds make the same J; gives the boxes of their names."""
+    """Lines along which cost and the tracking component give the same J; gives the boxes of their names."""
     (cheap, dear), (near, wide) = (panel.x.low, panel.x.high), (panel.y.low, panel.y.high)
     least, most = (float(c + tracking_loss(e / 100.0, tracking_penalty)) for c, e in ((cheap, near), (dear, wide)))
     taken: list[Box] = []

@@ -134,13 +134,13 @@ def _ends(cells: Array) -> tuple[float, float]:
 
 
 def strength(cells: Array, lower: bool) -> Array:
-    """(y, x) how strong each cell's colour is, from 0, the worst, to 1, the best; NaN where there is no cell.
+    """(y, x) strength of each cell's colour, from 0, the worst, to 1, the best; NaN where there is no cell.
 
     cells : (y, x) a metric in its unit, NaN where there is none.
-    lower : is the lower number the better one?
+    lower : true if the lower number is the better one.
 
-    By difference; by ratio where all are positive and the largest is far from the smallest: else one bad corner would
-    make the others look alike.
+    The scale is linear; it is logarithmic where all are positive and the largest is far from the smallest: else one
+    bad corner would make the others look alike.
 
     >>> strength(np.array([[1.0, 2.0, 3.0]]), lower=True).tolist()
     [[1.0, 0.5, 0.0]]
@@ -154,7 +154,7 @@ def strength(cells: Array, lower: bool) -> Array:
 
 
 def _by_ratio(least: float, most: float) -> bool:
-    """Is the colour scale logarithmic?"""
+    """True if the colour scale is logarithmic."""
     return least > 0.0 and most > WIDE_RATIO * least
 
 
@@ -192,7 +192,7 @@ def _draw(f: Format, found: Grid, name: str) -> Canvas:
 
 
 def _scale(found: Grid) -> tuple[Array, tuple[str, str]]:
-    """Strengths of colour from the least to the most, and what the two ends are."""
+    """Strengths of colour from the least to the most, and the texts of the two ends."""
     (least, most), lower = _ends(found.means.to_numpy()), lower_is_better(found.metric)
     values = (np.geomspace if _by_ratio(least, most) else np.linspace)(least, most, STEPS)
     ends = (METRICS[found.metric].text(least), METRICS[found.metric].text(most))

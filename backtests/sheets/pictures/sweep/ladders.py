@@ -36,15 +36,15 @@ def cost_ladder_picture(
     name: str = "cost_ladder",
     best: pd.Series | None = None,
 ) -> Picture:
-    """How far each policy is behind the best of all at each cost level, and its rank among those drawn.
+    """The distance of each policy from the best of all at each cost level, and its rank among those drawn.
 
     ladder     : a row a cost multiple, a column a policy, in the metric's unit, as `sweeps.analysis.ladder` gives it.
-    styles     : of each policy.
+    styles     : line style of each policy.
     metric     : name of the metric.
     by_start   : the same ladder at each start, rows, columns and unit alike, which gives the range of a
                  break-even cost.
-    conditions : in words.
-    name       : of its file.
+    conditions : conditions of the test, in words.
+    name       : name of its file.
     best       : a row a cost multiple: the best value of all policies, drawn or not, in the metric's unit; by default
                  of those drawn.
     """
@@ -158,7 +158,7 @@ def _levels(ladder: pd.DataFrame) -> Axis:
 
 
 def _name_levels(panel: Panel, words: Sequence[str], name: str) -> None:
-    """Names of the levels below a panel, as many as there is room for, and what they are."""
+    """Names of the levels below a panel, as many as there is room for, and their title."""
     step = int(np.ceil(46.0 * len(words) / panel.width))
     panel.x_grid(range(0, len(words), step), words[::step], lines=False)
     panel.x_title(name)
@@ -178,7 +178,7 @@ def _best(ladder: pd.DataFrame, metric: str) -> pd.Series:
 
 
 def _behind(ladder: pd.DataFrame, metric: str, best: pd.Series) -> pd.DataFrame:
-    """How far each policy is from the best of all at each level, in the unit of display; never negative."""
+    """The distance of each policy from the best of all at each level, in the unit of display; never negative."""
     sign = METRICS[metric].factor * (1.0 if lower_is_better(metric) else -1.0)
     return sign * ladder.sub(best, axis=0)
 
@@ -189,12 +189,12 @@ def _behind(ladder: pd.DataFrame, metric: str, best: pd.Series) -> pd.DataFrame:
 def lag_ladder_picture(
     ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], conditions: str = "", name: str = "lag_ladder"
 ) -> Picture:
-    """How metrics of each policy move as its orders are booked later.
+    """Metrics of each policy by execution lag.
 
-    ladders    : by metric, in its unit: a row a lag in sessions, a column a policy.
-    styles     : of each policy.
-    conditions : in words.
-    name       : of its file.
+    ladders    : table of each metric, in its unit: a row a lag in sessions, a column a policy.
+    styles     : line style of each policy.
+    conditions : conditions of the test, in words.
+    name       : name of its file.
     """
     return picture(
         name,

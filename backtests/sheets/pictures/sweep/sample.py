@@ -21,11 +21,11 @@ AIR = 0.03  # of a scale, at either end
 
 
 def bins(values: pd.Series, axis: str) -> pd.Series:
-    """What bin each value is in, in words: the values themselves where there are few, else quarters of them.
+    """The bin of each value, in words: the values themselves if they are few, else quarters of them.
 
     values  : a row a configuration, in the unit of the axis.
-    axis    : its name.
-    Returns : a row a configuration; categories are in the order of their values. A value that is none (a calendar has
+    axis    : name of the axis.
+    Returns : a row a configuration; categories are in the order of their values. A missing value (a calendar has
               no band) has no bin.
     """
     found = np.unique(values.dropna())
@@ -67,7 +67,7 @@ def sample_picture(table: pd.DataFrame, metric: str = "loss", name: str = "sampl
 
     table  : a row a configuration; metrics in the units of records.
     metric : name of a column.
-    name   : of its file.
+    name   : name of its file.
 
     Drawn are those with one target: the strategic one, where a policy has it.
     """

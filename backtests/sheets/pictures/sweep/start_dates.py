@@ -26,10 +26,10 @@ def start_dates_picture(
 ) -> Picture:
     """Metrics over the first day of the test: a curve a policy, the fan of the heavy one filled, and all their spreads.
 
-    ladders    : by metric, in its unit: a row a first day, a column a policy, the one that the fan is of first.
-    styles     : of each policy.
-    conditions : in words.
-    name       : of its file.
+    ladders    : table of each metric, in its unit: a row a first day, a column a policy; the first one has the fan.
+    styles     : line style of each policy.
+    conditions : conditions of the test, in words.
+    name       : name of its file.
     """
     dated = {metric: values.set_axis(pd.DatetimeIndex(values.index), axis=0) for metric, values in ladders.items()}
     return picture(

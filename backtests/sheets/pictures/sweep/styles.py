@@ -15,7 +15,7 @@ def family_styles(families: Sequence[str]) -> dict[str, LineStyle]:
 
 
 def policy_styles(shown: pd.DataFrame, by_family: Mapping[str, LineStyle]) -> dict[str, LineStyle]:
-    """Line styles of the policies: those of their families.
+    """Line styles of the policies, taken from their families.
 
     shown     : a row a policy, with columns policy and family, both names; the best first.
     by_family : line styles by family.
