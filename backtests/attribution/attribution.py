@@ -43,16 +43,16 @@ EXPOSURE, TIMING, INCOME, DRAG, EXECUTION = range(len(MARKET))
 class Attribution:
     """The gap of one backtest to another, in logarithms of wealth.
 
-    name      : of the one.
-    other     : of the other.
+    name      : name of the first backtest.
+    other     : name of the other backtest.
     dates     : (D + 1,) closes, the opening one first.
     years     : (Y,) calendar years of the test.
     lines     : (n + 1,) names of the lines and of cash.
     cells     : (Y, n + 1, components) parts of the gap, in the order of `COMPONENTS`.
-    daily     : (D + 1, components) the same by day; the opening trade is the first.
-    realised  : (Y,) the gap of each year as the two NAVs have it; the opening trade is in the first.
-    ends      : what a unit of wealth became in the one and in the other, time-weighted.
-    no_income : why dividends are not told from prices, or "".
+    daily     : (D + 1, components) parts of the gap by day; the opening trade is the first.
+    realised  : (Y,) the gap of each year by the two NAVs; the opening trade is in the first year.
+    ends      : final value of a unit of wealth in the first and in the other backtest, time-weighted.
+    no_income : the reason why dividends are not separated from prices, or "".
     """
 
     name: str

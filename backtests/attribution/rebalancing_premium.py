@@ -41,12 +41,12 @@ COST = len(TERMS) - 1
 class RebalancingPremium:
     """The growth of a policy over that of its drifting portfolio, in logarithms of wealth, and its terms.
 
-    name     : of the backtest.
+    name     : name of the backtest.
     dates    : (D + 1,) closes, the opening one first.
     years    : (Y,) calendar years of the test.
-    cells    : (Y, terms) in the order of `TERMS`; what takes growth away is negative.
-    drifting : (D + 1,) what a unit of wealth became in the drifting portfolio.
-    realised : ln growth of the policy before holding costs, over that of the drifting portfolio, as its NAV has it.
+    cells    : (Y, terms) in the order of `TERMS`; terms that reduce growth are negative.
+    drifting : (D + 1,) value of a unit of wealth in the drifting portfolio.
+    realised : ln growth of the policy before holding costs, over that of the drifting portfolio, by its NAV.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What each line and class added to the risk of a policy: ex ante at the last close, and realised in the test."""
+"""Contributions of each asset and class to a policy's risk: ex ante at the last close, and realised in the test."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,11 +91,11 @@ def _rows(
 
 
 def contributions_of(backtest: Backtest, periods_per_year: float, window: int) -> RiskContributions:
-    """Both contributions of one backtest; what is not defined has its reason.
+    """Both contributions of one backtest; each that is not defined has its reason.
 
-    backtest         : of n lines.
-    periods_per_year : by which risk is annualised.
-    window           : returns of the covariance at the last close: the sample covariance that rules use.
+    backtest         : a backtest of n assets.
+    periods_per_year : number of periods by which risk is annualised.
+    window           : number of returns in the covariance at the last close: the sample covariance that rules use.
     """
     market, weights = backtest.market, backtest.weights.to_numpy()[-1]
     past, undefined = market.past(len(market.dates) - 1), dict[str, str]()

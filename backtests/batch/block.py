@@ -35,7 +35,7 @@ def play_block(
     out: Array,
     state: State,
 ) -> tuple[int, int]:
-    """Play a block to the last row; gives (member, row) of what cannot be booked, or (-1, -1).
+    """Backtest a block to the last row; gives (member, row) of the first trade that cannot be booked, or (-1, -1).
 
     panel            : the market.
     cash             : (T,) simple return of cash, fraction.
@@ -43,7 +43,7 @@ def play_block(
     strategic        : (T,) returns of the strategic target, fraction.
     own              : (P, T) returns of the members' own targets, fraction.
     tracking_penalty : price of squared tracking error.
-    periods_per_year : by which figures are annualised.
+    periods_per_year : number of periods by which figures are annualised.
     curves           : [CURVE, member] the `Curve` of each, at the end; written.
     path             : (BLOCK, T) NAV from a wealth of 1, or (0, T); written.
     out              : (BLOCK, len(METRICS)) the metrics, in the units of records; written.
