@@ -29,7 +29,7 @@ class Contributions:
     yields        : (D, n) dividends of the assets over the close before.
     cash_returns  : (D,) interest.
     execution     : (D, n) returns from the open to the close of the amounts traded at the open.
-    costs         : (D, n + 1, costs) costs paid, 0 or more, in the order of `COSTS`; cash bears those that no asset causes.
+    costs         : (D, n + 1, costs) costs paid, 0 or more, in the order of `COSTS`; cash bears costs without an asset.
     opening       : (n,) cost of the opening trade over the wealth before it.
     no_income     : the reason why dividends are not separated from prices, or "".
     """

@@ -1,4 +1,4 @@
-"""What a policy statement asks of a portfolio: each line within its range, and how far each strays from its target."""
+"""Compliance with a policy statement: each asset's range, and the distance of each asset from its target."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class PolicyStatement:
 
     @property
     def has_ranges(self) -> bool:
-        """Has any line a range?"""
+        """True if any asset has a range."""
         return bool(self.lines[["lower", "upper"]].notna().any(axis=None))
 
     @property
