@@ -90,7 +90,7 @@ def belief(
     tests            : simulated tests, of some of the policies or of none.
     tracking_penalty : price of squared tracking error.
     costs            : multiple of the costs, with the trades as they were.
-    volatility       : volatility of the market, a year; by default the test's. The test's losses are rescaled by elasticity.
+    volatility       : volatility of the market, a year; by default the test's, to which the losses are then rescaled.
     """
     count, variance = len(terms.names), terms.variance
     losses = np.maximum(terms.losses(tracking_penalty, costs), 0.0)

@@ -152,13 +152,13 @@ class Comparison(PairedBacktests):
 
     @cached_property
     def risk(self) -> dict[str, PolicyRisk]:
-        """Possible losses and their dates: of the recommended policy, and then of the reference."""
+        """Possible losses of the recommended policy and then of the reference, with their dates."""
         names = dict.fromkeys((self.recommendation.policy or self.reference, self.reference))
         return {name: policy_risk(self.backtests[name], self.benchmark) for name in names}
 
     @cached_property
     def from_today(self) -> FromToday | NotAvailable:
-        """Forecast of today's holdings under the recommended, the reference and the active policy, and without trades."""
+        """Forecast of today's holdings under the recommended, the reference and the active policy, and untouched."""
         never = [name for name, f in self.fitted.items() if traits(f.policy).family == "never"][:1]
         names = dict.fromkeys((self.recommendation.policy, self.reference, self.portfolio.policy, *never))
         policies = {name: self.fitted[name].policy for name in names if name is not None and name in self.fitted}

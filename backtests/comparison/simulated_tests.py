@@ -1,4 +1,4 @@
-"""What theory says of rules: their losses in simulated tests, on the dates, of the lines and at the costs of the test.
+"""Theoretical losses of rules in simulated tests, on the dates, with the assets and at the costs of the test.
 
 Returns are normal, with the covariance of the days of the test and a variance that moves slowly round it. What a rule
 loses in such a market follows from the rule, the target and the costs alone. Two things are learned from it: how the
@@ -42,8 +42,8 @@ class SimulatedTests:
     names    : P rules.
     cost     : (S, P) bp of NAV a year.
     squares  : (S, P) squared tracking difference, a year.
-    variance : (S,) of the strategic target, a year.
-    years    : of a test.
+    variance : (S,) variance of the strategic target, a year.
+    years    : years of a test.
     """
 
     names: tuple[str, ...]
@@ -147,7 +147,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
 
 
 def _is_played(policy: object, benchmark: Benchmark) -> bool:
-    """Is a policy played compiled, and does it hold the strategic target, whatever prices do?"""
+    """True if a policy runs compiled and holds the strategic target, whatever prices do."""
     held = held_by(policy)
     fixed = type(held) in (FixedWeights, EqualWeights) and repr(held) == benchmark.strategic.allocation
     return fixed and compiled_rule(policy) is not None

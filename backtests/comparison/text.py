@@ -126,7 +126,7 @@ def _intervals(paired: PairedBacktests, name: str) -> str:
 
 
 def _certainty(paired: PairedBacktests, chosen: str | None) -> str:
-    """How small a difference this test would find, and whether any policy is better than the reference."""
+    """The smallest difference that this test would find, and whether any policy is better than the reference."""
     if not paired.pairs:
         return ""
     sentences = [

@@ -230,9 +230,9 @@ def _fill(inputs: EngineInputs, held: _Book, pending: _Pending, t: int, prices: 
 def _asked_again(
     inputs: EngineInputs, decide: Callable[[View], Hold | Trade], view: View, trade: Trade
 ) -> Callable[[Position, bool], Trade | None]:
-    """What the rule wants at one close: the trade that it asked for, and after the orders so far what it says then.
+    """The answers of the rule at one close: the trade that it asked for, then its answer after the orders so far.
 
-    As a trade list asks it: a rule with a `desk_schedule`, or `asked_once`, is not asked again.
+    As with a trade list, a rule with a `desk_schedule`, or `asked_once`, is not asked again.
     """
 
     def ask(position: Position, again: bool) -> Trade | None:
@@ -267,7 +267,7 @@ def _checked(inputs: EngineInputs, answer: object, view: View, t: int) -> Trade:
 
 
 def _view(inputs: EngineInputs, held: _Book, t: int, history: Array, unfinished: bool) -> View:
-    """What the policy sees at the close of row t; its arrays are its own, or read-only."""
+    """The policy's view at the close of row t; its arrays are its own, or read-only."""
     weights, history, target = np.empty(len(held.units)), history.view(), inputs.targets.rows[inputs.targets.row[t]]
     nav = float(history[-1])
     cash_weight = weigh(held.units, inputs.sessions.closes, t, nav, weights)

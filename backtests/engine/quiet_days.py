@@ -96,9 +96,9 @@ def bounds(units: Vector, lower: Vector, upper: Vector) -> tuple[Vector, Vector]
 
 @inlined
 def quiet_days(nav: Vector, tiles: Array, tile: int, lines: int, over: Array, under: Array) -> int:
-    """On how many closes of a tile, from the first on, is no weight past its trigger?
+    """Number of closes of a tile, from the first on, before a weight is past its trigger.
 
-    nav   : `value` there.
+    nav   : `value` on this tile.
     tiles : (tiles, n + 1, DAYS) worth of a unit, currency, cash last.
     tile  : number of the tile.
     lines : n + 1, with cash.

@@ -20,9 +20,9 @@ from research.orders.lots.sizing import size, within_cash
 
 
 def position(inputs: EngineInputs, t: int, units: Array, cash_units: float) -> Position:
-    """What is held after the close of row t, in quoted units.
+    """The holdings after the close of row t, in quoted units.
 
-    inputs     : what is played.
+    inputs     : inputs of the backtest.
     t          : row of the day.
     units      : (n,) units held.
     cash_units : units of cash held.

@@ -1,4 +1,4 @@
-"""What beta and the other relative figures of a comparison are taken to: the benchmark that its file names.
+"""Comparator of beta and the other relative figures of a comparison: the benchmark that its file names.
 
 It is not `evaluation.benchmark.Benchmark`, which holds the strategic target, the ranges and g, by which J, tracking
 error and limits are measured. Nothing but the metrics of `RELATIVE` and rolling beta depends on the comparator.

@@ -23,12 +23,12 @@ from research.rules.protocol import held_by
 
 @dataclass(frozen=True, eq=False)
 class LimitsInForce:
-    """What a mean-variance allocation solved for the target in force.
+    """The programme that a mean-variance allocation solved for the target in force.
 
-    allocation : that gave it.
-    market     : up to the day of the refit.
-    answer     : of that day.
-    previous   : (n,) target before, what has left since spread over its class; None for the first.
+    allocation : allocation that gave the target.
+    market     : market up to the day of the refit.
+    answer     : answer of that day.
+    previous   : (n,) target before, with that of assets gone since spread over their class; None for the first.
     """
 
     allocation: MeanVariance
@@ -43,7 +43,7 @@ class LimitsInForce:
 
     @cached_property
     def programme(self) -> DayProgramme:
-        """What was solved."""
+        """The programme that was solved."""
         return self.allocation.programme(self.past, self.previous)
 
     def frontiers(self, points: int) -> FrontierPair:
@@ -73,12 +73,12 @@ class LimitsInForce:
 
 
 def limits_in_force(portfolio: Portfolio, policy: str, as_of: str) -> LimitsInForce:
-    """What was solved for the target of a policy in force at the last close up to a date.
+    """The programme solved for the target of a policy in force at the last close up to a date.
 
-    portfolio : with its policies.
-    policy    : that holds a mean-variance allocation.
+    portfolio : portfolio with its policies.
+    policy    : name of a policy that holds a mean-variance allocation.
     as_of     : YYYY-MM-DD, from the first day of the test on.
-    Raises    : ConfigError for an unknown policy, and one that holds another allocation; what the allocation raises.
+    Raises    : ConfigError for an unknown policy, and one that holds another allocation; the errors of the allocation.
     """
     portfolio.check_policy(policy)
     allocation = held_by(portfolio.policies[policy], portfolio.strategic)
@@ -93,7 +93,7 @@ def limits_in_force(portfolio: Portfolio, policy: str, as_of: str) -> LimitsInFo
 
 
 def at_row(allocation: MeanVariance, path: TargetPath, market: Market, t: int) -> LimitsInForce:
-    """What was solved for the target in force at row `t` of a market. `path` is that of the allocation."""
+    """The programme solved for the target in force at row `t` of a market. `path` is that of the allocation."""
     answer, k = path.answer_at(t), int(path.row[t])
     seen = market.until(f"{answer.seen:%Y-%m-%d}")
     previous = carried(path.rows[k - 1], seen.past(len(seen.dates) - 1)) if k else None

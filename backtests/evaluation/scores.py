@@ -1,4 +1,4 @@
-"""What one backtest was worth: every metric of the registry that has a function, and the daily terms of J."""
+"""Scores of one backtest: every metric of the registry that has a function, and the daily terms of J."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field

@@ -170,7 +170,7 @@ class SlowMeans:
         return math.log(one / two) / error
 
     def _same(self, p: int, q: int) -> bool:
-        """Are they one series, but for rounding?"""
+        """True if they are one series, but for rounding."""
         waves = self.means[p] * self.relative[:, p] - self.means[q] * self.relative[:, q]
         apart = max(abs(float(self.means[p] - self.means[q])), float(np.abs(waves).max()))
         return apart <= self.rounding
@@ -228,9 +228,9 @@ class SlowMeans:
 class ConfidenceSet:
     """The series that cannot be ruled out as the one of lowest expected mean.
 
-    included : (P,) bool: p above `size`.
+    included : (P,) True where p is above `size`.
     p        : (P,) the smallest size at which a series is left out, a probability.
-    size     : of the test, a probability.
+    size     : size of the test, a probability.
     """
 
     included: Mask
@@ -291,7 +291,7 @@ def detectable(error: float, level: float = 0.95, power: float = 0.80) -> float:
     """The smallest true difference that a two-sided test by `WAVES` waves finds with probability `power`.
 
     error : standard error of the difference; the answer is in its unit.
-    level : of the interval that the test inverts.
+    level : level of the interval that the test inverts.
     power : a probability.
 
     >>> round(detectable(1.0), 2)  # 2.80 where the error is known

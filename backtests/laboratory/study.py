@@ -1,6 +1,6 @@
-"""How far rules are above the optimum, in simulated markets with a known optimal policy.
+"""Loss of rules above the optimum, in simulated markets with a known optimal policy.
 
-The reference is the optimal region itself, played on the same paths as every rule, so that random shocks cancel; the
+The reference is the optimal region itself, run on the same paths as every rule, so that random shocks cancel; the
 loss that its dynamic programme computes is shown too. A step is a week: rules decide at every step, and trade at the
 close that they see.
 """
@@ -91,9 +91,9 @@ LINE, LINE_VOLATILITY, CHECKS_PER_YEAR = 0.6, 0.16, 2520  # target and volatilit
 
 
 class ScalingLaws(NamedTuple):
-    """How band and loss of one asset's optimum grow with cost.
+    """The growth of band and loss of one asset's optimum with cost.
 
-    table : a row a cost: cost (fraction), half_width (of NAV), loss (bp a year), and closed_width, closed_loss.
+    table : a row for each cost: cost (fraction), half_width (of NAV), loss (bp a year), and closed_width, closed_loss.
     width, loss : exponents of cost, by least squares of logarithms; in theory 1/3 and 2/3.
     """
 
@@ -203,11 +203,11 @@ def study(
     markets: Mapping[str, SimulatedMarket] = MARKETS,
     invested: Mapping[str, SimulatedMarket] = FULLY_INVESTED,
 ) -> Study:
-    """Tune on paths of the next seed, then play every rule on paths of this seed.
+    """Tune on paths of the next seed, then run every rule on paths of this seed.
 
     market  : the base case.
     paths   : number of paths.
-    seed    : of the paths.
+    seed    : seed of the paths.
     workers : number of threads.
     markets : other markets by name.
     invested : fully invested markets by name.
@@ -253,10 +253,10 @@ def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 
 
     market  : the simulated market.
     paths   : number of paths.
-    seed    : of the paths.
+    seed    : seed of the paths.
     workers : number of threads.
-    Returns : a row a rule; columns and units as `gaps` gives them. The reference is the optimum, or where none is known
-              the best of the rules.
+    Returns : a row for each rule; columns and units as `gaps` gives them. The reference is the optimum, or where none
+              is known the best of the rules.
     """
     laboratory, rules = market.laboratory(paths, seed), untuned(market)
     rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}
@@ -269,8 +269,8 @@ def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 
 def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame:
     """Gaps of the first two assets on one path, fraction of NAV: a row a week.
 
-    laboratory : of two assets or more.
-    rule       : to be played.
+    laboratory : laboratory of two assets or more.
+    rule       : rule to be backtested.
     path       : number of the path.
     Returns    : columns first and second, before booking; first_after and second_after, after it.
     """

@@ -102,7 +102,7 @@ def _fitted(
 
 
 def tuning_setup(portfolio: Portfolio) -> Setup:
-    """The setup in which thresholds are tuned: that of the file, without what tuning ignores."""
+    """The file's setup without what tuning ignores, in which thresholds are tuned."""
     return replace(Setup.of(portfolio), execution=Execution(), dividends="reinvest", flows=None)
 
 

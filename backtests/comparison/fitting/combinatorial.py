@@ -52,8 +52,8 @@ class Combinatorial:
     purge     : sessions left out of training on either side of a tested block.
     embargo   : sessions left out in addition after a tested block.
     trials    : number of settings.
-    splits    : a row for each split: tested (numbers of its blocks, from 1), sessions (trained on), chosen (settings), J
-                on the training days and in the tested blocks, bp a year: loss_training, loss.
+    splits    : a row for each split: tested (numbers of its blocks, from 1), sessions (trained on), chosen (settings),
+                and J on the training days and in the tested blocks, bp a year: loss_training, loss.
     losses    : (P, D) daily terms of J of each path, bp a year.
     returns   : (P, D) daily returns of each path, net of costs.
     paths     : a row for each path: loss (J, bp a year) and sharpe.

@@ -42,7 +42,7 @@ class KnownOptimum:
 
     market : the simulated market; its ticket is the fee of an event.
     paths  : number of paths, of ten years each.
-    seed   : of the paths.
+    seed   : seed of the paths.
     """
 
     market: SimulatedMarket

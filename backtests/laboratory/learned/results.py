@@ -53,13 +53,13 @@ def results_of(
     marks: Mapping[str, float],
     run: str,
 ) -> dict[str, Any]:
-    """What a test measured of a learned policy, as plain JSON values.
+    """The results of a learned policy in a test, as plain JSON values.
 
-    training : of its seeds.
-    played   : by seed, its backtest; the representative seed must be among them.
-    scores   : of the same backtests.
-    losses   : J of the same, with the intervals of the comparison that they belong to.
-    marks    : by name, J of other policies on the same days, bp of NAV a year.
+    training : training of its seeds.
+    played   : backtests by seed; the representative seed must be among them.
+    scores   : scores of the same backtests.
+    losses   : J of the same backtests, with the intervals of the comparison that they belong to.
+    marks    : J of other policies on the same days by name, bp of NAV a year.
     run      : id of the run that they belong to.
     """
     one = played[training.chosen]
