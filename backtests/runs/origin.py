@@ -1,10 +1,10 @@
-"""What a sheet says of the run that it belongs to."""
+"""Identification of the run that a sheet belongs to."""
 
 from typing import Protocol
 
 
 class Origin(Protocol):
-    """What identifies a run; `backtests.runs.folder.Run` is one."""
+    """The identity of a run; `backtests.runs.folder.Run` is one."""
 
     @property
     def name(self) -> str:

@@ -60,7 +60,7 @@ Result = TypeVar("Result")
 
 
 def identity(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
-    """What results are made from, as it reads back from JSON.
+    """The inputs of results, as they read back from JSON.
 
     run  : its kind, settings and code.
     data : fingerprint of each market, by name.
@@ -166,11 +166,12 @@ def on_client(
 ) -> Iterator[tuple[Task, Result]]:
     """Tasks with their results as they finish, from the workers of a Dask cluster, as many as there are at the time.
 
-    client   : of the cluster. Its scheduler gives a task whose worker dies to another one; what a task raises ends all.
-    function : called with what is common, then a task.
+    client   : client of the cluster. Its scheduler gives a task whose worker dies to another one; an error in a task
+               ends all.
+    function : called with the common arguments, then a task.
     common   : the first arguments; a future among them becomes its result, on each worker once.
     tasks    : in the order in which they are started.
-    Raises   : TimeoutError where no workers are left; what a task raises.
+    Raises   : TimeoutError where no workers are left; the errors of tasks.
     """
 
     def submit(task: Task) -> "Future[Result]":
@@ -222,7 +223,7 @@ def _greet(address: str, security: "Security") -> None:
 
 
 def threads_of(client: Any) -> Callable[[], int]:
-    """How many threads the workers of a cluster have, asked at most once in `WATCH` seconds: they come and go."""
+    """The number of threads of a cluster's workers, asked at most once in `WATCH` seconds: they come and go."""
     known, asked = 0, float("-inf")
 
     def threads() -> int:
@@ -241,7 +242,7 @@ def wait_for(client: Any, future: Any) -> None:
 
 
 def is_gone(client: Any) -> bool:
-    """Is the client's cluster away, or without workers?"""
+    """True if the client's cluster is gone, or without workers."""
     return client.status != "running" or not client.scheduler_info()["workers"]
 
 

@@ -32,11 +32,11 @@ def played_with_benchmarks(
 ) -> tuple[dict[str, Backtest], Evidence]:
     """The portfolio's strategic target always invested, each policy with its benchmarks, and their paired differences.
 
-    portfolio : with market, costs and strategic target.
+    portfolio : portfolio with market, costs and strategic target.
     policies  : by name, a function from a market to the policy.
-    schedule  : when all trade.
-    draws     : of the bootstrap.
-    short     : of a policy's name, as its benchmarks are called after it.
+    schedule  : dates on which all trade.
+    draws     : number of draws of the bootstrap.
+    short     : function that shortens a policy's name for the names of its benchmarks.
     """
     market, held = portfolio.market, portfolio.strategic
 

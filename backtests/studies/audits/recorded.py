@@ -97,13 +97,13 @@ class Played:
 
     @classmethod
     def on(cls, future: Future, policy: Policy, terms: Mapping[str, Any], last: int | None = None) -> "Played":
-        """Play a copy of the policy: one that remembers its days begins afresh each time.
+        """Backtest a copy of the policy: one that remembers its days begins afresh each time.
 
         future : market, costs and flows.
-        policy : as it was made.
-        terms  : of the backtest.
+        policy : policy as it was made.
+        terms  : terms of the backtest.
         last   : market row after which it is not asked; without one it always is.
-        Raises : all that playing it raises.
+        Raises : all errors of the backtest.
         """
         with warnings.catch_warnings():
             if last is not None:
@@ -160,7 +160,7 @@ class Played:
 
 
 def difference(one: Played, two: Played, t: int) -> str:
-    """What differs first between two backtests, up to row t: field, line, day and size; "" for nothing.
+    """The first difference between two backtests, up to row t: field, asset, day and size; "" for none.
 
     Numbers that differ by rounding alone (`ROUNDING`) are the same: a filter over the whole history rounds otherwise
     where later days are others.

@@ -1,4 +1,4 @@
-"""What models of regimes are worth: exposure by each of them, as known on the day, net of cost, with intervals."""
+"""Value of regime models: exposure by each of them, as known on the day, net of cost, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class RegimeWorth:
         return evidence_table(self.backtests, self.evidence)
 
     def answer(self) -> str:
-        """What each exposure changed, in words, with the limitations."""
+        """The effect of each exposure, in words, with the limitations."""
         of, (first, last) = self.differences, self.backtests[WHOLE].dates[[1, -1]]
         sure = [name for name in self.exposures if of[name].lower > 0.0 or of[name].upper < 0.0]
         worth = "; ".join(f"{name}: {in_words(of[name])}" for name in self.exposures)
@@ -65,11 +65,11 @@ def regime_worth(
 ) -> RegimeWorth:
     """Compare `portfolio` always invested with exposures by the regimes of several models.
 
-    portfolio : with market, costs and strategic target.
-    regimes   : by name; of each the most turbulent regime holds cash.
-    schedule  : when targets are made and traded.
-    draws     : of the bootstrap.
-    Raises    : as `RegimeExposure`, `backtest` and `evidence_between` do.
+    portfolio : portfolio with market, costs and strategic target.
+    regimes   : regimes by name; the most turbulent regime of each holds cash.
+    schedule  : dates on which targets are made and traded.
+    draws     : number of draws of the bootstrap.
+    Raises    : the errors of `RegimeExposure`, `backtest` and `evidence_between`.
     """
     exposures = {name: RegimeExposure(portfolio.strategic, one, schedule) for name, one in regimes.items()}
     policies = {name: (lambda _, held=held: Calendar(held, schedule)) for name, held in exposures.items()}
@@ -77,7 +77,7 @@ def regime_worth(
 
 
 def excluding(names: Sequence[str]) -> str:
-    """Whose intervals exclude zero, in words.
+    """The names whose intervals exclude zero, in words.
 
     >>> excluding([]), excluding(["jump model"])
     ('No interval excludes zero', 'The interval of jump model excludes zero')

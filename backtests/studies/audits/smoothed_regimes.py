@@ -49,7 +49,7 @@ class SmoothedExposure:
     ) -> "SmoothedExposure":
         """The allocation with probabilities smoothed over the whole `market`.
 
-        market     : of T days.
+        market     : market of T days.
         allocation : the portfolio to hold when calm.
         regimes    : the fitted regime model.
         schedule   : when targets are made.
@@ -146,13 +146,13 @@ def check_smoothed_regimes(
 ) -> SmoothedRegimeCheck:
     """Compare `portfolio` always invested with exposures by smoothed and by filtered regimes of one asset.
 
-    portfolio    : with market, costs and strategic target.
+    portfolio    : portfolio with market, costs and strategic target.
     line         : the asset whose regimes are fitted.
     fitted_until : last day of the fit, at least a period of `schedule` before the test. Both policies use the same
                    fitted model from then on; they differ only in the returns that their probabilities have seen.
-    schedule     : when targets are made and traded.
-    draws        : of the bootstrap.
-    Raises       : as `MarkovSwitching.fit`, `backtest` and `evidence_between` do.
+    schedule     : dates on which targets are made and traded.
+    draws        : number of draws of the bootstrap.
+    Raises       : the errors of `MarkovSwitching.fit`, `backtest` and `evidence_between`.
     """
     market, held = portfolio.market, portfolio.strategic
     regimes = MarkovSwitching(line).fit(market.past(market.row(fitted_until)))

@@ -1,4 +1,4 @@
-"""What the forecasts of a portfolio expect today, with the skill that each has shown beside its numbers."""
+"""Forecasts of a portfolio today, with the skill that each has shown beside its numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ from research.portfolio.keys.forecasts import usual_forecasts
 class ForecastsToday:
     """The forecasts of a portfolio at the last close of a market.
 
-    market  : that ends on the day on which they are asked.
-    horizon : rows of the market that they are about.
-    every   : what a row is called, such as "day".
-    models  : by name; the first is the champion.
-    entries : what each expects today, by name.
-    paths   : what each expected at month ends so far, by name.
-    failed  : why the others expect nothing, by name.
+    market  : market that ends on the day on which they are asked.
+    horizon : number of rows of the market that they are about.
+    every   : name of a row, such as "day".
+    models  : forecasts by name; the first is the champion.
+    entries : today's entry of each, by name.
+    paths   : walk-forward of each at month ends so far, by name.
+    failed  : the reason why the others give no forecast, by name.
     """
 
     market: Market
@@ -144,7 +144,7 @@ def skill_text(by_measure: Mapping[str, EstimateWithTest]) -> str:
 
 
 def forecasts_today(portfolio: Portfolio, as_of: str | None = None) -> ForecastsToday:
-    """What a portfolio's forecasts expect after a day, and what they expected at month ends before.
+    """The forecasts of a portfolio after a day, and those at month ends before.
 
     as_of  : a day of the market's history, YYYY-MM-DD; None for its last close.
     Raises : DataError for a day before the market, and where no forecast has enough history.
