@@ -44,7 +44,7 @@ class WealthDifference:
     """The first close at which the wealth of a policy differs between two runs, and why.
 
     policy     : its name.
-    date       : of that close, YYYY-MM-DD.
+    date       : date of that close, YYYY-MM-DD.
     one, other : wealth there, currency.
     why        : the first thing that differs on that day.
     """

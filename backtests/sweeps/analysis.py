@@ -44,11 +44,12 @@ class Grid:
     metric    : its name.
     x         : name of the parameter across.
     y         : name of the parameter down.
-    means     : a row a value of `y`, a column a value of `x`, in the metric's unit; NaN where the sweep has none.
-    counts    : number of configurations a cell, rows and columns likewise.
-    chosen    : the parameters that were held, and where.
-    averaged  : those that were averaged, with the number of their values.
-    deviation : of the best cell from start to start, standard deviation (ddof 1), in the metric's unit; 0 where there
+    means     : a row for each value of `y`, a column for each value of `x`, in the metric's unit; NaN where the sweep
+                has none.
+    counts    : number of configurations in each cell, rows and columns likewise.
+    chosen    : the parameters that were fixed, and their values.
+    averaged  : the parameters that were averaged, with the number of their values.
+    deviation : standard deviation of the best cell from start to start (ddof 1), in the metric's unit; 0 where there
                 is one.
     """
 
@@ -207,11 +208,11 @@ def shortlist(table: pd.DataFrame, metric: str = "loss", chosen: Mapping[str, An
 
 
 def leaders(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
-    """Who is best from which level to which, by linear interpolation between the levels: columns policy, first, last.
+    """The best policy over each span of levels, by linear interpolation between them: columns policy, first, last.
 
-    ladder  : a row a level, rising, a column a policy; in the metric's unit.
+    ladder  : a row for each level, rising, a column for each policy; in the metric's unit.
     metric  : its name.
-    Returns : a row a span; first and last in the unit of the levels.
+    Returns : a row for each span; first and last in the unit of the levels.
 
     A policy that is best twice has two rows. Policies that are equal at a level change places only where one falls
     behind.
@@ -301,9 +302,9 @@ def ranks(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
 
 
 def spreads(ladder: pd.DataFrame) -> pd.DataFrame:
-    """How a metric scatters over the levels: a row a policy; columns least, low, median, high, most (`BAND`'s ends).
+    """The spread of a metric over the levels: a row for each policy; columns least, low, median, high, most.
 
-    ladder : a row a level, a column a policy; its unit is that of the result.
+    ladder : a row for each level, a column for each policy; its unit is that of the result. `BAND` gives low and high.
     """
     quantiles = {"least": 0.0, "low": BAND[0], "median": 0.5, "high": BAND[1], "most": 1.0}
     return pd.DataFrame({name: ladder.quantile(q) for name, q in quantiles.items()})
@@ -320,11 +321,13 @@ def wins(ladder: pd.DataFrame, metric: str = "loss") -> pd.Series:
 
 @dataclass(frozen=True)
 class Picked:
-    """What picking the best at one start was worth at the others.
+    """The worth at the other starts of picking the best policy at one start.
 
-    starts : how many.  policies : among how many it was picked.  distinct : how many policies were picked at some
-    start.  rank : mean rank of the picked policy at the other starts; 1: no selection bias, (policies + 1) / 2: chance.
-    loss : mean of a picked policy's metric at the other starts less that of the best there, in the metric's unit.
+    starts   : number of starts.
+    policies : number of policies to pick from.
+    distinct : number of policies picked at some start.
+    rank     : mean rank of the picked policy at the other starts; 1: no selection bias, (policies + 1) / 2: chance.
+    loss     : mean of a picked policy's metric at the other starts less that of the best there, in the metric's unit.
     """
 
     starts: int
@@ -381,7 +384,7 @@ def levels(table: pd.DataFrame, axis: str) -> Sequence[Any]:
 
 
 def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "loss") -> list[str]:
-    """Where the best policy changes as costs move away from the level `now`: a sentence for each side, the nearest.
+    """The levels at which the best policy changes away from the level `now`: a sentence for each side, the nearest.
 
     ladder : rows are cost multiples.
 

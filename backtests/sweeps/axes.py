@@ -142,9 +142,9 @@ def threshold(
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """What is combined: rules with allocations, and what they are played under (see `Plan`).
+    """The combinations of a plan: rules with allocations, and their conditions (see `Plan`).
 
-    Raises : ConfigError for an empty axis, a value given twice, and one that is no value of its axis.
+    Raises : ConfigError for an empty axis, a value given twice, and one that its axis cannot take.
     """
 
     rules: Sequence[Choices]
@@ -178,7 +178,7 @@ class Axes:
 
     @property
     def ranges(self) -> bool:
-        """Does some axis hold a range?"""
+        """True if some axis holds a range."""
         of_choices = (v for choice in (*self.rules, *self.allocations) for v in choice.settings.values())
         return any(isinstance(v, Range) for v in (self.cost_multiples, *of_choices))
 
@@ -186,9 +186,9 @@ class Axes:
 def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
     """`size` different configurations drawn from the axes; the same seed draws the same.
 
-    axes   : to draw from.
+    axes   : the axes to draw from.
     size   : number of configurations.
-    seed   : of the random numbers.
+    seed   : seed of the random numbers.
     kind   : "sobol", a scrambled Sobol sequence, which fills the space evenly, or "random", independent draws.
     Raises : ConfigError for an unknown kind, a size below 1, and one that the axes cannot fill.
     Source : Sobol (1967), with the scrambling of Matousek (1998), by scipy.stats.qmc.

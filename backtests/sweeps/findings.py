@@ -32,9 +32,9 @@ RIVALS, NAMED = 8, 6  # maximum number of families in figures, and in a sentence
 class Findings:
     """One portfolio's rows of a sweep, judged by one metric.
 
-    table  : a row a configuration, as the sweep wrote it, metrics in the units of records; here with the names of
-             `labels.policies`.
-    metric : by which policies are judged.
+    table  : a row for each configuration, as the sweep wrote it, metrics in the units of records; here with the names
+             of `labels.policies`.
+    metric : metric by which policies are judged.
     trials : number of configurations tried, including those of other portfolios.
     own    : lag and start of the portfolio itself, policies are compared there if at least half of them ran there.
     Raises : ConfigError for a table that cannot be compared (`labels.one_portfolio`).
@@ -89,7 +89,7 @@ class Findings:
         return families(self.table)
 
     def varies(self, axis: str) -> bool:
-        """Does the sweep have two values of this axis?"""
+        """True if the sweep has two values of this axis."""
         return axis in self.table and len(self.table[axis].dropna().unique()) > 1
 
     def others(self, axis: str) -> str:
@@ -188,7 +188,7 @@ class Findings:
 
     @property
     def valley(self) -> str:
-        """How many policies are about as good as the best: with many, the choice among them matters little."""
+        """The number of policies about as good as the best: with many, the choice among them matters little."""
         rows, first = at(self.table, self.now), self.best.iloc[0]
         best = float(first[self.metric])
         near = rows[(rows[self.metric] - best).abs() <= NEAR * abs(best)]
@@ -217,7 +217,7 @@ class Findings:
         return " ".join([*(self.flips or [stable]), *self._lead_of_all(set(costs))])
 
     def _lead_of_all(self, named: set[Any]) -> list[str]:
-        """Which of all policies is best at other costs, if they are not all in `named`."""
+        """The best of all policies at other costs, in words, unless all are in `named`."""
         whole = self.whole_ladder("cost_multiple")
         spans = leaders(whole, self.metric) if whole is not None else pd.DataFrame({"policy": []})
         if set(spans["policy"]) <= named or whole is None:

@@ -134,9 +134,9 @@ def _aim(to: float) -> str:
 
 
 def targets(table: pd.DataFrame) -> pd.Series:
-    """What each row's policy tracks, in words: its allocation and window; "" for the portfolio's own target.
+    """The target of each row's policy, in words: its allocation and window; "" for the portfolio's own target.
 
-    table : a row a configuration, with columns allocation and window (sessions) where the sweep has them.
+    table : a row for each configuration, with columns allocation and window (sessions) where the sweep has them.
     """
     if "allocation" not in table:
         return pd.Series("", index=table.index)
@@ -147,7 +147,7 @@ def targets(table: pd.DataFrame) -> pd.Series:
 
 
 def _held(record: Mapping[str, Any], varied: set[str], own: str) -> str:
-    """What it holds, where policies of the table differ in it and it is not the portfolio's `own` target."""
+    """The allocation, where policies of the table differ in it and it is not the portfolio's `own` target; else ""."""
     window, allocation = record.get("window", 0) or 0, str(record.get("allocation", ""))
     window = 0 if window != window else window
     if not varied & {"allocation", "window"} or (allocation == own and not window):
@@ -216,7 +216,7 @@ def today(table: pd.DataFrame, own: Mapping[str, Any] | None = None) -> dict[str
 
 
 def comparable(here: int, there: int) -> bool:
-    """Can policies be ranked where `here` of `there` were played: half of them, and not one alone?"""
+    """True if policies can be ranked where `here` of `there` ran: half of them, and not one alone."""
     return 2 * here >= there and here >= min(2, there)
 
 

@@ -120,7 +120,7 @@ def reference(prepared: PreparedSweep) -> dict[str, dict[str, Any] | None]:
 
 
 def _at(table: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.Series:
-    """Which rows are under these conditions."""
+    """True for the rows under these conditions."""
     return (table[list(conditions)] == pd.Series(conditions)).all(axis=1)
 
 

@@ -68,12 +68,12 @@ def tuning_trials(
 ) -> Batch:
     """The trials of a tuning.
 
-    setup         : on which it was asked for.
+    setup         : the setup for which it was asked.
     training      : the same up to the last training day, where rules were measured.
-    cost_multiple : of the costs.
-    rules         : that were tried.
-    measured      : a row a rule: its loss, and where it was played the figures of a sweep.
-    how           : words for what measured them; "" where they were played on the training days.
+    cost_multiple : multiple of the costs.
+    rules         : rules that were tried.
+    measured      : a row for each rule: its loss, and if it was backtested the figures of a sweep.
+    how           : words for the measure; "" where rules were backtested on the training days.
     """
     dates, first = training.market.dates, training.first(None)
     rows: dict[str, Any] = {

@@ -33,11 +33,11 @@ METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
 
 @dataclass(frozen=True)
 class Loss:
-    """What may be lost at a level, positive, fraction of NAV.
+    """The possible loss at a level, positive, fraction of NAV.
 
     horizon : one row of the market, such as "one day"; or "one month".
     method  : "historical" or "Gaussian".
-    level   : such as 0.95.
+    level   : level of the loss, such as 0.95.
     """
 
     horizon: str
@@ -49,22 +49,22 @@ class Loss:
 
 @dataclass(frozen=True, eq=False)
 class HoldingsRisk:
-    """Today's holdings, n lines, and their risk.
+    """Today's holdings of n assets, and their risk.
 
     portfolio     : the holdings.
     ex_ante       : the samples that they are measured by.
-    losses        : by horizon, method and level.
+    losses        : possible losses by horizon, method and level.
     contributions : (n,) Euler's, to the volatility of the holdings, fraction a year; they sum to it.
-    active        : (n,) to the tracking error to the strategic target; they sum to it.
-    beta          : of the holdings to the strategic target, by the covariance.
-    lines         : effective number of lines.
-    bets          : effective number of uncorrelated lines.
-    bands         : (2, n) weights past which the active policy trades a line today, NaN where it has no such band.
+    active        : (n,) contributions to the tracking error to the strategic target; they sum to it.
+    beta          : beta of the holdings to the strategic target, by the covariance.
+    lines         : effective number of assets.
+    bets          : effective number of uncorrelated bets.
+    bands         : (2, n) weights past which the active policy trades an asset today, NaN where it has no such band.
     policy        : name of the active policy that `bands` are of, or "".
     stress        : episodes, shocks and correlations.
-    future        : policies played on from today; or why they are not.
-    undefined     : by name of a figure, why there is none; it is NaN, or empty.
-    notes         : what a reader must know of how it was made.
+    future        : policies run from today on; or the reason why they are not.
+    undefined     : the reason why a figure is not defined, by its name; it is NaN, or empty.
+    notes         : notes that a reader must know on its computation.
     """
 
     portfolio: Portfolio
@@ -99,7 +99,7 @@ class HoldingsRisk:
 
     @property
     def row(self) -> str:
-        """What a row of the market is: "day", "week" and so on."""
+        """The name of a row of the market: "day", "week" and so on."""
         return row_name(self.portfolio.periods_per_year)
 
     @property

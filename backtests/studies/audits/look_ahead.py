@@ -169,10 +169,10 @@ def look_ahead(
 
     On the whole market twice, then on markets that end on a decision day or continue otherwise after it.
 
-    A policy that looks ahead on some days only is detected only if such days are checked: of more decision days than
-    `days`, as many of each kind are drawn (each weekday, starts and ends of months, ends of quarters), half of them
-    days on which it decided to trade. What it reads from elsewhere than the market it is made from or sees is not
-    found.
+    A policy that looks ahead on some days only is detected only if such days are checked. Where there are more
+    decision days than `days`, as many of each kind are drawn (each weekday, starts and ends of months, ends of
+    quarters), half of them days on which it decided to trade. Data that it reads from elsewhere than the market it is
+    made from or sees is not found.
     make   : function that makes a policy, with its allocation, from a market. All that the policy uses must be computed
              there.
     market : the unchanged market.

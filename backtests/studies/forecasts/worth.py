@@ -144,7 +144,7 @@ def earned_views(portfolio: Portfolio, forecast: Forecast) -> ForecastViews:
 
 
 def tilted(portfolio: Portfolio, forecast: Forecast) -> Allocation:
-    """The best allocation under a forecast whose prior is the strategic target: that target where nothing is moved."""
+    """The best allocation under a forecast whose prior is the strategic target; that target where nothing is moved."""
     best = MeanVariance(
         objective="utility",
         forecast=forecast,
